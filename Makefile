@@ -1,0 +1,71 @@
+# Verbs of the house. Each sets itself up: a virtual environment from pinned, hashed requirements; nothing else is installed.
+PYTHON ?= python3
+VENV := .venv
+SAM_VENV := .venv-sam
+PY := $(VENV)/bin/python
+SAM_PY := $(SAM_VENV)/bin/python
+LIBRARY := layers/mailhooks/mailhooks
+COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+export PYTHONPATH := layers/mailhooks
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check e2e bench fuzz format requirements clean
+
+help:  ## show this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 24
+
+# A stamp a requirements file: a changed pin reinstalls, an unchanged one costs nothing.
+$(VENV)/.ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.13 ...") if sys.version_info < (3, 11) else None'
+	@echo "setting up $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(SAM_VENV)/.ready: requirements-sam.txt
+	@echo "setting up $(SAM_VENV) (once; about a minute)"
+	@$(PYTHON) -m venv --clear $(SAM_VENV)
+	@$(SAM_PY) $(PIP_INSTALL) -r requirements-sam.txt
+	@touch $@
+
+run: $(VENV)/.ready  ## walk the sample messages through the functions, on a local WorkMail
+	@$(PY) -m local run
+
+serve: $(VENV)/.ready  ## keep the local WorkMail up, for `sam local invoke` and your own programs
+	@$(PY) -m local serve
+
+test: $(VENV)/.ready  ## unit, integration and infrastructure tests
+	@$(PY) -m pytest
+
+check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict on the library, sam validate --lint
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/bin/sam validate --lint
+
+e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (says what it skips without Docker)
+	@$(PY) -m pytest tests/e2e -rs
+
+bench: $(VENV)/.ready  ## cold start and warm time per message
+	@$(PY) -m tests.bench
+
+fuzz: $(VENV)/.ready  ## the properties of the tests, with 200,000 examples each
+	@FUZZ_EXAMPLES=200000 $(PY) -m pytest tests/unit -m fuzz -q
+
+format: $(VENV)/.ready  ## put the code into the house's format
+	@$(VENV)/bin/ruff check --fix -q .
+	@$(VENV)/bin/ruff format -q .
+
+# The pins, for every platform, with hashes, and without the address of whichever index they were read from.
+requirements:  ## make the pinned requirements files again from the *.in files
+	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
+	@for name in requirements-dev requirements-sam; do \
+	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
+	@.venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
+	  -c requirements-dev.txt $(foreach p,botocore jmespath urllib3 python-dateutil six,--no-emit-package $(p)) \
+	  layers/mailhooks/requirements.in -o layers/mailhooks/requirements.txt
+
+clean:  ## remove what the verbs made
+	rm -rf $(VENV) $(SAM_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,41 @@
+"""What WorkMail's Message Flow API asks of identifiers and of rewritten content, as data.
+
+Sources: the `workmailmessageflow` service model in botocore (patterns, "RawMessageContent"), the WorkMail administrator guide ("Updating
+message content with AWS Lambda", "Quotas") and the Amazon SES developer guide ("Unsupported attachment types"). Which headers count as
+required, immutable and unique is published nowhere; the sets below are the assumption that RFC 5322 section 3.6 suggests.
+"""
+
+import re
+from typing import Final
+
+MAX_LINE_OCTETS: Final = 1000
+"""Octets of one line with its CRLF (RFC 5321 section 4.5.3.1.6)."""
+
+MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
+"""Bytes of one message as MIME, in and out (guide, "Quotas")."""
+
+MAX_RECIPIENTS: Final = 500
+"""Recipients of one outgoing message (guide, "Synchronous Run Lambda action limits")."""
+
+MESSAGE_ID_PATTERN: Final = re.compile(r"[a-z0-9\-]{1,120}")
+BUCKET_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9\-]{2,62}")
+KEY_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-/]{1,1024}")
+"""For `fullmatch`. A bucket has no dots; a key has neither dot nor underscore, so none ends in `.eml`."""
+
+REQUIRED_HEADERS: Final = frozenset({"from", "date"})
+IMMUTABLE_HEADERS: Final = frozenset({"message-id", "from", "sender", "date"})
+UNIQUE_HEADERS: Final = frozenset(
+    "date from sender reply-to to cc bcc message-id in-reply-to references subject "
+    "mime-version content-type content-transfer-encoding content-id content-description content-disposition".split()
+)
+"""Lower-case names. Unique: RFC 5322 section 3.6, and RFC 2045 sections 3 to 8 for the MIME fields."""
+
+SES_UNSUPPORTED_EXTENSIONS: Final = frozenset(
+    """
+    .ade .adp .app .asp .bas .bat .cer .chm .cmd .com .cpl .crt .csh .der .exe .fxp .gadget .hlp .hta .inf .ins .isp .its .js .jse
+    .ksh .lib .lnk .mad .maf .mag .mam .maq .mar .mas .mat .mau .mav .maw .mda .mdb .mde .mdt .mdw .mdz .msc .msh .msh1 .msh1xml
+    .msh2 .msh2xml .mshxml .msi .msp .mst .ops .pcd .pif .plg .prf .prg .ps1 .ps1xml .ps2 .ps2xml .psc1 .psc2 .reg .scf .scr .sct
+    .shb .shs .sys .tmp .url .vb .vbe .vbs .vps .vsmacros .vss .vst .vsw .vxd .ws .wsc .wsf .wsh .xnk
+    """.split()
+)
+"""Attachment name endings that Amazon SES, and so PutRawMessageContent, refuses."""

@@ -1,0 +1,89 @@
+"""Checks a document against one of the JSON Schemas in `schemas/` (draft 2020-12), and says where it breaks.
+
+The schemas are the contract; this module only turns the validator's findings into a `ContractError`. A schema's `description` is a noun
+phrase and becomes the error's "expected ...".
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry, Resource
+
+from .errors import ContractError, kind_of
+
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+
+
+def check(schema: str, document: object) -> None:
+    """Checks `document` against `schemas/<schema>.json`.
+
+    Raises:
+        ContractError: names the outermost place that breaks the schema; of several, the first in the document.
+    """
+    found = min(_validator(schema).iter_errors(document), key=lambda error: len(error.absolute_path), default=None)
+    if found is not None:
+        raise _contract_error(found)
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    """Read and compiled once a process, and only the schemas that are used."""
+    return Draft202012Validator(_read(f"{schema}.json"), registry=_REGISTRY)
+
+
+def _read(name: str) -> Any:
+    return json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
+
+
+def _retrieve(uri: str) -> Resource[Any]:
+    return Resource.from_contents(_read(uri.rpartition("/")[2]))
+
+
+_REGISTRY: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]  # attrs' alias of a private field
+"""Resolves the references of one schema to another, by file name."""
+
+
+def _contract_error(error: ValidationError) -> ContractError:
+    place = list(error.absolute_path)
+    value: Any = error.instance
+    schema: Any = error.schema
+    match error.validator:
+        case "required":
+            names: list[str] = schema["required"]
+            missing = next(name for name in names if name not in value)
+            schema = schema.get("properties", {}).get(missing, {})
+            return ContractError(pointer([*place, missing]), _expected(schema), "nothing")
+        case "additionalProperties":
+            known = schema.get("properties", {})
+            extra = [name for name in value if name not in known]
+            named = next((f" named {name}" for name in extra if _PLAIN_NAME.fullmatch(name)), "")
+            return ContractError(pointer(place), f"no properties besides {', '.join(known)}", f"another one{named}")
+        case "uniqueItems":
+            return ContractError(pointer(place), f"{_expected(schema)}, none twice", f"{kind_of(value)}, one of them twice")
+        case _:
+            return ContractError(pointer(place), _expected(schema), kind_of(value))
+
+
+def _expected(schema: Any) -> str:
+    """The schema in words: its description; or, where the rule says it all, the rule."""
+    if "description" in schema:
+        return str(schema["description"])
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    types = schema.get("type", "value")
+    return " or ".join(f"a {name}" for name in ([types] if isinstance(types, str) else types))
+
+
+def pointer(place: Iterable[str | int]) -> str:
+    """A path as a JSON Pointer (RFC 6901).
+
+    >>> pointer(["envelope", "recipients", 0, "address"])
+    '/envelope/recipients/0/address'
+    """
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)

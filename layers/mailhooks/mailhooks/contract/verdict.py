@@ -1,0 +1,222 @@
+"""What a synchronous hook answers: which recipient gets which action.
+
+Guide sections: "Synchronous Run Lambda response schema", "... action limits", and the examples after them.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from .content import MAX_RECIPIENTS
+from .errors import ContractError
+from .event import FlowDirection, MailFlowEvent
+from .schema import check
+
+MAX_RESPONSE_BYTES: Final = 256 * 1024
+
+
+class ActionType(StrEnum):
+    """What can become of a message for a recipient. The last two exist for inbound mail only."""
+
+    DEFAULT = "DEFAULT"
+    DROP = "DROP"
+    BOUNCE = "BOUNCE"
+    BYPASS_SPAM_CHECK = "BYPASS_SPAM_CHECK"
+    MOVE_TO_JUNK = "MOVE_TO_JUNK"
+
+    @property
+    def inbound_only(self) -> bool:
+        return self in {ActionType.BYPASS_SPAM_CHECK, ActionType.MOVE_TO_JUNK}
+
+    @property
+    def delivers(self) -> bool:
+        """Whether the recipient gets the message at all."""
+        return self not in {ActionType.DROP, ActionType.BOUNCE}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action and, for a bounce, its text.
+
+    Raises:
+        ContractError: a bounce text on an action that is no bounce.
+    """
+
+    type: ActionType
+    bounce_message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.bounce_message and self.type is not ActionType.BOUNCE:
+            raise ContractError("/actions/-/action/parameters/bounceMessage", "no bounce text, as the action is no BOUNCE", "a string")
+
+    def to_dict(self) -> dict[str, Any]:
+        action: dict[str, Any] = {"type": str(self.type)}
+        if self.bounce_message:
+            action["parameters"] = {"bounceMessage": self.bounce_message}
+        return action
+
+
+DEFAULT: Final = Action(ActionType.DEFAULT)
+
+
+def check_response(document: object, flow_direction: str) -> None:
+    """Checks the response of a synchronous Run Lambda function to a message of that direction (`INBOUND` or `OUTBOUND`).
+
+    Raises:
+        ContractError: the schema is broken, there are more than 10 actions, or the JSON is over 256 KB.
+    """
+    check(f"run-lambda-response-{FlowDirection(flow_direction).lower()}", document)
+    # As Lambda's own python3.13 runtime client writes it. A lone surrogate must not break the check of its size.
+    size = len(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > MAX_RESPONSE_BYTES:
+        raise ContractError("", f"a response of at most {MAX_RESPONSE_BYTES} bytes", f"one of {size} bytes")
+
+
+class Verdict:
+    """The answer to one event. Without a further call it lets the message go to everybody (`DEFAULT`).
+
+    Each method names recipients with `to` (one address or several, of those in the event), or, without `to`, speaks for all recipients that
+    no other call names. Whatever is called, every recipient of the event is covered, those that a truncated event leaves out
+    included: nobody meets the rule's fallback action by accident. Calls return the verdict itself, so that they chain.
+
+    >>> to = ("b@example.com", "c@example.com")
+    >>> event = MailFlowEvent("2018-10-10", "a@example.net", to, None, "", "m-1", "i-1", FlowDirection.INBOUND)
+    >>> Verdict(event).bounce("No such user.", to="c@example.com").to_response()["actions"][1]
+    {'action': {'type': 'DEFAULT'}, 'allRecipients': True}
+
+    Args:
+        event: the event to answer.
+        organization_domains: the domains in which an inbound verdict may add recipients (setting ORGANIZATION_DOMAINS).
+    """
+
+    def __init__(self, event: MailFlowEvent, organization_domains: Collection[str] = ()) -> None:
+        self._event = event
+        self._domains = frozenset(domain.casefold() for domain in organization_domains)
+        # WorkMail's addresses are the same whatever their case; an event may spell one recipient twice.
+        self._spellings: dict[str, list[str]] = {}
+        for address in event.recipients:
+            self._spellings.setdefault(address.casefold(), []).append(address)
+        self._named: dict[str, Action] = {}
+        self._added: dict[str, str] = {}
+        self._rest: Action | None = None
+
+    def default(self, to: str | Iterable[str] | None = None) -> Self:
+        """Lets the message go its way."""
+        return self.apply(DEFAULT, to)
+
+    def drop(self, to: str | Iterable[str] | None = None) -> Self:
+        """Does not deliver, and tells nobody."""
+        return self.apply(Action(ActionType.DROP), to)
+
+    def bounce(self, message: str = "", to: str | Iterable[str] | None = None) -> Self:
+        """Does not deliver, and sends the sender a bounce with this text."""
+        return self.apply(Action(ActionType.BOUNCE, message), to)
+
+    def move_to_junk(self, to: str | Iterable[str] | None = None) -> Self:
+        """Delivers to the junk folder. Inbound only."""
+        return self.apply(Action(ActionType.MOVE_TO_JUNK), to)
+
+    def bypass_spam_check(self, to: str | Iterable[str] | None = None) -> Self:
+        """Delivers to the inbox, whatever the spam check says. Inbound only."""
+        return self.apply(Action(ActionType.BYPASS_SPAM_CHECK), to)
+
+    def apply(self, action: Action, to: str | Iterable[str] | None = None) -> Self:
+        """Sets an action for the recipients `to`, or for all that no call names.
+
+        An empty `to` names nobody.
+
+        Raises:
+            ContractError: the type does not exist in this direction; a recipient is not in the event (see `add`) or has another action
+                already; all recipients have another action already.
+        """
+        self._check_direction(action)
+        if to is None:
+            if self._rest not in (None, action):
+                raise ContractError("/actions", "one action for all recipients", "a second one")
+            self._rest = action
+            return self
+        for address in [to] if isinstance(to, str) else to:
+            if address.casefold() not in self._spellings:
+                raise ContractError("/actions/-/recipients", "recipients of this event (to add one, call add)", "another address")
+            self._name(address, action)
+        return self
+
+    def add(self, addresses: str | Iterable[str], action: Action = DEFAULT) -> Self:
+        """Adds recipients, who get the message as Bcc; one that the event names already simply gets `action`.
+
+        Raises:
+            ContractError: not an address; inbound, not in one of the organization's domains; the action does not deliver; outbound, more
+                than 500 recipients.
+        """
+        self._check_direction(action)
+        if not action.type.delivers:
+            raise ContractError("/actions/-/action/type", "an action that delivers, for an added recipient", f"{action.type}")
+        for address in [addresses] if isinstance(addresses, str) else addresses:
+            if address.casefold() not in self._spellings:
+                self._check_addition(address)
+                self._added.setdefault(address.casefold(), address)
+            self._name(address, action)
+        total = len(self._event.recipients) + len(self._added)
+        if self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
+            raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients with those added", f"{total}")
+        return self
+
+    def action_for(self, recipient: str) -> Action:
+        """The action that a recipient meets, named or not."""
+        return self._named.get(recipient.casefold(), self._rest or DEFAULT)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of action that some recipient meets, sorted."""
+        return tuple(sorted({str(entry["action"]["type"]) for entry in self._entries()}))
+
+    @property
+    def delivers(self) -> bool:
+        """Whether anybody gets the message."""
+        return any(ActionType(name).delivers for name in self.types)
+
+    def to_response(self) -> dict[str, Any]:
+        """The response for WorkMail, merged and checked.
+
+        Raises:
+            ContractError: more than 10 actions after merging, or over 256 KB.
+        """
+        response = {"actions": self._entries()}
+        check_response(response, self._event.flow_direction)
+        return response
+
+    def _entries(self) -> list[dict[str, Any]]:
+        rest = self._rest or DEFAULT
+        groups: dict[Action, list[str]] = {}
+        for key, action in self._named.items():
+            if key in self._added:
+                groups.setdefault(action, []).append(self._added[key])
+            elif action != rest:
+                groups.setdefault(action, []).extend(self._spellings[key])
+        entries: list[dict[str, Any]] = [{"action": action.to_dict(), "recipients": addresses} for action, addresses in groups.items()]
+        if self._event.truncated or any(self.action_for(key) == rest for key in self._spellings):
+            # Apart from the entry of added recipients with the same action, as in the guide's "Add recipients" example: the guide does
+            # not say what `recipients` means beside `allRecipients`.
+            entries.append({"action": rest.to_dict(), "allRecipients": True})
+        return entries
+
+    def _name(self, address: str, action: Action) -> None:
+        if self._named.setdefault(address.casefold(), action) != action:
+            raise ContractError("/actions/-/recipients", "each recipient in one action", "an address named in two")
+
+    def _check_direction(self, action: Action) -> None:
+        if action.type.inbound_only and self._event.flow_direction is FlowDirection.OUTBOUND:
+            raise ContractError("/actions/-/action/type", "one of BOUNCE, DROP, DEFAULT for outbound mail", f"{action.type}")
+
+    def _check_addition(self, address: str) -> None:
+        local, at, domain = address.rpartition("@")
+        if not (local and at and domain) or any(char.isspace() or not char.isprintable() for char in address):
+            raise ContractError("/actions/-/recipients", "an address to add", "a string that is none")
+        if self._event.flow_direction is FlowDirection.INBOUND and domain.casefold() not in self._domains:
+            raise ContractError(
+                "/actions/-/recipients",
+                "an added recipient in one of the organization's domains, as the mail is inbound (setting ORGANIZATION_DOMAINS)",
+                "one of another domain",
+            )

@@ -1,0 +1,76 @@
+"""Adds and removes header fields of a message, as splices: no other field is refolded, reordered or re-encoded."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from .contract.content import IMMUTABLE_HEADERS, UNIQUE_HEADERS
+from .errors import SettingsError
+from .mime import words
+from .mime.edit import Edit
+from .mime.headers import HeaderBlock
+
+_NAME: Final = re.compile(r"[!-9;-~]{1,76}")
+
+_UNTOUCHABLE: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "received", "auto-submitted"}
+"""Immutable for WorkMail; the subject has its tag; the structure is the body's; RFC 5321 section 4.4 and RFC 5293 forbid the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
+    """Fields to add and names of fields to remove; a name in both is thereby set.
+
+    A field is added unless the message has it with that very value, or may have it only once and has it; so a second run changes nothing.
+    """
+
+    add: tuple[tuple[str, str], ...] = ()
+    remove: frozenset[str] = frozenset()
+
+    @classmethod
+    def checked(cls, add: Iterable[tuple[str, str]], remove: Iterable[str]) -> "FieldChanges":
+        """For names and values that somebody typed.
+
+        Raises:
+            SettingsError: a name is none (RFC 5322 section 2.2) or is not to be touched; a value has control characters, which would forge
+                fields, or cannot be folded to lines that mail may have.
+        """
+        changes = cls(tuple(add), frozenset(name.lower() for name in remove))
+        for name in [*(name for name, _ in changes.add), *changes.remove]:
+            if not _NAME.fullmatch(name):
+                raise SettingsError("ADD_HEADERS, REMOVE_HEADERS: a header's name is printable ASCII without space and colon")
+            if name.lower() in _UNTOUCHABLE or name.lower().startswith("content-"):
+                raise SettingsError(f"ADD_HEADERS, REMOVE_HEADERS: {name} is not to be added or removed")
+        for name, value in changes.add:
+            if not value.strip() or not value.isprintable():
+                raise SettingsError(f"ADD_HEADERS: the value for {name} is empty or has control characters or line ends")
+            if max(map(len, words.encode(value, name, b"\n").split(b"\n"))) + len(name) > 990:
+                raise SettingsError(f"ADD_HEADERS: the value for {name} has too long a stretch without a space")
+        return changes
+
+    def edits(self, raw: bytes, block: HeaderBlock) -> list[Edit]:
+        """The edits that make the changes; none where all is as it should be."""
+        edits = []
+        kept: set[tuple[str, str]] = set()
+        names: set[str] = set()
+        wanted = {(name.lower(), _collapsed(value)) for name, value in self.add}
+        for field in block.fields:
+            content = (field.lname, _collapsed(words.decode(field.value(raw))))
+            if field.lname in self.remove and (content not in wanted or content in kept):
+                edits.append(Edit(field.start, field.end, b""))
+            else:
+                kept.add(content)
+                names.add(field.lname)
+        new = [
+            name.encode("ascii") + b": " + words.encode(value, name, block.newline) + block.newline
+            for name, value in self.add
+            if (name.lower(), _collapsed(value)) not in kept and not (name.lower() in UNIQUE_HEADERS and name.lower() in names)
+        ]
+        if new:
+            edits.append(Edit(block.end, block.end, block.opening(raw) + b"".join(new)))
+        return edits
+
+
+def _collapsed(text: str) -> str:
+    """With every stretch of white space as one space: folding may have changed it on the way."""
+    return " ".join(text.split())

@@ -1,0 +1,236 @@
+"""Turns a small object into a Lambda handler: event in, checked; hook called; verdict checked; content written once, if it changed.
+
+What the shell guarantees is written down in docs/failure.md; in short: a message that cannot be changed goes on unchanged, trouble that may
+pass is raised so that WorkMail tries again, and nothing but identifiers, counts and kinds of error is logged.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from .contract import MailFlowEvent, Verdict
+from .contract.content import MAX_MESSAGE_BYTES
+from .deadline import Deadline
+from .errors import CannotChangeSafely, MailhooksError, PassingTrouble, PermanentTrouble
+from .report import Handler, Record, Reporter
+from .settings import OnError, Settings, env
+
+SYNC_BUDGET_S: Final = 14.0
+"""WorkMail gives up after 15 seconds (guide, "Synchronous Run Lambda action limits"), of which the way to and fro takes a part."""
+
+MARGIN_S: Final = 0.5
+"""Kept back for the answer, the log line and the metrics."""
+
+
+class Content(Protocol):
+    """Where messages are read and written: `mailhooks.messageflow.MessageFlow`, or a stand-in."""
+
+    def get(self, message_id: str, deadline: Deadline) -> bytes: ...
+
+    def put(self, message_id: str, content: bytes, deadline: Deadline) -> None: ...
+
+
+class Mail:
+    """One message in transit, as a hook sees it.
+
+    Attributes:
+        event: what WorkMail says of the message.
+    """
+
+    def __init__(
+        self,
+        event: MailFlowEvent,
+        content: Callable[[], Content],
+        deadline: Deadline,
+        settings: Settings,
+        *,
+        writable: bool,
+    ) -> None:
+        self.event = event
+        self._content = content
+        self._deadline = deadline
+        self._settings = settings
+        self._original: bytes | None = None
+        self._replacement: bytes | None = None
+        self._writable = writable
+
+    @property
+    def raw(self) -> bytes:
+        """The message's MIME bytes, fetched at the first touch.
+
+        Raises:
+            PermanentTrouble, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
+        """
+        if self._original is None:
+            self._original = self._content().get(self.event.message_id, self._deadline)
+        return self._original
+
+    def replace(self, content: bytes) -> None:
+        """Sets what the message shall become. It is written once, after the hook, and only if it differs from `raw`."""
+        if not self._writable:
+            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
+        if not content:
+            raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
+        self._replacement = content
+
+    def verdict(self) -> Verdict:
+        """A new answer, that lets the message go to everybody until told otherwise."""
+        return Verdict(self.event, self._settings.organization_domains)
+
+    def time_left(self) -> float:
+        """Seconds until an answer comes too late."""
+        return self._deadline.left()
+
+    @property
+    def changed(self) -> bool:
+        return self._replacement is not None and self._replacement != self.raw
+
+    @property
+    def bytes_read(self) -> int | None:
+        """Size of the content, None when nothing touched it."""
+        return None if self._original is None else len(self._original)
+
+    def write(self) -> int:
+        """Writes the replacement. Called by the shell. Returns its size in bytes.
+
+        Raises:
+            PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
+        """
+        content = self._replacement or b""
+        if len(content) > MAX_MESSAGE_BYTES:
+            raise CannotChangeSafely(f"changed, the message would have {len(content)} bytes; WorkMail takes {MAX_MESSAGE_BYTES}")
+        self._content().put(self.event.message_id, content, self._deadline)
+        return len(content)
+
+
+class SyncHook(Protocol):
+    """Anything that answers a message. None means: let it go to everybody.
+
+    Optional attributes: `name` (else the function's or class's name) for logs and metrics; `on_error`, a `mailhooks.settings.OnError`
+    (else DELIVER), for when the setting ON_ERROR is not there.
+    """
+
+    def __call__(self, mail: Mail, /) -> Verdict | None: ...
+
+
+class AsyncHook(Protocol):
+    """Anything that takes notice of a message. It cannot change it (guide, "Run Lambda", asynchronous configuration)."""
+
+    def __call__(self, mail: Mail, /) -> object: ...
+
+
+class HookFailed(MailhooksError):
+    """A hook raised what nobody foresaw. Names the kind of error only: its text might quote the message."""
+
+
+def sync_hook(hook: SyncHook, *, content: Content | None = None, settings: Settings | None = None) -> Handler:
+    """The Lambda handler of a synchronous Run Lambda rule.
+
+    Args:
+        hook: see `SyncHook`.
+        content: where messages are read and written. Give `MessageFlow.from_settings(env())` to have its clients made while the function
+            is loaded; without it they are made when a hook first touches `mail.raw`.
+        settings: else the environment's.
+
+    Returns:
+        `handler(event, context) -> dict`, the response of guide section "Synchronous Run Lambda response schema". It raises
+        `PassingTrouble`, and `HookFailed` when ON_ERROR is retry.
+    """
+    settings = settings or env()
+    shell = _Shell(hook, content, settings, default_on_error=OnError.DELIVER, writable=True)
+
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        deadline = Deadline.after(min(SYNC_BUDGET_S, _remaining_s(context)) - MARGIN_S)
+        response: dict[str, Any] = shell.run(event, deadline, shell.answer)
+        return response
+
+    return shell.reporter.traced(handler)
+
+
+def async_hook(hook: AsyncHook, *, content: Content | None = None, settings: Settings | None = None) -> Handler:
+    """The Lambda handler of an asynchronous Run Lambda rule. Arguments as for `sync_hook`.
+
+    Lambda delivers at least once, and tries again what raises: a hook must bear the same event twice. An unforeseen error is raised unless
+    ON_ERROR says deliver, so that Lambda's retries and then the dead-letter queue get the event.
+    """
+    settings = settings or env()
+    shell = _Shell(hook, content, settings, default_on_error=OnError.RETRY, writable=False)
+
+    def handler(event: Any, context: Any) -> None:
+        shell.run(event, Deadline.after(_remaining_s(context) - MARGIN_S), shell.notice)
+
+    return shell.reporter.traced(handler)
+
+
+class _Shell:
+    """What both kinds of handler share: one run of a hook over one event."""
+
+    def __init__(self, hook: Any, content: Content | None, settings: Settings, *, default_on_error: OnError, writable: bool) -> None:
+        self._hook = hook
+        self._writable = writable
+        self._settings = settings
+        self._on_error = settings.on_error or getattr(hook, "on_error", default_on_error)
+        self._stated_content = content
+        name = getattr(hook, "name", None) or getattr(hook, "__name__", None) or type(hook).__name__
+        self.reporter = Reporter(str(name), settings)
+
+    def run(self, event: Any, deadline: Deadline, step: Callable[[Mail, Record], Any]) -> Any:
+        """Takes one event through `step` and sorts what goes wrong there (see `mailhooks.errors`)."""
+        record = Record(self._deliver_to_all() if self._writable else None)
+        try:
+            parsed = record.event = MailFlowEvent.parse(event)
+            mail = Mail(parsed, self._content, deadline, self._settings, writable=self._writable)
+            try:
+                return step(mail, record)
+            finally:
+                record.bytes_read = mail.bytes_read
+        except PassingTrouble as trouble:
+            record.passing = trouble
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a hook raises, the mail behind the event is not lost
+            record.unforeseen = error
+            if self._on_error is OnError.RETRY:
+                raise HookFailed(f"{type(error).__name__} in hook {self.reporter.hook}; see the log line before this") from None
+            return record.response
+        finally:
+            self.reporter.report(record)
+
+    def answer(self, mail: Mail, record: Record) -> dict[str, Any]:
+        """The sync step: verdict first and checked, then the content, so that a verdict which cannot be said leaves no change behind."""
+        try:
+            verdict = self._hook(mail) or mail.verdict()
+        except PermanentTrouble as trouble:
+            record.permanent = trouble
+            verdict = mail.verdict()
+        record.response = verdict.to_response()
+        record.verdict = verdict.types
+        try:
+            if verdict.delivers and mail.changed:
+                record.bytes_written = mail.write()
+        except PermanentTrouble as trouble:
+            record.permanent = trouble
+        return record.response
+
+    def notice(self, mail: Mail, record: Record) -> None:
+        """The async step."""
+        try:
+            self._hook(mail)
+        except PermanentTrouble as trouble:
+            record.permanent = trouble
+
+    @staticmethod
+    def _deliver_to_all() -> dict[str, Any]:
+        return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+
+    def _content(self) -> Content:
+        if self._stated_content is None:
+            # Imported late: boto3 is most of a cold start, and a hook that never touches content has no use for it.
+            from .messageflow import MessageFlow
+
+            self._stated_content = MessageFlow.from_settings(self._settings)
+        return self._stated_content
+
+
+def _remaining_s(context: Any) -> float:
+    """Seconds until Lambda ends the invocation; without a Lambda context, WorkMail's own limit."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return SYNC_BUDGET_S if remaining is None else remaining() / 1000

@@ -1,0 +1,139 @@
+"""The one module that talks to the Message Flow API and to the rewrite bucket.
+
+API reference: `workmailmessageflow` (GetRawMessageContent, PutRawMessageContent); guide, "Retrieving / Updating message content with AWS
+Lambda".
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+
+from . import errors
+from .contract.content import BUCKET_PATTERN
+from .deadline import Deadline
+from .errors import MailhooksError, Misconfigured, ServiceFailed, SettingsError, Throttled
+from .settings import Settings
+
+T = TypeVar("T")
+
+_CONFIG: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+"""Per socket operation; `Deadline.wait_for` bounds the whole call, retries included."""
+
+_OWN_CLASS: Final[dict[str, type[MailhooksError]]] = {
+    cls.__name__: cls
+    for cls in (
+        errors.ResourceNotFoundException,
+        errors.MessageFrozen,
+        errors.MessageRejected,
+        errors.InvalidContentLocation,
+    )
+}
+_THROTTLING: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
+_PASSING: Final = frozenset({"RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException", "OperationAborted"})
+"""4xx codes that the next try may not meet: a stalled upload, credentials about to be renewed, a conflict of two writers."""
+
+
+class MessageFlow:
+    """Reads and writes the content of mail in transit.
+
+    Both clients are made here, so that a function which makes its `MessageFlow` while it is loaded pays for them in Lambda's init phase and
+    not in the first message's time. Without a bucket there is no S3 client and nothing can be written.
+
+    Raises:
+        SettingsError: the bucket's name has not the form that PutRawMessageContent takes.
+    """
+
+    def __init__(self, bucket: str = "") -> None:
+        if bucket and not BUCKET_PATTERN.fullmatch(bucket):
+            raise SettingsError("REWRITE_BUCKET: WorkMail takes buckets named with 3 to 63 of a-z, 0-9 and -, without dots")
+        self._bucket = bucket
+        self._workmail: Any = boto3.client("workmailmessageflow", config=_CONFIG)
+        self._s3: Any = boto3.client("s3", config=_CONFIG) if bucket else None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "MessageFlow":
+        return cls(settings.rewrite_bucket)
+
+    def get(self, message_id: str, deadline: Deadline) -> bytes:
+        """The message's content as it is now (after an earlier Put: what was put), in one buffer.
+
+        Raises:
+            ResourceNotFoundException, PassingTrouble, Misconfigured: see `mailhooks.errors`.
+        """
+
+        def read() -> bytes:
+            response = self._workmail.get_raw_message_content(messageId=message_id)
+            with response["messageContent"] as body:
+                content: bytes = body.read()
+                return content
+
+        return _call("GetRawMessageContent", read, deadline)
+
+    def put(self, message_id: str, content: bytes, deadline: Deadline) -> None:
+        """Replaces the message's content, by way of an object in the rewrite bucket.
+
+        The key is new each time, so that two rules which change the same message at once never read each other's object.
+
+        Raises:
+            MessageFrozen, MessageRejected, ResourceNotFoundException, PassingTrouble, Misconfigured: see `mailhooks.errors`.
+        """
+        if self._s3 is None:
+            raise Misconfigured("REWRITE_BUCKET is not set, so changed content has no place to wait for WorkMail")
+        # WorkMail's pattern for keys has no dot and no underscore.
+        reference = {"bucket": self._bucket, "key": f"rewritten/{message_id}/{uuid4().hex}"}
+        stored = _call(
+            "PutObject",
+            lambda: self._s3.put_object(Bucket=reference["bucket"], Key=reference["key"], Body=content),
+            deadline,
+        )
+        if version := stored.get("VersionId"):
+            reference["objectVersion"] = version
+        _call(
+            "PutRawMessageContent",
+            lambda: self._workmail.put_raw_message_content(messageId=message_id, content={"s3Reference": reference}),
+            deadline,
+        )
+
+
+def _call(operation: str, call: Callable[[], T], deadline: Deadline) -> T:
+    try:
+        return deadline.wait_for(operation, call)
+    except (ClientError, BotoCoreError) as error:
+        raise _translated(operation, error) from None
+
+
+def _translated(operation: str, error: ClientError | BotoCoreError) -> MailhooksError:
+    """The package's own error for one of botocore's."""
+    if not isinstance(error, ClientError):
+        if isinstance(error, HTTPClientError | IncompleteReadError):
+            return ServiceFailed(f"{operation}: {type(error).__name__}")
+        return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _OWN_CLASS:
+        return _OWN_CLASS[code](f"{operation}: {_without_addresses(error.response['Error'].get('Message', ''))}")
+    if code in _THROTTLING or status == 429:
+        return Throttled(f"{operation}: {code}")
+    if code in _PASSING or status >= 500:
+        return ServiceFailed(f"{operation}: {code} ({status})")
+    return Misconfigured(f"{operation}: {code} ({status}): check the function's role, the bucket and its policy")
+
+
+def _without_addresses(text: str) -> str:
+    """A service's own words, which alone say what it dislikes, fit for a log."""
+    return re.sub(r"\S*@\S*", "<address>", text)[:300] or "no reason given"

@@ -1,0 +1,100 @@
+"""The header block of a message (RFC 5322 section 2.2): which fields it has and where each lies.
+
+Reading never fails and never changes anything: any byte string has a header block, if an empty one. Time is linear in the block's size,
+and the body is not looked at.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+_LINE_END: Final = re.compile(rb"\r?\n")
+"""QUIRK: Unix tools leave bare LF. A bare CR is an octet of the line like others (RFC 5321 section 2.3.8)."""
+
+_NAME: Final = re.compile(rb"([!-9;-~]+)[ \t]*:")
+"""A field name (RFC 5322 section 2.2: printable US-ASCII but the colon); white space before the colon is section 4.5's obsolete form."""
+
+_FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header field. Offsets are octets from the start of the message.
+
+    Attributes:
+        name: as written.
+        start: offset of the name.
+        body: offset right behind the colon.
+        end: offset behind the field's last line, its line end included.
+    """
+
+    name: str
+    start: int
+    body: int
+    end: int
+
+    @property
+    def lname(self) -> str:
+        """The name in lower case: names are the same whatever their case."""
+        return self.name.lower()
+
+    def value(self, raw: bytes) -> bytes:
+        """The field's body, unfolded (RFC 5322 section 2.2.3), without the white space around it."""
+        return _FOLD.sub(b"", raw[self.body : self.end]).strip(b" \t\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderBlock:
+    """The fields in their order.
+
+    Attributes:
+        fields: all of them, also those that stand twice.
+        end: offset behind the last line of the block: where the empty line is, or where a body begins without one, or the message's end.
+        newline: the line end that the block uses; CRLF where it has none.
+    """
+
+    fields: tuple[Field, ...]
+    end: int
+    newline: bytes
+
+    def named(self, name: str) -> Iterator[Field]:
+        """The fields of that name, in lower case."""
+        return (field for field in self.fields if field.lname == name)
+
+    def opening(self, raw: bytes) -> bytes:
+        """What a field inserted at `end` needs before it: a line end, should the last line of the message have none."""
+        return self.newline if self.end and not raw.endswith(b"\n", 0, self.end) else b""
+
+
+def scan(raw: bytes) -> HeaderBlock:
+    """Finds the header block at the start of `raw`.
+
+    QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is stepped over, as mail stored by Unix mailers begins so.
+    QUIRK: a line that is neither a field nor folded ends the block, as in Python's own parser: what follows is taken for the body
+    (RFC 5322 section 2.1 wants an empty line there), so that nothing is ever inserted into text.
+    """
+    fields: list[Field] = []
+    position = end = 0
+    length = len(raw)
+    while position < length:
+        line_feed = raw.find(b"\n", position)
+        after = line_feed + 1 or length
+        if _LINE_END.match(raw, position):
+            break
+        if raw[position] in b" \t":
+            if not fields:
+                break
+            fields[-1] = replace(fields[-1], end=after)
+        elif name := _NAME.match(raw, position, after):
+            fields.append(Field(name[1].decode("ascii"), position, name.end(), after))
+        elif position or not raw.startswith((b"From ", b">From ")):
+            break
+        position = end = after
+    return HeaderBlock(tuple(fields), end, _newline(raw, end))
+
+
+def _newline(raw: bytes, end: int) -> bytes:
+    """The first line end of the block, or else of the empty line behind it."""
+    found = _LINE_END.search(raw, 0, end + 2)
+    return found[0] if found else b"\r\n"

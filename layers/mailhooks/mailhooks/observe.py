@@ -1,0 +1,20 @@
+"""The hook of the function `observe`: takes notice of a message. The log line and the metrics are the shell's own."""
+
+from .hook import Mail
+
+
+class ObserveHook:
+    """Reads the message, so that its size is counted, or leaves it alone.
+
+    Args:
+        content: whether to read the message.
+    """
+
+    name = "observe"
+
+    def __init__(self, *, content: bool) -> None:
+        self._content = content
+
+    def __call__(self, mail: Mail) -> None:
+        if self._content:
+            _ = mail.raw

@@ -1,0 +1,65 @@
+"""Puts a tag such as `[EXTERNAL]` before a message's subject, once, as a splice into the message's own field.
+
+The subject is read from the message: the one in the event is cut at 256 characters.
+"""
+
+from typing import Final
+
+from .errors import SettingsError
+from .mime import words
+from .mime.edit import Edit
+from .mime.headers import Field, HeaderBlock
+
+_LINE: Final = 78
+"""Characters that a line of a header should not exceed (RFC 5322 section 2.1.1)."""
+
+
+def checked_tag(tag: str) -> str:
+    """The tag that somebody typed, trimmed.
+
+    Raises:
+        SettingsError: it has control characters or line ends, which would forge fields, or is too long to be a tag.
+    """
+    tag = tag.strip()
+    if not tag.isprintable() or len(tag) > 60:
+        raise SettingsError("SUBJECT_TAG: use at most 60 printable characters on one line")
+    return tag
+
+
+def tag_edits(raw: bytes, block: HeaderBlock, tag: str) -> list[Edit]:
+    """The edit that puts `tag` and a space before the subject; none when the subject has the tag anywhere, as in a reply to tagged mail.
+
+    The subject's own octets, encoded words and folds stay as they are. Of several Subject fields the first is edited, as clients show it.
+    """
+    subject = next(block.named("subject"), None)
+    if subject is None:
+        field = b"Subject: " + words.encode(tag, "Subject", block.newline) + block.newline
+        return [Edit(block.end, block.end, block.opening(raw) + field)]
+    value = subject.value(raw)
+    if _bare(tag) in _bare(words.decode(value)):
+        return []
+    return [_before(raw, block, subject, value, tag)]
+
+
+def _before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:
+    own = raw[subject.body : subject.end]
+    gap = len(own) - len(own.lstrip(b" \t\r\n"))
+    if not value or b"\n" in own[:gap]:
+        # Nothing on the first line: the tag goes there, and the fold (if any) is the space behind it.
+        encoded = words.encode(tag, "Subject", block.newline)
+        return Edit(subject.body, subject.body, b" " + encoded)
+    if words.is_plain(tag) or not words.starts_encoded(value):
+        encoded = words.encode(tag, "Subject", block.newline)
+    else:
+        # Two encoded words: the white space between them is not shown, so that the tag's word must hold it (RFC 2047 section 6.2).
+        encoded = words.encode(tag + " ", "Subject", block.newline)
+    at = subject.body + gap
+    first_line = own[gap:].split(b"\n", 1)[0].rstrip(b"\r")
+    last_of_tag = encoded.rpartition(b"\n")[2]
+    fits = len(b"Subject: ") + len(last_of_tag) + 1 + len(first_line) <= _LINE
+    return Edit(at, at, (b"" if gap else b" ") + encoded + (b" " if fits else block.newline + b" "))
+
+
+def _bare(text: str) -> str:
+    """For comparing: case and the width of white space do not matter."""
+    return " ".join(text.split()).casefold()
