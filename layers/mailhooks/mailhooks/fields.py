@@ -51,23 +51,25 @@ class FieldChanges:
     def edits(self, raw: bytes, block: HeaderBlock) -> list[Edit]:
         """The edits that make the changes; none where all is as it should be."""
         edits = []
-        kept: set[tuple[str, str]] = set()
-        names: set[str] = set()
         wanted = {(name.lower(), _collapsed(value)) for name, value in self.add}
+        touched = self.remove | {name for name, _ in wanted}
+        kept: set[tuple[str, str]] = set()
         for field in block.fields:
+            if field.lname not in touched:
+                continue
             content = (field.lname, _collapsed(words.decode(field.value(raw))))
             if field.lname in self.remove and (content not in wanted or content in kept):
                 edits.append(Edit(field.start, field.end, b""))
             else:
                 kept.add(content)
-                names.add(field.lname)
+        present = {name for name, _ in kept}
         new = [
             name.encode("ascii") + b": " + words.encode(value, name, block.newline) + block.newline
             for name, value in self.add
-            if (name.lower(), _collapsed(value)) not in kept and not (name.lower() in UNIQUE_HEADERS and name.lower() in names)
+            if (name.lower(), _collapsed(value)) not in kept and name.lower() not in UNIQUE_HEADERS & present
         ]
         if new:
-            edits.append(Edit(block.end, block.end, block.opening(raw) + b"".join(new)))
+            edits.append(block.appended(raw, b"".join(new)))
         return edits
 
 

@@ -4,6 +4,7 @@ What the shell guarantees is written down in docs/failure.md; in short: a messag
 pass is raised so that WorkMail tries again, and nothing but identifiers, counts and kinds of error is logged.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -170,6 +171,7 @@ class _Shell:
         self._settings = settings
         self._on_error = settings.on_error or getattr(hook, "on_error", default_on_error)
         self._stated_content = content
+        self._noticed: deque[str] = deque(maxlen=1000)
         name = getattr(hook, "name", None) or getattr(hook, "__name__", None) or type(hook).__name__
         self.reporter = Reporter(str(name), settings)
 
@@ -197,7 +199,11 @@ class _Shell:
     def answer(self, mail: Mail, record: Record) -> dict[str, Any]:
         """The sync step: verdict first and checked, then the content, so that a verdict which cannot be said leaves no change behind."""
         try:
-            verdict = self._hook(mail) or mail.verdict()
+            verdict = self._hook(mail)
+            if verdict is None:
+                verdict = mail.verdict()
+            if not isinstance(verdict, Verdict):
+                raise TypeError("a hook returns a Verdict or None")
         except PermanentTrouble as trouble:
             record.permanent = trouble
             verdict = mail.verdict()
@@ -211,11 +217,16 @@ class _Shell:
         return record.response
 
     def notice(self, mail: Mail, record: Record) -> None:
-        """The async step."""
+        """The async step. What this process has noticed without trouble is not noticed again: Lambda delivers at least once."""
+        invocation = mail.event.invocation_id
+        if invocation in self._noticed:
+            record.duplicate = True
+            return
         try:
             self._hook(mail)
         except PermanentTrouble as trouble:
             record.permanent = trouble
+        self._noticed.append(invocation)
 
     @staticmethod
     def _deliver_to_all() -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Record:
     response: dict[str, Any] | None
     event: MailFlowEvent | None = None
     verdict: tuple[str, ...] = ()
+    duplicate: bool = False
     bytes_read: int | None = None
     bytes_written: int | None = None
     permanent: PermanentTrouble | None = None
@@ -66,7 +67,8 @@ class Reporter:
         milliseconds = (time.perf_counter() - record.started) * 1000
         try:
             self._log(record, milliseconds)
-            self._count(record, milliseconds)
+            if not record.duplicate:
+                self._count(record, milliseconds)
         except Exception as error:  # noqa: BLE001
             sys.stderr.write(f"mailhooks: this message's log line or metrics are missing ({type(error).__name__})\n")
         self._cold = False
@@ -97,6 +99,9 @@ class Reporter:
                     "subject": event.subject,
                 }
         trouble = record.trouble
+        if record.duplicate:
+            self._logger.info("the event came again", extra=line | {"duplicate": True})
+            return
         if trouble is None:
             self._logger.info("the message went through", extra=line)
             return

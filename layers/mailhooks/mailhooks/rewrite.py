@@ -34,11 +34,11 @@ class Rewrite:
         """The rewritten message; `raw` itself when it is as it should be. Applied to its own result it changes nothing.
 
         Raises:
-            CannotChangeSafely: `raw` begins with no header field at all.
+            CannotChangeSafely: `raw` has no header field, or a line among them that is none, so that nobody knows where the body begins.
         """
         block = scan(raw)
-        if not block.fields:
-            raise CannotChangeSafely("the message has no header")
+        if not block.fields or not block.complete:
+            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
         edits = self.fields.edits(raw, block)
         if self.subject_tag:
             edits += tag_edits(raw, block, self.subject_tag)

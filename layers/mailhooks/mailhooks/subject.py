@@ -33,8 +33,7 @@ def tag_edits(raw: bytes, block: HeaderBlock, tag: str) -> list[Edit]:
     """
     subject = next(block.named("subject"), None)
     if subject is None:
-        field = b"Subject: " + words.encode(tag, "Subject", block.newline) + block.newline
-        return [Edit(block.end, block.end, block.opening(raw) + field)]
+        return [block.appended(raw, b"Subject: " + words.encode(tag, "Subject", block.newline) + block.newline)]
     value = subject.value(raw)
     if _bare(tag) in _bare(words.decode(value)):
         return []
@@ -44,15 +43,12 @@ def tag_edits(raw: bytes, block: HeaderBlock, tag: str) -> list[Edit]:
 def _before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:
     own = raw[subject.body : subject.end]
     gap = len(own) - len(own.lstrip(b" \t\r\n"))
+    # Between two encoded words white space is not shown, so that the tag's own must hold the space (RFC 2047 section 6.2).
+    inside = words.starts_encoded(value) and not words.is_plain(tag)
+    encoded = words.encode(tag + " " * inside, "Subject", block.newline)
     if not value or b"\n" in own[:gap]:
         # Nothing on the first line: the tag goes there, and the fold (if any) is the space behind it.
-        encoded = words.encode(tag, "Subject", block.newline)
         return Edit(subject.body, subject.body, b" " + encoded)
-    if words.is_plain(tag) or not words.starts_encoded(value):
-        encoded = words.encode(tag, "Subject", block.newline)
-    else:
-        # Two encoded words: the white space between them is not shown, so that the tag's word must hold it (RFC 2047 section 6.2).
-        encoded = words.encode(tag + " ", "Subject", block.newline)
     at = subject.body + gap
     first_line = own[gap:].split(b"\n", 1)[0].rstrip(b"\r")
     last_of_tag = encoded.rpartition(b"\n")[2]

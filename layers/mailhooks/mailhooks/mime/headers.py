@@ -6,8 +6,10 @@ and the body is not looked at.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from .edit import Edit
 
 _LINE_END: Final = re.compile(rb"\r?\n")
 """QUIRK: Unix tools leave bare LF. A bare CR is an octet of the line like others (RFC 5321 section 2.3.8)."""
@@ -51,47 +53,50 @@ class HeaderBlock:
     Attributes:
         fields: all of them, also those that stand twice.
         end: offset behind the last line of the block: where the empty line is, or where a body begins without one, or the message's end.
+        complete: whether an empty line or the message's end stands there, as it should.
         newline: the line end that the block uses; CRLF where it has none.
     """
 
     fields: tuple[Field, ...]
     end: int
+    complete: bool
     newline: bytes
 
     def named(self, name: str) -> Iterator[Field]:
         """The fields of that name, in lower case."""
         return (field for field in self.fields if field.lname == name)
 
-    def opening(self, raw: bytes) -> bytes:
-        """What a field inserted at `end` needs before it: a line end, should the last line of the message have none."""
-        return self.newline if self.end and not raw.endswith(b"\n", 0, self.end) else b""
+    def appended(self, raw: bytes, lines: bytes) -> Edit:
+        """The edit that puts whole lines behind the last field."""
+        unended = self.end and not raw.endswith(b"\n", 0, self.end)
+        return Edit(self.end, self.end, (self.newline if unended else b"") + lines)
 
 
 def scan(raw: bytes) -> HeaderBlock:
     """Finds the header block at the start of `raw`.
 
     QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is stepped over, as mail stored by Unix mailers begins so.
-    QUIRK: a line that is neither a field nor folded ends the block, as in Python's own parser: what follows is taken for the body
-    (RFC 5322 section 2.1 wants an empty line there), so that nothing is ever inserted into text.
+    QUIRK: a line that is neither a field nor folded ends the block, and leaves it incomplete. Programs differ over what follows, be it more
+    fields or a body without the empty line that RFC 5322 section 2.1 wants.
     """
-    fields: list[Field] = []
-    position = end = 0
+    ends: list[int] = []
+    names: list[re.Match[bytes]] = []
+    position = 0
     length = len(raw)
-    while position < length:
-        line_feed = raw.find(b"\n", position)
-        after = line_feed + 1 or length
-        if _LINE_END.match(raw, position):
-            break
-        if raw[position] in b" \t":
-            if not fields:
-                break
-            fields[-1] = replace(fields[-1], end=after)
+    complete = True
+    while position < length and not _LINE_END.match(raw, position):
+        after = raw.find(b"\n", position) + 1 or length
+        if names and raw[position] in b" \t":
+            ends[-1] = after
         elif name := _NAME.match(raw, position, after):
-            fields.append(Field(name[1].decode("ascii"), position, name.end(), after))
+            names.append(name)
+            ends.append(after)
         elif position or not raw.startswith((b"From ", b">From ")):
+            complete = False
             break
-        position = end = after
-    return HeaderBlock(tuple(fields), end, _newline(raw, end))
+        position = after
+    fields = tuple(Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(names, ends, strict=True))
+    return HeaderBlock(fields, position, complete, _newline(raw, position))
 
 
 def _newline(raw: bytes, end: int) -> bytes:

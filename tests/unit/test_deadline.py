@@ -1,0 +1,32 @@
+import threading
+
+import pytest
+
+from mailhooks.deadline import Deadline
+from mailhooks.errors import NoTimeLeft
+
+
+def test_a_call_that_ends_in_time_gives_its_result_or_its_error():
+    assert Deadline.after(5).wait_for("call", lambda: 42) == 42
+    with pytest.raises(TimeoutError, match="the call's own"):
+        Deadline.after(5).wait_for("call", lambda: _raise(TimeoutError("the call's own")))
+
+
+def test_a_call_that_never_ends_is_given_up_when_the_deadline_passes():
+    never = threading.Event()
+    with pytest.raises(NoTimeLeft, match="Slow: no answer"):
+        Deadline.after(0.05).wait_for("Slow", never.wait)
+    never.set()
+
+
+def test_when_the_deadline_is_over_nothing_is_begun():
+    begun = []
+    over = Deadline.after(-1)
+    assert over.left() == 0
+    with pytest.raises(NoTimeLeft, match="not begun"):
+        over.wait_for("Late", lambda: begun.append(1))
+    assert not begun
+
+
+def _raise(error: Exception) -> None:
+    raise error
