@@ -4,9 +4,9 @@ VENV := .venv
 SAM_VENV := .venv-sam
 PY := $(VENV)/bin/python
 SAM_PY := $(SAM_VENV)/bin/python
-LIBRARY := layers/mailhooks/mailhooks
 COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+# The pins are complete, hence --no-deps: pip would look for `boto3-stubs[s3]` beside the pinned `boto3-stubs` and refuse it without a hash.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
 
@@ -33,7 +33,7 @@ $(SAM_VENV)/.ready: requirements-sam.txt
 run: $(VENV)/.ready  ## walk the sample messages through the functions, on a local WorkMail
 	@$(PY) -m local run
 
-serve: $(VENV)/.ready  ## keep the local WorkMail up, for `sam local invoke` and your own programs
+serve: $(VENV)/.ready  ## keep the local WorkMail up, for your own programs and the AWS CLI
 	@$(PY) -m local serve
 
 test: $(VENV)/.ready  ## unit, integration and infrastructure tests

@@ -22,8 +22,8 @@ def rewrite(tag: str = "", add: dict[str, str] | None = None, remove: tuple[str,
 
 
 def subject(raw: bytes) -> str:
-    """As Python's own parser shows it."""
-    return str(message_from_bytes(raw, policy=policy.default)["subject"])
+    """As Python's own parser shows it, with every stretch of white space, folds included, as one space."""
+    return " ".join(str(message_from_bytes(raw, policy=policy.default)["subject"]).split())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_line_that_the_tag_would_make_too_long_is_folded_behind_the_tag():
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_space_is_shown_between_tag_and_subject_also_where_both_are_encoded_words(tag: str, own: str):
     raw = f"Subject: {own}\r\n\r\n".encode()
-    assert subject(rewrite(tag).apply(raw)) == f"{tag} {subject(raw).lstrip()}"
+    assert subject(rewrite(tag).apply(raw)) == f"{tag} {subject(raw)}"
 
 
 @pytest.mark.parametrize(

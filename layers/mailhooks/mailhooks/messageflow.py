@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from . import errors
 from .contract.content import BUCKET_PATTERN
@@ -120,7 +120,7 @@ def _call(operation: str, call: Callable[[], T], deadline: Deadline) -> T:
 def _translated(operation: str, error: ClientError | BotoCoreError) -> MailhooksError:
     """The package's own error for one of botocore's."""
     if not isinstance(error, ClientError):
-        if isinstance(error, HTTPClientError | IncompleteReadError):
+        if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
             return ServiceFailed(f"{operation}: {type(error).__name__}")
         return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
     code = error.response.get("Error", {}).get("Code", "")

@@ -1,8 +1,13 @@
 """What WorkMail sends and what it expects, checked against JSON Schemas. Knows no AWS and nothing else of the package."""
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import ContractError
 from .event import FlowDirection, MailFlowEvent, check_event
 from .verdict import Action, ActionType, Verdict, check_response
+
+if TYPE_CHECKING:
+    from .availability import check_availability_request, check_availability_response
 
 __all__ = [
     "Action",
@@ -11,6 +16,17 @@ __all__ = [
     "FlowDirection",
     "MailFlowEvent",
     "Verdict",
+    "check_availability_request",
+    "check_availability_response",
     "check_event",
     "check_response",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the availability contract when it is first asked for (PEP 562): it would cost each mail hook's cold start some 5 ms."""
+    if name in {"check_availability_request", "check_availability_response"}:
+        from . import availability
+
+        return getattr(availability, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,6 @@ phrase and becomes the error's "expected ...".
 """
 
 import json
-import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -13,18 +12,17 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing import Registry, Resource
+from referencing import Registry
+from referencing.retrieval import to_cached_resource
 
 from .errors import ContractError, kind_of
-
-_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 
 
 def check(schema: str, document: object) -> None:
     """Checks `document` against `schemas/<schema>.json`.
 
     Raises:
-        ContractError: names the outermost place that breaks the schema; of several, the first in the document.
+        ContractError: names the outermost place that breaks the schema; of several, the first in the schema's order, or in the array's.
     """
     found = min(_validator(schema).iter_errors(document), key=lambda error: len(error.absolute_path), default=None)
     if found is not None:
@@ -34,19 +32,15 @@ def check(schema: str, document: object) -> None:
 @cache
 def _validator(schema: str) -> Draft202012Validator:
     """Read and compiled once a process, and only the schemas that are used."""
-    return Draft202012Validator(_read(f"{schema}.json"), registry=_REGISTRY)
+    return Draft202012Validator(json.loads(_text(f"{schema}.json")), registry=_REGISTRY)
 
 
-def _read(name: str) -> Any:
-    return json.loads((files(__package__) / "schemas" / name).read_text("utf-8"))
+def _text(uri: str) -> str:
+    return (files(__package__) / "schemas" / uri.rpartition("/")[2]).read_text("utf-8")
 
 
-def _retrieve(uri: str) -> Resource[Any]:
-    return Resource.from_contents(_read(uri.rpartition("/")[2]))
-
-
-_REGISTRY: Registry[Any] = Registry(retrieve=_retrieve)  # type: ignore[call-arg]  # attrs' alias of a private field
-"""Resolves the references of one schema to another, by file name."""
+_REGISTRY: Registry[Any] = Registry(retrieve=to_cached_resource()(_text))  # type: ignore[call-arg]  # attrs' alias of a private field
+"""Resolves the references of one schema to another by file name; a file is read once a process."""
 
 
 def _contract_error(error: ValidationError) -> ContractError:
@@ -61,13 +55,19 @@ def _contract_error(error: ValidationError) -> ContractError:
             return ContractError(pointer([*place, missing]), _expected(schema), "nothing")
         case "additionalProperties":
             known = schema.get("properties", {})
-            extra = [name for name in value if name not in known]
-            named = next((f" named {name}" for name in extra if _PLAIN_NAME.fullmatch(name)), "")
+            named = next((f" named {name}" for name in value if name not in known and _is_misspelt(name, known)), "")
             return ContractError(pointer(place), f"no properties besides {', '.join(known)}", f"another one{named}")
         case "uniqueItems":
             return ContractError(pointer(place), f"{_expected(schema)}, none twice", f"{kind_of(value)}, one of them twice")
         case _:
             return ContractError(pointer(place), _expected(schema), kind_of(value))
+
+
+def _is_misspelt(name: object, known: Iterable[str]) -> bool:
+    """Whether a name is nearly one of the contract's own. No other is quoted: a hook may have made a property's name of an address."""
+    from difflib import get_close_matches  # imported late: a document that is as it should be has no use for it
+
+    return isinstance(name, str) and name.isidentifier() and bool(get_close_matches(name, list(known), n=1, cutoff=0.8))
 
 
 def _expected(schema: Any) -> str:

@@ -4,6 +4,7 @@ Guide sections: "Synchronous Run Lambda response schema", "... action limits", a
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,9 @@ from .event import FlowDirection, MailFlowEvent
 from .schema import check
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
+
+_ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+"""One bare address: no display name, no list, no second `@` by which two readers could see two domains."""
 
 
 class ActionType(StrEnum):
@@ -79,7 +83,8 @@ class Verdict:
 
     Each method names recipients with `to` (one address or several, of those in the event), or, without `to`, speaks for all recipients that
     no other call names. Whatever is called, every recipient of the event is covered, those that a truncated event leaves out
-    included: nobody meets the rule's fallback action by accident. Calls return the verdict itself, so that they chain.
+    included: nobody meets the rule's fallback action by accident. Calls return the verdict itself, so that they chain; one that is refused
+    changes nothing.
 
     >>> to = ("b@example.com", "c@example.com")
     >>> event = MailFlowEvent("2018-10-10", "a@example.net", to, None, "", "m-1", "i-1", FlowDirection.INBOUND)
@@ -93,11 +98,11 @@ class Verdict:
 
     def __init__(self, event: MailFlowEvent, organization_domains: Collection[str] = ()) -> None:
         self._event = event
-        self._domains = frozenset(domain.casefold() for domain in organization_domains)
-        # WorkMail's addresses are the same whatever their case; an event may spell one recipient twice.
+        self._domains = frozenset(map(_key, organization_domains))
+        # An event may have one recipient twice, spelled differently or alike; a response may not repeat a spelling.
         self._spellings: dict[str, list[str]] = {}
-        for address in event.recipients:
-            self._spellings.setdefault(address.casefold(), []).append(address)
+        for address in dict.fromkeys(event.recipients):
+            self._spellings.setdefault(_key(address), []).append(address)
         self._named: dict[str, Action] = {}
         self._added: dict[str, str] = {}
         self._rest: Action | None = None
@@ -137,10 +142,10 @@ class Verdict:
                 raise ContractError("/actions", "one action for all recipients", "a second one")
             self._rest = action
             return self
-        for address in [to] if isinstance(to, str) else to:
-            if address.casefold() not in self._spellings:
-                raise ContractError("/actions/-/recipients", "recipients of this event (to add one, call add)", "another address")
-            self._name(address, action)
+        addresses = _listed(to)
+        if any(_key(address) not in self._spellings for address in addresses):
+            raise ContractError("/actions/-/recipients", "recipients of this event (to add one, call add)", "another address")
+        self._name(addresses, action)
         return self
 
     def add(self, addresses: str | Iterable[str], action: Action = DEFAULT) -> Self:
@@ -153,19 +158,22 @@ class Verdict:
         self._check_direction(action)
         if not action.type.delivers:
             raise ContractError("/actions/-/action/type", "an action that delivers, for an added recipient", f"{action.type}")
-        for address in [addresses] if isinstance(addresses, str) else addresses:
-            if address.casefold() not in self._spellings:
+        addresses = _listed(addresses)
+        new: dict[str, str] = {}
+        for address in addresses:
+            if _key(address) not in self._spellings and _key(address) not in self._added:
                 self._check_addition(address)
-                self._added.setdefault(address.casefold(), address)
-            self._name(address, action)
-        total = len(self._event.recipients) + len(self._added)
-        if self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
+                new.setdefault(_key(address), address)
+        total = len(self._event.recipients) + len(self._added) + len(new)
+        if new and self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
             raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients with those added", f"{total}")
+        self._name(addresses, action)
+        self._added |= new
         return self
 
     def action_for(self, recipient: str) -> Action:
         """The action that a recipient meets, named or not."""
-        return self._named.get(recipient.casefold(), self._rest or DEFAULT)
+        return self._named.get(_key(recipient), self._rest or DEFAULT)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -202,21 +210,34 @@ class Verdict:
             entries.append({"action": rest.to_dict(), "allRecipients": True})
         return entries
 
-    def _name(self, address: str, action: Action) -> None:
-        if self._named.setdefault(address.casefold(), action) != action:
+    def _name(self, addresses: list[str], action: Action) -> None:
+        keys = list(map(_key, addresses))
+        if any(self._named.get(key, action) != action for key in keys):
             raise ContractError("/actions/-/recipients", "each recipient in one action", "an address named in two")
+        self._named.update(dict.fromkeys(keys, action))
 
     def _check_direction(self, action: Action) -> None:
         if action.type.inbound_only and self._event.flow_direction is FlowDirection.OUTBOUND:
             raise ContractError("/actions/-/action/type", "one of BOUNCE, DROP, DEFAULT for outbound mail", f"{action.type}")
 
     def _check_addition(self, address: str) -> None:
-        local, at, domain = address.rpartition("@")
-        if not (local and at and domain) or any(char.isspace() or not char.isprintable() for char in address):
+        if not (_ADDRESS.fullmatch(address) and address.isprintable()):
             raise ContractError("/actions/-/recipients", "an address to add", "a string that is none")
-        if self._event.flow_direction is FlowDirection.INBOUND and domain.casefold() not in self._domains:
+        if self._event.flow_direction is FlowDirection.INBOUND and _key(address.rpartition("@")[2]) not in self._domains:
             raise ContractError(
                 "/actions/-/recipients",
                 "an added recipient in one of the organization's domains, as the mail is inbound (setting ORGANIZATION_DOMAINS)",
                 "one of another domain",
             )
+
+
+def _listed(addresses: str | Iterable[str]) -> list[str]:
+    return [addresses] if isinstance(addresses, str) else list(addresses)
+
+
+def _key(address: str) -> str:
+    """Addresses with one key are one: WorkMail's are the same whatever their case.
+
+    Lower case, not `casefold`, which would take straße@ for strasse@, another mailbox or another domain (RFC 6531, RFC 5891).
+    """
+    return address.lower()

@@ -1,0 +1,132 @@
+"""The command line: `python -m local run`, `serve` and `send`."""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import LocalError
+from .functions import ROOT
+
+if TYPE_CHECKING:
+    from mailhooks.contract import Action
+
+# The library is a Lambda layer, so nothing installs it; `make` sets PYTHONPATH, a bare `python -m local` need not.
+sys.path.append(str(ROOT / "layers" / "mailhooks"))
+
+_EVENTS = ROOT / "events"
+_FALLBACKS = ("DEFAULT", "DROP", "BOUNCE")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0 when all went well, 1 when a step failed, 2 when the command cannot be carried out, 130 after Ctrl-C.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A subject may hold any character, and not every terminal can show it.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.carry_out(options)
+    except (LocalError, OSError) as error:
+        print(f"local {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+# Each command imports what it needs, so that `--help` answers at once.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from .run import run
+
+    return run(
+        options.sample,
+        events=options.events,
+        mail=options.mail,
+        settings_file=options.settings,
+        fallback=_fallback(options),
+        verbose=options.verbose,
+    )
+
+
+def _send(options: argparse.Namespace) -> int:
+    from mailhooks.contract import FlowDirection
+
+    from .envelope import Wishes
+    from .send import send
+
+    direction = FlowDirection(options.direction.upper()) if options.direction else None
+    return send(
+        options.file,
+        options.function,
+        Wishes(direction, options.mail_from, options.to),
+        asynchronous=options.asynchronous or None,
+        settings_file=options.settings or _EVENTS / "env.json",
+        mail=options.mail,
+        fallback=_fallback(options),
+        verbose=options.verbose,
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import serve
+
+    return serve(port=options.port, s3_port=options.s3_port, events=options.events, env_file=options.env_file, export=options.export)
+
+
+def _fallback(options: argparse.Namespace) -> "Action":
+    from mailhooks.contract import Action, ActionType
+
+    return Action(ActionType(options.fallback))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="WorkMail on a laptop (docs/local.md).")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="walk the sample messages through the functions")
+    run.set_defaults(carry_out=_run)
+    run.add_argument("sample", nargs="*", help="which, by name (such as rewrite-external); all when none is given")
+    _add_events(run)
+    _add_walking(run)
+    send = commands.add_parser("send", help="walk a message of your own through a function")
+    send.set_defaults(carry_out=_send)
+    send.add_argument("file", type=Path, help="the message, an .eml file")
+    send.add_argument("--function", required=True, help="a folder under functions/")
+    send.add_argument("--direction", choices=["inbound", "outbound"], help="else: outbound when the sender is in the organization")
+    send.add_argument("--from", dest="mail_from", metavar="ADDRESS", help="envelope sender; else the From header")
+    send.add_argument("--to", nargs="+", default=[], metavar="ADDRESS", help="envelope recipients; else To, Cc, Bcc")
+    send.add_argument("--async", dest="asynchronous", action="store_true", help="as an asynchronous rule would call it")
+    _add_walking(send)
+    _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
+    return parser
+
+
+def _add_serving(serve: argparse.ArgumentParser) -> None:
+    serve.set_defaults(carry_out=_serve)
+    serve.add_argument("--port", type=int, default=0, help="of the Message Flow API; 0 (default): any free one")
+    serve.add_argument("--s3-port", type=int, default=0, help="of S3; 0 (default): any free one")
+    serve.add_argument("--export", action="store_true", help="print only `export` lines")
+    serve.add_argument("--env-file", type=Path, help="write events/env.json with these servers' variables there, for --env-vars")
+    _add_events(serve)
+
+
+def _add_events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--events", type=Path, default=_EVENTS, help="folder of the samples (default: events)")
+
+
+def _add_walking(parser: argparse.ArgumentParser) -> None:
+    mail = ROOT / ".local" / "mail"
+    parser.add_argument("--settings", type=Path, help="environment variables by function (default: events/env.json)")
+    parser.add_argument("--mail", type=Path, default=mail, help="where to deliver; emptied first (default: .local/mail)")
+    parser.add_argument("--fallback", choices=_FALLBACKS, default="DEFAULT", help="the rule's fallback action")
+    parser.add_argument("--verbose", action="store_true", help="show what the function logs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

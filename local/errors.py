@@ -1,0 +1,29 @@
+"""The family of errors that end a command: something is to be put right before it can do its work. Their texts say what."""
+
+
+class LocalError(Exception):
+    """The command cannot be carried out; nothing has been done to a message yet."""
+
+
+class UnknownFunction(LocalError):
+    """There is no such function; the text lists those that there are."""
+
+
+class BadSettings(LocalError):
+    """A file of settings does not look like `events/env.json`."""
+
+
+class BadSample(LocalError):
+    """A sample message cannot be read; the text says which and why."""
+
+
+class NoEnvelope(LocalError):
+    """A message's headers do not say who sends to whom; the text says what to give."""
+
+
+class NotOurs(LocalError):
+    """A folder holds something else than mail delivered here: it is not emptied."""
+
+
+class ServerTrouble(LocalError):
+    """A server could not be started; the text says why."""

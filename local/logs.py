@@ -1,0 +1,50 @@
+"""What a function's log says, as far as somebody at a screen wants to know it at once."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+
+def troubles(log: str) -> list[tuple[str, str]]:
+    """Level and text of each JSON log line (as Powertools and Lambda write them) of level WARNING or above.
+
+    A hook that swallows its own failure so that mail goes on is safe in production; on a laptop its author should see it.
+    """
+    found = []
+    for entry in _entries(log):
+        level = str(entry.get("level", "")).upper()
+        if level in {"WARNING", "ERROR", "CRITICAL"}:
+            reasons = [str(entry[key]) for key in ("reason", "detail") if entry.get(key)]
+            text = str(entry.get("message", ""))
+            found.append((level, f"{text} ({': '.join(reasons)})" if reasons else text))
+    return found
+
+
+def metrics(log: str) -> str:
+    """Metrics written in CloudWatch's embedded metric format, in short: `Messages=1 MessageSize=812 (hook=observe)`."""
+    values: dict[str, Any] = {}
+    dimensions: dict[str, Any] = {}
+    for entry in _entries(log):
+        for directive in (entry.get("_aws") or {}).get("CloudWatchMetrics", ()):
+            values |= {metric["Name"]: _plain(entry.get(metric["Name"])) for metric in directive["Metrics"]}
+            dimensions |= {name: entry.get(name) for names in directive["Dimensions"] for name in names}
+    if not values:
+        return ""
+    shown = " ".join(f"{name}={value}" for name, value in values.items() if value != "0")
+    return f"{shown} ({', '.join(f'{name}={value}' for name, value in sorted(dimensions.items()))})"
+
+
+def _entries(log: str) -> Iterator[dict[str, Any]]:
+    for line in log.splitlines():
+        if line.startswith("{"):
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                yield entry
+
+
+def _plain(value: object) -> str:
+    number = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return f"{number:.1f}".removesuffix(".0") if isinstance(number, float) else str(number)

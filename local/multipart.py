@@ -1,0 +1,90 @@
+"""The parts of a MIME message, and what is not well-formed about them (RFC 2046 section 5.1).
+
+Written for the local WorkMail alone: what judges a hook's work should not share the hook's code for parts.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value
+
+MAX_DEPTH = 50
+_HEADERS_END = re.compile(rb"(?:\A|\r?\n)\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A leaf part: where it stands ("2.1" is the first part of the second part; "" is the message itself) and its attachment name."""
+
+    place: str
+    filename: str
+
+
+class Malformed(ValueError):
+    """A multipart that is not well-formed. Its text names the place and the fault, never content."""
+
+
+def leaf_parts(raw: bytes, place: str = "", depth: int = 0) -> Iterator[Part]:
+    """The parts that are not multiparts themselves, in order. An attached message is one part: what is in it is its own affair.
+
+    Raises:
+        Malformed: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
+    """
+    headers, body = _split(raw)
+    if headers.get_content_maintype() != "multipart":
+        yield Part(place, _filename(headers))
+        return
+    if depth >= MAX_DEPTH:
+        raise Malformed(f"multiparts are nested over {MAX_DEPTH} deep")
+    for number, part in enumerate(_bodies(headers, body, place), start=1):
+        yield from leaf_parts(part, f"{place}.{number}".lstrip("."), depth + 1)
+
+
+def _split(raw: bytes) -> tuple[Message, bytes]:
+    end = _HEADERS_END.search(raw)
+    if end is None:
+        return BytesHeaderParser().parsebytes(raw), b""
+    return BytesHeaderParser().parsebytes(raw[: end.start()] + b"\r\n\r\n"), raw[end.end() :]
+
+
+def _bodies(headers: Message, body: bytes, place: str) -> list[bytes]:
+    """The parts between the delimiters, each without the line end that belongs to the delimiter after it."""
+    where = f"part {place}" if place else "the message"
+    boundary = (headers.get_boundary() or "").encode("utf-8", "surrogateescape")
+    if not boundary:
+        raise Malformed(f"{where} is a multipart without a boundary")
+    delimiter = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$", re.MULTILINE)
+    starts: list[int] = []
+    ends: list[int] = []
+    closed = False
+    for found in delimiter.finditer(body):
+        if starts:
+            ends.append(found.start())
+        if found[1]:
+            closed = True
+            break
+        starts.append(found.end() + 1)
+    if not starts:
+        raise Malformed(f"{where} is a multipart without parts: its boundary is not in its body")
+    if not closed:
+        raise Malformed(f"{where} is a multipart without its closing delimiter")
+    return [_without_line_end(body[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _without_line_end(part: bytes) -> bytes:
+    return part.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _filename(headers: Message) -> str:
+    """The attachment's name, from Content-Disposition or Content-Type, in either encoding (RFC 2231, RFC 2047)."""
+    value = headers.get_param("filename", "", "content-disposition") or headers.get_param("name", "")
+    name = collapse_rfc2231_value(value) if value else ""
+    try:
+        words = decode_header(name)
+        return "".join(word if isinstance(word, str) else word.decode(charset or "ascii", "replace") for word, charset in words)
+    except (LookupError, ValueError, HeaderParseError):
+        return name

@@ -1,0 +1,122 @@
+"""Servers on the loopback interface, each in a thread of its own: started when ready, gone when stopped.
+
+What costs time to import (moto, uvicorn) is imported when a server is made, so that nothing else pays for it.
+"""
+
+import logging
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from .errors import ServerTrouble
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+HOST = "127.0.0.1"
+_START_TIMEOUT_S = 20.0
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on the loopback interface. Port 0 lets the system choose.
+
+    Bound before its server starts: a taken port is an error here and now, not in a thread that nobody watches.
+
+    Raises:
+        ServerTrouble: the port is taken or not allowed.
+    """
+    # The protocol by name, not 0: asyncio turns Nagle's algorithm off only where it sees TCP, and with it each answer takes 40 ms longer.
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((HOST, port))
+        found.listen()
+    except (OSError, OverflowError) as error:
+        found.close()
+        raise ServerTrouble(f"port {port} on {HOST} cannot be used: {error}") from error
+    return found
+
+
+class HttpServer:
+    """The Message Flow API, on uvicorn."""
+
+    def __init__(self, app: "Starlette", port: int) -> None:
+        import uvicorn
+
+        self._socket = listen(port)
+        self.url = _url(self._socket)
+        config = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        # A client that went away in the middle of a delayed answer is no news.
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="message-flow-api", daemon=True)
+
+    def start(self) -> None:
+        """Returns when the server answers.
+
+        Raises:
+            ServerTrouble: it did not come up.
+        """
+        self._thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise ServerTrouble("the Message Flow API did not start")
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        """Returns when the thread has ended; calls that are still waiting are cut off after a second."""
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._socket.close()
+
+
+class S3Server:
+    """S3, on moto's server.
+
+    Not moto's own ThreadedMotoServer: that one waits for ever when its port is taken.
+    """
+
+    def __init__(self, port: int) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        with listen(port) as bound:
+            self.url = _url(bound)
+            # werkzeug duplicates the descriptor.
+            self._server = make_server(
+                HOST,
+                bound.getsockname()[1],
+                DomainDispatcherApplication(create_backend_app),
+                threaded=True,
+                request_handler=MotoRequestHandler,
+                fd=bound.fileno(),
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local-s3", daemon=True)
+
+    def start(self) -> None:
+        """The socket listens already, so that calls wait until the thread is up."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the thread has ended."""
+        if self._thread.ident is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+def _url(bound: socket.socket) -> str:
+    return f"http://{HOST}:{bound.getsockname()[1]}"

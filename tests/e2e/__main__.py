@@ -1,0 +1,44 @@
+"""`python -m tests.e2e rewrite-external`: one of the sample messages through its function, in a Lambda container.
+
+The samples, and the settings that go with them (`events/env.json`), are those of `make run`, which does the same without Docker.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from local.diff import excerpt
+from local.functions import ROOT, function, read_settings
+from local.samples import BadSample, load
+
+from .containers import Containers
+from .sam import SamError
+from .toolchain import Missing, find
+
+
+def main(arguments: list[str]) -> str | None:
+    """Prints what the function logged, its response, and what it changed. Returns why it could not, or None."""
+    try:
+        samples = load(only=arguments)
+        toolchain = find()
+    except (BadSample, Missing) as error:
+        return str(error)
+    settings = read_settings(ROOT / "events" / "env.json")
+    with tempfile.TemporaryDirectory() as workspace, Containers(toolchain, Path(workspace)) as containers:
+        for sample in samples:
+            called = function(sample.function)
+            message_id = containers.store.add(sample.raw, sample.event["messageId"], sample.event["flowDirection"])
+            try:
+                answer = containers.invoke(called.logical_id, sample.event, called.variables(settings))
+            except SamError as error:
+                return str(error)
+            print(f"== {sample.stem}: {called.logical_id}\n{answer.log.rstrip()}")
+            print(f"response: {json.dumps(answer.response)}")
+            print(f"Puts: {containers.store.puts(message_id)}")
+            print(*excerpt(sample.raw, containers.store.content(message_id)), sep="\n")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""`sam build` once, `sam local invoke` often."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .overlay import overlay
+from .toolchain import ROOT, Toolchain
+
+BUILD_TIMEOUT_S = 300
+INVOKE_TIMEOUT_S = 120
+"""The first invocation also makes the image that carries the layer."""
+
+
+class SamError(AssertionError):
+    """A `sam` command failed; the text is its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a function returned, and everything else that it and SAM printed."""
+
+    response: Any
+    log: str
+
+
+class Sam:
+    """One build of this project.
+
+    Args:
+        toolchain: see `toolchain.find`.
+        workspace: an empty folder for the build; the project's own `.aws-sam` stays as it is.
+
+    Attributes:
+        folder: the built functions, layer and template.
+    """
+
+    def __init__(self, toolchain: Toolchain, workspace: Path) -> None:
+        self._toolchain = toolchain
+        # One level down, because SAM keeps its notes (build.toml) beside the build.
+        self.folder = workspace / "build"
+
+    def build(self) -> None:
+        """Builds all functions and the layer.
+
+        Raises:
+            SamError: it failed.
+        """
+        template = str(ROOT / "template.yaml")
+        # Not cached, whatever samconfig.toml says: the cache is the project's own, and what is tested is made now.
+        self._run(["build", "--template", template, "--build-dir", str(self.folder), "--no-cached"], BUILD_TIMEOUT_S)
+
+    def invoke(self, function: str, event: Mapping[str, Any], variables: Mapping[str, str], network: str) -> Answer:
+        """Runs one function in a fresh container, so each call is a cold start.
+
+        Args:
+            function: its logical ID.
+            event: what it gets.
+            variables: its environment variables, beyond the template's own and instead of them (see `overlay`).
+            network: the Docker network to be on (see `relay`).
+
+        Raises:
+            SamError: SAM failed, or the function did.
+        """
+        event_file, variables_file = self.folder / "event.json", self.folder / "variables.json"
+        event_file.write_text(json.dumps(event), "utf-8")
+        variables_file.write_text(json.dumps({function: variables}), "utf-8")
+        template = overlay(self.folder / "template.yaml", function, variables)
+        files = ["--template", str(template), "--event", str(event_file), "--env-vars", str(variables_file)]
+        done = self._run(["local", "invoke", function, *files, "--skip-pull-image", "--docker-network", network], INVOKE_TIMEOUT_S)
+        # The response is the last line of standard output, after what the function printed.
+        *printed, last = done.stdout.strip().splitlines() or [""]
+        try:
+            response = json.loads(last)
+        except ValueError:
+            raise SamError(f"{function} gave no JSON: {done.stdout}\n{done.stderr}") from None
+        if isinstance(response, dict) and "errorType" in response:
+            raise SamError(f"{function} failed: {last}\n{done.stderr}")
+        return Answer(response, "\n".join([done.stderr, *printed]))
+
+    def _run(self, arguments: list[str], timeout_s: int) -> subprocess.CompletedProcess[str]:
+        command = [str(self._toolchain.sam), *arguments]
+        try:
+            return subprocess.run(
+                command,
+                env=self._toolchain.environment(),
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=True,
+            )
+        except subprocess.CalledProcessError as error:
+            raise SamError(f"sam {arguments[0]} ended with {error.returncode}:\n{error.stdout}\n{error.stderr}") from None
+        except subprocess.TimeoutExpired as error:
+            raise SamError(f"sam {arguments[0]} took longer than {timeout_s} s:\n{error.stdout}\n{error.stderr}") from None

@@ -1,0 +1,97 @@
+"""What the stack can be told, and what it refuses before anything is created."""
+
+import re
+from typing import Any
+
+import pytest
+
+from .template import template
+
+ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "name,value",
+    [
+        ("OrganizationId", ORGANIZATION),
+        ("OrganizationDomains", ""),
+        ("OrganizationDomains", "example.com, mail.example.org"),
+        ("SubjectTag", ""),
+        ("SubjectTag", "[Außerhalb]"),
+        ("AddHeaders", '{"X-A": "1",\n "X-B": "2"}'),
+        ("RemoveHeaders", "X-A,X-B"),
+        ("BounceRules", '[{"action": "DROP", "senders": ["*.example.net"], "recipients": ["*"]}]'),
+        ("MetricsNamespace", "Mail/Hooks_1"),
+    ],
+)
+def test_a_parameter_takes(name: str, value: str) -> None:
+    assert _accepts(name, value)
+
+
+@pytest.mark.parametrize(
+    "name,value",
+    [
+        ("OrganizationId", ""),
+        ("OrganizationId", ORGANIZATION.upper()),
+        ("OrganizationId", ORGANIZATION + "0"),
+        ("OrganizationId", ORGANIZATION[:-1]),
+        ("OrganizationId", "d-0123456789"),
+        ("OrganizationDomains", "example"),
+        ("OrganizationDomains", "example.com;example.org"),
+        ("OrganizationDomains", "@example.com"),
+        ("SubjectTag", "[A]\r\nBcc: someone@example.net"),
+        ("SubjectTag", "x" * 101),
+        ("AddHeaders", "X-A: 1"),
+        ("RemoveHeaders", "X-A: X-B"),
+        ("BounceRules", "{}"),
+        ("BounceRules", f'["{"x" * 2500}"]'),
+        ("MetricsNamespace", "AWS/Lambda"),
+    ],
+)
+def test_a_parameter_refuses(name: str, value: str) -> None:
+    assert not _accepts(name, value)
+
+
+def test_every_parameters_default_is_a_value_that_is_taken() -> None:
+    parameters = template()["Parameters"]
+
+    assert [name for name, parameter in parameters.items() if not _accepts(name, parameter.get("Default", ORGANIZATION))] == []
+
+
+def test_only_the_organization_has_to_be_given() -> None:
+    assert [name for name, parameter in template()["Parameters"].items() if "Default" not in parameter] == ["OrganizationId"]
+
+
+def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
+
+    assert defaults["LogAddresses"] == "false"
+    assert (defaults["OnErrorRewrite"], defaults["OnErrorBounce"]) == ("deliver", "retry")
+    assert defaults["LogRetentionDays"] == 30
+    assert defaults["Tracing"] == "PassThrough"
+
+
+def test_each_parameter_is_described_labelled_and_in_one_group_of_the_console() -> None:
+    interface = template()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+    assert sorted(grouped) == sorted(template()["Parameters"])
+    assert interface["ParameterLabels"].keys() == template()["Parameters"].keys()
+    assert all(parameter["Description"] for parameter in template()["Parameters"].values())
+    assert all("ConstraintDescription" in parameter for parameter in template()["Parameters"].values() if "AllowedPattern" in parameter)
+
+
+def test_the_stack_refuses_regions_without_workmail() -> None:
+    [rule] = template()["Rules"]["WorkMailRegion"]["Assertions"]
+
+    assert rule["Assert"] == {"Fn::Contains": [["us-east-1", "us-west-2", "eu-west-1"], {"Ref": "AWS::Region"}]}
+
+
+def _accepts(name: str, value: Any) -> bool:
+    """What CloudFormation would say of a parameter's value."""
+    parameter = template()["Parameters"][name]
+    if "AllowedValues" in parameter:
+        return value in parameter["AllowedValues"]
+    if parameter["Type"] == "Number":
+        return bool(parameter["MinValue"] <= value <= parameter["MaxValue"])
+    return len(value) <= parameter.get("MaxLength", 4096) and bool(re.fullmatch(parameter["AllowedPattern"], value))

@@ -1,0 +1,118 @@
+"""Who may do what. The sets are closed: one permission more or less fails a test."""
+
+from typing import Any
+
+import pytest
+
+from .template import function, grants, of_type, properties, template
+
+FUNCTIONS = ["RewriteFunction", "BounceFunction", "ObserveFunction"]
+MESSAGES = {
+    "Fn::Sub": "arn:${AWS::Partition}:workmailmessageflow:${AWS::Region}:${AWS::AccountId}:message/${OrganizationId}/*",
+}
+OBJECTS = {"Fn::Sub": "${RewriteBucket.Arn}/*"}
+TRACES: list[tuple[str, Any]] = [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
+
+
+def logs(group: str) -> list[tuple[str, Any]]:
+    # A log group's Arn attribute ends in ":*", its streams; the group itself is named by it too.
+    arn = {"Fn::GetAtt": [group, "Arn"]}
+    return [("logs:CreateLogStream", arn), ("logs:PutLogEvents", arn)]
+
+
+GRANTS: dict[str, list[tuple[str, Any]]] = {
+    "BounceRole": logs("BounceLogGroup"),
+    "ObserveRole": [
+        *logs("ObserveLogGroup"),
+        ("workmailmessageflow:GetRawMessageContent", MESSAGES),
+        ("sqs:SendMessage", {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}),
+    ],
+    "RewriteRole": [
+        *logs("RewriteLogGroup"),
+        ("workmailmessageflow:GetRawMessageContent", MESSAGES),
+        ("workmailmessageflow:PutRawMessageContent", MESSAGES),
+        ("s3:PutObject", OBJECTS),
+    ],
+}
+
+
+def test_every_role_is_one_of_those_that_are_checked_here() -> None:
+    assert of_type("AWS::IAM::Role").keys() == GRANTS.keys()
+
+
+def test_no_permission_comes_from_outside_the_roles() -> None:
+    kinds = {resource["Type"] for resource in template()["Resources"].values() if resource["Type"].startswith("AWS::IAM::")}
+
+    assert kinds == {"AWS::IAM::Role"}
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_a_role_grants_just_what_its_function_uses(role: str) -> None:
+    assert list(grants(role, tracing=False)) == GRANTS[role]
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_tracing_adds_the_two_x_ray_actions_and_nothing_else(role: str) -> None:
+    assert list(grants(role, tracing=True)) == GRANTS[role] + TRACES
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_no_role_grants_a_wildcard_action_or_every_resource(role: str) -> None:
+    for action, resource in grants(role, tracing=False):
+        assert "*" not in action
+        assert resource != "*"
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_a_role_has_inline_policies_only_and_only_lambda_assumes_it(role: str) -> None:
+    assert properties(role).keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    assert properties(role)["AssumeRolePolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_its_own_role_so_that_sam_makes_none(name: str) -> None:
+    assert function(name)["Role"] == {"Fn::GetAtt": [name.replace("Function", "Role"), "Arn"]}
+    assert "Policies" not in function(name)
+
+
+def test_only_workmail_may_invoke_a_function_and_only_for_this_organization() -> None:
+    expected = {
+        f"{name.removesuffix('Function')}Permission": {
+            "FunctionName": {"Fn::GetAtt": [name, "Arn"]},
+            "Action": "lambda:InvokeFunction",
+            "Principal": {"Fn::Sub": "workmail.${AWS::Region}.amazonaws.com"},
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+            "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:workmail:${AWS::Region}:${AWS::AccountId}:organization/${OrganizationId}"},
+        }
+        for name in FUNCTIONS
+    }
+
+    assert of_type("AWS::Lambda::Permission") == expected
+
+
+def test_workmail_may_read_rewritten_messages_for_this_organization_and_nobody_may_do_anything_without_tls() -> None:
+    deny, allow = properties("RewriteBucketPolicy")["PolicyDocument"]["Statement"]
+
+    assert deny == {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [{"Fn::GetAtt": ["RewriteBucket", "Arn"]}, OBJECTS],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    assert allow == {
+        "Sid": "WorkMailReads",
+        "Effect": "Allow",
+        "Principal": {"Service": {"Fn::Sub": "workmail.${AWS::Region}.amazonaws.com"}},
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": OBJECTS,
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+            "Bool": {"aws:SecureTransport": "true"},
+            "ArnLike": {"aws:SourceArn": MESSAGES},
+        },
+    }
+    assert properties("RewriteBucketPolicy")["Bucket"] == {"Ref": "RewriteBucket"}

@@ -1,0 +1,204 @@
+"""What the stack holds: functions, layer, bucket, logs, queue, outputs."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from mailhooks.contract.content import BUCKET_PATTERN
+from mailhooks.settings import Settings
+
+from .template import ROOT, function, of_type, properties, template
+
+SYNCHRONOUS = ["RewriteFunction", "BounceFunction"]
+FUNCTIONS = [*SYNCHRONOUS, "ObserveFunction"]
+WORKMAIL_GIVES_UP_S = 15
+"""Guide, "Synchronous Run Lambda action limits"."""
+
+
+def test_the_stack_holds_these_resources_and_no_others() -> None:
+    kinds = {name: resource["Type"] for name, resource in template()["Resources"].items()}
+
+    assert kinds == {
+        "MailhooksLayer": "AWS::Serverless::LayerVersion",
+        "RewriteBucket": "AWS::S3::Bucket",
+        "RewriteBucketPolicy": "AWS::S3::BucketPolicy",
+        "ObserveDeadLetterQueue": "AWS::SQS::Queue",
+        **dict.fromkeys(FUNCTIONS, "AWS::Serverless::Function"),
+        **{name.replace("Function", "Role"): "AWS::IAM::Role" for name in FUNCTIONS},
+        **{name.replace("Function", "Permission"): "AWS::Lambda::Permission" for name in FUNCTIONS},
+        **{name.replace("Function", "LogGroup"): "AWS::Logs::LogGroup" for name in FUNCTIONS},
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+class TestEachFunction:
+    def test_runs_python_3_13_with_the_layer_on_the_processor_that_is_asked_for(self, name: str) -> None:
+        found = function(name)
+
+        assert found["Runtime"] == "python3.13"
+        assert found["Architectures"] == [{"Ref": "Architecture"}]
+        assert found["Layers"] == [{"Ref": "MailhooksLayer"}]
+        assert found["MemorySize"] == {"Ref": "MemorySize"}
+        assert found["Tracing"] == {"Ref": "Tracing"}
+
+    def test_is_a_folder_with_the_handler_that_the_template_names(self, name: str) -> None:
+        module, _, handler = function(name)["Handler"].partition(".")
+        source = (ROOT / function(name)["CodeUri"] / f"{module}.py").read_text("utf-8")
+
+        assert re.search(rf"^(def )?{handler}\b", source, re.MULTILINE)
+
+    def test_logs_to_its_own_group_which_forgets_after_the_days_that_are_asked_for(self, name: str) -> None:
+        group = name.replace("Function", "LogGroup")
+
+        assert function(name)["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+        assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert template()["Resources"][group]["DeletionPolicy"] == "Delete"
+
+    def test_has_no_name_of_its_own_so_that_two_stacks_fit_in_one_account(self, name: str) -> None:
+        assert "FunctionName" not in function(name)
+
+    def test_carries_nothing_local(self, name: str) -> None:
+        assert not [variable for variable in function(name)["Environment"]["Variables"] if variable.startswith("AWS_")]
+
+
+@pytest.mark.parametrize("name", SYNCHRONOUS)
+def test_a_synchronous_function_ends_before_workmail_gives_up(name: str) -> None:
+    assert function(name)["Timeout"] == WORKMAIL_GIVES_UP_S - 1
+
+
+def test_observe_has_time_is_tried_again_and_hands_what_fails_to_its_queue() -> None:
+    found = function("ObserveFunction")
+
+    assert found["Timeout"] > WORKMAIL_GIVES_UP_S
+    assert found["EventInvokeConfig"] == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 6 * 60 * 60}
+    assert found["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}}
+
+
+def test_the_dead_letter_queue_is_encrypted_and_forgets_after_two_weeks() -> None:
+    assert properties("ObserveDeadLetterQueue") == {"SqsManagedSseEnabled": True, "MessageRetentionPeriod": 14 * 24 * 60 * 60}
+
+
+def test_the_layer_is_built_by_its_makefile_for_both_processors() -> None:
+    layer = properties("MailhooksLayer")
+
+    assert template()["Resources"]["MailhooksLayer"]["Metadata"] == {"BuildMethod": "makefile"}
+    assert layer["CompatibleRuntimes"] == ["python3.13"]
+    assert layer["CompatibleArchitectures"] == template()["Parameters"]["Architecture"]["AllowedValues"]
+    assert "build-MailhooksLayer:" in (ROOT / layer["ContentUri"] / "Makefile").read_text("utf-8")
+
+
+class TestSettings:
+    def test_the_functions_declare_every_variable_that_the_library_reads(self) -> None:
+        read = _Recorder()
+        Settings.from_env(read)
+        declared = {variable for name in FUNCTIONS for variable in function(name)["Environment"]["Variables"]}
+
+        assert declared == read.names | {"POWERTOOLS_LOG_LEVEL"}  # which Powertools itself reads
+
+    def test_the_parameters_defaults_are_settings_that_the_library_takes(self) -> None:
+        for name in FUNCTIONS:
+            Settings.from_env({variable: _default(value) for variable, value in function(name)["Environment"]["Variables"].items()})
+
+    def test_rewrite_writes_to_the_rewrite_bucket(self) -> None:
+        assert function("RewriteFunction")["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
+
+    def test_x_ray_is_on_when_tracing_is_active(self) -> None:
+        assert template()["Conditions"] == {"TracingActive": {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}}
+        assert template()["Globals"]["Function"]["Environment"]["Variables"]["XRAY_TRACING"] == {
+            "Fn::If": ["TracingActive", "true", "false"]
+        }
+
+    def test_the_sample_settings_name_functions_and_variables_of_the_template(self) -> None:
+        samples = json.loads((ROOT / "events" / "env.json").read_text("utf-8"))
+        for_all = samples.pop("Parameters", {})
+
+        for name, variables in {**samples, **{name: for_all for name in FUNCTIONS if for_all}}.items():
+            assert variables.keys() <= function(name)["Environment"]["Variables"].keys()
+
+
+class TestRewriteBucket:
+    def test_is_encrypted_versioned_and_closed_to_the_public(self) -> None:
+        bucket = properties("RewriteBucket")
+
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+            {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        ]
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
+            ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True
+        )
+
+    def test_keeps_no_version_no_delete_marker_and_no_half_upload_beyond_a_day(self) -> None:
+        expiry, markers = properties("RewriteBucket")["LifecycleConfiguration"]["Rules"]
+
+        assert expiry["Status"] == markers["Status"] == "Enabled"
+        assert expiry["ExpirationInDays"] == 1
+        assert expiry["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+        assert expiry["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+        assert markers["ExpiredObjectDeleteMarker"] is True
+        assert {"Prefix", "Filter", "TagFilters"}.isdisjoint(expiry.keys() | markers.keys())
+
+    def test_has_a_generated_name_which_fits_workmails_pattern(self) -> None:
+        assert "BucketName" not in properties("RewriteBucket")
+        assert BUCKET_PATTERN.fullmatch("workmail-hooks-rewritebucket-a1b2c3d4e5f6")
+
+    def test_is_not_left_behind_with_mail_in_it(self) -> None:
+        assert template()["Resources"]["RewriteBucket"]["DeletionPolicy"] == "Delete"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_output_names_each_functions_arn_and_where_to_paste_it(name: str) -> None:
+    output = template()["Outputs"][f"{name}Arn"]
+
+    assert output["Value"] == {"Fn::GetAtt": [name, "Arn"]}
+    for words in ("WorkMail console", "Organization settings", "Inbound rules", "Outbound rules", "Run Lambda"):
+        assert words in output["Description"]
+    synchronous = "check Run synchronously" in output["Description"]
+    assert synchronous == (name in SYNCHRONOUS)
+    assert synchronous == all(words in output["Description"] for words in ("fallback action", "rule timeout", "destination *"))
+
+
+def test_outputs_name_the_bucket_to_empty_and_the_queue_to_look_into() -> None:
+    assert template()["Outputs"]["RewriteBucketName"]["Value"] == {"Ref": "RewriteBucket"}
+    assert template()["Outputs"]["ObserveDeadLetterQueueUrl"]["Value"] == {"Ref": "ObserveDeadLetterQueue"}
+    assert len(template()["Outputs"]) == len(FUNCTIONS) + 2
+
+
+def test_every_function_of_the_folder_is_deployed() -> None:
+    deployed = {found["CodeUri"] for found in of_type("AWS::Serverless::Function").values()}
+
+    assert deployed == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
+
+
+class _Recorder(Mapping[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _default(value: Any) -> str:
+    """What a variable holds in a stack of defaults."""
+    match value:
+        case {"Ref": "RewriteBucket"}:
+            return "workmail-hooks-rewritebucket-a1b2c3d4e5f6"
+        case {"Ref": name}:
+            return str(template()["Parameters"][name]["Default"])
+        case {"Fn::If": [_, _, when_false]}:
+            return str(when_false)
+        case _:
+            return str(value)
