@@ -97,7 +97,7 @@ def _unique(addresses: Iterable[str]) -> dict[str, str]:
     """Addresses by their lower-case form, in order; of two spellings the first."""
     unique: dict[str, str] = {}
     for address in addresses:
-        unique.setdefault(address.casefold(), address)
+        unique.setdefault(address.lower(), address)
     return unique
 
 
@@ -109,13 +109,13 @@ def _by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str
         parameters = entry["action"].get("parameters") or {}
         action = Action(ActionType(entry["action"]["type"]), parameters.get("bounceMessage", ""))
         for address in entry.get("recipients", ()):
-            named.setdefault(address.casefold(), (address, action))
+            named.setdefault(address.lower(), (address, action))
         if entry.get("allRecipients") and rest is None:
             rest = action
     return named, rest
 
 
 def _fate(address: str, named: Mapping[str, tuple[str, Action]], rest: Action | None, fallback: Action) -> Fate:
-    if found := named.get(address.casefold()):
+    if found := named.get(address.lower()):
         return Fate(address, found[1], Origin.NAMED)
     return Fate(address, rest, Origin.ALL) if rest else Fate(address, fallback, Origin.FALLBACK)

@@ -56,7 +56,7 @@ def event_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str])
         "truncated": False,
     }
     sender = next(iter(_addresses(headers, "sender")), author)
-    if sender.casefold() != author.casefold():
+    if sender.lower() != author.lower():
         event["sender"] = {"address": sender}
     return event
 
@@ -72,7 +72,7 @@ def _addresses(headers: Message, *names: str) -> list[str]:
     found: dict[str, str] = {}
     for _, address in getaddresses(values):
         if "@" in address:
-            found.setdefault(address.casefold(), address)
+            found.setdefault(address.lower(), address)
     return list(found.values())
 
 
@@ -82,4 +82,4 @@ def _subject(raw: bytes) -> str:
 
 
 def _domain(address: str) -> str:
-    return address.rpartition("@")[2].casefold()
+    return address.rpartition("@")[2].lower()

@@ -70,7 +70,7 @@ def directory_name(address: str) -> str:
     >>> directory_name("Ana@example.com"), directory_name("../x@example.com")
     ('ana@example.com', '=2e.=2fx@example.com')
     """
-    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), address.casefold())
+    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), address.lower())
     return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={digest(name.encode())[:16]}"
 
 

@@ -158,8 +158,8 @@ def lost_or_doubled(walks: Iterable[Walk], mailboxes: Mailboxes) -> list[str]:
     problems: list[str] = []
     for walk in walks:
         fates = walk.delivery.fates if walk.delivery else ()
-        times = Counter(fate.recipient.casefold() for fate in fates)
-        accepted = {address.casefold() for address in walk.event.recipients} if walk.event else set()
+        times = Counter(fate.recipient.lower() for fate in fates)
+        accepted = {address.lower() for address in walk.event.recipients} if walk.event else set()
         problems.extend(f"{walk.sample.stem}: nothing became of it for {address}" for address in sorted(accepted - times.keys()))
         problems.extend(f"{walk.sample.stem}: twice for {address}" for address, count in sorted(times.items()) if count > 1)
         for fate in fates:

@@ -37,7 +37,7 @@ class Pattern:
         """Raises:
         ValueError: none of the four forms; `+` is in none of them.
         """
-        pattern = text.strip().casefold()
+        pattern = text.strip().lower()
         if pattern == "*":
             return cls("", Specificity.ANYBODY)
         if _WILDCARD.fullmatch(pattern):
@@ -50,7 +50,7 @@ class Pattern:
 
     def matches(self, address: str) -> bool:
         """Whether the address falls under the pattern; case does not matter. `""` (no address) falls under `*` only."""
-        address = address.casefold()
+        address = address.lower()
         domain = address.rpartition("@")[2]
         match self.specificity:
             case Specificity.ANYBODY:

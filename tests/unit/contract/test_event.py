@@ -1,0 +1,158 @@
+"""The Run Lambda event: everything that WorkMail sends is understood, and anything else is refused at the right place."""
+
+import pytest
+
+from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent, check_event
+from tests.mail import event, parsed
+
+from .documents import Edit, both, load, named, put, refused, row, without
+
+
+@pytest.mark.parametrize("name", named("event-*"))
+def test_an_event_that_workmail_may_send_passes(name: str) -> None:
+    check_event(load(name))
+    assert MailFlowEvent.parse(load(name)).message_id == load(name)["messageId"]
+
+
+def test_the_guides_event_is_read_field_by_field() -> None:
+    assert MailFlowEvent.parse(load("event-guide")) == MailFlowEvent(
+        summary_version="2018-10-10",
+        mail_from="from@example.com",
+        recipients=("recipient1@example.com", "recipient2@example.com"),
+        sender="sender@example.com",
+        subject="Hello From Amazon WorkMail!",
+        message_id="00000000-0000-0000-0000-000000000000",
+        invocation_id="00000000000000000000000000000000",
+        flow_direction=FlowDirection.INBOUND,
+        truncated=False,
+    )
+
+
+def test_the_sam_cli_prints_the_guides_event() -> None:
+    assert load("event-sam-generate-event") == load("event-guide")
+
+
+def test_on_behalf_mail_has_a_sender_besides_the_person_it_is_from() -> None:
+    read = MailFlowEvent.parse(load("event-on-behalf"))
+    assert (read.mail_from, read.sender) == ("director@example.com", "assistant@example.com")
+    assert read.flow_direction is FlowDirection.OUTBOUND
+
+
+@pytest.mark.parametrize("name", named("event-mail-from-*"))
+def test_mail_from_nobody_has_an_empty_mail_from(name: str) -> None:
+    read = MailFlowEvent.parse(load(name))
+    assert (read.mail_from, read.sender) == ("", None)
+
+
+def test_what_is_absent_or_null_reads_as_empty() -> None:
+    for name in ("event-mail-from-absent", "event-mail-from-null-address"):
+        assert MailFlowEvent.parse(load(name)).subject == ""
+    for name in ("event-mail-from-absent", "event-mail-from-null"):
+        assert MailFlowEvent.parse(load(name)).truncated is False
+
+
+def test_a_truncated_event_says_so_and_may_name_nobody() -> None:
+    assert MailFlowEvent.parse(load("event-truncated")).truncated is True
+    assert MailFlowEvent.parse(load("event-truncated-to-nobody")).recipients == ()
+
+
+def test_non_ascii_addresses_are_read_as_written() -> None:
+    read = MailFlowEvent.parse(load("event-smtputf8"))
+    assert read.recipients == ("δοκιμή@παράδειγμα.example.com", "用户@例子.example.com", "GRACE@example.com")
+
+
+def test_two_thousand_recipients_are_read_in_their_order() -> None:
+    recipients = tuple(f"recipient{number}@example.com" for number in range(2000))
+    assert parsed(*recipients).recipients == recipients
+
+
+def test_an_event_is_a_value() -> None:
+    assert {parsed("a@example.com"), parsed("a@example.com")} == {parsed("a@example.com")}
+    with pytest.raises(AttributeError):
+        parsed().subject = "another"  # type: ignore[misc]
+
+
+RECIPIENTS = "/envelope/recipients"
+
+BROKEN = [
+    row("a null event", put("", None), "", "null"),
+    row("a list", put("", []), "", "an empty array"),
+    row("a string", put("", "{}"), "", "a string of 2 characters"),
+    row("an object of no kind JSON knows", put("", {1, 2}), "", "a Python set"),
+    row("an empty event", put("", {}), "/summaryVersion", "nothing"),
+    row("an SNS event", put("", {"Records": [{"Sns": {}}]}), "/summaryVersion", "nothing"),
+    row("no summaryVersion", without("/summaryVersion"), "/summaryVersion", "nothing"),
+    row("an empty summaryVersion", put("/summaryVersion", ""), "/summaryVersion", "an empty string"),
+    row("a summaryVersion that is a number", put("/summaryVersion", 20181010), "/summaryVersion", "a number"),
+    row("no envelope", without("/envelope"), "/envelope", "nothing"),
+    row("a null envelope", put("/envelope", None), "/envelope", "null"),
+    row("an envelope that is a list", put("/envelope", [{}]), "/envelope", "an array of 1 item"),
+    row("a mailFrom that is an address", put("/envelope/mailFrom", "a@example.com"), "/envelope/mailFrom", "a string of 13 characters"),
+    row("a mailFrom that is a list", put("/envelope/mailFrom", ["a", "b"]), "/envelope/mailFrom", "an array of 2 items"),
+    row("a mailFrom address that is an object", put("/envelope/mailFrom/address", {"a": 1}), "/envelope/mailFrom/address", "an object"),
+    row("a mailFrom address that is a number", put("/envelope/mailFrom/address", 7), "/envelope/mailFrom/address", "a number"),
+    row("no recipients", without(RECIPIENTS), RECIPIENTS, "nothing"),
+    row("null recipients", put(RECIPIENTS, None), RECIPIENTS, "null"),
+    row("recipients that are one object", put(RECIPIENTS, {"address": "a@example.com"}), RECIPIENTS, "an object"),
+    row("no recipient at all", put(RECIPIENTS, []), RECIPIENTS, "an empty array"),
+    row("no recipient, truncated being null", both(put(RECIPIENTS, []), put("/truncated", None)), RECIPIENTS, "an empty array"),
+    row("no recipient, truncated being absent", both(put(RECIPIENTS, []), without("/truncated")), RECIPIENTS, "an empty array"),
+    row("a recipient that is an address", put(f"{RECIPIENTS}/1", "a@example.com"), f"{RECIPIENTS}/1", "a string of 13 characters"),
+    row("a recipient that is null", put(f"{RECIPIENTS}/0", None), f"{RECIPIENTS}/0", "null"),
+    row("a recipient without an address", put(f"{RECIPIENTS}/1", {}), f"{RECIPIENTS}/1/address", "nothing"),
+    row("a recipient with a null address", put(f"{RECIPIENTS}/0/address", None), f"{RECIPIENTS}/0/address", "null"),
+    row("a recipient with an empty address", put(f"{RECIPIENTS}/1/address", ""), f"{RECIPIENTS}/1/address", "an empty string"),
+    row("a recipient with two addresses", put(f"{RECIPIENTS}/0/address", ["a", "b"]), f"{RECIPIENTS}/0/address", "an array of 2 items"),
+    row("a sender that is an address", put("/sender", "a@example.com"), "/sender", "a string of 13 characters"),
+    row("a sender address that is a boolean", put("/sender/address", True), "/sender/address", "a boolean"),
+    row("a subject that is a number", put("/subject", 1.5), "/subject", "a number"),
+    row("a subject that is a list", put("/subject", []), "/subject", "an empty array"),
+    row("no messageId", without("/messageId"), "/messageId", "nothing"),
+    row("a null messageId", put("/messageId", None), "/messageId", "null"),
+    row("an empty messageId", put("/messageId", ""), "/messageId", "an empty string"),
+    row("a messageId in capitals", put("/messageId", "ABC"), "/messageId", "a string of 3 characters"),
+    row("a messageId that climbs a path", put("/messageId", "../bucket"), "/messageId", "a string of 9 characters"),
+    row("a messageId with a line end", put("/messageId", "abc\n"), "/messageId", "a string of 4 characters"),
+    row("a messageId in Arabic digits", put("/messageId", "١٢٣"), "/messageId", "a string of 3 characters"),
+    row("a messageId of 121 characters", put("/messageId", "a" * 121), "/messageId", "a string of 121 characters"),
+    row("no invocationId", without("/invocationId"), "/invocationId", "nothing"),
+    row("an empty invocationId", put("/invocationId", ""), "/invocationId", "an empty string"),
+    row("an invocationId that is a number", put("/invocationId", 0), "/invocationId", "a number"),
+    row("no flowDirection", without("/flowDirection"), "/flowDirection", "nothing"),
+    row("a flowDirection in small letters", put("/flowDirection", "inbound"), "/flowDirection", "a string of 7 characters"),
+    row("a flowDirection nobody knows", put("/flowDirection", "INTERNAL"), "/flowDirection", "a string of 8 characters"),
+    row("a null flowDirection", put("/flowDirection", None), "/flowDirection", "null"),
+    row("a truncated that is a string", put("/truncated", "true"), "/truncated", "a string of 4 characters"),
+    row("a truncated that is a number", put("/truncated", 1), "/truncated", "a number"),
+    row("two breaks, the outer one", both(put(f"{RECIPIENTS}/0/address", 1), put("/truncated", 1)), "/truncated", "a number"),
+    row(
+        "two alike, the first",
+        both(put(f"{RECIPIENTS}/1/address", 1), put(f"{RECIPIENTS}/0/address", "")),
+        f"{RECIPIENTS}/0/address",
+        "an empty string",
+    ),
+]
+
+
+@pytest.mark.parametrize("edit, pointer, got", BROKEN)
+def test_a_broken_event_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str) -> None:
+    broken = edit(load("event-guide"))
+    for check in (check_event, MailFlowEvent.parse):
+        error = refused(check, broken)
+        assert (error.pointer, error.got) == (pointer, got)
+
+
+def test_the_error_says_where_what_was_expected_and_what_came() -> None:
+    error = refused(check_event, event(messageId="No such ID"))
+    assert str(error) == "at /messageId: expected the message's ID (a string of 1 to 120 of a-z, 0-9 and -), got a string of 10 characters"
+    assert error.expected == "the message's ID (a string of 1 to 120 of a-z, 0-9 and -)"
+    assert str(refused(check_event, [1, 2])) == "at the top: expected a Run Lambda event (an object), got an array of 2 items"
+
+
+def test_the_one_error_of_the_contract_is_a_value_error() -> None:
+    assert issubclass(ContractError, ValueError)
+
+
+@pytest.mark.parametrize("message_id", ["a", "a" * 120, "0-0", "-"])
+def test_every_id_that_the_service_model_allows_passes(message_id: str) -> None:
+    check_event(event(messageId=message_id))

@@ -1,0 +1,162 @@
+"""The response of a synchronous function, checked whoever wrote it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mailhooks.contract import check_response
+from mailhooks.contract.verdict import MAX_RESPONSE_BYTES
+
+from .documents import Edit, both, load, named, put, refused, row, without
+
+DROP_ONE: dict[str, Any] = {"action": {"type": "DROP"}, "recipients": ["drop-recipient@example.com"]}
+
+
+def bounce(text: str) -> dict[str, Any]:
+    return {"actions": [{"action": {"type": "BOUNCE", "parameters": {"bounceMessage": text}}, "allRecipients": True}]}
+
+
+@pytest.mark.parametrize("direction", ["INBOUND", "OUTBOUND"])
+@pytest.mark.parametrize("name", named("response-guide-*"))
+def test_the_guides_examples_pass(name: str, direction: str) -> None:
+    check_response(load(name), direction)
+
+
+@pytest.mark.parametrize(
+    "direction, types",
+    [("INBOUND", "BOUNCE DROP DEFAULT BYPASS_SPAM_CHECK MOVE_TO_JUNK"), ("OUTBOUND", "BOUNCE DROP DEFAULT")],
+)
+def test_every_type_of_the_direction_passes(direction: str, types: str) -> None:
+    for name in types.split():
+        check_response({"actions": [{"action": {"type": name}, "allRecipients": True}]}, direction)
+
+
+def test_recipients_beside_all_recipients_pass() -> None:
+    check_response({"actions": [{"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"], "allRecipients": True}]}, "INBOUND")
+    check_response({"actions": [{"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"], "allRecipients": False}]}, "OUTBOUND")
+
+
+ACTION, BOUNCE_TEXT = "/actions/1/action", "/actions/1/action/parameters/bounceMessage"
+
+BROKEN = [
+    row("nothing at all", put("", None), "", "null"),
+    row("the list of actions alone", put("", []), "", "an empty array"),
+    row("a response that is a string", put("", "DEFAULT"), "", "a string of 7 characters"),
+    row("an empty response", put("", {}), "/actions", "nothing"),
+    row("a property beside actions", put("/statusCode", 200), "", "another one"),
+    row("actions in another spelling", both(put("/Actions", []), without("/actions")), "/actions", "nothing"),
+    row("null actions", put("/actions", None), "/actions", "null"),
+    row("no action", put("/actions", []), "/actions", "an empty array"),
+    row("actions that are one object", put("/actions", DROP_ONE), "/actions", "an object"),
+    row("eleven actions", put("/actions", [DROP_ONE] * 11), "/actions", "an array of 11 items"),
+    row("an entry that is a string", put("/actions/1", "DROP"), "/actions/1", "a string of 4 characters"),
+    row("an entry without an action", without(ACTION), ACTION, "nothing"),
+    row(
+        "an entry that names its type itself",
+        put("/actions/1/type", "DROP"),
+        "/actions/1",
+        "another one",
+    ),
+    row("a null action", put(ACTION, None), ACTION, "null"),
+    row("an action that is its type", put(ACTION, "DROP"), ACTION, "a string of 4 characters"),
+    row("an action without a type", put(ACTION, {}), f"{ACTION}/type", "nothing"),
+    row("a type in small letters", put(f"{ACTION}/type", "drop"), f"{ACTION}/type", "a string of 4 characters"),
+    row("a type nobody knows", put(f"{ACTION}/type", "QUARANTINE"), f"{ACTION}/type", "a string of 10 characters"),
+    row("a null type", put(f"{ACTION}/type", None), f"{ACTION}/type", "null"),
+    row("recipients misspelt", put("/actions/1/recipient", []), "/actions/1", "another one named recipient"),
+    row("a property that has an address for its name", put("/actions/1/a@example.com", "DROP"), "/actions/1", "another one"),
+    row("a property beside the type", put(f"{ACTION}/bounceMessage", "No."), ACTION, "another one"),
+    row("null parameters", put(f"{ACTION}/parameters", None), f"{ACTION}/parameters", "null"),
+    row("parameters that are a string", put(f"{ACTION}/parameters", "No."), f"{ACTION}/parameters", "a string of 3 characters"),
+    row(
+        "a parameter nobody knows",
+        put(f"{ACTION}/parameters", {"folder": 1}),
+        f"{ACTION}/parameters",
+        "another one",
+    ),
+    row("a bounce text on another action", put(f"{ACTION}/parameters", {"bounceMessage": "No."}), BOUNCE_TEXT, "a string of 3 characters"),
+    row(
+        "a bounce text that is a number",
+        put(ACTION, {"type": "BOUNCE", "parameters": {"bounceMessage": 550}}),
+        BOUNCE_TEXT,
+        "a number",
+    ),
+    row("neither recipients nor allRecipients", without("/actions/1/recipients"), "/actions/1/recipients", "nothing"),
+    row("allRecipients false alone", put("/actions/0/allRecipients", False), "/actions/0/recipients", "nothing"),
+    row("allRecipients that is a string", put("/actions/0/allRecipients", "true"), "/actions/0/recipients", "nothing"),
+    row(
+        "allRecipients that is a string, beside recipients",
+        put("/actions/1/allRecipients", "true"),
+        "/actions/1/allRecipients",
+        "a string of 4 characters",
+    ),
+    row("allRecipients that is 1, beside recipients", put("/actions/1/allRecipients", 1), "/actions/1/allRecipients", "a number"),
+    row("null recipients", put("/actions/1/recipients", None), "/actions/1/recipients", "null"),
+    row("recipients for nobody", put("/actions/1/recipients", []), "/actions/1/recipients", "an empty array"),
+    row(
+        "recipients that are one address",
+        put("/actions/1/recipients", "a@example.com"),
+        "/actions/1/recipients",
+        "a string of 13 characters",
+    ),
+    row("a recipient as in the event", put("/actions/1/recipients/0", {"address": "a"}), "/actions/1/recipients/0", "an object"),
+    row("an empty recipient", put("/actions/1/recipients/0", ""), "/actions/1/recipients/0", "an empty string"),
+    row("a null recipient behind a good one", put("/actions/1/recipients/-", None), "/actions/1/recipients/1", "null"),
+    row(
+        "the same recipient twice",
+        put("/actions/1/recipients", ["a@example.com", "a@example.com"]),
+        "/actions/1/recipients",
+        "an array of 2 items, one of them twice",
+    ),
+]
+
+
+@pytest.mark.parametrize("direction", ["INBOUND", "OUTBOUND"])
+@pytest.mark.parametrize("edit, pointer, got", BROKEN)
+def test_a_broken_response_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str, direction: str) -> None:
+    broken = edit(load("response-guide-remove-recipients"))
+    error = refused(lambda response: check_response(response, direction), broken)
+    assert (error.pointer, error.got) == (pointer, got)
+
+
+@pytest.mark.parametrize("name", ["BYPASS_SPAM_CHECK", "MOVE_TO_JUNK"])
+def test_a_type_of_inbound_mail_is_refused_for_outbound(name: str) -> None:
+    response = put("/actions/1/action/type", name)(load("response-guide-remove-recipients"))
+    check_response(response, "INBOUND")
+    error = refused(lambda document: check_response(document, "OUTBOUND"), response)
+    assert (error.pointer, error.expected) == ("/actions/1/action/type", "one of BOUNCE, DROP, DEFAULT")
+
+
+def test_ten_actions_pass() -> None:
+    check_response({"actions": [DROP_ONE] * 10}, "INBOUND")
+
+
+def test_the_error_lists_the_properties_that_may_be_there() -> None:
+    error = refused(lambda document: check_response(document, "INBOUND"), {"actions": [], "action": {}})
+    assert error.expected == "no properties besides actions"
+
+
+def test_a_property_name_that_is_no_string_is_refused_like_others() -> None:
+    error = refused(lambda document: check_response(document, "INBOUND"), {"actions": [DROP_ONE], 7: "seven"})
+    assert (error.pointer, error.got) == ("", "another one")
+
+
+@pytest.mark.parametrize("filling", ["x", "é", "漢", "🗼"])
+def test_a_response_may_have_256_kilobytes_in_utf_8_and_not_one_more(filling: str) -> None:
+    empty = len(json.dumps(bounce(""), ensure_ascii=False).encode())
+    count, rest = divmod(MAX_RESPONSE_BYTES - empty, len(filling.encode()))
+    text = filling * count + "x" * rest
+    assert len(json.dumps(bounce(text), ensure_ascii=False).encode()) == 262144
+    check_response(bounce(text), "OUTBOUND")
+    error = refused(lambda document: check_response(document, "OUTBOUND"), bounce(text + "x"))
+    assert (error.pointer, error.expected, error.got) == ("", "a response of at most 262144 bytes", "one of 262145 bytes")
+
+
+def test_a_lone_surrogate_does_not_break_the_count() -> None:
+    check_response(bounce("\ud800"), "INBOUND")
+
+
+def test_a_direction_that_mail_does_not_have_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="sideways"):
+        check_response(bounce("No."), "sideways")

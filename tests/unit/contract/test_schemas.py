@@ -1,0 +1,122 @@
+"""The schemas themselves: valid, compiled once, in words that an error can use, and of one mind with the code."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mailhooks import contract
+from mailhooks.contract import ActionType, FlowDirection, MailFlowEvent, Verdict, check_event, schema
+from mailhooks.contract.availability import (
+    AvailabilityErrorCode,
+    BusyType,
+    DayOfWeek,
+    InstanceType,
+    Month,
+    Week,
+    check_availability_request,
+    check_availability_response,
+)
+from tests.mail import event
+
+from .documents import load
+
+SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in (files("mailhooks.contract") / "schemas").iterdir()}
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a schema."""
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from nodes(inner)
+
+
+def use_everything() -> None:
+    check_event(event())
+    for direction in FlowDirection:
+        Verdict(MailFlowEvent.parse(event(direction=direction))).to_response()
+    check_availability_request(load("availability-request-guide"))
+    check_availability_response(load("availability-response-guide"))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_valid_in_the_draft_that_it_names(name: str) -> None:
+    assert SCHEMAS[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert SCHEMAS[name]["$id"].endswith(f"/schemas/{name}")
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_property_that_may_be_missing_has_words_for_it(name: str) -> None:
+    required = [
+        (node["properties"], missing) for node in nodes(SCHEMAS[name]) if "properties" in node for missing in node.get("required", [])
+    ]
+    for properties, missing in required:
+        # A condition ("if") names properties that need no words: it is never what an error tells of.
+        words = properties[missing]
+        assert "const" in words or {"description", "enum"} & set(words), missing
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_schema_tries_alternatives_which_would_blur_where_it_breaks(name: str) -> None:
+    assert not [node for node in nodes(SCHEMAS[name]) if {"anyOf", "oneOf"} & set(node)]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_pattern_lets_a_last_line_end_pass(name: str) -> None:
+    patterns = [node["pattern"] for node in nodes(SCHEMAS[name]) if isinstance(node.get("pattern"), str)]
+    assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
+
+
+def test_a_validator_is_compiled_once() -> None:
+    for name in SCHEMAS:
+        stem = name.removesuffix(".json")
+        assert schema._validator(stem) is schema._validator(stem)
+
+
+def test_after_the_first_check_no_schema_is_read_or_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_everything()
+
+    def fail(*args: Any) -> Any:
+        raise AssertionError("read or compiled again")
+
+    monkeypatch.setattr(schema, "files", fail)
+    monkeypatch.setattr(schema, "Draft202012Validator", fail)
+    use_everything()
+
+
+def test_the_codes_words_are_the_schemas() -> None:
+    defs = SCHEMAS["availability-response.json"]["$defs"]
+    event_, transition = defs["event"]["properties"], defs["transition"]["properties"]
+    for kind, words in (
+        (BusyType, event_["busyType"]),
+        (InstanceType, event_["details"]["properties"]["instanceType"]),
+        (Month, transition["month"]),
+        (Week, transition["week"]),
+        (DayOfWeek, defs["dayOfWeek"]),
+        (AvailabilityErrorCode, defs["mailbox"]["properties"]["error"]),
+        (FlowDirection, SCHEMAS["run-lambda-event.json"]["properties"]["flowDirection"]),
+        (ActionType, types_of("inbound")),
+        ([kind for kind in ActionType if not kind.inbound_only], types_of("outbound")),
+    ):
+        assert [*kind] == words["enum"] or {*kind} == {*words["enum"]}
+
+
+def types_of(direction: str) -> Any:
+    actions = SCHEMAS[f"run-lambda-response-{direction}.json"]["properties"]["actions"]
+    return actions["items"]["properties"]["action"]["properties"]["type"]
+
+
+def test_a_mail_hook_does_not_pay_for_the_availability_contract() -> None:
+    program = "import sys, mailhooks.contract; sys.exit(any('availability' in name for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(files("mailhooks").parent)})
+    assert contract.check_availability_request is check_availability_request
+    assert contract.check_availability_response is check_availability_response
+    with pytest.raises(AttributeError, match="check_calendar"):
+        contract.check_calendar  # noqa: B018 - asking is the test
