@@ -111,11 +111,12 @@ class MessageFlowApi:
     async def _put(self, request: Request, message: StoredMessage) -> Response:
         body = await request.body()
         try:
-            content = await run_in_threadpool(self._accepted, message, _s3_reference(body))
+            reference = _s3_reference(body)
+            content = await run_in_threadpool(self._accepted, message, reference)
         except ServiceError as error:
             self.store.refuse(message.message_id, f"{error.name}: {error.message}")
             raise
-        self.store.replace(message.message_id, content)
+        self.store.replace(message.message_id, content, reference)
         return JSONResponse({})
 
     def _accepted(self, message: StoredMessage, reference: S3Reference) -> bytes:

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .location import S3Reference
+
 CONTENT_LIFETIME_S = 24 * 60 * 60
 """Seconds for which a messageId opens the content (guide, "Lambda event data": `messageId`)."""
 
@@ -23,6 +25,7 @@ class StoredMessage:
         frozen: whether WorkMail lets nobody change it.
         puts: how many Puts were accepted.
         refusals: why Puts were refused, in order.
+        references: where the accepted Puts' content lay, in order.
     """
 
     message_id: str
@@ -33,6 +36,7 @@ class StoredMessage:
     frozen: bool = False
     puts: int = 0
     refusals: list[str] = field(default_factory=list)
+    references: list[S3Reference] = field(default_factory=list)
 
 
 class MessageStore:
@@ -87,12 +91,14 @@ class MessageStore:
         """From now on every Put meets MessageFrozen, as for a redirected message. Raises KeyError when there is no such message."""
         self.get(message_id).frozen = True
 
-    def replace(self, message_id: str, content: bytes) -> None:
+    def replace(self, message_id: str, content: bytes, reference: S3Reference | None = None) -> None:
         """An accepted Put: what Get returns from now on. Raises KeyError when there is no such message."""
         with self._lock:
             message = self._messages[message_id]
             message.content = content
             message.puts += 1
+            if reference is not None:
+                message.references.append(reference)
 
     def refuse(self, message_id: str, why: str) -> None:
         """A refused Put, kept so that whoever runs a hook sees it. Raises KeyError when there is no such message."""

@@ -3,6 +3,5 @@
 from mailhooks.hook import async_hook
 from mailhooks.messageflow import MessageFlow
 from mailhooks.observe import ObserveHook
-from mailhooks.settings import env
 
-handler = async_hook(ObserveHook(content=env().observe_content), content=MessageFlow.from_settings(env()))
+handler = async_hook(ObserveHook, content=MessageFlow)

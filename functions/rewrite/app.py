@@ -2,7 +2,6 @@
 
 from mailhooks.hook import sync_hook
 from mailhooks.messageflow import MessageFlow
-from mailhooks.rewrite import Rewrite, RewriteHook
-from mailhooks.settings import env
+from mailhooks.rewrite import RewriteHook
 
-handler = sync_hook(RewriteHook(Rewrite.from_settings(env())), content=MessageFlow.from_settings(env()))
+handler = sync_hook(RewriteHook, content=MessageFlow)

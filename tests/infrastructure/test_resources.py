@@ -44,6 +44,11 @@ class TestEachFunction:
         assert found["MemorySize"] == {"Ref": "MemorySize"}
         assert found["Tracing"] == {"Ref": "Tracing"}
 
+    def test_takes_what_follows_an_unforeseen_error_from_its_own_parameter(self, name: str) -> None:
+        own = {"RewriteFunction": {"Ref": "OnErrorRewrite"}, "BounceFunction": {"Ref": "OnErrorBounce"}}
+
+        assert function(name)["Environment"]["Variables"].get("ON_ERROR") == own.get(name)
+
     def test_is_a_folder_with_the_handler_that_the_template_names(self, name: str) -> None:
         module, _, handler = function(name)["Handler"].partition(".")
         source = (ROOT / function(name)["CodeUri"] / f"{module}.py").read_text("utf-8")

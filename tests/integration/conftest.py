@@ -62,6 +62,13 @@ def refusing_s3() -> Iterator[Callable[[int, str], str]]:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"Subject: half a mess")
+                self.close_connection = True
+
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 

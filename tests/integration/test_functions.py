@@ -77,6 +77,8 @@ def test_the_object_has_a_key_that_workmail_takes_and_its_version_is_pinned(work
     announced = arrive(workmail)
     load("rewrite", **SETTINGS).handler(announced, Remaining(14))
     [stored] = objects(workmail)
+    [reference] = workmail.store.get(announced["messageId"]).references
+    assert (reference.key, reference.version) == (stored["Key"], stored["VersionId"])
     assert stored["Key"].startswith(f"rewritten/{announced['messageId']}/")
     assert set(stored["Key"]).isdisjoint("._")
 
@@ -88,6 +90,7 @@ def test_a_bucket_without_versions_does_too(workmail: LocalWorkMail, load: Load)
     announced = arrive(workmail)
     assert load("rewrite", **SETTINGS, REWRITE_BUCKET="plain-bucket").handler(announced, Remaining(14)) == DELIVER
     assert workmail.store.content(announced["messageId"]) == TAGGED
+    assert workmail.store.get(announced["messageId"]).references[0].version is None
 
 
 @pytest.mark.parametrize(
@@ -96,12 +99,14 @@ def test_a_bucket_without_versions_does_too(workmail: LocalWorkMail, load: Load)
 )
 def test_permanent_refusals_let_the_mail_go_on_unchanged(workmail: LocalWorkMail, load: Load, capsys, operation, error, status):
     announced = arrive(workmail)
-    workmail.faults.add(operation, error=error, status=status, message="dislikes someone@example.com", times=None)
+    workmail.faults.add(
+        operation, error=error, status=status, message="header Subject: My project; 'Date' and 'My secret' of <a@example.com>", times=None
+    )
     assert load("rewrite", **SETTINGS, ON_ERROR="retry").handler(announced, Remaining(14)) == DELIVER
     assert workmail.store.content(announced["messageId"]) == RAW
     line = logged(capsys)
     assert line["reason"] == error
-    assert line["detail"].endswith("dislikes <address>")
+    assert line["detail"].endswith(": header Subject: <...>")
 
 
 def test_a_message_that_is_gone_frozen_or_unacceptable_goes_on_unchanged_without_any_fault_on_order(
@@ -176,7 +181,15 @@ def test_a_put_that_ends_after_its_caller_gave_up_is_not_doubled_by_the_next_try
     assert workmail.store.puts(announced["messageId"]) == 1
 
 
-@pytest.mark.parametrize("status, code, raised", [(503, "SlowDown", errors.Throttled), (500, "InternalError", errors.ServiceFailed)])
+@pytest.mark.parametrize(
+    "status, code, raised",
+    [
+        (503, "SlowDown", errors.Throttled),
+        (500, "InternalError", errors.ServiceFailed),
+        (400, "RequestTimeout", errors.ServiceFailed),
+        (400, "ExpiredToken", errors.ServiceFailed),
+    ],
+)
 def test_an_s3_that_is_busy_or_broken_is_passing_trouble(workmail, load: Load, refusing_s3, status, code, raised):
     announced = arrive(workmail)
     handler = load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_S3=refusing_s3(status, code)).handler
@@ -205,6 +218,14 @@ def test_a_connection_that_nobody_takes_is_passing_trouble(workmail: LocalWorkMa
         load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW="http://127.0.0.1:9").handler(announced, Remaining(14))
 
 
+def test_a_message_that_breaks_off_on_the_way_is_not_taken_for_the_whole(workmail: LocalWorkMail, load: Load, refusing_s3):
+    """The refusing server answers a GET with less than it promises."""
+    announced = arrive(workmail)
+    address = refusing_s3(200, "")
+    with pytest.raises(errors.ServiceFailed):
+        load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW=address).handler(announced, Remaining(14))
+
+
 def test_a_content_location_that_workmail_cannot_read_is_for_an_administrator(workmail: LocalWorkMail, load: Load, capsys):
     announced = arrive(workmail)
     workmail.faults.add("put", error="InvalidContentLocation", status=400, times=None)
@@ -214,9 +235,21 @@ def test_a_content_location_that_workmail_cannot_read_is_for_an_administrator(wo
         load("rewrite", **SETTINGS, ON_ERROR="retry").handler(announced, Remaining(14))
 
 
-def test_a_bucket_that_workmail_would_not_take_is_refused_when_the_function_starts(load: Load):
-    with pytest.raises(errors.SettingsError, match="REWRITE_BUCKET"):
-        load("rewrite", **SETTINGS, REWRITE_BUCKET="has.dots")
+@pytest.mark.parametrize(
+    "name, value",
+    [("REWRITE_BUCKET", "has.dots"), ("ADD_HEADERS", "no JSON"), ("REMOVE_HEADERS", "Content-Type"), ("SUBJECT_TAG", "x" * 61)],
+)
+def test_a_slip_of_the_pen_in_the_settings_holds_up_no_mail_unless_on_error_says_so(
+    workmail: LocalWorkMail, load: Load, capsys, name, value
+):
+    announced = arrive(workmail)
+    assert load("rewrite", **SETTINGS | {name: value}).handler(announced, Remaining(14)) == DELIVER
+    line = logged(capsys)
+    assert (line["level"], line["reason"]) == ("ERROR", "SettingsError")
+    assert name in line["detail"]
+    with pytest.raises(HookFailed, match="SettingsError"):
+        load("rewrite", **SETTINGS | {name: value}, ON_ERROR="retry").handler(announced, Remaining(14))
+    assert workmail.store.content(announced["messageId"]) == RAW
 
 
 def test_without_a_bucket_the_mail_goes_on_and_the_log_says_what_is_missing(workmail: LocalWorkMail, load: Load, capsys):

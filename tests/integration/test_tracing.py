@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local.workmail import LocalWorkMail
 from tests.mail import event
 
@@ -26,7 +28,10 @@ print(json.dumps(app.handler(json.loads(sys.argv[1]), Context())))
 """
 
 
-def test_calls_to_aws_are_traced_and_the_trace_gives_nothing_of_the_mail_away(workmail: LocalWorkMail):
+@pytest.mark.parametrize("refused", [False, True])
+def test_calls_to_aws_are_traced_and_the_trace_gives_nothing_of_the_mail_away(workmail: LocalWorkMail, refused: bool):
+    if refused:
+        workmail.faults.add("put", error="MessageRejected", status=400, message="a secret of a@example.com", times=None)
     announced = event(messageId=workmail.store.add(b"From: from@example.net\r\nSubject: a secret\r\nDate: x\r\n\r\n"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
@@ -49,7 +54,8 @@ def test_calls_to_aws_are_traced_and_the_trace_gives_nothing_of_the_mail_away(wo
             traced += daemon.recv(65536).decode()
     assert json.loads(done.stdout.splitlines()[-1])["actions"][0]["allRecipients"] is True
     for operation in ("GetRawMessageContent", "PutObject", "PutRawMessageContent"):
-        assert f'"operation": "{operation}"' in traced
+        assert f'"name": "{operation}"' in traced
+    assert ('"fault": true' in traced) is refused
     assert "secret" not in traced
     assert "@" not in traced
     assert "segment" not in done.stderr

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -10,6 +11,19 @@ def test_a_call_that_ends_in_time_gives_its_result_or_its_error():
     assert Deadline.after(5).wait_for("call", lambda: 42) == 42
     with pytest.raises(TimeoutError, match="the call's own"):
         Deadline.after(5).wait_for("call", lambda: _raise(TimeoutError("the call's own")))
+
+
+def test_a_result_that_comes_in_the_last_moment_counts(monkeypatch: pytest.MonkeyPatch):
+    def too_late(outcome: Future[int], timeout: float | None = None) -> int:
+        while not outcome.done():
+            pass
+        if timeout is not None:
+            raise TimeoutError
+        return real(outcome)
+
+    real = Future.result
+    monkeypatch.setattr(Future, "result", too_late)
+    assert Deadline.after(5).wait_for("call", lambda: 42) == 42
 
 
 def test_a_call_that_never_ends_is_given_up_when_the_deadline_passes():

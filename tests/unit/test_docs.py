@@ -8,7 +8,7 @@ import pytest
 
 from mailhooks.settings import env
 from tests.mail import event
-from tests.unit.test_hook import Memory
+from tests.unit.shell import Memory
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,15 +1,16 @@
 """The hook of the function `bounce`: a verdict by sender and recipient, without a look at the content."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from .contract import Action, ActionType, ContractError, FlowDirection, MailFlowEvent, Verdict
+from .contract.errors import kind_of
 from .contract.schema import check
 from .contract.verdict import DEFAULT
 from .errors import SettingsError
 from .hook import Mail
-from .patterns import Pattern, narrowest
-from .settings import OnError, Settings
+from .patterns import PATTERN_FORMS, Pattern, narrowest
+from .settings import OnError, Settings, parse_json
 
 _MOST_RESTRICTIVE_FIRST: Final = (
     ActionType.DROP,
@@ -43,10 +44,11 @@ class BounceRules:
         """Raises:
         SettingsError: BOUNCE_RULES is not what `schemas/bounce-rules.json` says, or has more different actions than an answer can.
         """
+        documents = parse_json("BOUNCE_RULES", settings.bounce_rules, "[]")
         try:
-            check("bounce-rules", list(settings.bounce_rules))
-            rules = cls(tuple(map(_rule, settings.bounce_rules)))
-        except (ContractError, ValueError) as error:
+            check("bounce-rules", documents)
+            rules = cls(tuple(_rule(f"/{index}", document) for index, document in enumerate(documents)))
+        except ContractError as error:
             raise SettingsError(f"BOUNCE_RULES: {error}") from None
         if len({rule.action for rule in rules.rules} | {DEFAULT}) > 10:
             raise SettingsError("BOUNCE_RULES: at most 10 different actions fit into an answer, DEFAULT and each bounce text included")
@@ -89,13 +91,25 @@ class BounceHook:
     def __init__(self, rules: BounceRules) -> None:
         self._rules = rules
 
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Raises as `BounceRules.from_settings`."""
+        return cls(BounceRules.from_settings(settings))
+
     def __call__(self, mail: Mail) -> Verdict:
         return self._rules.verdict(mail.event, mail.verdict())
 
 
-def _rule(rule: dict[str, Any]) -> BounceRule:
-    return BounceRule(
-        Action(ActionType(rule["action"]), rule.get("bounceMessage", "")),
-        tuple(map(Pattern.parse, rule.get("senders", ["*"]))),
-        tuple(map(Pattern.parse, rule.get("recipients", ["*"]))),
-    )
+def _rule(place: str, rule: dict[str, Any]) -> BounceRule:
+    action = Action(ActionType(rule["action"]), rule.get("bounceMessage", ""))
+    return BounceRule(action, _patterns(f"{place}/senders", rule), _patterns(f"{place}/recipients", rule))
+
+
+def _patterns(place: str, rule: dict[str, Any]) -> tuple[Pattern, ...]:
+    found = []
+    for index, text in enumerate(rule.get(place.rpartition("/")[2], ["*"])):
+        try:
+            found.append(Pattern.parse(text))
+        except ValueError:
+            raise ContractError(f"{place}/{index}", PATTERN_FORMS, kind_of(text)) from None
+    return tuple(found)

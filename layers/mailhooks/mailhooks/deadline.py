@@ -51,6 +51,6 @@ class Deadline:
         try:
             return outcome.result(left)
         except TimeoutError:
-            if outcome.done():
-                raise  # the call's own
+            if outcome.done():  # the time-out is the call's own, or its result came in the last moment
+                return outcome.result()
             raise NoTimeLeft(f"{what}: no answer within the time that WorkMail waits") from None

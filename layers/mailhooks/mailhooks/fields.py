@@ -13,8 +13,17 @@ from .mime.headers import HeaderBlock
 
 _NAME: Final = re.compile(r"[!-9;-~]{1,76}")
 
-_UNTOUCHABLE: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "received", "auto-submitted"}
-"""Immutable for WorkMail; the subject has its tag; the structure is the body's; RFC 5321 section 4.4 and RFC 5293 forbid the rest."""
+_UNTOUCHABLE: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}
+_UNTOUCHABLE_KINDS: Final = ("content-", "received", "return-path", "resent-", "dkim-", "domainkey-", "arc-", "authentication-results")
+"""Immutable for WorkMail; the subject has its tag; the structure is the body's; who gets the message is the envelope's; what servers say of
+its way and of its sender is theirs (RFC 5321 section 4.4, RFC 8601 section 5); RFC 5293 forbids to delete Auto-Submitted.
+"""
+
+_UNSTRUCTURED: Final = frozenset({"comments", "keywords", "organization", "content-description"})
+"""Fields that, besides X- ones, may hold encoded words anywhere (RFC 2047 section 5); in others, such as Reply-To, they break addresses."""
+
+_LONGEST_VALUE: Final = 2000
+"""Octets of an added value, encoded. Longer ones are no longer compared whole with what a message has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,15 @@ class FieldChanges:
         for name in [*(name for name, _ in changes.add), *changes.remove]:
             if not _NAME.fullmatch(name):
                 raise SettingsError("ADD_HEADERS, REMOVE_HEADERS: a header's name is printable ASCII without space and colon")
-            if name.lower() in _UNTOUCHABLE or name.lower().startswith("content-"):
+            if name.lower() in _UNTOUCHABLE or name.lower().startswith(_UNTOUCHABLE_KINDS):
                 raise SettingsError(f"ADD_HEADERS, REMOVE_HEADERS: {name} is not to be added or removed")
         for name, value in changes.add:
             if not value.strip() or not value.isprintable():
                 raise SettingsError(f"ADD_HEADERS: the value for {name} is empty or has control characters or line ends")
+            if not value.isascii() and not name.lower().startswith("x-") and name.lower() not in _UNSTRUCTURED:
+                raise SettingsError(f"ADD_HEADERS: the value for {name} has to be ASCII")
+            if len(words.encode(value, name, b"\n")) > _LONGEST_VALUE:
+                raise SettingsError(f"ADD_HEADERS: the value for {name} is too long")
             if max(map(len, words.encode(value, name, b"\n").split(b"\n"))) + len(name) > 990:
                 raise SettingsError(f"ADD_HEADERS: the value for {name} has too long a stretch without a space")
         return changes
@@ -69,7 +82,7 @@ class FieldChanges:
             if (name.lower(), _collapsed(value)) not in kept and name.lower() not in UNIQUE_HEADERS & present
         ]
         if new:
-            edits.append(block.appended(raw, b"".join(new)))
+            edits.append(block.appended(b"".join(new)))
         return edits
 
 

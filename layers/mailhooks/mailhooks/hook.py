@@ -5,13 +5,14 @@ pass is raised so that WorkMail tries again, and nothing but identifiers, counts
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from .contract import MailFlowEvent, Verdict
 from .contract.content import MAX_MESSAGE_BYTES
 from .deadline import Deadline
 from .errors import CannotChangeSafely, MailhooksError, PassingTrouble, PermanentTrouble
+from .mime.edit import Edit, pieces
 from .report import Handler, Record, Reporter
 from .settings import OnError, Settings, env
 
@@ -27,7 +28,7 @@ class Content(Protocol):
 
     def get(self, message_id: str, deadline: Deadline) -> bytes: ...
 
-    def put(self, message_id: str, content: bytes, deadline: Deadline) -> None: ...
+    def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
 
 
 class Mail:
@@ -51,7 +52,7 @@ class Mail:
         self._deadline = deadline
         self._settings = settings
         self._original: bytes | None = None
-        self._replacement: bytes | None = None
+        self._pieces: Sequence[bytes | memoryview] | None = None
         self._writable = writable
 
     @property
@@ -65,13 +66,25 @@ class Mail:
             self._original = self._content().get(self.event.message_id, self._deadline)
         return self._original
 
+    def edit(self, edits: Iterable[Edit]) -> None:
+        """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything.
+
+        Raises:
+            ValueError: edits overlap or lie outside of `raw`.
+        """
+        edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
+        self._set(pieces(self.raw, edits) if edits else None)
+
     def replace(self, content: bytes) -> None:
-        """Sets what the message shall become. It is written once, after the hook, and only if it differs from `raw`."""
-        if not self._writable:
-            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
+        """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
         if not content:
             raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
-        self._replacement = content
+        self._set([content] if content != self.raw else None)
+
+    def _set(self, new: Sequence[bytes | memoryview] | None) -> None:
+        if not self._writable:
+            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
+        self._pieces = new
 
     def verdict(self) -> Verdict:
         """A new answer, that lets the message go to everybody until told otherwise."""
@@ -81,9 +94,13 @@ class Mail:
         """Seconds until an answer comes too late."""
         return self._deadline.left()
 
+    def discard(self) -> None:
+        """Forgets changes that were set: the message goes on as it is."""
+        self._pieces = None
+
     @property
     def changed(self) -> bool:
-        return self._replacement is not None and self._replacement != self.raw
+        return self._pieces is not None
 
     @property
     def bytes_read(self) -> int | None:
@@ -91,16 +108,17 @@ class Mail:
         return None if self._original is None else len(self._original)
 
     def write(self) -> int:
-        """Writes the replacement. Called by the shell. Returns its size in bytes.
+        """Writes the changed message. Called by the shell. Returns its size in bytes.
 
         Raises:
             PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
         """
-        content = self._replacement or b""
-        if len(content) > MAX_MESSAGE_BYTES:
-            raise CannotChangeSafely(f"changed, the message would have {len(content)} bytes; WorkMail takes {MAX_MESSAGE_BYTES}")
-        self._content().put(self.event.message_id, content, self._deadline)
-        return len(content)
+        pieces = self._pieces or ()
+        size = sum(map(len, pieces))
+        if size > MAX_MESSAGE_BYTES:
+            raise CannotChangeSafely(f"changed, the message would have {size} bytes; WorkMail takes {MAX_MESSAGE_BYTES}")
+        self._content().put(self.event.message_id, pieces, self._deadline)
+        return size
 
 
 class SyncHook(Protocol):
@@ -119,17 +137,27 @@ class AsyncHook(Protocol):
     def __call__(self, mail: Mail, /) -> object: ...
 
 
+class Configurable(Protocol):
+    """A hook or a content class that makes itself from the settings."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Any: ...
+
+
 class HookFailed(MailhooksError):
     """A hook raised what nobody foresaw. Names the kind of error only: its text might quote the message."""
 
 
-def sync_hook(hook: SyncHook, *, content: Content | None = None, settings: Settings | None = None) -> Handler:
+def sync_hook(
+    hook: SyncHook | type[Configurable], *, content: Content | type[Configurable] | None = None, settings: Settings | None = None
+) -> Handler:
     """The Lambda handler of a synchronous Run Lambda rule.
 
     Args:
-        hook: see `SyncHook`.
-        content: where messages are read and written. Give `MessageFlow.from_settings(env())` to have its clients made while the function
-            is loaded; without it they are made when a hook first touches `mail.raw`.
+        hook: see `SyncHook`; or a class with `from_settings`, which is then called here. A mistake in its settings is an unforeseen
+            error of every message: ON_ERROR decides, and no message is held up by a slip of the pen unless it says so.
+        content: where messages are read and written, an object or a class likewise. Give `MessageFlow` to have its clients made while
+            the function is loaded; without it they are made when a hook first touches `mail.raw`.
         settings: else the environment's.
 
     Returns:
@@ -147,7 +175,9 @@ def sync_hook(hook: SyncHook, *, content: Content | None = None, settings: Setti
     return shell.reporter.traced(handler)
 
 
-def async_hook(hook: AsyncHook, *, content: Content | None = None, settings: Settings | None = None) -> Handler:
+def async_hook(
+    hook: AsyncHook | type[Configurable], *, content: Content | type[Configurable] | None = None, settings: Settings | None = None
+) -> Handler:
     """The Lambda handler of an asynchronous Run Lambda rule. Arguments as for `sync_hook`.
 
     Lambda delivers at least once, and tries again what raises: a hook must bear the same event twice. An unforeseen error is raised unless
@@ -165,21 +195,26 @@ def async_hook(hook: AsyncHook, *, content: Content | None = None, settings: Set
 class _Shell:
     """What both kinds of handler share: one run of a hook over one event."""
 
-    def __init__(self, hook: Any, content: Content | None, settings: Settings, *, default_on_error: OnError, writable: bool) -> None:
-        self._hook = hook
-        self._writable = writable
+    def __init__(self, hook: Any, content: Any, settings: Settings, *, default_on_error: OnError, writable: bool) -> None:
         self._settings = settings
+        self._writable = writable
         self._on_error = settings.on_error or getattr(hook, "on_error", default_on_error)
-        self._stated_content = content
         self._noticed: deque[str] = deque(maxlen=1000)
         name = getattr(hook, "name", None) or getattr(hook, "__name__", None) or type(hook).__name__
         self.reporter = Reporter(str(name), settings)
+        self._unusable: Exception | None = None
+        try:
+            self._hook = _made(hook, settings)
+            self._stated_content = _made(content, settings)
+        except Exception as error:  # noqa: BLE001 - raised again for each message
+            self._unusable = error
 
     def run(self, event: Any, deadline: Deadline, step: Callable[[Mail, Record], Any]) -> Any:
         """Takes one event through `step` and sorts what goes wrong there (see `mailhooks.errors`)."""
         record = Record(self._deliver_to_all() if self._writable else None)
         try:
             parsed = record.event = MailFlowEvent.parse(event)
+            self._require_usable()
             mail = Mail(parsed, self._content, deadline, self._settings, writable=self._writable)
             try:
                 return step(mail, record)
@@ -193,8 +228,15 @@ class _Shell:
             if self._on_error is OnError.RETRY:
                 raise HookFailed(f"{type(error).__name__} in hook {self.reporter.hook}; see the log line before this") from None
             return record.response
+        except BaseException as error:  # sys.exit() in a hook, for one
+            record.unforeseen = error
+            raise
         finally:
             self.reporter.report(record)
+
+    def _require_usable(self) -> None:
+        if self._unusable:
+            raise self._unusable
 
     def answer(self, mail: Mail, record: Record) -> dict[str, Any]:
         """The sync step: verdict first and checked, then the content, so that a verdict which cannot be said leaves no change behind."""
@@ -206,6 +248,7 @@ class _Shell:
                 raise TypeError("a hook returns a Verdict or None")
         except PermanentTrouble as trouble:
             record.permanent = trouble
+            mail.discard()
             verdict = mail.verdict()
         record.response = verdict.to_response()
         record.verdict = verdict.types
@@ -233,12 +276,19 @@ class _Shell:
         return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
     def _content(self) -> Content:
-        if self._stated_content is None:
+        content: Content | None = self._stated_content
+        if content is None:
             # Imported late: boto3 is most of a cold start, and a hook that never touches content has no use for it.
             from .messageflow import MessageFlow
 
-            self._stated_content = MessageFlow.from_settings(self._settings)
-        return self._stated_content
+            content = self._stated_content = MessageFlow.from_settings(self._settings)
+        return content
+
+
+def _made(given: Any, settings: Settings) -> Any:
+    """The object, or what the class makes of the settings."""
+    make = getattr(given, "from_settings", None) if isinstance(given, type) else None
+    return given if make is None else make(settings)
 
 
 def _remaining_s(context: Any) -> float:

@@ -4,8 +4,10 @@ API reference: `workmailmessageflow` (GetRawMessageContent, PutRawMessageContent
 Lambda".
 """
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -14,10 +16,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from . import errors
-from .contract.content import BUCKET_PATTERN
+from .contract.content import BUCKET_PATTERN, IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
 from .deadline import Deadline
 from .errors import MailhooksError, Misconfigured, ServiceFailed, SettingsError, Throttled
+from .pieces import PiecesReader
 from .settings import Settings
+from .tracing import subsegment
 
 T = TypeVar("T")
 
@@ -46,6 +50,11 @@ _THROTTLING: Final = frozenset(
 )
 _PASSING: Final = frozenset({"RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException", "OperationAborted"})
 """4xx codes that the next try may not meet: a stalled upload, credentials about to be renewed, a conflict of two writers."""
+
+
+_HEADERS: Final = UNIQUE_HEADERS | REQUIRED_HEADERS | IMMUTABLE_HEADERS
+
+_JOINED_BYTES: Final = 1024 * 1024
 
 
 class MessageFlow:
@@ -78,14 +87,15 @@ class MessageFlow:
 
         def read() -> bytes:
             response = self._workmail.get_raw_message_content(messageId=message_id)
-            with response["messageContent"] as body:
+            # Not `with response[...] as body`: that gives urllib3's stream, without botocore's check that all has come.
+            with closing(response["messageContent"]) as body:
                 content: bytes = body.read()
                 return content
 
         return _call("GetRawMessageContent", read, deadline)
 
-    def put(self, message_id: str, content: bytes, deadline: Deadline) -> None:
-        """Replaces the message's content, by way of an object in the rewrite bucket.
+    def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None:
+        """Replaces the message's content by the pieces, joined, by way of an object in the rewrite bucket.
 
         The key is new each time, so that two rules which change the same message at once never read each other's object.
 
@@ -98,7 +108,7 @@ class MessageFlow:
         reference = {"bucket": self._bucket, "key": f"rewritten/{message_id}/{uuid4().hex}"}
         stored = _call(
             "PutObject",
-            lambda: self._s3.put_object(Bucket=reference["bucket"], Key=reference["key"], Body=content),
+            lambda: self._s3.put_object(Bucket=reference["bucket"], Key=reference["key"], Body=_body(pieces)),
             deadline,
         )
         if version := stored.get("VersionId"):
@@ -110,9 +120,17 @@ class MessageFlow:
         )
 
 
+def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
+    """A large message is sent from its pieces: a second copy of it would not fit beside the first in a small function's memory."""
+    if sum(map(len, pieces)) <= _JOINED_BYTES:
+        return b"".join(pieces)
+    return PiecesReader(pieces)
+
+
 def _call(operation: str, call: Callable[[], T], deadline: Deadline) -> T:
     try:
-        return deadline.wait_for(operation, call)
+        with subsegment(operation):
+            return deadline.wait_for(operation, call)
     except (ClientError, BotoCoreError) as error:
         raise _translated(operation, error) from None
 
@@ -126,7 +144,7 @@ def _translated(operation: str, error: ClientError | BotoCoreError) -> Mailhooks
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _OWN_CLASS:
-        return _OWN_CLASS[code](f"{operation}: {_without_addresses(error.response['Error'].get('Message', ''))}")
+        return _OWN_CLASS[code](f"{operation}: {_without_content(error.response['Error'].get('Message', ''))}")
     if code in _THROTTLING or status == 429:
         return Throttled(f"{operation}: {code}")
     if code in _PASSING or status >= 500:
@@ -134,6 +152,11 @@ def _translated(operation: str, error: ClientError | BotoCoreError) -> Mailhooks
     return Misconfigured(f"{operation}: {code} ({status}): check the function's role, the bucket and its policy")
 
 
-def _without_addresses(text: str) -> str:
-    """A service's own words, which alone say what it dislikes, fit for a log."""
-    return re.sub(r"\S*@\S*", "<address>", text)[:300] or "no reason given"
+def _without_content(text: str) -> str:
+    """A service's own words, which alone say what it dislikes, fit for a log: without addresses, and without what is quoted or follows a
+    header's name and a colon, as that may come from the message.
+    """
+    text = re.sub(r"\S*@\S*", "<address>", text)
+    text = re.sub(r"(['\"])(.*?)\1", lambda quoted: quoted[0] if quoted[2].lower() in _HEADERS else "<...>", text)
+    text = re.sub(r"\b([A-Za-z][\w-]*): .*", lambda named: f"{named[1]}: <...>" if named[1].lower() in _HEADERS else named[0], text)
+    return text[:300] or "no reason given"

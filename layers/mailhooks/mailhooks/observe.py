@@ -1,6 +1,9 @@
 """The hook of the function `observe`: takes notice of a message. The log line and the metrics are the shell's own."""
 
+from typing import Self
+
 from .hook import Mail
+from .settings import Settings
 
 
 class ObserveHook:
@@ -14,6 +17,10 @@ class ObserveHook:
 
     def __init__(self, *, content: bool) -> None:
         self._content = content
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls(content=settings.observe_content)
 
     def __call__(self, mail: Mail) -> None:
         if self._content:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-_DOMAIN: Final = r"[^\s@+*,;]+"
-_MAILBOX: Final = re.compile(rf"[^\s@+*,;]+@{_DOMAIN}")
+PATTERN_FORMS: Final = "a pattern: mailbox@example.com, example.com, *.example.com or *, without +"
+
+_LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"
+_DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})+"
+_MAILBOX: Final = re.compile(rf"[^\s@+*,;:<>()\[\]\"\\]+@{_DOMAIN}")
 _WILDCARD: Final = re.compile(rf"\*\.{_DOMAIN}")
 _EXACT: Final = re.compile(_DOMAIN)
 
@@ -46,7 +49,7 @@ class Pattern:
             return cls(pattern, Specificity.MAILBOX)
         if _EXACT.fullmatch(pattern):
             return cls(pattern, Specificity.DOMAIN)
-        raise ValueError("a pattern is mailbox@example.com, example.com, *.example.com or *, without +")
+        raise ValueError(PATTERN_FORMS)
 
     def matches(self, address: str) -> bool:
         """Whether the address falls under the pattern; case does not matter. `""` (no address) falls under `*` only."""

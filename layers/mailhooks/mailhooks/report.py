@@ -34,11 +34,11 @@ class Record:
     bytes_written: int | None = None
     permanent: PermanentTrouble | None = None
     passing: PassingTrouble | None = None
-    unforeseen: Exception | None = None
+    unforeseen: BaseException | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
-    def trouble(self) -> Exception | None:
+    def trouble(self) -> BaseException | None:
         return self.unforeseen or self.passing or self.permanent
 
 
@@ -58,7 +58,10 @@ class Reporter:
             return handler
         from aws_lambda_powertools import Tracer  # imported late: the X-Ray SDK takes its time to load
 
-        tracer = Tracer(service=self._settings.service, patch_modules=["botocore"])
+        from . import tracing
+
+        tracing.switch_on()
+        tracer = Tracer(service=self._settings.service, auto_patch=False)
         traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
         return traced
 
@@ -114,7 +117,7 @@ class Reporter:
         else:
             self._logger.warning("the message went on unchanged", extra=line)
 
-    def _detail(self, trouble: Exception) -> str:
+    def _detail(self, trouble: BaseException) -> str:
         """Our own errors' texts are fit for a log; a foreign one's may quote the message."""
         own = isinstance(trouble, MailhooksError | ContractError)
         return str(trouble) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
@@ -131,7 +134,7 @@ class Reporter:
             "Failed": int(record.unforeseen is not None),
         }
         if record.trouble is not None:
-            counts[type(record.trouble).__name__] = 1
+            counts[f"Reason{type(record.trouble).__name__}"] = 1
         for verdict in record.verdict:
             counts[f"Verdict{verdict.title().replace('_', '')}"] = 1
         for name, value in counts.items():
@@ -146,6 +149,6 @@ class Reporter:
         metrics.flush_metrics()
 
 
-def _frames(error: Exception) -> list[str]:
+def _frames(error: BaseException) -> list[str]:
     """Where it happened, innermost last: file, line and function, without the text of anything."""
     return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

@@ -1,4 +1,6 @@
-"""The environment, read once, as one typed value."""
+"""The environment, read once, as one typed value. What a hook alone understands, such as its JSON, the hook checks itself: a mistake there
+is no reason for the function not to load (see `mailhooks.hook.sync_hook`).
+"""
 
 import json
 import os
@@ -34,9 +36,9 @@ class Settings:
         xray_tracing: XRAY_TRACING: whether calls to AWS are traced.
         rewrite_bucket: REWRITE_BUCKET: where rewritten content waits for WorkMail.
         subject_tag: SUBJECT_TAG: what the subject shall begin with; empty for nothing.
-        add_headers: ADD_HEADERS: pairs of name and value.
+        add_headers: ADD_HEADERS: a JSON object of names and values.
         remove_headers: REMOVE_HEADERS: names.
-        bounce_rules: BOUNCE_RULES: the JSON list, as parsed.
+        bounce_rules: BOUNCE_RULES: a JSON list.
         observe_content: OBSERVE_CONTENT: whether `observe` reads the message.
     """
 
@@ -48,9 +50,9 @@ class Settings:
     xray_tracing: bool = False
     rewrite_bucket: str = ""
     subject_tag: str = ""
-    add_headers: tuple[tuple[str, str], ...] = ()
+    add_headers: str = ""
     remove_headers: tuple[str, ...] = ()
-    bounce_rules: tuple[Any, ...] = ()
+    bounce_rules: str = ""
     observe_content: bool = True
 
     @classmethod
@@ -70,9 +72,9 @@ class Settings:
             xray_tracing=read.flag("XRAY_TRACING", default=False),
             rewrite_bucket=read.text("REWRITE_BUCKET"),
             subject_tag=read.text("SUBJECT_TAG"),
-            add_headers=read.pairs("ADD_HEADERS"),
+            add_headers=read.text("ADD_HEADERS"),
             remove_headers=read.names("REMOVE_HEADERS"),
-            bounce_rules=read.items("BOUNCE_RULES"),
+            bounce_rules=read.text("BOUNCE_RULES"),
             observe_content=read.flag("OBSERVE_CONTENT", default=True),
         )
 
@@ -115,20 +117,14 @@ class _Reader:
         except ValueError:
             raise SettingsError(f"{name}: set it to deliver or retry") from None
 
-    def pairs(self, name: str) -> tuple[tuple[str, str], ...]:
-        value = self._json(name, "{}")
-        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-            raise SettingsError(f'{name}: set it to a JSON object of names and values, such as {{"X-Name": "value"}}')
-        return tuple(value.items())
 
-    def items(self, name: str) -> tuple[Any, ...]:
-        value = self._json(name, "[]")
-        if not isinstance(value, list):
-            raise SettingsError(f"{name}: set it to a JSON list")
-        return tuple(value)
+def parse_json(name: str, text: str, default: str) -> Any:
+    """The JSON in the variable `name`; that of `default` where it is empty.
 
-    def _json(self, name: str, default: str) -> Any:
-        try:
-            return json.loads(self.text(name, default))
-        except ValueError as error:
-            raise SettingsError(f"{name}: it is not JSON ({error})") from None
+    Raises:
+        SettingsError: it is not JSON.
+    """
+    try:
+        return json.loads(text or default)
+    except ValueError as error:
+        raise SettingsError(f"{name}: it is not JSON ({error})") from None

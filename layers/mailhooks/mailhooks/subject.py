@@ -3,6 +3,7 @@
 The subject is read from the message: the one in the event is cut at 256 characters.
 """
 
+import re
 from typing import Final
 
 from .errors import SettingsError
@@ -12,6 +13,9 @@ from .mime.headers import Field, HeaderBlock
 
 _LINE: Final = 78
 """Characters that a line of a header should not exceed (RFC 5322 section 2.1.1)."""
+
+_MARKS: Final = re.compile(r"(?: ?(?:[^\s:\[\]]{1,12}(?:\[\d{1,3}\])? ?[:\uff1a]|\[[^\[\]]{1,40}\]))* ?")
+"""What replies, forwards and lists put before a subject: `Re:`, `AW[2]:`, `[list]`. A tag farther on is no tag, but part of the text."""
 
 
 def checked_tag(tag: str) -> str:
@@ -27,15 +31,16 @@ def checked_tag(tag: str) -> str:
 
 
 def tag_edits(raw: bytes, block: HeaderBlock, tag: str) -> list[Edit]:
-    """The edit that puts `tag` and a space before the subject; none when the subject has the tag anywhere, as in a reply to tagged mail.
+    """The edit that puts `tag` and a space before the subject; none when it stands there, be it behind the marks of replies and lists.
 
     The subject's own octets, encoded words and folds stay as they are. Of several Subject fields the first is edited, as clients show it.
     """
     subject = next(block.named("subject"), None)
     if subject is None:
-        return [block.appended(raw, b"Subject: " + words.encode(tag, "Subject", block.newline) + block.newline)]
+        return [block.appended(b"Subject: " + words.encode(tag, "Subject", block.newline) + block.newline)]
     value = subject.value(raw)
-    if _bare(tag) in _bare(words.decode(value)):
+    before, found, _ = _bare(words.decode(value)).partition(_bare(tag))
+    if found and _MARKS.fullmatch(before):
         return []
     return [_before(raw, block, subject, value, tag)]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailhooks.contract import check_response
+from mailhooks.contract import ContractError, check_response
 from mailhooks.contract.verdict import MAX_RESPONSE_BYTES
 
 from .documents import Edit, both, load, named, put, refused, row, without
@@ -129,7 +129,7 @@ def test_a_type_of_inbound_mail_is_refused_for_outbound(name: str) -> None:
 
 
 def test_ten_actions_pass() -> None:
-    check_response({"actions": [DROP_ONE] * 10}, "INBOUND")
+    check_response({"actions": [{**DROP_ONE, "recipients": [f"user{n}@example.com"]} for n in range(10)]}, "INBOUND")
 
 
 def test_the_error_lists_the_properties_that_may_be_there() -> None:
@@ -153,8 +153,29 @@ def test_a_response_may_have_256_kilobytes_in_utf_8_and_not_one_more(filling: st
     assert (error.pointer, error.expected, error.got) == ("", "a response of at most 262144 bytes", "one of 262145 bytes")
 
 
-def test_a_lone_surrogate_does_not_break_the_count() -> None:
-    check_response(bounce("\ud800"), "INBOUND")
+def test_half_of_a_surrogate_pair_is_refused_as_lambda_could_not_send_it() -> None:
+    with pytest.raises(ContractError) as caught:
+        check_response(bounce("\ud800"), "INBOUND")
+    assert caught.value.pointer == "/actions"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"action": {"type": "DROP"}, "recipients": ["A@example.com"]},
+        {"action": {"type": "DROP"}, "allRecipients": True},
+        {"action": {"type": "DEFAULT"}, "allRecipients": True},
+    ],
+)
+def test_a_recipient_in_two_actions_and_two_actions_for_all_are_refused(second: dict[str, object]) -> None:
+    actions = [
+        {"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"]},
+        {"action": {"type": "DROP"}, "allRecipients": True},
+        second,
+    ]
+    with pytest.raises(ContractError) as caught:
+        check_response({"actions": actions}, "INBOUND")
+    assert caught.value.pointer == "/actions/2"
 
 
 def test_a_direction_that_mail_does_not_have_is_a_mistake_of_the_caller() -> None:

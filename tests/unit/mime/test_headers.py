@@ -31,10 +31,22 @@ def test_a_bare_carriage_return_is_part_of_the_line():
     assert named(b"Subject: a\rBcc: b\r\nX: y\r\n\r\n") == [("Subject", b"a\rBcc: b"), ("X", b"y")]
 
 
-def test_a_message_that_is_all_header_is_complete():
-    block = scan(b"A: 1\r\nB: 2")
-    assert [field.name for field in block.fields] == ["A", "B"]
-    assert block.complete
+def test_a_message_that_is_all_header_is_complete_if_its_last_line_ends():
+    for raw, complete in ((b"A: 1\r\nB: 2\r\n", True), (b"A: 1\r\nB: 2", False), (b"", True)):
+        block = scan(raw)
+        assert [field.name for field in block.fields] == ["A", "B"][: len(raw)]
+        assert block.complete is complete
+
+
+def test_a_bare_carriage_return_leaves_the_block_incomplete():
+    assert not scan(b"A: 1\rB: 2\r\n\r\n").complete
+    assert scan(b"A: 1\r\n\r\nbody\rbody").complete
+
+
+def test_the_header_of_a_part_is_scanned_from_where_it_begins():
+    raw = b"--b\r\nA: 1\r\n\r\n"
+    [field] = scan(raw, 5).fields
+    assert (field.start, field.value(raw), scan(raw, 5).end) == (5, b"1", 11)
 
 
 def test_an_mbox_line_is_stepped_over():
@@ -52,9 +64,9 @@ def test_a_line_that_is_no_field_leaves_the_block_incomplete(raw: bytes):
     assert raw[block.end :].startswith((b"no field", b"Hello", b" folded", b"\xff"))
 
 
-def test_a_line_appended_to_an_unended_header_gets_a_line_of_its_own():
-    raw = b"A: 1\nB: 2"
-    assert splice(raw, [scan(raw).appended(raw, b"C: 3\n")]) == b"A: 1\nB: 2\nC: 3\n"
+def test_lines_are_appended_behind_the_last_field():
+    raw = b"A: 1\nB: 2\n\nbody"
+    assert splice(raw, [scan(raw).appended(b"C: 3\n")]) == b"A: 1\nB: 2\nC: 3\n\nbody"
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -14,6 +14,9 @@ MAX_LINE_OCTETS: Final = 1000
 MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
 """Bytes of one message as MIME, in and out (guide, "Quotas")."""
 
+MAX_ATTACHMENTS: Final = 500
+"""Attachments of one message (guide, "Quotas")."""
+
 MAX_RECIPIENTS: Final = 500
 """Recipients of one outgoing message (guide, "Synchronous Run Lambda action limits")."""
 
@@ -29,6 +32,20 @@ UNIQUE_HEADERS: Final = frozenset(
     "mime-version content-type content-transfer-encoding content-id content-description content-disposition".split()
 )
 """Lower-case names. Unique: RFC 5322 section 3.6, and RFC 2045 sections 3 to 8 for the MIME fields."""
+
+SES_SINGLE_HEADERS: Final = frozenset(
+    """
+    accept-language acceptlanguage archived-at auto-submitted bounces-to comments content-alternative content-base content-class
+    content-description content-disposition content-duration content-id content-language content-length content-location content-md5
+    content-transfer-encoding content-type date delivered-to disposition-notification-options disposition-notification-to
+    dkim-signature domainkey-signature errors-to from importance in-reply-to keywords list-archive list-help list-id list-owner
+    list-post list-subscribe list-unsubscribe message-context message-id mime-version organization original-from original-message-id
+    original-recipient original-subject precedence priority references reply-to return-path return-receipt-to sender solicitation
+    sensitivity subject thread-index thread-topic user-agent vbr-info
+    """.split()
+)
+"""Lower-case names that Amazon SES takes once (developer guide, "Header fields"). That WorkMail goes by this list is an inference, and
+mail that arrives has some of them twice, such as DKIM-Signature."""
 
 SES_UNSUPPORTED_EXTENSIONS: Final = frozenset(
     """

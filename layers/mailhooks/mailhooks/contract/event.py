@@ -65,7 +65,8 @@ class MailFlowEvent:
             mail_from=_address(envelope.get("mailFrom")) or "",
             recipients=tuple(recipient["address"] for recipient in envelope["recipients"]),
             sender=_address(event.get("sender")),
-            subject=event.get("subject") or "",
+            # Cut by WorkMail, which may leave half of a surrogate pair at the end: no text that could be logged or sent.
+            subject=(event.get("subject") or "").encode("utf-8", "replace").decode("utf-8"),
             message_id=event["messageId"],
             invocation_id=event["invocationId"],
             flow_direction=FlowDirection(event["flowDirection"]),

@@ -69,13 +69,28 @@ def check_response(document: object, flow_direction: str) -> None:
     """Checks the response of a synchronous Run Lambda function to a message of that direction (`INBOUND` or `OUTBOUND`).
 
     Raises:
-        ContractError: the schema is broken, there are more than 10 actions, or the JSON is over 256 KB.
+        ContractError: the schema is broken, there are more than 10 actions, two of them are for one recipient or for all, or the JSON is
+            over 256 KB.
     """
     check(f"run-lambda-response-{FlowDirection(flow_direction).lower()}", document)
-    # As Lambda's own python3.13 runtime client writes it. A lone surrogate must not break the check of its size.
-    size = len(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    _check_once(document)
+    # As Lambda's own python3.13 runtime client writes it.
+    try:
+        size = len(json.dumps(document, ensure_ascii=False).encode("utf-8"))
+    except UnicodeEncodeError:
+        raise ContractError("/actions", "text that UTF-8 can say", "half of a surrogate pair") from None
     if size > MAX_RESPONSE_BYTES:
         raise ContractError("", f"a response of at most {MAX_RESPONSE_BYTES} bytes", f"one of {size} bytes")
+
+
+def _check_once(response: Any) -> None:
+    """The guide does not say which of two actions for one recipient counts: no answer of ours may ask."""
+    named: set[str] = set()
+    for index, entry in enumerate(response["actions"]):
+        keys = {_key(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())
+        if named & keys:
+            raise ContractError(f"/actions/{index}", "each recipient in one action, and one action for all others", "one named twice")
+        named |= keys
 
 
 class Verdict:

@@ -21,9 +21,17 @@ def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
     Raises:
         ValueError: edits overlap or lie outside of `raw`.
     """
+    edits = list(edits)
+    return b"".join(pieces(raw, edits)) if edits else raw
+
+
+def pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
+    """What `splice` joins: views of the bytes that stay, and what is new. For those who can do without a second copy of a large message.
+
+    Raises:
+        ValueError: as `splice`.
+    """
     ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
-    if not ordered:
-        return raw
     pieces: list[bytes | memoryview] = []
     view = memoryview(raw)
     done = 0
@@ -33,4 +41,4 @@ def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
         pieces += (view[done:start], new)
         done = end
     pieces.append(view[done:])
-    return b"".join(pieces)
+    return pieces

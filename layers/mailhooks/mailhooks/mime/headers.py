@@ -17,6 +17,8 @@ _LINE_END: Final = re.compile(rb"\r?\n")
 _NAME: Final = re.compile(rb"([!-9;-~]+)[ \t]*:")
 """A field name (RFC 5322 section 2.2: printable US-ASCII but the colon); white space before the colon is section 4.5's obsolete form."""
 
+_BARE_CR: Final = re.compile(rb"\r(?!\n)")
+
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 
 
@@ -51,12 +53,15 @@ class HeaderBlock:
     """The fields in their order.
 
     Attributes:
+        start: where the block begins.
         fields: all of them, also those that stand twice.
         end: offset behind the last line of the block: where the empty line is, or where a body begins without one, or the message's end.
-        complete: whether an empty line or the message's end stands there, as it should.
+        complete: whether an empty line stands there, or the message's end behind a line end; and no bare CR is in the block, which some
+            programs take for a line end. Only then fields can be appended.
         newline: the line end that the block uses; CRLF where it has none.
     """
 
+    start: int
     fields: tuple[Field, ...]
     end: int
     complete: bool
@@ -66,14 +71,13 @@ class HeaderBlock:
         """The fields of that name, in lower case."""
         return (field for field in self.fields if field.lname == name)
 
-    def appended(self, raw: bytes, lines: bytes) -> Edit:
-        """The edit that puts whole lines behind the last field."""
-        unended = self.end and not raw.endswith(b"\n", 0, self.end)
-        return Edit(self.end, self.end, (self.newline if unended else b"") + lines)
+    def appended(self, lines: bytes) -> Edit:
+        """The edit that puts whole lines behind the last field of a complete block."""
+        return Edit(self.end, self.end, lines)
 
 
-def scan(raw: bytes) -> HeaderBlock:
-    """Finds the header block at the start of `raw`.
+def scan(raw: bytes, start: int = 0) -> HeaderBlock:
+    """Finds the header block at `start`, which is the start of the message or of a part.
 
     QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is stepped over, as mail stored by Unix mailers begins so.
     QUIRK: a line that is neither a field nor folded ends the block, and leaves it incomplete. Programs differ over what follows, be it more
@@ -81,25 +85,26 @@ def scan(raw: bytes) -> HeaderBlock:
     """
     ends: list[int] = []
     names: list[re.Match[bytes]] = []
-    position = 0
+    position = start
     length = len(raw)
     complete = True
     while position < length and not _LINE_END.match(raw, position):
         after = raw.find(b"\n", position) + 1 or length
         if names and raw[position] in b" \t":
             ends[-1] = after
-        elif name := _NAME.match(raw, position, after):
+        elif (name := _NAME.match(raw, position, after)) and not raw.startswith(b"--", position):
             names.append(name)
             ends.append(after)
-        elif position or not raw.startswith((b"From ", b">From ")):
+        elif position > start or not raw.startswith((b"From ", b">From "), start):
             complete = False
             break
         position = after
     fields = tuple(Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(names, ends, strict=True))
-    return HeaderBlock(fields, position, complete, _newline(raw, position))
+    complete = complete and (position == start or raw.endswith(b"\n", start, position)) and not _BARE_CR.search(raw, start, position)
+    return HeaderBlock(start, fields, position, complete, _newline(raw, start, position))
 
 
-def _newline(raw: bytes, end: int) -> bytes:
+def _newline(raw: bytes, start: int, end: int) -> bytes:
     """The first line end of the block, or else of the empty line behind it."""
-    found = _LINE_END.search(raw, 0, end + 2)
+    found = _LINE_END.search(raw, start, end + 2)
     return found[0] if found else b"\r\n"

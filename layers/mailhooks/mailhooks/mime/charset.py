@@ -1,0 +1,79 @@
+"""Charsets of text parts: Python's codecs by the names that mail gives them."""
+
+import codecs
+import re
+from typing import Final
+
+# QUIRK: mailers write the old name and send the newer superset, as browsers found out (WHATWG Encoding Standard, "Names and labels").
+_SUPERSETS: Final = {
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+}
+
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape", "mbcs", "oem"})
+
+_STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
+"""A stretch of two-octet characters in the ISO 2022 charsets (RFC 1468, RFC 1554, RFC 1557), which end at the end of each line."""
+
+
+def codec(charset: str) -> codecs.CodecInfo | None:
+    """Python's text codec for a charset's name; None where there is none."""
+    try:
+        found = codecs.lookup(charset)
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
+        return None
+    # Base64, zlib and the like are codecs too, but none of text; some are Python's own and mean nothing to a mail client.
+    return found if getattr(found, "_is_text_encoding", True) and found.name not in _NO_CHARSETS else None
+
+
+def is_ascii_superset(charset: str) -> bool:
+    """Whether markup and ASCII text stand in the octets as themselves: not in UTF-16, UTF-32 and EBCDIC. Unknown charsets are taken to."""
+    found = codec(charset)
+    if found is None:
+        return not charset.startswith(("utf-16", "utf-32", "utf16", "utf32", "ucs", "iso-10646", "ebcdic"))
+    sample = "<body> -- az AZ 09 +&;~"
+    try:
+        return found.encode(sample)[0] == sample.encode("ascii")
+    except ValueError:
+        return False
+
+
+def is_stateful(charset: str) -> bool:
+    """Whether octets below 0x80 may be something else than ASCII, by what came before them."""
+    name = found.name if (found := codec(charset)) else charset
+    return name.startswith(("iso2022", "iso-2022", "hz", "utf-7", "utf7"))
+
+
+def decode(octets: bytes, charset: str) -> str | None:
+    """The text, or None where the octets are not in that charset."""
+    found = codec(charset)
+    if found is None:
+        return None
+    for name in (_SUPERSETS.get(found.name, found.name), found.name):
+        try:
+            return octets.decode(name)
+        except ValueError:
+            continue
+    return None
+
+
+def decode_loosely(octets: bytes, charset: str) -> str:
+    """The text as far as it can be read, for looking at and never for writing back."""
+    found = codec(charset)
+    return octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
+
+
+def view(octets: bytes, charset: str) -> str:
+    """A character for each octet, so that places in it are places in the octets; two-octet characters of ISO 2022 become letters, so that
+    none of their octets is taken for markup.
+    """
+    if is_stateful(charset):
+        octets = _STATEFUL.sub(lambda stretch: b"x" * len(stretch[0]), octets)
+    return octets.decode("latin-1")
