@@ -22,7 +22,7 @@ def test_an_unforeseen_error_lets_the_mail_go_on_unchanged_by_default(log):
     assert handler_of(broken)(event(), None) == DELIVER
     printed = log()
     assert printed.lines[0] | {"level": "ERROR", "reason": "ValueError", "changed": False} == printed.lines[0]
-    assert printed.lines[0]["frames"][-1].startswith("test_hook.py:")
+    assert printed.lines[0]["frames"][-1].startswith("shell.py:")
     assert printed.metrics[0]["Failed"] == printed.metrics[0]["ReasonValueError"] == [1.0]
 
 
