@@ -11,7 +11,7 @@ export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check e2e bench fuzz format requirements clean
+.PHONY: help run serve test check e2e bench fuzz fidelity render format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 24
@@ -50,6 +50,12 @@ e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in rea
 
 bench: $(VENV)/.ready  ## cold start and warm time per message
 	@$(PY) -m tests.bench
+
+fidelity: $(VENV)/.ready  ## a verdict for each of 115 real messages, judged from outside (MAIL=dir for others)
+	@$(PY) -m tests.fidelity $(MAIL)
+
+render: $(VENV)/.ready  ## pictures of five messages before and after, by headless Chromium
+	@$(PY) -m tests.render
 
 fuzz: $(VENV)/.ready  ## the properties of the tests, with 200,000 examples each
 	@FUZZ_EXAMPLES=200000 $(PY) -m pytest tests/unit -m fuzz -q

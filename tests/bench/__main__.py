@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cold
+from tests.bench import cold, large
 
 COLD = [sys.executable, str(Path(cold.__file__))]
 BASELINE = [sys.executable, "-c", "import boto3; boto3.client('s3'); boto3.client('workmailmessageflow')"]
@@ -39,6 +39,8 @@ def main() -> None:
     verdict(f"warm: {statistics.median(warm):.2f} ms", statistics.median(warm), WARM_BAR_MS)
     row("  of which the rewrite itself, without shell and botocore", rewrite_times(10_000))
     row("warm: a message of 1 MB", warm_times(1_000_000, 50))
+    print()
+    large.main()
 
 
 def in_turn(commands: list[list[str]]) -> list[list[float]]:

@@ -66,7 +66,7 @@ def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() ->
     defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
 
     assert defaults["LogAddresses"] == "false"
-    assert (defaults["OnErrorRewrite"], defaults["OnErrorBounce"]) == ("deliver", "retry")
+    assert (defaults["OnErrorRewrite"], defaults["OnErrorDisclaimer"], defaults["OnErrorBounce"]) == ("deliver", "deliver", "retry")
     assert defaults["LogRetentionDays"] == 30
     assert defaults["Tracing"] == "PassThrough"
 

@@ -6,7 +6,7 @@ import pytest
 
 from .template import function, grants, of_type, properties, template
 
-FUNCTIONS = ["RewriteFunction", "BounceFunction", "ObserveFunction"]
+FUNCTIONS = ["RewriteFunction", "DisclaimerFunction", "BounceFunction", "ObserveFunction"]
 MESSAGES = {
     "Fn::Sub": "arn:${AWS::Partition}:workmailmessageflow:${AWS::Region}:${AWS::AccountId}:message/${OrganizationId}/*",
 }
@@ -20,6 +20,12 @@ def logs(group: str) -> list[tuple[str, Any]]:
     return [("logs:CreateLogStream", arn), ("logs:PutLogEvents", arn)]
 
 
+READ_AND_REPLACE: list[tuple[str, Any]] = [
+    ("workmailmessageflow:GetRawMessageContent", MESSAGES),
+    ("workmailmessageflow:PutRawMessageContent", MESSAGES),
+    ("s3:PutObject", OBJECTS),
+]
+
 GRANTS: dict[str, list[tuple[str, Any]]] = {
     "BounceRole": logs("BounceLogGroup"),
     "ObserveRole": [
@@ -27,12 +33,8 @@ GRANTS: dict[str, list[tuple[str, Any]]] = {
         ("workmailmessageflow:GetRawMessageContent", MESSAGES),
         ("sqs:SendMessage", {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}),
     ],
-    "RewriteRole": [
-        *logs("RewriteLogGroup"),
-        ("workmailmessageflow:GetRawMessageContent", MESSAGES),
-        ("workmailmessageflow:PutRawMessageContent", MESSAGES),
-        ("s3:PutObject", OBJECTS),
-    ],
+    "RewriteRole": [*logs("RewriteLogGroup"), *READ_AND_REPLACE],
+    "DisclaimerRole": [*logs("DisclaimerLogGroup"), *READ_AND_REPLACE],
 }
 
 

@@ -12,7 +12,7 @@ from mailhooks.settings import Settings
 
 from .template import ROOT, function, of_type, properties, template
 
-SYNCHRONOUS = ["RewriteFunction", "BounceFunction"]
+SYNCHRONOUS = ["RewriteFunction", "DisclaimerFunction", "BounceFunction"]
 FUNCTIONS = [*SYNCHRONOUS, "ObserveFunction"]
 WORKMAIL_GIVES_UP_S = 15
 """Guide, "Synchronous Run Lambda action limits"."""
@@ -45,7 +45,7 @@ class TestEachFunction:
         assert found["Tracing"] == {"Ref": "Tracing"}
 
     def test_takes_what_follows_an_unforeseen_error_from_its_own_parameter(self, name: str) -> None:
-        own = {"RewriteFunction": {"Ref": "OnErrorRewrite"}, "BounceFunction": {"Ref": "OnErrorBounce"}}
+        own = {found: {"Ref": f"OnError{found.removesuffix('Function')}"} for found in SYNCHRONOUS}
 
         assert function(name)["Environment"]["Variables"].get("ON_ERROR") == own.get(name)
 
@@ -107,8 +107,9 @@ class TestSettings:
         for name in FUNCTIONS:
             Settings.from_env({variable: _default(value) for variable, value in function(name)["Environment"]["Variables"].items()})
 
-    def test_rewrite_writes_to_the_rewrite_bucket(self) -> None:
-        assert function("RewriteFunction")["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
+    @pytest.mark.parametrize("name", ["RewriteFunction", "DisclaimerFunction"])
+    def test_functions_that_change_mail_write_to_the_rewrite_bucket(self, name: str) -> None:
+        assert function(name)["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
 
     def test_x_ray_is_on_when_tracing_is_active(self) -> None:
         assert template()["Conditions"] == {"TracingActive": {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}}

@@ -121,8 +121,11 @@ def test_a_message_that_is_gone_frozen_or_unacceptable_goes_on_unchanged_without
     assert logged(capsys)["reason"] == "MessageFrozen"
     long_line = arrive(workmail, RAW + b"x" * 2000 + b"\r\n")
     assert handler(long_line, Remaining(14)) == DELIVER
-    assert logged(capsys)["reason"] == "MessageRejected"
+    line = logged(capsys)
+    assert line["reason"] == "CannotChangeSafely"
+    assert "as was there before" in line["detail"]
     assert workmail.store.content(long_line["messageId"]) == RAW + b"x" * 2000 + b"\r\n"
+    assert not workmail.store.refusals(long_line["messageId"]), "what would be refused is not even tried"
 
 
 def test_a_header_that_cannot_be_changed_safely_is_not_changed(workmail: LocalWorkMail, load: Load, capsys):

@@ -11,7 +11,9 @@ from mailhooks.settings import Settings
 from tests.mail import event
 
 DELIVER = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
-MESSAGE = b"Subject: a secret subject\r\n\r\nBody\r\n"
+HEADER = b"From: from@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: a secret subject\r\n"
+MESSAGE = HEADER + b"\r\nBody\r\n"
+SHOUTED = HEADER + b"\r\nBODY\r\n"
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Log:
 
 
 def shout(mail: Mail) -> None:
-    mail.replace(mail.raw.upper())
+    mail.replace(mail.raw.replace(b"Body", b"BODY"))
 
 
 _NUMBERS = itertools.count()

@@ -8,7 +8,7 @@ import pytest
 
 from mailhooks.settings import env
 from tests.mail import event
-from tests.unit.shell import Memory
+from tests.unit.shell import HEADER, Memory
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +58,7 @@ def test_the_content_example_changes_the_message_once(example):
     for _ in range(2):
         handler(event(), None)
     assert memory.puts == 1
-    assert list(memory.messages.values()) == [b"Subject: a secret subject\r\nX-Stamped: yes\r\n\r\nBody\r\n"]
+    assert list(memory.messages.values()) == [HEADER + b"X-Stamped: yes\r\n\r\nBody\r\n"]
 
 
 def test_every_link_in_the_documentation_leads_somewhere():

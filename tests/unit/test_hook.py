@@ -7,7 +7,7 @@ from mailhooks.contract import ContractError, Verdict
 from mailhooks.hook import HookFailed, Mail
 from mailhooks.settings import OnError
 from tests.mail import event
-from tests.unit.shell import DELIVER, MESSAGE, Context, Memory, handler_of, shout
+from tests.unit.shell import DELIVER, MESSAGE, SHOUTED, Context, Memory, handler_of, shout
 
 
 def test_a_hook_that_says_nothing_lets_the_mail_go_to_everybody_and_touches_nothing():
@@ -20,12 +20,12 @@ def test_content_is_read_once_however_often_it_is_touched_and_written_once():
     memory = Memory()
 
     def twice(mail: Mail) -> None:
-        mail.replace(mail.raw + mail.raw)
-        mail.replace(mail.raw.upper())
+        mail.replace(mail.raw + b"more")
+        mail.replace(mail.raw.replace(b"Body", b"BODY"))
 
     assert handler_of(twice, memory)(event(), None) == DELIVER
     assert (memory.gets, memory.puts) == (1, 1)
-    assert list(memory.messages.values()) == [MESSAGE.upper()]
+    assert list(memory.messages.values()) == [SHOUTED]
 
 
 def test_nothing_is_written_when_nothing_changed(log):

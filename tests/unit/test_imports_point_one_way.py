@@ -53,7 +53,7 @@ def of(package: str) -> list[str]:
 
 
 def test_the_test_sees_imports_of_every_kind() -> None:
-    assert {"mailhooks.contract", "mailhooks.contract.content", "mailhooks.messageflow", "typing"} <= IMPORTS["mailhooks.hook"]
+    assert {"mailhooks.contract", "mailhooks.deadline", "mailhooks.messageflow", "typing"} <= IMPORTS["mailhooks.hook"]
     assert {"mailhooks.errors", "boto3", "botocore.config"} <= IMPORTS["mailhooks.messageflow"]
     assert {"mailhooks.contract.availability", "mailhooks.contract.verdict"} <= IMPORTS["mailhooks.contract"]
 

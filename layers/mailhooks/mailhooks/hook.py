@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from .contract import MailFlowEvent, Verdict
-from .contract.content import MAX_MESSAGE_BYTES
 from .deadline import Deadline
 from .errors import CannotChangeSafely, MailhooksError, PassingTrouble, PermanentTrouble
 from .mime.edit import Edit, pieces
@@ -52,7 +51,8 @@ class Mail:
         self._deadline = deadline
         self._settings = settings
         self._original: bytes | None = None
-        self._pieces: Sequence[bytes | memoryview] | None = None
+        self._edits: list[Edit] | None = None
+        self._added_parts = 0
         self._writable = writable
 
     @property
@@ -66,25 +66,23 @@ class Mail:
             self._original = self._content().get(self.event.message_id, self._deadline)
         return self._original
 
-    def edit(self, edits: Iterable[Edit]) -> None:
+    def edit(self, edits: Iterable[Edit], *, added_parts: int = 0) -> None:
         """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything.
 
-        Raises:
-            ValueError: edits overlap or lie outside of `raw`.
+        Args:
+            edits: in offsets of `raw`.
+            added_parts: how many parts the message has more afterwards; a change that adds others is held back as a mistake.
         """
-        edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
-        self._set(pieces(self.raw, edits) if edits else None)
+        if not self._writable:
+            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
+        self._edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
+        self._added_parts = added_parts
 
     def replace(self, content: bytes) -> None:
         """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
         if not content:
             raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
-        self._set([content] if content != self.raw else None)
-
-    def _set(self, new: Sequence[bytes | memoryview] | None) -> None:
-        if not self._writable:
-            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
-        self._pieces = new
+        self.edit([Edit(0, len(self.raw), content)])
 
     def verdict(self) -> Verdict:
         """A new answer, that lets the message go to everybody until told otherwise."""
@@ -96,11 +94,11 @@ class Mail:
 
     def discard(self) -> None:
         """Forgets changes that were set: the message goes on as it is."""
-        self._pieces = None
+        self._edits = None
 
     @property
     def changed(self) -> bool:
-        return self._pieces is not None
+        return bool(self._edits)
 
     @property
     def bytes_read(self) -> int | None:
@@ -111,13 +109,17 @@ class Mail:
         """Writes the changed message. Called by the shell. Returns its size in bytes.
 
         Raises:
+            CannotChangeSafely: WorkMail would refuse the change (see `mailhooks.preflight`).
             PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
         """
-        pieces = self._pieces or ()
-        size = sum(map(len, pieces))
-        if size > MAX_MESSAGE_BYTES:
-            raise CannotChangeSafely(f"changed, the message would have {size} bytes; WorkMail takes {MAX_MESSAGE_BYTES}")
-        self._content().put(self.event.message_id, pieces, self._deadline)
+        from .preflight import blocking, refusals_of_edits  # not needed by hooks that change nothing
+
+        edits = self._edits or []
+        if found := blocking(refusals_of_edits(self.raw, edits, added_parts=self._added_parts)):
+            raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")
+        changed = pieces(self.raw, edits)
+        size = sum(map(len, changed))
+        self._content().put(self.event.message_id, changed, self._deadline)
         return size
 
 

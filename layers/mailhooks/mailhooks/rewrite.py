@@ -1,7 +1,7 @@
-"""The hook of the function `rewrite`: a subject tag and changes of header fields."""
+"""The hook of the function `rewrite`: a subject tag, changes of header fields, attachments that are not let through."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .errors import CannotChangeSafely, SettingsError
 from .fields import FieldChanges
@@ -11,28 +11,37 @@ from .mime.headers import scan
 from .settings import Settings, parse_json
 from .subject import checked_tag, tag_edits
 
+if TYPE_CHECKING:
+    from .attachment_rules import AttachmentRules
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What to make of a message's header block. The body is neither read nor changed.
+    """What to make of a message. The text that it shows is neither read nor changed.
 
     Attributes:
         subject_tag: see `mailhooks.subject`; `""` for none.
         fields: see `mailhooks.fields`.
+        attachments: see `mailhooks.attachments`.
     """
 
     subject_tag: str = ""
     fields: FieldChanges = field(default_factory=FieldChanges)
+    attachments: "AttachmentRules | None" = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Rewrite":
         """Raises:
-        SettingsError: SUBJECT_TAG, ADD_HEADERS or REMOVE_HEADERS holds what no mail may carry.
+        SettingsError: SUBJECT_TAG, ADD_HEADERS or REMOVE_HEADERS holds what no mail may carry, or a rule for attachments cannot be meant.
         """
         add = parse_json("ADD_HEADERS", settings.add_headers, "{}")
         if not isinstance(add, dict) or not all(isinstance(value, str) for value in add.values()):
             raise SettingsError('ADD_HEADERS: set it to a JSON object of names and values, such as {"X-Name": "value"}')
-        return cls(checked_tag(settings.subject_tag), FieldChanges.checked(add.items(), settings.remove_headers))
+        return cls(
+            checked_tag(settings.subject_tag),
+            FieldChanges.checked(add.items(), settings.remove_headers),
+            _attachment_rules(settings),
+        )
 
     def apply(self, raw: bytes) -> bytes:
         """The rewritten message; `raw` itself when it is as it should be. Raises as `edits`."""
@@ -42,8 +51,8 @@ class Rewrite:
         """The edits that rewrite a message; none when it is as it should be, and so none for their own result.
 
         Raises:
-            CannotChangeSafely: `raw` has no header field, or its header is broken before what is to be changed. A subject that stands
-                before the break is tagged all the same, lest a sender evade the tag by a line of garbage.
+            CannotChangeSafely: an attachment is to go that cannot; or `raw` has no header field, or its header is broken before what is to
+                be changed. A subject that stands before the break is tagged all the same, lest a line of garbage keep the tag away.
         """
         block = scan(raw)
         has_subject = any(block.named("subject"))
@@ -52,7 +61,34 @@ class Rewrite:
         edits = self.fields.edits(raw, block) if block.complete else []
         if self.subject_tag:
             edits += tag_edits(raw, block, self.subject_tag)
+        if self.attachments is not None and block.complete:
+            from . import attachments
+            from .mime.scan import scan as scan_parts
+
+            edits += attachments.edits(raw, scan_parts(raw), self.attachments)
         return edits
+
+
+def _attachment_rules(settings: Settings) -> "AttachmentRules | None":
+    """The rules; None when there are none, so that a function which only tags does not load what knows file types."""
+    given = {
+        "extensions": settings.strip_extensions,
+        "types": settings.strip_types,
+        "true_types": settings.strip_true_types,
+        "max_octets": settings.strip_over_bytes,
+    }
+    treatments = {
+        "encrypted_archives": settings.strip_encrypted_archives,
+        "unlistable_archives": settings.strip_unlistable_archives,
+        "forwarded": settings.strip_forwarded,
+        "ses_unsupported": settings.ses_unsupported,
+    }
+    if not any(given.values()) and set(treatments.values()) == {"leave"}:
+        return None
+    from .attachment_rules import AttachmentRules
+
+    rules = AttachmentRules.checked(**given, **treatments)  # type: ignore[arg-type]  # each is of its argument's type
+    return rules if rules.any else None
 
 
 class RewriteHook:

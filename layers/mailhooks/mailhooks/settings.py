@@ -38,8 +38,18 @@ class Settings:
         subject_tag: SUBJECT_TAG: what the subject shall begin with; empty for nothing.
         add_headers: ADD_HEADERS: a JSON object of names and values.
         remove_headers: REMOVE_HEADERS: names.
+        strip_extensions, strip_types, strip_true_types: STRIP_EXTENSIONS, STRIP_TYPES, STRIP_TRUE_TYPES: what attachments go by.
+        strip_over_bytes: STRIP_OVER_BYTES: the size above which they go; 0 for none.
+        strip_encrypted_archives, strip_unlistable_archives, strip_forwarded, ses_unsupported: STRIP_ENCRYPTED_ARCHIVES,
+            STRIP_UNLISTABLE_ARCHIVES, STRIP_FORWARDED, SES_UNSUPPORTED: strip or leave.
         bounce_rules: BOUNCE_RULES: a JSON list.
         observe_content: OBSERVE_CONTENT: whether `observe` reads the message.
+        disclaimer_text, disclaimer_html: DISCLAIMER_TEXT, DISCLAIMER_HTML: templates; empty for the files in the folder.
+        disclaimer_folder: DISCLAIMER_FOLDER: where disclaimer.txt, disclaimer.html, images and directory.json lie.
+        disclaimer_position, disclaimer_audience, on_unmodifiable, on_no_text: DISCLAIMER_POSITION, DISCLAIMER_AUDIENCE, ON_UNMODIFIABLE,
+            ON_NO_TEXT: words that `mailhooks.disclaimer` and `mailhooks.disclaimer_hook` know.
+        disclaimer_once_per_thread: DISCLAIMER_ONCE_PER_THREAD.
+        disclaimer_skip_senders, disclaimer_skip_recipients: DISCLAIMER_SKIP_SENDERS, DISCLAIMER_SKIP_RECIPIENTS: patterns.
     """
 
     organization_domains: frozenset[str] = frozenset()
@@ -52,8 +62,26 @@ class Settings:
     subject_tag: str = ""
     add_headers: str = ""
     remove_headers: tuple[str, ...] = ()
+    strip_extensions: tuple[str, ...] = ()
+    strip_types: tuple[str, ...] = ()
+    strip_true_types: tuple[str, ...] = ()
+    strip_over_bytes: int = 0
+    strip_encrypted_archives: str = "leave"
+    strip_unlistable_archives: str = "leave"
+    strip_forwarded: str = "leave"
+    ses_unsupported: str = "leave"
     bounce_rules: str = ""
     observe_content: bool = True
+    disclaimer_text: str = ""
+    disclaimer_html: str = ""
+    disclaimer_folder: str = "disclaimer"
+    disclaimer_position: str = ""
+    disclaimer_audience: str = ""
+    disclaimer_once_per_thread: bool = False
+    disclaimer_skip_senders: tuple[str, ...] = ()
+    disclaimer_skip_recipients: tuple[str, ...] = ()
+    on_unmodifiable: str = ""
+    on_no_text: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -74,8 +102,26 @@ class Settings:
             subject_tag=read.text("SUBJECT_TAG"),
             add_headers=read.text("ADD_HEADERS"),
             remove_headers=read.names("REMOVE_HEADERS"),
+            strip_extensions=read.names("STRIP_EXTENSIONS"),
+            strip_types=read.names("STRIP_TYPES"),
+            strip_true_types=read.names("STRIP_TRUE_TYPES"),
+            strip_over_bytes=read.number("STRIP_OVER_BYTES"),
+            strip_encrypted_archives=read.text("STRIP_ENCRYPTED_ARCHIVES", "leave"),
+            strip_unlistable_archives=read.text("STRIP_UNLISTABLE_ARCHIVES", "leave"),
+            strip_forwarded=read.text("STRIP_FORWARDED", "leave"),
+            ses_unsupported=read.text("SES_UNSUPPORTED", "leave"),
             bounce_rules=read.text("BOUNCE_RULES"),
             observe_content=read.flag("OBSERVE_CONTENT", default=True),
+            disclaimer_text=read.text("DISCLAIMER_TEXT"),
+            disclaimer_html=read.text("DISCLAIMER_HTML"),
+            disclaimer_folder=read.text("DISCLAIMER_FOLDER", "disclaimer"),
+            disclaimer_position=read.text("DISCLAIMER_POSITION"),
+            disclaimer_audience=read.text("DISCLAIMER_AUDIENCE"),
+            disclaimer_once_per_thread=read.flag("DISCLAIMER_ONCE_PER_THREAD", default=False),
+            disclaimer_skip_senders=read.names("DISCLAIMER_SKIP_SENDERS"),
+            disclaimer_skip_recipients=read.names("DISCLAIMER_SKIP_RECIPIENTS"),
+            on_unmodifiable=read.text("ON_UNMODIFIABLE"),
+            on_no_text=read.text("ON_NO_TEXT"),
         )
 
 
@@ -98,6 +144,12 @@ class _Reader:
 
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def number(self, name: str) -> int:
+        try:
+            return int(self.text(name, "0"))
+        except ValueError:
+            raise SettingsError(f"{name}: set it to a whole number") from None
 
     def flag(self, name: str, *, default: bool) -> bool:
         match self.text(name).lower():

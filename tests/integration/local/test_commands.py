@@ -168,12 +168,13 @@ def test_send_takes_a_file_of_ones_own(tmp_path: Path) -> None:
     )
 
 
-def test_send_fails_when_workmail_would_reject_the_change(tmp_path: Path) -> None:
+def test_send_says_why_a_message_went_on_unchanged(tmp_path: Path) -> None:
     mail = tmp_path / "own.eml"
     mail.write_bytes(b"From: x@example.net\r\nSubject: no date\r\n\r\nHello\r\n")
     done = local("send", mail, "--function", "rewrite", "--to", "ana@example.com", "--mail", tmp_path / "mail")
-    assert done.returncode == 1
-    assert "FAILED    Put refused: MessageRejected: the required header Date is missing" in done.stdout
+    assert done.returncode == 0
+    assert "unchanged, nothing put" in done.stdout
+    assert "CannotChangeSafely: WorkMail would refuse" in done.stdout
     assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [mail.read_bytes()]}
 
 

@@ -1,0 +1,187 @@
+"""What a file is by its content, and what a zip archive lists. Nothing is unpacked, and nothing but a beginning or an end is read."""
+
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX_OCTETS: Final = 4096
+"""As much of a file `identify` wants to see."""
+
+ZIP_TAIL_OCTETS: Final = 1024 * 1024
+"""As much of an archive's end `listing` wants to see: the directory of `MAX_ENTRIES` files with names of 60 characters."""
+
+MAX_ENTRIES: Final = 10_000
+"""Files in an archive whose names are looked at: about a tenth of a second."""
+
+_DIRECTORY_ENTRY: Final = b"PK\x01\x02"
+"""Begins each file's entry in an archive's directory (APPNOTE section 4.3.12): counted before anything is believed."""
+
+_PE: Final = "application/vnd.microsoft.portable-executable"
+_MACH_O: Final = "application/x-mach-binary"
+_JAVA: Final = "application/java-vm"
+_JAR: Final = "application/java-archive"
+_ZIP: Final = "application/zip"
+_OFFICE: Final = "application/vnd.openxmlformats-officedocument"
+_OPEN_DOCUMENT: Final = "application/vnd.oasis.opendocument"
+_EPUB: Final = "application/epub+zip"
+_TAR: Final = "application/x-tar"
+_HTML: Final = "text/html"
+_SVG: Final = "image/svg+xml"
+_SCRIPT: Final = "text/x-shellscript"
+
+_BEGINNINGS: Final = (
+    (b"\x7fELF", "application/x-elf"),
+    (b"\xfe\xed\xfa\xce", _MACH_O),
+    (b"\xfe\xed\xfa\xcf", _MACH_O),
+    (b"\xce\xfa\xed\xfe", _MACH_O),
+    (b"\xcf\xfa\xed\xfe", _MACH_O),
+    (b"\0asm", "application/wasm"),
+    (b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
+    (b"ITSF\x03\0\0\0", "application/vnd.ms-htmlhelp"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "application/onenote"),
+    (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
+    (b"{\\rt", "application/rtf"),  # Word reads what begins so, whatever comes next
+    (b"%!PS", "application/postscript"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
+    (b"vhdxfile", "application/x-virtualbox-vhdx"),
+    (b"conectix", "application/x-virtualbox-vhd"),
+    (b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (b"OggS", "application/ogg"),
+    (b"ID3", "audio/mpeg"),
+)
+
+_TEXT_START: Final = rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"
+_HTML_START: Final = re.compile(_TEXT_START + rb"<(?:!doctype\s+html|html|head|body|script|iframe)\b", re.IGNORECASE)
+_SVG_START: Final = re.compile(_TEXT_START + rb"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE)
+_SCRIPT_START: Final = re.compile(rb"\A#![ \t]*/")
+
+EXECUTABLES: Final = frozenset(
+    {_PE, _MACH_O, _JAVA, _JAR, _SCRIPT, "application/x-elf", "application/x-ms-shortcut", "application/vnd.ms-htmlhelp"}
+)
+"""What a double click runs. An installer (.msi) is not told from an old Office file, both being `application/x-ole-storage`."""
+
+_CONTAINERS: Final = frozenset(
+    """
+    .docx .docm .dotx .dotm .xlsx .xlsm .xltx .xltm .xlsb .xlam .pptx .pptm .potx .potm .ppsx .ppsm .ppam .vsdx .vsdm
+    .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
+    """.split()
+)
+"""Documents that are zip archives inside: what they list are their own pieces, which nobody opens one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an archive says of itself.
+
+    Attributes:
+        names: of its files, directories left out, as written.
+        encrypted: whether any of them is.
+    """
+
+    names: tuple[str, ...]
+    encrypted: bool
+
+
+def identify(beginning: bytes) -> str:
+    """The type of a file by its first octets (`PREFIX_OCTETS` suffice), one of `KNOWN`; `""` where they say nothing.
+
+    >>> identify(b"%PDF-1.7"), identify(b"Dear all,")
+    ('application/pdf', '')
+    """
+    for start, name in _BEGINNINGS:
+        if beginning.startswith(start):
+            return name
+    for name, test in _TESTS:
+        if test(beginning):
+            return name
+    return ""
+
+
+def is_archive(beginning: bytes, endings: frozenset[str]) -> bool:
+    """Whether a file is a zip archive that people look into: by its content, or by its name although it begins otherwise.
+
+    `endings` of its name are lower-case, with their dot.
+    """
+    return (_is_zip(beginning) and not endings & _CONTAINERS) or bool(endings & {".zip", ".jar"})
+
+
+def listing(tail: bytes) -> Listing | None:
+    """What a zip archive lists, read from its end (`ZIP_TAIL_OCTETS` suffice). None: damaged, too many files, or no archive at all.
+
+    Sizes that the archive states are not believed and not used. An archive in it is one of the names.
+    """
+    if tail.count(_DIRECTORY_ENTRY) > MAX_ENTRIES:
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(tail)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError, struct.error):
+        return None
+    # QUIRK: `filename` ends at a NUL, `orig_filename` is what the archive says.
+    names = tuple(entry.orig_filename for entry in entries if not entry.orig_filename.endswith("/"))
+    return Listing(names, any(entry.flag_bits & 1 for entry in entries))
+
+
+def _is_zip(beginning: bytes) -> bool:
+    return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK"))
+
+
+def _first_entry(*names: bytes) -> Callable[[bytes], bool]:
+    """Whether it is a zip archive whose first file has a name that begins so (name at 30; APPNOTE section 4.3.7)."""
+    return lambda beginning: _is_zip(beginning) and beginning.startswith(names, 30)
+
+
+def _is_pe(beginning: bytes) -> bool:
+    # A text may begin with MZ; where a program has its header's offset (at 60, less than 2 ** 24) it cannot be without NUL.
+    return beginning.startswith(b"MZ") and b"\0" in beginning[:64]
+
+
+def _is_class_file(beginning: bytes) -> bool:
+    # A Mach-O universal binary begins likewise, but has there a count of architectures instead of a version, which is 45 or more.
+    return beginning.startswith(b"\xca\xfe\xba\xbe") and int.from_bytes(beginning[4:8], "big") >= 45
+
+
+def _riff(form: bytes) -> Callable[[bytes], bool]:
+    return lambda beginning: beginning.startswith(b"RIFF") and beginning.startswith(form, 8)
+
+
+_TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
+    (_PE, _is_pe),
+    (_JAVA, _is_class_file),
+    (_MACH_O, lambda beginning: beginning.startswith((b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"))),
+    (_OFFICE, _first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
+    (_OPEN_DOCUMENT, _first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
+    (_EPUB, _first_entry(b"mimetypeapplication/epub+zip")),
+    (_JAR, _first_entry(b"META-INF/")),
+    (_ZIP, _is_zip),
+    ("application/pdf", lambda beginning: b"%PDF-" in beginning[:1024]),
+    ("image/webp", _riff(b"WEBP")),
+    ("audio/wav", _riff(b"WAVE")),
+    ("video/x-msvideo", _riff(b"AVI ")),
+    ("video/mp4", lambda beginning: beginning.startswith(b"ftyp", 4)),
+    ("image/bmp", lambda beginning: beginning.startswith(b"BM") and beginning[6:10] == b"\0\0\0\0"),
+    (_TAR, lambda beginning: beginning.startswith(b"ustar", 257)),
+    (_HTML, lambda beginning: _HTML_START.match(beginning) is not None),
+    (_SVG, lambda beginning: _SVG_START.match(beginning) is not None),
+    (_SCRIPT, lambda beginning: _SCRIPT_START.match(beginning) is not None),
+)
+
+KNOWN: Final = frozenset(name for _, name in _BEGINNINGS) | frozenset(name for name, _ in _TESTS)
+"""Every type that `identify` tells."""

@@ -1,0 +1,94 @@
+"""Which parts of a message a reader sees as its text, or why nobody may touch them."""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from .errors import CannotEdit
+from .scan import Part, Structure, disposition, filename
+from .text import TextPart
+
+
+class Obstacle(StrEnum):
+    """Why a message's text is not to be changed."""
+
+    SIGNED = "it is signed"
+    ENCRYPTED = "it is encrypted"
+    OPAQUE = "it is an S/MIME message whose text lies inside of a signature or an encryption"
+    RIGHTS_MANAGED = "it is rights-managed"
+    INLINE_PGP = "its text is a PGP message"
+    REPORT = "it is a delivery report or another report for programs"
+    AMBIGUOUS = "its structure is broken, so that programs read it differently"
+    NO_TEXT = "it shows no text"
+    UNREADABLE = "the charset or encoding of its text is unknown, or not what it says"
+    NO_PLACE = "its text has no place for more, such as a frameset"
+
+
+_PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
+_PGP: Final = re.compile(rb"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----[ \t]*\r?$", re.MULTILINE)
+
+
+class Blocked(Exception):
+    """`obstacle` stands between us and the message's text."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(str(obstacle))
+        self.obstacle = obstacle
+
+
+def displayed(raw: bytes, structure: Structure) -> list[TextPart]:
+    """The text parts that are shown: both sides of an alternative, the root of related parts, the first text of mixed ones. Never those of
+    attachments, forwarded messages, calendar entries and reports.
+
+    Raises:
+        Blocked: there are none, or they are not to be changed.
+    """
+    if structure.ambiguous:
+        raise Blocked(Obstacle.AMBIGUOUS)
+    if any(part.content_type == _RIGHTS_MANAGED for part in structure.root.walk()):
+        raise Blocked(Obstacle.RIGHTS_MANAGED)
+    parts = _shown(raw, structure.root)
+    if not parts:
+        raise Blocked(Obstacle.NO_TEXT)
+    try:
+        texts = [TextPart.open(raw, part) for part in parts]
+    except CannotEdit:
+        raise Blocked(Obstacle.UNREADABLE) from None
+    if any(_PGP.search(text.octets) for text in texts):
+        raise Blocked(Obstacle.INLINE_PGP)
+    return texts
+
+
+def _shown(raw: bytes, part: Part) -> list[Part]:
+    match part.content_type:
+        case "text/plain" | "text/html":
+            if part.body == part.header.end:
+                return []  # a header without even an empty line behind it
+            attached = disposition(raw, part) == "attachment" or (part.start > 0 and filename(raw, part) != "")
+            return [] if attached else [part]
+        case "multipart/signed":
+            raise Blocked(Obstacle.SIGNED)
+        case "multipart/encrypted":
+            raise Blocked(Obstacle.ENCRYPTED)
+        case "multipart/report":
+            raise Blocked(Obstacle.REPORT)
+        case "multipart/alternative":
+            return [shown for child in part.children for shown in _shown(raw, child)]
+        case "multipart/related":
+            return _shown(raw, _related_root(raw, part))
+    if part.content_type in _PKCS7 or (part.maintype == "application" and filename(raw, part).lower().endswith("smime.p7m")):
+        raise Blocked(Obstacle.OPAQUE)
+    if part.maintype == "multipart":
+        return next((shown for child in part.children if (shown := _shown(raw, child))), [])
+    return []
+
+
+def _related_root(raw: bytes, part: Part) -> Part:
+    """The part that `start` names by its Content-ID, or else the first (RFC 2387 section 3.2)."""
+    start = part.params.get("start", "").strip()
+    for child in part.children:
+        identity = next(child.header.named("content-id"), None)
+        if start and identity is not None and identity.value(raw) == start.encode("latin-1", "replace"):
+            return child
+    return part.children[0]

@@ -1,0 +1,111 @@
+"""What a part calls itself: every name that its fields give it, and how a name ends once what hides its ending is gone."""
+
+import itertools
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from . import words
+from .scan import Part, parameters
+
+_PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
+_NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
+_ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]{1,255})", re.IGNORECASE)
+
+_LONGEST_VALUE: Final = 8192
+"""Octets that `parameters` reads. In what it cannot read names are looked for less exactly."""
+
+_LONGEST_NAME: Final = 255
+"""Characters of a name that count, from its end: no file system takes more, and normalising is not linear for hostile text."""
+
+_HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+"""Shown as nothing although no control characters: Unicode's Default_Ignorable_Code_Point, and the empty braille pattern."""
+
+_FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702", "."))
+"""Full stops of other scripts. The full-width and small ones become ASCII by NFKC."""
+
+_STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
+"""QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as (streams of) a.exe."""
+
+_DOMAINS: Final = frozenset({".com", ".app", ".zip", ".sh", ".pl", ".py", ".ps", ".mov", ".md", ".rs"})
+"""Endings of host names too. `example.com.pdf` is a report about a site, not a program in disguise."""
+
+
+class Endings(NamedTuple):
+    """How a name ends: lower-case, each with its dot.
+
+    Attributes:
+        last: what a program goes by; two where a NUL leaves two readings, none where there is no dot.
+        inner: the endings before it, as `.exe` in `invoice.exe.txt`, but for those that may be a host name's.
+    """
+
+    last: frozenset[str]
+    inner: frozenset[str]
+
+
+def given(raw: bytes, part: Part) -> tuple[str, ...]:
+    """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
+
+    Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
+    (RFC 2231 section 4), repeated parameters and repeated fields. A judgement about names has to hear them all.
+    """
+    found: dict[str, None] = {}
+    for field in part.header.fields:
+        if field.lname in {"content-disposition", "content-type"}:
+            value = field.value(raw)
+            if b"name" in value.lower():
+                found.update(dict.fromkeys(_names(value)))
+    return tuple(name for name in found if name)
+
+
+def _names(value: bytes) -> list[str]:
+    number = itertools.count()
+    # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
+    apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
+    read = parameters(apart) if len(apart) <= _LONGEST_VALUE else {}
+    if not read:
+        return [words.decode(name) for name in _ANYWHERE.findall(value)]
+    return [text for name, text in read.items() if _NAMED.fullmatch(name)]
+
+
+def shown(name: str) -> str:
+    """A name that can be shown to people and written into text: one line without control characters and directions, of bounded length.
+
+    >>> shown("invoice\\u202efdp.exe")
+    'invoicefdp.exe'
+    """
+    name = name if len(name) <= 1000 else f"{name[:500]}…{name[-500:]}"
+    text = " ".join("".join(map(_visible, name)).split())
+    return text if len(text) <= 120 else f"{text[:80]}…{text[-39:]}"
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return "" if _HIDDEN.match(char) else char
+    return " " if unicodedata.category(char) in {"Cc", "Zs", "Zl", "Zp"} else ""
+
+
+def endings(name: str) -> Endings:
+    """How a name ends for a program that opens the file, whatever a reader may see.
+
+    Right-to-left overrides and other directions, zero-width and control characters are gone; full-width letters and dots are ASCII; dots
+    and white space at the end do not count, as on Windows.
+
+    >>> sorted(endings("Invoice.PDF\\u200b.e\\u202exe. .").last)
+    ['.exe']
+    """
+    readings = [_suffixes(name)]
+    if "\0" in name:
+        # QUIRK: to a program written in C the name ends at the NUL.
+        readings.append(_suffixes(name.partition("\0")[0]))
+    last = {suffixes[-1] for suffixes in readings if suffixes}
+    inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}
+    return Endings(frozenset(last), frozenset(inner - last - _DOMAINS))
+
+
+def _suffixes(name: str) -> list[str]:
+    text = unicodedata.normalize("NFKC", name[-_LONGEST_NAME:]).translate(_FULL_STOPS)
+    text = _HIDDEN.sub("", "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cf", "Cs"}))
+    text = re.split(r"[/\\]", text.rstrip(" ./\\\"'"))[-1]
+    pieces = _STREAM.sub("", text).rstrip(" .").lower().split(".")
+    return [f".{piece.strip()}" for piece in pieces[1:] if piece.strip()]

@@ -1,0 +1,318 @@
+"""Where every part of a message lies (RFC 2045, RFC 2046), found in one pass that copies and decodes no body.
+
+The scan is total: any byte string has a structure, and what is odd about it is said in `Defect`s. Time is linear in the message's size,
+whatever its content; nesting and the number of parts are bounded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from email.utils import collapse_rfc2231_value
+from enum import StrEnum
+from typing import Final
+
+from . import headers, words
+from .headers import Field, HeaderBlock
+
+MAX_DEPTH: Final = 100
+MAX_PARTS: Final = 10_000
+"""WorkMail itself takes 500 attachments a message (guide, "Quotas")."""
+
+_LONGEST_DELIMITER: Final = 256
+"""Octets of a line that may be a delimiter. RFC 2046 section 5.1.1 allows boundaries of 70; QUIRK: mailers exceed that, if not by much."""
+
+_LONGEST_VALUE: Final = 8192
+"""Octets of a structured field that are parsed: the standard library's time for hostile parameters grows with their square."""
+
+
+class Defect(StrEnum):
+    """What is odd about a message. Some of these leave its meaning to each reader's guess: see `AMBIGUOUS`."""
+
+    BROKEN_HEADER = "a line among the header fields that is none"
+    TWO_CONTENT_FIELDS = "a Content- field that stands twice"
+    NO_BOUNDARY = "a multipart without a boundary parameter"
+    NO_PARTS = "a multipart without any part"
+    SAME_BOUNDARY = "a multipart with the boundary of one around it"
+    NOT_CLOSED = "a multipart without its closing delimiter"
+    LONG_FIELD = "a Content- field too long to be read"
+    TOO_DEEP = "multiparts nested too deep"
+    TOO_MANY = "too many parts"
+    UNREADABLE_TYPE = "a Content-Type that says no type"
+    ENCODED_MULTIPART = "a multipart or message with a transfer encoding"
+
+
+AMBIGUOUS: Final = frozenset(Defect) - {Defect.NOT_CLOSED}
+"""Defects with which two programs may see two different messages. A missing closing delimiter alone is read alike by all."""
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """A message, or a part of one. Offsets are octets from the start of the raw message.
+
+    Attributes:
+        header: its fields.
+        body: where its body begins.
+        end: where its body ends; the line end before a delimiter belongs to the delimiter (RFC 2046 section 5.1.1).
+        maintype, subtype: of its content, in lower case; `text/plain` where nothing is said, `message/rfc822` in a digest.
+        encoding: its content-transfer-encoding, in lower case; `7bit` where nothing is said.
+        children: the parts of a multipart, or the one message in a `message/rfc822`.
+        embedded: whether it lies inside of a forwarded message.
+        closed: for a multipart: whether its closing delimiter is there.
+        params: of its content type, names in lower case.
+    """
+
+    header: HeaderBlock
+    body: int
+    end: int
+    maintype: str = "text"
+    subtype: str = "plain"
+    encoding: str = "7bit"
+    children: list["Part"] = field(default_factory=list)
+    embedded: bool = False
+    closed: bool = False
+    params: dict[str, str] = field(default_factory=dict)
+    _boundary: bytes = b""
+
+    @property
+    def start(self) -> int:
+        return self.header.start
+
+    @property
+    def content_type(self) -> str:
+        return f"{self.maintype}/{self.subtype}"
+
+    @property
+    def charset(self) -> str:
+        """As declared, in lower case; `us-ascii` where nothing is said (RFC 2046 section 4.1.2)."""
+        # QUIRK: comments, and quotes that do not match, stay behind the name.
+        return re.split(r"[\s;(\"']", self.params.get("charset", "").strip("\"' "))[0].lower() or "us-ascii"
+
+    def walk(self) -> Iterator["Part"]:
+        """This part and all in it, in the order of the message."""
+        waiting = [self]
+        while waiting:
+            part = waiting.pop()
+            yield part
+            waiting.extend(reversed(part.children))
+
+
+@dataclass(slots=True, eq=False)
+class Structure:
+    """What a message consists of.
+
+    Attributes:
+        root: the message itself.
+        defects: what is odd.
+    """
+
+    root: Part
+    defects: frozenset[Defect]
+
+    @property
+    def ambiguous(self) -> frozenset[Defect]:
+        """The defects for which nothing in the message may be changed."""
+        return self.defects & AMBIGUOUS
+
+
+def scan(raw: bytes) -> Structure:
+    """The structure of a message. Never raises."""
+    return _Scan(raw).structure()
+
+
+def disposition(raw: bytes, part: Part) -> str:
+    """`attachment`, `inline` or another disposition type in lower case (RFC 2183); `""` where nothing is said."""
+    found = next(part.header.named("content-disposition"), None)
+    return "" if found is None else words.decode(found.value(raw)).partition(";")[0].strip().lower()
+
+
+def filename(raw: bytes, part: Part) -> str:
+    """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
+
+    RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
+    """
+    for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        found = next(part.header.named(name), None)
+        if found is not None and (given := parameters(found.value(raw)).get(parameter)):
+            return given
+    return ""
+
+
+def parameters(value: bytes) -> dict[str, str]:
+    """The parameters of a structured field such as Content-Type, decoded, names in lower case. What cannot be read is left out."""
+    holder = Message()
+    # Latin-1 keeps every octet as one character, until the parameters are apart.
+    holder["Content-Type"] = value[:_LONGEST_VALUE].decode("latin-1")
+    try:
+        found = holder.get_params(failobj=[])
+        return {name.lower(): _parameter(text) for name, text in reversed(found[1:])}
+    except Exception:  # noqa: BLE001 - for hostile parameters the standard library raises whatever comes, ValueError and TypeError seen
+        return {}
+
+
+def _parameter(text: str | tuple[str | None, str | None, str]) -> str:
+    if isinstance(text, tuple):
+        return collapse_rfc2231_value(text)
+    return words.decode(text.encode("latin-1", "replace"))
+
+
+class _Scan:
+    """One pass over a message: `open` is the path from the message to the part that the pass is in."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._defects: set[Defect] = set()
+        self._open: list[Part] = []
+        self._boundaries: dict[bytes, int] = {}
+        self._needle = b""
+        self._count = 0
+
+    def structure(self) -> Structure:
+        raw = self._raw
+        root = self._enter(0)
+        position = self._open[-1].body
+        while self._boundaries:
+            # A position is always at the start of a line, so that the line end before it is there, but for a message without any header.
+            found = raw.find(self._needle, max(position - 1, 0))
+            if found < 0:
+                break
+            line = found + 1
+            after = raw.find(b"\n", line) + 1 or len(raw)
+            position = after
+            if after - line <= _LONGEST_DELIMITER:
+                position = self._delimiter(line, after)
+        self._leave(0, len(raw))
+        return Structure(root, frozenset(self._defects))
+
+    def _delimiter(self, line: int, after: int) -> int:
+        """Takes notice of a line that begins with two hyphens. Returns where to go on."""
+        content = self._raw[line + 2 : after].rstrip(b" \t\r\n")
+        depth = self._boundaries.get(content)
+        closing = False
+        if depth is None and content.endswith(b"--"):
+            depth = self._boundaries.get(content[:-2])
+            closing = True
+        if depth is None:
+            return after
+        before = line - (2 if self._raw.startswith(b"\r\n", line - 2) else 1)
+        self._leave(depth + 1, before)
+        multipart = self._open[depth]
+        if closing:
+            multipart.closed = True
+            del self._boundaries[multipart._boundary]
+            self._aim()
+            return after
+        if self._count >= MAX_PARTS:
+            self._defects.add(Defect.TOO_MANY)
+            self._boundaries.clear()
+            return after
+        multipart.children.append(self._enter(after, multipart))
+        return self._open[-1].body
+
+    def _enter(self, start: int, parent: Part | None = None) -> Part:
+        """Reads the header of the part at `start` and goes into it; in a forwarded message, into that too."""
+        part = self._read(start, parent)
+        self._open.append(part)
+        self._count += 1
+        if part.maintype == "multipart":
+            self._open_multipart(part)
+        elif part.content_type in {"message/rfc822", "message/global"} and _is_identity(part.encoding):
+            if len(self._open) < MAX_DEPTH:
+                part.children.append(self._enter(part.body, part))
+            else:
+                self._found(Defect.TOO_DEEP, part)
+        return part
+
+    def _found(self, defect: Defect, part: Part) -> None:
+        """Inside of a forwarded message, which is a whole that nobody changes, only that is odd which blurs where it ends."""
+        if not part.embedded or defect is Defect.SAME_BOUNDARY:
+            self._defects.add(defect)
+
+    def _open_multipart(self, part: Part) -> None:
+        if not part._boundary:
+            self._found(Defect.NO_BOUNDARY, part)
+        elif part._boundary in self._boundaries:
+            self._found(Defect.SAME_BOUNDARY, part)
+        elif len(self._open) > MAX_DEPTH:
+            self._found(Defect.TOO_DEEP, part)
+        else:
+            self._boundaries[part._boundary] = len(self._open) - 1
+            self._aim()
+
+    def _aim(self) -> None:
+        """The longer the stretch that all delimiters to come begin with, the faster it is looked for."""
+        first, last = min(self._boundaries, default=b""), max(self._boundaries, default=b"")
+        same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+        self._needle = b"\n--" + first[:same]
+
+    def _leave(self, depth: int, end: int) -> None:
+        """Ends the open parts from `depth` on."""
+        for index in range(len(self._open) - 1, depth - 1, -1):
+            part = self._open[index]
+            # A header right before a delimiter takes the line end that is the delimiter's.
+            part.end = max(end, part.body, *(child.end for child in part.children[-1:]))
+            if part.maintype == "multipart":
+                if self._boundaries.get(part._boundary) == index:
+                    del self._boundaries[part._boundary]
+                    self._aim()
+                    self._found(Defect.NOT_CLOSED, part)
+                if not part.children:
+                    self._found(Defect.NO_PARTS, part)
+        del self._open[depth:]
+
+    def _read(self, start: int, parent: Part | None) -> Part:
+        raw = self._raw
+        block = headers.scan(raw, start)
+        body = block.end
+        if block.complete:
+            body += 2 if raw.startswith(b"\r\n", body) else 1 if raw.startswith(b"\n", body) else 0
+        part = Part(block, body, body)
+        if parent is not None:
+            part.embedded = parent.embedded or parent.maintype == "message"
+            if parent.content_type == "multipart/digest":
+                part.maintype, part.subtype = "message", "rfc822"
+        if not block.complete:
+            self._found(Defect.BROKEN_HEADER, part)
+        for name in ("content-type", "content-transfer-encoding"):
+            fields = list(block.named(name))
+            if len(fields) > 1:
+                self._found(Defect.TWO_CONTENT_FIELDS, part)
+            if fields:
+                self._note(part, fields[0])
+        if part.maintype in {"multipart", "message"} and not _is_identity(part.encoding):
+            self._found(Defect.ENCODED_MULTIPART, part)
+        return part
+
+    def _note(self, part: Part, found: Field) -> None:
+        value = found.value(self._raw)
+        if len(value) > _LONGEST_VALUE:
+            self._found(Defect.LONG_FIELD, part)
+            value = value[:_LONGEST_VALUE]
+        if found.lname == "content-transfer-encoding":
+            # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
+            token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
+            part.encoding = token or "7bit"
+            return
+        kind = re.match(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)", value)
+        if kind:
+            part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
+        else:
+            self._found(Defect.UNREADABLE_TYPE, part)
+        part.params = parameters(value)
+        if part.maintype == "multipart":
+            part._boundary = _boundary(value)
+
+
+def _is_identity(encoding: str) -> bool:
+    return encoding in {"7bit", "8bit", "binary"}
+
+
+def _boundary(value: bytes) -> bytes:
+    """The boundary parameter as octets: RFC 2046 allows ASCII, mailers write others."""
+    holder = Message()
+    holder["Content-Type"] = value.decode("latin-1")
+    try:
+        boundary = holder.get_boundary("")
+    except ValueError:
+        return b""
+    return boundary.encode("latin-1", "replace").rstrip(b" \t\r\n")

@@ -1,0 +1,91 @@
+"""A displayed text before and after: nothing but the disclaimer has come, in one piece, on lines of its own, in its place."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .reading import Leaf, parameters
+from .verdict import Finding, Kind
+from .visible import squeezed, unflowed, visible_text
+
+_WIDTH = 20
+"""Characters by which the disclaimer's first and last line are recognised, however the rest is wrapped."""
+
+
+class Wanted(NamedTuple):
+    """What should have come: as a reader sees it, as it was given, and where."""
+
+    seen: str
+    given: str
+    position: str
+
+
+def compare_text(old: Leaf, new: Leaf, wanted: Wanted) -> Iterator[Finding]:
+    pair = _readings(old, new)
+    if pair is None:
+        yield Finding(Kind.TEXT_DAMAGED, f"not the sender's text any more ({old.charset or 'no charset'} -> {new.charset or 'no charset'})")
+        return
+    before, after = pair
+    if before == after:
+        yield Finding(Kind.TEXT_DAMAGED, "encoded anew for nothing")
+        return
+    theirs, seen = (squeezed(visible_text(text) if new.is_html else text) for text in pair)
+    said = squeezed(wanted.seen)
+    if said not in seen:
+        yield Finding(Kind.MISSING, "what was inserted does not show the disclaimer")
+    elif len(seen) != len(theirs) + len(said) or not is_insertion(theirs, seen):
+        yield Finding(Kind.TEXT_DAMAGED, "what is shown is not the sender's text and the disclaimer")
+    elif seen != {"prepend": said + theirs, "append": theirs + said}.get(wanted.position, seen):
+        yield Finding(Kind.MISPLACED, f"not where {wanted.position} says")
+    elif not new.is_html and not _on_own_lines(old, new, wanted.given):
+        yield Finding(Kind.TEXT_DAMAGED, "shares a line with the sender's text")
+
+
+def _readings(old: Leaf, new: Leaf) -> tuple[str, str] | None:
+    """The first reading of both in which the new text is the old one with one piece inserted; None if there is none.
+
+    Where the charset stays and the sender's octets are none in it, octets are compared, and both shown with replacement characters.
+    """
+    after = new.strict()
+    if (old.charset or "us-ascii") == (new.charset or "us-ascii"):
+        before = old.strict()
+        if before is not None and after is not None:
+            return (before, after) if is_insertion(before, after) else None
+        return (old.text, new.text) if is_insertion(old.octets.decode("latin-1"), new.octets.decode("latin-1")) else None
+    if after is None:
+        return None
+    return next(((before, after) for before in old.readings() if is_insertion(before, after)), None)
+
+
+def is_insertion(before: str, after: str) -> bool:
+    """Whether `after` is `before` with one piece inserted, or none.
+
+    >>> is_insertion("ab", "axb"), is_insertion("ab", "xayb"), is_insertion("ab", "a")
+    (True, False, False)
+    """
+    if len(after) < len(before):
+        return False
+    low, high = 0, len(before)
+    while low < high:  # the longest common beginning
+        middle = (low + high + 1) // 2
+        if after.startswith(before[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return after.endswith(before[low:])
+
+
+def _on_own_lines(old: Leaf, new: Leaf, given: str) -> bool:
+    """Whether one more line begins as the disclaimer does, and one more ends as it does."""
+    before, after = _shown_lines(old), _shown_lines(new)
+    lines = [squeezed(line) for line in given.splitlines() if squeezed(line)]
+    start, end = lines[0][:_WIDTH], lines[-1][-_WIDTH:]
+    starting = sum(line.startswith(start) for line in after) - sum(line.startswith(start) for line in before)
+    ending = sum(line.endswith(end) for line in after) - sum(line.endswith(end) for line in before)
+    return starting > 0 and ending > 0
+
+
+def _shown_lines(leaf: Leaf) -> list[str]:
+    known = {name: value.lower() for name, value in parameters(leaf.part).items()}
+    flowed = known.get("format") == "flowed"
+    lines = unflowed(leaf.text, delsp=known.get("delsp") == "yes") if flowed else leaf.text.splitlines()
+    return [squeezed(line) for line in lines]

@@ -1,0 +1,38 @@
+"""Coverage-guided fuzzing of the scanner and of what stands on it, with atheris (which is in no requirements file: it has to be built):
+
+    pip install atheris
+    PYTHONPATH=layers/mailhooks:. python -m tests.fuzz.coverage_guided -max_total_time=1800 CORPUS_DIR tests/corpus/mail
+
+A crash leaves its input behind; it becomes a test, then a mend.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from mailhooks.disclaimer import add_disclaimer
+    from mailhooks.mime.headers import scan as scan_header
+    from mailhooks.mime.scan import disposition, filename, scan
+
+
+def check(raw: bytes) -> None:
+    """What must hold for any bytes whatsoever."""
+    scan_header(raw)
+    for part in scan(raw).root.walk():
+        assert 0 <= part.start <= part.header.end <= part.body <= part.end <= len(raw)
+        position = part.body
+        for child in part.children:
+            assert position <= child.start
+            assert child.end <= part.end
+            position = child.end
+        filename(raw, part)
+        disposition(raw, part)
+    for position_name in ("append", "prepend", "after-reply"):
+        changed = add_disclaimer(raw, text="Grüße", html="<b>Grüße</b>", position=position_name)
+        assert add_disclaimer(changed, text="Grüße", html="<b>Grüße</b>", position=position_name) is changed
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()

@@ -1,0 +1,242 @@
+"""Places in HTML: the tokenizer, and where a block goes."""
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mailhooks.mime.html import Kind, append_at, find_token, prepend_at, tokens, unescape, visible_text
+from mailhooks.mime.quoting import html_quote
+
+HERE = "[[HERE]]"
+MARKUP = [
+    *"< > </ <! <!-- --> --!> <!--> <!---> <!doctype> <!DOCTYPE-x <? <?xml?> <![if!mso]> <![endif]> </> </1> <1 & &amp; &#x; &#0; = / ' \"".split(),
+    *"<p> </p> <P/> <div> </div> <body> <BODY/> </body> </body\t> </html> <html> <head> </head> <br> <hr/> <img/> <pre> <td> <tr> </td>".split(),
+    *"<script> </script> </scripty> <style> </STYLE > <title> </title> <textarea> </textarea> <xmp> </xmp> <iframe> <noscript>".split(),
+    *[
+        "<frameset>",
+        "<plaintext>",
+        "<a b='",
+        '<a b=">">',
+        "<a b=c'd>",
+        "<a b='c' b=d e>",
+        "<a\n=x>",
+        "<a / b>",
+        " ",
+        "\n",
+        "\u3042",
+        "\xa0",
+        "word",
+    ],
+    *[
+        "<blockquote type=cite>",
+        "</blockquote>",
+        '<div class="gmail_quote">',
+        "<div id=divRplyFwdMsg>",
+        "&gt; q<br>",
+        "<b>From:</b> a@example.com<br>",
+    ],
+    *[
+        "To: b<br>Subject: c",
+        "On 2 Apr 2012, at 18:26, Bob &lt;bob@example.com&gt; wrote:",
+        "-----Original Message-----",
+        "<table>",
+        "</table>",
+    ],
+]
+HTML = st.lists(st.one_of(st.sampled_from(MARKUP), st.text(max_size=4)), max_size=25).map("".join)
+
+
+def split(html: str) -> tuple[str, int]:
+    """HTML without the mark, and where the mark was."""
+    before, mark, after = html.partition(HERE)
+    assert mark
+    return before + after, len(before)
+
+
+def kinds(html: str) -> list[tuple[str, str]]:
+    return [(token.kind.name, token.text) for token in tokens(html)]
+
+
+@pytest.mark.parametrize(
+    "html, found",
+    [
+        ("a<b>c", [("TEXT", "a"), ("START", "<b>"), ("TEXT", "c")]),
+        ("a < b <3 >", [("TEXT", "a < b <3 >")]),
+        ("<a title='>' href=x>y</A >", [("START", "<a title='>' href=x>"), ("TEXT", "y"), ("END", "</A >")]),
+        ("<a title=it's>y", [("START", "<a title=it's>"), ("TEXT", "y")]),
+        ('<a "x>y', [("START", '<a "x>'), ("TEXT", "y")]),
+        ("<a b=>y", [("START", "<a b=>"), ("TEXT", "y")]),
+        ("<!-- > <b> -->x", [("COMMENT", "<!-- > <b> -->"), ("TEXT", "x")]),
+        ("<!-->x", [("COMMENT", "<!-->"), ("TEXT", "x")]),
+        ("<!--->x", [("COMMENT", "<!--->"), ("TEXT", "x")]),
+        ("<!--!>x--!>y", [("COMMENT", "<!--!>x--!>"), ("TEXT", "y")]),
+        ("<!>x", [("COMMENT", "<!>"), ("TEXT", "x")]),
+        ("<![if !mso]>x<![endif]>", [("COMMENT", "<![if !mso]>"), ("TEXT", "x"), ("COMMENT", "<![endif]>")]),
+        ("<!--[if mso]><p>x</p><![endif]-->y", [("COMMENT", "<!--[if mso]><p>x</p><![endif]-->"), ("TEXT", "y")]),
+        ("<!--[if !mso]><!-->x<!--<![endif]-->", [("COMMENT", "<!--[if !mso]><!-->"), ("TEXT", "x"), ("COMMENT", "<!--<![endif]-->")]),
+        ("<?xml version='1.0'?><!DOCTYPE html>", [("COMMENT", "<?xml version='1.0'?>"), ("DOCTYPE", "<!DOCTYPE html>")]),
+        ("</>x</ b>", [("COMMENT", "</>"), ("TEXT", "x"), ("COMMENT", "</ b>")]),
+        ("<SCRIPT>a</b></scripts></Script>", [("START", "<SCRIPT>"), ("RAW", "a</b></scripts>"), ("END", "</Script>")]),
+        ("<style></style>x", [("START", "<style>"), ("END", "</style>"), ("TEXT", "x")]),
+        ("x<a b='", [("TEXT", "x"), ("UNFINISHED", "<a b='")]),
+        ("x<!-- y", [("TEXT", "x"), ("UNFINISHED", "<!-- y")]),
+        ("x<title>y</titl>", [("TEXT", "x"), ("UNFINISHED", "<title>y</titl>")]),
+        ("x<", [("TEXT", "x"), ("UNFINISHED", "<")]),
+        ("x</", [("TEXT", "x"), ("UNFINISHED", "</")]),
+        ("x<plaintext>y</plaintext>", [("TEXT", "x"), ("UNFINISHED", "<plaintext>y</plaintext>")]),
+        ("", []),
+    ],
+)
+def test_markup_is_told_from_text_as_browsers_do(html: str, found: list[tuple[str, str]]):
+    assert kinds(html) == found
+
+
+def test_attributes_are_read_with_any_quotes_and_the_first_of_a_name_counts():
+    (token,) = tokens("<DIV Class = 'a&amp;b' id=x/y data-x \n title=\"it's\" CLASS=c / z==>")
+    assert token.name == "div"
+    assert token.attrs == {"class": "a&b", "id": "x/y", "data-x": "", "title": "it's", "z": "="}
+
+
+@pytest.mark.fuzz
+@given(st.one_of(HTML, st.text()))
+@example("&#" + "9" * 5000 + ";")
+@example("&#" + "0" * 5000 + ";")
+def test_tokens_cover_any_string_without_gaps_or_overlaps(html: str):
+    position = 0
+    for token in tokens(html):
+        assert token.start == position < token.end
+        position = token.end
+        assert isinstance(token.attrs, dict)
+        assert token.kind is not Kind.UNFINISHED or position == len(html)
+    assert position == len(html)
+    visible_text(html)
+
+
+@pytest.mark.fuzz
+@given(HTML)
+@example("x</")
+@example("<a b='")
+@example("<title/>")
+@example("<body><frameset></frameset>")
+def test_a_block_at_a_place_that_was_found_is_a_block_and_all_other_markup_stays_what_it_was(html: str):
+    block = '<div id="new">new</div>'
+    before = kinds(html)
+    for at in (append_at(html), prepend_at(html), html_quote(html, str)):
+        if at is None or at < 0:
+            continue
+        assert 0 <= at <= len(html)
+        found = list(tokens(html[:at] + block + html[at:]))
+        index = next(index for index, token in enumerate(found) if token.start == at)
+        assert [token.text for token in found[index : index + 3]] == ['<div id="new">', "new", "</div>"]
+        assert found[index].kind is Kind.START
+        rest = [(token.kind.name, token.text) for token in (*found[:index], *found[index + 3 :])]
+        # A piece of text may be cut in two.
+        assert rest == before or [text for _, text in rest if text] == _cut(before, at)
+
+
+def _cut(found: list[tuple[str, str]], at: int) -> list[str]:
+    pieces: list[str] = []
+    position = 0
+    for _, text in found:
+        inside = at - position
+        pieces += [text[:inside], text[inside:]] if 0 < inside < len(text) else [text]
+        position += len(text)
+    return pieces
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<html><body><p>x</p>[[HERE]]</body></html>",
+        "<HTML><BODY><p>x</p>[[HERE]]</BODY ></HTML>\r\n",
+        "<p>x</p>[[HERE]]</html>",
+        "<p>x</p>[[HERE]]",
+        "[[HERE]]",
+        "plain[[HERE]]",
+        "<body>x<!-- </body> --><script>'</body>'</script><a title='</body>'>y</a>[[HERE]]</body><!-- </body> -->",
+        "<body>x</body></html>\nA list's footer[[HERE]]",
+        "<html><body>x</body></html><html><body>y[[HERE]]</body></html>",
+        "<body>x</body></html><img src='https://example.com/logo.png'>[[HERE]]",
+        "<body>x[[HERE]]</body></div></td></html>",
+        "<body>x[[HERE]]</body><script>a</script><!--[if mso]>y<![endif]-->",
+        "<body>x</body>y[[HERE]]</body>",
+        "<p>x</p>[[HERE]]<a href='",
+        "<p>x</p>[[HERE]]<!-- </body>",
+        "<p>x</p>[[HERE]]<",
+        "<p>x</p>[[HERE]]<textarea></body>",
+        "<body>x[[HERE]]</body><style>",
+        "<body>x<frameset></frameset>[[HERE]]</body>",
+    ],
+)
+def test_a_block_is_appended_at_the_end_of_what_is_shown(html: str):
+    html, at = split(html)
+    assert append_at(html) == at
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<html><head><title>t</title></head><body bgcolor='>'>[[HERE]]x</body></html>",
+        "<html><head><style>p{}</style></head>[[HERE]]\n<p>x",
+        "<!DOCTYPE html><html lang=en>[[HERE]]<p>x",
+        "<?xml version='1.0'?>\n<!DOCTYPE html>[[HERE]]\nx",
+        "<html><head><meta charset=utf-8><!-- <body> -->[[HERE]]<p>x",
+        "<!-- <body> --><style>a{}</style>[[HERE]]<p>x",
+        "[[HERE]]",
+        "[[HERE]]x",
+        "[[HERE]]<p>x",
+        "[[HERE]]A gateway's line<html><body>x",
+        "\xef\xbb\xbf<html><body>[[HERE]]x",
+        "<html>[[HERE]]<style>x",
+        "[[HERE]]<title/><body>x",
+    ],
+)
+def test_a_block_is_prepended_before_the_first_thing_shown(html: str):
+    html, at = split(html)
+    assert prepend_at(html) == at
+
+
+@pytest.mark.parametrize(
+    "html", ["<html><head></head><frameset cols=*><frame src=a></frameset></html>", "<FRAMESET>", "<frameset><noframes><body>x"]
+)
+def test_frames_have_no_place_for_text(html: str):
+    assert append_at(html) == prepend_at(html) == -1
+
+
+@pytest.mark.parametrize(
+    "html, text",
+    [
+        ("<p>a</p><p>b</p>", "a b"),
+        ("<b>a</b>b <i>c</i>", "ab c"),
+        ("a<br>b<td>c", "a b c"),
+        ("a&nbsp;&amp;\n&#228;&bogus;", "a & ä&bogus;"),
+        ("<title>t</title><style>s</style><script>j</script><!-- c -->x<textarea>y</textarea>", "x y"),
+        ("a &lt;b&gt; < c", "a <b> < c"),
+        ("x<a b='", "x"),
+    ],
+)
+def test_shown_text_is_read_on_one_line(html: str, text: str):
+    assert " ".join(visible_text(html).split()) == text.replace("x y", "xy") if "textarea" in html else visible_text(html) == text
+
+
+def test_a_token_is_found_in_shown_text_only():
+    html = "<!-- _D_ --><a title=_D_ _D_><style>_D_</style><title>_D_</title><b>x _D_</b>_D_"
+    start, end = find_token(html, "_D_") or (0, 0)
+    assert (start, html[start:end]) == (html.index("x _D_") + 2, "_D_")
+    assert find_token("<!-- _D_ -->_<b>D</b>_", "_D_") is None
+    assert find_token("x", "") is None
+
+
+def test_character_references_without_a_character_do_no_harm():
+    assert unescape("&#" + "9" * 10_000 + ";&#" + "0" * 10_000 + "65;&#x41;&#;&") == "\ufffdAA&#;&"
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "<a ", '<a b="', "<!--", "<div>", "</div>", "<script>", "&", "&#", "<title></title", "<a =", "<p a=b c='d'>x", "\xa0"]
+)
+def test_hostile_html_takes_as_many_tokens_as_it_has_pieces(piece: str):
+    html = piece * 2000
+    assert sum(1 for _ in tokens(html)) <= 4000
+    assert re.sub(r"\s", "", "".join(token.text for token in tokens(html))) == re.sub(r"\s", "", html)
