@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cold, large
+from tests.bench import cold, large, memory
 
 COLD = [sys.executable, str(Path(cold.__file__))]
 BASELINE = [sys.executable, "-c", "import boto3; boto3.client('s3'); boto3.client('workmailmessageflow')"]
@@ -41,6 +41,8 @@ def main() -> None:
     row("warm: a message of 1 MB", warm_times(1_000_000, 50))
     print()
     large.main()
+    by_size = sorted((raw for _, raw, _ in large.messages()), key=len)
+    memory.main(by_size[0], by_size[-1])
 
 
 def in_turn(commands: list[list[str]]) -> list[list[float]]:

@@ -48,7 +48,7 @@ class Measured(NamedTuple):
 def main() -> None:
     print("\nA disclaimer in large messages; medians, in one run, taken in turn")
     print(f"{'':34} {'median':>10} {'min':>10} {'max':>10} {'extra memory':>14}")
-    for name, raw, runs in _messages():
+    for name, raw, runs in messages():
         ours, copy, theirs = side_by_side(raw, runs)
         print(f"{name}: {len(raw)} bytes")
         _row("add_disclaimer", ours, raw)
@@ -132,7 +132,7 @@ def _peak(call: Adder, raw: bytes) -> float:
         tracemalloc.stop()
 
 
-def _messages() -> Iterator[tuple[str, bytes, int]]:
+def messages() -> Iterator[tuple[str, bytes, int]]:
     attachment = _attachment(25_000_000)
     rest = 38 * MIB - len(attachment) - 150_000
     yield "38 MiB, attachments of 25 MB and 4 MB", mixed(alternative(900), [attachment, _attachment(rest * 3 // 4)]), 9

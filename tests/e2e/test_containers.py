@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from .containers import Containers
 from .sam import Answer
@@ -104,6 +104,22 @@ class TestRewrite:
         assert answer.response == DELIVER_TO_ALL
         assert containers.store.content(message_id) == MESSAGE
         assert "MessageFrozen" in [line.get("reason") for line in log_lines(answer)]
+
+
+class TestDisclaimer:
+    SETTINGS: ClassVar[dict[str, str]] = {"DISCLAIMER_TEXT": "Grüße vom Amt"}
+
+    def test_puts_the_message_with_the_text_in_it_once_and_every_other_byte_as_it_was(self, containers: Containers) -> None:
+        message_id = containers.store.add(MESSAGE, direction="OUTBOUND")
+        event = event_for(message_id, "OUTBOUND")
+
+        answers = [containers.invoke("DisclaimerFunction", event, self.SETTINGS) for _ in range(2)]
+
+        assert [answer.response for answer in answers] == [DELIVER_TO_ALL] * 2
+        assert containers.store.puts(message_id) == 1
+        head, _, body = containers.store.content(message_id).partition(b"\r\n\r\n")
+        assert body == MESSAGE.partition(b"\r\n\r\n")[2] + "\r\nGrüße vom Amt\r\n".encode()
+        assert [line for line in head.split(b"\r\n") if not line.startswith(b"X-Mailhooks")] == MESSAGE.split(b"\r\n\r\n")[0].split(b"\r\n")
 
 
 class TestBounce:
