@@ -59,9 +59,8 @@ def in_turn(commands: list[list[str]]) -> list[list[float]]:
 def warm_times(size: int, messages: int = MESSAGES) -> list[float]:
     """Milliseconds of one handler's calls, each for a new message; the first ten are not counted."""
     puts: list[bytes] = []
-    cold.without_network(cold.message(size), puts)
     times = []
-    with contextlib.redirect_stdout(io.StringIO()):
+    with cold.without_network(cold.message(size), puts), contextlib.redirect_stdout(io.StringIO()):
         sys.modules.pop("app", None)
         handler = cold.load().handler
         for number in range(messages + 10):

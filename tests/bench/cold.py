@@ -4,6 +4,8 @@ made, signed and their answers parsed, but the answers are at hand.
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,8 +48,9 @@ class _Body:
         self.close()
 
 
-def without_network(message: bytes, puts: list[bytes]) -> None:
-    """Makes every botocore client of this process find `message`, and collects the bodies of S3 uploads in `puts`."""
+@contextmanager
+def without_network(message: bytes, puts: list[bytes]) -> Iterator[None]:
+    """While entered, every botocore client of this process finds `message`; the bodies of S3 uploads are collected in `puts`."""
 
     def send(_session: URLLib3Session, request: Any) -> AWSResponse:
         headers = {"Content-Type": "application/json"}
@@ -61,7 +64,12 @@ def without_network(message: bytes, puts: list[bytes]) -> None:
             body = b""
         return AWSResponse(request.url, 200, headers, _Body(body))
 
+    real = URLLib3Session.send
     URLLib3Session.send = send
+    try:
+        yield
+    finally:
+        URLLib3Session.send = real
 
 
 def load() -> ModuleType:
@@ -102,8 +110,8 @@ def event(number: int = 0) -> dict[str, Any]:
 if __name__ == "__main__":
     os.environ.update(ENVIRONMENT)
     stored: list[bytes] = []
-    without_network(message(10_000), stored)
-    answer = load().handler(event(), None)
+    with without_network(message(10_000), stored):
+        answer = load().handler(event(), None)
     if (
         answer != {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
         or b"Subject: [EXTERNAL] =?utf-8?q?" not in stored[0]

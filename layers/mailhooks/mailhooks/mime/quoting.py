@@ -96,8 +96,8 @@ def _next_quote(lines: Sequence[Line], labels: Sequence[Label | None], position:
         pasted = labels[at] is Label.TRACE or (pasted and not line.gap)
         if _ends_reply(lines, labels, at, fields_count=not (digest or pasted)):
             return at, len(lines)
-        if line.mark is Mark.SOFT:
-            return at, _quoted_after(lines, at)
+        if line.mark is Mark.SOFT and (body := _quoted_after(lines, at)) is not None:
+            return at, body
         above_quote = at + 1 < len(lines) and lines[at + 1].level > line.level
         if above_quote or attempts < _ATTEMPTS:
             attempts += 1
@@ -115,12 +115,15 @@ def _ends_reply(lines: Sequence[Line], labels: Sequence[Label | None], at: int, 
     return fields_count and (is_separator(lines, at, labels) or is_header_block(lines, at, labels))
 
 
-def _quoted_after(lines: Sequence[Line], at: int) -> int:
-    """Where quoted lines begin behind a soft mark; the end when none do, for the mark is then all there is."""
+def _quoted_after(lines: Sequence[Line], at: int) -> int | None:
+    """Where quoted lines begin behind a soft mark; the end when none do, for the mark is then all there is.
+
+    None if nothing stands above either. QUIRK: old versions of Gmail put the newest reply itself into such an element.
+    """
     for index in range(at, min(at + _ATTRIBUTED, len(lines))):
         if lines[index].level:
             return index
-    return len(lines)
+    return len(lines) if at else None
 
 
 def _reply_below(lines: Sequence[Line], labels: Sequence[Label | None], position: int) -> int | None:
