@@ -1,4 +1,4 @@
-"""The command line: `python -m local run`, `serve` and `send`."""
+"""The command line: `python -m local run`, `serve`, `send` and `preview`."""
 
 import argparse
 import io
@@ -80,6 +80,20 @@ def _serve(options: argparse.Namespace) -> int:
     return serve(port=options.port, s3_port=options.s3_port, events=options.events, env_file=options.env_file, export=options.export)
 
 
+def _preview(options: argparse.Namespace) -> int:
+    from .preview import disclaimer_of, preview
+
+    disclaimer = disclaimer_of(
+        options.disclaimer,
+        options.text,
+        position=options.position,
+        on_unmodifiable=options.on_unmodifiable,
+        on_no_text=options.on_no_text,
+        images=options.images,
+    )
+    return preview(options.file, disclaimer, out=options.out, page=options.html)
+
+
 def _fallback(options: argparse.Namespace) -> "Action":
     from mailhooks.contract import Action, ActionType
 
@@ -104,7 +118,21 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--async", dest="asynchronous", action="store_true", help="as an asynchronous rule would call it")
     _add_walking(send)
     _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
+    _add_previewing(commands.add_parser("preview", help="show what a disclaimer would make of a message of yours"))
     return parser
+
+
+def _add_previewing(preview: argparse.ArgumentParser) -> None:
+    preview.set_defaults(carry_out=_preview)
+    preview.add_argument("file", type=Path, help="the message, an .eml file")
+    preview.add_argument("--disclaimer", required=True, metavar="FILE|TEXT", help="an .html file, a .txt file, or the text itself")
+    preview.add_argument("--text", metavar="FILE|TEXT", help="the plain text beside an .html file; else derived from it")
+    preview.add_argument("--position", choices=["append", "prepend", "after-reply"], default="append")
+    preview.add_argument("--on-unmodifiable", choices=["pass", "wrap"], default="pass", help="signed, encrypted and broken mail")
+    preview.add_argument("--on-no-text", choices=["pass", "add-part"], default="pass", help="mail that shows no text")
+    preview.add_argument("--images", type=Path, metavar="DIR", help="folder of the images that the HTML shows by cid:NAME")
+    preview.add_argument("--out", type=Path, metavar="FILE.eml", help="where to write the changed message")
+    preview.add_argument("--html", type=Path, metavar="PAGE.html", help="where to write a page that shows both, side by side")
 
 
 def _add_serving(serve: argparse.ArgumentParser) -> None:

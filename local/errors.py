@@ -27,3 +27,7 @@ class NotOurs(LocalError):
 
 class ServerTrouble(LocalError):
     """A server could not be started; the text says why."""
+
+
+class BadPreview(LocalError):
+    """There is no message or no disclaimer to preview; the text says why."""

@@ -81,7 +81,15 @@ def render(chromium: str, html: bytes, picture: Path) -> None:
         page.write_text(FRAME)
         Path(directory, "mail.html").write_bytes(html)
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
-        command = [chromium, *OPTIONS, *sandbox, f"--user-data-dir={directory}/profile", f"--screenshot={picture}", page.as_uri()]
+        command = [
+            chromium,
+            *OPTIONS,
+            "--virtual-time-budget=5000",
+            *sandbox,
+            f"--user-data-dir={directory}/profile",
+            f"--screenshot={picture}",
+            page.as_uri(),
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 

@@ -160,6 +160,38 @@ def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | No
     assert disclaimer.change(changed).edits == []
 
 
+def test_a_reply_that_brings_the_image_along_gets_no_second_copy():
+    disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"),))
+    first = splice(message("x\n", "<p>x</p>\n"), disclaimer.change(message("x\n", "<p>x</p>\n")).edits)
+    reply = first.replace(f"{STAMP}: {disclaimer.stamp}\r\n".encode(), b"")
+    again = disclaimer.change(reply)
+    assert splice(reply, again.edits).count(b"Content-ID: <logo.png>") == 1
+    assert again.added_parts == 0
+
+
+@pytest.mark.parametrize("kind", ['multipart/signed; boundary="b"', "application/pdf"])
+def test_a_part_of_our_own_brings_its_images_along(kind: str):
+    raw = f"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n".encode()
+    disclaimer = Disclaimer(
+        html='<img src="cid:logo.png">Ü',
+        images=(Image("logo.png", "png", b"\x89PNG"),),
+        on_unmodifiable=OnUnmodifiable.WRAP,
+        on_no_text=OnNoText.ADD_PART,
+    )
+    change = disclaimer.change(raw)
+    parsed = message_from_bytes(splice(raw, change.edits), policy=policy.default)
+    [image] = [part for part in parsed.walk() if part.get_content_type() == "image/png"]
+    assert image["Content-ID"] == "<logo.png>"
+    counts = [sum(not part.embedded for part in scan(each).root.walk()) for each in (raw, splice(raw, change.edits))]
+    assert counts[1] - counts[0] == change.added_parts
+
+
+def test_a_report_stays_what_programs_expect_even_where_others_are_wrapped():
+    raw = b'Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n'
+    with pytest.raises(Blocked):
+        Disclaimer(text=TEXT, on_unmodifiable=OnUnmodifiable.WRAP).change(raw)
+
+
 def digests(raw: bytes) -> list[str]:
     """Of the leaves that are not shown as text."""
     structure = scan(raw)

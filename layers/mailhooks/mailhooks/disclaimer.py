@@ -136,12 +136,15 @@ class Disclaimer:
     def _with_images(self, raw: bytes, structure: Structure, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
         """The edits with the images beside the HTML that shows them, once a message."""
         shown = next((part.part for part in parts if part.is_html), None)
-        images = [image for image in self.images if f"cid:{image.content_id}" in self.html]
+        images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
         around = next((part for part in structure.root.walk() if part.children and part.children[0] is shown), None)
         if around is not None and around.content_type == "multipart/related":
-            boundary = around.params["boundary"].encode("latin-1", "replace")
+            # A reply brings the images of what it quotes along.
+            there = {value for child in around.children for value in child.values(raw, "content-id")}
+            images = [image for image in images if f"<{image.content_id}>".encode() not in there]
+            boundary = around.boundary
             last = around.children[-1].end
             parts_of_images = b"".join(enclose.image_parts(images, boundary, around.header.newline))
             return Change([*edits, Edit(last, last, parts_of_images)], len(images))
@@ -151,18 +154,27 @@ class Disclaimer:
         return Change([*others, *related], len(images) + 1)
 
     def _around(self, raw: bytes, structure: Structure, blocked: Blocked, text: str, markup: str) -> Change:
-        """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands."""
+        """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
+        programs expect.
+        """
         root = structure.root
         no_text = blocked.obstacle is Obstacle.NO_TEXT
         asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
-        if not asked_for or not root.header.complete:
+        if not asked_for or not root.header.complete or blocked.obstacle is Obstacle.REPORT:
             raise blocked
-        cover = enclose.text_part(text, self._marked(markup), root.header.newline, enclose.boundary_for(raw, "cover"))
+        boundaries = [enclose.boundary_for(raw, purpose) for purpose in ("cover", "images")]
+        images = self._shown_images()
+        cover = enclose.text_part(text, self._marked(markup), root.header.newline, boundaries, images)
+        # The cover's alternative with its two forms, and what images take; then the new root.
+        added = 4 + (len(images) + 1 if images else 0)
         boundary = enclose.boundary_for(raw, "enclosed")
-        # The parts of a message that is enclosed as a whole are no longer this one's: left are the new root, the cover's three, and itself.
         if no_text:
-            return Change(enclose.beside(raw, root, cover, boundary), 4)
-        return Change(enclose.in_a_message(raw, root, cover, boundary), 5 - sum(not part.embedded for part in root.walk()))
+            return Change(enclose.beside(raw, root, cover, boundary), added)
+        # The parts of the enclosed message are no longer this one's; it is one part itself.
+        return Change(enclose.in_a_message(raw, root, cover, boundary), added + 1 - sum(not part.embedded for part in root.walk()))
+
+    def _shown_images(self) -> list[Image]:
+        return [image for image in self.images if f"cid:{image.content_id}" in self.html]
 
 
 def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append") -> bytes:

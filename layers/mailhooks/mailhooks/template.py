@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Final
 
 _VARIABLE: Final = re.compile(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
+
+_BLOCK: Final = "(?:address|blockquote|div|dl|dt|dd|h[1-6]|hr|li|ol|p|table|tbody|tfoot|thead|tr|ul)"
+_BREAK: Final = re.compile(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", re.IGNORECASE)
+"""Where a line of HTML ends: as it is written, and as it is shown. Templates often come on one line altogether."""
+
+_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+_VOID: Final = frozenset({"area", "br", "col", "hr", "img", "input", "wbr"})
 
 _BREAKS_BEFORE: Final = frozenset({"p", "div", "tr", "li", "table", "ul", "ol", "h1", "h2", "h3", "h4", "hr", "blockquote"})
 
@@ -31,13 +39,18 @@ class Template:
         return frozenset(name.lower() for name in _VARIABLE.findall(self.source))
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text for these values, whose names are in lower case. A line whose variables are all empty is left out.
+        """The text for these values, whose names are in lower case. A line whose variables are all empty is left out; of HTML, the tags
+        stay that belong to other lines.
 
         Values lose control characters and line ends: they come from mail.
         """
+        if self.is_html:
+            ends = [0, *(found.end() for found in _BREAK.finditer(self.source)), len(self.source)]
+            return "".join(self._line(self.source[start:end], values) or "" for start, end in pairwise(ends))
         return "\n".join(line for source in self.source.split("\n") if (line := self._line(source, values)) is not None)
 
     def _line(self, source: str, values: Mapping[str, str]) -> str | None:
+        """A line with its values; None when it has nothing to say."""
         found = []
 
         def value(variable: re.Match[str]) -> str:
@@ -46,7 +59,28 @@ class Template:
             return html.escape(text) if self.is_html else text
 
         line = _VARIABLE.sub(value, source)
-        return None if found and not any(found) else line
+        if any(found) or not found:
+            return line
+        return _unpaired_tags(line) if self.is_html else None
+
+
+def _unpaired_tags(line: str) -> str:
+    """What has to stay of a line of HTML that is left out: nothing when its tags close each other, else all of them, or, where comments
+    make even that unsure, the line.
+    """
+    if "<!" in line:
+        return line
+    tags = [tag for tag in _TAG.finditer(line) if tag[2].lower() not in _VOID]
+    waiting: list[str] = []
+    for closing, name in (tag.group(1, 2) for tag in tags):
+        if not closing:
+            waiting.append(name.lower())
+        elif not waiting or waiting.pop() != name.lower():
+            break
+    else:
+        if not waiting:
+            return ""
+    return "".join(tag[0] for tag in tags)
 
 
 def text_of(source: str) -> str:

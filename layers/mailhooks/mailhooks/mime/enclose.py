@@ -32,18 +32,28 @@ class Image:
     content: bytes
 
 
-def text_part(text: str, html: str, newline: bytes, boundary: bytes) -> bytes:
-    """A part, header and all, that shows `text` and `html` as alternatives (RFC 2046 section 5.1.4). Ends without a line end."""
-    lines = [b'Content-Type: multipart/alternative; boundary="' + boundary + b'"', b""]
-    for subtype, content in (("plain", text), ("html", html)):
-        lines += [
-            b"--" + boundary,
-            f"Content-Type: text/{subtype}; charset=utf-8".encode(),
-            b"Content-Transfer-Encoding: quoted-printable",
-            b"",
-            transfer.encode(content.replace("\n", "\r\n").encode("utf-8"), "quoted-printable", newline),
-        ]
-    return newline.join([*lines, b"--" + boundary + b"--"])
+def text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes], images: Sequence[Image] = ()) -> bytes:
+    """A part, header and all, that shows `text` and `html` as alternatives (RFC 2046 section 5.1.4), the latter with its images. Ends
+    without a line end.
+
+    Args:
+        boundaries: two, for the alternative and for the images.
+    """
+    alternative, related = boundaries
+    shown = _leaf("html", html, newline)
+    if images:
+        head = b'Content-Type: multipart/related; type="text/html"; boundary="' + related + b'"'
+        attached = b"".join(image_parts(images, related, newline))
+        shown = newline.join([head, b"", b"--" + related, shown + attached, b"--" + related + b"--"])
+    head = b'Content-Type: multipart/alternative; boundary="' + alternative + b'"'
+    delimiter = b"--" + alternative
+    return newline.join([head, b"", delimiter, _leaf("plain", text, newline), delimiter, shown, delimiter + b"--"])
+
+
+def _leaf(subtype: str, content: str, newline: bytes) -> bytes:
+    fields = f"Content-Type: text/{subtype}; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n".encode()
+    octets = content.replace("\n", newline.decode("ascii")).encode("utf-8")
+    return fields.replace(b"\n", newline) + transfer.encode(octets, "quoted-printable", newline)
 
 
 def in_a_message(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
@@ -87,7 +97,7 @@ def with_images(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequence[
     delimiter = b"--" + boundary
     blank = b"" if part.body > part.header.end else newline
     return [
-        Edit(part.start, part.header.end, b"".join([*outer, _fields(block, kind)])),
+        Edit(part.start, part.header.end, b"".join([*outer, _fields(block, kind, of_message=part.start == 0)])),
         Edit(part.body, part.body, blank + delimiter + newline + b"".join(content) + newline),
         *of_body,
         Edit(part.end, part.end, b"".join(image_parts(images, boundary, newline)) + newline + delimiter + b"--" + newline),
@@ -116,6 +126,6 @@ def _without_content_fields(header: HeaderBlock) -> list[Edit]:
     return [Edit(field.start, field.end, b"") for field in header.fields if field.lname.startswith(_CONTENT)]
 
 
-def _fields(header: HeaderBlock, kind: bytes) -> bytes:
-    version = b"" if any(header.named("mime-version")) or header.start else b"MIME-Version: 1.0" + header.newline
+def _fields(header: HeaderBlock, kind: bytes, *, of_message: bool = True) -> bytes:
+    version = b"" if any(header.named("mime-version")) or not of_message else b"MIME-Version: 1.0" + header.newline
     return version + b"Content-Type: " + kind + header.newline

@@ -79,6 +79,15 @@ class Part:
         return self.header.start
 
     @property
+    def boundary(self) -> bytes:
+        """Of a multipart, as its delimiters have it."""
+        return self._boundary
+
+    def values(self, raw: bytes, name: str) -> Iterator[bytes]:
+        """The values of the header fields with that name (in lower case)."""
+        return (field.value(raw) for field in self.header.named(name))
+
+    @property
     def content_type(self) -> str:
         return f"{self.maintype}/{self.subtype}"
 
