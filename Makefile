@@ -57,8 +57,8 @@ fidelity: $(VENV)/.ready  ## a verdict for each of 115 real messages, judged fro
 render: $(VENV)/.ready  ## pictures of five messages before and after, by headless Chromium
 	@$(PY) -m tests.render
 
-fuzz: $(VENV)/.ready  ## the properties of the tests, with 200,000 examples each
-	@FUZZ_EXAMPLES=200000 $(PY) -m pytest tests/unit -m fuzz -q
+fuzz: $(VENV)/.ready  ## the properties of the tests, with EXAMPLES (10,000) examples each: over 200,000 in all
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit -m fuzz -q
 
 format: $(VENV)/.ready  ## put the code into the house's format
 	@$(VENV)/bin/ruff check --fix -q .
