@@ -90,9 +90,10 @@ def test_what_is_decoded_after_an_insertion_is_what_was_there_with_the_new_in_it
     at = data.draw(st.integers(0, len(decoded)))
     changed = inserted(body, encoding, at, new)
     wanted = decoded[:at] + new + decoded[at:]
-    if encoding == "quoted-printable":  # lone line feeds become line ends of the message
-        wanted, changed = wanted.replace(b"\r\n", b"\n"), changed.replace(b"\r\n", b"\n")
-    assert transfer.decode(changed, encoding) == wanted
+    shown = transfer.decode(changed, encoding)
+    if encoding == "quoted-printable":  # a line end may become the message's own
+        wanted, shown = wanted.replace(b"\r\n", b"\n"), shown.replace(b"\r\n", b"\n")
+    assert shown == wanted
     assert max(map(len, changed.split(b"\n"))) <= max(77, *map(len, body.split(b"\n")))
 
 
