@@ -192,6 +192,36 @@ def test_a_report_stays_what_programs_expect_even_where_others_are_wrapped():
         Disclaimer(text=TEXT, on_unmodifiable=OnUnmodifiable.WRAP).change(raw)
 
 
+def test_a_line_of_the_disclaimer_never_becomes_a_delimiter():
+    part = b"-------------\r\nContent-Type: text/plain\r\n\r\nhi\r\n-------------\r\nContent-Type: a/b\r\n\r\nx\r\n"
+    raw = b'From: a@example.com\r\nContent-Type: multipart/mixed; boundary="-----------"\r\n\r\n' + part + b"---------------\r\n"
+    changed = add_disclaimer(raw, text="-------------\nConfidential\n---------------", html="")
+    assert [part.content_type for part in scan(changed).root.walk()] == ["multipart/mixed", "text/plain", "a/b"]
+    assert "-------------\nConfidential\n---------------" in shown(changed)
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_token_in_a_long_line_makes_no_line_longer_than_mail_may_have(kind: str):
+    raw = f"Content-Type: text/{kind}; charset=utf-8\r\n\r\n{'x' * 980}_DISCLAIMER_\r\n".encode()
+    changed = add_disclaimer(raw, text="A" * 60, html="A" * 60)
+    assert max(map(len, changed.split(b"\r\n"))) <= 998
+    assert f"x{'A' * 60}" in shown(changed, kind).replace("\n", "") or kind == "html"
+
+
+def test_a_token_in_what_is_quoted_is_somebody_elses():
+    text = "Yes.\n\nOn Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:\n> put _DISCLAIMER_ there\n"
+    changed = shown(add_disclaimer(message(text), text="SAID", html=""))
+    assert "> put _DISCLAIMER_ there\n" in changed
+    assert changed.endswith("\nSAID\n")
+
+
+def test_thousands_of_parameters_are_not_read():
+    field = b"Content-Type: a/b; name=x" + b";" * 8000
+    raw = b"Content-Type: multipart/mixed; boundary=BB\r\n\r\n" + (b"--BB\r\n" + field + b"\r\n\r\nx\r\n") * 3 + b"--BB--\r\n"
+    assert "broken" in explain(raw)
+    assert all(part.params == {} for part in scan(raw).root.children)
+
+
 def digests(raw: bytes) -> list[str]:
     """Of the leaves that are not shown as text."""
     structure = scan(raw)

@@ -198,10 +198,10 @@ def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append"
         return raw
 
 
-def explain(raw: bytes) -> str:
-    """Why a message would not be changed; `""` when it would."""
+def explain(raw: bytes, *, text: str = "x", html: str = "", position: str = "append") -> str:
+    """Why `add_disclaimer` would not change a message with these arguments; `""` when it would."""
     try:
-        Disclaimer(text="x").change(raw)
+        Disclaimer(text=text, html=html, position=Position(position)).change(raw)
     except Blocked as blocked:
         return str(blocked.obstacle)
     return ""
@@ -211,7 +211,8 @@ def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
     text = (flowed(text) if part.is_flowed else text).strip("\n")
     octets = part.octets
     token = octets.find(TOKEN.encode())
-    if token >= 0:
+    # A token in what is quoted is somebody else's.
+    if token >= 0 and ((quote := quoting.text_quote(part.lines())) is None or token < part.line_start(quote)):
         return part.replaced(token, token + len(TOKEN), text)
     if position is Position.PREPEND:
         return part.inserted(part.start, text + "\n\n" if octets[part.start :].strip() else text)
@@ -233,7 +234,8 @@ def _newlines_before(octets: bytes) -> int:
 
 def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
     view = part.view()
-    if token := html.find_token(view, TOKEN):
+    token = html.find_token(view, TOKEN)
+    if token and ((quote := quoting.html_quote(view, part.readable)) is None or token[0] < quote):
         return part.replaced(*token, markup)
     at: int | None = None
     if position is Position.PREPEND:

@@ -82,6 +82,17 @@ def test_text_that_a_small_charset_cannot_say_moves_the_part_to_utf8():
     assert shown(changed) == "Grüße “x”\n✓\n"
 
 
+def test_a_charset_that_would_say_something_else_is_not_taken():
+    changed = appended(message("text/plain; charset=shift_jis", "日本\r\n".encode("cp932"), "8bit"), "¥100\n")
+    assert b"charset=utf-8" in changed
+    assert shown(changed) == "日本\n¥100\n"
+
+
+def test_names_that_only_mail_gives_to_charsets_are_known():
+    raw = message("text/plain; charset=x-sjis", "日本\r\n".encode("cp932"), "8bit")
+    assert appended(raw, "日本\n") == raw + "日本\r\n".encode("cp932")
+
+
 def test_seven_bit_becomes_quoted_printable_when_the_same_charset_needs_eight():
     changed = appended(message("text/plain; charset=utf-8", b"Hello\r\n", "7bit"), "Grüße\n")
     assert b"Content-Transfer-Encoding: quoted-printable\r\n" in changed

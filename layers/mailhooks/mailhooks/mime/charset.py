@@ -17,6 +17,19 @@ _SUPERSETS: Final = {
     "tis-620": "cp874",
 }
 
+_LABELS: Final = {
+    "x-sjis": "shift_jis",
+    "x-gbk": "gbk",
+    "x-euc-jp": "euc_jp",
+    "x-cp1252": "cp1252",
+    "windows-874": "cp874",
+    "windows-949": "cp949",
+    "iso-8859-8-i": "iso8859-8",
+    "unicode-1-1-utf-8": "utf-8",
+    "utf8mb4": "utf-8",
+}
+"""Names that Python lacks (WHATWG Encoding Standard, "Names and labels")."""
+
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape", "mbcs", "oem"})
 
 _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
@@ -26,7 +39,7 @@ _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1
 def codec(charset: str) -> codecs.CodecInfo | None:
     """Python's text codec for a charset's name; None where there is none."""
     try:
-        found = codecs.lookup(charset)
+        found = codecs.lookup(_LABELS.get(charset, charset))
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         return None
     # Base64, zlib and the like are codecs too, but none of text; some are Python's own and mean nothing to a mail client.

@@ -25,6 +25,9 @@ _LONGEST_DELIMITER: Final = 256
 _LONGEST_VALUE: Final = 8192
 """Octets of a structured field that are parsed: the standard library's time for hostile parameters grows with their square."""
 
+_MOST_PARAMETERS: Final = 50
+"""Semicolons of a structured field that is parsed, for the same reason: each part of a message may have such a field."""
+
 
 class Defect(StrEnum):
     """What is odd about a message. Some of these leave its meaning to each reader's guess: see `AMBIGUOUS`."""
@@ -149,6 +152,8 @@ def filename(raw: bytes, part: Part) -> str:
 
 def parameters(value: bytes) -> dict[str, str]:
     """The parameters of a structured field such as Content-Type, decoded, names in lower case. What cannot be read is left out."""
+    if value.count(b";") > _MOST_PARAMETERS:
+        return {}
     holder = Message()
     # Latin-1 keeps every octet as one character, until the parameters are apart.
     holder["Content-Type"] = value[:_LONGEST_VALUE].decode("latin-1")
@@ -294,7 +299,7 @@ class _Scan:
 
     def _note(self, part: Part, found: Field) -> None:
         value = found.value(self._raw)
-        if len(value) > _LONGEST_VALUE:
+        if len(value) > _LONGEST_VALUE or value.count(b";") > _MOST_PARAMETERS:
             self._found(Defect.LONG_FIELD, part)
             value = value[:_LONGEST_VALUE]
         if found.lname == "content-transfer-encoding":

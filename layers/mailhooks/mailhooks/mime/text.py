@@ -83,7 +83,7 @@ class TextPart:
 
     def _changed(self, start: int, end: int, text: str) -> list[Edit]:
         said = self._said(text, self.part.charset)
-        if said is not None and transfer.fits(said, self.part.encoding):
+        if said is not None and transfer.fits(said, self.part.encoding) and not self._lengthens(start, end, said):
             if start == end:
                 part = self.part
                 return [transfer.insertion(self.raw, part.body, part.end, part.encoding, start, said, self._line_end)]
@@ -97,6 +97,15 @@ class TextPart:
     def inserted(self, at: int, text: str) -> list[Edit]:
         """The edits that put `text` (lines ended by LF) at an offset of `octets`. Raises as `replaced`."""
         return self.replaced(at, at, text)
+
+    def _lengthens(self, start: int, end: int, said: bytes) -> bool:
+        """Whether a line of an identity encoding would become longer than mail may have, and than it was."""
+        if self.part.encoding not in transfer.IDENTITY:
+            return False
+        before = self.octets[self.octets.rfind(b"\n", 0, start) + 1 : start]
+        after = self.octets[end:].split(b"\n", 1)[0]
+        longest = max(map(len, _NEWLINE.split(before + said + after)))
+        return longest > max(transfer.MAX_LINE, len(before) + end - start + len(after))
 
     def _set_apart(self) -> list[Edit]:
         """A part without content has no line end of its own before the delimiter: the empty line behind its header serves for both."""
@@ -112,15 +121,17 @@ class TextPart:
     def _said(self, text: str, name: str) -> bytes | None:
         """The text in a charset, or None. HTML can say all in ASCII, by character references."""
         text = text.replace("\n", self.newline.decode("ascii"))
+        codec = charset.codec(name)
         if self.is_html:
-            name = "ascii" if charset.is_stateful(name) or charset.codec(name) is None else name
-            return text.encode(name, "xmlcharrefreplace")
+            return text.encode("ascii" if codec is None or charset.is_stateful(name) else codec.name, "xmlcharrefreplace")
         if text.isascii() and not charset.is_stateful(name):
             return text.encode("ascii")
-        if charset.codec(name) is None:
+        if codec is None:
             return None
         try:
-            return text.encode(name)
+            said = text.encode(codec.name)
+            # QUIRK: some codecs take a yen sign for a backslash, and say nothing.
+            return said if said.decode(codec.name) == text else None
         except ValueError:
             return None
 

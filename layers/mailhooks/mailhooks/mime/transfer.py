@@ -14,6 +14,7 @@ from .errors import CannotEdit, Reason
 IDENTITY: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 """QUIRK: the hyphens, which some mailers write."""
 
+_HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 MAX_LINE: Final = 998
@@ -47,7 +48,9 @@ def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes, newline: bytes) -> bytes:
-    """One line without its end; every line keeps its own, be it bare."""
+    """One line without its end; every line keeps its own, be it bare. None begins with two hyphens, as a delimiter does."""
+    if line.startswith(b"--"):
+        return b"=2D" + _quoted_line(b"xxx" + line[1:], newline)[3:]
     return b"".join(
         (b"=0D" if index else b"") + binascii.b2a_qp(stretch, istext=True).replace(b"\n", newline)
         for index, stretch in enumerate(line.split(b"\r"))
@@ -55,10 +58,13 @@ def _quoted_line(line: bytes, newline: bytes) -> bytes:
 
 
 def fits(octets: bytes, encoding: str) -> bool:
-    """Whether octets can stand in an identity-encoded body as they are; every other encoding takes all."""
+    """Whether octets can stand in an identity-encoded body as they are; every other encoding takes all.
+
+    A line that begins with two hyphens cannot: it might be a delimiter of the message.
+    """
     if encoding not in IDENTITY:
         return True
-    if max(map(len, _NEWLINE.split(octets))) > MAX_LINE:
+    if max(map(len, _NEWLINE.split(octets))) > MAX_LINE or _HYPHENS.search(octets):
         return False
     return octets.isascii() or encoding in {"8bit", "8-bit", "binary"}
 
