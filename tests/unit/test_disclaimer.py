@@ -88,6 +88,21 @@ def test_a_reply_that_quotes_the_disclaimer_gets_no_second_one_when_once_a_threa
     assert Disclaimer(text=once.text).change(quoted).edits
 
 
+def test_once_a_thread_is_told_by_the_element_too_and_never_by_a_few_letters():
+    once = Disclaimer(text="Plain wording.", html="<p>Quite another wording.</p>", once_per_thread=True)
+    quoted = message(None, f'<p>Yes</p><blockquote><div class="m_1mailhooks-{once.stamp}">Quite another wording.</div></blockquote>\n')
+    assert once.change(quoted).edits == []
+    assert Disclaimer(text="Confidential", once_per_thread=True).change(message("said confidentially\n")).edits
+    assert Disclaimer(text="*****", once_per_thread=True).change(message()).edits
+
+
+@pytest.mark.parametrize("disposition", ["", "Content-Disposition: inline\r\n"])
+def test_forms_of_the_text_that_have_a_files_name_get_it_too(disposition: str):
+    parts = [f"--b\r\nContent-Type: text/{kind}; name=a.{kind}\r\n{disposition}\r\n<p>x</p>\r\n" for kind in ("plain", "html")]
+    raw = f"From: a@example.com\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n{''.join(parts)}--b--\r\n".encode()
+    assert add_disclaimer(raw, text="SAID", html="SAID").count(b"SAID") == 2
+
+
 def test_another_disclaimer_is_added_beside_the_first():
     first = add_disclaimer(message(), text="one", html="")
     both = add_disclaimer(first, text="two", html="")

@@ -28,6 +28,8 @@ TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
 _THREAD_SAMPLE: Final = 120
 """Letters and digits of a disclaimer that are looked for in what is quoted."""
 
+_LEAST_SAMPLE: Final = 20
+
 
 class Position(StrEnum):
     """Where the text goes."""
@@ -114,7 +116,7 @@ class Disclaimer:
             return Change([])
         try:
             parts = displayed(raw, structure)
-            if self.once_per_thread and _has(parts, text):
+            if self.once_per_thread and _has(parts, text, f"mailhooks-{self.stamp}"):
                 return Change([])
             change = self._with_images(raw, structure, parts, [edit for part in parts for edit in self._in_part(part, text, markup)])
         except Blocked as blocked:
@@ -248,10 +250,14 @@ def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
     return part.inserted(max(at, part.start), f"\n{markup}\n")
 
 
-def _has(parts: Sequence[TextPart], text: str) -> bool:
-    """Whether a shown text has this one somewhere, quoted or not: letters and digits only, as quoting adds marks and line ends."""
+def _has(parts: Sequence[TextPart], text: str, marker: str) -> bool:
+    """Whether a shown text has this one somewhere, quoted or not: by the class of its element, or by its letters and digits alone, as
+    quoting adds marks and line ends. Few letters are found anywhere and say nothing.
+    """
+    if any(part.is_html and marker in part.view() for part in parts):
+        return True
     sample = _letters(text)[:_THREAD_SAMPLE]
-    return any(
+    return len(sample) >= _LEAST_SAMPLE and any(
         sample in _letters(html.visible_text(part.readable(part.view())) if part.is_html else "\n".join(part.lines())) for part in parts
     )
 

@@ -60,12 +60,13 @@ def displayed(raw: bytes, structure: Structure) -> list[TextPart]:
     return texts
 
 
-def _shown(raw: bytes, part: Part) -> list[Part]:
+def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
+    """The text parts that are shown of `part`; `named` says whether one with a file's name is, as it is where no attachment can be."""
     match part.content_type:
         case "text/plain" | "text/html":
             if part.body == part.header.end:
                 return []  # a header without even an empty line behind it
-            attached = disposition(raw, part) == "attachment" or (part.start > 0 and filename(raw, part) != "")
+            attached = disposition(raw, part) == "attachment" or (not named and filename(raw, part) != "")
             return [] if attached else [part]
         case "multipart/signed":
             raise Blocked(Obstacle.SIGNED)
@@ -80,7 +81,7 @@ def _shown(raw: bytes, part: Part) -> list[Part]:
     if part.content_type in _PKCS7 or (part.maintype == "application" and filename(raw, part).lower().endswith("smime.p7m")):
         raise Blocked(Obstacle.OPAQUE)
     if part.maintype == "multipart":
-        return next((shown for child in part.children if (shown := _shown(raw, child))), [])
+        return next((shown for child in part.children if (shown := _shown(raw, child, named=False))), [])
     return []
 
 
