@@ -13,21 +13,13 @@ import atheris
 with atheris.instrument_imports():
     from mailhooks.disclaimer import add_disclaimer
     from mailhooks.mime.headers import scan as scan_header
-    from mailhooks.mime.scan import disposition, filename, scan
+    from tests.structure import check_structure
 
 
 def check(raw: bytes) -> None:
     """What must hold for any bytes whatsoever."""
     scan_header(raw)
-    for part in scan(raw).root.walk():
-        assert 0 <= part.start <= part.header.end <= part.body <= part.end <= len(raw)
-        position = part.body
-        for child in part.children:
-            assert position <= child.start
-            assert child.end <= part.end
-            position = child.end
-        filename(raw, part)
-        disposition(raw, part)
+    check_structure(raw)
     for position_name in ("append", "prepend", "after-reply"):
         changed = add_disclaimer(raw, text="Grüße", html="<b>Grüße</b>", position=position_name)
         assert add_disclaimer(changed, text="Grüße", html="<b>Grüße</b>", position=position_name) is changed

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mailhooks.mime.scan import MAX_DEPTH, MAX_PARTS, Defect, Part, disposition, filename, scan
 from tests.mail import CORPUS
+from tests.structure import check_structure
 
 
 def shape(part: Part) -> object:
@@ -179,13 +180,4 @@ _LINES = st.sampled_from(
     )
 )
 def test_any_bytes_have_a_structure_whose_parts_lie_inside_of_each_other_in_order(raw: bytes):
-    for part in scan(raw).root.walk():
-        assert 0 <= part.start <= part.header.end <= part.body <= part.end <= len(raw)
-        position = part.body
-        for child in part.children:
-            assert position <= child.start
-            assert child.end <= part.end
-            position = child.end
-        filename(raw, part)
-        disposition(raw, part)
-        assert part.charset
+    check_structure(raw)

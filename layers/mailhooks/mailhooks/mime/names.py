@@ -6,14 +6,11 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from . import words
-from .scan import Part, parameters
+from .scan import LONGEST_VALUE, Part, parameters
 
 _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
 _ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]{1,255})", re.IGNORECASE)
-
-_LONGEST_VALUE: Final = 8192
-"""Octets that `parameters` reads. In what it cannot read names are looked for less exactly."""
 
 _LONGEST_NAME: Final = 255
 """Characters of a name that count, from its end: no file system takes more, and normalising is not linear for hostile text."""
@@ -62,7 +59,8 @@ def _names(value: bytes) -> list[str]:
     number = itertools.count()
     # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
     apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
-    read = parameters(apart) if len(apart) <= _LONGEST_VALUE else {}
+    # In what `parameters` cannot read whole, names are looked for less exactly.
+    read = parameters(apart) if len(apart) <= LONGEST_VALUE else {}
     if not read:
         return [words.decode(name) for name in _ANYWHERE.findall(value)]
     return [text for name, text in read.items() if _NAMED.fullmatch(name)]

@@ -22,7 +22,7 @@ MAX_PARTS: Final = 10_000
 _LONGEST_DELIMITER: Final = 256
 """Octets of a line that may be a delimiter. RFC 2046 section 5.1.1 allows boundaries of 70; QUIRK: mailers exceed that, if not by much."""
 
-_LONGEST_VALUE: Final = 8192
+LONGEST_VALUE: Final = 8192
 """Octets of a structured field that are parsed: the standard library's time for hostile parameters grows with their square."""
 
 _MOST_PARAMETERS: Final = 50
@@ -63,6 +63,7 @@ class Part:
         embedded: whether it lies inside of a forwarded message.
         closed: for a multipart: whether its closing delimiter is there.
         params: of its content type, names in lower case.
+        boundary: of a multipart, as its delimiters have it.
     """
 
     header: HeaderBlock
@@ -75,16 +76,11 @@ class Part:
     embedded: bool = False
     closed: bool = False
     params: dict[str, str] = field(default_factory=dict)
-    _boundary: bytes = b""
+    boundary: bytes = b""
 
     @property
     def start(self) -> int:
         return self.header.start
-
-    @property
-    def boundary(self) -> bytes:
-        """Of a multipart, as its delimiters have it."""
-        return self._boundary
 
     def values(self, raw: bytes, name: str) -> Iterator[bytes]:
         """The values of the header fields with that name (in lower case)."""
@@ -156,7 +152,7 @@ def parameters(value: bytes) -> dict[str, str]:
         return {}
     holder = Message()
     # Latin-1 keeps every octet as one character, until the parameters are apart.
-    holder["Content-Type"] = value[:_LONGEST_VALUE].decode("latin-1")
+    holder["Content-Type"] = value[:LONGEST_VALUE].decode("latin-1")
     try:
         found = holder.get_params(failobj=[])
         return {name.lower(): _parameter(text) for name, text in reversed(found[1:])}
@@ -213,7 +209,7 @@ class _Scan:
         multipart = self._open[depth]
         if closing:
             multipart.closed = True
-            del self._boundaries[multipart._boundary]
+            del self._boundaries[multipart.boundary]
             self._aim()
             return after
         if self._count >= MAX_PARTS:
@@ -243,14 +239,14 @@ class _Scan:
             self._defects.add(defect)
 
     def _open_multipart(self, part: Part) -> None:
-        if not part._boundary:
+        if not part.boundary:
             self._found(Defect.NO_BOUNDARY, part)
-        elif part._boundary in self._boundaries:
+        elif part.boundary in self._boundaries:
             self._found(Defect.SAME_BOUNDARY, part)
         elif len(self._open) > MAX_DEPTH:
             self._found(Defect.TOO_DEEP, part)
         else:
-            self._boundaries[part._boundary] = len(self._open) - 1
+            self._boundaries[part.boundary] = len(self._open) - 1
             self._aim()
 
     def _aim(self) -> None:
@@ -266,8 +262,8 @@ class _Scan:
             # A header right before a delimiter takes the line end that is the delimiter's.
             part.end = max(end, part.body, *(child.end for child in part.children[-1:]))
             if part.maintype == "multipart":
-                if self._boundaries.get(part._boundary) == index:
-                    del self._boundaries[part._boundary]
+                if self._boundaries.get(part.boundary) == index:
+                    del self._boundaries[part.boundary]
                     self._aim()
                     self._found(Defect.NOT_CLOSED, part)
                 if not part.children:
@@ -299,9 +295,9 @@ class _Scan:
 
     def _note(self, part: Part, found: Field) -> None:
         value = found.value(self._raw)
-        if len(value) > _LONGEST_VALUE or value.count(b";") > _MOST_PARAMETERS:
+        if len(value) > LONGEST_VALUE or value.count(b";") > _MOST_PARAMETERS:
             self._found(Defect.LONG_FIELD, part)
-            value = value[:_LONGEST_VALUE]
+            value = value[:LONGEST_VALUE]
         if found.lname == "content-transfer-encoding":
             # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
             token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
@@ -314,7 +310,7 @@ class _Scan:
             self._found(Defect.UNREADABLE_TYPE, part)
         part.params = parameters(value)
         if part.maintype == "multipart":
-            part._boundary = _boundary(value)
+            part.boundary = _boundary(value)
 
 
 def _is_identity(encoding: str) -> bool:
