@@ -5,9 +5,10 @@ import pytest
 from mailhooks import errors
 from mailhooks.contract import ContractError, Verdict
 from mailhooks.hook import HookFailed, Mail
+from mailhooks.mime.edit import Edit
 from mailhooks.settings import OnError
 from tests.mail import event
-from tests.unit.shell import DELIVER, MESSAGE, SHOUTED, Context, Memory, handler_of, shout
+from tests.unit.shell import DELIVER, HEADER, MESSAGE, SHOUTED, Context, Memory, handler_of, shout
 
 
 def test_a_hook_that_says_nothing_lets_the_mail_go_to_everybody_and_touches_nothing():
@@ -176,3 +177,35 @@ def test_a_hook_that_returns_something_else_than_a_verdict_is_a_mistake_not_an_a
 
 def test_contract_errors_are_value_errors_that_hooks_may_catch():
     assert issubclass(ContractError, ValueError)
+
+
+def test_a_change_of_a_message_without_its_closing_delimiter_brings_that_too_since_workmail_wants_it():
+    cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
+    memory = Memory({event()["messageId"]: cut})
+    place = cut.index(b"Subject")
+
+    def tag(mail: Mail) -> None:
+        mail.edit([Edit(place, place, b"X-Tag: 1\r\n")])
+
+    assert handler_of(tag, memory)(event(), None) == DELIVER
+    assert memory.messages[event()["messageId"]] == cut.replace(b"Subject", b"X-Tag: 1\r\nSubject") + b"\r\n--b--\r\n"
+
+
+def test_a_message_that_nothing_changes_is_not_closed_either():
+    cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
+    memory = Memory({event()["messageId"]: cut})
+    assert handler_of(lambda mail: mail.edit([]), memory)(event(), None) == DELIVER
+    assert memory.puts == 0
+
+
+def test_a_hook_can_ask_why_a_change_would_be_refused_before_it_answers():
+    def bounce_what_cannot_be_tagged(mail: Mail) -> Verdict | None:
+        mail.edit([Edit(0, 0, b"X-Tag: " + b"x" * 1000 + b"\r\n")])
+        refused = mail.refusals()
+        assert refused == mail.refusals()
+        return mail.verdict().bounce(f"Sorry: {refused[0].code}") if refused else None
+
+    memory = Memory()
+    answer = handler_of(bounce_what_cannot_be_tagged, memory)(event(), None)
+    assert answer["actions"][0]["action"]["parameters"]["bounceMessage"] == "Sorry: a line has more than 998 octets and its CRLF"
+    assert memory.puts == 0

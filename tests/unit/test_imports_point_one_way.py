@@ -92,9 +92,9 @@ def test_no_import_leads_back_inside_a_package_either(package: str) -> None:
 
 
 def test_the_shell_knows_no_hook() -> None:
-    hooks = {part(module) for module in MODULES if "mailhooks.hook" in IMPORTS[module]}
+    hooks = {part(module) for module in MODULES if "mailhooks.mail" in IMPORTS[module]} - {"hook"}
     assert {"bounce", "observe", "rewrite"} <= hooks
-    for module in ("mailhooks.hook", "mailhooks.report", "mailhooks.messageflow", "mailhooks.settings"):
+    for module in ("mailhooks.hook", "mailhooks.mail", "mailhooks.report", "mailhooks.messageflow", "mailhooks.settings"):
         assert not {part(name) for name in own(module)} & hooks, module
 
 

@@ -8,7 +8,7 @@ from .contract.errors import kind_of
 from .contract.schema import check
 from .contract.verdict import DEFAULT
 from .errors import SettingsError
-from .hook import Mail
+from .mail import Mail
 from .patterns import PATTERN_FORMS, Pattern, narrowest
 from .settings import OnError, Settings, parse_json
 

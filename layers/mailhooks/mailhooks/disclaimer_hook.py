@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from .contract import FlowDirection, MailFlowEvent, Verdict
 from .disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
 from .errors import CannotChangeSafely, SettingsError
-from .hook import Mail
+from .mail import Mail
 from .mime import words
 from .mime.body import Blocked, Obstacle
 from .mime.enclose import Image

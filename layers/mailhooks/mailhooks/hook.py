@@ -5,122 +5,23 @@ pass is raised so that WorkMail tries again, and nothing but identifiers, counts
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from .contract import MailFlowEvent, Verdict
 from .deadline import Deadline
-from .errors import CannotChangeSafely, MailhooksError, PassingTrouble, PermanentTrouble
-from .mime.edit import Edit, pieces
+from .errors import MailhooksError, PassingTrouble, PermanentTrouble
+from .mail import Content, Mail
 from .report import Handler, Record, Reporter
 from .settings import OnError, Settings, env
+
+__all__ = ["AsyncHook", "Configurable", "Content", "HookFailed", "Mail", "SyncHook", "async_hook", "sync_hook"]
 
 SYNC_BUDGET_S: Final = 14.0
 """WorkMail gives up after 15 seconds (guide, "Synchronous Run Lambda action limits"), of which the way to and fro takes a part."""
 
 MARGIN_S: Final = 0.5
 """Kept back for the answer, the log line and the metrics."""
-
-
-class Content(Protocol):
-    """Where messages are read and written: `mailhooks.messageflow.MessageFlow`, or a stand-in."""
-
-    def get(self, message_id: str, deadline: Deadline) -> bytes: ...
-
-    def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
-
-
-class Mail:
-    """One message in transit, as a hook sees it.
-
-    Attributes:
-        event: what WorkMail says of the message.
-    """
-
-    def __init__(
-        self,
-        event: MailFlowEvent,
-        content: Callable[[], Content],
-        deadline: Deadline,
-        settings: Settings,
-        *,
-        writable: bool,
-    ) -> None:
-        self.event = event
-        self._content = content
-        self._deadline = deadline
-        self._settings = settings
-        self._original: bytes | None = None
-        self._edits: list[Edit] | None = None
-        self._added_parts = 0
-        self._writable = writable
-
-    @property
-    def raw(self) -> bytes:
-        """The message's MIME bytes, fetched at the first touch.
-
-        Raises:
-            PermanentTrouble, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
-        """
-        if self._original is None:
-            self._original = self._content().get(self.event.message_id, self._deadline)
-        return self._original
-
-    def edit(self, edits: Iterable[Edit], *, added_parts: int = 0) -> None:
-        """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything.
-
-        Args:
-            edits: in offsets of `raw`.
-            added_parts: how many parts the message has more afterwards; a change that adds others is held back as a mistake.
-        """
-        if not self._writable:
-            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
-        self._edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
-        self._added_parts = added_parts
-
-    def replace(self, content: bytes) -> None:
-        """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
-        if not content:
-            raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
-        self.edit([Edit(0, len(self.raw), content)])
-
-    def verdict(self) -> Verdict:
-        """A new answer, that lets the message go to everybody until told otherwise."""
-        return Verdict(self.event, self._settings.organization_domains)
-
-    def time_left(self) -> float:
-        """Seconds until an answer comes too late."""
-        return self._deadline.left()
-
-    def discard(self) -> None:
-        """Forgets changes that were set: the message goes on as it is."""
-        self._edits = None
-
-    @property
-    def changed(self) -> bool:
-        return bool(self._edits)
-
-    @property
-    def bytes_read(self) -> int | None:
-        """Size of the content, None when nothing touched it."""
-        return None if self._original is None else len(self._original)
-
-    def write(self) -> int:
-        """Writes the changed message. Called by the shell. Returns its size in bytes.
-
-        Raises:
-            CannotChangeSafely: WorkMail would refuse the change (see `mailhooks.preflight`).
-            PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
-        """
-        from .preflight import blocking, refusals_of_edits  # not needed by hooks that change nothing
-
-        edits = self._edits or []
-        if found := blocking(refusals_of_edits(self.raw, edits, added_parts=self._added_parts)):
-            raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")
-        changed = pieces(self.raw, edits)
-        size = sum(map(len, changed))
-        self._content().put(self.event.message_id, changed, self._deadline)
-        return size
 
 
 class SyncHook(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from .hook import Mail
+from .mail import Mail
 from .settings import Settings
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from .errors import CannotChangeSafely, SettingsError
 from .fields import FieldChanges
-from .hook import Mail
+from .mail import Mail
 from .mime.edit import Edit, splice
 from .mime.headers import scan
 from .settings import Settings, parse_json

@@ -1,0 +1,133 @@
+"""One message in transit, as a hook sees it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from .contract import MailFlowEvent, Verdict
+from .deadline import Deadline
+from .errors import CannotChangeSafely
+from .mime.edit import Edit, pieces
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .preflight import Refusal
+
+
+class Content(Protocol):
+    """Where messages are read and written: `mailhooks.messageflow.MessageFlow`, or a stand-in."""
+
+    def get(self, message_id: str, deadline: Deadline) -> bytes: ...
+
+    def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
+
+
+class Mail:
+    """One message in transit, as a hook sees it.
+
+    Attributes:
+        event: what WorkMail says of the message.
+    """
+
+    def __init__(
+        self,
+        event: MailFlowEvent,
+        content: Callable[[], Content],
+        deadline: Deadline,
+        settings: Settings,
+        *,
+        writable: bool,
+    ) -> None:
+        self.event = event
+        self._content = content
+        self._deadline = deadline
+        self._settings = settings
+        self._original: bytes | None = None
+        self._edits: list[Edit] | None = None
+        self._added_parts = 0
+        self._closes = True
+        self._refusals: tuple[Refusal, ...] | None = None
+        self._writable = writable
+
+    @property
+    def raw(self) -> bytes:
+        """The message's MIME bytes, fetched at the first touch.
+
+        Raises:
+            PermanentTrouble, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
+        """
+        if self._original is None:
+            self._original = self._content().get(self.event.message_id, self._deadline)
+        return self._original
+
+    def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, encloses: bool = False) -> None:
+        """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything; closing
+        delimiters that the message lacks are then written with them, as WorkMail takes no change without these.
+
+        Args:
+            edits: in offsets of `raw`.
+            added_parts: how many parts the message has more afterwards; a change that adds others is held back as a mistake.
+            encloses: whether the edits put the whole message into a new one, where it stays as it is.
+        """
+        if not self._writable:
+            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
+        self._edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
+        self._added_parts = added_parts
+        self._closes = not encloses
+        self._refusals = None
+
+    def replace(self, content: bytes) -> None:
+        """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
+        if not content:
+            raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
+        self.edit([Edit(0, len(self.raw), content)])
+
+    def verdict(self) -> Verdict:
+        """A new answer, that lets the message go to everybody until told otherwise."""
+        return Verdict(self.event, self._settings.organization_domains)
+
+    def time_left(self) -> float:
+        """Seconds until an answer comes too late."""
+        return self._deadline.left()
+
+    def discard(self) -> None:
+        """Forgets changes that were set: the message goes on as it is."""
+        self._edits = None
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._edits)
+
+    @property
+    def bytes_read(self) -> int | None:
+        """Size of the content, None when nothing touched it."""
+        return None if self._original is None else len(self._original)
+
+    def refusals(self) -> "tuple[Refusal, ...]":
+        """Why WorkMail would not take the changes that are set (see `mailhooks.preflight`); empty when it would, or when none are."""
+        if self._refusals is None:
+            # Late: not needed by hooks that change nothing.
+            from .mime.close import closed
+            from .mime.scan import scan
+            from .preflight import blocking, refusals_of_edits
+
+            self._refusals = ()
+            if self._edits:
+                structure = scan(self.raw)
+                if self._closes:
+                    self._edits = closed(self.raw, structure, self._edits)
+                self._refusals = blocking(refusals_of_edits(self.raw, self._edits, added_parts=self._added_parts, structure=structure))
+        return self._refusals
+
+    def write(self) -> int:
+        """Writes the changed message. Called by the shell. Returns its size in bytes.
+
+        Raises:
+            CannotChangeSafely: WorkMail would refuse the change (see `refusals`).
+            PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
+        """
+        if found := self.refusals():
+            raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")
+        changed = pieces(self.raw, self._edits or [])
+        size = sum(map(len, changed))
+        self._content().put(self.event.message_id, changed, self._deadline)
+        return size
