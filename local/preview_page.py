@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mailhooks.mime import charset, transfer, words
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.scan import Part, disposition
+from mailhooks.mime.names import disposition
+from mailhooks.mime.scan import Part
 
 from .diff import printable
 from .preview import Result

@@ -11,7 +11,8 @@ from mailhooks.mime import charset, html
 from mailhooks.mime.body import Blocked, displayed
 from mailhooks.mime.edit import Edit
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.scan import Part, Structure, disposition, filename
+from mailhooks.mime.names import disposition, filename
+from mailhooks.mime.scan import Part, Structure
 from mailhooks.mime.text import TextPart
 
 _NEXT_TAG = re.compile(r"\s*(</?[A-Za-z][^<>]{0,60}>?)")

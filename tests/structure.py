@@ -1,6 +1,7 @@
 """What holds for the structure of any bytes whatsoever: for its test, and for the coverage-guided fuzzer, which has no test library."""
 
-from mailhooks.mime.scan import disposition, filename, scan
+from mailhooks.mime import names
+from mailhooks.mime.scan import scan
 
 
 def check_structure(raw: bytes) -> None:
@@ -12,6 +13,9 @@ def check_structure(raw: bytes) -> None:
             assert position <= child.start
             assert child.end <= part.end
             position = child.end
-        filename(raw, part)
-        disposition(raw, part)
+        names.filename(raw, part)
+        names.disposition(raw, part)
+        for name in names.given(raw, part):
+            names.endings(name)
+            assert names.shown(name).isprintable()
         assert part.charset

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from mailhooks.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable, Position, add_disclaimer, explain
 from mailhooks.mime.body import Blocked, displayed
 from mailhooks.mime.edit import Edit, splice
-from mailhooks.mime.enclose import Image
 from mailhooks.mime.scan import scan
 from tests.mail import CORPUS
 
@@ -80,22 +79,6 @@ def test_an_empty_text_gets_no_blank_lines_before_it():
     assert b"\r\n\r\nSAID\r\n--b\r\n" in changed
 
 
-def test_a_reply_that_quotes_the_disclaimer_gets_no_second_one_when_once_a_thread_is_asked_for():
-    once = Disclaimer(text="This mail is from\nthe office.", once_per_thread=True)
-    quoted = message("Yes.\n\nOn Mon, Ana wrote:\n> Really?\n>\n> This mail is\n> from the office.\n")
-    assert once.change(quoted).edits == []
-    assert once.change(message("Yes.\n")).edits
-    assert Disclaimer(text=once.text).change(quoted).edits
-
-
-def test_once_a_thread_is_told_by_the_element_too_and_never_by_a_few_letters():
-    once = Disclaimer(text="Plain wording.", html="<p>Quite another wording.</p>", once_per_thread=True)
-    quoted = message(None, f'<p>Yes</p><blockquote><div class="m_1mailhooks-{once.stamp}">Quite another wording.</div></blockquote>\n')
-    assert once.change(quoted).edits == []
-    assert Disclaimer(text="Confidential", once_per_thread=True).change(message("said confidentially\n")).edits
-    assert Disclaimer(text="*****", once_per_thread=True).change(message()).edits
-
-
 @pytest.mark.parametrize("disposition", ["", "Content-Disposition: inline\r\n"])
 def test_forms_of_the_text_that_have_a_files_name_get_it_too(disposition: str):
     parts = [f"--b\r\nContent-Type: text/{kind}; name=a.{kind}\r\n{disposition}\r\n<p>x</p>\r\n" for kind in ("plain", "html")]
@@ -158,47 +141,6 @@ def test_a_message_without_text_gets_a_part_when_asked_for():
     [attachment] = [part for part in parsed.walk() if part.get_content_type() == "application/pdf"]
     assert (attachment.get_filename(), attachment.get_content()) == ("x.pdf", b"\0\0\0")
     assert len(list(scan(splice(raw, change.edits)).root.walk())) == 1 + change.added_parts
-
-
-@pytest.mark.parametrize("html", ["<body><p>x</p></body>\n", None])
-def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | None):
-    disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"), Image("unused", "png", b"")))
-    raw = message("x\n", html)
-    change = disclaimer.change(raw)
-    changed = splice(raw, change.edits)
-    parsed = message_from_bytes(changed, policy=policy.default)
-    images = [part for part in parsed.walk() if part.get_content_type() == "image/png"]
-    assert [(image["Content-ID"], image.get_content()) for image in images] == ([("<logo.png>", b"\x89PNG")] if html else [])
-    assert len(list(scan(changed).root.walk())) == len(list(scan(raw).root.walk())) + change.added_parts
-    if html:
-        assert "cid:logo.png" in parsed.get_body(("html",)).get_content()
-    assert disclaimer.change(changed).edits == []
-
-
-def test_a_reply_that_brings_the_image_along_gets_no_second_copy():
-    disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"),))
-    first = splice(message("x\n", "<p>x</p>\n"), disclaimer.change(message("x\n", "<p>x</p>\n")).edits)
-    reply = first.replace(f"{STAMP}: {disclaimer.stamp}\r\n".encode(), b"")
-    again = disclaimer.change(reply)
-    assert splice(reply, again.edits).count(b"Content-ID: <logo.png>") == 1
-    assert again.added_parts == 0
-
-
-@pytest.mark.parametrize("kind", ['multipart/signed; boundary="b"', "application/pdf"])
-def test_a_part_of_our_own_brings_its_images_along(kind: str):
-    raw = f"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n".encode()
-    disclaimer = Disclaimer(
-        html='<img src="cid:logo.png">Ü',
-        images=(Image("logo.png", "png", b"\x89PNG"),),
-        on_unmodifiable=OnUnmodifiable.WRAP,
-        on_no_text=OnNoText.ADD_PART,
-    )
-    change = disclaimer.change(raw)
-    parsed = message_from_bytes(splice(raw, change.edits), policy=policy.default)
-    [image] = [part for part in parsed.walk() if part.get_content_type() == "image/png"]
-    assert image["Content-ID"] == "<logo.png>"
-    counts = [sum(not part.embedded for part in scan(each).root.walk()) for each in (raw, splice(raw, change.edits))]
-    assert counts[1] - counts[0] == change.added_parts
 
 
 def test_a_report_stays_what_programs_expect_even_where_others_are_wrapped():

@@ -14,7 +14,8 @@ from .attachment_rules import AttachmentRules, Match, Reason
 from .errors import CannotChangeSafely
 from .mime import names
 from .mime.edit import Edit, splice
-from .mime.scan import Part, Structure, disposition, scan
+from .mime.names import disposition
+from .mime.scan import Part, Structure, scan
 from .template import Template
 
 __all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip"]

@@ -12,23 +12,19 @@ from typing import Final, NamedTuple
 
 from .mime import enclose, html, quoting
 from .mime.body import Blocked, Obstacle, displayed
+from .mime.close import closed
 from .mime.edit import Edit, splice
 from .mime.enclose import Image
 from .mime.errors import CannotEdit, Reason
 from .mime.scan import Structure, scan
 from .mime.text import TextPart, as_html, flowed
-from .template import Template, text_of
+from .template import Template, letters, text_of
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
 
 TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
 """Where a sender writes this, the disclaimer goes, whatever its position."""
-
-_THREAD_SAMPLE: Final = 120
-"""Letters and digits of a disclaimer that are looked for in what is quoted."""
-
-_LEAST_SAMPLE: Final = 20
 
 
 class Position(StrEnum):
@@ -56,10 +52,16 @@ class OnNoText(StrEnum):
 
 
 class Change(NamedTuple):
-    """Edits of a message, and how many parts it has more afterwards."""
+    """Edits of a message.
+
+    Attributes:
+        added_parts: how many parts it has more afterwards.
+        encloses: whether they put the message, as it is, into a new one.
+    """
 
     edits: list[Edit]
     added_parts: int = 0
+    encloses: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Disclaimer:
         text = self.text or text_of(self.html)
         return Template(text.replace("\r\n", "\n")), Template((self.html or as_html(self.text)).replace("\r\n", "\n"), is_html=True)
 
+    @cached_property
+    def _wordings(self) -> tuple[Template, Template]:
+        """As plain text: ours, and as mail programs make it of the HTML."""
+        return self.templates[0], Template(text_of(self.html, bare=True))
+
     def change(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
         """The change that puts the disclaimer into the message; an empty one when it has it already.
 
@@ -106,24 +113,54 @@ class Disclaimer:
             Blocked: nothing may be changed, and `on_unmodifiable` or `on_no_text` does not say otherwise.
         """
         structure = scan(raw)
+        said = self._said(raw, structure, values or {})
+        if said is None:
+            return Change([])
+        try:
+            parts = displayed(raw, structure)
+            if self.once_per_thread and self._is_in(parts, values or {}):
+                return Change([])
+            change = self._with_images(raw, structure, parts, [edit for part in parts for edit in self._in_part(part, *said)])
+        except Blocked as blocked:
+            change = self._around(raw, structure, blocked, *said)
+        return self._stamped(structure, change)
+
+    def wrapped(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
+        """As `change`, for a message whose own text shall stay as it is: it goes as it is into a new one that has the disclaimer.
+
+        Raises:
+            Blocked: its header is broken.
+        """
+        structure = scan(raw)
+        if not structure.root.header.complete:
+            raise Blocked(Obstacle.AMBIGUOUS)
+        said = self._said(raw, structure, values or {})
+        return Change([]) if said is None else self._stamped(structure, self._enclosed(raw, structure, *said))
+
+    def _said(self, raw: bytes, structure: Structure, values: Mapping[str, str]) -> tuple[str, str] | None:
+        """What is to be added, as plain text and as HTML; None where nothing is, or has been already."""
         header = structure.root.header
         if not header.fields:
             raise Blocked(Obstacle.AMBIGUOUS)
         if any(field.value(raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
-            return Change([])
-        text, markup = (template.render(values or {}) for template in self.templates)
-        if not text.strip():
-            return Change([])
-        try:
-            parts = displayed(raw, structure)
-            if self.once_per_thread and _has(parts, text, f"mailhooks-{self.stamp}"):
-                return Change([])
-            change = self._with_images(raw, structure, parts, [edit for part in parts for edit in self._in_part(part, text, markup)])
-        except Blocked as blocked:
-            change = self._around(raw, structure, blocked, text, markup)
+            return None
+        text, markup = (template.render(values) for template in self.templates)
+        return (text, markup) if text.strip() else None
+
+    def _stamped(self, structure: Structure, change: Change) -> Change:
+        header = structure.root.header
         # First, as a body that begins right behind the header has its edits at the same place.
         stamp = header.appended(f"{STAMP}: {self.stamp}".encode() + header.newline)
-        return Change([stamp, *change.edits], change.added_parts)
+        return change._replace(edits=[stamp, *change.edits])
+
+    def _is_in(self, parts: Sequence[TextPart], values: Mapping[str, str]) -> bool:
+        """Whether a shown text has this one somewhere, quoted or not, be it with a colleague's values: by the class of its element, or by
+        its letters and digits.
+        """
+        if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
+            return True
+        texts = [html.visible_text(part.readable(part.view())) if part.is_html else "\n".join(part.lines()) for part in parts]
+        return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
 
     def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
         try:
@@ -137,43 +174,38 @@ class Disclaimer:
 
     def _with_images(self, raw: bytes, structure: Structure, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
         """The edits with the images beside the HTML that shows them, once a message."""
-        shown = next((part.part for part in parts if part.is_html), None)
+        # Of several forms in HTML readers are shown the last (RFC 2046 section 5.1.4).
+        shown = next((part.part for part in reversed(parts) if part.is_html), None)
         images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
-        around = next((part for part in structure.root.walk() if part.children and part.children[0] is shown), None)
-        if around is not None and around.content_type == "multipart/related":
-            # A reply brings the images of what it quotes along.
-            there = {value for child in around.children for value in child.values(raw, "content-id")}
-            images = [image for image in images if f"<{image.content_id}>".encode() not in there]
-            boundary = around.boundary
-            last = around.children[-1].end
-            parts_of_images = b"".join(enclose.image_parts(images, boundary, around.header.newline))
-            return Change([*edits, Edit(last, last, parts_of_images)], len(images))
-        of_part = [edit for edit in edits if shown.start <= edit.start and edit.end <= shown.end]
-        others = [edit for edit in edits if not (shown.start <= edit.start and edit.end <= shown.end)]
-        related = enclose.with_images(raw, shown, of_part, images, enclose.boundary_for(raw, "images"))
-        return Change([*others, *related], len(images) + 1)
+        return Change(*enclose.beside_html(raw, structure.root, shown, edits, images))
 
     def _around(self, raw: bytes, structure: Structure, blocked: Blocked, text: str, markup: str) -> Change:
         """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
         programs expect.
         """
-        root = structure.root
         no_text = blocked.obstacle is Obstacle.NO_TEXT
         asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
-        if not asked_for or not root.header.complete or blocked.obstacle is Obstacle.REPORT:
+        if not asked_for or not structure.root.header.complete or blocked.obstacle is Obstacle.REPORT:
             raise blocked
+        return self._enclosed(raw, structure, text, markup, beside=no_text)
+
+    def _enclosed(self, raw: bytes, structure: Structure, text: str, markup: str, *, beside: bool = False) -> Change:
+        """A new message with the disclaimer and, behind it, this one: as a message, or (`beside`) its body as a part."""
+        root = structure.root
         boundaries = [enclose.boundary_for(raw, purpose) for purpose in ("cover", "images")]
         images = self._shown_images()
         cover = enclose.text_part(text, self._marked(markup), root.header.newline, boundaries, images)
         # The cover's alternative with its two forms, and what images take; then the new root.
         added = 4 + (len(images) + 1 if images else 0)
         boundary = enclose.boundary_for(raw, "enclosed")
-        if no_text:
-            return Change(enclose.beside(raw, root, cover, boundary), added)
+        if beside:
+            # Of what was cut short, the delimiters come before our own.
+            return Change([*closed(raw, structure, []), *enclose.beside(raw, root, cover, boundary)], added, encloses=True)
         # The parts of the enclosed message are no longer this one's; it is one part itself.
-        return Change(enclose.in_a_message(raw, root, cover, boundary), added + 1 - sum(not part.embedded for part in root.walk()))
+        added += 1 - sum(not part.embedded for part in root.walk())
+        return Change(enclose.in_a_message(raw, root, cover, boundary), added, encloses=True)
 
     def _shown_images(self) -> list[Image]:
         return [image for image in self.images if f"cid:{image.content_id}" in self.html]
@@ -248,19 +280,3 @@ def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
     if at < 0:
         raise CannotEdit(Reason.NO_PLACE)
     return part.inserted(max(at, part.start), f"\n{markup}\n")
-
-
-def _has(parts: Sequence[TextPart], text: str, marker: str) -> bool:
-    """Whether a shown text has this one somewhere, quoted or not: by the class of its element, or by its letters and digits alone, as
-    quoting adds marks and line ends. Few letters are found anywhere and say nothing.
-    """
-    if any(part.is_html and marker in part.view() for part in parts):
-        return True
-    sample = _letters(text)[:_THREAD_SAMPLE]
-    return len(sample) >= _LEAST_SAMPLE and any(
-        sample in _letters(html.visible_text(part.readable(part.view())) if part.is_html else "\n".join(part.lines())) for part in parts
-    )
-
-
-def _letters(text: str) -> str:
-    return "".join(char for char in text.lower() if char.isalnum())

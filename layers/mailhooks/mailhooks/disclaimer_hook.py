@@ -133,15 +133,26 @@ class DisclaimerHook:
     def __call__(self, mail: Mail) -> Verdict | None:
         if not self._scope.covers(mail.event):
             return None
+        values = self._values(mail)
+        on_unmodifiable = self._disclaimer.on_unmodifiable
         try:
-            change = self._disclaimer.change(mail.raw, self._values(mail))
-            mail.edit(change.edits, added_parts=change.added_parts)
+            change = self._disclaimer.change(mail.raw, values)
         except Blocked as blocked:
             # A report goes on as it is: it answers mail, and to bounce it would answer an answer.
             may_go_on = blocked.obstacle in {Obstacle.NO_TEXT, Obstacle.REPORT}
-            if self._disclaimer.on_unmodifiable is OnUnmodifiable.BOUNCE and not may_go_on:
-                return mail.verdict().bounce(f"This message cannot be sent: {blocked.obstacle}.")
+            if on_unmodifiable is OnUnmodifiable.BOUNCE and not may_go_on:
+                return _bounce(mail, blocked.obstacle)
             raise CannotChangeSafely(f"no disclaimer: {blocked.obstacle}") from None
+        mail.edit(change.edits, added_parts=change.added_parts, encloses=change.encloses)
+        refused = mail.refusals()
+        # What our own change is to blame for is nobody's reason to send mail back.
+        if not refused or on_unmodifiable is OnUnmodifiable.PASS or not all(refusal.before for refusal in refused):
+            return None
+        if on_unmodifiable is OnUnmodifiable.BOUNCE:
+            mail.discard()
+            return _bounce(mail, refused[0].code)
+        wrapped = self._disclaimer.wrapped(mail.raw, values)
+        mail.edit(wrapped.edits, added_parts=wrapped.added_parts, encloses=True)
         return None
 
     def _values(self, mail: Mail) -> dict[str, str]:
@@ -151,6 +162,10 @@ class DisclaimerHook:
             return {}
         sender = mail.event.mail_from
         return {name.lower(): value for name, value in self._directory.lookup(sender).items()} | own_values(mail.raw, sender)
+
+
+def _bounce(mail: Mail, why: str) -> Verdict:
+    return mail.verdict().bounce(f"This message cannot be sent: {why}.")
 
 
 def own_values(raw: bytes, mail_from: str) -> dict[str, str]:

@@ -22,7 +22,8 @@ from .contract.content import (
 )
 from .mime import names
 from .mime.edit import Edit, splice
-from .mime.scan import AMBIGUOUS, Defect, Part, Structure, disposition, scan
+from .mime.names import disposition
+from .mime.scan import AMBIGUOUS, Defect, Part, Structure, scan
 
 _CRLF: Final = b"\r\n"
 

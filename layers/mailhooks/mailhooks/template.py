@@ -2,14 +2,36 @@
 
 import html
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 _VARIABLE: Final = re.compile(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
+
+_VARYING: Final = re.compile(r"(?P<variable>%%[A-Za-z][A-Za-z0-9]{0,39}%%)|\ufffc|(?<!\S)[^\s@]*?(?:://|@|\bwww\.)(?P<host>[\w.-]*)\S*")
+"""What differs where a text is quoted: variables' values, what only HTML shows, and addresses. QUIRK: of an address, mail programs leave
+out the scheme, write the whole twice, or lead it through a server that checks links; the host's name stays.
+"""
+
+_LONGEST_VALUE: Final = 200
+_LONGEST_ADDRESS: Final = 1000
+"""Letters and digits in the place of a variable, and around an address or in the place of an image, at most."""
+
+_LEAST_CONSTANT: Final = 40
+"""Letters and digits that are characteristic of a text, whoever sends it: more than are in `Mit freundlichen Grüßen`."""
+
+_LEAST_SAMPLE: Final = 20
+"""Of them in one piece, and with the values of a sender: fewer are found anywhere."""
+
+_SAMPLE: Final = 120
+"""Of them with the values of a sender, at most."""
+
+_OCCURRENCES: Final = 100
+"""Places that are looked at. This bounds the time."""
 
 _BLOCK: Final = "(?:address|blockquote|div|dl|dt|dd|h[1-6]|hr|li|ol|p|table|tbody|tfoot|thead|tr|ul)"
 _BREAK: Final = re.compile(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", re.IGNORECASE)
@@ -19,6 +41,13 @@ _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^
 _VOID: Final = frozenset({"area", "br", "col", "hr", "img", "input", "wbr"})
 
 _BREAKS_BEFORE: Final = frozenset({"p", "div", "tr", "li", "table", "ul", "ol", "h1", "h2", "h3", "h4", "hr", "blockquote"})
+
+
+class _Stretch(NamedTuple):
+    """Letters and digits that a text always has, and how many others are before them, up to the stretch before, at most."""
+
+    letters: str
+    gap: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +78,53 @@ class Template:
             return "".join(self._line(self.source[start:end], values) or "" for start, end in pairwise(ends))
         return "\n".join(line for source in self.source.split("\n") if (line := self._line(source, values)) is not None)
 
+    def is_said_in(self, said: str, values: Mapping[str, str]) -> bool:
+        """Whether a text has this one somewhere, be it with other values: all that is constant in it, in order and close together.
+
+        Lines with variables may be left out, and count only where the others say too little. Where these do so too, what is looked for is
+        the beginning of the text with `values`.
+
+        Args:
+            said: the letters and digits of the text (see `letters`).
+        """
+        for stretches in (self._stretches(), self._stretches(in_lines_with_variables=True)):
+            lengths = [len(stretch.letters) for stretch in stretches]
+            if sum(lengths) >= _LEAST_CONSTANT and max(lengths) >= _LEAST_SAMPLE:
+                anchor = lengths.index(max(lengths))
+                return any(_are_around(stretches, anchor, said, at) for at in _places(stretches[anchor].letters, said))
+        sample = letters(self.render(values))[:_SAMPLE]
+        return len(sample) >= _LEAST_SAMPLE and sample in said
+
+    def _stretches(self, *, in_lines_with_variables: bool = False) -> list[_Stretch]:
+        """What of a plain text is constant."""
+        stretches: list[_Stretch] = []
+        text, gap = "", 0
+        for constant, varying in self._constants(in_lines_with_variables):
+            text += constant
+            if varying is not None:
+                if text:
+                    stretches.append(_Stretch(text, gap))
+                    text, gap = "", 0
+                gap += varying
+        return [*stretches, _Stretch(text, gap)] if text else stretches
+
+    def _constants(self, in_lines_with_variables: bool) -> Iterator[tuple[str, int | None]]:
+        """Constant letters and digits, and how many others may follow; None where none can."""
+        for line in self.source.split("\n"):
+            variables = len(_VARIABLE.findall(line))
+            if variables and not in_lines_with_variables:
+                yield "", len(letters(line)) + _LONGEST_VALUE * variables
+                continue
+            if variables:
+                yield "", 0
+            done = 0
+            for found in _VARYING.finditer(line):
+                others = _LONGEST_VALUE if found["variable"] else _LONGEST_ADDRESS
+                yield letters(line[done : found.start()]), others
+                yield letters(found["host"] or ""), others
+                done = found.end()
+            yield letters(line[done:]), 0 if variables else None
+
     def _line(self, source: str, values: Mapping[str, str]) -> str | None:
         """A line with its values; None when it has nothing to say."""
         found = []
@@ -62,6 +138,45 @@ class Template:
         if any(found) or not found:
             return line
         return _unpaired_tags(line) if self.is_html else None
+
+
+def letters(text: str) -> str:
+    """Its letters and digits, to compare texts by: quoting adds marks and line ends. Case and accents do not matter: QUIRK: some programs
+    send umlauts as two characters each (Unicode's decomposed form).
+
+    >>> letters("> Grüße, 1\\n> x")
+    'grusse1x'
+    """
+    return "".join(map(_letter, text))
+
+
+@lru_cache(4096)
+def _letter(char: str) -> str:
+    return "".join(base for base in unicodedata.normalize("NFKD", char).casefold() if base.isalnum())
+
+
+def _places(sample: str, said: str) -> Iterator[int]:
+    at = -1
+    for _ in range(_OCCURRENCES):
+        at = said.find(sample, at + 1)
+        if at < 0:
+            return
+        yield at
+
+
+def _are_around(stretches: list[_Stretch], anchor: int, said: str, at: int) -> bool:
+    """Whether the other stretches are around that one of index `anchor`, which is at `at`."""
+    start, end = at, at + len(stretches[anchor].letters)
+    for text, gap in stretches[anchor + 1 :]:
+        found = said.find(text, end, end + gap + len(text))
+        if found < 0:
+            return False
+        end = found + len(text)
+    for (text, _), (_, gap) in reversed(list(pairwise(stretches[: anchor + 1]))):
+        start = said.rfind(text, max(start - gap - len(text), 0), start)
+        if start < 0:
+            return False
+    return True
 
 
 def _unpaired_tags(line: str) -> str:
@@ -83,9 +198,14 @@ def _unpaired_tags(line: str) -> str:
     return "".join(tag[0] for tag in tags)
 
 
-def text_of(source: str) -> str:
-    """An HTML text that an administrator wrote, as plain text: lines where elements break them, links with their addresses behind."""
-    reader = _Reader()
+def text_of(source: str, *, bare: bool = False) -> str:
+    """An HTML text that an administrator wrote, as plain text: lines where elements break them, links with their addresses behind, images
+    as their `alt` text.
+
+    Args:
+        bare: only the words that HTML shows; U+FFFC stands for images and addresses.
+    """
+    reader = _Reader(bare)
     reader.feed(source)
     reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
@@ -95,9 +215,10 @@ def text_of(source: str) -> str:
 class _Reader(HTMLParser):
     """Collects what is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, bare: bool) -> None:
         super().__init__()
         self.pieces: list[str] = []
+        self._bare = bare
         self._hidden = 0
         self._link = ""
         self._link_at = 0
@@ -109,7 +230,7 @@ class _Reader(HTMLParser):
         elif tag == "br":
             self.pieces.append("\n")
         elif tag == "img":
-            self.pieces.append(given.get("alt") or "")
+            self.pieces.append("\ufffc" if self._bare else given.get("alt") or "")
         elif tag == "a":
             self._link, self._link_at = given.get("href") or "", len(self.pieces)
         elif tag in _BREAKS_BEFORE and "".join(self.pieces).strip(" ") and not self.pieces[-1].endswith("\n"):
@@ -121,7 +242,7 @@ class _Reader(HTMLParser):
         elif tag == "a" and self._link.startswith(("http://", "https://", "mailto:")):
             address = self._link.removeprefix("mailto:")
             if address not in "".join(self.pieces[self._link_at :]):
-                self.pieces.append(f" <{address}>")
+                self.pieces.append(" \ufffc" if self._bare else f" <{address}>")
             self._link = ""
         elif tag in _BREAKS_BEFORE:
             self.pieces.append("\n")

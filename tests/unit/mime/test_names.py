@@ -1,4 +1,5 @@
 import doctest
+import time
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,39 @@ def given_names(fields: bytes) -> tuple[str, ...]:
 
 def test_the_examples_do_what_they_say():
     assert doctest.testmod(names).failed == 0
+
+
+@pytest.mark.parametrize(
+    "fields, name",
+    [
+        ("Content-Disposition: attachment; filename=plain.pdf", "plain.pdf"),
+        ("Content-Disposition: attachment; filename*=utf-8''r%C3%A9sum%C3%A9.pdf", "résumé.pdf"),
+        ("Content-Disposition: attachment; filename*0=long-; filename*1=name.pdf", "long-name.pdf"),
+        ('Content-Type: a/b; name="=?utf-8?q?r=C3=A9sum=C3=A9.pdf?="', "résumé.pdf"),
+        ("Content-Disposition: attachment; filename=résumé.pdf", "résumé.pdf"),
+        ("Content-Disposition: attachment", ""),
+        ("Content-Disposition: attachment; filename*" + "9" * 5000 + "=x", ""),
+        ("Content-Disposition: attachment; filename*=%00utf-8''x", ""),
+        ("Content-Disposition: attachment; filename*=utf-8''a; filename*0=b", ""),
+    ],
+)
+def test_file_names_are_decoded_in_every_form_that_mailers_use(fields: str, name: str):
+    raw = f"{fields}\r\n\r\n".encode()
+    assert names.filename(raw, scan(raw).root) == name
+
+
+@pytest.mark.parametrize(
+    "value, disposition",
+    [(b"Attachment; filename=a", "attachment"), (b"inline", "inline"), (b"attachment (x); y=z", "attachment"), (b"(x;y) INLINE ", "inline"),
+     (b"=?utf-8?q?a?=", "a"), (b"", ""), (b";", ""), (b"(", "")],
+)  # fmt: skip
+def test_a_disposition_is_the_word_in_front(value: bytes, disposition: str):
+    raw = b"Content-Disposition: " + value + b"\r\n\r\n"
+    assert names.disposition(raw, scan(raw).root) == disposition
+
+
+def test_where_nothing_is_said_there_is_no_disposition():
+    assert names.disposition(b"\r\n", scan(b"\r\n").root) == ""
 
 
 @pytest.mark.parametrize(
@@ -40,6 +74,54 @@ def test_the_examples_do_what_they_say():
 )
 def test_every_name_that_some_client_may_take_is_given(fields: bytes, expected: set[str]):
     assert set(given_names(fields)) == expected
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (b"name=a.exe (x)", {"a.exe (x)", "a.exe"}),
+        (b"name=a.exe(x)", {"a.exe(x)", "a.exe"}),
+        (b'name="a.exe" (x)', {'"a.exe" (x)', "a.exe"}),
+        (b"name=a.exe (x (y) \\) z)", {"a.exe (x (y) \\) z)", "a.exe"}),
+        (b"name=(x) a.exe", {"(x) a.exe", "a.exe"}),
+        (b'name=(x (y))"a.exe"(z)', {'(x (y))"a.exe"(z)', "a.exe"}),
+        (b"(x) name (y) = (z) a.exe", {"a.exe"}),
+        (b"x=y (; name=b.pdf); name=a.exe", {"a.exe", "b.pdf)"}),
+        (b"name=a.exe (x; name=b.pdf)", {"a.exe (x", "a.exe", "b.pdf)"}),
+        (b'name=a.exe (x; y="); name=b.pdf', {"a.exe (x", "a.exe", "b.pdf"}),
+        (b"name=smile:(; name=a.exe (x)", {"smile:(", "smile:", "a.exe (x)", "a.exe"}),
+        (b"name=a.e(x)xe", {"a.e(x)xe", "a.exe", "a.e"}),
+        (b"name*=utf-8''a.e%78e (x)", {"a.exe (x)", "a.exe"}),
+        (b"name*0=invoice.e (x); name*1=xe (y)", {"invoice.e (x)xe (y)", "invoice.exe"}),
+        (b"name=a.exe b.pdf", {"a.exe b.pdf", "a.exe"}),
+        (b'name="a.exe" b.pdf', {'"a.exe" b.pdf', "a.exe"}),
+        (b'name=a.exe"; x=".pdf', {'a.exe"; x=".pdf', "a.exe"}),
+        (b'name="a.e\\xe"', {"a.e\\xe", "a.exe"}),
+        (b"x=" + b"y" * 9000 + b"; name=(; x) a.exe (y)", {"(", "a.exe ", "a.exe"}),
+        (b"x=y; " * 60 + b"name=a.exe (y)", {"a.exe (y)", "a.exe ", "a.exe"}),
+        (b"x=y; " * 60 + b"name=" + b"z" * 300 + b".exe", {"z" * 300 + ".exe"}),
+        (b'name="a.exe (x).pdf"', {"a.exe (x).pdf"}),
+        (b"name=report(1).pdf", {"report(1).pdf", "report.pdf", "report"}),
+    ],
+)
+def test_a_name_is_given_with_and_without_what_may_be_a_comment(value: bytes, expected: set[str]):
+    assert set(given_names(b"Content-Type: a/b; " + value)) == expected
+
+
+def test_a_name_in_place_of_the_disposition_is_given():
+    assert given_names(b"Content-Disposition: filename=a.exe; size=1") == ("a.exe",)
+
+
+def test_the_name_as_it_is_written_comes_first():
+    assert given_names(b"Content-Type: a/b; name=report (1).pdf")[0] == "report (1).pdf"
+
+
+@pytest.mark.parametrize("pattern", [b"(", b"()", b"(()", b";name=(", b"name=(x)", b'"', b'\\"', b";name=a b", b" "])
+def test_time_is_linear_in_hostile_fields(pattern: bytes):
+    fields = b"Content-Type: a/b; name=" + pattern * (500_000 // len(pattern))
+    started = time.perf_counter()
+    given_names(fields)
+    assert time.perf_counter() - started < 5  # a quadratic search would take minutes
 
 
 @pytest.mark.parametrize(
@@ -119,6 +201,9 @@ _PIECES = [
     b"%e2%80%ae",
     b"=?utf-8?b?",
     b"?=",
+    b"(",
+    b")",
+    b"\\",
 ]
 
 

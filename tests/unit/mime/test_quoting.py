@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.attribution import Level, Line, attribution, is_trailer
+from mailhooks.mime.attribution import Level, Line, Looks, attribution, is_trailer
 from mailhooks.mime.html import append_at, visible_text
 from mailhooks.mime.quoting import find_quote, html_quote, text_quote
 from tests.mail import CORPUS
@@ -213,7 +213,7 @@ def test_deeply_nested_html_is_walked_without_recursion():
 
 
 def test_a_long_line_is_no_attribution():
-    assert attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, above_quote=True) is None
+    assert attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, Looks(), above_quote=True) is None
 
 
 @pytest.mark.parametrize(

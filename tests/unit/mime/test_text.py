@@ -173,3 +173,27 @@ def test_what_is_shown_after_an_insertion_is_what_was_shown_with_the_text_in_its
     changed = splice(raw, part.inserted(part.line_start(index), f"{text}\n"))
     assert "\n".join(TextPart.open(changed, scan(changed).root).lines()).split("\n") == [*lines[:index], text, *lines[index:]]
     assert all(len(line) <= 998 for line in changed.split(b"\n")) or any(len(line) > 998 for line in raw.split(b"\n"))
+
+
+@pytest.mark.parametrize("kind, text", [("plain", "Tel. \\ ~"), ("plain", "日本"), ("plain", "ä"), ("html", "<p>Tel. \\ ~ &#228;</p>")])
+@pytest.mark.parametrize("back", [b"", b"\r\n", b"\x1b(J\r\n"])
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
+def test_text_behind_japanese_that_does_not_go_back_to_ascii_is_read_as_it_is_meant(kind: str, text: str, back: bytes, encoding: str):
+    octets = "日本".encode("iso2022_jp").removesuffix(b"\x1b(B") + back
+    content = {"7bit": octets, "quoted-printable": quopri.encodestring(octets), "base64": base64.encodebytes(octets)}[encoding]
+    raw = message(f"text/{kind}; charset=iso-2022-jp", content, encoding)
+    assert shown(appended(raw, f"\n{text}\n")) == f"{shown(raw)}\n{text}\n"
+
+
+def test_between_japanese_that_does_not_go_back_and_more_text_nothing_is_put():
+    octets = "日本".encode("iso2022_jp").removesuffix(b"\x1b(B") + b"\r\n> quoted\r\n"
+    part = opened(message("text/plain; charset=iso-2022-jp", octets, "7bit"))
+    with pytest.raises(CannotEdit) as caught:
+        part.inserted(octets.index(b">"), "Hello\n")
+    assert caught.value.reason is Reason.CHARSET
+
+
+@pytest.mark.parametrize("charset, text", [("hz-gb-2312", "中国"), ("utf-7", "日本"), ("iso-2022-kr", "한국")])
+def test_html_in_a_charset_that_gives_ascii_octets_other_meanings_is_read_as_it_is_meant(charset: str, text: str):
+    raw = message(f"text/html; charset={charset}", f"<p>{text}</p>\r\n".encode(charset), "7bit")
+    assert shown(appended(raw, "<p>a~b+c ~{ ✓</p>\n")) == f"<p>{text}</p>\n<p>a~b+c ~{{ &#10003;</p>\n"

@@ -4,8 +4,11 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from .attribution import Level
 from .errors import CannotEdit
-from .scan import Part, Structure, disposition, filename
+from .html_lines import shown_lines
+from .names import disposition, filename
+from .scan import Part, Structure
 from .text import TextPart
 
 
@@ -27,6 +30,7 @@ class Obstacle(StrEnum):
 _PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
 _PGP: Final = re.compile(rb"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----[ \t]*\r?$", re.MULTILINE)
+_PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE-----")
 
 
 class Blocked(Exception):
@@ -55,9 +59,24 @@ def displayed(raw: bytes, structure: Structure) -> list[TextPart]:
         texts = [TextPart.open(raw, part) for part in parts]
     except CannotEdit:
         raise Blocked(Obstacle.UNREADABLE) from None
-    if any(_PGP.search(text.octets) for text in texts):
+    if any(map(_is_pgp, texts)):
         raise Blocked(Obstacle.INLINE_PGP)
     return texts
+
+
+def _is_pgp(text: TextPart) -> bool:
+    """Whether a line of the text itself, and not of what it quotes, begins a PGP message (RFC 9580 sections 6.2 and 7)."""
+    if not text.is_html:
+        return _PGP.search(text.octets) is not None
+    if b"BEGIN" not in text.octets or b"PGP" not in text.octets:
+        return False
+    # HTML shows line ends too where a style says so, such as `white-space: pre-wrap`.
+    begins_line = _PGP.search(text.octets) is not None
+    lines = [line for line in shown_lines(text.view(), text.readable) if _PGP_IN_HTML.search(line.text)]
+    if not lines:
+        # It stands behind all that is looked at, or is not shown.
+        return begins_line
+    return any(line.level is not Level.CITED and (begins_line or _PGP_IN_HTML.match(line.text)) for line in lines)
 
 
 def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:

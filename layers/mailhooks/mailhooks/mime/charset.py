@@ -4,6 +4,8 @@ import codecs
 import re
 from typing import Final
 
+from .errors import CannotEdit, Reason
+
 # QUIRK: mailers write the old name and send the newer superset, as browsers found out (WHATWG Encoding Standard, "Names and labels").
 _SUPERSETS: Final = {
     "us-ascii": "ascii",
@@ -35,6 +37,12 @@ _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escap
 _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
 """A stretch of two-octet characters in the ISO 2022 charsets (RFC 1468, RFC 1554, RFC 1557), which end at the end of each line."""
 
+_ASCII: Final = b"\x1b(B"
+_ROMAN: Final = b"\x1b(J"
+"""JIS X 0201's Roman set: ASCII but for a yen sign and an overline."""
+_DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
+"""What makes the octets behind it characters of another set, until the next (RFC 1468, RFC 1554)."""
+
 
 def codec(charset: str) -> codecs.CodecInfo | None:
     """Python's text codec for a charset's name; None where there is none."""
@@ -62,6 +70,31 @@ def is_stateful(charset: str) -> bool:
     """Whether octets below 0x80 may be something else than ASCII, by what came before them."""
     name = found.name if (found := codec(charset)) else charset
     return name.startswith(("iso2022", "iso-2022", "hz", "utf-7", "utf7"))
+
+
+def shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
+    """What has to stand on either side of text that begins and ends in ASCII, so that it is read so between octets of a stateful charset,
+    and what comes after it as it was. Nothing in all other charsets.
+
+    QUIRK: mailers end text without going back to ASCII, as RFC 1468 wants it at the end of each line.
+
+    Raises:
+        CannotEdit: more text follows such a line, of which some programs start in ASCII and others do not.
+    """
+    if not is_stateful(charset):
+        return b"", b""
+    found = codec(charset)
+    if found is not None and found.name == "hz":
+        # The codec takes no line end in the state of two-octet characters.
+        if decode(before + b"\n", charset) is None:
+            raise CannotEdit(Reason.CHARSET)
+        return b"", b""
+    state = next(reversed(_DESIGNATION.findall(before)), _ASCII)
+    if state == _ASCII:
+        return b"", b""
+    if after and state != _ROMAN:
+        raise CannotEdit(Reason.CHARSET)
+    return _ASCII, state if after else b""
 
 
 def decode(octets: bytes, charset: str) -> str | None:

@@ -1,13 +1,35 @@
-"""The lines that HTML shows, each with the place above it where a block may go, and what the markup says of quotes."""
+"""The lines that HTML shows, each with the place above it where a block may go, and what the markup says of quotes.
+
+The newest reply stands at the beginning: what lies behind the bounds below is not looked at, so that no HTML takes longer than these allow.
+"""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from .attribution import Level, Line, Mark, is_quoted
 from .html import BLOCKS, Kind, Token, tokens, unescape
-from .html_marks import Marked, marked
+from .html_marks import ELEMENTS, NOTHING, Marked, marked
+
+LINES: Final = 20_000
+"""Lines that are looked at, at most: a reply of some 200,000 words, or a table of as many rows."""
+
+PIECES: Final = 120_000
+"""Pieces that are looked at, at most. A tag, a text, a comment or a style sheet of any size is one, and so is each `PIECE` characters of a
+long text, or of a tag whose attributes were not met before. A paragraph of Outlook has about 10, a cell of its tables about 12.
+"""
+
+PIECE: Final = 64
+
+OCTETS: Final = 16 * 1024 * 1024
+"""Octets of HTML that are looked at, at most, as a piece may be all of it: pictures in the HTML count here."""
+
+_ENOUGH: Final = 10_000
+"""Characters of a text that are looked at from its beginning and from its end, and of a tag from its beginning."""
+
+_BREAKS: Final = {"p": 2, "br": 1, "hr": 1}
+"""Line ends of a start tag: two of them leave an empty line."""
 
 _VOID: Final = frozenset("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr".split())
 
@@ -17,19 +39,18 @@ _TABLE: Final = frozenset(("table", "tbody", "thead", "tfoot", "tr", "colgroup",
 _ROOTS: Final = frozenset(("html", "body"))
 
 _CLOSES: Final = {
+    **dict.fromkeys(BLOCKS - {"br"}, frozenset(("p",))),
     "tr": frozenset(("tr", "td", "th")),
     "td": frozenset(("td", "th")),
     "th": frozenset(("td", "th")),
     "li": frozenset(("li",)),
 }
-"""What a start tag ends that has no end tag of its own."""
+"""What a start tag ends that has no end tag of its own: a block an open paragraph, a cell the one before."""
 
 _SCOPES: Final = frozenset(("table", "ul", "ol", "blockquote", "div"))
 
-_INVISIBLE: Final = dict.fromkeys(
-    map(ord, "\u00ad\u200b\u200d\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-)
-
+_CELLS: Final = frozenset(("td", "th"))
+_INVISIBLE: Final = re.compile("[\u00ad\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
 _WORD: Final = re.compile(r"[^ \t\n\f\r]")
 _IMAGE: Final = "\ufffc"
 
@@ -37,23 +58,33 @@ _IMAGE: Final = "\ufffc"
 class _Element:
     """An open element. Elements point to those around them, so that a line keeps its whole path at no cost."""
 
-    __slots__ = ("level", "mark", "name", "parent", "start")
+    __slots__ = ("level", "name", "parent", "start")
 
-    def __init__(self, name: str, start: int, parent: "_Element | None", found: Marked) -> None:
+    def __init__(self, name: str, start: int, parent: "_Element | None", level: Level) -> None:
         self.name = name
         self.start = start
         self.parent = parent
-        self.mark = found.mark
-        self.level: Level = max(found.level, parent.level if parent else Level.NONE)
+        self.level: Level = level if parent is None or level > parent.level else parent.level
 
 
 def shown_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
-    """The lines that show something, in order."""
+    """The lines that show something, in order, as far as the bounds go.
+
+    Args:
+        html: one character for each octet.
+        decode: makes real text of a piece of it. Must not raise.
+    """
     reader = _Reader(decode)
-    for token in tokens(html):
-        reader.take(token)
+    for token in tokens(html[:OCTETS]):
+        if not reader.take(token):
+            break
     reader.end_line()
     return reader.without_stray_marks()
+
+
+def enough(text: str) -> str:
+    """A text without the middle that nobody looks at when it is long."""
+    return text if len(text) <= 2 * _ENOUGH else f"{text[:_ENOUGH]} {text[-_ENOUGH:]}"
 
 
 class _Reader:
@@ -62,8 +93,10 @@ class _Reader:
     def __init__(self, decode: Callable[[str], str]) -> None:
         self._decode = decode
         self._lines: list[Line] = []
+        self._work = 0
+        self._said: dict[str, Marked] = {}
         self._element: _Element | None = None
-        self._open: Counter[str] = Counter()
+        self._open: defaultdict[str, int] = defaultdict(int)
         self._pieces: list[str] = []
         self._shown = -1
         self._breaks = 0
@@ -71,38 +104,49 @@ class _Reader:
         self._mark = Mark.NONE
         self._mark_of: _Element | None = None
 
-    def take(self, token: Token) -> None:
-        if token.kind is Kind.TEXT:
-            for piece in self._pieces_of(token):
-                self._show(piece)
-        elif token.kind is Kind.START:
+    def take(self, token: Token) -> bool:
+        """Whether the next one is wanted."""
+        self._work += 1
+        kind = token.kind
+        if kind is Kind.TEXT:
+            if self._open["pre"]:
+                self._show_preformatted(token)
+            else:
+                self._show(token.html, token.start, token.end)
+        elif kind is Kind.START:
             self._enter(token)
-        elif token.kind is Kind.END:
+        elif kind is Kind.END:
             self._leave(token.name)
+        return self._wants_more()
 
-    def _pieces_of(self, token: Token) -> Iterator[Token]:
+    def _wants_more(self) -> bool:
+        return self._work < PIECES and len(self._lines) < LINES
+
+    def _show_preformatted(self, token: Token) -> None:
         """Text in `pre` has lines of its own."""
-        if not self._open["pre"]:
-            yield token
-            return
         start = token.start
-        for part in token.text.split("\n"):
-            if start > token.start:
-                self.end_line()
-            yield token._replace(start=start, end=start + len(part))
-            start += len(part) + 1
+        while (end := token.html.find("\n", start, token.end)) >= 0:
+            self._show(token.html, start, end)
+            self.end_line()
+            self._work += 1
+            if not self._wants_more():
+                return
+            start = end + 1
+        self._show(token.html, start, token.end)
 
-    def _show(self, token: Token) -> None:
-        first = _WORD.search(token.html, token.start, token.end)
+    def _show(self, html: str, start: int, end: int) -> None:
+        first = _WORD.search(html, start, end)
         if first is None:
             self._pieces.append(" ")
             return
-        text = unescape(self._decode(token.text))
+        octets = enough(html[start:end])
+        self._work += len(octets) // PIECE
+        text = unescape(self._decode(octets))
         if not text.isascii():
-            text = text.translate(_INVISIBLE)
+            text = _INVISIBLE.sub("", text)
         if text.strip():
-            self._begin_line(token.start if token.start else first.start())
-            self._shown = token.start
+            self._begin_line(start or first.start())
+            self._shown = start
         self._pieces.append(text)
 
     def _begin_line(self, at: int) -> None:
@@ -129,41 +173,55 @@ class _Reader:
         return best
 
     def end_line(self) -> None:
-        text = " ".join("".join(self._pieces).split())
+        if not self._pieces:
+            return
+        text = "".join(self._pieces)
         self._pieces.clear()
         if self._lines and not self._lines[-1].text:
             line = self._lines[-1]
-            line.text = text or _IMAGE
-            if not line.level and is_quoted(text):
+            line.text = " ".join(enough(text).split()) or _IMAGE
+            if not line.level and is_quoted(line.text):
                 line.level = Level.CITED
 
     def _enter(self, token: Token) -> None:
         name = token.name
         if name in BLOCKS:
             self.end_line()
-            self._breaks += 2 if name == "p" else name in ("br", "hr")
-        elif name in ("td", "th"):
+            if name in _BREAKS:
+                self._breaks += _BREAKS[name]
+        elif name in _CELLS:
             self._pieces.append(" ")
-        if name == "img":
+        elif name == "img":
             self._begin_line(token.start)
             self._shown = token.start
             self._pieces.append(_IMAGE)
             return
-        self._close_implied(name)
-        found = marked(token)
+        if name in _CLOSES:
+            self._close_implied(name)
+        found = self._marked(token) if name in ELEMENTS else NOTHING
         if found.mark > self._mark or name == "hr":
             self._anchor = self._anchor or (token.start, self._element)
         if name not in _VOID:
-            self._element = _Element(name, token.start, self._element, found)
+            self._element = _Element(name, token.start, self._element, found.level)
             self._open[name] += 1
         if found.mark > self._mark:
             self._mark = found.mark
             self._mark_of = self._element if found.scoped else None
 
+    def _marked(self, token: Token) -> Marked:
+        """What the tag says of quotes. Mail is written by programs: most tags were met before, word for word."""
+        written = token.html[token.start : min(token.end, token.start + _ENOUGH)]
+        found = self._said.get(written)
+        if found is None:
+            self._work += 1 + len(written) // PIECE
+            # Of space at the end one character stays: attributes are looked for anew at each.
+            end = min(len(written[:-1].rstrip(" \t\n\f\r/")) + 2, len(written))
+            found = self._said[written] = marked(token._replace(end=token.start + end))
+        return found
+
     def _close_implied(self, name: str) -> None:
-        """A block ends an open paragraph, a cell the one before."""
-        closes = _CLOSES.get(name) or (frozenset(("p",)) if name in BLOCKS and name != "br" else frozenset())
-        if not any(self._open[other] for other in closes):
+        closes = _CLOSES[name]
+        if not any(map(self._open.get, closes)):
             return
         last: str | None = None
         element = self._element
@@ -180,7 +238,7 @@ class _Reader:
         if name in BLOCKS:
             self.end_line()
             self._breaks += name == "p"
-        elif name in ("td", "th"):
+        elif name in _CELLS:
             self._pieces.append(" ")
         if self._open[name]:
             self._pop(name)

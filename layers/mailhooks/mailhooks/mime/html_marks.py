@@ -21,7 +21,7 @@ class Marked(NamedTuple):
     scoped: bool = False
 
 
-_NOTHING: Final = Marked()
+NOTHING: Final = Marked()
 _INDENTED: Final = Marked(level=Level.INDENTED)
 _CITED: Final = Marked(level=Level.CITED)
 _SIGNATURE: Final = Marked(Mark.SIGNATURE, scoped=True)
@@ -87,7 +87,9 @@ _MARKERS: Final = {"__divider__": _HARD, "__headers__": _HARD, "__quoted_text__"
 _NAMES: Final = {"quote": _WHOLE, "_mailoriginal": _HARD, "_____replyseparator": _HARD, "messagereplysection": _HARD}
 """GMX's `name`; the anchors of Outlook for Windows; Spark's."""
 
-_ELEMENTS: Final = frozenset(("div", "blockquote", "hr", "a", "p", "span", "section", "table", "cite"))
+ELEMENTS: Final = frozenset(("div", "blockquote", "hr", "a", "p", "span", "section", "table", "cite"))
+"""Those whose attributes say something of quotes."""
+
 _PREFIX: Final = re.compile(r"(?:x_|ydp[0-9a-f]{6,10})+")
 """QUIRK: Outlook and WorkMail put `x_` before names in what they show and quote, once more each time; Yahoo a number of its own."""
 
@@ -95,15 +97,15 @@ _NUMBER: Final = re.compile(r"_\d+$")
 _TOP_BORDER: Final = re.compile(r"border-top:\s*solid\s+#(?:e1e1e1|b5c4df)\b")
 """Above From: of Outlook for Windows: 2013 and newer, 2007 and 2010."""
 
-_LEFT_BORDER: Final = re.compile(r"border-left[a-z-]*:\s*(?!none|0)")
+_LEFT_BORDER: Final = re.compile(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
 
 
 def marked(token: Token) -> Marked:
     """What a start tag's attributes say."""
-    if token.name not in _ELEMENTS:
-        return _NOTHING
+    if token.name not in ELEMENTS:
+        return NOTHING
     attrs = token.attrs if token.end - token.start > len(token.name) + 2 else {}
-    found = _named(attrs) if attrs else _NOTHING
+    found = _named(attrs) if attrs else NOTHING
     if token.name != "blockquote":
         return found
     if found.level is Level.CITED or attrs.get("type", "").lower() == "cite" or "cite" in attrs or found.mark:
@@ -118,12 +120,14 @@ def _named(attrs: dict[str, str]) -> Marked:
     for name in attrs.get("class", "").split()[:10]:
         if found := _CLASSES.get(_bare(name)):
             return found
-    found = _IDS.get(_bare(attrs.get("id", ""))) or _CLASSES.get(_bare(attrs.get("id", "")))
-    found = found or _MARKERS.get(attrs.get("data-marker", "").lower()) or _NAMES.get(_bare(attrs.get("name", "")))
-    if found:
+    if "id" in attrs and (found := _IDS.get(bare := _bare(attrs["id"])) or _CLASSES.get(bare)):
+        return found
+    if "data-marker" in attrs and (found := _MARKERS.get(attrs["data-marker"].lower())):
+        return found
+    if "name" in attrs and (found := _NAMES.get(_bare(attrs["name"]))):
         return found
     style = attrs.get("style", "")
-    return _HARD if "border-top" in style.lower() and _TOP_BORDER.search(style.lower()) else _NOTHING
+    return _HARD if "border-top" in style.lower() and _TOP_BORDER.search(style.lower()) else NOTHING
 
 
 def _bare(name: str) -> str:

@@ -1,4 +1,6 @@
-"""What a part calls itself: every name that its fields give it, and how a name ends once what hides its ending is gone."""
+"""What a part says of itself as a file (RFC 2183): whether it is attached, every name that its fields give it, and how a name ends once
+what hides its ending is gone.
+"""
 
 import itertools
 import re
@@ -6,11 +8,15 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from . import words
-from .scan import LONGEST_VALUE, Part, parameters
+from .parameters import as_written, is_bounded, parameters, without_comments
+from .scan import Part
 
 _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
-_ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]{1,255})", re.IGNORECASE)
+_ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
+
+_UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s;\"(]++)\s*+)?+)*+")
+"""A field that every program reads alike: no comments, quoted pairs, white space without quotes, or anything behind quotes."""
 
 _LONGEST_NAME: Final = 255
 """Characters of a name that count, from its end: no file system takes more, and normalising is not linear for hostile text."""
@@ -40,19 +46,52 @@ class Endings(NamedTuple):
     inner: frozenset[str]
 
 
+def disposition(raw: bytes, part: Part) -> str:
+    """`attachment`, `inline` or another disposition type in lower case; `""` where nothing is said."""
+    found = next(part.header.named("content-disposition"), None)
+    return "" if found is None else words.decode(without_comments(found.value(raw))).partition(";")[0].strip().lower()
+
+
+def filename(raw: bytes, part: Part) -> str:
+    """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
+
+    RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
+    """
+    for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        found = next(part.header.named(name), None)
+        if found is not None and (called := parameters(found.value(raw)).get(parameter)):
+            return called
+    return ""
+
+
 def given(raw: bytes, part: Part) -> tuple[str, ...]:
     """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
 
     Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
-    (RFC 2231 section 4), repeated parameters and repeated fields. A judgement about names has to hear them all.
+    (RFC 2231 section 4), repeated parameters and repeated fields. They differ over where one ends, too: `a.exe (x)` is that name, or
+    `a.exe` and a comment (RFC 2045 section 5.1). A judgement about names has to hear them all.
     """
     found: dict[str, None] = {}
     for field in part.header.fields:
         if field.lname in {"content-disposition", "content-type"}:
             value = field.value(raw)
             if b"name" in value.lower():
-                found.update(dict.fromkeys(_names(value)))
+                for reading in _readings(value):
+                    found.update(dict.fromkeys(_names(reading)))
     return tuple(name for name in found if name)
+
+
+def _readings(value: bytes) -> list[bytes]:
+    """The field as it is, and where programs differ, as those see it that know comments, that know nothing but the grammar, or both."""
+    if _UNDISPUTED.fullmatch(value):
+        return [value]
+    uncommented = without_comments(value)
+    return list(dict.fromkeys((value, uncommented, _strict(value), _strict(uncommented))))
+
+
+def _strict(value: bytes) -> bytes:
+    named = ((name, text) for name, text in as_written(value) if b"name" in name)
+    return b"strict" + b"".join(b'; %s="%s"' % (name, text.replace(b"\\", b"/").replace(b'"', b"")) for name, text in named)
 
 
 def _names(value: bytes) -> list[str]:
@@ -60,7 +99,7 @@ def _names(value: bytes) -> list[str]:
     # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
     apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
     # In what `parameters` cannot read whole, names are looked for less exactly.
-    read = parameters(apart) if len(apart) <= LONGEST_VALUE else {}
+    read = parameters(apart) if is_bounded(apart) else {}
     if not read:
         return [words.decode(name) for name in _ANYWHERE.findall(value)]
     return [text for name, text in read.items() if _NAMED.fullmatch(name)]

@@ -7,13 +7,12 @@ whatever its content; nesting and the number of parts are bounded.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
-from email.utils import collapse_rfc2231_value
 from enum import StrEnum
 from typing import Final
 
-from . import headers, words
+from . import headers
 from .headers import Field, HeaderBlock
+from .parameters import boundary, is_bounded, parameters
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 10_000
@@ -21,12 +20,6 @@ MAX_PARTS: Final = 10_000
 
 _LONGEST_DELIMITER: Final = 256
 """Octets of a line that may be a delimiter. RFC 2046 section 5.1.1 allows boundaries of 70; QUIRK: mailers exceed that, if not by much."""
-
-LONGEST_VALUE: Final = 8192
-"""Octets of a structured field that are parsed: the standard library's time for hostile parameters grows with their square."""
-
-_MOST_PARAMETERS: Final = 50
-"""Semicolons of a structured field that is parsed, for the same reason: each part of a message may have such a field."""
 
 
 class Defect(StrEnum):
@@ -126,44 +119,6 @@ class Structure:
 def scan(raw: bytes) -> Structure:
     """The structure of a message. Never raises."""
     return _Scan(raw).structure()
-
-
-def disposition(raw: bytes, part: Part) -> str:
-    """`attachment`, `inline` or another disposition type in lower case (RFC 2183); `""` where nothing is said."""
-    found = next(part.header.named("content-disposition"), None)
-    return "" if found is None else words.decode(found.value(raw)).partition(";")[0].strip().lower()
-
-
-def filename(raw: bytes, part: Part) -> str:
-    """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
-
-    RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
-    """
-    for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
-        found = next(part.header.named(name), None)
-        if found is not None and (given := parameters(found.value(raw)).get(parameter)):
-            return given
-    return ""
-
-
-def parameters(value: bytes) -> dict[str, str]:
-    """The parameters of a structured field such as Content-Type, decoded, names in lower case. What cannot be read is left out."""
-    if value.count(b";") > _MOST_PARAMETERS:
-        return {}
-    holder = Message()
-    # Latin-1 keeps every octet as one character, until the parameters are apart.
-    holder["Content-Type"] = value[:LONGEST_VALUE].decode("latin-1")
-    try:
-        found = holder.get_params(failobj=[])
-        return {name.lower(): _parameter(text) for name, text in reversed(found[1:])}
-    except Exception:  # noqa: BLE001 - for hostile parameters the standard library raises whatever comes, ValueError and TypeError seen
-        return {}
-
-
-def _parameter(text: str | tuple[str | None, str | None, str]) -> str:
-    if isinstance(text, tuple):
-        return collapse_rfc2231_value(text)
-    return words.decode(text.encode("latin-1", "replace"))
 
 
 class _Scan:
@@ -295,9 +250,8 @@ class _Scan:
 
     def _note(self, part: Part, found: Field) -> None:
         value = found.value(self._raw)
-        if len(value) > LONGEST_VALUE or value.count(b";") > _MOST_PARAMETERS:
+        if not is_bounded(value):
             self._found(Defect.LONG_FIELD, part)
-            value = value[:LONGEST_VALUE]
         if found.lname == "content-transfer-encoding":
             # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
             token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
@@ -310,19 +264,8 @@ class _Scan:
             self._found(Defect.UNREADABLE_TYPE, part)
         part.params = parameters(value)
         if part.maintype == "multipart":
-            part.boundary = _boundary(value)
+            part.boundary = boundary(value)
 
 
 def _is_identity(encoding: str) -> bool:
     return encoding in {"7bit", "8bit", "binary"}
-
-
-def _boundary(value: bytes) -> bytes:
-    """The boundary parameter as octets: RFC 2046 allows ASCII, mailers write others."""
-    holder = Message()
-    holder["Content-Type"] = value.decode("latin-1")
-    try:
-        boundary = holder.get_boundary("")
-    except ValueError:
-        return b""
-    return boundary.encode("latin-1", "replace").rstrip(b" \t\r\n")

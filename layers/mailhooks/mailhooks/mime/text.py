@@ -82,15 +82,17 @@ class TextPart:
         return [*self._changed(start, end, text), *self._set_apart()]
 
     def _changed(self, start: int, end: int, text: str) -> list[Edit]:
+        lead, trail = charset.shifts(self.octets[:start], self.octets[end:], self.part.charset)
         said = self._said(text, self.part.charset)
-        if said is not None and transfer.fits(said, self.part.encoding) and not self._lengthens(start, end, said):
+        said = None if said is None else lead + said + trail
+        if said is not None and transfer.fits(said, self.part.encoding) and not self._spoils(start, end, said):
             if start == end:
                 part = self.part
                 return [transfer.insertion(self.raw, part.body, part.end, part.encoding, start, said, self._line_end)]
             return self._anew(self.octets[:start] + said + self.octets[end:], self.part.charset, self.part.encoding)
         if said is not None:
             return self._anew(self.octets[:start] + said + self.octets[end:], self.part.charset, "quoted-printable")
-        before, after = self._utf8(self.octets[:start]), self._utf8(self.octets[end:])
+        before, after = self._utf8(self.octets[:start]), self._utf8(trail + self.octets[end:])
         said = self._said(text, "utf-8") or b""
         return self._anew(before + said + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
 
@@ -98,14 +100,17 @@ class TextPart:
         """The edits that put `text` (lines ended by LF) at an offset of `octets`. Raises as `replaced`."""
         return self.replaced(at, at, text)
 
-    def _lengthens(self, start: int, end: int, said: bytes) -> bool:
-        """Whether a line of an identity encoding would become longer than mail may have, and than it was."""
+    def _spoils(self, start: int, end: int, said: bytes) -> bool:
+        """Whether a line of an identity encoding would become longer than mail may have, and than it was; or a delimiter, as of
+        `--boundary<!--` in front of whose comment the text goes.
+        """
         if self.part.encoding not in transfer.IDENTITY:
             return False
         before = self.octets[self.octets.rfind(b"\n", 0, start) + 1 : start]
         after = self.octets[end:].split(b"\n", 1)[0]
-        longest = max(map(len, _NEWLINE.split(before + said + after)))
-        return longest > max(transfer.MAX_LINE, len(before) + end - start + len(after))
+        old, new = before + self.octets[start:end] + after, before + said + after
+        longest = max(map(len, _NEWLINE.split(new)))
+        return longest > max(transfer.MAX_LINE, len(old)) or transfer.makes_delimiter(self.raw, self.part.body, old, new)
 
     def _set_apart(self) -> list[Edit]:
         """A part without content has no line end of its own before the delimiter: the empty line behind its header serves for both."""
@@ -123,7 +128,10 @@ class TextPart:
         text = text.replace("\n", self.newline.decode("ascii"))
         codec = charset.codec(name)
         if self.is_html:
-            return text.encode("ascii" if codec is None or charset.is_stateful(name) else codec.name, "xmlcharrefreplace")
+            if codec is not None and not charset.is_stateful(name):
+                return text.encode(codec.name, "xmlcharrefreplace")
+            # Even ASCII is not always said by its own octets: `~~` in HZ, `+-` in UTF-7.
+            return text.encode("ascii", "xmlcharrefreplace").decode("ascii").encode(codec.name if codec else "ascii")
         if text.isascii() and not charset.is_stateful(name):
             return text.encode("ascii")
         if codec is None:

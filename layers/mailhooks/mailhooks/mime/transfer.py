@@ -15,6 +15,9 @@ IDENTITY: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 """QUIRK: the hyphens, which some mailers write."""
 
 _HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
+_ANY_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+"""QUIRK: some programs take a bare CR for a line end, the standard library's parser among them."""
+
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 MAX_LINE: Final = 998
@@ -48,13 +51,26 @@ def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes, newline: bytes) -> bytes:
-    """One line without its end; every line keeps its own, be it bare. None begins with two hyphens, as a delimiter does."""
-    if line.startswith(b"--"):
-        return b"=2D" + _quoted_line(b"xxx" + line[1:], newline)[3:]
-    return b"".join(
-        (b"=0D" if index else b"") + binascii.b2a_qp(stretch, istext=True).replace(b"\n", newline)
-        for index, stretch in enumerate(line.split(b"\r"))
-    )
+    """One line without its end; every line keeps its own, be it bare."""
+    quoted = b"=0D".join(binascii.b2a_qp(stretch, istext=True) for stretch in line.split(b"\r"))
+    if b"\r" in line or quoted.startswith(b"--") or b"\n--" in quoted:
+        return _wrapped(quoted.replace(b"=\n", b""), newline)
+    return quoted.replace(b"\n", newline)
+
+
+def _wrapped(quoted: bytes, newline: bytes) -> bytes:
+    """A quoted line with soft breaks: no line of it begins with two hyphens, as a delimiter does, nor is one longer than 76."""
+    lines: list[bytes] = []
+    at = 0
+    while at < len(quoted):
+        hyphens = quoted.startswith(b"--", at)
+        end = at + (73 if hyphens else 75)
+        # An escape is not torn.
+        escape = quoted.rfind(b"=", end - 2, end) if end < len(quoted) else -1
+        end = escape if escape >= 0 else end
+        lines.append(b"=2D" + quoted[at + 1 : end] if hyphens else quoted[at:end])
+        at = end
+    return (b"=" + newline).join(lines)
 
 
 def fits(octets: bytes, encoding: str) -> bool:
@@ -69,10 +85,22 @@ def fits(octets: bytes, encoding: str) -> bool:
     return octets.isascii() or encoding in {"8bit", "8-bit", "binary"}
 
 
+def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
+    """Whether `new`, which takes the place of the lines `old` of a body that begins at `start`, has a line that `old` has not and that
+    would be a delimiter of a multipart around that body (RFC 2046 section 5.1.1): each has had one before it.
+    """
+    there = _ANY_LINE_END.split(old)
+    lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in there}
+    contents = {content for line in lines for content in (line.rstrip(b" \t")[2:], line.rstrip(b" \t")[2:].removesuffix(b"--"))}
+    return any(
+        re.compile(rb"(?:\A|[\r\n])--" + re.escape(content) + rb"[ \t]*[\r\n]").search(raw, 0, start) for content in contents if content
+    )
+
+
 def insertion(raw: bytes, start: int, end: int, encoding: str, at: int, octets: bytes, newline: bytes) -> Edit:
     """The edit that puts `octets` at the decoded offset `at` of the body that lies at `start` to `end`.
 
-    For an identity encoding, ask `fits` before.
+    For an identity encoding, ask `fits` and `makes_delimiter` before.
 
     Raises:
         CannotEdit: no such encoding.
@@ -84,8 +112,11 @@ def insertion(raw: bytes, start: int, end: int, encoding: str, at: int, octets: 
     wanted = decoded[:at] + octets + decoded[at:]
     if encoding == "quoted-printable" and (place := _quoted_printable_place(body, decoded, at)) is not None:
         new = _quoted_printable(body, place, octets, newline)
+        line, after = body.rfind(b"\n", 0, place) + 1, body.find(b"\n", place)
+        old = body[line : after if after >= 0 else len(body)]
+        torn = makes_delimiter(raw, start, old, old[: place - line] + new + old[place - line :])
         # An unfinished escape or soft break at the seam would swallow what comes next.
-        if binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
+        if not torn and binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
             return Edit(start + place, start + place, new)
     return Edit(start, end, encode(wanted, encoding, newline) + (newline if encoding == "base64" and body.endswith(b"\n") else b""))
 

@@ -1,0 +1,76 @@
+import pytest
+
+from mailhooks.disclaimer import add_disclaimer, explain
+from mailhooks.mime import charset
+from mailhooks.mime.errors import CannotEdit, Reason
+
+JAPANESE = "日本".encode("iso2022_jp")
+OPEN = JAPANESE.removesuffix(b"\x1b(B")
+ROMAN = OPEN + b"\x1b(J"
+UNLIKE_ROMAN = r"Tel. \ ~"
+
+
+def message(fields: str, octets: bytes) -> bytes:
+    return f"MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n{fields}\r\n\r\n".encode() + octets
+
+
+@pytest.mark.parametrize(
+    "before",
+    [OPEN, OPEN + b"\r\n", b"a" + OPEN, JAPANESE + b"\r\n" + OPEN, ROMAN + b"\r\n", b"\x1b(Jx", b"", b"abc\r\n", JAPANESE],
+)
+def test_text_at_the_end_of_iso_2022_jp_is_read_as_ascii(before: bytes):
+    lead, trail = charset.shifts(before, b"", "iso-2022-jp")
+    assert (before + lead + UNLIKE_ROMAN.encode() + trail).decode("iso2022_jp") == before.decode("iso2022_jp") + UNLIKE_ROMAN
+    assert trail == b""
+
+
+@pytest.mark.parametrize("name", ["iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-ext", "ISO-2022-JP-2004"])
+def test_text_in_the_middle_is_read_as_ascii_and_what_follows_as_before(name: str):
+    after = b"> 100\\\r\n" + JAPANESE
+    for before in (JAPANESE + b"\r\n", ROMAN + b"\r\n"):
+        lead, trail = charset.shifts(before, after, name)
+        whole, text = (before + after).decode("iso2022_jp"), before.decode("iso2022_jp")
+        assert (before + lead + UNLIKE_ROMAN.encode() + trail + after).decode("iso2022_jp") == text + UNLIKE_ROMAN + whole[len(text) :]
+
+
+def test_where_programs_differ_over_what_follows_nothing_is_put_before_it():
+    with pytest.raises(CannotEdit) as caught:
+        charset.shifts(OPEN + b"\r\n", b"> quoted\r\n", "iso-2022-jp")
+    assert caught.value.reason is Reason.CHARSET
+
+
+def test_hz_that_does_not_go_back_to_ascii_is_declined():
+    chinese = "中国".encode("hz")
+    assert charset.shifts(chinese, b"", "hz-gb-2312") == (b"", b"")
+    with pytest.raises(CannotEdit):
+        charset.shifts(chinese.removesuffix(b"~}"), b"", "hz-gb-2312")
+
+
+@pytest.mark.parametrize("name", ["utf-8", "us-ascii", "shift_jis", "x-unknown", "", "iso-2022-cn", "iso-2022-kr", "utf-7"])
+def test_other_charsets_have_nothing_to_go_back_from(name: str):
+    assert charset.shifts("한국".encode("iso2022_kr") + b"\r\n", b"x", name) == (b"", b"")
+
+
+@pytest.mark.parametrize("name, text", [("iso2022_kr", "한국"), ("utf-7", "日本")])
+def test_a_line_end_goes_back_to_ascii_where_no_escape_sequence_does(name: str, text: str):
+    octets = text.encode(name).rstrip(b"\x0f-")
+    assert (octets + b"\r\nHello").decode(name) == f"{text}\r\nHello"
+
+
+@pytest.mark.parametrize("fields", ["Content-Type: text/plain", "Content-Type: text/plain; charset=us-ascii", "X-Mailer: none"])
+def test_text_whose_charset_nobody_says_is_not_said_to_be_utf8_though_it_might_be(fields: str):
+    raw = message(fields, "Grüße\r\n".encode())
+    assert explain(raw, text="ä") == "the charset or encoding of its text is unknown, or not what it says"
+    assert add_disclaimer(raw, text="ä", html="") is raw
+    assert explain(raw, text="plain") == ""
+    assert add_disclaimer(raw, text="plain", html="").endswith("Grüße\r\n\r\nplain\r\n".encode())
+
+
+@pytest.mark.parametrize("fields", ["Content-Type: text/html", "Content-Type: text/html; charset=us-ascii"])
+def test_html_whose_charset_nobody_says_takes_any_text_as_character_references(fields: str):
+    raw = message(fields, "<p>Grüße</p>\r\n".encode())
+    assert explain(raw, text="ä") == ""
+    changed = add_disclaimer(raw, text="ä", html="<p>ä</p>")
+    assert "<p>Grüße</p>\r\n".encode() in changed
+    assert b"<p>&#228;</p>" in changed
+    assert b"utf-8" not in changed

@@ -1,0 +1,124 @@
+import doctest
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.mime import parameters as module
+from mailhooks.mime.parameters import as_written, boundary, is_bounded, parameters, without_comments
+from mailhooks.mime.scan import scan
+
+
+def test_the_examples_do_what_they_say():
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    "field, without",
+    [
+        (b"a; b=c", b"a; b=c"),
+        (b"a (x); b=c(y)", b"a ; b=c"),
+        (b"(x)(y)a(z)", b"a"),
+        (b"(x (y (z)) (w)) a", b" a"),
+        (b"((x)) a ((y)", b" a "),
+        (b"(x\\)y) a", b" a"),
+        (b"(x\\(y) a", b" a"),
+        (b'"(x)" a', b'"(x)" a'),
+        (b'"\\"(x)" (y)', b'"\\"(x)" '),
+        (b'(x " y) a "(z)"', b' a "(z)"'),
+        (b'((x) " y) a "(z)"', b' a "(z)"'),
+        (b"a)b (x))", b"a)b )"),
+        (b'"a (x)', b'"a (x)'),
+        (b"a (x", b"a "),
+        (b"a (x\\", b"a "),
+        (b"a (x (y) z", b"a "),
+        (b"(" * 1000 + b"x" + b")" * 1000 + b"a", b"a"),
+        (b"", b""),
+    ],
+)
+def test_comments_go_with_those_inside_of_them_and_stay_in_quoted_strings(field: bytes, without: bytes):
+    assert without_comments(field) == without
+
+
+def simply_without_comments(value: bytes) -> bytes:
+    """By the definition, an octet at a time."""
+    kept, depth, position, quoted = bytearray(), 0, 0, False
+    while position < len(value):
+        octets = value[position : position + 1]
+        pair = octets == b"\\" and (depth or quoted)
+        octets = value[position : position + 2] if pair else octets
+        if not pair and not quoted and octets == b"(":
+            depth += 1
+        elif not pair and depth and octets == b")":
+            depth -= 1
+        elif not depth:
+            quoted ^= octets == b'"'
+            kept += octets
+        position += len(octets)
+    return bytes(kept)
+
+
+@pytest.mark.fuzz
+@given(st.lists(st.sampled_from([b"(", b")", b"\\", b'"', b"a", b";", b"((", b"(a)", b"\n"]), max_size=30).map(b"".join))
+def test_comments_are_those_that_the_definition_says(value: bytes):
+    assert without_comments(value) == simply_without_comments(value)
+
+
+@pytest.mark.parametrize(
+    "pattern", [b"(", b"()", b"(()", b"(())", b"(\\", b'"("(', b"((a)(", b")", b'(")', b";name=(", b"=", b";", b"; ", b"\\"]
+)
+def test_time_is_linear_in_hostile_fields(pattern: bytes):
+    value = b"attachment; filename=" + pattern * (1_000_000 // len(pattern))
+    started = time.perf_counter()
+    without_comments(value)
+    sum(1 for _ in as_written(value))
+    assert time.perf_counter() - started < 5  # a quadratic search would take hours
+
+
+@pytest.mark.parametrize(
+    "field, written",
+    [
+        (b"a; B=c", [(b"b", b"c")]),
+        (b'a; b="c; d=e" f; g=h i', [(b"b", b"c; d=e"), (b"g", b"h")]),
+        (b'a; b="c\\"d\\\\e"', [(b"b", b'c"d\\e')]),
+        (b"a; b = c(d)", [(b"b", b"c")]),
+        (b"a; b=c\\d", [(b"b", b"c\\d")]),
+        (b"b=c; d=e", [(b"b", b"c"), (b"d", b"e")]),
+        (b'a; b="c', [(b"b", b"c")]),
+        (b"a; b=; c", [(b"b", b"")]),
+    ],
+)
+def test_what_is_written_is_a_token_or_a_quoted_string_and_nothing_behind(field: bytes, written: list[tuple[bytes, bytes]]):
+    assert list(as_written(field)) == written
+
+
+@pytest.mark.parametrize("odd", [b"name*=utf-8''a; name*0=b", b"name*0*=utf-8''a; name*=c", b"name*" + b"9" * 5000 + b"=x"])
+def test_a_parameter_that_the_standard_library_cannot_read_hides_no_other(odd: bytes):
+    field = b"multipart/mixed; boundary=b; boundary=c; " + odd
+    assert boundary(field) == b"b"
+    assert parameters(field)["boundary"] == "b"
+    assert len(scan(b"Content-Type: " + field + b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n").root.children) == 1
+
+
+def test_a_boundary_is_octets_as_the_delimiters_have_it():
+    assert boundary(b'multipart/mixed; boundary="\xe4 b "') == b"\xe4 b"
+    assert boundary(b"multipart/mixed") == b""
+    assert boundary(b"multipart/mixed; boundary*=%00utf-8''x") == b""
+
+
+def test_fields_without_bound_are_not_parsed_whole():
+    assert is_bounded(b"a; b=c" * 10)
+    assert not is_bounded(b"a" * 9000)
+    assert not is_bounded(b";" * 60)
+    assert parameters(b"a" + b"; b=c" * 60) == {}
+    assert parameters(b"a; b=c; d=" + b"e" * 9000)["b"] == "c"
+
+
+@pytest.mark.fuzz
+@given(st.binary(max_size=200))
+def test_any_octets_are_read(value: bytes):
+    parameters(value)
+    boundary(value)
+    without_comments(value)
+    list(as_written(value))
