@@ -10,30 +10,22 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from .mime import enclose, html, quoting
-from .mime.body import Blocked, Obstacle, displayed
+from . import placement
+from .mime import enclose, html
+from .mime.body import Blocked, Obstacle, continued, displayed
 from .mime.close import closed
 from .mime.edit import Edit, splice
 from .mime.enclose import Image
 from .mime.errors import CannotEdit, Reason
 from .mime.scan import Structure, scan
-from .mime.text import TextPart, as_html, flowed
+from .mime.text import TextPart, as_html
+from .placement import TOKEN, Position
 from .template import Template, letters, text_of
+
+__all__ = ["STAMP", "TOKEN", "Change", "Disclaimer", "OnNoText", "OnUnmodifiable", "Position", "add_disclaimer", "explain"]
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
-
-TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
-"""Where a sender writes this, the disclaimer goes, whatever its position."""
-
-
-class Position(StrEnum):
-    """Where the text goes."""
-
-    APPEND = "append"
-    PREPEND = "prepend"
-    AFTER_REPLY = "after-reply"
-    """Under the newest reply and above what it quotes; at the end where nothing is quoted."""
 
 
 class OnUnmodifiable(StrEnum):
@@ -117,9 +109,10 @@ class Disclaimer:
         if said is None:
             return Change([])
         try:
-            parts = displayed(raw, structure)
-            if self.once_per_thread and self._is_in(parts, values or {}):
+            forms = [[part, *continued(raw, structure, part)] for part in displayed(raw, structure)]
+            if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
                 return Change([])
+            parts = [placement.part_for(form, self.position) for form in forms]
             change = self._with_images(raw, structure, parts, [edit for part in parts for edit in self._in_part(part, *said)])
         except Blocked as blocked:
             change = self._around(raw, structure, blocked, *said)
@@ -164,7 +157,7 @@ class Disclaimer:
 
     def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
         try:
-            return _into_html(part, self._marked(markup), self.position) if part.is_html else _into_text(part, text, self.position)
+            return placement.put(part, self._marked(markup) if part.is_html else text, self.position)
         except CannotEdit as error:
             raise Blocked(Obstacle.NO_PLACE if error.reason is Reason.NO_PLACE else Obstacle.UNREADABLE) from None
 
@@ -239,44 +232,3 @@ def explain(raw: bytes, *, text: str = "x", html: str = "", position: str = "app
     except Blocked as blocked:
         return str(blocked.obstacle)
     return ""
-
-
-def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
-    text = (flowed(text) if part.is_flowed else text).strip("\n")
-    octets = part.octets
-    token = octets.find(TOKEN.encode())
-    # A token in what is quoted is somebody else's.
-    if token >= 0 and ((quote := quoting.text_quote(part.lines())) is None or token < part.line_start(quote)):
-        return part.replaced(token, token + len(TOKEN), text)
-    if position is Position.PREPEND:
-        return part.inserted(part.start, text + "\n\n" if octets[part.start :].strip() else text)
-    at = len(octets)
-    if position is Position.AFTER_REPLY and (quote := quoting.text_quote(part.lines())) is not None:
-        at = part.line_start(quote)
-    before = octets[:at]
-    blank = "\n" * (2 - _newlines_before(before)) if before[part.start :].strip() else ""
-    if at < len(octets):
-        return part.inserted(at, f"{blank}{text}\n\n")
-    return part.inserted(at, f"{blank}{text}\n" if octets.endswith(b"\n") else f"{blank}{text}")
-
-
-def _newlines_before(octets: bytes) -> int:
-    """Line ends at the end: 0, 1, or 2 for more."""
-    tail = octets[-4:].replace(b"\r\n", b"\n")
-    return min(len(tail) - len(tail.rstrip(b"\n")), 2)
-
-
-def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
-    view = part.view()
-    token = html.find_token(view, TOKEN)
-    if token and ((quote := quoting.html_quote(view, part.readable)) is None or token[0] < quote):
-        return part.replaced(*token, markup)
-    at: int | None = None
-    if position is Position.PREPEND:
-        at = html.prepend_at(view)
-    elif position is Position.AFTER_REPLY:
-        at = quoting.html_quote(view, part.readable)
-    at = html.append_at(view) if at is None else at
-    if at < 0:
-        raise CannotEdit(Reason.NO_PLACE)
-    return part.inserted(max(at, part.start), f"\n{markup}\n")

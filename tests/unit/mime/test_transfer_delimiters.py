@@ -27,6 +27,16 @@ def test_thousands_of_bare_returns_make_no_endless_line():
     assert transfer.decode(encoded, "quoted-printable") == b"a line\r" * 10_000
 
 
+@pytest.mark.parametrize("at", [0, 10, 74])
+def test_a_splice_makes_no_line_longer_than_quoted_printable_may_have(at: int):
+    body = b"x" * 73 + b"=20\r\nnext"  # as long as a line may be: no soft break fits
+    edit = transfer.insertion(body, 0, len(body), "quoted-printable", at, b"y" * 76, b"\r\n")
+    changed = splice(body, [edit])
+    assert max(map(len, changed.split(b"\r\n"))) <= 76
+    decoded = transfer.decode(body, "quoted-printable")
+    assert transfer.decode(changed, "quoted-printable") == decoded[:at] + b"y" * 76 + decoded[at:]
+
+
 @pytest.mark.parametrize(
     "old, new, makes",
     [

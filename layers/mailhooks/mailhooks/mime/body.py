@@ -32,6 +32,9 @@ _RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
 _PGP: Final = re.compile(rb"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----[ \t]*\r?$", re.MULTILINE)
 _PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE-----")
 
+_CUTS_TEXT: Final = re.compile(rb"apple|ipad|ipod", re.IGNORECASE)
+_PROGRAM: Final = frozenset({"mime-version", "x-mailer", "x-user-agent"})
+
 
 class Blocked(Exception):
     """`obstacle` stands between us and the message's text."""
@@ -55,6 +58,30 @@ def displayed(raw: bytes, structure: Structure) -> list[TextPart]:
     parts = _shown(raw, structure.root)
     if not parts:
         raise Blocked(Obstacle.NO_TEXT)
+    return _opened(raw, parts)
+
+
+def continued(raw: bytes, structure: Structure, text: TextPart) -> list[TextPart]:
+    """The parts in which a displayed text goes on below; none for most.
+
+    QUIRK: Apple's programs cut a text where an attachment stands in it. Outlook knows them by these words and shows the pieces as one, as
+    others do anyhow ([MS-OXCMAIL] section 2.2.3.3.2.2); later texts of other programs it shows as attachments. A mailing list's footer is
+    such a text too.
+
+    Raises:
+        Blocked: one of them is not to be changed.
+    """
+    mixed = next((part for part in structure.root.walk() if text.part in part.children), None)
+    fields = structure.root.header.fields
+    apple = any(field.lname in _PROGRAM and _CUTS_TEXT.search(field.value(raw)) for field in fields)
+    if mixed is None or mixed.content_type != "multipart/mixed" or not apple or any(field.lname.startswith("list-") for field in fields):
+        return []
+    later = mixed.children[mixed.children.index(text.part) + 1 :]
+    parts = [part for part in later if part.content_type == text.part.content_type and _shown(raw, part, named=False)]
+    return _opened(raw, parts)
+
+
+def _opened(raw: bytes, parts: list[Part]) -> list[TextPart]:
     try:
         texts = [TextPart.open(raw, part) for part in parts]
     except CannotEdit:

@@ -30,5 +30,7 @@ def closed(raw: bytes, structure: Structure, edits: Iterable[Edit]) -> list[Edit
 
 
 def _closing(raw: bytes, part: Part, newline: bytes) -> Edit:
-    last = newline if part.end == len(raw) and part.start == 0 else b""
+    # A part without content has no line end of its own before the delimiter.
+    glued = part.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), part.end)
+    last = newline if glued or (part.end == len(raw) and part.start == 0) else b""
     return Edit(part.end, part.end, newline + b"--" + part.boundary + b"--" + last)

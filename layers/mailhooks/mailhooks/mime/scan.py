@@ -196,7 +196,7 @@ class _Scan:
     def _open_multipart(self, part: Part) -> None:
         if not part.boundary:
             self._found(Defect.NO_BOUNDARY, part)
-        elif part.boundary in self._boundaries:
+        elif {part.boundary, part.boundary + b"--", part.boundary.removesuffix(b"--")} & self._boundaries.keys():
             self._found(Defect.SAME_BOUNDARY, part)
         elif len(self._open) > MAX_DEPTH:
             self._found(Defect.TOO_DEEP, part)

@@ -23,6 +23,9 @@ _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 MAX_LINE: Final = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
 
+_MAX_QUOTED: Final = 76
+"""Likewise, of quoted-printable (RFC 2045 section 6.7)."""
+
 _NEWLINE: Final = re.compile(rb"\r?\n")
 _LINE: Final = re.compile(rb"(?s)(.*?)(\r?\n|\Z)")
 
@@ -80,9 +83,14 @@ def fits(octets: bytes, encoding: str) -> bool:
     """
     if encoding not in IDENTITY:
         return True
-    if max(map(len, _NEWLINE.split(octets))) > MAX_LINE or _HYPHENS.search(octets):
+    if _longest(octets) > MAX_LINE or _HYPHENS.search(octets):
         return False
     return octets.isascii() or encoding in {"8bit", "8-bit", "binary"}
+
+
+def _longest(octets: bytes) -> int:
+    """Octets of the longest line."""
+    return max(map(len, _NEWLINE.split(octets)))
 
 
 def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
@@ -112,11 +120,12 @@ def insertion(raw: bytes, start: int, end: int, encoding: str, at: int, octets: 
     wanted = decoded[:at] + octets + decoded[at:]
     if encoding == "quoted-printable" and (place := _quoted_printable_place(body, decoded, at)) is not None:
         new = _quoted_printable(body, place, octets, newline)
-        line, after = body.rfind(b"\n", 0, place) + 1, body.find(b"\n", place)
-        old = body[line : after if after >= 0 else len(body)]
-        torn = makes_delimiter(raw, start, old, old[: place - line] + new + old[place - line :])
+        line, after = body.rfind(b"\n", 0, place) + 1, body.find(b"\n", place) + 1 or len(body)
+        old = body[line:after]
+        changed = old[: place - line] + new + old[place - line :]
+        spoils = _longest(changed) > max(_MAX_QUOTED, _longest(old)) or makes_delimiter(raw, start, old, changed)
         # An unfinished escape or soft break at the seam would swallow what comes next.
-        if not torn and binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
+        if not spoils and binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
             return Edit(start + place, start + place, new)
     return Edit(start, end, encode(wanted, encoding, newline) + (newline if encoding == "base64" and body.endswith(b"\n") else b""))
 
