@@ -69,9 +69,13 @@ requirements:  ## make the pinned requirements files again from the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
 	@for name in requirements-dev requirements-sam; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
-	@.venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
-	  -c requirements-dev.txt $(foreach p,botocore jmespath urllib3 python-dateutil six,--no-emit-package $(p)) \
-	  layers/mailhooks/requirements.in -o layers/mailhooks/requirements.txt
+	@$(call PIN_LAYER,mailhooks,botocore jmespath urllib3 python-dateutil six)
+	@$(call PIN_LAYER,availability)
+
+# The second argument: what the runtime brings along with boto3. The availability layer leaves nothing to it, for there it is not boto3 alone
+# that needs urllib3, and the runtime's changes without notice.
+PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
+  -c requirements-dev.txt $(foreach p,$(2),--no-emit-package $(p)) layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove what the verbs made
 	rm -rf $(VENV) $(SAM_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The command line: `python -m local run`, `serve`, `send` and `preview`."""
+"""The command line: `python -m local run`, `serve`, `send`, `preview`, `availability` and `connect-availability`."""
 
 import argparse
 import io
@@ -94,6 +94,24 @@ def _preview(options: argparse.Namespace) -> int:
     return preview(options.file, disclaimer, out=options.out, page=options.html)
 
 
+def _availability(options: argparse.Namespace) -> int:
+    from .availability import Question, availability, check
+    from .errors import BadQuestion
+
+    if options.check:
+        return check(options.config)
+    if not options.ask:
+        raise BadQuestion("--ask takes the mailboxes to ask for (or give --check)")
+    question = Question(options.ask, options.requester, options.begin, options.end, options.zone)
+    return availability(options.config, question, as_json=options.json)
+
+
+def _connect_availability(options: argparse.Namespace) -> int:
+    from .connect_availability import connect
+
+    return connect(options.organization_id, options.domain, options.function_arn, region=options.region, replace=options.replace)
+
+
 def _fallback(options: argparse.Namespace) -> "Action":
     from mailhooks.contract import Action, ActionType
 
@@ -119,7 +137,32 @@ def _parser() -> argparse.ArgumentParser:
     _add_walking(send)
     _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
     _add_previewing(commands.add_parser("preview", help="show what a disclaimer would make of a message of yours"))
+    _add_asking(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
+    _add_connecting(commands.add_parser("connect-availability", help="have WorkMail ask the deployed availability function"))
     return parser
+
+
+def _add_asking(ask: argparse.ArgumentParser) -> None:
+    ask.set_defaults(carry_out=_availability)
+    ask.add_argument(
+        "--config", required=True, metavar="FILE|secret:NAME", help="the configuration: a file, or a secret of Secrets Manager"
+    )
+    ask.add_argument("--ask", nargs="+", default=[], metavar="ADDRESS", help="whose free/busy times")
+    ask.add_argument("--from", dest="begin", default="", metavar="TIME", help="today (default), 2026-05-04 or 2026-05-04T08:30")
+    ask.add_argument("--to", dest="end", default="", metavar="TIME", help="likewise; a day counts in full; else the end of the first day")
+    ask.add_argument("--as", dest="requester", default="somebody@example.invalid", metavar="ADDRESS", help="who asks: decides what is seen")
+    ask.add_argument("--zone", default="", help="time zone of these times and of the picture; else this machine's")
+    ask.add_argument("--json", action="store_true", help="print what WorkMail would get, and nothing else")
+    ask.add_argument("--check", action="store_true", help="only check the configuration; asks nobody")
+
+
+def _add_connecting(connect: argparse.ArgumentParser) -> None:
+    connect.set_defaults(carry_out=_connect_availability)
+    connect.add_argument("--organization-id", required=True, metavar="m-...", help="the WorkMail organization that asks")
+    connect.add_argument("--domain", required=True, nargs="+", help="domains whose mailboxes are elsewhere")
+    connect.add_argument("--function-arn", required=True, metavar="ARN", help="the stack's output AvailabilityFunctionArn")
+    connect.add_argument("--region", help="WorkMail's region; else that of the environment")
+    connect.add_argument("--replace", action="store_true", help="also for a domain that has another provider")
 
 
 def _add_previewing(preview: argparse.ArgumentParser) -> None:

@@ -31,3 +31,11 @@ class ServerTrouble(LocalError):
 
 class BadPreview(LocalError):
     """There is no message or no disclaimer to preview; the text says why."""
+
+
+class BadQuestion(LocalError):
+    """A question for free/busy times, or the configuration that shall answer it, cannot be meant; the text says why."""
+
+
+class NotConnected(LocalError):
+    """WorkMail does not take the availability function; the text says why and what to do."""

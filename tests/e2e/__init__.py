@@ -1,1 +1,1 @@
-"""The three functions as `sam build` makes them, in Lambda containers, against the local WorkMail."""
+"""The functions as `sam build` makes them, in Lambda containers, against the local WorkMail and calendars beside it."""

@@ -1,6 +1,7 @@
 """The built functions and the local WorkMail, within reach of each other."""
 
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -9,11 +10,12 @@ from urllib.parse import urlsplit
 from local.store import MessageStore
 from local.workmail import LocalWorkMail
 
-from .relay import Relay
+from .relay import PYTHON_IN_IMAGE, Relay
 from .sam import Answer, Sam
 from .toolchain import IMAGE, Toolchain
 
 LOOPBACK = "127.0.0.1"
+LAYERS = ("MailhooksLayer", "AvailabilityLayer")
 
 
 class Containers:
@@ -22,13 +24,16 @@ class Containers:
     Args:
         toolchain: see `toolchain.find`.
         workspace: an empty folder for the build.
+        ports: of other servers on 127.0.0.1 that functions shall reach.
     """
 
-    def __init__(self, toolchain: Toolchain, workspace: Path) -> None:
+    def __init__(self, toolchain: Toolchain, workspace: Path, ports: Collection[int] = ()) -> None:
         self._sam = Sam(toolchain, workspace)
+        self._ports = ports
         self._workmail = LocalWorkMail()
         self._stack = ExitStack()
         self._network = ""
+        self._address = ""
         self._endpoints: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -36,10 +41,11 @@ class Containers:
             self._sam.build()
             self._stack.enter_context(self._workmail)
             environment = self._workmail.environment
-            urls = [value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL_")]
-            relay = self._stack.enter_context(Relay(IMAGE, [urlsplit(url).port or 80 for url in urls]))
-            self._network = relay.network
-            self._endpoints = {name: value.replace(LOOPBACK, relay.address) for name, value in environment.items()}
+            urls = {value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
+            relay = self._stack.enter_context(Relay(IMAGE, [*(urlsplit(url).port or 80 for url in urls), *self._ports]))
+            self._network, self._address = relay.network, relay.address
+            environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self.secrets_manager
+            self._endpoints = {name: self.reach(value) for name, value in environment.items()}
         except BaseException:
             self._stack.close()
             raise
@@ -54,9 +60,17 @@ class Containers:
         return self._workmail.store
 
     @property
-    def layer(self) -> Path:
-        """The layer, as it would be uploaded."""
-        return self._sam.folder / "MailhooksLayer"
+    def secrets_manager(self) -> str:
+        """Secrets Manager's URL on this machine: moto answers for every service where it answers for S3."""
+        return self._workmail.environment["AWS_ENDPOINT_URL_S3"]
+
+    def layer(self, name: str) -> Path:
+        """A layer, as it would be uploaded."""
+        return self._sam.folder / name
+
+    def reach(self, url: str) -> str:
+        """A URL on 127.0.0.1, as a function has to call it."""
+        return url.replace(LOOPBACK, self._address)
 
     def invoke(self, function: str, event: Mapping[str, Any], settings: Mapping[str, str]) -> Answer:
         """Runs one function in a fresh container.
@@ -70,3 +84,15 @@ class Containers:
             SamError: SAM failed, or the function did.
         """
         return self._sam.invoke(function, event, {**settings, **self._endpoints}, self._network)
+
+    def python(self, code: str) -> str:
+        """What a program prints in the base image, with all layers and without a network.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
+        mounts = [option for name in LAYERS for option in ("--volume", f"{self.layer(name)}:/{name}:ro")]
+        path = ":".join([*(f"/{name}/python" for name in LAYERS), "/var/runtime"])
+        options = ["--rm", "--pull", "never", "--network", "none", "--env", f"PYTHONPATH={path}", "--entrypoint", PYTHON_IN_IMAGE]
+        done = subprocess.run(["docker", "run", *options, *mounts, IMAGE, "-c", code], check=True, capture_output=True, text=True)
+        return done.stdout

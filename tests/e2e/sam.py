@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,16 @@ class Answer:
 
     response: Any
     log: str
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """What the function logged: every printed line that is a JSON object."""
+        for line in self.log.splitlines():
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                yield found
 
 
 class Sam:

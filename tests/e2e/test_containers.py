@@ -2,11 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from .containers import Containers
-from .sam import Answer
+import pytest
+
+from .containers import LAYERS, Containers
 
 DELIVER_TO_ALL = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
@@ -42,17 +42,6 @@ def event_for(message_id: str, direction: str = "INBOUND") -> dict[str, Any]:
         "flowDirection": direction,
         "truncated": False,
     }
-
-
-def log_lines(answer: Answer) -> Iterator[dict[str, Any]]:
-    """What the function logged: every printed line that is a JSON object."""
-    for line in answer.log.splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
-            yield found
 
 
 REWRITE = {"SUBJECT_TAG": "[EXTERNAL]", "ADD_HEADERS": '{"X-Checked-By": "example.com"}', "REMOVE_HEADERS": "X-Internal"}
@@ -103,7 +92,7 @@ class TestRewrite:
 
         assert answer.response == DELIVER_TO_ALL
         assert containers.store.content(message_id) == MESSAGE
-        assert "MessageFrozen" in [line.get("reason") for line in log_lines(answer)]
+        assert "MessageFrozen" in [line.get("reason") for line in answer.lines()]
 
 
 class TestDisclaimer:
@@ -146,29 +135,37 @@ class TestObserve:
 
         assert answer.response is None
         assert containers.store.puts(message_id) == 0
-        [metrics] = [line for line in log_lines(answer) if "_aws" in line]
+        [metrics] = [line for line in answer.lines() if "_aws" in line]
         assert metrics["MessageSize"] == [len(MESSAGE)]
-        [line] = [line for line in log_lines(answer) if line.get("messageId") == message_id and "_aws" not in line]
+        [line] = [line for line in answer.lines() if line.get("messageId") == message_id and "_aws" not in line]
         assert line["bytes"] == len(MESSAGE)
         assert "example.net" not in answer.log, "an address was logged though LOG_ADDRESSES is false"
 
 
+@pytest.mark.parametrize("name", LAYERS)
 class TestLayer:
-    def test_carries_bytecode_for_every_module(self, containers: Containers) -> None:
-        site = containers.layer / "python"
+    def test_carries_bytecode_for_every_module(self, containers: Containers, name: str) -> None:
+        site = containers.layer(name) / "python"
         modules = list(site.rglob("*.py"))
 
         assert modules
         assert [m for m in modules if not (m.parent / "__pycache__" / f"{m.stem}.cpython-313.pyc").exists()] == []
 
-    def test_bytecode_is_valid_whatever_the_time_stamps_in_the_zip_file(self, containers: Containers) -> None:
+    def test_bytecode_is_valid_whatever_the_time_stamps_in_the_zip_file(self, containers: Containers, name: str) -> None:
         # PEP 552: flag bit 0 is set for hash-based bytecode, bit 1 for bytecode that is checked against the source.
-        flags = {pyc.read_bytes()[4:8] for pyc in containers.layer.rglob("*.pyc")}
+        flags = {pyc.read_bytes()[4:8] for pyc in containers.layer(name).rglob("*.pyc")}
 
         assert flags == {b"\x01\x00\x00\x00"}
 
-    def test_carries_each_native_module_for_both_processors(self, containers: Containers) -> None:
-        names = [path.name for path in containers.layer.rglob("*.so")]
+    def test_carries_each_native_module_for_both_processors(self, containers: Containers, name: str) -> None:
+        names = [path.name for path in containers.layer(name).rglob("*.so")]
         stems = {processor: sorted(n.split(".")[0] for n in names if processor in n) for processor in ("x86_64", "aarch64")}
 
         assert stems["x86_64"] == stems["aarch64"] != []
+        assert len(names) == 2 * len(stems["x86_64"])
+
+
+def test_both_layers_leave_most_of_what_lambda_allows_unused(containers: Containers) -> None:
+    sizes = [file.stat().st_size for name in LAYERS for file in containers.layer(name).rglob("*")]
+
+    assert sum(sizes) < 250 * 1024 * 1024 / 2  # "Deployment package (.zip file archive) size", unzipped, layers included

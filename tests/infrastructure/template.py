@@ -52,30 +52,66 @@ def function(name: str) -> dict[str, Any]:
     """A function's properties, on top of the template's globals."""
     for_all, own = template()["Globals"]["Function"], properties(name)
     variables = for_all["Environment"]["Variables"] | own["Environment"]["Variables"]
-    return {**for_all, **own, "Environment": {"Variables": variables}}
+    # SAM puts a function's own layers behind those of all.
+    layers = [*for_all["Layers"], *own.get("Layers", ())]
+    return {**for_all, **own, "Environment": {"Variables": variables}, "Layers": layers}
 
 
-def grants(role: str, *, tracing: bool) -> Iterator[tuple[str, Any]]:
-    """What a role may do, as pairs of one action and one resource; fails on anything but plain Allow statements.
+def grants(role: str, *conditions: str) -> Iterator[tuple[Any, ...]]:
+    """What a role may do: an action and a resource, and IAM's condition where there is one; fails on anything but Allow statements.
 
     Args:
         role: its logical ID.
-        tracing: whether the condition TracingActive holds.
+        conditions: those of the template's conditions that hold.
     """
     for entry in properties(role)["Policies"]:
         policy = entry
         if "Fn::If" in entry:
             condition, when_true, when_false = entry["Fn::If"]
-            assert condition == "TracingActive"
-            policy = when_true if tracing else when_false
+            policy = when_true if condition in conditions else when_false
             if policy == {"Ref": "AWS::NoValue"}:
                 continue
         for statement in policy["PolicyDocument"]["Statement"]:
-            assert statement.keys() == {"Effect", "Action", "Resource"}
+            assert {"Effect", "Action", "Resource"} <= statement.keys() <= {"Effect", "Action", "Resource", "Condition"}
             assert statement["Effect"] == "Allow"
             for action in _listed(statement["Action"]):
                 for resource in _listed(statement["Resource"]):
-                    yield action, resource
+                    yield (action, resource, statement["Condition"]) if "Condition" in statement else (action, resource)
+
+
+def holds(expression: Any, **parameters: str) -> bool:
+    """Whether a condition, or the assertion of a rule, holds for these parameters; those that are not given have their defaults."""
+
+    def value(found: Any) -> Any:
+        match found:
+            case {"Ref": name}:
+                return parameters.get(name, template()["Parameters"][name].get("Default"))
+            case _:
+                return found
+
+    match expression:
+        case {"Fn::And": parts}:
+            return all(holds(part, **parameters) for part in parts)
+        case {"Fn::Or": parts}:
+            return any(holds(part, **parameters) for part in parts)
+        case {"Fn::Not": [part]}:
+            return not holds(part, **parameters)
+        case {"Fn::Equals": [left, right]}:
+            return bool(value(left) == value(right))
+        case _:
+            raise AssertionError(f"not understood: {expression}")
+
+
+def refused(**parameters: str) -> list[str]:
+    """What CloudFormation says of these parameters before it creates anything: the descriptions of the assertions that fail."""
+    rules = {name: rule for name, rule in template()["Rules"].items() if name != "WorkMailRegion"}  # which asks for the stack's region
+    return [
+        assertion["AssertDescription"]
+        for rule in rules.values()
+        if holds(rule.get("RuleCondition", {"Fn::Equals": ["", ""]}), **parameters)
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"], **parameters)
+    ]
 
 
 def _listed(value: Any) -> list[Any]:

@@ -8,6 +8,9 @@ import pytest
 from .template import template
 
 ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail/free-busy-AbC123"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/"
+WORKMAIL = "arn:aws:workmail:eu-west-1:123456789012:organization/"
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,16 @@ ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
         ("RemoveHeaders", "X-A,X-B"),
         ("BounceRules", '[{"action": "DROP", "senders": ["*.example.net"], "recipients": ["*"]}]'),
         ("MetricsNamespace", "Mail/Hooks_1"),
+        ("AvailabilitySecretArn", ""),
+        ("AvailabilitySecretArn", SECRET),
+        ("AvailabilityKeyArn", KEY + "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("AvailabilityKeyArn", KEY + "mrk-1234abcd12ab34cd56ef1234567890ab"),
+        ("AvailabilityWorkMailRegion", "eu-west-1"),
+        ("AvailabilityImpersonationOrganizationArn", WORKMAIL + ORGANIZATION),
+        ("AvailabilityImpersonationRoleId", "a1b2c3d4-5e6f-7a8b_9c0d"),
+        ("AvailabilitySubnetIds", ""),
+        ("AvailabilitySubnetIds", "subnet-0123456789abcdef0,subnet-01234567"),
+        ("AvailabilitySecurityGroupIds", "sg-0123456789abcdef0"),
     ],
 )
 def test_a_parameter_takes(name: str, value: str) -> None:
@@ -46,6 +59,19 @@ def test_a_parameter_takes(name: str, value: str) -> None:
         ("BounceRules", "{}"),
         ("BounceRules", f'["{"x" * 2500}"]'),
         ("MetricsNamespace", "AWS/Lambda"),
+        ("AvailabilitySecretArn", "mail/free-busy"),
+        ("AvailabilitySecretArn", SECRET.removesuffix("-AbC123")),
+        ("AvailabilitySecretArn", SECRET.replace("free-busy", "*")),
+        ("AvailabilitySecretArn", SECRET.replace("secretsmanager", "ssm")),
+        ("AvailabilityKeyArn", KEY + "*"),
+        ("AvailabilityKeyArn", KEY.replace("key/", "alias/secrets")),
+        ("AvailabilityWorkMailRegion", "eu-central-1"),
+        ("AvailabilityImpersonationOrganizationArn", ORGANIZATION),
+        ("AvailabilityImpersonationOrganizationArn", WORKMAIL + "*"),
+        ("AvailabilityImpersonationRoleId", "*"),
+        ("AvailabilitySubnetIds", "subnet-01234567, subnet-89abcdef"),
+        ("AvailabilitySubnetIds", "sg-01234567"),
+        ("AvailabilitySecurityGroupIds", "default"),
     ],
 )
 def test_a_parameter_refuses(name: str, value: str) -> None:
@@ -69,6 +95,12 @@ def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() ->
     assert (defaults["OnErrorRewrite"], defaults["OnErrorDisclaimer"], defaults["OnErrorBounce"]) == ("deliver", "deliver", "retry")
     assert defaults["LogRetentionDays"] == 30
     assert defaults["Tracing"] == "PassThrough"
+
+
+def test_there_is_no_availability_provider_by_default() -> None:
+    parameters = template()["Parameters"]
+
+    assert {parameters[name]["Default"] for name in parameters if name.startswith("Availability")} == {""}
 
 
 def test_each_parameter_is_described_labelled_and_in_one_group_of_the_console() -> None:

@@ -1,8 +1,9 @@
-"""What the stack holds: functions, layer, bucket, logs, queue, outputs."""
+"""What the stack holds: functions, layers, bucket, logs, queue, outputs."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from mailhooks.settings import Settings
 from .template import ROOT, function, of_type, properties, template
 
 SYNCHRONOUS = ["RewriteFunction", "DisclaimerFunction", "BounceFunction"]
-FUNCTIONS = [*SYNCHRONOUS, "ObserveFunction"]
+HOOKS = [*SYNCHRONOUS, "ObserveFunction"]
+FUNCTIONS = [*HOOKS, "AvailabilityFunction"]
+LAYERS = ["MailhooksLayer", "AvailabilityLayer"]
 WORKMAIL_GIVES_UP_S = 15
 """Guide, "Synchronous Run Lambda action limits"."""
 
@@ -22,7 +25,7 @@ def test_the_stack_holds_these_resources_and_no_others() -> None:
     kinds = {name: resource["Type"] for name, resource in template()["Resources"].items()}
 
     assert kinds == {
-        "MailhooksLayer": "AWS::Serverless::LayerVersion",
+        **dict.fromkeys(LAYERS, "AWS::Serverless::LayerVersion"),
         "RewriteBucket": "AWS::S3::Bucket",
         "RewriteBucketPolicy": "AWS::S3::BucketPolicy",
         "ObserveDeadLetterQueue": "AWS::SQS::Queue",
@@ -35,12 +38,13 @@ def test_the_stack_holds_these_resources_and_no_others() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 class TestEachFunction:
-    def test_runs_python_3_13_with_the_layer_on_the_processor_that_is_asked_for(self, name: str) -> None:
+    def test_runs_python_3_13_with_its_layers_on_the_processor_that_is_asked_for(self, name: str) -> None:
         found = function(name)
+        layers = LAYERS if name == "AvailabilityFunction" else ["MailhooksLayer"]
 
         assert found["Runtime"] == "python3.13"
         assert found["Architectures"] == [{"Ref": "Architecture"}]
-        assert found["Layers"] == [{"Ref": "MailhooksLayer"}]
+        assert found["Layers"] == [{"Ref": layer} for layer in layers]
         assert found["MemorySize"] == {"Ref": "MemorySize"}
         assert found["Tracing"] == {"Ref": "Tracing"}
 
@@ -86,13 +90,34 @@ def test_the_dead_letter_queue_is_encrypted_and_forgets_after_two_weeks() -> Non
     assert properties("ObserveDeadLetterQueue") == {"SqsManagedSseEnabled": True, "MessageRetentionPeriod": 14 * 24 * 60 * 60}
 
 
-def test_the_layer_is_built_by_its_makefile_for_both_processors() -> None:
-    layer = properties("MailhooksLayer")
+@pytest.mark.parametrize("name", LAYERS)
+class TestEachLayer:
+    def test_is_built_by_its_makefile_for_both_processors(self, name: str) -> None:
+        layer = properties(name)
 
-    assert template()["Resources"]["MailhooksLayer"]["Metadata"] == {"BuildMethod": "makefile"}
-    assert layer["CompatibleRuntimes"] == ["python3.13"]
-    assert layer["CompatibleArchitectures"] == template()["Parameters"]["Architecture"]["AllowedValues"]
-    assert "build-MailhooksLayer:" in (ROOT / layer["ContentUri"] / "Makefile").read_text("utf-8")
+        assert template()["Resources"][name]["Metadata"] == {"BuildMethod": "makefile"}
+        assert layer["CompatibleRuntimes"] == ["python3.13"]
+        assert layer["CompatibleArchitectures"] == template()["Parameters"]["Architecture"]["AllowedValues"]
+        assert f"build-{name}:" in (ROOT / layer["ContentUri"] / "Makefile").read_text("utf-8")
+
+    def test_carries_the_versions_that_the_tests_run_against(self, name: str) -> None:
+        carried = _pins(ROOT / properties(name)["ContentUri"] / "requirements.txt")
+
+        assert carried
+        assert carried <= _pins(ROOT / "requirements-dev.txt")
+
+    def test_takes_its_packages_by_hash_from_whichever_index(self, name: str) -> None:
+        lines = (ROOT / properties(name)["ContentUri"] / "requirements.txt").read_text("utf-8").splitlines()
+
+        assert all(re.match(r"[a-z0-9.-]+==\S+ \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$", line) for line in lines)
+
+
+def test_the_availability_layer_leaves_no_package_to_the_runtime() -> None:
+    carried = {name for name, _, _ in (pin.partition("==") for pin in _pins(ROOT / "layers/availability/requirements.txt"))}
+
+    # Needed by boto3 too, and so in the runtime, in whatever version.
+    assert {"urllib3", "python-dateutil", "six"} <= carried
+    assert {"boto3", "botocore"}.isdisjoint(carried)
 
 
 class TestSettings:
@@ -101,7 +126,9 @@ class TestSettings:
         Settings.from_env(read)
         declared = {variable for name in FUNCTIONS for variable in function(name)["Environment"]["Variables"]}
 
-        assert declared == read.names | {"POWERTOOLS_LOG_LEVEL"}  # which Powertools itself reads
+        read_by_powertools = {"POWERTOOLS_LOG_LEVEL"}
+        for_laptops = {"AVAILABILITY_CONFIG"}
+        assert declared == (read.names | read_by_powertools) - for_laptops
 
     def test_the_parameters_defaults_are_settings_that_the_library_takes(self) -> None:
         for name in FUNCTIONS:
@@ -112,7 +139,7 @@ class TestSettings:
         assert function(name)["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
 
     def test_x_ray_is_on_when_tracing_is_active(self) -> None:
-        assert template()["Conditions"] == {"TracingActive": {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}}
+        assert template()["Conditions"]["TracingActive"] == {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}
         assert template()["Globals"]["Function"]["Environment"]["Variables"]["XRAY_TRACING"] == {
             "Fn::If": ["TracingActive", "true", "false"]
         }
@@ -156,8 +183,8 @@ class TestRewriteBucket:
         assert template()["Resources"]["RewriteBucket"]["DeletionPolicy"] == "Delete"
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_output_names_each_functions_arn_and_where_to_paste_it(name: str) -> None:
+@pytest.mark.parametrize("name", HOOKS)
+def test_an_output_names_each_hooks_arn_and_where_to_paste_it(name: str) -> None:
     output = template()["Outputs"][f"{name}Arn"]
 
     assert output["Value"] == {"Fn::GetAtt": [name, "Arn"]}
@@ -171,13 +198,17 @@ def test_an_output_names_each_functions_arn_and_where_to_paste_it(name: str) -> 
 def test_outputs_name_the_bucket_to_empty_and_the_queue_to_look_into() -> None:
     assert template()["Outputs"]["RewriteBucketName"]["Value"] == {"Ref": "RewriteBucket"}
     assert template()["Outputs"]["ObserveDeadLetterQueueUrl"]["Value"] == {"Ref": "ObserveDeadLetterQueue"}
-    assert len(template()["Outputs"]) == len(FUNCTIONS) + 2
 
 
 def test_every_function_of_the_folder_is_deployed() -> None:
     deployed = {found["CodeUri"] for found in of_type("AWS::Serverless::Function").values()}
 
     assert deployed == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
+
+
+def _pins(path: Path) -> set[str]:
+    """The packages of a requirements file, as `name==version`."""
+    return set(re.findall(r"^[a-z0-9.-]+==[^\s;]+", path.read_text("utf-8"), re.MULTILINE))
 
 
 class _Recorder(Mapping[str, str]):

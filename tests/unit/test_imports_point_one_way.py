@@ -70,10 +70,19 @@ def test_contract_and_mime_know_no_aws(package: str) -> None:
         assert not {name.split(".")[0] for name in IMPORTS[module]} & AWS, module
 
 
-def test_only_messageflow_talks_to_aws() -> None:
-    assert [module for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in IMPORTS[module]}] == [
-        "mailhooks.messageflow"
-    ]
+def test_one_module_talks_to_each_service_of_aws() -> None:
+    assert {module for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in IMPORTS[module]}} == {
+        "mailhooks.messageflow",
+        "mailhooks.availability.secret",
+        "mailhooks.availability.backends.workmail",
+    }
+
+
+def test_the_mail_path_and_the_availability_provider_know_nothing_of_each_other() -> None:
+    shared = {"contract", "deadline", "errors", "mime", "patterns", "settings"}
+    for module in of("availability"):
+        assert {part(name) for name in own(module)} <= shared | {"availability"}, module
+    assert not [module for module in MODULES if part(module) != "availability" and "availability" in map(part, own(module))]
 
 
 def test_no_import_leads_back() -> None:

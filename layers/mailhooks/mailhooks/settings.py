@@ -49,6 +49,8 @@ class Settings:
         disclaimer_position, disclaimer_audience, on_unmodifiable, on_no_text: DISCLAIMER_POSITION, DISCLAIMER_AUDIENCE, ON_UNMODIFIABLE,
             ON_NO_TEXT: words that `mailhooks.disclaimer` and `mailhooks.disclaimer_hook` know.
         disclaimer_once_per_thread: DISCLAIMER_ONCE_PER_THREAD.
+        availability_secret: AVAILABILITY_SECRET: name or ARN of the secret with the availability provider's configuration.
+        availability_config: AVAILABILITY_CONFIG: a file with it instead.
         disclaimer_skip_senders, disclaimer_skip_recipients: DISCLAIMER_SKIP_SENDERS, DISCLAIMER_SKIP_RECIPIENTS: patterns.
     """
 
@@ -82,6 +84,8 @@ class Settings:
     disclaimer_skip_recipients: tuple[str, ...] = ()
     on_unmodifiable: str = ""
     on_no_text: str = ""
+    availability_secret: str = ""
+    availability_config: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -122,6 +126,8 @@ class Settings:
             disclaimer_skip_recipients=read.names("DISCLAIMER_SKIP_RECIPIENTS"),
             on_unmodifiable=read.text("ON_UNMODIFIABLE"),
             on_no_text=read.text("ON_NO_TEXT"),
+            availability_secret=read.text("AVAILABILITY_SECRET"),
+            availability_config=read.text("AVAILABILITY_CONFIG"),
         )
 
 

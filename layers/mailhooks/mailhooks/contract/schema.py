@@ -37,7 +37,25 @@ def _validator(schema: str) -> Draft202012Validator:
         # What the other file says is put in its place: jsonschema resolves a reference anew for every document, half of a check's time.
         common = json.loads(_text(file))
         document["allOf"] = [{key: value for key, value in common.items() if key not in {"$id", "$schema"}}]
-    return Draft202012Validator(document, registry=_REGISTRY)
+    return Draft202012Validator(_inlined(document, document.get("$defs", {}), ()), registry=_REGISTRY)
+
+
+def _inlined(node: Any, defs: dict[str, Any], inside: tuple[str, ...]) -> Any:
+    """The schema with its own definitions in place of references to them, for the same reason; words beside a reference stay. A definition
+    that refers to itself keeps that reference.
+    """
+    if isinstance(node, list):
+        return [_inlined(item, defs, inside) for item in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    name = reference.removeprefix("#/$defs/") if isinstance(reference, str) else ""
+    if name in defs and name not in inside:
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        # Rules of the same name would overwrite each other; of words the nearer count.
+        if not (defs[name].keys() & beside.keys()) - {"description"}:
+            return {**_inlined(defs[name], defs, (*inside, name)), **_inlined(beside, defs, inside)}
+    return {key: value if key == "$defs" else _inlined(value, defs, inside) for key, value in node.items()}
 
 
 def _text(uri: str) -> str:

@@ -1,0 +1,147 @@
+"""Another organization of Amazon WorkMail, by an impersonation role (guide, "Using impersonation roles").
+
+The role's token lets us ask for nothing in its own name: each mailbox is asked for in its owner's (`ExchangeImpersonation`), as in the
+guide's examples. So there is one request a mailbox. To ask for many in the name of one would show what that one user may see.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from ...contract.availability import Window
+from ...deadline import Deadline
+from ...errors import NoTimeLeft
+from ..errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
+from ..model import Answers, Limits
+from .ews_client import EXCHANGE_2010_SP2, Client
+from .ews_lookup import look_up
+from .ews_tokens import Token, Tokens
+from .ews_transport import ssl_context
+
+_LIMITS: Final = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
+
+_URL: Final = "https://ews.mail.{region}.awsapps.com/EWS/Exchange.asmx"
+"""AWS General Reference, "Amazon WorkMail endpoints and quotas"."""
+
+_CONFIG: Final = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}, user_agent="workmail-hooks"
+)
+
+_REFUSED: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "UnrecognizedClientException",
+    }
+)
+_BUSY: Final = frozenset(
+    {
+        "InternalFailure",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+_CODE: Final = re.compile(r"[A-Za-z]{1,80}")
+
+
+class WorkMailBackend:
+    """Asks WorkMail for one mailbox after another."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "WorkMailBackend":
+        """From a configuration that fits `contract/schemas/availability-config.json`, `workmail`.
+
+        Makes the boto3 client here, which takes its time: while Lambda loads a function it has a whole processor.
+
+        Raises:
+            SettingsError: `caCertificates` cannot be read.
+        """
+        workmail = boto3.client("workmail", region_name=config["region"], config=_CONFIG)
+        role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
+        url = config.get("url") or _URL.format(region=config["region"])
+        return cls(Client(url, EXCHANGE_2010_SP2, ssl_context(config.get("caCertificates")), tokens=Tokens(role.assume)))
+
+    @property
+    def limits(self) -> Limits:
+        return _LIMITS
+
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
+        """See `Backend`. Raises nothing: each mailbox has its own failure."""
+        answers: dict[str, Any] = {}
+        for mailbox in mailboxes:
+            answers |= look_up(self._client, [mailbox], window, deadline, impersonate=mailbox)
+        return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """An impersonation role."""
+
+    workmail: Any
+    organization: str
+    role: str
+
+    def assume(self, deadline: Deadline) -> Token:
+        """Raises:
+        LookupFailed: there is no token to be had.
+        """
+        try:
+            answer = deadline.wait_for(
+                "AssumeImpersonationRole",
+                lambda: self.workmail.assume_impersonation_role(OrganizationId=self.organization, ImpersonationRoleId=self.role),
+            )
+        except ClientError as error:
+            raise _failure(error) from None
+        except (NoTimeLeft, ConnectTimeoutError, ReadTimeoutError):
+            raise TimedOut("AssumeImpersonationRole: no answer in time") from None
+        except (ConnectionError, HTTPClientError):
+            raise Unreachable("AssumeImpersonationRole: no connection") from None
+        except NoCredentialsError:
+            raise AuthenticationFailed("AssumeImpersonationRole: there are no AWS credentials") from None
+        except BotoCoreError as error:
+            raise GenerationFailed(f"AssumeImpersonationRole: {type(error).__name__}") from None
+        return Token.of(answer.get("Token"), answer.get("ExpiresIn"))
+
+
+def _failure(error: ClientError) -> LookupFailed:
+    """The operation's own errors (ResourceNotFoundException and the like) are mistakes of the configuration: `GenerationFailed`."""
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    shown = f"AssumeImpersonationRole: {code if _CODE.fullmatch(code) else 'an error'} (HTTP {status})"
+    if code in _REFUSED:
+        return AuthenticationFailed(shown)
+    if code in _BUSY or status == 429 or status >= 500:
+        return ServerBusy(shown)
+    return GenerationFailed(shown)

@@ -1,0 +1,146 @@
+"""The Lambda handler of a custom availability provider: one answer for every mailbox, whatever goes wrong."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from ..contract import ContractError
+from ..contract.availability import AvailabilityRequest
+from ..contract.freebusy import AvailabilityErrorCode
+from ..deadline import Deadline
+from ..errors import SettingsError
+from ..settings import Settings, env
+from . import config
+from .config import Configured
+from .provider import Tally
+from .report import Reporter
+from .secret import FileSource, SecretSource, Source
+
+_MARGIN_S: Final = 1.0
+"""Kept back for the answer and the log."""
+
+_REREAD_S: Final = 10.0
+"""Between two readings of the configuration because credentials were refused."""
+
+_RETRY_S: Final = 60.0
+"""Between two readings of a configuration that cannot be read, while the last good one is in force."""
+
+_SMALL_S: Final = 0.5
+"""What it takes at least to ask again."""
+
+
+def availability_handler(*, settings: Settings | None = None, source: Source | None = None) -> Callable[[Any, Any], dict[str, Any]]:
+    """The handler for `aws workmail create-availability-configuration --lambda-provider`.
+
+    Args:
+        settings: else the environment's: AVAILABILITY_SECRET names the configuration's secret, or AVAILABILITY_CONFIG its file.
+        source: else by these settings.
+
+    Returns:
+        `handler(event, context) -> dict`, the response of the guide. It raises ContractError when the request has no list of mailboxes,
+        and nothing else: trouble is each mailbox's `error`.
+    """
+    return _Handler(settings or env(), source)
+
+
+class _Handler:
+    def __init__(self, settings: Settings, source: Source | None) -> None:
+        self._reporter = Reporter(settings)
+        self._settings = settings
+        self._source = source
+        self._text = ""
+        self._configured: Configured | None = None
+        self._trouble: Exception | None = None
+        self._next_reading = 0.0
+        self._next_rereading = 0.0
+        # While Lambda loads the function it has a whole processor, and no request waits.
+        self._refresh()
+
+    def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
+        started = time.monotonic()
+        tally = Tally()
+        trouble: Exception | None = None
+        response: dict[str, Any] = {}
+        try:
+            request = AvailabilityRequest.parse(event)
+            if time.monotonic() >= self._next_reading:
+                self._refresh()
+            response, tally = self._answer(request, started + _left(context))
+        except Exception as error:  # noqa: BLE001 - whatever it is, every mailbox gets an answer
+            trouble = error
+            response = _failed(event, error)
+        finally:
+            self._reporter.report(response, tally, trouble or self._trouble, time.monotonic() - started)
+        return response
+
+    def _answer(self, request: AvailabilityRequest, at_latest: float) -> tuple[dict[str, Any], Tally]:
+        configured = self._usable()
+        deadline = Deadline(min(time.monotonic() + configured.budget_s, at_latest))
+        tally = Tally()
+        response = configured.provider.answer(request, deadline, tally)
+        now = time.monotonic()
+        if not tally.refused or now < self._next_rereading or deadline.left() < _SMALL_S:
+            return response, tally
+        # Credentials were refused: they may have been rotated.
+        self._next_rereading = now + _REREAD_S
+        self._refresh(fresh=True)
+        if self._usable() is configured or deadline.left() < _SMALL_S:
+            return response, tally
+        tally = Tally()
+        return self._usable().provider.answer(request, deadline, tally), tally
+
+    def _usable(self) -> Configured:
+        if self._configured is None:
+            raise self._trouble or SettingsError("there is no configuration")
+        return self._configured
+
+    def _refresh(self, *, fresh: bool = False) -> None:
+        """Reads the configuration, and makes a provider of it when it is another. One that cannot be read, or meant, leaves the last good
+        one in force.
+        """
+        try:
+            self._source = self._source or _source(self._settings)
+            text = self._source.read(fresh=fresh)
+            if text != self._text:
+                # What was learned a moment ago is not asked for again because a password has changed.
+                kept = self._configured.provider.cache if self._configured else None
+                self._configured = config.load(text, cache=kept)
+                self._text = text
+            self._trouble = None
+        except Exception as error:  # noqa: BLE001 - reported with each request
+            self._trouble = error
+            if self._configured is not None:
+                self._next_reading = time.monotonic() + _RETRY_S
+
+
+def _left(context: Any) -> float:
+    """Seconds for the answer, as far as Lambda is concerned."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return float("inf") if remaining is None else remaining() / 1000 - _MARGIN_S
+
+
+def _source(settings: Settings) -> Source:
+    if settings.availability_config:
+        return FileSource(Path(settings.availability_config))
+    if settings.availability_secret:
+        return SecretSource(settings.availability_secret)
+    raise SettingsError("AVAILABILITY_SECRET: set it to the name or ARN of the configuration's secret")
+
+
+def _failed(event: Any, error: Exception) -> dict[str, Any]:
+    """The same error for every mailbox.
+
+    Raises:
+        ContractError: it cannot be told which mailboxes were asked for.
+    """
+    mailboxes = event.get("mailboxes") if isinstance(event, dict) else None
+    if not isinstance(mailboxes, list) or not all(isinstance(mailbox, str) for mailbox in mailboxes):
+        raise (
+            error
+            if isinstance(error, ContractError)
+            else ContractError("/mailboxes", "the mailboxes asked for (an array)", "another thing")
+        )
+    not_set_up = isinstance(error, SettingsError)
+    code = AvailabilityErrorCode.CONFIG_NOT_FOUND if not_set_up else AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
+    return {"mailboxes": [{"mailbox": mailbox, "error": str(code)} for mailbox in mailboxes]}

@@ -1,0 +1,45 @@
+"""Reads working hours as a mail program does that WorkMail hands them to (EWS: UTC = local time + bias + offset)."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+_MONTHS: Final = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_DAYS: Final = "MON TUE WED THU FRI SAT SUN".split()
+_WEEKS: Final = "FIRST SECOND THIRD FOURTH LAST".split()
+
+
+def is_at_work(hours: Mapping[str, Any], moment: datetime) -> bool:
+    """Whether a moment is in working hours, as a response has them."""
+    local = moment.astimezone(UTC) - timedelta(minutes=bias(hours["timezone"], moment))
+    minutes = local.hour * 60 + local.minute
+    day = _DAYS[local.weekday()]
+    return any(day in period["days"] and period["startMinutes"] <= minutes < period["endMinutes"] for period in hours["workingPeriods"])
+
+
+def bias(zone: Mapping[str, Any], moment: datetime) -> int:
+    """Minutes between local time and UTC at a moment: UTC = local time + bias."""
+    base: int = zone["bias"]
+    standard, daylight = zone.get("standardTime"), zone.get("daylightTime")
+    if not (standard and daylight):
+        return base
+    utc = moment.astimezone(UTC)
+    year = (utc - timedelta(minutes=base)).year
+    # Each begins at a time of the clocks that go until then.
+    to_daylight = _start(daylight, year, base + standard["offset"])
+    to_standard = _start(standard, year, base + daylight["offset"])
+    north = to_daylight < to_standard
+    in_daylight = to_daylight <= utc < to_standard if north else not to_standard <= utc < to_daylight
+    return base + int((daylight if in_daylight else standard)["offset"])
+
+
+def _start(transition: Mapping[str, Any], year: int, before: int) -> datetime:
+    month = _MONTHS.index(transition["month"]) + 1
+    weekday = _DAYS.index(transition["dayOfWeek"])
+    first, length = monthrange(year, month)
+    day = 1 + (weekday - first) % 7 + 7 * _WEEKS.index(transition["week"])
+    while day > length:
+        day -= 7
+    wall = datetime.combine(datetime(year, month, day, tzinfo=UTC), time.fromisoformat(transition["time"]), UTC)
+    return wall + timedelta(minutes=before)

@@ -1,0 +1,165 @@
+"""The custom availability provider: all of it or nothing, in time, from within a VPC where that is wanted, and how it is connected."""
+
+import json
+import re
+import shlex
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from mailhooks.availability.provider import BUDGET_S
+from mailhooks.contract.availability import AvailabilityRequest
+
+from .template import ROOT, function, holds, refused, template
+
+WORKMAIL_WAITS_S = 25
+"""Guide, "Building a Custom Availability Provider Lambda function": "Response elements"."""
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:free-busy-AbC123"
+ORGANIZATION = "arn:aws:workmail:eu-west-1:123456789012:organization/m-0123456789abcdef0123456789abcdef"
+
+
+def condition(name: str, **parameters: str) -> bool:
+    return holds(template()["Conditions"][name], **parameters)
+
+
+class TestDeployment:
+    def test_everything_of_it_and_nothing_else_depends_on_the_secret(self) -> None:
+        named = {
+            section: [name for name, found in template()[section].items() if found.get("Condition") == "Availability"]
+            for section in ("Resources", "Outputs")
+        }
+
+        assert named == {section: [name for name in template()[section] if name.startswith("Availability")] for section in named}
+        assert named["Resources"]
+        assert named["Outputs"]
+        assert not [name for name, found in template()["Resources"].items() if found.get("Condition") not in (None, "Availability")]
+
+    def test_without_a_secret_there_is_none(self) -> None:
+        assert not condition("Availability")
+        assert condition("Availability", AvailabilitySecretArn=SECRET)
+
+    def test_nothing_that_is_always_deployed_refers_to_it(self) -> None:
+        always = [found for section in ("Resources", "Outputs") for found in template()[section].values() if "Condition" not in found]
+
+        assert "Availability" not in json.dumps(always)
+
+    def test_it_reads_the_secret_that_its_role_may_read(self) -> None:
+        assert function("AvailabilityFunction")["Environment"]["Variables"]["AVAILABILITY_SECRET"] == {"Ref": "AvailabilitySecretArn"}
+
+    def test_it_ends_before_workmail_gives_up_and_after_its_own_budget(self) -> None:
+        assert BUDGET_S < function("AvailabilityFunction")["Timeout"] < WORKMAIL_WAITS_S
+
+
+class TestHalfASetting:
+    def test_a_stack_without_it_is_not_refused(self) -> None:
+        assert refused() == []
+
+    def test_nor_is_one_with_everything(self) -> None:
+        assert (
+            refused(
+                AvailabilitySecretArn=SECRET,
+                AvailabilityImpersonationOrganizationArn=ORGANIZATION,
+                AvailabilityImpersonationRoleId="a1b2",
+                AvailabilitySubnetIds="subnet-01234567",
+                AvailabilitySecurityGroupIds="sg-01234567",
+            )
+            == []
+        )
+
+    @pytest.mark.parametrize(
+        "parameters,needs",
+        [
+            ({"AvailabilityImpersonationOrganizationArn": ORGANIZATION}, "AvailabilityImpersonationRoleId"),
+            ({"AvailabilityImpersonationRoleId": "a1b2"}, "AvailabilityImpersonationOrganizationArn"),
+            ({"AvailabilitySubnetIds": "subnet-01234567"}, "AvailabilitySecurityGroupIds"),
+            ({"AvailabilitySecurityGroupIds": "sg-01234567"}, "AvailabilitySubnetIds"),
+        ],
+    )
+    def test_one_of_two_that_go_together_is_refused(self, parameters: dict[str, str], needs: str) -> None:
+        [given] = parameters
+
+        assert refused(AvailabilitySecretArn=SECRET, **parameters) == [f"{given} needs {needs}."]
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"AvailabilityKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"},
+            {"AvailabilityWorkMailRegion": "us-east-1"},
+            {"AvailabilityImpersonationOrganizationArn": ORGANIZATION, "AvailabilityImpersonationRoleId": "a1b2"},
+            {"AvailabilitySubnetIds": "subnet-01234567", "AvailabilitySecurityGroupIds": "sg-01234567"},
+        ],
+    )
+    def test_settings_without_the_secret_are_refused(self, parameters: dict[str, str]) -> None:
+        [why] = refused(**parameters)
+
+        assert "need AvailabilitySecretArn" in why
+
+    @pytest.mark.parametrize(
+        "name,parameters",
+        [
+            ("AvailabilityKey", {"AvailabilityKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1"}),
+            ("AvailabilityElsewhere", {"AvailabilityWorkMailRegion": "us-east-1"}),
+            (
+                "AvailabilityImpersonation",
+                {"AvailabilityImpersonationOrganizationArn": ORGANIZATION, "AvailabilityImpersonationRoleId": "a1b2"},
+            ),
+            ("AvailabilityVpc", {"AvailabilitySubnetIds": "subnet-01234567", "AvailabilitySecurityGroupIds": "sg-01234567"}),
+        ],
+    )
+    def test_each_has_a_condition_of_its_own(self, name: str, parameters: dict[str, str]) -> None:
+        assert not condition(name)
+        assert condition(name, **parameters)
+
+
+def test_it_is_in_a_vpc_only_when_one_is_named() -> None:
+    assert function("AvailabilityFunction")["VpcConfig"] == {
+        "Fn::If": [
+            "AvailabilityVpc",
+            {
+                "SubnetIds": {"Fn::Split": [",", {"Ref": "AvailabilitySubnetIds"}]},
+                "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "AvailabilitySecurityGroupIds"}]},
+            },
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+
+
+class TestOutputs:
+    def test_name_the_function(self) -> None:
+        assert template()["Outputs"]["AvailabilityFunctionArn"]["Value"] == {"Fn::GetAtt": ["AvailabilityFunction", "Arn"]}
+
+    def test_give_the_command_that_connects_it_as_the_aws_cli_takes_it(self) -> None:
+        text, variables = template()["Outputs"]["AvailabilityConnect"]["Value"]["Fn::Sub"]
+        assert variables == {"Region": {"Fn::If": ["AvailabilityElsewhere", {"Ref": "AvailabilityWorkMailRegion"}, {"Ref": "AWS::Region"}]}}
+        values = {
+            "Region": "eu-west-1",
+            "OrganizationId": "m-0123456789abcdef0123456789abcdef",
+            "AvailabilityFunction.Arn": "arn:aws:lambda:eu-west-1:123456789012:function:workmail-hooks-AvailabilityFunction-a1b2",
+        }
+        words = shlex.split(re.sub(r"\$\{([^}]+)\}", lambda found: values[found[1]], text))
+        given = dict(zip(words[3::2], words[4::2], strict=True))
+
+        assert words[:3] == ["aws", "workmail", "create-availability-configuration"]
+        assert given == {
+            "--region": values["Region"],
+            "--organization-id": values["OrganizationId"],
+            "--domain-name": "example.net",
+            "--lambda-provider": f"LambdaArn={values['AvailabilityFunction.Arn']}",
+        }
+        taken = Session().get_service_model("workmail").operation_model("CreateAvailabilityConfiguration").input_shape.members
+        assert {xform_name(name, "-") for name in taken} >= {option.removeprefix("--") for option in given} - {"region"}
+        assert "LambdaArn" in taken["LambdaProvider"].members
+
+    def test_are_no_others(self) -> None:
+        assert len(template()["Outputs"]) == 8
+
+
+def test_the_sample_request_is_the_guides_own_and_stands_apart_from_the_samples_of_mail() -> None:
+    text = (ROOT / "events" / "availability" / "guide.json").read_text("utf-8")
+    guide: Any = json.loads((ROOT / "tests/unit/contract/data/availability-request-guide.json").read_text("utf-8"))
+
+    assert json.loads(text) == guide
+    assert AvailabilityRequest.parse(guide).mailboxes

@@ -1,0 +1,78 @@
+"""Radicale, a CalDAV server, over HTTP on the loopback interface: its own WSGI application, storage in a folder, users with passwords."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import radicale
+import radicale.config
+import requests
+
+USER, PASSWORD = "svc@example.net", "a password with ü"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs.
+
+    Attributes:
+        url: without a path.
+    """
+
+    url: str
+
+    def make(self, path: str, *events: str) -> None:
+        """A calendar at a path, with events as calendar data."""
+        made = requests.request("MKCALENDAR", f"{self.url}{path}", auth=_auth(), timeout=10)
+        assert made.status_code == 201, made.text
+        for number, event in enumerate(events):
+            text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{event}END:VCALENDAR\r\n"
+            put = requests.put(f"{self.url}{path}{number}.ics", text.encode(), auth=_auth(), timeout=10)
+            assert put.status_code == 201, put.text
+
+
+def _auth() -> tuple[bytes, bytes]:
+    return USER.encode(), PASSWORD.encode()
+
+
+def event(uid: str, start: str, end: str, *more: str) -> str:
+    """Calendar data of an event in UTC, or by what `more` lines say."""
+    lines = ["BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20260101T000000Z", start, end, *more, "END:VEVENT", ""]
+    return "\r\n".join(lines)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def running(folder: Path, **reporting: str) -> Iterator[Server]:
+    """Radicale with one user, until the end of the block.
+
+    Args:
+        reporting: settings of its section `reporting`.
+    """
+    users = folder / "users"
+    users.write_text(f"{USER}:{PASSWORD}\n", "utf-8")
+    configuration = radicale.config.load()
+    configuration.update(
+        {
+            "auth": {"type": "htpasswd", "htpasswd_filename": str(users), "htpasswd_encryption": "plain"},
+            "rights": {"type": "owner_only"},
+            "storage": {"filesystem_folder": str(folder / "collections")},
+            "logging": {"level": "critical"},
+            "reporting": reporting,
+        },
+        "test",
+        privileged=True,
+    )
+    with make_server("127.0.0.1", 0, radicale.Application(configuration), handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield Server(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,68 @@
+"""AssumeImpersonationRole over HTTP, as botocore's model `workmail` (2017-10-01, JSON 1.1) has it."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.servers import HttpServer
+
+ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
+ROLE = "role-1"
+TARGET = "WorkMailService.AssumeImpersonationRole"
+JSON = "application/x-amz-json-1.1"
+
+
+@dataclass
+class WorkMailApi:
+    """The endpoint, in a `with`. Each call gets a token of its own.
+
+    Attributes:
+        lifetime_s: of the tokens, `ExpiresIn`.
+        error: a name and an HTTP status instead of tokens.
+        after_s: seconds of silence before an answer.
+        tokens: given out so far.
+        calls: the requests so far: the operation, the parameters and the `Authorization`.
+    """
+
+    lifetime_s: Any = 900
+    error: tuple[str, int] | None = None
+    after_s: float = 0
+    tokens: list[str] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._server = HttpServer(Starlette(routes=[Route("/", self._answer, methods=["POST"])]), 0)
+        self._server.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    async def _answer(self, request: Request) -> Response:
+        parameters = json.loads(await request.body())
+        operation = request.headers["x-amz-target"]
+        self.calls.append((operation, parameters, request.headers.get("authorization", "")))
+        await asyncio.sleep(self.after_s)
+        if operation != TARGET:
+            return _error("UnknownOperationException", 400)
+        if self.error:
+            return _error(*self.error)
+        if parameters != {"OrganizationId": ORGANIZATION, "ImpersonationRoleId": ROLE}:
+            return _error("ResourceNotFoundException", 400)
+        self.tokens.append(f"token-{len(self.tokens) + 1}")
+        return JSONResponse({"Token": self.tokens[-1], "ExpiresIn": self.lifetime_s}, media_type=JSON)
+
+
+def _error(name: str, status: int) -> Response:
+    return JSONResponse({"__type": name, "Message": "ordered by a test, for ana@example.com"}, status, media_type=JSON)

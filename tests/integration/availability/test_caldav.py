@@ -1,0 +1,255 @@
+"""The backend `caldav` against Radicale, and against a server with every fault."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.responses import Response
+
+from mailhooks.availability.backends import ical_freebusy
+from mailhooks.availability.backends.caldav import CalDavBackend, address
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import BusyType
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
+from tests.integration.availability.servers import feeds, radicale
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+WINDOW = Window(DAY, DAY + timedelta(days=1))
+
+
+def backend(url: str, **more: str) -> CalDavBackend:
+    return CalDavBackend.from_config({"type": "caldav", "url": url, **more})
+
+
+def look_up(of: CalDavBackend, mailbox: str = "bob@example.net", window: Window = WINDOW, seconds: float = 10) -> Schedule | LookupFailed:
+    try:
+        return of.look_up([mailbox], window, Deadline.after(seconds))[mailbox]
+    except LookupFailed as failure:
+        return failure
+
+
+def seen(found: Schedule | LookupFailed) -> list[tuple[str, str, str]]:
+    assert isinstance(found, Schedule), found
+    return sorted((f"{e.start_time:%dT%H:%M}", f"{e.end_time:%dT%H:%M}", str(e.busy_type)) for e in found.events)
+
+
+# Radicale
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[radicale.Server]:
+    with radicale.running(tmp_path_factory.mktemp("radicale"), max_freebusy_occurrence="40") as found:
+        berlin = "TZID=Europe/Berlin"
+        found.make(
+            f"/{radicale.USER}/bob@example.net/",
+            radicale.event("one", "DTSTART:20260504T090000Z", "DTEND:20260504T100000Z", "SUMMARY:Secret"),
+            radicale.event("two", f"DTSTART;{berlin}:20260504T140000", "DURATION:PT45M", "STATUS:TENTATIVE"),
+            radicale.event("three", "DTSTART:20260504T180000Z", "DTEND:20260504T190000Z", "TRANSP:TRANSPARENT"),
+            radicale.event("four", "DTSTART:20260504T200000Z", "DTEND:20260504T210000Z", "STATUS:CANCELLED"),
+            radicale.event("five", "DTSTART:20260427T060000Z", "DTEND:20260427T063000Z", "RRULE:FREQ=WEEKLY"),
+            radicale.event("six", "DTSTART:20260503T230000Z", "DTEND:20260504T010000Z"),
+        )
+        found.make(f"/{radicale.USER}/empty@example.net/")
+        found.make(
+            f"/{radicale.USER}/often@example.net/",
+            radicale.event("x", "DTSTART:20260101T060000Z", "DTEND:20260101T063000Z", "RRULE:FREQ=DAILY"),
+        )
+        yield found
+
+
+def of_radicale(server: radicale.Server, password: str = radicale.PASSWORD) -> CalDavBackend:
+    return backend(f"{server.url}/{radicale.USER}/{{mailbox}}/", username=radicale.USER, password=password)
+
+
+def test_a_calendars_busy_times_are_radicales(server: radicale.Server) -> None:
+    found = seen(look_up(of_radicale(server)))
+    # Radicale cuts what begins before the window.
+    assert found == [
+        (found[0][0], "04T01:00", "BUSY"),
+        ("04T06:00", "04T06:30", "BUSY"),
+        ("04T09:00", "04T10:00", "BUSY"),
+        ("04T12:00", "04T12:45", "TENTATIVE"),
+    ]
+
+
+def test_an_empty_calendar_is_free_and_one_that_is_not_there_is_not_found(server: radicale.Server) -> None:
+    assert seen(look_up(of_radicale(server), "empty@example.net")) == []
+    assert isinstance(look_up(of_radicale(server), "nobody@example.net"), MailboxNotFound)
+
+
+def test_a_wrong_password_is_told_from_a_wrong_mailbox(server: radicale.Server) -> None:
+    assert isinstance(look_up(of_radicale(server, "wrong")), AuthenticationFailed)
+
+
+def test_more_occurrences_than_the_server_wants_to_tell_are_asked_for_in_pieces(server: radicale.Server) -> None:
+    found = look_up(of_radicale(server), "often@example.net", Window(DAY, DAY + timedelta(days=100)))
+    assert isinstance(found, Schedule)
+    assert len({event.start_time for event in found.events}) == 100
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    "mailbox, path",
+    [
+        ("bob@example.net", "/bob@example.net/"),
+        ("b/../x@example.net", "/b%2F..%2Fx@example.net/"),
+        ("b?x#y@example.net", "/b%3Fx%23y@example.net/"),
+        ("bøb@example.net", "/b%C3%B8b@example.net/"),
+        ("%2e%2e@example.net", "/%252e%252e@example.net/"),
+    ],
+)
+def test_a_mailbox_stays_in_its_segment_of_the_path(mailbox: str, path: str) -> None:
+    assert address("https://dav.example.net/{mailbox}/", mailbox) == f"https://dav.example.net{path}"
+
+
+@pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "bob@.."])
+def test_a_mailbox_that_would_be_a_step_of_the_path_is_not_found(mailbox: str) -> None:
+    assert address("https://dav.example.net/{domain}/{localPart}/", mailbox) is None
+    assert isinstance(look_up(backend("http://127.0.0.1:9/{domain}/{localPart}/"), mailbox), MailboxNotFound)
+
+
+@pytest.mark.parametrize("url", ["https://x.example/", "https://{mailbox}/", "https://x.example/{user}/", "https://x.example/{domain}/"])
+def test_an_address_that_cannot_tell_mailboxes_apart_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="localPart"):
+        backend(url)
+
+
+# Faults
+
+
+@pytest.fixture
+def site() -> Iterator[feeds.Feeds]:
+    with feeds.running() as found:
+        yield found
+
+
+def calendar(*lines: str) -> bytes:
+    return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *lines, "END:VCALENDAR", ""]).encode()
+
+
+def busy(*lines: str) -> bytes:
+    return calendar("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")
+
+
+def asked(site: feeds.Feeds, answer: Response | Any, **more: Any) -> Schedule | LookupFailed:
+    site.answers["/bob@example.net"] = answer
+    return look_up(backend(f"{site.url}/{{mailbox}}"), **more)
+
+
+@pytest.mark.parametrize(
+    "status, failure",
+    [
+        (400, GenerationFailed),
+        (401, AuthenticationFailed),
+        (403, NoAccess),
+        (404, MailboxNotFound),
+        (410, MailboxNotFound),
+        (429, ServerBusy),
+        (500, GenerationFailed),
+        (502, ServerBusy),
+        (503, ServerBusy),
+        (504, TimedOut),
+        (507, GenerationFailed),
+        (207, GenerationFailed),
+        (302, GenerationFailed),
+    ],
+)
+def test_every_status_is_a_failure_of_its_kind(site: feeds.Feeds, status: int, failure: type[LookupFailed]) -> None:
+    found = asked(site, Response("bob@example.net is unknown", status, {"Retry-After": "7", "Location": "https://other.example.net/"}))
+    assert type(found) is failure
+    assert "example" not in str(found)
+    assert found.retry_after == (7.0 if failure is ServerBusy else None)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>Sign in</html>", b"BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\n", busy("FREEBUSY:tomorrow/later")]
+)
+def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site: feeds.Feeds, content: bytes) -> None:
+    assert type(asked(site, Response(content))) is GenerationFailed
+
+
+@pytest.mark.parametrize(
+    "kind, busy_type",
+    [
+        ("", BusyType.BUSY),
+        (";FBTYPE=BUSY", BusyType.BUSY),
+        (";FBTYPE=busy-unavailable", BusyType.BUSY),
+        (";FBTYPE=BUSY-TENTATIVE", BusyType.TENTATIVE),
+        (";FBTYPE=X-OUT-FOR-LUNCH", BusyType.BUSY),
+        (";FBTYPE=FREE", None),
+    ],
+)
+def test_every_kind_of_period_is_what_it_says_and_an_unknown_one_is_busy(site: feeds.Feeds, kind: str, busy_type: BusyType | None) -> None:
+    found = seen(asked(site, Response(busy(f"FREEBUSY{kind}:20260504T090000Z/20260504T100000Z"))))
+    assert found == ([("04T09:00", "04T10:00", str(busy_type))] if busy_type else [])
+
+
+_PERIODS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3_000), st.booleans()), min_size=1, max_size=12)
+
+
+@given(_PERIODS, st.sampled_from(["one property each", "one property", "one component each"]))
+def test_periods_are_the_same_however_they_are_written(periods: list[tuple[int, int, bool]], form: str) -> None:
+    def written(start: int, length: int, by_duration: bool) -> str:
+        begin, end = DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)
+        return f"{begin:%Y%m%dT%H%M%SZ}/" + (f"PT{length}M" if by_duration else f"{end:%Y%m%dT%H%M%SZ}")
+
+    texts = [written(*period) for period in periods]
+    properties = [f"FREEBUSY:{','.join(texts)}"] if form == "one property" else [f"FREEBUSY:{text}" for text in texts]
+    components = [[line] for line in properties] if form == "one component each" else [properties]
+    content = calendar(*(line for lines in components for line in ("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")))
+    [parsed] = ical_freebusy.calendars(content)
+    found = [(event.start_time, event.end_time) for event in ical_freebusy.free_busy(parsed)]
+    assert found == [(DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)) for start, length, _ in periods]
+
+
+def test_the_report_is_the_one_of_the_rfc(site: feeds.Feeds) -> None:
+    asked(site, Response(busy()))
+    [(method, path, headers, body)] = site.asked
+    assert (method, path, headers["depth"]) == ("REPORT", "/bob@example.net", "1")
+    assert b'<C:time-range start="20260504T000000Z" end="20260505T000000Z"/>' in body
+
+
+def test_a_redirect_on_the_same_server_is_followed_and_one_to_another_gets_no_credentials(site: feeds.Feeds) -> None:
+    with feeds.running() as other:
+        site.answers["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
+        assert len(seen(asked(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
+        assert type(asked(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
+        assert other.asked == []
+
+
+def test_a_server_that_refuses_every_window_is_not_asked_for_ever(site: feeds.Feeds) -> None:
+    found = asked(site, Response("no", 507), window=Window(DAY, DAY + timedelta(days=366)))
+    assert type(found) is GenerationFailed
+    assert len(site.asked) <= 10
+
+
+def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: feeds.Feeds) -> None:
+    site.delay = 5
+    assert type(asked(site, Response(busy()), seconds=0.3)) is TimedOut
+    assert type(look_up(backend("http://127.0.0.1:9/{mailbox}"))) is Unreachable
+
+
+def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(tmp_path: Path) -> None:
+    from tests.integration.availability.servers.tls import authority
+
+    with authority(tmp_path) as (url, pem):
+        assert type(look_up(backend(f"{url}/{{mailbox}}"))) is Unreachable
+        assert isinstance(look_up(backend(f"{url}/{{mailbox}}", caCertificates=pem)), Schedule)

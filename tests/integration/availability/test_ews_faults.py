@@ -1,0 +1,228 @@
+"""What an EWS server, or whatever stands at its address, can answer instead of free/busy times."""
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.deadline import Deadline
+
+from .servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, fault
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+WINDOW = Window(DAY, DAY + timedelta(days=1))
+BEN = "ben@example.org"
+
+
+@pytest.fixture
+def server() -> Iterator[EwsServer]:
+    with EwsServer({BEN: calendar()}) as running:
+        yield running
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[[bytes], str]]:
+    """`raw(octets)`: the address of a server that reads a request, sends these octets and closes."""
+    listeners: list[socket.socket] = []
+
+    def start(octets: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(octets)
+                    connection.shutdown(socket.SHUT_WR)
+                    # To close with a request unread would take back what was sent.
+                    while connection.recv(65536):
+                        pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
+
+    yield start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def look_up(url: str, seconds: float = 5) -> Schedule | LookupFailed:
+    config = {"type": "ews", "url": url, "auth": {"type": "basic", "username": "svc", "password": "pw"}}
+    return EwsBackend.from_config(config).look_up([BEN], WINDOW, Deadline.after(seconds))[BEN]
+
+
+HTML = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body><form>Sign in, ben@example.org<br></form></body></html>"
+PAGE = {"Content-Type": "text/html"}
+BOMB = b"<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]>"
+FILE = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
+
+
+@pytest.mark.parametrize(
+    "reply, kind",
+    [
+        (Reply(status=401), AuthenticationFailed),
+        (Reply(status=403), NoAccess),
+        (Reply(HTML, 403, PAGE), NoAccess),
+        (Reply(status=404), GenerationFailed),
+        (Reply(status=400), GenerationFailed),
+        (Reply(status=429), ServerBusy),
+        (Reply(HTML, 500, PAGE), GenerationFailed),
+        (Reply(b"", 500), GenerationFailed),
+        (Reply(HTML, 502, PAGE), ServerBusy),
+        (Reply(HTML, 503, PAGE), ServerBusy),
+        (Reply(status=504), TimedOut),
+        (Reply(HTML, 200, PAGE), GenerationFailed),
+        (Reply(HTML.removeprefix(b"<!DOCTYPE html>").replace(b"<br>", b""), 200, PAGE), GenerationFailed),
+        (Reply(status=302, headers={"Location": "/owa/auth/logon.aspx"}), GenerationFailed),
+        (Reply(status=302, headers={"Location": "https://elsewhere.example.org/"}), GenerationFailed),
+        (Reply(b""), GenerationFailed),
+        (Reply(b"   \r\n"), GenerationFailed),
+        (Reply(b"\x00\xff\x00"), GenerationFailed),
+        (Reply(b'{"error": "ben@example.org"}'), GenerationFailed),
+        (Reply(answer(calendar())[:-20]), GenerationFailed),
+        (Reply(answer()), GenerationFailed),
+        (Reply(answer("<m:FreeBusyResponse/>")), GenerationFailed),
+        (Reply(answer(calendar(kind="None"))), NoAccess),
+        (Reply(answer(calendar(kind="MergedOnly"))), GenerationFailed),
+        (Reply(answer(calendar(event("soon", "2026-05-04T10:00:00Z")))), GenerationFailed),
+        (Reply(answer(calendar()).replace(b"<s:Envelope", BOMB + b"<s:Envelope")), GenerationFailed),
+        (Reply(answer(calendar()).replace(b"<s:Envelope", FILE + b"<s:Envelope")), GenerationFailed),
+        (Reply(answer(calendar()), headers={"Content-Encoding": "gzip"}), GenerationFailed),
+        (Reply(fault("ErrorAccessDenied")), NoAccess),
+        (Reply(fault("ErrorAccessDenied"), 500), NoAccess),
+        (Reply(fault("ErrorNonExistentMailbox"), 500), MailboxNotFound),
+        (Reply(fault("ErrorSchemaValidation"), 500), GenerationFailed),
+        (Reply(fault("ErrorInvalidServerVersion"), 500), GenerationFailed),
+        (Reply(fault("ErrorExceededConnectionCount"), 500), ServerBusy),
+        (Reply(fault("ErrorTooManyObjectsOpened"), 500), ServerBusy),
+        (Reply(fault("ErrorTimeoutExpired"), 500), TimedOut),
+        (Reply(fault("ErrorPasswordExpired"), 500), AuthenticationFailed),
+        (Reply(fault("ErrorNobodyHasHeardOf"), 500), GenerationFailed),
+        (Reply(answer(error("ErrorTimeoutExpired"))), TimedOut),
+    ],
+)
+def test_whatever_is_answered_is_a_failure_of_its_kind(server: EwsServer, reply: Reply, kind: type[LookupFailed]) -> None:
+    server.replies = [reply]
+    result = look_up(server.url)
+    assert type(result) is kind
+    assert "ben@" not in str(result)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "reply, seconds",
+    [
+        (Reply(fault("ErrorServerBusy", back_off(1500)), 500), 1.5),
+        (Reply(fault("ErrorServerBusy", back_off(1500))), 1.5),
+        (Reply(fault("ErrorServerBusy"), 500), None),
+        (Reply(fault("ErrorServerBusy").replace(b"</detail>", b'<t:Value Name="BackOffMilliseconds">soon</t:Value></detail>'), 500), None),
+        (Reply(answer(error("ErrorServerBusy", more=back_off(2500)))), 2.5),
+        (Reply(status=503, headers={"Retry-After": "7"}), 7.0),
+        (Reply(status=503), None),
+    ],
+)
+def test_a_busy_server_says_when_to_come_again(server: EwsServer, reply: Reply, seconds: float | None) -> None:
+    server.replies = [reply]
+    result = look_up(server.url)
+    assert type(result) is ServerBusy
+    assert result.retry_after == seconds
+    assert len(server.asked) == 1
+
+
+def test_the_next_look_up_goes_well(server: EwsServer) -> None:
+    ews = EwsBackend.from_config({"type": "ews", "url": server.url, "auth": {"type": "basic", "username": "svc", "password": "pw"}})
+    server.replies = [Reply(status=503), Reply(b"\xff"), Reply(fault("ErrorServerBusy"), 500), Reply(answer(calendar()), after_s=2)]
+    found = [ews.look_up([BEN], WINDOW, Deadline.after(0.5))[BEN] for _ in range(5)]
+    assert [type(result) for result in found] == [ServerBusy, GenerationFailed, ServerBusy, TimedOut, Schedule]
+
+
+def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(server: EwsServer) -> None:
+    server.replies = [Reply(answer(calendar()), after_s=3)]
+    begun = time.monotonic()
+    assert type(look_up(server.url, 0.5)) is TimedOut
+    assert 0.4 < time.monotonic() - begun < 1
+
+
+def test_a_server_that_drips_is_waited_for_until_the_deadline(server: EwsServer) -> None:
+    server.replies = [Reply(answer(calendar()), drip_s=0.05)]
+    begun = time.monotonic()
+    assert type(look_up(server.url, 0.5)) is TimedOut
+    assert 0.4 < time.monotonic() - begun < 1
+
+
+def test_after_the_deadline_nobody_is_asked(server: EwsServer) -> None:
+    assert type(look_up(server.url, 0)) is TimedOut
+    assert not server.asked
+
+
+def test_nobody_at_the_address_is_unreachable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert type(look_up(f"http://127.0.0.1:{port}{PATH}")) is Unreachable
+
+
+def test_a_name_that_leads_nowhere_is_unreachable() -> None:
+    assert type(look_up(f"http://nowhere.invalid{PATH}")) is Unreachable
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<?xml", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<?x"],
+)
+def test_an_answer_that_breaks_off_is_no_answer(raw: Callable[[bytes], str], octets: bytes) -> None:
+    assert type(look_up(raw(octets))) in (Unreachable, GenerationFailed)
+
+
+def test_what_is_no_http_is_no_answer(raw: Callable[[bytes], str]) -> None:
+    assert type(look_up(raw(b"220 mail.example.org ESMTP\r\n"))) in (Unreachable, GenerationFailed)
+
+
+def test_an_answer_without_a_length_that_was_cut_off_does_not_show_half_a_calendar(raw: Callable[[bytes], str]) -> None:
+    whole = answer(calendar(*(event(f"2026-05-04T{hour:02}:00:00Z", f"2026-05-04T{hour:02}:30:00Z") for hour in range(9))))
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n"
+    assert type(look_up(raw(head + whole))) is Schedule
+    for length in range(0, len(whole), 211):
+        assert type(look_up(raw(head + whole[:length]))) is GenerationFailed
+
+
+def test_a_packed_answer_is_unpacked(server: EwsServer) -> None:
+    server.replies = [Reply(gzip.compress(answer(calendar())), headers={"Content-Encoding": "gzip"})]
+    assert look_up(server.url) == Schedule()
+
+
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: EwsServer) -> None:
+    huge = answer(calendar()).replace(b"</s:Envelope>", b" " * 25_000_000 + b"</s:Envelope>")
+    server.replies = [Reply(gzip.compress(huge, 1), headers={"Content-Encoding": "gzip"})]
+    assert type(look_up(server.url)) is GenerationFailed
+
+
+def test_characters_that_xml_does_not_have_do_not_spoil_an_answer(server: EwsServer) -> None:
+    details = "<t:Subject>a&#x3;b\x01c&amp;&#xE9;</t:Subject>"
+    server.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=details))
+    result = look_up(server.url)
+    assert isinstance(result, Schedule)
+    assert result.events[0].details is not None
+    assert result.events[0].details.subject == "a\ufffdb\ufffdc&é"

@@ -1,0 +1,248 @@
+"""Everything that may go wrong on the way to Google and back: every documented error, and servers that do not answer."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from requests import Session
+
+from local.servers import HttpServer
+from mailhooks.availability.backends import http
+from mailhooks.availability.backends.google import GoogleBackend
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import AvailabilityErrorCode
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
+
+from .servers.google import ACCOUNT, Fault, GoogleCloud, api_error, token_error
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+WEEK = Window(DAY, DAY + timedelta(days=7))
+ANA, BEN = "ana@example.net", "ben@example.net"
+
+Make = Callable[..., GoogleBackend]
+
+
+@pytest.fixture
+def cloud() -> Iterator[GoogleCloud]:
+    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []})
+    server = HttpServer(made.app(), 0)
+    made.url = server.url
+    server.start()
+    yield made
+    server.stop()
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    with http.session() as made:
+        yield made
+
+
+@pytest.fixture
+def make(cloud: GoogleCloud, session: Session) -> Make:
+    def backend(**settings: Any) -> GoogleBackend:
+        config = {"serviceAccount": cloud.service_account(), "endpoint": cloud.url, **settings}
+        return GoogleBackend.from_config(config, session=session)
+
+    return backend
+
+
+def ask(backend: GoogleBackend, *mailboxes: str, window: Window = WEEK, seconds: float = 5) -> dict[str, Schedule | LookupFailed]:
+    return backend.look_up(mailboxes, window, Deadline.after(seconds))
+
+
+REASONS: list[tuple[str, type[LookupFailed], AvailabilityErrorCode]] = [
+    ("notFound", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("groupTooBig", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("tooManyCalendarsRequested", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("internalError", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("backendError", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("rateLimitExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("userRateLimitExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("quotaExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("forbidden", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("somethingNewer", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("names secret@example.com", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+]
+
+
+@pytest.mark.parametrize("reason, kind, code", REASONS)
+def test_one_calendars_error_is_its_own(
+    cloud: GoogleCloud, make: Make, reason: str, kind: type[LookupFailed], code: AvailabilityErrorCode
+) -> None:
+    cloud.calendars[BEN] = reason
+    found = ask(make(), ANA, BEN)
+    assert isinstance(found[ANA], Schedule)
+    failed = found[BEN]
+    assert isinstance(failed, kind)
+    assert failed.code is code
+    assert failed.passing == (reason in {"internalError", "backendError"} or kind is ServerBusy)
+    assert "example.com" not in str(failed)
+
+
+FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
+    (api_error(400, "timeRangeTooLong", "calendar"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(400, "timeRangeEmpty", "calendar"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(403, "rateLimitExceeded", "usageLimits", {"Retry-After": "7"}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(403, "userRateLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(403, "quotaExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(403, "dailyLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(403, "accessNotConfigured", "usageLimits"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(403, "insufficientPermissions"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(403, "forbidden"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((403, "<html>", {}), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(404, "notFound"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (api_error(429, "rateLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ((429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}, {}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (
+        (403, {"error": {"code": 403, "status": "PERMISSION_DENIED", "details": [{"reason": "RATE_LIMIT_EXCEEDED"}]}}, {}),
+        ServerBusy,
+        AvailabilityErrorCode.SERVER_BUSY,
+    ),
+    (
+        (403, {"error": {"code": 403, "status": "PERMISSION_DENIED", "details": [{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}, {}),
+        NoAccess,
+        AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED,
+    ),
+    (api_error(500, "backendError"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((502, "<html>", {}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(503, "backendError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ((504, "", {}), TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
+    ((200, "<html>", {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((200, {"calendars": None}, {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((200, [], {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+]
+
+
+@pytest.mark.parametrize("fault, kind, code", FAILURES)
+def test_errors_of_the_whole_call(
+    cloud: GoogleCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+) -> None:
+    cloud.api_faults = [fault]
+    with pytest.raises(kind) as raised:
+        ask(make(), ANA)
+    assert raised.value.code is code
+    assert raised.value.passing == (fault[0] == 500 or kind is ServerBusy)
+    assert raised.value.retry_after == (7.0 if fault[2] else None)
+    assert "example.com" not in str(raised.value)
+
+
+TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
+    (token_error(400, "invalid_grant"), AuthenticationFailed, "the key is wrong"),
+    (token_error(401, "unauthorized_client"), AuthenticationFailed, "domain-wide delegation is missing"),
+    (token_error(401, "invalid_client"), AuthenticationFailed, "the service account is unknown"),
+    (token_error(400, "invalid_scope"), AuthenticationFailed, "the scope is not allowed"),
+    (token_error(400, "admin_policy_enforced"), AuthenticationFailed, "administrator"),
+    (token_error(403, "something_newer"), AuthenticationFailed, "HTTP 403"),
+    (token_error(403, "rate_limit_exceeded", {"Retry-After": "9"}), ServerBusy, "rate_limit_exceeded"),
+    (token_error(500, "internal_failure"), ServerBusy, "internal_failure"),
+    (token_error(400, "temporarily_unavailable"), ServerBusy, "temporarily_unavailable"),
+    ((429, "", {}), ServerBusy, "429"),
+    ((503, f"<html>{ACCOUNT}</html>", {}), ServerBusy, "503"),
+    ((500, f"<html>{ACCOUNT}</html>", {}), GenerationFailed, "500"),
+    ((504, "", {}), TimedOut, "504"),
+    ((404, f"<html>{ACCOUNT}</html>", {}), GenerationFailed, "404"),
+    ((200, f"<html>{ACCOUNT}</html>", {}), GenerationFailed, "cannot be read"),
+    ((200, {"token_type": "Bearer"}, {}), GenerationFailed, "cannot be read"),
+    ((200, {"access_token": "ya29.x", "expires_in": "soon"}, {}), GenerationFailed, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize("fault, kind, text", TOKEN_FAILURES)
+def test_errors_of_the_token_endpoint(
+    cloud: GoogleCloud, make: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
+) -> None:
+    cloud.token_faults = [fault]
+    backend = make()
+    begun = time.monotonic()
+    with pytest.raises(LookupFailed, match=text) as raised:
+        ask(backend, ANA)
+    # google-auth by itself would wait one second and then two between attempts of its own.
+    assert time.monotonic() - begun < 0.9
+    assert type(raised.value) is kind
+    assert raised.value.retry_after == (9.0 if fault[2] else None)
+    assert ACCOUNT not in str(raised.value) + caplog.text
+    assert isinstance(ask(backend, ANA)[ANA], Schedule)
+
+
+def test_a_subject_without_delegation_is_refused(make: Make) -> None:
+    with pytest.raises(AuthenticationFailed, match="domain-wide delegation"):
+        ask(make(subject="calendar@example.net"), ANA)
+
+
+def test_another_accounts_key_is_refused(cloud: GoogleCloud, make: Make) -> None:
+    backend = make()
+    cloud.key = rsa.generate_private_key(65537, 2048)
+    with pytest.raises(AuthenticationFailed, match="the key is wrong"):
+        ask(backend, ANA)
+
+
+def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(cloud: GoogleCloud, make: Make) -> None:
+    account = cloud.service_account(universe_domain="example.org")
+    with pytest.raises(AuthenticationFailed, match="RefreshError"):
+        ask(make(serviceAccount=account, subject="calendar@example.net"), ANA)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"},
+        {"private_key": "-----BEGIN NOTHING-----"},
+        {"private_key": None},
+    ],
+)
+def test_a_key_that_cannot_be_read_shows_when_the_configuration_is_read(cloud: GoogleCloud, make: Make, changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="serviceAccount") as raised:
+        make(serviceAccount=cloud.service_account(**changes))
+    assert "BEGIN" not in str(raised.value)
+
+
+# Time.
+
+
+def test_a_slow_answer_is_over_at_the_deadline(cloud: GoogleCloud, make: Make) -> None:
+    backend = make()
+    ask(backend, ANA)
+    cloud.delay = 1.0
+    begun = time.monotonic()
+    with pytest.raises(TimedOut):
+        ask(backend, ANA, seconds=0.2)
+    assert time.monotonic() - begun < 0.7
+
+
+def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(cloud: GoogleCloud, make: Make) -> None:
+    backend = make()
+    cloud.token_delay = 1.0
+
+    def one(_: int) -> float:
+        begun = time.monotonic()
+        with pytest.raises(TimedOut):
+            ask(backend, ANA, seconds=0.2)
+        return time.monotonic() - begun
+
+    with ThreadPoolExecutor(2) as pool:
+        assert max(pool.map(one, range(2))) < 0.7
+
+
+def test_nothing_listens(cloud: GoogleCloud, make: Make) -> None:
+    nowhere = "http://127.0.0.1:9"
+    with pytest.raises(Unreachable):
+        ask(make(serviceAccount=cloud.service_account(token_uri=f"{nowhere}/token")), ANA)
+    with pytest.raises(Unreachable):
+        ask(make(endpoint=nowhere), ANA)

@@ -1,0 +1,131 @@
+"""The app's certificate in place of a secret: what is sent is verified with its public key."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from requests import Session
+
+from mailhooks.availability.backends import http
+from mailhooks.availability.backends.graph import GraphBackend
+from mailhooks.availability.errors import AuthenticationFailed
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
+
+from .servers.graph import CLIENT, TENANT, MicrosoftCloud, Tls, TlsServer, User
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+ANA = "ana@contoso.com"
+PASSPHRASE = "to open it"
+
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER = rsa.generate_private_key(65537, 2048)
+PLAIN = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+LOCKED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())).decode()
+
+
+def certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Free/busy")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    return builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+
+
+CERTIFICATE = certificate(KEY)
+PUBLIC = CERTIFICATE.public_bytes(Encoding.PEM).decode()
+THUMBPRINT = CERTIFICATE.fingerprint(hashes.SHA1()).hex()
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return Tls.make(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def cloud(tls: Tls) -> Iterator[MicrosoftCloud]:
+    made = MicrosoftCloud({ANA: User()}, CERTIFICATE)
+    server = TlsServer(made.app(), tls.certificate, tls.key)
+    made.url = server.url
+    server.start()
+    yield made
+    server.stop()
+
+
+@pytest.fixture
+def session(tls: Tls) -> Iterator[Session]:
+    with http.session(str(tls.authority)) as made:
+        yield made
+
+
+def backend(session: Session, url: str, **parts: str) -> GraphBackend:
+    config: dict[str, Any] = {"tenantId": TENANT, "clientId": CLIENT, "certificate": parts, "authority": url, "endpoint": url}
+    return GraphBackend.from_config(config, session=session)
+
+
+def ask(made: GraphBackend) -> object:
+    return made.look_up([ANA], Window(DAY, DAY + timedelta(days=1)), Deadline.after(5))[ANA]
+
+
+@pytest.mark.parametrize(
+    "parts, algorithm",
+    [
+        ({"privateKey": PLAIN, "publicCertificate": PUBLIC}, "PS256"),
+        ({"privateKey": LOCKED, "passphrase": PASSPHRASE, "publicCertificate": PUBLIC}, "PS256"),
+        ({"privateKey": PLAIN, "publicCertificate": PUBLIC, "thumbprint": THUMBPRINT}, "PS256"),
+        ({"privateKey": PLAIN, "thumbprint": THUMBPRINT}, "RS256"),
+        ({"privateKey": LOCKED, "passphrase": PASSPHRASE, "thumbprint": THUMBPRINT.upper()}, "RS256"),
+        ({"privateKey": PLAIN, "thumbprint": ":".join(THUMBPRINT[place : place + 2] for place in range(0, 40, 2))}, "RS256"),
+    ],
+)
+def test_an_app_proves_itself_with_its_certificate(cloud: MicrosoftCloud, session: Session, parts: dict[str, str], algorithm: str) -> None:
+    assert isinstance(ask(backend(session, cloud.url, **parts)), Schedule)
+    (assertion,) = cloud.assertions
+    assert assertion["alg"] == algorithm
+    assert ("x5c" in assertion) == ("publicCertificate" in parts)
+    assert "client_secret" not in cloud.forms[0]
+
+
+def test_another_apps_key_is_refused(cloud: MicrosoftCloud, session: Session) -> None:
+    other = OTHER.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with pytest.raises(AuthenticationFailed, match="AADSTS700027"):
+        ask(backend(session, cloud.url, privateKey=other, thumbprint=THUMBPRINT))
+
+
+ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize(
+    "parts, text",
+    [
+        ({"privateKey": PLAIN}, "certificate: expected publicCertificate, or thumbprint"),
+        ({"privateKey": PLAIN, "thumbprint": "0123"}, "SHA-1 thumbprint"),
+        ({"privateKey": PLAIN, "thumbprint": CERTIFICATE.fingerprint(hashes.SHA256()).hex()}, "SHA-1 thumbprint"),
+        ({"privateKey": LOCKED, "publicCertificate": PUBLIC}, "certificate/privateKey: it cannot be read"),
+        ({"privateKey": LOCKED, "passphrase": "wrong", "publicCertificate": PUBLIC}, "certificate/privateKey: it cannot be read"),
+        ({"privateKey": PLAIN, "passphrase": PASSPHRASE, "publicCertificate": PUBLIC}, "certificate/privateKey: it cannot be read"),
+        (
+            {"privateKey": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "thumbprint": THUMBPRINT},
+            "certificate/privateKey",
+        ),
+        ({"privateKey": ELLIPTIC, "thumbprint": THUMBPRINT}, "expected an RSA key"),
+        (
+            {"privateKey": PLAIN, "publicCertificate": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"},
+            "publicCertificate: it cannot",
+        ),
+        ({"privateKey": PLAIN, "publicCertificate": certificate(OTHER).public_bytes(Encoding.PEM).decode()}, "do not belong together"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_shows_when_the_configuration_is_read(session: Session, parts: dict[str, str], text: str) -> None:
+    with pytest.raises(SettingsError, match=text) as raised:
+        backend(session, "https://127.0.0.1:9", **parts)
+    assert "BEGIN" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None

@@ -1,0 +1,259 @@
+"""Everything that may go wrong on the way to Microsoft Graph and back: every documented error, tokens, servers that do not answer."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from requests import Session
+
+from mailhooks.availability.backends import http
+from mailhooks.availability.backends.graph import GraphBackend
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import AvailabilityErrorCode
+from mailhooks.deadline import Deadline
+
+from .servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, Tls, TlsServer, User, entra_error, graph_error
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+WEEK = Window(DAY, DAY + timedelta(days=7))
+ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
+
+Make = Callable[..., GraphBackend]
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return Tls.make(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def cloud(tls: Tls) -> Iterator[MicrosoftCloud]:
+    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()})
+    server = TlsServer(made.app(), tls.certificate, tls.key)
+    made.url = server.url
+    server.start()
+    yield made
+    server.stop()
+
+
+@pytest.fixture
+def session(tls: Tls) -> Iterator[Session]:
+    with http.session(str(tls.authority)) as made:
+        yield made
+
+
+@pytest.fixture
+def make(cloud: MicrosoftCloud, session: Session) -> Make:
+    """`make(maxMailboxes=2)`: the backend, with these settings besides those that lead to the server."""
+
+    def backend(**settings: Any) -> GraphBackend:
+        servers = {"authority": cloud.url, "endpoint": cloud.url}
+        return GraphBackend.from_config(
+            {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, **servers, **settings}, session=session
+        )
+
+    return backend
+
+
+def ask(backend: GraphBackend, *mailboxes: str, window: Window = WEEK, seconds: float = 5) -> dict[str, Schedule | LookupFailed]:
+    return backend.look_up(mailboxes, window, Deadline.after(seconds))
+
+
+FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
+    (graph_error(403, "ErrorAccessDenied"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (graph_error(403, "Authorization_RequestDenied"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (graph_error(404, "ErrorItemNotFound"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (graph_error(404, "ResourceNotFound"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (graph_error(404, "Request_ResourceNotFound"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (graph_error(404, "ErrorInvalidUser"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (graph_error(404, "MailboxNotEnabledForRESTAPI"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (graph_error(400, "ErrorNonExistentMailbox"), MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+]
+"""Of the user in the path: an answer for that mailbox, not an exception."""
+
+RAISED: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
+    ((404, "<html>no such page</html>", {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (graph_error(400, "ErrorInvalidTimeInterval"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (graph_error(400, "BadRequest"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (graph_error(429, "ApplicationThrottled", headers={"Retry-After": "7"}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (graph_error(429, "UnknownError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (graph_error(500, "ErrorInternalServerTransientError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (graph_error(500, "UnknownError"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((502, "<html>Bad gateway</html>", {}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (graph_error(503, "serviceNotAvailable"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (graph_error(504, "UnknownError"), TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
+    (graph_error(509, "UnknownError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ((302, "", {"Location": "https://example.com/"}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((200, "<html>", {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((200, {"value": None}, {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((200, [], {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+]
+
+
+@pytest.mark.parametrize("fault, kind, code", FAILURES)
+def test_errors_that_speak_of_the_user_in_the_path(
+    cloud: MicrosoftCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+) -> None:
+    cloud.graph_faults = [fault]
+    failed = ask(make(), ANA)[ANA]
+    assert type(failed) is kind
+    assert failed.code is code
+    assert "example.com" not in str(failed)
+
+
+@pytest.mark.parametrize("fault, kind, code", RAISED)
+def test_errors_that_speak_of_the_whole_call(
+    cloud: MicrosoftCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+) -> None:
+    cloud.graph_faults = [fault]
+    with pytest.raises(LookupFailed) as raised:
+        ask(make(), ANA)
+    assert type(raised.value) is kind
+    assert raised.value.code is code
+    assert raised.value.retry_after == (7.0 if fault[2].get("Retry-After") else None)
+    assert "example.com" not in str(raised.value)
+
+
+def test_the_most_detailed_code_that_is_understood_counts(cloud: MicrosoftCloud, make: Make) -> None:
+    error = {"code": "generalException", "innerError": {"code": "ErrorServerBusy", "innererror": {"code": "SomethingNewer"}}}
+    cloud.graph_faults = [(400, {"error": error}, {})]
+    with pytest.raises(ServerBusy, match="ErrorServerBusy"):
+        ask(make(), ANA)
+
+
+# Tokens.
+
+TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
+    (entra_error(401, "invalid_client", 7000215), AuthenticationFailed, "AADSTS7000215"),
+    (entra_error(401, "invalid_client", 7000222), AuthenticationFailed, "AADSTS7000222"),
+    (entra_error(400, "unauthorized_client", 700016), AuthenticationFailed, "AADSTS700016"),
+    (entra_error(400, "invalid_request", 90002), AuthenticationFailed, "AADSTS90002"),
+    (entra_error(400, "temporarily_unavailable", 90033), ServerBusy, "temporarily_unavailable"),
+    (entra_error(503, "temporarily_unavailable", 90033, {"Retry-After": "9"}), ServerBusy, "temporarily_unavailable"),
+    (entra_error(429, "invalid_request", 90055), ServerBusy, "429"),
+    ((503, "<html>Secret Contoso page</html>", {}), ServerBusy, "503"),
+    ((504, "", {}), TimedOut, "504"),
+    ((500, "<html>Secret Contoso page</html>", {}), GenerationFailed, "500"),
+    ((404, "<html>Secret Contoso page</html>", {}), GenerationFailed, "404"),
+    ((200, "<html>Secret Contoso page</html>", {}), GenerationFailed, "cannot be read"),
+    ((200, {"token_type": "Bearer"}, {}), GenerationFailed, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize("fault, kind, text", TOKEN_FAILURES)
+def test_errors_of_the_token_endpoint(
+    cloud: MicrosoftCloud, make: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
+) -> None:
+    cloud.token_faults = [fault]
+    backend = make()
+    with pytest.raises(LookupFailed, match=text) as raised:
+        ask(backend, ANA)
+    assert type(raised.value) is kind
+    assert raised.value.retry_after == (9.0 if fault[2] else None)
+    for secret in ("Contoso", "Trace", SECRET):
+        assert secret not in str(raised.value) + caplog.text
+    # msal remembers no failure: the next attempt is made.
+    assert isinstance(ask(backend, ANA)[ANA], Schedule)
+
+
+def test_a_wrong_secret_an_unknown_app_and_an_unknown_tenant_are_refused(make: Make) -> None:
+    for wrong in ({"clientSecret": "other"}, {"clientId": "other"}, {"tenantId": "other.onmicrosoft.com"}):
+        with pytest.raises(AuthenticationFailed):
+            ask(make(**wrong), ANA)
+
+
+def test_an_authority_that_is_none_is_told_apart_from_wrong_credentials(cloud: MicrosoftCloud, make: Make) -> None:
+    with pytest.raises(GenerationFailed):
+        ask(make(authority=f"{cloud.url}/v1.0/users"), ANA)
+
+
+def test_a_slow_answer_is_over_at_the_deadline(cloud: MicrosoftCloud, make: Make) -> None:
+    backend = make()
+    ask(backend, ANA)
+    cloud.delay = 1.0
+    begun = time.monotonic()
+    with pytest.raises(TimedOut):
+        ask(backend, ANA, seconds=0.2)
+    assert time.monotonic() - begun < 0.7
+
+
+def test_who_waits_for_anothers_token_waits_no_longer_than_the_deadline(make: Make) -> None:
+    backend = make()
+    with backend._tokens._lock, pytest.raises(TimedOut):
+        ask(backend, ANA, seconds=0.1)
+
+
+def test_nothing_listens(session: Session) -> None:
+    nowhere = "https://127.0.0.1:9"
+    config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": nowhere, "endpoint": nowhere}
+    with pytest.raises(Unreachable):
+        ask(GraphBackend.from_config(config, session=session), ANA)
+
+
+def test_a_certificate_that_is_not_trusted(cloud: MicrosoftCloud) -> None:
+    config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": cloud.url, "endpoint": cloud.url}
+    with http.session() as public, pytest.raises(Unreachable, match="not trusted"):
+        ask(GraphBackend.from_config(config, session=public), ANA)
+
+
+def test_a_revoked_token_is_renewed_once(cloud: MicrosoftCloud, make: Make) -> None:
+    backend = make()
+    ask(backend, ANA)
+    cloud.tokens.clear()
+    assert isinstance(ask(backend, ANA)[ANA], Schedule)
+    assert cloud.calls[3:] == [f"POST {ANA}", "POST token", f"POST {ANA}"]
+
+
+def test_a_second_refusal_is_final(cloud: MicrosoftCloud, make: Make) -> None:
+    cloud.graph_faults = [graph_error(401, "InvalidAuthenticationToken")] * 2
+    with pytest.raises(AuthenticationFailed) as raised:
+        ask(make(), ANA)
+    assert "secret@example.com" not in str(raised.value)
+    assert cloud.calls.count(f"POST {ANA}") == 2
+
+
+def test_many_threads_share_one_token_and_renew_it_once(cloud: MicrosoftCloud, make: Make) -> None:
+    backend = make()
+
+    def together() -> None:
+        start = threading.Barrier(4)
+
+        def one(mailbox: str) -> None:
+            start.wait()
+            assert isinstance(ask(backend, mailbox)[mailbox], Schedule)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(one, [ANA, BEN, CEM, ANA]))
+
+    cloud.delay = 0.05
+    together()
+    assert cloud.calls.count("GET openid-configuration") == cloud.calls.count("POST token") == 1
+    cloud.tokens.clear()
+    together()
+    assert cloud.calls.count("POST token") == 2
+
+
+def test_a_token_that_cannot_be_renewed_ahead_of_time_is_used_to_its_end(cloud: MicrosoftCloud, make: Make) -> None:
+    backend = make()
+    ask(backend, ANA)
+    app = backend._tokens._app
+    for entry in app.token_cache.search(app.token_cache.CredentialType.ACCESS_TOKEN):
+        entry["refresh_on"] = str(int(time.time()) - 1)
+    cloud.token_faults = [entra_error(503, "temporarily_unavailable", 90033)]
+    assert isinstance(ask(backend, ANA)[ANA], Schedule)
+    assert cloud.token_faults == []

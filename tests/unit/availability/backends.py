@@ -1,0 +1,72 @@
+"""Backends of the tests of what stands above them: in memory, and as slow, moody or broken as a test wants."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mailhooks.availability.errors import LookupFailed
+from mailhooks.availability.model import Limits, Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
+from mailhooks.deadline import Deadline
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def at(hours: float, *, busy: BusyType = BusyType.BUSY, length: float = 1, details: Details | None = None) -> CalendarEvent:
+    """An event that begins so many hours after midnight of the day asked for."""
+    return CalendarEvent(DAY + timedelta(hours=hours), DAY + timedelta(hours=hours + length), busy, details)
+
+
+def details(subject: str = "Budget", *, private: bool = False) -> Details:
+    return Details(subject, "Room 1", InstanceType.SINGLE_INSTANCE, is_meeting=True, is_reminder_set=False, is_private=private)
+
+
+def request(*mailboxes: str, requester: str = "ana@example.com", days: float = 1) -> dict[str, Any]:
+    """A request as WorkMail sends it."""
+    return {
+        "requester": {"email": requester, "userName": "ana", "organization": "m-0123456789abcdef0123456789abcdef", "userId": "S-1-1-11"},
+        "mailboxes": list(mailboxes),
+        "window": {"startDate": DAY.isoformat(), "endDate": (DAY + timedelta(days=days)).isoformat()},
+    }
+
+
+@dataclass
+class Fake:
+    """A source that knows `calendars`; anybody else has an empty one.
+
+    Attributes:
+        failures: raised one after the other, before it begins to answer.
+        delay: seconds that each look-up takes.
+        script: answers instead.
+    """
+
+    calendars: Mapping[str, tuple[CalendarEvent, ...]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=lambda: Limits(100))
+    failures: list[Exception] = field(default_factory=list)
+    delay: float = 0.0
+    script: Callable[[Sequence[str], Window], Mapping[str, Schedule | LookupFailed]] | None = None
+    calls: list[tuple[tuple[str, ...], Window]] = field(default_factory=list)
+    at_once: int = 0
+    _running: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Mapping[str, Schedule | LookupFailed]:
+        with self._lock:
+            self.calls.append((tuple(mailboxes), window))
+            self._running += 1
+            self.at_once = max(self.at_once, self._running)
+            failure = self.failures.pop(0) if self.failures else None
+        try:
+            time.sleep(self.delay)
+            if failure:
+                raise failure
+            if self.script:
+                return self.script(mailboxes, window)
+            return {mailbox: Schedule(self.calendars.get(mailbox, ())) for mailbox in mailboxes}
+        finally:
+            with self._lock:
+                self._running -= 1

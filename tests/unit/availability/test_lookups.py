@@ -1,0 +1,218 @@
+"""Limits, attempts, time and breakers: how backends are asked."""
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.availability import answer
+from mailhooks.availability.breaker import Breaker
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.lookups import split_mailboxes, split_window
+from mailhooks.availability.model import Limits, Schedule
+from mailhooks.availability.provider import Provider
+from mailhooks.availability.routes import Routes
+from mailhooks.contract.availability import AvailabilityRequest, Window
+from mailhooks.deadline import Deadline
+from tests.unit.availability.backends import DAY, Fake, at, request
+
+
+def errors(response: dict[str, Any]) -> list[str | None]:
+    return [mailbox.get("error") for mailbox in response["mailboxes"]]
+
+
+# Splitting
+
+
+@given(st.lists(st.integers(), max_size=300), st.integers(1, 100))
+def test_batches_are_within_the_limit_as_even_as_can_be_and_together_everybody(mailboxes: list[int], most: int) -> None:
+    batches = list(split_mailboxes([str(n) for n in mailboxes], Limits(most)))
+    assert [mailbox for batch in batches for mailbox in batch] == [str(n) for n in mailboxes]
+    sizes = [len(batch) for batch in batches]
+    assert all(0 < size <= most for size in sizes)
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+@given(st.integers(1, 400 * 24), st.integers(1, 90 * 24))
+def test_windows_are_within_the_limit_and_together_the_one_asked_for(hours: int, most: int) -> None:
+    window = Window(DAY, DAY + timedelta(hours=hours))
+    parts = list(split_window(window, Limits(1, timedelta(hours=most))))
+    assert (parts[0].start_date, parts[-1].end_date) == (window.start_date, window.end_date)
+    assert all(one.end_date == other.start_date for one, other in itertools.pairwise(parts))
+    assert all(part.end_date - part.start_date <= timedelta(hours=most) for part in parts)
+
+
+def test_a_hundred_and_fifty_mailboxes_over_a_hundred_days_are_asked_within_the_limits_of_ews() -> None:
+    fake = Fake(limits=Limits(100, timedelta(days=42), at_once=2))
+    mailboxes = [f"user{n}@example.net" for n in range(150)]
+    response = answer(request(*mailboxes, days=100), {"*": fake})
+    assert errors(response) == [None] * 150
+    assert sorted(len(boxes) for boxes, _ in fake.calls) == [75] * 6
+    assert fake.at_once <= 2
+
+
+def test_an_event_over_the_seam_of_two_windows_is_there_once() -> None:
+    fake = Fake({"a@example.net": (at(23, length=2),)}, limits=Limits(1, timedelta(days=1)))
+    [mailbox] = answer(request("a@example.net", days=2), {"*": fake})["mailboxes"]
+    assert len(fake.calls) == 2
+    assert len(mailbox["events"]) == 1
+
+
+def test_half_a_calendar_is_an_error_and_not_free_time() -> None:
+    def script(boxes: Sequence[str], window: Window) -> dict[str, Schedule | LookupFailed]:
+        return {boxes[0]: Schedule((at(9),)) if window.start_date == DAY else GenerationFailed("x")}
+
+    fake = Fake(limits=Limits(1, timedelta(days=1)), script=script)
+    assert errors(answer(request("a@example.net", days=2), {"*": fake})) == ["ErrorFreeBusyGenerationFailed"]
+
+
+# Attempts
+
+
+@pytest.mark.parametrize("failure", [ServerBusy("x", retry_after=0.01), Unreachable("x", retry_after=0.01)])
+def test_what_may_pass_is_tried_again_after_the_pause_that_the_server_wants(failure: LookupFailed) -> None:
+    fake = Fake({"a@example.net": (at(9),)}, failures=[failure, failure])
+    assert errors(answer(request("a@example.net"), {"*": fake})) == [None]
+    assert len(fake.calls) == 3
+
+
+@pytest.mark.parametrize("failure", [MailboxNotFound("x"), GenerationFailed("x"), AuthenticationFailed("x"), TimedOut("x")])
+def test_what_would_not_pass_is_not_tried_again(failure: LookupFailed) -> None:
+    fake = Fake(failures=[failure])
+    assert errors(answer(request("a@example.net"), {"*": fake})) == [failure.code]
+    assert len(fake.calls) == 1
+
+
+def test_a_pause_longer_than_the_budget_is_not_waited_for() -> None:
+    fake = Fake(failures=[ServerBusy("x", retry_after=3600)])
+    assert errors(answer(request("a@example.net"), {"*": fake}, budget_s=600)) == ["ErrorServerBusy"]
+    assert len(fake.calls) == 1
+
+
+def test_attempts_come_to_an_end() -> None:
+    fake = Fake(failures=[ServerBusy("x", retry_after=0.01)] * 100)
+    assert errors(answer(request("a@example.net"), {"*": fake}, budget_s=600)) == ["ErrorServerBusy"]
+    assert len(fake.calls) == 4
+
+
+def test_only_those_are_asked_for_again_who_may_come() -> None:
+    def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
+        busy = ServerBusy("x", retry_after=0.01)
+        first = len(fake.calls) == 1
+        return {box: busy if first and box.startswith("b") else Schedule((at(9),)) for box in boxes}
+
+    fake = Fake(script=script)
+    assert errors(answer(request("a@example.net", "b@example.net"), {"*": fake})) == [None, None]
+    assert [boxes for boxes, _ in fake.calls] == [("a@example.net", "b@example.net"), ("b@example.net",)]
+
+
+# Time
+
+
+@pytest.fixture
+def hanging() -> Iterator[Fake]:
+    """A backend that answers when the test is over."""
+    released = threading.Event()
+
+    def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
+        released.wait(60)
+        return {}
+
+    yield Fake(script=script)
+    released.set()
+
+
+def test_a_backend_that_hangs_costs_its_own_mailboxes_and_nobody_elses(hanging: Fake) -> None:
+    good = Fake({"b@example.org": (at(9),)})
+    response = answer(request("a@example.net", "b@example.org"), {"example.net": hanging, "example.org": good}, budget_s=0.2)
+    assert errors(response) == ["ErrorTimeoutExpired", None]
+
+
+def test_what_is_still_waiting_for_its_turn_when_time_is_over_is_not_asked_any_more(hanging: Fake) -> None:
+    hanging.limits = Limits(1, at_once=1)
+    response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": hanging}, budget_s=0.2)
+    assert errors(response) == ["ErrorTimeoutExpired"] * 3
+    assert len(hanging.calls) == 1
+
+
+def test_backends_and_batches_are_asked_at_the_same_time() -> None:
+    together = threading.Barrier(6)
+
+    def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
+        together.wait(20)  # breaks, and with it the look-up, unless all six are there
+        return {box: Schedule() for box in boxes}
+
+    backends = {f"{name}.example.net": Fake(limits=Limits(1, at_once=3), script=script) for name in ("one", "two")}
+    mailboxes = [f"{n}@{domain}" for domain in backends for n in range(3)]
+    assert errors(answer(request(*mailboxes), backends, budget_s=30)) == [None] * 6
+
+
+# Breakers
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def asking(fake: Fake, clock: Clock, failures: int = 3) -> "Provider":
+    return Provider({"x": fake}, Routes.of({"*": "x"}), new_breaker=lambda: Breaker(failures, 30, clock))
+
+
+def ask(provider: Provider) -> str | None:
+    [error] = errors(provider.answer(AvailabilityRequest.parse(request("a@example.net")), Deadline.after(5)))
+    return error
+
+
+def test_a_backend_that_keeps_failing_is_left_alone_for_a_while_and_then_tried_by_one() -> None:
+    clock = Clock()
+    fake = Fake(failures=[TimedOut("x")] * 4)
+    provider = asking(fake, clock)
+    assert [ask(provider) for _ in range(5)] == ["ErrorTimeoutExpired"] * 3 + ["ErrorServerBusy"] * 2
+    assert len(fake.calls) == 3
+    clock.now += 31
+    assert [ask(provider) for _ in range(2)] == ["ErrorTimeoutExpired", "ErrorServerBusy"]
+    assert len(fake.calls) == 4
+    clock.now += 31
+    assert [ask(provider) for _ in range(2)] == [None, None]
+
+
+def test_credentials_that_are_refused_are_not_tried_until_the_account_is_locked() -> None:
+    fake = Fake(failures=[AuthenticationFailed("x")] * 9)
+    provider = asking(fake, Clock(), failures=5)
+    for _ in range(6):
+        ask(provider)
+    assert len(fake.calls) == 2
+
+
+def test_a_failure_of_one_mailbox_says_nothing_of_the_backend() -> None:
+    fake = Fake(failures=[TimedOut("x"), TimedOut("x"), MailboxNotFound("x")] * 3)
+    provider = asking(fake, Clock())
+    for _ in range(9):
+        ask(provider)
+    assert len(fake.calls) == 9
+
+
+def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
+    clock = Clock()
+    breaker = Breaker(1, 30, clock)
+    breaker.failed(TimedOut("x"))
+    clock.now += 31
+    assert [breaker.admits() for _ in range(3)] == [True, False, False]
+    breaker.succeeded()
+    assert breaker.admits()

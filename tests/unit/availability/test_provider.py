@@ -1,0 +1,319 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.availability import answer
+from mailhooks.availability.cache import Cache
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    NotRouted,
+    ServerBusy,
+    TimedOut,
+    Unreachable,
+)
+from mailhooks.availability.model import Limits, Schedule
+from mailhooks.availability.privacy import Privacy, Show
+from mailhooks.availability.provider import Provider, Tally
+from mailhooks.availability.routes import Routes
+from mailhooks.contract import ContractError
+from mailhooks.contract.availability import AvailabilityRequest
+from mailhooks.contract.freebusy import BusyType, CalendarEvent, DayOfWeek, TimeZone, WorkingHours, WorkingPeriod
+from mailhooks.deadline import Deadline
+from mailhooks.patterns import Pattern
+from tests.unit.availability.backends import DAY, Fake, at, details, request
+
+NINE_TO_FIVE = (WorkingPeriod(540, 1020, (DayOfWeek.MON,)),)
+
+
+def provider(backends: dict[str, Fake], **more: Any) -> Provider:
+    return Provider(backends, Routes.of({pattern: pattern for pattern in backends}), **more)
+
+
+def ask(of: Provider, document: dict[str, Any], budget_s: float = 5.0) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = of.answer(AvailabilityRequest.parse(document), Deadline.after(budget_s))["mailboxes"]
+    return found
+
+
+def errors(response: dict[str, Any]) -> list[str | None]:
+    return [mailbox.get("error") for mailbox in response["mailboxes"]]
+
+
+def test_each_mailbox_is_asked_of_its_domains_backend_and_answered_in_the_order_asked() -> None:
+    one, other = Fake({"a@example.net": (at(9),)}), Fake({"b@example.org": (at(10, busy=BusyType.TENTATIVE),)})
+    response = answer(request("b@example.org", "a@example.net"), {"example.net": one, "example.org": other})
+    assert [mailbox["mailbox"] for mailbox in response["mailboxes"]] == ["b@example.org", "a@example.net"]
+    assert [mailbox["events"][0]["busyType"] for mailbox in response["mailboxes"]] == ["TENTATIVE", "BUSY"]
+    assert [call[0] for call in one.calls] == [("a@example.net",)]
+
+
+def test_the_narrowest_pattern_decides_whatever_the_order() -> None:
+    chief, domain, below, anybody = (Fake() for _ in range(4))
+    backends = {"*": anybody, "*.example.net": below, "example.net": domain, "chief@example.net": chief}
+    answer(request("CHIEF@example.net", "a@example.net", "a@sub.example.net", "a@example.org"), backends)
+    assert [fake.calls[0][0] for fake in (chief, domain, below, anybody)] == [
+        ("CHIEF@example.net",),
+        ("a@example.net",),
+        ("a@sub.example.net",),
+        ("a@example.org",),
+    ]
+
+
+def test_a_domain_without_a_backend_and_what_is_no_address_are_errors_of_their_own_mailboxes() -> None:
+    response = answer(request("a@example.net", "b@example.org", "nobody", "@example.net"), {"example.net": Fake()})
+    assert errors(response) == [None, "ErrorAvailabilityConfigNotFound", "MailboxNotFound", "MailboxNotFound"]
+
+
+@pytest.mark.parametrize(
+    "failure, error",
+    [
+        (MailboxNotFound("x"), "MailboxNotFound"),
+        (NotRouted("x"), "ErrorAvailabilityConfigNotFound"),
+        (ServerBusy("x"), "ErrorServerBusy"),
+        (TimedOut("x"), "ErrorTimeoutExpired"),
+        (NoAccess("x"), "ErrorFreeBusyGenerationFailed"),
+        (GenerationFailed("x"), "ErrorFreeBusyGenerationFailed"),
+        (AuthenticationFailed("x"), "ErrorFreeBusyGenerationFailed"),
+        (Unreachable("x"), "ErrorFreeBusyGenerationFailed"),
+        (KeyError("a@example.net"), "ErrorFreeBusyGenerationFailed"),
+    ],
+)
+def test_every_failure_is_the_mailboxes_own_with_a_code_that_workmail_knows(failure: Exception, error: str) -> None:
+    good = Fake({"b@example.org": (at(9),)})
+    bad = Fake(failures=[failure] * 9)
+    response = answer(request("a@example.net", "b@example.org"), {"example.net": bad, "example.org": good}, budget_s=0.7)
+    assert errors(response) == [error, None]
+
+
+def test_a_failure_of_one_mailbox_leaves_the_others_of_its_batch_alone() -> None:
+    fake = Fake(script=lambda boxes, _: {boxes[0]: MailboxNotFound("x"), boxes[1]: Schedule((at(9),))})
+    response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": fake})
+    assert errors(response) == ["MailboxNotFound", None, "ErrorFreeBusyGenerationFailed"]
+
+
+def test_the_same_mailbox_twice_is_asked_for_once_and_answered_twice() -> None:
+    fake = Fake({"a@example.net": (at(9),)})
+    response = answer(request("a@example.net", "A@Example.net"), {"*": fake})
+    assert [mailbox["mailbox"] for mailbox in response["mailboxes"]] == ["a@example.net", "A@Example.net"]
+    assert all(len(mailbox["events"]) == 1 for mailbox in response["mailboxes"])
+    assert fake.calls[0][0] == ("a@example.net",)
+
+
+def test_nobody_asked_is_an_answer_for_nobody() -> None:
+    assert answer(request(), {"*": Fake()}) == {"mailboxes": []}
+
+
+def test_a_request_that_is_none_is_refused_by_its_place_without_a_word_of_it() -> None:
+    with pytest.raises(ContractError) as caught:
+        answer(request("a@example.net") | {"window": {"startDate": "soon", "endDate": "later"}}, {"*": Fake()})
+    assert "/window/startDate" in str(caught.value)
+    assert "soon" not in str(caught.value)
+
+
+# Events
+
+
+def test_events_are_in_order_within_the_window_not_cut_at_its_ends_and_each_once() -> None:
+    across = at(-1, length=2)
+    events = (at(23, length=5), at(9), at(9), across, at(-3), at(24), at(0, length=0))
+    [mailbox] = answer(request("a@example.net"), {"*": Fake({"a@example.net": events})})["mailboxes"]
+    starts = [event["startTime"] for event in mailbox["events"]]
+    assert starts == ["2026-05-03T23:00:00.000Z", "2026-05-04T00:00:00.000Z", "2026-05-04T09:00:00.000Z", "2026-05-04T23:00:00.000Z"]
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 30)), max_size=30))
+def test_what_is_shown_is_just_what_touches_the_window(hours: list[tuple[int, int]]) -> None:
+    events = tuple(at(start, length=length) for start, length in hours)
+    [mailbox] = answer(request("a@example.net"), {"*": Fake({"a@example.net": events})})["mailboxes"]
+    shown = [(event["startTime"], event["endTime"]) for event in mailbox["events"]]
+    assert shown == sorted(shown)
+    assert len(set(shown)) == len(shown) == len({(s, n) for s, n in hours if s < 24 and (s + n > 0 or s == n == 0)})
+
+
+# Privacy
+
+
+def details_seen(show: Show | None, *, private: bool, requester: str = "ana@example.com") -> dict[str, Any] | None:
+    rules = ((Pattern.parse("example.com"), show),) if show else ()
+    fake = Fake({"a@example.net": (at(9, details=details("Secret plan", private=private)),)})
+    [mailbox] = ask(provider({"*": fake}, privacy=Privacy(rules)), request("a@example.net", requester=requester))
+    found: dict[str, Any] | None = mailbox["events"][0].get("details")
+    return found
+
+
+def test_without_a_rule_a_requester_sees_times_and_nothing_else() -> None:
+    assert details_seen(None, private=False) is None
+    assert details_seen(Show.DETAILS, private=False, requester="eve@example.org") is None
+
+
+def test_details_are_for_those_whom_a_rule_names() -> None:
+    assert details_seen(Show.DETAILS, private=False) == {
+        "subject": "Secret plan",
+        "location": "Room 1",
+        "instanceType": "SINGLE_INSTANCE",
+        "isMeeting": True,
+        "isReminderSet": False,
+        "isPrivate": False,
+    }
+    assert details_seen(Show.BUSY, private=False) is None
+
+
+def test_private_items_have_no_details_for_anybody() -> None:
+    assert details_seen(Show.DETAILS, private=True) is None
+
+
+def test_the_narrowest_rule_of_a_requester_counts() -> None:
+    rules = (
+        (Pattern.parse("*"), Show.DETAILS),
+        (Pattern.parse("example.org"), Show.BUSY),
+        (Pattern.parse("eve@example.org"), Show.DETAILS),
+    )
+    privacy = Privacy(rules)
+    assert [privacy.show(who) for who in ("a@example.net", "a@example.org", "EVE@example.org")] == [Show.DETAILS, Show.BUSY, Show.DETAILS]
+
+
+# Working hours
+
+
+def test_the_sources_working_hours_stand_before_the_default_and_both_are_converted() -> None:
+    own, default = (WorkingHours(TimeZone(name, -60), NINE_TO_FIVE) for name in ("own", "default"))
+    fake = Fake(script=lambda boxes, _: {boxes[0]: Schedule((), own), boxes[1]: Schedule()})
+    converted = []
+
+    def convert(hours: WorkingHours) -> WorkingHours:
+        converted.append(hours)
+        return hours
+
+    found = ask(provider({"*": fake}, default_hours=lambda _: default, convert=convert), request("a@example.net", "b@example.net"))
+    assert [mailbox["workingHours"]["timezone"]["name"] for mailbox in found] == ["own", "default"]
+    assert converted == [own, default]
+
+
+@pytest.mark.parametrize(
+    "schedule, fit",
+    [
+        (Schedule((at(9),), WorkingHours(TimeZone("", -60), NINE_TO_FIVE)), True),
+        (Schedule((at(9),), WorkingHours(TimeZone("zone", -60), ())), True),
+        (Schedule((at(9, details=replace(details(), subject=None)),)), False),
+    ],
+)
+def test_what_workmail_would_not_take_of_one_mailbox_harms_no_other(schedule: Schedule, fit: bool) -> None:
+    fake = Fake(script=lambda boxes, _: {boxes[0]: schedule, boxes[1]: Schedule((at(10),))})
+    privacy = Privacy(((Pattern.parse("*"), Show.DETAILS),))
+    one, other = ask(provider({"*": fake}, privacy=privacy), request("a@example.net", "b@example.net"))
+    assert len(other["events"]) == 1
+    assert "workingHours" not in one
+    assert (one.get("error"), len(one.get("events", ()))) == ((None, 1) if fit else ("ErrorResponseSchemaValidation", 0))
+
+
+def test_without_working_hours_there_are_none() -> None:
+    [mailbox] = ask(provider({"*": Fake()}), request("a@example.net"))
+    assert "workingHours" not in mailbox
+
+
+# The cache
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_same_question_within_a_minute_is_not_asked_again_and_another_is() -> None:
+    clock = Clock()
+    fake = Fake({"a@example.net": (at(9),)})
+    of = provider({"*": fake}, cache=Cache(60, clock))
+    tally = Tally()
+    first = ask(of, request("a@example.net"))
+    assert of.answer(AvailabilityRequest.parse(request("A@EXAMPLE.net")), Deadline.after(5), tally)["mailboxes"][0]["events"]
+    assert (len(fake.calls), tally.cached) == (1, 1)
+    ask(of, request("a@example.net", days=2))
+    assert len(fake.calls) == 2
+    clock.now += 61
+    assert ask(of, request("a@example.net")) == first
+    assert len(fake.calls) == 3
+
+
+def test_failures_are_not_remembered() -> None:
+    fake = Fake({"a@example.net": (at(9),)}, failures=[GenerationFailed("x")])
+    of = provider({"*": fake})
+    assert "error" in ask(of, request("a@example.net"))[0]
+    assert "events" in ask(of, request("a@example.net"))[0]
+
+
+def test_what_one_may_not_see_is_not_hidden_from_the_next_by_the_cache() -> None:
+    fake = Fake({"a@example.net": (at(9, details=details()),)})
+    of = provider({"*": fake}, privacy=Privacy(((Pattern.parse("example.com"), Show.DETAILS),)))
+    assert "details" not in ask(of, request("a@example.net", requester="eve@example.org"))[0]["events"][0]
+    assert "details" in ask(of, request("a@example.net"))[0]["events"][0]
+    assert "details" not in ask(of, request("a@example.net", requester="eve@example.org"))[0]["events"][0]
+    assert len(fake.calls) == 1
+
+
+def test_the_cache_stays_small() -> None:
+    cache = Cache(60)
+    window = AvailabilityRequest.parse(request("a@example.net")).window
+    for number in range(5000):
+        cache.put(("x", str(number), window), Schedule())
+    assert cache.get(("x", "0", window)) is None
+    assert cache.get(("x", "4999", window)) is not None
+    assert len(cache._kept) <= 2000
+
+
+def test_no_cache_is_a_choice() -> None:
+    fake = Fake()
+    of = provider({"*": fake}, cache=Cache(0))
+    ask(of, request("a@example.net"))
+    ask(of, request("a@example.net"))
+    assert len(fake.calls) == 2
+
+
+# Every mailbox, whatever happens
+
+_RESULTS = st.sampled_from(
+    [
+        Schedule((at(9),)),
+        Schedule((CalendarEvent(DAY, DAY + timedelta(days=40), BusyType.FREE),)),
+        MailboxNotFound("x"),
+        NoAccess("x"),
+        None,
+    ]
+)
+
+_MAILBOXES = st.sampled_from([f"{name}@{domain}" for name in "abcdef" for domain in ("example.net", "example.org", "example.com")])
+
+
+@pytest.mark.fuzz
+@given(
+    st.lists(_MAILBOXES, max_size=20),
+    st.dictionaries(st.sampled_from("abcdef"), _RESULTS),
+    st.integers(1, 7),
+    st.one_of(st.none(), st.integers(1, 30)),
+    st.integers(1, 3),
+    st.integers(1, 40),
+)
+def test_every_mailbox_asked_has_one_answer_in_its_place(
+    asked: list[str], results: dict[str, Schedule | LookupFailed | None], most: int, span: int | None, at_once: int, days: int
+) -> None:
+    def script(boxes: Any, _: Any) -> dict[str, Any]:
+        return {box: found for box in boxes if (found := results.get(box[0], Schedule())) is not None}
+
+    limits = Limits(most, None if span is None else timedelta(days=span), at_once)
+    fake = Fake(limits=limits, script=script)
+    response = answer(request(*asked, days=days), {"example.net": fake, "example.org": fake}, budget_s=10)
+    assert [mailbox["mailbox"] for mailbox in response["mailboxes"]] == asked
+    for mailbox in response["mailboxes"]:
+        known = not mailbox["mailbox"].endswith("example.com") and isinstance(results.get(mailbox["mailbox"][0], Schedule()), Schedule)
+        assert ("events" in mailbox) is known
+    assert all(len(boxes) <= most for boxes, _ in fake.calls)
+    assert all(span is None or window.end_date - window.start_date <= timedelta(days=span) for _, window in fake.calls)
+    assert fake.at_once <= 2 * at_once
