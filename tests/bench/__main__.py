@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cold, large, memory
+from tests.bench import availability, cold, large, memory
 
 COLD = [sys.executable, str(Path(cold.__file__))]
 BASELINE = [sys.executable, "-c", "import boto3; boto3.client('s3'); boto3.client('workmailmessageflow')"]
@@ -43,6 +43,7 @@ def main() -> None:
     large.main()
     by_size = sorted((raw for _, raw, _ in large.messages()), key=len)
     memory.main(by_size[0], by_size[-1])
+    availability.main()
 
 
 def in_turn(commands: list[list[str]]) -> list[list[float]]:

@@ -109,9 +109,11 @@ class TestHalfASetting:
             ("AvailabilityVpc", {"AvailabilitySubnetIds": "subnet-01234567", "AvailabilitySecurityGroupIds": "sg-01234567"}),
         ],
     )
-    def test_each_has_a_condition_of_its_own(self, name: str, parameters: dict[str, str]) -> None:
+    def test_each_has_a_condition_of_its_own_that_asks_for_all_of_it(self, name: str, parameters: dict[str, str]) -> None:
         assert not condition(name)
         assert condition(name, **parameters)
+        for missing in parameters:
+            assert not condition(name, **{given: value for given, value in parameters.items() if given != missing})
 
 
 def test_it_is_in_a_vpc_only_when_one_is_named() -> None:

@@ -51,6 +51,11 @@ class Pattern:
             return cls(pattern, Specificity.DOMAIN)
         raise ValueError(PATTERN_FORMS)
 
+    def __str__(self) -> str:
+        """As written, in lower case."""
+        before = {Specificity.ANYBODY: "*", Specificity.DOMAIN_AND_SUBDOMAINS: "*."}
+        return before.get(self.specificity, "") + self.text
+
     def matches(self, address: str) -> bool:
         """Whether the address falls under the pattern; case does not matter. `""` (no address) falls under `*` only."""
         address = address.lower()

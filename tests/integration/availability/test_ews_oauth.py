@@ -1,7 +1,7 @@
 """How the EWS backend signs in by OAuth: whose tokens it asks for, how often, and what it does without one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from mailhooks.availability.backends.ews import EwsBackend
@@ -164,6 +164,18 @@ def test_a_token_s_lifetime_may_be_anything(server: EwsServer, tokens: TokenServ
     ews = backend(server.url, oauth(tokens))
     assert [look_up(ews), look_up(ews)] == [Schedule()] * 2
     assert len(tokens.asked) == 1
+
+
+def test_a_token_server_that_drips_is_waited_for_until_the_deadline(server: EwsServer, tokens: TokenServer) -> None:
+    async def drops() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    tokens.reply = StreamingResponse(drops(), headers={"Content-Length": "1000"})
+    begun = datetime.now(UTC)
+    assert type(look_up(backend(server.url, oauth(tokens)), 0.4)) is TimedOut
+    assert datetime.now(UTC) - begun < timedelta(seconds=0.9)
 
 
 def test_a_token_server_that_says_nothing_is_waited_for_until_the_deadline(server: EwsServer, tokens: TokenServer) -> None:

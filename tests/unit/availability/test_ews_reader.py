@@ -1,11 +1,14 @@
 """What is made of an EWS server's answer, element by element."""
 
+import doctest
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.availability.backends import ews, ews_reader
 from mailhooks.availability.backends.ews_reader import Result, read_answer, read_moment
 from mailhooks.availability.errors import (
     GenerationFailed,
@@ -156,3 +159,10 @@ def test_an_answer_without_a_message_or_a_code_is_good() -> None:
     view = m("FreeBusyView", t("FreeBusyViewType", "FreeBusy"))
     assert read(m("FreeBusyResponse", view)) == Schedule()
     assert read(m("FreeBusyResponse", m("ResponseMessage", attributes=' ResponseClass="Success"'), view)) == Schedule()
+
+
+@pytest.mark.parametrize("module", [ews, ews_reader])
+def test_examples_in_the_documentation_work(module: ModuleType) -> None:
+    results = doctest.testmod(module)
+    assert results.attempted
+    assert not results.failed

@@ -317,3 +317,8 @@ def test_every_mailbox_asked_has_one_answer_in_its_place(
     assert all(len(boxes) <= most for boxes, _ in fake.calls)
     assert all(span is None or window.end_date - window.start_date <= timedelta(days=span) for _, window in fake.calls)
     assert fake.at_once <= 2 * at_once
+
+
+@pytest.mark.parametrize("text", ["*", "*.example.com", "example.com", "bob@example.com"])
+def test_a_pattern_is_shown_as_it_is_written(text: str) -> None:
+    assert str(Pattern.parse(text)) == text

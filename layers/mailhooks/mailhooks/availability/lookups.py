@@ -10,13 +10,16 @@ from typing import Final
 from ..contract.availability import Window
 from ..deadline import Deadline
 from .breaker import Breaker
-from .errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut
+from .errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from .model import Backend, Limits, Schedule
 
 _FIRST_PAUSE_S: Final = 0.5
 """Before a second attempt, where the server does not say when; twice as long before each further one."""
 
 _ATTEMPTS: Final = 4
+
+_ATTEMPTS_TO_REACH: Final = 2
+"""A connection that breaks may be one that was kept open too long; a server that cannot be reached twice is not there."""
 
 _WORTHWHILE_S: Final = 0.3
 """What an attempt needs at least, beyond the pause before it."""
@@ -135,7 +138,7 @@ def _attempts(job: _Job, deadline: Deadline) -> dict[str, Result]:
     for attempt in range(_ATTEMPTS):
         results |= _attempt(job, left, deadline)
         again = {mailbox: failure for mailbox in left if isinstance(failure := results[mailbox], LookupFailed) and failure.passing}
-        if not again:
+        if not again or (attempt + 1 >= _ATTEMPTS_TO_REACH and all(isinstance(failure, Unreachable) for failure in again.values())):
             break
         pause = max((failure.retry_after or 0.0 for failure in again.values()), default=0.0) or _FIRST_PAUSE_S * 2**attempt
         if attempt == _ATTEMPTS - 1 or deadline.left() < pause + _WORTHWHILE_S:

@@ -75,13 +75,13 @@ class Adapter(requests.adapters.HTTPAdapter):
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Adds nothing: requests would have the public authorities trusted too."""
 
-    def send(self, request: Any, stream: Any = False, timeout: Any = None, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
         deadline = self.deadline
         left = deadline.left()
         if not left:
             raise ReadTimeout("the time is over")
-        connect, read = timeout
-        response = super().send(request, True, (min(connect, left), min(read, left)), *args, **kwargs)
+        connect, read = kwargs["timeout"]
+        response = super().send(request, *args, **{**kwargs, "stream": True, "timeout": (min(connect, left), min(read, left))})
         # requests_ntlm looks into the socket of an unread 401 for the server's certificate.
         if response.status_code != 401:
             _read(response, deadline)
