@@ -195,6 +195,11 @@ def test_what_cannot_be_asked_for_does_not_spoil_the_rest(server: EwsServer, add
     assert found["ben@example.org"] == Schedule()
 
 
+def test_where_nothing_can_be_asked_for_nobody_is_asked(server: EwsServer) -> None:
+    assert isinstance(backend(server).look_up([""], WINDOW, Deadline.after(5))[""], MailboxNotFound)
+    assert not server.asked
+
+
 def test_an_address_with_marks_of_xml_is_asked_for_as_it_is(server: EwsServer) -> None:
     backend(server).look_up(["o'neil&<co>@example.org", "jürgen@example.org"], WINDOW, Deadline.after(5))
     assert server.asked[0].mailboxes == ("o'neil&<co>@example.org", "jürgen@example.org")

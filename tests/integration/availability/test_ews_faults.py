@@ -166,8 +166,9 @@ def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(server: Ews
     assert 0.4 < time.monotonic() - begun < 1
 
 
-def test_a_server_that_drips_is_waited_for_until_the_deadline(server: EwsServer) -> None:
-    server.replies = [Reply(answer(calendar()), drip_s=0.05)]
+@pytest.mark.parametrize("drip_s", [0.05, 1.5])
+def test_a_server_that_drips_is_waited_for_until_the_deadline(server: EwsServer, drip_s: float) -> None:
+    server.replies = [Reply(answer(calendar()), drip_s=drip_s)]
     begun = time.monotonic()
     assert type(look_up(server.url, 0.5)) is TimedOut
     assert 0.4 < time.monotonic() - begun < 1

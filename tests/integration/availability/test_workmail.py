@@ -152,6 +152,11 @@ def test_a_role_of_another_organization_is_not_found(api: WorkMailApi, server: E
     assert type(look_up(backend(server, impersonationRoleId="role-2"))) is GenerationFailed
 
 
+def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, server: EwsServer) -> None:
+    assert str(look_up(backend(server, impersonationRoleId=""))) == "AssumeImpersonationRole: ParamValidationError"
+    assert not api.calls
+
+
 @pytest.mark.parametrize(
     "code, kind",
     [("ErrorImpersonateUserDenied", NoAccess), ("ErrorNonExistentMailbox", MailboxNotFound), ("ErrorServerBusy", ServerBusy)],

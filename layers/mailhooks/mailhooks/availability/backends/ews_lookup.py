@@ -39,12 +39,11 @@ def look_up(
     results: dict[str, Result] = {
         mailbox: MailboxNotFound("no address that could be asked for") for mailbox in mailboxes if not _is_askable(mailbox)
     }
-    batches = deque([[mailbox for mailbox in mailboxes if mailbox not in results]])
+    askable = [mailbox for mailbox in mailboxes if mailbox not in results]
+    batches = deque([askable] if askable else [])
     requests = 0
     while batches:
         batch = batches.popleft()
-        if not batch:
-            continue
         requests += 1
         try:
             answer = client.ask(batch, window, deadline, impersonate)
