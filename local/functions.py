@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ASYNCHRONOUS = frozenset({"observe"})
 """Functions that are made for asynchronous rules: WorkMail does not wait for them and ignores what they return."""
 
+PROVIDERS = frozenset({"availability"})
+"""Functions that are not for mail: `python -m local availability` asks them."""
+
 Settings = Mapping[str, Mapping[str, str]]
 """As in `events/env.json`: variables by a function's logical ID, the file format of `sam local invoke --env-vars`."""
 
@@ -35,8 +38,8 @@ class Function:
 
 
 def names(root: Path = ROOT) -> list[str]:
-    """All functions, sorted."""
-    return sorted(path.parent.name for path in (root / "functions").glob("*/app.py"))
+    """All functions for mail, sorted."""
+    return sorted({path.parent.name for path in (root / "functions").glob("*/app.py")} - PROVIDERS)
 
 
 def function(name: str, root: Path = ROOT, asynchronous: bool | None = None) -> Function:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable, Position, add_disclaimer, explain
-from mailhooks.mime.body import Blocked, displayed
+from mailhooks.mime.body import Blocked, continued, displayed
 from mailhooks.mime.edit import Edit, splice
 from mailhooks.mime.scan import scan
 from tests.mail import CORPUS
@@ -182,7 +182,8 @@ def test_thousands_of_parameters_are_not_read():
 def digests(raw: bytes) -> list[str]:
     """Of the leaves that are not shown as text."""
     structure = scan(raw)
-    texts = {id(text.part) for text in displayed(raw, structure)}
+    shown = displayed(raw, structure)
+    texts = {id(text.part) for first in shown for text in [first, *continued(raw, structure, first)]}
     leaves = (part for part in structure.root.walk() if not part.children)
     own = {(part.start, part.end) for part in structure.root.walk() if id(part) in texts}
     return [hashlib.sha256(raw[leaf.start : leaf.end]).hexdigest() for leaf in leaves if (leaf.start, leaf.end) not in own]

@@ -152,7 +152,7 @@ class Disclaimer:
         """
         if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
             return True
-        texts = [html.visible_text(part.readable(part.view())) if part.is_html else "\n".join(part.lines()) for part in parts]
+        texts = [html.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
         return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
 
     def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:

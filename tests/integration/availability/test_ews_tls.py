@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
+import requests.adapters
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -139,6 +141,36 @@ def test_a_certificate_that_nobody_else_signed_is_trusted_when_it_is_named(tmp_p
         assert type(look_up(backend(server.url))) is Unreachable
 
 
+def test_a_certificate_that_is_named_is_trusted_whoever_signed_it(tmp_path: Path) -> None:
+    files = Authority.new("Unknown").issue(tmp_path)
+    with EwsServer({BEN: calendar()}, tls=files) as server:
+        assert look_up(backend(server.url, caCertificates=files[0].read_text())) == Schedule()
+
+
+@pytest.fixture
+def public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """The one public authority in the world."""
+    authority = Authority.new("Public")
+    bundle = tmp_path / "public.pem"
+    bundle.write_text(authority.pem)
+    monkeypatch.setattr(certifi, "where", lambda: str(bundle))
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(bundle))
+    return authority
+
+
+def test_public_authorities_are_trusted_unless_others_are_named(serve: Serve, public: Authority) -> None:
+    server = serve(public)
+    assert look_up(backend(server.url)) == Schedule()
+    assert type(look_up(backend(server.url, caCertificates=Authority.new("Ours").pem))) is Unreachable
+
+
+def test_a_token_server_may_have_a_public_authority_where_others_are_named(serve: Serve, public: Authority, tmp_path: Path) -> None:
+    ours = Authority.new("Ours")
+    server = serve(ours)
+    with token_server(server, public.issue(tmp_path)) as tokens:
+        assert look_up(backend(server.url, oauth(tokens), caCertificates=ours.pem)) == Schedule()
+
+
 def test_a_certificate_for_another_name_is_not_trusted(serve: Serve) -> None:
     authority = Authority.new("Ours")
     assert type(look_up(backend(serve(authority, "mail.example.org").url, caCertificates=authority.pem))) is Unreachable
@@ -176,7 +208,6 @@ def test_a_server_without_tls_is_unreachable_by_https(server: EwsServer) -> None
 
 def test_nothing_of_the_process_is_changed() -> None:
     import exchangelib.protocol
-    import requests.adapters
 
     before = ssl.create_default_context().verify_flags
     ews = backend("https://127.0.0.1:1/EWS/Exchange.asmx", caCertificates=Authority.new("Ours").pem)

@@ -22,7 +22,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
 from mailhooks.deadline import Deadline
 
-from .servers.google import ACCOUNT, GoogleCloud, api_error
+from .servers.google import ACCOUNT, GoogleCloud, Stage, api_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))
@@ -31,14 +31,21 @@ ANA, BEN = "ana@example.net", "ben@example.net"
 Make = Callable[..., GoogleBackend]
 
 
-@pytest.fixture
-def cloud() -> Iterator[GoogleCloud]:
-    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []})
-    server = HttpServer(made.app(), 0)
-    made.url = server.url
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Stage, str]]:
+    stage = Stage()
+    server = HttpServer(stage, 0)
     server.start()
-    yield made
+    yield stage, server.url
     server.stop()
+
+
+@pytest.fixture
+def cloud(served: tuple[Stage, str]) -> GoogleCloud:
+    stage, url = served
+    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []}, url=url)
+    stage.app = made.app()
+    return made
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from mailhooks.contract.freebusy import AvailabilityErrorCode
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 
-from .servers.google import ACCOUNT, Fault, GoogleCloud, api_error, token_error
+from .servers.google import ACCOUNT, Fault, GoogleCloud, Stage, api_error, token_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))
@@ -38,14 +38,21 @@ ANA, BEN = "ana@example.net", "ben@example.net"
 Make = Callable[..., GoogleBackend]
 
 
-@pytest.fixture
-def cloud() -> Iterator[GoogleCloud]:
-    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []})
-    server = HttpServer(made.app(), 0)
-    made.url = server.url
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Stage, str]]:
+    stage = Stage()
+    server = HttpServer(stage, 0)
     server.start()
-    yield made
+    yield stage, server.url
     server.stop()
+
+
+@pytest.fixture
+def cloud(served: tuple[Stage, str]) -> GoogleCloud:
+    stage, url = served
+    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []}, url=url)
+    stage.app = made.app()
+    return made
 
 
 @pytest.fixture
@@ -121,6 +128,7 @@ FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
         AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED,
     ),
     (api_error(500, "backendError"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ((500, "<html>", {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ((502, "<html>", {}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(503, "backendError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     ((504, "", {}), TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
@@ -154,6 +162,7 @@ TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
     (token_error(500, "internal_failure"), ServerBusy, "internal_failure"),
     (token_error(400, "temporarily_unavailable"), ServerBusy, "temporarily_unavailable"),
     ((429, "", {}), ServerBusy, "429"),
+    (token_error(429, "something_newer"), ServerBusy, "429"),
     ((503, f"<html>{ACCOUNT}</html>", {}), ServerBusy, "503"),
     ((500, f"<html>{ACCOUNT}</html>", {}), GenerationFailed, "500"),
     ((504, "", {}), TimedOut, "504"),

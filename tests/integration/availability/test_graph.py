@@ -21,6 +21,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType, Week
 from mailhooks.deadline import Deadline
 
+from .servers.google import Stage
 from .servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, Tls, TlsServer, User, busy, graph_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
@@ -30,19 +31,26 @@ ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
 Make = Callable[..., GraphBackend]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return Tls.make(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture
-def cloud(tls: Tls) -> Iterator[MicrosoftCloud]:
-    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()})
-    server = TlsServer(made.app(), tls.certificate, tls.key)
-    made.url = server.url
+@pytest.fixture(scope="module")
+def served(tls: Tls) -> Iterator[tuple[Stage, str]]:
+    stage = Stage()
+    server = TlsServer(stage, tls)
     server.start()
-    yield made
+    yield stage, server.url
     server.stop()
+
+
+@pytest.fixture
+def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
+    stage, url = served
+    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()}, url=url)
+    stage.app = made.app()
+    return made
 
 
 @pytest.fixture
@@ -105,6 +113,12 @@ def test_the_first_look_up_costs_three_calls_and_the_next_one(cloud: MicrosoftCl
     assert cloud.calls == ["GET openid-configuration", "POST token", f"POST {ANA}"]
     ask(backend, BEN)
     assert cloud.calls[3:] == [f"POST {BEN}"]
+
+
+def test_no_region_of_azure_is_looked_for(cloud: MicrosoftCloud, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSAL_FORCE_REGION", "westus2")
+    assert isinstance(ask(make(), ANA)[ANA], Schedule)
+    assert cloud.calls == ["GET openid-configuration", "POST token", f"POST {ANA}"]
 
 
 def test_making_a_backend_connects_to_nothing(cloud: MicrosoftCloud, make: Make) -> None:
@@ -204,6 +218,12 @@ def test_a_user_that_an_access_policy_hides_makes_room_for_the_next(cloud: Micro
     assert isinstance(ask(make(), ANA, BEN)[BEN], Schedule)
 
 
+def test_where_no_user_can_be_addressed_each_has_a_reason_of_their_own(cloud: MicrosoftCloud, make: Make) -> None:
+    cloud.users = {ANA: User(hidden=True)}
+    found = ask(make(), ANA, "nobody@contoso.com")
+    assert [type(result) for result in found.values()] == [NoAccess, MailboxNotFound]
+
+
 def test_after_three_refused_users_the_permission_is_taken_to_be_missing(cloud: MicrosoftCloud, make: Make) -> None:
     mailboxes = [f"m{number}@contoso.com" for number in range(9)]
     cloud.users = dict.fromkeys(mailboxes, User(hidden=True))
@@ -252,6 +272,9 @@ def test_a_crowded_calendar_is_asked_for_in_shorter_windows_and_the_others_once(
     cloud.crowded = {ANA: timedelta(days=4)}
     found = ask(make(), ANA, BEN)
     assert len(events(found, ANA)) == 1
+    schedule = found[ANA]
+    assert isinstance(schedule, Schedule)
+    assert schedule.working_hours
     assert [request["schedules"] for request in cloud.requests] == [[ANA, BEN], [ANA], [ANA]]
     assert [request["startTime"]["dateTime"][:13] for request in cloud.requests] == ["2026-05-04T00", "2026-05-04T00", "2026-05-07T12"]
 

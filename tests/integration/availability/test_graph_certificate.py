@@ -20,6 +20,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 
+from .servers.google import Stage
 from .servers.graph import CLIENT, TENANT, MicrosoftCloud, Tls, TlsServer, User
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
@@ -49,14 +50,21 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return Tls.make(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture
-def cloud(tls: Tls) -> Iterator[MicrosoftCloud]:
-    made = MicrosoftCloud({ANA: User()}, CERTIFICATE)
-    server = TlsServer(made.app(), tls.certificate, tls.key)
-    made.url = server.url
+@pytest.fixture(scope="module")
+def served(tls: Tls) -> Iterator[tuple[Stage, str]]:
+    stage = Stage()
+    server = TlsServer(stage, tls)
     server.start()
-    yield made
+    yield stage, server.url
     server.stop()
+
+
+@pytest.fixture
+def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
+    stage, url = served
+    made = MicrosoftCloud({ANA: User()}, CERTIFICATE, url=url)
+    stage.app = made.app()
+    return made
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import AvailabilityErrorCode
 from mailhooks.deadline import Deadline
 
+from .servers.google import Stage
 from .servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, Tls, TlsServer, User, entra_error, graph_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
@@ -36,19 +37,26 @@ ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
 Make = Callable[..., GraphBackend]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return Tls.make(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture
-def cloud(tls: Tls) -> Iterator[MicrosoftCloud]:
-    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()})
-    server = TlsServer(made.app(), tls.certificate, tls.key)
-    made.url = server.url
+@pytest.fixture(scope="module")
+def served(tls: Tls) -> Iterator[tuple[Stage, str]]:
+    stage = Stage()
+    server = TlsServer(stage, tls)
     server.start()
-    yield made
+    yield stage, server.url
     server.stop()
+
+
+@pytest.fixture
+def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
+    stage, url = served
+    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()}, url=url)
+    stage.app = made.app()
+    return made
 
 
 @pytest.fixture
@@ -130,7 +138,7 @@ def test_errors_that_speak_of_the_whole_call(
 
 
 def test_the_most_detailed_code_that_is_understood_counts(cloud: MicrosoftCloud, make: Make) -> None:
-    error = {"code": "generalException", "innerError": {"code": "ErrorServerBusy", "innererror": {"code": "SomethingNewer"}}}
+    error = {"code": "ErrorAccessDenied", "innerError": {"code": "ErrorServerBusy", "innererror": {"code": "SomethingNewer"}}}
     cloud.graph_faults = [(400, {"error": error}, {})]
     with pytest.raises(ServerBusy, match="ErrorServerBusy"):
         ask(make(), ANA)

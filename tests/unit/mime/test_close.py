@@ -27,6 +27,7 @@ def bodies(raw: bytes) -> list[bytes]:
     [
         (TOP + TEXT, b"Hello\r\n\r\n--outer--\r\n"),
         (TOP + TEXT.removesuffix(b"\r\n"), b"Hello\r\n--outer--\r\n"),
+        (TOP + TEXT + b"--outer", b"--outer\r\n\r\n--outer--\r\n"),
         (TOP + INNER, b"Hello\r\n\r\n--inner--\r\n--outer--\r\n"),
         (TOP + INNER + b"--inner--\r\n", b"Hello\r\n--inner--\r\n\r\n--outer--\r\n"),
         (TOP + INNER + TEXT + b"--outer--\r\nbehind", b"Hello\r\n--inner--\r\n--outer\r\n\r\nHello\r\n--outer--\r\nbehind"),

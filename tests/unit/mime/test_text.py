@@ -168,7 +168,7 @@ def test_what_is_shown_after_an_insertion_is_what_was_shown_with_the_text_in_its
     content = {"8bit": octets, "quoted-printable": quopri.encodestring(octets), "base64": base64.encodebytes(octets)}[encoding]
     raw = message(f"text/plain; charset={charset}", content, encoding)
     part = opened(raw)
-    lines = part.lines()
+    lines = list(part.lines())
     index = data.draw(st.integers(0, len(lines) - 1))
     changed = splice(raw, part.inserted(part.line_start(index), f"{text}\n"))
     assert "\n".join(TextPart.open(changed, scan(changed).root).lines()).split("\n") == [*lines[:index], text, *lines[index:]]

@@ -32,5 +32,8 @@ def closed(raw: bytes, structure: Structure, edits: Iterable[Edit]) -> list[Edit
 def _closing(raw: bytes, part: Part, newline: bytes) -> Edit:
     # A part without content has no line end of its own before the delimiter.
     glued = part.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), part.end)
+    # One that begins where the message ends, in the midst of the line of its delimiter, has not even the empty line of a header.
+    child = part.children[-1]
+    first = newline if child.start == len(raw) and not raw.endswith(b"\n") else b""
     last = newline if glued or (part.end == len(raw) and part.start == 0) else b""
-    return Edit(part.end, part.end, newline + b"--" + part.boundary + b"--" + last)
+    return Edit(part.end, part.end, first + newline + b"--" + part.boundary + b"--" + last)

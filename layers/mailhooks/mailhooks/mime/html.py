@@ -9,6 +9,7 @@ import html as entities
 import re
 from collections.abc import Iterator
 from enum import Enum
+from itertools import islice
 from typing import Final, NamedTuple
 
 BLOCKS: Final = frozenset(
@@ -33,13 +34,22 @@ _ATTRIBUTE: Final = (
 )
 """A name and perhaps a value; one that lacks its closing quote goes on to the end."""
 
-_ONE_ATTRIBUTE: Final = re.compile(_ATTRIBUTE)
+_ONE_ATTRIBUTE: Final = re.compile(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
+"""Or white space behind the last one, in one step: else each octet of it would be a start to fail from."""
+
 _TAG_NAME: Final = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _TAG_REST: Final = re.compile(rf"(?:{_ATTRIBUTE})*+(?:{_SPACE}|/)*+>")
 _OPEN: Final = re.compile(r"<(?:[A-Za-z!/?]|\Z)")
 _COMMENT_END: Final = re.compile(r"--!?>")
 _RAW_END: Final = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW}
 _NUMBER: Final = re.compile(r"&#0*+([0-9]*+)")
+
+_HEAD_TOKENS: Final = 10_000
+"""That are looked at for the beginning of the body: newsletters have a hundred before it."""
+
+_TOKENS_SEARCHED: Final = 300_000
+"""That are searched for a sender's own token: megabytes of HTML, in about a second."""
+
 _BYTE_ORDER_MARK: Final = "\xef\xbb\xbf"
 
 
@@ -82,7 +92,8 @@ class Token(NamedTuple):
         found: dict[str, str] = {}
         name = _TAG_NAME.match(self.html, self.start)
         for match in _ONE_ATTRIBUTE.finditer(self.html, name.end() if name else self.end, self.end - 1):
-            found.setdefault(match[1].lower(), unescape(match[2] or match[3] or match[4] or ""))
+            if match[1]:
+                found.setdefault(match[1].lower(), unescape(match[2] or match[3] or match[4] or ""))
         return found
 
 
@@ -118,7 +129,8 @@ def _markup(html: str, at: int) -> Token:
         rest = _TAG_REST.match(html, name.end())
         kind = Kind.END if html[at + 1] == "/" else Kind.START
         # `plaintext` cannot be ended: what follows is shown as it is written.
-        return _token(html, at, rest and name[1].lower() != "plaintext" and rest.end(), kind, name[1].lower())
+        endless = kind is Kind.START and name[1].lower() == "plaintext"
+        return _token(html, at, rest and not endless and rest.end(), kind, name[1].lower())
     if html.startswith("<!--", at):
         # `<!-->` and `<!--->` are whole comments.
         if html.startswith((">", "->"), at + 4):
@@ -162,9 +174,11 @@ def prepend_at(html: str) -> int:
 
     Behind `<body>`, or where the body begins without that tag: behind the last of the doctype and the tags of the head.
     QUIRK: text before `<html>` or `<body>` is shown first (section 13.2.6.4.4), and then the place is before that.
+
+    Behind thousands of tags without anything shown the place is where the search has got to: nobody keeps a banner away by their number.
     """
     at = 0
-    for token in tokens(html):
+    for token in islice(tokens(html), _HEAD_TOKENS):
         if token.kind is Kind.START and token.name == "body":
             return token.end
         if token.kind is Kind.START and token.name == "frameset":
@@ -198,7 +212,7 @@ def find_token(html: str, token: str) -> tuple[int, int] | None:
     """Where `token`, such as `_DISCLAIMER_`, first stands in shown text, in one piece; None if it does not."""
     if not token or token not in html:
         return None
-    for piece in tokens(html):
+    for piece in islice(tokens(html), _TOKENS_SEARCHED):
         if piece.kind is Kind.TEXT and (at := html.find(token, piece.start, piece.end)) >= 0:
             return at, at + len(token)
     return None

@@ -2,6 +2,7 @@
 
 import html as entities
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -62,9 +63,13 @@ class TextPart:
         """A piece of `view` as real text, to look at."""
         return charset.decode_loosely(view.encode("latin-1"), self.part.charset)
 
-    def lines(self) -> list[str]:
-        """The lines as real text, without their ends."""
-        return [charset.decode_loosely(line, self.part.charset) for line in _NEWLINE.split(self.octets)]
+    def lines(self) -> Iterator[str]:
+        """The lines as real text, without their ends, each decoded when it is asked for."""
+        start = 0
+        for end in _NEWLINE.finditer(self.octets):
+            yield charset.decode_loosely(self.octets[start : end.start()], self.part.charset)
+            start = end.end()
+        yield charset.decode_loosely(self.octets[start:], self.part.charset)
 
     def line_start(self, index: int) -> int:
         """The offset in `octets` of the line that `lines` has at `index`."""

@@ -110,8 +110,6 @@ class MicrosoftCloud:
     forms: list[dict[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     issued: int = 0
-    at_once: int = 0
-    running: int = 0
     url: str = ""
 
     def app(self) -> Starlette:
@@ -177,15 +175,7 @@ class MicrosoftCloud:
         return claims["iss"] == claims["sub"] == CLIENT and str(named).rstrip("=") in known
 
     async def _get_schedule(self, request: Request) -> Response:
-        self.running += 1
-        self.at_once = max(self.at_once, self.running)
-        try:
-            await asyncio.sleep(self.delay)
-            return await self._schedules(request)
-        finally:
-            self.running -= 1
-
-    async def _schedules(self, request: Request) -> Response:
+        await asyncio.sleep(self.delay)
         user = request.path_params["user"]
         self.calls.append(f"POST {user}")
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
@@ -228,11 +218,11 @@ class MicrosoftCloud:
 class TlsServer(HttpServer):
     """An application on 127.0.0.1 with TLS."""
 
-    def __init__(self, app: Starlette, certificate: Path, key: Path) -> None:
+    def __init__(self, app: Any, tls: "Tls") -> None:
         super().__init__(app, 0)
         self.url = self.url.replace("http://", "https://")
-        self._server.config.ssl_certfile = str(certificate)
-        self._server.config.ssl_keyfile = str(key)
+        self._server.config.ssl_certfile = str(tls.certificate)
+        self._server.config.ssl_keyfile = str(tls.key)
 
 
 @dataclass(frozen=True)
