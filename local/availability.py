@@ -128,7 +128,10 @@ def _zone(name: str) -> ZoneInfo:
     if not name:
         from tzlocal import get_localzone
 
-        local: ZoneInfo = get_localzone()
+        try:
+            local: ZoneInfo = get_localzone()
+        except LookupError:
+            raise BadQuestion("this machine's time zone (TZ) is none: give --zone") from None
         return local
     found = worktime.zone(name)
     if found is None:
@@ -138,6 +141,8 @@ def _zone(name: str) -> ZoneInfo:
 
 def _window(question: Question, zone: ZoneInfo) -> Window:
     begin = _moment("--from", question.begin or "today", zone)
+    if not 1970 <= begin.year <= 2200:
+        raise BadQuestion("--from takes a time of our days")
     if question.end:
         end = _moment("--to", question.end, zone, is_end=True)
     else:

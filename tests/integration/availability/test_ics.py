@@ -180,6 +180,7 @@ def test_periods_of_free_busy_components_count_too() -> None:
 
 # Hostile and broken calendars
 
+OFTEN = ("SECONDLY", "MINUTELY", "HOURLY", "DAILY")
 SIXTY = ",".join(map(str, range(60)))
 
 
@@ -196,6 +197,25 @@ SIXTY = ",".join(map(str, range(60)))
 def test_what_cannot_be_read_or_counted_is_a_failure_and_not_free_time(lines: tuple[str, ...]) -> None:
     with pytest.raises(GenerationFailed):
         expanded(calendar(event(*lines), event(*NINE, uid="2")))
+
+
+def test_series_that_have_ended_are_not_counted_however_often_they_repeated() -> None:
+    ended = [event("DTSTART:19700101T000000Z", "DURATION:PT1S", f"RRULE:FREQ={often};UNTIL=20260101T000000Z", uid=often) for often in OFTEN]
+    assert len(times(calendar(*ended, event(*NINE, uid="x")))) == 1
+
+
+def test_the_last_event_of_a_series_may_reach_into_the_window() -> None:
+    long = event("DTSTART:20260401T000000Z", "DURATION:P10D", "RRULE:FREQ=WEEKLY;UNTIL=20260429T000000Z")
+    assert times(calendar(long)) == [("29 00:00", "09 00:00")]
+    moved = event("RECURRENCE-ID:20200101T090000Z", *NINE)
+    series = event("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=20200110T090000Z")
+    assert times(calendar(series, moved)) == [("04 09:00", "04 10:00")]
+
+
+def test_a_calendar_of_many_years_is_not_too_much() -> None:
+    parts = "RRULE:FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR"
+    daily = [event("DTSTART:20060102T090000Z", "DURATION:PT1H", parts, uid=str(number)) for number in range(12)]
+    assert len(times(calendar(*daily))) == 12
 
 
 def test_a_rule_that_ends_soon_may_repeat_each_second() -> None:

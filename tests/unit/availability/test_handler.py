@@ -1,6 +1,7 @@
 """The handler around the provider: its configuration, read, kept and read anew; its log; an answer for everybody."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -208,3 +209,38 @@ def test_an_unforeseen_mistake_of_ours_is_an_error_of_each_mailbox(
     monkeypatch.setattr("mailhooks.availability.provider.look_up", broken)
     assert errors(handler(request("a@example.net", "b@example.net"), None)) == ["ErrorFreeBusyGenerationFailed"] * 2
     assert "a@example.net" not in capsys.readouterr().out
+
+
+class Slow(Text):
+    """A source that takes its time from the second reading on."""
+
+    released = threading.Event()
+
+    def read(self, *, fresh: bool) -> str:
+        text = super().read(fresh=fresh)
+        if len(self.readings) > 1:
+            self.released.wait(60)
+        return text
+
+
+def test_a_secret_that_is_read_slowly_does_not_hold_up_the_answer_beyond_its_time(backends: Callable[..., Any]) -> None:
+    backends(Fake({"a@example.net": (at(9),)}))
+    handler = made(Slow(DOCUMENT | {"budgetSeconds": 20}))
+    # Lambda's two seconds, less the second that is kept back, are over before the secret is read: the answer leaves all the same.
+    assert errors(handler(request("a@example.net"), Context(2000))) == ["ErrorTimeoutExpired"]
+    Slow.released.set()
+
+
+def test_only_those_who_were_refused_are_asked_for_again_and_the_others_answers_stand(backends: Callable[..., Any]) -> None:
+    def old(boxes: Any, _: Any) -> dict[str, Any]:
+        return {box: AuthenticationFailed("x") if box.startswith("a") else Schedule((at(9),)) for box in boxes}
+
+    new = Fake({"a@example.net": (at(10), at(11))})
+    backends(Fake(script=old), new)
+    source = Text(DOCUMENT | {"cacheSeconds": 0})
+    handler = made(source)
+    first = source.text
+    source.read = lambda *, fresh: first.replace("first", "second") if fresh else first  # type: ignore[method-assign]
+    response = handler(request("a@example.net", "b@example.net"), None)
+    assert [len(mailbox["events"]) for mailbox in response["mailboxes"]] == [2, 1]
+    assert [boxes for boxes, _ in new.calls] == [("a@example.net",)]

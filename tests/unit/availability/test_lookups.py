@@ -217,3 +217,89 @@ def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
     assert [breaker.admits() for _ in range(3)] == [True, False, False]
     breaker.succeeded()
     assert breaker.admits()
+
+
+# What backends may do wrong
+
+
+@pytest.mark.parametrize("answered", [None, [], [at(9)], "MailboxNotFound", RuntimeError("boom"), ()])
+def test_what_is_neither_a_schedule_nor_a_failure_is_not_taken_for_free_time(answered: Any) -> None:
+    fake = Fake(script=lambda boxes, _: dict.fromkeys(boxes, answered))
+    assert errors(answer(request("a@example.net"), {"*": fake})) == ["ErrorFreeBusyGenerationFailed"]
+
+
+@pytest.mark.parametrize("answered", [None, [], "x", 7])
+def test_a_backend_that_answers_nonsense_is_its_own_mailboxes_failure_and_holds_nobody_up(answered: Any) -> None:
+    fake = Fake(script=lambda *_: answered)
+    good = Fake({"b@example.org": (at(9),)})
+    response = answer(request("a@example.net", "b@example.org"), {"example.net": fake, "example.org": good}, budget_s=600)
+    assert errors(response) == ["ErrorFreeBusyGenerationFailed", None]
+
+
+def test_what_has_come_is_told_though_another_mailbox_is_asked_for_again_and_never_answered() -> None:
+    released = threading.Event()
+
+    def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
+        if len(fake.calls) > 1:
+            released.wait(60)
+        return {box: ServerBusy("x", retry_after=0.01) if box.startswith("b") else Schedule((at(9),)) for box in boxes}
+
+    fake = Fake(script=script)
+    response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": fake}, budget_s=1.0)
+    released.set()
+    assert errors(response) == [None, "ErrorServerBusy", None]
+
+
+def test_what_a_backend_learns_when_its_time_is_over_is_still_told() -> None:
+    class Punctual(Fake):
+        def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
+            threading.Event().wait(deadline.left())
+            return {box: MailboxNotFound("x") for box in mailboxes}
+
+    assert errors(answer(request("a@example.net"), {"*": Punctual()}, budget_s=1.0)) == ["MailboxNotFound"]
+
+
+def test_a_trial_whose_end_is_never_told_does_not_shut_a_backend_for_good() -> None:
+    clock = Clock()
+    breaker = Breaker(1, 30, clock)
+    breaker.failed(TimedOut("x"))
+    clock.now += 31
+    assert breaker.admits()
+    assert not breaker.admits()
+    clock.now += 31
+    assert breaker.admits()
+
+
+# Pauses and scopes
+
+
+def test_while_a_server_wants_peace_none_of_its_mailboxes_is_asked_for_and_none_waits_in_vain() -> None:
+    fake = Fake(limits=Limits(1, at_once=1), failures=[ServerBusy("x", retry_after=3600)])
+    provider = asking(fake, Clock())
+    document = request("a@example.net", "b@example.net", "c@example.net")
+    for _ in range(2):
+        assert errors(provider.answer(AvailabilityRequest.parse(document), Deadline.after(5))) == ["ErrorServerBusy"] * 3
+    assert len(fake.calls) == 1
+
+
+def test_others_wait_for_the_end_of_a_short_pause() -> None:
+    fake = Fake(limits=Limits(1, at_once=1), failures=[ServerBusy("x", retry_after=0.05)])
+    assert errors(answer(request("a@example.net", "b@example.net"), {"*": fake})) == [None, None]
+    assert [boxes for boxes, _ in fake.calls] == [("a@example.net",), ("a@example.net",), ("b@example.net",)]
+
+
+def test_what_one_server_of_a_backend_refuses_is_no_reason_to_leave_the_others_alone() -> None:
+    class Feeds(Fake):
+        def scope(self, mailbox: str) -> str:
+            return mailbox[0]
+
+    def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
+        return {box: AuthenticationFailed("x") if box.startswith("a") else Schedule() for box in boxes}
+
+    fake = Feeds(limits=Limits(1), script=script)
+    provider = Provider({"x": fake}, Routes.of({"*": "x"}))
+    for _ in range(4):
+        document = request("a@example.net", "b@example.net", days=len(fake.calls) + 1)
+        response = provider.answer(AvailabilityRequest.parse(document), Deadline.after(5))
+    assert errors(response) == ["ErrorServerBusy", None]
+    assert sum(boxes == ("a@example.net",) for boxes, _ in fake.calls) == 2

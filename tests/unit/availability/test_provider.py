@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -322,3 +323,43 @@ def test_every_mailbox_asked_has_one_answer_in_its_place(
 @pytest.mark.parametrize("text", ["*", "*.example.com", "example.com", "bob@example.com"])
 def test_a_pattern_is_shown_as_it_is_written(text: str) -> None:
     assert str(Pattern.parse(text)) == text
+
+
+# Size
+
+
+def test_a_response_that_lambda_would_refuse_goes_out_without_details_first() -> None:
+    long = tuple(at(number / 100, length=0.005, details=details("x" * 500)) for number in range(2000))
+    fake = Fake(script=lambda boxes, _: {box: Schedule(long if box.startswith("full") else (at(9, details=details()),)) for box in boxes})
+    boxes = [f"full{number}@example.net" for number in range(8)] + ["small@example.net"]
+    found = ask(provider({"*": fake}, privacy=Privacy(((Pattern.parse("*"), Show.DETAILS),))), request(*boxes))
+    assert len(json.dumps({"mailboxes": found})) < 6_000_000
+    assert all(len(mailbox["events"]) == 2000 for mailbox in found[:8])
+    assert "details" in found[8]["events"][0]
+
+
+def test_where_that_is_not_enough_the_fullest_calendars_are_errors_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhooks.availability.provider.MAX_OCTETS", 3000)
+    full = tuple(at(number / 10, length=0.05) for number in range(200))
+    fake = Fake({"full@example.net": full, "small@example.net": (at(9),)})
+    full_one, small = ask(provider({"*": fake}), request("full@example.net", "small@example.net"))
+    assert full_one == {"mailbox": "full@example.net", "error": "ErrorFreeBusyGenerationFailed"}
+    assert len(small["events"]) == 1
+
+
+@pytest.mark.parametrize("value", [None, 7, ("x",)])
+@pytest.mark.parametrize("name", ["subject", "location", "instance_type", "is_meeting", "is_private"])
+def test_one_odd_event_among_many_good_ones_is_found(name: str, value: Any) -> None:
+    events = tuple(at(number, details=details()) for number in range(20))
+    odd = at(21, details=replace(details(), **{name: value}))
+    fake = Fake(script=lambda boxes, _: {boxes[0]: Schedule((*events, odd))})
+    [mailbox] = ask(provider({"*": fake}, privacy=Privacy(((Pattern.parse("*"), Show.DETAILS),))), request("a@example.net"))
+    hidden = name == "is_private" and bool(value)
+    assert mailbox.get("error") == (None if hidden else "ErrorResponseSchemaValidation")
+
+
+@pytest.mark.parametrize("schedule", [Schedule([at(9)]), Schedule((at(9, details=replace(details(), subject=["x"])),))])  # type: ignore[arg-type]
+def test_a_schedule_of_other_things_than_events_is_its_mailboxes_failure(schedule: Schedule) -> None:
+    fake = Fake(script=lambda boxes, _: {boxes[0]: schedule, boxes[1]: Schedule((at(9),))})
+    one, other = ask(provider({"*": fake}), request("a@example.net", "b@example.net"))
+    assert (one["error"], len(other["events"])) == ("ErrorFreeBusyGenerationFailed", 1)

@@ -5,6 +5,7 @@ It holds credentials: no error here quotes it, each names the place.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -125,7 +126,14 @@ def _default_hours(config: Mapping[str, Any] | None) -> Callable[[Window], Worki
     for index, period in enumerate(periods):
         if period.end_minutes <= period.start_minutes:
             raise SettingsError(f"at /workingHours/periods/{index}/end: expected a time after start, got one that is not")
-    return lambda window: worktime.working_hours(zone, periods, window)
+
+    def hours(window: Window) -> WorkingHours | None:
+        # The calendar of the time zone database ends before the year 9999 does.
+        with suppress(ValueError, OverflowError):
+            return worktime.working_hours(zone, periods, window)
+        return None
+
+    return hours
 
 
 def _as_ews_has_it(hours: WorkingHours) -> WorkingHours:

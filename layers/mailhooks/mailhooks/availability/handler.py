@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from ..errors import SettingsError
 from ..settings import Settings, env
 from . import config
 from .config import Configured
+from .errors import AuthenticationFailed
 from .provider import Tally
 from .report import Reporter
 from .secret import FileSource, SecretSource, Source
@@ -25,6 +27,12 @@ _REREAD_S: Final = 10.0
 
 _RETRY_S: Final = 60.0
 """Between two readings of a configuration that cannot be read, while the last good one is in force."""
+
+_LOADING_S: Final = 8.0
+"""For the first reading: Lambda gives a function ten seconds to load."""
+
+_READING_S: Final = 6.0
+"""For a reading while a request waits."""
 
 _SMALL_S: Final = 0.5
 """What it takes at least to ask again."""
@@ -55,7 +63,7 @@ class _Handler:
         self._next_reading = 0.0
         self._next_rereading = 0.0
         # While Lambda loads the function it has a whole processor, and no request waits.
-        self._refresh()
+        self._refresh(Deadline.after(_LOADING_S))
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         started = time.monotonic()
@@ -64,9 +72,12 @@ class _Handler:
         response: dict[str, Any] = {}
         try:
             request = AvailabilityRequest.parse(event)
-            if time.monotonic() >= self._next_reading:
-                self._refresh()
-            response, tally = self._answer(request, started + _left(context))
+            at_latest = started + _left(context)
+            if started >= self._next_reading:
+                self._refresh(Deadline(min(started + _READING_S, at_latest)))
+            # What reading the configuration took is part of the budget.
+            deadline = Deadline(min(started + self._usable().budget_s, at_latest))
+            response, tally = self._answer(request, deadline)
         except Exception as error:  # noqa: BLE001 - whatever it is, every mailbox gets an answer
             trouble = error
             response = _failed(event, error)
@@ -74,34 +85,37 @@ class _Handler:
             self._reporter.report(response, tally, trouble or self._trouble, time.monotonic() - started)
         return response
 
-    def _answer(self, request: AvailabilityRequest, at_latest: float) -> tuple[dict[str, Any], Tally]:
+    def _answer(self, request: AvailabilityRequest, deadline: Deadline) -> tuple[dict[str, Any], Tally]:
+        """With those mailboxes asked for again whose backend refused the credentials, if there are others meanwhile: rotated ones."""
         configured = self._usable()
-        deadline = Deadline(min(time.monotonic() + configured.budget_s, at_latest))
         tally = Tally()
         response = configured.provider.answer(request, deadline, tally)
+        refused = tuple(mailbox for mailbox, failure in tally.failed.items() if isinstance(failure, AuthenticationFailed))
         now = time.monotonic()
-        if not tally.refused or now < self._next_rereading or deadline.left() < _SMALL_S:
+        if not refused or now < self._next_rereading or deadline.left() < 2 * _SMALL_S:
             return response, tally
-        # Credentials were refused: they may have been rotated.
         self._next_rereading = now + _REREAD_S
-        self._refresh(fresh=True)
-        if self._usable() is configured or deadline.left() < _SMALL_S:
-            return response, tally
-        tally = Tally()
-        return self._usable().provider.answer(request, deadline, tally), tally
+        self._refresh(Deadline(deadline.at - _SMALL_S), fresh=True)
+        if self._usable() is not configured and deadline.left() >= _SMALL_S:
+            again = Tally()
+            second = self._usable().provider.answer(replace(request, mailboxes=refused), deadline, again)
+            answers = {answer["mailbox"]: answer for answer in second["mailboxes"]}
+            response = {"mailboxes": [answers.get(answer["mailbox"], answer) for answer in response["mailboxes"]]}
+            tally.take(again, instead_of=AuthenticationFailed)
+        return response, tally
 
     def _usable(self) -> Configured:
         if self._configured is None:
             raise self._trouble or SettingsError("there is no configuration")
         return self._configured
 
-    def _refresh(self, *, fresh: bool = False) -> None:
-        """Reads the configuration, and makes a provider of it when it is another. One that cannot be read, or meant, leaves the last good
-        one in force.
+    def _refresh(self, deadline: Deadline, *, fresh: bool = False) -> None:
+        """Reads the configuration, and makes a provider of it when it is another. One that cannot be read in time, or meant, leaves the
+        last good one in force.
         """
         try:
-            self._source = self._source or _source(self._settings)
-            text = self._source.read(fresh=fresh)
+            source = self._source = self._source or _source(self._settings)
+            text = deadline.wait_for("the configuration", lambda: source.read(fresh=fresh))
             if text != self._text:
                 # What was learned a moment ago is not asked for again because a password has changed.
                 kept = self._configured.provider.cache if self._configured else None

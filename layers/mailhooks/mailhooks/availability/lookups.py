@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -24,6 +25,9 @@ _ATTEMPTS_TO_REACH: Final = 2
 _WORTHWHILE_S: Final = 0.3
 """What an attempt needs at least, beyond the pause before it."""
 
+_HANDOVER_S: Final = 0.2
+"""Kept back from a backend's time, a tenth of it at most: what it learns in the last moment has to be in the answer."""
+
 Result = Schedule | LookupFailed
 
 
@@ -44,11 +48,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One look-up within a backend's limits."""
+    """One look-up within a backend's limits; `part` numbers the windows that the one asked for was split to."""
 
     asked: Asked
     mailboxes: Sequence[str]
     window: Window
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What an attempt has brought; `over` when it was the job's last."""
+
+    job: _Job
+    results: Mapping[str, Result]
+    over: bool = False
 
 
 @dataclass
@@ -56,16 +70,17 @@ class _Collected:
     """The results of one mailbox: one a window, when all have come."""
 
     expected: int
-    results: list[Result] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
 
     def joined(self) -> Result:
         """One failure is the mailbox's: half of a calendar would show busy time as free."""
-        failure = next((result for result in self.results if isinstance(result, LookupFailed)), None)
-        if failure is not None:
-            return failure
-        if len(self.results) < self.expected:
+        schedules = []
+        for result in self.results.values():
+            if isinstance(result, LookupFailed):
+                return result
+            schedules.append(result)
+        if len(schedules) < self.expected:
             return TimedOut("no answer within the budget")
-        schedules = [result for result in self.results if isinstance(result, Schedule)]
         # An event that lies in two windows comes twice.
         events = tuple(dict.fromkeys(event for schedule in schedules for event in schedule.events))
         return Schedule(events, next((schedule.working_hours for schedule in schedules if schedule.working_hours), None))
@@ -78,30 +93,30 @@ def look_up(asked: Sequence[Asked], window: Window, deadline: Deadline) -> dict[
         By backend name and mailbox: what is known when the last answer has come or the deadline is over.
     """
     collected: dict[tuple[str, str], _Collected] = {}
-    outcomes: SimpleQueue[tuple[_Job, Mapping[str, Result]]] = SimpleQueue()
+    news: SimpleQueue[_News] = SimpleQueue()
+    left = deadline.left()
+    theirs = Deadline(deadline.at - min(_HANDOVER_S, left / 10))
     waiting = 0
     for one in asked:
-        windows = list(split_window(window, one.backend.limits))
+        limits = one.backend.limits
+        windows = list(split_window(window, limits))
         collected |= {(one.name, mailbox): _Collected(len(windows)) for mailbox in one.mailboxes}
         jobs: SimpleQueue[_Job] = SimpleQueue()
-        count = 0
-        for batch in split_mailboxes(one.mailboxes, one.backend.limits):
-            for part in windows:
-                jobs.put(_Job(one, batch, part))
-                count += 1
-        waiting += count
-        for number in range(min(one.backend.limits.at_once, count)):
+        found = [_Job(one, batch, part, n) for batch in split_mailboxes(one.mailboxes, limits) for n, part in enumerate(windows)]
+        for job in found:
+            jobs.put(job)
+        waiting += len(found)
+        for number in range(min(limits.at_once, len(found))):
             # A daemon, so that one which hangs keeps neither the answer nor the process.
-            Thread(target=_work, args=(jobs, outcomes, deadline), name=f"{one.name}-{number}", daemon=True).start()
+            Thread(target=_work, args=(jobs, news, theirs), name=f"{one.name}-{number}", daemon=True).start()
     while waiting:
         try:
-            job, results = outcomes.get(timeout=deadline.left())
+            latest = news.get(timeout=deadline.left())
         except Empty:
             break
-        waiting -= 1
-        for mailbox in job.mailboxes:
-            found = results.get(mailbox, GenerationFailed("the backend left this mailbox out"))
-            collected[job.asked.name, mailbox].results.append(found)
+        waiting -= latest.over
+        for mailbox, result in latest.results.items():
+            collected[latest.job.asked.name, mailbox].results[latest.job.part] = result
     return {key: entry.joined() for key, entry in collected.items()}
 
 
@@ -114,64 +129,93 @@ def split_mailboxes(mailboxes: Sequence[str], limits: Limits) -> Iterator[Sequen
 
 def split_window(window: Window, limits: Limits) -> Iterator[Window]:
     """Windows of at most `limits.span` that together are this one."""
-    span = limits.span or window.end_date - window.start_date
     start = window.start_date
-    while start < window.end_date:
-        end = min(start + span, window.end_date)
-        yield Window(start, end)
-        start = end
+    while limits.span is not None and window.end_date - start > limits.span:
+        yield Window(start, start + limits.span)
+        start += limits.span
+    yield Window(start, window.end_date)
 
 
-def _work(jobs: "SimpleQueue[_Job]", outcomes: "SimpleQueue[tuple[_Job, Mapping[str, Result]]]", deadline: Deadline) -> None:
+def _work(jobs: "SimpleQueue[_Job]", news: "SimpleQueue[_News]", deadline: Deadline) -> None:
     while True:
         try:
             job = jobs.get_nowait()
         except Empty:
             return
-        outcomes.put((job, _attempts(job, deadline)))
+        try:
+            for results in _attempts(job, deadline):
+                news.put(_News(job, results))
+        finally:
+            news.put(_News(job, {}, over=True))
 
 
-def _attempts(job: _Job, deadline: Deadline) -> dict[str, Result]:
-    """The results of a job, after as many attempts as help and as time allows. Only those mailboxes are asked for again that may come."""
-    results: dict[str, Result] = {}
+def _attempts(job: _Job, deadline: Deadline) -> Iterator[dict[str, Result]]:
+    """The results of one attempt after another, as many as help and as time allows: what has come is told before what may come is waited
+    for. Only those mailboxes are asked for again that may come.
+    """
     left = list(job.mailboxes)
     for attempt in range(_ATTEMPTS):
-        results |= _attempt(job, left, deadline)
-        again = {mailbox: failure for mailbox in left if isinstance(failure := results[mailbox], LookupFailed) and failure.passing}
+        results = _attempt(job, left, deadline)
+        yield results
+        again = {mailbox: result for mailbox, result in results.items() if isinstance(result, LookupFailed) and result.passing}
         if not again or (attempt + 1 >= _ATTEMPTS_TO_REACH and all(isinstance(failure, Unreachable) for failure in again.values())):
-            break
+            return
         pause = max((failure.retry_after or 0.0 for failure in again.values()), default=0.0) or _FIRST_PAUSE_S * 2**attempt
         if attempt == _ATTEMPTS - 1 or deadline.left() < pause + _WORTHWHILE_S:
-            break
+            return
         time.sleep(pause)
         left = list(again)
-    return results
 
 
 def _attempt(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
-    asked = job.asked
+    breaker = job.asked.breaker
+    if paused := breaker.paused():
+        # Another look-up was told so: this one need not be told too.
+        if deadline.left() < paused + _WORTHWHILE_S:
+            return dict.fromkeys(mailboxes, LeftAlone("not asked, as the server wants to be left in peace for longer than there is time"))
+        time.sleep(paused)
     if not deadline.left():
         return dict.fromkeys(mailboxes, TimedOut("not asked, as the time for an answer was over"))
-    if not asked.breaker.admits():
+    if not breaker.admits():
         return dict.fromkeys(mailboxes, LeftAlone("not asked, as the backend kept failing"))
-    try:
-        found = asked.backend.look_up(mailboxes, job.window, deadline)
-    except LookupFailed as failure:
-        asked.breaker.failed(failure)
-        return dict.fromkeys(mailboxes, failure)
-    except Exception as error:  # noqa: BLE001 - a backend's mistake is its mailboxes' failure and nobody else's
-        asked.breaker.succeeded()
-        return dict.fromkeys(mailboxes, GenerationFailed(f"{type(error).__name__} in the backend {asked.name}"))
-    results = {mailbox: found.get(mailbox, GenerationFailed("the source left this mailbox out")) for mailbox in mailboxes}
-    failures = [result for result in results.values() if isinstance(result, LookupFailed) and result.counts]
-    if len(failures) == len(results):
-        asked.breaker.failed(failures[0])
+    results = _asked(job, mailboxes, deadline)
+    failures = [result for result in results.values() if isinstance(result, LookupFailed)]
+    breaker.pause(max((failure.retry_after or 0.0 for failure in failures), default=0.0))
+    if len(failures) == len(results) and all(failure.counts for failure in failures):
+        breaker.failed(failures[0])
     else:
-        asked.breaker.succeeded()
+        breaker.succeeded()
     return results
 
 
+def _asked(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
+    """What the backend says of each. Whatever it does, a mistake of its own is its mailboxes' failure and nobody else's, and nothing but a
+    `Schedule` is taken for a calendar.
+    """
+    try:
+        found = job.asked.backend.look_up(mailboxes, job.window, deadline)
+        return {mailbox: _result(found.get(mailbox), job.asked.name) for mailbox in mailboxes}
+    except LookupFailed as failure:
+        return dict.fromkeys(mailboxes, failure)
+    except Exception as error:  # noqa: BLE001 - see above
+        return dict.fromkeys(mailboxes, GenerationFailed(f"{type(error).__name__} in the backend {job.asked.name}"))
+
+
+def _result(found: object, name: str) -> Result:
+    if isinstance(found, LookupFailed):
+        return found
+    if isinstance(found, Schedule):
+        with suppress(TypeError):
+            # What cannot be hashed is made of something else than the contract's values.
+            hash(found)
+            return found
+    if found is None:
+        return GenerationFailed("the source left this mailbox out")
+    return GenerationFailed(f"the backend {name} answered with neither a Schedule nor a LookupFailed")
+
+
 class LeftAlone(ServerBusy):
-    """To wait for the breaker within this request would be of no use."""
+    """To wait within this request would be of no use."""
 
     passing = False
+    counts = False

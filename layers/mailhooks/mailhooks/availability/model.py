@@ -44,7 +44,11 @@ Answers = Mapping[str, Schedule | LookupFailed]
 
 
 class Backend(Protocol):
-    """A source of free/busy times. One object serves all requests of a process, also several at once, from several threads."""
+    """A source of free/busy times. One object serves all requests of a process, also several at once, from several threads.
+
+    Optional: `scope(mailbox) -> str`, for a backend that stands for several servers or accounts: what keeps failing for some mailboxes is
+    then no reason to leave those of another scope alone.
+    """
 
     @property
     def limits(self) -> Limits: ...

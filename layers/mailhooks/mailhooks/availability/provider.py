@@ -1,5 +1,6 @@
 """One availability request, from WorkMail's JSON to its answer: checked, routed, looked up, made fit for the requester's eyes, checked."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from ..contract.freebusy import AvailabilityErrorCode, MailboxAvailability, Mail
 from ..deadline import Deadline
 from .breaker import Breaker
 from .cache import Cache
-from .errors import AuthenticationFailed, LookupFailed
+from .errors import LookupFailed
 from .lookups import Asked, Result, look_up
 from .model import Backend, Schedule
 from .privacy import Privacy, visible
@@ -21,6 +22,10 @@ from .routes import Routes
 BUDGET_S: Final = 20.0
 """WorkMail waits 25 seconds (guide, "Building a Custom Availability Provider Lambda function"); the way to and fro and a cold start take
 their part."""
+
+
+MAX_OCTETS: Final = 5_500_000
+"""Of a response as JSON. Lambda refuses one over 6 MB (6,291,456 bytes), and with it every mailbox."""
 
 
 @dataclass
@@ -33,7 +38,6 @@ class Tally:
         reasons: the failures' texts, which name neither addresses nor credentials.
         events: how many are in the answer.
         cached: how many mailboxes were answered from the cache.
-        refused: whether a backend refused our credentials.
         failed: by mailbox, spelled as asked, why it has no answer; for a screen.
     """
 
@@ -42,8 +46,16 @@ class Tally:
     reasons: set[str] = field(default_factory=set)
     events: int = 0
     cached: int = 0
-    refused: bool = False
     failed: dict[str, LookupFailed] = field(default_factory=dict)
+
+    def take(self, other: "Tally", *, instead_of: type[LookupFailed]) -> None:
+        """Counts `other` in, in which the mailboxes were asked for again that had failed so."""
+        del self.failures[instead_of.__name__]
+        self.failed = {mailbox: failure for mailbox, failure in self.failed.items() if not isinstance(failure, instead_of)} | other.failed
+        self.failures += other.failures
+        self.reasons |= other.reasons
+        self.events += other.events
+        self.cached += other.cached
 
 
 @dataclass
@@ -69,7 +81,7 @@ class Provider:
     new_breaker: Callable[[], Breaker] = Breaker
 
     def __post_init__(self) -> None:
-        self._breakers = {name: self.new_breaker() for name in self.backends}
+        self._breakers: dict[tuple[str, str], Breaker] = {}
 
     def answer(self, request: AvailabilityRequest, deadline: Deadline, tally: Tally | None = None) -> dict[str, Any]:
         """The response for WorkMail: for every mailbox asked, in the order asked, its events or an error. What has not come by the
@@ -85,6 +97,7 @@ class Provider:
             spelled.setdefault(mailbox.lower(), mailbox)
         results = self._results(list(spelled.values()), request.window, deadline, tally)
         show = self.privacy.show(request.requester.email)
+        default = self.default_hours(request.window)
         answers: list[MailboxAvailability | MailboxError] = []
         for mailbox in request.mailboxes:
             result = results[spelled[mailbox.lower()]]
@@ -92,18 +105,17 @@ class Provider:
                 tally.failures[type(result).__name__] += 1
                 tally.reasons.add(str(result))
                 tally.failed[mailbox] = result
-                tally.refused = tally.refused or isinstance(result, AuthenticationFailed)
                 answers.append(MailboxError(mailbox, result.code))
                 continue
             events = visible(result.events, request.window, show)
             tally.events += len(events)
-            hours = result.working_hours or self.default_hours(request.window)
+            hours = result.working_hours or default
             answers.append(MailboxAvailability(mailbox, events, self.convert(hours) if hours else None))
         return _response(request, answers)
 
     def _results(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, tally: Tally) -> dict[str, Result]:
         results: dict[str, Result] = {}
-        by_backend: dict[str, list[str]] = {}
+        together: dict[tuple[str, str], list[str]] = {}
         for mailbox in mailboxes:
             name = self.routes.of_mailbox(mailbox)
             if isinstance(name, LookupFailed):
@@ -112,35 +124,62 @@ class Provider:
                 results[mailbox] = kept
                 tally.cached += 1
             else:
-                by_backend.setdefault(name, []).append(mailbox)
+                together.setdefault((name, self._scope(name, mailbox)), []).append(mailbox)
                 tally.mailboxes[name] += 1
-        asked = [Asked(name, self.backends[name], self._breakers[name], wanted) for name, wanted in by_backend.items()]
+        asked = [Asked(key[0], self.backends[key[0]], self._breaker(key), wanted) for key, wanted in together.items()]
         for (name, mailbox), result in look_up(asked, window, deadline).items():
             results[mailbox] = result
             if isinstance(result, Schedule):
                 self.cache.put((name, mailbox.lower(), window), result)
         return results
 
+    def _scope(self, name: str, mailbox: str) -> str:
+        scope: Callable[[str], str] | None = getattr(self.backends[name], "scope", None)
+        return scope(mailbox) if scope else ""
+
+    def _breaker(self, key: tuple[str, str]) -> Breaker:
+        # Of two threads that come first at once, `setdefault` lets one win.
+        return self._breakers.get(key) or self._breakers.setdefault(key, self.new_breaker())
+
 
 def _response(request: AvailabilityRequest, answers: Sequence[MailboxAvailability | MailboxError]) -> dict[str, Any]:
-    """Checked. What WorkMail would not take of one mailbox, whatever its source made it of, is not the others' harm."""
-    try:
-        return AvailabilityResponse(tuple(answers)).to_response(request)
-    except ContractError:
-        return AvailabilityResponse(tuple(_fit(request, answer) for answer in answers)).to_response(request)
+    """Checked, one by one: what WorkMail would not take of one mailbox, whatever its source made it of, is not the others' harm."""
+    documents = [_fit(request, answer) for answer in answers]
+    sizes = [len(json.dumps(document)) for document in documents]
+    # Rather without details than not at all, and rather a few not at all than none.
+    for shrink in (_without_details, _too_large):
+        for index in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+            if sum(sizes) <= MAX_OCTETS:
+                break
+            documents[index] = shrink(documents[index])
+            sizes[index] = len(json.dumps(documents[index]))
+    return {"mailboxes": documents}
 
 
-def _fit(request: AvailabilityRequest, answer: MailboxAvailability | MailboxError) -> MailboxAvailability | MailboxError:
+def _without_details(document: dict[str, Any]) -> dict[str, Any]:
+    events = [{name: value for name, value in event.items() if name != "details"} for event in document.get("events", ())]
+    return document | ({"events": events} if "events" in document else {})
+
+
+def _too_large(document: dict[str, Any]) -> dict[str, Any]:
+    return {"mailbox": document["mailbox"], "error": str(AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED)}
+
+
+def _fit(request: AvailabilityRequest, answer: MailboxAvailability | MailboxError) -> dict[str, Any]:
     """An answer that fits the contract; rather without working hours than not at all."""
     alone = replace(request, mailboxes=(answer.mailbox,))
-    candidates = [answer]
+    candidates = [answer, MailboxError(answer.mailbox, AvailabilityErrorCode.RESPONSE_SCHEMA_VALIDATION)]
     if isinstance(answer, MailboxAvailability):
-        candidates.append(replace(answer, working_hours=None))
-    for candidate in candidates:
+        candidates.insert(1, replace(answer, working_hours=None))
+    for candidate in candidates[:-1]:
         with suppress(ContractError):
-            AvailabilityResponse((candidate,)).to_response(alone)
-            return candidate
-    return MailboxError(answer.mailbox, AvailabilityErrorCode.RESPONSE_SCHEMA_VALIDATION)
+            return _alone(candidate, alone)
+    return _alone(candidates[-1], alone)
+
+
+def _alone(answer: MailboxAvailability | MailboxError, request: AvailabilityRequest) -> dict[str, Any]:
+    document: dict[str, Any] = AvailabilityResponse((answer,)).to_response(request)["mailboxes"][0]
+    return document
 
 
 def answer(request: dict[str, Any], backends: Mapping[str, Backend], *, budget_s: float = BUDGET_S) -> dict[str, Any]:

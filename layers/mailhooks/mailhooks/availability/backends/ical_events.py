@@ -17,11 +17,20 @@ from .ical_freebusy import free_busy
 _MOST_EVENTS: Final = 5000
 """In a window: a year of days with a dozen meetings each."""
 
-_MOST_STEPS: Final = 200_000
-"""That all rules of a calendar together may take up to the window's end: a second or so of counting."""
+_MOST_STEPS: Final = 500_000
+"""That the rules of a calendar which have not ended may take together up to the window's end: a second or two of counting."""
 
 _SECONDS: Final = {"SECONDLY": 1, "MINUTELY": 60, "HOURLY": 3600, "DAILY": 86400, "WEEKLY": 604800, "MONTHLY": 2592000, "YEARLY": 31536000}
-_MULTIPLIERS: Final = ("BYHOUR", "BYMINUTE", "BYSECOND", "BYDAY", "BYMONTHDAY", "BYYEARDAY")
+_EXPANDS: Final = {
+    "BYHOUR": {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
+    "BYMINUTE": {"HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
+    "BYSECOND": {"MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
+    "BYDAY": {"WEEKLY", "MONTHLY", "YEARLY"},
+    "BYMONTHDAY": {"MONTHLY", "YEARLY"},
+    "BYYEARDAY": {"YEARLY"},
+    "BYMONTH": {"YEARLY"},
+}
+"""Where a part of a rule makes it repeat more often, and does not limit it (RFC 5545 section 3.3.10, the table)."""
 
 _MICROSOFT: Final = {
     "FREE": BusyType.FREE,
@@ -46,7 +55,9 @@ def events(calendar: Any, window: Window, zone: ZoneInfo | None) -> Iterator[Cal
     here = worktime.zone(str(calendar.get("X-WR-TIMEZONE", ""))) or zone or ZoneInfo("UTC")
     try:
         # What has no start lies nowhere (RFC 5545 section 3.8.2.4 lets only calendars with a METHOD have such).
-        calendar.subcomponents = [part for part in calendar.subcomponents if part.name != "VEVENT" or "DTSTART" in part]
+        # Every change of "this and following" leaves a series that has ended: nothing to count.
+        parts = [part for part in calendar.subcomponents if part.name != "VEVENT" or ("DTSTART" in part and not _has_ended(part, window))]
+        calendar = _with(calendar, parts)
         _bound(calendar, window)
         kinds = _Kinds(calendar)
         query = recurring_ical_events.of(calendar)
@@ -63,12 +74,46 @@ def events(calendar: Any, window: Window, zone: ZoneInfo | None) -> Iterator[Cal
         raise GenerationFailed(f"the calendar has more than {_MOST_EVENTS:,} events in the time asked for")
 
 
+def _with(calendar: Any, parts: list[Any]) -> Any:
+    """The calendar with other components; the given one, which is kept for the next look-up, stays as it is."""
+    other = calendar.copy()
+    other.subcomponents = parts
+    return other
+
+
+def _rules(part: Any) -> list[Any]:
+    found = part.get("RRULE", [])
+    return found if isinstance(found, list) else [found]
+
+
+def _until(rule: Any) -> datetime | None:
+    """Up to when a rule repeats, in UTC, or a day later."""
+    if not (found := rule.get("UNTIL")):
+        return None
+    last: date = found[0]
+    return last.astimezone(UTC) if isinstance(last, datetime) and last.tzinfo else _midnight(last) + timedelta(days=1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _has_ended(part: Any, window: Window) -> bool:
+    """Whether a series has its last event before the window, whatever the zone."""
+    ends = [_until(rule) for rule in _rules(part)]
+    if not ends or None in ends or "RDATE" in part:
+        return False
+    length = part["DURATION"].dt if "DURATION" in part else timedelta(days=1)
+    if "DTEND" in part:
+        length = _midnight(part["DTEND"].dt) - _midnight(part["DTSTART"].dt) + timedelta(days=1)
+    return max(end for end in ends if end) + length + timedelta(days=2) < window.start_date
+
+
 def _bound(calendar: Any, window: Window) -> None:
     """Raises GenerationFailed for rules that would be counted for minutes, such as each second since 1970."""
     steps = 0.0
     for part in calendar.walk("VEVENT"):
-        rules = part.get("RRULE", [])
-        for rule in rules if isinstance(rules, list) else [rules]:
+        for rule in _rules(part):
             steps += _steps(rule, part["DTSTART"].dt, window)
     if steps > _MOST_STEPS:
         raise GenerationFailed("the calendar's rules repeat too often to be counted")
@@ -77,11 +122,14 @@ def _bound(calendar: Any, window: Window) -> None:
 def _steps(rule: Any, start: date, window: Window) -> float:
     """About how many recurrences a rule has until the window is over."""
     begin = datetime.combine(start, time(), UTC) if not isinstance(start, datetime) else start.replace(tzinfo=UTC)
-    lasting = max((window.end_date - begin).total_seconds(), 0.0)
+    end = min(window.end_date, _until(rule) or window.end_date)
+    if end <= begin:
+        return 0.0
     frequency = str(rule.get("FREQ", ["DAILY"])[0]).upper()
-    steps = lasting / (_SECONDS.get(frequency, 1) * max(int(rule.get("INTERVAL", [1])[0]), 1))
-    for name in _MULTIPLIERS:
-        steps *= max(len(rule.get(name, ())), 1)
+    steps = (end - begin).total_seconds() / (_SECONDS.get(frequency, 1) * max(int(rule.get("INTERVAL", [1])[0]), 1))
+    for name, frequencies in _EXPANDS.items():
+        if frequency in frequencies:
+            steps *= max(len(rule.get(name, ())), 1)
     return min(steps, float(rule["COUNT"][0])) if "COUNT" in rule else steps
 
 

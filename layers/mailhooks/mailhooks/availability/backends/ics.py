@@ -66,6 +66,11 @@ class IcsBackend:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
         return cls(feeds, http.session(ca_file(config.get("caCertificates")), connections=cls.limits.at_once), zone)
 
+    def scope(self, mailbox: str) -> str:
+        """A feed's server and account: what one refuses says nothing of the others."""
+        feed = self._feeds.get(mailbox.lower())
+        return f"{urlsplit(feed.url)[:2]} {feed.auth}" if feed else ""
+
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
         [mailbox] = mailboxes
         feed = self._feeds.get(mailbox.lower())
