@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from mailhooks.availability.backends import ews, ews_reader
 from mailhooks.availability.backends.ews_reader import Result, read_answer, read_moment
-from mailhooks.availability.errors import (
-    GenerationFailed,
-)
+from mailhooks.availability.errors import GenerationFailed, NoAccess
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 from tests.integration.availability.servers.ews import answer, calendar, event, m, t
@@ -45,6 +43,7 @@ def details(xml: str) -> Details:
         ("Busy", BusyType.BUSY),
         ("OOF", BusyType.BUSY),
         ("WorkingElsewhere", BusyType.FREE),
+        ("NoData", BusyType.BUSY),
         ("SomethingNew", BusyType.BUSY),
         ("", BusyType.BUSY),
         (" Tentative\n", BusyType.TENTATIVE),
@@ -54,8 +53,22 @@ def test_each_busy_type_is_one_of_the_contract_s(written: str, busy: BusyType) -
     assert events(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", written)) == (CalendarEvent(NINE, TEN, busy),)
 
 
-def test_time_that_nothing_is_known_of_is_no_event() -> None:
-    assert events(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", "NoData")) == ()
+@pytest.mark.parametrize(
+    "kind, merged, expected",
+    [
+        ("Detailed", "", Schedule),
+        ("FreeBusy", "0000", Schedule),
+        ("", "", Schedule),
+        ("None", "", NoAccess),
+        ("MergedOnly", "2222", GenerationFailed),
+        ("MergedOnly", "", GenerationFailed),
+        ("FreeBusyMerged", "0220", GenerationFailed),
+    ],
+)
+def test_an_empty_list_of_events_is_free_time_only_where_the_view_would_show_some(kind: str, merged: str, expected: type[Result]) -> None:
+    empty = b"</t:FreeBusyViewType><t:MergedFreeBusy>%s</t:MergedFreeBusy><t:CalendarEventArray/>" % merged.encode()
+    (result,) = read_answer(answer(calendar(kind=kind)).replace(b"</t:FreeBusyViewType>", empty), 1)
+    assert type(result) is expected
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ KINDS: Final[dict[str, type[LookupFailed]]] = {
     "ErrorSchemaValidation": GenerationFailed,
 }
 
+_SPELLED: Final = {code.lower(): code for code in KINDS}
+
 _DIVISIBLE: Final = frozenset(
     {
         "ErrorIndividualMailboxLimitReached",
@@ -130,6 +132,7 @@ def failure(code: str, back_off_s: float | None = None) -> LookupFailed:
         code: as the server sends it; one that looks like none is not quoted.
         back_off_s: seconds that the server wants to be left alone.
     """
+    code = _as_documented(code)
     kind = KINDS.get(code, GenerationFailed)
     shown = code if _CODE.fullmatch(code) else "an error without a known code"
     return kind(f"the server answers {shown}", retry_after=back_off_s if kind is ServerBusy else None)
@@ -137,4 +140,10 @@ def failure(code: str, back_off_s: float | None = None) -> LookupFailed:
 
 def fault(code: str, back_off_s: float | None = None) -> RequestRefused:
     """The same for a SOAP fault."""
-    return RequestRefused(failure(code, back_off_s), divisible=code in _DIVISIBLE)
+    return RequestRefused(failure(code, back_off_s), divisible=_as_documented(code) in _DIVISIBLE)
+
+
+def _as_documented(code: str) -> str:
+    """QUIRK: servers that are not Exchange write codes with a namespace's prefix, or in other letters."""
+    bare = code.rpartition(":")[2].strip()
+    return _SPELLED.get(bare.lower(), bare)

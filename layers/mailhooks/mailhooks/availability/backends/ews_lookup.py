@@ -7,7 +7,7 @@ from typing import Final
 from ...contract.availability import Window
 from ...contract.freebusy import BusyType
 from ...deadline import Deadline
-from ..errors import LookupFailed, MailboxNotFound
+from ..errors import GenerationFailed, LookupFailed, MailboxNotFound
 from ..model import Schedule
 from .ews_client import Client
 from .ews_errors import RequestRefused
@@ -64,7 +64,17 @@ def _is_askable(mailbox: str) -> bool:
 
 
 def _read(answer: Answer, mailboxes: int, working_elsewhere: BusyType) -> list[Schedule | LookupFailed]:
-    # SOAP 1.1 section 6.2: a fault comes with 500; throttling is one.
-    if answer.status == 200 or (answer.status == 500 and "xml" in answer.headers.get("Content-Type", "").lower()):
+    """SOAP 1.1 section 6.2: a fault comes with HTTP 500; throttling is one. QUIRK: it comes with 503 too, or with 429, and without saying
+    that it is XML.
+    """
+    if answer.status == 200:
         return read_answer(answer.content, mailboxes, working_elsewhere)
-    raise RequestRefused(failure(answer), divisible=answer.status == 400)
+    refused = RequestRefused(failure(answer), divisible=answer.status == 400)
+    if answer.status != 401 and b"Envelope" in answer.content[:4096]:
+        try:
+            read_answer(answer.content, mailboxes, working_elsewhere)
+        except RequestRefused as told:
+            # What it says is better than a status that anything in between may have made; a fault that says nothing is not.
+            if answer.status == 500 or type(told.failure) is not GenerationFailed:
+                refused = told
+    raise refused

@@ -10,7 +10,7 @@ from .ews_errors import RequestRefused, failure, fault
 from .ews_hours import read_hours
 from .ews_xml import Element, NotReadable, children, descendants, local_name, named, parse, text
 
-BUSY_TYPES: Final[dict[str, BusyType | None]] = {
+BUSY_TYPES: Final = {
     "Free": BusyType.FREE,
     "Tentative": BusyType.TENTATIVE,
     "Busy": BusyType.BUSY,
@@ -18,9 +18,10 @@ BUSY_TYPES: Final[dict[str, BusyType | None]] = {
     # In Outlook it is no conflict, and Microsoft Graph counts it as free; AWS's sample function, which knows only BUSY for what it does
     # not know, makes it BUSY. Hence a setting.
     "WorkingElsewhere": BusyType.FREE,
-    "NoData": None,
+    # Nothing is known of this time. AWS's sample function takes it for BUSY too.
+    "NoData": BusyType.BUSY,
 }
-"""What is not here is BUSY: busy time must never look free. None: nothing is known of this time, so there is no event."""
+"""What is not here is BUSY: busy time must never look free."""
 
 _SHOWS_EVENTS: Final = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged"})
 """Types of view in which no events means that there are none."""
@@ -91,24 +92,26 @@ def _result(response: Element, working_elsewhere: BusyType) -> Result:
     view = named(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
     array = view.get("CalendarEventArray")
     kind = text(view.get("FreeBusyViewType"))
-    if array is None and kind == "None":
-        return NoAccess("the server shows nothing of the calendar")
-    if array is None and kind not in _SHOWS_EVENTS:
-        return GenerationFailed("the server tells no events")
+    if not any(True for _ in children(array, "CalendarEvent")):
+        # QUIRK An empty array comes from some servers whatever the view: it says that nothing is there only where the view shows events.
+        if kind == "None":
+            return NoAccess("the server shows nothing of the calendar")
+        if (kind and kind not in _SHOWS_EVENTS) or (array is None and not kind):
+            return GenerationFailed("the server tells no events")
+        if text(view.get("MergedFreeBusy")).strip("0"):
+            return GenerationFailed("the server tells of busy time, but of no events")
     try:
         events = [_event(event, working_elsewhere) for event in children(array, "CalendarEvent")]
     except (ValueError, OverflowError):
         # Without the one that cannot be read busy time would look free.
         return GenerationFailed("the server tells of an event whose time cannot be read")
-    return Schedule(tuple(event for event in events if event), read_hours(view.get("WorkingHours")))
+    return Schedule(tuple(events), read_hours(view.get("WorkingHours")))
 
 
-def _event(element: Element, working_elsewhere: BusyType) -> CalendarEvent | None:
+def _event(element: Element, working_elsewhere: BusyType) -> CalendarEvent:
     parts = named(element)
     kind = text(parts.get("BusyType"))
     busy = working_elsewhere if kind == "WorkingElsewhere" else BUSY_TYPES.get(kind, BusyType.BUSY)
-    if busy is None:
-        return None
     # QUIRK An end before the start: the time in between is taken, whichever way round.
     start, end = sorted((read_moment(text(parts.get("StartTime"))), read_moment(text(parts.get("EndTime")))))
     return CalendarEvent(start, end, busy, _details(parts))
