@@ -128,7 +128,8 @@ class TestSettings:
 
         read_by_powertools = {"POWERTOOLS_LOG_LEVEL"}
         for_laptops = {"AVAILABILITY_CONFIG"}
-        assert declared == (read.names | read_by_powertools) - for_laptops
+        read_by_python = {"PYTHONTZPATH"}
+        assert declared == (read.names | read_by_powertools | read_by_python) - for_laptops
 
     def test_the_parameters_defaults_are_settings_that_the_library_takes(self) -> None:
         for name in FUNCTIONS:

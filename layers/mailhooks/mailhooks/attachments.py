@@ -30,6 +30,8 @@ _SEALS: Final = frozenset(
 )
 _ENDINGS_OF_SEALS: Final = frozenset({".p7m", ".p7s", ".p7c", ".p7z", ".asc", ".sig", ".pgp", ".gpg", ".rpmsg"})
 
+_ENDINGS_OF_TEXT: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
+
 _LINE: Final = 74
 """Characters of a line of a notice: two less than quoted-printable may have (RFC 2045 section 6.7), as a first hyphen becomes `=2D`."""
 
@@ -125,7 +127,11 @@ def _is_shown(raw: bytes, part: Part, parent: Part | None) -> bool:
     """Whether a part is text that the message shows. A name makes it a file, but not where nothing else is to be shown in its stead."""
     if part.maintype != "text":
         return False
-    named = bool(names.given(raw, part))
+    given = names.given(raw, part)
+    # What calls itself a program is not taken for text because it says that it is some.
+    if any(names.endings(name).last - _ENDINGS_OF_TEXT for name in given):
+        return False
+    named = bool(given)
     if disposition(raw, part) == "attachment":
         return part.subtype == "plain" and not named
     if parent is None or parent.content_type == "multipart/alternative":

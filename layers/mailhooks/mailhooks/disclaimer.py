@@ -113,7 +113,7 @@ class Disclaimer:
             if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
                 return Change([])
             parts = [placement.part_for(form, self.position) for form in forms]
-            change = self._with_images(raw, structure, parts, [edit for part in parts for edit in self._in_part(part, *said)])
+            change = self._with_images(raw, structure, parts, self._edits(parts, *said))
         except Blocked as blocked:
             change = self._around(raw, structure, blocked, *said)
         return self._stamped(structure, change)
@@ -138,7 +138,7 @@ class Disclaimer:
         if any(field.value(raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
             return None
         text, markup = (template.render(values) for template in self.templates)
-        return (text, markup) if text.strip() else None
+        return (text, markup) if text.strip() or markup.strip() else None
 
     def _stamped(self, structure: Structure, change: Change) -> Change:
         header = structure.root.header
@@ -154,6 +154,13 @@ class Disclaimer:
             return True
         texts = [html.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
         return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
+
+    def _edits(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:
+        """A disclaimer that is an image alone has no words for plain text."""
+        wanted = [part for part in parts if (markup if part.is_html else text).strip()]
+        if not wanted:
+            raise Blocked(Obstacle.NO_WORDS)
+        return [edit for part in wanted for edit in self._in_part(part, text, markup)]
 
     def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
         try:
@@ -180,7 +187,7 @@ class Disclaimer:
         """
         no_text = blocked.obstacle is Obstacle.NO_TEXT
         asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
-        if not asked_for or not structure.root.header.complete or blocked.obstacle is Obstacle.REPORT:
+        if not asked_for or not structure.root.header.complete or blocked.obstacle in {Obstacle.REPORT, Obstacle.NO_WORDS}:
             raise blocked
         return self._enclosed(raw, structure, text, markup, beside=no_text)
 

@@ -139,7 +139,7 @@ class DisclaimerHook:
             change = self._disclaimer.change(mail.raw, values)
         except Blocked as blocked:
             # A report goes on as it is: it answers mail, and to bounce it would answer an answer.
-            may_go_on = blocked.obstacle in {Obstacle.NO_TEXT, Obstacle.REPORT}
+            may_go_on = blocked.obstacle in {Obstacle.NO_TEXT, Obstacle.NO_WORDS, Obstacle.REPORT}
             if on_unmodifiable is OnUnmodifiable.BOUNCE and not may_go_on:
                 return _bounce(mail, blocked.obstacle)
             raise CannotChangeSafely(f"no disclaimer: {blocked.obstacle}") from None

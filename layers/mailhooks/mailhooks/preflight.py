@@ -260,7 +260,7 @@ def _part_count(before: Structure, after: Structure, added: int) -> Iterator[Ref
 
 def _likeness(refusal: Refusal) -> tuple[Code, str]:
     """Equal for what is wrong in the same way, though parts may have another number now."""
-    return refusal.code, refusal.place if refusal.code in _OF_A_HEADER else ""
+    return refusal.code, refusal.place if refusal.code in _OF_A_HEADER or refusal.code is Code.MALFORMED else ""
 
 
 def _of_message(raw: bytes, structure: Structure) -> Iterator[Refusal]:

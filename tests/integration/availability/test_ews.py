@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailhooks.availability.backends.ews import EwsBackend
-from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, DayOfWeek, Details, InstanceType, WorkingPeriod
@@ -163,6 +163,13 @@ def test_a_server_that_refuses_everything_is_not_asked_without_end(server: EwsSe
     found = backend(server).look_up(people, WINDOW, Deadline.after(10))
     assert all(isinstance(found[person], GenerationFailed) for person in people)
     assert len(server.asked) <= 32
+
+
+def test_a_busy_server_is_not_asked_again_in_halves(server: EwsServer) -> None:
+    server.refuse = lambda asked: "ErrorServerBusy"
+    found = backend(server).look_up(["ben@example.org", "cleo@example.org"], WINDOW, Deadline.after(5))
+    assert [type(result) for result in found.values()] == [ServerBusy, ServerBusy]
+    assert len(server.asked) == 1
 
 
 def test_answers_for_too_few_never_go_to_the_wrong_mailbox(server: EwsServer) -> None:

@@ -144,6 +144,32 @@ def test_the_most_detailed_code_that_is_understood_counts(cloud: MicrosoftCloud,
         ask(make(), ANA)
 
 
+# Users that cannot be addressed: each costs a call, and the time is everybody's.
+
+
+def test_after_three_unknown_users_no_other_is_tried(cloud: MicrosoftCloud, make: Make) -> None:
+    mailboxes = [f"m{number}@contoso.com" for number in range(20)]
+    found = ask(make(), *mailboxes)
+    assert list(found) == mailboxes
+    assert {type(found[mailbox]) for mailbox in mailboxes[:3]} == {MailboxNotFound}
+    # Microsoft was not asked for the others: nobody knows whether they are there.
+    assert {type(found[mailbox]) for mailbox in mailboxes[3:]} == {GenerationFailed}
+    assert "`user`" in str(found[mailboxes[3]])
+    assert cloud.calls[2:] == [f"POST {mailbox}" for mailbox in mailboxes[:3]]
+
+
+def test_two_unknown_users_are_not_too_many(make: Make) -> None:
+    found = ask(make(), "nobody@contoso.com", "noone@contoso.com", ANA, BEN)
+    assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound, Schedule, Schedule]
+
+
+def test_hidden_users_and_unknown_ones_are_counted_apart(cloud: MicrosoftCloud, make: Make) -> None:
+    cloud.users |= {ANA: User(hidden=True), BEN: User(hidden=True)}
+    mailboxes = [ANA, BEN, *(f"m{number}@contoso.com" for number in range(9))]
+    kinds = [type(result) for result in ask(make(), *mailboxes).values()]
+    assert kinds == [NoAccess] * 2 + [MailboxNotFound] * 3 + [GenerationFailed] * 6
+
+
 # Tokens.
 
 TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [

@@ -135,6 +135,7 @@ def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, server: EwsS
         ("TooManyRequestsException", 429, ServerBusy),
         ("InternalFailure", 500, ServerBusy),
         ("ServiceUnavailable", 503, ServerBusy),
+        ("SomethingNew", 500, ServerBusy),
     ],
 )
 def test_a_role_that_cannot_be_assumed_is_a_failure_of_its_kind(

@@ -77,6 +77,8 @@ def test_every_month_has_its_name(number: int, month: Month) -> None:
         ((SUMMER,), -60),
         ((transition("StandardTime", 0, "00:00:00", 0, 0), transition("DaylightTime", 0, "00:00:00", 0, 0)), -60),
         ((transition("StandardTime", 0, "00:00:00", 0, 0), transition("DaylightTime", -60, "00:00:00", 0, 0)), -60),
+        ((transition("StandardTime", 0, "00:00:00", 0, 0), SUMMER), -60),
+        ((WINTER, transition("DaylightTime", -60, "00:00:00", 0, 0)), -60),
         ((transition("StandardTime", 0, "00:00:00", 1, 1), transition("DaylightTime", 0, "00:00:00", 5, 12)), -60),
         ((transition("StandardTime", -30, "02:00:00", 1, 4), transition("DaylightTime", -60, "02:00:00", 1, 4)), -90),
         ((transition("StandardTime", -60, "02:00:00", 1, 4), transition("DaylightTime", -60, "02:00:00", 1, 10)), -120),

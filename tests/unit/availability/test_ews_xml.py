@@ -22,15 +22,19 @@ NINE, TEN = datetime(2026, 5, 4, 9, tzinfo=UTC), datetime(2026, 5, 4, 10, tzinfo
 
 
 def test_mixed_up_namespaces_and_comments_change_nothing() -> None:
-    told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z")))
+    told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", "Tentative")))
     for old, new in (
         (b"<m:", b"<t:"),
         (b"</m:", b"</t:"),
-        (b"<t:BusyType>", b"<!-- x --><?y z?><t:BusyType>"),
+        (b"<t:BusyType>", b"<!-- x --><?y z?><t:BusyType><!-- x -->"),
         (b"http://schemas.m", b"https://schemas.m"),
     ):
         told = told.replace(old, new)
-    assert read_answer(told, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.BUSY),))]
+    assert read_answer(told, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.TENTATIVE),))]
+
+
+def test_an_answer_may_have_space_around_it() -> None:
+    assert read_answer(b"\r\n " + answer(calendar()) + b"\r\n", 1) == [Schedule()]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])

@@ -92,7 +92,10 @@ CODES: list[tuple[Any, type[LookupFailed], AvailabilityErrorCode]] = [
     ("ErrorPublicFolderRequestProcessingFailed", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("ErrorAvailabilityConfigNotFound", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("5021", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
-    (5009, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (5009, MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (5021, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (True, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ([5009], GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     (None, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("names secret@example.com", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
 ]
@@ -109,8 +112,17 @@ def test_every_error_of_a_mailbox_is_one_of_workmails(code: Any, kind: type[Look
     assert found[BEN] == Schedule()
 
 
-def test_an_error_that_is_no_object_is_an_error_still() -> None:
-    assert isinstance(read([{"scheduleId": ANA, "error": "5009"}])[ANA], GenerationFailed)
+@pytest.mark.parametrize("error", ["5009", "", {}, [], False])
+def test_an_error_that_tells_nothing_is_an_error_still(error: Any) -> None:
+    assert type(read([{"scheduleId": ANA, "error": error, "scheduleItems": []}])[ANA]) is GenerationFailed
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    assert read([{"scheduleId": ANA, "error": None, "scheduleItems": []}]) == {ANA: Schedule()}
+
+
+def test_a_code_that_is_a_number_is_named() -> None:
+    assert "(5021)" in str(read([{"scheduleId": ANA, "error": {"responseCode": 5021}}])[ANA])
 
 
 @pytest.mark.parametrize(
@@ -149,9 +161,9 @@ def test_an_item_that_cannot_be_read_costs_its_mailbox_and_no_other(changes: dic
     assert isinstance(found[BEN], Schedule)
 
 
-@pytest.mark.parametrize("items", [[None], ["busy"], "busy", 7])
+@pytest.mark.parametrize("items", [[None], ["busy"], "busy", 7, "", {}, 0, False])
 def test_items_that_are_none_cost_their_mailbox(items: Any) -> None:
-    assert type(read([{"scheduleId": ANA, "scheduleItems": items}])[ANA]) is GenerationFailed
+    assert type(read([{"scheduleId": ANA, "scheduleItems": items, "availabilityView": "0000"}])[ANA]) is GenerationFailed
 
 
 def details(subject: str, location: str, *, private: bool = False) -> Details:
@@ -172,6 +184,8 @@ def details(subject: str, location: str, *, private: bool = False) -> Details:
         ({"subject": "Budget", "location": {}}, details("Budget", "")),
         ({"subject": "Budget", "location": "Room 1", "isPrivate": True}, details("Budget", "Room 1", private=True)),
         ({"subject": "Budget", "isPrivate": None}, details("Budget", "")),
+        ({"subject": "Budget", "isPrivate": False}, details("Budget", "")),
+        *(({"subject": "Budget", "isPrivate": odd}, details("Budget", "", private=True)) for odd in ("true", "false", 1, 0, "", {})),
     ],
 )
 def test_details_are_there_where_a_subject_or_a_location_is(changes: dict[str, Any], expected: Details | None) -> None:
@@ -239,8 +253,17 @@ def test_items_count_more_than_the_merged_view() -> None:
     assert busy_times({"availabilityView": "2222", "scheduleItems": [item()]}) == [(18, 20, BusyType.BUSY)]
 
 
-def test_nothing_at_all_is_a_calendar_without_events() -> None:
-    assert busy_times({}) == []
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {"scheduleItems": None}, {"availabilityView": ""}, {"scheduleItems": None, "availabilityView": ""}, {"availabilityView": 0}],
+)
+def test_an_entry_that_tells_nothing_is_no_free_calendar(entry: dict[str, Any]) -> None:
+    assert type(read([{"scheduleId": ANA, **entry}])[ANA]) is GenerationFailed
+
+
+@pytest.mark.parametrize("entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": ""}, {"availabilityView": "0000"}])
+def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]) -> None:
+    assert busy_times(entry) == []
 
 
 # Errors of a whole call that no server can be made to give in another way: those with shapes of their own.

@@ -85,7 +85,7 @@ _DAY: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?:19|20)\d\d ?[年년]|\d{1,2}(?:st|nd|rd|th)?[.,]? \w{3,12}\.? \d\d\b"
 )
 _DATE_FIRST: Final = re.compile(r"[(\"]?(?:\w{2,14}[.,]{0,2} .{0,14}?)?\d")
-_DASHES: Final = "-_=–—"  # noqa: RUF001 - dashes that are meant
+_DASHES: Final = "-_=\u2010\u2011\u2012–—\u2015\u2212"  # noqa: RUF001 - dashes that are meant
 _AROUND: Final = _DASHES + "*>~:： "  # noqa: RUF001
 _NOTHING: Final = "\ufffc |·•. "
 _SENTENCE_END: Final = re.compile(r"(?:[!?]|[^\W\d_]{4}\.)$")

@@ -24,6 +24,7 @@ class Obstacle(StrEnum):
     AMBIGUOUS = "its structure is broken, so that programs read it differently"
     NO_TEXT = "it shows no text"
     UNREADABLE = "the charset or encoding of its text is unknown, or not what it says"
+    NO_WORDS = "it shows plain text alone, and the disclaimer is nothing but an image"
     NO_PLACE = "its text has no place for more, such as a frameset"
 
 

@@ -89,6 +89,11 @@ def shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
         if decode(before + b"\n", charset) is None:
             raise CannotEdit(Reason.CHARSET)
         return b"", b""
+    # ISO-2022-KR (RFC 1557): SO and SI lead to Korean and back, up to the end of the line for some and beyond it for others.
+    if before.rfind(b"\x0e") > before.rfind(b"\x0f"):
+        if after:
+            raise CannotEdit(Reason.CHARSET)
+        return b"\x0f", b""
     state = next(reversed(_DESIGNATION.findall(before)), _ASCII)
     if state == _ASCII:
         return b"", b""

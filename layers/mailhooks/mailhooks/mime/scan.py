@@ -244,7 +244,9 @@ class _Scan:
                 self._found(Defect.TWO_CONTENT_FIELDS, part)
             if fields:
                 self._note(part, fields[0])
-        if part.maintype in {"multipart", "message"} and not _is_identity(part.encoding):
+        # QUIRK: an encoded `message/rfc822` (RFC 2046 section 5.2.1 forbids it) is not looked into by anybody: a leaf like others.
+        is_leaf = part.maintype == "message" and parent is not None and part.encoding in {"base64", "quoted-printable"}
+        if part.maintype in {"multipart", "message"} and not (_is_identity(part.encoding) or is_leaf):
             self._found(Defect.ENCODED_MULTIPART, part)
         return part
 
@@ -258,7 +260,10 @@ class _Scan:
             part.encoding = token or "7bit"
             return
         kind = re.match(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)", value)
-        if kind:
+        # QUIRK: `text` alone is text/plain to all (RFC 2045 section 5.2 for what cannot be read).
+        if not kind and value.partition(b";")[0].strip().lower() == b"text":
+            part.maintype, part.subtype = "text", "plain"
+        elif kind:
             part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
         else:
             self._found(Defect.UNREADABLE_TYPE, part)
@@ -268,4 +273,5 @@ class _Scan:
 
 
 def _is_identity(encoding: str) -> bool:
-    return encoding in {"7bit", "8bit", "binary"}
+    # QUIRK: the hyphen.
+    return encoding in {"7bit", "8bit", "binary", "7-bit", "8-bit"}

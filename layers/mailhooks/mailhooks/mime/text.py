@@ -13,6 +13,9 @@ from .scan import Part
 
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
 _NEWLINE: Final = re.compile(rb"\r?\n")
+_LONG_HEADER_LINE: Final = 200
+"""Octets after which a parameter goes on a line of its own."""
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -185,9 +188,15 @@ class TextPart:
         value = self.raw[field.body : field.end]
         for parameter in _PARAMETER.finditer(value):
             if re.fullmatch(rb"charset\*?(\d+\*?)?", parameter[1], re.IGNORECASE):
-                return [Edit(field.body + parameter.start(1), field.body + parameter.end(2), b"charset=" + name.encode())], b""
+                start = field.body + parameter.start(1)
+                line = start - self.raw.rfind(b"\n", 0, start)
+                fold = self._line_end + b" " if line > _LONG_HEADER_LINE else b""
+                return [Edit(start, field.body + parameter.end(2), fold + b"charset=" + name.encode())], b""
         end = field.body + len(value.rstrip(b" \t\r\n;"))
-        return [Edit(end, end, b"; charset=" + name.encode())], b""
+        # On a line of its own where the last one is long (RFC 5322 section 2.1.1).
+        line = end - max(self.raw.rfind(b"\n", 0, end) + 1, field.start)
+        fold = self._line_end if line + len(name) > _LONG_HEADER_LINE else b""
+        return [Edit(end, end, b";" + fold + b" charset=" + name.encode())], b""
 
 
 def as_html(text: str) -> str:

@@ -97,7 +97,7 @@ def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
     """Whether `new`, which takes the place of the lines `old` of a body that begins at `start`, has a line that `old` has not and that
     would be a delimiter of a multipart around that body (RFC 2046 section 5.1.1): each has had one before it.
     """
-    there = _ANY_LINE_END.split(old)
+    there = set(_ANY_LINE_END.split(old))
     lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in there}
     contents = {content for line in lines for content in (line.rstrip(b" \t")[2:], line.rstrip(b" \t")[2:].removesuffix(b"--"))}
     return any(

@@ -28,7 +28,7 @@ def parse(content: bytes) -> Element:
     Raises:
         NotReadable: the document is not well formed (one that was cut off is not), or has a document type.
     """
-    content = content.strip()
+    content = content.lstrip()
     try:
         root = _parsed(content)
     except lxml.etree.XMLSyntaxError:

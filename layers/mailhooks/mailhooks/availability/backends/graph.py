@@ -37,12 +37,15 @@ _SHORTEST: Final = timedelta(days=1)
 """A window is not halved to less."""
 
 _MAX_REFUSALS: Final = 3
-"""Of so many users that may not be asked, it is the app's permission that is missing."""
+"""Of so many users that may not be asked, it is the app's permission that is missing; after so many that are not known, to go on would use
+up the whole batch's time.
+"""
 
 
 class GraphBackend:
     """Each call is made to one user's calendar and asks for many. That is the batch's first mailbox; if it cannot be addressed so, another:
-    an address is not always the name that its user signs in with, and an access policy may hide some users from the app.
+    an address is not always the name that its user signs in with, and an access policy may hide some users from the app. That ends
+    after `_MAX_REFUSALS` users that are not known, or as many that may not be asked; with `user` there is no search.
     """
 
     def __init__(
@@ -127,6 +130,9 @@ class GraphBackend:
     def _asked(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
         """One call that succeeds, and those before it to users that cannot be addressed. That says nothing of the mailbox yet: asked for
         on another's calendar it may well be found.
+
+        After `_MAX_REFUSALS` that are not known, those are not found, and of the others nothing is known: `GenerationFailed`. After as many
+        that may not be asked, the others may not either: `NoAccess`.
         """
         window = _whole(window)
         refused: dict[str, LookupFailed] = {}
@@ -137,7 +143,7 @@ class GraphBackend:
                 refused[user] = failed
                 if user == self._known:
                     self._known = None
-                if sum(isinstance(one, NoAccess) for one in refused.values()) == _MAX_REFUSALS:
+                if sum(type(one) is type(failed) for one in refused.values()) == _MAX_REFUSALS:
                     break
             else:
                 self._known = user
@@ -145,6 +151,8 @@ class GraphBackend:
         *_, last = refused.values()
         if self._user and isinstance(last, MailboxNotFound):
             raise GenerationFailed("Microsoft 365 does not know the user that the configuration names, or has no mailbox of theirs")
+        if isinstance(last, MailboxNotFound):
+            last = GenerationFailed("not asked for: no user was found whose calendar can be asked; configure one as `user`")
         return {mailbox: refused.get(mailbox, last) for mailbox in mailboxes}
 
     def _users(self, mailboxes: Sequence[str]) -> Iterator[str]:

@@ -102,12 +102,16 @@ class Reader:
 
     def _result(self, entry: Mapping[str, Any], window: Window, slot: timedelta) -> Schedule | LookupFailed:
         error = entry.get("error")
-        if error:
+        if error is not None:
             code = error.get("responseCode") if isinstance(error, dict) else None
             return _meaning(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({_word(code)})")
-        items = entry.get("scheduleItems")
+        items, view = entry.get("scheduleItems"), entry.get("availabilityView")
+        if items is None and not (view and isinstance(view, str)):
+            return GenerationFailed("the answer tells nothing of the mailbox's times")
+        if not isinstance(items, list | None):
+            return GenerationFailed("the schedule items cannot be read")
         try:
-            events = tuple(map(self._event, items or ())) or tuple(self._merged(entry.get("availabilityView"), window, slot))
+            events = tuple(map(self._event, items or ())) or tuple(self._merged(view, window, slot))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             # Not without the one that cannot be read: busy time would be shown as free.
             return GenerationFailed("a schedule item cannot be read")
@@ -162,12 +166,17 @@ def _codes(error: Any) -> Iterator[str]:
 
 
 def _meaning(code: Any, otherwise: type[LookupFailed]) -> type[LookupFailed]:
-    return _MEANINGS.get(code.lower(), otherwise) if isinstance(code, str) else otherwise
+    return _MEANINGS.get(_text(code).lower(), otherwise)
 
 
 def _word(code: Any) -> str:
     """A code as a log may show it: what is no single word is text of the server's."""
-    return code if isinstance(code, str) and _WORD.fullmatch(code) else "a code of another form"
+    return _text(code) if _WORD.fullmatch(_text(code)) else "a code of another form"
+
+
+def _text(code: Any) -> str:
+    """`responseCode` is a string by the reference; a JSON number means the same."""
+    return str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
 
 
 def _json(content: bytes) -> Any:
@@ -216,5 +225,6 @@ def _details(item: Mapping[str, Any]) -> Details | None:
     subject, location = (text if isinstance(text, str) else "" for text in (subject, location))
     if not subject and not location:
         return None
-    private = item.get("isPrivate") is True
+    private = item.get("isPrivate")
+    private = private is not None and private is not False  # of another type: rather private than shown
     return Details(subject, location, InstanceType.SINGLE_INSTANCE, is_meeting=False, is_reminder_set=False, is_private=private)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import requests
 import requests.adapters
+import urllib3
 
 from ...deadline import Deadline
 from ..errors import AuthenticationFailed, GenerationFailed, LookupFailed, NoAccess, ServerBusy, TimedOut, Unreachable
@@ -69,7 +70,7 @@ def send(session: requests.Session, method: str, url: str, deadline: Deadline, *
             return Answer(response.status_code, response.headers, _read(response, deadline))
     except LookupFailed:
         raise
-    except requests.Timeout:
+    except (requests.Timeout, urllib3.exceptions.TimeoutError):
         raise TimedOut("no answer in time") from None
     except requests.exceptions.SSLError:
         raise Unreachable("the server's certificate is not trusted, or it speaks no TLS that we do") from None
@@ -78,21 +79,33 @@ def send(session: requests.Session, method: str, url: str, deadline: Deadline, *
         if "timed out" in str(error).lower():
             raise TimedOut("no answer in time") from None
         raise Unreachable("no connection to the server") from None
-    except (requests.RequestException, ValueError) as error:
+    except (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError):
+        raise Unreachable("the connection broke while the answer came") from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise GenerationFailed(f"the request cannot be made or its answer not be read ({type(error).__name__})") from None
 
 
 def _read(response: requests.Response, deadline: Deadline) -> bytes:
+    if getattr(response, "_content_consumed", False):
+        # By an adapter of the session, such as the one of `ews_transport`, which minds the deadline too.
+        return _bounded(response.content)
     pieces = []
     size = 0
-    for piece in response.iter_content(_CHUNK):
+    # Not `iter_content`, which waits for a whole chunk: a slow drip would pass every time-out of the socket.
+    while piece := response.raw.read1(_CHUNK, decode_content=True):
         size += len(piece)
         if size > MAX_OCTETS:
-            raise GenerationFailed(f"the answer is larger than {MAX_OCTETS // 1024**2} MB")
+            break
         if not deadline.left():
             raise TimedOut("the answer comes too slowly")
         pieces.append(piece)
-    return b"".join(pieces)
+    return _bounded(b"".join([*pieces, piece]))
+
+
+def _bounded(content: bytes) -> bytes:
+    if len(content) > MAX_OCTETS:
+        raise GenerationFailed(f"the answer is larger than {MAX_OCTETS // 1024**2} MB")
+    return content
 
 
 def failure(answer: Answer) -> LookupFailed:

@@ -60,10 +60,7 @@ _REFUSED: Final = frozenset(
 )
 _BUSY: Final = frozenset(
     {
-        "InternalFailure",
         "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
