@@ -1,6 +1,7 @@
 """The backend `caldav` against Radicale, and against a server with every fault."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from mailhooks.availability.backends import ical_freebusy
 from mailhooks.availability.backends.caldav import CalDavBackend, address
@@ -245,6 +246,16 @@ def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: feeds.Feed
     site.delay = 5
     assert type(asked(site, Response(busy()), seconds=0.3)) is TimedOut
     assert type(look_up(backend("http://127.0.0.1:9/{mailbox}"))) is Unreachable
+
+
+def test_a_slow_drip_ends_with_the_time(site: feeds.Feeds) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        for number in range(1000):
+            yield b"x"
+            await asyncio.sleep(0.05 if number < 100 else 5)
+
+    found = asked(site, lambda _: StreamingResponse(drip(), headers={"Content-Length": "1000"}), seconds=0.5)
+    assert type(found) is TimedOut
 
 
 def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(tmp_path: Path) -> None:
