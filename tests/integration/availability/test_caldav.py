@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mailhooks.availability.backends import ical_freebusy
 from mailhooks.availability.backends.caldav import CalDavBackend, address
 from mailhooks.availability.errors import (
     AuthenticationFailed,
@@ -115,13 +113,17 @@ def test_more_occurrences_than_the_server_wants_to_tell_are_asked_for_in_pieces(
         ("b?x#y@example.net", "/b%3Fx%23y@example.net/"),
         ("bøb@example.net", "/b%C3%B8b@example.net/"),
         ("%2e%2e@example.net", "/%252e%252e@example.net/"),
+        ("../admin@example.net", "/..%2Fadmin@example.net/"),
+        ("b\\..\\x@example.net", "/b%5C..%5Cx@example.net/"),
+        ("{domain}@example.net", "/%7Bdomain%7D@example.net/"),
+        ("b\r\nX: y@example.net", "/b%0D%0AX%3A%20y@example.net/"),
     ],
 )
 def test_a_mailbox_stays_in_its_segment_of_the_path(mailbox: str, path: str) -> None:
     assert address("https://dav.example.net/{mailbox}/", mailbox) == f"https://dav.example.net{path}"
 
 
-@pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "bob@.."])
+@pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "bob@..", "bob", "\ud800@example.net"])
 def test_a_mailbox_that_would_be_a_step_of_the_path_is_not_found(mailbox: str) -> None:
     assert address("https://dav.example.net/{domain}/{localPart}/", mailbox) is None
     assert isinstance(look_up(backend("http://127.0.0.1:9/{domain}/{localPart}/"), mailbox), MailboxNotFound)
@@ -181,7 +183,14 @@ def test_every_status_is_a_failure_of_its_kind(site: feeds.Feeds, status: int, f
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>Sign in</html>", b"BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\n", busy("FREEBUSY:tomorrow/later")]
+    "content",
+    [
+        b"",
+        b"<html>Sign in</html>",
+        b"BEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\n",
+        busy("FREEBUSY:tomorrow/later"),
+        busy("FREEBUSY:20260504T100000Z/20260504T090000Z"),
+    ],
 )
 def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site: feeds.Feeds, content: bytes) -> None:
     assert type(asked(site, Response(content))) is GenerationFailed
@@ -203,22 +212,41 @@ def test_every_kind_of_period_is_what_it_says_and_an_unknown_one_is_busy(site: f
     assert found == ([("04T09:00", "04T10:00", str(busy_type))] if busy_type else [])
 
 
-_PERIODS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3_000), st.booleans()), min_size=1, max_size=12)
+def test_a_segment_arrives_at_the_server_as_it_was_quoted(site: feeds.Feeds) -> None:
+    look_up(backend(f"{site.url}/dav/{{mailbox}}/"), "..%2f..%2F../x?y#z@example.net")
+    [(_, path, _, _)] = site.asked
+    # As Starlette shows it: unquoted, but for what would look like something else.
+    assert path == "/dav/..%2f..%2F../x%3Fy%23z@example.net/"
 
 
-@given(_PERIODS, st.sampled_from(["one property each", "one property", "one component each"]))
-def test_periods_are_the_same_however_they_are_written(periods: list[tuple[int, int, bool]], form: str) -> None:
-    def written(start: int, length: int, by_duration: bool) -> str:
-        begin, end = DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)
-        return f"{begin:%Y%m%dT%H%M%SZ}/" + (f"PT{length}M" if by_duration else f"{end:%Y%m%dT%H%M%SZ}")
+def test_busy_times_that_a_server_wraps_are_heard_and_appointments_are_not_taken_for_none(site: feeds.Feeds) -> None:
+    def wrapped(content: bytes) -> Response:
+        names = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+        data = f"<C:calendar-data>{content.decode()}</C:calendar-data>"
+        return Response(f"<multistatus {names}><response><href>/x</href>{data}</response></multistatus>", 207)
 
-    texts = [written(*period) for period in periods]
-    properties = [f"FREEBUSY:{','.join(texts)}"] if form == "one property" else [f"FREEBUSY:{text}" for text in texts]
-    components = [[line] for line in properties] if form == "one component each" else [properties]
-    content = calendar(*(line for lines in components for line in ("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")))
-    [parsed] = ical_freebusy.calendars(content)
-    found = [(event.start_time, event.end_time) for event in ical_freebusy.free_busy(parsed)]
-    assert found == [(DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)) for start, length, _ in periods]
+    assert len(seen(asked(site, wrapped(busy("FREEBUSY:20260504T090000Z/PT1H"))))) == 1
+    event = calendar("BEGIN:VEVENT", "DTSTART:20260504T090000Z", "END:VEVENT")
+    for answer in (wrapped(event), Response(event), wrapped(b"")):
+        assert type(asked(site, answer)) is GenerationFailed
+
+
+def test_halves_of_a_window_that_was_too_long_come_together(site: feeds.Feeds) -> None:
+    def answer(request: Request) -> Response:
+        return next(answers)
+
+    too_much = Response("<D:error><D:number-of-matches-within-limits/></D:error>", 403)
+    halves = [busy("FREEBUSY:20260504T090000Z/PT1H"), busy("FREEBUSY:20260506T090000Z/PT1H")]
+    answers = iter([too_much, *map(Response, halves)])
+    found = asked(site, answer, window=Window(DAY, DAY + timedelta(days=4)))
+    assert seen(found) == [("04T09:00", "04T10:00", "BUSY"), ("06T09:00", "06T10:00", "BUSY")]
+    ranges = [body.split(b"time-range ")[1].split(b"/>")[0] for _, _, _, body in site.asked]
+    assert ranges[1:] == [b'start="20260504T000000Z" end="20260506T000000Z"', b'start="20260506T000000Z" end="20260508T000000Z"']
+
+
+def test_one_half_that_fails_is_the_whole_windows_failure(site: feeds.Feeds) -> None:
+    answers = iter([Response("", 507), Response(busy()), Response("", 500)])
+    assert type(asked(site, lambda _: next(answers), window=Window(DAY, DAY + timedelta(days=4)))) is GenerationFailed
 
 
 def test_the_report_is_the_one_of_the_rfc(site: feeds.Feeds) -> None:
@@ -228,11 +256,17 @@ def test_the_report_is_the_one_of_the_rfc(site: feeds.Feeds) -> None:
     assert b'<C:time-range start="20260504T000000Z" end="20260505T000000Z"/>' in body
 
 
+def test_parts_of_a_second_are_asked_for_as_a_whole_one(site: feeds.Feeds) -> None:
+    asked(site, Response(busy()), window=Window(DAY + timedelta(microseconds=1), DAY + timedelta(microseconds=2)))
+    assert b'start="20260504T000000Z" end="20260504T000001Z"' in site.asked[0][3]
+
+
 def test_a_redirect_on_the_same_server_is_followed_and_one_to_another_gets_no_credentials(site: feeds.Feeds) -> None:
     with feeds.running() as other:
         site.answers["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
         assert len(seen(asked(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
         assert type(asked(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
+        assert type(asked(site, Response(status_code=301, headers={"Location": "http://[broken/"}))) is GenerationFailed
         assert other.asked == []
 
 

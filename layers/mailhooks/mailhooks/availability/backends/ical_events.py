@@ -1,183 +1,172 @@
-"""The events of a calendar in a window: recurrences, exceptions and zones by recurring-ical-events and icalendar."""
+"""The events of a calendar in a window: recurrences and exceptions by recurring-ical-events, bounded."""
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import recurring_ical_events
+from icalendar import Calendar, Event, vDDDLists, vDDDTypes, vRecur
 
 from ...contract.availability import Window
 from ...contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
-from .. import worktime
+from ...deadline import Deadline
 from ..errors import GenerationFailed, LookupFailed
-from .ical_freebusy import free_busy
+from .ical_choice import Appointment, Group, chosen
+from .ical_rules import Effort, TooMuch, checked, count, skipped
+from .ical_values import Unreadable, duration, moment, period, split, text
+from .ical_zones import Zones
 
-_MOST_EVENTS: Final = 5000
-"""In a window: a year of days with a dozen meetings each."""
+_LONGEST_S: Final = 5.0
+"""For one calendar: a year of a full one takes half a second. What takes longer keeps the other look-ups from their processor."""
 
-_MOST_STEPS: Final = 500_000
-"""That the rules of a calendar which have not ended may take together up to the window's end: a second or two of counting."""
+_DAY: Final = timedelta(days=1)
+_FARTHEST: Final = timedelta(days=400)
+"""A change moves a recurrence, and those that follow, by so much at most: the series is expanded so much farther."""
 
-_SECONDS: Final = {"SECONDLY": 1, "MINUTELY": 60, "HOURLY": 3600, "DAILY": 86400, "WEEKLY": 604800, "MONTHLY": 2592000, "YEARLY": 31536000}
-_EXPANDS: Final = {
-    "BYHOUR": {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
-    "BYMINUTE": {"HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
-    "BYSECOND": {"MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"},
-    "BYDAY": {"WEEKLY", "MONTHLY", "YEARLY"},
-    "BYMONTHDAY": {"MONTHLY", "YEARLY"},
-    "BYYEARDAY": {"YEARLY"},
-    "BYMONTH": {"YEARLY"},
-}
-"""Where a part of a rule makes it repeat more often, and does not limit it (RFC 5545 section 3.3.10, the table)."""
+_MOST_MOVES: Final = 100
+"""Of one series, as it goes on: each recurrence is compared with each."""
 
-_MICROSOFT: Final = {
-    "FREE": BusyType.FREE,
-    "TENTATIVE": BusyType.TENTATIVE,
-    "BUSY": BusyType.BUSY,
-    "OOF": BusyType.BUSY,
-    "WORKINGELSEWHERE": BusyType.FREE,
-}
-"""X-MICROSOFT-CDO-BUSYSTATUS of Outlook and Exchange (MS-OXCICAL section 2.1.3.1.1.20.31), whose TRANSP knows two states only."""
+_SOURCE: Final = "X-SOURCE"
+"""Where an event of recurring-ical-events has the appointment that it was made of."""
 
 
-def events(calendar: Any, window: Window, zone: ZoneInfo | None) -> Iterator[CalendarEvent]:
-    """The events that touch the window, whole, and the periods of VFREEBUSY components. What takes no time is left out.
+def events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
+    """The events that touch the window, whole, and perhaps some that lie near it. What takes no time is left out.
 
     Args:
-        zone: for days and times without one, where the calendar does not name its own (X-WR-TIMEZONE); None for UTC.
+        groups: a calendar's appointments.
+        zones: the same calendar's.
 
     Raises:
-        GenerationFailed: an event cannot be read, or the calendar asks for more work than is worth it.
+        GenerationFailed: an appointment that may lie in the window cannot be read, or expanding takes more work than is worth it.
     """
-    yield from free_busy(calendar)
-    here = worktime.zone(str(calendar.get("X-WR-TIMEZONE", ""))) or zone or ZoneInfo("UTC")
+    effort = Effort(time.monotonic() + min(_LONGEST_S, deadline.left()))
+    # A day more at either side, as days and local times lie elsewhere in UTC.
+    begin, end = window.start_date - _DAY, window.end_date + _DAY
     try:
-        # What has no start lies nowhere (RFC 5545 section 3.8.2.4 lets only calendars with a METHOD have such).
-        # Every change of "this and following" leaves a series that has ended: nothing to count.
-        parts = [part for part in calendar.subcomponents if part.name != "VEVENT" or ("DTSTART" in part and not _has_ended(part, window))]
-        calendar = _with(calendar, parts)
-        _bound(calendar, window)
-        kinds = _Kinds(calendar)
+        calendar = Calendar()
+        for number, group in enumerate(chosen(groups, window)):
+            calendar.subcomponents += _components(group, str(number), zones, begin.date(), effort)
+            effort.events -= not group[0].recurs
+            effort.check()
         query = recurring_ical_events.of(calendar)
-        # A day more at either side, as days and local times lie elsewhere in UTC.
-        found = query.between(window.start_date - timedelta(days=1), window.end_date + timedelta(days=1))
-        for component in islice(found, _MOST_EVENTS + 1):
-            if event := _event(component, here, kinds):
-                yield event
+        count(query.series, begin, end, effort)
+        for component in query.between(begin, end):
+            if component[_SOURCE][0].busy_type is not BusyType.FREE:
+                yield _event(component, zones.here)
     except LookupFailed:
         raise
+    except TooMuch:
+        raise GenerationFailed("the calendar has too many events, or rules that take too long to expand") from None
+    except Unreadable as error:
+        raise GenerationFailed(f"an event that may lie in the time asked for cannot be read: {error}") from None
     except Exception as error:  # noqa: BLE001 - for hostile calendars the libraries raise whatever comes; a text may quote the calendar
-        raise GenerationFailed(f"an event of the calendar cannot be read ({type(error).__name__})") from None
-    if len(found) > _MOST_EVENTS:
-        raise GenerationFailed(f"the calendar has more than {_MOST_EVENTS:,} events in the time asked for")
+        raise GenerationFailed(f"an event that may lie in the time asked for cannot be read ({type(error).__name__})") from None
 
 
-def _with(calendar: Any, parts: list[Any]) -> Any:
-    """The calendar with other components; the given one, which is kept for the next look-up, stays as it is."""
-    other = calendar.copy()
-    other.subcomponents = parts
-    return other
+def _components(group: Group, uid: str, zones: Zones, day: date, effort: Effort) -> Iterator[Any]:
+    """A series with its changes, from a day on, or one appointment."""
+    recurs = any(one.recurs or one.is_change for one in group)
+    moves = sum(one.changes_following for one in group)
+    if moves > _MOST_MOVES:
+        raise Unreadable("a series that moves too often")
+    for one in group:
+        effort.values -= 1 + sum(line.count(",") for name in ("RDATE", "EXDATE") for line in one.component.lines.get(name, ()))
+        effort.check()
+        made = _component(one, zones)
+        made["UID"] = uid
+        made[_SOURCE] = one, _instance_type(one, recurs)
+        if not moves:
+            _begin_late(made, day)
+        yield made
 
 
-def _rules(part: Any) -> list[Any]:
-    found = part.get("RRULE", [])
-    return found if isinstance(found, list) else [found]
+def _component(one: Appointment, zones: Zones) -> Any:
+    """An appointment as recurring-ical-events takes it: dates and aware moments."""
+    lines = one.component.lines
+    made: Any = Event()
+    made["SEQUENCE"] = one.sequence
+    for name in ("DTSTART", "DTEND", "RECURRENCE-ID"):
+        if name in lines:
+            if len(lines[name]) > 1:
+                raise Unreadable("two times where one belongs")
+            made[name] = vDDDTypes(_moments(lines[name][0], zones)[0])
+    if "DTEND" not in lines and "DURATION" in lines:
+        made["DURATION"] = vDDDTypes(duration(split(lines["DURATION"][0])[1]))
+    for name in ("RDATE", "EXDATE"):
+        if name in lines:
+            made[name] = [vDDDLists(_moments(line, zones)) for line in lines[name]]
+    if "RRULE" in lines:
+        start = _wall(made["DTSTART"].dt)
+        made["RRULE"] = [vRecur.from_ical(checked(split(line)[1], start)) for line in lines["RRULE"]]
+    if one.changes_following:
+        if abs(_wall(made["DTSTART"].dt) - _wall(made["RECURRENCE-ID"].dt)) > _FARTHEST:
+            raise Unreadable("a series that moves by more than a year")
+        made["RECURRENCE-ID"].params["RANGE"] = "THISANDFUTURE"
+    return made
 
 
-def _until(rule: Any) -> datetime | None:
-    """Up to when a rule repeats, in UTC, or a day later."""
-    if not (found := rule.get("UNTIL")):
-        return None
-    last: date = found[0]
-    return last.astimezone(UTC) if isinstance(last, datetime) and last.tzinfo else _midnight(last) + timedelta(days=1)
+def _begin_late(component: Any, day: date) -> None:
+    """Leaves out of a series what lies long before a day. Not of one that has several rules."""
+    rules = component.get("RRULE", ())
+    if len(rules) != 1:
+        return
+    start, end = component["DTSTART"].dt, component["DTEND"].dt if "DTEND" in component else None
+    lasting = _wall(end) - _wall(start) if end else component["DURATION"].dt if "DURATION" in component else _DAY
+    # A month more: the start itself is taken for a recurrence, whether it fits the rule or not.
+    late = skipped(rules[0].to_ical().decode(), start, day - abs(lasting) - 31 * _DAY)
+    component["DTSTART"] = vDDDTypes(start + late)
+    if end:
+        component["DTEND"] = vDDDTypes(end + late)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _instance_type(one: Appointment, recurs: bool) -> InstanceType:
+    if one.is_change and not one.changes_following:
+        return InstanceType.EXCEPTION
+    return InstanceType.RECURRING_INSTANCE if recurs else InstanceType.SINGLE_INSTANCE
 
 
-def _has_ended(part: Any, window: Window) -> bool:
-    """Whether a series has its last event before the window, whatever the zone."""
-    ends = [_until(rule) for rule in _rules(part)]
-    if not ends or None in ends or "RDATE" in part:
-        return False
-    length = part["DURATION"].dt if "DURATION" in part else timedelta(days=1)
-    if "DTEND" in part:
-        length = _midnight(part["DTEND"].dt) - _midnight(part["DTSTART"].dt) + timedelta(days=1)
-    return max(end for end in ends if end) + length + timedelta(days=2) < window.start_date
+def _moments(line: str, zones: Zones) -> list[Any]:
+    """The dates, aware moments and periods of a line."""
+    parameters, value = split(line)
+    read: Callable[[str, Callable[[], tzinfo]], Any] = period if "/" in value else moment
+    found = [read(part.strip(), lambda: zones.of(parameters["TZID"]) if "TZID" in parameters else zones.here) for part in value.split(",")]
+    # QUIRK: Google and others write UTC and name the zone in X-WR-TIMEZONE; recurrences are that one's.
+    return [_local(part, zones.here) if zones.own else part for part in found]
 
 
-def _bound(calendar: Any, window: Window) -> None:
-    """Raises GenerationFailed for rules that would be counted for minutes, such as each second since 1970."""
-    steps = 0.0
-    for part in calendar.walk("VEVENT"):
-        for rule in _rules(part):
-            steps += _steps(rule, part["DTSTART"].dt, window)
-    if steps > _MOST_STEPS:
-        raise GenerationFailed("the calendar's rules repeat too often to be counted")
+def _local(part: Any, zone: tzinfo) -> Any:
+    if isinstance(part, tuple):
+        return _local(part[0], zone), part[1]
+    return part.astimezone(zone) if isinstance(part, datetime) and part.tzinfo is UTC else part
 
 
-def _steps(rule: Any, start: date, window: Window) -> float:
-    """About how many recurrences a rule has until the window is over."""
-    begin = datetime.combine(start, time(), UTC) if not isinstance(start, datetime) else start.replace(tzinfo=UTC)
-    end = min(window.end_date, _until(rule) or window.end_date)
-    if end <= begin:
-        return 0.0
-    frequency = str(rule.get("FREQ", ["DAILY"])[0]).upper()
-    steps = (end - begin).total_seconds() / (_SECONDS.get(frequency, 1) * max(int(rule.get("INTERVAL", [1])[0]), 1))
-    for name, frequencies in _EXPANDS.items():
-        if frequency in frequencies:
-            steps *= max(len(rule.get(name, ())), 1)
-    return min(steps, float(rule["COUNT"][0])) if "COUNT" in rule else steps
+def _wall(value: date) -> datetime:
+    return datetime(*value.timetuple()[:6])
 
 
-class _Kinds:
-    """Which events of a calendar recur, and which recurrences were changed by themselves. Once expanded, all have a RECURRENCE-ID."""
-
-    def __init__(self, calendar: Any) -> None:
-        parts = calendar.walk("VEVENT")
-        self._changed = {_recurrence(part) for part in parts if "RECURRENCE-ID" in part}
-        self._recurring = {str(part.get("UID", "")) for part in parts if any(name in part for name in ("RRULE", "RDATE", "RECURRENCE-ID"))}
-
-    def of(self, component: Any) -> InstanceType:
-        if _recurrence(component) in self._changed:
-            return InstanceType.EXCEPTION
-        recurring = str(component.get("UID", "")) in self._recurring
-        return InstanceType.RECURRING_INSTANCE if recurring else InstanceType.SINGLE_INSTANCE
+def _event(component: Any, here: tzinfo) -> CalendarEvent:
+    one, instance_type = component[_SOURCE]
+    start, end = _utc(component["DTSTART"].dt, here), _utc(component["DTEND"].dt, here)
+    return CalendarEvent(start, max(start, end), one.busy_type, _details(one, instance_type))
 
 
-def _recurrence(component: Any) -> tuple[str, date]:
-    return str(component.get("UID", "")), component["RECURRENCE-ID"].dt
-
-
-def _event(component: Any, zone: ZoneInfo, kinds: _Kinds) -> CalendarEvent | None:
-    """None for what takes no time: cancelled, transparent, or meant as free."""
-    status = str(component.get("STATUS", "")).upper()
-    if status == "CANCELLED":
-        return None
-    said = _MICROSOFT.get(str(component.get("X-MICROSOFT-CDO-BUSYSTATUS", "")).upper())
-    transparent = str(component.get("TRANSP", "OPAQUE")).upper() == "TRANSPARENT"
-    kind = said or (BusyType.FREE if transparent else BusyType.TENTATIVE if status == "TENTATIVE" else BusyType.BUSY)
-    if kind is BusyType.FREE:
-        return None
-    start, end = _moment(component["DTSTART"].dt, zone), _moment(component["DTEND"].dt, zone)
-    return CalendarEvent(start, max(start, end), kind, _details(component, kinds))
-
-
-def _moment(value: date, zone: ZoneInfo) -> datetime:
+def _utc(value: date, here: tzinfo) -> datetime:
     if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+        value = datetime(value.year, value.month, value.day, tzinfo=here)
+    return value.astimezone(UTC)
 
 
-def _details(component: Any, kinds: _Kinds) -> Details:
+def _details(one: Appointment, instance_type: InstanceType) -> Details:
+    component = one.component
+    subject, location = (text(component.lines[name][0]) if name in component.lines else "" for name in ("SUMMARY", "LOCATION"))
     return Details(
-        subject=str(component.get("SUMMARY", "")),
-        location=str(component.get("LOCATION", "")),
-        instance_type=kinds.of(component),
-        is_meeting="ATTENDEE" in component or "ORGANIZER" in component,
-        is_reminder_set=any(part.name == "VALARM" for part in component.subcomponents),
-        is_private=str(component.get("CLASS", "PUBLIC")).upper() in {"PRIVATE", "CONFIDENTIAL"},
+        subject=subject,
+        location=location,
+        instance_type=instance_type,
+        is_meeting="ATTENDEE" in component.lines or "ORGANIZER" in component.lines,
+        is_reminder_set=bool(component.all("VALARM")),
+        # RFC 5545 section 3.8.1.3: a class that nobody knows is private.
+        is_private=component.value("CLASS").upper() not in {"", "PUBLIC"},
     )

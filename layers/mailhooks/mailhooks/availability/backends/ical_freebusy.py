@@ -1,13 +1,13 @@
-"""Calendar data (RFC 5545) of the backends `caldav` and `ics`: read, and its VFREEBUSY components as events."""
+"""The VFREEBUSY components (RFC 5545 section 3.6.4) of calendar data as events, for the backends `caldav` and `ics`."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any, Final
-
-import icalendar
+from datetime import UTC
+from typing import Final
 
 from ...contract.freebusy import BusyType, CalendarEvent
 from ..errors import GenerationFailed
+from .ical_text import Component
+from .ical_values import Unreadable, period, split
 
 BUSY_TYPES: Final = {
     "BUSY": BusyType.BUSY,
@@ -17,43 +17,34 @@ BUSY_TYPES: Final = {
 }
 """FBTYPE (RFC 5545 section 3.2.9). Others are taken for BUSY, as that section wants."""
 
-
-def calendars(content: bytes) -> list[Any]:
-    """The VCALENDAR objects in `content`.
-
-    Raises:
-        GenerationFailed: it is none: a page to sign in, for one.
-    """
-    if b"BEGIN:VCALENDAR" not in content[:4096].upper():
-        raise GenerationFailed("the answer is no calendar")
-    # The library takes what it has got for all of it, and what is missing would be free time.
-    if not content[-4096:].rstrip().upper().endswith(b"END:VCALENDAR"):
-        raise GenerationFailed("the calendar was cut short")
-    try:
-        return list(icalendar.Calendar.from_ical(content, multiple=True))
-    except Exception as error:  # noqa: BLE001 - for hostile content the library raises whatever comes; its text may quote the calendar
-        raise GenerationFailed(f"the calendar cannot be read ({type(error).__name__})") from None
+_MOST: Final = 50_000
+"""Periods of one calendar: of a year, one each ten minutes."""
 
 
-def free_busy(calendar: Any) -> Iterator[CalendarEvent]:
+def free_busy(calendar: Component) -> Iterator[CalendarEvent]:
     """The periods of all its VFREEBUSY components, FREE ones left out. Several components are as good as one: QUIRK: Radicale sends one for
     each event, though RFC 4791 section 7.10 asks for exactly one.
 
     Raises:
-        GenerationFailed: a period cannot be read: time that is not known to be free is not shown as free.
+        GenerationFailed: a period cannot be read: time that is not known to be free is not shown as free. Or there are too many.
     """
-    for component in calendar.walk("VFREEBUSY"):
-        found = component.get("FREEBUSY", [])
-        for period in found if isinstance(found, list) else [found]:
+    if sum(line.count(",") + 1 for component in calendar.all("VFREEBUSY") for line in component.lines.get("FREEBUSY", ())) > _MOST:
+        raise GenerationFailed("the calendar has too many periods of free or busy time")
+    for component in calendar.all("VFREEBUSY"):
+        for line in component.lines.get("FREEBUSY", ()):
             try:
-                kind = BUSY_TYPES.get(str(period.params.get("FBTYPE", "BUSY")).upper(), BusyType.BUSY)
-                start, end = _utc(period.start), _utc(period.end)
-            except Exception as error:  # noqa: BLE001 - as above
-                raise GenerationFailed(f"a period of the calendar cannot be read ({type(error).__name__})") from None
-            if kind is not BusyType.FREE and end >= start:
-                yield CalendarEvent(start, end, kind)
+                yield from _periods(line)
+            except (Unreadable, OverflowError):
+                raise GenerationFailed("a period of free or busy time cannot be read") from None
 
 
-def _utc(moment: datetime) -> datetime:
-    """RFC 5545 section 3.8.2.6 wants UTC. QUIRK: a moment without a zone is taken for that."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _periods(line: str) -> Iterator[CalendarEvent]:
+    parameters, value = split(line)
+    kind = BUSY_TYPES.get(parameters.get("FBTYPE", "BUSY").upper(), BusyType.BUSY)
+    if kind is BusyType.FREE:
+        return
+    # QUIRK: a property without a value says that there are no periods.
+    for text in filter(None, value.split(",")):
+        # Section 3.8.2.6 wants UTC. QUIRK: a moment without a zone is taken for that.
+        start, length = period(text.strip(), lambda: UTC)
+        yield CalendarEvent(start, start + length, kind)

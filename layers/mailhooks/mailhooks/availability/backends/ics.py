@@ -1,6 +1,7 @@
 """Published calendar feeds (RFC 5545 over HTTP), one a mailbox: fetched, kept, and expanded for the window asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
@@ -11,31 +12,71 @@ from zoneinfo import ZoneInfo
 import requests
 
 from ...contract.availability import Window
+from ...contract.freebusy import CalendarEvent
 from ...deadline import Deadline
 from ...errors import SettingsError
 from .. import worktime
 from ..errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
 from ..model import Limits, Schedule
 from . import http
+from .ical_choice import Group, groups
 from .ical_events import events
-from .ical_freebusy import calendars
+from .ical_freebusy import free_busy
+from .ical_text import Component, calendars
+from .ical_zones import Zones
 from .trust import ca_file
 
-MAX_OCTETS: Final = 8 * 1024 * 1024
-"""Of a feed. Reading one takes about 0.7 s a MB on a whole processor."""
+KEPT_OCTETS: Final = 24 * 1024 * 1024
+"""Of all feeds of a backend, as they came; taken apart they need two or three times as much."""
 
 _REDIRECTS: Final = 5
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class FeedCalendar:
+    """A calendar of a feed, taken apart, and what it says of free or busy time itself."""
+
+    appointments: list[Group]
+    zones: Zones
+    periods: tuple[CalendarEvent, ...]
+
+    @classmethod
+    def of(cls, component: Component, zone: ZoneInfo | None) -> Self:
+        """Raises:
+        GenerationFailed: a period of free or busy time cannot be read, or the calendar is not the Gregorian one.
+        """
+        # QUIRK: some write it in lower case.
+        if component.value("CALSCALE").upper() not in {"", "GREGORIAN"}:
+            raise GenerationFailed("the calendar's years are none that we know")
+        return cls(groups(component), Zones(component, zone), tuple(free_busy(component)))
+
+    def events(self, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
+        """Those that touch the window, and perhaps others.
+
+        Raises:
+            GenerationFailed: as `ical_events.events`.
+        """
+        yield from self.periods
+        yield from events(self.appointments, self.zones, window, deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What was fetched of a feed."""
+
+    calendars: list[FeedCalendar]
+    octets: int
+    etag: str
+    modified: str
+
+
+@dataclass(eq=False)
 class _Feed:
     """Where a mailbox's calendar is, and what was there last."""
 
     url: str
     auth: tuple[bytes, bytes] | None = None
-    etag: str = ""
-    modified: str = ""
-    calendars: list[Any] = field(default_factory=list)
+    kept: _Content | None = None
     lock: Lock = field(default_factory=Lock)
 
 
@@ -48,6 +89,8 @@ class IcsBackend:
         self._feeds = feeds
         self._session = session
         self._zone = zone
+        self._recent: dict[_Feed, int] = {}
+        self._recent_lock = Lock()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -69,7 +112,8 @@ class IcsBackend:
     def scope(self, mailbox: str) -> str:
         """A feed's server and account: what one refuses says nothing of the others."""
         feed = self._feeds.get(mailbox.lower())
-        return f"{urlsplit(feed.url)[:2]} {feed.auth}" if feed else ""
+        # As a number: credentials are part of it, and it may be shown.
+        return str(hash((*urlsplit(feed.url)[:2], feed.auth))) if feed else ""
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
         [mailbox] = mailboxes
@@ -80,30 +124,45 @@ class IcsBackend:
         if not feed.lock.acquire(timeout=deadline.left()):
             return {mailbox: GenerationFailed("another look-up of this feed takes too long")}
         try:
-            self._refresh(feed, deadline)
-            return {mailbox: Schedule(tuple(event for calendar in feed.calendars for event in events(calendar, window, self._zone)))}
+            content = self._content(feed, deadline)
+            return {mailbox: Schedule(tuple(event for calendar in content.calendars for event in calendar.events(window, deadline)))}
         finally:
             feed.lock.release()
 
-    def _refresh(self, feed: _Feed, deadline: Deadline) -> None:
-        answer = self._get(feed, deadline)
-        if answer.status == 304 and feed.calendars:
-            return
-        if answer.status in {404, 410}:
+    def _content(self, feed: _Feed, deadline: Deadline) -> _Content:
+        # Another look-up may drop it meanwhile.
+        kept = feed.kept
+        answer = self._get(feed, kept, deadline)
+        if answer.status == 304 and kept:
+            found = kept
+        elif answer.status == 200:
+            calendars_ = [FeedCalendar.of(component, self._zone) for component in calendars(answer.content)]
+            headers = (str(answer.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
+            found = _Content(calendars_, len(answer.content), *headers)
+        elif answer.status in {404, 410}:
             raise MailboxNotFound(f"the feed is not there (HTTP {answer.status})")
-        if answer.status == 401 and feed.auth is None:
+        elif answer.status == 401 and feed.auth is None:
             raise NoAccess("the feed is not public (HTTP 401)")
-        if answer.status != 200:
+        else:
             raise http.failure(answer)
-        if len(answer.content) > MAX_OCTETS:
-            raise GenerationFailed(f"the feed is larger than {MAX_OCTETS // 1024**2} MB")
-        feed.calendars = calendars(answer.content)
-        feed.etag = str(answer.headers.get("ETag", ""))
-        feed.modified = str(answer.headers.get("Last-Modified", ""))
+        self._keep(feed, found)
+        return found
 
-    def _get(self, feed: _Feed, deadline: Deadline) -> http.Answer:
+    def _keep(self, feed: _Feed, content: _Content) -> None:
+        """Keeps what servers would say again: as much as is worth its memory, of those feeds that were asked for last."""
+        with self._recent_lock:
+            self._recent.pop(feed, None)
+            feed.kept = content if (content.etag or content.modified) and content.octets <= KEPT_OCTETS else None
+            if feed.kept:
+                self._recent[feed] = content.octets
+            while sum(self._recent.values()) > KEPT_OCTETS:
+                oldest = next(iter(self._recent))
+                del self._recent[oldest]
+                oldest.kept = None
+
+    def _get(self, feed: _Feed, kept: _Content | None, deadline: Deadline) -> http.Answer:
         """Follows redirects itself: credentials go to the configured server only, and never from https to http."""
-        known = {"If-None-Match": feed.etag, "If-Modified-Since": feed.modified} if feed.calendars else {}
+        known = {"If-None-Match": kept.etag, "If-Modified-Since": kept.modified} if kept else {}
         headers = {"Accept": "text/calendar"} | {name: value for name, value in known.items() if value}
         url = feed.url
         for _ in range(_REDIRECTS):
@@ -111,11 +170,17 @@ class IcsBackend:
             answer = http.send(self._session, "GET", url, deadline, headers=headers, auth=auth)
             if answer.status not in {301, 302, 303, 307, 308}:
                 return answer
-            target = _web(urljoin(url, str(answer.headers.get("Location", ""))))
-            if urlsplit(target).scheme not in {"http", "https"} or (url.startswith("https:") and not target.startswith("https:")):
-                raise GenerationFailed("the feed redirects to where nobody should be sent")
-            url = target
+            url = _target(url, str(answer.headers.get("Location", "")))
         raise GenerationFailed("the feed redirects in circles")
+
+
+def _target(url: str, location: str) -> str:
+    with suppress(ValueError):
+        target = _web(urljoin(url, location))
+        scheme = urlsplit(target).scheme
+        if scheme == "https" or (scheme == "http" and urlsplit(url).scheme == "http"):
+            return target
+    raise GenerationFailed("the feed redirects to where nobody should be sent")
 
 
 def _web(url: str) -> str:

@@ -1,0 +1,116 @@
+"""Values of calendar data (RFC 5545 section 3.3), read strictly: what cannot be read is an error and not something else."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Final
+
+_PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)')
+_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_MOMENT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_DURATION: Final = re.compile(r"([+-]?)P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII | re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+
+Period = tuple[datetime, timedelta]
+"""A start, and how long it lasts."""
+
+
+class Unreadable(ValueError):
+    """A value, or a property as a whole, is not what the RFC has there. The text quotes nothing of it."""
+
+
+def split(line: str) -> tuple[dict[str, str], str]:
+    """The parameters, by name in upper case and without quotation marks, and the value of a line.
+
+    >>> split('DTSTART;TZID="Europe/Berlin":20260504T090000')
+    ({'TZID': 'Europe/Berlin'}, '20260504T090000')
+
+    Raises:
+        Unreadable: it is no content line (RFC 5545 section 3.1).
+    """
+    name = _NAME.match(line)
+    if not name:
+        raise Unreadable("a line without a name")
+    at = name.end()
+    parameters = {}
+    while match := _PARAMETER.match(line, at):
+        parameters[match[1].upper()] = match[2].strip('"')
+        at = match.end()
+    if line[at : at + 1] != ":":
+        raise Unreadable("a line without a value")
+    return parameters, line[at + 1 :].strip()
+
+
+def moment(text: str, zone: Callable[[], tzinfo]) -> date:
+    """A date, or an aware moment.
+
+    Args:
+        zone: of a time that does not end in Z.
+
+    Raises:
+        Unreadable: it is neither, or the calendar has no such day.
+    """
+    match = _MOMENT.fullmatch(text)
+    if not match:
+        raise Unreadable("no date or time")
+    try:
+        day = date(int(match[1]), int(match[2]), int(match[3]))
+        if match[4] is None:
+            return day
+        # Section 3.3.12: who knows no leap seconds takes 60 for 59.
+        found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(match[6]), 59))
+    except ValueError:
+        raise Unreadable("no day or time that there is") from None
+    return found.replace(tzinfo=UTC if match[7] else zone())
+
+
+def duration(text: str) -> timedelta:
+    """A length of time; a sign may stand before it.
+
+    >>> duration("P1DT12H"), duration("-PT5M")
+    (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=-1, seconds=86100))
+
+    Raises:
+        Unreadable: it is none, or longer than there is time.
+    """
+    match = _DURATION.fullmatch(text)
+    # Longer numbers would overflow, and take long to read.
+    if not match or not any(match.groups()[1:]) or len(text) > 40:
+        raise Unreadable("no duration")
+    weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
+    try:
+        found = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise Unreadable("a duration beyond all time") from None
+    return -found if match[1] == "-" else found
+
+
+def period(text: str, zone: Callable[[], tzinfo]) -> Period:
+    """A period, written with its end or with its length (section 3.3.9).
+
+    Raises:
+        Unreadable: it is none, or it ends before it starts.
+    """
+    first, _, second = text.partition("/")
+    start = moment(first, zone)
+    if not isinstance(start, datetime):
+        raise Unreadable("a period of dates")
+    if second[:1] in {"P", "p", "+", "-"}:
+        length = duration(second)
+    else:
+        end = moment(second, zone)
+        if not isinstance(end, datetime):
+            raise Unreadable("a period of dates")
+        length = end - start
+    if length < timedelta():
+        raise Unreadable("a period that ends before it starts")
+    return start, length
+
+
+def text(line: str) -> str:
+    """The value of a line of the type TEXT (section 3.3.11), such as SUMMARY; "" where it cannot be read."""
+    try:
+        value = split(line)[1]
+    except Unreadable:
+        return ""
+    return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
