@@ -18,7 +18,7 @@ from .mime.names import disposition
 from .mime.scan import Part, Structure, scan
 from .template import Template
 
-__all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip"]
+__all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "listed", "strip"]
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 
@@ -82,6 +82,11 @@ def find(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Findi
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
             found.append(Finding(part, name, match.reason, match.detail, forwarded, sealed, in_mixed))
     return found
+
+
+def listed(raw: bytes, structure: Structure) -> Iterator[Part]:
+    """Every attachment, in the order of the message: whatever is neither a multipart nor shown as its text, nor a signature."""
+    return (part for part, _, _ in _attachments(raw, structure.root))
 
 
 def edits(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Edit]:

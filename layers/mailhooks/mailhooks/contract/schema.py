@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -27,6 +28,34 @@ def check(schema: str, document: object) -> None:
     found = min(_validator(schema).iter_errors(document), key=lambda error: len(error.absolute_path), default=None)
     if found is not None:
         raise _contract_error(found)
+
+
+def findings(schema: str, document: object, limit: int) -> list[tuple[tuple[str | int, ...], str]]:
+    """Everything that breaks `schemas/<schema>.json`, at most `limit` of it: the place, as keys and positions, and what was expected
+    there. For documents that people write: what they call a property is named.
+    """
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for error in islice(_validator(schema).iter_errors(document), limit):
+        place = tuple(error.absolute_path)
+        breach = _contract_error(error)
+        if error.validator == "additionalProperties":
+            found.extend(((*place, name), f"expected {breach.expected}") for name in _unknown(error))
+        else:
+            missing = (_missing(error),) if error.validator == "required" else ()
+            found.append(((*place, *missing), f"expected {breach.expected}, got {breach.got}"))
+    return found
+
+
+def _unknown(error: ValidationError) -> list[str]:
+    schema: Any = error.schema
+    value: Any = error.instance
+    return [str(name) for name in value if name not in schema.get("properties", {})]
+
+
+def _missing(error: ValidationError) -> str:
+    schema: Any = error.schema
+    value: Any = error.instance
+    return str(next(name for name in schema["required"] if name not in value))
 
 
 @cache
@@ -72,8 +101,7 @@ def _contract_error(error: ValidationError) -> ContractError:
     schema: Any = error.schema
     match error.validator:
         case "required":
-            names: list[str] = schema["required"]
-            missing = next(name for name in names if name not in value)
+            missing = _missing(error)
             schema = schema.get("properties", {}).get(missing, {})
             return ContractError(pointer([*place, missing]), _expected(schema), "nothing")
         case "additionalProperties":

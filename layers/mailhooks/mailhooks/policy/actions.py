@@ -1,0 +1,211 @@
+"""What a rule may do, as values: verdicts for recipients, changes of the content, and what is done beside the message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from ..contract import ActionType
+from ..errors import CannotChangeSafely
+from ..mime.edit import Edit
+from ..mime.headers import scan as scan_header
+from ..mime.scan import scan
+from ..template import Template
+from .recipients import AddressSet
+
+if TYPE_CHECKING:
+    from ..attachment_rules import AttachmentRules
+    from ..disclaimer import Disclaimer
+    from ..fields import FieldChanges
+
+VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain", "date", "rule", "messageid"})
+"""What a bounce's text may have between `%%` and `%%`, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """What becomes of the message for the recipients that matched.
+
+    Attributes:
+        type: deliver, drop, junk, bypass the spam check, or bounce.
+        text: of a bounce, a template.
+    """
+
+    type: ActionType
+    text: str = ""
+
+    def bounce_text(self, values: Mapping[str, str]) -> str:
+        return Template(self.text).render(values).strip() if self.text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecipients:
+    """Sends the message to these too, as Bcc."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRecipients:
+    """Does not deliver to those of the message's recipients that fall under these."""
+
+    addresses: AddressSet
+
+
+class Unmodifiable(StrEnum):
+    """What becomes of a message that cannot be changed as a rule wants."""
+
+    PASS = "pass"  # noqa: S105
+    WRAP = "wrap"
+    BOUNCE = "bounce"
+    DROP = "drop"
+
+
+class Changed(NamedTuple):
+    """A change of one message, in offsets of it (see `mailhooks.mail.Mail.edit`)."""
+
+    edits: list[Edit]
+    added_parts: int = 0
+    encloses: bool = False
+
+
+class Change(Protocol):
+    """A change of the content."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def on_unmodifiable(self) -> Unmodifiable: ...
+
+    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+        """Raises:
+        CannotChangeSafely: the message is not to be changed so.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Puts a tag before the subject (see `mailhooks.subject`)."""
+
+    tag: str
+    name: str = "subject_tag"
+    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+
+    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+        from ..subject import tag_edits
+
+        block = scan_header(raw)
+        # A subject that stands before a broken line is tagged all the same, lest a line of garbage keep the tag away.
+        if not block.fields or not (block.complete or any(block.named("subject"))):
+            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
+        return Changed(tag_edits(raw, block, self.tag))
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Sets, adds and removes header fields (see `mailhooks.fields`)."""
+
+    fields: "FieldChanges"
+    name: str = "headers"
+    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+
+    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+        block = scan_header(raw)
+        if not block.fields or not block.complete:
+            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
+        return Changed(self.fields.edits(raw, block))
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Puts a notice in the place of attachments (see `mailhooks.attachments`)."""
+
+    rules: "AttachmentRules"
+    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    name: str = "strip_attachments"
+
+    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+        from .. import attachments
+
+        if not scan_header(raw).complete:
+            return Changed([])
+        return Changed(attachments.edits(raw, scan(raw), self.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class Disclaim:
+    """Adds a disclaimer (see `mailhooks.disclaimer`)."""
+
+    disclaimer: "Disclaimer"
+    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    name: str = "disclaimer"
+
+    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+        from ..mime.body import Blocked
+
+        try:
+            return Changed(*self.disclaimer.change(raw, values))
+        except Blocked as blocked:
+            raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
+
+    def wrapped(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+        """As `change`, around a message whose own text shall stay as it is."""
+        from ..mime.body import Blocked
+
+        try:
+            return Changed(*self.disclaimer.wrapped(raw, values))
+        except Blocked as blocked:
+            raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
+
+
+class NoDisclaimer(CannotChangeSafely):
+    """A message's text is not to be changed, for the reason `obstacle` (a `mailhooks.mime.body.Obstacle`)."""
+
+    def __init__(self, obstacle: str, text: str) -> None:
+        super().__init__(text)
+        self.obstacle = obstacle
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it goes on even where such mail is bounced: a report answers mail, and to bounce it would answer an answer; what shows no
+        text has nothing to add to.
+        """
+        from ..mime.body import Obstacle
+
+        return self.obstacle in {Obstacle.NO_TEXT, Obstacle.NO_WORDS, Obstacle.REPORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Keeps a copy of the message as it came, and its envelope, in a bucket."""
+
+    bucket: str
+    prefix: str = "mail/"
+    retain_days: int | None = None
+    lock: str | None = None
+    name: str = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tells somebody: one of `sns`, `eventbridge`, `webhook` is set, the last with the name of its secret."""
+
+    sns: str = ""
+    eventbridge: str = ""
+    webhook: str = ""
+    secret: str = ""
+    include: frozenset[str] = frozenset()
+    name: str = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Counts the message in a metric."""
+
+    metric: str
+    name: str = "count"
+
+
+Effect = Archive | Notify | Count
+Action = Decide | AddRecipients | RemoveRecipients | Change | Effect

@@ -1,0 +1,190 @@
+"""The conditions on what a message says: its subject, header, text and attachments."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import translate
+from typing import Any, Final
+
+from .bodytext import Words, has_card_number, normal
+from .conditions import Condition, Cost, Test, shown
+from .context import BadValue, Context
+from .facts import Facts
+from .files import File
+from .measures import bounds
+from .regex import Regex
+
+DEFAULT_FIRST_KB: Final = 256
+"""Of each text part, where a condition does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a text is looked through for; one of it has to be there."""
+
+    words: Words
+    regexes: tuple[Regex, ...] = ()
+    card_number: bool = False
+    limit: int = DEFAULT_FIRST_KB * 1024
+
+    @classmethod
+    def of(cls, value: Any, context: Context) -> "Wanted":
+        """Raises:
+        BadValue: see there.
+        """
+        if not isinstance(value, dict):
+            return cls(Words.of(_words(context.texts(value)), ()))
+        found = cls(
+            Words.of(_words(context.texts(value.get("words", ()), "words")), context.texts(value.get("contains", ()), "contains")),
+            context.regexes(value.get("regex", ()), "regex"),
+            value.get("card_number", False),
+            value.get("first_kb", DEFAULT_FIRST_KB) * 1024,
+        )
+        if not found.any:
+            raise BadValue("expected words, contains, regex or card_number")
+        return found
+
+    @property
+    def any(self) -> bool:
+        return bool(self.words.words or self.words.parts or self.regexes or self.card_number)
+
+    def found(self, text: str, comparable: str) -> bool:
+        """Whether it is in a text, given as it is and as `normal` makes it."""
+        if self.words.found(comparable) or any(regex.search(text) for regex in self.regexes):
+            return True
+        return self.card_number and has_card_number(text)
+
+
+def _words(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not text.strip() for text in texts):
+        raise BadValue("expected words, and not white space alone")
+    return tuple(text.strip() for text in texts)
+
+
+def subject(name: str, value: Any, context: Context) -> Condition:
+    """The subject as the event has it: a tag of an earlier try is not in it."""
+    wanted = Wanted.of(value, context)
+    return Test(name, Cost.EVENT, lambda facts: wanted.found(facts.event.subject, facts.subject), lambda facts: facts.event.subject)
+
+
+def body(name: str, value: Any, context: Context) -> Condition:
+    wanted = Wanted.of(value, context)
+    return Test(name, Cost.BODY, lambda facts: _in_body(wanted, facts), _length)
+
+
+def subject_or_body(name: str, value: Any, context: Context) -> Condition:
+    wanted = Wanted.of(value, context)
+
+    def test(facts: Facts) -> bool:
+        return wanted.found(facts.event.subject, facts.subject) or _in_body(wanted, facts)
+
+    return Test(name, Cost.BODY, test, lambda facts: facts.event.subject)
+
+
+def _in_body(wanted: Wanted, facts: Facts) -> bool:
+    return wanted.found(facts.body_text(wanted.limit), facts.normal_body(wanted.limit))
+
+
+def _length(facts: Facts) -> str:
+    return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)):,} characters of text"
+
+
+def header(name: str, value: Any, context: Context) -> Condition:
+    made = []
+    for index, each in enumerate(value if isinstance(value, list) else [value]):
+        try:
+            made.append((each["name"], _header_test(each, context)))
+        except BadValue as bad:
+            raise BadValue(str(bad), *([index] if isinstance(value, list) else []), *bad.place) from None
+
+    def saw(facts: Facts) -> list[str]:
+        return [f"{field}: {shown(facts.headers.all(field)) if facts.headers.all(field) else '(not there)'}" for field, _ in made]
+
+    return Test(name, Cost.CONTENT, lambda facts: any(test(facts) for _, test in made), saw)
+
+
+def _header_test(value: dict[str, Any], context: Context) -> Callable[[Facts], bool]:
+    field = value["name"].lower()
+    present = value.get("present")
+    said = {key: content for key, content in value.items() if key in {"words", "contains", "regex"}}
+    if not said:
+        return lambda facts: bool(facts.headers.all(field)) is present
+    if present is not None:
+        raise BadValue("expected present, or what the header says, and not both")
+    wanted = Wanted.of(said, context)
+    return lambda facts: any(wanted.found(text, normal(text)) for text in facts.headers.all(field))
+
+
+def attachment(name: str, value: Any, context: Context) -> Condition:
+    tests = []
+    for index, each in enumerate(value if isinstance(value, list) else [value]):
+        try:
+            tests.append(_file_test(each, context))
+        except BadValue as bad:
+            raise BadValue(str(bad), *([index] if isinstance(value, list) else []), *bad.place) from None
+
+    def test(facts: Facts) -> bool:
+        return any(is_it(file) for file in facts.files for is_it in tests)
+
+    def saw(facts: Facts) -> list[str]:
+        return [f"{next(iter(file.names), '(no name)')} ({file.content_type}, {file.size:,} bytes)" for file in facts.files]
+
+    return Test(name, Cost.BODY, test, saw)
+
+
+def _file_test(value: dict[str, Any], context: Context) -> Callable[[File], bool]:
+    """All of what a mapping says, of one attachment; what costs least first."""
+    tests: list[Callable[[File], bool]] = []
+    if "extension" in value:
+        tests.append(_by_extension(value, context))
+    if "name" in value:
+        globs = [_glob(text) for text in context.texts(value["name"], "name")]
+        tests.append(lambda file: any(pattern.match(given) for given in file.names for pattern in globs))
+    if "name_regex" in value:
+        regexes = context.regexes(value["name_regex"], "name_regex")
+        tests.append(lambda file: any(regex.search(given) for given in file.names for regex in regexes))
+    if "type" in value:
+        types = frozenset(text.lower() for text in context.texts(value["type"], "type"))
+        tests.append(lambda file: _of_type(file.content_type, types))
+    if "size" in value:
+        within = bounds(value["size"])
+        tests.append(lambda file: within(file.size))
+    if "true_type" in value:
+        true_types = _true_types(context.texts(value["true_type"], "true_type"))
+        tests.append(lambda file: file.true_type != "" and _of_type(file.true_type, true_types))
+    if "encrypted" in value:
+        tests.append(lambda file: file.is_encrypted)
+    if not tests:
+        raise BadValue("expected something to know an attachment by, besides in_archives")
+    return lambda file: all(test(file) for test in tests)
+
+
+def _by_extension(value: dict[str, Any], context: Context) -> Callable[[File], bool]:
+    wanted = frozenset(f".{text.lower().lstrip('.')}" for text in context.texts(value["extension"], "extension"))
+    inside = value.get("in_archives", True)
+    return lambda file: not wanted.isdisjoint(file.endings) or (inside and not wanted.isdisjoint(file.listed_endings))
+
+
+def _of_type(content_type: str, wanted: frozenset[str]) -> bool:
+    return content_type in wanted or f"{content_type.partition('/')[0]}/*" in wanted
+
+
+def _true_types(texts: tuple[str, ...]) -> frozenset[str]:
+    from .. import filetypes
+
+    found: set[str] = set()
+    for text in texts:
+        known = (
+            filetypes.EXECUTABLES
+            if text.lower() == "executable"
+            else {each for each in filetypes.KNOWN if _of_type(each, frozenset({text.lower()}))}
+        )
+        if not known:
+            raise BadValue("expected types that docs/attachments.md lists, or the word executable", "true_type")
+        found |= known
+    return frozenset(found)
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    """A pattern for file names with `*` and `?`, in any case. Names have at most 255 characters, and `translate` makes stars atomic."""
+    return re.compile(translate(pattern.replace("[", "[[]")), re.IGNORECASE)

@@ -1,0 +1,129 @@
+"""The text of a policy, YAML or JSON, as plain data, with a way back from a place in the data to a line of the text.
+
+YAML is read with few of its features: scalars as in YAML 1.2's core schema (`no` and `on` are words, a date is a text), no aliases, with
+which a small file could stand for a huge one, no tags, no key twice.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from .errors import PolicyError, Problem
+
+MAX_OCTETS: Final = 512 * 1024
+MAX_DEPTH: Final = 40
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INTEGER: Final = re.compile(r"[-+]?[0-9]+")
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_WORDS: Final = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+"""YAML 1.2 section 10.3.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy's text, read.
+
+    Attributes:
+        file: its name, for errors.
+        data: what it says.
+    """
+
+    file: str
+    data: Any
+    _root: Any = None
+
+    def line(self, place: Sequence[str | int]) -> int:
+        """The line on which a place begins, or that of the nearest one around it; 0 for data that never were a text."""
+        node = self._root
+        if node is None:
+            return 0
+        line: int = node.start_mark.line
+        for step in place:
+            found = _child(node, step)
+            if found is None:
+                break
+            mark, node = found
+            line = mark.start_mark.line
+        return line + 1
+
+
+def read(text: str, file: str = "policy") -> Document:
+    """Reads a policy's text.
+
+    Raises:
+        PolicyError: it is too large, neither YAML nor JSON, or uses of YAML what is not to be used; names the line.
+    """
+    if len(text) > MAX_OCTETS or len(text.encode("utf-8", "replace")) > MAX_OCTETS:
+        raise _refused(file, 0, f"a policy has at most {MAX_OCTETS // 1024} KB")
+    text = text.removeprefix("\ufeff")
+    try:
+        _refuse_what_is_not_to_be_used(text, file)
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        why = getattr(error, "problem", None) or "it cannot be read"
+        raise _refused(file, mark.line + 1 if mark is not None else 0, f"neither YAML nor JSON: {why}") from None
+    return Document(file, _value(root, file, 0), root)
+
+
+def _refuse_what_is_not_to_be_used(text: str, file: str) -> None:
+    """Looks at the events, before anything is made of them. QUIRK: a text without these characters cannot have what is looked for."""
+    if not ("*" in text or "&" in text or "!" in text):
+        return
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _refused(file, line, "anchors and aliases (& and *) are not taken: lists go under `lists`, texts that begin so in quotes")
+        if getattr(event, "tag", None):
+            raise _refused(file, line, "tags (!) are not taken: a text that begins so goes in quotes")
+
+
+def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
+    """The node to show for a step, and the one to go on from."""
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def _value(node: Any, file: str, depth: int) -> Any:
+    if node is None:
+        raise _refused(file, 1, "the file is empty")
+    line = node.start_mark.line + 1
+    if depth > MAX_DEPTH:
+        raise _refused(file, line, "nested too deep")
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.style or node.tag == "tag:yaml.org,2002:str" else _scalar(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, file, depth + 1) for item in node.value]
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _refused(file, line, "a key is a word")
+        if key.value in found:
+            raise _refused(file, key.start_mark.line + 1, f"the key {key.value!r} stands here twice")
+        found[key.value] = _value(value, file, depth + 1)
+    return found
+
+
+def _scalar(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= 20 and _INTEGER.fullmatch(text):
+        return int(text)
+    if len(text) <= 30 and _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _refused(file: str, line: int, text: str) -> PolicyError:
+    return PolicyError(file, (Problem(line, "", "", text),))

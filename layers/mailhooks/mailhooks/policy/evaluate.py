@@ -1,0 +1,228 @@
+"""Asks the rules of a policy, in their order, about one message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .. import contract
+from ..contract import ActionType, ContractError, MailFlowEvent
+from ..deadline import Deadline
+from ..errors import MailhooksError
+from .actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
+from .conditions import Condition
+from .errors import RuleFailed
+from .facts import Facts
+from .model import Mixed, OnError, Policy, Rule
+from .outcome import Failure, Outcome, WantedChange, WantedEffect, addable
+from .services import Services
+from .trace import RuleSeen, Seen, Trace
+
+
+class ContentFailed(Exception):
+    """The message could not be had: no failure of a rule. Carries what the content raised."""
+
+
+class _Skipped(Exception):
+    """A condition failed whose rule is to be skipped."""
+
+
+def evaluate(
+    policy: Policy,
+    event: MailFlowEvent,
+    content: Callable[[], bytes],
+    domains: frozenset[str],
+    services: Services,
+    now: datetime,
+    deadline: Deadline,
+    trace: Trace | None,
+) -> Outcome:
+    """See `Policy.evaluate`."""
+
+    def had() -> bytes:
+        try:
+            return content()
+        except Exception as error:
+            raise ContentFailed from error
+
+    run = _Run(Facts(event, had, domains, services, now, deadline), trace)
+    try:
+        for rule in policy.rules:
+            run.ask_rule(rule)
+    except ContentFailed as failed:
+        raise (failed.__cause__ or failed) from None
+    return run.outcome()
+
+
+@dataclass
+class _Run:
+    """One evaluation as it goes."""
+
+    facts: Facts
+    trace: Trace | None
+    asked: Rule | None = None
+    stopped: int = 0
+    decided: int = 0
+    verdicts: dict[str, contract.Action] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
+    changes: list[WantedChange] = field(default_factory=list)
+    effects: list[WantedEffect] = field(default_factory=list)
+    matched: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    negated: bool = False
+    depth: int = 0
+    values: dict[str, str] | None = None
+
+    def ask_rule(self, rule: Rule) -> None:
+        seen = RuleSeen(rule.name)
+        if self.trace is not None:
+            self.trace.rules.append(seen)
+        among = self.facts.everybody & ~self.stopped
+        if not rule.is_active(self.facts.now):
+            seen.skipped = "not active at this moment" if rule.enabled else "not enabled"
+            return
+        if not among and (self.facts.everybody or self.stopped):
+            seen.skipped = "an earlier rule has stopped for all recipients"
+            return
+        self.asked, self.negated, self.depth = rule, False, 0
+        try:
+            matched = self.ask(rule.condition, self.facts, among)
+        except _Skipped:
+            matched = 0
+        seen.matched = matched
+        if not matched:
+            return
+        if rule.report:
+            self.reported.append(rule.name)
+            return
+        self.matched.append(rule.name)
+        for action in rule.actions:
+            self.take(rule, action, matched)
+        if rule.stop:
+            self.stopped |= matched
+
+    def ask(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int:
+        """Asks a condition, and says what follows when it cannot be told."""
+        before = self.negated
+        self.negated = before ^ negated
+        place = self._begin(condition)
+        error = ""
+        try:
+            held = condition.mask(facts, among, self.ask)
+        except (ContentFailed, _Skipped, RuleFailed):
+            raise
+        except Exception as trouble:  # noqa: BLE001 - each rule says what its failures mean
+            error = type(trouble).__name__
+            held = self._after_failure(condition, trouble, among)
+        finally:
+            self.negated = before
+            self.depth -= 1
+        if place is not None:
+            self._end(place, condition, among, held, error)
+        return held
+
+    def _begin(self, condition: Condition) -> int | None:
+        self.depth += 1
+        if self.trace is None:
+            return None
+        conditions = self.trace.rules[-1].conditions
+        conditions.append(Seen(condition.name, self.depth - 1, "", 0, 0, "not told"))
+        return len(conditions) - 1
+
+    def _end(self, place: int, condition: Condition, among: int, held: int, error: str) -> None:
+        assert self.trace is not None
+        saw = "" if error else condition.saw(self.facts)
+        self.trace.rules[-1].conditions[place] = Seen(condition.name, self.depth, saw, held, among, error)
+
+    def _after_failure(self, condition: Condition, trouble: Exception, among: int) -> int:
+        rule = self.asked
+        assert rule is not None
+        detail = str(trouble) if isinstance(trouble, MailhooksError | ContractError) else ""
+        self.failures.append(Failure(rule.name, condition.name, type(trouble).__name__, detail))
+        if rule.on_error is OnError.RETRY and not rule.report:
+            raise RuleFailed(f'rule "{rule.name}": {condition.name}: {type(trouble).__name__}: {detail}'.rstrip(": ")) from None
+        if rule.on_error is OnError.SKIP or rule.report:
+            raise _Skipped
+        return 0 if self.negated else among
+
+    def take(self, rule: Rule, action: Action, bits: int) -> None:
+        """Notes down what an action means; nothing is done yet."""
+        match action:
+            case Decide():
+                self._decide(bits, self._said(rule, action))
+            case RemoveRecipients():
+                self._decide(action.addresses.mask(self.facts.recipients, self.facts.everybody), contract.Action(ActionType.DROP))
+            case AddRecipients():
+                self.added.update({address.lower(): address for address in action.addresses})
+            case Archive() | Notify() | Count():
+                self.effects.append(WantedEffect(rule, action, bits))
+            case _:
+                self.changes.append(WantedChange(rule, action, bits))
+
+    def _decide(self, bits: int, action: contract.Action | None) -> None:
+        """The first rule with a verdict for a recipient decides."""
+        if action is None:
+            return
+        for _, address in self.facts.recipients.named(bits & ~self.decided):
+            self.verdicts[address] = action
+        self.decided |= bits
+
+    def _said(self, rule: Rule, action: Decide) -> contract.Action | None:
+        if action.type.inbound_only and not self.facts.inbound:
+            self.notes.append(f'rule "{rule.name}": there is no {action.type} for outbound mail')
+            return None
+        if action.type is not ActionType.BOUNCE:
+            return contract.Action(action.type)
+        return contract.Action(ActionType.BOUNCE, action.bounce_text({**self._values(action), "rule": rule.name}))
+
+    def _values(self, action: Decide) -> dict[str, str]:
+        """The variables' values. Name and date are in the message only, which is not fetched for a text that does not have them."""
+        wants = action.text.lower()
+        values = {
+            "subject": self.facts.event.subject,
+            "fromaddress": self.facts.event.mail_from,
+            "fromdomain": self.facts.author.rpartition("@")[2],
+            "messageid": self.facts.event.message_id,
+        }
+        if "%%fromname%%" in wants or "%%date%%" in wants:
+            from ..disclaimer_hook import own_values
+
+            own = own_values(self.facts.raw, self.facts.event.mail_from)
+            values |= {name: own[name] for name in ("fromname", "date")}
+        return values
+
+    def outcome(self) -> Outcome:
+        good, refused = addable(self.facts.event, self.facts.domains, self.added.values())
+        if refused:
+            self.notes.append(f"{refused} recipients cannot be added: inbound, only addresses in the organization's domains can")
+        outcome = Outcome(
+            self.facts.event,
+            self.facts.recipients,
+            self.facts.domains,
+            self.verdicts,
+            tuple(good),
+            effects=tuple(self.effects),
+            matched=tuple(self.matched),
+            reported=tuple(self.reported),
+            failures=tuple(self.failures),
+            notes=tuple(self.notes),
+        )
+        outcome.changes, outcome.mixed = self._for_all(outcome)
+        return outcome
+
+    def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
+        """What of the changes those who get the message shall see, as there is one for all; and the rules that wanted it for some."""
+        delivering = outcome.delivering
+        chosen, mixed = [], []
+        for wanted in self.changes:
+            concerned = wanted.recipients & delivering
+            # Whom the message is passed on to in place of its recipients sees it as these would have.
+            if not concerned and not (outcome.added and not delivering):
+                continue
+            if concerned != delivering:
+                mixed.append(wanted.rule.name)
+                if wanted.rule.mixed is Mixed.NONE:
+                    continue
+            chosen.append(wanted)
+        return tuple(chosen), tuple(dict.fromkeys(mixed))

@@ -1,0 +1,160 @@
+"""What a policy can know of one message, each thing found out when it is first asked for and then kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import getaddresses
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..contract import FlowDirection, MailFlowEvent
+from ..deadline import Deadline
+from ..mime import words
+from ..mime.scan import Part, Structure, scan
+from .recipients import UNLISTED, Recipients
+from .services import Services
+
+if TYPE_CHECKING:
+    from .files import File
+    from .kinds import Headers, Kind
+
+_MAX_ADDRESSES = 2000
+"""Of a header's, that are looked at: WorkMail delivers to 500."""
+
+
+@dataclass
+class Facts:
+    """One message.
+
+    Attributes:
+        event: what WorkMail says of it.
+        content: its bytes, fetched when first asked for. What this raises is no failure of a rule.
+        domains: the organization's, in lower case.
+        services: what may be asked.
+        now: the moment that counts, with its zone.
+        deadline: until when an answer is wanted.
+    """
+
+    event: MailFlowEvent
+    content: Callable[[], bytes]
+    domains: frozenset[str]
+    services: Services
+    now: datetime
+    deadline: Deadline
+    _body_texts: dict[int, str] = field(default_factory=dict)
+
+    @cached_property
+    def recipients(self) -> Recipients:
+        return Recipients.of(self.event.recipients, truncated=self.event.truncated)
+
+    @property
+    def everybody(self) -> int:
+        return self.recipients.everybody
+
+    @property
+    def inbound(self) -> bool:
+        return self.event.flow_direction is FlowDirection.INBOUND
+
+    @cached_property
+    def senders(self) -> tuple[str, ...]:
+        """Who WorkMail says has sent it, in lower case: the one who sent it on somebody's behalf, if so, and that somebody."""
+        return tuple(address.lower() for address in (self.event.sender, self.event.mail_from) if address)
+
+    @property
+    def author(self) -> str:
+        """The address on whose behalf it was sent, in lower case; `""` for a delivery report."""
+        return self.event.mail_from.lower()
+
+    def is_internal(self, address: str) -> bool:
+        return address.rpartition("@")[2].lower() in self.domains
+
+    @cached_property
+    def internal_recipients(self) -> int:
+        """Who is in the organization. Inbound mail is for nobody else; whom an event leaves out is not known, and taken for external."""
+        return sum(
+            bit for bit, address in self.recipients.named(self.everybody) if self.is_internal(address) or (self.inbound and not address)
+        )
+
+    @cached_property
+    def raw(self) -> bytes:
+        return self.content()
+
+    @cached_property
+    def structure(self) -> Structure:
+        return scan(self.raw)
+
+    @property
+    def root(self) -> Part:
+        return self.structure.root
+
+    @cached_property
+    def headers(self) -> "Headers":
+        from .kinds import Headers
+
+        return Headers(self.raw, self.root)
+
+    @cached_property
+    def subject(self) -> str:
+        """The event's, for comparing. The message's own may have got a tag by an earlier try of this invocation."""
+        from .bodytext import normal
+
+        return normal(self.event.subject)
+
+    def header_addresses(self, *fields: str) -> tuple[str, ...]:
+        """The addresses in these fields, in lower case."""
+        values = [words.decode(field.value(self.raw)) for field in self.root.header.fields if field.lname in fields]
+        found = [address.lower() for _, address in getaddresses([value[:100_000] for value in values]) if "@" in address]
+        return tuple(dict.fromkeys(found))[:_MAX_ADDRESSES]
+
+    def body_text(self, limit: int) -> str:
+        """The text that it shows: of each text part the first `limit` octets."""
+        if limit not in self._body_texts:
+            from .bodytext import shown_text
+
+            self._body_texts[limit] = shown_text(self.raw, self.root, limit)
+        return self._body_texts[limit]
+
+    @cached_property
+    def normal_bodies(self) -> dict[int, str]:
+        return {}
+
+    def normal_body(self, limit: int) -> str:
+        """`body_text`, for comparing."""
+        if limit not in self.normal_bodies:
+            from .bodytext import normal
+
+            self.normal_bodies[limit] = normal(self.body_text(limit))
+        return self.normal_bodies[limit]
+
+    @cached_property
+    def files(self) -> "tuple[File, ...]":
+        from .files import files
+
+        return tuple(files(self.raw, self.structure))
+
+    @cached_property
+    def kinds(self) -> "frozenset[Kind]":
+        from .kinds import kinds
+
+        return kinds(self.raw, self.structure, self.headers)
+
+    @cached_property
+    def authentication(self) -> dict[str, frozenset[str]]:
+        from .authentication import results
+
+        return results(self.headers)
+
+    def members(self, group: str) -> frozenset[str]:
+        """The members of a group.
+
+        Raises:
+            Misconfigured: there is no directory to ask; else as `Directory.members`.
+        """
+        if self.services.directory is None:
+            from ..errors import Misconfigured
+
+            raise Misconfigured("the policy names groups, and there is no directory: set POLICY_DIRECTORY=true (docs/policy.md)")
+        return self.services.directory.members(group, self.deadline)
+
+
+__all__ = ["UNLISTED", "Facts"]

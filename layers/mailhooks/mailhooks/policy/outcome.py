@@ -1,0 +1,145 @@
+"""What a policy makes of one message: a verdict for each recipient, changes of the content, and what is done beside it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from .. import contract
+from ..contract import ActionType, ContractError, MailFlowEvent, Verdict
+from ..contract.verdict import DEFAULT
+from .actions import Change, Effect
+from .model import Rule
+from .recipients import Recipients
+
+MAX_ACTIONS = 10
+"""Different actions that an answer may have (guide, "Synchronous Run Lambda action limits")."""
+
+_MERGED = contract.Action(ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization.")
+"""Stands for the bounce texts that an answer has no place for. Who gets the message stays the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedChange:
+    """A change of the content, wanted by a rule for some recipients (bits)."""
+
+    rule: Rule
+    change: Change
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedEffect:
+    """Something to do beside the message."""
+
+    rule: Rule
+    effect: Effect
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A condition or an action that could not be carried out; the rule says what follows.
+
+    Attributes:
+        error: the kind of error.
+        detail: its text, where that is fit for a log.
+    """
+
+    rule: str
+    what: str
+    error: str
+    detail: str
+
+
+@dataclass
+class Outcome:
+    """Attributes:
+    event: of the message.
+    recipients: of the event; bits elsewhere are about these.
+    verdicts: by recipient (lower case; `""` for those that a truncated event leaves out).
+    added: recipients to add.
+    changes: of the content, in the rules' order: what those who get the message shall see.
+    effects: in the rules' order.
+    matched: the names of the rules that applied.
+    reported: those that would have, were they not in report mode.
+    mixed: rules whose change was wanted for some of the recipients only.
+    failures: see `Failure`.
+    notes: what else is worth a line, without a word of the message.
+    """
+
+    event: MailFlowEvent
+    recipients: Recipients
+    domains: frozenset[str] = frozenset()
+    verdicts: dict[str, contract.Action] = field(default_factory=dict)
+    added: tuple[str, ...] = ()
+    changes: tuple[WantedChange, ...] = ()
+    effects: tuple[WantedEffect, ...] = ()
+    matched: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def decide(self, bits: int, action: contract.Action) -> None:
+        """Overrides the verdict of these recipients."""
+        for _, address in self.recipients.named(bits):
+            self.verdicts[address] = action
+
+    @property
+    def delivering(self) -> int:
+        """The recipients who get the message."""
+        named = self.recipients.named(self.recipients.everybody)
+        return sum(bit for bit, address in named if self.verdicts.get(address, DEFAULT).type.delivers)
+
+    def verdict(self, organization_domains: Collection[str] = ()) -> Verdict:
+        """The answer for WorkMail, with at most 10 different actions: where there are more, bounce texts that few recipients would get
+        become one; who gets the message and who does not is never changed by that.
+        """
+        actions = self._merged()
+        rest = self._rest(actions)
+        verdict = Verdict(self.event, self.domains or organization_domains).apply(rest)
+        by_action: dict[contract.Action, list[str]] = {}
+        for address, action in actions.items():
+            if address and action != rest:
+                by_action.setdefault(action, []).append(address)
+        for action, addresses in by_action.items():
+            verdict.apply(action, to=addresses)
+        new = [address for address in self.added if not self.recipients.of_address(address.lower())]
+        if new:
+            verdict.add(new)
+        return verdict
+
+    def _rest(self, actions: dict[str, contract.Action]) -> contract.Action:
+        """The action for whoever is not named: for those that are not known, or else the most frequent one, to be short."""
+        if "" in actions:
+            return actions[""]
+        return Counter(actions.values()).most_common(1)[0][0] if actions else DEFAULT
+
+    def _merged(self) -> dict[str, contract.Action]:
+        actions = {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
+        # An entry of its own for those added, if need be.
+        room = MAX_ACTIONS - bool(self.added)
+        counts = Counter(actions.values())
+        if len(counts) <= room:
+            return actions
+        others = [action for action in counts if action.type is not ActionType.BOUNCE]
+        bounces = [action for action, _ in counts.most_common() if action.type is ActionType.BOUNCE]
+        kept = frozenset(bounces[: room - len(others) - 1]) | frozenset(others)
+        return {address: action if action in kept else _MERGED for address, action in actions.items()}
+
+    def with_notes(self, notes: Iterable[str]) -> "Outcome":
+        return replace(self, notes=(*self.notes, *notes))
+
+
+def addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[str]) -> tuple[list[str], int]:
+    """Those of the addresses that WorkMail lets a verdict add, and how many it does not."""
+    good: list[str] = []
+    refused = 0
+    for address in addresses:
+        try:
+            Verdict(event, domains).add([*good, address])
+        except ContractError:
+            refused += 1
+        else:
+            good.append(address)
+    return good, refused
