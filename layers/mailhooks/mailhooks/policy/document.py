@@ -79,7 +79,8 @@ def _refuse_what_is_not_to_be_used(text: str, file: str) -> None:
     if not ("*" in text or "&" in text or "!" in text):
         return
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        mark: Any = event.start_mark
+        line = mark.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _refused(file, line, "anchors and aliases (& and *) are not taken: lists go under `lists`, texts that begin so in quotes")
         if getattr(event, "tag", None):

@@ -82,6 +82,8 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     from ..disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
     from ..disclaimer_hook import OWN_VARIABLES
 
+    if not (value.get("text", "") or value.get("html", "")).strip():
+        raise BadValue("expected text, html, or both")
     on_unmodifiable = value.get("on_unmodifiable", "pass")
     disclaimer = Disclaimer(
         text=value.get("text", ""),
@@ -143,6 +145,10 @@ def _notify(value: Mapping[str, Any], context: Context) -> Action:
     webhook = value.get("webhook", "")
     if webhook.startswith("http://") and not webhook.startswith(("http://127.0.0.1", "http://localhost")):
         raise BadValue("expected an https: address", "webhook")
+    if sum(key in value for key in ("sns", "eventbridge", "webhook")) != 1:
+        raise BadValue("expected one of sns, eventbridge and webhook")
+    if ("webhook" in value) is not ("secret" in value):
+        raise BadValue("expected webhook and secret together: receivers tell by the signature who has sent it")
     targets = {key: value[key] for key in ("sns", "eventbridge", "webhook", "secret") if key in value}
     return Notify(**targets, include=frozenset(context.texts(value.get("include", ()))))
 
