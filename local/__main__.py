@@ -1,4 +1,5 @@
-"""The command line: `python -m local run`, `serve`, `send`, `preview`, `availability` and `connect-availability`."""
+"""The command line: `python -m local run`, `serve`, `send`, `preview`, `check`, `try`, `replay`, `availability` and
+`connect-availability`."""
 
 import argparse
 import io
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import LocalError
 from .functions import ROOT
+from .policy_commands import add_commands, add_envelope
 
 if TYPE_CHECKING:
     from mailhooks.contract import Action
@@ -81,8 +83,13 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from .preview import disclaimer_of, preview
+    from .preview import disclaimer_of, preview, tried
 
+    if options.policy:
+        from .policy_commands import setting_of
+        from .preview_policy import policy_tried
+
+        return preview(options.file, policy_tried(options.policy, setting_of(options)), out=options.out, page=options.html)
     disclaimer = disclaimer_of(
         options.disclaimer,
         options.text,
@@ -91,7 +98,7 @@ def _preview(options: argparse.Namespace) -> int:
         on_no_text=options.on_no_text,
         images=options.images,
     )
-    return preview(options.file, disclaimer, out=options.out, page=options.html)
+    return preview(options.file, lambda name, raw: tried(name, raw, disclaimer), out=options.out, page=options.html)
 
 
 def _availability(options: argparse.Namespace) -> int:
@@ -136,7 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--async", dest="asynchronous", action="store_true", help="as an asynchronous rule would call it")
     _add_walking(send)
     _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
-    _add_previewing(commands.add_parser("preview", help="show what a disclaimer would make of a message of yours"))
+    _add_previewing(commands.add_parser("preview", help="show what a disclaimer or a policy would make of a message of yours"))
+    add_commands(commands)
     _add_asking(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connecting(commands.add_parser("connect-availability", help="have WorkMail ask the deployed availability function"))
     return parser
@@ -168,7 +176,9 @@ def _add_connecting(connect: argparse.ArgumentParser) -> None:
 def _add_previewing(preview: argparse.ArgumentParser) -> None:
     preview.set_defaults(carry_out=_preview)
     preview.add_argument("file", type=Path, help="the message, an .eml file")
-    preview.add_argument("--disclaimer", required=True, metavar="FILE|TEXT", help="an .html file, a .txt file, or the text itself")
+    what = preview.add_mutually_exclusive_group(required=True)
+    what.add_argument("--disclaimer", metavar="FILE|TEXT", help="an .html file, a .txt file, or the text itself")
+    what.add_argument("--policy", type=Path, metavar="FILE", help="a policy; the envelope comes from the headers or these options:")
     preview.add_argument("--text", metavar="FILE|TEXT", help="the plain text beside an .html file; else derived from it")
     preview.add_argument("--position", choices=["append", "prepend", "after-reply"], default="append")
     preview.add_argument("--on-unmodifiable", choices=["pass", "wrap"], default="pass", help="signed, encrypted and broken mail")
@@ -176,6 +186,7 @@ def _add_previewing(preview: argparse.ArgumentParser) -> None:
     preview.add_argument("--images", type=Path, metavar="DIR", help="folder of the images that the HTML shows by cid:NAME")
     preview.add_argument("--out", type=Path, metavar="FILE.eml", help="where to write the changed message")
     preview.add_argument("--html", type=Path, metavar="PAGE.html", help="where to write a page that shows both, side by side")
+    add_envelope(preview)
 
 
 def _add_serving(serve: argparse.ArgumentParser) -> None:

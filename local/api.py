@@ -77,8 +77,8 @@ class MessageFlowApi:
     ) -> Response:
         message_id = request.path_params["message_id"]
         try:
-            _check_signed(request)
-            await self._meet_fault(operation)
+            check_signed(request, SERVICE)
+            await meet_fault(self.faults, operation)
             response = await work(request, self._message(message_id))
             outcome = f"{len(self.store.content(message_id)):,} bytes"
         except ServiceError as error:
@@ -87,14 +87,6 @@ class MessageFlowApi:
         if self.listener:
             self.listener(f"{operation}  {message_id}  {response.status_code}  {outcome}")
         return response
-
-    async def _meet_fault(self, operation: Operation) -> None:
-        fault = self.faults.next(operation)
-        if fault is None:
-            return
-        await asyncio.sleep(fault.delay_s)
-        if fault.error is not None:
-            raise ServiceError(fault.error, fault.message, fault.status)
 
     def _message(self, message_id: str) -> StoredMessage:
         if not MESSAGE_ID_PATTERN.fullmatch(message_id):
@@ -133,16 +125,26 @@ class MessageFlowApi:
         return content
 
 
-def _check_signed(request: Request) -> None:
-    """What AWS answers to a call without SigV4, or with a signature made for another service."""
+async def meet_fault(faults: Faults, operation: Operation) -> None:
+    """Waits, and raises the `ServiceError`, that were ordered for this call."""
+    fault = faults.next(operation)
+    if fault is None:
+        return
+    await asyncio.sleep(fault.delay_s)
+    if fault.error is not None:
+        raise ServiceError(fault.error, fault.message, fault.status)
+
+
+def check_signed(request: Request, service: str) -> None:
+    """What AWS answers to a call without SigV4, or with a signature made for another service: a `ServiceError`."""
     header = request.headers.get("authorization", "")
     if not header:
         raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
     signed = _AUTHORIZATION.fullmatch(header)
     if signed is None:
         raise ServiceError("IncompleteSignatureException", "Authorization is not an AWS4-HMAC-SHA256 signature", 403)
-    if signed["service"] != SERVICE:
-        raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{SERVICE}'.", 403)
+    if signed["service"] != service:
+        raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.", 403)
 
 
 def _s3_reference(body: bytes) -> S3Reference:

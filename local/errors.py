@@ -39,3 +39,7 @@ class BadQuestion(LocalError):
 
 class NotConnected(LocalError):
     """WorkMail does not take the availability function; the text says why and what to do."""
+
+
+class BadPolicy(LocalError):
+    """A policy is refused, or cannot be tried as somebody wants; the text says where and why."""

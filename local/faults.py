@@ -1,4 +1,4 @@
-"""Trouble on order: makes the Message Flow API slow, or answer with an error, so that a hook can be tested against it.
+"""Trouble on order: makes the Message Flow API or the directory slow, or answer with an error, so that a hook can be tested against it.
 
     wm.faults.add("get", error="ThrottlingException", status=429, times=None)
 
@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Operation = Literal["get", "put"]
+Operation = Literal["get", "put", "ListGroupMembers", "ListUsers", "ListGroups", "ListAliases", "ListMailDomains"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,16 @@ class Faults:
         delay_s: float = 0.0,
         message: str = "ordered by a test",
     ) -> None:
-        """Orders a fault for the next `times` calls of `operation` (`get` or `put`); None: for all until `clear`.
+        """Orders a fault for the next `times` calls of `operation`; None: for all until `clear`.
+
+        Args:
+            operation: `get` or `put` of the Message Flow API, or an operation of the directory by its name.
 
         Raises:
             ValueError: no such operation, or a fault that neither fails nor takes time.
         """
         if operation not in get_args(Operation):
-            raise ValueError(f"no operation {operation!r}: get or put")
+            raise ValueError(f"no operation {operation!r}: {', '.join(get_args(Operation))}")
         if error is None and delay_s <= 0:
             raise ValueError("a fault needs an error, a delay, or both")
         with self._lock:

@@ -1,19 +1,20 @@
-"""`python -m local preview`: what a disclaimer would make of a message, without a WorkMail, and why."""
+"""`python -m local preview`: what a disclaimer or a policy would make of a message, without a WorkMail, and why."""
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mailhooks.disclaimer import Change, Disclaimer, OnNoText, OnUnmodifiable, Position
-from mailhooks.disclaimer_hook import OWN_VARIABLES, own_values, with_images
+from mailhooks.disclaimer_hook import with_images
 from mailhooks.errors import SettingsError
 from mailhooks.mime.body import Blocked
 from mailhooks.mime.edit import splice
 from mailhooks.mime.headers import scan as scan_header
 from mailhooks.mime.scan import scan
 from mailhooks.preflight import Refusal, refusals
+from mailhooks.variables import OWN_VARIABLES, own_values
 
 from .commands import shown
 from .diff import excerpt, fit, printable
@@ -34,17 +35,18 @@ class Result:
 
     Attributes:
         name: of the message's file.
-        disclaimer: what was to be added.
+        heading: what was to be done, in a few words.
         before, after: the message; the same one when nothing was changed.
         change: how one becomes the other.
         outcome: that in words, with the reason when nothing was changed.
         rows_before, rows_after: their parts.
         findings: for what WorkMail might refuse the changed message.
         notes: what else there is to know.
+        rows: more to know, each with a label.
     """
 
     name: str
-    disclaimer: Disclaimer
+    heading: str
     before: Side
     after: Side
     change: Change
@@ -53,14 +55,18 @@ class Result:
     rows_after: list[Row]
     findings: list[Refusal]
     notes: list[str]
+    rows: tuple[tuple[str, list[str]], ...] = ()
 
     @property
     def changed(self) -> bool:
         return bool(self.change.edits)
 
 
-def preview(file: Path, disclaimer: Disclaimer, *, out: Path | None, page: Path | None) -> int:
+def preview(file: Path, trying: Callable[[str, bytes], Result], *, out: Path | None, page: Path | None) -> int:
     """Prints what becomes of the message in `file`, and writes it to `out`, and to `page` both to look at.
+
+    Args:
+        trying: makes the result of a file's name and content.
 
     Returns:
         0, also when nothing may be changed.
@@ -74,7 +80,7 @@ def preview(file: Path, disclaimer: Disclaimer, *, out: Path | None, page: Path 
     for target in (out, page):
         if target is not None and target.exists() and target.samefile(file):
             raise BadPreview(f"{shown(target)} is the message itself: it would be overwritten")
-    result = tried(file.name, raw, disclaimer)
+    result = trying(file.name, raw)
     print(*report(result, Style.of(sys.stdout)), sep="\n")
     if out:
         out.write_bytes(result.after.raw)
@@ -152,7 +158,7 @@ def _read(given: str) -> tuple[str, str]:
 
 def tried(name: str, raw: bytes, disclaimer: Disclaimer) -> Result:
     """The message with and without the disclaimer."""
-    before = Side(raw, scan(raw))
+    before, heading = Side(raw, scan(raw)), f"position {disclaimer.position}"
     values = own_values(raw, _author(raw))
     try:
         change = disclaimer.change(raw, values)
@@ -161,12 +167,12 @@ def tried(name: str, raw: bytes, disclaimer: Disclaimer) -> Result:
         change, outcome = Change([]), f"declined: {blocked.obstacle}"
     if not change.edits:
         rows = untouched(before)
-        return Result(name, disclaimer, before, before, change, outcome, rows, rows, [], _notes(raw, disclaimer))
+        return Result(name, heading, before, before, change, outcome, rows, rows, [], _notes(raw, disclaimer))
     changed = splice(raw, change.edits)
     after = Side(changed, scan(changed))
     return Result(
         name,
-        disclaimer,
+        heading,
         before,
         after,
         change,
@@ -204,9 +210,11 @@ def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:
 def report(result: Result, style: Style) -> Iterator[str]:
     """The result, as lines of at most 100 columns."""
     before, after = result.before.raw, result.after.raw
-    yield f"{style.bold(printable(result.name))}  (position {result.disclaimer.position})"
+    yield f"{style.bold(printable(result.name))}  ({printable(result.heading)})"
     sizes = f", {len(before):,} -> {len(after):,} bytes" if result.changed else f" ({len(before):,} bytes, unchanged)"
     yield from _labelled("Result", [result.outcome + sizes])
+    for label, lines in result.rows:
+        yield from _labelled(label, list(map(printable, lines)))
     yield from _labelled("Before", _tree(result.rows_before))
     if result.changed:
         yield from _labelled("After", _tree(result.rows_after))

@@ -69,8 +69,9 @@ def _summary(result: Result) -> str:
     ]
     if result.changed and not findings:
         findings = ["<li>Pre-flight: nothing that WorkMail would refuse</li>"]
-    notes = [f"<li>{escape(printable(note))}</li>" for note in result.notes]
-    outcome = f"{escape(result.outcome)}; position {escape(result.disclaimer.position)}; {sizes}"
+    said = [f"{label}: {line}" for label, lines in result.rows for line in lines]
+    notes = [f"<li>{escape(printable(note))}</li>" for note in [*said, *result.notes]]
+    outcome = f"{escape(result.outcome)}; {escape(printable(result.heading))}; {sizes}"
     return f'<p class="outcome">{outcome}</p><ul class="notes">{"".join([*findings, *notes])}</ul>'
 
 

@@ -1,4 +1,4 @@
-"""What a disclaimer has done to each part of a message, and why: told from the message, the edits and the message after them."""
+"""What a disclaimer or a policy has done to each part of a message, and why: told from the message, the edits and what came of them."""
 
 import re
 from collections import Counter
@@ -78,10 +78,11 @@ def untouched(side: Side) -> list[Row]:
     return [Row(place, depth, part, Mark.KEPT, _why_kept(side, part, shown)) for place, depth, part in side.placed()]
 
 
-def done(before: Side, after: Side, edits: Sequence[Edit], disclaimer: Disclaimer, text: str) -> list[Row]:
+def done(before: Side, after: Side, edits: Sequence[Edit], disclaimer: Disclaimer | None = None, text: str = "") -> list[Row]:
     """The parts of the changed message.
 
     Args:
+        disclaimer: what was added; None where that, or more, was done by a policy.
         text: the disclaimer in plain text, as it was for this message.
     """
     opening = text.strip().partition("\n")[0].strip()
@@ -92,9 +93,10 @@ def done(before: Side, after: Side, edits: Sequence[Edit], disclaimer: Disclaime
         origin = origins.get(id(part))
         notes: tuple[str, ...]
         if origin is None:
-            mark, notes = Mark.ADDED, (f"added: {_ADDED.get(part.content_type, _added_leaf(part))}",)
+            mark, notes = Mark.ADDED, _why_added(part, disclaimer)
         elif not part.children and before.raw[origin.body : origin.end] != after.raw[part.body : part.end]:
-            mark, notes = Mark.CHANGED, (_where((before, origin), (after, part), disclaimer, opening), *_coded_anew(origin, part))
+            where = _where((before, origin), (after, part), disclaimer, opening) if disclaimer else "changed"
+            mark, notes = Mark.CHANGED, (where, *_coded_anew(origin, part))
         else:
             mark, notes = Mark.KEPT, _why_kept(before, origin, shown)
         if not depth and (fields := _fields(before, after)):
@@ -151,6 +153,12 @@ def _why_kept(side: Side, part: Part, shown: frozenset[int]) -> tuple[str, ...]:
     else:
         reason = f"not shown as text{named}"
     return (f"untouched: {reason}" if reason else "untouched",)
+
+
+def _why_added(part: Part, disclaimer: Disclaimer | None) -> tuple[str, ...]:
+    if disclaimer is None and not part.children:
+        return ("added, or put in the place of another",)
+    return (f"added: {_ADDED.get(part.content_type, _added_leaf(part))}",)
 
 
 def _added_leaf(part: Part) -> str:

@@ -4,6 +4,7 @@ What costs time to import (moto, uvicorn) is imported when a server is made, so 
 """
 
 import logging
+import os
 import socket
 import threading
 import time
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 from .errors import ServerTrouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     from starlette.applications import Starlette
 
 HOST = "127.0.0.1"
@@ -39,7 +43,7 @@ def listen(port: int) -> socket.socket:
 
 
 class HttpServer:
-    """The Message Flow API, on uvicorn."""
+    """WorkMail's own APIs, on uvicorn."""
 
     def __init__(self, app: "Starlette", port: int) -> None:
         import uvicorn
@@ -83,7 +87,7 @@ class HttpServer:
 
 
 class S3Server:
-    """S3, on moto's server.
+    """S3, and every other service that moto has, on moto's server.
 
     Not moto's own ThreadedMotoServer: that one waits for ever when its port is taken.
     """
@@ -93,13 +97,14 @@ class S3Server:
         from werkzeug.serving import make_server
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        _make_session()
         with listen(port) as bound:
             self.url = _url(bound)
             # werkzeug duplicates the descriptor.
             self._server = make_server(
                 HOST,
                 bound.getsockname()[1],
-                DomainDispatcherApplication(create_backend_app),
+                _atomic(DomainDispatcherApplication(create_backend_app)),
                 threaded=True,
                 request_handler=MotoRequestHandler,
                 fd=bound.fileno(),
@@ -116,6 +121,31 @@ class S3Server:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+
+
+def _make_session() -> None:
+    """moto keeps one session a process, for the names of regions, and fails where the developer's AWS_PROFILE names none that is there."""
+    from moto.core.base_backend import AccountSpecificBackend
+
+    profile = os.environ.pop("AWS_PROFILE", None)
+    try:
+        AccountSpecificBackend.get_session().get_available_partitions()
+    finally:
+        if profile is not None:
+            os.environ["AWS_PROFILE"] = profile
+
+
+def _atomic(app: "WSGIApplication") -> "WSGIApplication":
+    """moto reads an item, checks its condition and writes it in three steps; in DynamoDB nothing comes in between."""
+    lock = threading.Lock()
+
+    def one_at_a_time(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            with lock:
+                return app(environ, start_response)
+        return app(environ, start_response)
+
+    return one_at_a_time
 
 
 def _url(bound: socket.socket) -> str:

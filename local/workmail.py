@@ -2,6 +2,7 @@
 
 with LocalWorkMail() as wm:
     message_id = wm.store.add(raw)
+    wm.organization.add_group("sales@example.com", [wm.organization.add_user("ana@example.com")])
     # wm.environment leads boto3 here, in this process or another
 """
 
@@ -9,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from .faults import Faults
 from .store import MessageStore
@@ -17,17 +18,25 @@ from .store import MessageStore
 REGION = "us-east-1"
 """One of WorkMail's regions; all of the local WorkMail is in it."""
 
+MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
+"""What boto3 calls the services that moto's one server stands for. It has no AppConfig data: asked for, it fails here and not at AWS."""
+
+WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
+
+_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
+"""Where the name of the variable, made of the service's ID, is not boto3's own name in capitals."""
+
 # Any keys are good here; these are none that AWS could take for somebody's.
 _ACCESS_KEY = "local"
 _SECRET_KEY = "local"  # noqa: S105
 
 
 class LocalWorkMail:
-    """The Message Flow API and S3, over HTTP on the loopback interface.
+    """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
 
     Args:
-        port: of the Message Flow API; 0 lets the system choose.
-        s3_port: of S3, likewise.
+        port: of the Message Flow API and the directory; 0 lets the system choose.
+        s3_port: of S3 and the other services, likewise.
         bucket: name of the rewrite bucket; None for one that no other instance in this process has (moto keeps one S3 a process).
         clock: see `MessageStore`.
         listener: see `MessageFlowApi`.
@@ -35,7 +44,9 @@ class LocalWorkMail:
     Attributes:
         store: the messages in transit.
         faults: trouble on order.
+        organization: users, groups and domains.
         bucket: the rewrite bucket, versioned as the stack's.
+        rates_table: the DynamoDB table in which `mailhooks.rates` counts.
 
     Raises:
         ServerTrouble: on entering, when a port is taken.
@@ -50,9 +61,13 @@ class LocalWorkMail:
         clock: Callable[[], float] | None = None,
         listener: Callable[[str], None] | None = None,
     ) -> None:
+        from .directory_api import Organization
+
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()
+        self.organization = Organization()
         self.bucket = bucket or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
+        self.rates_table = f"{self.bucket}-rates"
         self._ports = (port, s3_port)
         self._listener = listener
         self._stack = ExitStack()
@@ -74,8 +89,7 @@ class LocalWorkMail:
     def environment(self) -> dict[str, str]:
         """Variables that lead boto3 to these servers, and to nothing outside this machine."""
         return {
-            "AWS_ENDPOINT_URL_S3": self._urls["s3"],
-            "AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": self._urls["workmailmessageflow"],
+            **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
             "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
             "AWS_REGION": REGION,
@@ -83,11 +97,12 @@ class LocalWorkMail:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "RATES_TABLE": self.rates_table,
             "REWRITE_BUCKET": self.bucket,
         }
 
     def client(self, service: str) -> Any:
-        """A client (`s3` or `workmailmessageflow`) for these servers, whatever this process's AWS settings are. Close it after use."""
+        """A client of one of these servers' services, whatever this process's AWS settings are. Close it after use."""
         import botocore.session
 
         # A session that reads no configuration of the developer's: a profile could lead elsewhere, or name one that is not there.
@@ -112,20 +127,43 @@ class LocalWorkMail:
 
     def _start(self) -> None:
         from .api import MessageFlowApi
+        from .directory_api import DirectoryApi
         from .servers import HttpServer, S3Server
 
-        s3 = S3Server(self._ports[1])
-        self._stack.callback(s3.stop)
-        s3.start()
-        self._urls["s3"] = s3.url
+        moto = S3Server(self._ports[1])
+        self._stack.callback(moto.stop)
+        moto.start()
+        self._urls |= dict.fromkeys(MOTO_SERVICES, moto.url)
         self._s3 = self.client("s3")
         self._stack.callback(self._s3.close)
         self._make_bucket()
-        api = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener)
-        http = HttpServer(api.app(), self._ports[0])
+        self._make_table()
+        app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
+        app.routes.extend(DirectoryApi(self.organization, self.faults, self._listener).routes())
+        http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)
         http.start()
-        self._urls["workmailmessageflow"] = http.url
+        self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+
+    def _make_table(self) -> None:
+        """As the stack's. Gone with this instance, as moto's memory is the process's."""
+        dynamodb = self.client("dynamodb")
+        self._stack.callback(dynamodb.close)
+        dynamodb.create_table(
+            TableName=self.rates_table,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._stack.callback(self._remove_table, dynamodb)
+        dynamodb.update_time_to_live(TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+
+    def _remove_table(self, dynamodb: Any) -> None:
+        """A test may have removed the table itself."""
+        from botocore.exceptions import ClientError
+
+        with suppress(ClientError):
+            dynamodb.delete_table(TableName=self.rates_table)
 
     def _make_bucket(self) -> None:
         self._s3.create_bucket(Bucket=self.bucket)

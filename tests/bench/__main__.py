@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import availability, cold, large, memory
+from tests.bench import availability, cold, large, memory, policy
 
 COLD = [sys.executable, str(Path(cold.__file__))]
 BASELINE = [sys.executable, "-c", "import boto3; boto3.client('s3'); boto3.client('workmailmessageflow')"]
@@ -28,12 +28,15 @@ def main() -> None:
     os.environ.update(cold.ENVIRONMENT)
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores; medians, in one run, processes taken in turn\n")
     print(f"{'':58} {'median':>9} {'min':>9} {'max':>9}")
-    baseline, loaded, empty = in_turn([BASELINE, COLD, EMPTY])
+    baseline, loaded, whole, empty = in_turn([BASELINE, COLD, [*COLD, "mailflow"], EMPTY])
     row("an empty Python process", empty)
     row("baseline: import boto3, make the two clients", baseline)
     row("cold: load rewrite, first 10 KB message, end", loaded)
+    row("cold: load mailflow and its policy, first message, end", whole)
     above = statistics.median(a - b for a, b in zip(loaded, baseline, strict=True))
     verdict(f"cold above the baseline, pair by pair: {above:.0f} ms", above, COLD_BAR_MS)
+    above = statistics.median(a - b for a, b in zip(whole, baseline, strict=True))
+    verdict(f"mailflow above the baseline: {above:.0f} ms", above, COLD_BAR_MS)
     warm = warm_times(10_000)
     row(f"warm: each of {MESSAGES} messages of 10 KB", warm)
     verdict(f"warm: {statistics.median(warm):.2f} ms", statistics.median(warm), WARM_BAR_MS)
@@ -43,6 +46,7 @@ def main() -> None:
     large.main()
     by_size = sorted((raw for _, raw, _ in large.messages()), key=len)
     memory.main(by_size[0], by_size[-1])
+    policy.main()
     availability.main()
 
 

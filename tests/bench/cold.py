@@ -1,5 +1,5 @@
-"""One process as Lambda starts it: loads the function, answers its first message, ends. The network is cut out below botocore: requests are
-made, signed and their answers parsed, but the answers are at hand.
+"""One process as Lambda starts it: loads the function (`rewrite`, or the one named), answers its first message, ends. The network is cut
+out below botocore: requests are made, signed and their answers parsed, but the answers are at hand.
 """
 
 import os
@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "SUBJECT_TAG": "[EXTERNAL]",
     "ADD_HEADERS": '{"X-Checked": "yes"}',
     "REMOVE_HEADERS": "X-Mailer",
+    "ORGANIZATION_DOMAINS": "example.com",
+    "POLICY": str(ROOT / "functions/mailflow/policy.yaml"),
 }
 
 
@@ -72,8 +74,8 @@ def without_network(message: bytes, puts: list[bytes]) -> Iterator[None]:
         URLLib3Session.send = real
 
 
-def load() -> ModuleType:
-    sys.path[:0] = [str(ROOT / "layers/mailhooks"), str(ROOT / "functions/rewrite")]
+def load(function: str = "rewrite") -> ModuleType:
+    sys.path[:0] = [str(ROOT / "layers/mailhooks"), str(ROOT / "functions" / function)]
     import app
 
     return app
@@ -111,7 +113,7 @@ if __name__ == "__main__":
     os.environ.update(ENVIRONMENT)
     stored: list[bytes] = []
     with without_network(message(10_000), stored):
-        answer = load().handler(event(), None)
+        answer = load(*sys.argv[1:]).handler(event(), None)
     if (
         answer != {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
         or b"Subject: [EXTERNAL] =?utf-8?q?" not in stored[0]

@@ -35,7 +35,14 @@ class TestDeployment:
         assert named == {section: [name for name in template()[section] if name.startswith("Availability")] for section in named}
         assert named["Resources"]
         assert named["Outputs"]
-        assert not [name for name, found in template()["Resources"].items() if found.get("Condition") not in (None, "Availability")]
+        assert {
+            name: found["Condition"]
+            for name, found in template()["Resources"].items()
+            if not name.startswith("Availability") and "Condition" in found
+        } == {
+            "MailflowRates": "MailflowCounts",
+            "PolicyRefusedAlarm": "PolicyElsewhere",
+        }
 
     def test_without_a_secret_there_is_none(self) -> None:
         assert not condition("Availability")
@@ -156,7 +163,7 @@ class TestOutputs:
         assert "LambdaArn" in taken["LambdaProvider"].members
 
     def test_are_no_others(self) -> None:
-        assert len(template()["Outputs"]) == 8
+        assert len(template()["Outputs"]) == 10
 
 
 def test_the_sample_request_is_the_guides_own_and_stands_apart_from_the_samples_of_mail() -> None:

@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
-from .template import template
+from mailhooks import policy_source
+
+from .template import refused, template
 
 ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail/free-busy-AbC123"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/"
+SSM = "arn:aws:ssm:eu-west-1:123456789012:parameter"
+APPCONFIG = "arn:aws:appconfig:eu-west-1:123456789012:application/a1b2c3d/environment/4e5f/"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:mail"
 WORKMAIL = "arn:aws:workmail:eu-west-1:123456789012:organization/"
 
 
@@ -25,6 +30,25 @@ WORKMAIL = "arn:aws:workmail:eu-west-1:123456789012:organization/"
         ("RemoveHeaders", "X-A,X-B"),
         ("BounceRules", '[{"action": "DROP", "senders": ["*.example.net"], "recipients": ["*"]}]'),
         ("MetricsNamespace", "Mail/Hooks_1"),
+        ("PolicySource", "policy.yaml"),
+        ("PolicySource", "policy-test.json"),
+        ("PolicySource", "s3://example-policies/mail/policy.yaml"),
+        ("PolicySource", "ssm:/mail/policy"),
+        ("PolicySource", "ssm:policy"),
+        ("PolicySource", "appconfig:mail/production/policy"),
+        ("PolicyMaxAge", 30),
+        ("PolicyMaxAge", 86400),
+        ("PolicyObjectArn", "arn:aws:s3:::example-policies/mail/policy.yaml"),
+        ("PolicyParameterArn", SSM + "/mail/policy"),
+        ("PolicyParameterArn", SSM + "/policy"),
+        ("PolicyConfigurationArn", APPCONFIG + "configuration/e5f6g7h"),
+        ("ArchiveBucketName", "example-archive"),
+        ("NotifyTopicArns", ""),
+        ("NotifyTopicArns", TOPIC),
+        ("NotifyTopicArns", f"{TOPIC},{TOPIC}.fifo"),
+        ("NotifyBusArn", "arn:aws:events:eu-west-1:123456789012:event-bus/default"),
+        ("WebhookSecretArn", SECRET),
+        ("AlarmTopicArn", TOPIC),
         ("AvailabilitySecretArn", ""),
         ("AvailabilitySecretArn", SECRET),
         ("AvailabilityKeyArn", KEY + "1234abcd-12ab-34cd-56ef-1234567890ab"),
@@ -59,6 +83,39 @@ def test_a_parameter_takes(name: str, value: str) -> None:
         ("BounceRules", "{}"),
         ("BounceRules", f'["{"x" * 2500}"]'),
         ("MetricsNamespace", "AWS/Lambda"),
+        ("PolicySource", ""),
+        ("PolicySource", "policy"),
+        ("PolicySource", "../policy.yaml"),
+        ("PolicySource", "/etc/policy.yaml"),
+        ("PolicySource", "https://example.com/policy.yaml"),
+        ("PolicySource", "s3://example-policies"),
+        ("PolicySource", "s3://example-policies/"),
+        ("PolicySource", "ssm:"),
+        ("PolicySource", "appconfig:mail/production"),
+        ("PolicySource", "appconfig:mail/production/policy/1"),
+        ("PolicyMaxAge", 29),
+        ("PolicyMaxAge", 86401),
+        ("PolicyObjectArn", "s3://example-policies/policy.yaml"),
+        ("PolicyObjectArn", "arn:aws:s3:::example-policies"),
+        ("PolicyObjectArn", "arn:aws:s3:::example-policies/*"),
+        ("PolicyParameterArn", SSM + "/*"),
+        ("PolicyParameterArn", "/mail/policy"),
+        ("PolicyConfigurationArn", APPCONFIG + "configuration/*"),
+        ("PolicyConfigurationArn", APPCONFIG.removesuffix("/")),
+        ("PolicyConfigurationArn", "arn:aws:appconfig:eu-west-1:123456789012:application/mail/environment/production/configuration/policy"),
+        ("PolicyCounting", "yes"),
+        ("PolicyDirectory", "yes"),
+        ("OnErrorMailflow", "bounce"),
+        ("ArchiveBucketName", "example-archive/mail"),
+        ("ArchiveBucketName", "*"),
+        ("NotifyTopicArns", TOPIC.replace("mail", "*")),
+        ("NotifyTopicArns", f"{TOPIC}, {TOPIC}"),
+        ("NotifyTopicArns", f"{TOPIC},"),
+        ("NotifyBusArn", "default"),
+        ("NotifyBusArn", "arn:aws:events:eu-west-1:123456789012:event-bus/*"),
+        ("WebhookSecretArn", "webhook"),
+        ("WebhookSecretArn", SECRET.replace("free-busy", "*")),
+        ("AlarmTopicArn", TOPIC.replace("mail", "*")),
         ("AvailabilitySecretArn", "mail/free-busy"),
         ("AvailabilitySecretArn", SECRET.removesuffix("-AbC123")),
         ("AvailabilitySecretArn", SECRET.replace("free-busy", "*")),
@@ -93,8 +150,41 @@ def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() ->
 
     assert defaults["LogAddresses"] == "false"
     assert (defaults["OnErrorRewrite"], defaults["OnErrorDisclaimer"], defaults["OnErrorBounce"]) == ("deliver", "deliver", "retry")
+    assert defaults["OnErrorMailflow"] == "deliver"
     assert defaults["LogRetentionDays"] == 30
     assert defaults["Tracing"] == "PassThrough"
+
+
+def test_mailflow_counts_asks_keeps_and_tells_nothing_by_default() -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
+
+    assert (defaults["PolicyCounting"], defaults["PolicyDirectory"]) == ("false", "false")
+    assert {defaults[name] for name in ("ArchiveBucketName", "NotifyTopicArns", "NotifyBusArn", "WebhookSecretArn", "AlarmTopicArn")} == {
+        ""
+    }
+    assert {defaults[name] for name in ("PolicyObjectArn", "PolicyParameterArn", "PolicyConfigurationArn")} == {""}
+
+
+def test_each_place_that_a_policy_may_come_from_is_one_that_the_library_knows() -> None:
+    pattern = template()["Parameters"]["PolicySource"]["AllowedPattern"]
+
+    assert set(re.findall(r"(\w+):", pattern)) == policy_source._FETCHERS.keys()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"PolicyObjectArn": "arn:aws:s3:::example-policies/policy.yaml"},
+        {"PolicyParameterArn": SSM + "/policy"},
+        {"PolicyConfigurationArn": APPCONFIG + "configuration/e5f6"},
+        {"AlarmTopicArn": TOPIC},
+    ],
+)
+def test_a_right_to_read_a_policy_that_is_not_read_is_refused(parameters: dict[str, str]) -> None:
+    [why] = refused(**parameters)
+
+    assert "need a PolicySource other than policy.yaml" in why
+    assert refused(PolicySource="s3://example-policies/policy.yaml", **parameters) == []
 
 
 def test_there_is_no_availability_provider_by_default() -> None:

@@ -1,18 +1,26 @@
 """Who may do what. The sets are closed: one permission more or less fails a test."""
 
+import re
 from itertools import chain
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
-from .template import function, grants, of_type, properties, template
+from mailhooks import decided
+from tests.mail import parsed
 
-HOOKS = ["RewriteFunction", "DisclaimerFunction", "BounceFunction", "ObserveFunction"]
+from .template import function, grants, holds, of_type, properties, template
+
+HOOKS = ["MailflowFunction", "RewriteFunction", "DisclaimerFunction", "BounceFunction", "ObserveFunction"]
 FUNCTIONS = [*HOOKS, "AvailabilityFunction"]
 MESSAGES = {
     "Fn::Sub": "arn:${AWS::Partition}:workmailmessageflow:${AWS::Region}:${AWS::AccountId}:message/${OrganizationId}/*",
 }
 OBJECTS = {"Fn::Sub": "${RewriteBucket.Arn}/*"}
+REWRITTEN = {"Fn::Sub": "${RewriteBucket.Arn}/rewritten/*"}
+DECIDED = {"Fn::Sub": "${RewriteBucket.Arn}/decided/*"}
+ORGANIZATION = {"Fn::Sub": "arn:${AWS::Partition}:workmail:${AWS::Region}:${AWS::AccountId}:organization/${OrganizationId}"}
 TRACES: list[tuple[Any, ...]] = [("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")]
 
 
@@ -25,7 +33,7 @@ def logs(group: str) -> list[tuple[Any, ...]]:
 READ_AND_REPLACE: list[tuple[Any, ...]] = [
     ("workmailmessageflow:GetRawMessageContent", MESSAGES),
     ("workmailmessageflow:PutRawMessageContent", MESSAGES),
-    ("s3:PutObject", OBJECTS),
+    ("s3:PutObject", REWRITTEN),
 ]
 
 SECRET = {"Ref": "AvailabilitySecretArn"}
@@ -37,46 +45,75 @@ GRANTS: dict[str, list[tuple[Any, ...]]] = {
         ("workmailmessageflow:GetRawMessageContent", MESSAGES),
         ("sqs:SendMessage", {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}),
     ],
+    # No s3:ListBucket: it lists all of a bucket's keys, and those have message IDs in them.
+    "MailflowRole": [*logs("MailflowLogGroup"), *READ_AND_REPLACE, ("s3:PutObject", DECIDED), ("s3:GetObject", DECIDED)],
     "RewriteRole": [*logs("RewriteLogGroup"), *READ_AND_REPLACE],
     "DisclaimerRole": [*logs("DisclaimerLogGroup"), *READ_AND_REPLACE],
     "AvailabilityRole": [*logs("AvailabilityLogGroup"), ("secretsmanager:GetSecretValue", SECRET)],
 }
 """What each role grants whatever the parameters say."""
 
-MORE: dict[str, list[tuple[Any, ...]]] = {
-    "AvailabilityKey": [
-        (
-            "kms:Decrypt",
-            {"Ref": "AvailabilityKeyArn"},
-            {
-                "StringEquals": {
-                    "kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"},
-                    "kms:EncryptionContext:SecretARN": SECRET,
-                }
-            },
-        )
-    ],
-    "AvailabilityImpersonation": [
-        (
-            "workmail:AssumeImpersonationRole",
-            {"Ref": "AvailabilityImpersonationOrganizationArn"},
-            {"StringEquals": {"workmail:ImpersonationRoleId": {"Ref": "AvailabilityImpersonationRoleId"}}},
-        )
-    ],
-    # Guide of Lambda, "Using source function ARN to control function access behavior": what Lambda does for itself has no such ARN.
-    "AvailabilityVpc": [
-        (f"ec2:{action}", "*", {"Null": {"lambda:SourceFunctionArn": "true"}})
-        for action in (
-            "CreateNetworkInterface",
-            "DescribeNetworkInterfaces",
-            "DescribeSubnets",
-            "DeleteNetworkInterface",
-            "AssignPrivateIpAddresses",
-            "UnassignPrivateIpAddresses",
-        )
-    ],
+MORE: dict[str, dict[str, list[tuple[Any, ...]]]] = {
+    "MailflowRole": {
+        "PolicyInS3": [("s3:GetObject", {"Ref": "PolicyObjectArn"})],
+        "PolicyInSystemsManager": [("ssm:GetParameter", {"Ref": "PolicyParameterArn"})],
+        "PolicyInAppConfig": [
+            ("appconfig:StartConfigurationSession", {"Ref": "PolicyConfigurationArn"}),
+            ("appconfig:GetLatestConfiguration", {"Ref": "PolicyConfigurationArn"}),
+        ],
+        "MailflowCounts": [
+            ("dynamodb:Query", {"Fn::GetAtt": ["MailflowRates", "Arn"]}),
+            ("dynamodb:UpdateItem", {"Fn::GetAtt": ["MailflowRates", "Arn"]}),
+        ],
+        "MailflowAsksDirectory": [
+            (f"workmail:{action}", ORGANIZATION)
+            for action in ("ListMailDomains", "ListGroups", "ListGroupMembers", "ListUsers", "ListAliases")
+        ],
+        "MailflowArchives": [
+            (action, {"Fn::Sub": "arn:${AWS::Partition}:s3:::${ArchiveBucketName}/*"})
+            for action in ("s3:PutObject", "s3:PutObjectRetention")
+        ],
+        "MailflowNotifiesTopics": [("sns:Publish", {"Fn::Split": [",", {"Ref": "NotifyTopicArns"}]})],
+        "MailflowNotifiesBus": [("events:PutEvents", {"Ref": "NotifyBusArn"})],
+        "MailflowSignsWebhooks": [("secretsmanager:GetSecretValue", {"Ref": "WebhookSecretArn"})],
+    },
+    "AvailabilityRole": {
+        "AvailabilityKey": [
+            (
+                "kms:Decrypt",
+                {"Ref": "AvailabilityKeyArn"},
+                {
+                    "StringEquals": {
+                        "kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.amazonaws.com"},
+                        "kms:EncryptionContext:SecretARN": SECRET,
+                    }
+                },
+            )
+        ],
+        "AvailabilityImpersonation": [
+            (
+                "workmail:AssumeImpersonationRole",
+                {"Ref": "AvailabilityImpersonationOrganizationArn"},
+                {"StringEquals": {"workmail:ImpersonationRoleId": {"Ref": "AvailabilityImpersonationRoleId"}}},
+            )
+        ],
+        # Guide of Lambda, "Using source function ARN to control function access behavior": what Lambda does for itself has no such ARN.
+        "AvailabilityVpc": [
+            (f"ec2:{action}", "*", {"Null": {"lambda:SourceFunctionArn": "true"}})
+            for action in (
+                "CreateNetworkInterface",
+                "DescribeNetworkInterfaces",
+                "DescribeSubnets",
+                "DeleteNetworkInterface",
+                "AssignPrivateIpAddresses",
+                "UnassignPrivateIpAddresses",
+            )
+        ],
+    },
 }
-"""What each condition adds to the availability function's role."""
+"""What each condition adds to a role."""
+
+EACH_MORE = [(role, condition) for role, conditions in MORE.items() for condition in conditions]
 
 
 def test_every_role_is_one_of_those_that_are_checked_here() -> None:
@@ -99,23 +136,62 @@ def test_tracing_adds_the_two_x_ray_actions_and_nothing_else(role: str) -> None:
     assert list(grants(role, "TracingActive")) == GRANTS[role] + TRACES
 
 
-@pytest.mark.parametrize("condition", MORE)
-def test_what_the_availability_function_needs_for_some_settings_is_granted_with_them_alone(condition: str) -> None:
-    assert list(grants("AvailabilityRole", condition)) == GRANTS["AvailabilityRole"] + MORE[condition]
+@pytest.mark.parametrize("role,condition", EACH_MORE)
+def test_what_a_function_needs_for_some_settings_is_granted_with_them_alone(role: str, condition: str) -> None:
+    assert list(grants(role, condition)) == GRANTS[role] + MORE[role][condition]
 
 
 @pytest.mark.parametrize("role", GRANTS)
 def test_no_other_condition_changes_what_a_role_grants(role: str) -> None:
-    more = chain.from_iterable(MORE.values()) if role == "AvailabilityRole" else ()
+    more = chain.from_iterable(MORE.get(role, {}).values())
 
     assert list(grants(role, *template()["Conditions"])) == [*GRANTS[role], *more, *TRACES]
 
 
+@pytest.mark.parametrize(
+    "condition,parameters",
+    [
+        ("PolicyInS3", {"PolicyObjectArn": "arn:aws:s3:::policies/policy.yaml"}),
+        ("PolicyInSystemsManager", {"PolicyParameterArn": "arn:aws:ssm:eu-west-1:123456789012:parameter/policy"}),
+        (
+            "PolicyInAppConfig",
+            {"PolicyConfigurationArn": "arn:aws:appconfig:eu-west-1:123456789012:application/a1b2/environment/c3d4/configuration/e5f6"},
+        ),
+        ("MailflowCounts", {"PolicyCounting": "true"}),
+        ("MailflowAsksDirectory", {"PolicyDirectory": "true"}),
+        ("MailflowArchives", {"ArchiveBucketName": "archive"}),
+        ("MailflowNotifiesTopics", {"NotifyTopicArns": "arn:aws:sns:eu-west-1:123456789012:mail"}),
+        ("MailflowNotifiesBus", {"NotifyBusArn": "arn:aws:events:eu-west-1:123456789012:event-bus/mail"}),
+        ("MailflowSignsWebhooks", {"WebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbC123"}),
+    ],
+)
+def test_a_parameter_of_mailflow_makes_its_own_condition_hold_and_no_other(condition: str, parameters: dict[str, str]) -> None:
+    conditions = template()["Conditions"]
+
+    assert [name for name in MORE["MailflowRole"] if holds(conditions[name])] == []
+    assert [name for name in MORE["MailflowRole"] if holds(conditions[name], **parameters)] == [condition]
+
+
+def test_mailflow_keeps_its_decisions_where_it_may_and_workmail_may_not_look() -> None:
+    assert re.fullmatch("decided/[0-9a-f]{32}", decided._key(parsed()))
+    assert DECIDED["Fn::Sub"].endswith("/decided/*")
+    assert not DECIDED["Fn::Sub"].startswith(REWRITTEN["Fn::Sub"].removesuffix("*"))
+
+
+def test_each_action_that_mailflow_may_be_granted_is_an_operation_of_its_service() -> None:
+    models = {"appconfig": "appconfigdata"}
+    for action, *_ in grants("MailflowRole", *template()["Conditions"]):
+        service, operation = action.split(":")
+
+        assert operation in Session().get_service_model(models.get(service, service)).operation_names
+
+
 @pytest.mark.parametrize("role", GRANTS)
 def test_no_role_grants_a_wildcard_action_or_every_resource(role: str) -> None:
-    for action, resource, *_ in grants(role):
+    for action, resource, *_ in grants(role, *MORE.get(role, {})):
         assert "*" not in action
-        assert resource != "*"
+        # For Lambda itself alone, see AvailabilityVpc.
+        assert resource != "*" or action.startswith("ec2:")
 
 
 @pytest.mark.parametrize("role", GRANTS)
@@ -140,7 +216,7 @@ def test_only_workmail_may_invoke_a_function_and_only_for_this_organization() ->
             "Action": "lambda:InvokeFunction",
             "Principal": {"Fn::Sub": "workmail.${AWS::Region}.amazonaws.com"},
             "SourceAccount": {"Ref": "AWS::AccountId"},
-            "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:workmail:${AWS::Region}:${AWS::AccountId}:organization/${OrganizationId}"},
+            "SourceArn": ORGANIZATION,
         }
         for name in HOOKS
     }
@@ -172,7 +248,7 @@ def test_workmail_may_read_rewritten_messages_for_this_organization_and_nobody_m
         "Effect": "Allow",
         "Principal": {"Service": {"Fn::Sub": "workmail.${AWS::Region}.amazonaws.com"}},
         "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-        "Resource": OBJECTS,
+        "Resource": REWRITTEN,
         "Condition": {
             "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
             "Bool": {"aws:SecureTransport": "true"},

@@ -6,14 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from mailhooks.contract.content import BUCKET_PATTERN
+from mailhooks.deadline import Deadline
+from mailhooks.mailflow import MailflowHook
+from mailhooks.policy_source import BUILT_IN
+from mailhooks.rates import DynamoRates
+from mailhooks.report import Record, Reporter
 from mailhooks.settings import Settings
+from tests.mail import parsed
 
-from .template import ROOT, function, of_type, properties, template
+from .template import ROOT, function, holds, of_type, properties, template
 
-SYNCHRONOUS = ["RewriteFunction", "DisclaimerFunction", "BounceFunction"]
+SYNCHRONOUS = ["MailflowFunction", "RewriteFunction", "DisclaimerFunction", "BounceFunction"]
 HOOKS = [*SYNCHRONOUS, "ObserveFunction"]
 FUNCTIONS = [*HOOKS, "AvailabilityFunction"]
 LAYERS = ["MailhooksLayer", "AvailabilityLayer"]
@@ -29,6 +37,8 @@ def test_the_stack_holds_these_resources_and_no_others() -> None:
         "RewriteBucket": "AWS::S3::Bucket",
         "RewriteBucketPolicy": "AWS::S3::BucketPolicy",
         "ObserveDeadLetterQueue": "AWS::SQS::Queue",
+        "MailflowRates": "AWS::DynamoDB::Table",
+        "PolicyRefusedAlarm": "AWS::CloudWatch::Alarm",
         **dict.fromkeys(FUNCTIONS, "AWS::Serverless::Function"),
         **{name.replace("Function", "Role"): "AWS::IAM::Role" for name in FUNCTIONS},
         **{name.replace("Function", "Permission"): "AWS::Lambda::Permission" for name in FUNCTIONS},
@@ -135,9 +145,26 @@ class TestSettings:
         for name in FUNCTIONS:
             Settings.from_env({variable: _default(value) for variable, value in function(name)["Environment"]["Variables"].items()})
 
-    @pytest.mark.parametrize("name", ["RewriteFunction", "DisclaimerFunction"])
+    @pytest.mark.parametrize("name", ["MailflowFunction", "RewriteFunction", "DisclaimerFunction"])
     def test_functions_that_change_mail_write_to_the_rewrite_bucket(self, name: str) -> None:
         assert function(name)["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
+
+    def test_mailflow_takes_its_policy_its_organization_and_what_it_may_ask_from_parameters(self) -> None:
+        variables = function("MailflowFunction")["Environment"]["Variables"]
+
+        assert {name: variables[name] for name in ("POLICY", "POLICY_MAX_AGE", "RATES_TABLE", "POLICY_DIRECTORY", "ORGANIZATION_ID")} == {
+            "POLICY": {"Ref": "PolicySource"},
+            "POLICY_MAX_AGE": {"Ref": "PolicyMaxAge"},
+            "RATES_TABLE": {"Fn::If": ["MailflowCounts", {"Ref": "MailflowRates"}, ""]},
+            "POLICY_DIRECTORY": {"Ref": "PolicyDirectory"},
+            "ORGANIZATION_ID": {"Ref": "OrganizationId"},
+        }
+
+    def test_the_policy_that_is_taken_by_default_is_built_with_mailflow(self) -> None:
+        name = template()["Parameters"]["PolicySource"]["Default"]
+
+        assert (ROOT / function("MailflowFunction")["CodeUri"] / name).is_file()
+        assert name == str(BUILT_IN)
 
     def test_x_ray_is_on_when_tracing_is_active(self) -> None:
         assert template()["Conditions"]["TracingActive"] == {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}
@@ -151,6 +178,81 @@ class TestSettings:
 
         for name, variables in {**samples, **{name: for_all for name in FUNCTIONS if for_all}}.items():
             assert variables.keys() <= function(name)["Environment"]["Variables"].keys()
+
+
+class TestRates:
+    def test_has_the_keys_and_the_time_to_live_that_the_library_uses(self) -> None:
+        table = properties("MailflowRates")
+
+        assert table["AttributeDefinitions"] == [
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+        ]
+        assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+    def test_is_one_in_which_the_library_can_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        with mock_aws():
+            table = properties("MailflowRates")
+            boto3.client("dynamodb").create_table(
+                TableName="rates", **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+            )
+            rates = DynamoRates("rates")
+            counted = [rates.hit("joerg@example.net", each, window_s=60, limit=5, deadline=Deadline.after(10)) for each in ("1", "2", "2")]
+
+        assert counted == [1, 2, 2]
+
+    def test_is_paid_by_request_encrypted_and_goes_with_the_stack(self) -> None:
+        assert properties("MailflowRates")["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties("MailflowRates")["SSESpecification"] == {"SSEEnabled": True}
+        assert template()["Resources"]["MailflowRates"]["DeletionPolicy"] == "Delete"
+
+    def test_has_a_generated_name_which_an_output_tells(self) -> None:
+        assert "TableName" not in properties("MailflowRates")
+        assert template()["Outputs"]["RatesTableName"]["Value"] == {"Ref": "MailflowRates"}
+
+    def test_is_there_only_when_rules_count(self) -> None:
+        parts = [template()["Resources"]["MailflowRates"], template()["Outputs"]["RatesTableName"]]
+
+        assert [part["Condition"] for part in parts] == ["MailflowCounts", "MailflowCounts"]
+
+
+class TestPolicyRefusedAlarm:
+    def test_looks_at_what_the_library_counts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        looked_at = [entry["MetricStat"]["Metric"] for entry in properties("PolicyRefusedAlarm")["Metrics"] if "MetricStat" in entry]
+        variables = function("MailflowFunction")["Environment"]["Variables"]
+        counted = [_counted(direction, variables["POWERTOOLS_SERVICE_NAME"], capsys) for direction in ("INBOUND", "OUTBOUND")]
+
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "MetricsNamespace"}
+        assert {str(metric["Namespace"]) for metric in looked_at} == {str({"Ref": "MetricsNamespace"})}
+        assert {metric["MetricName"] for metric in looked_at} == {"PolicyRefused"}
+        assert [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in looked_at] == counted
+
+    def test_is_raised_by_one_message_and_by_no_silence(self) -> None:
+        alarm = properties("PolicyRefusedAlarm")
+        result, *inputs = alarm["Metrics"]
+
+        assert result["Expression"] == " + ".join(entry["Id"] for entry in inputs)
+        assert [entry["ReturnData"] for entry in inputs] == [False, False]
+        assert {(entry["MetricStat"]["Stat"], entry["MetricStat"]["Period"]) for entry in inputs} == {("Sum", 300)}
+        assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 0, 1)
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+    def test_tells_the_topic_if_there_is_one(self) -> None:
+        told = {"Fn::If": ["AlarmIsHeard", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+
+        assert properties("PolicyRefusedAlarm")["AlarmActions"] == properties("PolicyRefusedAlarm")["OKActions"] == told
+        assert not holds(template()["Conditions"]["AlarmIsHeard"])
+        assert holds(template()["Conditions"]["AlarmIsHeard"], AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms")
+
+    def test_is_there_when_the_policy_may_change_without_a_deployment(self) -> None:
+        condition = template()["Conditions"][template()["Resources"]["PolicyRefusedAlarm"]["Condition"]]
+
+        assert not holds(condition)
+        assert holds(condition, PolicySource="s3://policies/policy.yaml")
 
 
 class TestRewriteBucket:
@@ -207,6 +309,17 @@ def test_every_function_of_the_folder_is_deployed() -> None:
     assert deployed == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
 
 
+def _counted(direction: str, service: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Of the metric PolicyRefused, the dimensions under which mailflow counts it."""
+    record = Record(None, event=parsed(direction=direction), counts={"PolicyRefused": 1})
+    Reporter(MailflowHook.name, Settings(service=service)).report(record)
+    [line] = [found for found in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in found]
+    [metrics] = line["_aws"]["CloudWatchMetrics"]
+    assert "PolicyRefused" in {metric["Name"] for metric in metrics["Metrics"]}
+    [dimensions] = metrics["Dimensions"]
+    return {name: line[name] for name in dimensions}
+
+
 def _pins(path: Path) -> set[str]:
     """The packages of a requirements file, as `name==version`."""
     return set(re.findall(r"^[a-z0-9.-]+==[^\s;]+", path.read_text("utf-8"), re.MULTILINE))
@@ -234,6 +347,8 @@ def _default(value: Any) -> str:
     match value:
         case {"Ref": "RewriteBucket"}:
             return "workmail-hooks-rewritebucket-a1b2c3d4e5f6"
+        case {"Ref": "OrganizationId"}:
+            return "m-0123456789abcdef0123456789abcdef"
         case {"Ref": name}:
             return str(template()["Parameters"][name]["Default"])
         case {"Fn::If": [_, _, when_false]}:

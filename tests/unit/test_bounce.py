@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from mailhooks.bounce import BounceRules
-from mailhooks.contract import Verdict
 from mailhooks.errors import SettingsError
 from mailhooks.patterns import Pattern
 from mailhooks.settings import Settings
@@ -19,7 +18,7 @@ def rules(*rules: dict[str, Any]) -> BounceRules:
 def answer(bounce_rules: BounceRules, *recipients: str, **event: Any) -> dict[str, str]:
     """Each recipient's action by the verdict, and under `"*"` what allRecipients says."""
     mail = parsed(*recipients, **event)
-    response = bounce_rules.verdict(mail, Verdict(mail)).to_response()
+    response = bounce_rules.policy().evaluate(mail, b"").verdict().to_response()
     found = {}
     for entry in response["actions"]:
         for address in entry.get("recipients", ["*"]):
@@ -88,7 +87,7 @@ def test_the_narrowest_sender_pattern_wins_then_the_narrowest_recipient_pattern(
         {"action": "MOVE_TO_JUNK", "senders": ["example.net"], "recipients": ["example.com"]},
         {"action": "DEFAULT", "senders": ["example.net"], "recipients": ["user@example.com"]},
     )
-    assert answer(narrow, "user@example.com", "other@example.com") == {"user@example.com": "DEFAULT", "other@example.com": "MOVE_TO_JUNK"}
+    assert answer(narrow, "user@example.com", "other@example.com") == {"*": "DEFAULT", "other@example.com": "MOVE_TO_JUNK"}
 
 
 def test_of_equally_narrow_rules_the_most_restrictive_wins():

@@ -10,11 +10,13 @@ import pytest
 
 from mailhooks.contract import MailFlowEvent
 from mailhooks.disclaimer import STAMP, Disclaimer, OnUnmodifiable
-from mailhooks.disclaimer_hook import Audience, DisclaimerHook, Scope, own_values
+from mailhooks.disclaimer_hook import Audience, DisclaimerHook, Scope
 from mailhooks.errors import SettingsError
 from mailhooks.patterns import Pattern
+from mailhooks.policy.model import Policy, Rule
 from mailhooks.settings import Settings
-from tests.mail import event, parsed
+from mailhooks.variables import own_values
+from tests.mail import event
 from tests.unit.shell import DELIVER, Memory, handler_of
 
 HEADER = (
@@ -93,7 +95,8 @@ DOMAINS = frozenset({"example.com", "example.net"})
 
 
 def covers(scope: Scope, announced: dict[str, Any]) -> bool:
-    return scope.covers(MailFlowEvent.parse(announced))
+    rule = Rule("disclaimer", 0, scope.condition(), ())
+    return bool(Policy((rule,), scope.organization_domains).evaluate(MailFlowEvent.parse(announced), b"").matched)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +150,6 @@ def test_mail_is_left_alone_when_all_its_recipients_are_skipped_and_all_are_know
     assert not covers(scope, outbound("a@example.org", "b@example.org"))
     assert covers(scope, outbound("a@example.org", "c@example.net"))
     assert covers(scope, outbound("a@example.org", truncated=True))
-    assert scope.covers(parsed())
 
 
 def test_content_of_a_message_out_of_scope_is_not_even_read(folder: Path):
@@ -421,7 +423,7 @@ def test_with_wrong_settings_mail_goes_on_unchanged_and_the_log_says_what_is_wro
 
 def test_the_choices_are_words_in_any_case(folder: Path):
     hook = made(folder, disclaimer_text="D", on_unmodifiable="WRAP", disclaimer_position="Prepend")
-    assert hook._disclaimer.on_unmodifiable is OnUnmodifiable.WRAP
+    assert hook.disclaimer.on_unmodifiable is OnUnmodifiable.WRAP
 
 
 def test_the_examples_in_the_documentation_are_true():

@@ -54,7 +54,8 @@ def of(package: str) -> list[str]:
 
 def test_the_test_sees_imports_of_every_kind() -> None:
     assert {"mailhooks.contract", "mailhooks.deadline", "mailhooks.messageflow", "typing"} <= IMPORTS["mailhooks.hook"]
-    assert {"mailhooks.errors", "boto3", "botocore.config"} <= IMPORTS["mailhooks.messageflow"]
+    assert {"mailhooks.errors", "mailhooks.aws", "boto3"} <= IMPORTS["mailhooks.messageflow"]
+    assert {"mailhooks.errors", "botocore.config"} <= IMPORTS["mailhooks.aws"]
     assert {"mailhooks.contract.availability", "mailhooks.contract.verdict"} <= IMPORTS["mailhooks.contract"]
 
 
@@ -72,7 +73,13 @@ def test_contract_and_mime_know_no_aws(package: str) -> None:
 
 def test_one_module_talks_to_each_service_of_aws() -> None:
     assert {module for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in IMPORTS[module]}} == {
+        "mailhooks.aws",
         "mailhooks.messageflow",
+        "mailhooks.policy_store",
+        "mailhooks.rates",
+        "mailhooks.directory",
+        "mailhooks.archive",
+        "mailhooks.notify",
         "mailhooks.availability.secret",
         "mailhooks.availability.backends.workmail",
     }
@@ -101,9 +108,9 @@ def test_no_import_leads_back_inside_a_package_either(package: str) -> None:
 
 
 def test_the_shell_knows_no_hook() -> None:
-    hooks = {part(module) for module in MODULES if "mailhooks.mail" in IMPORTS[module]} - {"hook"}
+    hooks = {part(module) for module in MODULES if {"mailhooks.mail", "mailhooks.mailflow"} & IMPORTS[module]} - {"hook"}
     assert {"bounce", "observe", "rewrite"} <= hooks
-    for module in ("mailhooks.hook", "mailhooks.mail", "mailhooks.report", "mailhooks.messageflow", "mailhooks.settings"):
+    for module in ("mailhooks.hook", "mailhooks.mail", "mailhooks.report", "mailhooks.aws", "mailhooks.messageflow", "mailhooks.settings"):
         assert not {part(name) for name in own(module)} & hooks, module
 
 

@@ -1,15 +1,21 @@
-"""The hook of the function `bounce`: a verdict by sender and recipient, without a look at the content."""
+"""The hook of the function `bounce`: a verdict by sender and recipient, without a look at the content. A policy made of one setting."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from .contract import Action, ActionType, ContractError, FlowDirection, MailFlowEvent, Verdict
+from .contract import Action, ActionType, ContractError
 from .contract.errors import kind_of
 from .contract.schema import check
 from .contract.verdict import DEFAULT
 from .errors import SettingsError
-from .mail import Mail
-from .patterns import PATTERN_FORMS, Pattern, narrowest
+from .mailflow import FixedPolicy, MailflowHook, NoEffects
+from .patterns import PATTERN_FORMS, Pattern, Specificity
+from .policy.actions import Decide
+from .policy.conditions import All, Condition, Cost, RecipientTest, Test, addresses
+from .policy.facts import Facts
+from .policy.model import Policy, Rule
+from .policy.recipients import AddressSet
 from .settings import OnError, Settings, parse_json
 
 _MOST_RESTRICTIVE_FIRST: Final = (
@@ -54,50 +60,61 @@ class BounceRules:
             raise SettingsError("BOUNCE_RULES: at most 10 different actions fit into an answer, DEFAULT and each bounce text included")
         return rules
 
-    def verdict(self, event: MailFlowEvent, verdict: Verdict) -> Verdict:
-        """Fills in `verdict` for each recipient; those that a truncated event leaves out meet the rules whose recipients are `*`."""
-        rest = self._action(event, "")
-        verdict.apply(rest)
-        for recipient in event.recipients:
-            action = self._action(event, recipient)
-            if action != rest:
-                verdict.apply(action, to=recipient)
-        return verdict
+    def policy(self) -> Policy:
+        """The same as a policy, of which the first rule that matches counts: WorkMail's order is the order of its rules.
 
-    def _action(self, event: MailFlowEvent, recipient: str) -> Action:
-        """Sender is matched first, and From only if there is no Sender or no rule matches it."""
-        for sender in (event.sender, event.mail_from):
-            if sender is not None and (action := self._match(event.flow_direction, sender, recipient)):
-                return action
-        return DEFAULT
-
-    def _match(self, direction: FlowDirection, sender: str, recipient: str) -> Action | None:
-        matches = []
-        for rule in self.rules:
-            if direction is FlowDirection.OUTBOUND and rule.action.type.inbound_only:
-                continue
-            by_sender, by_recipient = narrowest(rule.senders, sender), narrowest(rule.recipients, recipient)
-            if by_sender is not None and by_recipient is not None:
-                matches.append((by_sender, by_recipient, -_MOST_RESTRICTIVE_FIRST.index(rule.action.type), rule))
-        return max(matches, key=lambda match: match[:3])[3].action if matches else None
+        Sender is matched first, and From only if there is no Sender or no rule matches it. A rule with patterns of several widths stands
+        there once for each.
+        """
+        ways: list[tuple[Callable[[Facts], tuple[str, ...]], Specificity, Specificity, int, BounceRule]] = []
+        for whose in (_sender, _mail_from):
+            found = [
+                (whose, by_sender, by_recipient, _MOST_RESTRICTIVE_FIRST.index(rule.action.type), rule)
+                for rule in self.rules
+                for by_sender in {pattern.specificity for pattern in rule.senders}
+                for by_recipient in {pattern.specificity for pattern in rule.recipients}
+            ]
+            ways += sorted(found, key=lambda way: (-way[1], -way[2], way[3]))
+        return Policy(tuple(_as_rule(index, *way) for index, way in enumerate(ways)), file="BOUNCE_RULES")
 
 
-class BounceHook:
+class BounceHook(MailflowHook):
     """Answers by its rules alone. An unforeseen error is raised: mail that was to be refused is not let through by a mistake of ours."""
 
     name = "bounce"
     on_error = OnError.RETRY
 
-    def __init__(self, rules: BounceRules) -> None:
-        self._rules = rules
-
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises as `BounceRules.from_settings`."""
-        return cls(BounceRules.from_settings(settings))
+        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()), NoEffects())
 
-    def __call__(self, mail: Mail) -> Verdict:
-        return self._rules.verdict(mail.event, mail.verdict())
+
+def _sender(facts: Facts) -> tuple[str, ...]:
+    return (facts.event.sender,) if facts.event.sender else ()
+
+
+def _mail_from(facts: Facts) -> tuple[str, ...]:
+    return (facts.author,)
+
+
+def _as_rule(
+    index: int,
+    found: Callable[[Facts], tuple[str, ...]],
+    by_sender: Specificity,
+    by_recipient: Specificity,
+    _: int,
+    rule: BounceRule,
+) -> Rule:
+    senders = AddressSet.of(pattern for pattern in rule.senders if pattern.specificity is by_sender)
+    recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
+    conditions: list[Condition] = [
+        addresses("sender", senders, Cost.EVENT, found),
+        RecipientTest("recipient", Cost.EVENT, lambda facts, among: recipients.mask(facts.recipients, among)),
+    ]
+    if rule.action.type.inbound_only:
+        conditions.append(Test("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
+    return Rule(f"rule {index}", index, All.of(conditions), (Decide(rule.action.type, rule.action.bounce_message),))
 
 
 def _rule(place: str, rule: dict[str, Any]) -> BounceRule:

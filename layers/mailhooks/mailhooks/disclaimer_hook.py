@@ -9,28 +9,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from .contract import FlowDirection, MailFlowEvent, Verdict
 from .disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
-from .errors import CannotChangeSafely, SettingsError
-from .mail import Mail
-from .mime import words
-from .mime.body import Blocked, Obstacle
+from .errors import SettingsError
+from .mailflow import FixedPolicy, MailflowHook, NoEffects
 from .mime.enclose import Image
-from .mime.headers import scan
-from .patterns import Pattern, narrowest
+from .patterns import Pattern
+from .policy.actions import Disclaim, Unmodifiable
+from .policy.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
+from .policy.facts import Facts
+from .policy.model import Policy, Rule
+from .policy.recipients import AddressSet
 from .settings import Settings
-
-OWN_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
-"""What every message tells, in lower case; a directory may know more."""
+from .variables import OWN_VARIABLES
 
 _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}
 
 _SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
 _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """File names that can be a Content-ID as they are (RFC 2392; RFC 5322 section 3.6.4)."""
-
-_DISPLAY_NAME: Final = re.compile(rb"((?:\"(?:[^\"\\]|\\.)*+\"|[^\"<])*+)<", re.DOTALL)
-_QUOTES: Final = re.compile(rb"\\(.)|\"", re.DOTALL)
 
 
 class Audience(StrEnum):
@@ -64,22 +60,26 @@ class Scope:
     skip_recipients: tuple[Pattern, ...] = ()
     organization_domains: frozenset[str] = frozenset()
 
-    def covers(self, event: MailFlowEvent) -> bool:
-        """Whether the message of this event is one of them."""
-        senders = [address for address in (event.sender, event.mail_from) if address]
-        if any(narrowest(self.skip_senders, sender) is not None for sender in senders):
-            return False
-        recipients = event.recipients
-        if recipients and not event.truncated and all(narrowest(self.skip_recipients, one) is not None for one in recipients):
-            return False
-        if self.audience is Audience.ALL:
-            return True
-        inbound = event.flow_direction is FlowDirection.INBOUND
-        others = [event.mail_from] if inbound else recipients
-        # Recipients that a truncated event does not list may be anybody.
-        unseen = event.truncated and not inbound
-        external = unseen or any(other.rpartition("@")[2].lower() not in self.organization_domains for other in others)
-        return external is (self.audience is Audience.EXTERNAL)
+    def condition(self) -> Condition:
+        """The same as the condition of a rule."""
+        senders, recipients = AddressSet.of(self.skip_senders), AddressSet.of(self.skip_recipients)
+        skipped: list[Condition] = []
+        if self.skip_senders:
+            skipped.append(addresses("sender", senders, Cost.EVENT, lambda facts: facts.senders))
+        if self.skip_recipients:
+            skipped.append(Test("all_recipients", Cost.EVENT, every_recipient(recipients), lambda facts: facts.recipients.addresses))
+        made: list[Condition] = [Not("unless", AnyOf.of(skipped))] if skipped else []
+        if self.audience is not Audience.ALL:
+            external = self.audience is Audience.EXTERNAL
+            made.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
+        return All.of(made)
+
+
+def _is_external(facts: Facts) -> bool:
+    """Whether the other side is: of inbound mail its author, of outbound mail anybody who gets it. Whom an event leaves out may be."""
+    if facts.inbound:
+        return not facts.is_internal(facts.author)
+    return facts.internal_recipients != facts.everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,18 @@ class People:
         return self.entries.get(address.lower(), {})
 
 
-class DisclaimerHook:
+class DisclaimerHook(MailflowHook):
     """Adds a disclaimer to the messages in its scope."""
 
     name = "disclaimer"
+    stamps = False
 
     def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, directory: Directory | None = None) -> None:
-        self._disclaimer = disclaimer
-        self._scope = scope or Scope()
-        self._directory: Directory = directory or People()
+        self.disclaimer = disclaimer
+        scope = scope or Scope()
+        change = Disclaim(disclaimer, Unmodifiable(disclaimer.on_unmodifiable))
+        policy = Policy((Rule("disclaimer", 0, scope.condition(), (change,)),), scope.organization_domains, file="settings")
+        super().__init__(FixedPolicy(policy), NoEffects(), people=directory or People())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -129,59 +132,6 @@ class DisclaimerHook:
         if scope.audience is not Audience.ALL and not scope.organization_domains:
             raise SettingsError("DISCLAIMER_AUDIENCE: it takes ORGANIZATION_DOMAINS to tell who is external")
         return cls(disclaimer, scope, people)
-
-    def __call__(self, mail: Mail) -> Verdict | None:
-        if not self._scope.covers(mail.event):
-            return None
-        values = self._values(mail)
-        on_unmodifiable = self._disclaimer.on_unmodifiable
-        try:
-            change = self._disclaimer.change(mail.raw, values)
-        except Blocked as blocked:
-            # A report goes on as it is: it answers mail, and to bounce it would answer an answer.
-            may_go_on = blocked.obstacle in {Obstacle.NO_TEXT, Obstacle.NO_WORDS, Obstacle.REPORT}
-            if on_unmodifiable is OnUnmodifiable.BOUNCE and not may_go_on:
-                return _bounce(mail, blocked.obstacle)
-            raise CannotChangeSafely(f"no disclaimer: {blocked.obstacle}") from None
-        mail.edit(change.edits, added_parts=change.added_parts, encloses=change.encloses)
-        refused = mail.refusals()
-        # What our own change is to blame for is nobody's reason to send mail back.
-        if not refused or on_unmodifiable is OnUnmodifiable.PASS or not all(refusal.before for refusal in refused):
-            return None
-        if on_unmodifiable is OnUnmodifiable.BOUNCE:
-            mail.discard()
-            return _bounce(mail, refused[0].code)
-        wrapped = self._disclaimer.wrapped(mail.raw, values)
-        mail.edit(wrapped.edits, added_parts=wrapped.added_parts, encloses=True)
-        return None
-
-    def _values(self, mail: Mail) -> dict[str, str]:
-        """The variables' values: the directory's, and over them the message's own."""
-        wanted = frozenset().union(*(template.variables for template in self._disclaimer.templates))
-        if not wanted:
-            return {}
-        sender = mail.event.mail_from
-        return {name.lower(): value for name, value in self._directory.lookup(sender).items()} | own_values(mail.raw, sender)
-
-
-def _bounce(mail: Mail, why: str) -> Verdict:
-    return mail.verdict().bounce(f"This message cannot be sent: {why}.")
-
-
-def own_values(raw: bytes, mail_from: str) -> dict[str, str]:
-    """The values of `OWN_VARIABLES` for a message that comes from this address; `""` for what it does not tell."""
-    values: dict[str, bytes] = {}
-    for found in scan(raw).fields:
-        values.setdefault(found.lname, found.value(raw))
-    # Taken apart before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
-    name = _DISPLAY_NAME.match(values.get("from", b""))
-    return {
-        "fromname": words.decode(_QUOTES.sub(rb"\1", name[1]).strip()) if name else "",
-        "fromaddress": mail_from,
-        "fromdomain": mail_from.rpartition("@")[2],
-        "subject": words.decode(values.get("subject", b"")),
-        "date": words.decode(values.get("date", b"")),
-    }
 
 
 _E = TypeVar("_E", bound=StrEnum)

@@ -122,7 +122,7 @@ class _Shell:
             try:
                 return step(mail, record)
             finally:
-                record.bytes_read = mail.bytes_read
+                record.bytes_read, record.log, record.counts = mail.bytes_read, mail.log, mail.counts
         except PassingTrouble as trouble:
             record.passing = trouble
             raise
@@ -149,6 +149,7 @@ class _Shell:
                 verdict = mail.verdict()
             if not isinstance(verdict, Verdict):
                 raise TypeError("a hook returns a Verdict or None")
+            record.permanent = mail.unchanged_because
         except PermanentTrouble as trouble:
             record.permanent = trouble
             mail.discard()

@@ -1,11 +1,11 @@
 """One message in transit, as a hook sees it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from .contract import MailFlowEvent, Verdict
 from .deadline import Deadline
-from .errors import CannotChangeSafely
+from .errors import CannotChangeSafely, PermanentTrouble
 from .mime.edit import Edit, pieces
 from .settings import Settings
 
@@ -21,11 +21,25 @@ class Content(Protocol):
     def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
 
 
+class Memory(Protocol):
+    """What a `Content` may be besides: a place where a hook keeps for a day what it has decided for an invocation, lest a retry, which
+    finds the message already changed, decide otherwise.
+    """
+
+    def remember(self, key: str, text: str, deadline: Deadline) -> None: ...
+
+    def recall(self, key: str, deadline: Deadline) -> str | None: ...
+
+
 class Mail:
     """One message in transit, as a hook sees it.
 
     Attributes:
         event: what WorkMail says of the message.
+        deadline: when an answer comes too late.
+        log: what a hook adds to the message's line in the log: identifiers, counts and kinds, never a word or address of the message.
+        counts: what it adds to the message's metrics.
+        unchanged_because: what a hook sets that answers all the same: why it could not change the message as it should have.
     """
 
     def __init__(
@@ -39,7 +53,10 @@ class Mail:
     ) -> None:
         self.event = event
         self._content = content
-        self._deadline = deadline
+        self.deadline = deadline
+        self.log: dict[str, object] = {}
+        self.counts: dict[str, int] = {}
+        self.unchanged_because: PermanentTrouble | None = None
         self._settings = settings
         self._original: bytes | None = None
         self._edits: list[Edit] | None = None
@@ -56,7 +73,7 @@ class Mail:
             PermanentTrouble, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
         """
         if self._original is None:
-            self._original = self._content().get(self.event.message_id, self._deadline)
+            self._original = self._content().get(self.event.message_id, self.deadline)
         return self._original
 
     def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, encloses: bool = False) -> None:
@@ -75,6 +92,10 @@ class Mail:
         self._closes = not encloses
         self._refusals = None
 
+    def add_edit(self, edit: Edit) -> None:
+        """Adds one more to the changes that are set, at a place that they leave alone, and such that WorkMail takes it as it takes them."""
+        self._edits = [*(self._edits or []), edit]
+
     def replace(self, content: bytes) -> None:
         """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
         if not content:
@@ -85,9 +106,19 @@ class Mail:
         """A new answer, that lets the message go to everybody until told otherwise."""
         return Verdict(self.event, self._settings.organization_domains)
 
+    @property
+    def organization_domains(self) -> frozenset[str]:
+        """By the setting ORGANIZATION_DOMAINS, in lower case."""
+        return self._settings.organization_domains
+
+    def memory(self) -> "Memory | None":
+        """Where decisions are kept, if there is such a place."""
+        content = self._content()
+        return cast("Memory", content) if hasattr(content, "remember") and hasattr(content, "recall") else None
+
     def time_left(self) -> float:
         """Seconds until an answer comes too late."""
-        return self._deadline.left()
+        return self.deadline.left()
 
     def discard(self) -> None:
         """Forgets changes that were set: the message goes on as it is."""
@@ -129,5 +160,5 @@ class Mail:
             raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")
         changed = pieces(self.raw, self._edits or [])
         size = sum(map(len, changed))
-        self._content().put(self.event.message_id, changed, self._deadline)
+        self._content().put(self.event.message_id, changed, self.deadline)
         return size

@@ -8,29 +8,20 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
-from . import errors
+from . import aws, errors
 from .contract.content import BUCKET_PATTERN, IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
 from .deadline import Deadline
-from .errors import MailhooksError, Misconfigured, ServiceFailed, SettingsError, Throttled
+from .errors import MailhooksError, Misconfigured, SettingsError
 from .pieces import PiecesReader
 from .settings import Settings
-from .tracing import subsegment
 
 T = TypeVar("T")
-
-_CONFIG: Final = Config(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}, user_agent="workmail-hooks"
-)
-"""Time-outs are per socket operation; `Deadline.wait_for` bounds the whole call, retries included. The user agent is stated, as botocore
-composes its own anew for every request, twice: a tenth of what a small message takes.
-"""
 
 _OWN_CLASS: Final[dict[str, type[MailhooksError]]] = {
     cls.__name__: cls
@@ -41,20 +32,6 @@ _OWN_CLASS: Final[dict[str, type[MailhooksError]]] = {
         errors.InvalidContentLocation,
     )
 }
-_THROTTLING: Final = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "SlowDown",
-    }
-)
-_PASSING: Final = frozenset({"RequestTimeout", "RequestTimeoutException", "ExpiredToken", "ExpiredTokenException", "OperationAborted"})
-"""4xx codes that the next try may not meet: a stalled upload, credentials about to be renewed, a conflict of two writers."""
-
 
 _HEADERS: Final = UNIQUE_HEADERS | REQUIRED_HEADERS | IMMUTABLE_HEADERS
 
@@ -75,8 +52,8 @@ class MessageFlow:
         if bucket and not BUCKET_PATTERN.fullmatch(bucket):
             raise SettingsError("REWRITE_BUCKET: WorkMail takes buckets named with 3 to 63 of a-z, 0-9 and -, without dots")
         self._bucket = bucket
-        self._workmail: Any = boto3.client("workmailmessageflow", config=_CONFIG)
-        self._s3: Any = boto3.client("s3", config=_CONFIG) if bucket else None
+        self._workmail: Any = boto3.client("workmailmessageflow", config=aws.CONFIG)
+        self._s3: Any = boto3.client("s3", config=aws.CONFIG) if bucket else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "MessageFlow":
@@ -123,6 +100,31 @@ class MessageFlow:
             deadline,
         )
 
+    def remember(self, key: str, text: str, deadline: Deadline) -> None:
+        """Keeps a text in the rewrite bucket, for as long as that keeps things. Raises PassingTrouble, Misconfigured."""
+        if self._s3 is None:
+            raise Misconfigured("REWRITE_BUCKET is not set, so there is no place to keep a decision in")
+        _call("PutObject", lambda: self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode()), deadline)
+
+    def recall(self, key: str, deadline: Deadline) -> str | None:
+        """The text that was kept under a key; None if there is none.
+
+        Raises:
+            PassingTrouble: S3 does not answer now. What it refuses counts as not there: without the right to list, that is its word for it.
+        """
+        if self._s3 is None:
+            return None
+
+        def read() -> bytes:
+            with closing(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+                content: bytes = body.read()
+                return content
+
+        try:
+            return _call("GetObject", read, deadline).decode()
+        except Misconfigured:
+            return None
+
 
 def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
     """A large message is sent from its pieces: a second copy of it would not fit beside the first in a small function's memory."""
@@ -131,29 +133,14 @@ def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
     return PiecesReader(pieces)
 
 
-def _call(operation: str, call: Callable[[], T], deadline: Deadline) -> T:
-    try:
-        with subsegment(operation):
-            return deadline.wait_for(operation, call)
-    except (ClientError, BotoCoreError) as error:
-        raise _translated(operation, error) from None
+def _call(operation: str, work: Callable[[], T], deadline: Deadline) -> T:
+    return aws.call(operation, work, deadline, own=partial(_own, operation))
 
 
-def _translated(operation: str, error: ClientError | BotoCoreError) -> MailhooksError:
-    """The package's own error for one of botocore's."""
-    if not isinstance(error, ClientError):
-        if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
-            return ServiceFailed(f"{operation}: {type(error).__name__}")
-        return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _OWN_CLASS:
-        return _OWN_CLASS[code](f"{operation}: {_without_content(error.response['Error'].get('Message', ''))}")
-    if code in _THROTTLING or status == 429:
-        return Throttled(f"{operation}: {code}")
-    if code in _PASSING or status >= 500:
-        return ServiceFailed(f"{operation}: {code} ({status})")
-    return Misconfigured(f"{operation}: {code} ({status}): check the function's role, the bucket and its policy")
+def _own(operation: str, code: str, text: str) -> MailhooksError | None:
+    """The errors that the Message Flow API alone has."""
+    cls = _OWN_CLASS.get(code)
+    return cls(f"{operation}: {_without_content(text)}") if cls else None
 
 
 def _without_content(text: str) -> str:

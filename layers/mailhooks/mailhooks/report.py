@@ -35,6 +35,8 @@ class Record:
     permanent: PermanentTrouble | None = None
     passing: PassingTrouble | None = None
     unforeseen: BaseException | None = None
+    log: dict[str, object] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -85,6 +87,7 @@ class Reporter:
             "bytesWritten": record.bytes_written,
             "milliseconds": round(milliseconds, 1),
             "coldStart": self._cold,
+            **record.log,
         }
         if event := record.event:
             line |= {
@@ -137,7 +140,9 @@ class Reporter:
             counts[f"Reason{type(record.trouble).__name__}"] = 1
         for verdict in record.verdict:
             counts[f"Verdict{verdict.title().replace('_', '')}"] = 1
-        for name, value in counts.items():
+        # One set of metrics has at most 100 names (embedded metric format); a policy could count more.
+        more = dict(list(record.counts.items())[:70])
+        for name, value in (counts | more).items():
             metrics.add_metric(name, MetricUnit.Count, value)
         metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
         if record.bytes_read is not None:

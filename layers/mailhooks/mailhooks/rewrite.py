@@ -1,15 +1,19 @@
-"""The hook of the function `rewrite`: a subject tag, changes of header fields, attachments that are not let through."""
+"""The hook of the function `rewrite`: a subject tag, header fields, attachments that are not let through; a policy made of settings."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from .errors import CannotChangeSafely, SettingsError
+from .errors import SettingsError
 from .fields import FieldChanges
-from .mail import Mail
+from .mailflow import FixedPolicy, MailflowHook, NoEffects
 from .mime.edit import Edit, splice
-from .mime.headers import scan
+from .policy.actions import Change, Headers, Strip, Tag
+from .policy.changes import apply_changes
+from .policy.conditions import All
+from .policy.model import Policy, Rule
+from .policy.outcome import WantedChange
 from .settings import Settings, parse_json
-from .subject import checked_tag, tag_edits
+from .subject import checked_tag
 
 if TYPE_CHECKING:
     from .attachment_rules import AttachmentRules
@@ -54,19 +58,26 @@ class Rewrite:
             CannotChangeSafely: an attachment is to go that cannot; or `raw` has no header field, or its header is broken before what is to
                 be changed. A subject that stands before the break is tagged all the same, lest a line of garbage keep the tag away.
         """
-        block = scan(raw)
-        has_subject = any(block.named("subject"))
-        if not block.fields or not (block.complete or (has_subject and self.subject_tag)):
-            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
-        edits = self.fields.edits(raw, block) if block.complete else []
-        if self.subject_tag:
-            edits += tag_edits(raw, block, self.subject_tag)
-        if self.attachments is not None and block.complete:
-            from . import attachments
-            from .mime.scan import scan as scan_parts
+        [rule] = self.policy().rules
+        wanted = [WantedChange(rule, change, 1) for change in self._changes()]
+        applied = apply_changes(raw, wanted, {})
+        if wanted and len(applied.refusals) == len(wanted):
+            raise applied.refusals[0][1]
+        return list(applied.edits)
 
-            edits += attachments.edits(raw, scan_parts(raw), self.attachments)
-        return edits
+    def policy(self) -> Policy:
+        """The same as a policy of one rule, for every message."""
+        return Policy((Rule("rewrite", 0, All.of(()), self._changes()),), file="settings")
+
+    def _changes(self) -> tuple[Change, ...]:
+        changes: list[Change] = []
+        if self.attachments is not None:
+            changes.append(Strip(self.attachments))
+        if self.fields.add or self.fields.remove:
+            changes.append(Headers(self.fields))
+        if self.subject_tag:
+            changes.append(Tag(self.subject_tag))
+        return tuple(changes)
 
 
 def _attachment_rules(settings: Settings) -> "AttachmentRules | None":
@@ -91,18 +102,16 @@ def _attachment_rules(settings: Settings) -> "AttachmentRules | None":
     return rules if rules.any else None
 
 
-class RewriteHook:
+class RewriteHook(MailflowHook):
     """Rewrites every message that it gets and lets it go to everybody."""
 
     name = "rewrite"
+    stamps = False
 
     def __init__(self, rewrite: Rewrite) -> None:
-        self._rewrite = rewrite
+        super().__init__(FixedPolicy(rewrite.policy()), NoEffects())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises as `Rewrite.from_settings`."""
         return cls(Rewrite.from_settings(settings))
-
-    def __call__(self, mail: Mail) -> None:
-        mail.edit(self._rewrite.edits(mail.raw))

@@ -49,6 +49,11 @@ class Settings:
         disclaimer_position, disclaimer_audience, on_unmodifiable, on_no_text: DISCLAIMER_POSITION, DISCLAIMER_AUDIENCE, ON_UNMODIFIABLE,
             ON_NO_TEXT: words that `mailhooks.disclaimer` and `mailhooks.disclaimer_hook` know.
         disclaimer_once_per_thread: DISCLAIMER_ONCE_PER_THREAD.
+        policy: POLICY: where the policy is: a file's name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
+        policy_max_age: POLICY_MAX_AGE: seconds after which one that is not in a file is looked at again.
+        rates_table: RATES_TABLE: the DynamoDB table in which messages are counted; empty for none.
+        policy_directory: POLICY_DIRECTORY: whether rules may ask the WorkMail organization for its groups and domains.
+        organization_id: ORGANIZATION_ID: of the WorkMail organization, for that.
         availability_secret: AVAILABILITY_SECRET: name or ARN of the secret with the availability provider's configuration.
         availability_config: AVAILABILITY_CONFIG: a file with it instead.
         disclaimer_skip_senders, disclaimer_skip_recipients: DISCLAIMER_SKIP_SENDERS, DISCLAIMER_SKIP_RECIPIENTS: patterns.
@@ -84,6 +89,11 @@ class Settings:
     disclaimer_skip_recipients: tuple[str, ...] = ()
     on_unmodifiable: str = ""
     on_no_text: str = ""
+    policy: str = "policy.yaml"
+    policy_max_age: int = 300
+    rates_table: str = ""
+    policy_directory: bool = False
+    organization_id: str = ""
     availability_secret: str = ""
     availability_config: str = ""
 
@@ -126,6 +136,11 @@ class Settings:
             disclaimer_skip_recipients=read.names("DISCLAIMER_SKIP_RECIPIENTS"),
             on_unmodifiable=read.text("ON_UNMODIFIABLE"),
             on_no_text=read.text("ON_NO_TEXT"),
+            policy=read.text("POLICY", "policy.yaml"),
+            policy_max_age=read.number("POLICY_MAX_AGE", 300),
+            rates_table=read.text("RATES_TABLE"),
+            policy_directory=read.flag("POLICY_DIRECTORY", default=False),
+            organization_id=read.text("ORGANIZATION_ID"),
             availability_secret=read.text("AVAILABILITY_SECRET"),
             availability_config=read.text("AVAILABILITY_CONFIG"),
         )
@@ -151,9 +166,9 @@ class _Reader:
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
 
-    def number(self, name: str) -> int:
+    def number(self, name: str, default: int = 0) -> int:
         try:
-            return int(self.text(name, "0"))
+            return int(self.text(name, str(default)))
         except ValueError:
             raise SettingsError(f"{name}: set it to a whole number") from None
 

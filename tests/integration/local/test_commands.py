@@ -33,6 +33,7 @@ EXPECTED: dict[str, tuple[dict[str, str], bool]] = {
     "disclaimer-outbound-new": ({"clara@example.org": INBOX, "joerg@example.net": INBOX}, True),
     "disclaimer-outbound-reply": ({"joerg@example.net": INBOX}, True),
     "disclaimer-outbound-signed": ({"clara@example.org": INBOX}, False),
+    "mailflow-external": ({"ana@example.com": INBOX, "ben@example.com": INBOX}, True),
     "observe-outbound": ({"clara@example.org": INBOX, "joerg@example.net": INBOX}, False),
     "observe-truncated": ({f"{name}@example.com": INBOX for name in ("ana", "ben", "purchasing", "support", "press")}, False),
     "rewrite-external": ({f"{name}@example.com": INBOX for name in ("ana", "ben", "purchasing")}, True),

@@ -47,7 +47,10 @@ def _octets(encoding: bytes, content: bytes) -> bytes:
 
 def _decoded(octets: bytes, charset: bytes) -> str:
     # No client reads UTF-7 any more, as too much has been hidden in it.
-    text = charsets.decode(octets, charset.decode("ascii")) if octets and not charset.startswith(b"utf-7") else None if octets else ""
+    if not octets:
+        return ""
+    found = charsets.codec(charset.decode("ascii"))
+    text = charsets.decode(octets, found.name) if found is not None and found.name != "utf-7" else None
     return _text(octets) if text is None else text
 
 

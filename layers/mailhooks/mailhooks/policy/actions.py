@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from ..contract import ActionType
 from ..errors import CannotChangeSafely
 from ..mime.edit import Edit
-from ..mime.headers import scan as scan_header
-from ..mime.scan import scan
-from ..template import Template
 from .recipients import AddressSet
 
 if TYPE_CHECKING:
@@ -35,7 +32,11 @@ class Decide:
     text: str = ""
 
     def bounce_text(self, values: Mapping[str, str]) -> str:
-        return Template(self.text).render(values).strip() if self.text else ""
+        if "%%" not in self.text:
+            return self.text
+        from ..template import Template
+
+        return Template(self.text).render(values).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ class Tag:
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+        from ..mime.headers import scan
         from ..subject import tag_edits
 
-        block = scan_header(raw)
+        block = scan(raw)
         # A subject that stands before a broken line is tagged all the same, lest a line of garbage keep the tag away.
         if not block.fields or not (block.complete or any(block.named("subject"))):
             raise CannotChangeSafely("the header is none, or broken by a line that is no field")
@@ -111,7 +113,9 @@ class Headers:
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
-        block = scan_header(raw)
+        from ..mime.headers import scan
+
+        block = scan(raw)
         if not block.fields or not block.complete:
             raise CannotChangeSafely("the header is none, or broken by a line that is no field")
         return Changed(self.fields.edits(raw, block))
@@ -127,10 +131,12 @@ class Strip:
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
         from .. import attachments
+        from ..mime.scan import scan
 
-        if not scan_header(raw).complete:
+        structure = scan(raw)
+        if not structure.root.header.complete:
             return Changed([])
-        return Changed(attachments.edits(raw, scan(raw), self.rules))
+        return Changed(attachments.edits(raw, structure, self.rules))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,22 @@ from ..mime.names import disposition
 from ..mime.scan import Part
 
 _SPACES: Final = re.compile(r"\s+")
-_DIGITS: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){11,18}(?![\d.])")
+_DIGITS: Final = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ -]?\d){11,18}(?![.,]?\d)")
 
-_HIDDEN: Final = r"(?is)<!--.*?-->|<(?:script|style|title)\b[^>]*>.*?</(?:script|style|title)\s*>"
-_BREAKS: Final = r"(?i)</?(?:p|div|br|tr|td|th|li|ul|ol|table|h[1-6]|blockquote|pre|hr|section|article)\b[^>]*>"
-_TAGS: Final = r"(?s)</?[A-Za-z!?][^>]*>"
-"""Replaced by RE2, for which a comment that never ends is no reason to begin anew at each `<`."""
+_OPENING: Final = re.compile(r"<!--|<(script|style|title)\b[^>]*>", re.IGNORECASE)
+_CLOSING: Final = {name: re.compile(rf"</{name}\b[^>]*>", re.IGNORECASE) for name in ("script", "style", "title")}
+_COMMENT_END: Final = re.compile(r"--!?>")
+_BREAK: Final = re.compile(
+    r"</?(?:p|div|br|tr|td|th|li|ul|ol|table|h[1-6]|blockquote|pre|hr|section|article)\b[^>]*>",
+    re.IGNORECASE,
+)
+_TAG: Final = re.compile(r"</?[A-Za-z!?][^>]*>")
+"""Of these, none is looked for behind the last `>`: each that begins before it ends, and so the time is linear."""
+
+_NO_LETTER: Final = re.compile(r"[\W_]")
+_LETTERS: Final = re.compile(r"[^\W_]+")
+_MANY: Final = 200
+"""Words that are better looked up among all words of a text than one by one."""
 
 _MAX_TEXTS: Final = 50
 """Text parts of a message that are read; mail of people has two."""
@@ -43,17 +53,36 @@ def _texts(raw: bytes, root: Part, limit: int) -> Iterator[str]:
         elif part.content_type in {"text/plain", "text/html"} and disposition(raw, part) != "attachment":
             read += 1
             text = charset.decode_loosely(peek.prefix(raw, part, limit), part.charset)
-            yield of_html(text) if part.subtype == "html" else text
+            text = of_html(text) if part.subtype == "html" else text
+            # UTF-7 and references in HTML can have halves of surrogate pairs.
+            yield text.encode("utf-8", "replace").decode("utf-8")
 
 
 def of_html(source: str) -> str:
-    """HTML as the text it shows, so far as words are looked for in it."""
-    import re2  # late: no other condition needs it
+    """HTML as the text it shows, so far as words are looked for in it. A comment within a word does not part it."""
+    text = _without_hidden(source)
+    end = text.rfind(">") + 1
+    return html.unescape(_TAG.sub("", _BREAK.sub("\n", text[:end])) + text[end:])
 
-    text = source.encode("utf-8", "replace").decode("utf-8")
-    for pattern, replacement in ((_HIDDEN, " "), (_BREAKS, "\n"), (_TAGS, "")):
-        text = re2.sub(pattern, replacement, text)
-    return html.unescape(text)
+
+def _without_hidden(source: str) -> str:
+    """Without comments, scripts, styles and titles; what is never closed stays."""
+    pieces: list[str] = []
+    open_ended: set[str | None] = set()
+    kept = at = 0
+    last = source.rfind(">") + 1
+    while opening := _OPENING.search(source, at, last):
+        at, name = opening.end(), opening[1] and opening[1].lower()
+        if name in open_ended:
+            continue
+        # `<!-->` is a whole comment (HTML, section 13.2.5.43).
+        closing = _CLOSING[name].search(source, at, last) if name else _COMMENT_END.search(source, at - 2, last)
+        if closing is None:
+            open_ended.add(name)
+            continue
+        pieces.append(source[kept : opening.start()])
+        kept = at = closing.end()
+    return "".join((*pieces, source[kept:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +91,21 @@ class Words:
 
     words: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    single: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, words: tuple[str, ...], parts: tuple[str, ...]) -> "Words":
-        return cls(tuple(map(normal, words)), tuple(map(normal, parts)))
+        normalized = tuple(map(normal, words))
+        single = frozenset(word for word in normalized if word.isalnum())
+        if len(single) <= _MANY:
+            return cls(normalized, tuple(map(normal, parts)))
+        return cls(tuple(word for word in normalized if word not in single), tuple(map(normal, parts)), single)
 
     def found(self, text: str) -> bool:
         """Whether one of them is in a text (see `normal`)."""
-        return any(part in text for part in self.parts) or any(word in text and _is_whole(word, text) for word in self.words)
+        if any(part in text for part in self.parts) or any(word in text and _is_whole(word, text) for word in self.words):
+            return True
+        return bool(self.single) and not self.single.isdisjoint(_LETTERS.findall(text))
 
 
 def _is_whole(word: str, text: str) -> bool:
@@ -81,7 +117,14 @@ def _is_whole(word: str, text: str) -> bool:
         after = end < len(text) and word[-1].isalnum() and text[end].isalnum()
         if not before and not after:
             return True
-        at = text.find(word, at + 1)
+        start = at + 1
+        if word[0].isalnum():
+            # It can stand by itself only behind what is neither letter nor digit.
+            gap = _NO_LETTER.search(text, start)
+            if gap is None:
+                return False
+            start = gap.end()
+        at = text.find(word, start)
     return False
 
 

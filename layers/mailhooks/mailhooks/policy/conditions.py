@@ -194,3 +194,12 @@ def shown(value: object) -> str:
 def addresses(name: str, wanted: AddressSet, cost: Cost, found: Callable[[Facts], Iterable[str]]) -> Test:
     """One of the addresses has to be among those wanted."""
     return Test(name, cost, lambda facts: any(map(wanted.matches, found(facts))), found)
+
+
+def every_recipient(wanted: AddressSet) -> Callable[[Facts], bool]:
+    """Whether all recipients of the message are among those wanted, and there is one."""
+
+    def test(facts: Facts) -> bool:
+        return bool(facts.everybody) and wanted.mask(facts.recipients, facts.everybody) == facts.everybody
+
+    return test

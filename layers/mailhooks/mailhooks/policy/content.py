@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import Any, Final
 
+from ..attachment_rules import AttachmentRules
+from ..errors import SettingsError
 from .bodytext import Words, has_card_number, normal
 from .conditions import Condition, Cost, Test, shown
 from .context import BadValue, Context
@@ -38,7 +40,7 @@ class Wanted:
             Words.of(_words(context.texts(value.get("words", ()), "words")), context.texts(value.get("contains", ()), "contains")),
             context.regexes(value.get("regex", ()), "regex"),
             value.get("card_number", False),
-            value.get("first_kb", DEFAULT_FIRST_KB) * 1024,
+            int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
         if not found.any:
             raise BadValue("expected words, contains, regex or card_number")
@@ -46,7 +48,7 @@ class Wanted:
 
     @property
     def any(self) -> bool:
-        return bool(self.words.words or self.words.parts or self.regexes or self.card_number)
+        return bool(self.words.words or self.words.single or self.words.parts or self.regexes or self.card_number)
 
     def found(self, text: str, comparable: str) -> bool:
         """Whether it is in a text, given as it is and as `normal` makes it."""
@@ -144,7 +146,7 @@ def _file_test(value: dict[str, Any], context: Context) -> Callable[[File], bool
         regexes = context.regexes(value["name_regex"], "name_regex")
         tests.append(lambda file: any(regex.search(given) for given in file.names for regex in regexes))
     if "type" in value:
-        types = frozenset(text.lower() for text in context.texts(value["type"], "type"))
+        types = _checked(value, "type", context).types
         tests.append(lambda file: _of_type(file.content_type, types))
     if "size" in value:
         within = bounds(value["size"])
@@ -160,9 +162,18 @@ def _file_test(value: dict[str, Any], context: Context) -> Callable[[File], bool
 
 
 def _by_extension(value: dict[str, Any], context: Context) -> Callable[[File], bool]:
-    wanted = frozenset(f".{text.lower().lstrip('.')}" for text in context.texts(value["extension"], "extension"))
+    wanted = _checked(value, "extension", context).extensions
     inside = value.get("in_archives", True)
     return lambda file: not wanted.isdisjoint(file.endings) or (inside and not wanted.isdisjoint(file.listed_endings))
+
+
+def _checked(value: dict[str, Any], key: str, context: Context) -> AttachmentRules:
+    """Extensions or types in form. Raises BadValue for those that no attachment can have."""
+    try:
+        texts = context.texts(value[key], key)
+        return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
+    except SettingsError as error:
+        raise BadValue(str(error).partition(": ")[2], key) from None
 
 
 def _of_type(content_type: str, wanted: frozenset[str]) -> bool:

@@ -20,6 +20,11 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_SURROGATES: Final = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+"""A character as JSON writes it (RFC 8259 section 7), and YAML does not; or a backslash, written as two."""
+
+_NO_ALIASES: Final = "anchors and aliases (& and *) are not taken: lists go under `lists`, texts that begin so in quotes"
+
 _WORDS: Final = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -64,27 +69,72 @@ def read(text: str, file: str = "policy") -> Document:
     if len(text) > MAX_OCTETS or len(text.encode("utf-8", "replace")) > MAX_OCTETS:
         raise _refused(file, 0, f"a policy has at most {MAX_OCTETS // 1024} KB")
     text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] == "{":
+        text = _SURROGATES.sub(_joined, text)
     try:
-        _refuse_what_is_not_to_be_used(text, file)
-        root = yaml.compose(text, Loader=_Loader)
+        root = _composed(text, file)
+    except UnicodeEncodeError:
+        raise _refused(file, 0, "half of a surrogate pair is no character") from None
     except yaml.YAMLError as error:
-        mark: Any = getattr(error, "problem_mark", None)
-        why = getattr(error, "problem", None) or "it cannot be read"
-        raise _refused(file, mark.line + 1 if mark is not None else 0, f"neither YAML nor JSON: {why}") from None
-    return Document(file, _value(root, file, 0), root)
+        raise _refused(file, *_trouble(error)) from None
+    return Document(file, _value(root, file), root)
 
 
-def _refuse_what_is_not_to_be_used(text: str, file: str) -> None:
-    """Looks at the events, before anything is made of them. QUIRK: a text without these characters cannot have what is looked for."""
-    if not ("*" in text or "&" in text or "!" in text):
-        return
+def _joined(pair: re.Match[str]) -> str:
+    if pair[0] == "\\\\":
+        return pair[0]
+    return pair[0].encode("ascii").decode("unicode-escape").encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def _trouble(error: yaml.YAMLError) -> tuple[int, str]:
+    """The line, and what is the matter there."""
+    mark: Any = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else 0
+    why = getattr(error, "problem", None) or "it cannot be read"
+    if str(getattr(error, "context", "")).startswith(("while scanning an alias", "while scanning an anchor")):
+        return line, _NO_ALIASES
+    return line, f"neither YAML nor JSON: {why}"
+
+
+def _composed(text: str, file: str) -> Any:
+    """The nodes of the text, without those features. Not by `yaml.compose`, which calls itself for each level until the process dies."""
+    around: list[Any] = []
+    root = None
     for event in yaml.parse(text, Loader=_Loader):
-        mark: Any = event.start_mark
-        line = mark.line + 1
+        start: Any = event.start_mark
+        line = start.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _refused(file, line, "anchors and aliases (& and *) are not taken: lists go under `lists`, texts that begin so in quotes")
+            raise _refused(file, line, _NO_ALIASES)
         if getattr(event, "tag", None):
             raise _refused(file, line, "tags (!) are not taken: a text that begins so goes in quotes")
+        if isinstance(event, yaml.CollectionEndEvent):
+            _close(around.pop())
+        elif isinstance(event, yaml.NodeEvent):
+            if root is not None and not around:
+                raise _refused(file, line, "a policy is one document: nothing follows ---")
+            if len(around) > MAX_DEPTH:
+                raise _refused(file, line, "nested too deep")
+            node = _node(event, start)
+            root = root or node
+            if around:
+                around[-1].value.append(node)
+            if not isinstance(event, yaml.ScalarEvent):
+                around.append(node)
+    return root
+
+
+def _node(event: Any, start: Any) -> Any:
+    end: Any = event.end_mark
+    if isinstance(event, yaml.ScalarEvent):
+        return yaml.ScalarNode("", event.value, start, end, event.style)
+    kind = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
+    return kind("", [], start, end)
+
+
+def _close(node: Any) -> None:
+    """Makes pairs of the keys and values of a mapping."""
+    if isinstance(node, yaml.MappingNode):
+        node.value = list(zip(node.value[::2], node.value[1::2], strict=True))
 
 
 def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
@@ -96,23 +146,21 @@ def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
     return None
 
 
-def _value(node: Any, file: str, depth: int) -> Any:
+def _value(node: Any, file: str) -> Any:
     if node is None:
         raise _refused(file, 1, "the file is empty")
     line = node.start_mark.line + 1
-    if depth > MAX_DEPTH:
-        raise _refused(file, line, "nested too deep")
     if isinstance(node, yaml.ScalarNode):
-        return node.value if node.style or node.tag == "tag:yaml.org,2002:str" else _scalar(node.value)
+        return node.value if node.style else _scalar(node.value)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item, file, depth + 1) for item in node.value]
+        return [_value(item, file) for item in node.value]
     found: dict[str, Any] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise _refused(file, line, "a key is a word")
         if key.value in found:
             raise _refused(file, key.start_mark.line + 1, f"the key {key.value!r} stands here twice")
-        found[key.value] = _value(value, file, depth + 1)
+        found[key.value] = _value(value, file)
     return found
 
 
@@ -122,7 +170,8 @@ def _scalar(text: str) -> Any:
     if len(text) <= 20 and _INTEGER.fullmatch(text):
         return int(text)
     if len(text) <= 30 and _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return int(number) if number.is_integer() else number
     return text
 
 

@@ -85,17 +85,27 @@ class _Run:
         if not among and (self.facts.everybody or self.stopped):
             seen.skipped = "an earlier rule has stopped for all recipients"
             return
+        seen.matched = self._matched(rule, among)
+        if seen.matched and rule.report:
+            self.reported.append(rule.name)
+        elif seen.matched:
+            self._apply(rule, seen.matched)
+
+    def _matched(self, rule: Rule, among: int) -> int:
+        """For whom a rule applies."""
         self.asked, self.negated, self.depth = rule, False, 0
         try:
-            matched = self.ask(rule.condition, self.facts, among)
+            return self.ask(rule.condition, self.facts, among)
         except _Skipped:
-            matched = 0
-        seen.matched = matched
-        if not matched:
-            return
-        if rule.report:
-            self.reported.append(rule.name)
-            return
+            return 0
+        except ContentFailed as failed:
+            # A rule that only reports must not be why the message is had, and why the invocation fails.
+            if not rule.report:
+                raise
+            self.failures.append(Failure(rule.name, "content", type(failed.__cause__).__name__, ""))
+            return 0
+
+    def _apply(self, rule: Rule, matched: int) -> None:
         self.matched.append(rule.name)
         for action in rule.actions:
             self.take(rule, action, matched)
@@ -186,7 +196,7 @@ class _Run:
             "messageid": self.facts.event.message_id,
         }
         if "%%fromname%%" in wants or "%%date%%" in wants:
-            from ..disclaimer_hook import own_values
+            from ..variables import own_values
 
             own = own_values(self.facts.raw, self.facts.event.mail_from)
             values |= {name: own[name] for name in ("fromname", "date")}

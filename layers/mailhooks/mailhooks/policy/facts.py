@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import getaddresses
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..contract import FlowDirection, MailFlowEvent
 from ..deadline import Deadline
-from ..mime import words
-from ..mime.scan import Part, Structure, scan
 from .recipients import UNLISTED, Recipients
 from .services import Services
 
 if TYPE_CHECKING:
+    from ..mime.scan import Part, Structure
     from .files import File
     from .kinds import Headers, Kind
 
@@ -80,11 +78,13 @@ class Facts:
         return self.content()
 
     @cached_property
-    def structure(self) -> Structure:
+    def structure(self) -> "Structure":
+        from ..mime.scan import scan
+
         return scan(self.raw)
 
     @property
-    def root(self) -> Part:
+    def root(self) -> "Part":
         return self.structure.root
 
     @cached_property
@@ -102,9 +102,11 @@ class Facts:
 
     def header_addresses(self, *fields: str) -> tuple[str, ...]:
         """The addresses in these fields, in lower case."""
-        values = [words.decode(field.value(self.raw)) for field in self.root.header.fields if field.lname in fields]
-        found = [address.lower() for _, address in getaddresses([value[:100_000] for value in values]) if "@" in address]
-        return tuple(dict.fromkeys(found))[:_MAX_ADDRESSES]
+        from .mailboxes import addresses
+
+        values = [field.value(self.raw).decode("utf-8", "replace") for field in self.root.header.fields if field.lname in fields]
+        found = dict.fromkeys(address for value in values for address in addresses(value[:100_000]))
+        return tuple(found)[:_MAX_ADDRESSES]
 
     def body_text(self, limit: int) -> str:
         """The text that it shows: of each text part the first `limit` octets."""

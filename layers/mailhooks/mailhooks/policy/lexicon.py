@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..contract import FlowDirection
 from . import clock, content
-from .conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses
+from .conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses, every_recipient
 from .context import BadValue, Context, Maker
 from .counted import Rate
 from .facts import Facts
@@ -61,12 +61,7 @@ def _recipient(name: str, value: Any, context: Context) -> Condition:
 
 
 def _every_recipient(name: str, value: Any, context: Context) -> Condition:
-    wanted = context.addresses(value)
-
-    def test(facts: Facts) -> bool:
-        return bool(facts.everybody) and wanted.mask(facts.recipients, facts.everybody) == facts.everybody
-
-    return Test(name, Cost.EVENT, test, lambda facts: facts.recipients.addresses)
+    return Test(name, Cost.EVENT, every_recipient(context.addresses(value)), lambda facts: facts.recipients.addresses)
 
 
 def _any_recipient(name: str, value: Any, context: Context) -> Condition:

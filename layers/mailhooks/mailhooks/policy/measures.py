@@ -2,23 +2,24 @@
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|KB|MB)")
 _OCTETS: Final = {"B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 
-def octets(value: int | str) -> int:
+def octets(value: float | str) -> int:
     """A size: a number of bytes, or such as `150 KB`.
 
     >>> octets("1.5 MB")
     1572864
     """
-    if isinstance(value, int):
-        return value
+    if not isinstance(value, str):
+        return int(value)
     found = _SIZE.fullmatch(value)
     assert found, "checked by the schema"
-    return int(float(found[1]) * _OCTETS[found[2]])
+    return int(Decimal(found[1]) * _OCTETS[found[2]])
 
 
 def bounds(value: Mapping[str, Any]) -> Callable[[int], bool]:

@@ -1,10 +1,10 @@
 """A policy and its rules, as values."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..contract import MailFlowEvent
 from ..deadline import Deadline
@@ -62,6 +62,8 @@ class Rule:
         enabled: else it is not asked at all.
         begins, ends: the moments from which and until which it is asked; None for any.
         mixed, on_error: see there.
+        source: what it was made from.
+        line: of the file, on which it begins; 0 where there is no file.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Rule:
     ends: datetime | None = None
     mixed: Mixed = Mixed.ALL
     on_error: OnError = OnError.SKIP
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    line: int = field(default=0, compare=False)
 
     def is_active(self, now: datetime) -> bool:
         return self.enabled and (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
@@ -93,13 +97,14 @@ class Policy:
         domains: the organization's, in lower case, as far as the policy says.
         digest: names the policy's text: hexadecimal digits.
         file: its name.
+        lists: by name, as they are written: a list in a list is `list:NAME`.
     """
 
     rules: tuple[Rule, ...]
     domains: frozenset[str] = frozenset()
     digest: str = ""
     file: str = "policy"
-    lists: tuple[str, ...] = field(default=())
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def evaluate(
         self,

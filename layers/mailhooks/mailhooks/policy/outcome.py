@@ -110,10 +110,12 @@ class Outcome:
         return verdict
 
     def _rest(self, actions: dict[str, contract.Action]) -> contract.Action:
-        """The action for whoever is not named: for those that are not known, or else the most frequent one, to be short."""
+        """The action for whoever is not named: of those that are not known; else to deliver, if anybody has that; else the commonest."""
         if "" in actions:
             return actions[""]
-        return Counter(actions.values()).most_common(1)[0][0] if actions else DEFAULT
+        if not actions or DEFAULT in actions.values():
+            return DEFAULT
+        return Counter(actions.values()).most_common(1)[0][0]
 
     def _merged(self) -> dict[str, contract.Action]:
         actions = {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
@@ -135,9 +137,10 @@ def addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[
     """Those of the addresses that WorkMail lets a verdict add, and how many it does not."""
     good: list[str] = []
     refused = 0
+    verdict = Verdict(event, domains)
     for address in addresses:
         try:
-            Verdict(event, domains).add([*good, address])
+            verdict.add(address)
         except ContractError:
             refused += 1
         else:

@@ -1,5 +1,6 @@
 """The actions by their names in the policy: how each is made from its value. `load` has checked the value against the schema."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from .actions import (
 )
 from .context import BadValue, Context
 from .measures import octets
+
+_LOCAL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
 
 WORDS: Final = {
     "deliver": ActionType.DEFAULT,
@@ -80,7 +83,7 @@ def _remove_recipients(value: Any, context: Context) -> Action:
 
 def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     from ..disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
-    from ..disclaimer_hook import OWN_VARIABLES
+    from ..variables import OWN_VARIABLES
 
     if not (value.get("text", "") or value.get("html", "")).strip():
         raise BadValue("expected text, html, or both")
@@ -143,7 +146,7 @@ def _archive(value: Mapping[str, Any], _: Context) -> Action:
 
 def _notify(value: Mapping[str, Any], context: Context) -> Action:
     webhook = value.get("webhook", "")
-    if webhook.startswith("http://") and not webhook.startswith(("http://127.0.0.1", "http://localhost")):
+    if webhook.startswith("http://") and not _LOCAL.match(webhook):
         raise BadValue("expected an https: address", "webhook")
     if sum(key in value for key in ("sns", "eventbridge", "webhook")) != 1:
         raise BadValue("expected one of sns, eventbridge and webhook")

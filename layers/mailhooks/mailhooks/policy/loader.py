@@ -17,13 +17,8 @@ from .model import Mixed, OnError, Policy, Rule
 _MOST_PROBLEMS: Final = 50
 
 
-def load(path_or_text: Path | str) -> Policy:
-    """The policy in a file (a `Path`), or in a text (YAML or JSON).
-
-    Raises:
-        PolicyError: what is wrong, with lines.
-        OSError: the file cannot be read.
-    """
+def load_policy(path_or_text: Path | str) -> Policy:
+    """See `mailhooks.policy.load`."""
     if isinstance(path_or_text, Path):
         try:
             text = path_or_text.read_text("utf-8-sig")
@@ -78,7 +73,7 @@ class _Maker:
         if self._problems:
             raise PolicyError(self._document.file, _in_order(self._problems))
         domains = frozenset(domain.lower() for domain in self._data.get("organization", {}).get("domains", ()))
-        return Policy(tuple(rules), domains, _digest(self._data), self._document.file, tuple(lists))
+        return Policy(tuple(rules), domains, _digest(self._data), self._document.file, self._data.get("lists", {}))
 
     def _rule(self, index: int, value: dict[str, Any], context: Context) -> Rule:
         active = value.get("active", {})
@@ -103,6 +98,8 @@ class _Maker:
             ends,
             Mixed(mixed or "all"),
             OnError(value.get("on_error", self._on_error)),
+            value,
+            self._document.line(("rules", index)),
         )
         if mixed is None and rule.changes_content and condition.per_recipient:
             raise BadValue(

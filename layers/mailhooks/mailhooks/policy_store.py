@@ -1,0 +1,45 @@
+"""Reads a policy from S3, Systems Manager or AppConfig, by Powertools' parameters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import AppConfigProvider, BaseProvider, SSMProvider
+from botocore.config import Config
+
+from .policy.document import MAX_OCTETS
+
+_CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, user_agent="workmail-hooks")
+"""A policy is looked at again while mail waits: no longer than what a message can spare."""
+
+
+class S3Provider(BaseProvider):
+    """An object of a bucket as a parameter, which Powertools has no provider for."""
+
+    def __init__(self, bucket: str) -> None:
+        self._s3: Any = boto3.client("s3", config=_CONFIG)
+        super().__init__(client=self._s3)  # type: ignore[no-untyped-call]
+        self._bucket = bucket
+
+    def _get(self, name: str, **_: Any) -> bytes:
+        response = self._s3.get_object(Bucket=self._bucket, Key=name)
+        # One octet more than what is taken: enough to be refused, and not the whole of what somebody put there by mistake.
+        body: bytes = response["Body"].read(MAX_OCTETS + 1)
+        return body
+
+    def _get_multiple(self, path: str, **_: Any) -> dict[str, str]:
+        raise NotImplementedError(path)
+
+
+def ssm(name: str) -> str:
+    """A parameter's value (at most 8 KB, an SSM limit: a small policy)."""
+    provider: Any = SSMProvider(boto3_client=boto3.client("ssm", config=_CONFIG))
+    value: str = provider.get(name, decrypt=True, force_fetch=True)
+    return value
+
+
+def appconfig(application: str, environment: str, profile: str) -> Callable[[], Any]:
+    """Gets a configuration profile's deployed version, each time it is called."""
+    client = boto3.client("appconfigdata", config=_CONFIG)
+    provider: Any = AppConfigProvider(environment=environment, application=application, boto3_client=client)
+    return lambda: provider.get(profile, force_fetch=True)

@@ -1,0 +1,69 @@
+"""What a policy may ask, kept in memory: counts and groups as somebody gives them. Nothing of it leaves the machine."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Collection, Mapping
+from threading import Lock
+
+from mailhooks.deadline import Deadline
+
+
+class MemoryRates:
+    """Counts messages in a sliding window, each invocation once.
+
+    Args:
+        clock: the moment at which a message is counted, in seconds. It may go back: mail is replayed in the order of its files.
+        before: messages that every count begins with, as if they had come just now.
+    """
+
+    def __init__(self, clock: Callable[[], float], before: int = 0) -> None:
+        self._clock = clock
+        self._before = before
+        self._lock = Lock()
+        self._times: dict[str, list[float]] = {}
+        self._answers: dict[tuple[str, str], int] = {}
+
+    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:  # noqa: ARG002 - the protocol's
+        """See `mailhooks.policy.Rates`."""
+        with self._lock:
+            if (key, invocation_id) not in self._answers:
+                now = self._clock()
+                times = self._times.setdefault(key, [])
+                insort(times, now)
+                count = bisect_right(times, now) - bisect_left(times, now - window_s)
+                self._answers[key, invocation_id] = self._before + count
+            return self._answers[key, invocation_id]
+
+
+class MemoryDirectory:
+    """Groups and domains as somebody gives them.
+
+    Attributes:
+        unknown: groups that were asked for and not given.
+    """
+
+    def __init__(self, groups: Mapping[str, Collection[str]], domains: Collection[str] = ()) -> None:
+        self._groups = {group.lower(): frozenset(member.lower() for member in members) for group, members in groups.items()}
+        self._domains = frozenset(domain.lower() for domain in domains)
+        self.unknown: set[str] = set()
+
+    def members(self, group: str, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """See `mailhooks.policy.Directory`. Groups may hold groups, in circles too."""
+        if group.lower() not in self._groups:
+            self.unknown.add(group.lower())
+        found: set[str] = set()
+        waiting, seen = [group.lower()], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for member in self._groups.get(name, ()):
+                if member in self._groups:
+                    waiting.append(member)
+                else:
+                    found.add(member)
+        return frozenset(found)
+
+    def domains(self, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """See `mailhooks.policy.Directory`."""
+        return self._domains

@@ -1,0 +1,38 @@
+"""Policies and messages for the commands about policies."""
+
+from pathlib import Path
+
+POLICY = """\
+version: 1
+organization: { domains: [example.com] }
+time_zone: Europe/Berlin
+lists:
+  vip: [ana@example.com]
+rules:
+  - name: External banner
+    when: { direction: inbound, sender_scope: external }
+    unless: { sender: [partner.example], kind: list }
+    do: { subject_tag: "[EXTERNAL]" }
+  - name: Contracts
+    when: { recipient: ["list:vip"], subject: contract }
+    do: [ { archive: { bucket: example-archive } }, { bounce: "No: %%Subject%%" } ]
+"""
+MESSAGE = (
+    b"From: Joerg <joerg@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n"
+    b"Subject: Our contract\r\n\r\nHello\r\n"
+)
+
+
+def written(folder: Path, text: str = POLICY, name: str = "policy.yaml") -> str:
+    """A policy's file."""
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def saved(folder: Path, raw: bytes = MESSAGE, name: str = "mail.eml") -> str:
+    """A message's file."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+    return str(path)
