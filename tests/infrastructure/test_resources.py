@@ -231,20 +231,23 @@ class TestPolicyRefusedAlarm:
         assert {metric["MetricName"] for metric in looked_at} == {"PolicyRefused"}
         assert [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in looked_at] == counted
 
-    def test_is_raised_by_one_message_and_by_no_silence(self) -> None:
+    def test_is_raised_by_one_message_for_an_hour_and_by_no_silence(self) -> None:
         alarm = properties("PolicyRefusedAlarm")
         result, *inputs = alarm["Metrics"]
 
         assert result["Expression"] == " + ".join(entry["Id"] for entry in inputs)
         assert [entry["ReturnData"] for entry in inputs] == [False, False]
         assert {(entry["MetricStat"]["Stat"], entry["MetricStat"]["Period"]) for entry in inputs} == {("Sum", 300)}
-        assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("GreaterThanThreshold", 0, 1)
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"] * 300) == (1, 60 * 60)
         assert alarm["TreatMissingData"] == "notBreaching"
 
     def test_tells_the_topic_if_there_is_one(self) -> None:
         told = {"Fn::If": ["AlarmIsHeard", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
-        assert properties("PolicyRefusedAlarm")["AlarmActions"] == properties("PolicyRefusedAlarm")["OKActions"] == told
+        assert properties("PolicyRefusedAlarm")["AlarmActions"] == told
+        # No mail for an hour looks to it as a policy that is in order: nothing to tell anybody.
+        assert "OKActions" not in properties("PolicyRefusedAlarm")
         assert not holds(template()["Conditions"]["AlarmIsHeard"])
         assert holds(template()["Conditions"]["AlarmIsHeard"], AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms")
 

@@ -7,7 +7,6 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|[^"\\<>,;:()]+|.', re.DOTALL)
 _IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
-_AT: Final = re.compile(r"\s*@\s*")
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTABLE: Final = re.compile(r"[\s@]")
 
@@ -69,6 +68,6 @@ class _Reader:
         self._pieces.append(text)
 
     def flush(self) -> None:
-        text = _AT.sub("@", "".join(self._pieces))
+        text = "@".join(piece.strip() for piece in "".join(self._pieces).split("@"))
         self.found += [word.lower() for word in text.split() if "@" in word]
         self._pieces, self._is_route = [], False
