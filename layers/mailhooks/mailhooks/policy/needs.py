@@ -12,7 +12,9 @@ from .said import named
 _NO_CHANGE: Final = (Decide, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 _SCOPES: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
 
-DIRECTORY_PERMISSIONS: Final = ("workmail:ListGroups", "workmail:ListGroupMembers", "workmail:ListMailDomains")
+DIRECTORY_PERMISSIONS: Final = tuple(
+    f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")
+)
 RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
 
 
