@@ -1,6 +1,6 @@
 """What a policy may ask, kept in memory: counts and groups as somebody gives them. Nothing of it leaves the machine."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 
@@ -29,7 +29,7 @@ class MemoryRates:
                 now = self._clock()
                 times = self._times.setdefault(key, [])
                 insort(times, now)
-                count = bisect_right(times, now) - bisect_left(times, now - window_s)
+                count = bisect_right(times, now) - bisect_right(times, now - window_s)
                 self._answers[key, invocation_id] = self._before + count
             return self._answers[key, invocation_id]
 

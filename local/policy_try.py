@@ -58,7 +58,8 @@ def try_policy(file: Path, mail: Path, setting: Setting) -> int:
 
 def _head(file: Path, mail: Path, message: Message, now: datetime, style: Style) -> Iterator[str]:
     event = message.event
-    yield f"{style.bold(printable(mail.name))}  ({event.flow_direction}, policy {printable(shown(file))})"
+    name = fit(printable(mail.name), 40)
+    yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(printable(shown(file)), 40)})"
     yield from _rows("Subject", [event.subject or "(none)"])
     yield from _rows("From", [event.mail_from + (f", sent by {event.sender} on their behalf" if event.sender else "")])
     yield from _rows("To", _few(event.recipients, "recipients"))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -193,3 +194,52 @@ def test_members_of_nested_groups_meet_a_rule_for_the_group(wm: LocalWorkMail, t
     more = {"policy_directory": True, "organization_id": wm.organization.id}
     with handler(wm, tmp_path, monkeypatch, policy, **more) as handle:
         assert by_recipient(handle(announced, None)) == {"a.alias@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
+
+
+class FourSeconds:
+    """A Lambda context with little time left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 4000
+
+
+def test_a_webhook_that_never_answers_leaves_time_to_change_and_deliver_the_message(
+    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
+    announced = came(wm, "ana@example.com")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        policy = f"""
+version: 1
+rules:
+  - name: tell
+    do: [ {{ subject_tag: "[X]" }}, {{ notify: {{ webhook: "{url}", secret: "{secret}" }} }} ]
+"""
+        with handler(wm, tmp_path, monkeypatch, policy) as handle:
+            assert by_recipient(handle(announced, FourSeconds())) == {"*": "DEFAULT"}
+    assert b"Subject: [X] Offer" in wm.store.content(announced["messageId"])
+
+
+def test_counts_that_are_refused_follow_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = "version: 1\nrules:\n  - name: storm\n    when: { rate: { more_than: 1, minutes: 5 } }\n    do: drop\n    on_error: %s\n"
+    announced = came(wm, "ana@example.com")
+    for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
+        with handler(wm, tmp_path, monkeypatch, policy % on_error, rates_table="no-such-table") as handle:
+            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+    with handler(wm, tmp_path, monkeypatch, policy % "retry", rates_table="no-such-table") as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)
+
+
+def test_without_stated_domains_the_directory_says_who_is_inside(
+    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = (
+        "version: 1\nrules:\n  - name: out\n    when: { sender_scope: external }\n    do: [ junk, { add_recipients: ben@example.com } ]\n"
+    )
+    announced = came(wm, "ana@example.com")
+    more = {"policy_directory": True, "organization_id": wm.organization.id}
+    with handler(wm, tmp_path, monkeypatch, policy, **more) as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "MOVE_TO_JUNK", "ben@example.com": "DEFAULT"}
+        announced["envelope"]["mailFrom"]["address"] = "cem@example.com"
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}

@@ -13,6 +13,8 @@ from local.policy_services import MemoryRates
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.changes import apply_changes
+from mailhooks.policy.lint import Severity, lint
+from mailhooks.preflight import blocking, refusals
 from mailhooks.variables import own_values
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
@@ -30,9 +32,10 @@ def message(folder: Path, case: dict[str, Any]) -> bytes:
     return raw
 
 
-def evaluated(policy: Policy, folder: Path, case: dict[str, Any]) -> tuple[Outcome, bytes, bytes]:
-    raw = message(folder, case)
-    subject = next(line for line in raw.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
+def evaluated(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, bytes]:
+    sent = message(folder, case)
+    raw = sent if raw is None else raw
+    subject = next(line for line in sent.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
     services = Services(rates=MemoryRates(time.monotonic))
     for number in range(case.get("times", 1)):
         event = MailFlowEvent(
@@ -71,6 +74,25 @@ def test_a_recipe_in_report_mode_only_says_what_it_would_do(folder: Path, case: 
     assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
     # Without their stops, more rules than otherwise may say that they would apply.
     assert set(case["matched"]) <= set(outcome.reported)
+
+
+@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
+def test_a_recipe_decides_the_same_of_the_message_that_it_has_changed_and_changes_it_no_more(folder: Path, case: dict[str, Any]) -> None:
+    policy = load(folder / "policy.yaml")
+    outcome, raw, content = evaluated(policy, folder, case)
+    again, _, same = evaluated(policy, folder, case, content)
+
+    assert again.verdict().to_response() == outcome.verdict().to_response()
+    assert (again.matched, same) == (outcome.matched, content)
+    assert not blocking(refusals(raw, content))
+
+
+def test_nothing_of_a_recipe_is_odd_and_each_of_its_rules_bites() -> None:
+    for path in RECIPES.glob("*/policy.yaml"):
+        policy = load(path)
+        assert [str(finding) for finding in lint(policy, now=NOON) if finding.severity is Severity.WARNING] == []
+        bitten = {name for folder, case in CASES if folder == path.parent for name in case["matched"]}
+        assert bitten == {rule.name for rule in policy.rules}, path.parent.name
 
 
 def test_each_recipe_is_expected_to_bite_and_to_let_go_and_stands_in_the_table() -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .contract import Verdict
+from .deadline import Deadline
 from .errors import SettingsError
 from .mail import Mail
 from .mime import words
@@ -70,7 +71,7 @@ class AwsEffects:
             deadline=mail.deadline,
         )
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> None:
+    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
         """Tells of the message, with the same key for each try of an invocation. Raises as `Notifier.send`."""
         from .notify import EventBridgeTarget, SnsTarget, WebhookTarget
 
@@ -83,7 +84,7 @@ class AwsEffects:
         )
         told = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
         key = hashlib.sha256(told.encode()).hexdigest()[:32]
-        self._notifier.send(target, notice(effect, mail, rule, verdict), key, mail.deadline)
+        self._notifier.send(target, notice(effect, mail, rule, verdict), key, deadline)
 
 
 def envelope(mail: Mail) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol, Self
 
 from . import contract, decided
 from .contract import ActionType, ContractError, Verdict
+from .deadline import Deadline
 from .decided import Decided
 from .errors import CannotChangeSafely, MailhooksError, Misconfigured, PassingTrouble
 from .mail import Mail
@@ -37,7 +38,7 @@ class Effects(Protocol):
     def keep(self, effect: Archive, mail: Mail) -> None:
         """Keeps a copy. Raises PassingTrouble, Misconfigured."""
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> None:
+    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
         """Tells somebody. Raises PassingTrouble, Misconfigured."""
 
 
@@ -65,7 +66,7 @@ class NoEffects:
     def keep(self, effect: Archive, mail: Mail) -> None:  # noqa: ARG002 - the protocol's
         raise Misconfigured("there is no place to keep copies in")
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> None:  # noqa: ARG002 - the protocol's
+    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
         raise Misconfigured("there is nobody to tell")
 
 
@@ -126,7 +127,7 @@ class MailflowHook:
         message = _Watched(mail, stamped=self.stamps)
         try:
             outcome = policy.evaluate(
-                mail.event, message, services=self._services, domains=mail.organization_domains, deadline=mail.deadline
+                mail.event, message, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
             )
             verdict = self._carry_out(mail, message, outcome)
         except Decided as earlier:
@@ -198,7 +199,7 @@ class MailflowHook:
             if isinstance(effect, Archive):
                 self._effects.keep(effect, mail)
             else:
-                self._effects.tell(effect, mail, wanted.rule.name, verdict)
+                self._effects.tell(effect, mail, wanted.rule.name, verdict, _share(mail))
         except Exception as trouble:
             if wanted.rule.on_error is OnError.RETRY:
                 if isinstance(trouble, PassingTrouble):
@@ -212,6 +213,11 @@ class MailflowHook:
         block = scan(mail.raw)
         if block.complete:
             mail.add_edit(decided.stamp_edit(mail, block, verdict))
+
+
+def _share(mail: Mail) -> Deadline:
+    """Until when is waited for what can be done without: half of the time, so that the rest is left to change the message and to answer."""
+    return Deadline.after(mail.time_left() / 2)
 
 
 def _wrapping(made: Sequence[WantedChange]) -> list[WantedChange]:

@@ -203,13 +203,14 @@ class _Run:
         return values
 
     def outcome(self) -> Outcome:
-        good, refused = addable(self.facts.event, self.facts.domains, self.added.values())
+        domains = self._domains() if self.added else self.facts.stated_domains
+        good, refused = addable(self.facts.event, domains, self.added.values())
         if refused:
             self.notes.append(f"{refused} recipients cannot be added: inbound, only addresses in the organization's domains can")
         outcome = Outcome(
             self.facts.event,
             self.facts.recipients,
-            self.facts.domains,
+            domains,
             self.verdicts,
             tuple(good),
             effects=tuple(self.effects),
@@ -220,6 +221,14 @@ class _Run:
         )
         outcome.changes, outcome.mixed = self._for_all(outcome)
         return outcome
+
+    def _domains(self) -> frozenset[str]:
+        """Where recipients may be added; none where the directory does not say."""
+        try:
+            return self.facts.domains
+        except MailhooksError as trouble:
+            self.failures.append(Failure("", "add_recipients", type(trouble).__name__, str(trouble)))
+            return frozenset()
 
     def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
         """What of the changes those who get the message shall see, as there is one for all; and the rules that wanted it for some."""

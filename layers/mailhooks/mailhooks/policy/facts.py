@@ -27,7 +27,7 @@ class Facts:
     Attributes:
         event: what WorkMail says of it.
         content: its bytes, fetched when first asked for. What this raises is no failure of a rule.
-        domains: the organization's, in lower case.
+        stated_domains: the organization's, in lower case, as far as policy and settings say.
         services: what may be asked.
         now: the moment that counts, with its zone.
         deadline: until when an answer is wanted.
@@ -35,7 +35,7 @@ class Facts:
 
     event: MailFlowEvent
     content: Callable[[], bytes]
-    domains: frozenset[str]
+    stated_domains: frozenset[str]
     services: Services
     now: datetime
     deadline: Deadline
@@ -62,6 +62,13 @@ class Facts:
     def author(self) -> str:
         """The address on whose behalf it was sent, in lower case; `""` for a delivery report."""
         return self.event.mail_from.lower()
+
+    @cached_property
+    def domains(self) -> frozenset[str]:
+        """The organization's mail domains, in lower case: those that are stated, or else the directory's. Raises as `Directory.domains`."""
+        if self.stated_domains or self.services.directory is None:
+            return self.stated_domains
+        return self.services.directory.domains(self.deadline)
 
     def is_internal(self, address: str) -> bool:
         return address.rpartition("@")[2].lower() in self.domains
