@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mailhooks.policy import Outcome, RuleFailed, Trace
+from mailhooks.policy.actions import NoDisclaimer, Unmodifiable
 from mailhooks.policy.changes import Applied
 from mailhooks.policy.recipients import Recipients
 from mailhooks.policy.trace import RuleSeen, Seen
@@ -156,8 +157,11 @@ def content_lines(raw: bytes, applied: Applied, findings: Iterable[Refusal]) -> 
 def refusal_lines(applied: Applied, findings: Iterable[Refusal]) -> Iterator[str]:
     """The changes that cannot be made, and why; and for what WorkMail might refuse the others."""
     for wanted, trouble in applied.refusals:
-        what = wanted.change.on_unmodifiable
-        yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {trouble} (on_unmodifiable: {what})'
+        way = wanted.change.on_unmodifiable
+        yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {trouble} (on_unmodifiable: {way})'
+        may_go_on = isinstance(trouble, NoDisclaimer) and trouble.may_go_on
+        if way in {Unmodifiable.BOUNCE, Unmodifiable.DROP} and not may_go_on:
+            yield f"and so those for whom the rule wants it do not get the message, other than the verdicts say: {way}"
     for finding in findings:
         yield f"{'warning' if finding.warning else 'WorkMail would refuse it'}: {finding}"
 

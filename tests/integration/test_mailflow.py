@@ -156,3 +156,14 @@ rules:
         assert set(by_recipient(handle(announced, None)).values()) == {"DROP"}
     with handler(wm, tmp_path, monkeypatch, policy % "retry") as handle, pytest.raises(PassingTrouble):
         handle(announced, None)
+
+
+def test_nobody_is_dropped_for_somebody_who_cannot_be_added(
+    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "{ name: leave, when: { recipient: ana@example.com }, do: [ drop, { add_recipients: ben@example.net } ] }"
+    announced = came(wm, "ana@example.com")
+    with handler(wm, tmp_path, monkeypatch, f"version: 1\nrules: [ {rule} ]\n") as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+    [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
+    assert (failure["rule"], failure["what"]) == ("leave", "add_recipients")

@@ -243,3 +243,14 @@ def test_without_stated_domains_the_directory_says_who_is_inside(
         assert by_recipient(handle(announced, None)) == {"*": "MOVE_TO_JUNK", "ben@example.com": "DEFAULT"}
         announced["envelope"]["mailFrom"]["address"] = "cem@example.com"
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+
+
+def test_a_directory_that_refuses_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = "version: 1\nrules:\n  - name: g\n    when: { recipient_in_group: board@example.com }\n    do: drop\n    on_error: %s\n"
+    announced = came(wm, "ana@example.com")
+    more = {"policy_directory": True, "organization_id": "m-00000000000000000000000000000000"}
+    for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
+        with handler(wm, tmp_path, monkeypatch, policy % on_error, **more) as handle:
+            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+    with handler(wm, tmp_path, monkeypatch, policy % "retry", **more) as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)

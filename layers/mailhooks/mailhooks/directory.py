@@ -11,12 +11,17 @@ import boto3
 
 from . import aws
 from .deadline import Deadline
+from .errors import MailhooksError, PermanentTrouble
 
 MAX_AGE_S: Final = 300.0
 """A change of the organization is seen after so long at most."""
 
 _AT_ONCE: Final = 8
 """Calls for aliases at once."""
+
+
+class _Gone(PermanentTrouble):
+    """A user or a group went between two calls."""
 
 
 class WorkMailDirectory:
@@ -39,7 +44,7 @@ class WorkMailDirectory:
         Raises:
             PassingTrouble, Misconfigured: see `mailhooks.errors`.
         """
-        found: frozenset[str] = self._remembered(f"members of {group.lower()}", lambda: self._members(group, deadline))
+        found: frozenset[str] = self._remembered(f"members of {group.lower()}", lambda: self._members(group, deadline), ("groups", "users"))
         return found
 
     def domains(self, deadline: Deadline) -> frozenset[str]:
@@ -52,14 +57,17 @@ class WorkMailDirectory:
         found: frozenset[str] = self._remembered("domains", ask)
         return found
 
-    def _remembered(self, key: str, ask: Callable[[], Any]) -> Any:
+    def _remembered(self, key: str, ask: Callable[[], Any], made_of: tuple[str, ...] = ()) -> Any:
+        """What was asked for lately, or what `ask` gives; as old as the oldest of what it is made of."""
+        now = self._clock()
         with self._lock:
             at, value = self._kept.get(key, (0.0, None))
-            if value is not None and self._clock() - at < MAX_AGE_S:
+            if value is not None and now - at < MAX_AGE_S:
                 return value
         value = ask()
         with self._lock:
-            self._kept[key] = (self._clock(), value)
+            at = min([now, *(self._kept[part][0] for part in made_of if part in self._kept)])
+            self._kept[key] = (at, value)
         return value
 
     def _members(self, group: str, deadline: Deadline) -> frozenset[str]:
@@ -71,7 +79,7 @@ class WorkMailDirectory:
             if group_id in seen:
                 continue
             seen.add(group_id)
-            for member in self._pages("ListGroupMembers", "list_group_members", "Members", deadline, GroupId=group_id):
+            for member in self._of("ListGroupMembers", "list_group_members", "Members", deadline, GroupId=group_id):
                 if member.get("State", "ENABLED") == "ENABLED":
                     (waiting.append if member.get("Type") == "GROUP" else users.add)(member["Id"])
         return self._all_addresses(users, deadline)
@@ -81,7 +89,7 @@ class WorkMailDirectory:
         found = {primary[user] for user in users if user in primary}
 
         def aliases(user: str) -> list[str]:
-            return [str(alias).lower() for alias in self._pages("ListAliases", "list_aliases", "Aliases", deadline, EntityId=user)]
+            return [str(alias).lower() for alias in self._of("ListAliases", "list_aliases", "Aliases", deadline, EntityId=user)]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for more in pool.map(aliases, users):
@@ -108,14 +116,25 @@ class WorkMailDirectory:
         found: dict[str, str] = self._remembered("users", ask)
         return found
 
+    def _of(self, operation: str, method: str, items: str, deadline: Deadline, **arguments: str) -> list[Any]:
+        """As `_pages`, of one user or group: nothing when it is no longer there."""
+        try:
+            return list(self._pages(operation, method, items, deadline, **arguments))
+        except _Gone:
+            return []
+
     def _pages(self, operation: str, method: str, items: str, deadline: Deadline, **arguments: str) -> Iterator[Any]:
         """All items of an operation that answers in pages."""
         call = getattr(self._client, method)
         token: dict[str, str] = {}
         while True:
             work = partial(call, OrganizationId=self._organization, MaxResults=100, **arguments, **token)
-            page: dict[str, Any] = aws.call(operation, work, deadline)
+            page: dict[str, Any] = aws.call(operation, work, deadline, own=_gone)
             yield from page.get(items, ())
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
+
+
+def _gone(code: str, _text: str) -> MailhooksError | None:
+    return _Gone(code) if code in ("EntityNotFoundException", "EntityStateException") else None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 
+from .deadline import Deadline
 from .errors import MailhooksError, SettingsError
 from .policy.document import read
 from .policy.errors import PolicyError, Problem
@@ -19,6 +20,9 @@ from .settings import Settings
 
 BUILT_IN: Final = Path("policy.yaml")
 """Beside the function's app.py, which is where Lambda starts it."""
+
+_PATIENCE_S: Final = 5.0
+"""Seconds for which a source is waited for: mail waits meanwhile."""
 
 _RETRY_S: Final = 30.0
 """Seconds after which a source that failed is asked again."""
@@ -35,7 +39,7 @@ class PolicySource:
         clock: seconds.
 
     Raises:
-        PolicyError: there is none that can be used, not even the fallback.
+        PolicyError: the fallback is needed, and is refused too.
     """
 
     def __init__(
@@ -58,8 +62,6 @@ class PolicySource:
         self._refresh()
         if self._policy is None and fallback is not None and fallback.is_file():
             self._policy = load_policy(fallback)
-        if self._policy is None:
-            raise PolicyError(name, (Problem(0, "", "", self.problem),))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -76,16 +78,21 @@ class PolicySource:
         return bool(self.problem)
 
     def current(self) -> Policy:
-        """The policy that is in force."""
+        """The policy that is in force.
+
+        Raises:
+            PolicyError: there has been none yet that can be used. It is looked for again.
+        """
         if self._max_age_s and self._clock() >= self._next:
             self._refresh()
-        assert self._policy is not None
+        if self._policy is None:
+            raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
         return self._policy
 
     def _refresh(self) -> None:
         self.problem = ""
         try:
-            text = self._fetch()
+            text = Deadline.after(_PATIENCE_S).wait_for("the policy", self._fetch)
             if text != self._text or self._policy is None:
                 self._policy = make(read(text, self._name))
                 self._text = text

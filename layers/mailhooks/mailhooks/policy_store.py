@@ -41,5 +41,13 @@ def ssm(name: str) -> str:
 def appconfig(application: str, environment: str, profile: str) -> Callable[[], Any]:
     """Gets a configuration profile's deployed version, each time it is called."""
     client = boto3.client("appconfigdata", config=_CONFIG)
-    provider: Any = AppConfigProvider(environment=environment, application=application, boto3_client=client)
-    return lambda: provider.get(profile, force_fetch=True)
+    kept: list[Any] = []
+
+    def get() -> Any:
+        # A session's token is good for one call: after one that failed another session is begun.
+        provider: Any = kept.pop() if kept else AppConfigProvider(environment=environment, application=application, boto3_client=client)
+        found = provider.get(profile, force_fetch=True)
+        kept.append(provider)
+        return found
+
+    return get

@@ -1,9 +1,12 @@
 import csv
+import io
 from pathlib import Path
 
 import pytest
 
 from local.__main__ import main
+from local.policy_replay import _with_progress
+from local.policy_runs import Row
 
 from .policies import MESSAGE, POLICY, saved, written
 
@@ -148,3 +151,17 @@ def test_what_cannot_be_replayed_says_why(tmp_path: Path, capsys: pytest.Capture
     assert "is no folder" in capsys.readouterr().err
     assert main(["replay", written(tmp_path), str(tmp_path), "--against", written(tmp_path, "version: 1\nrules: []", "old.yaml")]) == 2
     assert "old.yaml:2: rules: expected" in capsys.readouterr().err
+
+
+def test_a_terminal_sees_how_far_it_is_and_nothing_of_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    clock = iter(range(100))
+    monkeypatch.setattr("local.policy_replay.time.monotonic", lambda: next(clock))
+    stream = Terminal()
+    rows = [Row(name) for name in "abc"]
+    assert list(_with_progress(rows, stream)) == rows
+    assert stream.getvalue().startswith("\r1 messages\r\r2 messages\r")
+    assert stream.getvalue().endswith(" " * len("3 messages") + "\r")

@@ -114,7 +114,10 @@ def test_a_change_that_cannot_be_made_says_why(tried) -> None:
     )
     out = tried(policy=rule("do: { disclaimer: { text: D, on_unmodifiable: bounce } }"), raw=signed)
     assert 'not made: disclaimer of rule "R"' in out
-    assert "(on_unmodifiable: bounce)" in " ".join(out.split())
+    assert "(on_unmodifiable: bounce) and so those for whom the rule wants it do not get the message" in " ".join(out.split())
+    out = tried(policy=rule("do: { disclaimer: { text: D } }"), raw=signed)
+    assert "(on_unmodifiable: pass)" in " ".join(out.split())
+    assert "do not get the message" not in out
 
 
 def test_a_rule_that_fails_with_retry_says_what_workmail_does(tried, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,10 @@ from ..mime.names import disposition
 from ..mime.scan import Part
 
 _SPACES: Final = re.compile(r"\s+")
-_DIGITS: Final = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ -]?\d){11,18}(?![.,]?\d)")
+_DIGITS: Final = re.compile(r"(?<!\d)(?<!\d[.,])\d++(?![.,]\d)(?:[ \u00a0-]{1,2}\d++(?![.,]\d))*+")
+_GROUP: Final = re.compile(r"\d+")
+_SHORTEST: Final = 12
+_LONGEST: Final = 19
 
 _OPENING: Final = re.compile(r"<!--|<(script|style|title)\b[^>]*>", re.IGNORECASE)
 _CLOSING: Final = {name: re.compile(rf"</{name}\b[^>]*>", re.IGNORECASE) for name in ("script", "style", "title")}
@@ -129,16 +132,39 @@ def _is_whole(word: str, text: str) -> bool:
 
 
 def has_card_number(text: str) -> bool:
-    """Whether a text has a payment card's number: 12 to 19 digits, spaces or hyphens between them, with a right check digit (ISO/IEC
-    7812-1, annex B: Luhn's formula), of which not all are the same.
+    """Whether a text has a payment card's number: 12 to 19 digits with a right check digit (ISO/IEC 7812-1, annex B: Luhn's formula),
+    not all the same; in one piece, or in groups as on cards. Other numbers, such as the expiry date, may stand beside it.
     """
-    for found in _DIGITS.finditer(text):
-        digits = [int(char) for char in found[0] if char.isdigit()]
-        if len(set(digits)) > 1 and _luhn(digits):
+    for run in _DIGITS.finditer(text):
+        groups = _GROUP.findall(run[0])
+        if any(_is_card(digits) for first in range(len(groups)) for digits in _from(groups, first)):
             return True
     return False
 
 
-def _luhn(digits: list[int]) -> bool:
-    doubled = [digit if index % 2 == 0 else sum(divmod(2 * digit, 10)) for index, digit in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0
+def _from(groups: list[str], first: int) -> Iterator[str]:
+    """Numbers of the right length that begin with a group: itself, or it and the next ones, if they are of a size that cards have."""
+    digits = groups[first]
+    if len(digits) >= _SHORTEST:
+        yield digits
+    if not 4 <= len(digits) <= 8:
+        return
+    for group in groups[first + 1 : first + 5]:
+        digits += group
+        if not 3 <= len(group) <= 7 or len(digits) > _LONGEST:
+            return
+        if len(digits) >= _SHORTEST:
+            yield digits
+
+
+def _is_card(digits: str) -> bool:
+    return len(digits) <= _LONGEST and digits.strip(digits[0]) != "" and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    doubled = sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[::-2]))) % 10 == 0
+
+
+_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""The sum of the digits of twice a digit."""

@@ -106,11 +106,36 @@ class _Run:
             return 0
 
     def _apply(self, rule: Rule, matched: int) -> None:
+        # Before anything of the rule: nobody is to be dropped for somebody who cannot be added in their place.
+        if not self._can_add(rule) and rule.on_error is OnError.SKIP:
+            return
         self.matched.append(rule.name)
         for action in rule.actions:
             self.take(rule, action, matched)
         if rule.stop:
             self.stopped |= matched
+
+    def _can_add(self, rule: Rule) -> bool:
+        """Whether anybody whom the rule adds may be added, if it adds somebody.
+
+        Raises:
+            RuleFailed: nobody may, and the rule says retry.
+        """
+        wanted = [address for action in rule.actions if isinstance(action, AddRecipients) for address in action.addresses]
+        if not wanted:
+            return True
+        try:
+            _, refused = addable(self.facts.event, self.facts.domains, wanted)
+            error, detail = "NotAddable", f"{refused} recipients: inbound, only addresses in the organization's domains can be added"
+        except MailhooksError as trouble:
+            refused, error, detail = len(wanted), type(trouble).__name__, str(trouble)
+        if refused < len(wanted):
+            self.notes += [f'rule "{rule.name}": {detail}'] if refused else []
+            return True
+        self.failures.append(Failure(rule.name, "add_recipients", error, detail))
+        if rule.on_error is OnError.RETRY:
+            raise RuleFailed(f'rule "{rule.name}": add_recipients: {error}')
+        return False
 
     def ask(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int:
         """Asks a condition, and says what follows when it cannot be told."""
@@ -204,9 +229,7 @@ class _Run:
 
     def outcome(self) -> Outcome:
         domains = self._domains() if self.added else self.facts.stated_domains
-        good, refused = addable(self.facts.event, domains, self.added.values())
-        if refused:
-            self.notes.append(f"{refused} recipients cannot be added: inbound, only addresses in the organization's domains can")
+        good, _ = addable(self.facts.event, domains, self.added.values())
         outcome = Outcome(
             self.facts.event,
             self.facts.recipients,
@@ -226,8 +249,7 @@ class _Run:
         """Where recipients may be added; none where the directory does not say."""
         try:
             return self.facts.domains
-        except MailhooksError as trouble:
-            self.failures.append(Failure("", "add_recipients", type(trouble).__name__, str(trouble)))
+        except MailhooksError:
             return frozenset()
 
     def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:

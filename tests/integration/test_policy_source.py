@@ -1,0 +1,160 @@
+"""Where the policy lives: a file, S3, Systems Manager, AppConfig; and that a refused one never takes the place of the last good one."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks import policy_source
+from mailhooks.errors import SettingsError
+from mailhooks.hook import sync_hook
+from mailhooks.mailflow import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.policy import PolicyError
+from mailhooks.policy_source import PolicySource
+from tests.mail import event
+from tests.unit.shell import settings
+
+GOOD = "version: 1\nrules: [ { name: %s, do: junk } ]\n"
+BAD = "version: 1\nrules: [ { name: x, do: explode } ]\n"
+
+
+@pytest.fixture
+def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
+    with LocalWorkMail() as started:
+        for name, value in started.environment.items():
+            monkeypatch.setenv(name, value)
+        yield started
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rules(source: PolicySource) -> list[str]:
+    return [rule.name for rule in source.current().rules]
+
+
+def test_a_change_in_s3_is_seen_when_its_time_has_come_and_a_refused_one_is_not_taken(
+    wm: LocalWorkMail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3 = wm.client("s3")
+    clock = Clock()
+
+    def put(text: str) -> None:
+        s3.put_object(Bucket=wm.bucket, Key="policies/mail.yaml", Body=text.encode())
+
+    put(GOOD % "first")
+    source = PolicySource(policy_source._FETCHERS["s3"](f"//{wm.bucket}/policies/mail.yaml"), "s3", 300, clock=clock)
+    assert (rules(source), source.refused) == (["first"], False)
+    put(GOOD % "second")
+    assert rules(source) == ["first"]
+    clock.now = 301
+    assert rules(source) == ["second"]
+    put(BAD)
+    clock.now = 700
+    assert (rules(source), source.refused) == (["second"], True)
+    assert "s3:2: rule" in capsys.readouterr().err
+    s3.delete_object(Bucket=wm.bucket, Key="policies/mail.yaml")
+    clock.now = 1000
+    assert (rules(source), source.refused) == (["second"], True)
+    put(GOOD % "third")
+    clock.now = 1100
+    assert (rules(source), source.refused) == (["third"], False)
+
+
+def test_a_parameter_of_systems_manager(wm: LocalWorkMail) -> None:
+    wm.client("ssm").put_parameter(Name=f"/{wm.bucket}/policy", Value=GOOD % "by-ssm", Type="String")
+    assert rules(PolicySource.from_settings(settings(policy=f"ssm:/{wm.bucket}/policy"))) == ["by-ssm"]
+
+
+def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto has no AppConfig data: this server answers as its API does, once with the configuration and then with nothing new."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append("/".join(str(body[f"{part}Identifier"]) for part in ("Application", "Environment", "ConfigurationProfile")))
+            self._answer(201, b'{"InitialConfigurationToken": "t0"}')
+
+        def do_GET(self) -> None:
+            first = "configuration_token=t0" in self.path
+            self._answer(200, (GOOD % "by-appconfig").encode() if first else b"", "application/x-yaml")
+
+        def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Next-Poll-Configuration-Token", "t1")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:{server.server_port}")
+        clock = Clock()
+        source = PolicySource(policy_source._FETCHERS["appconfig"]("mail/production/policy"), "appconfig", 60, clock=clock)
+        assert rules(source) == ["by-appconfig"]
+        clock.now = 100
+        assert (rules(source), source.refused) == (["by-appconfig"], False)
+        assert asked == ["mail/production/policy"]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built_with_it(
+    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text(GOOD % "built-in")
+    source = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/not-there"))
+    assert (rules(source), source.refused) == (["built-in"], True)
+    Path("policy.yaml").unlink()
+    without = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/comes-later", policy_max_age=1))
+    with pytest.raises(PolicyError, match="NoSuchKey"):
+        without.current()
+    # It is looked for again: a process that started too early is not lost.
+    wm.client("s3").put_object(Bucket=wm.bucket, Key="comes-later", Body=(GOOD % "late").encode())
+    without._next = 0.0
+    assert rules(without) == ["late"]
+
+
+@pytest.mark.parametrize("policy", ["s3://", "s3://bucket", "appconfig:a/b", "no-such-file.yaml"])
+def test_a_place_that_cannot_be_meant_is_refused(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((SettingsError, PolicyError)):
+        PolicySource.from_settings(settings(policy=policy)).current()
+
+
+def test_messages_under_a_policy_whose_newest_is_refused_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    from mailhooks.policy import load
+
+    class Refused(FixedPolicy):
+        refused = True
+
+    handle = sync_hook(MailflowHook(Refused(load(GOOD % "old")), NoEffects()), settings=settings())
+    assert handle(event("ana@example.com"), None)["actions"][0]["action"]["type"] == "MOVE_TO_JUNK"
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.get("PolicyRefused") == [1.0] for line in printed)
+
+
+def test_a_slip_of_the_pen_in_a_new_policy_file_holds_no_mail_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text(BAD)
+    handle = sync_hook(MailflowHook, settings=settings(policy="policy.yaml"))
+    assert handle(event("ana@example.com"), None) == {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+    assert "PolicyError" in capsys.readouterr().out
