@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import socket
-import ssl
 import threading
 import time
 import uuid
@@ -20,6 +19,7 @@ from local.workmail import LocalWorkMail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, PassingTrouble, ServiceFailed, Throttled
 from mailhooks.notify import EventBridgeTarget, Notifier, SnsTarget, Target, WebhookTarget, signature
+from tests.integration.availability.servers.tls import authority
 from tests.integration.test_rates import answering
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1", "subject": "Gr\u00fc\u00dfe \ud800", "mailFrom": "ana@example.com"}
@@ -317,7 +317,7 @@ def test_a_webhook_that_nobody_answers_may_be_there_later(secret: str) -> None:
     assert "t0ken" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://hook.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "hook"])
+@pytest.mark.parametrize("url", ["http://hook.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "nowhere"])
 def test_without_tls_nothing_leaves_this_machine(url: str, secret: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         send(WebhookTarget(url, secret))
@@ -325,12 +325,11 @@ def test_without_tls_nothing_leaves_this_machine(url: str, secret: str) -> None:
 
 
 def test_a_certificate_that_nobody_trusts_gets_nothing(secret: str, tmp_path: Path) -> None:
-    from tests.integration.availability.servers.tls import Authority
+    with authority(tmp_path) as (url, _), pytest.raises(ServiceFailed, match="SSLError"):
+        send(WebhookTarget(url, secret))
 
-    with receiving() as receiver:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        Authority(tmp_path).load(context)
-        receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
-        with pytest.raises(MailhooksError):
-            send(WebhookTarget(receiver.url.replace("http:", "https:"), secret))
-    assert (receiver.good, receiver.bad) == ([], 0)
+
+def test_a_secret_without_text_is_misconfigured(wm: LocalWorkMail) -> None:
+    name = wm.client("secretsmanager").create_secret(Name=f"hook-{uuid.uuid4().hex}", SecretBinary=b"key")["Name"]
+    with pytest.raises(Misconfigured, match="no text"):
+        send(WebhookTarget("https://hook.example/", name))

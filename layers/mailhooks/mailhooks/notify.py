@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
 from .deadline import Deadline
@@ -120,14 +121,14 @@ class Notifier:
         parts = urlsplit(target.url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise Misconfigured("webhook: its address has to be an https: one")
-        secret = aws.call("GetSecretValue", lambda: self._secrets.get(target.secret, max_age=_SECRET_AGE_S), deadline)
+        secret = self._secret(target.secret, deadline)
         timestamp = str(int(time.time()))
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
             "User-Agent": SOURCE,
             "X-Mailhooks-Timestamp": timestamp,
-            "X-Mailhooks-Signature": signature(str(secret), timestamp, body),
+            "X-Mailhooks-Signature": signature(secret, timestamp, body),
         }
 
         def post() -> int:
@@ -145,6 +146,23 @@ class Notifier:
         except urllib3.exceptions.HTTPError as error:
             raise ServiceFailed(f"webhook: {type(error).__name__}") from None
         _require_success(status)
+
+    def _secret(self, name: str, deadline: Deadline) -> str:
+        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+        def read() -> Any:
+            try:
+                return self._secrets.get(name, max_age=_SECRET_AGE_S)
+            except GetParameterError as error:
+                # Powertools wraps what botocore raised, and quotes the service's words.
+                if isinstance(error.__context__, ClientError | BotoCoreError):
+                    raise error.__context__ from None
+                raise Misconfigured("GetSecretValue: the secret cannot be read") from None
+
+        text = aws.call("GetSecretValue", read, deadline)
+        if not isinstance(text, str):
+            raise Misconfigured("webhook: its secret has no text: store the key as the secret's string value")
+        return text
 
 
 def _require_success(status: int) -> None:

@@ -137,14 +137,29 @@ def test_more_bounce_texts_than_an_answer_holds_become_one_and_nobody_gets_more_
             assert found.get("new@example.com") == ("DEFAULT" if added else None)
 
 
-def test_recipients_are_added_as_the_direction_lets():
-    rule = {"do": {"add_recipients": ["New@example.com", "new@EXAMPLE.com", A, "x@example.net"]}}
-    inbound = evaluated(made(rule), both())
-    assert inbound.added == ("new@EXAMPLE.com", A)
-    assert len(inbound.notes) == 1
-    assert answers(inbound) == {"new@EXAMPLE.com": "DEFAULT", "*": "DEFAULT"}
-    outbound = evaluated(made(rule), both(direction="OUTBOUND"))
-    assert answers(outbound) == {"new@EXAMPLE.com": "DEFAULT", "x@example.net": "DEFAULT", "*": "DEFAULT"}
+def test_recipients_are_added_once_however_they_are_spelt():
+    rule = {"do": {"add_recipients": ["New@example.com", "new@EXAMPLE.com", A]}}
+    assert said(rule, {"when": TO_A, "do": "deliver"}) == {"new@EXAMPLE.com": "DEFAULT", "*": "DEFAULT"}
+
+
+ADD_ELSEWHERE = {"name": "Adds", "do": ["drop", {"add_recipients": ["new@example.com", "x@example.net"]}]}
+
+
+def test_outbound_anybody_can_be_added():
+    assert said(ADD_ELSEWHERE, of=both(direction="OUTBOUND")) == {"new@example.com": "DEFAULT", "x@example.net": "DEFAULT", "*": "DROP"}
+
+
+def test_a_rule_that_adds_who_cannot_be_added_fails_before_it_does_anything():
+    outcome = evaluated(made(ADD_ELSEWHERE | {"stop": True}, {"do": "junk"}), both())
+    assert answers(outcome) == {"*": "MOVE_TO_JUNK"}
+    [failure] = outcome.failures
+    assert (failure.rule, failure.what) == ("Adds", "add_recipients")
+    applied = evaluated(made(ADD_ELSEWHERE | {"on_error": "apply"}), both())
+    assert answers(applied) == {"new@example.com": "DEFAULT", "*": "DROP"}
+    assert len(applied.failures) == 1
+    with pytest.raises(RuleFailed, match='rule "Adds": add_recipients'):
+        evaluated(made(ADD_ELSEWHERE | {"on_error": "retry"}), both())
+    assert evaluated(made(ADD_ELSEWHERE | {"on_error": "retry", "mode": "report"}), both()).failures == ()
 
 
 def test_whom_a_rule_adds_gets_the_message_in_place_of_those_who_do_not():
@@ -160,7 +175,7 @@ def test_to_add_who_is_a_recipient_does_not_undo_a_verdict():
 
 def test_outbound_no_more_are_added_than_a_message_may_have():
     people = [f"p{n}@example.com" for n in range(498)]
-    rule = {"do": {"add_recipients": [f"new{n}@example.net" for n in range(500)]}}
+    rule = {"do": {"add_recipients": [f"new{n}@example.net" for n in range(500)]}, "on_error": "apply"}
     outcome = evaluated(made(rule), mail(PLAIN, *people, direction="OUTBOUND"))
     assert outcome.added == ("new0@example.net", "new1@example.net")
     outcome.verdict().to_response()
