@@ -149,17 +149,26 @@ def test_outbound_anybody_can_be_added():
     assert said(ADD_ELSEWHERE, of=both(direction="OUTBOUND")) == {"new@example.com": "DEFAULT", "x@example.net": "DEFAULT", "*": "DROP"}
 
 
-def test_a_rule_that_adds_who_cannot_be_added_fails_before_it_does_anything():
-    outcome = evaluated(made(ADD_ELSEWHERE | {"stop": True}, {"do": "junk"}), both())
+def test_inbound_those_are_added_who_can_be_and_the_others_are_told():
+    outcome = evaluated(made(ADD_ELSEWHERE), both())
+    assert answers(outcome) == {"new@example.com": "DEFAULT", "*": "DROP"}
+    assert outcome.failures == ()
+    [note] = outcome.notes
+    assert note.startswith('rule "Adds": 1 recipients')
+
+
+def test_a_rule_that_can_add_nobody_fails_before_it_does_anything():
+    rule = {"name": "Adds", "do": ["drop", {"add_recipients": ["x@example.net"]}]}
+    outcome = evaluated(made(rule | {"stop": True}, {"do": "junk"}), both())
     assert answers(outcome) == {"*": "MOVE_TO_JUNK"}
     [failure] = outcome.failures
     assert (failure.rule, failure.what) == ("Adds", "add_recipients")
-    applied = evaluated(made(ADD_ELSEWHERE | {"on_error": "apply"}), both())
-    assert answers(applied) == {"new@example.com": "DEFAULT", "*": "DROP"}
+    applied = evaluated(made(rule | {"on_error": "apply"}), both())
+    assert answers(applied) == {"*": "DROP"}
     assert len(applied.failures) == 1
     with pytest.raises(RuleFailed, match='rule "Adds": add_recipients'):
-        evaluated(made(ADD_ELSEWHERE | {"on_error": "retry"}), both())
-    assert evaluated(made(ADD_ELSEWHERE | {"on_error": "retry", "mode": "report"}), both()).failures == ()
+        evaluated(made(rule | {"on_error": "retry"}), both())
+    assert evaluated(made(rule | {"on_error": "retry", "mode": "report"}), both()).failures == ()
 
 
 def test_whom_a_rule_adds_gets_the_message_in_place_of_those_who_do_not():
