@@ -307,6 +307,7 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"spf": "pass"}, ses("Authentication-Results: evil.example; spf=pass"), NONE),
         ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail", "Authentication-Results: amazonses.com; spf=pass"), NONE),
         ({"spf": "softfail"}, ses("Received-SPF: SoftFail (x)"), USER),
+        ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail", "Received-SPF: pass"), NONE),
         ({"spam": "fail", "virus": "pass"}, ses("X-SES-Spam-Verdict: FAIL", "X-SES-Virus-Verdict: PASS"), USER),
         ({"spam": "pass"}, ses("X-SES-Spam-Verdict: FAIL", "X-SES-Spam-Verdict: PASS"), NONE),
         ({"spam": ["pass", "fail"]}, mail(), NONE),

@@ -43,6 +43,7 @@ CHANGES: dict[str, list[tuple[Any, bytes, bytes]]] = {
         (" [X] ", b"SUBJECT:a\r\n\r\n", b"[X] a\r\n"),
         ("[Ä]", PLAIN, b"=?utf-8?"),
         ("[X]", b"From: a@example.com\r\n\r\nHello", b"Subject: [X]\r\n"),
+        ("[X]", b"Subject: a\r\ngarbage\r\n\r\nHello", b"Subject: [X] a\r\n"),
     ],
     "headers": [
         ({"set": {"X-A": "1"}}, b"X-A: 2\r\n" + PLAIN, b"X-A: 1\r\n"),

@@ -49,6 +49,14 @@ def test_every_condition_has_a_table_of_when_it_holds_and_when_not():
         assert any(expected != NONE for expected in found), name
 
 
+def test_a_rule_does_not_apply_where_one_of_its_exceptions_holds():
+    of = mail(b"", "a@example.com", "b@example.com")
+    exceptions = {"recipient": "a@example.com", "direction": "outbound"}
+    assert matching({"direction": "inbound"}, of, unless=exceptions) == {"b@example.com"}
+    assert matching({"direction": "inbound"}, of, unless=exceptions | {"subject": "subject"}) == set()
+    assert matching({"direction": "inbound"}, of, unless={"all": [exceptions]}) == {"a@example.com", "b@example.com"}
+
+
 def test_alternatives_that_hold_later_are_asked_too():
     of = mail()
     for alternatives in ([{"size": {"over": 1}}, {"direction": "outbound"}], [{"direction": "outbound"}, {"size": {"over": 1}}]):

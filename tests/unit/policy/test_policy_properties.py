@@ -8,9 +8,11 @@ from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.contract.verdict import check_response
 from mailhooks.policy import Trace
 from mailhooks.policy.outcome import MAX_ACTIONS
+from mailhooks.policy.recipients import AddressSet, Recipients
+from mailhooks.policy.regex import LineRegex
 from mailhooks.policy.verbs import WORDS
 from tests.unit.policy.policies import Mail, answers, evaluated, mail
-from tests.unit.policy.random_policies import RULE, RULES, Rule, essence, mails, named, policy_of, rules_of
+from tests.unit.policy.random_policies import PEOPLE, RULE, RULES, Rule, essence, mails, named, policy_of, rules_of
 
 VERDICTS = {*WORDS, "bounce", "remove_recipients"}
 
@@ -159,6 +161,21 @@ def decided(rules: list[Rule], event: MailFlowEvent, recipient: str) -> str:
         if rule.get("stop"):
             break
     return "DEFAULT"
+
+
+_PIECES = st.sampled_from([*r"^ $ a @ example \. . com | (a|b) [^@] \A \z (?i) (?m) + * \b".split(), "\n"])
+
+
+@pytest.mark.fuzz
+@given(st.lists(_PIECES, max_size=6).map("".join), st.lists(st.sampled_from(PEOPLE), max_size=6), st.booleans())
+def test_an_expression_is_in_the_same_addresses_asked_together_or_one_by_one(pattern: str, people: list[str], truncated: bool):
+    try:
+        wanted = AddressSet.of([], [LineRegex(pattern)])
+    except ValueError:
+        assume(False)
+    recipients = Recipients.of(people, truncated=truncated)
+    found = wanted.mask(recipients, recipients.everybody)
+    assert [address for _, address in recipients.named(found)] == [address for address in recipients.addresses if wanted.matches(address)]
 
 
 SIMPLE_RULES = st.lists(rules_of(SIMPLE, DECIDING), min_size=1, max_size=6).map(named)
