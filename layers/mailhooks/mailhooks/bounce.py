@@ -114,7 +114,7 @@ def _as_rule(
     ]
     if rule.action.type.inbound_only:
         conditions.append(Test("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
-    return Rule(f"rule {index}", index, All.of(conditions), (Decide(rule.action.type, rule.action.bounce_message),))
+    return Rule(f"rule {index}", index, All.of(conditions, "all"), (Decide(rule.action.type, rule.action.bounce_message),))
 
 
 def _rule(place: str, rule: dict[str, Any]) -> BounceRule:

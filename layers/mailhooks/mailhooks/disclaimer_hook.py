@@ -68,11 +68,11 @@ class Scope:
             skipped.append(addresses("sender", senders, Cost.EVENT, lambda facts: facts.senders))
         if self.skip_recipients:
             skipped.append(Test("all_recipients", Cost.EVENT, every_recipient(recipients), lambda facts: facts.recipients.addresses))
-        made: list[Condition] = [Not("unless", AnyOf.of(skipped))] if skipped else []
+        made: list[Condition] = [Not("unless", AnyOf.of(skipped, "any"))] if skipped else []
         if self.audience is not Audience.ALL:
             external = self.audience is Audience.EXTERNAL
             made.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
-        return All.of(made)
+        return All.of(made, "all")
 
 
 def _is_external(facts: Facts) -> bool:

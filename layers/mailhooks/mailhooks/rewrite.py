@@ -67,7 +67,7 @@ class Rewrite:
 
     def policy(self) -> Policy:
         """The same as a policy of one rule, for every message."""
-        return Policy((Rule("rewrite", 0, All.of(()), self._changes()),), file="settings")
+        return Policy((Rule("rewrite", 0, All.of((), "all"), self._changes()),), file="settings")
 
     def _changes(self) -> tuple[Change, ...]:
         changes: list[Change] = []

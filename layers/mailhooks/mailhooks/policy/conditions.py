@@ -7,7 +7,7 @@ condition but a negated one.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from .facts import Facts
 from .recipients import AddressSet
@@ -95,14 +95,14 @@ class RecipientTest:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Holds for those for whom each of its conditions does; what costs least is asked first, and no more than is needed."""
+class _Group:
+    """Several conditions as one; what costs least is asked first, and no more than is needed."""
 
     name: str
     conditions: tuple[Condition, ...]
 
     @classmethod
-    def of(cls, conditions: Iterable[Condition], name: str = "all") -> "All":
+    def of(cls, conditions: Iterable[Condition], name: str) -> Self:
         return cls(name, tuple(sorted(conditions, key=lambda one: one.cost)))
 
     @property
@@ -112,6 +112,15 @@ class All:
     @property
     def per_recipient(self) -> bool:
         return any(one.per_recipient for one in self.conditions)
+
+    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
+        return ""
+
+
+class All(_Group):
+    """Holds for those for whom each of its conditions does."""
+
+    __slots__ = ()
 
     def mask(self, facts: Facts, among: int, ask: Ask) -> int:
         for one in self.conditions:
@@ -120,28 +129,11 @@ class All:
             among = ask(one, facts, among)
         return among
 
-    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
-        return ""
 
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(_Group):
     """Holds for those for whom one of its conditions does."""
 
-    name: str
-    conditions: tuple[Condition, ...]
-
-    @classmethod
-    def of(cls, conditions: Iterable[Condition], name: str = "any") -> "AnyOf":
-        return cls(name, tuple(sorted(conditions, key=lambda one: one.cost)))
-
-    @property
-    def cost(self) -> Cost:
-        return max((one.cost for one in self.conditions), default=Cost.EVENT)
-
-    @property
-    def per_recipient(self) -> bool:
-        return any(one.per_recipient for one in self.conditions)
+    __slots__ = ()
 
     def mask(self, facts: Facts, among: int, ask: Ask) -> int:
         found = 0
@@ -150,9 +142,6 @@ class AnyOf:
                 break
             found |= ask(one, facts, among & ~found)
         return found
-
-    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
-        return ""
 
 
 @dataclass(frozen=True, slots=True)

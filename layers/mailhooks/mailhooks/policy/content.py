@@ -10,7 +10,7 @@ from ..attachment_rules import AttachmentRules
 from ..errors import SettingsError
 from .bodytext import Words, has_card_number, normal
 from .conditions import Condition, Cost, Test, shown
-from .context import BadValue, Context
+from .context import At, BadValue, Context, of_setting, several
 from .facts import Facts
 from .files import File
 from .measures import bounds
@@ -93,11 +93,9 @@ def _length(facts: Facts) -> str:
 
 def header(name: str, value: Any, context: Context) -> Condition:
     made = []
-    for index, each in enumerate(value if isinstance(value, list) else [value]):
-        try:
+    for at, each in several(value):
+        with at:
             made.append((each["name"], _header_test(each, context)))
-        except BadValue as bad:
-            raise BadValue(str(bad), *([index] if isinstance(value, list) else []), *bad.place) from None
 
     def saw(facts: Facts) -> list[str]:
         return [f"{field}: {shown(facts.headers.all(field)) if facts.headers.all(field) else '(not there)'}" for field, _ in made]
@@ -119,11 +117,9 @@ def _header_test(value: dict[str, Any], context: Context) -> Callable[[Facts], b
 
 def attachment(name: str, value: Any, context: Context) -> Condition:
     tests = []
-    for index, each in enumerate(value if isinstance(value, list) else [value]):
-        try:
+    for at, each in several(value):
+        with at:
             tests.append(_file_test(each, context))
-        except BadValue as bad:
-            raise BadValue(str(bad), *([index] if isinstance(value, list) else []), *bad.place) from None
 
     def test(facts: Facts) -> bool:
         return any(is_it(file) for file in facts.files for is_it in tests)
@@ -169,11 +165,12 @@ def _by_extension(value: dict[str, Any], context: Context) -> Callable[[File], b
 
 def _checked(value: dict[str, Any], key: str, context: Context) -> AttachmentRules:
     """Extensions or types in form. Raises BadValue for those that no attachment can have."""
-    try:
-        texts = context.texts(value[key], key)
-        return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
-    except SettingsError as error:
-        raise BadValue(str(error).partition(": ")[2], key) from None
+    texts = context.texts(value[key], key)
+    with At(key):
+        try:
+            return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
+        except SettingsError as error:
+            raise of_setting(error) from None
 
 
 def _of_type(content_type: str, wanted: frozenset[str]) -> bool:

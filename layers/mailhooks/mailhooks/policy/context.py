@@ -1,10 +1,11 @@
 """What the values of conditions and actions refer to: the policy's lists, the rule, its time zone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from ..errors import SettingsError
 from ..patterns import Pattern
 from .conditions import Condition
 from .recipients import AddressSet
@@ -19,6 +20,33 @@ class BadValue(Exception):
     def __init__(self, text: str, *place: str | int) -> None:
         super().__init__(text)
         self.place = place
+
+
+class At:
+    """`with At("when"):` what is refused inside lies there."""
+
+    def __init__(self, *place: str | int) -> None:
+        self._place = place
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, BadValue):
+            error.place = (*self._place, *error.place)
+
+
+def of_setting(error: SettingsError) -> BadValue:
+    """What an error says that was written for environment variables, whose name comes first."""
+    return BadValue(str(error).partition(": ")[2] or str(error))
+
+
+def several(value: Any) -> Iterator[tuple[At, Any]]:
+    """The values of a list, or the single one that stands for a list of one; each with where it lies."""
+    if isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield At(index), each
+    else:
+        yield At(), value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +66,14 @@ class Context:
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:
         """One text or several, with the texts of a list for each `list:NAME`."""
         found: list[str] = []
-        for index, text in enumerate([value] if isinstance(value, str) else value):
+        for at, text in several(value):
             if not text.startswith("list:"):
                 found.append(text)
             elif text[5:] in self.lists:
                 found.extend(self.lists[text[5:]])
             else:
-                at = place if isinstance(value, str) else (*place, index)
-                raise BadValue(f"expected the name of a list under `lists`, and {text[5:]!r} is none", *at)
+                with At(*place), at:
+                    raise BadValue(f"expected the name of a list under `lists`, and {text[5:]!r} is none")
         return tuple(found)
 
     def regexes(self, value: Any, *place: str | int) -> tuple[Regex, ...]:
@@ -53,11 +81,12 @@ class Context:
 
     def _regexes(self, kind: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
         found = []
-        for index, pattern in enumerate([value] if isinstance(value, str) else value):
-            try:
-                found.append(kind(pattern))
-            except ValueError as error:
-                raise BadValue(f"expected {error}", *place, *(() if isinstance(value, str) else (index,))) from None
+        for at, pattern in several(value):
+            with At(*place), at:
+                try:
+                    found.append(kind(pattern))
+                except ValueError as error:
+                    raise BadValue(f"expected {error}") from None
         return tuple(found)
 
     def addresses(self, value: Any) -> AddressSet:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ..contract import FlowDirection
 from . import clock, content
 from .conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses, every_recipient
-from .context import BadValue, Context, Maker
+from .context import At, BadValue, Context, Maker, several
 from .counted import Rate
 from .facts import Facts
 from .kinds import importance
@@ -21,23 +21,19 @@ def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool =
     """
     made = []
     for name, said in value.items():
-        try:
+        with At(name):
             made.append(MAKERS[name](name, said, context))
-        except BadValue as bad:
-            raise BadValue(str(bad), name, *bad.place) from None
     if len(made) == 1:
         return made[0]
-    return AnyOf.of(made, "unless") if exceptions else All.of(made)
+    return AnyOf.of(made, "unless") if exceptions else All.of(made, "all")
 
 
 def _group(kind: type[All] | type[AnyOf]) -> Maker:
     def make(name: str, value: Any, context: Context) -> Condition:
         made = []
-        for index, each in enumerate(value):
-            try:
+        for at, each in several(value):
+            with at:
                 made.append(conditions(each, context))
-            except BadValue as bad:
-                raise BadValue(str(bad), index, *bad.place) from None
         return kind.of(made, name)
 
     return make
@@ -174,11 +170,12 @@ def _authentication(name: str, value: Any, context: Context) -> Condition:
 
 def _time(name: str, value: Any, context: Context) -> Condition:
     spans = []
-    for index, each in enumerate(value if isinstance(value, list) else [value]):
-        try:
-            spans.append(clock.Span.of(each, context.zone))
-        except ValueError as error:
-            raise BadValue(f"expected {error}", *([index] if isinstance(value, list) else [])) from None
+    for at, each in several(value):
+        with at:
+            try:
+                spans.append(clock.Span.of(each, context.zone))
+            except ValueError as error:
+                raise BadValue(f"expected {error}") from None
     return Test(name, Cost.EVENT, lambda facts: any(span.covers(facts.now) for span in spans), lambda facts: spans[0].shown(facts.now))
 
 

@@ -7,14 +7,16 @@ from typing import Any, Final
 
 from ..contract.schema import findings
 from . import clock, verbs
-from .conditions import All, Condition, Cost, Not
-from .context import BadValue, Context
+from .conditions import All, Condition, Not
+from .context import At, BadValue, Context
 from .document import Document, read
 from .errors import PolicyError, Problem
 from .lexicon import conditions
 from .model import Mixed, OnError, Policy, Rule
 
 _MOST_PROBLEMS: Final = 50
+
+_RATE_ALONE: Final = "expected rate to stand directly under `when`: it counts what meets all other conditions"
 
 
 def load_policy(path_or_text: Path | str) -> Policy:
@@ -81,10 +83,8 @@ class _Maker:
         if begins and ends and begins >= ends:
             raise BadValue("expected until to be after from", "active", "until")
         condition = self._condition(value, context)
-        try:
+        with At("do"):
             actions = verbs.actions(value["do"], context)
-        except BadValue as bad:
-            raise BadValue(str(bad), "do", *bad.place) from None
         mixed = value.get("mixed", self._mixed)
         rule = Rule(
             value["name"],
@@ -109,23 +109,18 @@ class _Maker:
 
     def _condition(self, value: dict[str, Any], context: Context) -> Condition:
         """What has to hold: `when`, and none of `unless`; a count only when all else does."""
-        when = value.get("when", {})
         made: list[Condition] = []
-        for name, content in when.items():
-            if name != "rate" and _counts(content):
-                raise BadValue("expected rate to stand directly under `when`: it counts what meets all other conditions", "when", name)
-            try:
+        with At("when"):
+            for name, content in value.get("when", {}).items():
+                if name != "rate" and _counts(content):
+                    raise BadValue(_RATE_ALONE, name)
                 made.append(conditions({name: content}, context))
-            except BadValue as bad:
-                raise BadValue(str(bad), "when", *bad.place) from None
-        if unless := value.get("unless"):
-            if _counts(unless):
-                raise BadValue("expected rate to stand directly under `when`: it counts what meets all other conditions", "unless")
-            try:
+        with At("unless"):
+            if unless := value.get("unless"):
+                if _counts(unless):
+                    raise BadValue(_RATE_ALONE)
                 made.append(Not("unless", conditions(unless, context, exceptions=True)))
-            except BadValue as bad:
-                raise BadValue(str(bad), "unless", *bad.place) from None
-        return made[0] if len(made) == 1 and made[0].cost is Cost.EVENT else All.of(made, "when")
+        return made[0] if len(made) == 1 else All.of(made, "when")
 
     def _moment(self, index: int, key: str, active: dict[str, str]) -> Any:
         try:

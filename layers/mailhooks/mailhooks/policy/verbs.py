@@ -22,7 +22,7 @@ from .actions import (
     Tag,
     Unmodifiable,
 )
-from .context import BadValue, Context
+from .context import At, BadValue, Context, of_setting, several
 from .measures import octets
 
 _LOCAL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
@@ -42,12 +42,9 @@ def actions(value: Any, context: Context) -> tuple[Action, ...]:
         BadValue: see there.
     """
     made = []
-    for index, each in enumerate(value if isinstance(value, list) else [value]):
-        place = (index,) if isinstance(value, list) else ()
-        try:
+    for at, each in several(value):
+        with at:
             made.append(_action(each, context))
-        except BadValue as bad:
-            raise BadValue(str(bad), *place, *bad.place) from None
     return tuple(made)
 
 
@@ -55,13 +52,11 @@ def _action(value: Any, context: Context) -> Action:
     if isinstance(value, str):
         return Decide(WORDS[value])
     [(name, content)] = value.items()
-    try:
-        return _VERBS[name](content, context)
-    except BadValue as bad:
-        raise BadValue(str(bad), name, *bad.place) from None
-    except SettingsError as error:
-        # Written for environment variables, whose name comes first.
-        raise BadValue(str(error).partition(": ")[2] or str(error), name) from None
+    with At(name):
+        try:
+            return _VERBS[name](content, context)
+        except SettingsError as error:
+            raise of_setting(error) from None
 
 
 def _bounce(value: str, _: Context) -> Action:
