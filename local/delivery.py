@@ -106,8 +106,7 @@ def _by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str
     named: dict[str, tuple[str, Action]] = {}
     rest: Action | None = None
     for entry in actions:
-        parameters = entry["action"].get("parameters") or {}
-        action = Action(ActionType(entry["action"]["type"]), parameters.get("bounceMessage", ""))
+        action = Action.from_dict(entry["action"])
         for address in entry.get("recipients", ()):
             named.setdefault(address.lower(), (address, action))
         if entry.get("allRecipients") and rest is None:

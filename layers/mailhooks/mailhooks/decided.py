@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Final
 
-from .contract import Action, ActionType, MailFlowEvent, Verdict
+from .contract import Action, MailFlowEvent, Verdict
 from .contract.schema import check
 from .mail import Mail
 from .mime.edit import Edit
@@ -54,19 +54,16 @@ def raise_if_decided(mail: Mail) -> None:
 
 def stamp_edit(mail: Mail, block: HeaderBlock, verdict: Verdict) -> Edit:
     """The edit that stamps the changed message; the verdict is kept where it says more than to deliver to all."""
-    kept = not _is_plain(verdict)
+    response = verdict.to_response()
+    kept = response != mail.verdict().to_response()
     if kept and (memory := mail.memory()):
-        memory.remember(_key(mail.event), json.dumps(verdict.to_response()), mail.deadline)
+        memory.remember(_key(mail.event), json.dumps(response), mail.deadline)
     line = f"{STAMP}: {token(mail.event)} ".encode() + (_KEPT if kept else _PLAIN) + block.newline
     return block.appended(line)
 
 
 def _key(event: MailFlowEvent) -> str:
     return f"decided/{token(event)}"
-
-
-def _is_plain(verdict: Verdict) -> bool:
-    return verdict.to_response() == {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
 
 def _read(mail: Mail, text: str) -> Verdict:
@@ -78,8 +75,7 @@ def _read(mail: Mail, text: str) -> Verdict:
     domains = {address.rpartition("@")[2] for entry in response["actions"] for address in entry.get("recipients", ())}
     verdict = Verdict(mail.event, domains)
     for entry in response["actions"]:
-        parameters = entry["action"].get("parameters") or {}
-        action = Action(ActionType(entry["action"]["type"]), parameters.get("bounceMessage", ""))
+        action = Action.from_dict(entry["action"])
         addresses = entry.get("recipients", [])
         verdict.apply(action, to=[address for address in addresses if address.lower() in known])
         if added := [address for address in addresses if address.lower() not in known]:

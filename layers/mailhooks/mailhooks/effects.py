@@ -104,19 +104,18 @@ def envelope(mail: Mail) -> dict[str, Any]:
 
 def notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
     """What a notice says: identifiers and verdict, and of the message only what the policy includes."""
-    event = mail.event
+    told = ["messageId", "invocationId", "flowDirection"]
+    if "subject" in effect.include:
+        told.append("subject")
+    if "addresses" in effect.include:
+        told += ["mailFrom", "sender", "recipients"]
+    whole = envelope(mail)
     document: dict[str, Any] = {
         "rule": rule,
-        "messageId": event.message_id,
-        "invocationId": event.invocation_id,
-        "flowDirection": str(event.flow_direction),
-        "recipientCount": len(event.recipients),
+        "recipientCount": len(mail.event.recipients),
         "verdicts": list(verdict.types),
+        **{name: whole[name] for name in told},
     }
-    if "subject" in effect.include:
-        document["subject"] = event.subject
-    if "addresses" in effect.include:
-        document |= {"mailFrom": event.mail_from, "sender": event.sender, "recipients": list(event.recipients)}
     if "headers" in effect.include:
         fields = scan(mail.raw).fields
         document["headers"] = [{"name": field.name, "value": words.decode(field.value(mail.raw))} for field in fields]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, Self
 
 from . import contract, decided
-from .contract import ActionType, ContractError, Verdict
+from .contract import ActionType, Verdict
 from .deadline import Deadline
 from .decided import Decided
-from .errors import CannotChangeSafely, MailhooksError, Misconfigured, PassingTrouble
+from .errors import CannotChangeSafely, Misconfigured, PassingTrouble
 from .mail import Mail
 from .mime.headers import scan
 from .policy.actions import Archive, Count, NoDisclaimer, Notify, Unmodifiable
@@ -151,7 +151,8 @@ class MailflowHook:
         """Sets the changes that can be made; where one cannot, its rule may say that the message is not to go on."""
         if not outcome.changes:
             return
-        values = self._values(raw, mail.event.mail_from)
+        variables = frozenset().union(*(wanted.change.variables for wanted in outcome.changes))
+        values = self._values(raw, mail.event.mail_from) if variables else {}
         applied = apply_changes(raw, outcome.changes, values)
         for wanted, trouble in applied.refusals:
             outcome.failures += (Failure(wanted.rule.name, wanted.change.name, CannotChangeSafely.__name__, str(trouble)),)
@@ -205,8 +206,7 @@ class MailflowHook:
                 if isinstance(trouble, PassingTrouble):
                     raise
                 raise RuleFailed(f'rule "{wanted.rule.name}": {effect.name}: {type(trouble).__name__}') from None
-            detail = str(trouble) if isinstance(trouble, MailhooksError | ContractError) else ""
-            outcome.failures += (Failure(wanted.rule.name, effect.name, type(trouble).__name__, detail),)
+            outcome.failures += (Failure.of(wanted.rule.name, effect.name, trouble),)
 
     @staticmethod
     def _stamp(mail: Mail, verdict: Verdict) -> None:

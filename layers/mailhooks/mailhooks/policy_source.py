@@ -132,7 +132,8 @@ def _s3(rest: str) -> Callable[[], str]:
 def _ssm(rest: str) -> Callable[[], str]:
     from .policy_store import ssm
 
-    return lambda: _text(ssm(rest))
+    get = ssm(rest)
+    return lambda: _text(get())
 
 
 def _appconfig(rest: str) -> Callable[[], str]:

@@ -7,9 +7,10 @@ import boto3
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider, BaseProvider, SSMProvider
 from botocore.config import Config
 
+from . import aws
 from .policy.document import MAX_OCTETS
 
-_CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, user_agent="workmail-hooks")
+_CONFIG = aws.CONFIG.merge(Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}))
 """A policy is looked at again while mail waits: no longer than what a message can spare."""
 
 
@@ -31,11 +32,10 @@ class S3Provider(BaseProvider):
         raise NotImplementedError(path)
 
 
-def ssm(name: str) -> str:
-    """A parameter's value (at most 8 KB, an SSM limit: a small policy)."""
+def ssm(name: str) -> Callable[[], Any]:
+    """Gets a parameter's value (at most 8 KB, an SSM limit: a small policy), each time it is called."""
     provider: Any = SSMProvider(boto3_client=boto3.client("ssm", config=_CONFIG))
-    value: str = provider.get(name, decrypt=True, force_fetch=True)
-    return value
+    return lambda: provider.get(name, decrypt=True, force_fetch=True)
 
 
 def appconfig(application: str, environment: str, profile: str) -> Callable[[], Any]:

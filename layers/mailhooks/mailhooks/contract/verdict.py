@@ -5,7 +5,7 @@ Guide sections: "Synchronous Run Lambda response schema", "... action limits", a
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -54,6 +54,12 @@ class Action:
     def __post_init__(self) -> None:
         if self.bounce_message and self.type is not ActionType.BOUNCE:
             raise ContractError("/actions/-/action/parameters/bounceMessage", "no bounce text, as the action is no BOUNCE", "a string")
+
+    @classmethod
+    def from_dict(cls, action: Mapping[str, Any]) -> Self:
+        """From a response's `action`, checked before."""
+        parameters = action.get("parameters") or {}
+        return cls(ActionType(action["type"]), parameters.get("bounceMessage", ""))
 
     def to_dict(self) -> dict[str, Any]:
         action: dict[str, Any] = {"type": str(self.type)}

@@ -79,6 +79,10 @@ class Change(Protocol):
     @property
     def on_unmodifiable(self) -> Unmodifiable: ...
 
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that its texts have, in lower case."""
+
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
         """Raises:
         CannotChangeSafely: the message is not to be changed so.
@@ -92,6 +96,7 @@ class Tag:
     tag: str
     name: str = "subject_tag"
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    variables: frozenset[str] = frozenset()
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
         from ..mime.headers import scan
@@ -111,6 +116,7 @@ class Headers:
     fields: "FieldChanges"
     name: str = "headers"
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    variables: frozenset[str] = frozenset()
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
         from ..mime.headers import scan
@@ -128,6 +134,7 @@ class Strip:
     rules: "AttachmentRules"
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     name: str = "strip_attachments"
+    variables: frozenset[str] = frozenset()
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
         from .. import attachments
@@ -146,6 +153,10 @@ class Disclaim:
     disclaimer: "Disclaimer"
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     name: str = "disclaimer"
+
+    @property
+    def variables(self) -> frozenset[str]:
+        return frozenset().union(*(template.variables for template in self.disclaimer.templates))
 
     def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
         from ..mime.body import Blocked

@@ -1,13 +1,17 @@
 """Makes the changes that rules want of one message, one after the other, and says them as edits of the message as it came."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from ..errors import CannotChangeSafely
 from ..mime.edit import Edit, compose, splice
-from .actions import Change, Changed, Disclaim, Unmodifiable
+from .actions import Change, Changed, Disclaim, Headers, Strip, Tag, Unmodifiable
 from .outcome import WantedChange
+
+_APART: Final = frozenset({Tag, Headers, Strip})
+"""Changes of different places: the subject, other fields, attachments. Two of one kind may be about the same place."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +46,44 @@ def apply_changes(raw: bytes, changes: Sequence[WantedChange], values: Mapping[s
         values: of the templates' variables, names in lower case.
         wrap: whether disclaimers that would wrap a message that is not to be changed do so now.
     """
-    applied = Applied(raw)
+    edits: list[Edit] = []
+    made: list[WantedChange] = []
+    refusals: list[tuple[WantedChange, CannotChangeSafely]] = []
+    added_parts, encloses, content = 0, False, raw
+    together: list[Edit] = []
+    for batch in _batches(changes):
+        # Not after the last one: of a large message that would be a copy for nobody.
+        content, together = splice(content, together), []
+        for wanted in batch:
+            try:
+                changed = _changed(wanted.change, content, values, wrap)
+            except CannotChangeSafely as trouble:
+                refusals.append((wanted, trouble))
+                continue
+            if changed.edits:
+                together += changed.edits
+                made.append(wanted)
+                added_parts, encloses = added_parts + changed.added_parts, encloses or changed.encloses
+        if together:
+            edits = compose(edits, together) if edits else together
+    return Applied(raw, tuple(edits), added_parts, encloses, tuple(made), tuple(refusals))
+
+
+def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
+    """The changes in their order, those together that do not see one another: for them the message is neither copied nor read again."""
+    batch: list[WantedChange] = []
+    kinds: set[type] = set()
     for wanted in changes:
-        try:
-            changed = _changed(wanted.change, applied.content, values, wrap)
-        except CannotChangeSafely as trouble:
-            applied = _with(applied, refusals=(*applied.refusals, (wanted, trouble)))
-            continue
-        if changed.edits:
-            edits = compose(applied.edits, changed.edits) if applied.edits else changed.edits
-            applied = Applied(
-                raw,
-                tuple(edits),
-                applied.added_parts + changed.added_parts,
-                applied.encloses or changed.encloses,
-                (*applied.made, wanted),
-                applied.refusals,
-            )
-    return applied
+        kind = type(wanted.change)
+        if kind in kinds or not kinds | {kind} <= _APART:
+            yield batch
+            batch, kinds = [], set()
+        batch.append(wanted)
+        kinds.add(kind)
+    yield batch
 
 
 def _changed(change: Change, raw: bytes, values: Mapping[str, str], wrap: bool) -> Changed:
     if wrap and isinstance(change, Disclaim) and change.on_unmodifiable is Unmodifiable.WRAP:
         return change.wrapped(raw, values)
     return change.change(raw, values)
-
-
-def _with(applied: Applied, *, refusals: tuple[tuple[WantedChange, CannotChangeSafely], ...]) -> Applied:
-    return Applied(applied.raw, applied.edits, applied.added_parts, applied.encloses, applied.made, refusals)

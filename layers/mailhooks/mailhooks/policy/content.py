@@ -84,11 +84,11 @@ def subject_or_body(name: str, value: Any, context: Context) -> Condition:
 
 
 def _in_body(wanted: Wanted, facts: Facts) -> bool:
-    return wanted.found(facts.body_text(wanted.limit), facts.normal_body(wanted.limit))
+    return wanted.found(*facts.body_text(wanted.limit))
 
 
 def _length(facts: Facts) -> str:
-    return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)):,} characters of text"
+    return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
 
 
 def header(name: str, value: Any, context: Context) -> Condition:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .. import contract
-from ..contract import ActionType, ContractError, MailFlowEvent
+from ..contract import ActionType, MailFlowEvent
 from ..deadline import Deadline
 from ..errors import MailhooksError
 from .actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
@@ -72,7 +72,6 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     negated: bool = False
     depth: int = 0
-    values: dict[str, str] | None = None
 
     def ask_rule(self, rule: Rule) -> None:
         seen = RuleSeen(rule.name)
@@ -173,10 +172,10 @@ class _Run:
     def _after_failure(self, condition: Condition, trouble: Exception, among: int) -> int:
         rule = self.asked
         assert rule is not None
-        detail = str(trouble) if isinstance(trouble, MailhooksError | ContractError) else ""
-        self.failures.append(Failure(rule.name, condition.name, type(trouble).__name__, detail))
+        failure = Failure.of(rule.name, condition.name, trouble)
+        self.failures.append(failure)
         if rule.on_error is OnError.RETRY and not rule.report:
-            raise RuleFailed(f'rule "{rule.name}": {condition.name}: {type(trouble).__name__}: {detail}'.rstrip(": ")) from None
+            raise RuleFailed(f'rule "{rule.name}": {failure.what}: {failure.error}: {failure.detail}'.rstrip(": ")) from None
         if rule.on_error is OnError.SKIP or rule.report:
             raise _Skipped
         return 0 if self.negated else among

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..contract import FlowDirection, MailFlowEvent
 from ..deadline import Deadline
-from .recipients import UNLISTED, Recipients
+from .recipients import Recipients
 from .services import Services
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Facts:
     services: Services
     now: datetime
     deadline: Deadline
-    _body_texts: dict[int, str] = field(default_factory=dict)
+    _body_texts: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def recipients(self) -> Recipients:
@@ -115,25 +115,14 @@ class Facts:
         found = dict.fromkeys(address for value in values for address in addresses(value[:100_000]))
         return tuple(found)[:_MAX_ADDRESSES]
 
-    def body_text(self, limit: int) -> str:
-        """The text that it shows: of each text part the first `limit` octets."""
+    def body_text(self, limit: int) -> tuple[str, str]:
+        """The text that it shows, of each text part the first `limit` octets: as it is, and for comparing."""
         if limit not in self._body_texts:
-            from .bodytext import shown_text
+            from .bodytext import normal, shown_text
 
-            self._body_texts[limit] = shown_text(self.raw, self.root, limit)
+            text = shown_text(self.raw, self.root, limit)
+            self._body_texts[limit] = (text, normal(text))
         return self._body_texts[limit]
-
-    @cached_property
-    def normal_bodies(self) -> dict[int, str]:
-        return {}
-
-    def normal_body(self, limit: int) -> str:
-        """`body_text`, for comparing."""
-        if limit not in self.normal_bodies:
-            from .bodytext import normal
-
-            self.normal_bodies[limit] = normal(self.body_text(limit))
-        return self.normal_bodies[limit]
 
     @cached_property
     def files(self) -> "tuple[File, ...]":
@@ -164,6 +153,3 @@ class Facts:
 
             raise Misconfigured("the policy names groups, and there is no directory: set POLICY_DIRECTORY=true (docs/policy.md)")
         return self.services.directory.members(group, self.deadline)
-
-
-__all__ = ["UNLISTED", "Facts"]

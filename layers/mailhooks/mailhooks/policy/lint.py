@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ..contract import ActionType
 from .actions import AddRecipients, Decide, RemoveRecipients
-from .measures import octets
+from .measures import least_and_most
 from .model import Mixed, Policy, Rule
 from .outcome import MAX_ACTIONS
 from .said import Said, Term, is_within, named, texts
@@ -148,9 +148,8 @@ def _never(said: Said) -> Iterator[str]:
 def _is_empty(term: Term) -> bool:
     if term.name not in {"recipient_count", "attachment_count", "size"}:
         return False
-    least = [octets(term.value[key]) + plus for key, plus in (("over", 1), ("at_least", 0)) if key in term.value]
-    most = [octets(term.value[key]) - minus for key, minus in (("under", 1), ("at_most", 0)) if key in term.value]
-    return bool(most) and (min(most) < 0 or max(least, default=0) > min(most))
+    least, most = least_and_most(term.value)
+    return most is not None and least > most
 
 
 def _of_actions(each: _Asked, domains: frozenset[str]) -> Iterator[Finding]:

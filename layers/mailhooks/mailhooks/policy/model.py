@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..contract import MailFlowEvent
 from ..deadline import Deadline
-from .actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
+from .actions import Action, AddRecipients, Archive, Change, Count, Decide, Notify, RemoveRecipients
 from .conditions import Condition
 from .services import Services
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .trace import Trace
 
-_NO_CONTENT = (Decide, AddRecipients, RemoveRecipients, Archive, Notify, Count)
+_NO_CHANGE = (Decide, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 
 _PATIENCE_S = 10.0
 """Seconds for what is asked of services, where the caller does not say until when."""
@@ -84,8 +84,13 @@ class Rule:
         return self.enabled and (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """Those of its actions that change the content."""
+        return tuple(action for action in self.actions if not isinstance(action, _NO_CHANGE))
+
+    @property
     def changes_content(self) -> bool:
-        return any(not isinstance(action, _NO_CONTENT) for action in self.actions)
+        return bool(self.changes)
 
 
 @dataclass(frozen=True, slots=True)

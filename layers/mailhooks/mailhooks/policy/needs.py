@@ -9,7 +9,6 @@ from .conditions import All, AnyOf, Condition, Cost, Not
 from .model import Policy, Rule
 from .said import named
 
-_NO_CHANGE: Final = (Decide, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 _SCOPES: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
 
 DIRECTORY_PERMISSIONS: Final = tuple(
@@ -92,7 +91,7 @@ def _content(rules: list[Rule]) -> Need:
 
 def _changes(rules: list[Rule]) -> Need:
     found = [
-        (rule.name, ", ".join(dict.fromkeys(action.name for action in rule.actions if not isinstance(action, _NO_CHANGE))))
+        (rule.name, ", ".join(dict.fromkeys(change.name for change in rule.changes)))
         for rule in rules
         if rule.changes_content and not rule.report
     ]

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Self
 
 from .. import contract
 from ..contract import ActionType, ContractError, MailFlowEvent, Verdict
 from ..contract.verdict import DEFAULT
+from ..errors import MailhooksError
 from .actions import Change, Effect
 from .model import Rule
 from .recipients import Recipients
@@ -49,6 +51,11 @@ class Failure:
     what: str
     error: str
     detail: str
+
+    @classmethod
+    def of(cls, rule: str, what: str, trouble: Exception) -> Self:
+        """Our own errors' texts are fit for a log; a foreign one's may quote the message."""
+        return cls(rule, what, type(trouble).__name__, str(trouble) if isinstance(trouble, MailhooksError | ContractError) else "")
 
 
 @dataclass
@@ -128,9 +135,6 @@ class Outcome:
         bounces = [action for action, _ in counts.most_common() if action.type is ActionType.BOUNCE]
         kept = frozenset(bounces[: room - len(others) - 1]) | frozenset(others)
         return {address: action if action in kept else _MERGED for address, action in actions.items()}
-
-    def with_notes(self, notes: Iterable[str]) -> "Outcome":
-        return replace(self, notes=(*self.notes, *notes))
 
 
 def addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[str]) -> tuple[list[str], int]:

@@ -12,12 +12,8 @@ class Regex(Protocol):
     def search(self, text: str, /) -> Any: ...
 
 
-def compile_regex(pattern: str, *, ignore_case: bool = True) -> Regex:
-    """Compiles an expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax).
-
-    Args:
-        pattern: the expression.
-        ignore_case: `(?-i)` in it says otherwise.
+def compile_regex(pattern: str) -> Regex:
+    """Compiles an expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax). Case matters only if `(?-i)` says so.
 
     Raises:
         ValueError: RE2 cannot do it; says why.
@@ -27,7 +23,7 @@ def compile_regex(pattern: str, *, ignore_case: bool = True) -> Regex:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MAX_MEMORY
-    options.case_sensitive = not ignore_case
+    options.case_sensitive = False
     try:
         compiled: Regex = re2.compile(pattern, options=options)
     except re2.error as error:
