@@ -2,9 +2,9 @@
 
 import importlib.util
 import itertools
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +12,7 @@ import pytest
 
 from local.workmail import LocalWorkMail
 from mailhooks.settings import env
+from tests.integration.serving import Quiet, serving
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 _NUMBERS = itertools.count()
@@ -23,6 +24,14 @@ Load = Callable[..., ModuleType]
 def workmail() -> Iterator[LocalWorkMail]:
     with LocalWorkMail() as running:
         yield running
+
+
+@pytest.fixture
+def wm(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> LocalWorkMail:
+    """A local WorkMail, to which boto3 in this process leads."""
+    for name, value in workmail.environment.items():
+        monkeypatch.setenv(name, value)
+    return workmail
 
 
 @pytest.fixture
@@ -48,38 +57,20 @@ def load(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 @pytest.fixture
 def refusing_s3() -> Iterator[Callable[[int, str], str]]:
     """`refusing_s3(503, "SlowDown")`: the address of an S3 that answers everything so. moto's own S3 refuses nobody."""
-    servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+    with ExitStack() as servers:
 
-    def start(status: int, code: str) -> str:
-        class Refuse(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        def start(status: int, code: str) -> str:
+            class Refuse(Quiet, BaseHTTPRequestHandler):
+                protocol_version = "HTTP/1.1"
 
-            def do_PUT(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                body = f"<Error><Code>{code}</Code><Message>ordered by a test</Message></Error>".encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                def do_PUT(self) -> None:
+                    self.body()
+                    self.answer(status, f"<Error><Code>{code}</Code><Message>ordered by a test</Message></Error>".encode())
 
-            def do_GET(self) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", "1000")
-                self.end_headers()
-                self.wfile.write(b"Subject: half a mess")
-                self.close_connection = True
+                def do_GET(self) -> None:
+                    self.answer(status, b"Subject: half a mess", Content_Length="1000")
+                    self.close_connection = True
 
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
+            return servers.enter_context(serving(Refuse))
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        yield start

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,14 +18,6 @@ RAW = b"From: ana@example.com\r\nSubject: \xff any octets\r\n\r\nHello\r\n"
 ENVELOPE = {"mailFrom": "ana@example.com", "recipients": ["b\u00e4n@example.com"], "subject": "a \ud800 surrogate"}
 INVOCATION = "0123456789abcdef0123456789abcdef"
 MESSAGE, SHEET = f"mail/{INVOCATION}/message.eml", f"mail/{INVOCATION}/envelope.json"
-
-
-@pytest.fixture
-def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The organization's groups and domains, asked over HTTP in pages of two, through real boto3."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -17,14 +17,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture

@@ -44,19 +44,11 @@ rules:
 
 
 @contextmanager
-def handler(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str, **more: Any) -> Iterator[Any]:
+def handler(wm: LocalWorkMail, tmp_path: Path, policy: str, **more: Any) -> Iterator[Any]:
     path = tmp_path / "policy.yaml"
     path.write_text(policy)
-    for name, value in wm.environment.items():
-        monkeypatch.setenv(name, value)
     own = settings(rewrite_bucket=wm.bucket, policy=str(path), **more)
     yield sync_hook(MailflowHook, content=MessageFlow, settings=own)
-
-
-@pytest.fixture
-def wm() -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as started:
-        yield started
 
 
 def came(wm: LocalWorkMail, *recipients: str, raw: bytes = RAW) -> dict[str, Any]:
@@ -70,9 +62,9 @@ def by_recipient(response: dict[str, Any]) -> dict[str, str]:
     return {address: entry["action"]["type"] for entry in response["actions"] for address in entry.get("recipients", ["*"])}
 
 
-def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, tmp_path: Path) -> None:
     announced = came(wm, "ana@example.com", "ben@example.com", "cem@example.com")
-    with handler(wm, tmp_path, monkeypatch, POLICY) as handle:
+    with handler(wm, tmp_path, POLICY) as handle:
         response = handle(announced, None)
 
     assert by_recipient(response) == {
@@ -88,15 +80,15 @@ def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, 
 
 
 def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_nothing_again(
-    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     announced = came(wm, "ana@example.com", "ben@example.com")
-    with handler(wm, tmp_path, monkeypatch, POLICY) as handle:
+    with handler(wm, tmp_path, POLICY) as handle:
         first = handle(announced, None)
         capsys.readouterr()
         after = wm.store.content(announced["messageId"])
         # The subject that the rules look for is no longer the message's; a new process, and meanwhile another policy.
-        with handler(wm, tmp_path, monkeypatch, POLICY.replace("[AD]", "[OTHER]").replace("junk", "drop")) as another:
+        with handler(wm, tmp_path, POLICY.replace("[AD]", "[OTHER]").replace("junk", "drop")) as another:
             again = another(announced, None)
 
     assert again == first
@@ -107,10 +99,10 @@ def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_not
     assert not any("Offers" in line for line in printed)
 
 
-def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path) -> None:
     announced = came(wm, "ana@example.com", "ben@example.com")
     answers: list[Any] = []
-    with handler(wm, tmp_path, monkeypatch, POLICY) as handle:
+    with handler(wm, tmp_path, POLICY) as handle:
         threads = [threading.Thread(target=lambda: answers.append(handle(announced, None))) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -122,25 +114,23 @@ def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_pa
     assert wm.store.content(announced["messageId"]).count(b"[AD]") == 1
 
 
-def test_a_stamp_that_a_sender_wrote_means_nothing(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stamp_that_a_sender_wrote_means_nothing(wm: LocalWorkMail, tmp_path: Path) -> None:
     forged = RAW.replace(b"Subject:", STAMP.encode() + b": 0123456789abcdef0123456789abcdef delivered\r\nSubject:")
     announced = came(wm, "ana@example.com", "ben@example.com", raw=forged)
-    with handler(wm, tmp_path, monkeypatch, POLICY) as handle:
+    with handler(wm, tmp_path, POLICY) as handle:
         assert by_recipient(handle(announced, None))["ben@example.com"] == "BOUNCE"
 
 
-def test_a_message_that_no_rule_needs_to_look_into_is_not_fetched(
-    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_that_no_rule_needs_to_look_into_is_not_fetched(wm: LocalWorkMail, tmp_path: Path) -> None:
     announced = event("ben@example.com")  # not in the store: a Get would fail
     policy = POLICY.replace("{ subject: { regex", "{ direction: outbound, subject: { regex").replace(
         "recipient: ana@", "recipient: nobody@"
     )
-    with handler(wm, tmp_path, monkeypatch, policy) as handle:
+    with handler(wm, tmp_path, policy) as handle:
         assert by_recipient(handle(announced, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}
 
 
-def test_counting_without_a_table_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_without_a_table_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = """
 version: 1
 rules:
@@ -150,20 +140,18 @@ rules:
     on_error: %s
 """
     announced = came(wm, "ana@example.com")
-    with handler(wm, tmp_path, monkeypatch, policy % "skip") as handle:
+    with handler(wm, tmp_path, policy % "skip") as handle:
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
-    with handler(wm, tmp_path, monkeypatch, policy % "apply") as handle:
+    with handler(wm, tmp_path, policy % "apply") as handle:
         assert set(by_recipient(handle(announced, None)).values()) == {"DROP"}
-    with handler(wm, tmp_path, monkeypatch, policy % "retry") as handle, pytest.raises(PassingTrouble):
+    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(PassingTrouble):
         handle(announced, None)
 
 
-def test_nobody_is_dropped_for_somebody_who_cannot_be_added(
-    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nobody_is_dropped_for_somebody_who_cannot_be_added(wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rule = "{ name: leave, when: { recipient: ana@example.com }, do: [ drop, { add_recipients: ben@example.net } ] }"
     announced = came(wm, "ana@example.com")
-    with handler(wm, tmp_path, monkeypatch, f"version: 1\nrules: [ {rule} ]\n") as handle:
+    with handler(wm, tmp_path, f"version: 1\nrules: [ {rule} ]\n") as handle:
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
     [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
     assert (failure["rule"], failure["what"]) == ("leave", "add_recipients")

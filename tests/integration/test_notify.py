@@ -1,11 +1,10 @@
 """Notices by SNS and EventBridge (moto's, over HTTP); webhooks have a file of their own."""
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -14,17 +13,10 @@ from local.workmail import LocalWorkMail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 from mailhooks.notify import EventBridgeTarget, Notifier, SnsTarget, Target
+from tests.integration.serving import Quiet, serving
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1", "subject": "Gr\u00fc\u00dfe \ud800", "mailFrom": "ana@example.com"}
 KEY = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 def send(target: Target, document: dict[str, Any] = DOCUMENT) -> None:
@@ -98,27 +90,14 @@ def test_a_bus_gets_an_event_that_rules_can_match(wm: LocalWorkMail) -> None:
 def failed_entry(code: str) -> Iterator[str]:
     """An EventBridge that takes the call and not the event."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            body = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": code, "ErrorMessage": "of ana@example.com"}]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.body()
+            entry = {"ErrorCode": code, "ErrorMessage": "of ana@example.com"}
+            self.answer(200, json.dumps({"FailedEntryCount": 1, "Entries": [entry]}).encode())
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,8 @@
 """Where the policy lives: a file, S3, Systems Manager, AppConfig; and that a refused one never takes the place of the last good one."""
 
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -16,19 +13,12 @@ from mailhooks.hook import sync_hook
 from mailhooks.mailflow import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.policy import PolicyError
 from mailhooks.policy_source import PolicySource
+from tests.integration.serving import Quiet, serving
 from tests.mail import event
 from tests.unit.shell import settings
 
 GOOD = "version: 1\nrules: [ { name: %s, do: junk } ]\n"
 BAD = "version: 1\nrules: [ { name: x, do: explode } ]\n"
-
-
-@pytest.fixture
-def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as started:
-        for name, value in started.environment.items():
-            monkeypatch.setenv(name, value)
-        yield started
 
 
 class Clock:
@@ -79,39 +69,27 @@ def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPat
     """moto has no AppConfig data: this server answers as its API does, once with the configuration and then with nothing new."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.loads(self.body())
             asked.append("/".join(str(body[f"{part}Identifier"]) for part in ("Application", "Environment", "ConfigurationProfile")))
-            self._answer(201, b'{"InitialConfigurationToken": "t0"}')
+            self._tell(201, b'{"InitialConfigurationToken": "t0"}', "application/json")
 
         def do_GET(self) -> None:
             first = "configuration_token=t0" in self.path
-            self._answer(200, (GOOD % "by-appconfig").encode() if first else b"", "application/x-yaml")
+            self._tell(200, (GOOD % "by-appconfig").encode() if first else b"", "application/x-yaml")
 
-        def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Next-Poll-Configuration-Token", "t1")
-            self.end_headers()
-            self.wfile.write(body)
+        def _tell(self, status: int, body: bytes, kind: str) -> None:
+            self.answer(status, body, Content_Type=kind, Next_Poll_Configuration_Token="t1")
 
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:{server.server_port}")
+    with serving(Handler) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", url)
         clock = Clock()
         source = PolicySource(policy_source._FETCHERS["appconfig"]("mail/production/policy"), "appconfig", 60, clock=clock)
         assert rules(source) == ["by-appconfig"]
         clock.now = 100
         assert (rules(source), source.refused) == (["by-appconfig"], False)
         assert asked == ["mail/production/policy"]
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built_with_it(

@@ -4,8 +4,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -14,44 +12,12 @@ from local.workmail import LocalWorkMail
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
 from mailhooks.rates import RETRIED_FOR_S, DynamoRates
+from tests.integration.serving import answering
 
 KEY = "4:many to ana@example.com"
 WINDOW = 60
 START = 1_800_000_000.0
 """Where a bucket of a minute begins."""
-
-
-@contextmanager
-def answering(status: int, code: str, seconds: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
-    """A service that answers every call with an error: its address, and what was asked."""
-    asked: list[bytes] = []
-    closing = threading.Event()
-
-    class Answer(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
-            closing.wait(seconds)
-            body = json.dumps({"__type": code, "message": "ordered by a test, for ana@example.com"}).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Clock:

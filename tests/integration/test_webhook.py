@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,11 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, PassingTrouble, ServiceFailed, Throttled
 from mailhooks.notify import Notifier, WebhookTarget, signature
 from tests.integration.availability.servers.tls import authority
-from tests.integration.test_rates import answering
+from tests.integration.serving import Quiet, answering, serving
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1"}
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "a secret of many \u00e4"
-
-
-@pytest.fixture
-def wm(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        for name, value in running.environment.items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture
@@ -49,41 +41,19 @@ class Receiver:
     """A webhook's other end, which computes the signature itself.
 
     Attributes:
-        status, headers: what it answers.
-        stall: called before it answers, with the connection.
+        url: its address.
         good: bodies with a right signature.
         keys: the Idempotency-Keys.
         bad: how many came otherwise.
     """
 
-    def __init__(self, status: int = 204, headers: dict[str, str] | None = None, stall: Callable[[Any], None] | None = None) -> None:
+    def __init__(self) -> None:
+        self.url = ""
         self.good: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.bad = 0
-        receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                receiver._judge(self.headers, self.rfile.read(int(self.headers["Content-Length"])))
-                if stall:
-                    stall(self.wfile)
-                self.send_response(status)
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                receiver.bad += 1
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook?token=t0ken"
-
-    def _judge(self, headers: Any, body: bytes) -> None:
+    def judge(self, headers: Any, body: bytes) -> None:
         stamp = headers["X-Mailhooks-Timestamp"]
         expected = hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
         if hmac.compare_digest(headers["X-Mailhooks-Signature"], f"sha256={expected}") and abs(time.time() - int(stamp)) < 60:
@@ -94,16 +64,24 @@ class Receiver:
 
 
 @contextmanager
-def receiving(*arguments: Any, **more: Any) -> Iterator[Receiver]:
-    receiver = Receiver(*arguments, **more)
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+def receiving(status: int = 204, headers: dict[str, str] | None = None, stall: Callable[[Any], None] | None = None) -> Iterator[Receiver]:
+    """A receiver that answers so; `stall` is called before that, with the connection."""
+    receiver = Receiver()
+
+    class Handler(Quiet, BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            receiver.judge(self.headers, self.body())
+            if stall:
+                stall(self.wfile)
+            self.answer(status, **(headers or {}))
+
+        def do_GET(self) -> None:
+            receiver.bad += 1
+            self.answer(200)
+
+    with serving(Handler) as url:
+        receiver.url = f"{url}/hook?token=t0ken"
         yield receiver
-    finally:
-        receiver.server.shutdown()
-        receiver.server.server_close()
-        thread.join()
 
 
 def test_a_webhook_can_verify_what_it_gets_and_know_it_again(secret: str) -> None:
