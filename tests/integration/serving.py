@@ -1,0 +1,63 @@
+"""Servers that stand for services which moto does not play as a test wants: one `with` line each."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Quiet:
+    """For a `BaseHTTPRequestHandler`: tells nobody of its requests, and reads and answers in one call each."""
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def body(self: Any) -> bytes:
+        content: bytes = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        return content
+
+    def answer(self: Any, status: int, body: bytes = b"", **headers: str) -> None:
+        """Header names have `_` for `-`."""
+        self.send_response(status)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in {"Content-Length": str(len(body)), **given}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on the loopback interface, up inside."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def answering(status: int, code: str, seconds: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
+    """A service of AWS that answers every call with an error, after so many seconds: its address, and what was asked."""
+    asked: list[bytes] = []
+    closing = threading.Event()
+
+    class Answer(Quiet, BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked.append(self.body())
+            closing.wait(seconds)
+            self.answer(status, json.dumps({"__type": code, "message": "ordered by a test, for ana@example.com"}).encode())
+
+    with serving(Answer) as url:
+        try:
+            yield url, asked
+        finally:
+            closing.set()
