@@ -14,7 +14,7 @@ from .errors import SettingsError
 from .mailflow import FixedPolicy, MailflowHook, NoEffects
 from .mime.enclose import Image
 from .patterns import Pattern
-from .policy.actions import Disclaim, Unmodifiable
+from .policy.actions import Disclaim
 from .policy.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
 from .policy.facts import Facts
 from .policy.model import Policy, Rule
@@ -101,8 +101,7 @@ class DisclaimerHook(MailflowHook):
     def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, directory: Directory | None = None) -> None:
         self.disclaimer = disclaimer
         scope = scope or Scope()
-        change = Disclaim(disclaimer, Unmodifiable(disclaimer.on_unmodifiable))
-        policy = Policy((Rule("disclaimer", 0, scope.condition(), (change,)),), scope.organization_domains, file="settings")
+        policy = Policy((Rule("disclaimer", 0, scope.condition(), (Disclaim(disclaimer),)),), scope.organization_domains, file="settings")
         super().__init__(FixedPolicy(policy), NoEffects(), people=directory or People())
 
     @classmethod

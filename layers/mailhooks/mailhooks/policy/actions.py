@@ -151,8 +151,11 @@ class Disclaim:
     """Adds a disclaimer (see `mailhooks.disclaimer`)."""
 
     disclaimer: "Disclaimer"
-    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     name: str = "disclaimer"
+
+    @property
+    def on_unmodifiable(self) -> Unmodifiable:
+        return Unmodifiable(self.disclaimer.on_unmodifiable)
 
     @property
     def variables(self) -> frozenset[str]:

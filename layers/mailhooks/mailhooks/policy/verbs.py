@@ -82,13 +82,12 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
 
     if not (value.get("text", "") or value.get("html", "")).strip():
         raise BadValue("expected text, html, or both")
-    on_unmodifiable = value.get("on_unmodifiable", "pass")
     disclaimer = Disclaimer(
         text=value.get("text", ""),
         html=value.get("html", ""),
         position=Position(value.get("position", "append")),
         once_per_thread=value.get("once_per_thread", False),
-        on_unmodifiable=OnUnmodifiable(on_unmodifiable),
+        on_unmodifiable=OnUnmodifiable(value.get("on_unmodifiable", "pass")),
         on_no_text=OnNoText(value.get("on_no_text", "pass")),
     )
     if "cid:" in disclaimer.html:
@@ -96,7 +95,7 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - OWN_VARIABLES):
             raise BadValue(f"expected the variables {', '.join(sorted(OWN_VARIABLES))}, and not %%{unknown[0]}%%")
-    return Disclaim(disclaimer, Unmodifiable(on_unmodifiable))
+    return Disclaim(disclaimer)
 
 
 def _subject_tag(value: str, _: Context) -> Action:

@@ -62,7 +62,7 @@ class Zones:
 def _defined(component: Component) -> tzinfo:
     """Of a VTIMEZONE (RFC 5545 section 3.6.5)."""
     # dateutil comes with every rule; importing it takes a while.
-    from dateutil.tz import tzical  # type: ignore[import-untyped]
+    from dateutil.tz import tzical
 
     lines = ["BEGIN:VTIMEZONE", "TZID:x"]
     if not 0 < len(component.parts) <= _MOST_RULES:
