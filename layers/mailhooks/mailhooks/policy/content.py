@@ -4,17 +4,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..attachment_rules import AttachmentRules
 from ..errors import SettingsError
 from .bodytext import Words, has_card_number, normal
 from .conditions import Condition, Cost, Test, shown
 from .context import At, BadValue, Context, of_setting, several
 from .facts import Facts
-from .files import File
 from .measures import bounds
 from .regex import Regex
+
+if TYPE_CHECKING:
+    from ..attachment_rules import AttachmentRules
+    from .files import File
 
 DEFAULT_FIRST_KB: Final = 256
 """Of each text part, where a condition does not say."""
@@ -130,7 +132,7 @@ def attachment(name: str, value: Any, context: Context) -> Condition:
     return Test(name, Cost.BODY, test, saw)
 
 
-def _file_test(value: dict[str, Any], context: Context) -> Callable[[File], bool]:
+def _file_test(value: dict[str, Any], context: Context) -> "Callable[[File], bool]":
     """All of what a mapping says, of one attachment; what costs least first."""
     tests: list[Callable[[File], bool]] = []
     if "extension" in value:
@@ -157,14 +159,16 @@ def _file_test(value: dict[str, Any], context: Context) -> Callable[[File], bool
     return lambda file: all(test(file) for test in tests)
 
 
-def _by_extension(value: dict[str, Any], context: Context) -> Callable[[File], bool]:
+def _by_extension(value: dict[str, Any], context: Context) -> "Callable[[File], bool]":
     wanted = _checked(value, "extension", context).extensions
     inside = value.get("in_archives", True)
     return lambda file: not wanted.isdisjoint(file.endings) or (inside and not wanted.isdisjoint(file.listed_endings))
 
 
-def _checked(value: dict[str, Any], key: str, context: Context) -> AttachmentRules:
+def _checked(value: dict[str, Any], key: str, context: Context) -> "AttachmentRules":
     """Extensions or types in form. Raises BadValue for those that no attachment can have."""
+    from ..attachment_rules import AttachmentRules  # late: it knows types of files, for which most policies have no use
+
     texts = context.texts(value[key], key)
     with At(key):
         try:

@@ -9,7 +9,6 @@ from .conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, a
 from .context import At, BadValue, Context, Maker, several
 from .counted import Rate
 from .facts import Facts
-from .kinds import importance
 from .measures import bounds
 
 
@@ -143,6 +142,8 @@ def _kind(name: str, value: Any, context: Context) -> Condition:
 
 
 def _importance(name: str, value: Any, context: Context) -> Condition:
+    from .kinds import importance
+
     wanted = frozenset(context.texts(value))
     return Test(name, Cost.CONTENT, lambda facts: importance(facts.headers) in wanted, lambda facts: str(importance(facts.headers)))
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from ..contract import ActionType
 from ..errors import SettingsError
-from ..template import Template
 from .actions import (
     VARIABLES,
     Action,
@@ -60,6 +59,8 @@ def _action(value: Any, context: Context) -> Action:
 
 
 def _bounce(value: str, _: Context) -> Action:
+    from ..template import Template
+
     if unknown := sorted(Template(value).variables - VARIABLES):
         raise BadValue(f"expected the variables {', '.join(sorted(VARIABLES))}, and not %%{unknown[0]}%%")
     return Decide(ActionType.BOUNCE, value)
