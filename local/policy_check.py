@@ -13,7 +13,7 @@ from mailhooks.policy.needs import Need, needs
 
 from .commands import shown
 from .diff import fit, printable
-from .report import WIDTH, Style
+from .report import WIDTH, Style, number_of
 
 
 def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
@@ -60,7 +60,7 @@ def _refused(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
     for problem in error.problems:
         place = f"{shown(file)}:{problem.line}" if problem.line else shown(file)
         yield f"{place}: {printable(str(problem))}"
-    yield style.bad("REFUSED") + f"  {_count(len(error.problems), 'problem')}"
+    yield style.bad("REFUSED") + f"  {number_of(len(error.problems), 'problem')}"
 
 
 def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
@@ -75,8 +75,12 @@ def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: t
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     off = sum(not rule.enabled for rule in policy.rules)
     report = sum(rule.report and rule.enabled for rule in policy.rules)
-    parts = [_count(len(policy.rules), "rule"), *([f"{off} not enabled"] if off else []), *([f"{report} in report mode"] if report else [])]
-    yield f"{style.good('OK')}  {', '.join(parts)}; {_count(warnings, 'warning')}, {_count(len(findings) - warnings, 'note')}"
+    parts = [
+        number_of(len(policy.rules), "rule"),
+        *([f"{off} not enabled"] if off else []),
+        *([f"{report} in report mode"] if report else []),
+    ]
+    yield f"{style.good('OK')}  {', '.join(parts)}; {number_of(warnings, 'warning')}, {number_of(len(findings) - warnings, 'note')}"
 
 
 def _wrapped(label: str, texts: tuple[str, ...] | list[str]) -> Iterator[str]:
@@ -84,7 +88,3 @@ def _wrapped(label: str, texts: tuple[str, ...] | list[str]) -> Iterator[str]:
         yield fit(f"  {'' if number else label:<10}{printable(text)}", WIDTH)
     if len(texts) > 20:
         yield f"  {'':<10}... and {len(texts) - 20} more"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -16,7 +16,7 @@ from .errors import BadPolicy
 from .policy_files import messages
 from .policy_runs import Result, Row, Runs, Tally
 from .policy_trial import Setting, loaded
-from .report import WIDTH, Style
+from .report import WIDTH, Style, number_of
 
 _NAME, _RULES, _VERDICTS = 26, 24, 18
 _EVERY_S = 0.2
@@ -95,7 +95,7 @@ def _summary(policy: Policy, old: Policy | None, tally: Tally, runs: Runs, style
     parts = [f"{number:,} {what}" for what, number in tally.troubles.most_common()]
     parts += [f"{tally.retried:,} whose invocation fails"] if tally.retried else []
     parts += [f"{tally.failed:,} with a condition that could not be told"] if tally.failed else []
-    count = f"{tally.messages:,} message{'' if tally.messages == 1 else 's'}{differ}"
+    count = f"{number_of(tally.messages, 'message')}{differ}"
     yield f"{style.bold(count)}{''.join(f'; {part}' for part in parts)}"
     names = [rule.name for rule in policy.rules]
     names += [rule.name for rule in old.rules if rule.name not in names] if old else []

@@ -155,7 +155,7 @@ def _result(trial: Trial, message: Message, now: datetime) -> Result:
 def _key(outcome: Outcome) -> tuple[Any, ...]:
     """What becomes of the message, whichever rules say so."""
     return (
-        policy_text.verdicts(outcome),
+        outcome.by_recipient,
         {address.lower() for address in outcome.added},
         [wanted.change for wanted in outcome.changes],
         [(wanted.effect, wanted.recipients) for wanted in outcome.effects],

@@ -4,8 +4,6 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from mailhooks import contract
-from mailhooks.contract.verdict import DEFAULT
 from mailhooks.policy import Outcome
 from mailhooks.policy.actions import Archive, Disclaim, Effect, Headers, Notify, Strip, Tag
 from mailhooks.policy.outcome import WantedChange
@@ -15,14 +13,9 @@ from .diff import columns, fit
 UNLISTED = "(those not listed)"
 
 
-def verdicts(outcome: Outcome) -> dict[str, contract.Action]:
-    """The verdict of each recipient, also of those who have none from a rule."""
-    return {address: outcome.verdicts.get(address, DEFAULT) for address in outcome.recipients.addresses}
-
-
 def counted(outcome: Outcome) -> str:
     """How many recipients have which verdict."""
-    counts = Counter(str(action.type) for action in verdicts(outcome).values())
+    counts = Counter(str(action.type) for action in outcome.by_recipient.values())
     return ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
 
 

@@ -17,7 +17,7 @@ from .commands import shown
 from .diff import columns, excerpt, fit, printable
 from .errors import BadPolicy
 from .policy_trial import Message, Setting, Trial, changed, loaded, message_of
-from .report import WIDTH, Style
+from .report import WIDTH, Style, number_of
 
 _LABEL = 12
 _CONDITION = 24
@@ -118,7 +118,7 @@ def _held(seen: Seen, outcome: Outcome) -> str:
 
 def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
-    verdicts = policy_text.verdicts(outcome)
+    verdicts = outcome.by_recipient
     rows = [
         f"{_padded(printable(address or policy_text.UNLISTED), _SAW)}  {action.type}"
         for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
@@ -134,7 +134,7 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield from _rows("Beside", effects)
     yield from _rows("Mixed", [f'rule "{name}" wants its change for some of those who get the message' for name in outcome.mixed])
     yield from _rows("Failed", policy_text.failures(outcome))
-    yield from _rows("Answer", [f"{_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
+    yield from _rows("Answer", [f"{number_of(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
 
 
 def _content(message: Message, outcome: Outcome) -> Iterator[str]:
@@ -192,7 +192,3 @@ def _rows(label: str, texts: Iterable[str]) -> Iterator[str]:
 def _padded(text: str, width: int) -> str:
     cut = fit(text, width - 1)
     return cut + " " * (width - columns(cut))
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -82,14 +82,15 @@ def summary(walks: Iterable[Walk], mailbox_problems: Iterable[str], seconds: flo
     delivered = sum(fate.folder is not None for fate in fates)
     bounced = sum(fate.action.type == "BOUNCE" for fate in fates)
     counts = (
-        f"{_count(len(walks), 'message')}, {sum(walk.puts > 0 for walk in walks)} changed: "
-        f"{_count(delivered, 'copy', 'copies')} delivered, {bounced} bounced, {len(fates) - delivered - bounced} dropped ({seconds:.1f} s)"
+        f"{number_of(len(walks), 'message')}, {sum(walk.puts > 0 for walk in walks)} changed: "
+        f"{number_of(delivered, 'copy', 'copies')} delivered, {bounced} bounced, "
+        f"{len(fates) - delivered - bounced} dropped ({seconds:.1f} s)"
     )
     for problem in mailbox_problems:
         yield f"{style.bad('FAILED')}  {printable(problem)}"
     if failed or mailbox_problems:
         names = f": {', '.join(failed)}" if failed else ""
-        yield f"{style.bad('FAILED')}  {_count(len(failed), 'message')} of {len(walks)} with a problem{names}"
+        yield f"{style.bad('FAILED')}  {number_of(len(failed), 'message')} of {len(walks)} with a problem{names}"
         yield counts
     else:
         yield f"{style.good('OK')}  {counts}"
@@ -169,5 +170,6 @@ def _wrapped(text: str) -> list[str]:
     return [fit(line, WIDTH - _LABEL - 2) for line in lines]
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def number_of(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 message`, `1,000 messages`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

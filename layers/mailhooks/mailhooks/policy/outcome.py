@@ -93,10 +93,14 @@ class Outcome:
             self.verdicts[address] = action
 
     @property
+    def by_recipient(self) -> dict[str, contract.Action]:
+        """The verdict of each recipient, also of those who have none from a rule."""
+        return {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
+
+    @property
     def delivering(self) -> int:
         """The recipients who get the message."""
-        named = self.recipients.named(self.recipients.everybody)
-        return sum(bit for bit, address in named if self.verdicts.get(address, DEFAULT).type.delivers)
+        return sum(1 << index for index, action in enumerate(self.by_recipient.values()) if action.type.delivers)
 
     def verdict(self, organization_domains: Collection[str] = ()) -> Verdict:
         """The answer for WorkMail, with at most 10 different actions: where there are more, bounce texts that few recipients would get
@@ -125,7 +129,7 @@ class Outcome:
         return Counter(actions.values()).most_common(1)[0][0]
 
     def _merged(self) -> dict[str, contract.Action]:
-        actions = {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
+        actions = self.by_recipient
         # An entry of its own for those added, if need be.
         room = MAX_ACTIONS - bool(self.added)
         counts = Counter(actions.values())
