@@ -44,7 +44,7 @@ def event_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str])
     if direction is FlowDirection.INBOUND and not wishes.recipients:
         recipients = [address for address in recipients if _domain(address) in organization_domains]
     if not recipients:
-        domains = f" in {', '.join(sorted(organization_domains))}" if direction is FlowDirection.INBOUND else ""
+        domains = f" in {', '.join(sorted(organization_domains))}" if organization_domains and direction is FlowDirection.INBOUND else ""
         raise NoEnvelope(f"the message names no recipient{domains}: give one or more with --to")
     event: dict[str, Any] = {
         "summaryVersion": "2019-07-28",
