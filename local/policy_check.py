@@ -50,6 +50,7 @@ def _json(
         "rules": len(policy.rules) if policy else 0,
         "digest": policy.digest if policy else "",
         "problems": [asdict(problem) for problem in error.problems] if error else [],
+        "more": error.more if error else 0,
         "findings": [asdict(finding) for finding in findings],
         "needs": [{**asdict(need), "rules": [{"rule": rule, "for": why} for rule, why in need.rules]} for need in needed],
     }
@@ -60,7 +61,9 @@ def _refused(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
     for problem in error.problems:
         place = f"{shown(file)}:{problem.line}" if problem.line else shown(file)
         yield f"{place}: {printable(str(problem))}"
-    yield style.bad("REFUSED") + f"  {number_of(len(error.problems), 'problem')}"
+    if error.more:
+        yield f"{shown(file)}: and {error.more:,} more"
+    yield style.bad("REFUSED") + f"  {number_of(len(error.problems) + error.more, 'problem')}"
 
 
 def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """The commands about policies, `check`, `try` and `replay`, as the command line has them."""
 
 import argparse
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .policy_trial import Setting
+
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 
 def add_commands(commands: Any) -> None:
@@ -26,18 +29,17 @@ def add_commands(commands: Any) -> None:
     replay = commands.add_parser("replay", help="run a policy over a folder of mail, or compare two")
     replay.set_defaults(carry_out=_replay)
     replay.add_argument("policy", type=Path, help="the policy, a .yaml or .json file")
-    replay.add_argument("folder", type=Path, help="with .eml files or a Maildir, also in folders of it")
+    replay.add_argument("folder", type=Path, help="with .eml files, Maildirs or what `archive` has kept, also in folders of it")
     replay.add_argument("--against", type=Path, metavar="OLD", help="the policy to compare with: shows only what differs")
     replay.add_argument("--csv", type=Path, metavar="FILE", help="write all rows there, uncut")
-    _add_direction(replay)
-    _add_domains(replay)
+    add_envelope(replay)
     _add_world(replay)
 
 
 def add_envelope(parser: argparse.ArgumentParser) -> None:
     """Adds the options that make a message's event."""
-    parser.add_argument("--from", dest="mail_from", metavar="ADDRESS", help="envelope sender; else the From header")
-    parser.add_argument("--to", nargs="+", default=[], metavar="ADDRESS", help="envelope recipients; else To, Cc, Bcc")
+    parser.add_argument("--from", dest="mail_from", type=_address, metavar="ADDRESS", help="envelope sender; else the From header")
+    parser.add_argument("--to", nargs="+", default=[], type=_address, metavar="ADDRESS", help="envelope recipients; else To, Cc, Bcc")
     _add_direction(parser)
     _add_domains(parser)
 
@@ -106,6 +108,12 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no moment such as 2026-11-24T18:00+01:00") from None
     return found if found.tzinfo else found.astimezone()
+
+
+def _address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no mail address")
+    return text
 
 
 def _number(text: str) -> int:

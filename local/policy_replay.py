@@ -47,6 +47,8 @@ def replay(file: Path, folder: Path, setting: Setting, *, against: Path | None, 
             if old is None or row.differs or row.trouble:
                 print(*_lines(row, style), sep="\n")
     print("", *_summary(policy, old, tally, runs, style), sep="\n")
+    if not tally.messages:
+        print(f"No mail in {shown(folder)}: replay looks for .eml files, also in folders of it, and for cur/ and new/ of Maildirs")
     if table:
         print(f"Table: {shown(table)}")
     return 0

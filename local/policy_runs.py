@@ -115,7 +115,7 @@ class Runs:
         for file in files:
             name = str(file.relative_to(folder))
             try:
-                yield self._row(name, file.read_bytes())
+                yield self._row(name, file)
             except OSError as error:
                 yield Row(name, trouble=f"cannot be read: {error.strerror or type(error).__name__}")
             except NoEnvelope as error:
@@ -123,10 +123,11 @@ class Runs:
             except Exception as error:  # noqa: BLE001 - one message of many
                 yield Row(name, trouble=f"cannot be tried: {type(error).__name__}: {error}")
 
-    def _row(self, name: str, saved: bytes) -> Row:
+    def _row(self, name: str, file: Path) -> Row:
+        saved = file.read_bytes()
         if not saved:
             return Row(name, trouble="empty")
-        message = message_of(saved, self._setting, self._domains)
+        message = message_of(saved, self._setting, self._domains, file)
         now = self._setting.now or sent_at(message.raw) or self._now
         self.asked.update(rule.name for rule in self._new.policy.rules if rule.is_active(now))
         new = _result(self._new, message, now)

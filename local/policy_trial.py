@@ -16,6 +16,7 @@ from mailhooks.variables import own_values
 from .commands import shown
 from .envelope import Wishes, event_for, with_crlf
 from .errors import BadPolicy, NoEnvelope
+from .policy_archive import kept_event
 from .policy_services import MemoryDirectory, MemoryRates
 
 
@@ -82,13 +83,15 @@ def loaded(path: Path) -> Policy:
         raise BadPolicy("\n".join([f"{shown(path)} is refused (python -m local check {shown(path)})", *error.lines()])) from None
 
 
-def message_of(saved: bytes, setting: Setting, domains: frozenset[str]) -> Message:
-    """The message of a file.
+def message_of(saved: bytes, setting: Setting, domains: frozenset[str], file: Path | None = None) -> Message:
+    """The message of a file; beside a `file` that the action `archive` has written stands its envelope.
 
     Raises:
-        NoEnvelope: its headers do not say who sends to whom, or not such that WorkMail would; what the text says to give is an option of
-            `try`.
+        NoEnvelope: its headers do not say who sends to whom, or not such that WorkMail would; the text says which options to give.
+        OSError: the envelope cannot be read.
     """
+    if file is not None and (kept := kept_event(file, setting.wishes, truncated=setting.truncated)):
+        return Message(saved, kept)
     raw = with_crlf(saved)
     try:
         event = event_for(raw, setting.wishes, domains)
@@ -98,7 +101,7 @@ def message_of(saved: bytes, setting: Setting, domains: frozenset[str]) -> Messa
     except RecursionError:
         raise NoEnvelope("the message's headers are nested too deep: give --from and --to") from None
     try:
-        return Message(raw, MailFlowEvent.parse({**event, "truncated": setting.truncated}))
+        return Message(raw, MailFlowEvent.parse({**event, "truncated": setting.truncated or event["truncated"]}))
     except ContractError as error:
         raise NoEnvelope(f"WorkMail would not make this event: {error}") from None
 

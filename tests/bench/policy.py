@@ -93,8 +93,13 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("HTML: scripts that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<script>", b"html"),
     ("text: an expression with nested repeats", {"body": {"regex": "(a+)+b", "first_kb": 4096}}, b"aaaa ", b"plain"),
     ("text: digits that are nearly card numbers", {"body": {"card_number": True, "first_kb": 4096}}, b"1 ", b"plain"),
+    ("text: card numbers over many lines", {"body": {"card_number": True, "first_kb": 4096}}, b"1234\n", b"plain"),
     ("text: a word inside of others", {"body": {"words": ["aa"], "first_kb": 4096}}, b"aaa", b"plain"),
+    ("text: accents in the wrong order", {"body": {"words": ["aa"], "first_kb": 4096}}, "\u0301\u0316".encode(), b"plain"),
+    ("text: characters that are not shown", {"body": {"words": ["aa"], "first_kb": 4096}}, "a\u200b\u00ad".encode(), b"plain"),
     ("header: addresses", {"header_from": "x@example.com"}, b'(a,<"', b"header"),
+    ("header: addresses with white space", {"header_from": "x@example.com"}, b"a@b . ", b"header"),
+    ("headers: domains beyond ASCII", {"header_from": "x@example.com"}, f"From: a@#.{'ü.' * 120}\r\n".encode(), b"headers"),
     ("header: results of authentication", {"authentication": {"spf": "pass"}}, b'(("', b"results"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
@@ -107,6 +112,7 @@ def _once(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> 
         b"html": head + b"Content-Type: text/html\r\n\r\n" + much,
         b"plain": head + b"Content-Type: text/plain\r\n\r\n" + much,
         b"header": head + b"From: " + much + b"\r\n\r\n",
+        b"headers": b"".join(piece.replace(b"#", b"%d" % number) for number in range(octets // len(piece))) + head + b"\r\n",
         b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
     }[kind]

@@ -5,13 +5,18 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from local.__main__ import main
 from local.workmail import LocalWorkMail
 from mailhooks.archive import Archiver
+from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
+from mailhooks.effects import envelope
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 
 RAW = b"From: ana@example.com\r\nSubject: \xff any octets\r\n\r\nHello\r\n"
@@ -44,6 +49,21 @@ def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkM
     assert json.loads(read(s3, wm.bucket, SHEET)) == ENVELOPE | {"subject": "a ? surrogate"}
     types = [s3.head_object(Bucket=wm.bucket, Key=key)["ContentType"] for key in (MESSAGE, SHEET)]
     assert types == ["message/rfc822", "application/json"]
+
+
+def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
+    raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
+    Archiver().keep(wm.bucket, "mail/", INVOCATION, raw, envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
+    for key in (MESSAGE, SHEET):
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(read(s3, wm.bucket, key))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "version: 1\nrules: [{name: From Ana, when: {mail_from: ana@example.net, recipient: ben@example.com}, do: drop}]", "utf-8"
+    )
+    assert main(["replay", str(policy), str(tmp_path / "mail"), "--domains", "example.com"]) == 0
+    assert "From Ana" in capsys.readouterr().out.splitlines()[1]
 
 
 def test_a_retry_that_sees_the_changed_message_leaves_the_copy_as_it_is(wm: LocalWorkMail, s3: Any) -> None:

@@ -42,6 +42,13 @@ def test_each_variable_is_read():
     )
 
 
+def test_domains_are_kept_as_they_stand_in_addresses():
+    assert Settings.from_env({"ORGANIZATION_DOMAINS": "Bücher.example, XN--MNCHEN-3YA.example"}).organization_domains == {
+        "xn--bcher-kva.example",
+        "xn--mnchen-3ya.example",
+    }
+
+
 @pytest.mark.parametrize(
     "name, value",
     [("LOG_ADDRESSES", "yes"), ("XRAY_TRACING", "1"), ("ON_ERROR", "ignore")],

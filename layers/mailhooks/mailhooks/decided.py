@@ -40,9 +40,11 @@ def raise_if_decided(mail: Mail) -> None:
     """Raises:
     Decided: the message has this invocation's stamp, and what was decided with it is known.
     """
-    stamp = next((field.value(mail.raw) for field in scan(mail.raw).named(STAMP.lower())), b"")
-    name, _, kind = stamp.partition(b" ")
-    if name != token(mail.event).encode():
+    ours = token(mail.event).encode()
+    # Others' may stand before ours: mail between colleagues meets the outbound rule, then the inbound one; and a sender may write any.
+    stamps = (field.value(mail.raw).partition(b" ") for field in scan(mail.raw).named(STAMP.lower()))
+    kind = next((kind for name, _, kind in stamps if name == ours), None)
+    if kind is None:
         return
     if kind == _PLAIN:
         raise Decided(mail.verdict())

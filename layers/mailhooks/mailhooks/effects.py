@@ -58,7 +58,7 @@ class AwsEffects:
 
         return Notifier()
 
-    def keep(self, effect: Archive, mail: Mail) -> None:
+    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
         """Keeps the message as it came and its envelope, once an invocation. Raises as `Archiver.keep`."""
         self._archiver.keep(
             effect.bucket,
@@ -68,7 +68,7 @@ class AwsEffects:
             envelope(mail),
             retain_days=effect.retain_days,
             lock=effect.lock,
-            deadline=mail.deadline,
+            deadline=deadline,
         )
 
     def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:

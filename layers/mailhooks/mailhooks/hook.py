@@ -149,19 +149,25 @@ class _Shell:
                 verdict = mail.verdict()
             if not isinstance(verdict, Verdict):
                 raise TypeError("a hook returns a Verdict or None")
-            record.permanent = mail.unchanged_because
+            if mail.unforeseen and self._on_error is OnError.RETRY:
+                raise mail.unforeseen
+            record.permanent, record.unforeseen = mail.unchanged_because, mail.unforeseen
         except PermanentTrouble as trouble:
             record.permanent = trouble
             mail.discard()
             verdict = mail.verdict()
-        record.response = verdict.to_response()
+        record.response = response = verdict.to_response()
         record.verdict = verdict.types
         try:
             if verdict.delivers and mail.changed:
                 record.bytes_written = mail.write()
         except PermanentTrouble as trouble:
             record.permanent = trouble
-        return record.response
+            if mail.otherwise:
+                verdict = mail.otherwise(trouble)
+                record.response = response = verdict.to_response()
+                record.verdict = verdict.types
+        return response
 
     def notice(self, mail: Mail, record: Record) -> None:
         """The async step. What this process has noticed without trouble is not noticed again: Lambda delivers at least once."""

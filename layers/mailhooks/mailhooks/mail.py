@@ -40,6 +40,8 @@ class Mail:
         log: what a hook adds to the message's line in the log: identifiers, counts and kinds, never a word or address of the message.
         counts: what it adds to the message's metrics.
         unchanged_because: what a hook sets that answers all the same: why it could not change the message as it should have.
+        unforeseen: what a hook sets that answers all the same, likewise: what nobody foresaw. The answer counts unless ON_ERROR is retry.
+        otherwise: what a hook sets that answers something else where WorkMail does not take the changed message: gives that answer.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Mail:
         self.log: dict[str, object] = {}
         self.counts: dict[str, int] = {}
         self.unchanged_because: PermanentTrouble | None = None
+        self.unforeseen: Exception | None = None
+        self.otherwise: Callable[[PermanentTrouble], Verdict] | None = None
         self._settings = settings
         self._original: bytes | None = None
         self._edits: list[Edit] | None = None
@@ -93,8 +97,8 @@ class Mail:
         self._refusals = None
 
     def add_edit(self, edit: Edit) -> None:
-        """Adds one more to the changes that are set, at a place that they leave alone, and such that WorkMail takes it as it takes them."""
-        self._edits = [*(self._edits or []), edit]
+        """Adds one more to the changes that are set, before what they insert at the same place, and such that WorkMail takes it as them."""
+        self._edits = [edit, *(self._edits or [])]
 
     def replace(self, content: bytes) -> None:
         """Sets what the message shall become: as `edit`, for those who have the whole message anew."""

@@ -1,24 +1,24 @@
 """The hook of the function `mailflow`: a whole policy, with one read and one write of the message."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, Self
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol, Self
 
-from . import contract, decided
-from .contract import ActionType, Verdict
+from . import decided
+from .changing import change, not_taken
+from .contract import Verdict
 from .deadline import Deadline
 from .decided import Decided
-from .errors import CannotChangeSafely, Misconfigured, PassingTrouble
+from .errors import Misconfigured, PassingTrouble, PermanentTrouble
 from .mail import Mail
 from .mime.headers import scan
-from .policy.actions import Archive, Count, NoDisclaimer, Notify, Unmodifiable
-from .policy.changes import Applied, apply_changes
+from .policy.actions import Archive, Count, Notify
 from .policy.errors import RuleFailed
 from .policy.model import OnError, Policy
 from .policy.outcome import Failure, Outcome, WantedChange, WantedEffect
 from .policy.services import Services
 from .settings import Settings
-
-_BOUNCE: Final = "This message cannot be sent: {why}."
 
 
 class Policies(Protocol):
@@ -35,7 +35,7 @@ class Policies(Protocol):
 class Effects(Protocol):
     """Does what is to be done beside a message."""
 
-    def keep(self, effect: Archive, mail: Mail) -> None:
+    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
         """Keeps a copy. Raises PassingTrouble, Misconfigured."""
 
     def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
@@ -63,7 +63,7 @@ class FixedPolicy:
 class NoEffects:
     """For policies that do nothing beside the message."""
 
-    def keep(self, effect: Archive, mail: Mail) -> None:  # noqa: ARG002 - the protocol's
+    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
         raise Misconfigured("there is no place to keep copies in")
 
     def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
@@ -79,10 +79,16 @@ class _Watched:
 
     @property
     def raw(self) -> bytes:
+        self.look()
+        return self._mail.raw
+
+    def look(self) -> None:
+        """Raises:
+        Decided: an earlier try has.
+        """
         if not self._checked:
             decided.raise_if_decided(self._mail)
             self._checked = True
-        return self._mail.raw
 
 
 class MailflowHook:
@@ -107,6 +113,7 @@ class MailflowHook:
         self._services = services or Services()
         self._effects = effects
         self._people = people
+        self._judged: tuple[Policy, bool] | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -129,66 +136,74 @@ class MailflowHook:
             outcome = policy.evaluate(
                 mail.event, message, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
             )
-            verdict = self._carry_out(mail, message, outcome)
+            verdict = self._carry_out(mail, message, policy, outcome)
         except Decided as earlier:
             mail.log["decidedBefore"] = True
             return earlier.verdict
         _note(mail, policy, outcome)
         return verdict
 
-    def _carry_out(self, mail: Mail, message: _Watched, outcome: Outcome) -> Verdict:
-        if outcome.changes or any(not isinstance(wanted.effect, Count) for wanted in outcome.effects):
-            # An earlier try may have done it all.
-            self._change(mail, message.raw, outcome)
+    def _carry_out(self, mail: Mail, message: _Watched, policy: Policy, outcome: Outcome) -> Verdict:
+        made: tuple[WantedChange, ...] = ()
+        try:
+            if self._may_be_changed_already(policy, outcome):
+                self._look(message)
+            if outcome.changes:
+                made = change(mail, message.raw, outcome, self._values(mail, outcome))
+        except (PermanentTrouble, Misconfigured) as trouble:
+            self._not_had(mail, outcome, trouble)
         verdict = outcome.verdict(mail.organization_domains)
         for wanted in outcome.effects:
             self._do(mail, wanted, verdict, outcome)
-        if self.stamps and mail.changed and verdict.delivers:
-            self._stamp(mail, verdict)
+        if made and self.stamps and mail.changed and verdict.delivers:
+            self._stamp(mail, verdict, outcome, made)
+        mail.otherwise = partial(self._not_taken, mail, policy, outcome, made)
         return verdict
 
-    def _change(self, mail: Mail, raw: bytes, outcome: Outcome) -> None:
-        """Sets the changes that can be made; where one cannot, its rule may say that the message is not to go on."""
-        if not outcome.changes:
-            return
-        variables = frozenset().union(*(wanted.change.variables for wanted in outcome.changes))
-        values = self._values(raw, mail.event.mail_from) if variables else {}
-        applied = apply_changes(raw, outcome.changes, values)
-        for wanted, trouble in applied.refusals:
-            outcome.failures += (Failure(wanted.rule.name, wanted.change.name, CannotChangeSafely.__name__, str(trouble)),)
-            if not (isinstance(trouble, NoDisclaimer) and trouble.may_go_on):
-                _turn_away(outcome, wanted, getattr(trouble, "obstacle", "an attachment is not let through"))
-        if len(applied.refusals) == len(outcome.changes):
-            mail.unchanged_because = CannotChangeSafely(str(applied.refusals[0][1]))
-        self._set(mail, applied)
-        refused = mail.refusals()
-        if not refused:
-            return
-        # What our own change is to blame for is nobody's reason to send mail back.
-        before = all(refusal.before for refusal in refused)
-        ways = {wanted.change.on_unmodifiable for wanted in applied.made}
-        if before and Unmodifiable.WRAP in ways:
-            self._set(mail, apply_changes(raw, _wrapping(applied.made), values, wrap=True))
-            refused = mail.refusals()
-        if refused:
-            mail.discard()
-            why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
-            mail.unchanged_because = CannotChangeSafely(why)
-            for wanted in applied.made:
-                outcome.failures += (Failure(wanted.rule.name, wanted.change.name, CannotChangeSafely.__name__, why),)
-                if before:
-                    _turn_away(outcome, wanted, refused[0].code)
+    def _may_be_changed_already(self, policy: Policy, outcome: Outcome) -> bool:
+        """Whether an earlier try may have done what this one does not want: where it would do something beside the message, and where the
+        hour or somebody else's answer decides of changes.
+        """
+        if any(not isinstance(wanted.effect, Count) for wanted in outcome.effects):
+            return True
+        return self.stamps and not outcome.changes and self._changes_by_circumstance(policy)
 
-    def _values(self, raw: bytes, sender: str) -> dict[str, str]:
-        """The variables' values: the directory's, and over them the message's own."""
-        from .variables import own_values
+    def _changes_by_circumstance(self, policy: Policy) -> bool:
+        if self._judged is None or self._judged[0] is not policy:
+            from .policy.circumstance import changes_by_circumstance
 
-        more = self._people.lookup(sender) if self._people else {}
-        return {name.lower(): value for name, value in more.items()} | own_values(raw, sender)
+            self._judged = policy, changes_by_circumstance(policy)
+        return self._judged[1]
 
     @staticmethod
-    def _set(mail: Mail, applied: Applied) -> None:
-        mail.edit(applied.edits, added_parts=applied.added_parts, encloses=applied.encloses)
+    def _look(message: _Watched) -> None:
+        with suppress(PermanentTrouble, Misconfigured):
+            message.look()
+
+    @staticmethod
+    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentTrouble | Misconfigured) -> None:
+        """The message cannot be had, so it is not changed; verdicts that were found without it stand."""
+        mail.discard()
+        for wanted in outcome.changes:
+            if wanted.rule.on_error is OnError.RETRY:
+                raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
+            outcome.failures += (Failure.of(wanted.rule.name, wanted.change.name, trouble),)
+        _blame(mail, trouble)
+
+    def _not_taken(self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble) -> Verdict:
+        not_taken(outcome, made, trouble)
+        _note(mail, policy, outcome)
+        return outcome.verdict(mail.organization_domains)
+
+    def _values(self, mail: Mail, outcome: Outcome) -> dict[str, str]:
+        """The variables' values, if any text has some: the directory's, and over them the message's own."""
+        if not any(wanted.change.variables for wanted in outcome.changes):
+            return {}
+        from .variables import own_values
+
+        sender = mail.event.mail_from
+        more = self._people.lookup(sender) if self._people else {}
+        return {name.lower(): value for name, value in more.items()} | own_values(mail.raw, sender)
 
     def _do(self, mail: Mail, wanted: WantedEffect, verdict: Verdict, outcome: Outcome) -> None:
         """What is done beside the message. A failure is the rule's affair."""
@@ -196,45 +211,43 @@ class MailflowHook:
         if isinstance(effect, Count):
             mail.counts[effect.metric] = mail.counts.get(effect.metric, 0) + 1
             return
+        insists = wanted.rule.on_error is OnError.RETRY
         try:
             if isinstance(effect, Archive):
-                self._effects.keep(effect, mail)
+                self._effects.keep(effect, mail, mail.deadline if insists else _share(mail))
             else:
                 self._effects.tell(effect, mail, wanted.rule.name, verdict, _share(mail))
         except Exception as trouble:
-            if wanted.rule.on_error is OnError.RETRY:
+            if insists:
                 if isinstance(trouble, PassingTrouble):
                     raise
                 raise RuleFailed(f'rule "{wanted.rule.name}": {effect.name}: {type(trouble).__name__}') from None
             outcome.failures += (Failure.of(wanted.rule.name, effect.name, trouble),)
 
     @staticmethod
-    def _stamp(mail: Mail, verdict: Verdict) -> None:
+    def _stamp(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> None:
+        """A decision that cannot be kept is worth more than the change: the message goes on as it is, and a retry decides alike."""
         block = scan(mail.raw)
-        if block.complete:
+        if not block.complete:
+            return
+        try:
             mail.add_edit(decided.stamp_edit(mail, block, verdict))
+        except (PermanentTrouble, Misconfigured) as trouble:
+            mail.discard()
+            outcome.failures += tuple(Failure.of(wanted.rule.name, wanted.change.name, trouble) for wanted in made)
+            _blame(mail, trouble)
+
+
+def _blame(mail: Mail, trouble: PermanentTrouble | Misconfigured) -> None:
+    if isinstance(trouble, PermanentTrouble):
+        mail.unchanged_because = trouble
+    else:
+        mail.unforeseen = trouble
 
 
 def _share(mail: Mail) -> Deadline:
     """Until when is waited for what can be done without: half of the time, so that the rest is left to change the message and to answer."""
     return Deadline.after(mail.time_left() / 2)
-
-
-def _wrapping(made: Sequence[WantedChange]) -> list[WantedChange]:
-    """The changes that wrap, and no others: what is wrapped stays as it is."""
-    return [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
-
-
-def _turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
-    """Bounces or drops the message for those for whom the rule wanted it changed, if the rule says so."""
-    match wanted.change.on_unmodifiable:
-        case Unmodifiable.BOUNCE:
-            action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
-        case Unmodifiable.DROP:
-            action = contract.Action(ActionType.DROP)
-        case _:
-            return
-    outcome.decide(wanted.recipients & outcome.delivering, action)
 
 
 def _note(mail: Mail, policy: Policy, outcome: Outcome) -> None:

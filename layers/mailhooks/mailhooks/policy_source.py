@@ -38,8 +38,6 @@ class PolicySource:
         fallback: the file to take while there is none.
         clock: seconds.
 
-    Raises:
-        PolicyError: the fallback is needed, and is refused too.
     """
 
     def __init__(
@@ -61,7 +59,15 @@ class PolicySource:
         self.problem = ""
         self._refresh()
         if self._policy is None and fallback is not None and fallback.is_file():
+            self._fall_back(fallback)
+
+    def _fall_back(self, fallback: Path) -> None:
+        """A fallback that is refused too is no reason to stop looking for the one that is wanted."""
+        try:
             self._policy = load_policy(fallback)
+        except PolicyError as error:
+            self.problem = f"{self.problem}; and so is the one built with the function: {error}"
+            sys.stderr.write(f"mailhooks: the policy built with the function is refused: {error}\n")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

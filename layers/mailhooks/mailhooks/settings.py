@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from .errors import SettingsError
+from .patterns import ascii_domain
 
 
 class OnError(StrEnum):
@@ -28,7 +29,7 @@ class Settings:
     """All settings of all functions; each function's template entry sets those that it reads.
 
     Attributes:
-        organization_domains: ORGANIZATION_DOMAINS, lower-case: the domains in which an inbound verdict may add recipients.
+        organization_domains: ORGANIZATION_DOMAINS, by `ascii_domain`: the domains in which an inbound verdict may add recipients.
         on_error: ON_ERROR; None leaves it to the hook.
         log_addresses: LOG_ADDRESSES: whether log lines may hold addresses, subjects and error texts.
         service: POWERTOOLS_SERVICE_NAME: the service that log lines and metrics name.
@@ -106,7 +107,7 @@ class Settings:
         """
         read = _Reader(environ)
         return cls(
-            organization_domains=frozenset(name.lower() for name in read.names("ORGANIZATION_DOMAINS")),
+            organization_domains=frozenset(map(ascii_domain, read.names("ORGANIZATION_DOMAINS"))),
             on_error=read.on_error("ON_ERROR"),
             log_addresses=read.flag("LOG_ADDRESSES", default=False),
             service=read.text("POWERTOOLS_SERVICE_NAME", "workmail-hooks"),

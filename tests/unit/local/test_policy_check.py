@@ -60,6 +60,16 @@ def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert problem == {"line": 1, "rule": "", "place": "version", "text": "expected 1, got a number"}
 
 
+def test_of_many_problems_fifty_are_shown_and_all_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, "version: 1\nrules:\n" + "".join(f"  - name: r{number}\n" for number in range(60)))
+    assert main(["check", file]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 52
+    assert lines[-2:] == [f"{file}: and 10 more", "REFUSED  60 problems"]
+    assert main(["check", file, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["more"] == 10
+
+
 def test_a_file_that_is_not_there_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,61 @@ def test_messages_are_counted_and_timed_by_their_dates(replayed, tmp_path: Path)
 def test_a_message_without_a_date_counts_as_of_now(replayed, tmp_path: Path, date: bytes) -> None:
     saved(tmp_path / "mail", MESSAGE.replace(b"Date: Mon, 4 May 2026 08:00:00 +0000\r\n", date), "a.eml")
     assert replayed()[-3:] == ["1 message", "1 External banner", "1 Contracts"]
+
+
+KEPT = {
+    "messageId": "m-1",
+    "invocationId": "i-1",
+    "flowDirection": "INBOUND",
+    "mailFrom": "bounce@example.net",
+    "sender": None,
+    "recipients": ["ana@example.com"],
+    "truncated": False,
+    "subject": "Our contract",
+}
+
+
+def kept(folder: Path, name: str = "kept", **envelope: object) -> None:
+    """What the action `archive` writes, of a message whose header names others than its envelope."""
+    saved(folder, b"From: x@example.org\r\nTo: Undisclosed recipients:;\r\nSubject: Our contract\r\n\r\nHello\r\n", f"{name}/message.eml")
+    (folder / name / "envelope.json").write_text(json.dumps(KEPT | envelope), "utf-8")
+
+
+def test_what_the_archive_has_kept_comes_with_its_envelope(replayed, tmp_path: Path) -> None:
+    kept(tmp_path / "mail")
+    kept(tmp_path / "mail", "report", mailFrom="", recipients=["ben@example.com", "carl@example.com"])
+    kept(tmp_path / "mail", "out", flowDirection="OUTBOUND", mailFrom="ana@example.com", recipients=["x@example.org"])
+    rows = replayed()
+    assert rows[1].startswith("kept/message.eml External banner, Co... 1 BOUNCE")
+    assert rows[2:4] == ["out/message.eml - 1 DEFAULT -", "report/message.eml - 2 DEFAULT -"]
+    assert replayed("--to", "ben@example.com", "--from", "a@partner.example")[1] == "kept/message.eml - 1 DEFAULT -"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "[" * 100_000, json.dumps(KEPT | {"recipients": [7]}), json.dumps(KEPT | {"flowDirection": "UP"})]
+)
+def test_an_envelope_that_the_archive_has_not_written_is_a_row_that_says_so(replayed, tmp_path: Path, text: str) -> None:
+    kept(tmp_path / "mail")
+    (tmp_path / "mail/kept/envelope.json").write_text(text, "utf-8")
+    assert replayed()[1].startswith("kept/message.eml no envelope: envelope.json beside it")
+
+
+def test_the_envelope_may_be_given_for_all_messages(replayed, tmp_path: Path) -> None:
+    saved(tmp_path / "mail", b"From: x@example.org\r\nSubject: Our contract\r\n\r\n", "a.eml")
+    assert "give one or more with --to" in replayed("--csv", str(tmp_path / "out.csv"))[1] + (tmp_path / "out.csv").read_text("utf-8")
+    assert replayed("--to", "ana@example.com")[1].startswith("a.eml External banner, Co... 1 BOUNCE")
+
+
+@pytest.mark.parametrize("options", [("--from", "garbage"), ("--to", "a@example.com", "<b@example.com>"), ("--from", "")])
+def test_what_is_no_address_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit):
+        main(["try", written(tmp_path), saved(tmp_path), *options])
+    assert "is no mail address" in capsys.readouterr().err
+
+
+def test_a_folder_without_mail_says_what_is_looked_for(replayed, tmp_path: Path) -> None:
+    saved(tmp_path / "mail", name="notes.txt")
+    assert replayed()[-1].endswith("replay looks for .eml files, also in folders of it, and for cur/ and new/ of Maildirs")
 
 
 def test_the_direction_and_domains_may_be_given(replayed, tmp_path: Path) -> None:

@@ -74,3 +74,19 @@ def test_html_whose_charset_nobody_says_takes_any_text_as_character_references(f
     assert "<p>Grüße</p>\r\n".encode() in changed
     assert b"<p>&#228;</p>" in changed
     assert b"utf-8" not in changed
+
+
+@pytest.mark.parametrize(
+    "name",
+    "unicode_escape raw_unicode_escape Unicode-Escape charmap idna punycode undefined mbcs oem rot13 hex base64 quopri zlib bz2 uu".split(),
+)
+def test_codecs_that_are_pythons_own_are_no_charsets(name: str):
+    assert charset.codec(name) is None
+    assert charset.decode(b"a", name) is None
+    assert charset.decode_loosely(rb"a\ud800 .exe", name) == r"a\ud800 .exe"
+
+
+@pytest.mark.parametrize("name", ["utf-7", "utf7", "unicode-1-1-utf-7", "utf-16", "utf-16-le", "utf-32", "cesu-8", "utf-8", "hz", "x-none"])
+def test_what_is_read_loosely_is_text_that_can_be_written(name: str):
+    for octets in (b"a+2AA-b", b"\x00\xd8", b"\xed\xa0\x80", b"+2AA-+3AA-"):
+        charset.decode_loosely(octets, name).encode("utf-8")

@@ -122,3 +122,15 @@ def test_any_octets_are_read(value: bytes):
     boundary(value)
     without_comments(value)
     list(as_written(value))
+
+
+@pytest.mark.parametrize("name", ["unicode_escape", "raw_unicode_escape", "idna", "punycode", "rot13", "base64", "undefined", "x-none"])
+def test_an_extended_parameter_in_no_charset_is_read_octet_by_octet(name: str):
+    assert parameters(f"attachment; filename*={name}''%5Cud800%E4.exe".encode())["filename"] == "\\ud800ä.exe"
+
+
+@pytest.mark.parametrize("octets", ["%2B2AA-", "%ED%A0%80", "+2AA-"])
+@pytest.mark.parametrize("name", ["utf-7", "UTF-7", "utf-8", "utf-16-le", "unicode_escape"])
+def test_no_parameter_has_half_a_character(name: str, octets: str):
+    for field in (f"a; n*={name}''{octets}.exe", f"a; n*0*={name}''{octets}; n*1=.exe", f'a; n="=?{name}?q?{octets}?="'):
+        assert parameters(field.encode())["n"].encode("utf-8")

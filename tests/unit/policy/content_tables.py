@@ -1,9 +1,10 @@
 """When each condition on the content holds, and when not. A row: the value, the message, and for which of its recipients it holds."""
 
-from typing import Any, Final
+from typing import Final
 
 from tests.unit.policy.envelope_tables import NONE, USER, Row
 from tests.unit.policy.policies import HEAD, PLAIN, Mail, mail
+from tests.unit.policy.text_tables import cards, either, texts
 from tests.unit.test_attachments import mail as whole
 from tests.unit.test_attachments import mixed, multipart, part
 from tests.unit.test_filetypes import PE, archive, encrypted
@@ -41,64 +42,18 @@ def ses(*lines: str) -> Mail:
     return mail("".join(f"{line}\r\n" for line in lines).encode() + PLAIN)
 
 
-def _texts(said: Any) -> list[Row]:
-    """What all conditions on texts have in common; `said` makes a message that says something."""
-    return [
-        ("secret", said("A SECRET, kept"), USER),
-        (["x", "plan b"], said("my Plan  B."), USER),
-        ("list:words", said("plan b"), USER),
-        ("secret", said("secretary"), NONE),
-        ("secret", said("topsecret"), NONE),
-        ("secret", said("a_secret_"), USER),
-        ("c++", said("in C++ and"), USER),
-        ("straße", said("STRASSE"), USER),
-        ({"contains": "cret"}, said("secretary"), USER),
-        ({"contains": "x y"}, said("x  y"), USER),
-        ({"contains": "xx"}, said("secretary"), NONE),
-        ({"regex": "^s.*y$"}, said("Secretary"), USER),
-        ({"regex": "(?-i)^s"}, said("Secretary"), NONE),
-        ({"regex": ["a{3}", "y$"]}, said("secretary"), USER),
-        ({"regex": r"\C\C"}, said("é"), USER),
-        ({"words": "no", "contains": "no", "regex": "tary$"}, said("secretary"), USER),
-        ({"words": "no", "contains": "no", "regex": "no$"}, said("secretary"), NONE),
-        ({"words": ["secret", *(f"word{n}" for n in range(300))]}, said("no secret!"), USER),
-        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, said("secretary to do it"), USER),
-        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, said("secretary word1x"), NONE),
-        ("secret", said(""), NONE),
-        ({"regex": "."}, said(""), NONE),
-        ("a" * 2000, said("b" + "a" * 3000), NONE),
-    ]
-
-
-def _either(rows: list[Row]) -> list[Row]:
-    """Without what looks for any text at all, as one of the two always has some."""
-    return [row for row in rows if row[0] != {"regex": "."}]
-
-
-CARDS: Final[list[tuple[str, bool]]] = [
-    ("4111111111111111", True),
-    ("Card: 4111 1111 1111 1111.", True),
-    ("4111-1111-1111-1111, yes", True),
-    ("3782 822463 10005", True),
-    ("4111 1111 1111 1112", False),
-    ("0000 0000 0000 0000", False),
-    ("411111111111111", False),
-    ("3.4111111111111111", False),
-    ("4111111111111111.5", False),
-    ("94111111111111111111199", False),
-    ("4111 1111 1111 1111 12/27", True),
-    ("4111111111111111 123", True),
-    ("No. 12 4111 1111 1111 1111", True),
-    ("4111 1111 1111 1111 2.5", True),
-    ("1, 2, 4111\u00a01111\u00a01111\u00a01111", True),
-    ("3782822463100050.5", False),
-    ("3782822463100051", False),
-    ("41111 11111111111", False),
+HALVES: Final = [
+    "filename*=utf-7''invoice%2B2AA-.exe",
+    "filename*=unicode_escape''invoice%5Cud800.exe",
+    "filename*=raw-unicode-escape''invoice%5Cud800.exe",
+    "filename*=utf-8''invoice%ED%A0%80.exe",
+    'filename="=?utf-7?q?invoice+2AA-?=.exe"',
 ]
+"""Names that a careless reader makes halves of surrogate pairs of, which are no text."""
 
 
-def _cards(said: Any) -> list[Row]:
-    return [({"card_number": True}, said(text), USER if found else NONE) for text, found in CARDS]
+def named(parameter: str) -> Mail:
+    return mail(mixed(f"Content-Type: a/b\r\nContent-Disposition: attachment; {parameter}\r\n\r\nx".encode()))
 
 
 def _addresses(name: str) -> list[Row]:
@@ -117,6 +72,22 @@ def _addresses(name: str) -> list[Row]:
         ("evil.example", said("( never closed <ana@evil.example>"), USER),
         ("evil.example", said("<@relay.example,@x.example:ana@evil.example>"), USER),
         ("ana@evil.example", said('"ana"@evil.example'), USER),
+        ("evil.example", said("Ana <ana@evil . example>"), USER),
+        ("evil.example", said("Ana <ana@evil.\r\n example>"), USER),
+        ("ana@evil.example", said("ana @ evil .\texample ."), USER),
+        ("evil.example", said("Ana <ana@evil.example.>"), USER),
+        ("*.evil.example", said("ana@x.evil.example., b@example.org"), USER),
+        ("evil.example", said("Dr. ana@evil.example. Bye"), USER),
+        ("ana@evil.example", said("Dr. ana@evil.example"), USER),
+        ("ana.b@evil.example", said("ana . b@evil.example"), USER),
+        ("evil.example", said("ana@evil.example.."), NONE),
+        ("evil.example", said('"ana@evil . example" <a@example.org>'), NONE),
+        ({"regex": "^a_._b@"}, said('"a . b"@evil.example'), USER),
+        ({"regex": r"^a\.b@"}, said('"a . b"@evil.example'), NONE),
+        ("bücher.example", said("Ana <ana@xn--bcher-kva.example>"), USER),
+        ("xn--bcher-kva.example", said("Ana <ana@bücher.example>"), USER),
+        ("evil.example", said("Ana <ana@ev\u00adil.example>"), USER),
+        ("evil.example", said("Ana <ana@evil\u3002example>"), USER),
         ({"regex": "^ana@"}, said("ANA @ evil.example"), USER),
         ("ceo@example.com", said('"ceo@example.com" <ana@evil.example>'), NONE),
         ("ceo@example.com", said("=?utf-8?q?=3Cceo=40example=2Ecom=3E?= <ana@evil.example>"), NONE),
@@ -148,10 +119,10 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("evil.example", field("CC", "a@evil.example"), USER),
         ("evil.example", field("From", "a@evil.example"), NONE),
     ],
-    "subject": [*_texts(subject), *_cards(subject), ("secret", subject(None), NONE), ("zz", subject("\ud800 \0" * 5000), NONE)],
+    "subject": [*texts(subject), *cards(subject), ("secret", subject(None), NONE), ("zz", subject("\ud800 \0" * 5000), NONE)],
     "body": [
-        *_texts(plain),
-        *_cards(plain),
+        *texts(plain),
+        *cards(plain),
         ("secret", html("<p>a <b>se</b>cret</p>"), USER),
         ("secret", html("<p>se<!-- x -->cret</p>"), USER),
         ("secret", html("<p>se<style>x</style>cret</p>"), USER),
@@ -178,9 +149,9 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("A subject", mail(), NONE),
     ],
     "subject_or_body": [
-        *_either(_texts(plain)),
-        *_either(_texts(subject)),
-        *_cards(plain),
+        *either(texts(plain)),
+        *either(texts(subject)),
+        *cards(plain),
         ("world", subject("x"), USER),
         ("x", subject("x"), USER),
         ("secret", EMPTY, NONE),
@@ -189,7 +160,7 @@ CONTENT: Final[dict[str, list[Row]]] = {
     "header": [
         *[
             ({"name": "X-A"} | (value if isinstance(value, dict) else {"words": value}), of, found)
-            for value, of, found in _texts(lambda text: field("x-a", text))
+            for value, of, found in texts(lambda text: field("x-a", text))
         ],
         ({"name": "X-A", "present": True}, field("x-A", ""), USER),
         ({"name": "X-A", "present": True}, field("X-B", "a"), NONE),
@@ -212,6 +183,11 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"name": "[i]nvoice*"}, PDF, NONE),
         ({"name_regex": r"^invoice \d"}, PDF, USER),
         ({"name_regex": "^nvoice"}, PDF, NONE),
+        ({"name": "über*"}, mail(mixed(part("a/b", "U\u0308ber.pdf"))), USER),
+        ({"name": "u\u0308ber*"}, mail(mixed(part("a/b", "Über.pdf"))), USER),
+        ({"name_regex": "^über"}, mail(mixed(part("a/b", "U\u0308ber.pdf"))), USER),
+        *[({"name_regex": "^invoice"}, named(name), USER) for name in HALVES],
+        *[({"name": "invoice*.exe"}, named(name), USER) for name in HALVES],
         ({"extension": ".Pdf"}, PDF, USER),
         ({"extension": ["doc", "exe"]}, PDF, NONE),
         ({"extension": "exe"}, mail(mixed(part("a/b", "a.exe.txt"))), USER),

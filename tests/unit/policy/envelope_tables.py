@@ -16,6 +16,8 @@ NAMELESS: Final = sent_by("")
 NOBODY: Final = nobody_listed()
 BOTH: Final = mail(b"", sender="Sec@example.org")
 ODD: Final = sent_by("no address at all \0\ud800")
+IDN: Final = mail(b"", "a@xn--bcher-kva.example", "b@BÜCHER.example", "c@bu\u0308cher.example", "d@mail.bücher.example", "x@b.example")
+IDN_ALL: Final = {"a@xn--bcher-kva.example", "b@b\u00fccher.example", "c@bu\u0308cher.example"}
 
 Row = tuple[Any, Mail, set[str]]
 
@@ -52,6 +54,16 @@ def _of_sender(found_in_sender: bool, found_in_from: bool) -> list[Row]:
         ("example.net", NAMELESS, NONE),
         ({"regex": "^$"}, NAMELESS, NONE),
         ("example.net", sent_by(None), NONE),
+        ("bücher.example", sent_by("a@xn--bcher-kva.Example"), in_from),
+        ("*.BÜCHER.example", sent_by("a@mail.xn--bcher-kva.example"), in_from),
+        ("a@bücher.example", sent_by("A@xn--bcher-kva.example"), in_from),
+        ("xn--bcher-kva.example", sent_by("a@Bücher.example"), in_from),
+        ({"regex": r"@xn--bcher-kva\."}, sent_by("a@bücher.example"), in_from),
+        ("straße.example", sent_by("a@xn--strae-oqa.example"), in_from),
+        ("straße.example", sent_by("a@strasse.example"), NONE),
+        ("bücher.example", sent_by("a@bucher.example"), NONE),
+        ("example.net", sent_by("a@" + "\u0300" * 200 + ".\ud800.example.net"), NONE),
+        ("example.net", sent_by("a@\u00ad.\u06dd\u0041\u05d0.net\uff20example.net"), NONE),
         ("example.net", ODD, NONE),
         ("example.net", sent_by("@" * 10_000), NONE),
         ("example.net", sent_by("a@" + "x." * 10_000 + "example.org"), NONE),
@@ -67,8 +79,7 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("inbound", NOBODY, {""}),
     ],
     "sender": [*_of_sender(True, True), ("*", mail(b""), USER), ("*", NAMELESS, NONE)],
-    # A report has no sender, and falls under `*` as in WorkMail's own rules.
-    "mail_from": [*_of_sender(False, True), ("*", mail(b""), USER), ("*", NAMELESS, USER)],
+    "mail_from": [*_of_sender(False, True), ("*", mail(b""), USER), ("*", NAMELESS, NONE), (["*", "example.net"], sent_by(None), NONE)],
     "on_behalf_sender": [*_of_sender(True, False), ("*", BOTH, USER), ("*", mail(b""), NONE)],
     "on_behalf": [(True, BOTH, USER), (False, BOTH, NONE), (False, mail(b""), USER), (True, mail(b""), NONE), (False, NAMELESS, USER)],
     "recipient": [
@@ -92,6 +103,11 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("example.com", NOBODY, NONE),
         ("*", NOBODY, {""}),
         ("example.com", mail(b"", "nonsense", "@", "a@b@example.com"), {"a@b@example.com"}),
+        ("bücher.example", IDN, IDN_ALL),
+        ("xn--bcher-kva.example", IDN, IDN_ALL),
+        ("*.bücher.example", IDN, {*IDN_ALL, "d@mail.b\u00fccher.example"}),
+        (["b@bücher.example", "c@xn--bcher-kva.example"], IDN, IDN_ALL - {"a@xn--bcher-kva.example"}),
+        ({"regex": "@xn--bcher-kva"}, IDN, IDN_ALL),
     ],
     "any_recipient": [
         ("example.net", TWO, {*USER, "other@example.net"}),
@@ -129,7 +145,10 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("external", mail(b""), USER),
         ("internal", mail(b""), NONE),
         ("internal", sent_by("a@sub.example.com"), NONE),
-        ("external", NAMELESS, USER),
+        ("external", NAMELESS, NONE),
+        ("internal", NAMELESS, NONE),
+        ("external", sent_by(None), NONE),
+        ("external", sent_by("", sender="a@example.org"), NONE),
         ("internal", mail(b"", sender="a@example.com"), NONE),
         ("internal", sent_by("example.com"), USER),
         ("internal", ODD, NONE),
@@ -160,7 +179,7 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("staff@example.com", grouped(staff={"other@example.net"}), NONE),
         ("unknown@example.com", grouped(staff={"from@example.net"}), NONE),
         ("staff@example.com", grouped(sender="", staff={"from@example.net"}), NONE),
-        ("no address\0", grouped(staff={"from@example.net"}), NONE),
+        ("nobody\0@example.com", grouped(staff={"from@example.net"}), NONE),
     ],
     "recipient_in_group": [
         ("staff@example.com", grouped("A@example.com", "b@example.com", staff={"a@example.com"}), {"a@example.com"}),
@@ -202,7 +221,9 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ({"more_than": 1, "minutes": 5, "per": "pair"}, counted(TWO, **{"to user@example.com from from@example.net": 1}), USER),
         ({"more_than": 1, "minutes": 5}, counted(NOBODY, **{"to ": 9}), NONE),
         ({"more_than": 1, "minutes": 5}, counted(CUT, **{"to user@example.com": 9}), USER),
-        ({"more_than": 1, "minutes": 5, "per": "sender"}, counted(NAMELESS, **{"from ": 9}), USER),
+        ({"more_than": 1, "minutes": 5, "per": "sender"}, counted(NAMELESS, **{"from ": 9}), NONE),
+        ({"more_than": 1, "minutes": 5, "per": "pair"}, counted(NAMELESS, **{"from ": 9}), NONE),
+        ({"more_than": 1, "minutes": 5, "per": "recipient"}, counted(NAMELESS, **{"to user@example.com": 9}), USER),
     ],
     "any": [
         ([{"recipient": "example.net"}, {"recipient": "user@example.com"}], TWO, {*USER, "other@example.net"}),

@@ -48,7 +48,7 @@ CHANGES: dict[str, list[tuple[Any, bytes, bytes]]] = {
     "headers": [
         ({"set": {"X-A": "1"}}, b"X-A: 2\r\n" + PLAIN, b"X-A: 1\r\n"),
         ({"add": {"X-A": "1"}}, PLAIN, b"X-A: 1\r\n"),
-        ({"set": {"X-A": "%%FromName%%"}}, PLAIN, b"X-A: %%FromName%%\r\n"),
+        ({"set": {"X-A": "100 %% sure"}}, PLAIN, b"X-A: 100 %% sure\r\n"),
         ({"add": {"X-A": "é"}}, PLAIN, b"X-A: =?utf-8?"),
     ],
     "disclaimer": [

@@ -8,17 +8,13 @@ from mailhooks.policy import PolicyError, load
 from mailhooks.policy.actions import VARIABLES
 from mailhooks.policy.document import MAX_DEPTH, MAX_OCTETS, read
 from mailhooks.policy.loader import from_data
-from tests.unit.policy.policies import evaluated, made, mail, refused, refused_rule
+from tests.unit.policy.policies import made, refused, refused_rule
 
 TOP = """version: 1
 rules:
   - name: One
     do: drop
 """
-
-
-def listed(**lists: Any) -> str:
-    return json.dumps({"version": 1, "lists": lists, "rules": [{"name": "One", "do": "drop"}]})
 
 
 def deep(levels: int) -> dict[str, Any]:
@@ -60,7 +56,7 @@ def deep(levels: int) -> dict[str, Any]:
         (TOP + "  - name: Two\n    do: [drop, reject]\n", 6, 'rule "Two": do/1: expected deliver, drop'),
         (TOP + "  - name: Two\n    do: {bounce: x, count: y}\n", 6, 'rule "Two": do: expected deliver, drop'),
         (TOP + "  - name: Two\n    do: {explode: x}\n", 6, 'rule "Two": do/explode: expected no properties besides bounce'),
-        (TOP + "  - name: " + "x" * 101 + "\n    do: drop\n", 5, "name: expected a name of at most 100 characters"),
+        (TOP + "  - name: " + "x" * 101 + "\n    do: drop\n", 5, "name: expected at most 100 characters, got 101"),
         (TOP + '  - name: "a\\nb"\n    do: drop\n', 5, "rules/1/name: expected a name of at most 100 characters on one line"),
         (TOP + "  - name: One\n    do: junk\n", 5, 'rule "One": name: expected a name of its own'),
         (TOP + "time_zone: Mars/Base\n", 5, "time_zone: expected a time zone such as Europe/Berlin"),
@@ -83,7 +79,9 @@ def deep(levels: int) -> dict[str, Any]:
         (TOP + "    when: {subject: [x\n", 6, "neither YAML nor JSON"),
         (TOP + "   when: x\n", 5, "neither YAML nor JSON"),
         (TOP + "x: '\ud800'\n", 0, "half of a surrogate pair"),
-        (TOP + "x: '\0'\n", 0, "neither YAML nor JSON"),
+        (TOP + "x: '\0'\n", 5, "U+0000 is no character of a text"),
+        (TOP + "x: y\nz: '\x07'\n", 6, "U+0007 is no character of a text"),
+        ("version: 1\nrules:\n  - name: One\n    <<: {do: drop}\n", 4, "merges (<<) are not taken"),
         (TOP + "# " + "x" * MAX_OCTETS, 0, "a policy has at most 512 KB"),
         (TOP + "# " + "é" * (MAX_OCTETS // 2), 0, "a policy has at most 512 KB"),
         ('{"version": 1,\n"rules": [\n{"name": "One",\n"do": "dorp"}]}', 4, 'rule "One": do: expected deliver'),
@@ -107,7 +105,7 @@ RATE = {"more_than": 5, "minutes": 5}
     "rule, place, expected",
     [
         ({"when": {"sender": "a+b@example.com"}}, "when/sender", "a pattern: mailbox@example.com"),
-        ({"when": {"sender": {"patterns": ["x y"]}}}, "when/sender/patterns", "a pattern: mailbox@example.com"),
+        ({"when": {"sender": {"patterns": ["x y"]}}}, "when/sender/patterns/0", "a pattern: mailbox@example.com"),
         ({"when": {"sender": ["list:none"]}}, "when/sender/0", "the name of a list under `lists`, and 'none' is none"),
         ({"when": {"subject": "list:none"}}, "when/subject", "the name of a list"),
         ({"when": {"any": [{"size": {"over": 1}}, {"body": {"words": ["x", "list:none"]}}]}}, "when/any/1/body/words/1", "name of a list"),
@@ -119,14 +117,22 @@ RATE = {"more_than": 5, "minutes": 5}
         ({"when": {"body": {"regex": r"\pL{900}"}}}, "when/body/regex", "too large"),
         ({"when": {"body": {"regex": "a{1001}"}}}, "when/body/regex", "invalid repetition size"),
         ({"when": {"recipient": {"regex": ["("]}}}, "when/recipient/regex/0", "a regular expression in RE2's syntax"),
+        ({"when": {"sender_in_group": ["staff"]}}, "when/sender_in_group/0", "addresses of groups, or list:NAME, got 'staff'"),
+        ({"when": {"authentication": {"spf": ["pass", "failed"]}}}, "when/authentication/spf/1", "one of disabled, fail"),
+        ({"do": {"subject_tag": "[%%FromDomain%%]"}}, "do/subject_tag", "without variables, and %%FromDomain%%"),
+        ({"do": {"headers": {"set": {"X-A": "%%Nope%%"}}}}, "do/headers/set/X-A", "without variables, and %%Nope%%"),
+        ({"do": {"notify": {"webhook": "https://[::1", "secret": "s"}}}, "do/notify/webhook", "an https: address"),
+        ({"do": {"notify": {"webhook": "https://u:p@x.example/", "secret": "s"}}}, "do/notify/webhook", "an https: address"),
+        ({"do": {"notify": {"webhook": "https://x.example:99999/", "secret": "s"}}}, "do/notify/webhook", "an https: address"),
         ({"when": {"attachment": [{"name": "a"}, {"name_regex": "*"}]}}, "when/attachment/1/name_regex", "a regular expression"),
         ({"when": {"header": [{"name": "X", "regex": "["}]}}, "when/header/0/regex", "a regular expression"),
         ({"when": {"header": {"name": "X", "words": "a", "present": True}}}, "when/header", "present, or what the header says"),
-        ({"when": {"header": {"name": "X"}}}, "when/header", "a header's name and what it says"),
+        ({"when": {"header": {"name": "X"}}}, "when/header", "beside name one of present, words, contains, regex"),
+        ({"when": {"header": [{"name": "X"}]}}, "when/header/0", "beside name one of present, words, contains, regex"),
         ({"when": {"header": {"name": "X: Y", "present": True}}}, "when/header/name", "a header's name"),
         ({"when": {"subject": {"first_kb": 5}}}, "when/subject", "words, contains, regex or card_number"),
         ({"when": {"body": {"words": "x", "first_kb": 5000}}}, "when/body/first_kb", "a number of KB from 1 to 4096"),
-        ({"when": {"subject": ["x", " "]}}, "when/subject", "words, and not white space alone"),
+        ({"when": {"subject": ["x", " "]}}, "when/subject/1", "words, and not white space alone"),
         ({"when": {"attachment": {"in_archives": True}}}, "when/attachment", "something to know an attachment by"),
         ({"when": {"attachment": {"true_type": "x/y"}}}, "when/attachment/true_type", "types that docs/attachments.md lists"),
         ({"when": {"attachment": {"extension": "tar.gz"}}}, "when/attachment/extension", ""),
@@ -162,7 +168,15 @@ RATE = {"more_than": 5, "minutes": 5}
         ({"when": {"rate": {"minutes": 5}}}, "when/rate/more_than", "a number of messages"),
         ({"do": {"bounce": "%%Sender%%"}}, "do/bounce", "and not %%sender%%"),
         ({"do": ["drop", {"bounce": "%%Subject%% %%X%%"}]}, "do/1/bounce", "and not %%x%%"),
-        ({"do": {"bounce": "x" * 2001}}, "do/bounce", "a text of at most 2,000 characters"),
+        ({"do": {"bounce": "x" * 2001}}, "do/bounce", "at most 2,000 characters, got 2,001"),
+        ({"do": ["drop"] * 31}, "do", "at most 30 actions, got 31"),
+        ({"when": {"sender": ["a.example"] * 5001}}, "when/sender", "at most 5,000 entries, got 5,001"),
+        ({"when": {"subject": {"words": ["a"] * 5001}}}, "when/subject/words", "at most 5,000 entries, got 5,001"),
+        ({"when": {"subject": ["x" * 2001]}}, "when/subject/0", "at most 2,000 characters, got 2,001"),
+        ({"when": {"sender": "x" * 331}}, "when/sender", "a pattern"),
+        ({"do": {"add_recipients": ["a@example.com"] * 501}}, "do/add_recipients", "at most 500 entries, got 501"),
+        ({"do": {"disclaimer": {"text": "x" * 50_001}}}, "do/disclaimer/text", "at most 50,000 characters, got 50,001"),
+        ({"do": {"archive": {"bucket": "my-bucket", "retain_days": 3}}}, "do/archive", "expected lock beside retain_days"),
         ({"do": {"disclaimer": {"text": "%%Rule%%"}}}, "do/disclaimer", "and not %%rule%%"),
         ({"do": {"disclaimer": {"html": '<img src="cid:logo">'}}}, "do/disclaimer/html", "images by their https: addresses"),
         ({"do": {"disclaimer": {"position": "append"}}}, "do/disclaimer", "text, html, or both"),
@@ -177,10 +191,10 @@ RATE = {"more_than": 5, "minutes": 5}
         ({"do": {"strip_attachments": {"extensions": ["tar.gz"]}}}, "do/strip_attachments", ""),
         ({"do": {"add_recipients": "list:none"}}, "do/add_recipients", "the name of a list"),
         ({"do": {"add_recipients": "Ana <ana@example.com>"}}, "do/add_recipients", "mail addresses"),
-        ({"do": {"add_recipients": "list:domains"}}, "do/add_recipients", "mail addresses, also in the list"),
+        ({"do": {"add_recipients": "list:domains"}}, "do/add_recipients", "mail addresses, got 'example.com' in list \"domains\" (line 1)"),
         ({"do": {"remove_recipients": "x y"}}, "do/remove_recipients", "a pattern: mailbox@example.com"),
         ({"do": {"archive": {"prefix": "x"}}}, "do/archive/bucket", "a bucket's name"),
-        ({"do": {"archive": {"bucket": "my-bucket", "lock": "governance"}}}, "do/archive", "retain_days"),
+        ({"do": {"archive": {"bucket": "my-bucket", "lock": "governance"}}}, "do/archive", "expected retain_days beside lock"),
         ({"do": {"notify": {"include": "subject"}}}, "do/notify", "one of sns, eventbridge and webhook"),
         ({"do": {"notify": {"eventbridge": "a", "sns": "arn:aws:sns:x"}}}, "do/notify", "one of sns, eventbridge and webhook"),
         ({"do": {"notify": {"webhook": "https://example.com"}}}, "do/notify", "webhook and secret together"),
@@ -189,6 +203,13 @@ RATE = {"more_than": 5, "minutes": 5}
         ({"do": {"notify": {"webhook": "http://localhost.example.com", "secret": "s"}}}, "do/notify/webhook", "an https: address"),
         ({"do": {"notify": {"webhook": "http://localhost@example.com", "secret": "s"}}}, "do/notify/webhook", "an https: address"),
         ({"do": {"count": "a b"}}, "do/count", "a metric's name"),
+        ({"do": ["drop", {"count": "Messages"}]}, "do/1/count", "a metric of its own, and 'Messages' is one that each message has"),
+        ({"do": {"count": "VerdictDrop"}}, "do/count", "'VerdictDrop' is one"),
+        ({"do": {"count": "direction"}}, "do/count", "'direction' is one"),
+        ({"when": {"sender": "büch er.example"}}, "when/sender", "a pattern: mailbox@example.com"),
+        ({"when": {"sender": "ü" * 70 + ".example"}}, "when/sender", "a pattern: mailbox@example.com"),
+        ({"when": {"subject": ["x", "\u200b"]}}, "when/subject/1", "words, and not white space alone"),
+        ({"when": {"subject": {"contains": "\u00ad"}}}, "when/subject/contains", "words, and not white space alone"),
         ({"when": {"recipient": "a@example.com"}, "do": {"subject_tag": "[X]"}}, "", "expected mixed: all or none"),
         ({"unless": {"recipient_scope": "internal"}, "do": {"headers": {"remove": "X"}}}, "", "expected mixed: all or none"),
         ({"when": {"any": [{"not": {"recipient": "*"}}]}, "do": [{"disclaimer": {"text": "x"}}]}, "", "expected mixed: all or none"),
@@ -197,7 +218,7 @@ RATE = {"more_than": 5, "minutes": 5}
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused_with_its_name_and_the_place(rule: dict[str, Any], place: str, expected: str):
-    line = refused_rule(rule, lists={"domains": ["example.com", "*"]})
+    line = refused_rule(rule, lists={"domains": ["example.com", "a@example.com"]})
     named = "" if expected == "nested too deep" else 'rule "Rule": '
     assert line.startswith(f"policy:1: {named}{place + ': ' if place else ''}")
     assert expected in line
@@ -211,48 +232,12 @@ def test_a_rule_that_cannot_be_meant_is_refused_with_its_name_and_the_place(rule
         {"when": {"recipient": "a@example.com"}, "do": {"subject_tag": "[X]"}, "mixed": "none"},
         {"when": {"recipient": "a@example.com"}, "do": ["drop", {"count": "X"}, {"archive": {"bucket": "my-bucket"}}]},
         {"when": {"rate": RATE | {"per": "sender"}}, "do": {"subject_tag": "[X]"}},
+        {"when": {"subject": {"contains": " "}, "sender": ["*.BÜCHER.example", "ü@bu\u0308cher.example"]}, "do": {"count": "Verdicts"}},
         {"when": deep(MAX_DEPTH - 4), "do": "drop"},
     ],
 )
 def test_a_rule_that_can_be_meant_is_taken(rule: dict[str, Any]):
     assert made(rule, defaults={}).rules[0].name == "rule 0"
-
-
-@pytest.mark.parametrize(
-    "lists, shown",
-    [
-        ({"a": ["list:a"]}, ["a > a"]),
-        ({"a": ["list:b"], "b": ["x", "list:a"]}, ["a > b > a", "b > a > b"]),
-        ({"a": ["list:b"], "b": ["list:c"], "c": ["list:b"]}, ["a > b > c > b", "b > c > b", "c > b > c"]),
-    ],
-)
-def test_lists_that_hold_themselves_are_refused_with_the_way_round(lists: dict[str, list[str]], shown: list[str]):
-    lines = refused(listed(**lists)).lines()
-    assert len(lines) == len(shown)
-    assert all(way in line for way, line in zip(shown, lines, strict=True))
-
-
-def test_a_list_may_hold_another():
-    lists = {"a": ["list:b", "list:c"], "b": ["list:c"], "c": ["user@example.com"]}
-    outcome = evaluated(made({"when": {"recipient": "list:a"}, "do": "drop"}, lists=lists), mail())
-    assert set(outcome.verdicts) == {"user@example.com"}
-
-
-def test_every_problem_is_told_in_the_order_of_the_file():
-    text = TOP + "  - name: Two\n    do: explode\n  - name: Three\n    do: drop\n    when: {subject: {regex: '('}, size: 7}\n    stop: 1\n"
-    lines = refused(text).lines()
-    assert [line.split(":")[1] for line in lines] == ["6", "9", "10"]
-    assert str(refused(text)).endswith("(and 2 more)")
-
-
-def test_what_the_schema_cannot_say_is_told_of_all_rules():
-    rules = [{"name": f"r{n}", "do": {"bounce": f"%%X{n}%%"}} for n in range(5)]
-    assert len(refused(json.dumps({"version": 1, "time_zone": "x", "rules": rules})).problems) == 6
-
-
-def test_a_thousand_problems_are_not_all_told():
-    rules = [{"name": f"r{n}"} for n in range(1000)]
-    assert len(refused(json.dumps({"version": 1, "rules": rules})).problems) == 50
 
 
 def test_a_file_is_named_by_its_name(tmp_path: Path):
@@ -307,5 +292,8 @@ def test_every_variable_that_a_bounce_may_have_is_taken():
 def test_a_text_of_half_a_megabyte_is_read_and_one_of_a_megabyte_is_not():
     rule = "  - {name: r%d, when: {sender: [a@example.com]}, do: drop}\n"
     assert len(load("version: 1\nrules:\n" + "".join(rule % n for n in range(2000))).rules) == 2000
-    assert "rules: expected a list of rules" in refused("version: 1\nrules:\n" + "".join(rule % n for n in range(2001))).lines()[0]
+    assert (
+        "rules: expected at most 2,000 rules, got 2,001"
+        in refused("version: 1\nrules:\n" + "".join(rule % n for n in range(2001))).lines()[0]
+    )
     assert "at most 512 KB" in refused("version: 1\nrules:\n" + "".join(rule % n for n in range(20_000))).lines()[0]

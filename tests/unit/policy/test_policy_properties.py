@@ -136,8 +136,8 @@ def holds(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
         case "recipient_scope":
             return (value == "internal") == (recipient.split("@")[-1] == "example.com" or (recipient == "" and inbound))
         case "sender_scope":
-            return (value == "internal") == (author.split("@")[-1] == "example.com")
-    found = {"sender": {sender, author} - {""}, "mail_from": {author}, "on_behalf_sender": {sender} - {""}}[name]
+            return bool(author) and (value == "internal") == (author.split("@")[-1] == "example.com")
+    found = {"sender": {sender, author} - {""}, "mail_from": {author} - {""}, "on_behalf_sender": {sender} - {""}}[name]
     return any(fits(pattern, address) for address in found for pattern in value)
 
 

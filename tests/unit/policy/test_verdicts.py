@@ -163,9 +163,7 @@ def test_a_rule_that_can_add_nobody_fails_before_it_does_anything():
     assert answers(outcome) == {"*": "MOVE_TO_JUNK"}
     [failure] = outcome.failures
     assert (failure.rule, failure.what) == ("Adds", "add_recipients")
-    applied = evaluated(made(rule | {"on_error": "apply"}), both())
-    assert answers(applied) == {"*": "DROP"}
-    assert len(applied.failures) == 1
+    assert answers(evaluated(made(rule | {"on_error": "apply"}), both())) == {"*": "DEFAULT"}
     with pytest.raises(RuleFailed, match='rule "Adds": add_recipients'):
         evaluated(made(rule | {"on_error": "retry"}), both())
     assert evaluated(made(rule | {"on_error": "retry", "mode": "report"}), both()).failures == ()
@@ -178,8 +176,12 @@ def test_whom_a_rule_adds_gets_the_message_in_place_of_those_who_do_not():
     }
 
 
-def test_to_add_who_is_a_recipient_does_not_undo_a_verdict():
-    assert said({"do": ["drop", {"add_recipients": A}]}) == {"*": "DROP"}
+def test_nobody_is_dropped_for_a_recipient_who_is_dropped_too():
+    assert said({"do": ["drop", {"add_recipients": A}]}) == {"*": "DEFAULT"}
+
+
+def test_to_add_who_is_a_recipient_does_not_undo_the_verdict_of_another_rule():
+    assert said({"when": TO_A, "do": "drop"}, {"do": {"add_recipients": A}})[A] == "DROP"
 
 
 def test_outbound_no_more_are_added_than_a_message_may_have():

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -42,8 +42,30 @@ def findings(schema: str, document: object, limit: int) -> list[tuple[tuple[str 
             found.extend(((*place, name), f"expected {breach.expected}") for name in _unknown(error))
         else:
             missing = (_missing(error),) if error.validator == "required" else ()
-            found.append(((*place, *missing), f"expected {breach.expected}, got {breach.got}"))
+            found.append(((*place, *missing), _limit(error) or f"expected {breach.expected}, got {breach.got}"))
     return found
+
+
+_COUNTED: Final = {"rules": "rules", "lists": "lists", "do": "actions"}
+
+
+def _limit(error: ValidationError) -> str:
+    """What is said of a breach of a limit, or of properties that need others; "" for other breaches."""
+    value: Any = error.instance
+    schema: Any = error.schema
+    match error.validator:
+        case "maxItems" | "maxProperties" if len(value) > 1 and error.validator_value != 1:
+            what = _COUNTED.get(str(error.absolute_path[-1]), "entries")
+            return f"expected at most {error.validator_value:,} {what}, got {len(value):,}"
+        case "maxLength":
+            return f"expected at most {error.validator_value:,} characters, got {len(value):,}"
+        case "dependentRequired":
+            given, needed = next((key, name) for key, names in schema["dependentRequired"].items() for name in names if name not in value)
+            return f"expected {needed} beside {given}"
+        case "minProperties" if value:
+            others = [name for name in schema.get("properties", {}) if name not in value]
+            return f"expected {_expected(schema)}: beside {' and '.join(value)} one of {', '.join(others)}"
+    return ""
 
 
 def _unknown(error: ValidationError) -> list[str]:

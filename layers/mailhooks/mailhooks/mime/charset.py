@@ -32,7 +32,12 @@ _LABELS: Final = {
 }
 """Names that Python lacks (WHATWG Encoding Standard, "Names and labels")."""
 
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "unicode_escape", "mbcs", "oem"})
+_NO_CHARSETS: Final = frozenset(
+    "idna punycode undefined charmap mbcs oem unicode-escape raw-unicode-escape unicode_escape raw_unicode_escape".split()
+)
+"""Python's own codecs of text, which mean nothing to a mail client."""
+
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
 """A stretch of two-octet characters in the ISO 2022 charsets (RFC 1468, RFC 1554, RFC 1557), which end at the end of each line."""
@@ -50,7 +55,7 @@ def codec(charset: str) -> codecs.CodecInfo | None:
         found = codecs.lookup(_LABELS.get(charset, charset))
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         return None
-    # Base64, zlib and the like are codecs too, but none of text; some are Python's own and mean nothing to a mail client.
+    # Base64, zlib and the like are codecs too, but none of text.
     return found if getattr(found, "_is_text_encoding", True) and found.name not in _NO_CHARSETS else None
 
 
@@ -116,9 +121,11 @@ def decode(octets: bytes, charset: str) -> str | None:
 
 
 def decode_loosely(octets: bytes, charset: str) -> str:
-    """The text as far as it can be read, for looking at and never for writing back."""
+    """The text as far as it can be read, for looking at and never for writing back. In no charset, each octet is a character."""
     found = codec(charset)
-    return octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
+    text = octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
+    # Of all codecs, UTF-7's alone lets halves of surrogate pairs through, which are no text.
+    return _HALVES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text
 
 
 def view(octets: bytes, charset: str) -> str:

@@ -6,10 +6,9 @@ Nothing here raises, and what the standard library is given is bounded.
 import re
 from collections.abc import Iterator
 from email.message import Message
-from email.utils import collapse_rfc2231_value
 from typing import Final
 
-from . import words
+from . import charset, words
 
 _LONGEST_VALUE: Final = 8192
 """Octets of a field that are parsed: the standard library's time for hostile parameters grows with their square."""
@@ -77,7 +76,8 @@ def _holder(value: bytes) -> Message:
 
 def _decoded(text: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(text, tuple):
-        return collapse_rfc2231_value(text)
+        # Not by the standard library, to which any codec of Python's is a charset.
+        return charset.decode_loosely(text[2].encode("latin-1", "replace"), (text[0] or "us-ascii").lower())
     return words.decode(text.encode("latin-1", "replace"))
 
 

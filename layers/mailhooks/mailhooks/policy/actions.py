@@ -142,6 +142,9 @@ class Strip:
 
         structure = scan(raw)
         if not structure.root.header.complete:
+            # Where its body begins, programs see differently: no place to splice at. What it should lose is another matter.
+            if attachments.find(raw, structure, self.rules):
+                raise CannotChangeSafely("the header is broken by a line that is no field")
             return Changed([])
         return Changed(attachments.edits(raw, structure, self.rules))
 

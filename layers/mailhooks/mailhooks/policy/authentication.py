@@ -13,6 +13,9 @@ from .kinds import Headers
 SERVER: Final = "amazonses.com"
 METHODS: Final = ("spf", "dkim", "dmarc", "spam", "virus")
 
+RESULTS: Final = frozenset("none pass fail hardfail softfail policy neutral temperror permerror gray processing_failed disabled".split())
+"""What methods come to (RFC 8601 section 2.7 and its forerunners), and what SES says of spam and viruses."""
+
 _COMMENTS: Final = re.compile(r"\([^()]*\)|\"(?:[^\"\\]|\\.)*+\"")
 _RESULT: Final = re.compile(r"(?:^|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z_]+)")
 

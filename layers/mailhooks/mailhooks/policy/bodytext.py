@@ -2,16 +2,19 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from ..mime import charset, peek
 from ..mime.names import disposition
 from ..mime.scan import Part
+from .comparing import normal, without_ignorable
 
-_SPACES: Final = re.compile(r"\s+")
-_DIGITS: Final = re.compile(r"(?<!\d)(?<!\d[.,])\d++(?![.,]\d)(?:[ \u00a0-]{1,2}\d++(?![.,]\d))*+")
+_BETWEEN: Final = "[ \u00a0\u2007\u202f\u2010-\u2015-]"
+"""Spaces, hyphens and dashes between the groups of a card's number."""
+_NUMBER: Final = r"\d++(?![.,]\d)"
+_DIGITS: Final = re.compile(rf"(?<!\d)(?<!\d[.,]){_NUMBER}(?:(?:{_BETWEEN}{{1,2}}|{_BETWEEN}?\r?\n{_BETWEEN}?){_NUMBER})*+")
 _GROUP: Final = re.compile(r"\d+")
 _SHORTEST: Final = 12
 _LONGEST: Final = 19
@@ -33,11 +36,6 @@ _MANY: Final = 200
 
 _MAX_TEXTS: Final = 50
 """Text parts of a message that are read; mail of people has two."""
-
-
-def normal(text: str) -> str:
-    """For comparing: every stretch of white space is one space, and case does not matter."""
-    return _SPACES.sub(" ", text).casefold()
 
 
 def shown_text(raw: bytes, root: Part, limit: int) -> str:
@@ -95,20 +93,24 @@ class Words:
     words: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     single: frozenset[str] = frozenset()
+    shared: "tuple[Words, ...]" = ()
 
     @classmethod
-    def of(cls, words: tuple[str, ...], parts: tuple[str, ...]) -> "Words":
+    def of(cls, words: Iterable[str], parts: Iterable[str] = (), shared: "Iterable[Words]" = ()) -> "Words":
+        """`shared` are those that others have too, such as those of the policy's lists: they are not copied."""
         normalized = tuple(map(normal, words))
         single = frozenset(word for word in normalized if word.isalnum())
         if len(single) <= _MANY:
-            return cls(normalized, tuple(map(normal, parts)))
-        return cls(tuple(word for word in normalized if word not in single), tuple(map(normal, parts)), single)
+            return cls(normalized, tuple(map(normal, parts)), shared=tuple(shared))
+        return cls(tuple(word for word in normalized if word not in single), tuple(map(normal, parts)), single, tuple(shared))
 
     def found(self, text: str) -> bool:
         """Whether one of them is in a text (see `normal`)."""
         if any(part in text for part in self.parts) or any(word in text and _is_whole(word, text) for word in self.words):
             return True
-        return bool(self.single) and not self.single.isdisjoint(_LETTERS.findall(text))
+        if self.single and not self.single.isdisjoint(_LETTERS.findall(text)):
+            return True
+        return any(one.found(text) for one in self.shared)
 
 
 def _is_whole(word: str, text: str) -> bool:
@@ -133,9 +135,10 @@ def _is_whole(word: str, text: str) -> bool:
 
 def has_card_number(text: str) -> bool:
     """Whether a text has a payment card's number: 12 to 19 digits with a right check digit (ISO/IEC 7812-1, annex B: Luhn's formula),
-    not all the same; in one piece, or in groups as on cards. Other numbers, such as the expiry date, may stand beside it.
+    not all the same; in one piece, or in groups as on cards, of which some may stand in the next line. Other numbers, such as the expiry
+    date, may stand beside it.
     """
-    for run in _DIGITS.finditer(text):
+    for run in _DIGITS.finditer(without_ignorable(text)):
         groups = _GROUP.findall(run[0])
         if any(_is_card(digits) for first in range(len(groups)) for digits in _from(groups, first)):
             return True
@@ -162,9 +165,11 @@ def _is_card(digits: str) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    doubled = sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])
-    return (doubled + sum(map(int, digits[::-2]))) % 10 == 0
+    # Digits of other scripts have the same values.
+    values = (digits if digits.isascii() else str(int(digits)).zfill(len(digits))).encode("ascii")
+    return (sum(values[-2::-2].translate(_DOUBLED)) + sum(values[::-2].translate(_VALUE))) % 10 == 0
 
 
-_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_VALUE: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 """The sum of the digits of twice a digit."""

@@ -7,11 +7,13 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import SettingsError
-from .bodytext import Words, has_card_number, normal
+from .bodytext import Words, has_card_number
+from .comparing import composed, normal, without_ignorable
 from .conditions import Condition, Cost, Test, shown
-from .context import At, BadValue, Context, of_setting, several
+from .context import Context
 from .facts import Facts
 from .measures import bounds
+from .refused import At, BadValue, Together, of_setting, several
 from .regex import Regex
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_FIRST_KB: Final = 256
 """Of each text part, where a condition does not say."""
+
+_NO_WORDS: Final = "words, and not white space alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,19 @@ class Wanted:
         BadValue: see there.
         """
         if not isinstance(value, dict):
-            return cls(Words.of(_words(context.texts(value)), ()))
+            words, shared = context.made("words", _word, Words.of, value)
+            return cls(Words.of(words, (), shared))
+        together = Together()
+        with together:
+            words, shared = context.made("words", _word, Words.of, value.get("words", ()), "words")
+        with together:
+            parts, more = context.made("parts", _part, lambda parts: Words.of((), parts), value.get("contains", ()), "contains")
+        with together:
+            regexes = context.regexes(value.get("regex", ()), "regex")
+        together.end()
         found = cls(
-            Words.of(_words(context.texts(value.get("words", ()), "words")), context.texts(value.get("contains", ()), "contains")),
-            context.regexes(value.get("regex", ()), "regex"),
+            Words.of(words, parts, (*shared, *more)),
+            regexes,
             value.get("card_number", False),
             int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
@@ -50,25 +63,31 @@ class Wanted:
 
     @property
     def any(self) -> bool:
-        return bool(self.words.words or self.words.single or self.words.parts or self.regexes or self.card_number)
+        return bool(self.words.words or self.words.single or self.words.parts or self.words.shared or self.regexes or self.card_number)
 
     def found(self, text: str, comparable: str) -> bool:
-        """Whether it is in a text, given as it is and as `normal` makes it."""
+        """Whether it is in a text, given as `composed` and as `normal` make it."""
         if self.words.found(comparable) or any(regex.search(text) for regex in self.regexes):
             return True
         return self.card_number and has_card_number(text)
 
 
-def _words(texts: tuple[str, ...]) -> tuple[str, ...]:
-    if any(not text.strip() for text in texts):
-        raise BadValue("expected words, and not white space alone")
-    return tuple(text.strip() for text in texts)
+def _word(text: str) -> str:
+    if not normal(text).strip():
+        raise ValueError(_NO_WORDS)
+    return text.strip()
+
+
+def _part(text: str) -> str:
+    if not normal(text):
+        raise ValueError(_NO_WORDS)
+    return text
 
 
 def subject(name: str, value: Any, context: Context) -> Condition:
     """The subject as the event has it: a tag of an earlier try is not in it."""
     wanted = Wanted.of(value, context)
-    return Test(name, Cost.EVENT, lambda facts: wanted.found(facts.event.subject, facts.subject), lambda facts: facts.event.subject)
+    return Test(name, Cost.EVENT, lambda facts: wanted.found(*facts.subject), lambda facts: facts.event.subject)
 
 
 def body(name: str, value: Any, context: Context) -> Condition:
@@ -80,7 +99,7 @@ def subject_or_body(name: str, value: Any, context: Context) -> Condition:
     wanted = Wanted.of(value, context)
 
     def test(facts: Facts) -> bool:
-        return wanted.found(facts.event.subject, facts.subject) or _in_body(wanted, facts)
+        return wanted.found(*facts.subject) or _in_body(wanted, facts)
 
     return Test(name, Cost.BODY, test, lambda facts: facts.event.subject)
 
@@ -114,7 +133,7 @@ def _header_test(value: dict[str, Any], context: Context) -> Callable[[Facts], b
     if present is not None:
         raise BadValue("expected present, or what the header says, and not both")
     wanted = Wanted.of(said, context)
-    return lambda facts: any(wanted.found(text, normal(text)) for text in facts.headers.all(field))
+    return lambda facts: any(wanted.found(composed(text), normal(text)) for text in facts.headers.all(field))
 
 
 def attachment(name: str, value: Any, context: Context) -> Condition:
@@ -138,8 +157,11 @@ def _file_test(value: dict[str, Any], context: Context) -> "Callable[[File], boo
     if "extension" in value:
         tests.append(_by_extension(value, context))
     if "name" in value:
-        globs = [_glob(text) for text in context.texts(value["name"], "name")]
-        tests.append(lambda file: any(pattern.match(given) for given in file.names for pattern in globs))
+        own, shared = context.made("globs", _glob, tuple, value["name"], "name")
+        globs = [tuple(own), *shared]
+        tests.append(
+            lambda file: any(pattern.match(without_ignorable(given)) for given in file.names for each in globs for pattern in each)
+        )
     if "name_regex" in value:
         regexes = context.regexes(value["name_regex"], "name_regex")
         tests.append(lambda file: any(regex.search(given) for given in file.names for regex in regexes))
@@ -199,4 +221,4 @@ def _true_types(texts: tuple[str, ...]) -> frozenset[str]:
 
 def _glob(pattern: str) -> re.Pattern[str]:
     """A pattern for file names with `*` and `?`, in any case. Names have at most 255 characters, and `translate` makes stars atomic."""
-    return re.compile(translate(pattern.replace("[", "[[]")), re.IGNORECASE)
+    return re.compile(translate(composed(without_ignorable(pattern)).replace("[", "[[]")), re.IGNORECASE)

@@ -15,7 +15,8 @@ _AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Counts the message for each recipient that is asked about, or once for its sender.
+    """Counts the message for each recipient that is asked about, or once for its sender. Where it counts by sender, mail without one is
+    neither counted nor too much: all the world's delivery reports have not one sender.
 
     Attributes:
         rule: whose count it is: each rule counts what meets its other conditions.
@@ -51,13 +52,15 @@ class Rate:
             return rates.hit(key, invocation, window_s=self.window_s, limit=self.limit, deadline=facts.deadline) > self.limit
 
         keys = dict(self._keys(facts, among))
-        if len(keys) == 1:
+        if len(keys) <= 1:
             return sum(bits for bits, key in keys.items() if over(key))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return sum(bits for bits, too_many in zip(keys, pool.map(over, keys.values()), strict=True) if too_many)
 
     def _keys(self, facts: Facts, among: int) -> Iterator[tuple[int, str]]:
         rule = f"{len(self.rule)}:{self.rule}"
+        if self.per != "recipient" and not facts.author:
+            return
         if self.per == "sender":
             yield among, f"{rule} from {facts.author}"
             return

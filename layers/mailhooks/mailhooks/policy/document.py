@@ -75,6 +75,9 @@ def read(text: str, file: str = "policy") -> Document:
         root = _composed(text, file)
     except UnicodeEncodeError:
         raise _refused(file, 0, "half of a surrogate pair is no character") from None
+    except yaml.reader.ReaderError as error:
+        at = text.find(chr(error.character))
+        raise _refused(file, text.count("\n", 0, at) + 1, f"U+{error.character:04X} is no character of a text") from None
     except yaml.YAMLError as error:
         raise _refused(file, *_trouble(error)) from None
     return Document(file, _value(root, file), root)
@@ -158,6 +161,8 @@ def _value(node: Any, file: str) -> Any:
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise _refused(file, line, "a key is a word")
+        if key.value == "<<" and not key.style:
+            raise _refused(file, key.start_mark.line + 1, "merges (<<) are not taken: say it in each place, or make a list under `lists`")
         if key.value in found:
             raise _refused(file, key.start_mark.line + 1, f"the key {key.value!r} stands here twice")
         found[key.value] = _value(value, file)

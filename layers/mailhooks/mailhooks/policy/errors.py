@@ -33,17 +33,20 @@ class PolicyError(MailhooksError):
     Attributes:
         file: its name.
         problems: at least one, in the order of the file.
+        more: how many there are besides.
     """
 
-    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, file: str, problems: tuple[Problem, ...], more: int = 0) -> None:
         self.file = file
         self.problems = problems
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"{self.lines()[0]}{more}")
+        self.more = more
+        others = len(problems) - 1 + more
+        super().__init__(f"{self.lines()[0]}{f' (and {others} more)' if others else ''}")
 
     def lines(self) -> list[str]:
-        """A line a problem, as compilers write them: file, line, what."""
-        return [f"{self.file}:{problem.line}: {problem}" if problem.line else f"{self.file}: {problem}" for problem in self.problems]
+        """A line a problem, as compilers write them: file, line, what; and one with the number of those that are not told."""
+        lines = [f"{self.file}:{problem.line}: {problem}" if problem.line else f"{self.file}: {problem}" for problem in self.problems]
+        return [*lines, f"{self.file}: and {self.more} more"] if self.more else lines
 
 
 class RuleFailed(PassingTrouble):

@@ -7,19 +7,16 @@ from datetime import datetime
 from .. import contract
 from ..contract import ActionType, MailFlowEvent
 from ..deadline import Deadline
-from ..errors import MailhooksError
+from ..errors import Misconfigured, PermanentTrouble
 from .actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
+from .additions import Adding, Empty, first_empty, known_domains
 from .conditions import Condition
 from .errors import RuleFailed
-from .facts import Facts
+from .facts import ContentFailed, Facts, asked_once
 from .model import Mixed, OnError, Policy, Rule
 from .outcome import Failure, Outcome, WantedChange, WantedEffect, addable
 from .services import Services
 from .trace import RuleSeen, Seen, Trace
-
-
-class ContentFailed(Exception):
-    """The message could not be had: no failure of a rule. Carries what the content raised."""
 
 
 class _Skipped(Exception):
@@ -38,19 +35,26 @@ def evaluate(
 ) -> Outcome:
     """See `Policy.evaluate`."""
 
-    def had() -> bytes:
+    facts = Facts(event, asked_once(content), domains, services, now, deadline)
+    # Rules whose addition comes to nothing are left out, with all that they would have done, and the others are asked again: what they
+    # have found out is kept in the facts.
+    failures: list[Failure] = []
+    left_out: set[int] = set()
+    while True:
+        run = _Run(facts, trace, frozenset(left_out), list(failures))
+        if trace is not None:
+            trace.rules.clear()
         try:
-            return content()
-        except Exception as error:
-            raise ContentFailed from error
-
-    run = _Run(Facts(event, had, domains, services, now, deadline), trace)
-    try:
-        for rule in policy.rules:
-            run.ask_rule(rule)
-    except ContentFailed as failed:
-        raise (failed.__cause__ or failed) from None
-    return run.outcome()
+            for rule in policy.rules:
+                run.ask_rule(rule)
+            empty = run.added_nobody()
+            if empty is None:
+                run.ask_reports()
+                return run.outcome()
+        except ContentFailed as failed:
+            raise (failed.__cause__ or failed) from None
+        failures.append(empty.failure)
+        left_out.add(empty.rule.index)
 
 
 @dataclass
@@ -59,7 +63,12 @@ class _Run:
 
     facts: Facts
     trace: Trace | None
+    left_out: frozenset[int] = frozenset()
+    failures: list[Failure] = field(default_factory=list)
     asked: Rule | None = None
+    seen: RuleSeen = field(default_factory=lambda: RuleSeen(""))
+    adding: list[Adding] = field(default_factory=list)
+    reports: list[tuple[Rule, int, RuleSeen]] = field(default_factory=list)
     stopped: int = 0
     decided: int = 0
     verdicts: dict[str, contract.Action] = field(default_factory=dict)
@@ -68,7 +77,6 @@ class _Run:
     effects: list[WantedEffect] = field(default_factory=list)
     matched: list[str] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     negated: bool = False
     depth: int = 0
@@ -84,15 +92,26 @@ class _Run:
         if not among and (self.facts.everybody or self.stopped):
             seen.skipped = "an earlier rule has stopped for all recipients"
             return
-        seen.matched = self._matched(rule, among)
-        if seen.matched and rule.report:
-            self.reported.append(rule.name)
-        elif seen.matched:
+        if rule.index in self.left_out:
+            seen.skipped = "left out: none of those whom it adds would get the message"
+            return
+        if rule.report:
+            self.reports.append((rule, among, seen))
+            return
+        seen.matched = self._matched(rule, among, seen)
+        if seen.matched:
             self._apply(rule, seen.matched)
 
-    def _matched(self, rule: Rule, among: int) -> int:
+    def ask_reports(self) -> None:
+        """Rules in report mode come last, each for those for whom it would have been asked: what they cost is at nobody's expense."""
+        for rule, among, seen in self.reports:
+            seen.matched = self._matched(rule, among, seen)
+            if seen.matched:
+                self.reported.append(rule.name)
+
+    def _matched(self, rule: Rule, among: int, seen: RuleSeen) -> int:
         """For whom a rule applies."""
-        self.asked, self.negated, self.depth = rule, False, 0
+        self.asked, self.seen, self.negated, self.depth = rule, seen, False, 0
         try:
             return self.ask(rule.condition, self.facts, among)
         except _Skipped:
@@ -105,36 +124,26 @@ class _Run:
             return 0
 
     def _apply(self, rule: Rule, matched: int) -> None:
-        # Before anything of the rule: nobody is to be dropped for somebody who cannot be added in their place.
-        if not self._can_add(rule) and rule.on_error is OnError.SKIP:
-            return
         self.matched.append(rule.name)
         for action in rule.actions:
             self.take(rule, action, matched)
         if rule.stop:
             self.stopped |= matched
 
-    def _can_add(self, rule: Rule) -> bool:
-        """Whether anybody whom the rule adds may be added, if it adds somebody.
+    def added_nobody(self) -> Empty | None:
+        """The first rule whose addition comes to nothing.
 
         Raises:
-            RuleFailed: nobody may, and the rule says retry.
+            RuleFailed: there is one, and it says retry.
         """
-        wanted = [address for action in rule.actions if isinstance(action, AddRecipients) for address in action.addresses]
-        if not wanted:
-            return True
-        try:
-            _, refused = addable(self.facts.event, self.facts.domains, wanted)
-            error, detail = "NotAddable", f"{refused} recipients: inbound, only addresses in the organization's domains can be added"
-        except MailhooksError as trouble:
-            refused, error, detail = len(wanted), type(trouble).__name__, str(trouble)
-        if refused < len(wanted):
-            self.notes += [f'rule "{rule.name}": {detail}'] if refused else []
-            return True
-        self.failures.append(Failure(rule.name, "add_recipients", error, detail))
-        if rule.on_error is OnError.RETRY:
-            raise RuleFailed(f'rule "{rule.name}": add_recipients: {error}')
-        return False
+        if not self.adding:
+            return None
+        empty, notes = first_empty(self.facts, self.adding, self.verdicts)
+        if empty is None:
+            self.notes += notes
+        elif empty.rule.on_error is OnError.RETRY:
+            raise RuleFailed(f'rule "{empty.rule.name}": add_recipients: {empty.failure.error}')
+        return empty
 
     def ask(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int:
         """Asks a condition, and says what follows when it cannot be told."""
@@ -144,8 +153,15 @@ class _Run:
         error = ""
         try:
             held = condition.mask(facts, among, self.ask)
-        except (ContentFailed, _Skipped, RuleFailed):
+        except (_Skipped, RuleFailed):
             raise
+        except ContentFailed as failed:
+            # What may pass is for the next try. What does not is the rule's affair, as any other failure.
+            cause = failed.__cause__
+            if (self.asked and self.asked.report) or not isinstance(cause, PermanentTrouble | Misconfigured):
+                raise
+            error = type(cause).__name__
+            held = self._after_failure(condition, cause, among)
         except Exception as trouble:  # noqa: BLE001 - each rule says what its failures mean
             error = type(trouble).__name__
             held = self._after_failure(condition, trouble, among)
@@ -160,14 +176,13 @@ class _Run:
         self.depth += 1
         if self.trace is None:
             return None
-        conditions = self.trace.rules[-1].conditions
+        conditions = self.seen.conditions
         conditions.append(Seen(condition.name, self.depth - 1, "", 0, 0, "not told"))
         return len(conditions) - 1
 
     def _end(self, place: int, condition: Condition, among: int, held: int, error: str) -> None:
-        assert self.trace is not None
         saw = "" if error else condition.saw(self.facts)
-        self.trace.rules[-1].conditions[place] = Seen(condition.name, self.depth, saw, held, among, error)
+        self.seen.conditions[place] = Seen(condition.name, self.depth, saw, held, among, error)
 
     def _after_failure(self, condition: Condition, trouble: Exception, among: int) -> int:
         rule = self.asked
@@ -186,9 +201,11 @@ class _Run:
             case Decide():
                 self._decide(bits, self._said(rule, action))
             case RemoveRecipients():
-                self._decide(action.addresses.mask(self.facts.recipients, self.facts.everybody), contract.Action(ActionType.DROP))
+                others = self.facts.everybody & ~self.stopped
+                self._decide(action.addresses.mask(self.facts.recipients, others), contract.Action(ActionType.DROP))
             case AddRecipients():
                 self.added.update({address.lower(): address for address in action.addresses})
+                self.adding.append(Adding(rule, action.addresses))
             case Archive() | Notify() | Count():
                 self.effects.append(WantedEffect(rule, action, bits))
             case _:
@@ -222,12 +239,18 @@ class _Run:
         if "%%fromname%%" in wants or "%%date%%" in wants:
             from ..variables import own_values
 
-            own = own_values(self.facts.raw, self.facts.event.mail_from)
+            try:
+                own = own_values(self.facts.raw, self.facts.event.mail_from)
+            except ContentFailed as failed:
+                if not isinstance(failed.__cause__, PermanentTrouble | Misconfigured):
+                    raise
+                # A name is no reason to let through what is to be bounced.
+                own = {"fromname": self.facts.event.mail_from, "date": ""}
             values |= {name: own[name] for name in ("fromname", "date")}
         return values
 
     def outcome(self) -> Outcome:
-        domains = self._domains() if self.added else self.facts.stated_domains
+        domains = known_domains(self.facts) if self.added else self.facts.stated_domains
         good, _ = addable(self.facts.event, domains, self.added.values())
         outcome = Outcome(
             self.facts.event,
@@ -243,13 +266,6 @@ class _Run:
         )
         outcome.changes, outcome.mixed = self._for_all(outcome)
         return outcome
-
-    def _domains(self) -> frozenset[str]:
-        """Where recipients may be added; none where the directory does not say."""
-        try:
-            return self.facts.domains
-        except MailhooksError:
-            return frozenset()
 
     def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
         """What of the changes those who get the message shall see, as there is one for all; and the rules that wanted it for some."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..contract import FlowDirection, MailFlowEvent
 from ..deadline import Deadline
+from ..patterns import ascii_domain, canonical
 from .recipients import Recipients
 from .services import Services
 
@@ -20,6 +21,25 @@ _MAX_ADDRESSES = 2000
 """Of a header's, that are looked at: WorkMail delivers to 500."""
 
 
+class ContentFailed(Exception):
+    """The message could not be had: no failure of a rule. Carries what the content raised."""
+
+
+def asked_once(content: Callable[[], bytes]) -> Callable[[], bytes]:
+    """The content, or why it cannot be had: asked for once, however many rules want it."""
+    failed: list[Exception] = []
+
+    def had() -> bytes:
+        if not failed:
+            try:
+                return content()
+            except Exception as error:  # noqa: BLE001 - raised again for each rule
+                failed.append(error)
+        raise ContentFailed from failed[0]
+
+    return had
+
+
 @dataclass
 class Facts:
     """One message.
@@ -27,7 +47,7 @@ class Facts:
     Attributes:
         event: what WorkMail says of it.
         content: its bytes, fetched when first asked for. What this raises is no failure of a rule.
-        stated_domains: the organization's, in lower case, as far as policy and settings say.
+        stated_domains: the organization's, as `ascii_domain` makes them, as far as policy and settings say.
         services: what may be asked.
         now: the moment that counts, with its zone.
         deadline: until when an answer is wanted.
@@ -55,23 +75,33 @@ class Facts:
 
     @cached_property
     def senders(self) -> tuple[str, ...]:
-        """Who WorkMail says has sent it, in lower case: the one who sent it on somebody's behalf, if so, and that somebody."""
-        return tuple(address.lower() for address in (self.event.sender, self.event.mail_from) if address)
+        """Who WorkMail says has sent it, as addresses are compared: the one who sent it on somebody's behalf, if so, and that somebody."""
+        return tuple(canonical(address) for address in (self.event.sender, self.event.mail_from) if address)
+
+    @cached_property
+    def author(self) -> str:
+        """The address on whose behalf it was sent, as addresses are compared; `""` for a delivery report."""
+        return canonical(self.event.mail_from)
 
     @property
-    def author(self) -> str:
-        """The address on whose behalf it was sent, in lower case; `""` for a delivery report."""
-        return self.event.mail_from.lower()
+    def sender_scope(self) -> str:
+        """Whether the author is `internal` or `external`; `""` where there is none, who is neither. Raises as `domains`."""
+        if not self.author:
+            return ""
+        return "internal" if self.is_internal(self.author) else "external"
 
     @cached_property
     def domains(self) -> frozenset[str]:
-        """The organization's mail domains, in lower case: those that are stated, or else the directory's. Raises as `Directory.domains`."""
+        """The organization's mail domains, as addresses are compared: those that are stated, or else the directory's.
+
+        Raises as `Directory.domains`.
+        """
         if self.stated_domains or self.services.directory is None:
             return self.stated_domains
-        return self.services.directory.domains(self.deadline)
+        return frozenset(map(ascii_domain, self.services.directory.domains(self.deadline)))
 
     def is_internal(self, address: str) -> bool:
-        return address.rpartition("@")[2].lower() in self.domains
+        return ascii_domain(address.rpartition("@")[2]) in self.domains
 
     @cached_property
     def internal_recipients(self) -> int:
@@ -101,26 +131,27 @@ class Facts:
         return Headers(self.raw, self.root)
 
     @cached_property
-    def subject(self) -> str:
-        """The event's, for comparing. The message's own may have got a tag by an earlier try of this invocation."""
-        from .bodytext import normal
+    def subject(self) -> tuple[str, str]:
+        """The event's: as expressions see it, and for comparing. The message itself may have a tag of an earlier try."""
+        from .comparing import composed, normal
 
-        return normal(self.event.subject)
+        return composed(self.event.subject), normal(self.event.subject)
 
     def header_addresses(self, *fields: str) -> tuple[str, ...]:
-        """The addresses in these fields, in lower case."""
+        """The addresses in these fields, as addresses are compared."""
         from .mailboxes import addresses
 
         values = [field.value(self.raw).decode("utf-8", "replace") for field in self.root.header.fields if field.lname in fields]
         found = dict.fromkeys(address for value in values for address in addresses(value[:100_000]))
-        return tuple(found)[:_MAX_ADDRESSES]
+        return tuple(map(canonical, tuple(found)[:_MAX_ADDRESSES]))
 
     def body_text(self, limit: int) -> tuple[str, str]:
-        """The text that it shows, of each text part the first `limit` octets: as it is, and for comparing."""
+        """The text that it shows, of each text part the first `limit` octets: as expressions see it, and for comparing."""
         if limit not in self._body_texts:
-            from .bodytext import normal, shown_text
+            from .bodytext import shown_text
+            from .comparing import composed, normal
 
-            text = shown_text(self.raw, self.root, limit)
+            text = composed(shown_text(self.raw, self.root, limit))
             self._body_texts[limit] = (text, normal(text))
         return self._body_texts[limit]
 
@@ -143,7 +174,7 @@ class Facts:
         return results(self.headers)
 
     def members(self, group: str) -> frozenset[str]:
-        """The members of a group.
+        """The members of a group, as addresses are compared.
 
         Raises:
             Misconfigured: there is no directory to ask; else as `Directory.members`.
@@ -152,4 +183,5 @@ class Facts:
             from ..errors import Misconfigured
 
             raise Misconfigured("the policy names groups, and there is no directory: set POLICY_DIRECTORY=true (docs/policy.md)")
-        return self.services.directory.members(group, self.deadline)
+        found = self.services.directory.members(group, self.deadline)
+        return found if all(map(str.isascii, found)) else frozenset(map(canonical, found))

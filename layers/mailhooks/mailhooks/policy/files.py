@@ -7,6 +7,7 @@ from .. import filetypes
 from ..attachments import listed
 from ..mime import names, peek
 from ..mime.scan import Part, Structure
+from .comparing import composed
 
 
 class File:
@@ -18,8 +19,8 @@ class File:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every name that its fields give it, decoded."""
-        return names.given(self._raw, self._part)
+        """Every name that its fields give it, decoded; see `composed`."""
+        return tuple(map(composed, names.given(self._raw, self._part)))
 
     @cached_property
     def endings(self) -> frozenset[str]:

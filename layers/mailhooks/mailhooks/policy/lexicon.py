@@ -1,15 +1,19 @@
 """The conditions by their names in the policy: how each is made from its value. `load` has checked the value against the schema."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from ..contract import FlowDirection
+from ..patterns import canonical
 from . import clock, content
+from .authentication import RESULTS
 from .conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses, every_recipient
-from .context import At, BadValue, Context, Maker, several
+from .context import Context, Maker
 from .counted import Rate
 from .facts import Facts
 from .measures import bounds
+from .refused import ADDRESS, At, BadValue, Together, several
 
 
 def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool = False) -> Condition:
@@ -19,9 +23,11 @@ def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool =
         BadValue: see there.
     """
     made = []
+    together = Together()
     for name, said in value.items():
-        with At(name):
+        with together, At(name):
             made.append(MAKERS[name](name, said, context))
+    together.end()
     if len(made) == 1:
         return made[0]
     return AnyOf.of(made, "unless") if exceptions else All.of(made, "all")
@@ -30,9 +36,11 @@ def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool =
 def _group(kind: type[All] | type[AnyOf]) -> Maker:
     def make(name: str, value: Any, context: Context) -> Condition:
         made = []
+        together = Together()
         for at, each in several(value):
-            with at:
+            with together, at:
                 made.append(conditions(each, context))
+        together.end()
         return kind.of(made, name)
 
     return make
@@ -43,7 +51,7 @@ def _addresses(cost: Cost, found: Callable[[Facts], tuple[str, ...]]) -> Maker:
 
 
 def _mail_from(facts: Facts) -> tuple[str, ...]:
-    return (facts.author,)
+    return (facts.author,) if facts.author else ()
 
 
 def _on_behalf(facts: Facts) -> tuple[str, ...]:
@@ -79,13 +87,7 @@ def _is_on_behalf(name: str, value: Any, _: Context) -> Condition:
 
 
 def _sender_scope(name: str, value: Any, _: Context) -> Condition:
-    internal = value == "internal"
-    return Test(
-        name,
-        Cost.EVENT,
-        lambda facts: facts.is_internal(facts.author) is internal,
-        lambda facts: "internal" if facts.is_internal(facts.author) else "external",
-    )
+    return Test(name, Cost.EVENT, lambda facts: facts.sender_scope == value, lambda facts: facts.sender_scope)
 
 
 def _recipient_scope(name: str, value: Any, _: Context) -> Condition:
@@ -107,22 +109,33 @@ def _audience(name: str, value: Any, context: Context) -> Condition:
     return Test(name, Cost.EVENT, lambda facts: audience(facts) in wanted, audience)
 
 
+def _groups(value: Any, context: Context) -> tuple[str, ...]:
+    own, lists = context.made("groups", _group_address, tuple, value)
+    return tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
+
+
+def _group_address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise ValueError("addresses of groups, or list:NAME")
+    return canonical(text)
+
+
 def _sender_in_group(name: str, value: Any, context: Context) -> Condition:
-    groups = context.texts(value)
+    groups = _groups(value, context)
 
     def test(facts: Facts) -> bool:
-        return any(sender in facts.members(group.lower()) for group in groups for sender in facts.senders)
+        return any(sender in facts.members(group) for group in groups for sender in facts.senders)
 
     return Test(name, Cost.DIRECTORY, test, lambda facts: facts.senders)
 
 
 def _recipient_in_group(name: str, value: Any, context: Context) -> Condition:
-    groups = context.texts(value)
+    groups = _groups(value, context)
 
     def bits(facts: Facts, among: int) -> int:
         found = 0
         for group in groups:
-            found |= facts.recipients.among_addresses(facts.members(group.lower()))
+            found |= facts.recipients.among_addresses(facts.members(group))
         return found & among
 
     return RecipientTest(name, Cost.DIRECTORY, bits)
@@ -157,8 +170,17 @@ def _charset(name: str, value: Any, context: Context) -> Condition:
     return Test(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(_charsets(facts)), _charsets)
 
 
+def _result(text: str) -> str:
+    if text.lower() not in RESULTS:
+        raise ValueError(f"one of {', '.join(sorted(RESULTS))}")
+    return text.lower()
+
+
 def _authentication(name: str, value: Any, context: Context) -> Condition:
-    wanted = {method: frozenset(text.lower() for text in context.texts(results)) for method, results in value.items()}
+    wanted: dict[str, frozenset[str]] = {}
+    for method, results in value.items():
+        own, lists = context.made("results", _result, tuple, results, method)
+        wanted[method] = frozenset((*own, *chain.from_iterable(lists)))
 
     def test(facts: Facts) -> bool:
         return all(not results.isdisjoint(facts.authentication.get(method, ())) for method, results in wanted.items())

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from ..contract import ActionType
+from ..patterns import ascii_domain
 from .actions import AddRecipients, Decide, RemoveRecipients
-from .measures import least_and_most
-from .model import Mixed, Policy, Rule
+from .conditions import Cost
+from .impossible import reasons
+from .lists import Lists
+from .model import Mixed, OnError, Policy, Rule
 from .outcome import MAX_ACTIONS
-from .said import Said, Term, is_within, named, texts
+from .said import Said, is_within, named, texts
 
 
 class Severity(StrEnum):
@@ -43,15 +46,34 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A rule that is not switched off, and when it applies."""
+    """A rule that is not switched off, and when it applies; or `in_part`, when it decides for some recipients."""
 
     rule: Rule
     said: Said
+    in_part: bool = False
 
     def always_with(self, other: Rule) -> bool:
         """Whether it is active whenever the other rule is."""
         begins = self.rule.begins is None or (other.begins is not None and self.rule.begins <= other.begins)
         return begins and (self.rule.ends is None or (other.ends is not None and other.ends <= self.rule.ends))
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it applies to all recipients of a message, or to none."""
+        return not self.in_part and not self.rule.condition.per_recipient
+
+    def fails_like(self, other: Rule) -> bool:
+        """Whether it applies, or nothing is asked any more, where conditions that the other rule shares with it cannot be told."""
+        on_error = self.rule.on_error
+        return self.rule.condition.cost is Cost.EVENT or on_error is not OnError.SKIP or on_error is other.on_error
+
+    def removing(self, lists: Lists) -> "list[_Asked]":
+        """It, as a rule that decides for those whom it removes; such as also adds recipients may come to nothing."""
+        if not self.for_all or any(isinstance(action, AddRecipients) for action in self.rule.actions):
+            return []
+        do = self.rule.source["do"]
+        said = [each["remove_recipients"] for each in (do if isinstance(do, list) else [do]) if "remove_recipients" in each]
+        return [_Asked(self.rule, self.said.with_value("recipient", value, lists), in_part=True) for value in said]
 
     def may_be(self, direction: str) -> bool:
         return all(term.value == direction for term in self.said.terms("direction"))
@@ -65,16 +87,23 @@ def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None 
         now: the moment that tells which rules are over; else this one.
     """
     now = now or datetime.now(UTC)
-    own = policy.domains or frozenset(domain.lower() for domain in domains)
-    asked = [_Asked(rule, Said.of(rule, policy.lists)) for rule in policy.rules if rule.enabled]
-    found = [*_over(asked, now), *_unreached(asked), *_undecided(asked)]
+    own = policy.domains or frozenset(map(ascii_domain, domains))
+    lists = Lists(policy.lists)
+    asked = [_Asked(rule, Said.of(rule, lists)) for rule in policy.rules if rule.enabled]
+    found = []
+    able = []
     for each in asked:
-        found += [_of(each.rule, text) for text in _never(each.said)]
-        found += _of_actions(each, own)
+        # Of a rule that never applies it would only confuse to say what it does, or keeps others from doing.
+        if never := [_of(each.rule, f"never applies: {why}") for why in reasons(each.said, own)]:
+            found += never
+        else:
+            able.append(each)
+            found += _of_actions(each, own)
+    found += [*_over(able, now), *_unreached(able), *_undecided(able, lists)]
     found.sort(key=lambda finding: finding.line)
     by_name = {rule.name: rule.index for rule in policy.rules}
     found.sort(key=lambda finding: by_name[finding.rule])
-    return (*found, *_verdicts(asked), *_lists(policy))
+    return (*found, *_verdicts(able), *_lists(policy))
 
 
 def _of(rule: Rule, text: str, severity: Severity = Severity.WARNING) -> Finding:
@@ -97,12 +126,15 @@ def _unreached(asked: Iterable[_Asked]) -> Iterator[Finding]:
             stopping.append(each)
 
 
-def _undecided(asked: Iterable[_Asked]) -> Iterator[Finding]:
+def _undecided(asked: Iterable[_Asked], lists: Lists) -> Iterator[Finding]:
     """Verdicts before which another rule has always decided."""
     deciding: list[_Asked] = []
-    for each in asked:
+    for each in (one for one in asked if not one.rule.report):
+        yield from _unremoved(each, deciding)
+        removing = each.removing(lists)
         verdicts = [action for action in each.rule.actions if isinstance(action, Decide)]
-        if not verdicts or each.rule.report:
+        if not verdicts:
+            deciding += removing
             continue
         before = _around(each, each.said, [one for one in deciding if not one.rule.stop])
         if before is not None:
@@ -111,45 +143,27 @@ def _undecided(asked: Iterable[_Asked]) -> Iterator[Finding]:
             yield _of(each.rule, "its second verdict never counts: the first one has decided")
         for_inbound = all(verdict.type.inbound_only for verdict in verdicts)
         deciding.append(_Asked(each.rule, each.said.with_value("direction", "inbound")) if for_inbound else each)
+        deciding += removing
+
+
+def _unremoved(each: _Asked, deciding: Iterable[_Asked]) -> Iterator[Finding]:
+    """Recipients whom a rule does not drop, as all of the message's have a verdict already."""
+    if not any(isinstance(action, RemoveRecipients) for action in each.rule.actions):
+        return
+    before = _around(each, each.said, [one for one in deciding if one.for_all and not one.rule.stop])
+    if before is not None:
+        text = f'its remove_recipients never counts: rule "{before.rule.name}" has decided before, and the first to decide counts'
+        yield _of(each.rule, text)
+    first = next(action for action in each.rule.actions if isinstance(action, RemoveRecipients | Decide))
+    if isinstance(first, Decide) and each.for_all and not (first.type.inbound_only and each.may_be("outbound")):
+        yield _of(each.rule, "its remove_recipients never counts: its verdict before has decided")
 
 
 def _around(each: _Asked, said: Said, earlier: Iterable[_Asked]) -> _Asked | None:
     """The earlier rule, or the last of those, that together apply wherever this one does."""
-    able = {id(one.said): one for one in earlier if one.always_with(each.rule)}
+    able = {id(one.said): one for one in earlier if one.always_with(each.rule) and one.fails_like(each.rule)}
     found = is_within(said, [one.said for one in able.values()])
     return able[id(found)] if found is not None else None
-
-
-_IMPOSSIBLE = (
-    ("direction", ("inbound",), "recipient_scope", ("external",), "inbound mail has recipients in the organization only"),
-    ("direction", ("inbound",), "audience", ("external", "mixed"), "inbound mail has recipients in the organization only"),
-    ("recipient_scope", ("external",), "audience", ("internal",), "no recipient is external where all are internal"),
-    ("recipient_scope", ("internal",), "audience", ("external",), "no recipient is internal where all are external"),
-)
-_ONE_VALUE = frozenset({"direction", "sender_scope", "recipient_scope", "on_behalf", "audience", "importance"})
-
-
-def _never(said: Said) -> Iterator[str]:
-    """Why a rule's conditions never hold."""
-    for index, term in enumerate(said.holds):
-        for other in said.holds[:index]:
-            if term.name == other.name in _ONE_VALUE and not (term.alternatives or frozenset()) & (other.alternatives or frozenset()):
-                yield f"never applies: {term.name} cannot be both {other.text} and {term.text}"
-        for other in said.fails:
-            if term.implies(other):
-                yield f"never applies: what `when` asks of {term.name} is an exception under `unless`"
-        if _is_empty(term):
-            yield f"never applies: {term.name} allows no number"
-    for one, its, another, others, why in _IMPOSSIBLE:
-        if said.only(one, *its) and said.only(another, *others):
-            yield f"never applies: {one} {its[0]} with {another} {' or '.join(others)}, and {why}"
-
-
-def _is_empty(term: Term) -> bool:
-    if term.name not in {"recipient_count", "attachment_count", "size"}:
-        return False
-    least, most = least_and_most(term.value)
-    return most is not None and least > most
 
 
 def _of_actions(each: _Asked, domains: frozenset[str]) -> Iterator[Finding]:
@@ -164,14 +178,22 @@ def _of_actions(each: _Asked, domains: frozenset[str]) -> Iterator[Finding]:
                 yield _of(rule, f"{word} does nothing for outbound mail, which the rule is for too (direction: inbound)", Severity.NOTE)
         elif isinstance(action, AddRecipients) and each.may_be("inbound"):
             yield from _added(rule, action, domains)
+    yield from _of_outbound(each)
+    if any(term.name == "sender" and ":*" in (term.alternatives or ()) for term in said.fails):
+        yield _of(rule, "applies to mail without a sender only: everybody else is an exception (sender: *)", Severity.NOTE)
+    if rule.changes_content and rule.condition.per_recipient:
+        yield _of(rule, _MIXED[rule.mixed], Severity.NOTE)
+
+
+def _of_outbound(each: _Asked) -> Iterator[Finding]:
+    """What only inbound mail has."""
+    rule, said = each.rule, each.said
     if each.may_be("outbound") and said.terms("direction"):
         if said.only("sender_scope", "external"):
             text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
             yield _of(rule, text, Severity.NOTE)
         if any(name == "authentication" for name, _ in named(rule.source.get("when", {}))):
             yield _of(rule, "authentication on outbound mail: Amazon SES notes its results on inbound mail only", Severity.NOTE)
-    if rule.changes_content and rule.condition.per_recipient:
-        yield _of(rule, _MIXED[rule.mixed], Severity.NOTE)
 
 
 _MIXED = {
@@ -187,17 +209,20 @@ def _added(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterat
         text = "add_recipients on inbound mail needs the organization's domains (organization.domains or ORGANIZATION_DOMAINS)"
         yield _of(rule, text, Severity.NOTE)
         return
-    outside = [address for address in action.addresses if address.rpartition("@")[2].lower() not in domains]
+    outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
     if outside:
         more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
         yield _of(rule, f"WorkMail adds nobody outside of the organization's domains to inbound mail: {outside[0]}{more}")
 
 
 def _verdicts(asked: Iterable[_Asked]) -> Iterator[Finding]:
-    """An answer to WorkMail has at most 10 different actions."""
+    """An answer to WorkMail has at most 10 different actions. A rule about the whole message decides for all who have no verdict yet, so
+    that of such rules one counts; those about recipients each decide for some.
+    """
     enforced = [each for each in asked if not each.rule.report]
     for direction in ("inbound", "outbound"):
         verdicts, adds = {(str(ActionType.DEFAULT), "")}, False
+        for_all: set[tuple[str, str]] = set()
         for each in (one for one in enforced if one.may_be(direction)):
             for action in each.rule.actions:
                 adds = adds or isinstance(action, AddRecipients)
@@ -205,11 +230,11 @@ def _verdicts(asked: Iterable[_Asked]) -> Iterator[Finding]:
                     verdicts.add((str(ActionType.DROP), ""))
                 elif isinstance(action, Decide) and (direction == "inbound" or not action.type.inbound_only):
                     own = f" {each.rule.name}" if "%%rule%%" in action.text.lower() else ""
-                    verdicts.add((str(action.type), action.text + own))
-        room = MAX_ACTIONS - adds
-        if len(verdicts) > room:
+                    (for_all if each.for_all else verdicts).add((str(action.type), action.text + own))
+        room, number = MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)
+        if number > room:
             text = (
-                f"{len(verdicts)} different verdicts are possible for {direction} mail, and an answer to WorkMail has room for {room}: "
+                f"{number} different verdicts are possible for {direction} mail, and an answer to WorkMail has room for {room}: "
                 "if a message meets more, the bounce texts that fewest recipients would get become one general text"
             )
             yield Finding("", text)

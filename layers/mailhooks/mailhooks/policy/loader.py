@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..contract.schema import findings
+from ..patterns import ascii_domain
 from . import clock, verbs
 from .conditions import All, Condition, Not
-from .context import At, BadValue, Context
+from .context import Context
 from .document import Document, read
 from .errors import PolicyError, Problem
 from .lexicon import conditions
+from .lists import Lists
 from .model import Mixed, OnError, Policy, Rule
+from .refused import At, BadValue, Place, Together
 
 _MOST_PROBLEMS: Final = 50
+"""That are told; of the others there is the number."""
+
+_MOST_BREACHES: Final = 1000
+"""Of the schema, that are looked for."""
 
 _RATE_ALONE: Final = "expected rate to stand directly under `when`: it counts what meets all other conditions"
 
@@ -41,50 +48,58 @@ def from_data(data: Mapping[str, Any], name: str = "policy") -> Policy:
 
 def make(document: Document) -> Policy:
     """The policy in a document. Raises PolicyError."""
-    problems = [_problem(document, place, text) for place, text in findings("policy", document.data, _MOST_PROBLEMS)]
-    if problems:
-        raise PolicyError(document.file, _in_order(problems))
-    return _Maker(document).policy()
+    breaches = findings("policy", document.data, _MOST_BREACHES)
+    maker = _Maker(document, breaches)
+    if len(breaches) >= _MOST_BREACHES:
+        # There may be more: what else breaks the schema is not known, and nothing can be made of it.
+        raise maker.refusal()
+    return maker.policy()
 
 
 class _Maker:
-    """Makes a policy of a document that is as its schema says, and finds what the schema cannot say."""
+    """Makes a policy of a document, and finds what its schema cannot say: also in one that breaks the schema, as far as it does not."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, breaches: Sequence[tuple[Place, str]]) -> None:
         self._document = document
-        self._data: dict[str, Any] = document.data
-        self._problems: list[Problem] = []
-        defaults = self._data.get("defaults", {})
+        self._data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
+        self._found: list[tuple[Place, str]] = list(breaches)
+        self._broken = {place[: 2 if place[:1] == ("rules",) else 1] for place, _ in breaches}
+        defaults = self._sound("defaults", {})
         self._mixed: str | None = defaults.get("mixed")
         self._on_error: str = defaults.get("on_error", "skip")
 
     def policy(self) -> Policy:
-        lists = self._lists()
+        lists = Lists(self._lists(), self._document.line)
+        self._found += lists.refused
         zone = clock.zone("UTC")
         try:
-            zone = clock.zone(self._data.get("time_zone", "UTC"))
+            zone = clock.zone(self._sound("time_zone", "UTC"))
         except ValueError as error:
             self._refuse(("time_zone",), f"expected {error}")
         self._refuse_names_twice()
         rules = []
-        for index, value in enumerate(self._data["rules"]):
+        for index, value in self._sound_rules():
             try:
                 rules.append(self._rule(index, value, Context(lists, value["name"], zone)))
             except BadValue as bad:
-                self._refuse(("rules", index, *bad.place), str(bad))
-        if self._problems:
-            raise PolicyError(self._document.file, _in_order(self._problems))
-        domains = frozenset(domain.lower() for domain in self._data.get("organization", {}).get("domains", ()))
+                self._found += [(("rules", index, *place), text) for place, text in bad.found]
+        domains = self._domains()
+        if self._found:
+            raise self.refusal()
         return Policy(tuple(rules), domains, _digest(self._data), self._document.file, self._data.get("lists", {}))
 
     def _rule(self, index: int, value: dict[str, Any], context: Context) -> Rule:
         active = value.get("active", {})
         begins, ends = (self._moment(index, key, active) for key in ("from", "until"))
-        if begins and ends and begins >= ends:
-            raise BadValue("expected until to be after from", "active", "until")
-        condition = self._condition(value, context)
-        with At("do"):
+        together = Together()
+        with together:
+            if begins and ends and begins >= ends:
+                raise BadValue("expected until to be after from", "active", "until")
+        with together:
+            condition = self._condition(value, context)
+        with together, At("do"):
             actions = verbs.actions(value["do"], context)
+        together.end()
         mixed = value.get("mixed", self._mixed)
         rule = Rule(
             value["name"],
@@ -110,16 +125,18 @@ class _Maker:
     def _condition(self, value: dict[str, Any], context: Context) -> Condition:
         """What has to hold: `when`, and none of `unless`; a count only when all else does."""
         made: list[Condition] = []
-        with At("when"):
-            for name, content in value.get("when", {}).items():
+        together, when = Together(), At("when")
+        for name, content in value.get("when", {}).items():
+            with together, when:
                 if name != "rate" and _counts(content):
                     raise BadValue(_RATE_ALONE, name)
                 made.append(conditions({name: content}, context))
-        with At("unless"):
+        with together, At("unless"):
             if unless := value.get("unless"):
                 if _counts(unless):
                     raise BadValue(_RATE_ALONE)
                 made.append(Not("unless", conditions(unless, context, exceptions=True)))
+        together.end()
         return made[0] if len(made) == 1 else All.of(made, "when")
 
     def _moment(self, index: int, key: str, active: dict[str, str]) -> Any:
@@ -129,39 +146,44 @@ class _Maker:
             self._refuse(("rules", index, "active", key), f"expected {error}")
             return None
 
-    def _lists(self) -> dict[str, tuple[str, ...]]:
-        """The lists by name, with the texts of those in them."""
+    def _domains(self) -> frozenset[str]:
+        found = [ascii_domain(domain) for domain in self._sound("organization", {}).get("domains", ())]
+        for index, domain in enumerate(found):
+            if not domain.isascii():
+                self._refuse(("organization", "domains", index), "expected a domain")
+        return frozenset(found)
+
+    def _sound(self, key: str, default: Any) -> Any:
+        """What stands under a key of the policy; the default where that breaks the schema."""
+        return default if (key,) in self._broken else self._data.get(key, default)
+
+    def _sound_rules(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The rules that do not break the schema. None where no list can be known, or their own list is none: it is not their fault."""
+        if isinstance(self._data.get("lists", {}), dict):
+            yield from ((index, rule) for index, rule in enumerate(self._sound("rules", ())) if ("rules", index) not in self._broken)
+
+    def _lists(self) -> dict[str, list[str]]:
+        """The lists as they are written; of those that break the schema, the texts."""
         given: dict[str, list[str]] = self._data.get("lists", {})
-        made: dict[str, tuple[str, ...]] = {}
-        for name in given:
-            try:
-                made[name] = tuple(dict.fromkeys(_texts(name, given, ())))
-            except BadValue as bad:
-                self._refuse(("lists", name, *bad.place), str(bad))
-                made[name] = ()
-        return made
+        if ("lists",) not in self._broken:
+            return given
+        lists = given.items() if isinstance(given, dict) else ()
+        return {name: [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else [] for name, texts in lists}
 
     def _refuse_names_twice(self) -> None:
         seen: set[str] = set()
-        for index, rule in enumerate(self._data["rules"]):
+        for index, rule in self._sound_rules():
             if rule["name"] in seen:
                 self._refuse(("rules", index, "name"), "expected a name of its own: an earlier rule has it")
             seen.add(rule["name"])
 
     def _refuse(self, place: Sequence[str | int], text: str) -> None:
-        self._problems.append(_problem(self._document, tuple(place), text))
+        self._found.append((tuple(place), text))
 
-
-def _texts(name: str, given: Mapping[str, list[str]], around: tuple[str, ...]) -> Iterator[str]:
-    if name in around:
-        raise BadValue(f"expected a list that does not hold itself, as {' > '.join((*around, name))} does")
-    for index, text in enumerate(given[name]):
-        if not text.startswith("list:"):
-            yield text
-        elif text[5:] in given:
-            yield from _texts(text[5:], given, (*around, name))
-        else:
-            raise BadValue(f"expected the name of a list under `lists`, and {text[5:]!r} is none", index)
+    def refusal(self) -> PolicyError:
+        """All that was found, in the order of the file."""
+        problems = sorted((_problem(self._document, place, text) for place, text in self._found), key=lambda problem: problem.line)
+        return PolicyError(self._document.file, tuple(problems[:_MOST_PROBLEMS]), max(0, len(problems) - _MOST_PROBLEMS))
 
 
 def _counts(value: Any) -> bool:
@@ -171,7 +193,7 @@ def _counts(value: Any) -> bool:
     return isinstance(value, dict) and ("rate" in value or any(_counts(value[key]) for key in ("any", "all", "not") if key in value))
 
 
-def _problem(document: Document, place: tuple[str | int, ...], text: str) -> Problem:
+def _problem(document: Document, place: Place, text: str) -> Problem:
     rule = ""
     if place[:1] == ("rules",) and len(place) > 1 and isinstance(place[1], int):
         found = document.data["rules"][place[1]]
@@ -179,10 +201,6 @@ def _problem(document: Document, place: tuple[str | int, ...], text: str) -> Pro
         rule = name if isinstance(name, str) and name.isprintable() else ""
     shown = "/".join(map(str, place[2:] if rule else place))
     return Problem(document.line(place), rule, shown, text)
-
-
-def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda problem: problem.line))
 
 
 def _digest(data: Any) -> str:

@@ -17,6 +17,9 @@ def addresses(value: str) -> list[str]:
     Encoded words have to be in it as they are (RFC 2047 section 5): what a name shows is no address. QUIRK: quotes and brackets that
     nobody closes are text, lest one hide what comes after it.
 
+    White space around dots is none of an address (RFC 5322 section 4.4: obs-domain, obs-local-part), nor is one dot behind its domain. As
+    a dot may also end what stands around the address, it is given as it is written too.
+
     >>> addresses('"ceo@example.com" <A@Example.net>, (of) b@example.org')
     ['a@example.net', 'b@example.org']
     """
@@ -45,6 +48,10 @@ def _comment_end(value: str, at: int) -> int:
     return 0
 
 
+def _without_spaces(text: str, mark: str) -> str:
+    return mark.join(piece.strip() for piece in text.split(mark))
+
+
 class _Reader:
     """Mailboxes as they are read."""
 
@@ -68,6 +75,7 @@ class _Reader:
         self._pieces.append(text)
 
     def flush(self) -> None:
-        text = "@".join(piece.strip() for piece in "".join(self._pieces).split("@"))
-        self.found += [word.lower() for word in text.split() if "@" in word]
+        text = _without_spaces("".join(self._pieces), "@")
+        for reading in dict.fromkeys((text, _without_spaces(text, "."))):
+            self.found += [word.lower().removesuffix(".") for word in reading.split() if "@" in word]
         self._pieces, self._is_route = [], False

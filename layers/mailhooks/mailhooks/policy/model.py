@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..contract import MailFlowEvent
 from ..deadline import Deadline
+from ..patterns import ascii_domain
 from .actions import Action, AddRecipients, Archive, Change, Count, Decide, Notify, RemoveRecipients
 from .conditions import Condition
 from .services import Services
@@ -99,7 +100,7 @@ class Policy:
 
     Attributes:
         rules: all of them, those that are not enabled too.
-        domains: the organization's, in lower case, as far as the policy says.
+        domains: the organization's, as `ascii_domain` makes them, as far as the policy says.
         digest: names the policy's text: hexadecimal digits.
         file: its name.
         lists: by name, as they are written: a list in a list is `list:NAME`.
@@ -140,7 +141,7 @@ class Policy:
         from .evaluate import evaluate
 
         content = (lambda: message) if isinstance(message, bytes) else (lambda: message.raw)
-        own = self.domains or frozenset(domain.lower() for domain in domains)
+        own = self.domains or frozenset(map(ascii_domain, domains))
         return evaluate(
             self,
             event,

@@ -5,7 +5,7 @@ for each recipient.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ..patterns import Pattern, Specificity
+from ..patterns import Pattern, Specificity, canonical
 from .regex import LineRegex
 
 UNLISTED = ""
@@ -17,7 +17,7 @@ class Recipients:
     """Addresses, in lower case and none twice, and which bits fall under what.
 
     Attributes:
-        addresses: the address of each bit.
+        addresses: the address of each bit, as the event has it; compared is what `canonical` makes of them.
         everybody: all bits.
     """
 
@@ -39,14 +39,15 @@ class Recipients:
 
     @property
     def joined(self) -> str:
-        """All addresses, one a line."""
+        """All addresses, one a line, as they are compared."""
         if not self._joined:
-            self._joined = "\n".join(self.addresses)
+            self._joined = "\n".join(map(canonical, self.addresses))
         return self._joined
 
     def _add(self, bit: int, address: str) -> None:
         self.everybody |= bit
-        self._by_address[address] = bit
+        address = canonical(address)
+        self._by_address[address] = self._by_address.get(address, 0) | bit
         domain = address.rpartition("@")[2]
         if not domain:
             return
@@ -57,8 +58,8 @@ class Recipients:
             suffix = suffix.partition(".")[2]
 
     def of_address(self, address: str) -> int:
-        """The bit of an address (lower case); 0 for one that is not among them."""
-        return self._by_address.get(address, 0)
+        """The bit of an address, or the bits of its spellings; 0 for one that is not among them."""
+        return self._by_address.get(canonical(address), 0)
 
     def among_addresses(self, wanted: frozenset[str]) -> int:
         return self._any(wanted, self._by_address)
@@ -103,9 +104,11 @@ class AddressSet:
     suffixes: frozenset[str] = frozenset()
     anybody: bool = False
     regexes: tuple[LineRegex, ...] = ()
+    shared: "tuple[AddressSet, ...]" = ()
 
     @classmethod
-    def of(cls, patterns: Iterable[Pattern], regexes: Iterable[LineRegex] = ()) -> "AddressSet":
+    def of(cls, patterns: Iterable[Pattern], regexes: Iterable[LineRegex] = (), shared: "Iterable[AddressSet]" = ()) -> "AddressSet":
+        """`shared` are sets that others have too, such as those of the policy's lists: they are not copied."""
         by: dict[Specificity, set[str]] = {kind: set() for kind in Specificity}
         for pattern in patterns:
             by[pattern.specificity].add(pattern.text)
@@ -115,11 +118,12 @@ class AddressSet:
             frozenset(by[Specificity.DOMAIN_AND_SUBDOMAINS]),
             bool(by[Specificity.ANYBODY]),
             tuple(regexes),
+            tuple(shared),
         )
 
     def matches(self, address: str) -> bool:
-        """Whether an address falls under it; case does not matter."""
-        address = address.lower()
+        """Whether an address falls under it; case does not matter, nor whether a domain has A-labels or U-labels."""
+        address = canonical(address)
         domain = address.rpartition("@")[2]
         if self.anybody or address in self.mailboxes or domain in self.domains:
             return True
@@ -128,6 +132,8 @@ class AddressSet:
             if suffix in self.suffixes:
                 return True
             suffix = suffix.partition(".")[2]
+        if any(one.matches(address) for one in self.shared):
+            return True
         return bool(address) and any(regex.search(address) for regex in self.regexes)
 
     def mask(self, recipients: Recipients, among: int) -> int:
@@ -141,10 +147,12 @@ class AddressSet:
             bits |= recipients.in_domains(self.domains)
         if self.suffixes:
             bits |= recipients.below(self.suffixes)
+        for one in self.shared:
+            bits |= one.mask(recipients, among)
         for regex in self.regexes:
             if not regex.may_be_in(recipients.joined):
                 continue
             for bit, address in recipients.named(among & ~bits):
-                if address and regex.search(address):
+                if address and regex.search(canonical(address)):
                     bits |= bit
         return bits & among

@@ -1,9 +1,14 @@
 """Regular expressions of those who write policies: RE2, whose time is linear in the text, as senders choose the text."""
 
+import re
 from typing import Any, Final, Protocol
+
+from .comparing import composed
 
 _MAX_MEMORY: Final = 8 * 1024 * 1024
 """Octets that one expression may take; a larger one is refused when the policy is loaded."""
+_NONE_SUCH: Final = re.compile(r"invalid perl operator: \(\?<?[=!]|invalid escape sequence: \\[1-9k]")
+"""What RE2 says of look-around and of back-references."""
 
 
 class Regex(Protocol):
@@ -14,6 +19,7 @@ class Regex(Protocol):
 
 def compile_regex(pattern: str) -> Regex:
     """Compiles an expression in RE2's syntax (https://github.com/google/re2/wiki/Syntax). Case matters only if `(?-i)` says so.
+    Composed letters are composed in it, as in the texts that it is looked for in (see `composed`).
 
     Raises:
         ValueError: RE2 cannot do it; says why.
@@ -25,11 +31,11 @@ def compile_regex(pattern: str) -> Regex:
     options.max_mem = _MAX_MEMORY
     options.case_sensitive = False
     try:
-        compiled: Regex = re2.compile(pattern, options=options)
+        compiled: Regex = re2.compile(composed(pattern), options=options)
     except re2.error as error:
         reason = error.args[0] if error.args else ""
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        hint = " (RE2 has no look-around and no back-references, as these can take for ever)" if "(?" in pattern or "\\" in pattern else ""
+        hint = " (RE2 has no look-around and no back-references, as these can take for ever)" if _NONE_SUCH.search(reason) else ""
         raise ValueError(f"a regular expression in RE2's syntax, which this is not: {reason}{hint}") from None
     return compiled
 

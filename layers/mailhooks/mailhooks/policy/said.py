@@ -1,15 +1,15 @@
 """What a rule says of when it applies, as far as two rules can be compared without a message."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .lists import Lists
 from .model import Rule
 
 BINARY: Final[dict[str, tuple[Any, Any]]] = {
     "direction": ("inbound", "outbound"),
-    "sender_scope": ("internal", "external"),
     "recipient_scope": ("internal", "external"),
     "on_behalf": (True, False),
 }
@@ -21,8 +21,13 @@ _TEXTS: Final = frozenset(
 )
 """Conditions with addresses or words for alternatives."""
 
-_WORDS: Final = frozenset({"audience", "kind", "importance", "charset", "header", "attachment", "time", "any", *BINARY})
+_WORDS: Final = frozenset({"audience", "kind", "importance", "charset", "header", "attachment", "time", "any", "sender_scope", *BINARY})
 """Those with other alternatives."""
+
+_MOST_COMPARED: Final = 100
+"""Texts of a list that is compared by what it holds; a longer one by its name, as many rules may take it."""
+
+_NO_LISTS: Final = Lists()
 
 Pair = tuple[str, Any]
 
@@ -42,7 +47,7 @@ class Term:
     text: str
 
     @classmethod
-    def of(cls, name: str, value: Any, lists: Mapping[str, Sequence[str]]) -> "Term":
+    def of(cls, name: str, value: Any, lists: Lists) -> "Term":
         return cls(name, value, _alternatives(name, value, lists), json.dumps(value, sort_keys=True))
 
     def implies(self, other: "Term") -> bool:
@@ -56,7 +61,7 @@ class Term:
     @property
     def always(self) -> bool:
         """Whether it holds for everybody."""
-        return self.name in {"recipient", "mail_from"} and ":*" in (self.alternatives or ())
+        return self.name == "recipient" and ":*" in (self.alternatives or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Said:
     fails: tuple[Term, ...]
 
     @classmethod
-    def of(cls, rule: Rule, lists: Mapping[str, Sequence[str]]) -> "Said":
+    def of(cls, rule: Rule, lists: Lists) -> "Said":
         pairs = list(_holding(rule.source.get("when", {})))
         for name, value in rule.source.get("unless", {}).items():
             pairs.extend(_negated({name: value}))
@@ -82,9 +87,9 @@ class Said:
                 fails.append(Term.of(name, value, lists))
         return cls(tuple(holds), tuple(fails))
 
-    def with_value(self, name: str, value: Any) -> "Said":
+    def with_value(self, name: str, value: Any, lists: Lists = _NO_LISTS) -> "Said":
         """Only where this holds too."""
-        return Said((*self.holds, Term.of(name, value, {})), self.fails)
+        return Said((*self.holds, Term.of(name, value, lists)), self.fails)
 
     def terms(self, name: str) -> list[Term]:
         """What a condition has to hold with."""
@@ -164,7 +169,7 @@ def is_within(said: Said, others: Iterable[Said]) -> Said | None:
     return None
 
 
-def _alternatives(name: str, value: Any, lists: Mapping[str, Sequence[str]]) -> frozenset[str] | None:
+def _alternatives(name: str, value: Any, lists: Lists) -> frozenset[str] | None:
     if name in _WORDS:
         return frozenset(json.dumps(each, sort_keys=True) for each in (value if isinstance(value, list) else [value]))
     if name not in _TEXTS:
@@ -180,9 +185,7 @@ def _alternatives(name: str, value: Any, lists: Mapping[str, Sequence[str]]) -> 
     return frozenset(found)
 
 
-def _expanded(value: Any, lists: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for text in [value] if isinstance(value, str) else value:
-        if text.startswith("list:") and text[5:] in lists:
-            yield from _expanded(lists[text[5:]], lists)
-        else:
-            yield text
+def _expanded(value: Any, lists: Lists) -> Iterator[str]:
+    for text in [value] if isinstance(value, str) else dict.fromkeys(value):
+        held = lists.texts(text[5:]) if text.startswith("list:") else ()
+        yield from held if 0 < len(held) <= _MOST_COMPARED else (text,)

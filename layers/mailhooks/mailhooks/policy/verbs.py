@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from ..contract import ActionType
 from ..errors import SettingsError
+from ..patterns import ascii_domain
 from .actions import (
     VARIABLES,
     Action,
@@ -21,9 +24,15 @@ from .actions import (
     Tag,
     Unmodifiable,
 )
-from .context import At, BadValue, Context, of_setting, several
+from .context import Context
 from .measures import octets
+from .metrics import is_reserved
+from .refused import ADDRESS, At, BadValue, Together, of_setting, several
 
+MAX_ADDED: Final = 500
+"""Recipients that one action adds; a message to WorkMail's limit has no more."""
+
+_VARIABLE: Final = re.compile(r"%%\w{1,40}%%")
 _LOCAL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
 
 WORDS: Final = {
@@ -41,9 +50,11 @@ def actions(value: Any, context: Context) -> tuple[Action, ...]:
         BadValue: see there.
     """
     made = []
+    together = Together()
     for at, each in several(value):
-        with at:
+        with together, at:
             made.append(_action(each, context))
+    together.end()
     return tuple(made)
 
 
@@ -67,10 +78,19 @@ def _bounce(value: str, _: Context) -> Action:
 
 
 def _add_recipients(value: Any, context: Context) -> Action:
-    addresses = context.texts(value)
-    if any("@" not in address for address in addresses):
-        raise BadValue("expected mail addresses, also in the list")
-    return AddRecipients(tuple(dict.fromkeys(addresses)))
+    own, lists = context.made("recipients", _recipient, tuple, value)
+    addresses = tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
+    if len(addresses) > MAX_ADDED:
+        raise BadValue(f"expected at most {MAX_ADDED} addresses, those of lists too, got {len(addresses):,}")
+    return AddRecipients(addresses)
+
+
+def _recipient(address: str) -> str:
+    """As WorkMail has addresses, whose domains it tells by; the rest as it is written."""
+    if not ADDRESS.fullmatch(address):
+        raise ValueError("mail addresses")
+    local, _, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"
 
 
 def _remove_recipients(value: Any, context: Context) -> Action:
@@ -102,15 +122,25 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
 def _subject_tag(value: str, _: Context) -> Action:
     from ..subject import checked_tag
 
+    _without_variables(value)
     tag = checked_tag(value)
     if not tag:
         raise BadValue("expected a tag, and not white space alone")
     return Tag(tag)
 
 
+def _without_variables(text: str) -> None:
+    if found := _VARIABLE.search(text):
+        raise BadValue(f"expected a text without variables, and {found[0]} would stand in it as it is: bounces and disclaimers have them")
+
+
 def _headers(value: Mapping[str, Any], context: Context) -> Action:
     from ..fields import FieldChanges
 
+    for key in ("set", "add"):
+        for name, text in value.get(key, {}).items():
+            with At(key, name):
+                _without_variables(text)
     given = value.get("set", {})
     add = [*given.items(), *value.get("add", {}).items()]
     remove = [*context.texts(value.get("remove", ()), "remove"), *given]
@@ -141,8 +171,8 @@ def _archive(value: Mapping[str, Any], _: Context) -> Action:
 
 def _notify(value: Mapping[str, Any], context: Context) -> Action:
     webhook = value.get("webhook", "")
-    if webhook.startswith("http://") and not _LOCAL.match(webhook):
-        raise BadValue("expected an https: address", "webhook")
+    if webhook and not _is_webhook(webhook):
+        raise BadValue("expected an https: address of a server, without a name or password in it", "webhook")
     if sum(key in value for key in ("sns", "eventbridge", "webhook")) != 1:
         raise BadValue("expected one of sns, eventbridge and webhook")
     if ("webhook" in value) is not ("secret" in value):
@@ -151,7 +181,19 @@ def _notify(value: Mapping[str, Any], context: Context) -> Action:
     return Notify(**targets, include=frozenset(context.texts(value.get("include", ()))))
 
 
+def _is_webhook(address: str) -> bool:
+    if address.startswith("http://") and not _LOCAL.match(address):
+        return False
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        return False
+
+
 def _count(value: str, _: Context) -> Action:
+    if is_reserved(value):
+        raise BadValue(f"expected a metric of its own, and {value!r} is one that each message has, or a key beside those")
     return Count(value)
 
 
