@@ -1,5 +1,5 @@
-"""The command line: `python -m local run`, `serve`, `send`, `preview`, `check`, `try`, `replay`, `availability` and
-`connect-availability`."""
+"""The command line: `python -m local run`, `serve`, `send`, `preview`, `check`, `try`, `replay`, `test-rule`,
+`availability` and `connect-availability`."""
 
 import argparse
 import io
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .errors import LocalError
 from .functions import ROOT
 from .policy_commands import add_commands, add_envelope
+from .rule_commands import add_rule_commands
 
 if TYPE_CHECKING:
     from mailhooks.contract import Action
@@ -77,9 +78,10 @@ def _send(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from .serve import serve
+    from .serve import Options, serve
 
-    return serve(port=options.port, s3_port=options.s3_port, events=options.events, env_file=options.env_file, export=options.export)
+    names = Options.__dataclass_fields__
+    return serve(Options(**{name: value for name, value in vars(options).items() if name in names}))
 
 
 def _preview(options: argparse.Namespace) -> int:
@@ -145,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
     _add_previewing(commands.add_parser("preview", help="show what a disclaimer or a policy would make of a message of yours"))
     add_commands(commands)
+    add_rule_commands(commands)
     _add_asking(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connecting(commands.add_parser("connect-availability", help="have WorkMail ask the deployed availability function"))
     return parser
@@ -191,8 +194,19 @@ def _add_previewing(preview: argparse.ArgumentParser) -> None:
 
 def _add_serving(serve: argparse.ArgumentParser) -> None:
     serve.set_defaults(carry_out=_serve)
+    serve.add_argument("--config", type=Path, metavar="workmail.toml", help="organization, rules, functions (default: local/workmail.toml)")
+    serve.add_argument("--folder", type=Path, default=ROOT / ".local" / "workmail", help="spool and mailboxes (default: .local/workmail)")
+    serve.add_argument("--smtp-port", type=int, help="for mail from the world; else 1025, or any where that is taken")
+    serve.add_argument("--submission-port", type=int, help="for mail that users send; else 1587, likewise")
+    serve.add_argument("--web-port", type=int, help="of the web page; else 8025, likewise")
+    serve.add_argument("--host", default="127.0.0.1", help="where SMTP and the web page listen; nothing is encrypted there")
     serve.add_argument("--port", type=int, default=0, help="of the Message Flow API; 0 (default): any free one")
     serve.add_argument("--s3-port", type=int, default=0, help="of S3; 0 (default): any free one")
+    serve.add_argument("--lambda-endpoint", default="", metavar="URL", help="call functions there, as at `sam local start-lambda`")
+    serve.add_argument("--containers", action="store_true", help="let functions in Lambda containers reach these servers (needs Docker)")
+    serve.add_argument(
+        "--speed", type=float, default=1.0, metavar="FACTOR", help="how much faster time goes while WorkMail waits to try again"
+    )
     serve.add_argument("--export", action="store_true", help="print only `export` lines")
     serve.add_argument("--env-file", type=Path, help="write events/env.json with these servers' variables there, for --env-vars")
     _add_events(serve)

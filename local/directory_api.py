@@ -142,6 +142,8 @@ class DirectoryApi:
         """The part of the answer that is asked for. The token is the number of what came before."""
         if parameters.get("OrganizationId") != self.organization.id:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
+        if operation == "DescribeOrganization":
+            return self._described()
         name, found = getattr(self, f"_{operation}")(parameters)
         token = parameters.get("NextToken") or "0"
         if not token.isdecimal():
@@ -171,6 +173,19 @@ class DirectoryApi:
             raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
         return "Aliases", entity.aliases
 
+    def _described(self) -> dict[str, Any]:
+        """DescribeOrganization."""
+        organization = self.organization
+        return {
+            "OrganizationId": organization.id,
+            "Alias": organization.domains[0].partition(".")[0],
+            "State": "Active",
+            "DirectoryType": "VpcDirectory",
+            "DefaultMailDomain": organization.domains[0],
+            "CompletedDate": 1577836800,
+            "ARN": f"arn:aws:workmail:us-east-1:123456789012:organization/{organization.id}",
+        }
+
     def _ListMailDomains(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: ARG002, N802
         domains = self.organization.domains
         return "MailDomains", [{"DomainName": name, "DefaultDomain": name == domains[0]} for name in domains]
@@ -186,7 +201,7 @@ def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> lis
 
 
 def _known(operation: str) -> Operation:
-    if operation not in get_args(Operation) or not hasattr(DirectoryApi, f"_{operation}"):
+    if operation not in get_args(Operation) or not (operation == "DescribeOrganization" or hasattr(DirectoryApi, f"_{operation}")):
         raise ServiceError("UnknownOperationException", "No such operation, here at least")
     return cast(Operation, operation)
 

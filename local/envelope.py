@@ -1,12 +1,13 @@
 """Makes a WorkMail event for a message that came without one: a file somebody saved."""
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses
-from typing import Any
+from typing import Any, Self
 
 from mailhooks.contract import FlowDirection
 from mailhooks.mime import words
@@ -16,6 +17,45 @@ from .errors import NoEnvelope
 
 MAX_SUBJECT = 256
 """Characters at which WorkMail cuts the event's subject (guide, "Lambda event data": `subject`)."""
+
+MAX_EVENT_BYTES = 128 * 1024
+"""Of an event with more, WorkMail leaves recipients out and says `truncated` (guide, "Lambda event data": `truncated`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What the envelope of an event takes from a message's header. Each is "" where the header does not say.
+
+    Attributes:
+        author: the first address in From.
+        sender: the address in Sender.
+        subject: decoded, not cut.
+    """
+
+    author: str
+    sender: str
+    subject: str
+
+    @classmethod
+    def of(cls, raw: bytes) -> Self:
+        """Never raises, whatever the message is."""
+        fields = scan(raw)
+        headers = BytesHeaderParser().parsebytes(raw[: fields.end])
+        author, sender = (next(iter(_addresses(headers, name)), "") for name in ("from", "sender"))
+        field = next(fields.named("subject"), None)
+        return cls(author, sender, sayable(words.decode(field.value(raw))) if field else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The IDs of an event."""
+
+    message_id: str
+    invocation_id: str
+
+    @classmethod
+    def new(cls) -> Self:
+        return cls(str(uuid.uuid4()), uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +67,66 @@ class Wishes:
     recipients: Sequence[str] = ()
 
 
-def event_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str]) -> dict[str, Any]:
-    """The event that WorkMail would send for this message.
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends to whom: `author` is in the organization when the direction is outbound."""
 
-    Inbound events list only recipients in the organization's domains; those that `wishes` names are taken as they are.
+    direction: FlowDirection
+    author: str
+    recipients: tuple[str, ...]
+
+
+def envelope_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str]) -> Envelope:
+    """The envelope that somebody wishes; what is not said comes from the header.
+
+    Inbound mail has only recipients in the organization's domains; those that `wishes` names are taken as they are.
 
     Raises:
         NoEnvelope: no sender, or nobody to send to.
     """
-    headers = BytesHeaderParser().parsebytes(raw)
-    author = wishes.mail_from or next(iter(_addresses(headers, "from")), None)
+    author = wishes.mail_from or Heads.of(raw).author
     if not author:
         raise NoEnvelope("the message names no sender: give one with --from")
     direction = wishes.direction or (FlowDirection.OUTBOUND if _domain(author) in organization_domains else FlowDirection.INBOUND)
-    recipients = list(wishes.recipients) or _addresses(headers, "to", "cc", "bcc")
+    recipients = list(wishes.recipients) or _addresses(BytesHeaderParser().parsebytes(raw), "to", "cc", "bcc")
     if direction is FlowDirection.INBOUND and not wishes.recipients:
         recipients = [address for address in recipients if _domain(address) in organization_domains]
     if not recipients:
         domains = f" in {', '.join(sorted(organization_domains))}" if organization_domains and direction is FlowDirection.INBOUND else ""
         raise NoEnvelope(f"the message names no recipient{domains}: give one or more with --to")
-    event: dict[str, Any] = {
+    return Envelope(direction, author, tuple(recipients))
+
+
+def event_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str]) -> dict[str, Any]:
+    """The event that WorkMail would send for this message. Raises NoEnvelope as `envelope_for`."""
+    envelope = envelope_for(raw, wishes, organization_domains)
+    return event(Identity.new(), envelope.direction, replace(Heads.of(raw), author=envelope.author), envelope.recipients)
+
+
+def event(identity: Identity, direction: FlowDirection, heads: Heads, recipients: Sequence[str]) -> dict[str, Any]:
+    """The event for these recipients; of too many the last ones are left out, and it says so."""
+    found: dict[str, Any] = {
         "summaryVersion": "2019-07-28",
-        "envelope": {"mailFrom": {"address": author}, "recipients": [{"address": address} for address in recipients]},
-        "subject": _subject(raw)[:MAX_SUBJECT],
-        "messageId": str(uuid.uuid4()),
-        "invocationId": uuid.uuid4().hex,
+        "envelope": {"mailFrom": {"address": heads.author}, "recipients": [{"address": address} for address in recipients]},
+        "subject": heads.subject[:MAX_SUBJECT],
+        "messageId": identity.message_id,
+        "invocationId": identity.invocation_id,
         "flowDirection": str(direction),
         "truncated": False,
     }
-    sender = next(iter(_addresses(headers, "sender")), author)
-    if sender.lower() != author.lower():
-        event["sender"] = {"address": sender}
-    return event
+    if heads.sender and heads.sender.lower() != heads.author.lower():
+        found["sender"] = {"address": heads.sender}
+    listed = found["envelope"]["recipients"]
+    too_many = len(json.dumps(found)) - MAX_EVENT_BYTES
+    while too_many > 0 and len(listed) > 1:
+        too_many -= len(json.dumps(listed.pop())) + len(", ")
+        found["truncated"] = True
+    return found
+
+
+def sayable(text: str) -> str:
+    """The text without lone surrogates, which no JSON, log or page can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def with_crlf(raw: bytes) -> bytes:
@@ -72,13 +140,8 @@ def _addresses(headers: Message, *names: str) -> list[str]:
     found: dict[str, str] = {}
     for _, address in getaddresses(values):
         if "@" in address:
-            found.setdefault(address.lower(), address)
+            found.setdefault(address.lower(), sayable(address))
     return list(found.values())
-
-
-def _subject(raw: bytes) -> str:
-    field = next(scan(raw).named("subject"), None)
-    return words.decode(field.value(raw)) if field else ""
 
 
 def _domain(address: str) -> str:

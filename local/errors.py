@@ -43,3 +43,7 @@ class NotConnected(LocalError):
 
 class BadPolicy(LocalError):
     """A policy is refused, or cannot be tried as somebody wants; the text says where and why."""
+
+
+class SpoolTrouble(LocalError):
+    """The spool cannot be opened or written; what was accepted before is still there."""

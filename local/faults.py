@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Operation = Literal["get", "put", "ListGroupMembers", "ListUsers", "ListGroups", "ListAliases", "ListMailDomains"]
+Operation = Literal["get", "put", "ListGroupMembers", "ListUsers", "ListGroups", "ListAliases", "ListMailDomains", "DescribeOrganization"]
 
 
 @dataclass(frozen=True, slots=True)

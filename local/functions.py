@@ -1,10 +1,10 @@
-"""The functions under `functions/`, and the settings that they get here."""
+"""The functions under `functions/` and elsewhere, and the settings that they get here."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .errors import BadSettings, UnknownFunction
 
@@ -19,13 +19,36 @@ Settings = Mapping[str, Mapping[str, str]]
 """As in `events/env.json`: variables by a function's logical ID, the file format of `sam local invoke --env-vars`."""
 
 
+HANDLER: Final = "app.handler"
+LONGEST_S: Final = 900.0
+"""Seconds that Lambda lets a function have at most."""
+MEMORY_MB: Final = 512
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function: `functions/<name>/app.py`."""
+    """One function: `functions/<name>/app.py`, or any other that Lambda could run.
+
+    Attributes:
+        name: its name in Lambda.
+        path: its code folder, or a file in it.
+        asynchronous: whether its rule does not wait for it.
+        handler: as Lambda's setting: `module.function`, `package.module.function` or `package/module.function`, in the code folder.
+        timeout_s: seconds after which Lambda ends an invocation; whoever calls it may wait for less.
+        memory_mb: what the function is told that it has. Here nothing holds it to that.
+    """
 
     name: str
     path: Path
     asynchronous: bool
+    handler: str = HANDLER
+    timeout_s: float = LONGEST_S
+    memory_mb: int = MEMORY_MB
+
+    @property
+    def folder(self) -> Path:
+        """Its code folder, in Lambda /var/task."""
+        return self.path if self.path.is_dir() else self.path.parent
 
     @property
     def logical_id(self) -> str:

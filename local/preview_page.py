@@ -1,32 +1,20 @@
 """One page with a message before and after, side by side: no script, nothing loaded, all of the mail escaped or in a sandbox."""
 
-import base64
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from mailhooks.mime import charset, transfer, words
-from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.names import disposition
-from mailhooks.mime.scan import Part
-
 from .diff import printable
 from .preview import Result
-from .preview_lines import Kind, Line, marked, unified
+from .preview_lines import Kind, Line, unified
 from .preview_parts import Mark, Row, Side
+from .rendered import documents, headers, texts
 
 _POLICY = "default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'"
 _GUARDS = (
     f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     '<meta http-equiv="x-dns-prefetch-control" content="off"><meta name="referrer" content="no-referrer">'
 )
-_LINK = re.compile(r"<(?=/?link\b)", re.IGNORECASE)
-_CID = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
-_MAX_TEXT = 300_000
-_MAX_IMAGES = 3_000_000
-_MAX_FIELDS = 200
 _MAX_ROWS = 300
 _CLASSES = {Mark.KEPT: "", Mark.CHANGED: "changed", Mark.ADDED: "added"}
 _SECTIONS = {"html": "HTML as shown", "text": "Plain text", "structure": "Structure", "header": "Header", "diff": "Changed bytes"}
@@ -84,19 +72,14 @@ def _none(what: str) -> str:
 
 
 def _headers(result: Result) -> str:
-    old, new = (Counter(_fields(side)) for side in (result.before, result.after))
-    return _sides(_header(result.before, set(old - new), "gone"), _header(result.after, set(new - old), "come"))
+    before, after = headers(result.before, result.after)
+    return _sides(_header(before, "gone"), _header(after, "come"))
 
 
-def _fields(side: Side) -> list[tuple[str, str]]:
-    fields = side.structure.root.header.fields[:_MAX_FIELDS]
-    return [(field.name, words.decode(field.value(side.raw)[:4000])) for field in fields]
-
-
-def _header(side: Side, differing: set[tuple[str, str]], kind: str) -> str:
+def _header(fields: list[tuple[str, str, bool]], kind: str) -> str:
     rows = []
-    for name, value in _fields(side):
-        of = f' class="{kind}"' if (name, value) in differing else ""
+    for name, value, differs in fields:
+        of = f' class="{kind}"' if differs else ""
         rows.append(f'<tr{of}><th scope="row">{escape(name)}</th><td>{escape(printable(value))}</td></tr>')
     return f"<table>{''.join(rows)}</table>"
 
@@ -121,30 +104,9 @@ def _row(row: Row) -> str:
     return f'<tr class="{_CLASSES[row.mark]}">{"".join(cells)}</tr>'
 
 
-def _visible(side: Side, subtype: str) -> Iterator[tuple[Part, str]]:
-    """The parts of a kind that a mail program would show, and their text; those of a message that is not to be changed too."""
-    for part in side.structure.root.walk():
-        if (part.maintype, part.subtype) == ("text", subtype) and not part.embedded and disposition(side.raw, part) != "attachment":
-            yield part, charset.decode_loosely(_octets(side.raw, part), part.charset).replace("\0", "\ufffd")[:_MAX_TEXT]
-
-
-def _octets(raw: bytes, part: Part) -> bytes:
-    body = raw[part.body : part.end]
-    try:
-        return transfer.decode(body, part.encoding)
-    except CannotEdit:
-        return body
-
-
 def _texts(result: Result) -> str:
-    added = {id(row.part) for row in result.rows_after if row.mark is Mark.ADDED}
-    before = [text for _, text in _visible(result.before, "plain")]
-    after = list(_visible(result.after, "plain"))
-    if len(before) == len(after) and not any(id(part) in added for part, _ in after):
-        pairs = [marked(old, new) for old, (_, new) in zip(before, after, strict=True)]
-    else:
-        pairs = [*((marked(old, old)[0], []) for old in before), *(([], marked("", new)[1]) for _, new in after)]
-    return _sides(*("".join(filter(None, (_pre(pair[side]) for pair in pairs))) or _none("no plain text") for side in (0, 1)))
+    added = frozenset(id(row.part) for row in result.rows_after if row.mark is Mark.ADDED)
+    return _sides(*("".join(map(_pre, side)) or _none("no plain text") for side in texts(result.before, result.after, added)))
 
 
 def _pre(lines: Iterable[Line]) -> str:
@@ -155,30 +117,8 @@ def _pre(lines: Iterable[Line]) -> str:
 
 def _frames(side: Side) -> str:
     """Each HTML in a frame of its own, where no script runs and from which nothing is loaded."""
-    images = dict(_images(side))
-    left = _MAX_IMAGES
-
-    def shown(reference: re.Match[str]) -> str:
-        nonlocal left
-        image = images.get(reference[1], "")
-        left -= len(image)
-        return image if image and left > 0 else reference[0]
-
-    frames = []
-    for number, (_, markup) in enumerate(_visible(side, "html"), start=1):
-        # A content security policy says nothing of connections that a <link> opens ahead.
-        content = _GUARDS + _LINK.sub("<x-", _CID.sub(shown, markup))
-        frames.append(f'<iframe sandbox="" title="HTML {number}" tabindex="0" srcdoc="{escape(content)}"></iframe>')
+    frames = [
+        f'<iframe sandbox="" title="HTML {number}" tabindex="0" srcdoc="{escape(_GUARDS + content)}"></iframe>'
+        for number, content in enumerate(documents(side), start=1)
+    ]
     return "".join(frames) or _none("no HTML")
-
-
-def _images(side: Side) -> Iterator[tuple[str, str]]:
-    """Content-IDs, and what an image is as a `data:` address: in a page there is no other way to show it."""
-    left = _MAX_IMAGES
-    for part in side.structure.root.walk():
-        identity = next(part.header.named("content-id"), None)
-        if part.maintype == "image" and identity is not None and part.end - part.body <= left:
-            left -= part.end - part.body
-            content = base64.b64encode(_octets(side.raw, part)).decode("ascii")
-            kind = re.sub(r"[^a-z0-9.+-]", "", part.subtype)
-            yield identity.value(side.raw).decode("latin-1").strip("<> "), f"data:image/{kind};base64,{content}"

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +34,7 @@ class Mark(StrEnum):
     KEPT = " "
     CHANGED = "~"
     ADDED = "+"
+    GONE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,11 @@ def done(before: Side, after: Side, edits: Sequence[Edit], disclaimer: Disclaime
         text: the disclaimer in plain text, as it was for this message.
     """
     opening = text.strip().partition("\n")[0].strip()
-    origins = _origins(before, after, edits)
+    known = origins(before, after, edits)
     shown = _shown(before)
     rows = []
     for place, depth, part in after.placed():
-        origin = origins.get(id(part))
+        origin = known.get(id(part))
         notes: tuple[str, ...]
         if origin is None:
             mark, notes = Mark.ADDED, _why_added(part, disclaimer)
@@ -99,18 +100,19 @@ def done(before: Side, after: Side, edits: Sequence[Edit], disclaimer: Disclaime
             mark, notes = Mark.CHANGED, (where, *_coded_anew(origin, part))
         else:
             mark, notes = Mark.KEPT, _why_kept(before, origin, shown)
-        if not depth and (fields := _fields(before, after)):
+        if not depth and (fields := tuple(_fields(before, after))):
             mark, notes = mark if mark is Mark.ADDED else Mark.CHANGED, (*notes, *fields)
         rows.append(Row(place, depth, part, mark, notes))
     return rows
 
 
-def _origins(before: Side, after: Side, edits: Sequence[Edit]) -> dict[int, Part]:
+def origins(before: Side, after: Side, edits: Sequence[Edit]) -> dict[int, Part]:
     """The part before, for each part after (by its `id`) that was there. The order of parts is never changed, nor their types."""
     by_body: dict[int, Part] = {}
     for part in after.structure.root.walk():
         by_body.setdefault(part.body, part)
     found: dict[int, Part] = {}
+    lost: list[Part] = []
     for part in before.structure.root.walk():
         low, high = _moved(part.body, edits)
         # What is inserted where a body begins is a header or a part around it (then the body begins behind), or new text at its beginning.
@@ -119,7 +121,22 @@ def _origins(before: Side, after: Side, edits: Sequence[Edit]) -> dict[int, Part
             if candidate is not None and candidate.content_type == part.content_type and id(candidate) not in found:
                 found[id(candidate)] = part
                 break
-    return found
+        else:
+            lost.append(part)
+    return found | _in_place(before, after, lost, found)
+
+
+def _in_place(before: Side, after: Side, lost: Sequence[Part], found: Mapping[int, Part]) -> dict[int, Part]:
+    """A message that was written anew, boundaries and all, still has its parts where they were."""
+    if not lost:
+        return {}
+    free = {place: part for place, _, part in after.placed() if id(part) not in found}
+    ids = {id(part) for part in lost}
+    return {
+        id(free[place]): part
+        for place, _, part in before.placed()
+        if id(part) in ids and place in free and free[place].content_type == part.content_type
+    }
 
 
 def _moved(offset: int, edits: Sequence[Edit]) -> tuple[int, int]:

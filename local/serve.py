@@ -1,55 +1,175 @@
-"""`python -m local serve`: the servers, until Ctrl-C."""
+"""`python -m local serve`: WorkMail on a laptop, until Ctrl-C."""
 
 import json
-import shlex
 import signal
-import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
-from mailhooks.contract import ContractError, MailFlowEvent
+from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
-from .commands import shown
+from . import sample_calendars
+from .configuration import DEFAULT_FILE, FunctionSettings
 from .errors import BadSample
-from .functions import read_settings
+from .functions import ROOT, Function, Settings, read_settings
+from .overlay import BUILT, FOR_ALL, overlay
+from .relay import IMAGE, Relay
+from .reloading import Reloading
 from .samples import SETTINGS_FILE, Sample, load
+from .serve_screen import Containers, Screen, exports
+from .servers import HOST, HttpServer, preferred
 from .workmail import LocalWorkMail
 
-BUCKET = "rewritten-mail"
+BUCKET: Final = "rewritten-mail"
+FOLDER: Final = ROOT / ".local" / "workmail"
+
+_LOOK_S: Final = 0.2
+"""Between two looks at whether it was asked to stop."""
+
+_INBOUND_PORT: Final = 1025
+_OUTBOUND_PORT: Final = 1587
+_WEB_PORT: Final = 8025
+"""Those of MailHog and Mailpit, which people know; where another program has one, any free one is taken."""
 
 
-def serve(*, port: int, s3_port: int, events: Path, env_file: Path | None, export: bool) -> int:
-    """Serves, and says on one screen what is there and what to do with it.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says.
 
-    Args:
-        port: of the Message Flow API; 0 lets the system choose.
-        s3_port: of S3, likewise.
+    Attributes:
+        config: the `workmail.toml`; None for the one that comes with the project.
+        folder: of the spool and the mailboxes.
+        port, s3_port: of the Message Flow API, and of S3; 0 for any.
+        smtp_port, submission_port, web_port: None for the usual one, or any where that is taken.
+        host: where SMTP and the pages listen.
         events: folder of the samples whose content is served.
-        env_file: where to write `events/env.json` with these servers' variables; None for nowhere.
+        env_file: where to write `events/env.json` with these servers' variables; None for nowhere, or with `containers` in the folder.
         export: print nothing but lines for a shell.
+        lambda_endpoint: "" for none.
+        containers: whether functions in Lambda containers shall reach the servers; what `sam local` takes for that is written then.
+        speed: see `LocalWorkMail`.
+    """
+
+    config: Path | None
+    folder: Path
+    port: int
+    s3_port: int
+    smtp_port: int | None
+    submission_port: int | None
+    web_port: int | None
+    host: str
+    events: Path
+    env_file: Path | None
+    export: bool
+    lambda_endpoint: str
+    containers: bool
+    speed: float
+
+
+def serve(options: Options) -> int:
+    """Serves, and says on one screen what is there and what to do with it.
 
     Returns:
         0, when it was asked to stop.
+
+    Raises:
+        LocalError: something is not as it should be; nothing is served then.
     """
-    stop = threading.Event()
-    previous = {number: signal.signal(number, lambda _n, _f: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Not a threading.Event: a handler runs in the main thread between any two steps of it, and would wait for ever for the event's lock
+    # where that thread holds it.
+    asked: list[int] = []
+    previous = {number: signal.signal(number, lambda n, _f: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        samples, settings = load(events), read_settings(events / SETTINGS_FILE)
-        with LocalWorkMail(port=port, s3_port=s3_port, bucket=BUCKET, listener=None if export else _say) as wm:
-            for sample in samples:
-                _add(wm, sample)
-            if env_file is not None:
-                env_file.write_text(json.dumps(wm.sam_environment(settings), indent=2) + "\n", "utf-8")
-            print(*(_exports(wm) if export else _screen(wm, samples)), sep="\n", flush=True)
-            # Not for ever at once: on Windows a wait without end cannot be interrupted.
-            while not stop.wait(1.0):
-                pass
+        with ExitStack() as stack:
+            lines = _start(options, stack)
+            print(*lines, sep="\n", flush=True)
+            while not asked:
+                time.sleep(_LOOK_S)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
+
+
+def _start(options: Options, stack: ExitStack) -> list[str]:
+    """Starts everything, and returns what is to be said about it."""
+    told: Callable[[str], None] = (lambda _: None) if options.export else _say
+    samples, settings = load(options.events), read_settings(options.events / SETTINGS_FILE)
+    configuration = Reloading(options.config or DEFAULT_FILE, told)
+    wm = stack.enter_context(
+        LocalWorkMail(
+            configuration,
+            folder=options.folder,
+            speed=options.speed,
+            lambda_endpoint=options.lambda_endpoint,
+            port=options.port,
+            s3_port=options.s3_port,
+            bucket=BUCKET,
+            listener=None if options.export else _say,
+        )
+    )
+    for sample in samples:
+        _add(wm, sample)
+    sample_calendars.offer(wm)
+    containers = _containers(wm, settings, options, stack) if options.containers else None
+    if options.env_file is not None and containers is None:
+        _write(options.env_file, wm.sam_environment(settings))
+    wm.smtp_port(FlowDirection.INBOUND, _port(options.smtp_port, _INBOUND_PORT, options.host), options.host)
+    wm.smtp_port(FlowDirection.OUTBOUND, _port(options.submission_port, _OUTBOUND_PORT, options.host), options.host)
+    page = _pages(wm, samples, options, stack)
+    if options.export:
+        return list(exports(wm.environment))
+    return list(Screen(wm, page, samples, options.folder, options.config or DEFAULT_FILE, containers).lines())
+
+
+def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: ExitStack) -> str:
+    """Serves the pages, and returns their address."""
+    from .desk import Desk
+    from .web.app import HOSTS, web
+
+    app = web(wm.history, Desk(wm, {sample.stem: sample.raw for sample in samples}), [*HOSTS, options.host])
+    server = HttpServer(app, _port(options.web_port, _WEB_PORT, options.host), host=options.host, name="pages")
+    stack.callback(server.stop)
+    server.start()
+    return server.url
+
+
+def _port(wanted: int | None, usual: int, host: str) -> int:
+    return preferred(usual, host) if wanted is None else wanted
+
+
+def _containers(wm: LocalWorkMail, settings: Settings, options: Options, stack: ExitStack) -> Containers:
+    """Lets containers reach the servers, and writes what `sam local start-lambda` is to be given."""
+    urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
+    relay = stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
+    servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
+    environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
+    for function in wm.configuration.functions.values():
+        if at := _endpoint_name(function):
+            environment[at] = {**function.variables(servers), **servers}
+    file = options.env_file or options.folder / "containers.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _write(file, environment)
+    built = BUILT.is_file()
+    if built:
+        overlay(BUILT, environment)
+    return Containers(relay.network, file, options.lambda_endpoint, built)
+
+
+def _endpoint_name(function: FunctionSettings) -> str:
+    """As `Engine` calls it at a Lambda endpoint; "" when it runs in a process here."""
+    if function.endpoint_name:
+        return function.endpoint_name
+    own = function.path is not None and function.path.is_relative_to(ROOT / "functions")
+    return Function(function.name, function.path or ROOT, False).logical_id if own else ""
+
+
+def _write(file: Path, environment: Settings) -> None:
+    file.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
 
 
 def _add(wm: LocalWorkMail, sample: Sample) -> None:
@@ -58,35 +178,6 @@ def _add(wm: LocalWorkMail, sample: Sample) -> None:
     except ContractError as error:
         raise BadSample(f"{sample.stem}.json: {error}") from error
     wm.store.add(sample.raw, event.message_id, event.flow_direction)
-
-
-def _exports(wm: LocalWorkMail) -> Iterator[str]:
-    for name, value in wm.environment.items():
-        yield f"export {name}={shlex.quote(value)}"
-
-
-def _screen(wm: LocalWorkMail, samples: list[Sample]) -> Iterator[str]:
-    yield "Local WorkMail is up. Ctrl-C stops it.\n"
-    yield f"  Message Flow API  {wm.environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}"
-    yield f"  S3                {wm.environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}, versioned\n"
-    yield "Messages, by the messageId of their event:"
-    yield from (f"  {sample.event['messageId']}  {sample.stem}" for sample in samples)
-    yield "\nFor boto3 in another shell:"
-    yield from (f"  {line}" for line in _exports(wm))
-    yield from _next_steps(samples)
-    yield "\nCalls:"
-
-
-def _next_steps(samples: list[Sample]) -> Iterator[str]:
-    if not samples:
-        return
-    first = next((sample for sample in samples if sample.function == "rewrite"), samples[0])
-    yield "\nThere, for example:"
-    yield "  aws workmailmessageflow get-raw-message-content \\"
-    yield f"    --message-id {first.event['messageId']} out.eml"
-    # Not a bare `sam local invoke` with these servers: from its container, 127.0.0.1 is the container itself (tests/e2e/relay.py).
-    yield "\nIn a Lambda container, with a local WorkMail of its own (docs/deploy.md):"
-    yield f"  PYTHONPATH=layers/mailhooks {shown(Path(sys.executable))} -m tests.e2e {first.stem}"
 
 
 def _say(line: str) -> None:

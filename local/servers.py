@@ -22,8 +22,8 @@ HOST = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on the loopback interface. Port 0 lets the system choose.
+def listen(port: int, host: str = HOST) -> socket.socket:
+    """A listening socket, on the loopback interface unless told otherwise. Port 0 lets the system choose.
 
     Bound before its server starts: a taken port is an error here and now, not in a thread that nobody watches.
 
@@ -34,21 +34,21 @@ def listen(port: int) -> socket.socket:
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((HOST, port))
+        found.bind((host, port))
         found.listen()
     except (OSError, OverflowError) as error:
         found.close()
-        raise ServerTrouble(f"port {port} on {HOST} cannot be used: {error}") from error
+        raise ServerTrouble(f"port {port} on {host} cannot be used: {error}") from error
     return found
 
 
 class HttpServer:
-    """WorkMail's own APIs, on uvicorn."""
+    """WorkMail's own APIs, or the pages, on uvicorn."""
 
-    def __init__(self, app: "Starlette", port: int) -> None:
+    def __init__(self, app: "Starlette", port: int, *, host: str = HOST, name: str = "message-flow-api") -> None:
         import uvicorn
 
-        self._socket = listen(port)
+        self._socket = listen(port, host)
         self.url = _url(self._socket)
         config = uvicorn.Config(
             app,
@@ -63,7 +63,7 @@ class HttpServer:
         # A client that went away in the middle of a delayed answer is no news.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="message-flow-api", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)
 
     def start(self) -> None:
         """Returns when the server answers.
@@ -75,7 +75,7 @@ class HttpServer:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise ServerTrouble("the Message Flow API did not start")
+                raise ServerTrouble(f"the server {self._thread.name} did not start")
             time.sleep(0.002)
 
     def stop(self) -> None:
@@ -148,5 +148,15 @@ def _atomic(app: "WSGIApplication") -> "WSGIApplication":
     return one_at_a_time
 
 
+def preferred(port: int, host: str = HOST) -> int:
+    """The port, or 0 where another program has it."""
+    try:
+        listen(port, host).close()
+    except ServerTrouble:
+        return 0
+    return port
+
+
 def _url(bound: socket.socket) -> str:
-    return f"http://{HOST}:{bound.getsockname()[1]}"
+    host, port = bound.getsockname()[:2]
+    return f"http://{host}:{port}"

@@ -44,19 +44,34 @@ class MessageStore:
 
     Args:
         clock: tells the time in seconds since the epoch; a test passes its own to let a day go by.
+        keeper: has messages that are not in memory any more; None for nobody.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, keeper: Callable[[str], StoredMessage | None] | None = None) -> None:
         self._clock = clock
+        self._keeper = keeper
         self._messages: dict[str, StoredMessage] = {}
         self._lock = threading.Lock()
 
     def add(self, raw: bytes, message_id: str | None = None, direction: str = "INBOUND") -> str:
         """Takes a message into transit and returns its ID. An ID that is in use starts again with this content."""
         message_id = message_id or str(uuid.uuid4())
-        with self._lock:
-            self._messages[message_id] = StoredMessage(message_id, direction, raw, raw, received_at=self._clock())
+        self.take(StoredMessage(message_id, direction, raw, raw, received_at=self._clock()))
         return message_id
+
+    def take(self, message: StoredMessage) -> None:
+        """Takes a message as it is; one of the same ID goes."""
+        with self._lock:
+            self._messages[message.message_id] = message
+
+    def forget(self, message_id: str) -> None:
+        """Lets go of a message. Who has the ID asks the keeper from now on."""
+        with self._lock:
+            self._messages.pop(message_id, None)
+
+    def keep(self, keeper: Callable[[str], StoredMessage | None]) -> None:
+        """Names who has the messages that are forgotten."""
+        self._keeper = keeper
 
     def get(self, message_id: str) -> StoredMessage:
         """The message, however old.
@@ -64,12 +79,18 @@ class MessageStore:
         Raises:
             KeyError: there is none with this ID.
         """
-        return self._messages[message_id]
+        found = self._messages.get(message_id) or (self._keeper(message_id) if self._keeper else None)
+        if found is None:
+            raise KeyError(message_id)
+        return found
 
     def find(self, message_id: str) -> StoredMessage | None:
         """The message as the API finds it: None when there is none, or when it is older than a day."""
-        message = self._messages.get(message_id)
-        return None if message is None or self.age(message_id) > CONTENT_LIFETIME_S else message
+        try:
+            message = self.get(message_id)
+        except KeyError:
+            return None
+        return None if self._clock() - message.received_at > CONTENT_LIFETIME_S else message
 
     def content(self, message_id: str) -> bytes:
         """The bytes as they are now. Raises KeyError when there is no such message."""
@@ -93,8 +114,8 @@ class MessageStore:
 
     def replace(self, message_id: str, content: bytes, reference: S3Reference | None = None) -> None:
         """An accepted Put: what Get returns from now on. Raises KeyError when there is no such message."""
+        message = self.get(message_id)
         with self._lock:
-            message = self._messages[message_id]
             message.content = content
             message.puts += 1
             if reference is not None:
@@ -102,11 +123,15 @@ class MessageStore:
 
     def refuse(self, message_id: str, why: str) -> None:
         """A refused Put, kept so that whoever runs a hook sees it. Raises KeyError when there is no such message."""
+        message = self.get(message_id)
         with self._lock:
-            self._messages[message_id].refusals.append(why)
+            message.refusals.append(why)
 
     def __contains__(self, message_id: str) -> bool:
-        return message_id in self._messages
+        try:
+            return bool(self.get(message_id))
+        except KeyError:
+            return False
 
     def __len__(self) -> int:
         return len(self._messages)

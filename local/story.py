@@ -20,6 +20,8 @@ class State(StrEnum):
     """On disk; nothing has been done with it yet."""
     RETRYING = "retrying"
     """An attempt failed; the next one is due at a known time."""
+    DECIDED = "decided"
+    """It is known what becomes of it; that is being done."""
     DONE = "done"
 
 

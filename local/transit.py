@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailhooks.contract import Action, ContractError, MailFlowEvent, check_response
+from mailhooks.contract import Action, ContractError, MailFlowEvent
 
-from .delivery import MAX_ACTIONS, Delivery, deliver, deliver_to_all
+from .answers import taken
+from .delivery import Delivery, deliver, deliver_to_all
 from .functions import Function
 from .logs import troubles
 from .mailboxes import Copy, Mailboxes, digest, directory_name
@@ -113,34 +114,27 @@ class Transit:
         delivery = walk.delivery = deliver_to_all(event)
         self._hand_over(walk, delivery, walk.sample.raw)
         for _ in range(MAX_ATTEMPTS):
-            if self._attempt(walk, event, ASYNC_TIMEOUT_S).error is None:
+            error = self._attempt(walk, event, ASYNC_TIMEOUT_S).error
+            if error is None:
                 break
+            walk.problems.append(f"the function failed: {error}")
         if self._store.puts(event.message_id):
             walk.problems.append("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
 
     def _response(self, walk: Walk, event: MailFlowEvent) -> dict[str, Any] | None:
         """The first response that WorkMail would take; None when there is none."""
         for _ in range(MAX_ATTEMPTS):
-            invocation = self._attempt(walk, event, SYNC_TIMEOUT_S)
-            if invocation.error is not None:
-                continue
-            try:
-                check_response(_taken(invocation.response), event.flow_direction)
-            except ContractError as error:
-                walk.problems.append(f"contract broken, in the response: {error}")
-                continue
-            response: dict[str, Any] = invocation.response
-            if len(response["actions"]) > MAX_ACTIONS:
-                walk.problems.append(f"contract broken, in the response: more than {MAX_ACTIONS} actions")
-            return response
+            response, problem = taken(self._attempt(walk, event, SYNC_TIMEOUT_S), event.flow_direction)
+            if problem:
+                walk.problems.append(problem)
+            if response is not None:
+                return response
         return None
 
     def _attempt(self, walk: Walk, event: MailFlowEvent, timeout_s: float) -> Invocation:
         request_id = f"{event.invocation_id}-{len(walk.attempts) + 1}"
         invocation = self._invoker(walk.function).invoke(walk.sample.event, request_id, timeout_s)
         walk.attempts.append(invocation)
-        if invocation.error is not None:
-            walk.problems.append(f"the function failed: {invocation.error}")
         return invocation
 
     def _hand_over(self, walk: Walk, delivery: Delivery, content: bytes) -> None:
@@ -169,13 +163,6 @@ def lost_or_doubled(walks: Iterable[Walk], mailboxes: Mailboxes) -> list[str]:
     problems.extend(f"lost: a copy for {copy.mailbox}, {copy.folder}" for copy in (expected - found).elements())
     problems.extend(f"too many: a copy for {copy.mailbox}, {copy.folder}" for copy in (found - expected).elements())
     return problems
-
-
-def _taken(response: Any) -> Any:
-    """The part of a response that WorkMail looks at: actions beyond the tenth are no error, they are just not taken."""
-    if isinstance(response, dict) and isinstance(response.get("actions"), list):
-        return {**response, "actions": response["actions"][:MAX_ACTIONS]}
-    return response
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

@@ -4,178 +4,207 @@ with LocalWorkMail() as wm:
     message_id = wm.store.add(raw)
     wm.organization.add_group("sales@example.com", [wm.organization.add_user("ana@example.com")])
     # wm.environment leads boto3 here, in this process or another
+
+with LocalWorkMail(Path("workmail.toml")) as wm:
+    story = wm.send(raw, mail_from="nora@example.net", to=["ana@example.com"])
+    [copy] = wm.delivered("ana@example.com")
 """
 
-import os
-import uuid
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from typing import Any, Final, Self
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from .faults import Faults
-from .store import MessageStore
+from mailhooks.contract import FlowDirection
 
-REGION = "us-east-1"
-"""One of WorkMail's regions; all of the local WorkMail is in it."""
+from .aws import REGION, LocalAws
+from .servers import HOST
 
-MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
-"""What boto3 calls the services that moto's one server stands for. It has no AppConfig data: asked for, it fails here and not at AWS."""
+if TYPE_CHECKING:
+    from .configuration import Configuration, Group, Person
+    from .engine import Engine
+    from .postoffice import Delivered
+    from .smtp import SmtpServer
+    from .spool import Spool
+    from .story import Place, Story
 
-WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
+__all__ = ["REGION", "LocalWorkMail"]
 
-_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
-"""Where the name of the variable, made of the service's ID, is not boto3's own name in capitals."""
-
-# Any keys are good here; these are none that AWS could take for somebody's.
-_ACCESS_KEY = "local"
-_SECRET_KEY = "local"  # noqa: S105
+_BARE: Final = 'organization = { domains = ["example.com"] }'
 
 
-class LocalWorkMail:
-    """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
+_PAGE: Final = 100
+"""Entries a page that the directory's calls give at most (guide, API reference: MaxResults)."""
+
+
+class LocalWorkMail(LocalAws):
+    """The services of `LocalAws`; and, for mail that is sent here, flow rules, functions and mailboxes.
 
     Args:
-        port: of the Message Flow API and the directory; 0 lets the system choose.
-        s3_port: of S3 and the other services, likewise.
-        bucket: name of the rewrite bucket; None for one that no other instance in this process has (moto keeps one S3 a process).
-        clock: see `MessageStore`.
-        listener: see `MessageFlowApi`.
-
-    Attributes:
-        store: the messages in transit.
-        faults: trouble on order.
-        organization: users, groups and domains.
-        bucket: the rewrite bucket, versioned as the stack's.
-        rates_table: the DynamoDB table in which `mailhooks.rates` counts.
+        configuration: the organization, its rules and functions: a `Configuration`, something that gives one, the path of a
+            `workmail.toml`, or such a file's text. Without it: the domain example.com, a mailbox for every address in it, and no rules.
+        folder: of the spool and the mailboxes; None for one that goes with this instance.
+        speed: how much faster than in WorkMail time goes by where it waits: for a retry, for the rule's timeout.
+        lambda_endpoint: of `sam local start-lambda` or another that runs functions; "" for none.
+        services: see `LocalAws`.
 
     Raises:
         ServerTrouble: on entering, when a port is taken.
+        BadConfiguration, SpoolTrouble: when mail is first sent.
     """
 
     def __init__(
         self,
+        configuration: "Configuration | Callable[[], Configuration] | Path | str | None" = None,
         *,
-        port: int = 0,
-        s3_port: int = 0,
-        bucket: str | None = None,
-        clock: Callable[[], float] | None = None,
-        listener: Callable[[str], None] | None = None,
+        folder: Path | None = None,
+        speed: float = 60.0,
+        lambda_endpoint: str = "",
+        **services: Any,
     ) -> None:
-        from .directory_api import Organization
+        super().__init__(**services)
+        self._configuration = configuration
+        self._folder = folder
+        self._speed = speed
+        self._lambda_endpoint = lambda_endpoint
+        self._engine: Engine | None = None
+        self._smtp: dict[FlowDirection, SmtpServer] = {}
 
-        self.store = MessageStore(clock) if clock else MessageStore()
-        self.faults = Faults()
-        self.organization = Organization()
-        self.bucket = bucket or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
-        self.rates_table = f"{self.bucket}-rates"
-        self._ports = (port, s3_port)
-        self._listener = listener
-        self._stack = ExitStack()
-        self._urls: dict[str, str] = {}
-        self._s3: Any = None
+    def send(
+        self,
+        raw: bytes,
+        *,
+        mail_from: str | None = None,
+        to: Sequence[str] = (),
+        direction: FlowDirection | str | None = None,
+        wait_s: float = 60.0,
+    ) -> "Story":
+        """Sends a message and waits until it is where it ends.
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
+        Args:
+            raw: as SMTP would bring it: lines end in CRLF.
+            mail_from, to: the envelope; what is not given comes from the header.
+            direction: `INBOUND` or `OUTBOUND`; else outbound when the sender is in the organization.
+            wait_s: seconds to wait at most.
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        Returns:
+            What became of it.
+
+        Raises:
+            NoEnvelope: the header does not say who sends to whom, and nor do the arguments.
+            NotSettled: it is not done in time. It goes on.
+        """
+        from .envelope import Wishes, envelope_for
+        from .smtp_intake import Submission
+
+        wishes = Wishes(FlowDirection(direction.upper()) if direction else None, mail_from, to)
+        envelope = envelope_for(raw, wishes, self.configuration.domains)
+        sender = envelope.author if mail_from is None else mail_from
+        engine = self.engine
+        number = engine.flow.accept(Submission(envelope.direction, sender, envelope.recipients, raw)).result()
+        engine.flow.wait(number, wait_s)
+        story = engine.spool.story(number)
+        assert story is not None
+        return story
+
+    def delivered(self, address: str, *places: "Place") -> "list[Delivered]":
+        """The copies for a mailbox of the organization, by any of its addresses, or for somebody elsewhere; oldest first.
+
+        Args:
+            places: such as `Place.JUNK`; all when none is given.
+        """
+        addresses = self.configuration.mailboxes(address) or (address,)
+        return [copy for each in addresses for copy in self.engine.office.delivered(each, *places)]
+
+    def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """What was delivered to nobody, oldest first, and why."""
+        return self.engine.office.dropped()
 
     @property
-    def environment(self) -> dict[str, str]:
-        """Variables that lead boto3 to these servers, and to nothing outside this machine."""
-        return {
-            **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
-            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "RATES_TABLE": self.rates_table,
-            "REWRITE_BUCKET": self.bucket,
-        }
+    def history(self) -> "Spool":
+        """What happened to each message: see `local.story.History`."""
+        return self.engine.spool
 
-    def client(self, service: str) -> Any:
-        """A client of one of these servers' services, whatever this process's AWS settings are. Close it after use."""
-        import botocore.session
+    def smtp_port(self, direction: FlowDirection | str, port: int = 0, host: str = HOST) -> int:
+        """The port of the SMTP server for mail of that direction, which is started when it is first asked for.
 
-        # A session that reads no configuration of the developer's: a profile could lead elsewhere, or name one that is not there.
-        session = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
-        return session.create_client(
-            service,
-            region_name=REGION,
-            endpoint_url=self._urls[service],
-            aws_access_key_id=_ACCESS_KEY,
-            aws_secret_access_key=_SECRET_KEY,
-        )
+        Args:
+            direction: INBOUND for mail from the world, OUTBOUND for what users of the organization send.
+            port, host: where it shall listen, the first time; port 0 lets the system choose.
 
-    def sam_environment(self, functions: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """The hook settings of `events/env.json` with these servers' variables, as `sam local invoke --env-vars` reads them."""
-        return {name: {**variables, **self.environment} for name, variables in functions.items()}
+        Raises:
+            ServerTrouble: the port is taken.
+        """
+        from .intake import FlowIntake
+        from .smtp import SmtpServer
 
-    def _start(self) -> None:
-        from .api import MessageFlowApi
-        from .directory_api import DirectoryApi
-        from .servers import HttpServer, S3Server
+        direction = FlowDirection(direction.upper())
+        if direction not in self._smtp:
+            server = SmtpServer(direction, FlowIntake(self.engine.flow, lambda: self.configuration), host=host, port=port)
+            server.start()
+            self._stack.callback(server.stop)
+            self._smtp[direction] = server
+        return self._smtp[direction].port
 
-        moto = S3Server(self._ports[1])
-        self._stack.callback(moto.stop)
-        moto.start()
-        self._urls |= dict.fromkeys(MOTO_SERVICES, moto.url)
-        self._s3 = self.client("s3")
-        self._stack.callback(self._s3.close)
-        self._make_bucket()
-        self._make_table()
-        app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
-        app.routes.extend(DirectoryApi(self.organization, self.faults, self._listener).routes())
-        http = HttpServer(app, self._ports[0])
-        self._stack.callback(http.stop)
-        http.start()
-        self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+    @property
+    def configuration(self) -> "Configuration":
+        """The one that is in force."""
+        from .configuration import Configuration, load
 
-    def _make_table(self) -> None:
-        """As the stack's. Gone with this instance, as moto's memory is the process's."""
-        dynamodb = self.client("dynamodb")
-        self._stack.callback(dynamodb.close)
-        dynamodb.create_table(
-            TableName=self.rates_table,
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        self._stack.callback(self._remove_table, dynamodb)
-        dynamodb.update_time_to_live(TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+        given = self._configuration
+        if given is None or isinstance(given, Path | str):
+            given = self._configuration = load(_BARE if given is None else given)
+        return given if isinstance(given, Configuration) else given()
 
-    def _remove_table(self, dynamodb: Any) -> None:
-        """A test may have removed the table itself."""
-        from botocore.exceptions import ClientError
+    @property
+    def engine(self) -> "Engine":
+        """What takes mail from where it is accepted to where it ends; begins to work when it is first asked for."""
+        if self._engine is None:
+            from .engine import Engine
 
-        with suppress(ClientError):
-            dynamodb.delete_table(TableName=self.rates_table)
+            folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
+            self._fill_organization()
+            self._engine = Engine(
+                folder,
+                lambda: self.configuration,
+                lambda: self.environment,
+                self.store,
+                self._dead_letter,
+                lambda_endpoint=self._lambda_endpoint,
+                speed=self._speed,
+            )
+            self._stack.enter_context(self._engine)
+        return self._engine
 
-    def _make_bucket(self) -> None:
-        self._s3.create_bucket(Bucket=self.bucket)
-        self._stack.callback(self._remove_bucket)
-        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+    def _fill_organization(self) -> None:
+        """The directory's calls answer as the configuration says, and its buckets are there."""
+        configuration = self.configuration
+        self.organization.id = configuration.organization_id
+        self.organization.domains = list(configuration.domains)
+        # Functions that AWS shows do not turn pages.
+        self.organization.page_size = _PAGE
+        for user in configuration.users:
+            self.organization.add_user(user.address, aliases=user.aliases)
+        for group in configuration.groups:
+            self.organization.add_group(group.address, aliases=group.aliases)
+        everybody: list[Person | Group] = [*configuration.users, *configuration.groups]
+        primary = {alias: each.address for each in everybody for alias in each.aliases}
+        for group in configuration.groups:
+            self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
+        for bucket in configuration.buckets:
+            self.make_bucket(bucket)
 
-    def _remove_bucket(self) -> None:
-        """moto's S3 lives as long as the process: what is left in it would stay in memory. A test may have removed the bucket itself."""
-        from botocore.exceptions import ClientError
-
-        with suppress(ClientError):
-            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket):
-                for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    self._s3.delete_object(Bucket=self.bucket, Key=item["Key"], VersionId=item["VersionId"])
-            self._s3.delete_bucket(Bucket=self.bucket)
+    def _dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
+        """As Lambda puts it into the queue of a function (AWS Lambda Developer Guide, "Dead-letter queues")."""
+        sqs = self.client("sqs")
+        try:
+            queue = sqs.create_queue(QueueName=f"{function}-dead-letters")["QueueUrl"]
+            attributes = {"ErrorCode": "200", "ErrorMessage": error[:1000] or "unknown"}
+            sqs.send_message(
+                QueueUrl=queue,
+                MessageBody=json.dumps(event),
+                MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+            )
+        finally:
+            sqs.close()

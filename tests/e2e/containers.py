@@ -2,17 +2,17 @@
 
 import subprocess
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from local.relay import IMAGE, PYTHON_IN_IMAGE, Relay
 from local.store import MessageStore
 from local.workmail import LocalWorkMail
 
-from .relay import PYTHON_IN_IMAGE, Relay
 from .sam import Answer, Sam
-from .toolchain import IMAGE, Toolchain
+from .toolchain import Toolchain
 
 LOOPBACK = "127.0.0.1"
 LAYERS = ("MailhooksLayer", "AvailabilityLayer")
@@ -84,6 +84,14 @@ class Containers:
             SamError: SAM failed, or the function did.
         """
         return self._sam.invoke(function, event, {**settings, **self._endpoints}, self._network)
+
+    def lambda_endpoint(self, function: str, settings: Mapping[str, str]) -> AbstractContextManager[str]:
+        """The address of a Lambda endpoint for one function, up inside; the arguments are those of `invoke`.
+
+        Raises:
+            SamError: SAM failed.
+        """
+        return self._sam.start_lambda(function, {**settings, **self._endpoints}, self._network)
 
     def python(self, code: str) -> str:
         """What a program prints in the base image, with all layers and without a network.

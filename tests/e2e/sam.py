@@ -1,18 +1,26 @@
 """`sam build` once, `sam local invoke` often."""
 
 import json
+import os
+import signal
+import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .overlay import overlay
+from local.overlay import overlay
+
 from .toolchain import ROOT, Toolchain
 
 BUILD_TIMEOUT_S = 300
 INVOKE_TIMEOUT_S = 120
 """The first invocation also makes the image that carries the layer."""
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
 
 
 class SamError(AssertionError):
@@ -69,8 +77,8 @@ class Sam:
         Args:
             function: its logical ID.
             event: what it gets.
-            variables: its environment variables, beyond the template's own and instead of them (see `overlay`).
-            network: the Docker network to be on (see `relay`).
+            variables: its environment variables, beyond the template's own and instead of them (see `local.overlay`).
+            network: the Docker network to be on (see `local.relay`).
 
         Raises:
             SamError: SAM failed, or the function did.
@@ -78,7 +86,7 @@ class Sam:
         event_file, variables_file = self.folder / "event.json", self.folder / "variables.json"
         event_file.write_text(json.dumps(event), "utf-8")
         variables_file.write_text(json.dumps({function: variables}), "utf-8")
-        template = overlay(self.folder / "template.yaml", function, variables)
+        template = overlay(self.folder / "template.yaml", {function: variables})
         files = ["--template", str(template), "--event", str(event_file), "--env-vars", str(variables_file)]
         done = self._run(["local", "invoke", function, *files, "--skip-pull-image", "--docker-network", network], INVOKE_TIMEOUT_S)
         # The response is the last line of standard output, after what the function printed.
@@ -90,6 +98,14 @@ class Sam:
         if isinstance(response, dict) and "errorType" in response:
             raise SamError(f"{function} failed: {last}\n{done.stderr}")
         return Answer(response, "\n".join([done.stderr, *printed]))
+
+    def start_lambda(self, function: str, variables: Mapping[str, str], network: str) -> AbstractContextManager[str]:
+        """The address of `sam local start-lambda`, up inside; see `invoke` and `lambda_endpoint`."""
+        variables_file, log = self.folder / "variables.lambda.json", self.folder / "start-lambda.log"
+        variables_file.write_text(json.dumps({function: variables}), "utf-8")
+        template = overlay(self.folder / "template.yaml", {function: variables})
+        options = ["--template", str(template), "--env-vars", str(variables_file), "--docker-network", network]
+        return lambda_endpoint(self._toolchain, options, log)
 
     def _run(self, arguments: list[str], timeout_s: int) -> subprocess.CompletedProcess[str]:
         command = [str(self._toolchain.sam), *arguments]
@@ -107,3 +123,65 @@ class Sam:
             raise SamError(f"sam {arguments[0]} ended with {error.returncode}:\n{error.stdout}\n{error.stderr}") from None
         except subprocess.TimeoutExpired as error:
             raise SamError(f"sam {arguments[0]} took longer than {timeout_s} s:\n{error.stdout}\n{error.stderr}") from None
+
+
+@contextmanager
+def lambda_endpoint(toolchain: Toolchain, options: Sequence[str], log: Path) -> Iterator[str]:
+    """The address of `sam local start-lambda`, up inside.
+
+    Args:
+        toolchain: see `toolchain.find`.
+        options: such as `--template`.
+        log: where to write what SAM and the functions print.
+
+    Raises:
+        SamError: it did not come up.
+    """
+    port = free_port()
+    command = [str(toolchain.sam), "local", "start-lambda", *options, "--port", str(port), "--skip-pull-image"]
+    with started(command, port, log, toolchain.environment()):
+        yield f"http://127.0.0.1:{port}"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def started(command: Sequence[str], port: int, log: Path, environment: Mapping[str, str], folder: Path = ROOT) -> Iterator[None]:
+    """A `sam local start-lambda`, up inside on that port of 127.0.0.1; in that folder.
+
+    Raises:
+        SamError: it did not come up.
+    """
+    with log.open("wb") as out:
+        running = subprocess.Popen(command, env=environment, cwd=folder, stdout=out, stderr=out, start_new_session=True)
+    try:
+        _wait_for(port, running, log)
+        yield
+    finally:
+        _stop(running)
+
+
+def _wait_for(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        if running.poll() is not None or time.monotonic() > deadline:
+            raise SamError(f"sam local start-lambda did not come up:\n{log.read_text('utf-8', 'replace')}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+
+
+def _stop(running: "subprocess.Popen[bytes]") -> None:
+    """As Ctrl-C would, on which SAM removes its containers; by force if that takes too long."""
+    with suppress(ProcessLookupError):
+        running.send_signal(signal.SIGINT)
+    try:
+        running.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.relay import IMAGE
+
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
-"""The base image that `sam local invoke` runs the functions on (template.yaml: python3.13, Architecture's default)."""
 
 
 class Missing(Exception):

@@ -203,8 +203,8 @@ def test_send_says_why_a_message_went_on_unchanged(tmp_path: Path) -> None:
 
 
 @contextmanager
-def serving(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "local", "serve", *map(str, arguments)]
+def serving(folder: Path, *arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "local", "serve", "--folder", str(folder), *map(str, arguments)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             yield process
@@ -235,15 +235,23 @@ def stopped(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[s
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_answers_for_the_samples_until_it_is_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+def test_serve_says_where_everything_is_and_answers_for_the_samples_until_it_is_told_to_stop(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     [sample] = load(only=["rewrite-external"])
     read = """if True:
         import boto3, sys
         response = boto3.client("workmailmessageflow").get_raw_message_content(messageId=sys.argv[1])
         sys.stdout.buffer.write(response["messageContent"].read())
     """
-    with serving("--env-file", tmp_path / "sam-env.json") as process:
-        variables = exports(process)
+    with serving(tmp_path / "mail", "--env-file", tmp_path / "sam-env.json") as process:
+        screen = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            screen += line
+            if line == "Calls:\n":
+                break
+        variables = json.loads((tmp_path / "sam-env.json").read_text())["RewriteFunction"]
         environment = {"PATH": os.environ["PATH"], **variables}
         done = subprocess.run(
             [sys.executable, "-c", read, sample.event["messageId"]], env=environment, capture_output=True, timeout=30, check=True
@@ -251,12 +259,14 @@ def test_serve_answers_for_the_samples_until_it_is_told_to_stop(number: signal.S
         assert done.stdout == sample.raw
         rest, errors = stopped(process, number)
     assert (process.returncode, errors) == (0, "")
-    assert "-m tests.e2e rewrite-external" in rest
+    assert len(screen.splitlines()) < 25
+    for what in ("Web page", "SMTP, inbound", "SMTP, submission", "Message Flow API", "swaks --server", "test-rule"):
+        assert what in screen
     assert re.search(rf"get  {sample.event['messageId']}  200  {len(sample.raw):,} bytes", rest)
 
 
 def test_serve_writes_the_variables_for_sam_and_can_print_export_lines_only(tmp_path: Path) -> None:
-    with serving("--export", "--env-file", tmp_path / "sam-env.json") as process:
+    with serving(tmp_path / "mail", "--export", "--env-file", tmp_path / "sam-env.json") as process:
         variables = exports(process)
         rest, errors = stopped(process, signal.SIGINT)
     assert (process.returncode, rest, errors) == (0, "", "")

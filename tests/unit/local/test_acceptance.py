@@ -33,9 +33,16 @@ def test_a_last_line_without_crlf_counts_as_if_it_had_one(text: int, taken: bool
     assert (defects(PLAIN, HEADERS + b"\r\n" + b"x" * text) == []) is taken
 
 
-def test_a_bare_lf_does_not_end_a_line() -> None:
+def test_a_bare_lf_ends_a_line_as_python_writes_them() -> None:
     content = HEADERS + b"\r\n" + b"x" * 600 + b"\n" + b"x" * 600 + b"\r\n"
-    assert defects(PLAIN, content) == ["line 6 has 1,203 octets with its CRLF; at most 1,000 are taken"]
+    assert defects(PLAIN, content) == []
+    assert defects(PLAIN, content.replace(b"\r\n", b"\n")) == []
+
+
+def test_a_line_of_bare_lf_is_as_long_as_it_is_when_it_is_sent() -> None:
+    content = HEADERS + b"\r\n" + b"x" * 999 + b"\n"
+    assert defects(PLAIN, content) == ["line 6 has 1,001 octets with its CRLF; at most 1,000 are taken"]
+    assert defects(PLAIN, content.replace(b"x" * 999, b"x" * 998)) == []
 
 
 def test_a_header_line_counts_like_any_other_and_only_the_first_long_line_is_named() -> None:

@@ -1,0 +1,108 @@
+"""Everything that takes mail from the SMTP server to the mailboxes, made from a configuration and a folder."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+from .configuration import Configuration, FunctionSettings
+from .endpoint import EndpointInvoker
+from .errors import UnknownFunction
+from .flow import Flow
+from .functions import ROOT, Function
+from .passing import Means, kept
+from .postoffice import PostOffice
+from .sandbox import Invoker, Pool
+from .spool import Spool
+from .store import MessageStore
+
+_PROCESSES: Final = 4
+"""Of one function at once: as many as there are messages in work."""
+
+
+class Engine:
+    """While entered, accepted mail is worked on.
+
+    Args:
+        folder: of the spool and the mailboxes.
+        configuration: gives the one that is in force.
+        environment: the variables that lead functions to the local servers; for functions in processes of their own.
+        store: the messages in transit.
+        dead_letter: see `Means`.
+        lambda_endpoint: of a Lambda endpoint at which functions run that have a name there, or "" for none.
+        speed: see `Means`.
+
+    Attributes:
+        spool, office, flow: see there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        configuration: Callable[[], Configuration],
+        environment: Callable[[], Mapping[str, str]],
+        store: MessageStore,
+        dead_letter: Callable[[str, Mapping[str, Any], str], None],
+        *,
+        lambda_endpoint: str = "",
+        speed: float = 1.0,
+    ) -> None:
+        self._configuration = configuration
+        self._environment = environment
+        self._lambda_endpoint = lambda_endpoint
+        self._stack = ExitStack()
+        self._invokers: dict[str, tuple[FunctionSettings, Pool | EndpointInvoker]] = {}
+        self._lock = threading.Lock()
+        self.spool = Spool(folder, keep=configuration().history)
+        self.office = PostOffice(folder)
+        store.keep(partial(kept, self.spool))
+        self.flow = Flow(Means(self.spool, self.office, store, configuration, self.function, dead_letter, speed))
+
+    def __enter__(self) -> Self:
+        self._stack.callback(self.spool.close)
+        self._stack.callback(self._close_functions)
+        self._stack.callback(self.flow.stop)
+        self.flow.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def function(self, name: str) -> tuple[Invoker, float]:
+        """What calls a function, and the seconds after which Lambda ends it.
+
+        Raises:
+            UnknownFunction: the configuration has none of that name, or only one at a Lambda endpoint, and there is no endpoint.
+            BadConfiguration: a variable of it cannot be filled in.
+        """
+        settings = self._configuration().functions.get(name)
+        if settings is None:
+            raise UnknownFunction(f"the configuration has no function {name!r}")
+        with self._lock:
+            known = self._invokers.get(name)
+            if known is None or known[0] != settings:
+                if known:
+                    known[1].close()
+                known = self._invokers[name] = settings, self._invoker(settings)
+        return known[1], settings.timeout_s
+
+    def _close_functions(self) -> None:
+        for _, invoker in self._invokers.values():
+            invoker.close()
+
+    def _invoker(self, settings: FunctionSettings) -> Pool | EndpointInvoker:
+        path = settings.path
+        function = Function(settings.name, path or ROOT, False, settings.handler, settings.timeout_s, settings.memory_mb)
+        if self._lambda_endpoint:
+            # SAM knows this project's functions by their logical IDs.
+            own = path is not None and path.is_relative_to(ROOT / "functions")
+            if at := settings.endpoint_name or (function.logical_id if own else ""):
+                return EndpointInvoker(self._lambda_endpoint, at)
+        if path is None:
+            raise UnknownFunction(
+                f"the function {settings.name!r} has no path and runs only at a Lambda endpoint: start with --lambda-endpoint URL"
+            )
+        servers = self._environment()
+        return Pool(function, {**settings.variables(servers), **servers}, limit=_PROCESSES)

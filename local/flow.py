@@ -1,0 +1,131 @@
+"""The way of accepted messages: each through its rules to where it ends, by a few workers. The next start takes up what is unfinished."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Final
+
+from .agenda import Agenda
+from .configuration import Configuration
+from .errors import LocalError
+from .passing import Means, go_on
+from .routing import legs
+from .rules import RuleSet
+from .smtp import Submission
+from .story import State
+
+_AGAIN_S: Final = 5.0
+"""After which is tried again what failed for a reason of this machine: a full disk."""
+
+_WORKERS: Final = 4
+
+_log = logging.getLogger(__name__)
+
+
+class NotSettled(LocalError):
+    """A message is not done in the time that was given."""
+
+
+class Flow:
+    """Takes messages in and sees to them.
+
+    Args:
+        means: what is needed.
+        workers: how many messages are worked on at once.
+    """
+
+    def __init__(self, means: Means, workers: int = _WORKERS) -> None:
+        self._means = means
+        self._spool = means.spool
+        self._agenda: Agenda[tuple[int, str]] = Agenda(means.clock)
+        self._rules: tuple[Configuration, RuleSet] | None = None
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._work, name=f"mail-flow-{number}", daemon=True) for number in range(workers)]
+
+    def start(self) -> None:
+        """Takes up what is unfinished, and begins."""
+        self._spool.forget_undecided()
+        for number in self._spool.unfinished():
+            self._agenda.put((number, ""))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Returns when what is being done is done; the rest is on disk."""
+        self._agenda.close()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def accept(self, submission: Submission) -> "Future[int]":
+        """Takes a message. The future gives its number when it is on disk; from then on it is not lost."""
+        future = self._spool.accept(submission)
+        future.add_done_callback(self._accepted)
+        return future
+
+    def wait(self, number: int, timeout_s: float) -> None:
+        """Returns when a message is done, and what came of it.
+
+        Raises:
+            NotSettled: it is not done in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        waiting = [number]
+        while waiting:
+            each = waiting.pop()
+            self._wait_for(lambda each=each: self._is_done(each), deadline)  # type: ignore[misc]
+            waiting += self._spool.came_of(each)
+
+    def settle(self, timeout_s: float) -> None:
+        """Returns when all messages are done. Raises NotSettled."""
+        self._wait_for(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
+
+    def _wait_for(self, is_so: Callable[[], bool], deadline: float) -> None:
+        with self._changed:
+            while not is_so():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise NotSettled("not done in time: it waits for its next attempt, or there is more to do than fits into that time")
+                # Not for ever at once: what is done between the question and the wait would be missed.
+                self._changed.wait(min(left, 0.1))
+
+    def _is_done(self, number: int) -> bool:
+        return self._spool.state(number) is State.DONE
+
+    def _accepted(self, future: "Future[int]") -> None:
+        if future.exception() is None:
+            self._agenda.put((future.result(), ""))
+
+    def _work(self) -> None:
+        while (item := self._agenda.take()) is not None:
+            try:
+                self._do(*item)
+            except Exception as error:  # noqa: BLE001 - it is on disk, and is tried again; no thread must be lost
+                # Not the error's text: it may name an address.
+                _log.error("message %d has to wait: %s", item[0], type(error).__name__)
+                self._agenda.put(item, self._means.clock() + _AGAIN_S)
+            with self._changed:
+                self._changed.notify_all()
+
+    def _do(self, number: int, message_id: str) -> None:
+        """A message is sorted by its rules; then each passage is an item of its own, and there is never more than one of it."""
+        if not message_id:
+            if not self._spool.is_begun(number):
+                self._spool.begin(number, legs(self._spool.accepted(number), self._rule_set()))
+            for each in self._spool.legs(number):
+                self._agenda.put((number, each.passage.message_id), each.passage.due or 0.0)
+            return
+        leg = self._spool.leg(message_id)
+        onward = go_on(leg, self._means) if leg else None
+        if onward is not None:
+            self._agenda.put((onward, ""))
+        if leg and leg.passage.due is not None:
+            self._agenda.put((number, message_id), leg.passage.due)
+
+    def _rule_set(self) -> RuleSet:
+        configuration = self._means.configuration()
+        if self._rules is None or self._rules[0] is not configuration:
+            self._rules = configuration, RuleSet(configuration.rules)
+        return self._rules[1]

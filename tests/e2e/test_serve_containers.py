@@ -1,0 +1,199 @@
+"""`python -m local serve --containers`, and the commands that it prints, in a project that nobody has built yet: mail by SMTP, through
+functions in Lambda containers and in processes."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
+from .toolchain import ROOT, Missing, Toolchain, find
+
+NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
+DELIVERY_TIMEOUT_S = 120.0
+"""The first call also makes the image that carries the layer, and may take an attempt or two for it."""
+SPEED = 4
+"""The pause that doubles from attempt to attempt is not to outlast the test, nor the rule's half hour to be over before the build is."""
+
+CONFIG = """
+organization = { domains = ["example.com"] }
+
+[[rules]]
+name = "In a container"
+direction = "inbound"
+action = "lambda"
+senders = ["*"]
+function = "mailflow"
+timeout-minutes = 60
+
+[[rules]]
+name = "In a process"
+direction = "inbound"
+action = "lambda"
+senders = ["example.org"]
+function = "tag"
+
+[functions.tag]
+path = "tag"
+"""
+TAG = """
+import boto3, os
+flow, s3, bucket = boto3.client("workmailmessageflow"), boto3.client("s3"), os.environ["REWRITE_BUCKET"]
+
+def handler(event, context):
+    message, key = event["messageId"], event["invocationId"]
+    raw = flow.get_raw_message_content(messageId=message)["messageContent"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=raw.replace(b"Subject: ", b"Subject: [PARTNER] ", 1))
+    flow.put_raw_message_content(messageId=message, content={"s3Reference": {"bucket": bucket, "key": key}})
+    return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server in a process of its own.
+
+    Attributes:
+        project: its copy of this project.
+        screen: what it said when it was up.
+    """
+
+    project: Path
+    screen: str
+
+    def found(self, pattern: str) -> str:
+        found = re.search(pattern, self.screen, re.MULTILINE)
+        assert found, self.screen
+        return found[1]
+
+    def send(self, sender: str, raw: bytes) -> None:
+        with smtplib.SMTP("127.0.0.1", int(self.found(r"SMTP, inbound +127\.0\.0\.1:(\d+)")), timeout=20) as client:
+            assert client.sendmail(sender, [ANA], raw) == {}
+
+    def delivered(self) -> list[bytes]:
+        folder = self.project / ".local" / "workmail" / "mailboxes" / ANA / "new"
+        return [file.read_bytes() for file in sorted(folder.glob("*"))]
+
+    def story(self, number: int) -> dict[str, Any]:
+        """What the page tells of the message with this number."""
+        page = self.found(r"Web page +(\S+)")
+        with urllib.request.urlopen(f"{page}/api/messages/{number}", timeout=20) as answer:
+            story: dict[str, Any] = json.load(answer)
+        return story
+
+    def errors(self, number: int) -> list[str]:
+        """Of each attempt to have a function decide; "" where it did."""
+        return [attempt["problem"] for passage in self.story(number)["passages"] for attempt in passage["attempts"]]
+
+
+def message(sender: str) -> bytes:
+    head = f"From: {sender}\r\nTo: {ANA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Minutes\r\n"
+    return head.encode() + b"Message-ID: <1@example.net>\r\n\r\nHello, hello.\r\n"
+
+
+def until(is_so: Callable[[], object], why: Callable[[], object], timeout_s: float = DELIVERY_TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def toolchain() -> Toolchain:
+    try:
+        return find()
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of this project, as it is checked out: the developer's own build stays as it is."""
+    copy = tmp_path / "project"
+    for name in ("local", "layers", "functions", "events"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".wheels"))
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, copy)
+    (copy / "tag").mkdir()
+    (copy / "tag" / "app.py").write_text(TAG)
+    (copy / "workmail.toml").write_text(CONFIG)
+    return copy
+
+
+@contextmanager
+def serve(project: Path, lambda_port: int) -> Iterator[Served]:
+    command = [sys.executable, "-m", "local", "serve", "--containers", "--lambda-endpoint", f"http://127.0.0.1:{lambda_port}"]
+    options = ["--config", "workmail.toml", "--smtp-port", "0", "--submission-port", "0", "--web-port", "0", "--speed", str(SPEED)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(
+        [*command, *options], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        reading = threading.Thread(target=process.stdout.read, daemon=True)
+        try:
+            screen = ""
+            for line in process.stdout:
+                screen += line
+                if line.startswith("Calls:"):
+                    break
+            reading.start()
+            yield Served(project, screen)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            finally:
+                process.kill()
+                reading.join()
+
+
+def networks() -> set[str]:
+    done = subprocess.run(["docker", "network", "ls", "--format", "{{.Name}}"], check=True, capture_output=True, text=True, timeout=60)
+    return set(done.stdout.split())
+
+
+def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(toolchain: Toolchain, project: Path, tmp_path: Path) -> None:
+    port = free_port()
+    environment = toolchain.environment()
+    environment["PATH"] += f"{os.pathsep}{toolchain.sam.parent}"
+    log = tmp_path / "start-lambda.log"
+    with serve(project, port) as server:
+        assert "Nothing is built yet" in server.screen
+        network = server.found(r"--docker-network (\S+)")
+        assert network in networks()
+
+        # Before there is anything to call: one is delivered by its function in a process, the other is not lost.
+        server.send(NORA, message(NORA))
+        server.send(PARTNER, message(PARTNER))
+        until(server.delivered, lambda: server.story(2))
+        assert server.delivered() == [message(PARTNER).replace(b"Subject: ", b"Subject: [PARTNER] ")]
+
+        build = server.found(r"^  (\S*sam build && .*)$")
+        subprocess.run(build, shell=True, cwd=project, env=environment, check=True, capture_output=True, timeout=BUILD_TIMEOUT_S)
+        start = server.found(r"^  (\S*sam local start-lambda .*)$")
+        with started(["sh", "-c", f"exec {start}"], port, log, environment, project):
+            until(lambda: len(server.delivered()) == 2, lambda: (server.story(1), log.read_text("utf-8", "replace")))
+
+        tagged = next(raw for raw in server.delivered() if b"[PARTNER]" not in raw)
+        assert b"Subject: [EXTERNAL] Minutes\r\n" in tagged
+        assert b"X-Mail-Origin: external\r\n" in tagged
+        first, *_, last = server.errors(1)
+        assert first.startswith(f"nothing answers at http://127.0.0.1:{port}")
+        assert last == ""
+        assert server.errors(2) == [""]
+        assert "Invoking app.handler (python3.13)" in log.read_text("utf-8", "replace")
+    assert network not in networks()

@@ -1,0 +1,112 @@
+"""The pages on a real server for the tests: over HTTP, and in a browser."""
+
+import socket
+import threading
+from html.parser import HTMLParser
+
+import requests
+from playwright.sync_api import Browser, Page
+
+from local.servers import HttpServer
+from local.web import web
+
+from .desk import Desk, Lists
+
+PLAIN = b"From: Clara <clara@example.org>\r\nTo: ana@example.com\r\nSubject: Hello\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n\r\nHello\r\n"
+ALTERNATIVE = (
+    b"From: clara@example.org\r\nTo: ana@example.com\r\nSubject: Both\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+    b"--b\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n--b--\r\n"
+)
+CHANGED = ALTERNATIVE.replace(b"<p>Hello</p>", b"<p>Hello</p><p>Example GmbH</p>").replace(b"Subject: ", b"X-Seen: yes\r\nSubject: [X] ")
+
+FROM_CLARA = b"From: Clara <clara@example.org>\r\nTo: ana@example.com\r\nMIME-Version: 1.0\r\n"
+OFFER = FROM_CLARA + b"Subject: Offer\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Our offer</p>\r\n"
+OFFER_AFTER = OFFER + b"<p>Example GmbH</p>\r\n"
+
+
+class Site:
+    """The pages on a real server, and what stands behind them."""
+
+    def __init__(self) -> None:
+        self.lists = Lists()
+        self.desk = Desk(self.lists)
+        self.server = HttpServer(web(self.lists, self.desk), 0)
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path: str, **options: object) -> requests.Response:
+        return self.session.get(self.server.url + path, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+    def post(self, path: str, **options: object) -> requests.Response:
+        return self.session.post(self.server.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+
+class Elements(HTMLParser):
+    """The start tags of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+class Trap:
+    """Stands for every other server: counts who comes."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.came = 0
+        self._thread = threading.Thread(target=self._count, daemon=True)
+        self._thread.start()
+
+    def _count(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.came += 1
+            connection.close()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+
+class Visit:
+    """A page in a browser of its own, what stands behind it, and all that the browser did."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.lists = Lists()
+        self.desk = Desk(self.lists)
+        self._server = HttpServer(web(self.lists, self.desk), 0)
+        self._server.start()
+        self.url = self._server.url
+        self.context = browser.new_context()
+        self.requests: list[str] = []
+        self.said: list[str] = []
+        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.context.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        self.context.on("console", lambda message: self.said.append(message.text))
+        self.context.on("weberror", lambda error: self.said.append(str(error.error)))
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    @property
+    def elsewhere(self) -> list[str]:
+        return [url for url in self.requests if not url.startswith((self.url, "data:", "about:srcdoc", "about:blank"))]
+
+    def close(self) -> None:
+        self.context.close()
+        self._server.stop()

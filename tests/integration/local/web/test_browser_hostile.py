@@ -1,0 +1,108 @@
+"""What mail tries in a real browser. A trap stands for every other server, so that a connection is seen that is no request yet."""
+
+import pytest
+from playwright.sync_api import expect
+
+from .pages import FROM_CLARA, Trap, Visit
+
+FAR = "http://far.example.net"
+SCRIPT = "console.log('RAN');alert('RAN');fetch('http://far.example.net/ran')"
+HOSTILE = {
+    "script": f"<script>{SCRIPT}</script><script src={FAR}/x.js></script><script type=module src={FAR}/m.js></script>",
+    "onerror": f'<img src=x onerror="{SCRIPT}"><img src=data:, onerror="{SCRIPT}"><body onload="{SCRIPT}">',
+    "refresh": f'<meta http-equiv=refresh content="0;url={FAR}/refresh"><meta http-equiv=refresh content="0;url=javascript:{SCRIPT}">',
+    "svg": f'<svg onload="{SCRIPT}"><script>{SCRIPT}</script><image href={FAR}/svg.png /><use href={FAR}/u.svg#x></use></svg>',
+    "form": f'<form id=f action={FAR}/form><input name=q autofocus onfocus="this.form.submit()"><button>Click</button></form>'
+    "<script>document.getElementById('f').submit()</script>",
+    "style": f"<style>@import url({FAR}/a.css);@font-face{{font-family:x;src:url({FAR}/f.woff)}}"
+    f"body{{font-family:x;background:url({FAR}/b.png)}} p{{background:\\75 rl({FAR}/escaped.png)}}</style>"
+    f"<link rel=stylesheet href={FAR}/c.css><p style=\"background-image:url('{FAR}/d.png')\">x",
+    "image": f'<img src={FAR}/i.png><img srcset="{FAR}/s.png 2x"><picture><source srcset={FAR}/p.png><img></picture>'
+    f"<body background={FAR}/bg.png><input type=image src={FAR}/input.png><table background={FAR}/t.png><tr><td>x</table>",
+    "prefetch": "".join(
+        f"<link rel={rel} href={FAR}/{rel} as=script>"
+        for rel in ("prefetch", "preload", "preconnect", "dns-prefetch", "modulepreload", "prerender", "manifest", "icon", "LINK")
+    )
+    + f"<LINK REL=PRECONNECT HREF={FAR}><link/rel=preconnect href={FAR}>",
+    "frame": f'<iframe src={FAR}/frame></iframe><iframe srcdoc="<script>parent.{SCRIPT}</script><img src={FAR}/srcdoc>"></iframe>'
+    f'<iframe src="javascript:{SCRIPT}"></iframe><frameset><frame src={FAR}/frameset></frameset>',
+    "object": f"<object data={FAR}/o></object><embed src={FAR}/e><applet code={FAR}/a></applet><portal src={FAR}/p></portal>",
+    "base": f'<base href={FAR}/ target=_top><img src=relative.png><a href="next">Click</a>',
+    "link": f'<a href="javascript:{SCRIPT}">Click</a>',
+    "top": f"<a href={FAR}/top target=_top>Click</a>",
+    "blank": f"<a href={FAR}/blank target=_blank ping={FAR}/ping>Click</a>",
+    "self": f"<a href={FAR}/self>Click</a>",
+    "media": f"<video src={FAR}/v autoplay poster={FAR}/poster></video><audio src={FAR}/a autoplay></audio>"
+    f"<video><track src={FAR}/t default></video>",
+    "policy": f'<meta http-equiv=content-security-policy content="default-src *"><img src={FAR}/policy.png>',
+    "charset": f"<meta charset=utf-7>+ADw-script+AD4-{SCRIPT}+ADw-/script+AD4-<img src={FAR}/7.png>",
+    "escape": f"</iframe></div></section><script>{SCRIPT}</script><img src={FAR}/escape.png>",
+    "mathml": f'<math><maction actiontype="statusline" xlink:href="javascript:{SCRIPT}">Click</maction></math><xml><x xlink:href={FAR}/x>',
+    "speculation": f'<script type=speculationrules>{{"prefetch":[{{"source":"list","urls":["{FAR}/speculated"]}}]}}</script>',
+}
+
+
+def hostile(name: str) -> bytes:
+    body = HOSTILE[name].encode()
+    return FROM_CLARA + b"Subject: " + body[:800] + b"\r\nContent-Type: text/html\r\n\r\n<p>Here is mail</p>" + body + b"\r\n"
+
+
+def open_and_click(visit: Visit) -> None:
+    """Opens the first message and clicks on all that is in it."""
+    frame = visit.open("/messages/1?view=html").frame_locator('iframe[title="HTML"]')
+    expect(frame.get_by_text("Here is mail")).to_be_visible()
+    for clickable in frame.locator("a, button").all():
+        clickable.click(timeout=3000, no_wait_after=True)
+    visit.page.wait_for_timeout(300)
+    assert visit.page.url.startswith(visit.url)
+    assert len(visit.context.pages) == 1
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_html_runs_nothing_and_reaches_no_server_but_its_own(visit: Visit, trap: Trap, name: str) -> None:
+    came = trap.came
+    visit.lists.add(hostile(name))
+    open_and_click(visit)
+    for view in ("text", "structure", "header", "source"):
+        visit.open(f"/messages/1?view={view}")
+    visit.open("/").get_by_role("row").last.wait_for()
+    assert visit.elsewhere == []
+    assert "RAN" not in visit.said
+    assert trap.came == came
+    assert visit.desk.sent == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_frames_policy_alone_keeps_hostile_html_from_every_server(
+    visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what `closed` takes away beforehand, for of connections that are opened ahead no policy knows; without what `quiet` does."""
+    monkeypatch.setattr("local.defused.quiet", lambda markup: markup)
+    came = trap.came
+    visit.lists.add(hostile(name))
+    open_and_click(visit)
+    assert "RAN" not in visit.said
+    assert trap.came == came
+
+
+def test_the_trap_would_see_who_comes(visit: Visit, trap: Trap) -> None:
+    came = trap.came
+    visit.page.set_content(f"<img src={FAR}/i.png><script>{SCRIPT.replace('alert', 'console.info')}</script>")
+    visit.page.wait_for_timeout(500)
+    assert trap.came > came
+    assert visit.elsewhere
+    assert "RAN" in visit.said
+
+
+def test_another_origins_page_can_neither_frame_these_nor_send_from_its_forms(visit: Visit) -> None:
+    fields = "".join(
+        f"<input name={name} value={value}>" for name, value in (("mail_from", "a@example.org"), ("recipients", "b@example.com"))
+    )
+    address = visit.url.replace("127.0.0.1", "localhost")
+    visit.page.route("http://near.example.org/", lambda route: route.fulfill(content_type="text/html", body=page))
+    page = f"<iframe src={visit.url}/send></iframe><form method=post action={address}/send>{fields}<button>Go</button></form>"
+    visit.page.goto("http://near.example.org/")
+    expect(visit.page.frame_locator("iframe").get_by_role("button", name="Send")).to_have_count(0)
+    visit.page.get_by_role("button", name="Go").click()
+    expect(visit.page.locator("body")).to_have_text("Another site may not send this.")
+    assert visit.desk.sent == []
