@@ -1,7 +1,7 @@
 """Everything that takes mail from the SMTP server to the mailboxes, made from a configuration and a folder."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from .endpoint import EndpointInvoker
 from .errors import UnknownFunction
 from .flow import Flow
 from .functions import ROOT, Function
+from .location import S3Reference
 from .passing import Means, kept
 from .postoffice import PostOffice
 from .sandbox import Invoker, Pool
@@ -30,7 +31,7 @@ class Engine:
         configuration: gives the one that is in force.
         environment: the variables that lead functions to the local servers; for functions in processes of their own.
         store: the messages in transit.
-        dead_letter: see `Means`.
+        dead_letter, used: see `Means`.
         lambda_endpoint: of a Lambda endpoint at which functions run that have a name there, or "" for none.
         speed: see `Means`.
 
@@ -45,6 +46,7 @@ class Engine:
         environment: Callable[[], Mapping[str, str]],
         store: MessageStore,
         dead_letter: Callable[[str, Mapping[str, Any], str], None],
+        used: Callable[[Sequence[S3Reference]], None],
         *,
         lambda_endpoint: str = "",
         speed: float = 1.0,
@@ -58,7 +60,7 @@ class Engine:
         self.spool = Spool(folder, keep=configuration().history)
         self.office = PostOffice(folder)
         store.keep(partial(kept, self.spool))
-        self.flow = Flow(Means(self.spool, self.office, store, configuration, self.function, dead_letter, speed))
+        self.flow = Flow(Means(self.spool, self.office, store, configuration, self.function, dead_letter, used, speed))
 
     def __enter__(self) -> Self:
         self._stack.callback(self.spool.close)

@@ -18,6 +18,8 @@ from .errors import NoEnvelope
 MAX_SUBJECT = 256
 """Characters at which WorkMail cuts the event's subject (guide, "Lambda event data": `subject`)."""
 
+_MAX_SHOWN = 300
+
 MAX_EVENT_BYTES = 128 * 1024
 """Of an event with more, WorkMail leaves recipients out and says `truncated` (guide, "Lambda event data": `truncated`)."""
 
@@ -30,11 +32,13 @@ class Heads:
         author: the first address in From.
         sender: the address in Sender.
         subject: decoded, not cut.
+        written_by: From as it is shown to people, decoded, at most `_MAX_SHOWN` characters.
     """
 
     author: str
     sender: str
     subject: str
+    written_by: str = ""
 
     @classmethod
     def of(cls, raw: bytes) -> Self:
@@ -42,8 +46,12 @@ class Heads:
         fields = scan(raw)
         headers = BytesHeaderParser().parsebytes(raw[: fields.end])
         author, sender = (next(iter(_addresses(headers, name)), "") for name in ("from", "sender"))
-        field = next(fields.named("subject"), None)
-        return cls(author, sender, sayable(words.decode(field.value(raw))) if field else "")
+
+        def text(name: str) -> str:
+            field = next(fields.named(name), None)
+            return sayable(words.decode(field.value(raw))) if field else ""
+
+        return cls(author, sender, text("subject"), text("from")[:_MAX_SHOWN])
 
 
 @dataclass(frozen=True, slots=True)

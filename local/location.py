@@ -1,7 +1,7 @@
 """Reads the content that a Put points at, as WorkMail does: from S3, with its own eyes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mailhooks.contract.content import BUCKET_PATTERN, KEY_PATTERN, MAX_MESSAGE_BYTES
 
@@ -12,6 +12,10 @@ class BadLocation(ValueError):
 
 class TooLarge(ValueError):
     """The object is larger than a message may be; it was not read."""
+
+
+_FOUND: Final[set[tuple[str, str, str]]] = set()
+"""Endpoints, and their buckets by region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,13 @@ class S3Reference:
             raise BadLocation(f"the key does not match {KEY_PATTERN.pattern} (neither dots nor underscores)")
 
     def _check_region(self, s3: Any, region: str) -> None:
+        """Of a bucket that was found in the region it is known from then on: where a bucket lies never changes."""
+        known = (s3.meta.endpoint_url, self.bucket, region)
+        if known in _FOUND:
+            return
         # S3 says None for its first region, and "EU" for buckets made before eu-west-1 had its name.
         named = s3.get_bucket_location(Bucket=self.bucket).get("LocationConstraint") or "us-east-1"
         actual = {"EU": "eu-west-1"}.get(named, named)
         if actual != region:
             raise BadLocation(f"the bucket is in {actual}, the organization in {region}")
+        _FOUND.add(known)

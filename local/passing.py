@@ -7,7 +7,7 @@ Lambda Developer Guide, "Error handling for asynchronous invocation"), then the 
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from .delivery import Delivery, deliver
 from .errors import LocalError
 from .handing import hand_over
 from .leg import Leg
+from .location import S3Reference
 from .logs import troubles
 from .postoffice import PostOffice
 from .routing import fates, without_function
@@ -47,6 +48,7 @@ class Means:
         spool, office, store: see there.
         configuration: the one that is in force.
         function: what calls a function, by its name, and the seconds after which Lambda ends it. Raises LocalError when there is none.
+        used: told of objects from which content was put, when it has been taken.
         dead_letter: told of an asynchronous invocation that is given up: the function's name, the event, the error.
         speed: how much faster than in WorkMail time goes by where something is waited for.
         clock: seconds since the epoch.
@@ -58,6 +60,7 @@ class Means:
     configuration: Callable[[], Configuration]
     function: Callable[[str], tuple[Invoker, float]]
     dead_letter: Callable[[str, Mapping[str, Any], str], None]
+    used: Callable[[Sequence[S3Reference]], None]
     speed: float = 1.0
     clock: Callable[[], float] = time.time
 
@@ -181,9 +184,10 @@ def _into_transit(leg: Leg, means: Means, original: bytes) -> None:
 
 def _out_of_transit(leg: Leg, means: Means) -> bytes:
     """The content as it is now; from now on the spool has it."""
-    content = means.store.content(leg.passage.message_id)
+    message = means.store.get(leg.passage.message_id)
     means.store.forget(leg.passage.message_id)
-    return content
+    means.used(message.references)
+    return message.content
 
 
 def _end_of(log: str) -> str:

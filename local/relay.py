@@ -72,7 +72,8 @@ class Relay:
         options = ["--rm", "--pull", "never", "--name", container, "--network", self.network, "--entrypoint", PYTHON_IN_IMAGE]
         mount = ["--volume", f"{folder}:{joint.FOLDER_IN_CONTAINER}:ro"]
         command = ["docker", "run", *options, *mount, self._image, "-u", f"{joint.FOLDER_IN_CONTAINER}/joint.py"]
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
+        # In a session of its own: a Ctrl-C is for this process, which ends the relay when nobody needs it any more.
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own command
         self._stack.callback(_stop, running, container)
         self.address = _first_line(running)
         if not self.address:

@@ -54,7 +54,8 @@ class Containers:
         yield f"  {sam} build && {_quoted(Path(sys.executable))} -m local.overlay {file}"
         yield "  # Then, until Ctrl-C:"
         files = f"--template {_quoted(overlaid(BUILT))} --env-vars {file}"
-        options = f"--docker-network {self.network} --skip-pull-image --port {urlsplit(endpoint).port or 3001}"
+        # Warm, as Lambda keeps them: SAM would make an image and a container anew for each call, which takes seconds.
+        options = f"--docker-network {self.network} --skip-pull-image --warm-containers LAZY --port {urlsplit(endpoint).port or 3001}"
         yield f"  {sam} local start-lambda {files} {options}"
         if self.endpoint:
             yield "  Calls to functions fail until that is up, and are tried again; its shell shows what functions log."

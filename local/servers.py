@@ -8,7 +8,8 @@ import os
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from .errors import ServerTrouble
 
@@ -94,6 +95,14 @@ class S3Server:
 
     def __init__(self, port: int) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+
+        class Dispatcher(DomainDispatcherApplication):
+            """moto looks at some two hundred folders to find out, for each call, whose host a name is: once is enough."""
+
+            @lru_cache(maxsize=256)  # noqa: B019 - one dispatcher a server
+            def get_backend_for_host(self, host: "str | None") -> Any:
+                return super().get_backend_for_host(host)
+
         from werkzeug.serving import make_server
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -104,7 +113,7 @@ class S3Server:
             self._server = make_server(
                 HOST,
                 bound.getsockname()[1],
-                _atomic(DomainDispatcherApplication(create_backend_app)),
+                _atomic(Dispatcher(create_backend_app)),
                 threaded=True,
                 request_handler=MotoRequestHandler,
                 fd=bound.fileno(),

@@ -216,12 +216,12 @@ class Spool:
 
 def _insert(database: Connection, submission: Submission, heads: Heads, received: float) -> int:
     recipients = json.dumps(submission.recipients)
-    told = (heads.author, heads.sender, heads.subject)
+    told = (heads.author, heads.sender, heads.subject, heads.written_by)
     search = rows.searchable("\n".join((submission.mail_from, *told, *submission.recipients)))
     columns = (received, submission.direction, submission.mail_from, recipients, *told, len(submission.raw), str(uuid.uuid4()), search)
     number = database.execute(
-        "INSERT INTO messages (received, direction, mail_from, recipients, author, sender, subject, size, token, search) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO messages (received, direction, mail_from, recipients, author, sender, subject, written_by, size, token, search) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         columns,
     ).lastrowid
     database.execute("INSERT INTO originals VALUES (?, ?)", (number, submission.raw))

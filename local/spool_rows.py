@@ -13,7 +13,7 @@ from .envelope import sayable
 from .leg import Leg
 from .story import Attempt, Fate, Line, Passage, Place, State
 
-LINE: Final = "number, received, direction, mail_from, recipients, author, subject, size, state, rules, places, changed, trouble"
+LINE: Final = "number, received, direction, mail_from, recipients, written_by, subject, size, state, rules, places, changed, trouble"
 """The columns that `line` reads."""
 
 

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS messages (
   author TEXT NOT NULL,
   sender TEXT NOT NULL,
   subject TEXT NOT NULL,
+  written_by TEXT NOT NULL,
   size INTEGER NOT NULL,
   token TEXT NOT NULL,
   search TEXT NOT NULL,

@@ -12,6 +12,7 @@ with LocalWorkMail(Path("workmail.toml")) as wm:
 
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mailhooks.contract import FlowDirection
 
 from .aws import REGION, LocalAws
+from .location import S3Reference
 from .servers import HOST
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ __all__ = ["REGION", "LocalWorkMail"]
 
 _BARE: Final = 'organization = { domains = ["example.com"] }'
 
+
+_REWRITTEN: Final = 500
+"""Objects in the rewrite bucket that are kept at least; DeleteObjects takes 1,000 at once."""
 
 _PAGE: Final = 100
 """Entries a page that the directory's calls give at most (guide, API reference: MaxResults)."""
@@ -70,6 +75,8 @@ class LocalWorkMail(LocalAws):
         self._lambda_endpoint = lambda_endpoint
         self._engine: Engine | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
+        self._rewritten: list[S3Reference] = []
+        self._lock = threading.Lock()
 
     def send(
         self,
@@ -171,6 +178,7 @@ class LocalWorkMail(LocalAws):
                 lambda: self.environment,
                 self.store,
                 self._dead_letter,
+                self._used,
                 lambda_endpoint=self._lambda_endpoint,
                 speed=self._speed,
             )
@@ -194,6 +202,21 @@ class LocalWorkMail(LocalAws):
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
         for bucket in configuration.buckets:
             self.make_bucket(bucket)
+
+    def _used(self, references: Sequence[S3Reference]) -> None:
+        """Removes old objects from the rewrite bucket, as the stack's lifecycle rule does: moto has them all in memory. The newest stay,
+        for people to look at, and so does everything in other buckets.
+        """
+        with self._lock:
+            self._rewritten += [reference for reference in references if reference.bucket == self.bucket]
+            if len(self._rewritten) < 2 * _REWRITTEN:
+                return
+            old, self._rewritten = self._rewritten[:-_REWRITTEN], self._rewritten[-_REWRITTEN:]
+        for start in range(0, len(old), _REWRITTEN):
+            objects = [
+                {"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old[start : start + _REWRITTEN]
+            ]
+            self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
     def _dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
         """As Lambda puts it into the queue of a function (AWS Lambda Developer Guide, "Dead-letter queues")."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import availability, cold, large, memory, policy
+from tests.bench import availability, cold, large, local, memory, policy
 
 COLD = [sys.executable, str(Path(cold.__file__))]
 BASELINE = [sys.executable, "-c", "import boto3; boto3.client('s3'); boto3.client('workmailmessageflow')"]
@@ -51,6 +51,7 @@ def main() -> None:
     memory.main(by_size[0], by_size[-1])
     policy.main()
     availability.main()
+    local.main()
 
 
 def in_turn(commands: list[list[str]]) -> list[list[float]]:

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from .sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
+from .test_relay import networks
 from .toolchain import ROOT, Missing, Toolchain, find
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
@@ -161,11 +163,6 @@ def serve(project: Path, lambda_port: int) -> Iterator[Served]:
                 reading.join()
 
 
-def networks() -> set[str]:
-    done = subprocess.run(["docker", "network", "ls", "--format", "{{.Name}}"], check=True, capture_output=True, text=True, timeout=60)
-    return set(done.stdout.split())
-
-
 def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(toolchain: Toolchain, project: Path, tmp_path: Path) -> None:
     port = free_port()
     environment = toolchain.environment()
@@ -192,8 +189,23 @@ def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(tool
         assert b"Subject: [EXTERNAL] Minutes\r\n" in tagged
         assert b"X-Mail-Origin: external\r\n" in tagged
         first, *_, last = server.errors(1)
-        assert first.startswith(f"nothing answers at http://127.0.0.1:{port}")
+        assert f"nothing answers at http://127.0.0.1:{port}" in first
         assert last == ""
         assert server.errors(2) == [""]
         assert "Invoking app.handler (python3.13)" in log.read_text("utf-8", "replace")
     assert network not in networks()
+
+
+def test_where_something_is_built_already_one_command_is_enough(toolchain: Toolchain, project: Path) -> None:
+    built = project / ".aws-sam" / "build" / "template.yaml"
+    built.parent.mkdir(parents=True)
+    built.write_text("Resources: {Mine: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: Mine}}}")
+
+    with serve(project, free_port()) as server:
+        assert "Nothing is built yet" not in server.screen
+        given = json.loads((project / server.found(r"--env-vars (\S+)")).read_text())
+        declared = yaml.safe_load((project / server.found(r"--template (\S+)")).read_text())
+
+    assert declared["Resources"]["Mine"]["Properties"]["Environment"]["Variables"] == dict.fromkeys(given["Parameters"], "")
+    assert "MailflowFunction" in given
+    assert not any("127.0.0.1" in value for variables in given.values() for value in variables.values())

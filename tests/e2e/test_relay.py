@@ -1,0 +1,36 @@
+"""The relay, with Docker. Without it: tests/integration/local/test_relay.py."""
+
+import subprocess
+
+import pytest
+
+from local.relay import IMAGE, Relay
+
+from .toolchain import Missing, find
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def networks() -> set[str]:
+    """The names of Docker's networks."""
+    return set(docker("network", "ls", "--format", "{{.Name}}").split())
+
+
+def test_its_network_goes_with_it_though_a_container_is_still_on_it() -> None:
+    try:
+        find()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    container = ""
+    try:
+        with Relay(IMAGE, []) as relay:
+            assert relay.network in networks()
+            options = ["--detach", "--rm", "--pull", "never", "--network", relay.network, "--entrypoint", "sleep"]
+            container = docker("run", *options, IMAGE, "60").strip()
+        assert relay.network not in networks()
+        assert docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true"
+    finally:
+        if container:
+            docker("rm", "--force", container)
