@@ -11,7 +11,7 @@ export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check e2e bench fuzz fidelity render format requirements clean
+.PHONY: help run serve test check e2e bench fuzz fidelity render pictures format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 24
@@ -33,7 +33,7 @@ $(SAM_VENV)/.ready: requirements-sam.txt
 run: $(VENV)/.ready  ## walk the sample messages through the functions, on a local WorkMail
 	@$(PY) -m local run
 
-serve: $(VENV)/.ready  ## keep the local WorkMail up, for your own programs and the AWS CLI
+serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page
 	@$(PY) -m local serve
 
 test: $(VENV)/.ready  ## unit, integration and infrastructure tests
@@ -56,6 +56,9 @@ fidelity: $(VENV)/.ready  ## a verdict for each of 115 real messages, judged fro
 
 render: $(VENV)/.ready  ## pictures of five messages before and after, by headless Chromium
 	@$(PY) -m tests.render
+
+pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
+	@$(PY) -m tests.pictures
 
 fuzz: $(VENV)/.ready  ## the properties of the tests, with EXAMPLES (10,000) examples each: over 200,000 in all
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit -m fuzz -q
