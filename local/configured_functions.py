@@ -58,6 +58,14 @@ class FunctionSettings:
     timeout_s: float = LONGEST_S
     memory_mb: int = MEMORY_MB
 
+    @property
+    def at_endpoint(self) -> str:
+        """Its name at a Lambda endpoint, where there is one; "" when it runs in a process all the same. SAM knows this project's functions
+        by their logical IDs.
+        """
+        own = self.path is not None and self.path == ROOT / "functions" / self.name
+        return self.endpoint_name or (Function(self.name, self.path or ROOT, asynchronous=False).logical_id if own else "")
+
     def variables(self, servers: Mapping[str, str]) -> dict[str, str]:
         """Its variables with `${NAME}` filled in, and `$${` made `${`.
 

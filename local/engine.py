@@ -11,7 +11,7 @@ from .configuration import Configuration, FunctionSettings
 from .endpoint import EndpointInvoker
 from .errors import UnknownFunction
 from .flow import Flow
-from .functions import ROOT, Function
+from .functions import Function
 from .location import S3Reference
 from .passing import Means, kept
 from .postoffice import PostOffice
@@ -96,15 +96,12 @@ class Engine:
 
     def _invoker(self, settings: FunctionSettings) -> Pool | EndpointInvoker:
         path = settings.path
-        function = Function(settings.name, path or ROOT, False, settings.handler, settings.timeout_s, settings.memory_mb)
-        if self._lambda_endpoint:
-            # SAM knows this project's functions by their logical IDs.
-            own = path is not None and path.is_relative_to(ROOT / "functions")
-            if at := settings.endpoint_name or (function.logical_id if own else ""):
-                return EndpointInvoker(self._lambda_endpoint, at)
+        if self._lambda_endpoint and settings.at_endpoint:
+            return EndpointInvoker(self._lambda_endpoint, settings.at_endpoint)
         if path is None:
             raise UnknownFunction(
                 f"the function {settings.name!r} has no path and runs only at a Lambda endpoint: start with --lambda-endpoint URL"
             )
+        function = Function(settings.name, path, False, settings.handler, settings.timeout_s, settings.memory_mb)
         servers = self._environment()
         return Pool(function, {**settings.variables(servers), **servers}, limit=_PROCESSES)

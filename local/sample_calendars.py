@@ -4,10 +4,12 @@ import json
 from typing import Any, Final
 
 from .aws import LocalAws
+from .servers import HOST
 
 SECRET: Final = "local-availability"  # noqa: S105 - a name
 BUCKET: Final = "local-calendars"
 
+_WEEK: Final = ["MON", "TUE", "WED", "THU", "FRI"]
 _ROOM: Final = (
     ("Weekly planning", "20260105T090000", "20260105T103000", "MO,WE"),
     ("Customer call", "20260106T130000", "20260106T140000", "TU,TH"),
@@ -21,8 +23,12 @@ _BOB: Final = (
 _FEEDS: Final = {"room1@example.net": _ROOM, "bob@example.net": _BOB}
 
 
-def offer(wm: LocalAws) -> None:
-    """Puts calendars of a few rooms and people of example.net where the function finds them."""
+def offer(wm: LocalAws, host: str = HOST) -> None:
+    """Puts calendars of a few rooms and people of example.net where the function finds them.
+
+    Args:
+        host: by which the function reaches the local servers.
+    """
     wm.make_bucket(BUCKET)
     s3, secrets = wm.client("s3"), wm.client("secretsmanager")
     try:
@@ -30,10 +36,11 @@ def offer(wm: LocalAws) -> None:
         for address, events in _FEEDS.items():
             key = f"{address.partition('@')[0]}.ics"
             s3.put_object(Bucket=BUCKET, Key=key, Body=_calendar(events).encode(), ContentType="text/calendar", ACL="public-read")
-            feeds.append({"mailbox": address, "url": f"{wm.environment['AWS_ENDPOINT_URL_S3']}/{BUCKET}/{key}"})
+            feeds.append({"mailbox": address, "url": f"{wm.environment['AWS_ENDPOINT_URL_S3'].replace(HOST, host)}/{BUCKET}/{key}"})
         configuration: dict[str, Any] = {
             "backends": {"feeds": {"type": "ics", "feeds": feeds, "timeZone": "Europe/Berlin"}},
             "routes": [{"mailboxes": ["example.net"], "backend": "feeds"}],
+            "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": _WEEK, "start": "09:00", "end": "17:00"}]},
             "details": [{"requesters": ["example.com"], "show": "details"}],
         }
         secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
 from . import sample_calendars
-from .configuration import DEFAULT_FILE, FunctionSettings
+from .configuration import DEFAULT_FILE
 from .errors import BadSample
-from .functions import ROOT, Function, Settings, read_settings
+from .functions import ROOT, Settings, read_settings
 from .overlay import BUILT, FOR_ALL, overlay
 from .relay import IMAGE, Relay
 from .reloading import Reloading
@@ -114,8 +114,10 @@ def _start(options: Options, stack: ExitStack) -> list[str]:
     )
     for sample in samples:
         _add(wm, sample)
-    sample_calendars.offer(wm)
-    containers = _containers(wm, settings, options, stack) if options.containers else None
+    relay = _relay(wm, stack) if options.containers else None
+    # The availability function has to reach the calendars from where it runs.
+    sample_calendars.offer(wm, relay.address if relay and options.lambda_endpoint else HOST)
+    containers = _containers(wm, settings, options, relay) if relay else None
     if options.env_file is not None and containers is None:
         _write(options.env_file, wm.sam_environment(settings))
     wm.smtp_port(FlowDirection.INBOUND, _port(options.smtp_port, _INBOUND_PORT, options.host), options.host)
@@ -142,14 +144,18 @@ def _port(wanted: int | None, usual: int, host: str) -> int:
     return preferred(usual, host) if wanted is None else wanted
 
 
-def _containers(wm: LocalWorkMail, settings: Settings, options: Options, stack: ExitStack) -> Containers:
-    """Lets containers reach the servers, and writes what `sam local start-lambda` is to be given."""
+def _relay(wm: LocalWorkMail, stack: ExitStack) -> Relay:
+    """Lets containers reach the servers."""
     urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
-    relay = stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
+    return stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
+
+
+def _containers(wm: LocalWorkMail, settings: Settings, options: Options, relay: Relay) -> Containers:
+    """Writes what `sam local start-lambda` is to be given."""
     servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
     environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
     for function in wm.configuration.functions.values():
-        if at := _endpoint_name(function):
+        if at := function.at_endpoint:
             environment[at] = {**function.variables(servers), **servers}
     file = options.env_file or options.folder / "containers.json"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -158,14 +164,6 @@ def _containers(wm: LocalWorkMail, settings: Settings, options: Options, stack: 
     if built:
         overlay(BUILT, environment)
     return Containers(relay.network, file, options.lambda_endpoint, built)
-
-
-def _endpoint_name(function: FunctionSettings) -> str:
-    """As `Engine` calls it at a Lambda endpoint; "" when it runs in a process here."""
-    if function.endpoint_name:
-        return function.endpoint_name
-    own = function.path is not None and function.path.is_relative_to(ROOT / "functions")
-    return Function(function.name, function.path or ROOT, False).logical_id if own else ""
 
 
 def _write(file: Path, environment: Settings) -> None:
