@@ -5,10 +5,12 @@ from typing import Final
 
 from . import contract
 from .contract import ActionType
-from .errors import CannotChangeSafely, PermanentTrouble
+from .errors import CannotChangeSafely, Misconfigured, PermanentTrouble
 from .mail import Mail
 from .policy.actions import NoDisclaimer, Strip, Unmodifiable
 from .policy.changes import Applied, apply_changes
+from .policy.errors import RuleFailed
+from .policy.model import OnError
 from .policy.outcome import Failure, Outcome, WantedChange
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
@@ -45,9 +47,19 @@ def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) 
     return ()
 
 
-def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble) -> None:
-    """What follows when WorkMail does not take the changed message: rules may say that it is not to go on as it is."""
+def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble | Misconfigured) -> None:
+    """What follows when the changed message cannot be put: rules may say that it is not to go on as it is. Where that is for how something
+    is set up, and no matter of the message, only what must not get through does not.
+
+    Raises:
+        RuleFailed: it is for how something is set up, and a rule whose change it was says retry.
+    """
     for wanted in made:
+        if isinstance(trouble, Misconfigured):
+            if wanted.rule.on_error is OnError.RETRY:
+                raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
+            if not isinstance(wanted.change, Strip):
+                continue
         _fail(outcome, wanted, str(trouble), type(trouble).__name__)
         turn_away(outcome, wanted, "WorkMail lets nobody change it")
 
@@ -61,10 +73,7 @@ def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
             action = contract.Action(ActionType.DROP)
         case _:
             return
-    # Where nobody of the recipients gets it, it was wanted changed for those who get it in their place.
-    outcome.decide(wanted.recipients & outcome.delivering or wanted.recipients, action)
-    if not outcome.delivering:
-        outcome.added = ()
+    outcome.turn_away(wanted.recipients, action)
 
 
 def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[list[WantedChange]]:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from .contract import MailFlowEvent, Verdict
 from .deadline import Deadline
-from .errors import MailhooksError, PassingTrouble, PermanentTrouble
+from .errors import MailhooksError, Misconfigured, PassingTrouble, PermanentTrouble
 from .mail import Content, Mail
 from .report import Handler, Record, Reporter
 from .settings import OnError, Settings, env
@@ -161,8 +161,13 @@ class _Shell:
         try:
             if verdict.delivers and mail.changed:
                 record.bytes_written = mail.write()
-        except PermanentTrouble as trouble:
-            record.permanent = trouble
+        except (PermanentTrouble, Misconfigured) as trouble:
+            if isinstance(trouble, PermanentTrouble):
+                record.permanent = trouble
+            elif self._on_error is OnError.RETRY:
+                raise
+            else:
+                record.unforeseen = trouble
             if mail.otherwise:
                 verdict = mail.otherwise(trouble)
                 record.response = response = verdict.to_response()

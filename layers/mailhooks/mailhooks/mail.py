@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from .contract import MailFlowEvent, Verdict
 from .deadline import Deadline
-from .errors import CannotChangeSafely, PermanentTrouble
+from .errors import CannotChangeSafely, Misconfigured, PermanentTrouble
 from .mime.edit import Edit, pieces
 from .settings import Settings
 
@@ -60,7 +60,7 @@ class Mail:
         self.counts: dict[str, int] = {}
         self.unchanged_because: PermanentTrouble | None = None
         self.unforeseen: Exception | None = None
-        self.otherwise: Callable[[PermanentTrouble], Verdict] | None = None
+        self.otherwise: Callable[[PermanentTrouble | Misconfigured], Verdict] | None = None
         self._settings = settings
         self._original: bytes | None = None
         self._edits: list[Edit] | None = None
@@ -131,6 +131,11 @@ class Mail:
     @property
     def changed(self) -> bool:
         return bool(self._edits)
+
+    @property
+    def size_after(self) -> int:
+        """Bytes that the message will have with the changes that are set."""
+        return len(self.raw) + sum(len(new) - (end - start) for start, end, new in self._edits or ())
 
     @property
     def bytes_read(self) -> int | None:

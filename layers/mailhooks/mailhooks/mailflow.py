@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from . import decided
 from .changing import change, not_taken
 from .contract import Verdict
+from .contract.content import MAX_MESSAGE_BYTES
 from .deadline import Deadline
 from .decided import Decided
 from .errors import Misconfigured, PassingTrouble, PermanentTrouble
@@ -19,6 +20,8 @@ from .policy.model import OnError, Policy
 from .policy.outcome import Failure, Outcome, WantedChange, WantedEffect
 from .policy.services import Services
 from .settings import Settings
+
+_STAMP_OCTETS: Final = 100
 
 
 class Policies(Protocol):
@@ -155,8 +158,8 @@ class MailflowHook:
         verdict = outcome.verdict(mail.organization_domains)
         for wanted in outcome.effects:
             self._do(mail, wanted, verdict, outcome)
-        if made and self.stamps and mail.changed and verdict.delivers:
-            self._stamp(mail, verdict, outcome, made)
+        if made and self.stamps and mail.changed and verdict.delivers and not self._stamped(mail, verdict, outcome, made):
+            verdict = outcome.verdict(mail.organization_domains)
         mail.otherwise = partial(self._not_taken, mail, policy, outcome, made)
         return verdict
 
@@ -172,7 +175,7 @@ class MailflowHook:
         if self._judged is None or self._judged[0] is not policy:
             from .policy.circumstance import changes_by_circumstance
 
-            self._judged = policy, changes_by_circumstance(policy)
+            self._judged = policy, changes_by_circumstance(policy, asks_domains=self._services.directory is not None)
         return self._judged[1]
 
     @staticmethod
@@ -225,17 +228,22 @@ class MailflowHook:
             outcome.failures += (Failure.of(wanted.rule.name, effect.name, trouble),)
 
     @staticmethod
-    def _stamp(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> None:
-        """A decision that cannot be kept is worth more than the change: the message goes on as it is, and a retry decides alike."""
+    def _stamped(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> bool:
+        """Whether the decision stands. One that cannot be kept is worth more than the change: the message goes on as it is, unless it must
+        not, and a retry decides alike.
+        """
         block = scan(mail.raw)
-        if not block.complete:
-            return
+        # A stamp that made the message too long would cost it the change; the stamp matters only where this try is not the last.
+        if not block.complete or mail.size_after + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
+            return True
         try:
             mail.add_edit(decided.stamp_edit(mail, block, verdict))
         except (PermanentTrouble, Misconfigured) as trouble:
             mail.discard()
-            outcome.failures += tuple(Failure.of(wanted.rule.name, wanted.change.name, trouble) for wanted in made)
+            not_taken(outcome, made, trouble)
             _blame(mail, trouble)
+            return False
+        return True
 
 
 def _blame(mail: Mail, trouble: PermanentTrouble | Misconfigured) -> None:

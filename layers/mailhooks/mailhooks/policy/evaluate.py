@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
+from typing import Final
 
 from .. import contract
 from ..contract import ActionType, MailFlowEvent
 from ..deadline import Deadline
 from ..errors import Misconfigured, PermanentTrouble
 from .actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
-from .additions import Adding, Empty, first_empty, known_domains
+from .additions import Adding, Empty, added_for, empty_additions, known_domains
 from .conditions import Condition
 from .errors import RuleFailed
 from .facts import ContentFailed, Facts, asked_once
@@ -17,6 +19,9 @@ from .model import Mixed, OnError, Policy, Rule
 from .outcome import Failure, Outcome, WantedChange, WantedEffect, addable
 from .services import Services
 from .trace import RuleSeen, Seen, Trace
+
+_TURNS: Final = 8
+"""After which rules that put each other's recipients in place of their own are left out together, lest each cost a turn of its own."""
 
 
 class _Skipped(Exception):
@@ -34,27 +39,27 @@ def evaluate(
     trace: Trace | None,
 ) -> Outcome:
     """See `Policy.evaluate`."""
-
     facts = Facts(event, asked_once(content), domains, services, now, deadline)
     # Rules whose addition comes to nothing are left out, with all that they would have done, and the others are asked again: what they
     # have found out is kept in the facts.
     failures: list[Failure] = []
     left_out: set[int] = set()
-    while True:
+    for turn in count():
         run = _Run(facts, trace, frozenset(left_out), list(failures))
         if trace is not None:
             trace.rules.clear()
         try:
             for rule in policy.rules:
                 run.ask_rule(rule)
-            empty = run.added_nobody()
-            if empty is None:
+            empty = run.added_nobody(all_at_once=turn >= _TURNS)
+            if not empty:
                 run.ask_reports()
                 return run.outcome()
         except ContentFailed as failed:
             raise (failed.__cause__ or failed) from None
-        failures.append(empty.failure)
-        left_out.add(empty.rule.index)
+        failures += [each.failure for each in empty]
+        left_out |= {each.rule.index for each in empty}
+    raise AssertionError
 
 
 @dataclass
@@ -71,6 +76,7 @@ class _Run:
     reports: list[tuple[Rule, int, RuleSeen]] = field(default_factory=list)
     stopped: int = 0
     decided: int = 0
+    replaced: int = 0
     verdicts: dict[str, contract.Action] = field(default_factory=dict)
     added: dict[str, str] = field(default_factory=dict)
     changes: list[WantedChange] = field(default_factory=list)
@@ -125,24 +131,28 @@ class _Run:
 
     def _apply(self, rule: Rule, matched: int) -> None:
         self.matched.append(rule.name)
+        before, additions = self.decided, len(self.adding)
         for action in rule.actions:
             self.take(rule, action, matched)
+        if len(self.adding) > additions and self.adding[-1].replaces:
+            self.replaced |= self.decided & ~before
         if rule.stop:
             self.stopped |= matched
 
-    def added_nobody(self) -> Empty | None:
-        """The first rule whose addition comes to nothing.
+    def added_nobody(self, *, all_at_once: bool) -> list[Empty]:
+        """Rules whose addition comes to nothing.
 
         Raises:
             RuleFailed: there is one, and it says retry.
         """
         if not self.adding:
-            return None
-        empty, notes = first_empty(self.facts, self.adding, self.verdicts)
-        if empty is None:
+            return []
+        empty, notes = empty_additions(self.facts, self.adding, self.verdicts, all_at_once=all_at_once)
+        for each in empty:
+            if each.rule.on_error is OnError.RETRY:
+                raise RuleFailed(f'rule "{each.rule.name}": add_recipients: {each.failure.error}')
+        if not empty:
             self.notes += notes
-        elif empty.rule.on_error is OnError.RETRY:
-            raise RuleFailed(f'rule "{empty.rule.name}": add_recipients: {empty.failure.error}')
         return empty
 
     def ask(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int:
@@ -205,7 +215,7 @@ class _Run:
                 self._decide(action.addresses.mask(self.facts.recipients, others), contract.Action(ActionType.DROP))
             case AddRecipients():
                 self.added.update({address.lower(): address for address in action.addresses})
-                self.adding.append(Adding(rule, action.addresses))
+                self.adding.append(Adding(rule, action.addresses, bits))
             case Archive() | Notify() | Count():
                 self.effects.append(WantedEffect(rule, action, bits))
             case _:
@@ -258,6 +268,8 @@ class _Run:
             domains,
             self.verdicts,
             tuple(good),
+            self.replaced,
+            added_for(self.adding),
             effects=tuple(self.effects),
             matched=tuple(self.matched),
             reported=tuple(self.reported),

@@ -51,6 +51,7 @@ class Facts:
         services: what may be asked.
         now: the moment that counts, with its zone.
         deadline: until when an answer is wanted.
+        hits: what was counted, by key, window and limit.
     """
 
     event: MailFlowEvent
@@ -59,6 +60,7 @@ class Facts:
     services: Services
     now: datetime
     deadline: Deadline
+    hits: dict[tuple[str, int, int], int] = field(default_factory=dict)
     _body_texts: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property

@@ -1,7 +1,7 @@
 """What a policy makes of one message: a verdict for each recipient, changes of the content, and what is done beside it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -65,6 +65,8 @@ class Outcome:
     recipients: of the event; bits elsewhere are about these.
     verdicts: by recipient (lower case; `""` for those that a truncated event leaves out).
     added: recipients to add.
+    replaced: recipients who do not get the message because somebody is added in their place, as bits.
+    added_for: for which recipients each was added (lower case), as bits.
     changes: of the content, in the rules' order: what those who get the message shall see.
     effects: in the rules' order.
     matched: the names of the rules that applied.
@@ -79,6 +81,8 @@ class Outcome:
     domains: frozenset[str] = frozenset()
     verdicts: dict[str, contract.Action] = field(default_factory=dict)
     added: tuple[str, ...] = ()
+    replaced: int = 0
+    added_for: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[WantedChange, ...] = ()
     effects: tuple[WantedEffect, ...] = ()
     matched: tuple[str, ...] = ()
@@ -91,6 +95,16 @@ class Outcome:
         """Overrides the verdict of these recipients."""
         for _, address in self.recipients.named(bits):
             self.verdicts[address] = action
+
+    def turn_away(self, bits: int, action: contract.Action) -> None:
+        """Keeps the message from those of these recipients who would get it, or in whose place somebody would; and from whoever was added
+        for none but such. A verdict that a rule has given stays.
+        """
+        concerned = bits & (self.delivering | self.replaced)
+        self.decide(concerned, action)
+        self.replaced &= ~concerned
+        left = self.delivering | self.replaced
+        self.added = tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left)
 
     @property
     def by_recipient(self) -> dict[str, contract.Action]:
