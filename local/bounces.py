@@ -37,6 +37,9 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _TEXT_7BIT = re.compile(rb"(?:[\t -~]*\r\n)*")
 _TEXT_8BIT = re.compile(rb"(?:[\t -~\x80-\xff]*\r\n)*")
 _MESSAGE_ID = re.compile(rb"<[!-;=?A-~]+@[!-;=?A-~]+>")
+_ENHANCED = re.compile(r"(5\.[0-9]{1,3}\.[0-9]{1,3}) ")
+"""A status (RFC 3463 section 2) with which a reason begins."""
+
 _SMTP_REPLY = re.compile(r"5[0-9]{2}[ -]")
 _NOT_IN_XTEXT = re.compile(r"[^!-*,-<>-\[\]-~]")
 """What is not a QCHAR of RFC 6533 section 3."""
@@ -65,8 +68,8 @@ def bounce(
     Args:
         original: the message, any bytes. Its header goes back, up to `MAX_HEADER_OCTETS`, its body does not.
         reverse_path: to whom it goes; see `may_bounce`.
-        recipients: for each recipient who does not get the message, the address and why, such as a rule's bounce message. Of one address
-            that stands there twice, the first.
+        recipients: for each recipient who does not get the message, the address and why, such as a rule's bounce message, which may begin
+            with an enhanced status code. Of one address that stands there twice, the first.
         reporting_mta: the name of this mail system, a domain (RFC 3464 section 2.2.2).
         postmaster: the address of its author.
         message_id: its own, with angle brackets.
@@ -117,7 +120,7 @@ def _explanation(recipients: Collection[tuple[str, str]], mail_system: str) -> s
     """What happened, in plain words. Recipients with the same reason stand together."""
     by_text: dict[str, list[str]] = {}
     for address, text in recipients:
-        by_text.setdefault(text, []).append(address)
+        by_text.setdefault(_ENHANCED.sub("", text, count=1), []).append(address)
     lines = [f"This message was made by the mail system at {mail_system}.", "", "Your message was not delivered to:"]
     for text, addresses in by_text.items():
         lines += ["", *(f"    {address}" for address in addresses), "", "The reason that was given:", ""]
@@ -141,10 +144,12 @@ def _report(recipients: Collection[tuple[str, str]], mail_system: str, *, eight_
     blocks = [f"Reporting-MTA: dns; {mail_system}\r\n"]
     for address, text in recipients:
         reason = _line(text) if international else _ascii(text)
-        diagnostic = reason if _SMTP_REPLY.match(reason) else f"550 {_STATUS} {reason}".rstrip()
+        given = _ENHANCED.match(reason)
+        status, diagnostic = (given[1], f"550 {reason}") if given else (_STATUS, f"550 {_STATUS} {reason}".rstrip())
+        diagnostic = reason if _SMTP_REPLY.match(reason) else diagnostic
         blocks.append(
             f"Final-Recipient: {_typed(address, eight_bit=eight_bit)}\r\n"
-            f"Action: failed\r\nStatus: {_STATUS}\r\nDiagnostic-Code: smtp; {diagnostic}\r\n"
+            f"Action: failed\r\nStatus: {status}\r\nDiagnostic-Code: smtp; {diagnostic}\r\n"
         )
     kind = "message/global-delivery-status" if international else "message/delivery-status"
     return _part(kind, "\r\n".join(blocks).encode(), eight_bit=eight_bit)

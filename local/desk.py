@@ -18,10 +18,11 @@ _PROVIDER_LIMIT_S: Final = 25.0
 """Seconds that WorkMail waits for an availability function (guide, "Custom availability provider")."""
 
 _HOST: Final = "127.0.0.1"
+_MOST_REFUSED: Final = 5
 
 
 class Refused(LocalError):
-    """The SMTP server would refuse it; the text is its reply."""
+    """The SMTP server would refuse it; the text has its replies, for whoever sends."""
 
 
 class Desk:
@@ -30,9 +31,11 @@ class Desk:
     Args:
         wm: entered already.
         samples: messages to try, by name.
+        calendars: addresses to ask for.
     """
 
-    def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes]) -> None:
+    def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes], calendars: Sequence[str] = ()) -> None:
+        self._calendars = calendars
         self._wm = wm
         self._samples = samples
         self._intake = FlowIntake(wm.engine.flow, lambda: wm.configuration)
@@ -44,12 +47,11 @@ class Desk:
         return match(self._wm.configuration.rules, direction, author=author, sender=sender, recipients=recipients)
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
-        refusals = [
-            self._intake.refuse_sender(direction, mail_from, ""),
-            *(self._intake.refuse_recipient(direction, address) for address in recipients),
-        ]
-        if refused := next(filter(None, refusals), None):
-            raise Refused(refused.reply)
+        refusals = [(mail_from, self._intake.refuse_sender(direction, mail_from, ""))]
+        refusals += [(address, self._intake.refuse_recipient(direction, address)) for address in recipients]
+        if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
+            more = f"; and {len(refused) - _MOST_REFUSED} more" if len(refused) > _MOST_REFUSED else ""
+            raise Refused("; ".join(refused[:_MOST_REFUSED]) + more)
         return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw)).result()
 
     def samples(self) -> Mapping[str, bytes]:
@@ -65,6 +67,7 @@ class Desk:
             environment=environment,
             domains=configuration.domains,
             user=configuration.users[0].address if configuration.users else f"ana@{configuration.domains[0]}",
+            calendars=self._calendars,
         )
 
     def ask_availability(self, request: Mapping[str, Any]) -> Answer:

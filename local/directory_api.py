@@ -17,6 +17,13 @@ from .faults import Faults, Operation
 
 SERVICE: Final = "workmail"
 _TARGET: Final = "WorkMailService."
+_DESCRIBED: Final = {
+    "DescribeUser": ("UserId", "USER"),
+    "DescribeGroup": ("GroupId", "GROUP"),
+    "DescribeEntity": ("Email", None),
+}
+"""Operations that tell of one entity: by which parameter it is named, and of which kind it has to be."""
+
 _JSON: Final = "application/x-amz-json-1.1"
 
 
@@ -55,6 +62,10 @@ class Organization:
         self.page_size = 2
         self.calls: list[str] = []
         self._entities: dict[str, Entity] = {}
+
+    def clear(self) -> None:
+        """Removes everybody."""
+        self._entities.clear()
 
     def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
         """Adds a user and returns its id."""
@@ -144,13 +155,20 @@ class DirectoryApi:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
         if operation == "DescribeOrganization":
             return self._described()
-        name, found = getattr(self, f"_{operation}")(parameters)
+        if operation in _DESCRIBED:
+            key, kind = _DESCRIBED[operation]
+            found = self._entity(str(parameters.get(key, "")), kind)
+            identity = found.pop("Id"), found.pop("Type")
+            if kind is None:
+                return {"EntityId": identity[0], "Name": found["Name"], "Type": identity[1]}
+            return found | {key: identity[0]} | ({"UserRole": "USER", "DisplayName": found["Name"]} if kind == "USER" else {})
+        name, entries = getattr(self, f"_{operation}")(parameters)
         token = parameters.get("NextToken") or "0"
         if not token.isdecimal():
             raise ServiceError("InvalidParameterException", "NextToken is none of ours")
         start = int(token)
         end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
-        return {name: found[start:end], "NextToken": str(end) if end < len(found) else None}
+        return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
 
     def _ListUsers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802 - the operation's name
         return "Users", _summaries(self.organization.of_kind("USER"), parameters)
@@ -172,6 +190,13 @@ class DirectoryApi:
         if entity is None:
             raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
         return "Aliases", entity.aliases
+
+    def _entity(self, name: str, kind: str | None) -> dict[str, Any]:
+        """What DescribeUser, DescribeGroup and DescribeEntity share."""
+        entity = self.organization.find(name, kind)
+        if entity is None:
+            raise ServiceError("EntityNotFoundException", f"{name} was not found")
+        return {"Name": entity.name, "Email": entity.email, "State": entity.state, "Id": entity.id, "Type": entity.kind}
 
     def _described(self) -> dict[str, Any]:
         """DescribeOrganization."""
@@ -201,7 +226,8 @@ def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> lis
 
 
 def _known(operation: str) -> Operation:
-    if operation not in get_args(Operation) or not (operation == "DescribeOrganization" or hasattr(DirectoryApi, f"_{operation}")):
+    described = operation == "DescribeOrganization" or operation in _DESCRIBED
+    if operation not in get_args(Operation) or not (described or hasattr(DirectoryApi, f"_{operation}")):
         raise ServiceError("UnknownOperationException", "No such operation, here at least")
     return cast(Operation, operation)
 

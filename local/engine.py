@@ -56,6 +56,7 @@ class Engine:
         self._lambda_endpoint = lambda_endpoint
         self._stack = ExitStack()
         self._invokers: dict[str, tuple[FunctionSettings, Pool | EndpointInvoker]] = {}
+        self._retired: list[Pool] = []
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
         self.office = PostOffice(folder)
@@ -85,13 +86,15 @@ class Engine:
         with self._lock:
             known = self._invokers.get(name)
             if known is None or known[0] != settings:
-                if known:
-                    known[1].close()
+                if known and isinstance(known[1], Pool):
+                    # Calls that are being made end as they began, as Lambda has it when a function is updated.
+                    known[1].retire()
+                    self._retired.append(known[1])
                 known = self._invokers[name] = settings, self._invoker(settings)
         return known[1], settings.timeout_s
 
     def _close_functions(self) -> None:
-        for _, invoker in self._invokers.values():
+        for invoker in (*self._retired, *(invoker for _, invoker in self._invokers.values())):
             invoker.close()
 
     def _invoker(self, settings: FunctionSettings) -> Pool | EndpointInvoker:

@@ -10,7 +10,19 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Operation = Literal["get", "put", "ListGroupMembers", "ListUsers", "ListGroups", "ListAliases", "ListMailDomains", "DescribeOrganization"]
+Operation = Literal[
+    "get",
+    "put",
+    "ListGroupMembers",
+    "ListUsers",
+    "ListGroups",
+    "ListAliases",
+    "ListMailDomains",
+    "DescribeOrganization",
+    "DescribeUser",
+    "DescribeGroup",
+    "DescribeEntity",
+]
 
 
 @dataclass(frozen=True, slots=True)

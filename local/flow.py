@@ -33,30 +33,34 @@ class Flow:
 
     Args:
         means: what is needed.
-        workers: how many messages are worked on at once.
+        workers: how many messages are worked on at once, for each function and for all that need none.
     """
 
     def __init__(self, means: Means, workers: int = _WORKERS) -> None:
         self._means = means
         self._spool = means.spool
-        self._agenda: Agenda[tuple[int, str]] = Agenda(means.clock)
+        self._workers = workers
+        self._lanes: dict[str, tuple[Agenda[tuple[int, str]], list[threading.Thread]]] = {}
+        self._lock = threading.Lock()
+        self._stopped = False
         self._rules: tuple[Configuration, RuleSet] | None = None
         self._changed = threading.Condition()
-        self._threads = [threading.Thread(target=self._work, name=f"mail-flow-{number}", daemon=True) for number in range(workers)]
 
     def start(self) -> None:
         """Takes up what is unfinished, and begins."""
         self._spool.forget_undecided()
         for number in self._spool.unfinished():
-            self._agenda.put((number, ""))
-        for thread in self._threads:
-            thread.start()
+            self._put((number, ""))
 
     def stop(self) -> None:
         """Returns when what is being done is done; the rest is on disk."""
-        self._agenda.close()
-        for thread in self._threads:
-            if thread.ident is not None:
+        with self._lock:
+            self._stopped = True
+            lanes = list(self._lanes.values())
+        for agenda, _ in lanes:
+            agenda.close()
+        for _, threads in lanes:
+            for thread in threads:
                 thread.join()
 
     def accept(self, submission: Submission) -> "Future[int]":
@@ -96,16 +100,30 @@ class Flow:
 
     def _accepted(self, future: "Future[int]") -> None:
         if future.exception() is None:
-            self._agenda.put((future.result(), ""))
+            self._put((future.result(), ""))
 
-    def _work(self) -> None:
-        while (item := self._agenda.take()) is not None:
+    def _put(self, item: tuple[int, str], due: float = 0.0, function: str = "") -> None:
+        """Each function has workers of its own, as many as it has processes: one that is slow holds up nobody else's mail."""
+        with self._lock:
+            if self._stopped:
+                return
+            if function not in self._lanes:
+                agenda: Agenda[tuple[int, str]] = Agenda(self._means.clock)
+                names = (f"mail-flow-{function}-{number}" for number in range(self._workers))
+                threads = [threading.Thread(target=self._work, args=(agenda, function), name=name, daemon=True) for name in names]
+                self._lanes[function] = agenda, threads
+                for thread in threads:
+                    thread.start()
+            self._lanes[function][0].put(item, due)
+
+    def _work(self, agenda: "Agenda[tuple[int, str]]", function: str) -> None:
+        while (item := agenda.take()) is not None:
             try:
                 self._do(*item)
             except Exception as error:  # noqa: BLE001 - it is on disk, and is tried again; no thread must be lost
                 # Not the error's text: it may name an address.
                 _log.error("message %d has to wait: %s", item[0], type(error).__name__)
-                self._agenda.put(item, self._means.clock() + _AGAIN_S)
+                self._put(item, self._means.clock() + _AGAIN_S, function)
             with self._changed:
                 self._changed.notify_all()
 
@@ -115,14 +133,14 @@ class Flow:
             if not self._spool.is_begun(number):
                 self._spool.begin(number, legs(self._spool.accepted(number), self._rule_set()))
             for each in self._spool.legs(number):
-                self._agenda.put((number, each.passage.message_id), each.passage.due or 0.0)
+                self._put((number, each.passage.message_id), each.passage.due or 0.0, each.passage.function)
             return
         leg = self._spool.leg(message_id)
         onward = go_on(leg, self._means) if leg else None
         if onward is not None:
-            self._agenda.put((onward, ""))
+            self._put((onward, ""))
         if leg and leg.passage.due is not None:
-            self._agenda.put((number, message_id), leg.passage.due)
+            self._put((number, message_id), leg.passage.due, leg.passage.function)
 
     def _rule_set(self) -> RuleSet:
         configuration = self._means.configuration()

@@ -15,6 +15,7 @@ from .smtp import Submission
 from .story import Fate, Passage, Place
 
 _NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to answer, or is itself an answer"
+_NOBODY: Final = "no bounce was sent: the sender's address is one of the organization's domains, and nobody's"
 _IN_MAILBOXES: Final = (Place.INBOX, Place.JUNK)
 _ELSEWHERE: Final = (Place.OUTGOING, Place.GATEWAY)
 
@@ -46,9 +47,12 @@ def hand_over(leg: Leg, content: bytes, office: PostOffice, configuration: Confi
 
 def _bounce(leg: Leg, bounced: Sequence[Fate], content: bytes, office: PostOffice, configuration: Configuration) -> None:
     name = _name(leg, ".bounce")
-    if not may_bounce(leg.mail_from, content):
-        leg.note(_NOT_BOUNCED)
-        office.drop(name, content, _reason(leg, bounced, _NOT_BOUNCED))
+    mailboxes = configuration.mailboxes(leg.mail_from)
+    nobody = configuration.owns(leg.mail_from) and not mailboxes
+    if nobody or not may_bounce(leg.mail_from, content):
+        why = _NOBODY if nobody else _NOT_BOUNCED
+        leg.note(why)
+        office.drop(name, content, _reason(leg, bounced, why))
         return
     domain = configuration.domains[0]
     notification = bounce(
@@ -61,7 +65,6 @@ def _bounce(leg: Leg, bounced: Sequence[Fate], content: bytes, office: PostOffic
         date=datetime.fromtimestamp(leg.received, UTC),
         smtputf8=not leg.mail_from.isascii() or not all(fate.recipient.isascii() for fate in bounced),
     )
-    mailboxes = configuration.mailboxes(leg.mail_from)
     for mailbox in mailboxes:
         office.deliver(Place.INBOX, mailbox, name, notification, again=leg.again)
     if not mailboxes:

@@ -20,7 +20,8 @@ _BOB: Final = (
     ("Lunch", "20260105T120000", "20260105T130000", "MO,TU,WE,TH,FR"),
     ("Review", "20260105T150000", "20260105T170000", "MO,TH"),
 )
-_FEEDS: Final = {"room1@example.net": _ROOM, "bob@example.net": _BOB}
+ADDRESSES: Final = ("room1@example.net", "bob@example.net")
+_FEEDS: Final = dict(zip(ADDRESSES, (_ROOM, _BOB), strict=True))
 
 
 def offer(wm: LocalAws, host: str = HOST) -> None:
@@ -43,7 +44,11 @@ def offer(wm: LocalAws, host: str = HOST) -> None:
             "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": _WEEK, "start": "09:00", "end": "17:00"}]},
             "details": [{"requesters": ["example.com"], "show": "details"}],
         }
-        secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))
+        try:
+            secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))
+        except secrets.exceptions.ResourceExistsException:
+            # moto keeps one Secrets Manager a process: an earlier instance has left it.
+            secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(configuration))
     finally:
         s3.close()
         secrets.close()

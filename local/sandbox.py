@@ -160,6 +160,7 @@ class Pool:
         self._free: list[Sandbox] = []
         self._changed = threading.Condition()
         self._closed = False
+        self._retired = False
 
     def __enter__(self) -> Self:
         return self
@@ -175,9 +176,27 @@ class Pool:
         try:
             return sandbox.invoke(event, request_id, timeout_s)
         finally:
-            with self._changed:
+            self._give_back(sandbox)
+
+    def retire(self) -> None:
+        """Lets the calls that are being made, and those of whoever has this pool at hand, come to their ends, and keeps no process after
+        that: another pool has taken its place.
+        """
+        with self._changed:
+            self._retired = True
+            idle, self._free = self._free, []
+        for sandbox in idle:
+            sandbox.close()
+
+    def _give_back(self, sandbox: Sandbox) -> None:
+        with self._changed:
+            if not self._retired:
                 self._free.append(sandbox)
-                self._changed.notify()
+            else:
+                self._all.remove(sandbox)
+            self._changed.notify()
+        if self._retired:
+            sandbox.close()
 
     def close(self) -> None:
         """Ends all processes, and with them the calls that are being made or waiting."""

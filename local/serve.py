@@ -133,7 +133,10 @@ def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: Ex
     from .desk import Desk
     from .web.app import HOSTS, web
 
-    app = web(wm.history, Desk(wm, {sample.stem: sample.raw for sample in samples}), [*HOSTS, options.host])
+    own = wm.configuration.functions.get(wm.configuration.availability)
+    calendars = sample_calendars.ADDRESSES if own and sample_calendars.SECRET in own.environment.values() else ()
+    desk = Desk(wm, {sample.stem: sample.raw for sample in samples}, calendars)
+    app = web(wm.history, desk, [*HOSTS, options.host])
     server = HttpServer(app, _port(options.web_port, _WEB_PORT, options.host), host=options.host, name="pages")
     stack.callback(server.stop)
     server.start()

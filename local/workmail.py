@@ -76,6 +76,7 @@ class LocalWorkMail(LocalAws):
         self._engine: Engine | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._rewritten: list[S3Reference] = []
+        self._filled: Configuration | None = None
         self._lock = threading.Lock()
 
     def send(
@@ -171,10 +172,9 @@ class LocalWorkMail(LocalAws):
             from .engine import Engine
 
             folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
-            self._fill_organization()
             self._engine = Engine(
                 folder,
-                lambda: self.configuration,
+                self._in_force,
                 lambda: self.environment,
                 self.store,
                 self._dead_letter,
@@ -185,9 +185,18 @@ class LocalWorkMail(LocalAws):
             self._stack.enter_context(self._engine)
         return self._engine
 
-    def _fill_organization(self) -> None:
-        """The directory's calls answer as the configuration says, and its buckets are there."""
+    def _in_force(self) -> "Configuration":
+        """The configuration; where it is another one than before, the directory's calls answer as it says, and its buckets are there."""
         configuration = self.configuration
+        with self._lock:
+            if configuration is not self._filled:
+                self._fill(configuration)
+                self._filled = configuration
+        return configuration
+
+    def _fill(self, configuration: "Configuration") -> None:
+        if self._filled is not None:
+            self.organization.clear()
         self.organization.id = configuration.organization_id
         self.organization.domains = list(configuration.domains)
         # Functions that AWS shows do not turn pages.
@@ -201,7 +210,8 @@ class LocalWorkMail(LocalAws):
         for group in configuration.groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
         for bucket in configuration.buckets:
-            self.make_bucket(bucket)
+            if not self._filled or bucket not in self._filled.buckets:
+                self.make_bucket(bucket)
 
     def _used(self, references: Sequence[S3Reference]) -> None:
         """Removes old objects from the rewrite bucket, as the stack's lifecycle rule does: moto has them all in memory. The newest stay,

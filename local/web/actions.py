@@ -19,6 +19,7 @@ class Addresses:
         environment: variables that lead boto3 and the AWS CLI there.
         domains: those of the organization, lower-case.
         user: an address of the organization, for examples.
+        calendars: addresses whose free/busy times can be asked for, for examples.
     """
 
     inbound: str
@@ -27,6 +28,7 @@ class Addresses:
     environment: Mapping[str, str] = field(default_factory=dict)
     domains: Sequence[str] = ("example.com",)
     user: str = "ana@example.com"
+    calendars: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

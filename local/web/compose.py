@@ -17,7 +17,7 @@ from starlette.routing import Route
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.content import MAX_MESSAGE_BYTES
 
-from ..envelope import Wishes, event_for, with_crlf
+from ..envelope import Wishes, envelope_for, with_crlf
 from ..errors import LocalError
 from .guard import MAX_UPLOAD
 from .rules import addresses_in, direction_in
@@ -134,5 +134,5 @@ def _envelope(site: Site, letter: _Letter, raw: bytes) -> tuple[str, list[str]]:
     typed, recipients = letter.given["mail_from"], addresses_in(letter.given["recipients"])
     if typed and recipients:
         return ("" if typed == "<>" else typed), recipients
-    event = event_for(raw, Wishes(letter.direction, typed or None, recipients), site.actions.addresses().domains)["envelope"]
-    return ("" if typed == "<>" else event["mailFrom"]["address"]), [each["address"] for each in event["recipients"]]
+    envelope = envelope_for(raw, Wishes(letter.direction, typed or None, recipients), site.actions.addresses().domains)
+    return ("" if typed == "<>" else envelope.author), list(envelope.recipients)

@@ -51,11 +51,11 @@ def routes(site: Site) -> list[Route]:
 
 
 def _form(site: Site, request: Request) -> Response:
-    user = site.actions.addresses().user
+    addresses = site.actions.addresses()
     today = datetime.now().astimezone().date()
     first = {
-        "mailboxes": user,
-        "requester": user,
+        "mailboxes": ", ".join(addresses.calendars) or addresses.user,
+        "requester": addresses.user,
         "begin": f"{today}T00:00",
         "end": f"{today + timedelta(days=1)}T00:00",
         "zone": _own_zone(),

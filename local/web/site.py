@@ -3,7 +3,7 @@
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -34,7 +34,7 @@ _ORIGINS: Final = {
     Origin.ADDED: "the response adds the recipient, as Bcc",
     Origin.RULE: "the rule",
 }
-_STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "trying again", State.DONE: "done"}
+_STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "trying again", State.DECIDED: "being delivered", State.DONE: "done"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def templates() -> Environment:
         "size": size,
         "duration": duration,
         "few": few,
+        "bad_first": bad_first,
         "pretty": pretty,
         "cut": cut,
         "quoted": shlex.quote,
@@ -84,6 +85,12 @@ def templates() -> Environment:
         "now": time.time,
     }
     return environment
+
+
+def bad_first(places: Sequence[tuple[Place, int]]) -> list[tuple[Place, int]]:
+    """What somebody should see first, as a narrow cell shows no more."""
+    order = ("bad", "warn", "good", "plain")
+    return sorted(places, key=lambda place: order.index(_SUBDUED.get(place[0], "plain")))
 
 
 def _legible(value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from local.functions import ROOT
 
 PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-SENDING, FIXTURE, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SENDING, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 pytest_plugins = ["pytester"]
 
@@ -30,12 +30,9 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Ru
 
 def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     configuration = re.search(r'CONFIGURATION = """(.*?)"""', SENDING, re.DOTALL)
-    raw = re.search(r"RAW = \(.*?^\)", SENDING, re.DOTALL | re.MULTILINE)
     assert configuration
-    assert raw
-    conftest, test = FIXTURE.split("# test_tag.py\n")
-    pytester.makeconftest(f"from pathlib import Path\n{conftest}")
-    pytester.makepyfile(f"{raw[0]}\n\n{test}")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(TEST)
     (pytester.path / "workmail.toml").write_text(configuration[1].replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
     run(pytester, monkeypatch).assert_outcomes(passed=1)
 

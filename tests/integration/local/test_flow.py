@@ -301,26 +301,6 @@ def test_a_day_later_content_is_gone_and_until_then_it_can_be_read_but_not_put(t
         s3.close()
 
 
-def test_the_history_pages_and_searches():
-    with LocalWorkMail() as wm:
-        for n in range(7):
-            wm.send(RAW.replace(b"Offer", f"Größe {n}".encode()), to=[ANA])
-        assert [line.number for line in wm.history.lines(limit=3)] == [7, 6, 5]
-        assert [line.number for line in wm.history.lines(before=5, limit=2)] == [4, 3]
-        assert [line.number for line in wm.history.lines(text="größe 2")] == [3]
-        assert wm.history.count() == 7
-
-
-def test_old_messages_that_are_done_are_removed_from_the_history():
-    text = ORGANIZATION + "history = { keep = 100 }\n"
-    with LocalWorkMail(text) as wm:
-        for _ in range(400):
-            wm.engine.flow.accept(submission(ANA)).result()
-        wm.engine.flow.settle(60)
-        assert 100 <= wm.history.count() < 400
-        assert len(wm.delivered(ANA)) == 400
-
-
 def submission(*recipients: str) -> Any:
     from local.smtp import Submission
     from mailhooks.contract import FlowDirection
