@@ -27,12 +27,13 @@ class Database:
     Args:
         path: made when it is not there.
         schema: statements that make what is missing; run each time.
+        version: of the schema, another number whenever it changes.
 
     Raises:
-        SpoolTrouble: it is not a database, or another process has it.
+        SpoolTrouble: it is not a database, another process has it, or it was made with another schema.
     """
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, version: int) -> None:
         self._path = path
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -43,7 +44,8 @@ class Database:
             self._writer = self._connection()
             # Another process that serves the same folder would deliver the same mail: the lock is kept until the file is closed.
             self._lock = self._held(path.with_suffix(".lock"))
-            self._writer.executescript(schema)
+            self._require(version)
+            self._writer.executescript(f"{schema}; PRAGMA user_version = {version};")
         except sqlite3.Error as error:
             raise SpoolTrouble(
                 f"{path.name} cannot be used as the spool: {error}. Is another local WorkMail running in this folder?"
@@ -93,6 +95,14 @@ class Database:
             self._readers.get_nowait().close()
         self._writer.close()
         self._lock.close()
+
+    def _require(self, version: int) -> None:
+        found = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        used = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if used and found != version:
+            self._lock.close()
+            self._writer.close()
+            raise SpoolTrouble(f"{self._path.name} was made by another version of this program: give another --folder, or remove this one")
 
     def _connection(self) -> sqlite3.Connection:
         """In autocommit: transactions begin where we say so. FULL: a commit is on the disk when it returns, also in the write-ahead log."""

@@ -20,7 +20,7 @@ from .database import Database
 from .envelope import Heads
 from .leg import Accepted, Leg
 from .smtp_intake import Submission
-from .spool_schema import SCHEMA
+from .spool_schema import SCHEMA, VERSION
 from .story import Attempt, Line, State, Story
 
 _PRUNE_EVERY: Final = 200
@@ -40,7 +40,7 @@ class Spool:
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = Database(folder / "spool.db", SCHEMA)
+        self._database = Database(folder / "spool.db", SCHEMA, VERSION)
         self._keep = keep
         self._clock = clock
 

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+VERSION: Final = 1
+"""Of what follows: another number for each change of it."""
+
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
