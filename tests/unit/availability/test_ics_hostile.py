@@ -84,7 +84,7 @@ def test_a_rule_that_dateutil_would_not_come_to_an_end_with_is_told_by_a_look_at
     began = time.monotonic()
     with pytest.raises(GenerationFailed):
         expanded(calendar(event("DTSTART:20000101T000000Z", f"RRULE:{rule}")))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # without the look it takes hours
 
 
 @pytest.mark.parametrize("changes", ["FREQ=SECONDLY", "FREQ=DAILY", "FREQ=YEARLY;BYDAY=MO", f"FREQ=YEARLY;BYMONTH=3;BYSECOND={SIXTY}"])
@@ -125,7 +125,7 @@ def test_more_of_anything_than_anybody_has_is_a_failure_at_once(content: bytes) 
     began = time.monotonic()
     with pytest.raises(GenerationFailed):
         expanded(content)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # without the look it takes hours
 
 
 def test_expanding_ends_with_the_time_for_an_answer() -> None:
