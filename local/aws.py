@@ -3,10 +3,11 @@
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from typing import Any, Final, Self
+from contextlib import suppress
+from typing import Any, Final
 
 from .faults import Faults
+from .started import Started
 from .store import MessageStore
 
 REGION = "us-east-1"
@@ -25,7 +26,7 @@ _ACCESS_KEY = "local"
 _SECRET_KEY = "local"  # noqa: S105
 
 
-class LocalAws:
+class LocalAws(Started):
     """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
 
     Args:
@@ -57,6 +58,7 @@ class LocalAws:
     ) -> None:
         from .directory_api import Organization
 
+        super().__init__()
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()
         self.organization = Organization()
@@ -64,20 +66,8 @@ class LocalAws:
         self.rates_table = f"{self.bucket}-rates"
         self._ports = (port, s3_port)
         self._listener = listener
-        self._stack = ExitStack()
         self._urls: dict[str, str] = {}
         self._s3: Any = None
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     @property
     def environment(self) -> dict[str, str]:

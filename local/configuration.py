@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Final
 
 from mailhooks.contract import Action, FlowDirection
-from mailhooks.patterns import Pattern, Specificity
+from mailhooks.patterns import Pattern, Specificity, ascii_domain
 
-from .addresses import domain_key, domain_of
+from .addresses import domain_of
 from .configured_functions import FunctionSettings, project_function, read_functions
 from .directory import Directory, Group, Person, read_directory
 from .rule import MAX_TIMEOUT_MINUTES, BadRule, Rule, RuleAction, check_together, fallbacks
@@ -45,7 +45,7 @@ class Configuration:
     Attributes:
         name: the file's name.
         organization_id: `m-` and 32 hexadecimal digits.
-        domains: the organization's, as `domain_key` has them.
+        domains: the organization's, as `ascii_domain` has them.
         directory: its users and groups.
         rules: in the file's order, which does not matter.
         functions: those of [functions], and those of this project that a rule or availability names; by their names.
@@ -141,9 +141,9 @@ def _domains(table: Table) -> tuple[str, ...]:
     for domain in table.texts("domains"):
         if not _is_domain(domain):
             raise table.bad("domains", found=repr(domain), expected="a domain such as example.com")
-        if domain_key(domain) in found:
+        if ascii_domain(domain) in found:
             raise table.bad("domains", found=f"{domain!r} twice", expected="each domain once")
-        found.append(domain_key(domain))
+        found.append(ascii_domain(domain))
     if not found:
         raise table.bad("domains", found="none", expected="at least one domain")
     return tuple(found)

@@ -10,6 +10,7 @@ from mailhooks.contract.availability import check_availability_response
 from .errors import LocalError
 from .intake import FlowIntake
 from .rules import Match, Rule, match
+from .servers import HOST
 from .smtp_intake import Submission
 from .web import Addresses, Answer
 from .workmail import LocalWorkMail
@@ -17,7 +18,6 @@ from .workmail import LocalWorkMail
 _PROVIDER_LIMIT_S: Final = 25.0
 """Seconds that WorkMail waits for an availability function (guide, "Custom availability provider")."""
 
-_HOST: Final = "127.0.0.1"
 _MOST_REFUSED: Final = 5
 
 
@@ -61,8 +61,8 @@ class Desk:
         configuration, environment = self._wm.configuration, self._wm.environment
         endpoints = {name: url for name, url in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
         return Addresses(
-            inbound=f"{_HOST}:{self._wm.smtp_port('INBOUND')}",
-            outbound=f"{_HOST}:{self._wm.smtp_port('OUTBOUND')}",
+            inbound=f"{HOST}:{self._wm.smtp_port('INBOUND')}",
+            outbound=f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
             endpoints={name.removeprefix("AWS_ENDPOINT_URL_").lower(): url for name, url in endpoints.items() if urlsplit(url).port},
             environment=environment,
             domains=configuration.domains,

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from .addresses import address_key, domain_of
+from mailhooks.patterns import canonical
+
+from .addresses import domain_of
 from .tables import Table
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;]+")
@@ -33,7 +35,7 @@ class Directory:
     """Who is there.
 
     Attributes:
-        domains: the organization's, as `domain_key` has them.
+        domains: the organization's, as `ascii_domain` has them.
         users: without any, every address of the domains that is no group's is a mailbox.
         groups: may be members of each other.
     """
@@ -45,24 +47,24 @@ class Directory:
 
     def __post_init__(self) -> None:
         entities: tuple[Person | Group, ...] = (*self.users, *self.groups)
-        by_address = {address_key(address): each for each in entities for address in (each.address, *each.aliases)}
+        by_address = {canonical(address): each for each in entities for address in (each.address, *each.aliases)}
         object.__setattr__(self, "_entities", by_address)
 
     def mailboxes(self, address: str) -> tuple[str, ...]:
-        """The mailboxes that mail to an address goes to, each once: their primary addresses, as `address_key` has them.
+        """The mailboxes that mail to an address goes to, each once: their primary addresses, as `canonical` has them.
 
         Empty when the address is not the organization's, or nobody's, or that of a group without users.
         """
         return tuple(dict.fromkeys(self._mailboxes(address, set())))
 
     def _mailboxes(self, address: str, seen: set[str]) -> Iterator[str]:
-        key = address_key(address)
+        key = canonical(address)
         entity = self._entities.get(key)
         if entity is None:
             if not self.users and domain_of(key) in self.domains and not key.startswith("@"):
                 yield key
         elif isinstance(entity, Person):
-            yield address_key(entity.address)
+            yield canonical(entity.address)
         elif entity.address not in seen:
             seen.add(entity.address)
             for member in entity.members:
@@ -80,7 +82,7 @@ def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tup
     directory = Directory(domains, people, tuple(_group(table, domains, taken) for table in groups))
     for table, group in zip(groups, directory.groups, strict=True):
         for member in group.members:
-            if address_key(member) not in taken and (people or domain_of(member) not in domains):
+            if canonical(member) not in taken and (people or domain_of(member) not in domains):
                 raise table.bad("members", found=repr(member), expected="the address of a user or a group")
     return directory
 
@@ -110,6 +112,6 @@ def _take(table: Table, addresses: Iterable[tuple[str, str]], domains: tuple[str
             raise table.bad(key, found=repr(address), expected="an address")
         if domain_of(address) not in domains:
             raise table.bad(key, found=repr(address), expected=f"an address in {' or '.join(domains)}")
-        if address_key(address) in taken:
-            raise table.bad(key, found=f"{address!r}, which {taken[address_key(address)]} has", expected="an address that nobody else has")
-        taken[address_key(address)] = table.place
+        if canonical(address) in taken:
+            raise table.bad(key, found=f"{address!r}, which {taken[canonical(address)]} has", expected="an address that nobody else has")
+        taken[canonical(address)] = table.place

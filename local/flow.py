@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from .agenda import Agenda
@@ -79,7 +80,7 @@ class Flow:
         waiting = [number]
         while waiting:
             each = waiting.pop()
-            self._wait_for(lambda each=each: self._is_done(each), deadline)  # type: ignore[misc]
+            self._wait_for(partial(self._is_done, each), deadline)
             waiting += self._spool.came_of(each)
 
     def settle(self, timeout_s: float) -> None:

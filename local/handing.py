@@ -33,10 +33,10 @@ def hand_over(leg: Leg, content: bytes, office: PostOffice, configuration: Confi
     name = _name(leg, "")
     for place in _IN_MAILBOXES:
         for mailbox in dict.fromkeys(box for fate in _of(leg.passage, place) for box in configuration.mailboxes(fate.recipient)):
-            office.deliver(place, mailbox, name, content, again=leg.again)
+            office.deliver(place, mailbox, name, content)
     for place in _ELSEWHERE:
         for fate in _of(leg.passage, place):
-            office.deliver(place, fate.recipient, name, content, again=leg.again)
+            office.deliver(place, fate.recipient, name, content)
     if dropped := _of(leg.passage, Place.DROPPED):
         office.drop(name, content, _reason(leg, dropped, "the rule or the function says DROP"))
     if bounced := _of(leg.passage, Place.BOUNCED):
@@ -66,9 +66,9 @@ def _bounce(leg: Leg, bounced: Sequence[Fate], content: bytes, office: PostOffic
         smtputf8=not leg.mail_from.isascii() or not all(fate.recipient.isascii() for fate in bounced),
     )
     for mailbox in mailboxes:
-        office.deliver(Place.INBOX, mailbox, name, notification, again=leg.again)
+        office.deliver(Place.INBOX, mailbox, name, notification)
     if not mailboxes:
-        office.deliver(Place.OUTGOING, leg.mail_from, name, notification, again=leg.again)
+        office.deliver(Place.OUTGOING, leg.mail_from, name, notification)
 
 
 def _of(passage: Passage, place: Place) -> list[Fate]:

@@ -46,9 +46,9 @@ class Leg:
         timeout_s: the rule's timeout.
         elapsed_s: how much of the rule's timeout has gone by: attempts, and what WorkMail would have waited between them.
         delivered: whether what was decided has been done.
+        action: what the rule itself says; with a function that is waited for, the response says more.
         gateway: whether the rule routes to an SMTP gateway.
         content: what is to be delivered; None when it is still to be read.
-        again: whether this process found it on disk: what it decides to do may have been done already.
     """
 
     number: int
@@ -60,9 +60,9 @@ class Leg:
     timeout_s: float = 0.0
     elapsed_s: float = 0.0
     delivered: bool = False
+    action: Action = field(default=DEFAULT)
     gateway: bool = False
     content: bytes | None = None
-    again: bool = False
 
     def tell(self, **changes: Any) -> None:
         """Changes what is told of the passage."""

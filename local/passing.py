@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.contract import MailFlowEvent
 
 from .answers import taken
 from .configuration import Configuration
@@ -90,8 +90,7 @@ def _decided(leg: Leg, means: Means) -> bool:
         attempt, delivery = _ask(leg, means, configuration)
         attempts = (attempt,)
     else:
-        rule = next((rule for rule in configuration.rules if rule.name == leg.passage.rule), None)
-        delivery = without_function(leg, rule)
+        delivery = without_function(leg)
     if delivery is None:
         leg.tell(state=State.RETRYING)
         means.spool.save(leg, attempts=attempts)
@@ -139,9 +138,8 @@ def _notify(leg: Leg, means: Means) -> None:
     """Calls an asynchronous function once. The message is delivered already."""
     original = means.spool.original(leg.number) or b""
     _into_transit(leg, means, original)
-    puts = means.store.puts(leg.passage.message_id)
     attempt, invocation = _attempt(leg, means, None)
-    if means.store.puts(leg.passage.message_id) > puts:
+    if means.store.puts(leg.passage.message_id):
         leg.trouble("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
     _out_of_transit(leg, means)
     leg.tell(state=State.DONE, due=None)
@@ -203,4 +201,4 @@ def kept(spool: Spool, message_id: str) -> StoredMessage | None:
         return None
     received, direction, number = found
     original = spool.original(number) or content
-    return StoredMessage(message_id, str(FlowDirection(direction)), original, content, received_at=received, frozen=True)
+    return StoredMessage(message_id, str(direction), original, content, received_at=received, frozen=True)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mailhooks.patterns import Pattern, Specificity
-
-from .addresses import address_key
+from mailhooks.patterns import Pattern, Specificity, canonical
 
 Ways = tuple[tuple[Specificity, tuple[str, ...]], ...]
 """The keys of all patterns that match an address, narrowest first."""
@@ -24,7 +22,7 @@ def pattern_key(pattern: str) -> str:
         ValueError: it is no pattern.
     """
     parsed = Pattern.parse(pattern)
-    return str(int(parsed.specificity)) + address_key(parsed.text)
+    return str(int(parsed.specificity)) + canonical(parsed.text)
 
 
 def labels_of(key: str) -> int:
@@ -40,7 +38,7 @@ def ways(address: str, labels: int) -> Ways:
     Args:
         labels: how many labels a wildcard pattern's domain has at most, so that an address with thousands costs no more than others.
     """
-    key = address_key(address)
+    key = canonical(address)
     _, at, domain = key.rpartition("@")
     if not at or not domain:
         return (_ANY_WAY,)

@@ -53,18 +53,17 @@ class PostOffice:
         self.root = root
         self._made: set[Path] = set()
 
-    def deliver(self, place: Place, address: str, name: str, raw: bytes, *, again: bool = False) -> None:
+    def deliver(self, place: Place, address: str, name: str, raw: bytes) -> None:
         """Puts a message into a Maildir, byte for byte; it is on the disk when this returns.
 
         Args:
             place: one that has mailboxes.
             address: whose; any text is safe.
             name: of this delivery: letters, digits, `.`, `-`. A second delivery of one name leaves one file.
-            again: whether it may have been delivered before; a mail program may have moved it since.
         """
         folder = self._maildir(place, address)
-        # A colon introduces flags, which a mail program adds when it has shown the message (Maildir's specification, "cur").
-        if again and any(entry.name.partition(":")[0] == name for entry in os.scandir(folder / "cur")):
+        # It may have been delivered before, and moved since by a mail program, which adds flags behind a colon (Maildir's specification).
+        if any(entry.name.partition(":")[0] == name for entry in os.scandir(folder / "cur")):
             return
         _write(folder / "tmp" / name, folder / "new" / name, raw)
 

@@ -12,12 +12,12 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Collection
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from . import joint
 from .errors import ServerTrouble
+from .started import Started
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 """The base image that SAM runs functions of python3.13 on, on x86_64."""
@@ -25,7 +25,7 @@ PYTHON_IN_IMAGE = "/var/lang/bin/python3.13"
 _DOCKER_TIMEOUT_S = 60.0
 
 
-class Relay:
+class Relay(Started):
     """While entered, the ports of 127.0.0.1 are open on `address` for containers on `network`.
 
     Args:
@@ -41,22 +41,11 @@ class Relay:
     """
 
     def __init__(self, image: str, ports: Collection[int]) -> None:
+        super().__init__()
         self.network = f"workmail-hooks-{uuid.uuid4().hex[:12]}"
         self.address = ""
         self._image = image
         self._ports = ports
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def _start(self) -> None:
         self._require_image()

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Final
 
 from mailhooks.contract import Action, ActionType, FlowDirection
+from mailhooks.contract.verdict import DEFAULT
 
 from .configuration import Configuration
 from .delivery import Delivery, Origin
 from .delivery import Fate as Verdict
 from .envelope import Heads, Identity, event
 from .leg import Accepted, Leg
-from .rules import Match, Rule, RuleAction, RuleSet
+from .rules import Match, RuleAction, RuleSet
 from .story import Fate, Passage, Place, State
 
 BOUNCE_TEXT: Final = "This message was refused by an email flow rule of the organization."
@@ -24,9 +25,8 @@ _ACTIONS: Final = {
     RuleAction.BOUNCE: Action(ActionType.BOUNCE, BOUNCE_TEXT),
     RuleAction.JUNK: Action(ActionType.MOVE_TO_JUNK),
     RuleAction.BYPASS: Action(ActionType.BYPASS_SPAM_CHECK),
-    RuleAction.DEFAULT: Action(ActionType.DEFAULT),
-    RuleAction.GATEWAY: Action(ActionType.DEFAULT),
 }
+"""What the other actions mean for delivery is the default: they say where it goes, or who decides."""
 
 
 def legs(message: Accepted, rules: RuleSet) -> list[Leg]:
@@ -64,7 +64,8 @@ def _leg(message: Accepted, matches: list[Match]) -> Leg:
     if rule and runs:
         leg.event = event(identity, message.direction, _heads(message), recipients)
         leg.fallback, leg.timeout_s = rule.fallback, rule.timeout_minutes * 60.0
-    leg.gateway = rule is not None and rule.action is RuleAction.GATEWAY
+    if rule:
+        leg.action, leg.gateway = _ACTIONS.get(rule.action, DEFAULT), rule.action is RuleAction.GATEWAY
     return leg
 
 
@@ -73,10 +74,9 @@ def _heads(message: Accepted) -> Heads:
     return replace(message.heads, author=message.heads.author or message.mail_from)
 
 
-def without_function(leg: Leg, rule: Rule | None) -> Delivery:
+def without_function(leg: Leg) -> Delivery:
     """What becomes of a passage whose rule calls no function, or does not wait for it."""
-    action = _ACTIONS.get(rule.action, _ACTIONS[RuleAction.DEFAULT]) if rule else _ACTIONS[RuleAction.DEFAULT]
-    return Delivery(tuple(Verdict(address, action, Origin.RULE) for address in leg.passage.recipients))
+    return Delivery(tuple(Verdict(address, leg.action, Origin.RULE) for address in leg.passage.recipients))
 
 
 def fates(leg: Leg, delivery: Delivery, configuration: Configuration) -> tuple[Fate, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
+BACKLOG = 256
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
@@ -32,11 +33,11 @@ def listen(port: int, host: str = HOST) -> socket.socket:
         ServerTrouble: the port is taken or not allowed.
     """
     # The protocol by name, not 0: asyncio turns Nagle's algorithm off only where it sees TCP, and with it each answer takes 40 ms longer.
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
-        found.listen()
+        found.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         found.close()
         raise ServerTrouble(f"port {port} on {host} cannot be used: {error}") from error

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import socket
 import threading
 
 from mailhooks.contract import FlowDirection
 
 from .errors import ServerTrouble
+from .servers import BACKLOG, listen
 from .smtp_conversation import GOODBYE_S, Conversation
 from .smtp_intake import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Intake, Refusal, Submission, TryLater
 
@@ -29,8 +29,6 @@ TIMEOUT_S = 300.0
 
 STOP_S = 10.0
 """How long a server that is stopped waits for messages that are being accepted."""
-
-_BACKLOG = 256
 
 
 class SmtpServer:
@@ -55,7 +53,7 @@ class SmtpServer:
     ) -> None:
         # aiosmtpd tells of every address at level INFO, and warns of its own old names.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        self._socket = _listen(host, port)
+        self._socket = listen(port, host)
         self.port: int = self._socket.getsockname()[1]
         self.closing = False
         self._direction = direction
@@ -134,7 +132,7 @@ class SmtpServer:
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._converse, sock=self._socket, backlog=_BACKLOG)
+        server = await loop.create_server(self._converse, sock=self._socket, backlog=BACKLOG)
         self._loop = loop
         self._ready.set()
         await self._stopping.wait()
@@ -158,16 +156,3 @@ class SmtpServer:
 
     def _converse(self) -> Conversation:
         return Conversation(self._direction, self._intake, self, self._timeout_s)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. The protocol by name, not 0: see `servers.listen`."""
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((host, port))
-        found.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        found.close()
-        raise ServerTrouble(f"port {port} on {host} cannot be used: {error}") from error
-    return found

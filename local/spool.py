@@ -77,19 +77,12 @@ class Spool:
 
     def legs(self, number: int) -> list[Leg]:
         """The passages of a message that are not done, as they were kept."""
-        found = self._database.read(
-            "SELECT p.told, p.leg, m.received, m.mail_from FROM passages p JOIN messages m USING (number) "
-            "WHERE number = ? AND p.state <> 'done' ORDER BY position",
-            [number],
-        )
-        return [
-            Leg(number, received, mail_from, rows.passage(told), again=True, **rows.leg(kept)) for told, kept, received, mail_from in found
-        ]
+        return [rows.leg(row) for row in self._database.read(f"{rows.LEG} AND number = ? ORDER BY position", [number])]
 
     def leg(self, message_id: str) -> Leg | None:
         """One of them; None when it is done."""
-        found = self._database.read("SELECT number FROM passages WHERE message_id = ? AND state <> 'done'", [message_id])
-        return next((leg for leg in self.legs(found[0][0]) if leg.passage.message_id == message_id), None) if found else None
+        found = self._database.read(f"{rows.LEG} AND message_id = ?", [message_id])
+        return rows.leg(found[0]) if found else None
 
     def attempts(self, message_id: str) -> int:
         """How many attempts of a passage are kept."""

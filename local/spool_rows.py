@@ -16,6 +16,9 @@ from .story import Attempt, Fate, Line, Passage, Place, State
 LINE: Final = "number, received, direction, mail_from, recipients, written_by, subject, size, state, rules, places, changed, trouble"
 """The columns that `line` reads."""
 
+LEG: Final = "SELECT number, received, mail_from, told, leg FROM passages JOIN messages USING (number) WHERE passages.state <> 'done'"
+"""The rows that `leg` reads."""
+
 
 def searchable(text: str) -> str:
     """The text as it is kept for searching: case does not matter."""
@@ -56,7 +59,8 @@ def as_text(leg: Leg) -> tuple[str, str]:
     told = asdict(leg.passage) | {"attempts": []}
     kept = {
         "event": leg.event,
-        "fallback": [leg.fallback.type, leg.fallback.bounce_message],
+        "fallback": asdict(leg.fallback),
+        "action": asdict(leg.action),
         "timeout_s": leg.timeout_s,
         "elapsed_s": leg.elapsed_s,
         "delivered": leg.delivered,
@@ -76,11 +80,12 @@ def passage(text: str) -> Passage:
     return Passage(**told | {name: tuple(told[name]) for name in ("recipients", "notes", "problems")})
 
 
-def leg(text: str) -> dict[str, Any]:
-    """The arguments of `Leg` that `as_text` has put there."""
-    kept: dict[str, Any] = json.loads(text)
-    action, message = kept["fallback"]
-    return kept | {"fallback": Action(ActionType(action), message)}
+def leg(row: tuple[Any, ...]) -> Leg:
+    """From a row of `LEG`."""
+    number, received, mail_from, told, text = row
+    kept = json.loads(text)
+    actions = {name: _action(kept[name]) for name in ("fallback", "action")}
+    return Leg(number, received, mail_from, passage(told), **kept | actions)
 
 
 def attempt_as_text(attempt: Attempt) -> str:
@@ -93,3 +98,7 @@ def attempt(text: str) -> Attempt:
 
 def _fate(told: Mapping[str, Any]) -> Fate:
     return Fate(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), Place(told["place"]), told["note"])
+
+
+def _action(kept: Mapping[str, str]) -> Action:
+    return Action(ActionType(kept["type"]), kept["bounce_message"])

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what follows: another number for each change of it."""
 
 SCHEMA: Final = """

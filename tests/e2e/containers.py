@@ -2,12 +2,13 @@
 
 import subprocess
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from local.relay import IMAGE, PYTHON_IN_IMAGE, Relay
+from local.started import Started
 from local.store import MessageStore
 from local.workmail import LocalWorkMail
 
@@ -18,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 LAYERS = ("MailhooksLayer", "AvailabilityLayer")
 
 
-class Containers:
+class Containers(Started):
     """While entered, the project is built and the local WorkMail runs.
 
     Args:
@@ -28,31 +29,23 @@ class Containers:
     """
 
     def __init__(self, toolchain: Toolchain, workspace: Path, ports: Collection[int] = ()) -> None:
+        super().__init__()
         self._sam = Sam(toolchain, workspace)
         self._ports = ports
         self._workmail = LocalWorkMail()
-        self._stack = ExitStack()
         self._network = ""
         self._address = ""
         self._endpoints: dict[str, str] = {}
 
-    def __enter__(self) -> Self:
-        try:
-            self._sam.build()
-            self._stack.enter_context(self._workmail)
-            environment = self._workmail.environment
-            urls = {value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
-            relay = self._stack.enter_context(Relay(IMAGE, [*(urlsplit(url).port or 80 for url in urls), *self._ports]))
-            self._network, self._address = relay.network, relay.address
-            environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self.secrets_manager
-            self._endpoints = {name: self.reach(value) for name, value in environment.items()}
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def _start(self) -> None:
+        self._sam.build()
+        self._stack.enter_context(self._workmail)
+        environment = self._workmail.environment
+        urls = {value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
+        relay = self._stack.enter_context(Relay(IMAGE, [*(urlsplit(url).port or 80 for url in urls), *self._ports]))
+        self._network, self._address = relay.network, relay.address
+        environment["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = self.secrets_manager
+        self._endpoints = {name: self.reach(value) for name, value in environment.items()}
 
     @property
     def store(self) -> MessageStore:

@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.tagging import tagging
+
 from .sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
 from .test_relay import networks
 from .toolchain import ROOT, Missing, Toolchain, find
@@ -52,17 +54,7 @@ function = "tag"
 [functions.tag]
 path = "tag"
 """
-TAG = """
-import boto3, os
-flow, s3, bucket = boto3.client("workmailmessageflow"), boto3.client("s3"), os.environ["REWRITE_BUCKET"]
-
-def handler(event, context):
-    message, key = event["messageId"], event["invocationId"]
-    raw = flow.get_raw_message_content(messageId=message)["messageContent"].read()
-    s3.put_object(Bucket=bucket, Key=key, Body=raw.replace(b"Subject: ", b"Subject: [PARTNER] ", 1))
-    flow.put_raw_message_content(messageId=message, content={"s3Reference": {"bucket": bucket, "key": key}})
-    return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
-"""
+TAG = tagging("[PARTNER]")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) 
         return applied.made
     why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
     before = any(refusal.before for refusal in refused)
-    for fewer in _less_of_it(applied.made, before=before):
+    if fewer := _less_of_it(applied.made, before=before):
         again = apply_changes(raw, fewer, values, wrap=before)
         _set(mail, again)
         if mail.changed and not mail.refusals():
@@ -76,15 +76,14 @@ def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
     outcome.turn_away(wanted.recipients, action)
 
 
-def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[list[WantedChange]]:
+def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
     """What to try where all of it together would be refused: for mail that was such before, to wrap it, as what is wrapped stays as it is;
     else only to take away what must not get through: that is not to fail for a disclaimer that makes the message too long.
     """
     if before:
-        wrapping = [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
-        return [wrapping] if wrapping else []
+        return [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
     strips = [wanted for wanted in made if isinstance(wanted.change, Strip)]
-    return [strips] if 0 < len(strips) < len(made) else []
+    return strips if len(strips) < len(made) else []
 
 
 def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: str, *, before: bool) -> None:

@@ -156,8 +156,7 @@ class _Shell:
             record.permanent = trouble
             mail.discard()
             verdict = mail.verdict()
-        record.response = response = verdict.to_response()
-        record.verdict = verdict.types
+        response = _recorded(verdict, record)
         try:
             if verdict.delivers and mail.changed:
                 record.bytes_written = mail.write()
@@ -169,9 +168,7 @@ class _Shell:
             else:
                 record.unforeseen = trouble
             if mail.otherwise:
-                verdict = mail.otherwise(trouble)
-                record.response = response = verdict.to_response()
-                record.verdict = verdict.types
+                response = _recorded(mail.otherwise(trouble), record)
         return response
 
     def notice(self, mail: Mail, record: Record) -> None:
@@ -198,6 +195,12 @@ class _Shell:
 
             content = self._stated_content = MessageFlow.from_settings(self._settings)
         return content
+
+
+def _recorded(verdict: Verdict, record: Record) -> dict[str, Any]:
+    record.response = response = verdict.to_response()
+    record.verdict = verdict.types
+    return response
 
 
 def _made(given: Any, settings: Settings) -> Any:

@@ -193,7 +193,9 @@ class MailflowHook:
             outcome.failures += (Failure.of(wanted.rule.name, wanted.change.name, trouble),)
         _blame(mail, trouble)
 
-    def _not_taken(self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble) -> Verdict:
+    def _not_taken(
+        self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble | Misconfigured
+    ) -> Verdict:
         not_taken(outcome, made, trouble)
         _note(mail, policy, outcome)
         return outcome.verdict(mail.organization_domains)

@@ -22,20 +22,11 @@ from local.functions import ROOT
 from local.story import Place
 from local.workmail import LocalWorkMail
 from tests.mail import CORPUS
+from tests.tagging import tagging
 
 ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
 NO_RULES = 'organization = { domains = ["example.com"] }\n'
-TAG = """
-import boto3, os
-flow, s3, bucket = boto3.client("workmailmessageflow"), boto3.client("s3"), os.environ["REWRITE_BUCKET"]
-
-def handler(event, context):
-    message, key = event["messageId"], event["invocationId"]
-    raw = flow.get_raw_message_content(messageId=message)["messageContent"].read()
-    s3.put_object(Bucket=bucket, Key=key, Body=raw.replace(b"Subject: ", b"Subject: [X] ", 1))
-    flow.put_raw_message_content(messageId=message, content={"s3Reference": {"bucket": bucket, "key": key}})
-    return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
-"""
+TAG = tagging("[X]")
 RULE = """
 [[rules]]
 name = "Tag"

@@ -1,7 +1,6 @@
 import re
 import time
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from mailhooks.mime.edit import Edit, splice
 from mailhooks.mime.enclose import Image
 from mailhooks.mime.scan import scan
 from tests.mail import CORPUS
+from tests.markup import Elements
 
 HEADER = b"From: Ana <ana@example.com>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n"
 REPLY = (
@@ -279,19 +279,6 @@ HOSTILE = (
     b'<img src="cid:own">\r\n--c--\r\n--b\r\nContent-Type: image/png"onload=x; name="<script>.png"\r\nContent-ID: <own>\r\n'
     b"Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n"
 )
-
-
-class Elements(HTMLParser):
-    """The start tags of a page, as a browser would see them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
 
 
 OURS = set(

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from local.addresses import address_key
 from local.rule import STRICTNESS, Rule, RuleAction
 from local.rules import Match, RuleSet, match
 from mailhooks.contract import FlowDirection
-from mailhooks.patterns import Pattern, Specificity
+from mailhooks.patterns import Pattern, Specificity, canonical
 
 DOMAINS = ["example.com", "mail.example.com", "example.net", "bücher.example"]
 ADDRESSES = [f"{name}@{domain}" for name in ("ana", "ben") for domain in (*DOMAINS, "deep.mail.example.com", "laden.bücher.example")]
@@ -37,8 +36,8 @@ def rule_lists(draw: st.DrawFn) -> list[Rule]:
 
 def narrowest(patterns: tuple[str, ...], address: str) -> Specificity | None:
     """As `mailhooks.patterns` has it, which tries one pattern after the other."""
-    parsed = [Pattern.parse(address_key(pattern)) for pattern in patterns]
-    return max((pattern.specificity for pattern in parsed if pattern.matches(address_key(address))), default=None)
+    parsed = [Pattern.parse(canonical(pattern)) for pattern in patterns]
+    return max((pattern.specificity for pattern in parsed if pattern.matches(canonical(address))), default=None)
 
 
 def expected(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> str:
@@ -122,7 +121,7 @@ def test_case_never_matters(rules: list[Rule], direction: FlowDirection, author:
 @pytest.mark.fuzz
 @given(rule_lists(), directions, addresses, addresses | st.just(""), addresses)
 def test_a_labels_and_u_labels_are_alike(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> None:
-    keys = [address_key(address) for address in (author, sender, recipient)]
+    keys = [canonical(address) for address in (author, sender, recipient)]
     straight = match(rules, direction, author=author, sender=sender, recipients=[recipient])
     assert names(match(rules, direction, author=keys[0], sender=keys[1], recipients=[keys[2]])) == names(straight)
 
@@ -142,5 +141,5 @@ def test_no_text_raises_and_each_rule_is_accounted_for(
 
 @pytest.mark.fuzz
 @given(any_text)
-def test_an_address_key_is_its_own_key(text: str) -> None:
-    assert address_key(address_key(text)) == address_key(text)
+def test_an_canonical_is_its_own_key(text: str) -> None:
+    assert canonical(canonical(text)) == canonical(text)

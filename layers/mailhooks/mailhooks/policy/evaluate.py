@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Final
 
 from .. import contract
@@ -44,7 +43,8 @@ def evaluate(
     # have found out is kept in the facts.
     failures: list[Failure] = []
     left_out: set[int] = set()
-    for turn in count():
+    turn = 0
+    while True:
         run = _Run(facts, trace, frozenset(left_out), list(failures))
         if trace is not None:
             trace.rules.clear()
@@ -59,7 +59,7 @@ def evaluate(
             raise (failed.__cause__ or failed) from None
         failures += [each.failure for each in empty]
         left_out |= {each.rule.index for each in empty}
-    raise AssertionError
+        turn += 1
 
 
 @dataclass

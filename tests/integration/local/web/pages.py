@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from html.parser import HTMLParser
 
 import requests
 from playwright.sync_api import Browser, Page
@@ -40,19 +39,6 @@ class Site:
 
     def post(self, path: str, **options: object) -> requests.Response:
         return self.session.post(self.server.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
-
-
-class Elements(HTMLParser):
-    """The start tags of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
 
 
 class Trap:

@@ -8,8 +8,9 @@ import requests
 from local.delivery import Origin
 from local.story import Fate, Place
 from mailhooks.contract import ActionType
+from tests.markup import Elements
 
-from .pages import ALTERNATIVE, CHANGED, Elements, Site
+from .pages import ALTERNATIVE, CHANGED, Site
 
 EVIL = '"><script>alert(1)</script>\u202e'
 PAGES = [

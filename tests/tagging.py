@@ -1,0 +1,16 @@
+"""A function written as AWS documents it, that puts a tag before the subject."""
+
+
+def tagging(tag: str) -> str:
+    """The text of its app.py; the handler is `app.handler`."""
+    return f"""
+import boto3, os
+flow, s3, bucket = boto3.client("workmailmessageflow"), boto3.client("s3"), os.environ["REWRITE_BUCKET"]
+
+def handler(event, context):
+    message, key = event["messageId"], event["invocationId"]
+    raw = flow.get_raw_message_content(messageId=message)["messageContent"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=raw.replace(b"Subject: ", b"Subject: {tag} ", 1))
+    flow.put_raw_message_content(messageId=message, content={{"s3Reference": {{"bucket": bucket, "key": key}}}})
+    return {{"actions": [{{"action": {{"type": "DEFAULT"}}, "allRecipients": True}}]}}
+"""
