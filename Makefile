@@ -39,26 +39,27 @@ serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, ma
 test: $(VENV)/.ready  ## unit, integration and infrastructure tests
 	@$(PY) -m pytest
 
-check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict on the library, sam validate --lint
+check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contracts, sam validate --lint
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@PYTHONPATH=layers/mailhooks:. $(VENV)/bin/lint-imports --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/bin/sam validate --lint
 
 e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (says what it skips without Docker)
 	@$(PY) -m pytest tests/e2e -rs
 
 bench: $(VENV)/.ready  ## cold start and warm time per message
-	@$(PY) -m tests.bench
+	@$(PY) -m tools.bench
 
 fidelity: $(VENV)/.ready  ## a verdict for each of 115 real messages, judged from outside (MAIL=dir for others)
-	@$(PY) -m tests.fidelity $(MAIL)
+	@$(PY) -m tools.fidelity $(MAIL)
 
 render: $(VENV)/.ready  ## pictures of five messages before and after, by headless Chromium
-	@$(PY) -m tests.render
+	@$(PY) -m tools.render
 
 pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
-	@$(PY) -m tests.pictures
+	@$(PY) -m tools.pictures
 
 fuzz: $(VENV)/.ready  ## the properties of the tests, with EXAMPLES (10,000) examples each: over 200,000 in all
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit -m fuzz -q

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from .configuration import Configuration
-from .workmail import LocalWorkMail
+from local.config.configuration import Configuration
+from local.workmail import LocalWorkMail
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import ServerTrouble
+from local.errors import ServerTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,19 +17,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from local.aws.services import LocalAws
+from local.config.functions import REGION
+from local.servers import HOST
+from local.storage.s3_reference import S3Reference
 from mailhooks.contract import FlowDirection
 
-from .aws import REGION, LocalAws
-from .location import S3Reference
-from .servers import HOST
-
 if TYPE_CHECKING:
-    from .configuration import Configuration, Group, Person
-    from .engine import Engine
-    from .postoffice import Delivered
-    from .smtp import SmtpServer
-    from .spool import Spool
-    from .story import Place, Story
+    from local.config.configuration import Configuration, Group, Person
+    from local.mail.history import Place, Story
+    from local.queue.mail_server import Engine
+    from local.smtp.server import SmtpServer
+    from local.storage.maildir import Delivered
+    from local.storage.spool import Spool
 
 __all__ = ["REGION", "LocalWorkMail"]
 
@@ -103,8 +103,8 @@ class LocalWorkMail(LocalAws):
             NoEnvelope: the header does not say who sends to whom, and nor do the arguments.
             NotSettled: it is not done in time. It goes on.
         """
-        from .envelope import Wishes, envelope_for
-        from .smtp_intake import Submission
+        from local.mail.event_builder import Wishes, envelope_for
+        from local.mail.submission import Submission
 
         wishes = Wishes(FlowDirection(direction.upper()) if direction else None, mail_from, to)
         envelope = envelope_for(raw, wishes, self.configuration.domains)
@@ -131,7 +131,7 @@ class LocalWorkMail(LocalAws):
 
     @property
     def history(self) -> "Spool":
-        """What happened to each message: see `local.story.History`."""
+        """What happened to each message: see `local.mail.history.History`."""
         return self.engine.spool
 
     def smtp_port(self, direction: FlowDirection | str, port: int = 0, host: str = HOST) -> int:
@@ -144,8 +144,8 @@ class LocalWorkMail(LocalAws):
         Raises:
             ServerTrouble: the port is taken.
         """
-        from .intake import FlowIntake
-        from .smtp import SmtpServer
+        from local.queue.recipient_policy import FlowIntake
+        from local.smtp.server import SmtpServer
 
         direction = FlowDirection(direction.upper())
         if direction not in self._smtp:
@@ -158,7 +158,7 @@ class LocalWorkMail(LocalAws):
     @property
     def configuration(self) -> "Configuration":
         """The one that is in force."""
-        from .configuration import Configuration, load
+        from local.config.configuration import Configuration, load
 
         given = self._configuration
         if given is None or isinstance(given, Path | str):
@@ -169,7 +169,7 @@ class LocalWorkMail(LocalAws):
     def engine(self) -> "Engine":
         """What takes mail from where it is accepted to where it ends; begins to work when it is first asked for."""
         if self._engine is None:
-            from .engine import Engine
+            from local.queue.mail_server import Engine
 
             folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
             self._engine = Engine(

@@ -1,5 +1,5 @@
 """Answers WorkMail's questions for free/busy times of mailboxes elsewhere (custom availability provider)."""
 
-from mailhooks.availability.handler import availability_handler
+from mailhooks.availability.function.handler import availability_handler
 
 handler = availability_handler()

@@ -1,7 +1,7 @@
 """Tags the subject and changes headers (synchronous Run Lambda rule)."""
 
 from mailhooks.hook import sync_hook
+from mailhooks.hooks.functions.rewrite import RewriteHook
 from mailhooks.messageflow import MessageFlow
-from mailhooks.rewrite import RewriteHook
 
 handler = sync_hook(RewriteHook, content=MessageFlow)

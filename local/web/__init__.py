@@ -1,6 +1,6 @@
 """The pages of the local WorkMail: messages and their stories, rules, availability, a form to send with. And the same as JSON."""
 
-from .actions import Actions, Addresses, Answer
-from .app import web
+from local.web.actions import Actions, Addresses, Answer
+from local.web.app import web
 
 __all__ = ["Actions", "Addresses", "Answer", "web"]

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from local.rules.matching import Match, Rule
 from mailhooks.contract import FlowDirection
-
-from ..rules import Match, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.web.content import download, found
+from local.web.templating import Site
 from mailhooks.contract import ContractError, check_availability_request
-
-from .content import download, found
-from .site import Site
 
 _MOST = 500
 

@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ..story import History
-from . import api, compose, content, free_busy, messages, rules
-from .actions import Actions
-from .guard import Guard
-from .site import FOLDER, Site
+from local.mail.history import History
+from local.web import api, availability, compose, content, messages, rules
+from local.web.actions import Actions
+from local.web.guard import Guard
+from local.web.templating import FOLDER, Site
 
 HOSTS = ("127.0.0.1", "localhost")
 
@@ -34,7 +34,7 @@ def web(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Sta
             *messages.routes(site),
             *content.routes(site),
             *rules.routes(site),
-            *free_busy.routes(site),
+            *availability.routes(site),
             *compose.routes(site),
             *api.routes(site),
             Route("/addresses", partial(_addresses, site)),

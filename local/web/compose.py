@@ -14,14 +14,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from local.errors import LocalError
+from local.mail.event_builder import Wishes, envelope_for, with_crlf
+from local.web.guard import MAX_UPLOAD
+from local.web.rules import addresses_in, direction_in
+from local.web.templating import Site
 from mailhooks.contract import FlowDirection
-from mailhooks.contract.content import MAX_MESSAGE_BYTES
-
-from ..envelope import Wishes, envelope_for, with_crlf
-from ..errors import LocalError
-from .guard import MAX_UPLOAD
-from .rules import addresses_in, direction_in
-from .site import Site
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
 PATH = "/send"
 _FIELDS = ("direction", "kind", "mail_from", "recipients", "subject", "text", "sample")

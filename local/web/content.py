@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..compared import Compared
-from ..preview_parts import Side
-from ..rendered import documents, visible_parts
-from ..story import History, Passage, Story
-from .guard import MAIL_POLICY
-from .site import Site
+from local.mail.history import History, Passage, Story
+from local.viewer.comparison import Compared
+from local.viewer.part_changes import Side
+from local.viewer.rendered import documents, visible_parts
+from local.web.guard import MAIL_POLICY
+from local.web.templating import Site
 
 MAX_FRAMES: Final = 12
 MAX_TEXTS: Final = 12

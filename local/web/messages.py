@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ..story import State, Story
-from .content import View, choice, found, viewer
-from .site import Site
+from local.mail.history import State, Story
+from local.web.content import View, choice, found, viewer
+from local.web.templating import Site
 
 PAGE: Final = 50
 _POLL_S: Final = 0.2

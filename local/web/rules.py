@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.web.templating import Site
 from mailhooks.contract import FlowDirection
-
-from .site import Site
 
 _BETWEEN: Final = re.compile(r"[\s,;]+")
 _MAX_RECIPIENTS: Final = 50

@@ -8,13 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.diff import excerpt
-from local.functions import ROOT, function, read_settings
-from local.samples import BadSample, load
-
-from .containers import Containers
-from .sam import SamError
-from .toolchain import Missing, find
+from local.config.functions import ROOT, function, read_settings
+from local.config.samples import BadSample, load
+from local.console.text_columns import excerpt
+from tests.e2e.containers import Containers
+from tests.e2e.sam import SamError
+from tests.e2e.toolchain import Missing, find
 
 
 def main(arguments: list[str]) -> str | None:

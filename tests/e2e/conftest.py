@@ -9,10 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.servers import HttpServer
-from tests.integration.availability.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
-
-from .containers import Containers
-from .toolchain import Missing, find
+from tests.e2e.containers import Containers
+from tests.e2e.toolchain import Missing, find
+from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
 
 CREDENTIALS = ("free-busy-reader", "a-password-for-tests")
 SUBJECT = "Budget"

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.relay import IMAGE, PYTHON_IN_IMAGE, Relay
-from local.started import Started
-from local.store import MessageStore
+from local.containers.relay import IMAGE, PYTHON_IN_IMAGE, Relay
+from local.lifecycle import Started
+from local.storage.message_store import MessageStore
 from local.workmail import LocalWorkMail
-
-from .sam import Answer, Sam
-from .toolchain import Toolchain
+from tests.e2e.sam import Answer, Sam
+from tests.e2e.toolchain import Toolchain
 
 LOOPBACK = "127.0.0.1"
 LAYERS = ("MailhooksLayer", "AvailabilityLayer")

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.overlay import overlay
-
-from .toolchain import ROOT, Toolchain
+from local.containers.sam_template import overlay
+from tests.e2e.toolchain import ROOT, Toolchain
 
 BUILD_TIMEOUT_S = 300
 INVOKE_TIMEOUT_S = 120
@@ -77,8 +76,8 @@ class Sam:
         Args:
             function: its logical ID.
             event: what it gets.
-            variables: its environment variables, beyond the template's own and instead of them (see `local.overlay`).
-            network: the Docker network to be on (see `local.relay`).
+            variables: its environment variables, beyond the template's own and instead of them (see `local.containers.sam_template`).
+            network: the Docker network to be on (see `local.containers.relay`).
 
         Raises:
             SamError: SAM failed, or the function did.

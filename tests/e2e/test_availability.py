@@ -9,12 +9,11 @@ import pytest
 
 from local.workmail import REGION
 from mailhooks.contract.availability import check_availability_response
-from tests.integration.availability.servers.ews import EwsServer
-
-from .conftest import CREDENTIALS, SUBJECT
-from .containers import Containers
-from .sam import Answer
-from .toolchain import ROOT
+from tests.e2e.conftest import CREDENTIALS, SUBJECT
+from tests.e2e.containers import Containers
+from tests.e2e.sam import Answer
+from tests.e2e.toolchain import ROOT
+from tests.support.servers.ews import EwsServer
 
 GUIDE: dict[str, Any] = json.loads((ROOT / "events" / "availability" / "guide.json").read_text("utf-8"))
 USER2, UNKNOWN = GUIDE["mailboxes"]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .containers import LAYERS, Containers
+from tests.e2e.containers import LAYERS, Containers
 
 DELIVER_TO_ALL = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 

@@ -6,12 +6,11 @@ from contextlib import closing
 
 import pytest
 
-from local.endpoint import EndpointInvoker
-
-from .containers import Containers
-from .sam import lambda_endpoint
-from .test_containers import DELIVER_TO_ALL, MESSAGE, REWRITE, event_for
-from .toolchain import Missing, find
+from local.runtime.endpoint import EndpointInvoker
+from tests.e2e.containers import Containers
+from tests.e2e.sam import lambda_endpoint
+from tests.e2e.test_containers import DELIVER_TO_ALL, MESSAGE, REWRITE, event_for
+from tests.e2e.toolchain import Missing, find
 
 TIMEOUT_S = 120.0
 """The first call also makes the image that carries the layer."""

@@ -4,9 +4,8 @@ import subprocess
 
 import pytest
 
-from local.relay import IMAGE, Relay
-
-from .toolchain import Missing, find
+from local.containers.relay import IMAGE, Relay
+from tests.e2e.toolchain import Missing, find
 
 
 def docker(*arguments: str) -> str:

@@ -21,11 +21,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.tagging import tagging
-
-from .sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
-from .test_relay import networks
-from .toolchain import ROOT, Missing, Toolchain, find
+from tests.e2e.sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
+from tests.e2e.test_relay import networks
+from tests.e2e.toolchain import ROOT, Missing, Toolchain, find
+from tests.support.tagging import tagging
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
 DELIVERY_TIMEOUT_S = 120.0

@@ -1,6 +1,6 @@
 """The bar: `altermime` (Debian package) under the name and with the arguments of our function. It knows one position only.
 
-python -m tests.fidelity --implementation tests.fidelity.altermime:add_disclaimer
+python -m tools.fidelity --implementation tests.fidelity.altermime:add_disclaimer
 """
 
 import shutil

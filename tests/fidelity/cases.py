@@ -1,6 +1,6 @@
 """The disclaimers and positions that every message is judged with."""
 
-from .judge import Case
+from tests.fidelity.judge import Case
 
 POSITIONS = ("append", "prepend", "after-reply")
 

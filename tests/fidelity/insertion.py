@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .reading import Leaf, parameters
-from .verdict import Finding, Kind
-from .visible import squeezed, unflowed, visible_text
+from tests.fidelity.reading import Leaf, parameters
+from tests.fidelity.verdict import Finding, Kind
+from tests.fidelity.visible import squeezed, unflowed, visible_text
 
 _WIDTH = 20
 """Characters by which the disclaimer's first and last line are recognised, however the rest is wrapped."""

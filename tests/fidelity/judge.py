@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 
-from .insertion import Wanted, compare_text
-from .lines import illegal_lines
-from .reading import Leaf, leaves, parameters, parse, shown, walk
-from .reasons import reason
-from .verdict import Finding, Kind
-from .visible import squeezed, visible_text
+from tests.fidelity.insertion import Wanted, compare_text
+from tests.fidelity.lines import illegal_lines
+from tests.fidelity.reading import Leaf, leaves, parameters, parse, shown, walk
+from tests.fidelity.reasons import reason
+from tests.fidelity.verdict import Finding, Kind
+from tests.fidelity.visible import squeezed, visible_text
 
 Adder = Callable[..., bytes]
-"""`mailhooks.disclaimer.add_disclaimer`, or anything that is called like it."""
+"""`mailhooks.content.disclaimer.add_disclaimer`, or anything that is called like it."""
 
 _OWN_FIELDS = frozenset({"content-type", "content-transfer-encoding"})
 _PROTECTED = {"signed": Kind.SIGNED_BROKEN, "encrypted": Kind.SIGNED_BROKEN, "report": Kind.ATTACHMENT_CHANGED}

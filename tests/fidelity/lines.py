@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from .reading import Leaf
-from .verdict import Finding, Kind
+from tests.fidelity.reading import Leaf
+from tests.fidelity.verdict import Finding, Kind
 
 _LONG = 998
 _ENCODED_LONG = 76

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
 
-from .visible import visible_text
+from tests.fidelity.visible import visible_text
 
 ENCODINGS = frozenset("7bit 8bit binary quoted-printable base64 x-uuencode uuencode uue x-uue".split())
 

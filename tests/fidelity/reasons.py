@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 
-from .reading import ENCODINGS, Leaf, disposition, filename, leaves, shown, walk
-from .visible import squeezed
+from tests.fidelity.reading import ENCODINGS, Leaf, disposition, filename, leaves, shown, walk
+from tests.fidelity.visible import squeezed
 
 _ARMOUR = "-----BEGIN PGP"
 _OPAQUE = frozenset("pkcs7-mime x-pkcs7-mime pgp-encrypted x-microsoft-rpmsg-message".split())

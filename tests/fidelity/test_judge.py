@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from .cases import CASES
-from .insertion import is_insertion
-from .judge import Case, Judge
-from .reading import Leaf, parse
-from .samples import FLOWED, LONG, MESSAGE, PLAIN, SIGNED, STAMP, honest
-from .verdict import Kind
-from .visible import squeezed, unflowed, visible_text
+from tests.fidelity.cases import CASES
+from tests.fidelity.insertion import is_insertion
+from tests.fidelity.judge import Case, Judge
+from tests.fidelity.reading import Leaf, parse
+from tests.fidelity.samples import FLOWED, LONG, MESSAGE, PLAIN, SIGNED, STAMP, honest
+from tests.fidelity.verdict import Kind
+from tests.fidelity.visible import squeezed, unflowed, visible_text
 
 CASE = Case("Example Ltd\nStrictly private.", "<p>Example Ltd<br>Strictly private.</p>", "append")
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mailhooks.disclaimer import add_disclaimer, explain
-from tests.mail import CORPUS
-
-from .cases import CASES
-from .judge import Judge
+from mailhooks.content.disclaimer import add_disclaimer, explain
+from tests.fidelity.cases import CASES
+from tests.fidelity.judge import Judge
+from tests.support.mail import CORPUS
 
 _HEAD = b"From: a@example.net\r\nMIME-Version: 1.0\r\n"
 

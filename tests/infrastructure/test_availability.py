@@ -11,8 +11,7 @@ from botocore.session import Session
 
 from mailhooks.availability.provider import BUDGET_S
 from mailhooks.contract.availability import AvailabilityRequest
-
-from .template import ROOT, function, holds, refused, template
+from tests.infrastructure.template import ROOT, function, holds, refused, template
 
 WORKMAIL_WAITS_S = 25
 """Guide, "Building a Custom Availability Provider Lambda function": "Response elements"."""

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailhooks import policy_source
-
-from .template import refused, template
+from mailhooks.hooks import policy_source
+from tests.infrastructure.template import refused, template
 
 ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail/free-busy-AbC123"

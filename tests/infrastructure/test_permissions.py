@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from mailhooks import decided
-from tests.mail import parsed
-
-from .template import function, grants, holds, of_type, properties, template
+from mailhooks.hooks import earlier_decision
+from tests.infrastructure.template import function, grants, holds, of_type, properties, template
+from tests.support.mail import parsed
 
 HOOKS = ["MailflowFunction", "RewriteFunction", "DisclaimerFunction", "BounceFunction", "ObserveFunction"]
 FUNCTIONS = [*HOOKS, "AvailabilityFunction"]
@@ -173,7 +172,7 @@ def test_a_parameter_of_mailflow_makes_its_own_condition_hold_and_no_other(condi
 
 
 def test_mailflow_keeps_its_decisions_where_it_may_and_workmail_may_not_look() -> None:
-    assert re.fullmatch("decided/[0-9a-f]{32}", decided._key(parsed()))
+    assert re.fullmatch("decided/[0-9a-f]{32}", earlier_decision._key(parsed()))
     assert DECIDED["Fn::Sub"].endswith("/decided/*")
     assert not DECIDED["Fn::Sub"].startswith(REWRITTEN["Fn::Sub"].removesuffix("*"))
 

@@ -10,16 +10,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from mailhooks.contract.content import BUCKET_PATTERN
+from mailhooks.aws.rate_counter import DynamoRates
+from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
-from mailhooks.mailflow import MailflowHook
-from mailhooks.policy_source import BUILT_IN
-from mailhooks.rates import DynamoRates
-from mailhooks.report import Record, Reporter
+from mailhooks.hooks.policy_hook import MailflowHook
+from mailhooks.hooks.policy_source import BUILT_IN
+from mailhooks.hooks.report import Record, Reporter
 from mailhooks.settings import Settings
-from tests.mail import parsed
-
-from .template import ROOT, function, holds, of_type, properties, template
+from tests.infrastructure.template import ROOT, function, holds, of_type, properties, template
+from tests.support.mail import parsed
 
 SYNCHRONOUS = ["MailflowFunction", "RewriteFunction", "DisclaimerFunction", "BounceFunction"]
 HOOKS = [*SYNCHRONOUS, "ObserveFunction"]

@@ -12,7 +12,7 @@ import pytest
 
 from local.workmail import LocalWorkMail
 from mailhooks.settings import env
-from tests.integration.serving import Quiet, serving
+from tests.support.serving import Quiet, serving
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 _NUMBERS = itertools.count()

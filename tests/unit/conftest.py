@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.unit.shell import Log
+from tests.support.hooks import Log
 
 
 @pytest.fixture

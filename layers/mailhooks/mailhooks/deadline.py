@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Self, TypeVar
 
-from .errors import NoTimeLeft
+from mailhooks.errors import NoTimeLeft
 
 T = TypeVar("T")
 

@@ -1,5 +1,5 @@
 """The environment, read once, as one typed value. What a hook alone understands, such as its JSON, the hook checks itself: a mistake there
-is no reason for the function not to load (see `mailhooks.hook.sync_hook`).
+is no reason for the function not to load (see `mailhooks.hooks.runtime.sync_hook`).
 """
 
 import json
@@ -10,8 +10,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from .errors import SettingsError
-from .patterns import ascii_domain
+from mailhooks.address_patterns import ascii_domain
+from mailhooks.errors import SettingsError
 
 
 class OnError(StrEnum):
@@ -48,7 +48,7 @@ class Settings:
         disclaimer_text, disclaimer_html: DISCLAIMER_TEXT, DISCLAIMER_HTML: templates; empty for the files in the folder.
         disclaimer_folder: DISCLAIMER_FOLDER: where disclaimer.txt, disclaimer.html, images and directory.json lie.
         disclaimer_position, disclaimer_audience, on_unmodifiable, on_no_text: DISCLAIMER_POSITION, DISCLAIMER_AUDIENCE, ON_UNMODIFIABLE,
-            ON_NO_TEXT: words that `mailhooks.disclaimer` and `mailhooks.disclaimer_hook` know.
+            ON_NO_TEXT: words that `mailhooks.content.disclaimer` and `mailhooks.hooks.functions.disclaimer` know.
         disclaimer_once_per_thread: DISCLAIMER_ONCE_PER_THREAD.
         policy: POLICY: where the policy is: a file's name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
         policy_max_age: POLICY_MAX_AGE: seconds after which one that is not in a file is looked at again.

@@ -26,7 +26,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.integration.availability.servers import feeds, radicale
+from tests.support.servers import feeds, radicale
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))
@@ -293,7 +293,7 @@ def test_a_slow_drip_ends_with_the_time(site: feeds.Feeds) -> None:
 
 
 def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(tmp_path: Path) -> None:
-    from tests.integration.availability.servers.tls import authority
+    from tests.support.servers.tls import authority
 
     with authority(tmp_path) as (url, pem):
         assert type(look_up(backend(f"{url}/{{mailbox}}"))) is Unreachable

@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, DayOfWeek, Details, InstanceType, WorkingPeriod
 from mailhooks.contract.schema import check
 from mailhooks.deadline import Deadline
-
-from .servers.ews import OFFICE_HOURS, EwsServer, Reply, answer, calendar, error, event, t
+from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Reply, answer, calendar, error, event, t
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -23,8 +23,7 @@ from mailhooks.availability.errors import (
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
-
-from .servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, fault
+from tests.support.servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, fault
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

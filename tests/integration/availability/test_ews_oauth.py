@@ -15,13 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
-
-from .servers.ews import Bearer, EwsServer, TlsServer, calendar
+from tests.support.servers.ews import Bearer, EwsServer, TlsServer, calendar
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import AuthenticationFailed, LookupFailed, TimedOut
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
-
-from .servers.ews import Basic, EwsServer, Ntlm, Reply, answer, calendar
+from tests.support.servers.ews import Basic, EwsServer, Ntlm, Reply, answer, calendar
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

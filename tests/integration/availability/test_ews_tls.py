@@ -15,15 +15,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mailhooks.availability.backends.ews import EwsBackend
+from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import LookupFailed, Unreachable
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-
-from .servers.ews import EwsServer, Ntlm, calendar
-from .test_ews_oauth import oauth, token_server
+from tests.integration.availability.test_ews_oauth import oauth, token_server
+from tests.support.servers.ews import EwsServer, Ntlm, calendar
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

@@ -13,8 +13,8 @@ import pytest
 from local.servers import S3Server
 from mailhooks.contract.availability import check_availability_response
 from mailhooks.settings import env
-from tests.integration.availability.servers import radicale
-from tests.unit.availability.backends import request
+from tests.support.backends import request
+from tests.support.servers import radicale
 
 ROOT = Path(__file__).parents[3]
 NAME = "workmail-free-busy"

@@ -10,19 +10,14 @@ import pytest
 from requests import Session
 
 from local.servers import HttpServer
-from mailhooks.availability.backends import http
-from mailhooks.availability.backends.google import GoogleBackend
-from mailhooks.availability.errors import (
-    AuthenticationFailed,
-    LookupFailed,
-    ServerBusy,
-)
+from mailhooks.availability.backends.google.backend import GoogleBackend
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.errors import AuthenticationFailed, LookupFailed, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
 from mailhooks.deadline import Deadline
-
-from .servers.google import ACCOUNT, GoogleCloud, Stage, api_error
+from tests.support.servers.google import ACCOUNT, GoogleCloud, Stage, api_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from requests import Session
 
 from local.servers import HttpServer
-from mailhooks.availability.backends import http
-from mailhooks.availability.backends.google import GoogleBackend
+from mailhooks.availability.backends.google.backend import GoogleBackend
+from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -28,8 +28,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import AvailabilityErrorCode
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-
-from .servers.google import ACCOUNT, Fault, GoogleCloud, Stage, api_error, token_error
+from tests.support.servers.google import ACCOUNT, Fault, GoogleCloud, Stage, api_error, token_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))

@@ -7,22 +7,15 @@ from typing import Any
 import pytest
 from requests import Session
 
-from mailhooks.availability.backends import http
-from mailhooks.availability.backends.graph import GraphBackend
-from mailhooks.availability.errors import (
-    GenerationFailed,
-    LookupFailed,
-    MailboxNotFound,
-    NoAccess,
-    ServerBusy,
-)
+from mailhooks.availability.backends.graph.backend import GraphBackend
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType, Week
 from mailhooks.deadline import Deadline
-
-from .servers.google import Stage
-from .servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, Tls, TlsServer, User, busy, graph_error
+from tests.support.servers.google import Stage
+from tests.support.servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, Tls, TlsServer, User, busy, graph_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))

@@ -12,16 +12,15 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 from requests import Session
 
-from mailhooks.availability.backends import http
-from mailhooks.availability.backends.graph import GraphBackend
+from mailhooks.availability.backends.graph.backend import GraphBackend
+from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import AuthenticationFailed
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-
-from .servers.google import Stage
-from .servers.graph import CLIENT, TENANT, MicrosoftCloud, Tls, TlsServer, User
+from tests.support.servers.google import Stage
+from tests.support.servers.graph import CLIENT, TENANT, MicrosoftCloud, Tls, TlsServer, User
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 ANA = "ana@contoso.com"

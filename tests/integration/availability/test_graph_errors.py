@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from requests import Session
 
-from mailhooks.availability.backends import http
-from mailhooks.availability.backends.graph import GraphBackend
+from mailhooks.availability.backends.graph.backend import GraphBackend
+from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -26,9 +26,8 @@ from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import AvailabilityErrorCode
 from mailhooks.deadline import Deadline
-
-from .servers.google import Stage
-from .servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, Tls, TlsServer, User, entra_error, graph_error
+from tests.support.servers.google import Stage
+from tests.support.servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, Tls, TlsServer, User, entra_error, graph_error
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WEEK = Window(DAY, DAY + timedelta(days=7))

@@ -27,8 +27,8 @@ from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.integration.availability.servers import feeds, radicale
-from tests.unit.availability.test_ics_events import NINE, WINDOW, calendar, event
+from tests.support.servers import feeds, radicale
+from tests.unit.availability.ical.test_events import NINE, WINDOW, calendar, event
 
 
 @pytest.fixture

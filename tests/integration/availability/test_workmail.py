@@ -24,9 +24,8 @@ from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.schema import check
 from mailhooks.deadline import Deadline
-
-from .servers.ews import Asked, Bearer, EwsServer, Reply, calendar, event, fault
-from .servers.workmail import ORGANIZATION, ROLE, WorkMailApi
+from tests.support.servers.ews import Asked, Bearer, EwsServer, Reply, calendar, event, fault
+from tests.support.servers.workmail import ORGANIZATION, ROLE, WorkMailApi
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability import config
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.errors import NotRouted
+from mailhooks.availability.function import config
 from mailhooks.availability.privacy import Show
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import DayOfWeek
 from mailhooks.errors import SettingsError
-from tests.unit.availability.backends import DAY
+from tests.support.backends import DAY
 
 SECRET = "hunter2-is-secret"
 CALDAV = {"type": "caldav", "url": "https://dav.example.net/{mailbox}/", "username": "svc", "password": SECRET}

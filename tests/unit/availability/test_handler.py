@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability import config
 from mailhooks.availability.errors import AuthenticationFailed, MailboxNotFound
-from mailhooks.availability.handler import availability_handler
+from mailhooks.availability.function import config
+from mailhooks.availability.function.handler import availability_handler
 from mailhooks.availability.model import Schedule
 from mailhooks.contract import ContractError
 from mailhooks.errors import SettingsError
-from tests.unit.availability.backends import Fake, at, details, request
-from tests.unit.shell import settings
+from tests.support.backends import Fake, at, details, request
+from tests.support.hooks import settings
 
 CALDAV = {"type": "caldav", "url": "https://dav.example.net/{mailbox}/", "username": "svc", "password": "first-password"}
 DOCUMENT: dict[str, Any] = {"backends": {"dav": CALDAV}, "routes": [{"mailboxes": ["example.net"], "backend": "dav"}]}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.availability import answer
-from mailhooks.availability.breaker import Breaker
+from mailhooks.availability.circuit_breaker import Breaker
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -27,7 +27,7 @@ from mailhooks.availability.provider import Provider
 from mailhooks.availability.routes import Routes
 from mailhooks.contract.availability import AvailabilityRequest, Window
 from mailhooks.deadline import Deadline
-from tests.unit.availability.backends import DAY, Fake, at, request
+from tests.support.backends import DAY, Fake, at, request
 
 
 def errors(response: dict[str, Any]) -> list[str | None]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.address_patterns import Pattern
 from mailhooks.availability import answer
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.errors import (
@@ -28,8 +29,7 @@ from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, DayOfWeek, TimeZone, WorkingHours, WorkingPeriod
 from mailhooks.deadline import Deadline
-from mailhooks.patterns import Pattern
-from tests.unit.availability.backends import DAY, Fake, at, details, request
+from tests.support.backends import DAY, Fake, at, details, request
 
 NINE_TO_FIVE = (WorkingPeriod(540, 1020, (DayOfWeek.MON,)),)
 

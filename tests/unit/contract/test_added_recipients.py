@@ -3,10 +3,9 @@
 import pytest
 
 from mailhooks.contract import Action, ActionType, Verdict
-from mailhooks.contract.content import MAX_RECIPIENTS
+from mailhooks.contract.limits import MAX_RECIPIENTS
 from mailhooks.contract.verdict import DEFAULT
-
-from .verdicts import ADA, CYD, DROP, JUNK, actions, inbound, outbound, refusal
+from tests.unit.contract.verdicts import ADA, CYD, DROP, JUNK, actions, inbound, outbound, refusal
 
 
 def test_added_recipients_have_an_entry_of_their_own_even_with_the_action_of_the_rest() -> None:

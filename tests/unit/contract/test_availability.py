@@ -28,9 +28,8 @@ from mailhooks.contract.availability import (
     WorkingHours,
     WorkingPeriod,
 )
-from mailhooks.contract.moments import write_time
-
-from .documents import load, named, put, refused
+from mailhooks.contract.timestamps import write_time
+from tests.unit.contract.documents import load, named, put, refused
 
 GUIDE = load("availability-request-guide")
 USER2, UNKNOWN = GUIDE["mailboxes"]

@@ -6,8 +6,7 @@ import pytest
 
 from mailhooks.contract import check_availability_request, check_availability_response
 from mailhooks.contract.availability import AvailabilityRequest
-
-from .documents import Edit, both, load, put, refused, row, without
+from tests.unit.contract.documents import Edit, both, load, put, refused, row, without
 
 START, END = "/window/startDate", "/window/endDate"
 

@@ -20,9 +20,8 @@ from mailhooks.contract import (
 )
 from mailhooks.contract.availability import AvailabilityRequest
 from mailhooks.contract.verdict import Action
-from tests.mail import parsed
-
-from .documents import load, named, put
+from tests.support.mail import parsed
+from tests.unit.contract.documents import load, named, put
 
 SECRET = "sEcReT"
 

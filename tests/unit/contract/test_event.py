@@ -3,9 +3,8 @@
 import pytest
 
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent, check_event
-from tests.mail import event, parsed
-
-from .documents import Edit, both, load, named, put, refused, row, without
+from tests.support.mail import event, parsed
+from tests.unit.contract.documents import Edit, both, load, named, put, refused, row, without
 
 
 @pytest.mark.parametrize("name", named("event-*"))

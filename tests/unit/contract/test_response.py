@@ -7,8 +7,7 @@ import pytest
 
 from mailhooks.contract import ContractError, check_response
 from mailhooks.contract.verdict import MAX_RESPONSE_BYTES
-
-from .documents import Edit, both, load, named, put, refused, row, without
+from tests.unit.contract.documents import Edit, both, load, named, put, refused, row, without
 
 DROP_ONE: dict[str, Any] = {"action": {"type": "DROP"}, "recipients": ["drop-recipient@example.com"]}
 

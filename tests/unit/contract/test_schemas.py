@@ -22,9 +22,8 @@ from mailhooks.contract.availability import (
     check_availability_request,
     check_availability_response,
 )
-from tests.mail import event
-
-from .documents import load
+from tests.support.mail import event
+from tests.unit.contract.documents import load
 
 SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in (files("mailhooks.contract") / "schemas").iterdir()}
 

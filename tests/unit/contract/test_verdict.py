@@ -7,9 +7,8 @@ import pytest
 
 from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent, Verdict
 from mailhooks.contract.verdict import DEFAULT, MAX_RESPONSE_BYTES
-
-from .documents import load
-from .verdicts import ADA, BOB, CYD, JUNK, actions, inbound, outbound, refusal
+from tests.unit.contract.documents import load
+from tests.unit.contract.verdicts import ADA, BOB, CYD, JUNK, actions, inbound, outbound, refusal
 
 
 class TestWhatAHookSays:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mailhooks.contract import Action, ActionType, ContractError, MailFlowEvent, Verdict, check_response
 from mailhooks.contract.verdict import DEFAULT
-from tests.mail import parsed
+from tests.support.mail import parsed
 
 FALLBACK = "the rule's fallback action"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import Action, ActionType, ContractError, MailFlowEvent, Verdict
-from tests.mail import parsed
+from tests.support.mail import parsed
 
 ADA, BOB, CYD = "ada@example.com", "bob@example.com", "cyd@example.com"
 DROP, JUNK = Action(ActionType.DROP), Action(ActionType.MOVE_TO_JUNK)

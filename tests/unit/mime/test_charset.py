@@ -1,6 +1,6 @@
 import pytest
 
-from mailhooks.disclaimer import add_disclaimer, explain
+from mailhooks.content.disclaimer import add_disclaimer, explain
 from mailhooks.mime import charset
 from mailhooks.mime.errors import CannotEdit, Reason
 

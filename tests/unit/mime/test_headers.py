@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.edit import splice
+from mailhooks.mime.edits import splice
 from mailhooks.mime.headers import scan
-from tests.mail import CORPUS, header_blocks
+from tests.support.mail import CORPUS, header_blocks
 
 
 def named(raw: bytes) -> list[tuple[str, bytes]]:

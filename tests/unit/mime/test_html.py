@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailhooks.mime.html import Kind, append_at, find_token, prepend_at, tokens, unescape, visible_text
-from mailhooks.mime.quoting import html_quote
+from mailhooks.mime.quotes.reply import html_quote
 
 HERE = "[[HERE]]"
 MARKUP = [

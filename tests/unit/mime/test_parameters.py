@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mailhooks.mime import parameters as module
 from mailhooks.mime.parameters import as_written, boundary, is_bounded, parameters, without_comments
-from mailhooks.mime.scan import scan
+from mailhooks.mime.structure import scan
 
 
 def test_the_examples_do_what_they_say():

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailhooks.attachments import AttachmentRules, strip
-from mailhooks.disclaimer import add_disclaimer, explain
-from mailhooks.mime import charset, transfer
+from mailhooks.content.attachments import AttachmentRules, strip
+from mailhooks.content.disclaimer import add_disclaimer, explain
+from mailhooks.hooks.preflight import Code, refusals
+from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.quoting import text_quote
-from mailhooks.mime.scan import scan
-from mailhooks.preflight import Code, refusals
-from tests.unit.test_preflight import GOOD
+from mailhooks.mime.quotes.reply import text_quote
+from mailhooks.mime.structure import scan
+from tests.unit.hooks.test_preflight import GOOD
 
 H = b"From: a@example.com\nSubject: s\nMIME-Version: 1.0\n"
 
@@ -29,9 +29,9 @@ def test_lines_that_begin_like_delimiters_are_each_looked_up_once(monkeypatch: p
         def split(self, octets: bytes) -> list[bytes]:
             return [Counted(line) for line in octets.split(b"\r")]
 
-    monkeypatch.setattr(transfer, "_ANY_LINE_END", Lines())
+    monkeypatch.setattr(transfer_encoding, "_ANY_LINE_END", Lines())
     old = b"\r".join(b"--a%d" % number for number in range(3000))
-    assert not transfer.makes_delimiter(b"x\r\n\r\n" + old, 5, old, old + b"\rDISC")
+    assert not transfer_encoding.makes_delimiter(b"x\r\n\r\n" + old, 5, old, old + b"\rDISC")
     assert compared < 50_000
 
 

@@ -4,6 +4,6 @@
 `handler.availability_handler` the Lambda handler. Knows no AWS but in `handler`, `secret` and the backend `workmail`.
 """
 
-from .provider import answer
+from mailhooks.availability.provider import answer
 
 __all__ = ["answer"]

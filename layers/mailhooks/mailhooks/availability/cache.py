@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from ..contract.availability import Window
-from .model import Schedule
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
 
 _MOST: Final = 2000
 

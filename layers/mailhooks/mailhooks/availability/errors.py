@@ -5,8 +5,8 @@ No text here holds an address, a credential or an answer of a server: texts are 
 
 from typing import ClassVar
 
-from ..contract.freebusy import AvailabilityErrorCode
-from ..errors import MailhooksError
+from mailhooks.contract.freebusy import AvailabilityErrorCode
+from mailhooks.errors import MailhooksError
 
 
 class LookupFailed(MailhooksError):

@@ -8,11 +8,11 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
 
-from ..contract.availability import Window
-from ..deadline import Deadline
-from .breaker import Breaker
-from .errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
-from .model import Backend, Limits, Schedule
+from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
+from mailhooks.availability.model import Backend, Limits, Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.deadline import Deadline
 
 _FIRST_PAUSE_S: Final = 0.5
 """Before a second attempt, where the server does not say when; twice as long before each further one."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from ..contract.availability import Window
-from ..contract.freebusy import CalendarEvent, WorkingHours
-from ..deadline import Deadline
-from .errors import LookupFailed
+from mailhooks.availability.errors import LookupFailed
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import CalendarEvent, WorkingHours
+from mailhooks.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ..contract.availability import Window
-from ..contract.freebusy import CalendarEvent
-from ..patterns import Pattern
+from mailhooks.address_patterns import Pattern
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import CalendarEvent
 
 
 class Show(StrEnum):

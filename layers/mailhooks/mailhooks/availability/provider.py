@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ..contract import ContractError
-from ..contract.availability import AvailabilityRequest, AvailabilityResponse, Window
-from ..contract.freebusy import AvailabilityErrorCode, MailboxAvailability, MailboxError, WorkingHours
-from ..deadline import Deadline
-from .breaker import Breaker
-from .cache import Cache
-from .errors import LookupFailed
-from .lookups import Asked, Result, look_up
-from .model import Backend, Schedule
-from .privacy import Privacy, visible
-from .routes import Routes
+from mailhooks.availability.cache import Cache
+from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.errors import LookupFailed
+from mailhooks.availability.lookups import Asked, Result, look_up
+from mailhooks.availability.model import Backend, Schedule
+from mailhooks.availability.privacy import Privacy, visible
+from mailhooks.availability.routes import Routes
+from mailhooks.contract import ContractError
+from mailhooks.contract.availability import AvailabilityRequest, AvailabilityResponse, Window
+from mailhooks.contract.freebusy import AvailabilityErrorCode, MailboxAvailability, MailboxError, WorkingHours
+from mailhooks.deadline import Deadline
 
 BUDGET_S: Final = 20.0
 """WorkMail waits 25 seconds (guide, "Building a Custom Availability Provider Lambda function"); the way to and fro and a cold start take

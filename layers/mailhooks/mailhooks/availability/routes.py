@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..patterns import Pattern
-from .errors import LookupFailed, MailboxNotFound, NotRouted
+from mailhooks.address_patterns import Pattern
+from mailhooks.availability.errors import LookupFailed, MailboxNotFound, NotRouted
 
 
 @dataclass(frozen=True, slots=True)

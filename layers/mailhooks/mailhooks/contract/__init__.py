@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ContractError
-from .event import FlowDirection, MailFlowEvent, check_event
-from .verdict import Action, ActionType, Verdict, check_response
+from mailhooks.contract.errors import ContractError
+from mailhooks.contract.event import FlowDirection, MailFlowEvent, check_event
+from mailhooks.contract.verdict import Action, ActionType, Verdict, check_response
 
 if TYPE_CHECKING:
-    from .availability import check_availability_request, check_availability_response
+    from mailhooks.contract.availability import check_availability_request, check_availability_response
 
 __all__ = [
     "Action",
@@ -26,7 +26,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Imports the availability contract when it is first asked for (PEP 562): it would cost each mail hook's cold start some 5 ms."""
     if name in {"check_availability_request", "check_availability_response"}:
-        from . import availability
+        from mailhooks.contract import availability
 
         return getattr(availability, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Self
 
-from .errors import ContractError
-from .freebusy import (
+from mailhooks.contract.errors import ContractError
+from mailhooks.contract.freebusy import (
     AvailabilityErrorCode,
     BusyType,
     CalendarEvent,
@@ -28,8 +28,8 @@ from .freebusy import (
     WorkingHours,
     WorkingPeriod,
 )
-from .moments import check_order, put_in_utc, read_time, write_time
-from .schema import check
+from mailhooks.contract.schema import check
+from mailhooks.contract.timestamps import check_order, put_in_utc, read_time, write_time
 
 __all__ = [
     "AvailabilityErrorCode",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from .schema import check
+from mailhooks.contract.schema import check
 
 
 class FlowDirection(StrEnum):

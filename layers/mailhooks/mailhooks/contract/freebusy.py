@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 
-from .moments import check_order, put_in_utc
+from mailhooks.contract.timestamps import check_order, put_in_utc
 
 
 class BusyType(StrEnum):

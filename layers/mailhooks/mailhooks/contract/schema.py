@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.retrieval import to_cached_resource
 
-from .errors import ContractError, kind_of
+from mailhooks.contract.errors import ContractError, kind_of
 
 
 def check(schema: str, document: object) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from .content import MAX_RECIPIENTS
-from .errors import ContractError
-from .event import FlowDirection, MailFlowEvent
-from .schema import check
+from mailhooks.contract.errors import ContractError
+from mailhooks.contract.event import FlowDirection, MailFlowEvent
+from mailhooks.contract.limits import MAX_RECIPIENTS
+from mailhooks.contract.schema import check
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
 

@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import Final
 
-from .errors import CannotEdit, Reason
+from mailhooks.mime.errors import CannotEdit, Reason
 
 # QUIRK: mailers write the old name and send the newer superset, as browsers found out (WHATWG Encoding Standard, "Names and labels").
 _SUPERSETS: Final = {

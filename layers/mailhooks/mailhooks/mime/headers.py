@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from .edit import Edit
+from mailhooks.mime.edits import Edit
 
 _LINE_END: Final = re.compile(rb"\r?\n")
 """QUIRK: Unix tools leave bare LF. A bare CR is an octet of the line like others (RFC 5321 section 2.3.8)."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Final
 
-from . import charset, words
+from mailhooks.mime import charset, encoded_words
 
 _LONGEST_VALUE: Final = 8192
 """Octets of a field that are parsed: the standard library's time for hostile parameters grows with their square."""
@@ -42,7 +42,7 @@ def parameters(value: bytes) -> dict[str, str]:
         found = _holder(value).get_params(failobj=[])
         return {name.lower(): _decoded(text) for name, text in reversed(found[1:])}
     except Exception:  # noqa: BLE001 - for hostile parameters the standard library raises whatever comes, ValueError and TypeError seen
-        return {name.decode("latin-1"): words.decode(text) for name, text in _first_as_written(value).items()}
+        return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _first_as_written(value).items()}
 
 
 def boundary(value: bytes) -> bytes:
@@ -78,7 +78,7 @@ def _decoded(text: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(text, tuple):
         # Not by the standard library, to which any codec of Python's is a charset.
         return charset.decode_loosely(text[2].encode("latin-1", "replace"), (text[0] or "us-ascii").lower())
-    return words.decode(text.encode("latin-1", "replace"))
+    return encoded_words.decode(text.encode("latin-1", "replace"))
 
 
 def without_comments(value: bytes) -> bytes:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from .errors import PolicyError, Problem, RuleFailed
-from .model import Policy, Rule
-from .outcome import Outcome
-from .services import Directory, Rates, Services
-from .trace import Trace
+from mailhooks.policy.errors import PolicyError, Problem, RuleFailed
+from mailhooks.policy.evaluation.outcome import Outcome
+from mailhooks.policy.evaluation.trace import Trace
+from mailhooks.policy.facts.services import Directory, Rates, Services
+from mailhooks.policy.rules.policy import Policy, Rule
 
 __all__ = ["Directory", "Outcome", "Policy", "PolicyError", "Problem", "Rates", "Rule", "RuleFailed", "Services", "Trace", "load"]
 
@@ -19,6 +19,6 @@ def load(path_or_text: Path | str) -> Policy:
         OSError: the file cannot be read.
     """
     # Late: the functions whose policies are made of settings read no file.
-    from .loader import load_policy
+    from mailhooks.policy.loading.loader import load_policy
 
     return load_policy(path_or_text)

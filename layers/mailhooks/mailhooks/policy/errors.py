@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import MailhooksError, PassingTrouble
+from mailhooks.errors import MailhooksError, PassingTrouble
 
 
 @dataclass(frozen=True, slots=True)

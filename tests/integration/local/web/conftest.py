@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from .pages import Site, Trap, Visit
+from tests.integration.local.web.pages import Site, Trap, Visit
 
 
 @pytest.fixture

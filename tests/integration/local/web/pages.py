@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from local.servers import HttpServer
 from local.web import web
-
-from .desk import Desk, Lists
+from tests.integration.local.web.backend import Desk, Lists
 
 PLAIN = b"From: Clara <clara@example.org>\r\nTo: ana@example.com\r\nSubject: Hello\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n\r\nHello\r\n"
 ALTERNATIVE = (

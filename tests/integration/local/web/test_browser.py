@@ -3,12 +3,11 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from local.story import State
+from local.mail.history import State
 from local.web import Answer
 from mailhooks.contract import FlowDirection
-
-from .desk import NOW
-from .pages import OFFER, OFFER_AFTER, PLAIN, Visit
+from tests.integration.local.web.backend import NOW
+from tests.integration.local.web.pages import OFFER, OFFER_AFTER, PLAIN, Visit
 
 
 def test_a_message_appears_by_itself_and_opens_with_its_story_before_and_after(visit: Visit) -> None:

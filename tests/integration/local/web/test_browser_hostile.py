@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from .pages import FROM_CLARA, Trap, Visit
+from tests.integration.local.web.pages import FROM_CLARA, Trap, Visit
 
 FAR = "http://far.example.net"
 SCRIPT = "console.log('RAN');alert('RAN');fetch('http://far.example.net/ran')"
@@ -77,7 +77,7 @@ def test_the_frames_policy_alone_keeps_hostile_html_from_every_server(
     visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what `closed` takes away beforehand, for of connections that are opened ahead no policy knows; without what `quiet` does."""
-    monkeypatch.setattr("local.defused.quiet", lambda markup: markup)
+    monkeypatch.setattr("local.viewer.html_sanitizer.quiet", lambda markup: markup)
     came = trap.came
     visit.lists.add(hostile(name))
     open_and_click(visit)

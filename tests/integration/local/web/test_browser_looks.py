@@ -4,8 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from local.web import Answer
-
-from .pages import OFFER, OFFER_AFTER, Visit
+from tests.integration.local.web.pages import OFFER, OFFER_AFTER, Visit
 
 
 @pytest.mark.parametrize("width", [400, 900, 1600])

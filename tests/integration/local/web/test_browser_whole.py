@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from local import sample_calendars
-from local.desk import Desk
+from local.free_busy import sample_calendars
 from local.servers import HttpServer
 from local.web import web
+from local.web.backend import Desk
 from local.workmail import LocalWorkMail
 
 CONFIGURATION = """

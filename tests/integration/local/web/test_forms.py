@@ -5,9 +5,8 @@ import pytest
 from local.web import Answer
 from local.web.guard import MAX_UPLOAD
 from mailhooks.contract import FlowDirection
-
-from .desk import NOW
-from .pages import ALTERNATIVE, CHANGED, PLAIN, Site
+from tests.integration.local.web.backend import NOW
+from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 
 
 def test_a_written_message_is_sent_and_leads_to_its_story(site: Site) -> None:

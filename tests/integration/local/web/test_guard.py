@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.delivery import Origin
-from local.story import Fate, Place
+from local.mail.history import Fate, Place
+from local.mail.verdict import Origin
 from mailhooks.contract import ActionType
-from tests.markup import Elements
-
-from .pages import ALTERNATIVE, CHANGED, Site
+from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, Site
+from tests.support.markup import Elements
 
 EVIL = '"><script>alert(1)</script>\u202e'
 PAGES = [

@@ -6,11 +6,10 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.delivery import Origin
-from local.story import Fate, Place, State
+from local.mail.history import Fate, Place, State
+from local.mail.verdict import Origin
 from mailhooks.contract import ActionType
-
-from .pages import ALTERNATIVE, CHANGED, PLAIN, Site
+from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 
 
 def test_the_list_has_the_newest_first_with_rule_outcome_and_marks(site: Site) -> None:

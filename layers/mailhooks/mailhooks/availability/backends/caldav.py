@@ -12,17 +12,17 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from ...contract.availability import Window
-from ...contract.freebusy import CalendarEvent
-from ...deadline import Deadline
-from ...errors import SettingsError
-from ..errors import GenerationFailed, LookupFailed, MailboxNotFound
-from ..model import Limits, Schedule
-from . import http
-from .caldav_xml import calendar_data
-from .ical_freebusy import free_busy
-from .ical_text import calendars
-from .trust import ca_file
+from mailhooks.availability.backends.caldav_xml import calendar_data
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.ca_bundle import ca_file
+from mailhooks.availability.backends.ical.freebusy import free_busy
+from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound
+from mailhooks.availability.model import Limits, Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import CalendarEvent
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
 
 _QUERY: Final = (
     '<?xml version="1.0" encoding="utf-8"?>'

@@ -4,7 +4,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree
 
-from ..errors import GenerationFailed
+from mailhooks.availability.errors import GenerationFailed
 
 _DAV: Final = "{DAV:}"
 _DATA: Final = "{urn:ietf:params:xml:ns:caldav}calendar-data"

@@ -11,20 +11,20 @@ from zoneinfo import ZoneInfo
 
 import requests
 
-from ...contract.availability import Window
-from ...contract.freebusy import CalendarEvent
-from ...deadline import Deadline
-from ...errors import SettingsError
-from .. import worktime
-from ..errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
-from ..model import Limits, Schedule
-from . import http
-from .ical_choice import Group, groups
-from .ical_events import events
-from .ical_freebusy import free_busy
-from .ical_text import Component, calendars
-from .ical_zones import Zones
-from .trust import ca_file
+from mailhooks.availability import timezones
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.ca_bundle import ca_file
+from mailhooks.availability.backends.ical.event_selection import Group, groups
+from mailhooks.availability.backends.ical.events import events
+from mailhooks.availability.backends.ical.freebusy import free_busy
+from mailhooks.availability.backends.ical.lines import Component, calendars
+from mailhooks.availability.backends.ical.zones import Zones
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
+from mailhooks.availability.model import Limits, Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import CalendarEvent
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
 
 KEPT_OCTETS: Final = 24 * 1024 * 1024
 """Of all feeds of a backend, as they came; taken apart they need two or three times as much."""
@@ -104,7 +104,7 @@ class IcsBackend:
                 raise SettingsError(f"feeds/{index}/mailbox: it has a feed already")
             auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
             feeds[mailbox] = _Feed(_web(entry["url"]), auth)
-        zone = worktime.zone(config["timeZone"]) if "timeZone" in config else None
+        zone = timezones.zone(config["timeZone"]) if "timeZone" in config else None
         if zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
         return cls(feeds, http.session(ca_file(config.get("caCertificates")), connections=cls.limits.at_once), zone)

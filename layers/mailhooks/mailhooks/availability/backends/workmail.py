@@ -22,15 +22,15 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from ...contract.availability import Window
-from ...deadline import Deadline
-from ...errors import NoTimeLeft
-from ..errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
-from ..model import Answers, Limits
-from .ews_client import EXCHANGE_2010_SP2, Client
-from .ews_lookup import look_up
-from .ews_tokens import Token, Tokens
-from .ews_transport import ssl_context
+from mailhooks.availability.backends.ews.client import EXCHANGE_2010_SP2, Client
+from mailhooks.availability.backends.ews.lookup import look_up
+from mailhooks.availability.backends.ews.oauth import Token, Tokens
+from mailhooks.availability.backends.ews.transport import ssl_context
+from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
+from mailhooks.availability.model import Answers, Limits
+from mailhooks.contract.availability import Window
+from mailhooks.deadline import Deadline
+from mailhooks.errors import NoTimeLeft
 
 _LIMITS: Final = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
 

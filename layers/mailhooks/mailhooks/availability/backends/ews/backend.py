@@ -1,0 +1,65 @@
+"""Exchange Server on premises, and whatever else speaks Exchange Web Services.
+
+Not Exchange Online: it has Microsoft Graph, and takes no EWS of others any more.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client
+from mailhooks.availability.backends.ews.lookup import look_up
+from mailhooks.availability.backends.ews.oauth import ClientCredentials, Tokens
+from mailhooks.availability.backends.ews.transport import session, ssl_context
+from mailhooks.availability.model import Answers, Limits
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import BusyType
+from mailhooks.deadline import Deadline
+
+_LIMITS: Final = Limits(mailboxes=100, span=timedelta(days=42))
+"""EWS reference: "GetUserAvailability operation", "ResponseCode" (ErrorIndividualMailboxLimitReached, ErrorTimeIntervalTooBig)."""
+
+
+class EwsBackend:
+    """Asks one server, all mailboxes of a look-up in one request."""
+
+    def __init__(self, client: Client, working_elsewhere: BusyType = BusyType.FREE) -> None:
+        self._client = client
+        self._working_elsewhere = working_elsewhere
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "EwsBackend":
+        """From a configuration that fits `contract/schemas/availability-config.json`, `ews`. Connects to nothing.
+
+        Raises:
+            SettingsError: `caCertificates` cannot be read.
+        """
+        auth, certificates = config["auth"], config.get("caCertificates")
+        context = ssl_context(certificates)
+        url = endpoint(config["url"])
+        if auth["type"] == "oauth":
+            # A company's own token server has the same authority as its Exchange; others have a public one.
+            credentials = ClientCredentials.from_config(auth, session(ssl_context(certificates, public=True)))
+            client = Client(url, EXCHANGE_2010, context, tokens=Tokens(credentials.fetch))
+        else:
+            auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
+            client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
+        return cls(client, BusyType(config.get("workingElsewhere", BusyType.FREE)))
+
+    @property
+    def limits(self) -> Limits:
+        return _LIMITS
+
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
+        """See `Backend`. Raises nothing: each mailbox has its own failure."""
+        return look_up(self._client, mailboxes, window, deadline, working_elsewhere=self._working_elsewhere)
+
+
+def endpoint(url: str) -> str:
+    """The address to post to. A server's mere name stands for where Exchange has it.
+
+    >>> endpoint("https://mail.example.com")
+    'https://mail.example.com/EWS/Exchange.asmx'
+    """
+    return url if urlsplit(url).path.strip("/") else url.rstrip("/") + "/EWS/Exchange.asmx"

@@ -1,0 +1,101 @@
+"""Working hours as EWS has them (EWS reference, "WorkingHours", "TimeZone (Availability)", "WorkingPeriod")."""
+
+from datetime import time
+from typing import Final
+
+from mailhooks.availability.backends.ews.xml import Element, children, named, text
+from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
+
+ZONE_NAME: Final = "Undefined"
+"""EWS tells a zone by its rules only. AWS's own sample function sends this name to WorkMail."""
+
+_DAY_MINUTES: Final = 1440
+
+_DAYS: Final = {
+    "Sunday": DayOfWeek.SUN,
+    "Monday": DayOfWeek.MON,
+    "Tuesday": DayOfWeek.TUE,
+    "Wednesday": DayOfWeek.WED,
+    "Thursday": DayOfWeek.THU,
+    "Friday": DayOfWeek.FRI,
+    "Saturday": DayOfWeek.SAT,
+}
+_GROUPS: Final = {
+    "Day": tuple(DayOfWeek),
+    "Weekday": tuple(DayOfWeek)[1:6],
+    "WeekendDay": (DayOfWeek.SAT, DayOfWeek.SUN),
+}
+_MONTHS: Final = tuple(Month)
+_WEEKS: Final = {1: Week.FIRST, 2: Week.SECOND, 3: Week.THIRD, 4: Week.FOURTH, 5: Week.LAST, -1: Week.LAST}
+
+
+def read_hours(element: Element | None) -> WorkingHours | None:
+    """An element WorkingHours. None where there is none or it makes no sense: nobody's free/busy times are worth less for that."""
+    if element is None:
+        return None
+    try:
+        parts = named(element)
+        periods = tuple(_period(period) for period in children(parts.get("WorkingPeriodArray"), "WorkingPeriod"))
+        return WorkingHours(_zone(parts["TimeZone"]), periods) if periods else None
+    except (KeyError, ValueError):
+        return None
+
+
+def _zone(element: Element) -> TimeZone:
+    """Biases keep their sign: UTC = local time + bias, as the contract's reader of working hours has it."""
+    parts = named(element)
+    bias = _offset(parts["Bias"])
+    standard, daylight = parts.get("StandardTime"), parts.get("DaylightTime")
+    if standard is None or daylight is None:
+        return TimeZone(ZONE_NAME, bias)
+    standard_bias, daylight_bias = _transition_bias(standard), _transition_bias(daylight)
+    # Month 0 says that the clocks never change, and so do two transitions to the same time: what exchangelib and others send for UTC.
+    if standard_bias == daylight_bias or _when(standard) == _when(daylight) or _never(standard) or _never(daylight):
+        return TimeZone(ZONE_NAME, _within_a_day(bias + standard_bias))
+    return TimeZone(ZONE_NAME, bias, _transition(standard, standard_bias), _transition(daylight, daylight_bias))
+
+
+def _transition_bias(element: Element) -> int:
+    return _offset(named(element)["Bias"])
+
+
+def _never(element: Element) -> bool:
+    return int(text(named(element)["Month"])) == 0
+
+
+def _when(element: Element) -> tuple[str, ...]:
+    parts = named(element)
+    return tuple(text(parts.get(name)) for name in ("Month", "DayOrder", "DayOfWeek", "Time", "Year"))
+
+
+def _transition(element: Element, bias: int) -> TimeZoneTransition:
+    parts = named(element)
+    month = _MONTHS[_between(int(text(parts["Month"])), 1, 12) - 1]
+    clock = time.fromisoformat(text(parts["Time"])).replace(microsecond=0, tzinfo=None)
+    return TimeZoneTransition(bias, clock, month, _WEEKS[int(text(parts["DayOrder"]))], _DAYS[text(parts["DayOfWeek"])])
+
+
+def _period(element: Element) -> WorkingPeriod:
+    parts = named(element)
+    days: list[DayOfWeek] = []
+    for name in text(parts["DayOfWeek"]).split():
+        days += _GROUPS.get(name) or (_DAYS[name],)
+    start = _between(int(text(parts["StartTimeInMinutes"])), 0, _DAY_MINUTES)
+    end = _between(int(text(parts["EndTimeInMinutes"])), start + 1, _DAY_MINUTES)
+    if not days:
+        raise ValueError("a working period without a day")
+    return WorkingPeriod(start, end, tuple(dict.fromkeys(days)))
+
+
+def _offset(element: Element) -> int:
+    return _within_a_day(int(text(element)))
+
+
+def _within_a_day(minutes: int) -> int:
+    return _between(minutes, -_DAY_MINUTES, _DAY_MINUTES)
+
+
+def _between(value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise ValueError("a number out of its range")
+    return value

@@ -1,0 +1,56 @@
+"""What the app proves itself with, checked before it is used: a wrong key should show when the configuration is read."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mailhooks.errors import SettingsError
+
+_SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
+
+
+def credential(config: Mapping[str, Any]) -> str | dict[str, str]:
+    """The `client_credential` that msal takes.
+
+    Raises:
+        SettingsError: the certificate's parts cannot be read or do not belong together.
+    """
+    secret: str | None = config.get("clientSecret")
+    if secret is not None:
+        return secret
+    certificate = config["certificate"]
+    found = {"private_key": certificate["privateKey"]}
+    if "passphrase" in certificate:
+        found["passphrase"] = certificate["passphrase"]
+    public = certificate.get("publicCertificate")
+    _check(found["private_key"], found.get("passphrase"), public)
+    if public is not None:
+        # Rather than a thumbprint: msal then signs PS256 and names the certificate by SHA-256, as Entra recommends.
+        return found | {"public_certificate": public}
+    thumbprint = re.sub(r"[:\s]", "", certificate.get("thumbprint", ""))
+    if not _SHA1.fullmatch(thumbprint):
+        raise SettingsError("certificate: expected publicCertificate, or thumbprint with the SHA-1 thumbprint (40 hexadecimal digits)")
+    return found | {"thumbprint": thumbprint}
+
+
+def _check(private_key: str, passphrase: str | None, public: str | None) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    # The libraries' own errors stay out of it: they may quote the key.
+    try:
+        key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase is not None else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SettingsError("certificate/privateKey: it cannot be read, or its passphrase is wrong or not needed") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise SettingsError("certificate/privateKey: expected an RSA key, got one of another kind")
+    if public is None:
+        return
+    try:
+        own = load_pem_x509_certificate(public.encode()).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingsError("certificate/publicCertificate: it cannot be read") from None
+    if own != key.public_key():
+        raise SettingsError("certificate: privateKey and publicCertificate do not belong together")

@@ -1,0 +1,69 @@
+"""Working hours as Microsoft Graph tells them ("workingHours", "timeZoneBase", "customTimeZone")."""
+
+from collections.abc import Mapping
+from datetime import time
+from typing import Any, Final
+
+from mailhooks.availability import timezones
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
+
+_DAYS: Final = dict(zip(("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"), DayOfWeek, strict=True))
+_MONTHS: Final = tuple(Month)
+_WEEKS: Final = tuple(Week)
+
+_DAY_MINUTES: Final = 24 * 60
+
+
+def working_hours(value: Any, window: Window) -> WorkingHours | None:
+    """None where there are none, or none that can be read: free/busy times are worth more than the hours that come with them.
+
+    Graph has one span for all days: of hours that differ by day, the earliest start and the latest end.
+    """
+    if not isinstance(value, dict):
+        return None
+    try:
+        days = tuple(_DAYS[day.lower()] for day in value["daysOfWeek"])
+        start, end = _minutes(value["startTime"]), _minutes(value["endTime"]) or _DAY_MINUTES
+        if not days or end <= start:
+            return None
+        return _in_zone(value["timeZone"], WorkingPeriod(start, end, days), window)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _in_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) -> WorkingHours | None:
+    name = value.get("name")
+    if isinstance(value.get("bias"), int):
+        return WorkingHours(_custom(name or "Customized Time Zone", value), (period,))
+    zone = timezones.zone(name) if name else None
+    return timezones.working_hours(zone, (period,), window, name) if zone else None
+
+
+def _custom(name: str, value: Mapping[str, Any]) -> TimeZone:
+    """QUIRK: "customTimeZone" says that zones ahead of UTC have a positive bias, but the examples of getSchedule have 480 and -60 for
+    Pacific time, which is EWS's sign, ours too: UTC = local time + bias + offset.
+    """
+    try:
+        standard = _transition(value["standardOffset"], 0)
+        daylight = _transition(value["daylightOffset"], value["daylightOffset"]["daylightBias"])
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
+        standard = daylight = None
+    if standard is None or daylight is None:
+        return TimeZone(name, value["bias"])
+    return TimeZone(name, value["bias"], standard, daylight)
+
+
+def _transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransition | None:
+    """None for a change that does not take place (month 0) or not every year, which no rule says."""
+    if value.get("year") or not value["month"]:
+        return None
+    moment = time.fromisoformat(value["time"]).replace(microsecond=0)
+    day = _DAYS[value["dayOfWeek"].lower()]
+    return TimeZoneTransition(offset, moment, _MONTHS[value["month"] - 1], _WEEKS[value["dayOccurrence"] - 1], day)
+
+
+def _minutes(text: str) -> int:
+    """From midnight, of `08:00:00.0000000`."""
+    moment = time.fromisoformat(text)
+    return moment.hour * 60 + moment.minute

@@ -1,0 +1,242 @@
+"""Puts a disclaimer, signature or banner into the text of a message, once, as splices.
+
+Knows neither WorkMail nor AWS; `mailhooks.hooks.functions.disclaimer` makes a hook of it.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from mailhooks.content import placement
+from mailhooks.content.placement import TOKEN, Position
+from mailhooks.content.template import Template, letters, text_of
+from mailhooks.mime import html
+from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.structure import Structure, scan
+from mailhooks.mime.text import wrapping
+from mailhooks.mime.text.body import Blocked, Obstacle, continued, displayed
+from mailhooks.mime.text.closing_delimiters import closed
+from mailhooks.mime.text.part import TextPart, as_html
+from mailhooks.mime.text.wrapping import Image
+
+__all__ = ["STAMP", "TOKEN", "Change", "Disclaimer", "OnNoText", "OnUnmodifiable", "Position", "add_disclaimer", "explain"]
+
+STAMP: Final = "X-Mailhooks-Disclaimer"
+"""The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
+
+
+class OnUnmodifiable(StrEnum):
+    """What becomes of a message whose text is not to be changed."""
+
+    PASS = "pass"  # noqa: S105
+    WRAP = "wrap"
+    BOUNCE = "bounce"
+
+
+class OnNoText(StrEnum):
+    """What becomes of a message that shows no text."""
+
+    PASS = "pass"  # noqa: S105
+    ADD_PART = "add-part"
+
+
+class Change(NamedTuple):
+    """Edits of a message.
+
+    Attributes:
+        added_parts: how many parts it has more afterwards.
+        encloses: whether they put the message, as it is, into a new one.
+    """
+
+    edits: list[Edit]
+    added_parts: int = 0
+    encloses: bool = False
+
+
+@dataclass(frozen=True)
+class Disclaimer:
+    """What to say and where.
+
+    Attributes:
+        text: template for plain text; derived from `html` when empty.
+        html: template for HTML; derived from `text` when empty.
+        position: see `Position`.
+        once_per_thread: leave a message alone that quotes one with this disclaimer.
+        on_unmodifiable: for `wrap`; `bounce` is the hook's.
+        on_no_text: see `OnNoText`.
+        images: those that `html` shows by `cid:`.
+    """
+
+    text: str = ""
+    html: str = ""
+    position: Position = Position.APPEND
+    once_per_thread: bool = False
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
+    on_no_text: OnNoText = OnNoText.PASS
+    images: tuple[Image, ...] = ()
+
+    @cached_property
+    def stamp(self) -> str:
+        """Names this disclaimer by its templates and position: hexadecimal digits."""
+        return hashlib.sha256("\0".join((self.text, self.html, self.position)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @cached_property
+    def templates(self) -> tuple[Template, Template]:
+        """Of plain text and of HTML."""
+        text = self.text or text_of(self.html)
+        return Template(text.replace("\r\n", "\n")), Template((self.html or as_html(self.text)).replace("\r\n", "\n"), is_html=True)
+
+    @cached_property
+    def _wordings(self) -> tuple[Template, Template]:
+        """As plain text: ours, and as mail programs make it of the HTML."""
+        return self.templates[0], Template(text_of(self.html, bare=True))
+
+    def change(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
+        """The change that puts the disclaimer into the message; an empty one when it has it already.
+
+        Args:
+            raw: the message.
+            values: of the templates' variables, names in lower case.
+
+        Raises:
+            Blocked: nothing may be changed, and `on_unmodifiable` or `on_no_text` does not say otherwise.
+        """
+        structure = scan(raw)
+        said = self._said(raw, structure, values or {})
+        if said is None:
+            return Change([])
+        try:
+            forms = [[part, *continued(raw, structure, part)] for part in displayed(raw, structure)]
+            if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
+                return Change([])
+            parts = [placement.part_for(form, self.position) for form in forms]
+            change = self._with_images(raw, structure, parts, self._edits(parts, *said))
+        except Blocked as blocked:
+            change = self._around(raw, structure, blocked, *said)
+        return self._stamped(structure, change)
+
+    def wrapped(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
+        """As `change`, for a message whose own text shall stay as it is: it goes as it is into a new one that has the disclaimer.
+
+        Raises:
+            Blocked: its header is broken.
+        """
+        structure = scan(raw)
+        if not structure.root.header.complete:
+            raise Blocked(Obstacle.AMBIGUOUS)
+        said = self._said(raw, structure, values or {})
+        return Change([]) if said is None else self._stamped(structure, self._enclosed(raw, structure, *said))
+
+    def _said(self, raw: bytes, structure: Structure, values: Mapping[str, str]) -> tuple[str, str] | None:
+        """What is to be added, as plain text and as HTML; None where nothing is, or has been already."""
+        header = structure.root.header
+        if not header.fields:
+            raise Blocked(Obstacle.AMBIGUOUS)
+        if any(field.value(raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
+            return None
+        text, markup = (template.render(values) for template in self.templates)
+        return (text, markup) if text.strip() or markup.strip() else None
+
+    def _stamped(self, structure: Structure, change: Change) -> Change:
+        header = structure.root.header
+        # First, as a body that begins right behind the header has its edits at the same place.
+        stamp = header.appended(f"{STAMP}: {self.stamp}".encode() + header.newline)
+        return change._replace(edits=[stamp, *change.edits])
+
+    def _is_in(self, parts: Sequence[TextPart], values: Mapping[str, str]) -> bool:
+        """Whether a shown text has this one somewhere, quoted or not, be it with a colleague's values: by the class of its element, or by
+        its letters and digits.
+        """
+        if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
+            return True
+        texts = [html.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
+        return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
+
+    def _edits(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:
+        """A disclaimer that is an image alone has no words for plain text."""
+        wanted = [part for part in parts if (markup if part.is_html else text).strip()]
+        if not wanted:
+            raise Blocked(Obstacle.NO_WORDS)
+        return [edit for part in wanted for edit in self._in_part(part, text, markup)]
+
+    def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
+        try:
+            return placement.put(part, self._marked(markup) if part.is_html else text, self.position)
+        except CannotEdit as error:
+            raise Blocked(Obstacle.NO_PLACE if error.reason is Reason.NO_PLACE else Obstacle.UNREADABLE) from None
+
+    def _marked(self, markup: str) -> str:
+        """In an element whose class names the disclaimer: most clients keep it when they quote."""
+        return f'<div class="mailhooks-disclaimer mailhooks-{self.stamp}">{markup}</div>'
+
+    def _with_images(self, raw: bytes, structure: Structure, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
+        """The edits with the images beside the HTML that shows them, once a message."""
+        # Of several forms in HTML readers are shown the last (RFC 2046 section 5.1.4).
+        shown = next((part.part for part in reversed(parts) if part.is_html), None)
+        images = self._shown_images()
+        if shown is None or not images:
+            return Change(edits)
+        return Change(*wrapping.beside_html(raw, structure.root, shown, edits, images))
+
+    def _around(self, raw: bytes, structure: Structure, blocked: Blocked, text: str, markup: str) -> Change:
+        """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
+        programs expect.
+        """
+        no_text = blocked.obstacle is Obstacle.NO_TEXT
+        asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
+        if not asked_for or not structure.root.header.complete or blocked.obstacle in {Obstacle.REPORT, Obstacle.NO_WORDS}:
+            raise blocked
+        return self._enclosed(raw, structure, text, markup, beside=no_text)
+
+    def _enclosed(self, raw: bytes, structure: Structure, text: str, markup: str, *, beside: bool = False) -> Change:
+        """A new message with the disclaimer and, behind it, this one: as a message, or (`beside`) its body as a part."""
+        root = structure.root
+        boundaries = [wrapping.boundary_for(raw, purpose) for purpose in ("cover", "images")]
+        images = self._shown_images()
+        cover = wrapping.text_part(text, self._marked(markup), root.header.newline, boundaries, images)
+        # The cover's alternative with its two forms, and what images take; then the new root.
+        added = 4 + (len(images) + 1 if images else 0)
+        boundary = wrapping.boundary_for(raw, "enclosed")
+        if beside:
+            # Of what was cut short, the delimiters come before our own.
+            return Change([*closed(raw, structure, []), *wrapping.beside(raw, root, cover, boundary)], added, encloses=True)
+        # The parts of the enclosed message are no longer this one's; it is one part itself.
+        added += 1 - sum(not part.embedded for part in root.walk())
+        return Change(wrapping.in_a_message(raw, root, cover, boundary), added, encloses=True)
+
+    def _shown_images(self) -> list[Image]:
+        return [image for image in self.images if f"cid:{image.content_id}" in self.html]
+
+
+def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append") -> bytes:
+    """The message with a disclaimer in every displayed form of its text.
+
+    Args:
+        raw: the message as it is.
+        text: for plain text; derived from `html` when empty.
+        html: for HTML; derived from `text` when empty.
+        position: `append`, `prepend` or `after-reply`.
+
+    Returns:
+        A new message, or `raw` itself when nothing may be changed (`explain` says why) or the disclaimer is there already.
+
+    Raises:
+        ValueError: no such position.
+    """
+    try:
+        return splice(raw, Disclaimer(text=text, html=html, position=Position(position)).change(raw).edits)
+    except Blocked:
+        return raw
+
+
+def explain(raw: bytes, *, text: str = "x", html: str = "", position: str = "append") -> str:
+    """Why `add_disclaimer` would not change a message with these arguments; `""` when it would."""
+    try:
+        Disclaimer(text=text, html=html, position=Position(position)).change(raw)
+    except Blocked as blocked:
+        return str(blocked.obstacle)
+    return ""

@@ -1,0 +1,100 @@
+"""Where in the text of a message a disclaimer goes."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from mailhooks.mime import html
+from mailhooks.mime.edits import Edit
+from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.quotes import reply
+from mailhooks.mime.text.part import TextPart, flowed
+
+TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
+"""Where a sender writes this, the disclaimer goes, whatever its position."""
+
+
+class Position(StrEnum):
+    """Where the text goes."""
+
+    APPEND = "append"
+    PREPEND = "prepend"
+    AFTER_REPLY = "after-reply"
+    """Under the newest reply and above what it quotes; at the end where nothing is quoted."""
+
+
+def part_for(form: Sequence[TextPart], position: Position) -> TextPart:
+    """Which of the parts that are shown one below the other has the place for the text."""
+    if len(form) == 1:
+        return form[0]
+    if token := next((part for part in form if _token(part)), None):
+        return token
+    if position is Position.PREPEND:
+        return form[0]
+    quoting_parts = (part for part in form[:-1] if position is Position.AFTER_REPLY and _quote(part) is not None)
+    return next(quoting_parts, form[-1])
+
+
+def put(part: TextPart, said: str, position: Position) -> list[Edit]:
+    """The edits that put a text into a part: HTML into HTML, plain text into plain text.
+
+    Raises:
+        CannotEdit: see `TextPart.replaced`; or there is no place.
+    """
+    return _into_html(part, said, position) if part.is_html else _into_text(part, said, position)
+
+
+def _token(part: TextPart) -> tuple[int, int] | None:
+    """Where the token stands; one in what is quoted is somebody else's."""
+    if part.is_html:
+        found = html.find_token(part.view(), TOKEN)
+    else:
+        at = part.octets.find(TOKEN.encode())
+        found = (at, at + len(TOKEN)) if at >= 0 else None
+    return found if found and ((quote := _quote(part)) is None or found[0] < quote) else None
+
+
+def _quote(part: TextPart) -> int | None:
+    """Where a text goes that belongs above what is quoted."""
+    if part.is_html:
+        return reply.html_quote(part.view(), part.readable)
+    quote = reply.text_quote(part.lines())
+    return None if quote is None else part.line_start(quote)
+
+
+def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
+    text = (flowed(text) if part.is_flowed else text).strip("\n")
+    octets = part.octets
+    if token := _token(part):
+        return part.replaced(*token, text)
+    if position is Position.PREPEND:
+        return part.inserted(part.start, text + "\n\n" if octets[part.start :].strip() else text)
+    at = len(octets)
+    if position is Position.AFTER_REPLY and (quote := _quote(part)) is not None:
+        at = quote
+    before = octets[:at]
+    blank = "\n" * (2 - _newlines_before(before)) if before[part.start :].strip() else ""
+    if at < len(octets):
+        return part.inserted(at, f"{blank}{text}\n\n")
+    return part.inserted(at, f"{blank}{text}\n" if octets.endswith(b"\n") else f"{blank}{text}")
+
+
+def _newlines_before(octets: bytes) -> int:
+    """Line ends at the end: 0, 1, or 2 for more."""
+    tail = octets[-4:].replace(b"\r\n", b"\n")
+    return min(len(tail) - len(tail.rstrip(b"\n")), 2)
+
+
+def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
+    view = part.view()
+    if token := _token(part):
+        return part.replaced(*token, markup)
+    at: int | None = None
+    if position is Position.PREPEND:
+        at = html.prepend_at(view)
+    elif position is Position.AFTER_REPLY:
+        at = _quote(part)
+    at = html.append_at(view) if at is None else at
+    if at < 0:
+        raise CannotEdit(Reason.NO_PLACE)
+    return part.inserted(max(at, part.start), f"\n{markup}\n")

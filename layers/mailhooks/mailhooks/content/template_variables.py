@@ -1,0 +1,29 @@
+"""What a message's own header says for the variables of a text."""
+
+import re
+from typing import Final
+
+from mailhooks.mime import encoded_words
+from mailhooks.mime.headers import scan
+
+OWN_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
+"""What every message tells, in lower case; a directory may know more."""
+
+_DISPLAY_NAME: Final = re.compile(rb"((?:\"(?:[^\"\\]|\\.)*+\"|[^\"<])*+)<", re.DOTALL)
+_QUOTES: Final = re.compile(rb"\\(.)|\"", re.DOTALL)
+
+
+def own_values(raw: bytes, mail_from: str) -> dict[str, str]:
+    """The values of `OWN_VARIABLES` for a message that comes from this address; `""` for what it does not tell."""
+    values: dict[str, bytes] = {}
+    for found in scan(raw).fields:
+        values.setdefault(found.lname, found.value(raw))
+    # Taken apart before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
+    name = _DISPLAY_NAME.match(values.get("from", b""))
+    return {
+        "fromname": encoded_words.decode(_QUOTES.sub(rb"\1", name[1]).strip()) if name else "",
+        "fromaddress": mail_from,
+        "fromdomain": mail_from.rpartition("@")[2],
+        "subject": encoded_words.decode(values.get("subject", b"")),
+        "date": encoded_words.decode(values.get("date", b"")),
+    }

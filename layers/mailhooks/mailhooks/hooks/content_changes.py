@@ -1,0 +1,102 @@
+"""Sets the changes of the content that a policy wants, and says what becomes of a message that cannot be changed as it should be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mailhooks import contract
+from mailhooks.contract import ActionType
+from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentTrouble
+from mailhooks.hooks.invocation import Mail
+from mailhooks.policy.errors import RuleFailed
+from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
+from mailhooks.policy.rules.actions import NoDisclaimer, Strip, Unmodifiable
+from mailhooks.policy.rules.policy import OnError
+
+_BOUNCE: Final = "This message cannot be sent: {why}."
+
+
+def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) -> tuple[WantedChange, ...]:
+    """Sets the changes that can be made, and returns them; where one cannot, its rule may say that the message is not to go on.
+
+    Args:
+        values: of the variables of texts, names in lower case.
+    """
+    applied = apply_changes(raw, outcome.changes, values)
+    for wanted, trouble in applied.refusals:
+        _fail(outcome, wanted, str(trouble))
+        if not (isinstance(trouble, NoDisclaimer) and trouble.may_go_on):
+            turn_away(outcome, wanted, getattr(trouble, "obstacle", "an attachment is not let through"))
+    if applied.refusals and len(applied.refusals) == len(outcome.changes):
+        mail.unchanged_because = CannotChangeSafely(str(applied.refusals[0][1]))
+    _set(mail, applied)
+    refused = mail.refusals()
+    if not refused:
+        return applied.made
+    why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
+    before = any(refusal.before for refusal in refused)
+    if fewer := _less_of_it(applied.made, before=before):
+        again = apply_changes(raw, fewer, values, wrap=before)
+        _set(mail, again)
+        if mail.changed and not mail.refusals():
+            _give_up(outcome, [wanted for wanted in applied.made if wanted not in again.made], why, refused[0].code, before=before)
+            return again.made
+    mail.discard()
+    mail.unchanged_because = CannotChangeSafely(why)
+    _give_up(outcome, applied.made, why, refused[0].code, before=before)
+    return ()
+
+
+def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble | Misconfigured) -> None:
+    """What follows when the changed message cannot be put: rules may say that it is not to go on as it is. Where that is for how something
+    is set up, and no matter of the message, only what must not get through does not.
+
+    Raises:
+        RuleFailed: it is for how something is set up, and a rule whose change it was says retry.
+    """
+    for wanted in made:
+        if isinstance(trouble, Misconfigured):
+            if wanted.rule.on_error is OnError.RETRY:
+                raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
+            if not isinstance(wanted.change, Strip):
+                continue
+        _fail(outcome, wanted, str(trouble), type(trouble).__name__)
+        turn_away(outcome, wanted, "WorkMail lets nobody change it")
+
+
+def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
+    """Bounces or drops the message for those for whom the rule wanted it changed, if the rule says so."""
+    match wanted.change.on_unmodifiable:
+        case Unmodifiable.BOUNCE:
+            action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
+        case Unmodifiable.DROP:
+            action = contract.Action(ActionType.DROP)
+        case _:
+            return
+    outcome.turn_away(wanted.recipients, action)
+
+
+def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
+    """What to try where all of it together would be refused: for mail that was such before, to wrap it, as what is wrapped stays as it is;
+    else only to take away what must not get through: that is not to fail for a disclaimer that makes the message too long.
+    """
+    if before:
+        return [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
+    strips = [wanted for wanted in made if isinstance(wanted.change, Strip)]
+    return strips if len(strips) < len(made) else []
+
+
+def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: str, *, before: bool) -> None:
+    """What our own text is to blame for is nobody's reason to send mail back. An attachment that is not let through is."""
+    for wanted in changes:
+        _fail(outcome, wanted, why)
+        if before or isinstance(wanted.change, Strip):
+            turn_away(outcome, wanted, code)
+
+
+def _fail(outcome: Outcome, wanted: WantedChange, why: str, kind: str = CannotChangeSafely.__name__) -> None:
+    outcome.failures += (Failure(wanted.rule.name, wanted.change.name, kind, why),)
+
+
+def _set(mail: Mail, applied: Applied) -> None:
+    mail.edit(applied.edits, added_parts=applied.added_parts, encloses=applied.encloses)

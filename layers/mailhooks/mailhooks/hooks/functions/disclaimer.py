@@ -1,0 +1,201 @@
+"""The hook of the function `disclaimer`: which messages get the disclaimer, and what its variables stand for."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from mailhooks.address_patterns import Pattern
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
+from mailhooks.content.template_variables import OWN_VARIABLES
+from mailhooks.errors import SettingsError
+from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.mime.text.wrapping import Image
+from mailhooks.policy.facts.message_facts import Facts
+from mailhooks.policy.facts.recipients import AddressSet
+from mailhooks.policy.rules.actions import Disclaim
+from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
+from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.settings import Settings
+
+_IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}
+
+_SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
+_IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""File names that can be a Content-ID as they are (RFC 2392; RFC 5322 section 3.6.4)."""
+
+
+class Audience(StrEnum):
+    """Whom the other side has to be: the sender of inbound mail, at least one recipient of outbound mail."""
+
+    ALL = "all"
+    EXTERNAL = "external"
+    INTERNAL = "internal"
+
+
+class Directory(Protocol):
+    """Knows attributes of the organization's people, such as `Title`, for a template's variables."""
+
+    def lookup(self, address: str) -> Mapping[str, str]:
+        """The attributes of an address; none for a stranger. Names in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which messages get the disclaimer.
+
+    Attributes:
+        audience: see `Audience`; told by `organization_domains`.
+        skip_senders: senders whose mail is left alone.
+        skip_recipients: a message is left alone when all its recipients are among these.
+        organization_domains: in lower case.
+    """
+
+    audience: Audience = Audience.ALL
+    skip_senders: tuple[Pattern, ...] = ()
+    skip_recipients: tuple[Pattern, ...] = ()
+    organization_domains: frozenset[str] = frozenset()
+
+    def condition(self) -> Condition:
+        """The same as the condition of a rule."""
+        senders, recipients = AddressSet.of(self.skip_senders), AddressSet.of(self.skip_recipients)
+        skipped: list[Condition] = []
+        if self.skip_senders:
+            skipped.append(addresses("sender", senders, Cost.EVENT, lambda facts: facts.senders))
+        if self.skip_recipients:
+            skipped.append(Test("all_recipients", Cost.EVENT, every_recipient(recipients), lambda facts: facts.recipients.addresses))
+        made: list[Condition] = [Not("unless", AnyOf.of(skipped, "any"))] if skipped else []
+        if self.audience is not Audience.ALL:
+            external = self.audience is Audience.EXTERNAL
+            made.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
+        return All.of(made, "all")
+
+
+def _is_external(facts: Facts) -> bool:
+    """Whether the other side is: of inbound mail its author, of outbound mail anybody who gets it. Whom an event leaves out may be."""
+    if facts.inbound:
+        return not facts.is_internal(facts.author)
+    return facts.internal_recipients != facts.everybody
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A directory in memory: addresses in lower case, and their attributes."""
+
+    entries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def lookup(self, address: str) -> Mapping[str, str]:
+        return self.entries.get(address.lower(), {})
+
+
+class DisclaimerHook(MailflowHook):
+    """Adds a disclaimer to the messages in its scope."""
+
+    name = "disclaimer"
+    stamps = False
+
+    def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, directory: Directory | None = None) -> None:
+        self.disclaimer = disclaimer
+        scope = scope or Scope()
+        policy = Policy((Rule("disclaimer", 0, scope.condition(), (Disclaim(disclaimer),)),), scope.organization_domains, file="settings")
+        super().__init__(FixedPolicy(policy), NoEffects(), people=directory or People())
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Raises:
+        SettingsError: there is nothing to say, a variable is unknown, or a setting has not the form that it should have.
+        """
+        folder = Path(settings.disclaimer_folder)
+        people = _people(folder / "directory.json")
+        html, images = with_images(settings.disclaimer_html or _file(folder / "disclaimer.html"), folder)
+        disclaimer = Disclaimer(
+            text=settings.disclaimer_text or _file(folder / "disclaimer.txt"),
+            html=html,
+            position=_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
+            once_per_thread=settings.disclaimer_once_per_thread,
+            on_unmodifiable=_choice(OnUnmodifiable, "ON_UNMODIFIABLE", settings.on_unmodifiable or OnUnmodifiable.PASS),
+            on_no_text=_choice(OnNoText, "ON_NO_TEXT", settings.on_no_text or OnNoText.PASS),
+            images=images,
+        )
+        _check(disclaimer, people)
+        scope = Scope(
+            _choice(Audience, "DISCLAIMER_AUDIENCE", settings.disclaimer_audience or Audience.ALL),
+            _patterns("DISCLAIMER_SKIP_SENDERS", settings.disclaimer_skip_senders),
+            _patterns("DISCLAIMER_SKIP_RECIPIENTS", settings.disclaimer_skip_recipients),
+            settings.organization_domains,
+        )
+        if scope.audience is not Audience.ALL and not scope.organization_domains:
+            raise SettingsError("DISCLAIMER_AUDIENCE: it takes ORGANIZATION_DOMAINS to tell who is external")
+        return cls(disclaimer, scope, people)
+
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _choice(kind: type[_E], variable: str, value: str) -> _E:
+    try:
+        return kind(value.lower())
+    except ValueError:
+        raise SettingsError(f"{variable}: set it to {' or '.join(kind)}") from None
+
+
+def _patterns(variable: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:
+    try:
+        return tuple(map(Pattern.parse, texts))
+    except ValueError as error:
+        raise SettingsError(f"{variable}: {error}") from None
+
+
+def _file(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig") if path.is_file() else ""
+    except ValueError:
+        raise SettingsError(f"{path.name}: save it as UTF-8") from None
+
+
+def _people(path: Path) -> People:
+    try:
+        entries: Any = json.loads(_file(path) or "{}")
+        return People({address.lower(): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()})
+    except (ValueError, AttributeError):
+        raise SettingsError('directory.json: make it a JSON object such as {"ana@example.com": {"Title": "Engineer"}}') from None
+
+
+def with_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
+    """A template that shows `logo.png` by `cid:logo.png`, and the images of the folder that it shows.
+
+    Each gets a Content-ID with a digest of its content, and the template with it: a quoted message may have a `logo.png` of its own, and
+    mail programs show one of the two for both.
+
+    Raises:
+        SettingsError: the template shows an image that is not there, or whose name cannot be a Content-ID.
+    """
+    images: dict[str, Image] = {}
+
+    def identified(shown: re.Match[str]) -> str:
+        path = folder / shown[1]
+        subtype = _IMAGE_TYPES.get(path.suffix.lower())
+        if not _IMAGE_NAME.fullmatch(shown[1]) or subtype is None or not path.is_file():
+            endings = " ".join(_IMAGE_TYPES)
+            raise SettingsError(f"the disclaimer shows {shown[0]}: put that image ({endings}; no spaces in its name) into its folder")
+        if shown[1] not in images:
+            content = path.read_bytes()
+            images[shown[1]] = Image(f"{shown[1]}.{hashlib.sha256(content).hexdigest()[:12]}@mailhooks", subtype, content)
+        return f"cid:{images[shown[1]].content_id}"
+
+    return _SHOWN_IMAGE.sub(identified, html), tuple(images.values())
+
+
+def _check(disclaimer: Disclaimer, people: People) -> None:
+    if not (disclaimer.text or disclaimer.html).strip():
+        raise SettingsError(
+            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html beside the function"
+        )
+    known = OWN_VARIABLES | {name.lower() for attributes in people.entries.values() for name in attributes}
+    for template in disclaimer.templates:
+        if unknown := sorted(template.variables - known):
+            raise SettingsError(f"the disclaimer has the variables {', '.join(unknown)}, which neither mail nor directory.json knows")

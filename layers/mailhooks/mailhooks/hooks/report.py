@@ -1,0 +1,159 @@
+"""One log line and one set of metrics a message (Powertools Logger, Metrics in CloudWatch's embedded metric format, Tracer).
+
+What a line may hold is decided here and nowhere else: identifiers, counts, kinds. Addresses, subjects and the texts of foreign errors,
+which may quote a message, only when LOG_ADDRESSES is true.
+"""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from mailhooks.contract import ContractError, MailFlowEvent
+from mailhooks.errors import MailhooksError, PassingTrouble, PermanentTrouble
+from mailhooks.settings import Settings
+
+Handler = Callable[[Any, Any], Any]
+
+
+@dataclass(slots=True)
+class Record:
+    """What became of one event; filled in as it goes. `response` is what to answer should nothing better come."""
+
+    response: dict[str, Any] | None
+    event: MailFlowEvent | None = None
+    verdict: tuple[str, ...] = ()
+    duplicate: bool = False
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    permanent: PermanentTrouble | None = None
+    passing: PassingTrouble | None = None
+    unforeseen: BaseException | None = None
+    log: dict[str, object] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def trouble(self) -> BaseException | None:
+        return self.unforeseen or self.passing or self.permanent
+
+
+class Reporter:
+    """Logs and counts the records of one hook."""
+
+    def __init__(self, hook: str, settings: Settings) -> None:
+        self.hook = hook
+        self._settings = settings
+        self._logger = Logger(service=settings.service, location=None)
+        self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
+        self._cold = True
+
+    def traced(self, handler: Handler) -> Handler:
+        """The handler, with its calls to AWS traced when X-Ray is on. The trace gets neither the event nor the answer."""
+        if not self._settings.xray_tracing:
+            return handler
+        from aws_lambda_powertools import Tracer  # imported late: the X-Ray SDK takes its time to load
+
+        from mailhooks.aws import tracing
+
+        tracing.switch_on()
+        tracer = Tracer(service=self._settings.service, auto_patch=False)
+        traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+        return traced
+
+    def report(self, record: Record) -> None:
+        """Writes the record down. Never raises: a message is not held up because a log is."""
+        milliseconds = (time.perf_counter() - record.started) * 1000
+        try:
+            self._log(record, milliseconds)
+            if not record.duplicate:
+                self._count(record, milliseconds)
+        except Exception as error:  # noqa: BLE001
+            sys.stderr.write(f"mailhooks: this message's log line or metrics are missing ({type(error).__name__})\n")
+        self._cold = False
+
+    def _log(self, record: Record, milliseconds: float) -> None:
+        line: dict[str, Any] = {
+            "hook": self.hook,
+            "verdict": list(record.verdict),
+            "changed": record.bytes_written is not None,
+            "bytes": record.bytes_read,
+            "bytesWritten": record.bytes_written,
+            "milliseconds": round(milliseconds, 1),
+            "coldStart": self._cold,
+            **record.log,
+        }
+        if event := record.event:
+            line |= {
+                "messageId": event.message_id,
+                "invocationId": event.invocation_id,
+                "direction": str(event.flow_direction),
+                "recipientCount": len(event.recipients),
+                "truncated": event.truncated,
+            }
+            if self._settings.log_addresses:
+                line |= {
+                    "mailFrom": event.mail_from,
+                    "sender": event.sender,
+                    "recipients": list(event.recipients),
+                    "subject": event.subject,
+                }
+        trouble = record.trouble
+        if record.duplicate:
+            self._logger.info("the event came again", extra=line | {"duplicate": True})
+            return
+        if trouble is None:
+            self._logger.info("the message went through", extra=line)
+            return
+        line |= {"reason": type(trouble).__name__, "detail": self._detail(trouble)}
+        if record.unforeseen:
+            line["frames"] = _frames(record.unforeseen)
+            self._logger.error("the hook failed", extra=line)
+        elif record.passing:
+            self._logger.error("raised, so that the invocation is tried again", extra=line)
+        else:
+            self._logger.warning("the message went on unchanged", extra=line)
+
+    def _detail(self, trouble: BaseException) -> str:
+        """Our own errors' texts are fit for a log; a foreign one's may quote the message."""
+        own = isinstance(trouble, MailhooksError | ContractError)
+        return str(trouble) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
+
+    def _count(self, record: Record, milliseconds: float) -> None:
+        metrics = self._metrics
+        metrics.add_dimension("hook", self.hook)
+        metrics.add_dimension("direction", str(record.event.flow_direction) if record.event else "UNKNOWN")
+        counts = {
+            "Messages": 1,
+            "Changed": int(record.bytes_written is not None),
+            "Permanent": int(record.permanent is not None),
+            "Passing": int(record.passing is not None),
+            "Failed": int(record.unforeseen is not None),
+        }
+        if record.trouble is not None:
+            counts[f"Reason{type(record.trouble).__name__}"] = 1
+        for verdict in record.verdict:
+            counts[f"Verdict{verdict.title().replace('_', '')}"] = 1
+        # One set of metrics has at most 100 names (embedded metric format); a policy could count more.
+        more = dict(list(record.counts.items())[:70])
+        for name, value in (counts | more).items():
+            metrics.add_metric(name, MetricUnit.Count, value)
+        metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
+        if record.bytes_read is not None:
+            metrics.add_metric("MessageSize", MetricUnit.Bytes, record.bytes_read)
+        if record.event:
+            metrics.add_metric("Recipients", MetricUnit.Count, len(record.event.recipients))
+            metrics.add_metadata("messageId", record.event.message_id)
+            metrics.add_metadata("invocationId", record.event.invocation_id)
+        metrics.flush_metrics()
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where it happened, innermost last: file, line and function, without the text of anything."""
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

@@ -1,0 +1,148 @@
+"""What a part says of itself as a file (RFC 2183): whether it is attached, every name that its fields give it, and how a name ends once
+what hides its ending is gone.
+"""
+
+import itertools
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from mailhooks.mime import encoded_words
+from mailhooks.mime.parameters import as_written, is_bounded, parameters, without_comments
+from mailhooks.mime.structure import Part
+
+_PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
+_NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
+_ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
+
+_UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s;\"(]++)\s*+)?+)*+")
+"""A field that every program reads alike: no comments, quoted pairs, white space without quotes, or anything behind quotes."""
+
+_LONGEST_NAME: Final = 255
+"""Characters of a name that count, from its end: no file system takes more, and normalising is not linear for hostile text."""
+
+_HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+"""Shown as nothing although no control characters: Unicode's Default_Ignorable_Code_Point, and the empty braille pattern."""
+
+_FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702", "."))
+"""Full stops of other scripts. The full-width and small ones become ASCII by NFKC."""
+
+_STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
+"""QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as (streams of) a.exe."""
+
+_DOMAINS: Final = frozenset({".com", ".app", ".zip", ".sh", ".pl", ".py", ".ps", ".mov", ".md", ".rs"})
+"""Endings of host names too. `example.com.pdf` is a report about a site, not a program in disguise."""
+
+
+class Endings(NamedTuple):
+    """How a name ends: lower-case, each with its dot.
+
+    Attributes:
+        last: what a program goes by; two where a NUL leaves two readings, none where there is no dot.
+        inner: the endings before it, as `.exe` in `invoice.exe.txt`, but for those that may be a host name's.
+    """
+
+    last: frozenset[str]
+    inner: frozenset[str]
+
+
+def disposition(raw: bytes, part: Part) -> str:
+    """`attachment`, `inline` or another disposition type in lower case; `""` where nothing is said."""
+    found = next(part.header.named("content-disposition"), None)
+    return "" if found is None else encoded_words.decode(without_comments(found.value(raw))).partition(";")[0].strip().lower()
+
+
+def filename(raw: bytes, part: Part) -> str:
+    """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
+
+    RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
+    """
+    for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        found = next(part.header.named(name), None)
+        if found is not None and (called := parameters(found.value(raw)).get(parameter)):
+            return called
+    return ""
+
+
+def given(raw: bytes, part: Part) -> tuple[str, ...]:
+    """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
+
+    Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
+    (RFC 2231 section 4), repeated parameters and repeated fields. They differ over where one ends, too: `a.exe (x)` is that name, or
+    `a.exe` and a comment (RFC 2045 section 5.1). A judgement about names has to hear them all.
+    """
+    found: dict[str, None] = {}
+    for field in part.header.fields:
+        if field.lname in {"content-disposition", "content-type"}:
+            value = field.value(raw)
+            if b"name" in value.lower():
+                for reading in _readings(value):
+                    found.update(dict.fromkeys(_names(reading)))
+    return tuple(name for name in found if name)
+
+
+def _readings(value: bytes) -> list[bytes]:
+    """The field as it is, and where programs differ, as those see it that know comments, that know nothing but the grammar, or both."""
+    if _UNDISPUTED.fullmatch(value):
+        return [value]
+    uncommented = without_comments(value)
+    return list(dict.fromkeys((value, uncommented, _strict(value), _strict(uncommented))))
+
+
+def _strict(value: bytes) -> bytes:
+    named = ((name, text) for name, text in as_written(value) if b"name" in name)
+    return b"strict" + b"".join(b'; %s="%s"' % (name, text.replace(b"\\", b"/").replace(b'"', b"")) for name, text in named)
+
+
+def _names(value: bytes) -> list[str]:
+    number = itertools.count()
+    # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
+    apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
+    # In what `parameters` cannot read whole, names are looked for less exactly.
+    read = parameters(apart) if is_bounded(apart) else {}
+    if not read:
+        return [encoded_words.decode(name) for name in _ANYWHERE.findall(value)]
+    return [text for name, text in read.items() if _NAMED.fullmatch(name)]
+
+
+def shown(name: str) -> str:
+    """A name that can be shown to people and written into text: one line without control characters and directions, of bounded length.
+
+    >>> shown("invoice\\u202efdp.exe")
+    'invoicefdp.exe'
+    """
+    name = name if len(name) <= 1000 else f"{name[:500]}…{name[-500:]}"
+    text = " ".join("".join(map(_visible, name)).split())
+    return text if len(text) <= 120 else f"{text[:80]}…{text[-39:]}"
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return "" if _HIDDEN.match(char) else char
+    return " " if unicodedata.category(char) in {"Cc", "Zs", "Zl", "Zp"} else ""
+
+
+def endings(name: str) -> Endings:
+    """How a name ends for a program that opens the file, whatever a reader may see.
+
+    Right-to-left overrides and other directions, zero-width and control characters are gone; full-width letters and dots are ASCII; dots
+    and white space at the end do not count, as on Windows.
+
+    >>> sorted(endings("Invoice.PDF\\u200b.e\\u202exe. .").last)
+    ['.exe']
+    """
+    readings = [_suffixes(name)]
+    if "\0" in name:
+        # QUIRK: to a program written in C the name ends at the NUL.
+        readings.append(_suffixes(name.partition("\0")[0]))
+    last = {suffixes[-1] for suffixes in readings if suffixes}
+    inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}
+    return Endings(frozenset(last), frozenset(inner - last - _DOMAINS))
+
+
+def _suffixes(name: str) -> list[str]:
+    text = unicodedata.normalize("NFKC", name[-_LONGEST_NAME:]).translate(_FULL_STOPS)
+    text = _HIDDEN.sub("", "".join(char for char in text if unicodedata.category(char) not in {"Cc", "Cf", "Cs"}))
+    text = re.split(r"[/\\]", text.rstrip(" ./\\\"'"))[-1]
+    pieces = _STREAM.sub("", text).rstrip(" .").lower().split(".")
+    return [f".{piece.strip()}" for piece in pieces[1:] if piece.strip()]

@@ -1,0 +1,102 @@
+"""Looks into a part's content without decoding all of it: how large it is, how it begins, how it ends."""
+
+import binascii
+import re
+from typing import Final
+
+from mailhooks.mime import transfer_encoding
+from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.structure import Part
+
+_LETTERS: Final = re.compile(rb"[A-Za-z0-9+/=]+")
+_NO_LETTERS: Final = bytes(octet for octet in range(256) if not _LETTERS.match(bytes([octet])))
+_WHITE_SPACE: Final = (b"\r", b"\n", b" ", b"\t")
+_UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue"})
+"""QUIRK: in no RFC, yet Outlook and Thunderbird decode it."""
+_SEAM: Final = 64
+"""Octets at the end of a piece of encoded content that may be wrong, as an escape or a line is cut there."""
+
+_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)? [^\n]*\n", re.MULTILINE)
+
+
+def size(raw: bytes, part: Part) -> int:
+    """Octets of the part's content when decoded, by arithmetic: nothing is decoded. Damaged encodings make it an estimate."""
+    start, end = part.body, part.end
+    if part.encoding == "base64":
+        letters = _letters_between(raw, start, end)
+        return (letters - raw.count(b"=", start, end)) * 3 // 4
+    if part.encoding == "quoted-printable":
+        # `=3D` is one octet for three, a soft line break (`=` and a line end) none.
+        return max(end - start - 2 * raw.count(b"=", start, end) - raw.count(b"=\r\n", start, end), 0)
+    if part.encoding in _UUENCODE:
+        return (end - start) * 45 // 62
+    return end - start
+
+
+def prefix(raw: bytes, part: Part, limit: int) -> bytes:
+    """The first `limit` octets of the part's content. No more is decoded than that takes."""
+    if part.encoding == "base64":
+        return _base64_prefix(raw, part, limit)
+    end = min(part.end, part.body + limit)
+    while True:
+        octets = _decoded(raw[part.body : end], part.encoding)
+        if len(octets) >= limit + _SEAM or end == part.end:
+            return octets[:limit]
+        end = min(part.end, part.body + 4 * (end - part.body))
+
+
+def tail(raw: bytes, part: Part, limit: int) -> bytes:
+    """The last octets of the part's content: `limit` of them; fewer if there are no more, or if base64 has much between its letters."""
+    start = max(part.body, part.end - limit * 3 // 2 - _SEAM)
+    if part.encoding == "base64":
+        # Four letters are three octets: those of a group that began before are left out.
+        begun = -_letters_between(raw, part.body, start) % 4
+        letters = raw[start : part.end].translate(None, _NO_LETTERS)
+        return _decoded(letters[begun:], "base64")[-limit:]
+    if part.encoding in transfer_encoding.IDENTITY:
+        return raw[max(part.body, part.end - limit) : part.end]
+    return _decoded(raw[part.body : part.end], part.encoding)[-limit:]
+
+
+def _letters_between(raw: bytes, start: int, end: int) -> int:
+    return end - start - sum(raw.count(octet, start, end) for octet in _WHITE_SPACE)
+
+
+def _base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
+    """Whatever stands between the letters, were it a megabyte of spaces, does not keep the content from being seen."""
+    runs: list[bytes] = []
+    wanted = limit * 4 // 3 + 4
+    for run in _LETTERS.finditer(raw, part.body, part.end):
+        runs.append(raw[run.start() : min(run.end(), run.start() + wanted)])
+        wanted -= len(runs[-1])
+        if wanted <= 0:
+            break
+    letters = b"".join(runs)
+    if wanted <= 0:
+        # Cut between groups, counted from the last padding.
+        letters = letters[: len(letters) - len(letters.rpartition(b"=")[2]) % 4]
+    return _decoded(letters, "base64")[:limit]
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    if encoding in _UUENCODE:
+        return _from_uuencode(body)
+    try:
+        return transfer_encoding.decode(body, encoding)
+    except CannotEdit:
+        return body
+
+
+def _from_uuencode(body: bytes) -> bytes:
+    begin = _UU_BEGIN.search(body)
+    pieces: list[bytes] = []
+    for line in body[begin.end() if begin else 0 :].split(b"\n"):
+        if line.strip() == b"end":
+            break
+        octets = (line[0] - 32) & 63 if line else 0
+        try:
+            # QUIRK: some encoders fill the last group with more than they count.
+            pieces.append(binascii.a2b_uu(line[: 1 + (octets + 2) // 3 * 4]))
+        except binascii.Error:
+            break
+    return b"".join(pieces)

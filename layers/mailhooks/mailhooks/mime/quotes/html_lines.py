@@ -1,0 +1,265 @@
+"""The lines that HTML shows, each with the place above it where a block may go, and what the markup says of quotes.
+
+The newest reply stands at the beginning: what lies behind the bounds below is not looked at, so that no HTML takes longer than these allow.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final
+
+from mailhooks.mime.html import BLOCKS, Kind, Token, tokens, unescape
+from mailhooks.mime.quotes.attribution import Level, Line, Mark, is_quoted
+from mailhooks.mime.quotes.client_markup import ELEMENTS, NOTHING, Marked, marked
+
+LINES: Final = 20_000
+"""Lines that are looked at, at most: a reply of some 200,000 words, or a table of as many rows."""
+
+PIECES: Final = 120_000
+"""Pieces that are looked at, at most. A tag, a text, a comment or a style sheet of any size is one, and so is each `PIECE` characters of a
+long text, or of a tag whose attributes were not met before. A paragraph of Outlook has about 10, a cell of its tables about 12.
+"""
+
+PIECE: Final = 64
+
+OCTETS: Final = 16 * 1024 * 1024
+"""Octets of HTML that are looked at, at most, as a piece may be all of it: pictures in the HTML count here."""
+
+_ENOUGH: Final = 10_000
+"""Characters of a text that are looked at from its beginning and from its end, and of a tag from its beginning."""
+
+_BREAKS: Final = {"p": 2, "br": 1, "hr": 1}
+"""Line ends of a start tag: two of them leave an empty line."""
+
+_VOID: Final = frozenset("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr".split())
+
+_TABLE: Final = frozenset(("table", "tbody", "thead", "tfoot", "tr", "colgroup", "ul", "ol", "dl", "select", "svg", "math"))
+"""Elements in which no block may stand by itself: a browser would move it out of a table, to before it (section 13.2.6.4.9)."""
+
+_ROOTS: Final = frozenset(("html", "body"))
+
+_CLOSES: Final = {
+    **dict.fromkeys(BLOCKS - {"br"}, frozenset(("p",))),
+    "tr": frozenset(("tr", "td", "th")),
+    "td": frozenset(("td", "th")),
+    "th": frozenset(("td", "th")),
+    "li": frozenset(("li",)),
+}
+"""What a start tag ends that has no end tag of its own: a block an open paragraph, a cell the one before."""
+
+_SCOPES: Final = frozenset(("table", "ul", "ol", "blockquote", "div"))
+
+_CELLS: Final = frozenset(("td", "th"))
+_INVISIBLE: Final = re.compile("[\u00ad\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
+_WORD: Final = re.compile(r"[^ \t\n\f\r]")
+_IMAGE: Final = "\ufffc"
+
+
+class _Element:
+    """An open element. Elements point to those around them, so that a line keeps its whole path at no cost."""
+
+    __slots__ = ("level", "name", "parent", "start")
+
+    def __init__(self, name: str, start: int, parent: "_Element | None", level: Level) -> None:
+        self.name = name
+        self.start = start
+        self.parent = parent
+        self.level: Level = level if parent is None or level > parent.level else parent.level
+
+
+def shown_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
+    """The lines that show something, in order, as far as the bounds go.
+
+    Args:
+        html: one character for each octet.
+        decode: makes real text of a piece of it. Must not raise.
+    """
+    reader = _Reader(decode)
+    for token in tokens(html[:OCTETS]):
+        if not reader.take(token):
+            break
+    reader.end_line()
+    return reader.without_stray_marks()
+
+
+def enough(text: str) -> str:
+    """A text without the middle that nobody looks at when it is long."""
+    return text if len(text) <= 2 * _ENOUGH else f"{text[:_ENOUGH]} {text[-_ENOUGH:]}"
+
+
+class _Reader:
+    """Goes through the tokens once. `_shown` is where something was shown last: what lies behind belongs to the line that comes next."""
+
+    def __init__(self, decode: Callable[[str], str]) -> None:
+        self._decode = decode
+        self._lines: list[Line] = []
+        self._work = 0
+        self._said: dict[str, Marked] = {}
+        self._element: _Element | None = None
+        self._open: defaultdict[str, int] = defaultdict(int)
+        self._pieces: list[str] = []
+        self._shown = -1
+        self._breaks = 0
+        self._anchor: tuple[int, _Element | None] | None = None
+        self._mark = Mark.NONE
+        self._mark_of: _Element | None = None
+
+    def take(self, token: Token) -> bool:
+        """Whether the next one is wanted."""
+        self._work += 1
+        kind = token.kind
+        if kind is Kind.TEXT:
+            if self._open["pre"]:
+                self._show_preformatted(token)
+            else:
+                self._show(token.html, token.start, token.end)
+        elif kind is Kind.START:
+            self._enter(token)
+        elif kind is Kind.END:
+            self._leave(token.name)
+        return self._wants_more()
+
+    def _wants_more(self) -> bool:
+        return self._work < PIECES and len(self._lines) < LINES
+
+    def _show_preformatted(self, token: Token) -> None:
+        """Text in `pre` has lines of its own."""
+        start = token.start
+        while (end := token.html.find("\n", start, token.end)) >= 0:
+            self._show(token.html, start, end)
+            self.end_line()
+            self._work += 1
+            if not self._wants_more():
+                return
+            start = end + 1
+        self._show(token.html, start, token.end)
+
+    def _show(self, html: str, start: int, end: int) -> None:
+        first = _WORD.search(html, start, end)
+        if first is None:
+            self._pieces.append(" ")
+            return
+        octets = enough(html[start:end])
+        self._work += len(octets) // PIECE
+        text = unescape(self._decode(octets))
+        if not text.isascii():
+            text = _INVISIBLE.sub("", text)
+        if text.strip():
+            self._begin_line(start or first.start())
+            self._shown = start
+        self._pieces.append(text)
+
+    def _begin_line(self, at: int) -> None:
+        """Notes where the line lies, with its first word or image."""
+        if self._lines and not self._lines[-1].text:
+            return
+        place, element = self._anchor or (at, self._element)
+        line = Line("", self._outermost(place, element), self._breaks > 1 or not self._lines)
+        if self._element:
+            line.level = self._element.level
+        line.mark = self._mark
+        self._lines.append(line)
+        self._anchor = self._mark_of = None
+        self._mark = Mark.NONE
+        self._breaks = 0
+
+    def _outermost(self, at: int, element: _Element | None) -> int:
+        """The place before the largest element of which nothing else is shown yet."""
+        best = at
+        while element is not None and element.name not in _ROOTS and self._shown < element.start:
+            if element.parent is None or element.parent.name not in _TABLE:
+                best = element.start
+            element = element.parent
+        return best
+
+    def end_line(self) -> None:
+        if not self._pieces:
+            return
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if self._lines and not self._lines[-1].text:
+            line = self._lines[-1]
+            line.text = " ".join(enough(text).split()) or _IMAGE
+            if not line.level and is_quoted(line.text):
+                line.level = Level.CITED
+
+    def _enter(self, token: Token) -> None:
+        name = token.name
+        if name in BLOCKS:
+            self.end_line()
+            if name in _BREAKS:
+                self._breaks += _BREAKS[name]
+        elif name in _CELLS:
+            self._pieces.append(" ")
+        elif name == "img":
+            self._begin_line(token.start)
+            self._shown = token.start
+            self._pieces.append(_IMAGE)
+            return
+        if name in _CLOSES:
+            self._close_implied(name)
+        found = self._marked(token) if name in ELEMENTS else NOTHING
+        if found.mark > self._mark or name == "hr":
+            self._anchor = self._anchor or (token.start, self._element)
+        if name not in _VOID:
+            self._element = _Element(name, token.start, self._element, found.level)
+            self._open[name] += 1
+        if found.mark > self._mark:
+            self._mark = found.mark
+            self._mark_of = self._element if found.scoped else None
+
+    def _marked(self, token: Token) -> Marked:
+        """What the tag says of quotes. Mail is written by programs: most tags were met before, word for word."""
+        written = token.html[token.start : min(token.end, token.start + _ENOUGH)]
+        found = self._said.get(written)
+        if found is None:
+            self._work += 1 + len(written) // PIECE
+            # Of space at the end one character stays: attributes are looked for anew at each.
+            end = min(len(written[:-1].rstrip(" \t\n\f\r/")) + 2, len(written))
+            found = self._said[written] = marked(token._replace(end=token.start + end))
+        return found
+
+    def _close_implied(self, name: str) -> None:
+        closes = _CLOSES[name]
+        if not any(map(self._open.get, closes)):
+            return
+        last: str | None = None
+        element = self._element
+        # The nearest few: paragraphs and cells that were left open lie close by, and time stays bounded.
+        for _ in range(20):
+            if element is None or (element.name in _SCOPES and element.name not in closes):
+                break
+            last = element.name if element.name in closes else last
+            element = element.parent
+        if last:
+            self._pop(last)
+
+    def _leave(self, name: str) -> None:
+        if name in BLOCKS:
+            self.end_line()
+            self._breaks += name == "p"
+        elif name in _CELLS:
+            self._pieces.append(" ")
+        if self._open[name]:
+            self._pop(name)
+
+    def _pop(self, name: str) -> None:
+        while self._element is not None:
+            gone = self._element
+            self._open[gone.name] -= 1
+            self._element = gone.parent
+            if gone is self._mark_of:
+                # It has closed without showing anything: a quote was deleted, and its container is left.
+                self._mark, self._mark_of, self._anchor = Mark.NONE, None, None
+            if gone.name == name:
+                return
+
+    def without_stray_marks(self) -> list[Line]:
+        """QUIRK: newsletters begin links with `>`, one at a time. A client's quote of such lines begins with several fields."""
+        lines = self._lines
+        quoted = [is_quoted(line.text) for line in lines]
+        for index, line in enumerate(lines):
+            beside = quoted[max(index - 1, 0) : index + 2]
+            if quoted[index] and sum(beside) == 1:
+                line.level = Level.NONE if line.level is Level.CITED and not line.mark else line.level
+        return lines

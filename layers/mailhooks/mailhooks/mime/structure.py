@@ -1,0 +1,277 @@
+"""Where every part of a message lies (RFC 2045, RFC 2046), found in one pass that copies and decodes no body.
+
+The scan is total: any byte string has a structure, and what is odd about it is said in `Defect`s. Time is linear in the message's size,
+whatever its content; nesting and the number of parts are bounded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from mailhooks.mime import headers
+from mailhooks.mime.headers import Field, HeaderBlock
+from mailhooks.mime.parameters import boundary, is_bounded, parameters
+
+MAX_DEPTH: Final = 100
+MAX_PARTS: Final = 10_000
+"""WorkMail itself takes 500 attachments a message (guide, "Quotas")."""
+
+_LONGEST_DELIMITER: Final = 256
+"""Octets of a line that may be a delimiter. RFC 2046 section 5.1.1 allows boundaries of 70; QUIRK: mailers exceed that, if not by much."""
+
+
+class Defect(StrEnum):
+    """What is odd about a message. Some of these leave its meaning to each reader's guess: see `AMBIGUOUS`."""
+
+    BROKEN_HEADER = "a line among the header fields that is none"
+    TWO_CONTENT_FIELDS = "a Content- field that stands twice"
+    NO_BOUNDARY = "a multipart without a boundary parameter"
+    NO_PARTS = "a multipart without any part"
+    SAME_BOUNDARY = "a multipart with the boundary of one around it"
+    NOT_CLOSED = "a multipart without its closing delimiter"
+    LONG_FIELD = "a Content- field too long to be read"
+    TOO_DEEP = "multiparts nested too deep"
+    TOO_MANY = "too many parts"
+    UNREADABLE_TYPE = "a Content-Type that says no type"
+    ENCODED_MULTIPART = "a multipart or message with a transfer encoding"
+
+
+AMBIGUOUS: Final = frozenset(Defect) - {Defect.NOT_CLOSED}
+"""Defects with which two programs may see two different messages. A missing closing delimiter alone is read alike by all."""
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """A message, or a part of one. Offsets are octets from the start of the raw message.
+
+    Attributes:
+        header: its fields.
+        body: where its body begins.
+        end: where its body ends; the line end before a delimiter belongs to the delimiter (RFC 2046 section 5.1.1).
+        maintype, subtype: of its content, in lower case; `text/plain` where nothing is said, `message/rfc822` in a digest.
+        encoding: its content-transfer-encoding, in lower case; `7bit` where nothing is said.
+        children: the parts of a multipart, or the one message in a `message/rfc822`.
+        embedded: whether it lies inside of a forwarded message.
+        closed: for a multipart: whether its closing delimiter is there.
+        params: of its content type, names in lower case.
+        boundary: of a multipart, as its delimiters have it.
+    """
+
+    header: HeaderBlock
+    body: int
+    end: int
+    maintype: str = "text"
+    subtype: str = "plain"
+    encoding: str = "7bit"
+    children: list["Part"] = field(default_factory=list)
+    embedded: bool = False
+    closed: bool = False
+    params: dict[str, str] = field(default_factory=dict)
+    boundary: bytes = b""
+
+    @property
+    def start(self) -> int:
+        return self.header.start
+
+    def values(self, raw: bytes, name: str) -> Iterator[bytes]:
+        """The values of the header fields with that name (in lower case)."""
+        return (field.value(raw) for field in self.header.named(name))
+
+    @property
+    def content_type(self) -> str:
+        return f"{self.maintype}/{self.subtype}"
+
+    @property
+    def charset(self) -> str:
+        """As declared, in lower case; `us-ascii` where nothing is said (RFC 2046 section 4.1.2)."""
+        # QUIRK: comments, and quotes that do not match, stay behind the name.
+        return re.split(r"[\s;(\"']", self.params.get("charset", "").strip("\"' "))[0].lower() or "us-ascii"
+
+    def walk(self) -> Iterator["Part"]:
+        """This part and all in it, in the order of the message."""
+        waiting = [self]
+        while waiting:
+            part = waiting.pop()
+            yield part
+            waiting.extend(reversed(part.children))
+
+
+@dataclass(slots=True, eq=False)
+class Structure:
+    """What a message consists of.
+
+    Attributes:
+        root: the message itself.
+        defects: what is odd.
+    """
+
+    root: Part
+    defects: frozenset[Defect]
+
+    @property
+    def ambiguous(self) -> frozenset[Defect]:
+        """The defects for which nothing in the message may be changed."""
+        return self.defects & AMBIGUOUS
+
+
+def scan(raw: bytes) -> Structure:
+    """The structure of a message. Never raises."""
+    return _Scan(raw).structure()
+
+
+class _Scan:
+    """One pass over a message: `open` is the path from the message to the part that the pass is in."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._defects: set[Defect] = set()
+        self._open: list[Part] = []
+        self._boundaries: dict[bytes, int] = {}
+        self._needle = b""
+        self._count = 0
+
+    def structure(self) -> Structure:
+        raw = self._raw
+        root = self._enter(0)
+        position = self._open[-1].body
+        while self._boundaries:
+            # A position is always at the start of a line, so that the line end before it is there, but for a message without any header.
+            found = raw.find(self._needle, max(position - 1, 0))
+            if found < 0:
+                break
+            line = found + 1
+            after = raw.find(b"\n", line) + 1 or len(raw)
+            position = after
+            if after - line <= _LONGEST_DELIMITER:
+                position = self._delimiter(line, after)
+        self._leave(0, len(raw))
+        return Structure(root, frozenset(self._defects))
+
+    def _delimiter(self, line: int, after: int) -> int:
+        """Takes notice of a line that begins with two hyphens. Returns where to go on."""
+        content = self._raw[line + 2 : after].rstrip(b" \t\r\n")
+        depth = self._boundaries.get(content)
+        closing = False
+        if depth is None and content.endswith(b"--"):
+            depth = self._boundaries.get(content[:-2])
+            closing = True
+        if depth is None:
+            return after
+        before = line - (2 if self._raw.startswith(b"\r\n", line - 2) else 1)
+        self._leave(depth + 1, before)
+        multipart = self._open[depth]
+        if closing:
+            multipart.closed = True
+            del self._boundaries[multipart.boundary]
+            self._aim()
+            return after
+        if self._count >= MAX_PARTS:
+            self._defects.add(Defect.TOO_MANY)
+            self._boundaries.clear()
+            return after
+        multipart.children.append(self._enter(after, multipart))
+        return self._open[-1].body
+
+    def _enter(self, start: int, parent: Part | None = None) -> Part:
+        """Reads the header of the part at `start` and goes into it; in a forwarded message, into that too."""
+        part = self._read(start, parent)
+        self._open.append(part)
+        self._count += 1
+        if part.maintype == "multipart":
+            self._open_multipart(part)
+        elif part.content_type in {"message/rfc822", "message/global"} and _is_identity(part.encoding):
+            if len(self._open) < MAX_DEPTH:
+                part.children.append(self._enter(part.body, part))
+            else:
+                self._found(Defect.TOO_DEEP, part)
+        return part
+
+    def _found(self, defect: Defect, part: Part) -> None:
+        """Inside of a forwarded message, which is a whole that nobody changes, only that is odd which blurs where it ends."""
+        if not part.embedded or defect is Defect.SAME_BOUNDARY:
+            self._defects.add(defect)
+
+    def _open_multipart(self, part: Part) -> None:
+        if not part.boundary:
+            self._found(Defect.NO_BOUNDARY, part)
+        elif {part.boundary, part.boundary + b"--", part.boundary.removesuffix(b"--")} & self._boundaries.keys():
+            self._found(Defect.SAME_BOUNDARY, part)
+        elif len(self._open) > MAX_DEPTH:
+            self._found(Defect.TOO_DEEP, part)
+        else:
+            self._boundaries[part.boundary] = len(self._open) - 1
+            self._aim()
+
+    def _aim(self) -> None:
+        """The longer the stretch that all delimiters to come begin with, the faster it is looked for."""
+        first, last = min(self._boundaries, default=b""), max(self._boundaries, default=b"")
+        same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+        self._needle = b"\n--" + first[:same]
+
+    def _leave(self, depth: int, end: int) -> None:
+        """Ends the open parts from `depth` on."""
+        for index in range(len(self._open) - 1, depth - 1, -1):
+            part = self._open[index]
+            # A header right before a delimiter takes the line end that is the delimiter's.
+            part.end = max(end, part.body, *(child.end for child in part.children[-1:]))
+            if part.maintype == "multipart":
+                if self._boundaries.get(part.boundary) == index:
+                    del self._boundaries[part.boundary]
+                    self._aim()
+                    self._found(Defect.NOT_CLOSED, part)
+                if not part.children:
+                    self._found(Defect.NO_PARTS, part)
+        del self._open[depth:]
+
+    def _read(self, start: int, parent: Part | None) -> Part:
+        raw = self._raw
+        block = headers.scan(raw, start)
+        body = block.end
+        if block.complete:
+            body += 2 if raw.startswith(b"\r\n", body) else 1 if raw.startswith(b"\n", body) else 0
+        part = Part(block, body, body)
+        if parent is not None:
+            part.embedded = parent.embedded or parent.maintype == "message"
+            if parent.content_type == "multipart/digest":
+                part.maintype, part.subtype = "message", "rfc822"
+        if not block.complete:
+            self._found(Defect.BROKEN_HEADER, part)
+        for name in ("content-type", "content-transfer-encoding"):
+            fields = list(block.named(name))
+            if len(fields) > 1:
+                self._found(Defect.TWO_CONTENT_FIELDS, part)
+            if fields:
+                self._note(part, fields[0])
+        # QUIRK: an encoded `message/rfc822` (RFC 2046 section 5.2.1 forbids it) is not looked into by anybody: a leaf like others.
+        is_leaf = part.maintype == "message" and parent is not None and part.encoding in {"base64", "quoted-printable"}
+        if part.maintype in {"multipart", "message"} and not (_is_identity(part.encoding) or is_leaf):
+            self._found(Defect.ENCODED_MULTIPART, part)
+        return part
+
+    def _note(self, part: Part, found: Field) -> None:
+        value = found.value(self._raw)
+        if not is_bounded(value):
+            self._found(Defect.LONG_FIELD, part)
+        if found.lname == "content-transfer-encoding":
+            # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
+            token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
+            part.encoding = token or "7bit"
+            return
+        kind = re.match(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)", value)
+        # QUIRK: `text` alone is text/plain to all (RFC 2045 section 5.2 for what cannot be read).
+        if not kind and value.partition(b";")[0].strip().lower() == b"text":
+            part.maintype, part.subtype = "text", "plain"
+        elif kind:
+            part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
+        else:
+            self._found(Defect.UNREADABLE_TYPE, part)
+        part.params = parameters(value)
+        if part.maintype == "multipart":
+            part.boundary = boundary(value)
+
+
+def _is_identity(encoding: str) -> bool:
+    # QUIRK: the hyphen.
+    return encoding in {"7bit", "8bit", "binary", "7-bit", "8-bit"}

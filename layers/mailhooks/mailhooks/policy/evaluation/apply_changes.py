@@ -1,0 +1,89 @@
+"""Makes the changes that rules want of one message, one after the other, and says them as edits of the message as it came."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from mailhooks.errors import CannotChangeSafely
+from mailhooks.mime.edits import Edit, compose, splice
+from mailhooks.policy.evaluation.outcome import WantedChange
+from mailhooks.policy.rules.actions import Change, Changed, Disclaim, Headers, Strip, Tag, Unmodifiable
+
+_APART: Final = frozenset({Tag, Headers, Strip})
+"""Changes of different places: the subject, other fields, attachments. Two of one kind may be about the same place."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The changes together.
+
+    Attributes:
+        raw: the message as it came.
+        edits: in offsets of `raw`.
+        added_parts, encloses: see `mailhooks.hooks.invocation.Mail.edit`.
+        made: the changes that were made.
+        refusals: the changes that were not, and why.
+    """
+
+    raw: bytes
+    edits: tuple[Edit, ...] = ()
+    added_parts: int = 0
+    encloses: bool = False
+    made: tuple[WantedChange, ...] = ()
+    refusals: tuple[tuple[WantedChange, CannotChangeSafely], ...] = ()
+
+    @cached_property
+    def content(self) -> bytes:
+        """The changed message."""
+        return splice(self.raw, self.edits)
+
+
+def apply_changes(raw: bytes, changes: Sequence[WantedChange], values: Mapping[str, str], *, wrap: bool = False) -> Applied:
+    """Makes the changes in their order. One that cannot be made stands in `refusals`, and the others are made.
+
+    Args:
+        values: of the templates' variables, names in lower case.
+        wrap: whether disclaimers that would wrap a message that is not to be changed do so now.
+    """
+    edits: list[Edit] = []
+    made: list[WantedChange] = []
+    refusals: list[tuple[WantedChange, CannotChangeSafely]] = []
+    added_parts, encloses, content = 0, False, raw
+    together: list[Edit] = []
+    for batch in _batches(changes):
+        # Not after the last one: of a large message that would be a copy for nobody.
+        content, together = splice(content, together), []
+        for wanted in batch:
+            try:
+                changed = _changed(wanted.change, content, values, wrap)
+            except CannotChangeSafely as trouble:
+                refusals.append((wanted, trouble))
+                continue
+            if changed.edits:
+                together += changed.edits
+                made.append(wanted)
+                added_parts, encloses = added_parts + changed.added_parts, encloses or changed.encloses
+        if together:
+            edits = compose(edits, together) if edits else together
+    return Applied(raw, tuple(edits), added_parts, encloses, tuple(made), tuple(refusals))
+
+
+def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
+    """The changes in their order, those together that do not see one another: for them the message is neither copied nor read again."""
+    batch: list[WantedChange] = []
+    kinds: set[type] = set()
+    for wanted in changes:
+        kind = type(wanted.change)
+        if kind in kinds or not kinds | {kind} <= _APART:
+            yield batch
+            batch, kinds = [], set()
+        batch.append(wanted)
+        kinds.add(kind)
+    yield batch
+
+
+def _changed(change: Change, raw: bytes, values: Mapping[str, str], wrap: bool) -> Changed:
+    if wrap and isinstance(change, Disclaim) and change.on_unmodifiable is Unmodifiable.WRAP:
+        return change.wrapped(raw, values)
+    return change.change(raw, values)

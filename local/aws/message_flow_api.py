@@ -1,0 +1,163 @@
+"""The Message Flow API over HTTP, as botocore's model `workmailmessageflow` (2019-05-01, REST-JSON) has it.
+
+What the service checks is checked here, each with the service's own error name. Signatures must be there and for this service; whether
+they are right nobody checks, as any key is good on a laptop.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.aws.content_rules import defects
+from local.aws.faults import Faults, Operation
+from local.storage.message_store import MessageStore, StoredMessage
+from local.storage.s3_reference import BadLocation, S3Reference, TooLarge
+from mailhooks.contract.limits import MESSAGE_ID_PATTERN
+
+SERVICE = "workmailmessageflow"
+_AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[^/\s]+/(?P<service>[^/\s]+)/aws4_request,.*Signature=\S+")
+_MAX_REASONS = 3
+
+Listener = Callable[[str], None]
+
+
+class ServiceError(Exception):
+    """An error as the service answers it: name, HTTP status (400 where the model gives none) and a text that says why."""
+
+    def __init__(self, name: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFlowApi:
+    """The two operations.
+
+    Attributes:
+        store: the messages in transit.
+        faults: what is to go wrong.
+        s3: makes, or returns, the boto3 S3 client; called in a worker thread.
+        region: the organization's.
+        listener: told one line about every answered call; for the screen.
+    """
+
+    store: MessageStore
+    faults: Faults
+    s3: Callable[[], Any]
+    region: str
+    listener: Listener | None = None
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        path = "/messages/{message_id}"
+        return Starlette(
+            routes=[
+                Route(path, partial(self._answer, "get", self._get), methods=["GET"]),
+                Route(path, partial(self._answer, "put", self._put), methods=["POST"]),
+            ],
+            exception_handlers={HTTPException: _unknown_operation},
+        )
+
+    async def _answer(
+        self, operation: Operation, work: Callable[[Request, StoredMessage], Awaitable[Response]], request: Request
+    ) -> Response:
+        message_id = request.path_params["message_id"]
+        try:
+            check_signed(request, SERVICE)
+            await meet_fault(self.faults, operation)
+            response = await work(request, self._message(message_id))
+            outcome = f"{len(self.store.content(message_id)):,} bytes"
+        except ServiceError as error:
+            response = JSONResponse({"message": error.message}, status_code=error.status, headers={"x-amzn-ErrorType": error.name})
+            outcome = f"{error.name}: {error.message}"
+        if self.listener:
+            self.listener(f"{operation}  {message_id}  {response.status_code}  {outcome}")
+        return response
+
+    def _message(self, message_id: str) -> StoredMessage:
+        if not MESSAGE_ID_PATTERN.fullmatch(message_id):
+            raise ServiceError("ValidationException", f"messageId does not match {MESSAGE_ID_PATTERN.pattern}")
+        message = self.store.find(message_id)
+        if message is None:
+            why = "older than 24 hours" if message_id in self.store else "not known"
+            raise ServiceError("ResourceNotFoundException", f"Message {message_id} is {why}", 404)
+        return message
+
+    async def _get(self, _request: Request, message: StoredMessage) -> Response:
+        return Response(message.content, media_type="message/rfc822")
+
+    async def _put(self, request: Request, message: StoredMessage) -> Response:
+        body = await request.body()
+        try:
+            reference = _s3_reference(body)
+            content = await run_in_threadpool(self._accepted, message, reference)
+        except ServiceError as error:
+            self.store.refuse(message.message_id, f"{error.name}: {error.message}")
+            raise
+        self.store.replace(message.message_id, content, reference)
+        return JSONResponse({})
+
+    def _accepted(self, message: StoredMessage, reference: S3Reference) -> bytes:
+        if message.frozen:
+            raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
+        try:
+            content = reference.read(self.s3(), self.region)
+        except BadLocation as error:
+            raise ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {error}") from error
+        except TooLarge as error:
+            raise ServiceError("MessageRejected", str(error)) from error
+        if reasons := defects(message.original, content):
+            raise ServiceError("MessageRejected", "; ".join(reasons[:_MAX_REASONS]))
+        return content
+
+
+async def meet_fault(faults: Faults, operation: Operation) -> None:
+    """Waits, and raises the `ServiceError`, that were ordered for this call."""
+    fault = faults.next(operation)
+    if fault is None:
+        return
+    await asyncio.sleep(fault.delay_s)
+    if fault.error is not None:
+        raise ServiceError(fault.error, fault.message, fault.status)
+
+
+def check_signed(request: Request, service: str) -> None:
+    """What AWS answers to a call without SigV4, or with a signature made for another service: a `ServiceError`."""
+    header = request.headers.get("authorization", "")
+    if not header:
+        raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
+    signed = _AUTHORIZATION.fullmatch(header)
+    if signed is None:
+        raise ServiceError("IncompleteSignatureException", "Authorization is not an AWS4-HMAC-SHA256 signature", 403)
+    if signed["service"] != service:
+        raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.", 403)
+
+
+def _s3_reference(body: bytes) -> S3Reference:
+    try:
+        reference = json.loads(body)["content"]["s3Reference"]
+        found = S3Reference(reference["bucket"], reference["key"], reference.get("objectVersion"))
+    except ValueError as error:
+        raise ServiceError("SerializationException", "The body is not JSON") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ServiceError("ValidationException", "content.s3Reference needs bucket and key") from error
+    if not all(isinstance(value, str) for value in (found.bucket, found.key, found.version or "")):
+        raise ServiceError("SerializationException", "bucket, key and objectVersion are strings")
+    return found
+
+
+async def _unknown_operation(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"message": "No such operation"}, status_code=404, headers={"x-amzn-ErrorType": "UnknownOperationException"})

@@ -1,0 +1,167 @@
+"""The services that a hook calls, on the loopback interface: WorkMail's own APIs, and by moto those of AWS that it uses."""
+
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from local.aws.faults import Faults
+from local.config.functions import REGION
+from local.lifecycle import Started
+from local.storage.message_store import MessageStore
+
+"""One of WorkMail's regions; all of the local WorkMail is in it."""
+
+MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
+"""What boto3 calls the services that moto's one server stands for. It has no AppConfig data: asked for, it fails here and not at AWS."""
+
+WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
+
+_ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
+"""Where the name of the variable, made of the service's ID, is not boto3's own name in capitals."""
+
+# Any keys are good here; these are none that AWS could take for somebody's.
+_ACCESS_KEY = "local"
+_SECRET_KEY = "local"  # noqa: S105
+
+
+class LocalAws(Started):
+    """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
+
+    Args:
+        port: of the Message Flow API and the directory; 0 lets the system choose.
+        s3_port: of S3 and the other services, likewise.
+        bucket: name of the rewrite bucket; None for one that no other instance in this process has (moto keeps one S3 a process).
+        clock: see `MessageStore`.
+        listener: see `MessageFlowApi`.
+
+    Attributes:
+        store: the messages in transit.
+        faults: trouble on order.
+        organization: users, groups and domains.
+        bucket: the rewrite bucket, versioned as the stack's.
+        rates_table: the DynamoDB table in which `mailhooks.aws.rate_counter` counts.
+
+    Raises:
+        ServerTrouble: on entering, when a port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        s3_port: int = 0,
+        bucket: str | None = None,
+        clock: Callable[[], float] | None = None,
+        listener: Callable[[str], None] | None = None,
+    ) -> None:
+        from local.aws.workmail_api import Organization
+
+        super().__init__()
+        self.store = MessageStore(clock) if clock else MessageStore()
+        self.faults = Faults()
+        self.organization = Organization()
+        self.bucket = bucket or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
+        self.rates_table = f"{self.bucket}-rates"
+        self._ports = (port, s3_port)
+        self._listener = listener
+        self._urls: dict[str, str] = {}
+        self._s3: Any = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead boto3 to these servers, and to nothing outside this machine."""
+        return {
+            **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
+            "AWS_SESSION_TOKEN": _SECRET_KEY,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "RATES_TABLE": self.rates_table,
+            "REWRITE_BUCKET": self.bucket,
+        }
+
+    def client(self, service: str) -> Any:
+        """A client of one of these servers' services, whatever this process's AWS settings are. Close it after use."""
+        import botocore.session
+
+        # A session that reads no configuration of the developer's: a profile could lead elsewhere, or name one that is not there.
+        session = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        return session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self._urls[service],
+            aws_access_key_id=_ACCESS_KEY,
+            aws_secret_access_key=_SECRET_KEY,
+        )
+
+    def sam_environment(self, functions: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        """The hook settings of `events/env.json` with these servers' variables, as `sam local invoke --env-vars` reads them."""
+        return {name: {**variables, **self.environment} for name, variables in functions.items()}
+
+    def _start(self) -> None:
+        from local.aws.message_flow_api import MessageFlowApi
+        from local.aws.workmail_api import DirectoryApi
+        from local.servers import HttpServer, S3Server
+
+        moto = S3Server(self._ports[1])
+        self._stack.callback(moto.stop)
+        moto.start()
+        self._urls |= dict.fromkeys(MOTO_SERVICES, moto.url)
+        self._s3 = self.client("s3")
+        self._stack.callback(self._s3.close)
+        self.make_bucket(self.bucket)
+        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self._make_table()
+        app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
+        app.routes.extend(DirectoryApi(self.organization, self.faults, self._listener).routes())
+        http = HttpServer(app, self._ports[0])
+        self._stack.callback(http.stop)
+        http.start()
+        self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+
+    def _make_table(self) -> None:
+        """As the stack's. Gone with this instance, as moto's memory is the process's."""
+        dynamodb = self.client("dynamodb")
+        self._stack.callback(dynamodb.close)
+        dynamodb.create_table(
+            TableName=self.rates_table,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self._stack.callback(self._remove_table, dynamodb)
+        dynamodb.update_time_to_live(TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+
+    def _remove_table(self, dynamodb: Any) -> None:
+        """A test may have removed the table itself."""
+        from botocore.exceptions import ClientError
+
+        with suppress(ClientError):
+            dynamodb.delete_table(TableName=self.rates_table)
+
+    def make_bucket(self, name: str) -> None:
+        """A bucket that goes with this instance."""
+        self._s3.create_bucket(Bucket=name)
+        self._stack.callback(self._remove_bucket, name)
+
+    def _remove_bucket(self, bucket: str) -> None:
+        """moto's S3 lives as long as the process: what is left in it would stay in memory. A test may have removed the bucket itself."""
+        from botocore.exceptions import ClientError
+
+        with suppress(ClientError):
+            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    self._s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+            self._s3.delete_bucket(Bucket=bucket)

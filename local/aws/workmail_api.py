@@ -1,0 +1,242 @@
+"""The organization: its users and groups in memory, and the calls of WorkMail's API that read them, over HTTP, as botocore's model
+`workmail` (2017-10-01, JSON 1.1) has them.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast, get_args
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.aws.faults import Faults, Operation
+from local.aws.message_flow_api import ServiceError, check_signed, meet_fault
+
+SERVICE: Final = "workmail"
+_TARGET: Final = "WorkMailService."
+_DESCRIBED: Final = {
+    "DescribeUser": ("UserId", "USER"),
+    "DescribeGroup": ("GroupId", "GROUP"),
+    "DescribeEntity": ("Email", None),
+}
+"""Operations that tell of one entity: by which parameter it is named, and of which kind it has to be."""
+
+_JSON: Final = "application/x-amz-json-1.1"
+
+
+@dataclass(slots=True)
+class Entity:
+    """A user or a group.
+
+    Attributes:
+        kind: `USER` or `GROUP`.
+        email: the primary address; empty while the entity is not enabled.
+        members: of a group: ids.
+    """
+
+    kind: str
+    name: str
+    email: str
+    aliases: list[str] = field(default_factory=list)
+    state: str = "ENABLED"
+    members: list[str] = field(default_factory=list)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+class Organization:
+    """An organization's directory, for tests to fill.
+
+    Attributes:
+        id: the organization's.
+        domains: its mail domains.
+        page_size: how many a page of an answer holds at most: few, so that everybody has to turn pages.
+        calls: the operations that were called, in order.
+    """
+
+    def __init__(self) -> None:
+        self.id = f"m-{uuid.uuid4().hex}"
+        self.domains = ["example.com"]
+        self.page_size = 2
+        self.calls: list[str] = []
+        self._entities: dict[str, Entity] = {}
+
+    def clear(self) -> None:
+        """Removes everybody."""
+        self._entities.clear()
+
+    def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
+        """Adds a user and returns its id."""
+        return self._add(Entity("USER", email.partition("@")[0], email, list(aliases), state))
+
+    def add_group(self, email: str, members: Iterable[str] = (), *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
+        """Adds a group and returns its id. Members are named by id, name or address."""
+        group = self._add(Entity("GROUP", email.partition("@")[0], email, list(aliases), state))
+        self.add_members(group, *members)
+        return group
+
+    def add_members(self, group: str, *members: str) -> None:
+        """Adds to a group, by id, name or address, what is named likewise; the group itself, too: WorkMail is not known to mind.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        self._named(group).members += [self._named(member).id for member in members]
+
+    def remove(self, entity: str) -> None:
+        """Removes a user or a group, from all groups as well."""
+        gone = self._entities.pop(self._named(entity).id)
+        for each in self._entities.values():
+            each.members = [member for member in each.members if member != gone.id]
+
+    def of_kind(self, kind: str) -> list[Entity]:
+        return [entity for entity in self._entities.values() if entity.kind == kind]
+
+    def find(self, name: str, kind: str | None = None) -> Entity | None:
+        """By id, name or address, as the API's `EntityIdentifier`."""
+        for entity in self._entities.values():
+            if kind in (None, entity.kind) and name.lower() in {entity.id, entity.name.lower(), entity.email.lower()}:
+                return entity
+        return None
+
+    def by_id(self, entity_id: str) -> Entity | None:
+        return self._entities.get(entity_id)
+
+    def _named(self, name: str) -> Entity:
+        found = self.find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def _add(self, entity: Entity) -> str:
+        self._entities[entity.id] = entity
+        return entity.id
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryApi:
+    """The operations.
+
+    Attributes:
+        organization: what is read.
+        faults: what is to go wrong.
+        listener: told one line about every answered call; for the screen.
+    """
+
+    organization: Organization
+    faults: Faults
+    listener: Callable[[str], None] | None = None
+
+    def routes(self) -> list[Route]:
+        """For the ASGI application of WorkMail's APIs."""
+        return [Route("/", self._answer, methods=["POST"])]
+
+    async def _answer(self, request: Request) -> Response:
+        operation = request.headers.get("x-amz-target", "").removeprefix(_TARGET)
+        try:
+            check_signed(request, SERVICE)
+            await meet_fault(self.faults, _known(operation))
+            self.organization.calls.append(operation)
+            answer = self._page(operation, _parameters(await request.body()))
+            response: Response = JSONResponse(answer, media_type=_JSON)
+            outcome = f"{len(response.body):,} bytes"
+        except ServiceError as error:
+            response = JSONResponse({"__type": error.name, "Message": error.message}, error.status, media_type=_JSON)
+            outcome = f"{error.name}: {error.message}"
+        if self.listener:
+            self.listener(f"{operation}  {response.status_code}  {outcome}")
+        return response
+
+    def _page(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of the answer that is asked for. The token is the number of what came before."""
+        if parameters.get("OrganizationId") != self.organization.id:
+            raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
+        if operation == "DescribeOrganization":
+            return self._described()
+        if operation in _DESCRIBED:
+            key, kind = _DESCRIBED[operation]
+            found = self._entity(str(parameters.get(key, "")), kind)
+            identity = found.pop("Id"), found.pop("Type")
+            if kind is None:
+                return {"EntityId": identity[0], "Name": found["Name"], "Type": identity[1]}
+            return found | {key: identity[0]} | ({"UserRole": "USER", "DisplayName": found["Name"]} if kind == "USER" else {})
+        name, entries = getattr(self, f"_{operation}")(parameters)
+        token = parameters.get("NextToken") or "0"
+        if not token.isdecimal():
+            raise ServiceError("InvalidParameterException", "NextToken is none of ours")
+        start = int(token)
+        end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
+        return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
+
+    def _ListUsers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802 - the operation's name
+        return "Users", _summaries(self.organization.of_kind("USER"), parameters)
+
+    def _ListGroups(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
+        return "Groups", _summaries(self.organization.of_kind("GROUP"), parameters)
+
+    def _ListGroupMembers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
+        group = self.organization.find(parameters["GroupId"], "GROUP")
+        if group is None:
+            raise ServiceError("EntityNotFoundException", f"{parameters['GroupId']} was not found")
+        if group.state == "DELETED":
+            raise ServiceError("EntityStateException", f"{group.email} is deleted")
+        members = filter(None, map(self.organization.by_id, group.members))
+        return "Members", [{"Id": each.id, "Name": each.name, "Type": each.kind, "State": each.state} for each in members]
+
+    def _ListAliases(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
+        entity = self.organization.by_id(parameters["EntityId"])
+        if entity is None:
+            raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
+        return "Aliases", entity.aliases
+
+    def _entity(self, name: str, kind: str | None) -> dict[str, Any]:
+        """What DescribeUser, DescribeGroup and DescribeEntity share."""
+        entity = self.organization.find(name, kind)
+        if entity is None:
+            raise ServiceError("EntityNotFoundException", f"{name} was not found")
+        return {"Name": entity.name, "Email": entity.email, "State": entity.state, "Id": entity.id, "Type": entity.kind}
+
+    def _described(self) -> dict[str, Any]:
+        """DescribeOrganization."""
+        organization = self.organization
+        return {
+            "OrganizationId": organization.id,
+            "Alias": organization.domains[0].partition(".")[0],
+            "State": "Active",
+            "DirectoryType": "VpcDirectory",
+            "DefaultMailDomain": organization.domains[0],
+            "CompletedDate": 1577836800,
+            "ARN": f"arn:aws:workmail:us-east-1:123456789012:organization/{organization.id}",
+        }
+
+    def _ListMailDomains(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: ARG002, N802
+        domains = self.organization.domains
+        return "MailDomains", [{"DomainName": name, "DefaultDomain": name == domains[0]} for name in domains]
+
+
+def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    wanted = (parameters.get("Filters") or {}).get("State")
+    return [
+        {"Id": each.id, "Name": each.name, "State": each.state} | ({"Email": each.email} if each.state == "ENABLED" else {})
+        for each in entities
+        if wanted in (None, each.state)
+    ]
+
+
+def _known(operation: str) -> Operation:
+    described = operation == "DescribeOrganization" or operation in _DESCRIBED
+    if operation not in get_args(Operation) or not (described or hasattr(DirectoryApi, f"_{operation}")):
+        raise ServiceError("UnknownOperationException", "No such operation, here at least")
+    return cast(Operation, operation)
+
+
+def _parameters(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise ServiceError("SerializationException", "The body is not JSON") from error
+    if not isinstance(found, dict):
+        raise ServiceError("SerializationException", "The body is no object")
+    return found

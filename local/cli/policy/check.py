@@ -1,0 +1,91 @@
+"""`python -m local check`: what is wrong with a policy, what is odd about it, and what it needs."""
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from local.console.style import WIDTH, Style, display_path, number_of
+from local.console.text_columns import fit, printable
+from mailhooks.policy import Policy, PolicyError, load
+from mailhooks.policy.analysis.lint import Finding, Severity, lint
+from mailhooks.policy.analysis.requirements import Need, needs
+
+
+def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
+    """Prints all of it.
+
+    Returns:
+        0 when the policy can be used, whatever is odd about it; 1 when it is refused.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    try:
+        policy = load(file)
+    except PolicyError as error:
+        print(_json(file, error=error) if as_json else "\n".join(_refused(file, error, Style.of(sys.stdout))))
+        return 1
+    findings, needed = lint(policy, domains=domains), needs(policy)
+    if as_json:
+        print(_json(file, policy, findings, needed))
+    else:
+        print(*_report(file, policy, findings, needed, Style.of(sys.stdout)), sep="\n")
+    return 0
+
+
+def _json(
+    file: Path,
+    policy: Policy | None = None,
+    findings: tuple[Finding, ...] = (),
+    needed: tuple[Need, ...] = (),
+    error: PolicyError | None = None,
+) -> str:
+    document = {
+        "file": str(file),
+        "rules": len(policy.rules) if policy else 0,
+        "digest": policy.digest if policy else "",
+        "problems": [asdict(problem) for problem in error.problems] if error else [],
+        "more": error.more if error else 0,
+        "findings": [asdict(finding) for finding in findings],
+        "needs": [{**asdict(need), "rules": [{"rule": rule, "for": why} for rule, why in need.rules]} for need in needed],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _refused(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
+    for problem in error.problems:
+        place = f"{display_path(file)}:{problem.line}" if problem.line else display_path(file)
+        yield f"{place}: {printable(str(problem))}"
+    if error.more:
+        yield f"{display_path(file)}: and {error.more:,} more"
+    yield style.bad("REFUSED") + f"  {number_of(len(error.problems) + error.more, 'problem')}"
+
+
+def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
+    for finding in findings:
+        place = f"{display_path(file)}:{finding.line}" if finding.line else display_path(file)
+        yield from textwrap.wrap(f"{place}: {printable(str(finding))}", WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    for need in needed:
+        yield style.bold(f"Needed: {printable(need.what)}")
+        yield from _wrapped("for", [f"{rule}: {why}" for rule, why in need.rules])
+        yield from _wrapped("settings", need.settings)
+        yield from _wrapped("may", need.permissions)
+    warnings = sum(finding.severity is Severity.WARNING for finding in findings)
+    off = sum(not rule.enabled for rule in policy.rules)
+    report = sum(rule.report and rule.enabled for rule in policy.rules)
+    parts = [
+        number_of(len(policy.rules), "rule"),
+        *([f"{off} not enabled"] if off else []),
+        *([f"{report} in report mode"] if report else []),
+    ]
+    yield f"{style.good('OK')}  {', '.join(parts)}; {number_of(warnings, 'warning')}, {number_of(len(findings) - warnings, 'note')}"
+
+
+def _wrapped(label: str, texts: tuple[str, ...] | list[str]) -> Iterator[str]:
+    for number, text in enumerate(texts[:20]):
+        yield fit(f"  {'' if number else label:<10}{printable(text)}", WIDTH)
+    if len(texts) > 20:
+        yield f"  {'':<10}... and {len(texts) - 20} more"

@@ -1,0 +1,128 @@
+"""Leads a Lambda container to servers that listen on 127.0.0.1 of this machine, and on nothing else.
+
+QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM leaves the name out
+and the container stays on Docker's bridge, from where 127.0.0.1 is the container itself. So the way is: function -> relay container, on
+a network of its own -> Unix sockets in a shared folder -> this process -> 127.0.0.1. No port is opened on any other address of the host.
+"""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import uuid
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from local.containers import socket_relay
+from local.errors import ServerTrouble
+from local.lifecycle import Started
+
+IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
+"""The base image that SAM runs functions of python3.13 on, on x86_64."""
+PYTHON_IN_IMAGE = "/var/lang/bin/python3.13"
+_DOCKER_TIMEOUT_S = 60.0
+
+
+class Relay(Started):
+    """While entered, the ports of 127.0.0.1 are open on `address` for containers on `network`.
+
+    Args:
+        image: a Lambda base image for Python 3.13 that is on this machine.
+        ports: of the servers on 127.0.0.1.
+
+    Attributes:
+        network: for `--docker-network` of `sam local invoke` and `sam local start-lambda`.
+        address: of the relay in that network; it has the same ports.
+
+    Raises:
+        ServerTrouble: on entering, when Docker is not there or does not answer, the image is not there, or the relay does not start.
+    """
+
+    def __init__(self, image: str, ports: Collection[int]) -> None:
+        super().__init__()
+        self.network = f"workmail-hooks-{uuid.uuid4().hex[:12]}"
+        self.address = ""
+        self._image = image
+        self._ports = ports
+
+    def _start(self) -> None:
+        self._require_image()
+        # A short path: that of a Unix socket may have 107 characters at most.
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-")))
+        for port in self._ports:
+            self._listen(folder / str(port), port)
+        shutil.copy(socket_relay.__file__, folder / "socket_relay.py")
+        # Internal: the relay has no way out of this machine.
+        _docker("network", "create", "--internal", self.network)
+        self._stack.callback(_remove_network, self.network)
+        container = f"{self.network}-relay"
+        options = ["--rm", "--pull", "never", "--name", container, "--network", self.network, "--entrypoint", PYTHON_IN_IMAGE]
+        mount = ["--volume", f"{folder}:{socket_relay.FOLDER_IN_CONTAINER}:ro"]
+        command = ["docker", "run", *options, *mount, self._image, "-u", f"{socket_relay.FOLDER_IN_CONTAINER}/socket_relay.py"]
+        # In a session of its own: a Ctrl-C is for this process, which ends the relay when nobody needs it any more.
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own command
+        self._stack.callback(_stop, running, container)
+        self.address = _first_line(running)
+        if not self.address:
+            raise ServerTrouble("the relay container did not start")
+
+    def _require_image(self) -> None:
+        try:
+            _docker("image", "inspect", self._image)
+        except ServerTrouble as error:
+            _docker("version")  # fails with its own reason when it is the daemon that is not there
+            raise ServerTrouble(f"the Lambda base image is not here: docker pull {self._image}") from error
+
+    def _listen(self, path: Path, port: int) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._stack.callback(socket_relay.close, listener)
+        listener.bind(str(path))
+        listener.listen()
+        socket_relay.serve(listener, lambda: socket.create_connection(("127.0.0.1", port)))
+
+
+def _docker(*arguments: str) -> str:
+    """Runs one of Docker's commands, and returns what it prints.
+
+    Raises:
+        ServerTrouble: there is no Docker, its daemon does not answer, or the command failed; the text says which.
+    """
+    try:
+        command = ["docker", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOCKER_TIMEOUT_S).stdout  # noqa: S603
+    except FileNotFoundError as error:
+        raise ServerTrouble("no docker on PATH: install Docker and start it") from error
+    except OSError as error:
+        raise ServerTrouble(f"docker cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ServerTrouble(f"the Docker daemon does not answer `docker {arguments[0]}` within {_DOCKER_TIMEOUT_S:g} s") from error
+    except subprocess.CalledProcessError as error:
+        raise ServerTrouble(f"`docker {arguments[0]}` failed: {error.stderr.strip() or error.returncode}") from error
+
+
+def _first_line(running: "subprocess.Popen[str]") -> str:
+    """The relay's address, which it prints once it listens; nothing when it ended, or took too long."""
+    timer = threading.Timer(_DOCKER_TIMEOUT_S, running.kill)
+    timer.start()
+    try:
+        return running.stdout.readline().strip() if running.stdout else ""
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _remove_network(network: str) -> None:
+    """A container of SAM's, whose end this does not wait for, may still be on it: Docker removes none that is in use."""
+    with suppress(ServerTrouble):
+        for container in _docker("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network).split():
+            with suppress(ServerTrouble):  # it has just ended
+                _docker("network", "disconnect", "--force", network, container)
+        _docker("network", "rm", network)
+
+
+def _stop(running: "subprocess.Popen[str]", container: str) -> None:
+    with suppress(ServerTrouble):  # it may have ended by itself
+        _docker("rm", "--force", container)
+    running.communicate()

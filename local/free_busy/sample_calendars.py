@@ -1,0 +1,70 @@
+"""Calendars to ask for: feeds in the local S3, and the availability function's configuration in the local Secrets Manager."""
+
+import json
+from typing import Any, Final
+
+from local.aws.services import LocalAws
+from local.servers import HOST
+
+SECRET: Final = "local-availability"  # noqa: S105 - a name
+BUCKET: Final = "local-calendars"
+
+_WEEK: Final = ["MON", "TUE", "WED", "THU", "FRI"]
+_ROOM: Final = (
+    ("Weekly planning", "20260105T090000", "20260105T103000", "MO,WE"),
+    ("Customer call", "20260106T130000", "20260106T140000", "TU,TH"),
+    ("Fire drill", "20260109T110000", "20260109T113000", "FR"),
+)
+_BOB: Final = (
+    ("Standup", "20260105T091500", "20260105T093000", "MO,TU,WE,TH,FR"),
+    ("Lunch", "20260105T120000", "20260105T130000", "MO,TU,WE,TH,FR"),
+    ("Review", "20260105T150000", "20260105T170000", "MO,TH"),
+)
+ADDRESSES: Final = ("room1@example.net", "bob@example.net")
+_FEEDS: Final = dict(zip(ADDRESSES, (_ROOM, _BOB), strict=True))
+
+
+def offer(wm: LocalAws, host: str = HOST) -> None:
+    """Puts calendars of a few rooms and people of example.net where the function finds them.
+
+    Args:
+        host: by which the function reaches the local servers.
+    """
+    wm.make_bucket(BUCKET)
+    s3, secrets = wm.client("s3"), wm.client("secretsmanager")
+    try:
+        feeds = []
+        for address, events in _FEEDS.items():
+            key = f"{address.partition('@')[0]}.ics"
+            s3.put_object(Bucket=BUCKET, Key=key, Body=_calendar(events).encode(), ContentType="text/calendar", ACL="public-read")
+            feeds.append({"mailbox": address, "url": f"{wm.environment['AWS_ENDPOINT_URL_S3'].replace(HOST, host)}/{BUCKET}/{key}"})
+        configuration: dict[str, Any] = {
+            "backends": {"feeds": {"type": "ics", "feeds": feeds, "timeZone": "Europe/Berlin"}},
+            "routes": [{"mailboxes": ["example.net"], "backend": "feeds"}],
+            "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": _WEEK, "start": "09:00", "end": "17:00"}]},
+            "details": [{"requesters": ["example.com"], "show": "details"}],
+        }
+        try:
+            secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))
+        except secrets.exceptions.ResourceExistsException:
+            # moto keeps one Secrets Manager a process: an earlier instance has left it.
+            secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(configuration))
+    finally:
+        s3.close()
+        secrets.close()
+
+
+def _calendar(events: tuple[tuple[str, str, str, str], ...]) -> str:
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//example.net//sample//EN"]
+    for number, (summary, start, end, days) in enumerate(events):
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{number}@example.net",
+            "DTSTAMP:20260101T000000Z",
+            f"SUMMARY:{summary}",
+            f"DTSTART;TZID=Europe/Berlin:{start}",
+            f"DTEND;TZID=Europe/Berlin:{end}",
+            f"RRULE:FREQ=WEEKLY;BYDAY={days}",
+            "END:VEVENT",
+        ]
+    return "\r\n".join([*lines, "END:VCALENDAR", ""])

@@ -1,0 +1,73 @@
+"""`python -m local preview --policy`: what a policy would make of a message, part by part."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from local.console.style import display_path
+from local.errors import BadPolicy
+from local.policy_tools import words
+from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
+from local.viewer.part_changes import Row, Side, done, untouched
+from local.viewer.preview_result import Result
+from mailhooks.content.disclaimer import Change
+from mailhooks.errors import CannotChangeSafely
+from mailhooks.mime.structure import scan
+from mailhooks.policy import RuleFailed
+from mailhooks.policy.evaluation.apply_changes import Applied
+
+
+def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Result]:
+    """Makes the result of a message's file, by its name and content.
+
+    Raises:
+        BadPolicy: the policy is refused.
+        OSError: it cannot be read.
+    """
+    policy = loaded(file)
+
+    def tried(name: str, saved: bytes) -> Result:
+        trial = Trial(policy, setting)
+        message = message_of(saved, setting, trial.domains)
+        return _tried(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, setting)
+
+    return tried
+
+
+def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Setting) -> Result:
+    try:
+        outcome = trial.outcome(message, setting.now or datetime.now().astimezone())
+    except RuleFailed as failed:
+        raise BadPolicy(f"the function would fail, and WorkMail try again: {failed}") from None
+    applied, findings = changed(message, outcome)
+    rows = (
+        ("Rules", list(outcome.matched) or ["none applies"]),
+        ("Verdicts", [words.counted(outcome)]),
+        ("Added", list(outcome.added)),
+        ("Changes", [f'{words.change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
+        ("Beside", [f'{words.effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
+    )
+    before, after = Side(message.raw, scan(message.raw)), Side(applied.content, scan(applied.content))
+    kept = untouched(before)
+    return Result(
+        name,
+        heading,
+        before,
+        after,
+        Change(list(applied.edits), applied.added_parts, applied.encloses),
+        _in_words(applied),
+        [Row(row.place, row.depth, row.part) for row in kept] if applied.edits else kept,
+        done(before, after, applied.edits) if applied.edits else kept,
+        findings,
+        [*words.failures(outcome), *outcome.notes],
+        rows,
+    )
+
+
+def _in_words(applied: Applied) -> str:
+    declined = [f"{wanted.change.name} declined: {_why(trouble)}" for wanted, trouble in applied.refusals]
+    return "; ".join([*(["changed"] if applied.edits else []), *declined]) or "nothing to do"
+
+
+def _why(trouble: CannotChangeSafely) -> str:
+    return str(getattr(trouble, "obstacle", trouble))

@@ -1,0 +1,164 @@
+"""One flow rule of WorkMail, and what WorkMail's console would refuse about it.
+
+Source: the administrator guide, "Managing email flows" and "Configuring AWS Lambda for Amazon WorkMail".
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from local.errors import LocalError
+from mailhooks.address_patterns import PATTERN_FORMS, Pattern
+from mailhooks.contract import Action, ActionType, FlowDirection
+from mailhooks.contract.verdict import DEFAULT
+
+MAX_SENDER_PATTERNS: Final = 250
+"""A rule's."""
+
+MAX_ORGANIZATION_PATTERNS: Final = 1000
+"""Sender patterns of all rules together."""
+
+MAX_TIMEOUT_MINUTES: Final = 240
+
+
+class RuleAction(StrEnum):
+    """What a rule does with a message. Junk and bypass exist for inbound mail only, the gateway for outbound mail only."""
+
+    DROP = "DROP"
+    BOUNCE = "BOUNCE"
+    JUNK = "MOVE_TO_JUNK"
+    DEFAULT = "DEFAULT"
+    BYPASS = "BYPASS_SPAM_CHECK"
+    GATEWAY = "SMTP_GATEWAY"
+    LAMBDA = "LAMBDA"
+
+
+STRICTNESS: Final = {
+    FlowDirection.INBOUND: (
+        RuleAction.DROP,
+        RuleAction.BOUNCE,
+        RuleAction.JUNK,
+        RuleAction.DEFAULT,
+        RuleAction.BYPASS,
+        RuleAction.LAMBDA,
+    ),
+    # DECISION: the guide says that the most restrictive action wins, and that the order is that of its list. Its outbound list begins with
+    # Default, which restricts nothing. The list is followed, as it is the guide's own definition; that "Drop takes precedence over
+    # Bounce", its one example, holds either way.
+    FlowDirection.OUTBOUND: (
+        RuleAction.DEFAULT,
+        RuleAction.DROP,
+        RuleAction.BOUNCE,
+        RuleAction.GATEWAY,
+        RuleAction.LAMBDA,
+    ),
+}
+"""The actions of each direction; of two equally specific rules, the one whose action stands first wins."""
+
+
+class BadRule(LocalError):
+    """A rule that WorkMail would not take.
+
+    Attributes:
+        rule: its name; "" for a limit over all rules.
+        key: what of it: a field of `Rule`.
+        found, expected: in words.
+    """
+
+    def __init__(self, rule: str, key: str, found: str, expected: str) -> None:
+        super().__init__(f"{f'rule {rule!r}' if rule else 'rules'}: {key}: expected {expected}, found {found}")
+        self.rule, self.key, self.found, self.expected = rule, key, found, expected
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A flow rule.
+
+    Attributes:
+        name: of no other rule.
+        direction: of the mail that it is for.
+        action: what becomes of that mail.
+        senders, recipients: patterns `mailbox@example.com`, `example.com`, `*.example.com` or `*`; one of each has to match.
+        function: of Run Lambda: the function's name; else "".
+        synchronous: of Run Lambda: whether WorkMail waits for the answer.
+        fallback: of a synchronous rule: what becomes of mail when no valid answer came.
+        timeout_minutes: of a synchronous rule: how long WorkMail tries again; 0 for not at all.
+
+    Raises:
+        BadRule: WorkMail would not take it.
+    """
+
+    name: str
+    direction: FlowDirection
+    action: RuleAction
+    senders: tuple[str, ...]
+    recipients: tuple[str, ...] = ("*",)
+    function: str = ""
+    synchronous: bool = True
+    fallback: Action = DEFAULT
+    timeout_minutes: int = 30
+
+    def __post_init__(self) -> None:
+        for key, found, expected in (*_action_problems(self), *_pattern_problems(self), *_lambda_problems(self)):
+            raise BadRule(self.name, key, found, expected)
+
+
+def check_together(rules: Iterable[Rule]) -> None:
+    """What can be wrong with rules that are each in order.
+
+    Raises:
+        BadRule: two have one name, or all have too many sender patterns.
+    """
+    names: set[str] = set()
+    patterns = 0
+    for rule in rules:
+        if rule.name in names:
+            raise BadRule(rule.name, "name", "a second rule of this name", "a name that no other rule has")
+        names.add(rule.name)
+        patterns += len(rule.senders)
+    if patterns > MAX_ORGANIZATION_PATTERNS:
+        raise BadRule("", "senders", f"{patterns:,}", f"at most {MAX_ORGANIZATION_PATTERNS:,} sender patterns in all rules together")
+
+
+def _action_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    if not rule.name.strip():
+        yield "name", "none", "a name"
+    actions = STRICTNESS[rule.direction]
+    if rule.action not in actions:
+        yield "action", rule.action.value, f"one of {', '.join(actions)} in an {rule.direction.lower()} rule"
+
+
+def _pattern_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    if len(rule.senders) > MAX_SENDER_PATTERNS:
+        yield "senders", f"{len(rule.senders):,}", f"at most {MAX_SENDER_PATTERNS} sender patterns in a rule"
+    for key, patterns in (("senders", rule.senders), ("recipients", rule.recipients)):
+        if not patterns:
+            yield key, "none", "at least one pattern"
+        for pattern in patterns:
+            try:
+                Pattern.parse(pattern)
+            except ValueError:
+                yield key, repr(pattern), PATTERN_FORMS
+
+
+def _lambda_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    if rule.action is not RuleAction.LAMBDA:
+        if rule.function:
+            yield "function", repr(rule.function), f"none, as the action is {rule.action}"
+        return
+    if not rule.function:
+        yield "function", "none", "the name of a function, as the action is LAMBDA"
+    if not rule.synchronous:
+        return
+    if set(rule.recipients) != {"*"}:
+        yield "recipients", ", ".join(map(repr, rule.recipients)), "only '*', as the rule runs a function synchronously"
+    if not 0 <= rule.timeout_minutes <= MAX_TIMEOUT_MINUTES:
+        yield "timeout_minutes", str(rule.timeout_minutes), f"0 to {MAX_TIMEOUT_MINUTES}"
+    if rule.fallback.type.inbound_only and rule.direction is FlowDirection.OUTBOUND:
+        yield "fallback", rule.fallback.type.value, f"one of {', '.join(fallbacks(rule.direction))} in an outbound rule"
+
+
+def fallbacks(direction: FlowDirection) -> tuple[ActionType, ...]:
+    """The fallback actions of a direction; Run Lambda is none."""
+    return tuple(kind for kind in ActionType if direction is FlowDirection.INBOUND or not kind.inbound_only)

@@ -1,0 +1,87 @@
+"""What the pages ask of a local WorkMail."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from local.errors import LocalError
+from local.mail.submission import Submission
+from local.queue.recipient_policy import FlowIntake
+from local.rules.matching import Match, Rule, match
+from local.servers import HOST
+from local.web import Addresses, Answer
+from local.workmail import LocalWorkMail
+from mailhooks.contract import ContractError, FlowDirection
+from mailhooks.contract.availability import check_availability_response
+
+_PROVIDER_LIMIT_S: Final = 25.0
+"""Seconds that WorkMail waits for an availability function (guide, "Custom availability provider")."""
+
+_MOST_REFUSED: Final = 5
+
+
+class Refused(LocalError):
+    """The SMTP server would refuse it; the text has its replies, for whoever sends."""
+
+
+class Desk:
+    """See `local.web.Actions`.
+
+    Args:
+        wm: entered already.
+        samples: messages to try, by name.
+        calendars: addresses to ask for.
+    """
+
+    def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes], calendars: Sequence[str] = ()) -> None:
+        self._calendars = calendars
+        self._wm = wm
+        self._samples = samples
+        self._intake = FlowIntake(wm.engine.flow, lambda: wm.configuration)
+
+    def rules(self) -> Sequence[Rule]:
+        return self._wm.configuration.rules
+
+    def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
+        return match(self._wm.configuration.rules, direction, author=author, sender=sender, recipients=recipients)
+
+    def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
+        refusals = [(mail_from, self._intake.refuse_sender(direction, mail_from, ""))]
+        refusals += [(address, self._intake.refuse_recipient(direction, address)) for address in recipients]
+        if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
+            more = f"; and {len(refused) - _MOST_REFUSED} more" if len(refused) > _MOST_REFUSED else ""
+            raise Refused("; ".join(refused[:_MOST_REFUSED]) + more)
+        return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw)).result()
+
+    def samples(self) -> Mapping[str, bytes]:
+        return self._samples
+
+    def addresses(self) -> Addresses:
+        configuration, environment = self._wm.configuration, self._wm.environment
+        endpoints = {name: url for name, url in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
+        return Addresses(
+            inbound=f"{HOST}:{self._wm.smtp_port('INBOUND')}",
+            outbound=f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
+            endpoints={name.removeprefix("AWS_ENDPOINT_URL_").lower(): url for name, url in endpoints.items() if urlsplit(url).port},
+            environment=environment,
+            domains=configuration.domains,
+            user=configuration.users[0].address if configuration.users else f"ana@{configuration.domains[0]}",
+            calendars=self._calendars,
+        )
+
+    def ask_availability(self, request: Mapping[str, Any]) -> Answer:
+        name = self._wm.configuration.availability
+        if not name:
+            return Answer(None, 0.0, error="workmail.toml names no availability function: give one in [availability]")
+        try:
+            invoker, timeout_s = self._wm.engine.function(name)
+        except LocalError as trouble:
+            return Answer(None, 0.0, error=str(trouble))
+        invocation = invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))
+        error = invocation.error or ""
+        if not error:
+            try:
+                check_availability_response(invocation.response)
+            except ContractError as broken:
+                error = f"contract broken, in the response: {broken}"
+        return Answer(None if error else invocation.response, invocation.milliseconds, invocation.log, error)

@@ -1,0 +1,34 @@
+import doctest
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from mailhooks.availability.function import config
+
+PAGE = Path(__file__).parents[2] / "docs/availability.md"
+BLOCKS = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_examples_on_the_page_are_true() -> None:
+    assert doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8").failed == 0
+
+
+def test_the_whole_example_is_a_configuration() -> None:
+    provider = config.load(BLOCKS[0]).provider
+    assert provider.routes.of_mailbox("bob@sub.example.net") == "exchange"
+
+
+@pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: json.loads(block)["type"])
+def test_each_backends_example_fits_the_schema(block: str) -> None:
+    backend = json.loads(block)
+    if backend["type"] == "workmail":
+        backend["organizationId"] = "m-" + "0" * 32
+    document = {"backends": {"x": backend}, "routes": [{"mailboxes": ["*"], "backend": "x"}]}
+    if backend["type"] == "google":
+        key = rsa.generate_private_key(65537, 2048)
+        backend["serviceAccount"]["private_key"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    config.load(json.dumps(document))

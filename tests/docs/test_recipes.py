@@ -1,0 +1,107 @@
+"""The recipes of docs/recipes: each does what its expected.yaml says, and nothing in report mode."""
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.policy_tools.memory_services import MemoryRates
+from mailhooks.content.template_variables import own_values
+from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.hooks.preflight import blocking, refusals
+from mailhooks.policy import Outcome, Policy, Services, load
+from mailhooks.policy.analysis.lint import Severity, lint
+from mailhooks.policy.evaluation.apply_changes import apply_changes
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+NOON = datetime.fromisoformat("2026-11-24T12:00:00+01:00")
+CASES = [(path.parent, case) for path in sorted(RECIPES.glob("*/expected.yaml")) for case in yaml.safe_load(path.read_text("utf-8"))]
+
+
+def message(folder: Path, case: dict[str, Any]) -> bytes:
+    raw = (folder / "message.eml").read_bytes()
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    if "replace" in case:
+        old, new = (text.replace("\\r\\n", "\r\n").encode() for text in case["replace"])
+        assert old in raw
+        raw = raw.replace(old, new)
+    return raw
+
+
+def evaluated(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, bytes]:
+    sent = message(folder, case)
+    raw = sent if raw is None else raw
+    subject = next(line for line in sent.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
+    services = Services(rates=MemoryRates(time.monotonic))
+    for number in range(case.get("times", 1)):
+        event = MailFlowEvent(
+            "2019-07-28", case["from"], tuple(case["to"]), None, subject, "m-1", f"i-{number}", FlowDirection(case["direction"].upper())
+        )
+        now = datetime.fromisoformat(case["at"]) if "at" in case else NOON
+        outcome = policy.evaluate(event, raw, services=services, now=now)
+    return outcome, raw, apply_changes(raw, outcome.changes, own_values(raw, case["from"])).content
+
+
+@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
+def test_a_recipe_does_what_is_expected_of_it(folder: Path, case: dict[str, Any]) -> None:
+    outcome, raw, content = evaluated(load(folder / "policy.yaml"), folder, case)
+
+    assert list(outcome.matched) == case["matched"]
+    assert not outcome.failures
+    verdict = outcome.verdict()
+    for address, action in case.get("verdicts", {}).items():
+        assert verdict.action_for(address).type == action
+    assert list(outcome.added) == case.get("added", [])
+    if "changed" in case:
+        assert (content != raw) is case["changed"]
+    if "effects" in case:
+        assert [wanted.effect.name for wanted in outcome.effects if wanted.effect.name != "count"] == case["effects"]
+    shown = content.decode("utf-8")
+    assert all(text in shown for text in case.get("has", []))
+    assert not any(text in shown for text in case.get("lacks", []))
+
+
+@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
+def test_a_recipe_in_report_mode_only_says_what_it_would_do(folder: Path, case: dict[str, Any]) -> None:
+    policy = load(folder / "policy.yaml")
+    outcome, raw, content = evaluated(replace(policy, rules=tuple(replace(rule, report=True) for rule in policy.rules)), folder, case)
+
+    assert content == raw
+    assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
+    # Without their stops, more rules than otherwise may say that they would apply.
+    assert set(case["matched"]) <= set(outcome.reported)
+
+
+@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
+def test_a_recipe_decides_the_same_of_the_message_that_it_has_changed_and_changes_it_no_more(folder: Path, case: dict[str, Any]) -> None:
+    policy = load(folder / "policy.yaml")
+    outcome, raw, content = evaluated(policy, folder, case)
+    again, _, same = evaluated(policy, folder, case, content)
+
+    assert again.verdict().to_response() == outcome.verdict().to_response()
+    assert (again.matched, same) == (outcome.matched, content)
+    assert not blocking(refusals(raw, content))
+
+
+def test_nothing_of_a_recipe_is_odd_and_each_of_its_rules_bites() -> None:
+    for path in RECIPES.glob("*/policy.yaml"):
+        policy = load(path)
+        assert [str(finding) for finding in lint(policy, now=NOON) if finding.severity is Severity.WARNING] == []
+        bitten = {name for folder, case in CASES if folder == path.parent for name in case["matched"]}
+        assert bitten == {rule.name for rule in policy.rules}, path.parent.name
+
+
+def test_each_recipe_is_expected_to_bite_and_to_let_go_and_stands_in_the_table() -> None:
+    table = (RECIPES / "README.md").read_text("utf-8")
+    folders = {path.parent for path in RECIPES.glob("*/policy.yaml")}
+    assert len(folders) > 10
+    for folder in folders:
+        cases = [case for where, case in CASES if where == folder]
+        assert any(case["matched"] for case in cases)
+        untouched = [case for case in cases if not case["matched"] or case.get("changed") is False]
+        assert untouched, folder.name
+        assert f"({folder.name}/policy.yaml)" in table

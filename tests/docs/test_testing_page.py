@@ -1,0 +1,71 @@
+"""The examples of docs/testing.md."""
+
+import os
+import re
+
+import pytest
+
+from local.config.functions import ROOT
+
+PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
+SENDING, CONFTEST, TEST, SERVICES = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+pytest_plugins = ["pytester"]
+
+
+def test_the_example_that_sends_a_message_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(SENDING, "docs/testing.md", "exec"), {})
+
+
+def test_the_example_of_services_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(SERVICES, "docs/testing.md", "exec"), {})
+    assert capsys.readouterr().out == "frozen, as ordered\n"
+
+
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.RunResult:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "layers" / "mailhooks"))))
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+
+def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = re.search(r'CONFIGURATION = """(.*?)"""', SENDING, re.DOTALL)
+    assert configuration
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(TEST)
+    (pytester.path / "workmail.toml").write_text(configuration[1].replace("functions/rewrite", str(ROOT / "functions" / "rewrite")))
+    run(pytester, monkeypatch).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("call", re.findall(r"`wm\.faults\.add\((.*?)\)`", PAGE))
+def test_the_faults_of_the_table_can_be_ordered(call: str) -> None:
+    from local.aws.faults import Faults
+
+    faults = Faults()
+    eval(f"faults.add({call})", {"faults": faults})
+    assert faults.next("get") or faults.next("put")
+
+
+def test_the_fixture_gives_each_test_a_workmail_of_its_own_and_leads_boto3_there(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeconftest('pytest_plugins = ["local.pytest_plugin"]\n')
+    pytester.makepyfile(
+        """
+        import os
+
+        import boto3
+        import pytest
+
+        RAW = b"From: a@example.net\\r\\nTo: ana@example.com\\r\\nSubject: x\\r\\n\\r\\nHello\\r\\n"
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_alone(workmail, number):
+            assert workmail.history.count() == 0
+            workmail.send(RAW)
+            s3 = boto3.client("s3")
+            assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [os.environ["REWRITE_BUCKET"]]
+            s3.close()
+        """
+    )
+    run(pytester, monkeypatch).assert_outcomes(passed=2)

@@ -1,0 +1,179 @@
+"""The organization's groups and domains, asked over HTTP in pages of two, through real boto3."""
+
+from collections.abc import Callable
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.aws.directory import MAX_AGE_S, WorkMailDirectory
+from mailhooks.deadline import Deadline
+from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
+
+GROUP = "sales@example.com"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def directory(wm: LocalWorkMail, clock: Clock) -> WorkMailDirectory:
+    return WorkMailDirectory(wm.organization.id, clock)
+
+
+def members(directory: WorkMailDirectory, group: str = GROUP) -> set[str]:
+    return set(directory.members(group, Deadline.after(20)))
+
+
+def test_a_group_s_members_count_with_all_their_addresses_in_lower_case(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    organization = wm.organization
+    organization.add_user("Ana@example.com", aliases=["a@example.com", "Ana.B@example.org", "ab@example.com"])
+    organization.add_user("ben@example.com")
+    organization.add_user("nobody@example.com")
+    organization.add_group(GROUP, ["ana", "ben"])
+    assert members(directory, "Sales@Example.com") == {
+        "ana@example.com", "a@example.com", "ana.b@example.org", "ab@example.com", "ben@example.com"
+    }  # fmt: skip
+
+
+def test_every_page_is_turned(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    users = [wm.organization.add_user(f"u{number}@example.com") for number in range(7)]
+    for number in range(5):
+        wm.organization.add_group(f"g{number}@example.com")
+    wm.organization.add_group(GROUP, users)
+    wm.organization.domains = [f"d{number}.example" for number in range(5)]
+    assert members(directory) == {f"u{number}@example.com" for number in range(7)}
+    assert directory.domains(Deadline.after(20)) == {f"d{number}.example" for number in range(5)}
+    assert [wm.organization.calls.count(name) for name in ("ListUsers", "ListGroups", "ListGroupMembers", "ListMailDomains")] == [
+        4,
+        3,
+        4,
+        3,
+    ]
+
+
+def test_members_of_nested_groups_count_and_circles_end(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    organization = wm.organization
+    for name in ("ana", "ben", "cem"):
+        organization.add_user(f"{name}@example.com")
+    organization.add_group(GROUP, ["ana"])
+    organization.add_group("north@example.com", ["ben"])
+    organization.add_group("pole@example.com", ["cem", "north", "sales"])
+    organization.add_members("sales", "north", "pole", "sales")
+    organization.add_members("north", "pole")
+    assert members(directory) == {"ana@example.com", "ben@example.com", "cem@example.com"}
+    assert wm.organization.calls.count("ListGroupMembers") == 5  # sales has two pages and pole has two; each is asked for once
+
+
+def test_who_is_not_enabled_is_no_member(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    wm.organization.add_user("ana@example.com")
+    wm.organization.add_user("gone@example.com", aliases=["old@example.com"], state="DISABLED")
+    wm.organization.add_user("ben@example.com")
+    wm.organization.add_group("closed@example.com", ["ben"], state="DISABLED")
+    wm.organization.add_group(GROUP, ["ana", "gone", "closed"])
+    assert members(directory) == {"ana@example.com"}
+
+
+@pytest.mark.parametrize("group", ["nobody@example.com", "ana@example.com", "", "é @x"])
+def test_an_address_that_is_no_group_s_has_no_members(group: str, wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    wm.organization.add_user("ana@example.com")
+    assert members(directory, group) == set()
+
+
+def test_an_answer_is_good_for_five_minutes_and_no_longer(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+    wm.organization.add_group(GROUP, [wm.organization.add_user("ana@example.com")])
+    assert members(directory) == {"ana@example.com"}
+    calls = len(wm.organization.calls)
+    wm.organization.add_members(GROUP, wm.organization.add_user("ben@example.com"))
+    clock.now += MAX_AGE_S - 1
+    assert members(directory) == {"ana@example.com"}
+    assert len(wm.organization.calls) == calls
+    clock.now += 1
+    assert members(directory) == {"ana@example.com", "ben@example.com"}
+
+
+def test_what_two_groups_share_is_no_older_in_the_second(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+    wm.organization.add_group("north@example.com", [wm.organization.add_user("ana@example.com")])
+    wm.organization.add_group(GROUP)
+    assert members(directory, "north@example.com") == {"ana@example.com"}
+    clock.now += MAX_AGE_S - 1
+    wm.organization.add_members(GROUP, wm.organization.add_user("ben@example.com"))
+    members(directory)  # made of the list of users that is nearly five minutes old, which does not know Ben
+    clock.now += 1
+    assert members(directory) == {"ben@example.com"}
+
+
+def test_a_refresh_that_fails_raises_and_the_next_one_may_do(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+    wm.organization.add_group(GROUP, [wm.organization.add_user("ana@example.com")])
+    members(directory)
+    clock.now += MAX_AGE_S
+    wm.faults.add("ListGroupMembers", error="AccessDeniedException", status=400)
+    with pytest.raises(Misconfigured):
+        members(directory)
+    assert members(directory) == {"ana@example.com"}
+
+
+def test_a_group_or_a_user_that_goes_meanwhile_is_none(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    organization = wm.organization
+    organization.add_group(GROUP, [organization.add_user("ana@example.com", aliases=["a@example.com"])])
+    north = organization.add_group("north@example.com", [organization.add_user("ben@example.com")])
+    wm.faults.add("ListAliases", error="EntityNotFoundException", status=400)
+    assert members(directory) == {"ana@example.com"}
+    organization.remove(north)  # which the remembered list of groups still has
+    assert members(directory, "north@example.com") == set()
+
+
+@pytest.mark.parametrize("operation", ["ListGroups", "ListUsers", "ListGroupMembers", "ListAliases"])
+@pytest.mark.parametrize(
+    "status, code, expected",
+    [
+        (400, "ThrottlingException", Throttled),
+        (500, "InternalFailure", ServiceFailed),
+        (400, "AccessDeniedException", Misconfigured),
+        (400, "OrganizationStateException", Misconfigured),
+    ],
+)
+def test_what_workmail_refuses_is_one_of_our_errors_and_names_nobody(
+    operation: str,
+    status: int,
+    code: str,
+    expected: type[MailhooksError],
+    wm: LocalWorkMail,
+    directory: WorkMailDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    wm.organization.add_group(GROUP, [wm.organization.add_user("ana@example.com")])
+    wm.faults.add(operation, error=code, status=status, times=None, message="User ana@example.com of sales@example.com")
+    with pytest.raises(expected) as caught:
+        members(directory)
+    assert "@" not in str(caught.value)
+    assert str(caught.value).startswith(f"{operation}: {code}")
+
+
+def test_being_throttled_once_is_boto3_s_own_affair(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    wm.faults.add("ListMailDomains", error="ThrottlingException", status=400)
+    assert directory.domains(Deadline.after(20)) == {"example.com"}
+
+
+def test_an_organization_that_is_not_there_is_a_mistake_of_the_settings(wm: LocalWorkMail) -> None:
+    with pytest.raises(Misconfigured, match="OrganizationNotFoundException"):
+        WorkMailDirectory("m-" + "0" * 32).domains(Deadline.after(20))
+
+
+@pytest.mark.parametrize("ask", [lambda found, end: found.members(GROUP, end), lambda found, end: found.domains(end)])
+def test_it_waits_no_longer_than_there_is_time(
+    ask: Callable[[WorkMailDirectory, Deadline], object], wm: LocalWorkMail, directory: WorkMailDirectory
+) -> None:
+    for operation in ("ListGroups", "ListUsers", "ListMailDomains"):
+        wm.faults.add(operation, delay_s=1.5, times=None)  # type: ignore[arg-type]
+    with pytest.raises(NoTimeLeft):
+        ask(directory, Deadline.after(0.3))

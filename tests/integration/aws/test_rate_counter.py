@@ -1,0 +1,208 @@
+"""Messages counted in DynamoDB (moto's, over HTTP): once each, in a window that slides, the same for a retry."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.aws.rate_counter import RETRIED_FOR_S, DynamoRates
+from mailhooks.deadline import Deadline
+from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
+from tests.support.serving import answering
+
+KEY = "4:many to ana@example.com"
+WINDOW = 60
+START = 1_800_000_000.0
+"""Where a bucket of a minute begins."""
+
+
+class Clock:
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counter:
+    """The table, with the clock in the test's hand.
+
+    Attributes:
+        writes: the update requests that were sent.
+    """
+
+    def __init__(self, wm: LocalWorkMail) -> None:
+        self.clock = Clock()
+        self.rates = DynamoRates(wm.rates_table, clock=self.clock)
+        self.writes: list[dict[str, Any]] = []
+        self._table = wm.rates_table
+        self._dynamodb = wm.client("dynamodb")
+        self.rates._client.meta.events.register("provide-client-params.dynamodb.UpdateItem", self._note)
+
+    def _note(self, params: dict[str, Any], **_: Any) -> None:
+        self.writes.append(params)
+
+    def hit(self, invocation: str, *, key: str = KEY, limit: int = 5, after: float | None = None) -> int:
+        if after is not None:
+            self.clock.now = START + after
+        return self.rates.hit(key, invocation, window_s=WINDOW, limit=limit, deadline=Deadline.after(20))
+
+    def items(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._dynamodb.scan(TableName=self._table)["Items"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def wm() -> Iterator[LocalWorkMail]:
+    with LocalWorkMail() as running:
+        yield running
+
+
+@pytest.fixture
+def make(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter]:
+    for name, value in wm.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def empty() -> Counter:
+        dynamodb = wm.client("dynamodb")
+        for item in dynamodb.scan(TableName=wm.rates_table)["Items"]:
+            dynamodb.delete_item(TableName=wm.rates_table, Key={name: item[name] for name in ("pk", "sk")})
+        return Counter(wm)
+
+    return empty
+
+
+@pytest.fixture
+def counter(make: Callable[[], Counter]) -> Counter:
+    return make()
+
+
+def test_each_message_is_told_how_manieth_it_is_and_costs_one_write(counter: Counter) -> None:
+    assert [counter.hit(f"i{number}") for number in range(4)] == [1, 2, 3, 4]
+    assert len(counter.writes) == 4
+
+
+def test_other_keys_and_other_windows_are_other_counts(counter: Counter) -> None:
+    assert counter.hit("i1") == counter.hit("i1", key="other") == 1
+    assert counter.rates.hit(KEY, "i2", window_s=300, limit=5, deadline=Deadline.after(20)) == 1
+
+
+def test_the_same_event_twice_is_counted_once_and_told_the_same_without_a_write(counter: Counter) -> None:
+    assert [counter.hit(name) for name in ("i1", "i2", "i1", "i3", "i2", "i1")] == [1, 2, 1, 3, 2, 1]
+    assert len(counter.writes) == 3
+
+
+def test_the_window_slides_over_the_bucket_s_end(counter: Counter) -> None:
+    for after in (10, 20, 30, 59.999):
+        counter.hit(f"i{after}", after=after)
+    # 60 seconds back from 80 is 20: what came then is just over.
+    assert counter.hit("late", after=80) == 3
+    assert counter.hit("later", after=89.999) == 4
+    assert counter.hit("latest", after=90) == 4
+
+
+def test_what_is_two_windows_old_counts_no_more(counter: Counter) -> None:
+    counter.hit("old", after=0)
+    assert counter.hit("new", after=120) == 1
+
+
+def test_a_retry_after_the_bucket_s_end_is_told_what_the_first_try_was_told(counter: Counter) -> None:
+    counter.hit("earlier", after=30)
+    assert counter.hit("i1", after=70) == 2
+    counter.hit("i2", after=75)
+    for after in (119, 121, 185, 70 + RETRIED_FOR_S - WINDOW):
+        assert counter.hit("i1", after=after) == 2
+    assert len(counter.writes) == 3
+
+
+def test_a_retry_later_than_any_rule_s_timeout_is_a_new_message(counter: Counter) -> None:
+    counter.hit("earlier", after=0)
+    counter.hit("i1", after=0)
+    assert counter.hit("i1", after=RETRIED_FOR_S + 2 * WINDOW) == 1
+
+
+def test_an_item_stands_until_the_last_retry_of_the_bucket_after_it(counter: Counter) -> None:
+    counter.hit("i1", after=30)
+    [item] = counter.items()
+    # A message of the next bucket's end, tried again for the last time.
+    assert int(item["expires"]["N"]) >= START + 2 * WINDOW + RETRIED_FOR_S
+
+
+def test_many_at_once_take_each_a_number_of_their_own(counter: Counter) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        told = list(pool.map(lambda number: counter.hit(f"i{number}", limit=100), range(40)))
+    assert sorted(told) == list(range(1, 41))
+
+
+def test_one_invocation_in_two_threads_at_once_is_counted_once(counter: Counter) -> None:
+    counter.hit("before")
+    barrier = threading.Barrier(2)
+
+    def both_have_read(**_: Any) -> None:
+        barrier.wait(10)
+
+    counter.rates._client.meta.events.register("before-call.dynamodb.UpdateItem", both_have_read)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(counter.hit, ["i1", "i1"])) == [2, 2]
+    [item] = counter.items()
+    assert item["n"] == {"N": "2"}
+
+
+def test_a_flood_is_over_the_limit_in_its_bucket_and_in_the_next_and_the_item_stays_small(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailhooks.aws.rate_counter._AT_LEAST", 8)
+    for number in range(30):
+        assert counter.hit(f"i{number}", limit=2, after=number * 1.8) == number + 1
+    [item] = counter.items()
+    assert item["n"] == {"N": "30"}
+    assert len([name for name in item if name.startswith("i")]) == 8
+    # The first are told the same again, and so are those that came last.
+    assert [counter.hit("i0", limit=2, after=70), counter.hit("i1", limit=2), counter.hit("i29", limit=2)] == [1, 2, 30]
+    # The last came at 50.4 and 52.2.
+    assert counter.hit("next", limit=2, after=110.3) == 3
+    assert counter.hit("quiet", limit=2, after=112.3) == 2
+
+
+def test_nothing_in_the_table_names_an_address_or_an_invocation(counter: Counter) -> None:
+    counter.hit("0123456789abcdef0123456789abcdef")
+    text = json.dumps(counter.items())
+    assert not [word for word in ("ana", "example", "0123456789abcdef") if word in text]
+
+
+def test_a_key_may_be_longer_than_a_key_of_dynamodb(counter: Counter) -> None:
+    assert counter.hit("i1", key="ä" * 1000 + "1") == counter.hit("i1", key="ä" * 1000 + "2") == 1
+
+
+@pytest.mark.parametrize(
+    "status, code, expected",
+    [
+        (400, "ProvisionedThroughputExceededException", Throttled),
+        (400, "ThrottlingException", Throttled),
+        (500, "InternalServerError", ServiceFailed),
+        (400, "AccessDeniedException", Misconfigured),
+        (400, "ResourceNotFoundException", Misconfigured),
+    ],
+)
+def test_what_dynamodb_refuses_is_one_of_our_errors_and_names_nobody(
+    status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(status, code) as (url, _):
+        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(expected) as caught:
+            DynamoRates(wm.rates_table).hit(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(20))
+    assert "ana" not in str(caught.value)
+    assert code in str(caught.value)
+
+
+def test_it_waits_no_longer_than_there_is_time(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(400, "ThrottlingException", seconds=10) as (url, _):
+        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(NoTimeLeft):
+            DynamoRates(wm.rates_table).hit(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(0.3))

@@ -1,0 +1,210 @@
+"""Webhooks: the other end is a server that computes the signature itself; the secret is in moto's Secrets Manager."""
+
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.aws.notifications import Notifier, WebhookTarget, signature
+from mailhooks.deadline import Deadline
+from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, PassingTrouble, ServiceFailed, Throttled
+from tests.support.servers.tls import authority
+from tests.support.serving import Quiet, answering, serving
+
+DOCUMENT = {"rule": "VIP", "messageId": "m-1"}
+KEY = "0123456789abcdef0123456789abcdef"
+SECRET = "a secret of many \u00e4"
+
+
+@pytest.fixture
+def secret(wm: LocalWorkMail) -> str:
+    name: str = wm.client("secretsmanager").create_secret(Name=f"hook-{uuid.uuid4().hex}", SecretString=SECRET)["Name"]
+    return name
+
+
+def send(target: WebhookTarget, seconds: float = 20) -> None:
+    Notifier().send(target, DOCUMENT, KEY, Deadline.after(seconds))
+
+
+class Receiver:
+    """A webhook's other end, which computes the signature itself.
+
+    Attributes:
+        url: its address.
+        good: bodies with a right signature.
+        keys: the Idempotency-Keys.
+        bad: how many came otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.good: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        self.bad = 0
+
+    def judge(self, headers: Any, body: bytes) -> None:
+        stamp = headers["X-Mailhooks-Timestamp"]
+        expected = hmac.new(SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        if hmac.compare_digest(headers["X-Mailhooks-Signature"], f"sha256={expected}") and abs(time.time() - int(stamp)) < 60:
+            self.good.append(json.loads(body))
+            self.keys.append(headers["Idempotency-Key"])
+        else:
+            self.bad += 1
+
+
+@contextmanager
+def receiving(status: int = 204, headers: dict[str, str] | None = None, stall: Callable[[Any], None] | None = None) -> Iterator[Receiver]:
+    """A receiver that answers so; `stall` is called before that, with the connection."""
+    receiver = Receiver()
+
+    class Handler(Quiet, BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            receiver.judge(self.headers, self.body())
+            if stall:
+                stall(self.wfile)
+            self.answer(status, **(headers or {}))
+
+        def do_GET(self) -> None:
+            receiver.bad += 1
+            self.answer(200)
+
+    with serving(Handler) as url:
+        receiver.url = f"{url}/hook?token=t0ken"
+        yield receiver
+
+
+def test_a_webhook_can_verify_what_it_gets_and_know_it_again(secret: str) -> None:
+    with receiving() as receiver:
+        for _ in range(2):
+            send(WebhookTarget(receiver.url, secret))
+    assert receiver.bad == 0
+    assert [told["rule"] for told in receiver.good] == ["VIP", "VIP"]
+    assert receiver.keys == [KEY, KEY]
+
+
+def test_the_signature_is_the_one_that_the_documentation_describes() -> None:
+    # Computed by: printf '1800000000.{}' | openssl dgst -sha256 -hmac key
+    assert signature("key", "1800000000", b"{}") == "sha256=7321475872b03ff21bdc2dfd86ea2d99ec29c479fbe4a77aa6acf4509505493f"
+
+
+def test_the_secret_is_read_once_in_five_minutes(wm: LocalWorkMail, secret: str) -> None:
+    notifier = Notifier()
+    with receiving() as receiver:
+        for _ in range(3):
+            notifier.send(WebhookTarget(receiver.url, secret), DOCUMENT, KEY, Deadline.after(20))
+            # Who asks again finds it gone.
+            wm.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    assert len(receiver.good) == 3
+
+
+def test_a_secret_that_is_not_there_is_misconfigured(wm: LocalWorkMail) -> None:
+    with receiving() as receiver:
+        with pytest.raises(Misconfigured, match="GetSecretValue: ResourceNotFoundException"):
+            send(WebhookTarget(receiver.url, "no-such-secret"))
+        assert (receiver.good, receiver.bad) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "status, code, expected",
+    [(400, "AccessDeniedException", Misconfigured), (400, "ThrottlingException", Throttled), (500, "InternalServiceError", ServiceFailed)],
+)
+def test_a_secret_that_cannot_be_read_is_one_of_our_errors_and_quotes_nothing(
+    status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(status, code) as (url, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
+        with pytest.raises(expected, match=f"GetSecretValue: {code}") as caught:
+            send(WebhookTarget("https://hook.example/", "a-secret"))
+    assert "@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "status, expected", [(429, Throttled), (500, ServiceFailed), (503, ServiceFailed), (400, Misconfigured), (401, Misconfigured)]
+)
+def test_a_webhook_s_status_decides(status: int, expected: type[MailhooksError], secret: str) -> None:
+    with receiving(status) as receiver, pytest.raises(expected, match=f"HTTP {status}") as caught:
+        send(WebhookTarget(receiver.url, secret))
+    assert "t0ken" not in str(caught.value)
+    assert len(receiver.good) == 1
+
+
+def test_a_redirect_is_not_followed(secret: str) -> None:
+    with receiving() as other:
+        for status in (301, 302, 303, 307, 308):
+            with receiving(status, {"Location": other.url}) as receiver, pytest.raises(Misconfigured, match=f"HTTP {status}"):
+                send(WebhookTarget(receiver.url, secret))
+        assert (other.good, other.bad) == ([], 0)
+
+
+def test_a_webhook_that_is_silent_ends_with_the_time(secret: str) -> None:
+    end = threading.Event()
+    with receiving(stall=lambda _: end.wait(5) and None) as receiver:
+        started = time.monotonic()
+        with pytest.raises(PassingTrouble):
+            send(WebhookTarget(receiver.url, secret), seconds=1)
+        assert time.monotonic() - started < 2
+        end.set()
+
+
+def test_a_webhook_that_drips_ends_with_the_time(secret: str) -> None:
+    """One octet of the header after the other: no time-out of a socket sees it."""
+    end = threading.Event()
+
+    def drip(stream: Any) -> None:
+        try:
+            stream.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not end.wait(0.05):
+                stream.write(b"x")
+                stream.flush()
+        except OSError:
+            pass
+
+    with receiving(stall=drip) as receiver:
+        started = time.monotonic()
+        with pytest.raises(NoTimeLeft):
+            send(WebhookTarget(receiver.url, secret), seconds=1)
+        assert time.monotonic() - started < 2
+        end.set()
+
+
+def test_a_webhook_that_says_yes_may_be_slow_with_what_it_says_besides(secret: str) -> None:
+    with receiving(200, {"Content-Length": "1000000"}) as receiver:
+        send(WebhookTarget(receiver.url, secret), seconds=5)
+    assert len(receiver.good) == 1
+
+
+def test_a_webhook_that_nobody_answers_may_be_there_later(secret: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/t0ken"
+    with pytest.raises(ServiceFailed) as caught:
+        send(WebhookTarget(url, secret))
+    assert "t0ken" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://hook.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "nowhere"])
+def test_without_tls_nothing_leaves_this_machine(url: str, secret: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        send(WebhookTarget(url, secret))
+    assert url not in str(caught.value)
+
+
+def test_a_certificate_that_nobody_trusts_gets_nothing(secret: str, tmp_path: Path) -> None:
+    with authority(tmp_path) as (url, _), pytest.raises(ServiceFailed, match="SSLError"):
+        send(WebhookTarget(url, secret))
+
+
+def test_a_secret_without_text_is_misconfigured(wm: LocalWorkMail) -> None:
+    name = wm.client("secretsmanager").create_secret(Name=f"hook-{uuid.uuid4().hex}", SecretBinary=b"key")["Name"]
+    with pytest.raises(Misconfigured, match="no text"):
+        send(WebhookTarget("https://hook.example/", name))

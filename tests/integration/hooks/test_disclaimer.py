@@ -1,0 +1,53 @@
+"""The function `disclaimer`, as it is deployed, against real servers."""
+
+import email
+from email import policy
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from tests.integration.conftest import Load
+from tests.integration.hooks.test_functions import DELIVER, RAW, Remaining, arrive, logged
+from tools.bench.large import messages
+
+SETTINGS = {"DISCLAIMER_TEXT": "Grüße vom Amt", "DISCLAIMER_HTML": "<p>Grüße vom Amt</p>"}
+TEXT = RAW.replace(b"\r\n\r\n\x00 any octets \xff\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n")
+
+
+def test_a_message_gets_it_once_however_often_workmail_calls(workmail: LocalWorkMail, load: Load):
+    announced = arrive(workmail, TEXT, direction="OUTBOUND")
+    handler = load("disclaimer", **SETTINGS).handler
+    for _ in range(3):
+        assert handler(announced, Remaining(14)) == DELIVER
+    assert workmail.store.puts(announced["messageId"]) == 1
+    changed = email.message_from_bytes(workmail.store.content(announced["messageId"]), policy=policy.default)
+    assert changed.get_content().splitlines() == ["Hello", "", "Grüße vom Amt"]
+
+
+@pytest.mark.parametrize("kind", ["multipart/signed; boundary=b", "application/pkcs7-mime"])
+def test_signed_mail_passes_is_wrapped_or_comes_back_as_the_setting_says(workmail: LocalWorkMail, load: Load, capsys, kind: str):
+    raw = TEXT.replace(b"text/plain; charset=utf-8", kind.encode()).replace(b"Hello", b"--b\r\n\r\nHello\r\n--b--")
+    announced = arrive(workmail, raw, direction="OUTBOUND")
+    assert load("disclaimer", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
+    assert logged(capsys)["reason"] == "CannotChangeSafely"
+    assert workmail.store.content(announced["messageId"]) == raw
+    bounced = load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="bounce").handler(announced, Remaining(14))
+    assert bounced["actions"][0]["action"]["type"] == "BOUNCE"
+    assert load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="wrap").handler(announced, Remaining(14)) == DELIVER
+    assert raw in workmail.store.content(announced["messageId"])
+    assert workmail.store.puts(announced["messageId"]) == 1
+
+
+def test_mail_outside_of_the_scope_is_not_even_read(workmail: LocalWorkMail, load: Load):
+    workmail.faults.add("get", error="InternalFailure", status=500, times=None)
+    handler = load("disclaimer", **SETTINGS, DISCLAIMER_AUDIENCE="external", ORGANIZATION_DOMAINS="example.com").handler
+    assert handler(arrive(workmail, TEXT, direction="OUTBOUND"), Remaining(14)) == DELIVER
+
+
+def test_a_message_of_38_mib_is_sent_from_its_pieces_and_comes_through_whole(workmail: LocalWorkMail, load: Load):
+    raw = max((message for _, message, _ in messages()), key=len)
+    announced = arrive(workmail, raw, direction="OUTBOUND")
+    assert load("disclaimer", DISCLAIMER_TEXT="plain").handler(announced, Remaining(14)) == DELIVER
+    changed = workmail.store.content(announced["messageId"])
+    assert changed.endswith(raw[-20_000_000:])
+    assert changed.count(b"plain") == raw.count(b"plain") + 2

@@ -1,0 +1,157 @@
+"""The function `mailflow`'s hook over HTTP: one read, one write, and the same answer whenever WorkMail asks again."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.aws.message_flow import MessageFlow
+from mailhooks.errors import PassingTrouble
+from mailhooks.hooks.earlier_decision import STAMP
+from mailhooks.hooks.policy_hook import MailflowHook
+from mailhooks.hooks.runtime import sync_hook
+from tests.support.hooks import settings
+from tests.support.mail import event
+
+RAW = (
+    b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+    b"Message-ID: <1@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nBuy now.\r\n"
+)
+
+POLICY = """
+version: 1
+organization: { domains: [example.com] }
+defaults: { mixed: all }
+rules:
+  - name: tag
+    when: { subject: { regex: "^Offer" }, body: buy }
+    do: [ { subject_tag: "[AD]" } ]
+  - name: junk for ana
+    when: { recipient: ana@example.com, header: { name: Subject, regex: "^Offer" } }
+    do: [ junk, { count: Offers } ]
+  - name: not for ben
+    when: { recipient: ben@example.com }
+    do: { bounce: "Not for ben: %%Subject%%" }
+  - name: copy
+    when: { direction: inbound }
+    do: { add_recipients: archive@example.com }
+"""
+
+
+@contextmanager
+def handler(wm: LocalWorkMail, tmp_path: Path, policy: str, **more: Any) -> Iterator[Any]:
+    path = tmp_path / "policy.yaml"
+    path.write_text(policy)
+    own = settings(rewrite_bucket=wm.bucket, policy=str(path), **more)
+    yield sync_hook(MailflowHook, content=MessageFlow, settings=own)
+
+
+def came(wm: LocalWorkMail, *recipients: str, raw: bytes = RAW) -> dict[str, Any]:
+    found = event(*recipients, subject="Offer")
+    found["envelope"]["mailFrom"]["address"] = "nora@example.net"
+    wm.store.add(raw, found["messageId"])
+    return found
+
+
+def by_recipient(response: dict[str, Any]) -> dict[str, str]:
+    return {address: entry["action"]["type"] for entry in response["actions"] for address in entry.get("recipients", ["*"])}
+
+
+def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, tmp_path: Path) -> None:
+    announced = came(wm, "ana@example.com", "ben@example.com", "cem@example.com")
+    with handler(wm, tmp_path, POLICY) as handle:
+        response = handle(announced, None)
+
+    assert by_recipient(response) == {
+        "ana@example.com": "MOVE_TO_JUNK",
+        "ben@example.com": "BOUNCE",
+        "archive@example.com": "DEFAULT",
+        "*": "DEFAULT",
+    }
+    assert wm.store.puts(announced["messageId"]) == 1
+    content = wm.store.content(announced["messageId"])
+    assert b"Subject: [AD] Offer\r\n" in content
+    assert content.endswith(b"\r\n\r\nBuy now.\r\n")
+
+
+def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_nothing_again(
+    wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announced = came(wm, "ana@example.com", "ben@example.com")
+    with handler(wm, tmp_path, POLICY) as handle:
+        first = handle(announced, None)
+        capsys.readouterr()
+        after = wm.store.content(announced["messageId"])
+        # The subject that the rules look for is no longer the message's; a new process, and meanwhile another policy.
+        with handler(wm, tmp_path, POLICY.replace("[AD]", "[OTHER]").replace("junk", "drop")) as another:
+            again = another(announced, None)
+
+    assert again == first
+    assert wm.store.content(announced["messageId"]) == after
+    assert wm.store.puts(announced["messageId"]) == 1
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.get("decidedBefore") for line in printed)
+    assert not any("Offers" in line for line in printed)
+
+
+def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path) -> None:
+    announced = came(wm, "ana@example.com", "ben@example.com")
+    answers: list[Any] = []
+    with handler(wm, tmp_path, POLICY) as handle:
+        threads = [threading.Thread(target=lambda: answers.append(handle(announced, None))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+    assert len(answers) == 4
+    assert all(by_recipient(answer) == by_recipient(answers[0]) for answer in answers)
+    assert wm.store.content(announced["messageId"]).count(b"[AD]") == 1
+
+
+def test_a_stamp_that_a_sender_wrote_means_nothing(wm: LocalWorkMail, tmp_path: Path) -> None:
+    forged = RAW.replace(b"Subject:", STAMP.encode() + b": 0123456789abcdef0123456789abcdef delivered\r\nSubject:")
+    announced = came(wm, "ana@example.com", "ben@example.com", raw=forged)
+    with handler(wm, tmp_path, POLICY) as handle:
+        assert by_recipient(handle(announced, None))["ben@example.com"] == "BOUNCE"
+
+
+def test_a_message_that_no_rule_needs_to_look_into_is_not_fetched(wm: LocalWorkMail, tmp_path: Path) -> None:
+    announced = event("ben@example.com")  # not in the store: a Get would fail
+    policy = POLICY.replace("{ subject: { regex", "{ direction: outbound, subject: { regex").replace(
+        "recipient: ana@", "recipient: nobody@"
+    )
+    with handler(wm, tmp_path, policy) as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}
+
+
+def test_counting_without_a_table_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = """
+version: 1
+rules:
+  - name: storm
+    when: { rate: { more_than: 1, minutes: 5 } }
+    do: drop
+    on_error: %s
+"""
+    announced = came(wm, "ana@example.com")
+    with handler(wm, tmp_path, policy % "skip") as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+    with handler(wm, tmp_path, policy % "apply") as handle:
+        assert set(by_recipient(handle(announced, None)).values()) == {"DROP"}
+    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)
+
+
+def test_nobody_is_dropped_for_somebody_who_cannot_be_added(wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rule = "{ name: leave, when: { recipient: ana@example.com }, do: [ drop, { add_recipients: ben@example.net } ] }"
+    announced = came(wm, "ana@example.com")
+    with handler(wm, tmp_path, f"version: 1\nrules: [ {rule} ]\n") as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+    [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
+    assert (failure["rule"], failure["what"]) == ("leave", "add_recipients")

@@ -1,0 +1,229 @@
+"""What a policy does beside a message, and what its rules ask, over HTTP: copies, notices, counts, groups."""
+
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.errors import PassingTrouble
+from tests.integration.hooks.test_mailflow import RAW, by_recipient, came, handler
+from tests.support.serving import Quiet, serving
+
+ARCHIVE = """
+version: 1
+organization: { domains: [example.com] }
+defaults: { mixed: all }
+rules:
+  - name: copy
+    when: { direction: inbound }
+    do:
+      - archive: { bucket: %s, prefix: mail/ }
+      - subject_tag: "[SEEN]"
+      - bounce: "no"
+    unless: { recipient: ana@example.com }
+  - name: tag
+    do: { subject_tag: "[SEEN]" }
+"""
+
+
+Posts = list[tuple[dict[str, str], bytes]]
+
+
+@contextmanager
+def receiver(status: int = 200) -> Iterator[tuple[str, Posts]]:
+    """A webhook's other end, which answers so: its address, and what is posted there."""
+    posts: Posts = []
+
+    class Handler(Quiet, BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posts.append((dict(self.headers), self.body()))
+            self.answer(status, Location="http://127.0.0.1:9/")
+
+    with serving(Handler) as url:
+        yield f"{url}/hook", posts
+
+
+def test_a_copy_is_kept_once_however_often_the_invocation_comes(wm: LocalWorkMail, tmp_path: Path) -> None:
+    s3 = wm.client("s3")
+    bucket = f"{wm.bucket}-archive"
+    s3.create_bucket(Bucket=bucket)
+    announced = came(wm, "ana@example.com", "ben@example.com")
+    with handler(wm, tmp_path, ARCHIVE % bucket) as handle:
+        first = handle(announced, None)
+        assert handle(announced, None) == first
+    with handler(wm, tmp_path, ARCHIVE % bucket) as handle:
+        assert handle(announced, None) == first
+
+    keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    folder = f"mail/{announced['invocationId']}"
+    assert keys == {f"{folder}/message.eml", f"{folder}/envelope.json"}
+    # As it came, although what a retry sees has been changed.
+    assert s3.get_object(Bucket=bucket, Key=f"{folder}/message.eml")["Body"].read() == RAW
+    envelope = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/envelope.json")["Body"].read())
+    assert envelope["recipients"] == ["ana@example.com", "ben@example.com"]
+    assert b"[SEEN]" in wm.store.content(announced["messageId"])
+    assert by_recipient(first) == {"ben@example.com": "BOUNCE", "*": "DEFAULT"}
+
+
+def test_a_copy_that_cannot_be_kept_holds_the_message_up_only_where_its_rule_says_so(
+    wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = "version: 1\nrules:\n  - name: copy\n    do: { archive: { bucket: no-such-bucket-anywhere } }\n    on_error: %s\n"
+    announced = came(wm, "ana@example.com")
+    with handler(wm, tmp_path, policy % "skip") as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert [failure["rule"] for failure in line["failures"]] == ["copy"]
+    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)
+
+
+def test_a_webhook_gets_what_is_included_signed_and_with_one_key_for_all_tries(wm: LocalWorkMail, tmp_path: Path) -> None:
+    secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s3cret")["ARN"]
+    announced = came(wm, "ana@example.com")
+    with receiver() as (url, posts):
+        notice = f"{{ webhook: '{url}', secret: '{secret}', include: [subject, headers] }}"
+        policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {notice} }}\n"
+        for _ in range(2):
+            with handler(wm, tmp_path, policy) as handle:
+                handle(announced, None)
+
+    assert len({headers["Idempotency-Key"] for headers, _ in posts}) == 1
+    headers, body = posts[0]
+    signed = headers["X-Mailhooks-Timestamp"].encode() + b"." + body
+    assert headers["X-Mailhooks-Signature"] == "sha256=" + hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
+    told = json.loads(body)
+    assert told["subject"] == "Offer"
+    assert {"name": "Message-ID", "value": "<1@example.net>"} in told["headers"]
+    assert "nora@example.net" not in json.dumps({key: value for key, value in told.items() if key != "headers"})
+    assert "content" not in told
+
+
+@pytest.mark.parametrize("status, kind", [(500, "ServiceFailed"), (429, "Throttled"), (302, "Misconfigured"), (404, "Misconfigured")])
+def test_a_webhook_that_does_not_take_it_is_noted_and_no_mail_is_lost(
+    wm: LocalWorkMail,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    status: int,
+    kind: str,
+) -> None:
+    secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
+    announced = came(wm, "ana@example.com")
+    with receiver(status) as (url, posts):
+        policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {{ webhook: '{url}', secret: '{secret}' }} }}\n"
+        with handler(wm, tmp_path, policy) as handle:
+            assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+
+    assert len(posts) == 1
+    [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
+    assert failure["error"] == kind
+
+
+def test_a_topic_gets_a_notice_without_a_word_of_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+    sns, sqs = wm.client("sns"), wm.client("sqs")
+    topic = sns.create_topic(Name=f"told-{wm.bucket}")["TopicArn"]
+    queue = sqs.create_queue(QueueName=f"told-{wm.bucket}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    announced = came(wm, "ana@example.com")
+    with handler(wm, tmp_path, f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {{ sns: '{topic}' }} }}\n") as handle:
+        handle(announced, None)
+
+    [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)["Messages"]
+    told = json.loads(message["Body"])
+    assert (told["rule"], told["recipientCount"], told["verdicts"]) == ("tell", 1, ["DEFAULT"])
+    assert not any(word in message["Body"] for word in ("Offer", "example.net", "ana@", "Buy"))
+
+
+def test_a_storm_is_stopped_at_its_number_and_a_retry_is_no_new_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = """
+version: 1
+rules:
+  - name: storm
+    when: { recipient: list@example.com, rate: { more_than: 3, minutes: 5, per: recipient } }
+    do: drop
+"""
+    with handler(wm, tmp_path, policy, rates_table=wm.rates_table) as handle:
+
+        def verdict(number: int) -> str:
+            announced = came(wm, "list@example.com", "ana@example.com")
+            announced["invocationId"] = f"{number:032x}"
+            return by_recipient(handle(announced, None)).get("list@example.com", "DEFAULT")
+
+        assert [verdict(number) for number in (1, 2, 2, 2, 3, 4, 3, 4, 5)] == [
+            "DEFAULT", "DEFAULT", "DEFAULT", "DEFAULT", "DEFAULT", "DROP", "DEFAULT", "DROP", "DROP",
+        ]  # fmt: skip
+
+
+def test_members_of_nested_groups_meet_a_rule_for_the_group(wm: LocalWorkMail, tmp_path: Path) -> None:
+    wm.organization.add_user("ana@example.com", aliases=["a.alias@example.com"])
+    wm.organization.add_group("inner@example.com", ["ana@example.com"])
+    wm.organization.add_group("board@example.com", ["inner@example.com"])
+    policy = "version: 1\nrules:\n  - name: board\n    when: { recipient_in_group: board@example.com }\n    do: junk\n"
+    announced = came(wm, "a.alias@example.com", "ben@example.com")
+    more = {"policy_directory": True, "organization_id": wm.organization.id}
+    with handler(wm, tmp_path, policy, **more) as handle:
+        assert by_recipient(handle(announced, None)) == {"a.alias@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
+
+
+class FourSeconds:
+    """A Lambda context with little time left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 4000
+
+
+def test_a_webhook_that_never_answers_leaves_time_to_change_and_deliver_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+    secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
+    announced = came(wm, "ana@example.com")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        policy = f"""
+version: 1
+rules:
+  - name: tell
+    do: [ {{ subject_tag: "[X]" }}, {{ notify: {{ webhook: "{url}", secret: "{secret}" }} }} ]
+"""
+        with handler(wm, tmp_path, policy) as handle:
+            assert by_recipient(handle(announced, FourSeconds())) == {"*": "DEFAULT"}
+    assert b"Subject: [X] Offer" in wm.store.content(announced["messageId"])
+
+
+def test_counts_that_are_refused_follow_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = "version: 1\nrules:\n  - name: storm\n    when: { rate: { more_than: 1, minutes: 5 } }\n    do: drop\n    on_error: %s\n"
+    announced = came(wm, "ana@example.com")
+    for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
+        with handler(wm, tmp_path, policy % on_error, rates_table="no-such-table") as handle:
+            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+    with handler(wm, tmp_path, policy % "retry", rates_table="no-such-table") as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)
+
+
+def test_without_stated_domains_the_directory_says_who_is_inside(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = (
+        "version: 1\nrules:\n  - name: out\n    when: { sender_scope: external }\n    do: [ junk, { add_recipients: ben@example.com } ]\n"
+    )
+    announced = came(wm, "ana@example.com")
+    more = {"policy_directory": True, "organization_id": wm.organization.id}
+    with handler(wm, tmp_path, policy, **more) as handle:
+        assert by_recipient(handle(announced, None)) == {"*": "MOVE_TO_JUNK", "ben@example.com": "DEFAULT"}
+        announced["envelope"]["mailFrom"]["address"] = "cem@example.com"
+        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+
+
+def test_a_directory_that_refuses_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = "version: 1\nrules:\n  - name: g\n    when: { recipient_in_group: board@example.com }\n    do: drop\n    on_error: %s\n"
+    announced = came(wm, "ana@example.com")
+    more = {"policy_directory": True, "organization_id": "m-00000000000000000000000000000000"}
+    for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
+        with handler(wm, tmp_path, policy % on_error, **more) as handle:
+            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+    with handler(wm, tmp_path, policy % "retry", **more) as handle, pytest.raises(PassingTrouble):
+        handle(announced, None)

@@ -1,0 +1,138 @@
+"""Where the policy lives: a file, S3, Systems Manager, AppConfig; and that a refused one never takes the place of the last good one."""
+
+import json
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from local.workmail import LocalWorkMail
+from mailhooks.errors import SettingsError
+from mailhooks.hooks import policy_source
+from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.policy_source import PolicySource
+from mailhooks.hooks.runtime import sync_hook
+from mailhooks.policy import PolicyError
+from tests.support.hooks import settings
+from tests.support.mail import event
+from tests.support.serving import Quiet, serving
+
+GOOD = "version: 1\nrules: [ { name: %s, do: junk } ]\n"
+BAD = "version: 1\nrules: [ { name: x, do: explode } ]\n"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def rules(source: PolicySource) -> list[str]:
+    return [rule.name for rule in source.current().rules]
+
+
+def test_a_change_in_s3_is_seen_when_its_time_has_come_and_a_refused_one_is_not_taken(
+    wm: LocalWorkMail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3 = wm.client("s3")
+    clock = Clock()
+
+    def put(text: str) -> None:
+        s3.put_object(Bucket=wm.bucket, Key="policies/mail.yaml", Body=text.encode())
+
+    put(GOOD % "first")
+    source = PolicySource(policy_source._FETCHERS["s3"](f"//{wm.bucket}/policies/mail.yaml"), "s3", 300, clock=clock)
+    assert (rules(source), source.refused) == (["first"], False)
+    put(GOOD % "second")
+    assert rules(source) == ["first"]
+    clock.now = 301
+    assert rules(source) == ["second"]
+    put(BAD)
+    clock.now = 700
+    assert (rules(source), source.refused) == (["second"], True)
+    assert "s3:2: rule" in capsys.readouterr().err
+    s3.delete_object(Bucket=wm.bucket, Key="policies/mail.yaml")
+    clock.now = 1000
+    assert (rules(source), source.refused) == (["second"], True)
+    put(GOOD % "third")
+    clock.now = 1100
+    assert (rules(source), source.refused) == (["third"], False)
+
+
+def test_a_parameter_of_systems_manager(wm: LocalWorkMail) -> None:
+    wm.client("ssm").put_parameter(Name=f"/{wm.bucket}/policy", Value=GOOD % "by-ssm", Type="String")
+    assert rules(PolicySource.from_settings(settings(policy=f"ssm:/{wm.bucket}/policy"))) == ["by-ssm"]
+
+
+def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto has no AppConfig data: this server answers as its API does, once with the configuration and then with nothing new."""
+    asked: list[str] = []
+
+    class Handler(Quiet, BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.body())
+            asked.append("/".join(str(body[f"{part}Identifier"]) for part in ("Application", "Environment", "ConfigurationProfile")))
+            self._tell(201, b'{"InitialConfigurationToken": "t0"}', "application/json")
+
+        def do_GET(self) -> None:
+            first = "configuration_token=t0" in self.path
+            self._tell(200, (GOOD % "by-appconfig").encode() if first else b"", "application/x-yaml")
+
+        def _tell(self, status: int, body: bytes, kind: str) -> None:
+            self.answer(status, body, Content_Type=kind, Next_Poll_Configuration_Token="t1")
+
+    with serving(Handler) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", url)
+        clock = Clock()
+        source = PolicySource(policy_source._FETCHERS["appconfig"]("mail/production/policy"), "appconfig", 60, clock=clock)
+        assert rules(source) == ["by-appconfig"]
+        clock.now = 100
+        assert (rules(source), source.refused) == (["by-appconfig"], False)
+        assert asked == ["mail/production/policy"]
+
+
+def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built_with_it(
+    wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text(GOOD % "built-in")
+    source = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/not-there"))
+    assert (rules(source), source.refused) == (["built-in"], True)
+    Path("policy.yaml").unlink()
+    without = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/comes-later", policy_max_age=1))
+    with pytest.raises(PolicyError, match="NoSuchKey"):
+        without.current()
+    # It is looked for again: a process that started too early is not lost.
+    wm.client("s3").put_object(Bucket=wm.bucket, Key="comes-later", Body=(GOOD % "late").encode())
+    without._next = 0.0
+    assert rules(without) == ["late"]
+
+
+@pytest.mark.parametrize("policy", ["s3://", "s3://bucket", "appconfig:a/b", "no-such-file.yaml"])
+def test_a_place_that_cannot_be_meant_is_refused(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((SettingsError, PolicyError)):
+        PolicySource.from_settings(settings(policy=policy)).current()
+
+
+def test_messages_under_a_policy_whose_newest_is_refused_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    from mailhooks.policy import load
+
+    class Refused(FixedPolicy):
+        refused = True
+
+    handle = sync_hook(MailflowHook(Refused(load(GOOD % "old")), NoEffects()), settings=settings())
+    assert handle(event("ana@example.com"), None)["actions"][0]["action"]["type"] == "MOVE_TO_JUNK"
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(line.get("PolicyRefused") == [1.0] for line in printed)
+
+
+def test_a_slip_of_the_pen_in_a_new_policy_file_holds_no_mail_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text(BAD)
+    handle = sync_hook(MailflowHook, settings=settings(policy="policy.yaml"))
+    assert handle(event("ana@example.com"), None) == {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+    assert "PolicyError" in capsys.readouterr().out

@@ -1,0 +1,295 @@
+"""The local Message Flow API and S3, through real boto3."""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.errors import ServerTrouble
+from local.workmail import LocalWorkMail
+from tests.integration.local.conftest import Clock
+
+RAW = (
+    b"From: ana@example.com\r\nDate: Mon, 2 Nov 2026 09:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n"
+    b"Subject: Hello\r\n\r\nHello \xc3\xa4\r\n"
+)
+CHANGED = RAW.replace(b"Hello\r\n\r\n", b"[TAG] Hello\r\n\r\n")
+
+
+def put(wm: LocalWorkMail, workmail: Any, s3: Any, message_id: str, content: bytes, **reference: str) -> None:
+    s3.put_object(Bucket=wm.bucket, Key="rewritten/1", Body=content)
+    location = {"bucket": wm.bucket, "key": "rewritten/1"} | reference
+    workmail.put_raw_message_content(messageId=message_id, content={"s3Reference": location})
+
+
+def get(workmail: Any, message_id: str) -> bytes:
+    with workmail.get_raw_message_content(messageId=message_id)["messageContent"] as body:
+        content: bytes = body.read()
+        return content
+
+
+@contextmanager
+def service_error(name: str, status: int = 400, why: str = "") -> Iterator[None]:
+    with pytest.raises(ClientError) as caught:
+        yield
+    response: Any = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (name, status)
+    assert why in response["Error"]["Message"]
+
+
+def test_get_returns_the_bytes_as_they_arrived(wm: LocalWorkMail, workmail: Any) -> None:
+    raw = bytes(range(256)) * 5000
+    assert get(workmail, wm.store.add(raw)) == raw
+
+
+def test_after_a_put_get_returns_the_new_content(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    message_id = wm.store.add(RAW)
+    put(wm, workmail, s3, message_id, CHANGED)
+    assert get(workmail, message_id) == wm.store.content(message_id) == CHANGED
+    assert wm.store.puts(message_id) == 1
+
+
+def test_a_second_put_is_judged_by_what_arrived(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    message_id = wm.store.add(RAW)
+    put(wm, workmail, s3, message_id, CHANGED)
+    put(wm, workmail, s3, message_id, RAW)
+    assert (wm.store.content(message_id), wm.store.puts(message_id)) == (RAW, 2)
+
+
+def test_a_pinned_object_version_is_read_though_a_newer_one_is_there(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    message_id = wm.store.add(RAW)
+    version = s3.put_object(Bucket=wm.bucket, Key="rewritten/1", Body=CHANGED)["VersionId"]
+    put(wm, workmail, s3, message_id, b"not a message", objectVersion=version)
+    assert wm.store.content(message_id) == CHANGED
+
+
+def test_the_error_classes_of_the_model_are_raised(wm: LocalWorkMail, workmail: Any) -> None:
+    with pytest.raises(workmail.exceptions.ResourceNotFoundException):
+        workmail.get_raw_message_content(messageId="no-such-message")
+
+
+def test_content_is_gone_after_24_hours_for_get_and_put(wm: LocalWorkMail, workmail: Any, s3: Any, clock: Clock) -> None:
+    message_id = wm.store.add(RAW)
+    clock.now += 24 * 60 * 60
+    assert get(workmail, message_id) == RAW
+    clock.now += 1
+    with service_error("ResourceNotFoundException", 404, "older than 24 hours"):
+        get(workmail, message_id)
+    with service_error("ResourceNotFoundException", 404, "older than 24 hours"):
+        put(wm, workmail, s3, message_id, CHANGED)
+
+
+def test_a_frozen_message_can_be_read_and_not_changed(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    message_id = wm.store.add(RAW)
+    wm.store.freeze(message_id)
+    with service_error("MessageFrozen", why="not eligible"):
+        put(wm, workmail, s3, message_id, CHANGED)
+    assert get(workmail, message_id) == RAW
+    assert wm.store.refusals(message_id)[0].startswith("MessageFrozen")
+
+
+@pytest.mark.parametrize(
+    "reference, why",
+    [
+        ({"key": "rewritten/1.eml"}, "neither dots nor underscores"),
+        ({"key": "rewritten_1"}, "neither dots nor underscores"),
+        ({"bucket": "with.dots"}, "the bucket's name does not match"),
+        ({"bucket": "Upper"}, "the bucket's name does not match"),
+        ({"bucket": "no-such-bucket"}, "NoSuchBucket"),
+        ({"key": "no-such-key"}, "NoSuchKey"),
+        ({"objectVersion": "00000000-0000-0000-0000-000000000000"}, "object version"),
+    ],
+)
+def test_a_place_that_workmail_cannot_read_is_an_invalid_content_location(
+    reference: dict[str, str], why: str, wm: LocalWorkMail, workmail: Any, s3: Any
+) -> None:
+    message_id = wm.store.add(RAW)
+    with service_error("InvalidContentLocation", why=why):
+        put(wm, workmail, s3, message_id, CHANGED, **reference)
+    assert wm.store.content(message_id) == RAW
+
+
+def test_a_deleted_object_is_an_invalid_content_location(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    s3.put_object(Bucket=wm.bucket, Key="deleted", Body=CHANGED)
+    s3.delete_object(Bucket=wm.bucket, Key="deleted")
+    with service_error("InvalidContentLocation", why="NoSuchKey"):
+        put(wm, workmail, s3, wm.store.add(RAW), CHANGED, key="deleted")
+
+
+def test_a_bucket_in_another_region_is_an_invalid_content_location(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    s3.create_bucket(Bucket="far-away-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    try:
+        with service_error("InvalidContentLocation", why="the bucket is in eu-west-1, the organization in us-east-1"):
+            put(wm, workmail, s3, wm.store.add(RAW), CHANGED, bucket="far-away-bucket")
+    finally:
+        s3.delete_bucket(Bucket="far-away-bucket")
+
+
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (RAW + b"x" * 999 + b"\r\n", "line 7 has 1,001 octets"),
+        (RAW.replace(b"Date", b"X-Date"), "the required header Date is missing"),
+        (b"Subject: twice\r\n" + RAW, "the unique header Subject stands there 2 times"),
+        (RAW.replace(b"<1@", b"<2@"), "the immutable header Message-ID was changed"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n" + RAW, "without parts"),
+        (b"Content-Disposition: attachment; filename=a.exe\r\n" + RAW, ".exe"),
+        (RAW + b"x\r\n" * (14 * 1024 * 1024), "at most 41,943,040"),
+        (b"", "the required header Date is missing"),
+    ],
+)
+def test_content_that_breaks_a_rule_is_rejected_with_the_reason(
+    content: bytes, why: str, wm: LocalWorkMail, workmail: Any, s3: Any
+) -> None:
+    message_id = wm.store.add(RAW)
+    with service_error("MessageRejected", why=why):
+        put(wm, workmail, s3, message_id, content)
+    assert wm.store.content(message_id) == RAW
+    assert [why in refusal for refusal in wm.store.refusals(message_id)] == [True]
+
+
+def test_a_line_of_1000_octets_is_taken(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+    message_id = wm.store.add(RAW)
+    put(wm, workmail, s3, message_id, RAW + b"x" * 998 + b"\r\n")
+    assert wm.store.puts(message_id) == 1
+
+
+@pytest.mark.parametrize("message_id", ["UPPER", "with_underscore", "a" * 121, "a.b"])
+def test_a_message_id_against_the_models_pattern_is_refused(message_id: str, wm: LocalWorkMail, workmail: Any) -> None:
+    with service_error("ValidationException"):
+        workmail.get_raw_message_content(messageId=message_id)
+
+
+def test_faults_come_as_ordered_and_boto3_tries_again_by_itself(wm: LocalWorkMail, workmail: Any) -> None:
+    message_id = wm.store.add(RAW)
+    wm.faults.add("get", error="ThrottlingException", status=429)
+    response = workmail.get_raw_message_content(messageId=message_id)
+    response["messageContent"].close()
+    assert response["ResponseMetadata"]["RetryAttempts"] == 1
+
+
+def test_a_fault_for_good_reaches_the_caller_under_its_own_name(wm: LocalWorkMail) -> None:
+    message_id = wm.store.add(RAW)
+    wm.faults.add("put", error="ThrottlingException", status=429, times=None)
+    with closing(_impatient_client(wm)) as client, service_error("ThrottlingException", 429):
+        client.put_raw_message_content(messageId=message_id, content={"s3Reference": {"bucket": wm.bucket, "key": "x"}})
+
+
+def test_a_fault_can_be_slow_only(wm: LocalWorkMail, workmail: Any) -> None:
+    message_id = wm.store.add(RAW)
+    wm.faults.add("get", delay_s=0.2)
+    started = time.monotonic()
+    assert get(workmail, message_id) == RAW
+    assert time.monotonic() - started >= 0.2
+
+
+def _impatient_client(wm: LocalWorkMail) -> Any:
+    return boto3.client(
+        "workmailmessageflow",
+        region_name="us-east-1",
+        endpoint_url=wm.environment["AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW"],
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+def raw_request(
+    wm: LocalWorkMail, method: str, path: str, body: bytes = b"", service: str | None = "workmailmessageflow"
+) -> tuple[int, str, Any]:
+    """A request that boto3 would not make: status, x-amzn-ErrorType and the JSON body."""
+    address = urlsplit(wm.environment["AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW"]).netloc
+    headers = {}
+    if service:
+        scope = f"Credential=key/20261102/us-east-1/{service}/aws4_request"
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"
+    with closing(http.client.HTTPConnection(address, timeout=5)) as connection:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("x-amzn-ErrorType", ""), json.loads(answer.read() or b"null")
+
+
+def test_an_unsigned_request_is_refused(wm: LocalWorkMail) -> None:
+    message_id = wm.store.add(RAW)
+    status, name, body = raw_request(wm, "GET", f"/messages/{message_id}", service=None)
+    assert (status, name, body) == (403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"})
+
+
+def test_a_signature_for_another_service_is_refused(wm: LocalWorkMail) -> None:
+    message_id = wm.store.add(RAW)
+    assert raw_request(wm, "GET", f"/messages/{message_id}", service="workmail")[:2] == (403, "InvalidSignatureException")
+
+
+@pytest.mark.parametrize(
+    "body, name",
+    [
+        (b"", "SerializationException"),
+        (b"\xff", "SerializationException"),
+        (b'{"content": {"s3Reference": {"bucket": 1, "key": 2}}}', "SerializationException"),
+        (b"{}", "ValidationException"),
+        (b"[]", "ValidationException"),
+        (b'{"content": {"s3Reference": {"bucket": "b"}}}', "ValidationException"),
+    ],
+)
+def test_a_body_of_another_shape_is_refused(body: bytes, name: str, wm: LocalWorkMail) -> None:
+    assert raw_request(wm, "POST", f"/messages/{wm.store.add(RAW)}", body)[:2] == (400, name)
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/"), ("DELETE", "/messages/x"), ("GET", "/messages/a/b"), ("GET", "/messages/")])
+def test_anything_else_is_no_operation(method: str, path: str, wm: LocalWorkMail) -> None:
+    assert raw_request(wm, method, path)[:2] == (404, "UnknownOperationException")
+
+
+def test_a_taken_port_is_an_error_at_once_and_leaves_nothing_behind(wm: LocalWorkMail) -> None:
+    threads = threading.active_count()
+    for name, service in (("port", "WORKMAILMESSAGEFLOW"), ("s3_port", "S3")):
+        taken = int(wm.environment[f"AWS_ENDPOINT_URL_{service}"].rpartition(":")[2])
+        with pytest.raises(ServerTrouble, match=f"port {taken}"), LocalWorkMail(**{name: taken}):  # type: ignore[arg-type]
+            pass
+    assert threading.active_count() == threads
+
+
+def test_stopping_ends_every_thread_even_while_a_call_waits() -> None:
+    before = set(threading.enumerate())
+    with LocalWorkMail() as wm:
+        wm.faults.add("get", delay_s=30)
+        message_id = wm.store.add(RAW)
+        failed: list[Exception] = []
+
+        def call() -> None:
+            try:
+                raw_request(wm, "GET", f"/messages/{message_id}")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                failed.append(error)
+
+        waiting = threading.Thread(target=call)
+        waiting.start()
+        time.sleep(0.2)
+        started = time.monotonic()
+    waiting.join()
+    assert time.monotonic() - started < 3
+    assert set(threading.enumerate()) <= before
+
+
+def test_two_in_one_process_share_nothing(wm: LocalWorkMail, s3: Any) -> None:
+    s3.put_object(Bucket=wm.bucket, Key="mine", Body=b"x")
+    with LocalWorkMail() as other:
+        assert other.bucket != wm.bucket
+        assert len(other.store) == 0
+    assert s3.get_object(Bucket=wm.bucket, Key="mine")["ContentLength"] == 1
+
+
+def test_the_developers_own_aws_settings_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with LocalWorkMail() as wm, closing(wm.client("workmailmessageflow")) as client:
+        assert get(client, wm.store.add(RAW)) == RAW

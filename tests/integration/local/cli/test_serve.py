@@ -1,0 +1,222 @@
+"""`python -m local serve` under load, ended in the middle, and with all of the corpus: nothing lost, nothing twice, nothing altered."""
+
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.config.functions import ROOT
+from local.mail.history import Place
+from local.workmail import LocalWorkMail
+from tests.support.mail import CORPUS
+from tests.support.tagging import tagging
+
+ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
+NO_RULES = 'organization = { domains = ["example.com"] }\n'
+TAG = tagging("[X]")
+RULE = """
+[[rules]]
+name = "Tag"
+direction = "inbound"
+action = "lambda"
+senders = ["*"]
+function = "tag"
+
+[functions.tag]
+path = "tag"
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server in a process of its own."""
+
+    process: "subprocess.Popen[str]"
+    inbound: int
+    outbound: int
+    page: str
+
+
+@contextmanager
+def served(folder: Path, config: Path) -> Iterator[Served]:
+    command = [sys.executable, "-m", "local", "serve", "--folder", folder, "--config", config, "--speed", "100"]
+    ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0"]
+    with subprocess.Popen([*map(str, command), *ports], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            screen = ""
+            for line in process.stdout:
+                screen += line
+                if line.startswith("Calls:"):
+                    break
+            inbound, outbound = (int(port) for port in re.findall(r"SMTP, \w+ +127\.0\.0\.1:(\d+)", screen))
+            page = re.search(r"Web page +(\S+)", screen)
+            assert page, screen
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            yield Served(process, inbound, outbound, page[1])
+        finally:
+            process.kill()
+
+
+def message(name: str) -> bytes:
+    head = f"From: {NORA}\r\nTo: {ANA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: {name}\r\n\r\n".encode()
+    return head + b"Hello, hello.\r\n" * 700
+
+
+def send_many(port: int, names: list[str], accepted: list[str], lock: threading.Lock) -> None:
+    """One connection, one message after the other; notes down what was accepted. Ends when the server does."""
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            for name in names:
+                client.sendmail(NORA, [ANA], message(name))
+                with lock:
+                    accepted.append(name)
+    except (OSError, smtplib.SMTPException):
+        return
+
+
+def subjects(folder: Path, address: str = ANA) -> Counter[str]:
+    """How often each message lies in a mailbox, by its subject; all of it has to be there."""
+    found: Counter[str] = Counter()
+    for file in (folder / "mailboxes" / address / "new").glob("*"):
+        raw = file.read_bytes()
+        name = re.search(rb"Subject: \[X\] (\S+)\r\n", raw)
+        assert name, "not changed, or not whole"
+        assert raw == message(name[1].decode()).replace(b"Subject: ", b"Subject: [X] ", 1)
+        found[name[1].decode()] += 1
+    return found
+
+
+def by_smtplib(raw: bytes) -> bytes:
+    """What smtplib sends: it doubles a dot behind a bare LF too, where no server may take one away; and it ends the last line."""
+    doubled = re.sub(rb"(?m)^\.", b"..", raw)
+    lines = doubled.split(b"\r\n")
+    undone = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
+    return undone if undone.endswith(b"\r\n") else undone + b"\r\n"
+
+
+def by_swaks(raw: bytes) -> bytes:
+    """What swaks sends, but for the end: line ends as CRLF, and without the line with which an mbox begins."""
+    return re.sub(rb"\r?\n", b"\r\n", re.sub(rb"\AFrom [^\n]*\n", b"", raw)).rstrip()
+
+
+def until(is_so: Callable[[], object], timeout_s: float = 90) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.2)
+
+
+def test_a_server_that_is_killed_under_load_delivers_all_that_it_accepted_once(tmp_path: Path):
+    folder, config = tmp_path / "mail", tmp_path / "workmail.toml"
+    config.write_text(NO_RULES + RULE)
+    (tmp_path / "tag").mkdir()
+    (tmp_path / "tag" / "app.py").write_text(TAG)
+    accepted: list[str] = []
+    sent: set[str] = set()
+    lock = threading.Lock()
+    for round_ in range(3):
+        with served(folder, config) as server:
+            names = [[f"{round_}-{sender}-{n}" for n in range(60)] for sender in range(8)]
+            sent.update(name for each in names for name in each)
+            with ThreadPoolExecutor(8) as senders:
+                for each in names:
+                    senders.submit(send_many, server.inbound, each, accepted, lock)
+                before = len(accepted)
+                until(lambda before=before: len(accepted) > before + 60)
+                server.process.send_signal(signal.SIGKILL)
+    assert len(accepted) < len(sent), "it was not killed in the middle"
+    with served(folder, config):
+        until(lambda: set(accepted) <= set(subjects(folder)))
+    found = subjects(folder)
+    assert set(found.values()) == {1}
+    assert set(found) <= sent
+
+
+def test_many_senders_at_once_lose_nothing_and_double_nothing(tmp_path: Path):
+    with LocalWorkMail(NO_RULES, folder=tmp_path) as wm:
+        accepted: list[str] = []
+        lock = threading.Lock()
+        port = wm.smtp_port("INBOUND")
+        with ThreadPoolExecutor(20) as senders:
+            for sender in range(20):
+                senders.submit(send_many, port, [f"{sender}-{n}" for n in range(50)], accepted, lock)
+        wm.engine.flow.settle(120)
+        raws = Counter(copy.raw for copy in wm.delivered(ANA))
+    assert len(accepted) == 1000
+    assert raws == Counter(message(name) for name in accepted)
+
+
+def test_all_of_the_corpus_comes_in_and_goes_out_byte_for_byte():
+    with LocalWorkMail(NO_RULES) as wm:
+        raws = [path.read_bytes() for path in CORPUS]
+        for port, sender, recipients in (
+            (wm.smtp_port("INBOUND"), NORA, [ANA, BEN]),
+            (wm.smtp_port("OUTBOUND"), ANA, [NORA, "bob@example.org"]),
+        ):
+            with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+                for raw in raws:
+                    assert client.sendmail(sender, recipients, raw) == {}
+        wm.engine.flow.settle(120)
+        expected = Counter(map(by_smtplib, raws))
+        for address in (ANA, BEN, NORA, "bob@example.org"):
+            assert Counter(copy.raw for copy in wm.delivered(address)) == expected
+
+
+@pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed (Debian package `swaks`)")
+def test_all_of_the_corpus_comes_in_by_swaks():
+    with LocalWorkMail(NO_RULES) as wm:
+        port = wm.smtp_port("INBOUND")
+
+        def send(path: Path) -> int:
+            command = ["swaks", "--server", f"127.0.0.1:{port}", "--from", NORA, "--to", ANA, "--data", f"@{path}", "--silent", "3"]
+            return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+
+        with ThreadPoolExecutor(4) as senders:
+            assert set(senders.map(send, CORPUS)) == {0}
+        wm.engine.flow.settle(120)
+        copies = wm.delivered(ANA, Place.INBOX)
+        assert len(copies) == len(CORPUS)
+        assert Counter(copy.raw.rstrip() for copy in copies) == Counter(by_swaks(path.read_bytes()) for path in CORPUS)
+
+
+def test_the_configuration_is_read_again_when_it_is_saved(tmp_path: Path):
+    config = tmp_path / "workmail.toml"
+    config.write_text(NO_RULES)
+    drop = '[[rules]]\nname = "No"\ndirection = "inbound"\naction = "drop"\nsenders = ["*"]\n'
+    with served(tmp_path / "mail", config) as server:
+        with smtplib.SMTP("127.0.0.1", server.inbound, timeout=20) as client:
+            client.sendmail(NORA, [ANA], message("first"))
+            until(lambda: list((tmp_path / "mail/mailboxes" / ANA / "new").glob("*")))
+            config.write_text(NO_RULES + drop)
+            time.sleep(1.5)
+            client.sendmail(NORA, [ANA], message("second"))
+            until(lambda: list((tmp_path / "mail/dropped").glob("*.eml")))
+            config.write_text("no toml")
+            time.sleep(1.5)
+            client.sendmail(NORA, [ANA], message("third"))
+            until(lambda: len(list((tmp_path / "mail/dropped").glob("*.eml"))) == 2)
+        with urllib.request.urlopen(f"{server.page}/api/messages", timeout=20) as answer:
+            assert b'"count": 3' in answer.read()
+
+
+def test_a_second_server_in_the_same_folder_is_refused(tmp_path: Path):
+    with LocalWorkMail(NO_RULES, folder=tmp_path) as wm:
+        wm.send(message("one"), to=[ANA])
+        command = [sys.executable, "-m", "local", "serve", "--folder", str(tmp_path), "--web-port", "0"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "Is another local WorkMail running in this folder?" in done.stderr

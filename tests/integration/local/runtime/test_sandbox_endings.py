@@ -1,0 +1,85 @@
+"""How a function's process, and all that it started, comes to its end."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from local.config.functions import ROOT
+from local.runtime.sandbox import Sandbox
+from tests.support.functions import app
+
+
+class TestTime:
+    def test_is_no_more_than_the_functions_own_limit(self, tmp_path: Path) -> None:
+        box = Sandbox(app(tmp_path, "import time\ndef handler(event, context):\n    time.sleep(60)", timeout_s=0.5), {})
+        late = box.invoke({}, "r-1", 10)
+        box.close()
+        assert late.error == "no answer within 0.5 s"
+
+    def test_that_is_up_ends_what_the_function_started_too(self, tmp_path: Path) -> None:
+        source = """
+            import subprocess, sys
+            def handler(event, context):
+                program = "import time; print('up', flush=True); time.sleep(600)"
+                child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+                child.stdout.readline()
+                print(child.pid)
+                child.wait()
+            """
+        box = Sandbox(app(tmp_path, source), {})
+        late = box.invoke({}, "r-1", 2)
+        box.close()
+        assert late.error == "no answer within 2 s"
+        assert ended(int(late.log))
+
+    def test_of_a_function_that_never_reads_its_event_is_up_too(self, tmp_path: Path) -> None:
+        # A process that is stopped reads nothing; an event of more than a pipe holds would be written for ever.
+        source = "import os\ndef handler(event, context):\n    return os.getpid()"
+        box = Sandbox(app(tmp_path, source), {})
+        os.kill(box.invoke({}, "r-1", 10).response, 19)
+        late = box.invoke({"text": "x" * 1_000_000}, "r-2", 0.5)
+        box.close()
+        assert late.error == "no answer within 0.5 s"
+
+
+def test_a_worker_ends_when_whoever_asked_it_is_killed(tmp_path: Path) -> None:
+    source = """
+        import os, time
+        def handler(event, context):
+            with open("pid", "w") as file:
+                file.write(str(os.getpid()))
+            time.sleep(600)
+        """
+    app(tmp_path, source)
+    program = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "layers" / "mailhooks")!r}]
+from pathlib import Path
+from local.config.functions import Function
+from local.runtime.sandbox import Sandbox
+Sandbox(Function("hook", Path({json.dumps(str(tmp_path))}), asynchronous=False), {{}}).invoke({{}}, "r-1", 600)
+"""
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        while not ((file := tmp_path / "pid").exists() and file.read_text()):
+            assert parent.poll() is None
+            time.sleep(0.01)
+        parent.kill()
+    assert ended(int(file.read_text()))
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or soon will be; one that nobody waits for stays as a zombie."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.01)
+    return False

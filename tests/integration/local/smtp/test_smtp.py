@@ -1,0 +1,290 @@
+"""SMTP in: what is answered to whom, over real sockets. What comes in is in `test_smtp_content`."""
+
+import smtplib
+import socket
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+
+import pytest
+
+from local.errors import ServerTrouble
+from local.smtp import handler
+from local.smtp.server import SmtpServer
+from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
+from tests.support.smtp_peers import Box, Client, later, smtp
+
+RAW = b"Subject: x\r\n\r\nHello\r\n"
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+@pytest.fixture
+def inbound(box: Box) -> Iterator[Client]:
+    with smtp(box) as server, Client(server.port) as client:
+        yield client
+
+
+@pytest.fixture
+def outbound(box: Box) -> Iterator[Client]:
+    with smtp(box, FlowDirection.OUTBOUND) as server, Client(server.port) as client:
+        yield client
+
+
+def plain(user: str, password: str = "x") -> bytes:
+    return b64encode(f"\0{user}\0{password}".encode())
+
+
+def test_the_reply_names_the_messages_number(box: Box, inbound: Client) -> None:
+    assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 1"
+    assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 2"
+    [first, _] = box.kept
+    assert (first.direction, first.mail_from, first.recipients, first.raw) == ("INBOUND", "from@example.net", ("ana@example.com",), RAW)
+
+
+def test_what_each_port_offers() -> None:
+    box = Box()
+    offered = {}
+    for direction in FlowDirection:
+        with smtp(box, direction) as server, Client(server.port, hello=b"") as client:
+            assert client.greeting.startswith("220 localhost ESMTP ")
+            offered[direction] = client.say(b"EHLO x").split("\n")[1:]
+    extensions = [f"250-SIZE {MAX_MESSAGE_BYTES}", "250-8BITMIME", "250-SMTPUTF8", "250-PIPELINING"]
+    assert offered[FlowDirection.INBOUND] == [*extensions, "250 ENHANCEDSTATUSCODES"]
+    assert offered[FlowDirection.OUTBOUND] == [*extensions, "250-ENHANCEDSTATUSCODES", "250 AUTH PLAIN LOGIN"]
+
+
+@pytest.mark.parametrize(
+    "lines, reply",
+    [
+        ([b"MAIL FROM:<a@example.net> SIZE=41943041"], "552 5.3.4"),
+        ([b"MAIL FROM:<a@example.net> SIZE=41943040"], "250 2.1.0"),
+        ([b"MAIL FROM:<a@example.net> SIZE=big"], "501 5.5.4"),
+        ([b"MAIL FROM:<a@example.net> BODY=BINARYMIME"], "501 5.5.4"),
+        ([b"MAIL FROM:<a@example.net> body=8bitmime smtputf8"], "250 2.1.0"),
+        ([b"MAIL FROM:<a@example.net> SMTPUTF8=yes"], "501 5.5.4"),
+        ([b"MAIL FROM:<a@example.net> RET=HDRS"], "555 5.5.4"),
+        ([b"MAIL FROM:<a@example.net> AUTH=<>"], "555 5.5.4"),
+        ([b"MAIL FROM:<a@example.net> =1"], "501 5.5.4"),
+        ([b"MAIL FROM:<\xc3\xbc@example.net>"], "553 5.6.7"),
+        ([b"MAIL FROM:<\xc3\xbc@example.net> SMTPUTF8"], "250 2.1.0"),
+        ([b"MAIL FROM:<\xfc@example.net> SMTPUTF8"], "501 5.1.7"),
+        ([b"MAIL FROM:<a example.net>"], "501 5.1.7"),
+        ([b"MAIL FROM:a@example.net"], "501 5.1.7"),
+        ([b"MAIL"], "501 5.1.7"),
+        ([b"MAIL FROM:<>"], "250 2.1.0"),
+        ([b"MAIL FROM:<a@example.net>", b"MAIL FROM:<a@example.net>"], "503 5.5.1"),
+        ([b"RCPT TO:<ana@example.com>"], "503 5.5.1"),
+        ([b"DATA"], "503 5.5.1"),
+        ([b"MAIL FROM:<>", b"DATA"], "503 5.5.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com>", b"DATA now"], "501 5.5.4"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"DATA"], "554 5.5.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.net>"], "550 5.7.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<>"], "501 5.1.3"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com> NOTIFY=NEVER"], "555 5.5.4"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<\xc3\xbcnal@example.com>"], "553 5.6.7"),
+        ([b"MAIL FROM:<> SMTPUTF8", b"RCPT TO:<\xc3\xbcnal@example.com>"], "250 2.1.5"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<PostMaster>"], "250 2.1.5"),
+        ([b"MAIL FROM:<>", b"rcpt to:<@relay.example.org:Ana@EXAMPLE.com>"], "250 2.1.5"),
+        ([b"MAIL FROM:<>", b"RSET", b"RCPT TO:<ana@example.com>"], "503 5.5.1"),
+        ([b"HELO x", b"MAIL FROM:<a@example.net> SIZE=1"], "555 5.5.4"),
+        ([b"AUTH PLAIN " + plain("ana@example.com")], "502 5.5.1"),
+        ([b"NONSENSE"], "500 5.5.2"),
+        ([b"NOOP " + b"x" * 600], "500 5.5.2"),
+        ([b"NOOP " + b"x" * 1_000_000], "500 5.5.2"),
+        ([b"VRFY <ana@example.com>"], "252 2.0.0"),
+        ([b"EXPN list"], "502 5.5.1"),
+        ([b"NOOP"], "250 2.0.0"),
+        ([b"QUIT"], "221 2.0.0"),
+    ],
+)
+def test_each_refusal_has_its_reply_inbound(lines: list[bytes], reply: str, inbound: Client) -> None:
+    assert inbound.say(*lines).startswith(f"{reply} ")
+
+
+def test_mail_before_a_greeting_is_out_of_order(box: Box) -> None:
+    with smtp(box) as server, Client(server.port, hello=b"") as client:
+        assert client.say(b"MAIL FROM:<>").startswith("503 5.5.1 ")
+        assert client.say(b"EHLO").startswith("501 5.5.4 ")
+
+
+@pytest.mark.parametrize(
+    "lines, reply",
+    [
+        ([b"MAIL FROM:<ana@example.com>"], "250 2.1.0"),
+        ([b"MAIL FROM:<ana@example.com> AUTH=<>"], "250 2.1.0"),
+        ([b"MAIL FROM:<mallory@example.net>"], "550 5.7.1"),
+        ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<anybody@example.net>"], "250 2.1.5"),
+        ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
+        ([b"AUTH PLAIN " + plain("ana@example.com", "whatever")], "235 2.7.0"),
+        ([b"auth plain " + plain("ANA@example.com")], "235 2.7.0"),
+        ([b"AUTH PLAIN " + plain("mallory@example.net")], "535 5.7.8"),
+        ([b"AUTH PLAIN " + plain("")], "535 5.7.8"),
+        ([b"AUTH PLAIN " + b64encode(b"\0\xff\xfe\0x")], "535 5.7.8"),
+        ([b"AUTH PLAIN !"], "501 5.5.2"),
+        ([b"AUTH PLAIN", b"*"], "501 5.7.0"),
+        ([b"AUTH PLAIN", plain("ana@example.com")], "235 2.7.0"),
+        ([b"AUTH LOGIN", b64encode(b"ana@example.com"), b64encode(b"x")], "235 2.7.0"),
+        ([b"AUTH LOGIN", b64encode(b"mallory@example.net"), b64encode(b"x")], "535 5.7.8"),
+        ([b"AUTH LOGIN", b"A" * 20_000], "501 5.5.2"),
+        ([b"AUTH CRAM-MD5"], "504 5.5.4"),
+        ([b"AUTH"], "501 5.5.4"),
+        ([b"MAIL FROM:<ana@example.com>", b"AUTH PLAIN " + plain("ana@example.com")], "503 5.5.1"),
+        ([b"AUTH PLAIN " + plain("bo@example.com"), b"MAIL FROM:<ana@example.com>"], "553 5.7.1"),
+        ([b"AUTH PLAIN " + plain("bo@example.com"), b"EHLO y", b"MAIL FROM:<bo@example.com>"], "250 2.1.0"),
+    ],
+)
+def test_each_refusal_has_its_reply_outbound(lines: list[bytes], reply: str, outbound: Client) -> None:
+    assert outbound.say(*lines).startswith(f"{reply} ")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_smtplib_logs_in_and_sends(mechanism: str, box: Box) -> None:
+    with smtp(box, FlowDirection.OUTBOUND) as server, smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.ehlo()
+        client.user, client.password = "ana@example.com", "any"  # type: ignore[attr-defined]
+        client.auth(mechanism, getattr(client, f"auth_{mechanism.lower()}"))
+        client.sendmail("ana@example.com", ["x@example.net", "bo@example.com"], RAW)
+    [kept] = box.kept
+    assert (kept.direction, kept.recipients, kept.raw) == ("OUTBOUND", ("x@example.net", "bo@example.com"), RAW)
+
+
+def test_one_address_counts_once_whatever_its_case(box: Box, inbound: Client) -> None:
+    inbound.say(b"MAIL FROM:<>", b"RCPT TO:<Ana@example.com>", b"RCPT TO:<ana@EXAMPLE.com>", b"RCPT TO:<bo@example.com>")
+    inbound.say(b"DATA")
+    inbound.say(b".")
+    assert [kept.recipients for kept in box.kept] == [("Ana@example.com", "bo@example.com")]
+
+
+def test_surplus_recipients_are_refused_and_the_rest_go_on(box: Box, inbound: Client) -> None:
+    inbound.say(b"MAIL FROM:<>")
+    users = [b"RCPT TO:<user%d@example.com>" % number for number in range(MAX_RECIPIENTS)]
+    assert inbound.say(*users).startswith("250 2.1.5")
+    assert inbound.say(b"RCPT TO:<user500@example.com>").startswith("452 4.5.3")
+    assert inbound.say(b"RCPT TO:<nobody@example.com>").startswith("550 5.1.1")
+    assert inbound.say(b"RCPT TO:<USER0@example.com>").startswith("250 2.1.5")
+    assert inbound.say(b"DATA").startswith("354")
+    assert inbound.say(b".").startswith("250")
+    assert len(box.kept[0].recipients) == MAX_RECIPIENTS
+
+
+def test_a_refused_recipient_does_not_stop_the_others(box: Box, inbound: Client) -> None:
+    lines = [b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"RCPT TO:<bo@example.com>", b"DATA"]
+    assert inbound.say(*lines).startswith("354")
+    assert inbound.say(b".").startswith("250")
+    assert box.kept[0].recipients == ("bo@example.com",)
+
+
+@pytest.mark.parametrize("trouble", [later(), RuntimeError("a mistake, with ana@example.com in it")])
+def test_when_mail_cannot_be_kept_the_client_keeps_it(
+    trouble: Exception, box: Box, inbound: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    box.trouble = trouble
+    reply = inbound.send(RAW)
+    assert reply.startswith("451 4.3.0 ")
+    assert "ana@" not in reply + caplog.text
+    box.trouble = None
+    assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 1"
+
+
+def test_a_silent_client_is_let_go(box: Box) -> None:
+    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
+        assert client.reply().startswith("421 4.4.2 ")
+        assert client.reply() == ""
+        with Client(server.port) as second:
+            second.begin()
+            assert second.reply().startswith("421 4.4.2 ")
+    assert not box.kept
+
+
+def test_time_spent_on_keeping_a_message_is_not_the_clients(box: Box) -> None:
+    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
+        box.gate.clear()
+        client.begin()
+        client.socket.sendall(b".\r\n")
+        assert box.entered.wait(30)
+        threading.Timer(0.3, box.gate.set).start()
+        assert client.reply() == "250 2.0.0 Ok: queued as 1"
+        assert client.reply().startswith("421 4.4.2 ")
+
+
+def test_a_client_that_sends_on_and_on_is_let_go_in_the_end(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "MAX_CONTENT_S", 0.0)
+    with smtp(box, timeout_s=0.3) as server, Client(server.port) as client:
+        client.begin()
+        with pytest.raises(ConnectionError):
+            client.send_for_ever(b"x", pause_s=0.02)
+    assert not box.kept
+
+
+def test_a_client_that_sends_slowly_is_not_let_go(box: Box) -> None:
+    with smtp(box, timeout_s=2.0) as server, Client(server.port) as client:
+        client.begin()
+        for _ in range(5):
+            time.sleep(0.5)
+            client.socket.sendall(b"x\r\n")
+        assert client.say(b".").startswith("250")
+
+
+def test_a_client_that_reads_no_replies_is_cut_off(box: Box) -> None:
+    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
+        assert server.connections == 1
+        client.socket.settimeout(0.5)
+        with pytest.raises(OSError, match=r"timed out|reset|[Bb]roken"):
+            client.send_for_ever(b"NOOP\r\n" * 1000, pause_s=0.0)
+        deadline = time.monotonic() + 30
+        while server.connections and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.connections == 0
+
+
+def test_a_server_that_stops_answers_for_what_it_is_accepting_and_sends_the_others_away(box: Box) -> None:
+    server = SmtpServer(FlowDirection.INBOUND, box)
+    server.start()
+    with Client(server.port) as idle, Client(server.port) as amid, Client(server.port) as busy:
+        box.gate.clear()
+        busy.begin()
+        amid.begin()
+        busy.socket.sendall(RAW + b".\r\n")
+        amid.socket.sendall(RAW)
+        assert box.entered.wait(30)
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        assert idle.reply().startswith("421 4.3.2 ")
+        assert amid.reply().startswith("421 4.3.2 ")
+        box.gate.set()
+        assert busy.reply() == "250 2.0.0 Ok: queued as 1"
+        assert busy.reply().startswith("421 4.3.2 ")
+        stopper.join()
+    assert [kept.raw for kept in box.kept] == [RAW]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+    server.stop()
+
+
+def test_a_server_that_stops_does_not_wait_for_ever(box: Box) -> None:
+    server = SmtpServer(FlowDirection.INBOUND, box)
+    server.start()
+    with Client(server.port) as client:
+        box.gate.clear()
+        client.begin()
+        client.socket.sendall(RAW + b".\r\n")
+        assert box.entered.wait(30)
+        server.stop(wait_s=0.01)
+        assert "250" not in client.reply()
+    assert not box.kept
+
+
+def test_a_taken_port_is_an_error_at_once(box: Box) -> None:
+    with smtp(box) as server, pytest.raises(ServerTrouble, match=str(server.port)):
+        SmtpServer(FlowDirection.INBOUND, box, port=server.port)
+
+
+def test_a_server_that_never_started_can_be_stopped(box: Box) -> None:
+    SmtpServer(FlowDirection.INBOUND, box).stop()

@@ -1,1 +1,0 @@
-"""Messages as a reader sees them, before and after: `python -m tests.render`. The pictures are for people; nothing compares them."""

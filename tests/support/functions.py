@@ -1,0 +1,21 @@
+"""Functions for the tests, written where a test wants them."""
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from local.config.functions import Function
+
+
+def write(folder: Path, files: dict[str, str], **settings: Any) -> Function:
+    """A function of these files, by their paths in its code folder; `settings` are those of `Function`."""
+    for name, source in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(source), "utf-8")
+    return Function("hook", folder, asynchronous=False, **settings)
+
+
+def app(folder: Path, source: str, **settings: Any) -> Function:
+    """A function that is one app.py."""
+    return write(folder, {"app.py": source}, **settings)

@@ -1,0 +1,75 @@
+"""What the tests of the hook shell share: content in memory, what a handler printed, and small hooks."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailhooks.deadline import Deadline
+from mailhooks.hooks.runtime import Handler, Mail, sync_hook
+from mailhooks.settings import Settings
+from tests.support.mail import event
+
+DELIVER = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+HEADER = b"From: from@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: a secret subject\r\n"
+MESSAGE = HEADER + b"\r\nBody\r\n"
+SHOUTED = HEADER + b"\r\nBODY\r\n"
+
+
+@dataclass
+class Memory:
+    """Messages in a dictionary; `trouble` is raised instead of an answer."""
+
+    messages: dict[str, bytes] = field(default_factory=lambda: {event()["messageId"]: MESSAGE})
+    get_trouble: Exception | None = None
+    put_trouble: Exception | None = None
+    gets: int = 0
+    puts: int = 0
+
+    def get(self, message_id: str, deadline: Deadline) -> bytes:
+        self.gets += 1
+        if self.get_trouble:
+            raise self.get_trouble
+        return self.messages[message_id]
+
+    def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None:
+        self.puts += 1
+        if self.put_trouble:
+            raise self.put_trouble
+        self.messages[message_id] = b"".join(pieces)
+
+
+@dataclass
+class Log:
+    """What one handler printed: its log lines and its metrics."""
+
+    lines: list[dict[str, Any]]
+    metrics: list[dict[str, Any]]
+    text: str
+
+
+def shout(mail: Mail) -> None:
+    mail.replace(mail.raw.replace(b"Body", b"BODY"))
+
+
+_NUMBERS = itertools.count()
+
+
+def settings(**changes: Any) -> Settings:
+    """Each with a service, so a logger, of its own: Powertools' loggers keep the standard output of the test that came first."""
+    return Settings(service=f"test-{next(_NUMBERS)}", **changes)
+
+
+def handler_of(hook: Any, content: Any = None, **changes: Any) -> Handler:
+    return sync_hook(hook, content=content or Memory(), settings=settings(**changes))
+
+
+class Context:
+    """Lambda's, with 3 seconds left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 3000
+
+
+def broken(mail: Mail) -> None:
+    raise ValueError(f"cannot read {mail.raw!r} for {mail.event.recipients}")

@@ -1,0 +1,125 @@
+"""For the tests of SMTP: an intake that keeps mail in memory, and a client that sends octets as they are."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, SmtpServer, Submission, TryLater
+from mailhooks.contract import FlowDirection
+
+USERS = {"ana@example.com", "bo@example.com", "ünal@example.com"}
+DOMAINS = {"example.com"}
+
+
+class Box:
+    """Keeps what is accepted. `gate` holds acceptance up while it is cleared; `trouble` is raised instead."""
+
+    def __init__(self) -> None:
+        self.kept: list[Submission] = []
+        self.trouble: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+
+    def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
+        if direction is FlowDirection.INBOUND:
+            return None
+        if address.lower() not in USERS:
+            return NOT_A_USER
+        return NOT_YOUR_ADDRESS if user and user.lower() != address.lower() else None
+
+    def refuse_recipient(self, direction: FlowDirection, address: str) -> Refusal | None:
+        local, _, domain = address.lower().rpartition("@")
+        if not local:
+            return None
+        if direction is FlowDirection.INBOUND and domain not in DOMAINS:
+            return NO_RELAYING
+        known = address.lower() in USERS or local.startswith("user") or domain not in DOMAINS
+        return None if known else UNKNOWN_USER
+
+    async def accept(self, submission: Submission) -> int:
+        self.entered.set()
+        while not self.gate.is_set():
+            await asyncio.sleep(0.002)
+        if self.trouble:
+            raise self.trouble
+        self.kept.append(submission)
+        return len(self.kept)
+
+
+class Client:
+    """A conversation, octet by octet, in which EHLO has been said already."""
+
+    def __init__(self, port: int, hello: bytes = b"EHLO client.example.net") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.replies = self.socket.makefile("rb")
+        self.greeting = self.reply()
+        if hello:
+            self.say(hello)
+
+    def reply(self) -> str:
+        """The next reply, all its lines; "" when the server has closed the connection."""
+        lines = []
+        for line in self.replies:
+            assert line.endswith(b"\r\n"), line
+            assert len(line) <= 512
+            lines.append(line.decode("ascii").rstrip("\r\n"))
+            if line[3:4] != b"-":
+                break
+        return "\n".join(lines)
+
+    def say(self, *lines: bytes) -> str:
+        """Sends lines at once; the reply to the last."""
+        self.socket.sendall(b"".join(line + b"\r\n" for line in lines))
+        return [self.reply() for _ in lines][-1]
+
+    def begin(self, recipient: bytes = b"ana@example.com", sender: bytes = b"from@example.net") -> str:
+        """Up to the reply to DATA."""
+        return self.say(b"MAIL FROM:<" + sender + b">", b"RCPT TO:<" + recipient + b">", b"DATA")
+
+    def send(self, content: bytes) -> str:
+        """A whole transaction; the reply behind the final dot."""
+        assert self.begin().startswith("354")
+        self.socket.sendall(stuffed(content) + b".\r\n")
+        return self.reply()
+
+    def send_for_ever(self, octets: bytes, *, pause_s: float) -> NoReturn:
+        """Again and again, without a look at the replies."""
+        while True:
+            self.socket.sendall(octets)
+            time.sleep(pause_s)
+
+    def close(self) -> None:
+        self.replies.close()
+        self.socket.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def stuffed(content: bytes) -> bytes:
+    """RFC 5321 section 4.5.2: a dot before each line that begins with one. Only CRLF ends a line."""
+    assert content.endswith(b"\r\n") or not content
+    return (b"." if content.startswith(b".") else b"") + content.replace(b"\r\n.", b"\r\n..")
+
+
+@contextmanager
+def smtp(box: Box, direction: FlowDirection = FlowDirection.INBOUND, timeout_s: float = 300.0) -> Iterator[SmtpServer]:
+    server = SmtpServer(direction, box, timeout_s=timeout_s)
+    server.start()
+    try:
+        yield server
+    finally:
+        box.gate.set()
+        server.stop()
+
+
+def later() -> TryLater:
+    return TryLater("the disk is full, and ana@example.com is not told")

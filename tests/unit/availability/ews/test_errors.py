@@ -1,0 +1,103 @@
+"""What EWS's response codes become, each of those that are documented."""
+
+import pytest
+
+from mailhooks.availability.backends.ews.errors import KINDS, AvailabilityConfigNotFound, RequestRefused
+from mailhooks.availability.backends.ews.response import Result, read_answer
+from mailhooks.availability.errors import (
+    AuthenticationFailed,
+    GenerationFailed,
+    LookupFailed,
+    MailboxNotFound,
+    NoAccess,
+    ServerBusy,
+    TimedOut,
+)
+from tests.support.servers.ews import answer, back_off, error, fault, m, t
+
+
+def read(response: str) -> Result:
+    (result,) = read_answer(answer(response), 1)
+    return result
+
+
+CODES = {
+    MailboxNotFound: """ErrorMailRecipientNotFound ErrorNonExistentMailbox ErrorCannotFindUser ErrorRecipientNotFound
+        ErrorInvalidSmtpAddress""",
+    NoAccess: """ErrorNoFreeBusyAccess ErrorAccessDenied ErrorImpersonateUserDenied ErrorImpersonationDenied
+        ErrorInvalidOrganizationRelationshipForFreeBusy ErrorOrganizationAccessBlocked""",
+    ServerBusy: """ErrorServerBusy ErrorExceededConnectionCount ErrorTooManyObjectsOpened ErrorInsufficientResources ErrorNotEnoughMemory
+        ErrorInternalServerTransientError ErrorConnectionFailedTransientError ErrorADUnavailable""",
+    TimedOut: "ErrorTimeoutExpired",
+    AuthenticationFailed: """ErrorPasswordExpired ErrorPasswordChangeRequired ErrorInvalidAuthorizationContext
+        ErrorCallerIsInvalidADAccount""",
+    AvailabilityConfigNotFound: "ErrorAvailabilityConfigNotFound",
+}
+TOLD = {
+    MailboxNotFound: "MailboxNotFound",
+    NoAccess: "ErrorFreeBusyGenerationFailed",
+    ServerBusy: "ErrorServerBusy",
+    TimedOut: "ErrorTimeoutExpired",
+    AuthenticationFailed: "ErrorFreeBusyGenerationFailed",
+    AvailabilityConfigNotFound: "ErrorAvailabilityConfigNotFound",
+    GenerationFailed: "ErrorFreeBusyGenerationFailed",
+}
+
+
+def every_documented_code() -> list[str]:
+    """exchangelib has a class for each, named as the code."""
+    from exchangelib import errors
+
+    return sorted({name for name in vars(errors) if name.startswith("Error")} | KINDS.keys())
+
+
+def kind_of(code: str) -> type[LookupFailed]:
+    return next((kind for kind, codes in CODES.items() if code in codes.split()), GenerationFailed)
+
+
+@pytest.mark.parametrize("code", every_documented_code())
+def test_every_documented_code_is_a_failure_that_workmail_knows(code: str) -> None:
+    result = read(error(code, "for ben@example.org", back_off(1500)))
+    assert isinstance(result, LookupFailed)
+    assert type(result) is kind_of(code)
+    assert result.code == TOLD[type(result)]
+    assert str(result) == f"the server answers {code}"
+    assert result.retry_after == (1.5 if type(result) is ServerBusy else None)
+
+
+def test_a_fault_is_the_same_failure_of_the_whole_request() -> None:
+    for code in every_documented_code():
+        with pytest.raises(RequestRefused) as refused:
+            read_answer(fault(code), 3)
+        assert type(refused.value.failure) is kind_of(code), code
+
+
+def test_the_table_and_this_one_are_about_the_same_codes() -> None:
+    assert {code for code, kind in KINDS.items() if kind is not GenerationFailed} == {
+        code for codes in CODES.values() for code in codes.split()
+    }
+
+
+def test_a_more_specific_code_inside_counts() -> None:
+    inner = t("MessageXml", '<t:Value Name="InnerErrorResponseCode">ErrorNoFreeBusyAccess</t:Value>')
+    assert type(read(error("ErrorInternalServerError", more=inner))) is NoAccess
+
+
+def test_a_fault_without_details_is_read_by_its_faultcode() -> None:
+    with pytest.raises(RequestRefused) as refused:
+        read_answer(fault("ErrorServerBusy").replace(b"ResponseCode", b"Code"), 1)
+    assert type(refused.value.failure) is ServerBusy
+
+
+@pytest.mark.parametrize("code", ["", "busy, ben@example.org!", "Error" + "x" * 500])
+def test_what_is_no_code_is_not_quoted(code: str) -> None:
+    result = read(error(code))
+    assert isinstance(result, GenerationFailed)
+    assert str(result) == "the server answers an error without a known code"
+
+
+def test_an_error_for_all_beside_the_array_is_the_request_s() -> None:
+    message = m("ResponseMessage", m("ResponseCode", "ErrorServerBusy"), back_off(1000), attributes=' ResponseClass="Error"')
+    with pytest.raises(RequestRefused) as refused:
+        read_answer(answer().replace(b"<m:FreeBusyResponseArray></m:FreeBusyResponseArray>", message.encode()), 1)
+    assert (type(refused.value.failure), refused.value.failure.retry_after) == (ServerBusy, 1.0)

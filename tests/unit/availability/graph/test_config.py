@@ -1,0 +1,83 @@
+"""What the settings of the Graph backend mean. Read the private parts: nothing is sent here."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from requests import Session
+
+from mailhooks.availability.backends.graph.backend import GraphBackend
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.function.config import load
+from mailhooks.contract.freebusy import BusyType
+from mailhooks.contract.schema import check
+from mailhooks.errors import SettingsError
+
+TENANT = "contoso.onmicrosoft.com"
+MINIMAL = {"type": "graph", "tenantId": TENANT, "clientId": "app", "clientSecret": "secret"}
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    with http.session() as made:
+        yield made
+
+
+def document(config: dict[str, Any]) -> dict[str, Any]:
+    return {"backends": {"cloud": config}, "routes": [{"mailboxes": ["*"], "backend": "cloud"}]}
+
+
+def backend(session: Session, **settings: Any) -> GraphBackend:
+    config = {**MINIMAL, **settings}
+    check("availability-config", document(config))
+    return GraphBackend.from_config(config, session=session)
+
+
+@pytest.mark.parametrize(
+    "settings, authority, scope",
+    [
+        ({}, f"https://login.microsoftonline.com/{TENANT}", "https://graph.microsoft.com/.default"),
+        (
+            {"authority": "https://login.microsoftonline.us/", "endpoint": "https://graph.microsoft.us/"},
+            f"https://login.microsoftonline.us/{TENANT}",
+            "https://graph.microsoft.us/.default",
+        ),
+        (
+            {"authority": "https://login.chinacloudapi.cn", "endpoint": "https://microsoftgraph.chinacloudapi.cn"},
+            f"https://login.chinacloudapi.cn/{TENANT}",
+            "https://microsoftgraph.chinacloudapi.cn/.default",
+        ),
+        (
+            {"authority": "https://login.microsoftonline.com/Contoso.onmicrosoft.com/"},
+            "https://login.microsoftonline.com/Contoso.onmicrosoft.com",
+            "https://graph.microsoft.com/.default",
+        ),
+    ],
+)
+def test_a_national_cloud_is_an_authority_and_an_endpoint(session: Session, settings: dict[str, Any], authority: str, scope: str) -> None:
+    tokens = backend(session, **settings)._tokens
+    assert (tokens._authority, tokens._scope) == (authority, scope)
+
+
+def test_an_authority_without_tls_is_refused(session: Session) -> None:
+    with pytest.raises(SettingsError, match="authority: expected"):
+        backend(session, authority="http://login.example.com")
+
+
+def test_busy_types_are_settings(session: Session) -> None:
+    reader = backend(session, workingElsewhere="TENTATIVE", unknown="FREE", user="free-busy@contoso.com", maxMailboxes=5)._reader
+    assert (reader.working_elsewhere, reader.unknown) == (BusyType.TENTATIVE, BusyType.FREE)
+
+
+def test_a_configuration_finds_the_backend_by_its_type() -> None:
+    provider = load(json.dumps(document(MINIMAL))).provider
+    assert isinstance(provider.backends["cloud"], GraphBackend)
+
+
+def test_a_certificate_that_cannot_be_read_is_told_with_the_backends_name_and_without_the_key() -> None:
+    certificate = {"privateKey": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "thumbprint": "0" * 40}
+    config = {"type": "graph", "tenantId": TENANT, "clientId": "app", "certificate": certificate}
+    with pytest.raises(SettingsError, match=r"^at /backends/cloud: certificate/privateKey: ") as raised:
+        load(json.dumps(document(config)))
+    assert "AAAA" not in str(raised.value)

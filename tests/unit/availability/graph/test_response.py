@@ -1,0 +1,288 @@
+"""Every status, every error and every odd shape of getSchedule's answers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailhooks.availability.backends.graph.response import Reader, WindowTooLong, failure
+from mailhooks.availability.backends.http.client import Answer
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
+from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import AvailabilityErrorCode, BusyType, CalendarEvent, Details, InstanceType
+
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+WINDOW = Window(DAY, DAY + timedelta(days=1))
+SLOT = timedelta(minutes=30)
+ANA, BEN = "ana@contoso.com", "ben@contoso.com"
+
+NINE = {"dateTime": "2026-05-04T09:00:00.0000000", "timeZone": "UTC"}
+TEN = {"dateTime": "2026-05-04T10:00:00.0000000", "timeZone": "UTC"}
+
+
+def read(entries: list[Any], *mailboxes: str, reader: Reader | None = None) -> dict[str, Schedule | LookupFailed]:
+    return (reader or Reader()).read(json.dumps({"value": entries}).encode(), mailboxes or (ANA,), WINDOW, SLOT)
+
+
+def item(**changes: Any) -> dict[str, Any]:
+    return {"status": "busy", "start": NINE, "end": TEN, **changes}
+
+
+def event(**changes: Any) -> CalendarEvent:
+    """The one event that an item with these changes becomes."""
+    schedule = read([{"scheduleId": ANA, "scheduleItems": [item(**changes)]}])[ANA]
+    assert isinstance(schedule, Schedule)
+    (found,) = schedule.events
+    return found
+
+
+@pytest.mark.parametrize(
+    "status, busy_type",
+    [
+        ("free", BusyType.FREE),
+        ("tentative", BusyType.TENTATIVE),
+        ("busy", BusyType.BUSY),
+        ("oof", BusyType.BUSY),
+        ("workingElsewhere", BusyType.FREE),
+        ("unknown", BusyType.BUSY),
+        ("Tentative", BusyType.TENTATIVE),  # as the article "Get free/busy schedule" shows it
+        ("unknownFutureValue", BusyType.BUSY),
+        ("somethingNewer", BusyType.BUSY),
+        (None, BusyType.BUSY),
+        (3, BusyType.BUSY),
+    ],
+)
+def test_every_status_is_a_busy_type(status: Any, busy_type: BusyType) -> None:
+    assert event(status=status).busy_type is busy_type
+
+
+def test_what_working_elsewhere_and_unknown_are_is_a_setting() -> None:
+    reader = Reader(working_elsewhere=BusyType.TENTATIVE, unknown=BusyType.FREE)
+    entry = {"scheduleId": ANA, "scheduleItems": [item(status="workingElsewhere"), item(status="unknown")]}
+    schedule = read([entry], reader=reader)[ANA]
+    assert isinstance(schedule, Schedule)
+    assert [found.busy_type for found in schedule.events] == [BusyType.TENTATIVE, BusyType.FREE]
+
+
+CODES: list[tuple[Any, type[LookupFailed], AvailabilityErrorCode]] = [
+    ("5009", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("5035", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("ErrorMailRecipientNotFound", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("ErrorInvalidUser", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("ErrorInvalidSmtpAddress", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("ErrorNonExistentMailbox", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("ErrorAccountDisabled", MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    ("5037", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorNoFreeBusyAccess", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorAccessDenied", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorProxyRequestNotAllowed", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorServerBusy", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("ErrorADUnavailable", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("ErrorExceededConnectionCount", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("ErrorInternalServerTransientError", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("ErrorTimeoutExpired", TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
+    ("5006", WindowTooLong, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorResultSetTooBig", WindowTooLong, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorFreeBusyGenerationFailed", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorFreeBusyDLLimitReached", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorMailboxLogonFailed", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorProxyRequestProcessingFailed", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorPublicFolderRequestProcessingFailed", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("ErrorAvailabilityConfigNotFound", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("5021", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (5009, MailboxNotFound, AvailabilityErrorCode.MAILBOX_NOT_FOUND),
+    (5021, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (True, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ([5009], GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    (None, GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+    ("names secret@example.com", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
+]
+
+
+@pytest.mark.parametrize("code, kind, told", CODES)
+def test_every_error_of_a_mailbox_is_one_of_workmails(code: Any, kind: type[LookupFailed], told: AvailabilityErrorCode) -> None:
+    error = {"message": "Unable to resolve secret@example.com", "responseCode": code}
+    found = read([{"scheduleId": ANA, "error": error}, {"scheduleId": BEN, "scheduleItems": []}], ANA, BEN)
+    failed = found[ANA]
+    assert type(failed) is kind
+    assert failed.code is told
+    assert "example.com" not in str(failed)
+    assert found[BEN] == Schedule()
+
+
+@pytest.mark.parametrize("error", ["5009", "", {}, [], False])
+def test_an_error_that_tells_nothing_is_an_error_still(error: Any) -> None:
+    assert type(read([{"scheduleId": ANA, "error": error, "scheduleItems": []}])[ANA]) is GenerationFailed
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    assert read([{"scheduleId": ANA, "error": None, "scheduleItems": []}]) == {ANA: Schedule()}
+
+
+def test_a_code_that_is_a_number_is_named() -> None:
+    assert "(5021)" in str(read([{"scheduleId": ANA, "error": {"responseCode": 5021}}])[ANA])
+
+
+@pytest.mark.parametrize(
+    "moment, expected",
+    [
+        ({"dateTime": "2026-05-04T09:00:00.0000000", "timeZone": "UTC"}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-04T09:00:00", "timeZone": None}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-04T09:00:00"}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-04T09:00:00Z", "timeZone": "UTC"}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-04T09:00:00.5000000", "timeZone": "UTC"}, DAY.replace(hour=9, microsecond=500_000)),
+        ({"dateTime": "2026-05-04T01:00:00.0000000", "timeZone": "Pacific Standard Time"}, DAY.replace(hour=8)),
+        ({"dateTime": "2026-05-04T09:00:00.0000000", "timeZone": "Europe/Berlin"}, DAY.replace(hour=7)),
+    ],
+)
+def test_a_time_is_read_in_its_zone(moment: dict[str, Any], expected: datetime) -> None:
+    assert event(start=moment).start_time == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start": None},
+        {"start": {"timeZone": "UTC"}},
+        {"start": {"dateTime": "yesterday", "timeZone": "UTC"}},
+        {"start": {"dateTime": "2026-05-04T09:00:00", "timeZone": "tzone://Microsoft/Custom"}},
+        {"start": {"dateTime": 20260504, "timeZone": "UTC"}},
+        {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "Europe/Berlin"}},
+        {"start": TEN, "end": NINE},
+    ],
+)
+def test_an_item_that_cannot_be_read_costs_its_mailbox_and_no_other(changes: dict[str, Any]) -> None:
+    found = read(
+        [{"scheduleId": ANA, "scheduleItems": [item(), item(**changes)]}, {"scheduleId": BEN, "scheduleItems": [item()]}], ANA, BEN
+    )
+    assert type(found[ANA]) is GenerationFailed
+    assert isinstance(found[BEN], Schedule)
+
+
+@pytest.mark.parametrize("items", [[None], ["busy"], "busy", 7, "", {}, 0, False])
+def test_items_that_are_none_cost_their_mailbox(items: Any) -> None:
+    assert type(read([{"scheduleId": ANA, "scheduleItems": items, "availabilityView": "0000"}])[ANA]) is GenerationFailed
+
+
+def details(subject: str, location: str, *, private: bool = False) -> Details:
+    return Details(subject, location, InstanceType.SINGLE_INSTANCE, is_meeting=False, is_reminder_set=False, is_private=private)
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, None),
+        ({"isPrivate": False}, None),
+        ({"isPrivate": True}, None),
+        ({"subject": None, "location": None}, None),
+        ({"subject": "", "location": ""}, None),
+        ({"subject": "Budget"}, details("Budget", "")),
+        ({"location": "Room 1"}, details("", "Room 1")),
+        ({"subject": "Budget", "location": {"displayName": "Room 1"}}, details("Budget", "Room 1")),
+        ({"subject": "Budget", "location": {}}, details("Budget", "")),
+        ({"subject": "Budget", "location": "Room 1", "isPrivate": True}, details("Budget", "Room 1", private=True)),
+        ({"subject": "Budget", "isPrivate": None}, details("Budget", "")),
+        ({"subject": "Budget", "isPrivate": False}, details("Budget", "")),
+        *(({"subject": "Budget", "isPrivate": odd}, details("Budget", "", private=True)) for odd in ("true", "false", 1, 0, "", {})),
+    ],
+)
+def test_details_are_there_where_a_subject_or_a_location_is(changes: dict[str, Any], expected: Details | None) -> None:
+    assert event(**changes).details == expected
+
+
+# Whose answer is whose.
+
+
+def test_an_answer_is_found_by_its_name_in_any_case_and_any_order() -> None:
+    found = read([{"scheduleId": BEN.upper(), "scheduleItems": [item()]}, {"scheduleId": ANA, "scheduleItems": []}], ANA, BEN)
+    assert found[ANA] == Schedule()
+    assert found[BEN] != Schedule()
+
+
+@pytest.mark.parametrize("name", [{}, {"scheduleId": None}, {"scheduleId": "a.lee@contoso.onmicrosoft.com"}])
+def test_an_answer_without_the_name_that_was_asked_is_known_by_its_place(name: dict[str, Any]) -> None:
+    found = read([{"scheduleId": BEN, "scheduleItems": [item()]}, {**name, "scheduleItems": []}], BEN, ANA)
+    assert found[ANA] == Schedule()
+
+
+def test_nobody_gets_the_answer_of_another_who_was_asked() -> None:
+    entry = {"scheduleId": BEN, "scheduleItems": [item()]}
+    assert set(read([entry, entry], ANA, BEN)) == {BEN}
+
+
+def test_places_count_only_where_everybody_has_one() -> None:
+    assert read([{"scheduleItems": []}], ANA, BEN) == {}
+
+
+def test_an_entry_that_is_none_leaves_its_mailbox_out() -> None:
+    assert read([None]) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b'{"value": {}}', b'{"values": []}', b"\xff"])
+def test_what_is_no_answer_of_get_schedule_fails_for_all(content: bytes) -> None:
+    with pytest.raises(GenerationFailed):
+        Reader().read(content, [ANA], WINDOW, SLOT)
+
+
+# The merged view, where it is all there is.
+
+
+def busy_times(entry: dict[str, Any], reader: Reader | None = None) -> list[tuple[int, int, BusyType]]:
+    """In slots from the window's start."""
+    schedule = read([{"scheduleId": ANA, **entry}], reader=reader)[ANA]
+    assert isinstance(schedule, Schedule)
+    return [((e.start_time - DAY) // SLOT, (e.end_time - DAY) // SLOT, e.busy_type) for e in schedule.events]
+
+
+def test_the_merged_view_stands_in_for_items_that_are_missing() -> None:
+    expected = [(1, 3, BusyType.BUSY), (3, 4, BusyType.TENTATIVE), (5, 7, BusyType.BUSY)]
+    assert busy_times({"availabilityView": "0221033"}) == expected
+    assert busy_times({"availabilityView": "0221033", "scheduleItems": []}) == expected
+    assert busy_times({"availabilityView": "0221033", "scheduleItems": None}) == expected
+
+
+def test_the_merged_views_odd_digits_follow_the_settings() -> None:
+    assert busy_times({"availabilityView": "04?"}) == [(2, 3, BusyType.BUSY)]
+    reader = Reader(working_elsewhere=BusyType.BUSY, unknown=BusyType.TENTATIVE)
+    assert busy_times({"availabilityView": "04?"}, reader) == [(1, 2, BusyType.BUSY), (2, 3, BusyType.TENTATIVE)]
+
+
+def test_items_count_more_than_the_merged_view() -> None:
+    assert busy_times({"availabilityView": "2222", "scheduleItems": [item()]}) == [(18, 20, BusyType.BUSY)]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {"scheduleItems": None}, {"availabilityView": ""}, {"scheduleItems": None, "availabilityView": ""}, {"availabilityView": 0}],
+)
+def test_an_entry_that_tells_nothing_is_no_free_calendar(entry: dict[str, Any]) -> None:
+    assert type(read([{"scheduleId": ANA, **entry}])[ANA]) is GenerationFailed
+
+
+@pytest.mark.parametrize("entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": ""}, {"availabilityView": "0000"}])
+def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]) -> None:
+    assert busy_times(entry) == []
+
+
+# Errors of a whole call that no server can be made to give in another way: those with shapes of their own.
+
+
+@pytest.mark.parametrize(
+    "status, body, kind",
+    [
+        (404, {"error": {}}, GenerationFailed),
+        (404, {"error": {"code": None}}, GenerationFailed),
+        (404, {"error": "not found"}, GenerationFailed),
+        (400, {"error": {"code": "names secret@example.com"}}, GenerationFailed),
+        (400, {"error": {"code": "invalidRequest", "innererror": {"code": "ErrorTimeIntervalTooBig"}}}, WindowTooLong),
+        (400, {"error": {"code": "5006"}}, WindowTooLong),
+        (401, {"error": {"code": "ErrorServerBusy"}}, None),
+        (429, {"error": {"code": "ErrorInvalidUser"}}, ServerBusy),
+    ],
+)
+def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed] | None) -> None:
+    failed = failure(Answer(status, {}, json.dumps(body).encode()))
+    assert type(failed).__name__ == (kind.__name__ if kind else "AuthenticationFailed")
+    assert "example.com" not in str(failed)

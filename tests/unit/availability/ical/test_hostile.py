@@ -1,0 +1,236 @@
+"""Calendars that are broken, or meant to do harm: no busy time is shown as free, and nobody waits."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.ics import FeedCalendar
+from mailhooks.availability.errors import GenerationFailed
+from mailhooks.contract.availability import Window
+from mailhooks.deadline import Deadline
+from tests.unit.availability.ical.test_events import DAY, NINE, WINDOW, calendar, event, expanded, times
+
+OFTEN = ("SECONDLY", "MINUTELY", "HOURLY", "DAILY")
+SIXTY = ",".join(map(str, range(60)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("DTSTART:19700101T000000Z", "RRULE:FREQ=SECONDLY"),
+        ("DTSTART:20200101T000000Z", "RRULE:FREQ=MINUTELY"),
+        ("DTSTART:20260101T000000Z", f"RRULE:FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8;BYMINUTE={SIXTY};BYSECOND={SIXTY}"),
+        ("DTSTART:garbage", "DTEND:20260504T100000Z"),
+        (*NINE, "RRULE:FREQ=SOMETIMES"),
+    ],
+)
+def test_what_cannot_be_read_or_counted_is_a_failure_and_not_free_time(lines: tuple[str, ...]) -> None:
+    with pytest.raises(GenerationFailed):
+        expanded(calendar(event(*lines), event(*NINE, uid="2")))
+
+
+def test_series_that_have_ended_are_not_counted_however_often_they_repeated() -> None:
+    ended = [event("DTSTART:19700101T000000Z", "DURATION:PT1S", f"RRULE:FREQ={often};UNTIL=20260101T000000Z", uid=often) for often in OFTEN]
+    assert len(times(calendar(*ended, event(*NINE, uid="x")))) == 1
+
+
+def test_the_last_event_of_a_series_may_reach_into_the_window() -> None:
+    long = event("DTSTART:20260401T000000Z", "DURATION:P10D", "RRULE:FREQ=WEEKLY;UNTIL=20260429T000000Z")
+    assert times(calendar(long)) == [("29 00:00", "09 00:00")]
+    moved = event("RECURRENCE-ID:20200101T090000Z", *NINE)
+    series = event("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=20200110T090000Z")
+    assert times(calendar(series, moved)) == [("04 09:00", "04 10:00")]
+
+
+def test_a_calendar_of_many_years_is_not_too_much() -> None:
+    parts = "RRULE:FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR"
+    daily = [event("DTSTART:20060102T090000Z", "DURATION:PT1H", parts, uid=str(number)) for number in range(12)]
+    assert len(times(calendar(*daily))) == 12
+
+
+def test_a_rule_that_ends_soon_may_repeat_each_second() -> None:
+    assert len(times(calendar(event("DTSTART:20260504T000000Z", "DURATION:PT1S", "RRULE:FREQ=SECONDLY;COUNT=100")))) == 100
+
+
+def test_an_event_without_a_start_lies_nowhere_and_harms_no_other() -> None:
+    assert len(times(calendar(event("SUMMARY:when?"), event(*NINE, uid="2")))) == 1
+
+
+def test_an_end_before_the_start_takes_the_time_between_them() -> None:
+    assert times(calendar(event("DTSTART:20260504T090000Z", "DTEND:20260504T080000Z"))) == [("04 08:00", "04 09:00")]
+
+
+# What takes long
+
+HOURS = ",".join(map(str, range(24)))
+ENDLESS = [
+    "FREQ=DAILY;INTERVAL=0",
+    "FREQ=DAILY;INTERVAL=0;BYMONTH=2",
+    "FREQ=WEEKLY;INTERVAL=-1",
+    "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+    "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30;COUNT=1",
+    "FREQ=DAILY;BYSETPOS=9",
+    "FREQ=SECONDLY;BYSETPOS=9;COUNT=3",
+    f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={HOURS};BYMINUTE={SIXTY}",
+    "FREQ=MINUTELY;COUNT=99999999",
+]
+
+
+@pytest.mark.parametrize("rule", ENDLESS)
+def test_a_rule_that_dateutil_would_not_come_to_an_end_with_is_told_by_a_look_at_it(rule: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(GenerationFailed):
+        expanded(calendar(event("DTSTART:20000101T000000Z", f"RRULE:{rule}")))
+    assert time.monotonic() - began < 60  # without the look it takes hours
+
+
+@pytest.mark.parametrize("changes", ["FREQ=SECONDLY", "FREQ=DAILY", "FREQ=YEARLY;BYDAY=MO", f"FREQ=YEARLY;BYMONTH=3;BYSECOND={SIXTY}"])
+def test_a_zone_whose_clocks_change_all_the_time_is_none(changes: str) -> None:
+    times = "TZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
+    parts = (f"BEGIN:{name}\r\nDTSTART:20000101T000000\r\nRRULE:{changes}\r\n{times}END:{name}\r\n" for name in ("STANDARD", "DAYLIGHT"))
+    zone = f"BEGIN:VTIMEZONE\r\nTZID:Odd\r\n{''.join(parts)}END:VTIMEZONE\r\n"
+    with pytest.raises(GenerationFailed):
+        expanded(calendar(zone, event("DTSTART;TZID=Odd:20260504T090000", "DURATION:PT1H")))
+
+
+def test_more_events_than_anybody_has_are_a_failure() -> None:
+    long = event("DTSTART:20100101T000000Z", "DURATION:P9000D", "RRULE:FREQ=DAILY")
+    for content in (calendar(long), calendar(*(event(*NINE, uid=str(number)) for number in range(5001)))):
+        with pytest.raises(GenerationFailed, match="too many"):
+            expanded(content)
+
+
+SERIES = event("DTSTART:20260101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
+MOVES = [
+    event(f"RECURRENCE-ID;RANGE=THISANDFUTURE:{DAY + timedelta(minutes=minute):%Y%m%dT%H%M%SZ}", *NINE, "RRULE:FREQ=DAILY")
+    for minute in range(101)
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        calendar(SERIES, event("RECURRENCE-ID:20260504T090000Z", "DTSTART:20200101T000000Z") * 20_001),
+        calendar(SERIES.replace("END:V", "EXDATE:" + ",".join(["20260101T000000Z"] * 20_001) + "\r\nEND:V")),
+        calendar(SERIES, *MOVES),
+        calendar("BEGIN:VFREEBUSY\r\nFREEBUSY:" + ",".join(["20260504T090000Z/PT1H"] * 50_001) + "\r\nEND:VFREEBUSY\r\n"),
+        calendar("BEGIN:X-A\r\n" * 300_000, "END:X-A\r\n" * 300_000),
+    ],
+    ids=["changes", "dates", "moves", "periods", "depth"],
+)
+def test_more_of_anything_than_anybody_has_is_a_failure_at_once(content: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(GenerationFailed):
+        expanded(content)
+    assert time.monotonic() - began < 60  # without the look it takes hours
+
+
+def test_expanding_ends_with_the_time_for_an_answer() -> None:
+    [component] = calendars(calendar(event(*NINE)))
+    with pytest.raises(GenerationFailed):
+        list(FeedCalendar.of(component, None).events(WINDOW, Deadline.after(0)))
+
+
+def test_five_hundred_series_of_many_years_take_no_time_to_speak_of() -> None:
+    series = (event("DTSTART:20060102T090000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY", uid=str(number)) for number in range(500))
+    assert len(times(calendar(*series))) == 500
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DTEND:garbage",
+        "DURATION:garbage",
+        "DURATION:P99999999999D",
+        "RRULE:garbage",
+        "RRULE:FREQ=DAILY;UNTIL=garbage",
+        "RRULE:FREQ=DAILY;INTERVAL=x",
+        "RRULE:FREQ=DAILY;BYDAY=XX",
+        "EXDATE:garbage",
+        "RDATE:garbage",
+        "RECURRENCE-ID:garbage",
+        "DTSTART:20260504T110000Z",
+    ],
+)
+def test_one_unreadable_line_about_time_makes_an_event_that_may_lie_in_the_window_a_failure(line: str) -> None:
+    with pytest.raises(GenerationFailed):
+        expanded(calendar(event(NINE[0], line)))
+
+
+@pytest.mark.parametrize(
+    "line", ["SEQUENCE:x", "STATUS:", "CREATED:garbage", "GEO:x", "ATTENDEE:", "no colon", "X-ODD;=:x", 'SUMMARY;X="open:y']
+)
+def test_an_unreadable_line_about_something_else_is_no_harm(line: str) -> None:
+    assert times(calendar(event(*NINE, line))) == [("04 09:00", "04 10:00")]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("DTSTART:20100504T090000Z", "DTEND:20100504T100000Z", "EXDATE:garbage"),
+        ("DTSTART;TZID=Nowhere:20100504T090000", "DURATION:PT1H"),
+        ("DTSTART:20100504T090000Z", "DURATION:PT1H", "RRULE:FREQ=HOURLY;INTERVAL=x;UNTIL=20110101T000000Z"),
+        ("DTSTART:99991231T235900Z", "DURATION:P9D"),
+        ("DTSTART;VALUE=DATE:99991231",),
+        ("DTSTART:20300101T000000Z", "RRULE:FREQ=SECONDLY"),
+        (*NINE, "TRANSP:TRANSPARENT", "RRULE:garbage"),
+        (*NINE, "STATUS:CANCELLED", "RRULE:FREQ=SECONDLY"),
+    ],
+)
+def test_what_cannot_be_read_is_no_harm_where_it_cannot_lie_in_the_window_or_takes_no_time(lines: tuple[str, ...]) -> None:
+    assert times(calendar(event(*lines), event(*NINE, uid="2"))) == [("04 09:00", "04 10:00")]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "BEGIN:VTODO\r\nDTSTART:garbage\r\nEND:VTODO\r\n",
+        "BEGIN:VJOURNAL\r\nDTSTART:garbage\r\nEND:VJOURNAL\r\n",
+        "BEGIN:VTIMEZONE\r\nTZID:Q\r\nBEGIN:STANDARD\r\nDTSTART:garbage\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n",
+        "BEGIN:VTIMEZONE\r\nEND:VTIMEZONE\r\n",
+        event(*NINE, "BEGIN:VALARM\r\nTRIGGER:garbage\r\nEND:VALARM"),
+    ],
+)
+def test_a_broken_part_that_says_nothing_of_the_time_is_no_harm(part: str) -> None:
+    assert ("04 09:00", "04 10:00") in times(calendar(part, event(*NINE, uid="2")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        calendar(event(*NINE).replace("END:VEVENT\r\n", ""), event(*NINE, uid="2")),
+        calendar(event(*NINE), "END:VEVENT\r\n"),
+        calendar(event(*NINE, "BEGIN:VALARM")),
+        calendar("BEGIN:X-BOX\r\n", event(*NINE), "END:X-BOX\r\n"),
+        calendar(event(*NINE, event(*NINE))),
+        event(*NINE).encode(),
+        calendar(event(*NINE))[:-16] + calendar(event(*NINE)),
+        calendar(event(*NINE), head="CALSCALE:JULIAN\r\n"),
+        calendar(event(*NINE)).decode().encode("utf-16"),
+        calendar(event("DTSTART;TZID=Nowhere:20260504T090000")),
+        calendar(event("RECURRENCE-ID;RANGE=THISANDFUTURE:20260504T090000Z", "DTSTART:30260504T090000Z", "RRULE:FREQ=DAILY")),
+    ],
+)
+def test_a_calendar_of_which_something_would_be_missed_is_a_failure(content: bytes) -> None:
+    with pytest.raises(GenerationFailed):
+        expanded(content)
+
+
+def test_a_failure_quotes_nothing_of_the_calendar() -> None:
+    for line in (
+        "DTSTART:secret",
+        "RRULE:FREQ=secret",
+        "RRULE:FREQ=DAILY;BYDAY=secret",
+        "DTSTART;TZID=secret:20260504T090000",
+        "RDATE:secret",
+    ):
+        with pytest.raises(GenerationFailed) as failure:
+            expanded(calendar(event(*NINE, line, "SUMMARY:secret")), Window(DAY, DAY + timedelta(days=2)))
+        assert "secret" not in str(failure.value)
+        assert failure.value.__cause__ is None

@@ -1,0 +1,191 @@
+"""Values of calendar data and time zones, read strictly."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.availability.backends.ical import values
+from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.ical.values import Unreadable, duration, moment, period, split
+from mailhooks.availability.backends.ical.zones import Zones
+from mailhooks.availability.errors import GenerationFailed
+from tests.unit.availability.ical.test_events import calendar, event, times
+
+
+def utc() -> Any:
+    return UTC
+
+
+@pytest.mark.parametrize(
+    "line, parameters, value",
+    [
+        ("DTSTART:20260504", {}, "20260504"),
+        ("DTSTART;VALUE=DATE:20260504 ", {"VALUE": "DATE"}, "20260504"),
+        ('DTSTART;tzid="A:B;C,D":x', {"TZID": "A:B;C,D"}, "x"),
+        ("FREEBUSY;FBTYPE=BUSY,X;Y=:a:b", {"FBTYPE": "BUSY,X", "Y": ""}, "a:b"),
+        ("X-A:", {}, ""),
+    ],
+)
+def test_a_line_has_a_name_parameters_and_a_value(line: str, parameters: dict[str, str], value: str) -> None:
+    assert split(line) == (parameters, value)
+
+
+@pytest.mark.parametrize("line", ["", "DTSTART", "DTSTART 20260504", ";A=b:c", 'A;B="c:d', "A;B:c", "A;B=c"])
+def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
+    with pytest.raises(Unreadable):
+        split(line)
+
+
+@pytest.mark.parametrize(
+    "read, text",
+    [
+        *(
+            (moment, text)
+            for text in (
+                "",
+                "2026-05-04",
+                "20260504T0900",
+                "20260504T090000z",
+                "20260504T090000+01",
+                "20260504T",
+                "\uff12\uff10\uff12\uff160504",
+            )
+        ),
+        *((moment, text) for text in ("00000101", "20260230", "20261301", "20260504T250000", "20260504T096000")),
+        *((period, text) for text in ("20260504T090000Z", "20260504T090000Z/", "/PT1H", "20260504/20260505", "20260504T090000Z/20260505")),
+        *((period, text) for text in ("20260504T090000Z/20260504T080000Z", "20260504T090000Z/-PT1H", "20260504T090000Z/PT1H/PT1H")),
+    ],
+)
+def test_what_is_no_time_is_not_guessed_at(read: Callable[..., Any], text: str) -> None:
+    with pytest.raises(Unreadable):
+        read(text, utc)
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "1H", "P1", "P1H", "PT1D", "P1.5D", "P-1D", "P" + "9" * 30 + "D", "P999999999999W"])
+def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
+    with pytest.raises(Unreadable):
+        duration(text)
+
+
+@given(
+    st.timedeltas(timedelta(0), timedelta(days=99_999)).map(lambda length: timedelta(seconds=int(length.total_seconds()))), st.booleans()
+)
+def test_a_duration_is_read_as_it_was_written(length: timedelta, negative: bool) -> None:
+    hours, rest = divmod(length.seconds, 3600)
+    written = f"{'-' if negative else ''}P{length.days}DT{hours}H{rest // 60}M{rest % 60}S"
+    assert duration(written) == (-length if negative else length)
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda value: value.replace(microsecond=0)))
+def test_a_moment_is_read_as_it_was_written(value: datetime) -> None:
+    digits = f"{value.year:04}{value.month:02}{value.day:02}"
+    berlin = ZoneInfo("Europe/Berlin")
+    assert moment(digits, utc) == date(value.year, value.month, value.day)
+    assert moment(f"{digits}T{value:%H%M%S}Z", lambda: berlin) == value.replace(tzinfo=UTC)
+    assert moment(f"{digits}T{value:%H%M%S}", lambda: berlin) == value.replace(tzinfo=berlin)
+
+
+def test_a_leap_second_is_the_one_before_it() -> None:
+    assert moment("20161231T235960Z", utc) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_text_is_without_its_escapes() -> None:
+    assert values.text(r"SUMMARY;LANGUAGE=en:a\, b\; c\\ d\ne\Nf\x") == "a, b; c\\ d\ne\nfx"
+
+
+# Zones
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Europe/Berlin",
+        "europe/berlin",
+        '"Europe/Berlin"',
+        "W. Europe Standard Time",
+        "w. europe standard time",
+        "/freeassociation.sourceforge.net/Europe/Berlin",
+        "/citadel.org/20210210_1/Europe/Berlin",
+    ],
+)
+def test_a_zone_goes_by_the_names_that_programs_give_it(name: str) -> None:
+    assert times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H"))) == [("04 07:00", "04 08:00")]
+
+
+@pytest.mark.parametrize("name", ["Nowhere", "Customized Time Zone", "../../etc/passwd", "/", "(UTC+01:00) Amsterdam, Berlin", "Berlin"])
+def test_a_zone_that_nobody_knows_is_not_taken_for_another(name: str) -> None:
+    with pytest.raises(GenerationFailed):
+        times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H")), zone="Asia/Tokyo")
+
+
+@pytest.mark.parametrize("name", ["W. Europe Standard Time", "Europe/Berlin", " europe/berlin"])
+def test_a_calendar_names_its_zone_as_its_events_do(name: str) -> None:
+    floating = event("DTSTART:20260504T090000", "DURATION:PT1H")
+    assert times(calendar(floating, head=f"X-WR-TIMEZONE:{name}\r\n")) == [("04 07:00", "04 08:00")]
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere/City", "../x"])
+def test_a_calendars_zone_that_nobody_knows_is_as_good_as_none(name: str) -> None:
+    floating = event("DTSTART:20260504T090000", "DURATION:PT1H")
+    assert times(calendar(floating, head=f"X-WR-TIMEZONE:{name}\r\n"), zone="Europe/Berlin") == [("04 07:00", "04 08:00")]
+
+
+def observance(name: str, start: str, offsets: tuple[str, str], *more: str) -> str:
+    lines = [f"BEGIN:{name}", start, f"TZOFFSETFROM:{offsets[0]}", f"TZOFFSETTO:{offsets[1]}", *more, f"END:{name}", ""]
+    return "\r\n".join(lines)
+
+
+def defined(*observances: str) -> Zones:
+    [component] = calendars(calendar(f"BEGIN:VTIMEZONE\r\nTZID:Office\r\nX-ODD:1\r\n{''.join(observances)}END:VTIMEZONE\r\n"))
+    return Zones(component, None)
+
+
+OUTLOOK = (
+    observance("STANDARD", "DTSTART:16011028T030000", ("+0200", "+0100"), "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10"),
+    observance("DAYLIGHT", "DTSTART:16010325T020000", ("+0100", "+0200"), "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3"),
+)
+LIBICAL = (
+    observance("STANDARD", "DTSTART:19961027T030000", ("+0200", "+0100"), "RRULE:FREQ=YEARLY;UNTIL=20991025T010000Z;BYDAY=-1SU;BYMONTH=10"),
+    observance("DAYLIGHT", "DTSTART;VALUE=DATE-TIME:19810329T020000", ("+0100", "+0200"), "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU"),
+)
+
+
+@pytest.mark.parametrize("observances", [OUTLOOK, LIBICAL])
+def test_a_zone_that_a_calendar_defines_is_the_one_that_it_means(observances: tuple[str, ...]) -> None:
+    office, berlin = defined(*observances).of("Office"), ZoneInfo("Europe/Berlin")
+    for day in range(366 * 2):
+        wall = datetime(2026, 1, 1, 12) + timedelta(days=day)
+        assert wall.replace(tzinfo=office).utcoffset() == wall.replace(tzinfo=berlin).utcoffset()
+
+
+def test_a_zone_may_change_on_single_days() -> None:
+    office = defined(
+        observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000")),
+        observance("DAYLIGHT", "DTSTART:20260401T000000", ("+0000", "+0100"), "RDATE;VALUE=DATE-TIME:20260601T000000,20270401T000000"),
+        observance("STANDARD", "DTSTART;VALUE=DATE:20260501", ("+0100", "+0000")),
+    ).of("Office")
+    offsets = [datetime(2026, month, 15, tzinfo=office).utcoffset() for month in range(3, 7)]
+    assert offsets == [timedelta(hours=hours) for hours in (0, 1, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    "observances",
+    [
+        (),
+        (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "east")),),
+        (observance("STANDARD", "DTSTART:garbage", ("+0000", "+0000")),),
+        (observance("STANDARD", "X:20200101T000000", ("+0000", "+0000")),),
+        (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+9900")),),
+        (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000"), "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"),),
+        (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000"), "RDATE:garbage"),),
+        (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000")),) * 101,
+    ],
+)
+def test_a_definition_that_cannot_be_read_is_no_zone(observances: tuple[str, ...]) -> None:
+    with pytest.raises(Unreadable):
+        defined(*observances).of("Office")

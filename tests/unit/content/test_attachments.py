@@ -1,0 +1,469 @@
+import base64
+import doctest
+import hashlib
+import re
+import time
+from email import message_from_bytes, policy
+from email.message import Message
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.content.attachment_rules import NOTICE
+from mailhooks.content.attachments import AttachmentRules, Reason, edits, find, strip
+from mailhooks.content.filetypes import KNOWN
+from mailhooks.errors import CannotChangeSafely, SettingsError
+from mailhooks.mime.structure import scan
+from tests.support.mail import CORPUS
+from tests.unit.content.test_filetypes import PE, archive, encrypted
+
+checked = AttachmentRules.checked
+EXE = checked(extensions=["exe", ".JS"])
+EVERYTHING = checked(
+    extensions=["exe", "js", "pdf", "txt", "png", "gz", "doc", "rb", "eml"],
+    types=["application/*", "image/*", "text/*", "message/*", "audio/*"],
+    true_types=["executable", "application/pdf", "image/*"],
+    max_octets=1,
+    encrypted_archives="strip",
+    unlistable_archives="strip",
+    forwarded="strip",
+    ses_unsupported="strip",
+)
+
+
+def part(content_type: str, name: str = "", octets: bytes = b"content", disposition: str = "attachment") -> bytes:
+    of_name = f'; filename="{name}"' if name else ""
+    head = f"Content-Type: {content_type}\r\nContent-Disposition: {disposition}{of_name}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return head.encode() + base64.encodebytes(octets).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
+
+
+def text(octets: bytes = b"Hello", subtype: str = "plain") -> bytes:
+    return f"Content-Type: text/{subtype}\r\n\r\n".encode() + octets
+
+
+def multipart(subtype: str, *parts: bytes, boundary: bytes = b"b") -> bytes:
+    head = b"Content-Type: multipart/" + subtype.encode() + b'; boundary="' + boundary + b'"\r\n\r\n'
+    return head + b"".join(b"--" + boundary + b"\r\n" + piece + b"\r\n" for piece in parts) + b"--" + boundary + b"--"
+
+
+def mail(content: bytes) -> bytes:
+    return b"From: a@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n" + content + b"\r\n"
+
+
+def mixed(*parts: bytes) -> bytes:
+    return mail(multipart("mixed", text(), *parts))
+
+
+def forwarded(content: bytes, name: str = "") -> bytes:
+    of_name = f'; filename="{name}"' if name else ""
+    return f"Content-Type: message/rfc822\r\nContent-Disposition: attachment{of_name}\r\n\r\n".encode() + mail(content)
+
+
+def found(raw: bytes, rules: AttachmentRules) -> list[tuple[str, Reason, str]]:
+    return [(finding.name, finding.reason, finding.detail) for finding in find(raw, scan(raw), rules)]
+
+
+def leaves(raw: bytes) -> list[Message]:
+    return [leaf for leaf in message_from_bytes(raw).walk() if not leaf.is_multipart()]
+
+
+def notices(raw: bytes) -> list[str]:
+    """What people read in place of attachments, by Python's own parser."""
+    parsed = message_from_bytes(raw, policy=policy.default)
+    texts = [leaf.get_content() for leaf in parsed.walk() if leaf.get_content_type() == "text/plain" and not leaf.get_filename()]
+    return [content for content in texts if content.startswith("An attachment was removed")]
+
+
+def digest(leaf: Message) -> str:
+    return hashlib.sha256(
+        repr([(name, str(value)) for name, value in leaf.items()]).encode("utf-8", "surrogateescape")
+        + (leaf.get_payload(decode=True) or b"")
+    ).hexdigest()
+
+
+def test_an_attachment_is_replaced_by_a_notice_that_names_it_and_nothing_else_changes():
+    kept = part("application/pdf", "b.pdf")
+    raw = mixed(part("application/x-msdownload", "a.exe", PE), kept)
+    changed = strip(raw, EXE)
+    at = raw.index(b"Content-Type: application/x-msdownload")
+    end = raw.index(b"\r\n--b", at)
+    assert changed.startswith(raw[:at])
+    assert changed.endswith(raw[end:])
+    assert [leaf.get_content_type() for leaf in leaves(changed)] == ["text/plain", "text/plain", "application/pdf"]
+    [notice] = notices(changed)
+    assert "Name: a.exe" in notice
+    assert f"Reason: {Reason.EXTENSION} (.exe)" in notice
+
+
+def test_the_message_itself_comes_back_when_nothing_is_to_do():
+    raw = mixed(part("application/pdf", "b.pdf"))
+    assert strip(raw, EXE) is raw
+    assert strip(raw, checked()) is raw
+    assert not checked().any
+
+
+@pytest.mark.parametrize(
+    "rules, attachment, reason, detail",
+    [
+        (checked(extensions=["exe"]), part("application/pdf", "invoice.pdf.exe"), Reason.EXTENSION, ".exe"),
+        (checked(extensions=["exe"]), part("application/pdf", "invoice.exe.pdf"), Reason.EXTENSION, ".exe"),
+        (checked(types=["application/x-msdownload"]), part("application/x-msdownload"), Reason.DECLARED_TYPE, "application/x-msdownload"),
+        (checked(types=["audio/*"]), part("AUDIO/basic"), Reason.DECLARED_TYPE, "audio/*"),
+        (checked(types=["text/html"]), part("text/html"), Reason.DECLARED_TYPE, "text/html"),
+        (
+            checked(true_types=["executable"]),
+            part("image/png", "a.png", PE),
+            Reason.TRUE_TYPE,
+            "application/vnd.microsoft.portable-executable",
+        ),
+        (checked(true_types=["image/*"]), part("a/b", "a", b"GIF89a"), Reason.TRUE_TYPE, "image/gif"),
+        (checked(max_octets=999), part("a/b", "a", bytes(1000)), Reason.SIZE, "999 bytes"),
+        (checked(extensions=["js"]), part("a/b", "a.zip", archive("x/y.js")), Reason.LISTED_EXTENSION, ".js"),
+        (checked(extensions=["zip"]), part("a/b", "a", archive("inner.zip")), Reason.LISTED_EXTENSION, ".zip"),
+        (checked(encrypted_archives="strip"), part("a/b", "a.zip", encrypted(archive("x"))), Reason.ENCRYPTED, ""),
+        (checked(unlistable_archives="strip"), part("a/b", "a.zip", archive("x")[:30]), Reason.UNLISTABLE, ""),
+        (checked(unlistable_archives="strip"), part("a/b", "a.zip", b"no archive"), Reason.UNLISTABLE, ""),
+        (checked(ses_unsupported="strip"), part("a/b", "a.crt"), Reason.SES_UNSUPPORTED, ".crt"),
+        (checked(types=["message/*"]), forwarded(text()), Reason.DECLARED_TYPE, "message/*"),
+        (checked(extensions=["eml"]), forwarded(text(), "x.eml"), Reason.EXTENSION, ".eml"),
+    ],
+)
+def test_each_rule_finds_what_it_is_for(rules: AttachmentRules, attachment: bytes, reason: Reason, detail: str):
+    raw = mixed(attachment)
+    assert [(why, what) for _, why, what in found(raw, rules)] == [(reason, detail)]
+    changed = strip(raw, rules)
+    assert len(notices(changed)) == 1
+    assert strip(changed, rules) is changed
+
+
+@pytest.mark.parametrize(
+    "rules, attachment",
+    [
+        (checked(extensions=["com"]), part("a/b", "report on example.com.pdf")),
+        (checked(types=["application/pdf"]), part("application/pdfx", "a.pdf")),
+        (checked(true_types=["executable"]), part("application/x-msdownload", "a.exe", b"text")),
+        (checked(max_octets=1000), part("a/b", "a", bytes(1000))),
+        (checked(extensions=["js"], in_archives=False), part("a/b", "a.zip", archive("y.js"))),
+        (checked(extensions=["xml"]), part("a/b", "a.docx", archive("[Content_Types].xml"))),
+        (checked(extensions=["js"]), part("a/b", "a.zip", b"no archive")),
+        (checked(encrypted_archives="strip"), part("a/b", "a.zip", archive("x"))),
+        (checked(ses_unsupported="strip"), part("a/b", "a.crt.txt")),
+    ],
+)
+def test_no_rule_finds_its_neighbour(rules: AttachmentRules, attachment: bytes):
+    assert found(mixed(attachment), rules) == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"filename*=utf-8''invoice%E2%80%AEfdp.exe",
+        b'filename="=?utf-8?q?invoice=E2=80=AEfdp=2Eexe?="',
+        b"filename=a.pdf; filename*0=a.; filename*1=exe",
+        b'filename="a.exe ."',
+        b"filename*=utf-8''a.pdf%00.exe",
+        b"filename*=utf-8''a%EF%BC%8Eexe",
+    ],
+)
+def test_a_disguised_name_is_seen_through_and_shown_without_its_disguise(field: bytes):
+    raw = mixed(b"Content-Type: application/pdf\r\nContent-Disposition: attachment; " + field + b"\r\n\r\nx")
+    [(name, reason, _)] = found(raw, EXE)
+    assert reason is Reason.EXTENSION
+    assert name.isprintable()
+    assert f"Name: {name}" in notices(strip(raw, EXE))[0]
+
+
+def test_the_text_that_a_message_shows_is_no_attachment():
+    related = multipart("related", text(b"<p>", "html"), part("image/png", "i.png", disposition="inline"), boundary=b"r")
+    raw = mail(multipart("mixed", multipart("alternative", text(), related, boundary=b"a"), text(b"more"), part("text/plain", "n.txt")))
+    assert [name for name, _, _ in found(raw, EVERYTHING)] == ["i.png", "n.txt"]
+
+
+def test_a_named_text_is_an_attachment_unless_nothing_else_would_be_shown():
+    named = b"Content-Type: text/html; name=a.html\r\n\r\n<p>"
+    rules = checked(extensions=["html"])
+    assert len(found(mixed(named), rules)) == 1
+    assert found(mail(named), rules) == []
+    assert found(mail(multipart("alternative", text(), named)), rules) == []
+
+
+def test_in_an_alternative_the_notice_is_attached_so_that_the_text_stays_what_is_shown():
+    raw = mail(multipart("alternative", text(), text(b"<p>", "html"), part("a/b", "a.exe")))
+    changed = strip(raw, EXE)
+    assert leaves(changed)[-1].get_content_disposition() == "attachment"
+    assert message_from_bytes(changed, policy=policy.default).get_body().get_content_type() == "text/html"
+    assert strip(changed, EVERYTHING) is changed
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_a_message_that_is_nothing_but_an_attachment_becomes_a_notice(newline: bytes):
+    content = b"Subject: s\r\n" + part("application/zip", "a.exe") + b"\r\n"
+    raw = (b"From: a@example.com\r\n" + content).replace(b"\r\n", newline)
+    changed = strip(raw, EXE)
+    assert changed.startswith(b"From: a@example.com" + newline + b"Subject: s" + newline + b"MIME-Version: 1.0" + newline)
+    assert b"application/zip" not in changed
+    assert "Name: a.exe" in notices(changed)[0]
+    assert changed.count(b"\n") == changed.count(newline)
+    assert strip(changed, EVERYTHING) is changed
+
+
+@pytest.mark.parametrize("fields", [b"Content-Type: a/b; name=a.exe\r\n\r\n", b"Content-Type: a/b; name=a.exe\r\n\r\n\r\n"])
+def test_a_part_without_a_body_leaves_the_delimiter_behind_it_whole(fields: bytes):
+    raw = mail(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n" + fields + b"--b--")
+    changed = strip(raw, EXE)
+    assert changed.endswith(b"\r\n--b--\r\n")
+    assert [leaf.get_content_type() for leaf in leaves(changed)] == ["text/plain", "text/plain"]
+
+
+def test_the_last_part_of_a_message_without_closing_delimiter_is_replaced():
+    raw = mixed(part("a/b", "a.exe")).removesuffix(b"\r\n--b--\r\n")
+    changed = strip(raw, EXE)
+    assert len(notices(changed)) == 1
+    assert strip(changed, EXE) is changed
+
+
+def test_in_signed_mail_nothing_is_stripped():
+    signed = multipart(
+        "signed", multipart("mixed", text(), part("a/b", "a.exe"), boundary=b"i"), part("application/pgp-signature", "s.asc")
+    )
+    for raw in (mail(signed), mail(multipart("mixed", signed, text(b"footer of a list"), boundary=b"o"))):
+        assert [finding.sealed for finding in find(raw, scan(raw), EXE)] == [True]
+        with pytest.raises(CannotChangeSafely, match="signed or encrypted"):
+            strip(raw, EXE)
+
+
+def test_beside_a_signed_part_there_is_nothing_that_a_change_would_break():
+    signed = multipart("signed", text(), part("application/pgp-signature", "s.asc"), boundary=b"i")
+    raw = mail(multipart("mixed", signed, part("a/b", "a.exe")))
+    changed = strip(raw, EXE)
+    assert signed in changed
+    assert len(notices(changed)) == 1
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        multipart("signed", text(), part("application/pkcs7-signature", "smime.p7s")),
+        part("application/pkcs7-mime; smime-type=enveloped-data", "smime.p7m"),
+        multipart("mixed", text(), part("application/x-microsoft-rpmsg-message", "message.rpmsg")),
+    ],
+)
+def test_a_signature_and_an_encrypted_message_are_no_attachments(sealed: bytes):
+    assert found(mail(sealed), checked(types=["application/*"], extensions=["p7s", "p7m", "rpmsg"])) == []
+
+
+def test_a_program_does_not_pass_for_a_signature():
+    assert len(found(mixed(part("application/pkcs7-mime", "a.exe")), EXE)) == 1
+
+
+def test_a_forwarded_message_stays_or_goes_as_a_whole():
+    inner = multipart("mixed", text(), part("a/b", "a.exe"), boundary=b"i")
+    raw = mixed(forwarded(inner, "Fwd.eml"))
+    assert strip(raw, EXE) is raw
+    rules = checked(extensions=["exe"], forwarded="strip")
+    [finding] = find(raw, scan(raw), rules)
+    assert (finding.name, finding.forwarded) == ("a.exe", True)
+    changed = strip(raw, rules)
+    assert b"message/rfc822" not in changed
+    assert "something attached to this message" in notices(changed)[0].replace("\n", " ")
+    assert strip(changed, rules) is changed
+
+
+def test_a_forwarded_message_without_such_attachments_stays():
+    raw = mixed(forwarded(multipart("mixed", text(), part("a/b", "a.pdf"), boundary=b"i")))
+    assert strip(raw, checked(extensions=["exe"], types=["text/*"], forwarded="strip")) is raw
+
+
+def test_what_is_found_in_an_ambiguous_message_cannot_be_changed():
+    raw = mixed(part("a/b", "a.exe")).replace(b"Content-Type: a/b", b"Content-Type: a/b\r\nContent-Type: text/plain")
+    assert len(found(raw, EXE)) == 1
+    with pytest.raises(CannotChangeSafely, match="stands twice"):
+        strip(raw, EXE)
+    assert strip(raw, checked(extensions=["zip"])) is raw
+
+
+def test_a_name_cannot_make_a_line_of_the_notice_a_delimiter():
+    for length in range(80):
+        name = "x" * length + "--b"
+        raw = mail(multipart("mixed", text(), part("a/b", name), part("c/d", "b.pdf")))
+        changed = strip(raw, checked(types=["a/b"], notice="%%Name%%"))
+        assert [leaf.get_filename() for leaf in leaves(changed)] == [None, None, "b.pdf"]
+        assert leaves(changed)[1].get_payload(decode=True) == name.encode()
+        assert max(map(len, changed.split(b"\r\n"))) <= 76
+
+
+def test_a_notice_can_say_what_the_administrator_wants():
+    rules = checked(extensions=["exe"], notice="Grüße!\r\n\r\n-- \r\n%%NAME%% wurde entfernt: %%reason%%")
+    changed = strip(mixed(part("a/b", "a.exe")), rules)
+    notice = leaves(changed)[1].get_payload(decode=True).decode().replace("\r\n", "\n")
+    assert notice == f"Grüße!\n\n-- \na.exe wurde entfernt: {Reason.EXTENSION} (.exe)"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"extensions": [""]},
+        {"extensions": ["tar.gz"]},
+        {"extensions": ["*"]},
+        {"extensions": ["a b"]},
+        {"types": ["application"]},
+        {"types": ["*/*"]},
+        {"types": ["a/b; c=d"]},
+        {"true_types": ["executables"]},
+        {"true_types": ["application/x-never"]},
+        {"true_types": ["font/*"]},
+        {"max_octets": -1},
+        {"forwarded": "drop"},
+        {"ses_unsupported": ""},
+        {"encrypted_archives": "yes"},
+        {"unlistable_archives": "no"},
+        {"notice": " "},
+        {"notice": "a\0b"},
+        {"notice": "x" * 5001},
+        {"notice": "%%Sender%%"},
+    ],
+)
+def test_what_is_no_rule_is_refused(typed: dict):
+    with pytest.raises(SettingsError):
+        checked(**typed)
+
+
+def test_what_is_typed_is_brought_into_form():
+    rules = checked(extensions=[" EXE", ".Js"], types=["Application/*"], true_types=["Executable", "image/PNG"], forwarded=" Strip ")
+    assert rules.extensions == {".exe", ".js"}
+    assert rules.types == {"application/*"}
+    assert {"application/x-elf", "image/png"} < rules.true_types
+    assert rules.strips_forwarded
+    assert rules.notice == NOTICE
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_real_mail_loses_what_is_found_and_nothing_else(path: Path):
+    raw = path.read_bytes()
+    structure = scan(raw)
+    findings = find(raw, structure, EVERYTHING)
+    try:
+        changed = strip(raw, EVERYTHING)
+    except CannotChangeSafely:
+        assert structure.ambiguous or any(finding.sealed for finding in findings)
+        return
+    assert strip(changed, EVERYTHING) is changed
+    assert (changed is raw) == (not findings)
+    before, after = leaves(raw), leaves(changed)
+    # Python takes the groups of fields in a delivery status for parts too.
+    if not any(finding.part.maintype == "message" for finding in findings):
+        assert len(before) == len(after)
+        digests = set(map(digest, before))
+        assert sum(digest(leaf) in digests for leaf in after) >= len(before) - len(findings)
+    assert len(re.findall(r"^An attachment was removed", changed.decode("latin-1"), re.MULTILINE)) == len(findings)
+
+
+def test_real_mail_has_something_to_lose():
+    assert sum(bool(find(raw, scan(raw), EVERYTHING)) for raw in (path.read_bytes() for path in CORPUS)) > 20
+
+
+_NAMES = st.sampled_from(["", "a.exe", "b.pdf", "c.zip", "d.exe.txt", "--b", "日本.js"])
+_LEAVES = st.one_of(
+    st.builds(lambda octets: text(octets), st.binary(max_size=30).filter(lambda octets: b"--" not in octets)),
+    st.builds(part, st.sampled_from(["application/x", "image/png", "text/html", "text/plain"]), _NAMES, st.binary(max_size=60)),
+    st.just(b"Content-Type: message/partial; id=a\r\n\r\nFrom: a@example.com"),
+    st.builds(lambda name: part("application/zip", name, archive("x.exe")), _NAMES),
+)
+
+
+def _enclosed(children: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    kinds = st.sampled_from(["mixed", "alternative", "related", "signed", "encrypted", "report", "digest"])
+    return st.one_of(
+        st.builds(
+            lambda kind, parts: multipart(kind, *parts, boundary=f"b{hashlib.sha256(b''.join(parts)).hexdigest()[:12]}".encode()),
+            kinds,
+            st.lists(children, min_size=1, max_size=4),
+        ),
+        st.builds(forwarded, children),
+    )
+
+
+MESSAGES = st.recursive(_LEAVES, _enclosed, max_leaves=8).map(mail)
+
+
+@pytest.mark.fuzz
+@given(MESSAGES, st.sampled_from([EXE, EVERYTHING, checked(extensions=["exe"], forwarded="strip"), checked(types=["application/*"])]))
+def test_stripping_is_done_once_and_touches_nothing_else(raw: bytes, rules: AttachmentRules):
+    structure = scan(raw)
+    findings = find(raw, structure, rules)
+    try:
+        changes = edits(raw, structure, rules)
+    except CannotChangeSafely:
+        assert findings
+        return
+    changed = strip(raw, rules)
+    assert find(changed, scan(changed), rules) == []
+    assert strip(changed, rules) is changed
+    inside = [(finding.part.start, finding.part.end) for finding in findings]
+    if structure.root in [finding.part for finding in findings]:
+        return
+    assert sorted((edit.start, edit.end) for edit in changes) == inside
+    kept = [part for part in structure.root.walk() if not any(start <= part.start and part.end <= end for start, end in inside)]
+    bodies = [hashlib.sha256(raw[part.body : part.end]).digest() for part in kept if not part.children]
+    after = scan(changed)
+    assert not after.ambiguous
+    assert len([part for part in after.root.walk() if not part.embedded]) == len(
+        [part for part in structure.root.walk() if not part.embedded]
+    )
+    remaining = [hashlib.sha256(changed[part.body : part.end]).digest() for part in after.root.walk() if not part.children]
+    for body in bodies:
+        remaining.remove(body)
+    assert len(remaining) == len(findings)
+
+
+@pytest.mark.fuzz
+@given(st.data())
+def test_damaged_real_mail_is_stripped_or_declined(data: st.DataObject):
+    raw = bytearray(data.draw(st.sampled_from(CORPUS)).read_bytes()[:20_000])
+    for _ in range(data.draw(st.integers(0, 6))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 40))] = data.draw(
+            st.one_of(st.binary(max_size=20), st.sampled_from([b"\r\n", b"\n--", b'"', b";"]))
+        )
+    try:
+        changed = strip(bytes(raw), EVERYTHING)
+    except CannotChangeSafely:
+        return
+    assert strip(changed, EVERYTHING) == changed
+
+
+PAGE = Path(__file__).parents[3] / "docs/attachments.md"
+
+
+def test_the_examples_on_the_page_do_what_they_say():
+    results = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
+    assert results.failed == 0
+    assert results.attempted > 8
+
+
+def test_the_page_names_every_type_that_content_is_recognised_as():
+    named = set(re.findall(r"`([a-z]+/[a-z0-9.+-]+)`", PAGE.read_text("utf-8").partition("## True types")[2]))
+    assert named == KNOWN
+
+
+def test_nested_forwards_and_a_thousand_attachments_take_linear_time():
+    def seconds(raw: bytes) -> float:
+        structure = scan(raw)
+        begun = time.perf_counter()
+        find(raw, structure, EVERYTHING)
+        return time.perf_counter() - begun
+
+    def flat(count: int) -> bytes:
+        return mixed(*[part("a/b", "a.exe.txt", PE)] * count)
+
+    def deep(count: int) -> bytes:
+        content = part("a/b", "a.txt")
+        for _ in range(count):
+            content = forwarded(content)
+        return mixed(content)
+
+    for build, count in ((flat, 1000), (deep, 40)):
+        small, large = (min(seconds(build(count * times)) for _ in range(3)) for times in (1, 2))
+        assert large < 4 * small + 0.01

@@ -1,0 +1,96 @@
+"""Apple's programs cut a text where an attachment stands in it: the text goes where a reader sees the place that was asked for."""
+
+from email import message_from_bytes
+
+import pytest
+
+from mailhooks.content.disclaimer import Disclaimer, Position
+from mailhooks.mime.edits import splice
+from mailhooks.mime.structure import scan
+from mailhooks.mime.text.wrapping import Image
+
+APPLE = b"X-Mailer: Apple Mail (2.3774.600.62)\r\n"
+IMAGE = b'Content-Type: image/jpeg; name="a.jpg"\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA'
+
+
+def plain(text: str, fields: str = "") -> bytes:
+    return f"Content-Type: text/plain; charset=us-ascii\r\n{fields}\r\n{text}".encode()
+
+
+def html(text: str) -> bytes:
+    return f"Content-Type: text/html; charset=us-ascii\r\n\r\n<html><body>{text}</body></html>".encode()
+
+
+def multipart(kind: str, *parts: bytes) -> bytes:
+    boundary = f"Apple-Mail={kind}".encode()
+    head = f'Content-Type: multipart/{kind}; boundary="'.encode() + boundary + b'"\r\n\r\n'
+    return head + b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts) + b"--" + boundary + b"--\r\n"
+
+
+def has_it(entity: bytes, position: str = "append", fields: bytes = APPLE) -> list[int]:
+    """Which of the leaves have the text."""
+    raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + fields + entity
+    changed = splice(raw, Disclaimer(text="SAID", position=Position(position)).change(raw).edits)
+    assert [part.content_type for part in scan(changed).root.walk()] == [part.content_type for part in scan(raw).root.walk()]
+    leaves = [part for part in message_from_bytes(changed).walk() if not part.is_multipart()]
+    return [index for index, leaf in enumerate(leaves) if b"SAID" in leaf.get_payload(decode=True)]
+
+
+QUOTE = "On Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:\r\n> Really?\r\n"
+
+
+@pytest.mark.parametrize("fields", [APPLE, b"X-Mailer: iPad Mail (20E252)\r\n", b"x-user-agent: APPLE\r\n"])
+def test_a_text_at_the_end_stands_behind_the_last_attachment_and_one_at_the_beginning_before_the_first(fields: bytes):
+    entity = multipart("mixed", plain("One"), IMAGE, plain("Two"), IMAGE, plain("Three"))
+    assert has_it(entity, "append", fields) == [4]
+    assert has_it(entity, "after-reply", fields) == [4]
+    assert has_it(entity, "prepend", fields) == [0]
+
+
+def test_each_form_has_it_in_its_own_last_piece():
+    entity = multipart("alternative", plain("One Two"), multipart("mixed", html("One"), IMAGE, html("Two")))
+    assert has_it(entity) == [0, 3]
+    assert has_it(entity, "prepend") == [0, 1]
+
+
+def test_after_the_reply_is_above_the_quote_whichever_piece_has_that():
+    assert has_it(multipart("mixed", plain("Yes"), IMAGE, plain(f"Ben\r\n\r\n{QUOTE}")), "after-reply") == [2]
+    assert has_it(multipart("mixed", plain(f"Yes\r\n\r\n{QUOTE}"), IMAGE, plain("> What is this?")), "after-reply") == [0]
+
+
+def test_a_token_takes_it_in_any_piece():
+    assert has_it(multipart("mixed", plain("One"), IMAGE, plain("_DISCLAIMER_"), IMAGE, plain("Three"))) == [2]
+
+
+@pytest.mark.parametrize(
+    "fields, last",
+    [
+        (b"", plain("Two")),
+        (b"X-Mailer: Microsoft Outlook 16.0\r\n", plain("Two")),
+        (APPLE + b"List-Id: <l.example.org>\r\n", plain("A list's footer")),
+        (APPLE, html("Two")),
+        (APPLE, plain("a log", "Content-Disposition: attachment\r\n")),
+        (APPLE, plain("a log", "Content-Disposition: inline; filename=a.log\r\n")),
+    ],
+)
+def test_later_texts_that_are_none_of_the_senders_own_words_count_for_nothing(fields: bytes, last: bytes):
+    assert has_it(multipart("mixed", plain("One"), IMAGE, last), "append", fields) == [0]
+
+
+def test_once_a_thread_looks_at_all_pieces():
+    text = "This message is for its addressee only.\nExample Ltd, Cologne"
+    raw = (
+        b"From: a@example.com\r\n"
+        + APPLE
+        + multipart("mixed", plain("One"), IMAGE, plain("> " + text.replace("\n", "\r\n> ")), IMAGE, plain("x"))
+    )
+    assert Disclaimer(text=text, once_per_thread=True).change(raw).edits == []
+
+
+def test_images_stand_beside_the_piece_that_shows_them():
+    disclaimer = Disclaimer(html='<img src="cid:logo.png">', text="SAID", images=(Image("logo.png", "png", b"\x89PNG"),))
+    raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + APPLE + multipart("mixed", html("One"), IMAGE, html("Two"))
+    change = disclaimer.change(raw)
+    kinds = [part.content_type for part in scan(splice(raw, change.edits)).root.walk()]
+    assert kinds == ["multipart/mixed", "text/html", "image/jpeg", "multipart/related", "text/html", "image/png"]
+    assert change.added_parts == 2

@@ -1,0 +1,169 @@
+"""A text put beside what looks like a delimiter makes none of it: the message has the same parts as before, for everybody who reads it."""
+
+import base64
+import quopri
+import re
+from email import message_from_bytes, policy
+from email.message import Message
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mailhooks.content.disclaimer import Disclaimer, Position, add_disclaimer
+from mailhooks.mime.edits import splice
+from mailhooks.mime.structure import Part, scan
+from mailhooks.mime.text.body import Blocked, displayed
+
+SAID = "SAID"
+
+
+def multipart(part: bytes, *, newline: bytes = b"\r\n") -> bytes:
+    """A message whose one part begins with its header; without a closing delimiter."""
+    return newline.join([b"From: a@example.com", b"Content-Type: multipart/mixed; boundary=B", b"", b"--B", part])
+
+
+def parts_of(part: Part, raw: bytes, shown: set[int], depth: int = 0) -> list[tuple[object, ...]]:
+    """As this library sees them: kind and place of each, and the octets of those whose text is not shown."""
+    content = None if part.start in shown or part.children else raw[part.body : part.end]
+    found: list[tuple[object, ...]] = [(depth, part.content_type, part.boundary, part.closed, content)]
+    return found + [each for child in part.children for each in parts_of(child, raw, shown, depth + 1)]
+
+
+def parts_for_python(part: Message, depth: int = 0) -> list[tuple[object, ...]]:
+    content = part.get_payload() if not part.is_multipart() and part.get_content_maintype() != "text" else None
+    found: list[tuple[object, ...]] = [(depth, part.get_content_type(), part.get_boundary(), part.preamble, part.epilogue, content)]
+    return found + [each for child in (part.get_payload() if part.is_multipart() else []) for each in parts_for_python(child, depth + 1)]
+
+
+def same_parts(raw: bytes, changed: bytes) -> None:
+    before, after = scan(raw), scan(changed)
+    shown = [{text.part.start for text in displayed(each, structure)} for each, structure in ((raw, before), (changed, after))]
+    assert parts_of(before.root, raw, shown[0]) == parts_of(after.root, changed, shown[1])
+    assert parts_for_python(message_from_bytes(raw)) == parts_for_python(message_from_bytes(changed))
+
+
+def quoted(octets: bytes) -> bytes:
+    """Without bare CR and without delimiters."""
+    lines = (quopri.encodestring(line).replace(b"\r", b"=0D").replace(b"\n", b"\r\n") for line in octets.split(b"\r\n"))
+    return b"\r\n".join(lines).replace(b"\r\n--", b"\r\n=2D-")
+
+
+def text(raw: bytes, subtype: str) -> str:
+    body = message_from_bytes(raw, policy=policy.default).get_body((subtype,))
+    assert body is not None
+    return body.get_content().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("position", list(Position))
+@pytest.mark.parametrize("delimiter", ["--B", "--B--", "--B \t", "--B-- "])
+@pytest.mark.parametrize("line", ["<p>Hello</p>\r\n{}<!-- unfinished", "<body>{}\r\n<p>Hello</p>", "<p>Hello</p>\r\n{}</body>"])
+@pytest.mark.parametrize("encoding", ["7bit", "8bit", "binary", "7-bit", "quoted-printable"])
+def test_what_looks_like_a_delimiter_in_html_becomes_none(position: Position, delimiter: str, line: str, encoding: str):
+    part = f"Content-Type: text/html\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{line.format(delimiter)}"
+    raw = multipart(part.encode())
+    changed = add_disclaimer(raw, text=SAID, html=SAID, position=position)
+    assert changed.count(b"SAID") == 1
+    assert text(changed, "html").count("SAID") == 1
+    same_parts(raw, changed)
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable"])
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("x\r\n--B_DISCLAIMER_\r\ny", "\n\nSAID"),
+        ("x\r\n--_DISCLAIMER_\r\ny", "B"),
+        ("x\r\n-_DISCLAIMER_", "-B"),
+        ("x\r\n_DISCLAIMER_--B--\r\ny", "SAID\n"),
+        ("x\r\n_DISCLAIMER_B\r\ny", "--"),
+        ("\xef\xbb\xbf--B\r\ny", "SAID"),
+        ("x\r--B_DISCLAIMER_\r\ny", "\nSAID"),
+    ],
+)
+@pytest.mark.parametrize("position", ["prepend", "append"])
+def test_what_looks_like_a_delimiter_in_plain_text_becomes_none(body: str, said: str, encoding: str, position: str):
+    part = f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode("latin-1")
+    raw = multipart(part)
+    changed = add_disclaimer(raw, text=said, html="", position=position)
+    assert changed != raw
+    same_parts(raw, changed)
+
+
+@pytest.mark.parametrize("decoded", ["x\r\n--B\r\ny", "x" * 75 + "--B\r\ny", "x" * 75 + "--B--", "ü--B\r--B\r\n" + "x" * 73 + "=--B"])
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
+def test_what_was_encoded_has_no_delimiter_when_it_is_encoded_again(decoded: str, encoding: str, charset: str):
+    octets = decoded.encode(charset)
+    body = base64.encodebytes(octets) if encoding == "base64" else quoted(octets)
+    raw = multipart(f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
+    for said in ("SAID", "日本", "x" * 75 + "--B", "x" * 74 + "ü--B--", "--B\n\n--B--"):
+        changed = add_disclaimer(raw, text=said, html="")
+        assert text(changed, "plain").replace("\r", "\n").startswith(decoded.replace("\r\n", "\n").replace("\r", "\n"))
+        assert said in text(changed, "plain")
+        same_parts(raw, changed)
+
+
+def test_html_stays_as_it_is_where_a_line_with_hyphens_can_be_no_delimiter():
+    raw = multipart(b"Content-Type: text/html\r\n\r\n<!--\r\n--></head><body lang=DE><p>Hello</p>\r\n--B--\r\n")
+    changed = add_disclaimer(raw, text=SAID, html=SAID, position="prepend")
+    assert b"\r\n--></head><body lang=DE>\r\n<div" in changed
+    assert b"quoted-printable" not in changed
+
+
+_BOUNDARIES = ["B", "BB", "C--", "B c"]
+_PIECES = [
+    *(f"--{boundary}{tail}" for boundary in _BOUNDARIES for tail in ("", "--", " ", "<!--", "<body>", "</body>", "_DISCLAIMER_")),
+    *("\r\n", "\r\n", "\r\n", "\r\n", "\n", "\r", "_DISCLAIMER_", "-", "--", " ", ".", "=", "ü"),
+    *("<p>", "</p>", "<body>", "</body>", "<!--", "-->"),
+    *("> On Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:", "On Mon, 4 May 2026, Ana <a@example.com> wrote:", "x" * 73, "x" * 75),
+]  # fmt: skip
+
+
+@st.composite
+def leaf(draw: st.DrawFn) -> bytes:
+    subtype = draw(st.sampled_from(["text/plain", "text/html", "text/html", "image/png"]))
+    encoding = draw(st.sampled_from(["7bit", "8bit", "binary", "quoted-printable", "base64"]))
+    charset = draw(st.sampled_from(["utf-8", "iso-8859-1", "us-ascii"]))
+    octets = "".join(draw(st.lists(st.sampled_from(_PIECES), max_size=12))).encode("latin-1" if charset != "utf-8" else charset)
+    if encoding == "quoted-printable" and draw(st.booleans()):
+        octets = quopri.encodestring(octets)
+    elif encoding == "base64":
+        octets = base64.encodebytes(octets)
+    return f"Content-Type: {subtype}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + octets
+
+
+@st.composite
+def entity(draw: st.DrawFn, boundaries: tuple[str, ...]) -> bytes:
+    """A leaf, or a multipart with one of the boundaries, perhaps without closing delimiter."""
+    if not boundaries or draw(st.integers(0, 3)) == 0:
+        return draw(leaf())
+    kind = draw(st.sampled_from(["mixed", "alternative", "related"]))
+    parts = draw(st.lists(entity(boundaries[1:]), min_size=1, max_size=3))
+    delimiter = b"--" + boundaries[0].encode()
+    closing = draw(st.sampled_from([b"", b"\r\n" + delimiter + b"--", b"\r\n" + delimiter + b"--\r\nepilogue\r\n"]))
+    head = f'Content-Type: multipart/{kind}; boundary="{boundaries[0]}"\r\n\r\npreamble\r\n'.encode()
+    return head + b"\r\n".join(piece for part in parts for piece in (delimiter, part)) + closing
+
+
+@pytest.mark.fuzz
+@given(
+    st.permutations(_BOUNDARIES).flatmap(lambda boundaries: entity(tuple(boundaries[:3]))),
+    st.sampled_from(["SAID", "SAID\n", "--B SAID", "SAID --B", "-SAID", "S日", "SAID\r--B--", "SAID" + "x" * 71 + "--B"]),
+    st.sampled_from(list(Position)),
+)
+def test_whatever_is_in_a_message_it_has_the_same_parts_afterwards(body: bytes, said: str, position: Position):
+    raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + body
+    # For Python alone, a delimiter may stand between bare CRs.
+    assume(not re.search(rb"(?:\r--(?:B|BB|C--|B c)(?:--)?[ \t]*(?:[\r\n]|\Z)|\n--(?:B|BB|C--|B c)(?:--)?[ \t]*\r(?!\n))", raw))
+    try:
+        change = Disclaimer(text=said, html=said, position=position).change(raw)
+    except Blocked:
+        return
+    changed = splice(raw, change.edits)
+    same_parts(raw, changed)
+    if "SAID" in said:
+        texts = [text.octets for text in displayed(changed, scan(changed))]
+        assert all(b"SAID" in octets for octets in texts)
+        leaves = [part for part in message_from_bytes(changed).walk() if not part.is_multipart()]
+        assert sum((leaf.get_payload(decode=True) or b"").count(b"SAID") for leaf in leaves) == len(texts)

@@ -1,0 +1,167 @@
+"""Whether a message quotes the disclaimer, be it a colleague's, whatever a mail program has made of it."""
+
+import re
+import textwrap
+import time
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.content.disclaimer import Disclaimer
+from mailhooks.content.template import Template, letters, text_of
+from mailhooks.mime.edits import splice
+from tests.unit.content.test_disclaimer import message, shown
+
+ANA = {"fromname": "Ana Silva", "title": "Engineer", "phone": "+49 221 1", "fromaddress": "ana@example.com"}
+BEN = {"fromname": "Benedikt Müller-Lüdenscheidt", "title": "", "phone": "", "fromaddress": "ben@example.com"}
+
+HTML = """<p>Mit freundlichen Grüßen<br>
+<b>%%FromName%%</b><br>
+%%Title%%<br>
+Telefon: %%Phone%%<br>
+<img src="cid:logo.png" alt="Beispiel GmbH"><br>
+Beispiel GmbH, Domstraße 1, 50667 Köln, Geschäftsführerin: Ärmgard Öztürk<br>
+<a href="https://www.example.com/recht">Rechtliche Hinweise</a></p>
+<p>Diese Nachricht ist vertraulich. Sie sind nicht gemeint, %%FromName%% schon? Dann löschen Sie sie bitte.<br>https://beispiel.example</p>"""
+TEXT = text_of(HTML)
+
+ONCE = Disclaimer(html=HTML, once_per_thread=True)
+
+
+def is_left_alone(disclaimer: Disclaimer, text: str | None, values: dict[str, str], html: str | None = None) -> bool:
+    return disclaimer.change(message(text, html), values).edits == []
+
+
+def outlook(text: str) -> str:
+    """No marks; addresses of links without a space, of images in brackets; links lead through a server that checks them."""
+    text = re.sub(
+        r" <(https://[^>]*)>", r"<https://eur01.safelinks.example.net/?url=https%3A%2F%2Fwww.example.com%2Frecht&data=05|0123>", text
+    )
+    return "-----Original Message-----\nFrom: x\nSubject: y\n\n" + text.replace("Beispiel GmbH\n", "[cid:image001.png@01DA0000]\n", 1)
+
+
+def gmail(text: str) -> str:
+    text = text.replace("Beispiel GmbH\n", "[image: Beispiel GmbH]\n", 1)
+    return "On Mon, 4 May 2026 at 08:00, X <x@example.com> wrote:\n\n" + "\n".join(f"> {line}" for line in textwrap.wrap(text, 70))
+
+
+def thunderbird(text: str) -> str:
+    return "Am 04.05.26 um 08:00 schrieb X:\n" + "\n".join(f">> {line}" for line in text.split("\n"))
+
+
+def apple_mail(text: str) -> str:
+    return "> Am 04.05.2026 um 08:00 schrieb X:\n> \n" + unicodedata.normalize("NFD", "".join(f"> {line}\n" for line in text.split("\n")))
+
+
+def web_mail(text: str) -> str:
+    """Without the addresses of links, in a column, in capitals."""
+    return "\n".join(f"| {line.upper()}" for line in textwrap.wrap(re.sub(r" <https:[^>]*>", "", text), 30))
+
+
+CLIENTS = [outlook, gmail, thunderbird, apple_mail, web_mail]
+
+
+@pytest.mark.parametrize("quote", CLIENTS)
+@pytest.mark.parametrize("theirs, own", [(ANA, BEN), (BEN, ANA), (ANA, ANA)])
+def test_a_colleagues_disclaimer_is_known_in_every_clients_quote(quote: Callable[[str], str], theirs: dict[str, str], own: dict[str, str]):
+    said = shown(splice(message("Hello\n"), ONCE.change(message("Hello\n"), theirs).edits))
+    assert is_left_alone(ONCE, "Danke!\n\n" + quote(said), own)
+    assert not is_left_alone(ONCE, "Danke!\n\n" + quote("Hello\n"), own)
+
+
+def test_html_that_has_lost_its_classes_is_known_by_its_words():
+    rendered = Template(HTML, is_html=True).render(ANA)
+    assert is_left_alone(ONCE, None, BEN, f"<p>Danke</p><blockquote>{rendered}</blockquote>\n")
+    assert not is_left_alone(ONCE, None, BEN, "<p>Danke</p>\n")
+
+
+def test_a_reply_in_plain_text_to_html_with_other_words_is_known_too():
+    both = Disclaimer(text="Kurz und bündig.", html=HTML, once_per_thread=True)
+    assert is_left_alone(both, thunderbird(Template(TEXT).render(ANA)), BEN)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Mit freundlichen Grüßen\nAna Silva",
+        "Mit freundlichen Grüßen\nAna Silva\nTelefon: +49 221 1\n\nDiese Nachricht ist vertraulich.",
+        TEXT.replace("Domstraße 1", "Domstraße 2").replace("%%FromName%%", "Ana Silva"),
+        TEXT.replace("beispiel.example", "anders.example").replace("%%FromName%%", "Ana Silva"),
+        "Beispiel GmbH, Domstraße 1, 50667 Köln, Geschäftsführerin: Ärmgard Öztürk",
+    ],
+)
+def test_another_disclaimer_that_shares_a_phrase_is_none_of_ours(other: str):
+    assert not is_left_alone(ONCE, thunderbird(other), ANA)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Kind regards\n%%FromName%%",
+        "Mit freundlichen Grüßen\n%%FromName%%\n%%Title%%",
+        "Mit freundlichen Grüßen\n\n%%FromName%%\nTel.: %%Phone%%\nMail: %%FromAddress%%",
+        "Mit freundlichen Grüßen aus Köln, %%FromName%%",
+    ],
+)
+def test_few_constant_letters_are_nobodys_and_then_the_senders_own_text_counts(template: str):
+    once = Disclaimer(text=template, once_per_thread=True)
+    assert not is_left_alone(once, thunderbird(Template(template).render(ANA)), BEN)
+    assert not is_left_alone(once, thunderbird("Mit freundlichen Grüßen\nTel.: 1\nMail: x@example.net\n"), BEN)
+    assert is_left_alone(once, thunderbird(Template(template).render(BEN)), BEN)
+
+
+def test_a_line_with_variables_counts_where_there_is_no_other():
+    template = "%%FromName%% schreibt im Namen der Beispiel GmbH, Domstraße 1, 50667 Köln, HRB %%Number%%"
+    once = Disclaimer(text=template, once_per_thread=True)
+    assert is_left_alone(once, gmail(Template(template).render(ANA)), BEN)
+    assert not is_left_alone(once, gmail("Ana schreibt im Namen der Firma"), BEN)
+
+
+def test_what_is_constant_has_to_be_in_order_and_close_together():
+    once = Disclaimer(text="This message is for its addressee.\n%%FromName%%\nExample Ltd, Cologne", once_per_thread=True)
+    first, second = "This message is for its addressee.", "Example Ltd, Cologne"
+    assert is_left_alone(once, f"{first}\nBen\n{second}\n", ANA)
+    assert is_left_alone(once, f"{first}\nOther Ltd\n{'word ' * 300}\n{first}\n{second}\n", ANA)
+    assert not is_left_alone(once, f"{second}\nBen\n{first}\n", ANA)
+    assert not is_left_alone(once, f"{first}\n{'word ' * 300}\n{second}\n", ANA)
+
+
+def test_a_text_without_variables_is_compared_as_a_whole():
+    boilerplate = (
+        "This e-mail may contain confidential information. If you are not the intended recipient, please notify the sender and delete it."
+    )
+    once = Disclaimer(text=f"{boilerplate}\nExample Ltd, Cologne", once_per_thread=True)
+    assert is_left_alone(once, gmail(once.text), {})
+    assert not is_left_alone(once, gmail(f"{boilerplate}\nOther Ltd, Bonn"), {})
+
+
+def test_recognition_takes_linear_time():
+    once = Template("ab" * 20 + "\n%%X%%\na\n%%X%%\nb\n%%X%%\n" + "ba" * 30)
+    for said in ("ab" * 500_000, "ba" * 500_000, ("ab" * 20 + "c" * 300) * 3000, "\u0300\u0316" * 500_000):
+        started = time.perf_counter()
+        once.is_said_in(letters(said), {})
+        assert time.perf_counter() - started < 2
+
+
+_LINES = st.lists(
+    st.lists(st.sampled_from(["%%A%%", "%%B%%", "Grüße", "Beispiel GmbH, Köln", "https://example.com/x", "1", " ", "-"]), max_size=4).map(
+        " ".join
+    ),
+    max_size=8,
+).map("\n".join)
+_VALUE = st.sampled_from(["", "Ana", "Köln", "1", "x" * 100])
+
+
+@pytest.mark.fuzz
+@given(_LINES, _VALUE, _VALUE, st.text(max_size=30), st.text(max_size=30))
+def test_whatever_the_template_a_colleagues_text_is_known_if_it_has_enough_constant_lines(
+    source: str, a: str, b: str, before: str, after: str
+):
+    template = Template(source)
+    said = letters(f"{before}\n{template.render({'a': a, 'b': b})}\n{after}")
+    constant = max((len(letters(line)) for line in source.split("\n") if "%%" not in line and "://" not in line), default=0)
+    assert template.is_said_in(said, {}) or constant < 40
+    assert not template.is_said_in(letters(before + after), {})

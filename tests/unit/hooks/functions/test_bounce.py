@@ -1,0 +1,143 @@
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from mailhooks.address_patterns import Pattern
+from mailhooks.errors import SettingsError
+from mailhooks.hooks.functions.bounce import BounceRules
+from mailhooks.settings import Settings
+from tests.support.mail import parsed
+
+
+def rules(*rules: dict[str, Any]) -> BounceRules:
+    return BounceRules.from_settings(Settings.from_env({"BOUNCE_RULES": json.dumps(rules)}))
+
+
+def answer(bounce_rules: BounceRules, *recipients: str, **event: Any) -> dict[str, str]:
+    """Each recipient's action by the verdict, and under `"*"` what allRecipients says."""
+    mail = parsed(*recipients, **event)
+    response = bounce_rules.policy().evaluate(mail, b"").verdict().to_response()
+    found = {}
+    for entry in response["actions"]:
+        for address in entry.get("recipients", ["*"]):
+            found[address] = entry["action"]["type"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "pattern, matching, other",
+    [
+        ("someone@example.com", ["someone@example.com", "SOMEONE@Example.COM"], ["someone@mail.example.com", "else@example.com", ""]),
+        ("example.com", ["a@example.com"], ["a@mail.example.com", "a@notexample.com", "example.com.example.net"]),
+        ("*.example.com", ["a@example.com", "a@mail.example.com", "a@x.y.EXAMPLE.com"], ["a@notexample.com", "a@example.com.example.net"]),
+        ("*", ["a@example.com", "nonsense", ""], []),
+    ],
+)
+def test_patterns_match_as_in_workmails_own_rules(pattern: str, matching: list[str], other: list[str]):
+    parsed_pattern = Pattern.parse(pattern)
+    assert [address for address in [*matching, *other] if parsed_pattern.matches(address)] == matching
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a b",
+        "a+b@example.com",
+        "**",
+        "*.",
+        "@example.com",
+        "a@b@c",
+        "*@example.com",
+        "ex*mple.com",
+        ".example.com",
+        "example.com.",
+        "<a@example.com>",
+        "mailto:a@example.com",
+        "localhost",
+    ],
+)
+def test_what_workmail_takes_for_no_pattern_is_refused(text: str):
+    with pytest.raises(ValueError, match=r"a pattern: mailbox@example\.com"):
+        Pattern.parse(text)
+
+
+def test_no_rules_let_everything_through():
+    assert answer(rules(), "a@example.com") == {"*": "DEFAULT"}
+
+
+def test_each_recipient_meets_its_own_rule():
+    by_recipient = rules(
+        {"action": "BOUNCE", "recipients": ["ceo@example.com"], "bounceMessage": "Write to the office."},
+        {"action": "DROP", "senders": ["example.net"], "recipients": ["list@example.com"]},
+    )
+    assert answer(by_recipient, "ceo@example.com", "list@example.com", "user@example.com") == {
+        "ceo@example.com": "BOUNCE",
+        "list@example.com": "DROP",
+        "*": "DEFAULT",
+    }
+
+
+def test_the_narrowest_sender_pattern_wins_then_the_narrowest_recipient_pattern():
+    narrow = rules(
+        {"action": "DROP", "senders": ["*"], "recipients": ["user@example.com"]},
+        {"action": "BOUNCE", "senders": ["*.example.net"], "recipients": ["*"]},
+        {"action": "MOVE_TO_JUNK", "senders": ["example.net"], "recipients": ["example.com"]},
+        {"action": "DEFAULT", "senders": ["example.net"], "recipients": ["user@example.com"]},
+    )
+    assert answer(narrow, "user@example.com", "other@example.com") == {"*": "DEFAULT", "other@example.com": "MOVE_TO_JUNK"}
+
+
+def test_of_equally_narrow_rules_the_most_restrictive_wins():
+    order = ["BYPASS_SPAM_CHECK", "DEFAULT", "MOVE_TO_JUNK", "BOUNCE", "DROP"]
+    for weaker, stronger in itertools.pairwise(order):
+        for both in ([weaker, stronger], [stronger, weaker]):
+            assert answer(rules(*({"action": action} for action in both)), "a@example.com") == {"*": stronger}
+
+
+def test_sender_is_matched_before_from_and_from_only_where_sender_matches_nothing():
+    by_sender = rules({"action": "DROP", "senders": ["sender@example.org"]}, {"action": "BOUNCE", "senders": ["from@example.net"]})
+    assert answer(by_sender, sender="sender@example.org") == {"*": "DROP"}
+    assert answer(by_sender, sender="nobody@example.org") == {"*": "BOUNCE"}
+    assert answer(by_sender) == {"*": "BOUNCE"}
+
+
+def test_junk_and_spam_check_rules_do_not_concern_outgoing_mail():
+    inbound_only = rules({"action": "MOVE_TO_JUNK"}, {"action": "BYPASS_SPAM_CHECK", "senders": ["example.net"]})
+    assert answer(inbound_only, direction="OUTBOUND") == {"*": "DEFAULT"}
+
+
+def test_a_truncated_event_leaves_nobody_out():
+    everyone = rules({"action": "BOUNCE"}, {"action": "DEFAULT", "recipients": ["desk@example.com"]})
+    assert answer(everyone, "desk@example.com", truncated=True) == {"desk@example.com": "DEFAULT", "*": "BOUNCE"}
+
+
+def test_a_report_without_a_sender_meets_only_the_rules_for_everybody():
+    mail_without_from = {"envelope": {"mailFrom": {"address": ""}, "recipients": [{"address": "a@example.com"}]}}
+    assert answer(rules({"action": "DROP", "senders": ["example.net"]}), **mail_without_from) == {"*": "DEFAULT"}
+    assert answer(rules({"action": "DROP"}), **mail_without_from) == {"*": "DROP"}
+
+
+@pytest.mark.parametrize(
+    "text, where",
+    [
+        ("{}", "at the top: expected a list of rules"),
+        ("no json", "not JSON"),
+        ('["DROP"]', "/0"),
+        ('[{"senders": ["*"]}]', "/0/action"),
+        ('[{"action": "REJECT"}]', "/0/action"),
+        ('[{"action": "DROP", "bounceMessage": "x"}]', "/0/bounceMessage"),
+        ('[{"action": "DROP", "senders": []}]', "/0/senders"),
+        ('[{"action": "DROP", "recipients": ["a+b@example.com"]}]', "/0/recipients/0"),
+        ('[{"action": "DROP", "recipients": "*"}]', "/0/recipients"),
+        ('[{"action": "DROP", "sender": ["*"]}]', "named sender"),
+        (json.dumps([{"action": "BOUNCE", "bounceMessage": str(n)} for n in range(10)]), "at most 10"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_refused_with_their_place(text: str, where: str):
+    with pytest.raises(SettingsError, match=r"BOUNCE_RULES") as caught:
+        BounceRules.from_settings(Settings.from_env({"BOUNCE_RULES": text}))
+    assert where in str(caught.value)
+    assert "a+b" not in str(caught.value)

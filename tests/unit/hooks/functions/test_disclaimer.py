@@ -1,0 +1,431 @@
+import doctest
+import json
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailhooks.address_patterns import Pattern
+from mailhooks.content.disclaimer import STAMP, Disclaimer, OnUnmodifiable
+from mailhooks.content.template_variables import own_values
+from mailhooks.contract import MailFlowEvent
+from mailhooks.errors import SettingsError
+from mailhooks.hooks.functions.disclaimer import Audience, DisclaimerHook, Scope
+from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.settings import Settings
+from tests.support.hooks import DELIVER, Memory, handler_of
+from tests.support.mail import event
+
+HEADER = (
+    b"From: Ana Silva <ana@example.com>\r\nTo: clara@example.org\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+    b"MIME-Version: 1.0\r\n"
+)
+PLAIN = HEADER + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nHello\r\n"
+HTML = HEADER + b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<body>Hello</body>\r\n"
+BOTH = (
+    HEADER + b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
+    b"--b\r\nContent-Type: text/html\r\n\r\n<body>Hello</body>\r\n--b--\r\n"
+)
+RELATED = (
+    HEADER + b"Content-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<img src=cid:own><p>Hello</p>\r\n"
+    b"--r\r\nContent-Type: image/png\r\nContent-ID: <own>\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--r--\r\n"
+)
+SIGNED = (
+    HEADER + b"Content-Type: multipart/signed; protocol=application/pkcs7-signature; micalg=sha-256; boundary=s\r\n\r\n--s\r\n"
+    b"Content-Type: text/plain\r\n\r\nHello\r\n--s\r\nContent-Type: application/pkcs7-signature\r\n\r\nAAAA\r\n--s--\r\n"
+)
+REPORT = (
+    HEADER + b"Content-Type: multipart/report; report-type=delivery-status; boundary=r\r\n\r\n--r\r\n\r\nIt did not arrive.\r\n"
+    b"--r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.example.org\r\n\r\n--r--\r\n"
+)
+NO_TEXT = HEADER + b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n"
+BROKEN = HEADER + b"Content-Type: multipart/mixed\r\n\r\nno boundary\r\n"
+
+
+def outbound(*recipients: str, sender: str = "ana@example.com", **changes: Any) -> dict[str, Any]:
+    envelope = {"mailFrom": {"address": sender}, "recipients": [{"address": one} for one in recipients or ("clara@example.org",)]}
+    return event(direction="OUTBOUND", envelope=envelope, **changes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "disclaimer"
+
+
+@pytest.fixture
+def hooked(folder: Path) -> Callable[..., bytes]:
+    """`hooked(raw, disclaimer_text="...")`: the message as the handler leaves it."""
+
+    def run(raw: bytes, announced: dict[str, Any] | None = None, **settings: Any) -> bytes:
+        memory = Memory({event()["messageId"]: raw})
+        handler = handler_of(DisclaimerHook, memory, disclaimer_folder=str(folder), **settings)
+        assert handler(announced or outbound(), None) == DELIVER
+        assert memory.puts == (memory.messages[event()["messageId"]] != raw)
+        return memory.messages[event()["messageId"]]
+
+    return run
+
+
+def made(folder: Path, **settings: Any) -> DisclaimerHook:
+    return DisclaimerHook.from_settings(Settings(disclaimer_folder=str(folder), **settings))
+
+
+def read(raw: bytes) -> EmailMessage:
+    return message_from_bytes(raw, policy=policy.default)  # type: ignore[return-value]
+
+
+def texts(raw: bytes) -> list[str]:
+    return [part.get_content().replace("\r\n", "\n") for part in read(raw).walk() if part.get_content_maintype() == "text"]
+
+
+def put(folder: Path, **files: str | bytes) -> None:
+    """Files of the disclaimer's folder; `_` stands for the dot."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("_", ".")).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+# Which messages
+
+
+DOMAINS = frozenset({"example.com", "example.net"})
+
+
+def covers(scope: Scope, announced: dict[str, Any]) -> bool:
+    rule = Rule("disclaimer", 0, scope.condition(), ())
+    return bool(Policy((rule,), scope.organization_domains).evaluate(MailFlowEvent.parse(announced), b"").matched)
+
+
+@pytest.mark.parametrize(
+    "recipients, external",
+    [
+        (("ana@example.com",), False),
+        (("ana@EXAMPLE.com", "ben@example.net"), False),
+        (("ana@example.com", "clara@example.org"), True),
+        (("ana@sub.example.com",), True),
+        (("ana@notexample.com",), True),
+        (("nonsense",), True),
+    ],
+)
+def test_outbound_mail_is_external_when_one_recipient_is(recipients: tuple[str, ...], external: bool):
+    for audience, covered in ((Audience.EXTERNAL, external), (Audience.INTERNAL, not external), (Audience.ALL, True)):
+        assert covers(Scope(audience, organization_domains=DOMAINS), outbound(*recipients)) is covered
+
+
+@pytest.mark.parametrize("sender, external", [("x@example.org", True), ("ana@Example.Com", False), ("", True)])
+def test_inbound_mail_is_external_when_its_sender_is_and_so_is_mail_from_nobody(sender: str, external: bool):
+    announced = event("ana@example.com", envelope={"mailFrom": {"address": sender}, "recipients": [{"address": "ana@example.com"}]})
+    for audience, covered in ((Audience.EXTERNAL, external), (Audience.INTERNAL, not external), (Audience.ALL, True)):
+        assert covers(Scope(audience, organization_domains=DOMAINS), announced) is covered
+
+
+def test_recipients_that_a_truncated_event_does_not_list_are_taken_for_external():
+    announced = outbound("ben@example.com", truncated=True)
+    assert covers(Scope(Audience.EXTERNAL, organization_domains=DOMAINS), announced)
+    assert not covers(Scope(Audience.INTERNAL, organization_domains=DOMAINS), announced)
+
+
+def patterns(*texts: str) -> tuple[Pattern, ...]:
+    return tuple(map(Pattern.parse, texts))
+
+
+@pytest.mark.parametrize(
+    "skipped, covered",
+    [((), True), (("ana@example.com",), False), (("example.com",), False), (("*.example.com",), False), (("example.org",), True)],
+)
+def test_mail_from_skipped_senders_is_left_alone(skipped: tuple[str, ...], covered: bool):
+    assert covers(Scope(skip_senders=patterns(*skipped)), outbound()) is covered
+
+
+def test_a_skipped_sender_is_one_that_sends_on_behalf_too():
+    scope = Scope(skip_senders=patterns("robot@example.com"))
+    assert not covers(scope, outbound() | {"sender": {"address": "robot@example.com"}})
+
+
+def test_mail_is_left_alone_when_all_its_recipients_are_skipped_and_all_are_known():
+    scope = Scope(skip_recipients=patterns("example.org"))
+    assert not covers(scope, outbound("a@example.org", "b@example.org"))
+    assert covers(scope, outbound("a@example.org", "c@example.net"))
+    assert covers(scope, outbound("a@example.org", truncated=True))
+
+
+def test_content_of_a_message_out_of_scope_is_not_even_read(folder: Path):
+    memory = Memory({event()["messageId"]: PLAIN})
+    handler = handler_of(
+        DisclaimerHook,
+        memory,
+        disclaimer_folder=str(folder),
+        disclaimer_text="D",
+        disclaimer_audience="internal",
+        organization_domains=frozenset({"example.com"}),
+    )
+    assert handler(outbound(), None) == DELIVER
+    assert memory.gets == 0
+
+
+# What the variables stand for
+
+
+def test_the_messages_own_variables(hooked: Callable[..., bytes]):
+    changed = hooked(PLAIN, disclaimer_text="%%FromName%%|%%FROMADDRESS%%|%%fromdomain%%|%%Subject%%|%%Date%%")
+    assert texts(changed) == ["Hello\n\nAna Silva|ana@example.com|example.com|Offer|Mon, 4 May 2026 08:00:00 +0000\n"]
+
+
+@pytest.mark.parametrize(
+    "field, name",
+    [
+        (b"Ana Silva <ana@example.com>", "Ana Silva"),
+        (b'"Silva, Ana" <ana@example.com>', "Silva, Ana"),
+        (b'"Ana \\"A\\" <S>" <ana@example.com>', 'Ana "A" <S>'),
+        (b"=?utf-8?q?Silva=2C_Ana_=3CS=3E?= <ana@example.com>", "Silva, Ana <S>"),
+        (b"=?iso-8859-1?q?J=F6rg?= =?iso-8859-1?q?_Maier?= <j@example.com>", "Jörg Maier"),
+        ("Jörg <j@example.com>".encode(), "Jörg"),
+        (b"<ana@example.com>", ""),
+        (b"ana@example.com", ""),
+        (b'"unclosed <ana@example.com>', ""),
+        (b"", ""),
+        (b"(" * 100_000 + b" <a@example.com>", "(" * 100_000),
+        (b'"\\' * 100_000, ""),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_the_senders_name_is_taken_apart_before_it_is_decoded(field: bytes, name: str):
+    assert own_values(b"From: " + field + b"\r\n\r\n", "")["fromname"] == name
+
+
+def test_a_message_without_header_has_empty_values():
+    assert set(own_values(b"", "").values()) == {""}
+
+
+def test_a_name_from_the_mail_is_escaped_in_html_and_forges_nothing_in_text(hooked: Callable[..., bytes]):
+    raw = BOTH.replace(b"Ana Silva", b'"<script>x</script> =?utf-8?q?=0D=0A--b=0D=0A?="')
+    plain, markup = texts(hooked(raw, disclaimer_text="By %%FromName%%", disclaimer_html="<p>By %%FromName%%</p>"))
+    assert plain.rstrip().endswith("By <script>x</script>   --b")
+    assert "<script>" not in markup
+    assert "&lt;script&gt;x&lt;/script&gt;" in markup
+
+
+def test_the_directory_knows_more_of_a_sender_whatever_the_case_and_nothing_of_a_stranger(hooked: Callable[..., bytes], folder: Path):
+    put(folder, directory_json=json.dumps({"Ana@Example.com": {"Title": "Engineer", "Phone": 7}}))
+    template = "%%FromName%%\n%%Title%%\nPhone: %%phone%%\nExample GmbH"
+    assert texts(hooked(PLAIN, disclaimer_text=template)) == ["Hello\n\nAna Silva\nEngineer\nPhone: 7\nExample GmbH\n"]
+    stranger = hooked(PLAIN, outbound(sender="ben@example.com"), disclaimer_text=template)
+    assert texts(stranger) == ["Hello\n\nAna Silva\nExample GmbH\n"]
+
+
+def test_the_directory_does_not_replace_what_the_message_says(hooked: Callable[..., bytes], folder: Path):
+    put(folder, directory_json=json.dumps({"ana@example.com": {"FromName": "Somebody", "Subject": "else"}}))
+    assert texts(hooked(PLAIN, disclaimer_text="%%FromName%% %%Subject%%")) == ["Hello\n\nAna Silva Offer\n"]
+
+
+def test_a_disclaimer_that_is_empty_for_a_sender_changes_nothing(hooked: Callable[..., bytes], folder: Path):
+    put(folder, directory_json=json.dumps({"ben@example.com": {"Title": "Engineer"}}))
+    assert hooked(PLAIN, disclaimer_text="%%Title%%") == PLAIN
+
+
+# The folder
+
+
+def test_templates_come_from_the_folder_unless_the_settings_have_them(hooked: Callable[..., bytes], folder: Path):
+    put(folder, disclaimer_txt="\ufeffFrom the file", disclaimer_html="<p>HTML of the file</p>")
+    plain, markup = texts(hooked(BOTH))
+    assert plain.rstrip() == "Hello\n\nFrom the file"
+    assert "HTML of the file" in markup
+    plain, markup = texts(hooked(BOTH, disclaimer_text="Set"))
+    assert ("Set" in plain, "HTML of the file" in markup) == (True, True)
+
+
+def images(raw: bytes) -> list[tuple[str, bytes]]:
+    parts = [part for part in read(raw).walk() if part.get_content_maintype() == "image"]
+    return [(part["Content-ID"], part.get_payload(decode=True)) for part in parts]  # type: ignore[misc]
+
+
+LOGO = '<p><img src="cid:logo.png" alt="Example"></p>'
+
+
+@pytest.mark.parametrize("raw", [HTML, BOTH], ids=["html", "alternative"])
+def test_an_image_stands_once_beside_the_html_that_shows_it(raw: bytes, hooked: Callable[..., bytes], folder: Path):
+    put(folder, disclaimer_html=LOGO + LOGO, logo_png=b"\x89PNG logo", unused_png=b"not shown")
+    changed = hooked(raw)
+    [(identity, content)] = images(changed)
+    assert content == b"\x89PNG logo"
+    [related] = [part for part in read(changed).walk() if part.get_content_type() == "multipart/related"]
+    [html, image] = related.get_payload()
+    assert (html.get_content_type(), image.get_content_type()) == ("text/html", "image/png")
+    assert html.get_content().count(f'src="cid:{identity.strip("<>")}"') == 2
+    assert hooked(changed) == changed
+
+
+def test_an_image_joins_those_that_the_html_has(hooked: Callable[..., bytes], folder: Path):
+    put(folder, disclaimer_html=LOGO, logo_png=b"logo")
+    changed = hooked(RELATED)
+    assert [content for _, content in images(changed)] == [b"\0\0\0", b"logo"]
+    assert [part.get_content_type() for part in read(changed).walk()] == ["multipart/related", "text/html", "image/png", "image/png"]
+
+
+def test_two_images_of_the_same_name_have_two_names_in_mail(hooked: Callable[..., bytes], folder: Path):
+    identities = set()
+    for content in (b"old logo", b"new logo"):
+        put(folder, disclaimer_html=LOGO, logo_png=content)
+        identities |= {identity for identity, _ in images(hooked(HTML))}
+    assert len(identities) == 2
+
+
+def test_plain_text_gets_no_images(hooked: Callable[..., bytes], folder: Path):
+    put(folder, disclaimer_html=LOGO, logo_png=b"logo")
+    assert images(hooked(PLAIN)) == []
+
+
+# Once
+
+
+def test_the_same_invocation_twice_changes_the_message_once(folder: Path):
+    memory = Memory({event()["messageId"]: BOTH})
+    handler = handler_of(DisclaimerHook, memory, disclaimer_folder=str(folder), disclaimer_text="D")
+    for _ in range(2):
+        assert handler(outbound(), None) == DELIVER
+    assert memory.puts == 1
+    assert read(memory.messages[event()["messageId"]]).get_all(STAMP) == [Disclaimer(text="D").stamp]
+
+
+def test_two_disclaimers_both_come(hooked: Callable[..., bytes]):
+    changed = hooked(hooked(PLAIN, disclaimer_text="One"), disclaimer_text="Two")
+    assert texts(changed) == ["Hello\n\nOne\n\nTwo\n"]
+
+
+QUOTING = PLAIN + b"\r\nOn Mon, 4 May 2026, Clara <clara@example.org> wrote:\r\n> Hi\r\n>\r\n> This message is\r\n> confidential.\r\n"
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_once_a_thread_a_message_that_quotes_the_disclaimer_is_left_alone(once: bool, hooked: Callable[..., bytes]):
+    changed = hooked(QUOTING, disclaimer_text="This message is confidential.", disclaimer_once_per_thread=once)
+    assert (changed == QUOTING) is once
+    assert hooked(PLAIN, disclaimer_text="This message is confidential.", disclaimer_once_per_thread=once) != PLAIN
+
+
+@pytest.mark.parametrize(
+    "position, text",
+    [
+        ("append", "Hello\n\nOn Mon, Clara wrote:\n> Hi\n\nD\n"),
+        ("prepend", "D\n\nHello\n\nOn Mon, Clara wrote:\n> Hi\n"),
+        ("after-reply", "Hello\n\nD\n\nOn Mon, Clara wrote:\n> Hi\n"),
+        ("After-Reply", "Hello\n\nD\n\nOn Mon, Clara wrote:\n> Hi\n"),
+    ],
+)
+def test_the_position_is_the_settings(position: str, text: str, hooked: Callable[..., bytes]):
+    raw = PLAIN + b"\r\nOn Mon, Clara wrote:\r\n> Hi\r\n"
+    assert texts(hooked(raw, disclaimer_text="D", disclaimer_position=position)) == [text]
+
+
+def test_the_token_outranks_the_position(hooked: Callable[..., bytes]):
+    raw = PLAIN.replace(b"Hello", b"Hello\r\n_DISCLAIMER_\r\nBye")
+    assert texts(hooked(raw, disclaimer_text="D", disclaimer_position="prepend")) == ["Hello\nD\nBye\n"]
+
+
+# What cannot be changed
+
+
+@pytest.mark.parametrize("raw", [SIGNED, BROKEN, REPORT, NO_TEXT], ids=["signed", "broken", "report", "no text"])
+def test_by_default_what_cannot_be_changed_goes_on_unchanged_and_the_log_says_why(raw: bytes, hooked: Callable[..., bytes], log):
+    assert hooked(raw, disclaimer_text="D") == raw
+    [line] = log().lines
+    assert (line["level"], line["reason"]) == ("WARNING", "CannotChangeSafely")
+    assert line["detail"].startswith("no disclaimer: ")
+    assert "Hello" not in json.dumps(line)
+
+
+def test_wrapped_the_signed_message_is_in_a_new_one_octet_for_octet(hooked: Callable[..., bytes]):
+    changed = hooked(SIGNED, disclaimer_text="D", on_unmodifiable="wrap")
+    mail = read(changed)
+    cover, original = mail.iter_parts()
+    assert (mail["Subject"], mail["From"], original.get_content_type()) == ("Offer", "Ana Silva <ana@example.com>", "message/rfc822")
+    assert cover.get_body(("plain",)).get_content().strip() == "D"
+    assert SIGNED in changed
+    assert hooked(changed, disclaimer_text="D", on_unmodifiable="wrap") == changed
+
+
+@pytest.mark.parametrize("raw, word", [(SIGNED, "signed"), (BROKEN, "broken")])
+def test_bounced_mail_goes_back_with_the_reason_and_nothing_is_written(raw: bytes, word: str, folder: Path):
+    memory = Memory({event()["messageId"]: raw})
+    handler = handler_of(DisclaimerHook, memory, disclaimer_folder=str(folder), disclaimer_text="D", on_unmodifiable="bounce")
+    [action] = handler(outbound(), None)["actions"]
+    assert action["action"]["type"] == "BOUNCE"
+    assert word in action["action"]["parameters"]["bounceMessage"]
+    assert (action["allRecipients"], memory.puts) == (True, 0)
+
+
+@pytest.mark.parametrize("raw", [REPORT, NO_TEXT], ids=["report", "no text"])
+def test_neither_reports_nor_mail_without_text_are_bounced(raw: bytes, hooked: Callable[..., bytes]):
+    assert hooked(raw, disclaimer_text="D", on_unmodifiable="bounce") == raw
+
+
+def test_mail_without_text_may_get_a_part_that_has_it(hooked: Callable[..., bytes]):
+    changed = hooked(NO_TEXT, disclaimer_text="D", on_no_text="add-part")
+    cover, original = read(changed).iter_parts()
+    assert cover.get_body(("plain",)).get_content().strip() == "D"
+    assert (original.get_content_type(), original.get_payload(decode=True)) == ("application/pdf", b"\0\0\0")
+    assert hooked(changed, disclaimer_text="D", on_no_text="add-part") == changed
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "settings, why",
+    [
+        ({}, "DISCLAIMER_TEXT"),
+        ({"disclaimer_text": " \n"}, "DISCLAIMER_TEXT"),
+        ({"disclaimer_text": "%%Title%% %%Mood%%"}, "mood, title"),
+        ({"disclaimer_text": "D", "disclaimer_html": "<p>%%Title%%</p>"}, "title"),
+        ({"disclaimer_text": "D", "disclaimer_position": "above"}, "DISCLAIMER_POSITION: set it to append or prepend or after-reply"),
+        ({"disclaimer_text": "D", "disclaimer_audience": "everyone"}, "DISCLAIMER_AUDIENCE"),
+        ({"disclaimer_text": "D", "disclaimer_audience": "external"}, "ORGANIZATION_DOMAINS"),
+        ({"disclaimer_text": "D", "on_unmodifiable": "drop"}, "ON_UNMODIFIABLE"),
+        ({"disclaimer_text": "D", "on_no_text": "wrap"}, "ON_NO_TEXT"),
+        ({"disclaimer_text": "D", "disclaimer_skip_senders": ("a+b@example.com",)}, "DISCLAIMER_SKIP_SENDERS"),
+        ({"disclaimer_text": "D", "disclaimer_skip_recipients": ("not a pattern",)}, "DISCLAIMER_SKIP_RECIPIENTS"),
+        ({"disclaimer_html": '<img src="cid:logo.png">'}, r"cid:logo\.png"),
+        ({"disclaimer_html": "<img src='cid:../logo.png'>"}, r"cid:\.\./logo\.png"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_by_name(settings: dict[str, Any], why: str, folder: Path):
+    with pytest.raises(SettingsError, match=why):
+        made(folder, **settings)
+
+
+@pytest.mark.parametrize(
+    "files, why",
+    [
+        ({"directory_json": "{"}, r"directory\.json"),
+        ({"directory_json": "[]"}, r"directory\.json"),
+        ({"directory_json": '{"ana@example.com": "Engineer"}'}, r"directory\.json"),
+        ({"directory_json": b"\xff"}, r"directory\.json"),
+        ({"disclaimer_txt": b"K\xf6ln"}, r"disclaimer\.txt: save it as UTF-8"),
+        ({"disclaimer_html": b"<p>K\xf6ln"}, r"disclaimer\.html: save it as UTF-8"),
+        ({"disclaimer_html": '<img src="cid:notes.txt">', "notes_txt": "no image"}, r"cid:notes\.txt"),
+    ],
+)
+def test_files_that_cannot_be_meant_are_refused_by_name(files: dict[str, Any], why: str, folder: Path):
+    put(folder, **{"disclaimer_txt": "D"} | files)
+    with pytest.raises(SettingsError, match=why):
+        made(folder)
+
+
+def test_with_wrong_settings_mail_goes_on_unchanged_and_the_log_says_what_is_wrong(hooked: Callable[..., bytes], log):
+    assert hooked(PLAIN, disclaimer_text="%%Mood%%") == PLAIN
+    [line] = log().lines
+    assert (line["level"], line["reason"]) == ("ERROR", "SettingsError")
+    assert "mood" in line["detail"]
+
+
+def test_the_choices_are_words_in_any_case(folder: Path):
+    hook = made(folder, disclaimer_text="D", on_unmodifiable="WRAP", disclaimer_position="Prepend")
+    assert hook.disclaimer.on_unmodifiable is OnUnmodifiable.WRAP
+
+
+def test_the_examples_in_the_documentation_are_true():
+    page = Path(__file__).parents[4] / "docs" / "disclaimer.md"
+    assert doctest.testfile(str(page), module_relative=False).failed == 0

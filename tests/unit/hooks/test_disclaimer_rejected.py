@@ -1,0 +1,60 @@
+"""Messages that could be changed, but that WorkMail would not take back: ON_UNMODIFIABLE speaks for them too."""
+
+from email import message_from_bytes
+from typing import Any
+
+import pytest
+
+from mailhooks.hooks.functions.disclaimer import DisclaimerHook
+from mailhooks.hooks.preflight import blocking, refusals
+from tests.support.hooks import DELIVER, Memory, handler_of
+from tests.support.mail import event
+from tests.unit.hooks.functions.test_disclaimer import HEADER, PLAIN, outbound
+
+SCRIPT = (
+    HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
+    b'--b\r\nContent-Type: application/octet-stream; name="run.js"\r\n\r\nx\r\n--b--\r\n'
+)
+LONG_LINE = PLAIN + b"x" * 2000 + b"\r\n"
+CUT_SHORT = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
+
+
+def run(raw: bytes, **settings: Any) -> tuple[dict[str, Any], bytes, int]:
+    """The answer, the message afterwards, and how often it was written."""
+    memory = Memory({event()["messageId"]: raw})
+    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH", **settings)
+    return handler(outbound(), None), memory.messages[event()["messageId"]], memory.puts
+
+
+@pytest.mark.parametrize("raw, word", [(SCRIPT, "Amazon SES"), (LONG_LINE, "998 octets")])
+def test_by_default_it_goes_on_unchanged_and_with_bounce_it_goes_back_with_the_reason(raw: bytes, word: str) -> None:
+    assert run(raw) == (DELIVER, raw, 0)
+    answer, after, puts = run(raw, on_unmodifiable="bounce")
+    [action] = answer["actions"]
+    assert action["action"]["type"] == "BOUNCE"
+    assert word in action["action"]["parameters"]["bounceMessage"]
+    assert (after, puts) == (raw, 0)
+
+
+@pytest.mark.parametrize("raw", [SCRIPT, LONG_LINE])
+def test_where_workmail_would_not_take_the_wrapped_message_either_the_original_goes_on(raw: bytes) -> None:
+    assert run(raw, on_unmodifiable="wrap") == (DELIVER, raw, 0)
+
+
+def test_a_message_that_was_cut_short_has_the_disclaimer_and_is_whole_afterwards() -> None:
+    for on_unmodifiable in ("pass", "wrap", "bounce"):
+        answer, after, puts = run(CUT_SHORT, on_unmodifiable=on_unmodifiable)
+        assert (answer, puts) == (DELIVER, 1)
+        assert blocking(refusals(CUT_SHORT, after)) == ()
+        [text] = message_from_bytes(after).get_payload()
+        assert text.get_payload().split() == ["Hello", "Example", "GmbH"]
+
+
+def test_too_many_header_fields_are_wrapped_where_that_mends_it_or_go_on() -> None:
+    twice = SCRIPT.replace(b"Subject: Offer", b"Subject: Offer\r\nSubject: Other")
+    assert run(twice, on_unmodifiable="wrap") == (DELIVER, twice, 0)
+
+
+def test_what_our_own_change_is_to_blame_for_is_never_sent_back() -> None:
+    full = HEADER + b"\r\n" + b"x\r\n" * (40 * 1024 * 1024 // 3 - len(HEADER) // 3 - 8)
+    assert run(full, on_unmodifiable="bounce") == (DELIVER, full, 0)

@@ -1,0 +1,288 @@
+"""What a policy's function does when a message cannot be had, changed or decided as its rules want: no verdict is lost, and no mail."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from mailhooks.contract import Verdict
+from mailhooks.deadline import Deadline
+from mailhooks.errors import MessageFrozen, Misconfigured, PassingTrouble, ResourceNotFoundException
+from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.runtime import Handler, HookFailed, Mail
+from mailhooks.policy.errors import RuleFailed
+from mailhooks.policy.facts.services import Services
+from mailhooks.policy.loading.loader import make
+from mailhooks.policy.loading.yaml_document import read
+from mailhooks.policy.rules.actions import Archive, Notify
+from mailhooks.settings import OnError
+from tests.support.hooks import Memory, handler_of
+from tests.support.mail import event
+
+HEAD = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+PLAIN = HEAD + b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nBuy now.\r\n"
+PARTS = (
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n'
+    b'--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+WITH_EXE = HEAD + PARTS
+ANA, BEN = "ana@example.com", "ben@example.com"
+BOTH = event(ANA, BEN)
+BOUNCE_BEN = """
+  - name: no offers to ben
+    when: { header: { name: Subject, regex: "^Offer" }, recipient: ben@example.com }
+    do: { bounce: "no" }
+"""
+TAG = """
+  - name: tag
+    do: { subject_tag: "[SEEN]" }
+"""
+STRIP = """
+  - name: executables
+    do: { strip_attachments: { extensions: [exe], on_unmodifiable: drop } }
+"""
+
+
+@dataclass
+class Content(Memory):
+    """A message, and what was decided of it."""
+
+    raw: bytes = PLAIN
+    kept: dict[str, str] = field(default_factory=dict)
+    remember_trouble: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.messages = {BOTH["messageId"]: self.raw}
+
+    @property
+    def now(self) -> bytes:
+        return self.messages[BOTH["messageId"]]
+
+    def remember(self, key: str, text: str, deadline: Deadline) -> None:
+        if self.remember_trouble:
+            raise self.remember_trouble
+        self.kept[key] = text
+
+    def recall(self, key: str, deadline: Deadline) -> str | None:
+        return self.kept.get(key)
+
+
+@dataclass
+class Slow(NoEffects):
+    """A place for copies that never answers."""
+
+    waited: list[float] = field(default_factory=list)
+
+    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
+        self.waited.append(deadline.left() / mail.time_left())
+        raise PassingTrouble("no answer")
+
+    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+        raise PassingTrouble("no answer")
+
+
+def flow(rules: str, content: Content, effects: Any = None, services: Services | None = None, **settings: Any) -> Handler:
+    text = f"version: 1\norganization: {{ domains: [example.com] }}\ndefaults: {{ mixed: all }}\nrules:{rules}"
+    return handler_of(MailflowHook(FixedPolicy(make(read(text, "policy.yaml"))), effects or NoEffects(), services), content, **settings)
+
+
+def by_recipient(response: Mapping[str, Any]) -> dict[str, str]:
+    return {address: each["action"]["type"] for each in response["actions"] for address in each.get("recipients") or ["*"]}
+
+
+def test_a_retry_repeats_the_decision_though_another_stamp_stands_before_its_own():
+    content = Content(raw=b"X-Mailhooks-Invocation: 0123456789abcdef0123456789abcdef delivered\r\n" + PLAIN)
+    handle = flow(BOUNCE_BEN + TAG, content)
+    first = handle(BOTH, None)
+    assert by_recipient(first) == {BEN: "BOUNCE", "*": "DEFAULT"}
+    assert b"[SEEN]" in content.now
+    assert handle(BOTH, None) == first
+    assert content.puts == 1
+
+
+def test_a_header_without_an_empty_line_is_stamped_in_the_header():
+    content = Content(raw=HEAD)
+    rules = BOUNCE_BEN + '\n  - name: tag\n    do: { disclaimer: { text: "Ours", on_no_text: add-part } }\n'
+    handle = flow(rules, content)
+    first = handle(BOTH, None)
+    assert by_recipient(first) == {BEN: "BOUNCE", "*": "DEFAULT"}
+    assert content.now.index(b"X-Mailhooks-Invocation") < content.now.index(b"\r\n\r\n")
+    assert handle(BOTH, None) == first
+
+
+def test_a_retry_after_the_hour_repeats_what_was_decided_within_it():
+    content = Content()
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    within = flow(BOUNCE_BEN + f'\n  - name: tag\n    active: {{ until: "{until}" }}\n    do: {{ subject_tag: "[SEEN]" }}\n', content)
+    first = within(BOTH, None)
+    assert by_recipient(first) == {BEN: "BOUNCE", "*": "DEFAULT"}
+    event_only = '\n  - name: tag\n    active: { until: "2020-01-01T00:00:00Z" }\n    do: { subject_tag: "[SEEN]" }\n'
+    assert flow(event_only, content)(BOTH, None) == first
+
+
+@pytest.mark.parametrize("line", [b"X-A: a\rb\r\n", b"garbage\r\n", b">From x\r\n"])
+def test_an_attachment_that_cannot_be_taken_out_for_a_broken_header_is_not_let_through(line: bytes):
+    content = Content(raw=WITH_EXE.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n", 1))
+    assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
+    assert content.puts == 0
+
+
+def test_a_broken_header_alone_keeps_no_mail_back():
+    assert by_recipient(flow(STRIP, Content(raw=HEAD + b"garbage\r\n" + PLAIN[len(HEAD) :]))(BOTH, None)) == {"*": "DEFAULT"}
+
+
+def test_two_rules_that_put_each_others_recipient_in_place_of_their_own_leave_somebody():
+    rules = """
+  - { name: ana is away, when: { recipient: ana@example.com }, do: [drop, { add_recipients: [ben@example.com] }] }
+  - { name: ben is away, when: { recipient: ben@example.com }, do: [drop, { add_recipients: [ana@example.com] }] }
+"""
+    assert "DEFAULT" in by_recipient(flow(rules, Content())(BOTH, None)).values()
+
+
+def test_nobody_is_dropped_for_somebody_whom_another_rule_bounces():
+    rules = """
+  - { name: no ben, when: { recipient: ben@example.com }, do: { bounce: "no" } }
+  - { name: ana is away, when: { recipient: ana@example.com }, do: [drop, { add_recipients: [ben@example.com] }] }
+"""
+    assert by_recipient(flow(rules, Content())(BOTH, None)) == {BEN: "BOUNCE", "*": "DEFAULT"}
+
+
+def test_nobody_is_dropped_for_somebody_for_whom_there_is_no_room():
+    rules = """
+  - { name: copy, do: { add_recipients: [copy@example.net] } }
+  - { name: away, when: { recipient: u0@example.net }, do: [drop, { add_recipients: [ben@example.com] }] }
+"""
+    many = event(*(f"u{n}@example.net" for n in range(499)), direction="OUTBOUND")
+    answer = by_recipient(flow(rules, Content())(many, None))
+    assert answer == {"copy@example.net": "DEFAULT", "*": "DEFAULT"}
+
+
+def test_a_copy_that_hangs_leaves_time_for_the_rest():
+    effects = Slow()
+    content = Content()
+    rules = "\n  - name: copy\n    do: { archive: { bucket: some-bucket } }\n" + TAG
+    assert by_recipient(flow(rules, content, effects)(BOTH, None)) == {"*": "DEFAULT"}
+    assert b"[SEEN]" in content.now
+    assert effects.waited[0] < 0.6
+
+
+def test_a_copy_that_a_rule_insists_on_may_take_all_the_time():
+    effects = Slow()
+    rules = "\n  - name: copy\n    on_error: retry\n    do: { archive: { bucket: some-bucket } }\n"
+    with pytest.raises(PassingTrouble):
+        flow(rules, Content(), effects)(BOTH, None)
+    assert effects.waited[0] > 0.9
+
+
+DROP_BEN = "\n  - { name: no ben, when: { recipient: ben@example.com }, do: drop }\n"
+GONE = [ResourceNotFoundException("gone"), Misconfigured("no permission")]
+
+
+@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
+def test_a_verdict_that_needs_no_content_stands_when_the_content_cannot_be_had(trouble: Exception):
+    assert by_recipient(flow(DROP_BEN + TAG, Content(get_trouble=trouble))(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
+
+
+@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
+def test_a_bounce_stands_though_the_name_in_its_text_cannot_be_had(trouble: Exception):
+    rules = '\n  - { name: no ben, when: { recipient: ben@example.com }, do: { bounce: "Sorry, %%FromName%%." } }\n'
+    response = flow(rules, Content(get_trouble=trouble))(BOTH, None)
+    assert by_recipient(response) == {BEN: "BOUNCE", "*": "DEFAULT"}
+
+
+@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
+def test_a_rule_that_says_retry_lets_nothing_pass_unseen(trouble: Exception):
+    rules = "\n  - { name: cards, on_error: retry, when: { body: { card_number: true } }, do: drop }\n"
+    with pytest.raises(RuleFailed):
+        flow(rules, Content(get_trouble=trouble))(BOTH, None)
+
+
+def test_content_that_cannot_be_had_is_asked_for_once_however_many_rules_want_it():
+    content = Content(get_trouble=ResourceNotFoundException("gone"))
+    rules = "".join(f"\n  - {{ name: r{n}, when: {{ body: word{n} }}, do: drop }}" for n in range(50)) + "\n"
+    assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DEFAULT"}
+    assert content.gets == 1
+
+
+def test_a_function_that_retries_on_errors_does_so_when_it_may_not_read():
+    with pytest.raises(HookFailed):
+        flow(DROP_BEN + TAG, Content(get_trouble=Misconfigured("no permission")), on_error=OnError.RETRY)(BOTH, None)
+
+
+def test_a_decision_that_cannot_be_kept_is_worth_more_than_the_change():
+    content = Content(remember_trouble=Misconfigured("no bucket"))
+    assert by_recipient(flow(BOUNCE_BEN + TAG, content)(BOTH, None)) == {BEN: "BOUNCE", "*": "DEFAULT"}
+    assert content.puts == 0
+
+
+def test_an_attachment_is_not_let_through_because_workmail_freezes_the_message():
+    content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
+    assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
+
+
+def test_a_tag_that_workmail_does_not_take_keeps_no_mail_back():
+    content = Content(put_trouble=MessageFrozen("frozen"))
+    assert by_recipient(flow(DROP_BEN + TAG, content)(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
+
+
+LIMIT = 40 * 1024 * 1024
+
+
+def just_under(limit: int) -> bytes:
+    return WITH_EXE.replace(b"Hello", b"Hello\r\n" + b"x" * 76 + b"\r\n" * 0, 1).replace(
+        b"x" * 76, (b"x" * 76 + b"\r\n") * ((limit - len(WITH_EXE) - 200) // 78), 1
+    )
+
+
+def test_a_disclaimer_that_makes_the_message_too_long_does_not_keep_an_executable_in():
+    content = Content(raw=just_under(LIMIT - 1000))
+    long = "Ours. " * 1000
+    rules = STRIP + f'\n  - name: text\n    do: {{ disclaimer: {{ text: "{long}" }} }}\n'
+    assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DEFAULT"}
+    assert b"a.exe" not in content.now.partition(b"--b\r\nContent-Type: application")[2]
+    assert b"MZ" not in content.now[-600:]
+    assert b"Ours." not in content.now
+
+
+def test_those_who_are_added_do_not_get_what_is_kept_from_all_others():
+    rules = "\n  - { name: copy, do: { add_recipients: [copy@example.com] } }\n" + STRIP
+    content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
+    assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DROP"}
+
+
+@dataclass
+class Dawdling:
+    """A directory that takes all the time there is, and counts that need some."""
+
+    asked: list[str] = field(default_factory=list)
+
+    def domains(self, deadline: Deadline) -> frozenset[str]:
+        return frozenset()
+
+    def members(self, group: str, deadline: Deadline) -> frozenset[str]:
+        self.asked.append("directory")
+        return frozenset()
+
+    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
+        self.asked.append("rates")
+        return 1
+
+
+def test_a_rule_in_report_mode_asks_when_all_others_have():
+    services = Dawdling()
+    rules = """
+  - { name: only looks, mode: report, when: { sender_in_group: staff@example.com }, do: drop }
+  - { name: storm, when: { rate: { per: sender, more_than: 5, minutes: 5 } }, do: drop }
+"""
+    flow(rules, Content(), services=Services(services, services))(BOTH, None)
+    assert services.asked[0] == "rates"
+
+
+def test_a_later_rule_removes_nobody_for_whom_an_earlier_one_has_stopped():
+    rules = """
+  - { name: vip, when: { recipient: ana@example.com }, do: { count: Vips }, stop: true }
+  - { name: others, do: { remove_recipients: ["*.example.com"] } }
+"""
+    assert by_recipient(flow(rules, Content())(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}

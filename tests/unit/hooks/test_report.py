@@ -1,0 +1,84 @@
+"""What the shell logs and counts, and what it keeps to itself."""
+
+import pytest
+
+from mailhooks.hooks.runtime import HookFailed, Mail
+from mailhooks.settings import OnError
+from tests.support.hooks import DELIVER, MESSAGE, broken, handler_of, shout
+from tests.support.mail import event
+
+
+def test_a_hook_that_ends_the_process_is_not_reported_as_a_success(log):
+    def leave(mail: Mail) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        handler_of(leave)(event(), None)
+    [line] = log().lines
+    assert (line["level"], line["reason"]) == ("ERROR", "SystemExit")
+
+
+def test_an_unforeseen_error_lets_the_mail_go_on_unchanged_by_default(log):
+    assert handler_of(broken)(event(), None) == DELIVER
+    printed = log()
+    assert printed.lines[0] | {"level": "ERROR", "reason": "ValueError", "changed": False} == printed.lines[0]
+    assert printed.lines[0]["frames"][-1].startswith("hooks.py:")
+    assert printed.metrics[0]["Failed"] == printed.metrics[0]["ReasonValueError"] == [1.0]
+
+
+def test_an_unforeseen_error_is_raised_when_on_error_says_retry_and_gives_nothing_of_the_mail_away(log):
+    with pytest.raises(HookFailed) as caught:
+        handler_of(broken, on_error=OnError.RETRY)(event(), None)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert "secret" not in log().text
+
+
+def test_a_log_line_has_identifiers_and_counts_and_neither_addresses_nor_subjects(log):
+    handler_of(shout)(event("a@example.com", "b@example.com"), None)
+    printed = log()
+    assert (
+        printed.lines[0]
+        | {
+            "hook": "shout",
+            "messageId": event()["messageId"],
+            "invocationId": event()["invocationId"],
+            "direction": "INBOUND",
+            "recipientCount": 2,
+            "verdict": ["DEFAULT"],
+            "changed": True,
+            "bytes": len(MESSAGE),
+            "bytesWritten": len(MESSAGE),
+            "coldStart": True,
+        }
+        == printed.lines[0]
+    )
+    assert printed.lines[0]["milliseconds"] >= 0
+    assert "@" not in printed.text
+    assert "subject" not in printed.text.lower()
+
+
+def test_addresses_and_subjects_are_logged_when_the_setting_says_so(log):
+    handler_of(broken, log_addresses=True)(event("a@example.com", sender="c@example.org"), None)
+    line = log().lines[0]
+    assert (line["recipients"], line["sender"], line["subject"]) == (["a@example.com"], "c@example.org", "A subject")
+    assert "a secret subject" in line["detail"]
+
+
+def test_each_message_gives_one_log_line_and_one_set_of_metrics(log):
+    handler = handler_of(shout)
+    for _ in range(3):
+        handler(event(), None)
+    printed = log()
+    assert len(printed.lines) == len(printed.metrics) == 3
+    assert [line["coldStart"] for line in printed.lines] == [True, False, False]
+    metrics = printed.metrics[0]
+    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "WorkMailHooks"
+    assert (metrics["hook"], metrics["direction"], metrics["VerdictDefault"], metrics["Recipients"]) == ("shout", "INBOUND", [1.0], [1.0])
+
+
+def test_a_message_is_not_held_up_when_the_log_cannot_be_written(monkeypatch, capsys):
+    handler = handler_of(shout)
+    monkeypatch.setattr("aws_lambda_powertools.metrics.EphemeralMetrics.flush_metrics", broken)
+    assert handler(event(), None) == DELIVER
+    assert "log line or metrics are missing" in capsys.readouterr().err

@@ -1,0 +1,211 @@
+"""The shell around a synchronous hook. Content comes from a stand-in here; tests/integration has the real servers."""
+
+import pytest
+
+from mailhooks import errors
+from mailhooks.contract import ContractError, Verdict
+from mailhooks.hooks.runtime import HookFailed, Mail
+from mailhooks.mime.edits import Edit
+from mailhooks.settings import OnError
+from tests.support.hooks import DELIVER, HEADER, MESSAGE, SHOUTED, Context, Memory, handler_of, shout
+from tests.support.mail import event
+
+
+def test_a_hook_that_says_nothing_lets_the_mail_go_to_everybody_and_touches_nothing():
+    memory = Memory()
+    assert handler_of(lambda mail: None, memory)(event(), None) == DELIVER
+    assert (memory.gets, memory.puts) == (0, 0)
+
+
+def test_content_is_read_once_however_often_it_is_touched_and_written_once():
+    memory = Memory()
+
+    def twice(mail: Mail) -> None:
+        mail.replace(mail.raw + b"more")
+        mail.replace(mail.raw.replace(b"Body", b"BODY"))
+
+    assert handler_of(twice, memory)(event(), None) == DELIVER
+    assert (memory.gets, memory.puts) == (1, 1)
+    assert list(memory.messages.values()) == [SHOUTED]
+
+
+def test_nothing_is_written_when_nothing_changed(log):
+    memory = Memory()
+    handler_of(lambda mail: mail.replace(bytes(bytearray(mail.raw))), memory)(event(), None)
+    assert memory.puts == 0
+    assert log().lines[0]["changed"] is False
+
+
+def test_nothing_is_written_for_a_message_that_nobody_gets():
+    memory = Memory()
+
+    def change_and_drop(mail: Mail) -> Verdict:
+        shout(mail)
+        return mail.verdict().drop()
+
+    response = handler_of(change_and_drop, memory)(event(), None)
+    assert response["actions"][0]["action"] == {"type": "DROP"}
+    assert memory.puts == 0
+
+
+def test_a_verdict_that_cannot_be_said_leaves_no_change_behind():
+    memory = Memory()
+
+    def eleven_bounces(mail: Mail) -> Verdict:
+        shout(mail)
+        verdict = mail.verdict()
+        for number, recipient in enumerate(mail.event.recipients):
+            verdict.bounce(str(number), to=recipient)
+        return verdict
+
+    document = event(*(f"user{n}@example.com" for n in range(11)))
+    assert handler_of(eleven_bounces, memory)(document, None) == DELIVER
+    assert memory.puts == 0
+
+
+def test_recipients_may_be_added_in_the_domains_that_the_setting_lists():
+    def add(mail: Mail) -> Verdict:
+        return mail.verdict().add("archive@example.com")
+
+    response = handler_of(add, organization_domains=frozenset({"example.com"}))(event(), None)
+    assert response["actions"][0] == {"action": {"type": "DEFAULT"}, "recipients": ["archive@example.com"]}
+    with pytest.raises(HookFailed, match="ContractError"):
+        handler_of(add, on_error=OnError.RETRY)(event(), None)
+
+
+@pytest.mark.parametrize(
+    "trouble", [errors.MessageFrozen, errors.MessageRejected, errors.ResourceNotFoundException, errors.CannotChangeSafely]
+)
+def test_permanent_trouble_lets_the_mail_go_on_unchanged_with_the_reason_logged_and_counted(trouble, log):
+    for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
+        assert handler_of(shout, memory, on_error=OnError.RETRY)(event(), None) == DELIVER
+        assert list(memory.messages.values()) == [MESSAGE]
+        printed = log()
+        assert printed.lines[0] | {"level": "WARNING", "reason": trouble.__name__, "detail": "why", "changed": False} == printed.lines[0]
+        assert printed.metrics[0][f"Reason{trouble.__name__}"] == printed.metrics[0]["Permanent"] == [1.0]
+
+
+@pytest.mark.parametrize("change_first", [True, False])
+def test_a_hook_that_gives_up_halfway_leaves_no_half_change(change_first: bool, log):
+    memory = Memory()
+
+    def halfway(mail: Mail) -> None:
+        if change_first:
+            mail.replace(mail.raw + b"half done")
+        raise errors.CannotChangeSafely("signed")
+
+    assert handler_of(halfway, memory)(event(), None) == DELIVER
+    assert memory.puts == 0
+    assert log().lines[0]["changed"] is False
+
+
+def test_a_verdict_stands_though_the_content_could_not_be_changed():
+    def bounce_one(mail: Mail) -> Verdict:
+        shout(mail)
+        return mail.verdict().bounce("no", to="b@example.com")
+
+    response = handler_of(bounce_one, Memory(put_trouble=errors.MessageFrozen()))(event("a@example.com", "b@example.com"), None)
+    assert response["actions"][0]["recipients"] == ["b@example.com"]
+
+
+@pytest.mark.parametrize("trouble", [errors.Throttled, errors.ServiceFailed, errors.NoTimeLeft])
+def test_passing_trouble_is_raised_whatever_on_error_says_so_that_workmail_tries_again(trouble, log):
+    for on_error in OnError:
+        for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
+            with pytest.raises(trouble):
+                handler_of(shout, memory, on_error=on_error)(event(), None)
+            printed = log()
+            assert (printed.lines[0]["level"], printed.lines[0]["reason"]) == ("ERROR", trouble.__name__)
+            assert printed.metrics[0]["Passing"] == [1.0]
+
+
+def test_a_hooks_own_on_error_counts_where_the_setting_is_silent():
+    class Strict:
+        on_error = OnError.RETRY
+
+        def __call__(self, mail: Mail) -> None:
+            raise KeyError
+
+    with pytest.raises(HookFailed, match="KeyError in hook Strict"):
+        handler_of(Strict())(event(), None)
+    assert handler_of(Strict(), on_error=OnError.DELIVER)(event(), None) == DELIVER
+
+
+def test_an_unforeseen_error_of_the_write_lets_the_verdict_stand():
+    def bounce_one(mail: Mail) -> Verdict:
+        shout(mail)
+        return mail.verdict().bounce("no", to="b@example.com")
+
+    response = handler_of(bounce_one, Memory(put_trouble=errors.Misconfigured()))(event("a@example.com", "b@example.com"), None)
+    assert response["actions"][0]["recipients"] == ["b@example.com"]
+
+
+def test_an_event_that_breaks_the_contract_follows_on_error_and_is_logged_with_its_place(log):
+    document = event(flowDirection="SIDEWAYS")
+    assert handler_of(shout)(document, None) == DELIVER
+    assert log().lines[0]["detail"].startswith("at /flowDirection: expected one of INBOUND, OUTBOUND")
+    with pytest.raises(HookFailed, match="ContractError"):
+        handler_of(shout, on_error=OnError.RETRY)(document, None)
+
+
+def test_a_hook_can_ask_how_long_it_has():
+    left = []
+
+    def ask(mail: Mail) -> None:
+        left.append(mail.time_left())
+
+    handler = handler_of(ask)
+    handler(event(), None)
+    handler(event(), Context())
+    assert 13 < left[0] <= 13.5
+    assert 2 < left[1] <= 2.5
+
+
+def test_a_message_cannot_be_replaced_by_nothing_nor_by_more_than_workmail_takes(log):
+    memory = Memory()
+    handler_of(lambda mail: mail.replace(b""), memory)(event(), None)
+    assert log().lines[0]["reason"] == "ValueError"
+    handler_of(lambda mail: mail.replace(bytes(40 * 1024 * 1024 + 1)), memory)(event(), None)
+    assert log().lines[0]["reason"] == "CannotChangeSafely"
+    assert memory.puts == 0
+
+
+def test_a_hook_that_returns_something_else_than_a_verdict_is_a_mistake_not_an_answer(log):
+    assert handler_of(lambda mail: {"actions": []})(event(), None) == DELIVER
+    assert log().lines[0]["reason"] == "TypeError"
+
+
+def test_contract_errors_are_value_errors_that_hooks_may_catch():
+    assert issubclass(ContractError, ValueError)
+
+
+def test_a_change_of_a_message_without_its_closing_delimiter_brings_that_too_since_workmail_wants_it():
+    cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
+    memory = Memory({event()["messageId"]: cut})
+    place = cut.index(b"Subject")
+
+    def tag(mail: Mail) -> None:
+        mail.edit([Edit(place, place, b"X-Tag: 1\r\n")])
+
+    assert handler_of(tag, memory)(event(), None) == DELIVER
+    assert memory.messages[event()["messageId"]] == cut.replace(b"Subject", b"X-Tag: 1\r\nSubject") + b"\r\n--b--\r\n"
+
+
+def test_a_message_that_nothing_changes_is_not_closed_either():
+    cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
+    memory = Memory({event()["messageId"]: cut})
+    assert handler_of(lambda mail: mail.edit([]), memory)(event(), None) == DELIVER
+    assert memory.puts == 0
+
+
+def test_a_hook_can_ask_why_a_change_would_be_refused_before_it_answers():
+    def bounce_what_cannot_be_tagged(mail: Mail) -> Verdict | None:
+        mail.edit([Edit(0, 0, b"X-Tag: " + b"x" * 1000 + b"\r\n")])
+        refused = mail.refusals()
+        assert refused == mail.refusals()
+        return mail.verdict().bounce(f"Sorry: {refused[0].code}") if refused else None
+
+    memory = Memory()
+    answer = handler_of(bounce_what_cannot_be_tagged, memory)(event(), None)
+    assert answer["actions"][0]["action"]["parameters"]["bounceMessage"] == "Sorry: a line has more than 998 octets and its CRLF"
+    assert memory.puts == 0

@@ -1,0 +1,76 @@
+import json
+import re
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+import pytest
+
+from local.aws.content_rules import defects
+from local.config.functions import ROOT, function, read_settings
+from local.config.samples import Sample, load
+from local.errors import BadSample, BadSettings
+from mailhooks.contract import MailFlowEvent
+from mailhooks.settings import Settings
+
+SAMPLES = load()
+each = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
+
+
+@each
+def test_a_sample_is_a_valid_event_with_content_that_workmail_takes(sample: Sample) -> None:
+    event = MailFlowEvent.parse(sample.event)
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", event.message_id)
+    assert re.fullmatch(r"[0-9a-f]{32}", event.invocation_id)
+    assert b"\n" not in sample.raw.replace(b"\r\n", b"")
+    assert defects(sample.raw, sample.raw) == []
+
+
+@each
+def test_a_sample_names_nobody_who_exists(sample: Sample) -> None:
+    text = json.dumps(sample.event) + sample.raw.decode("ascii")
+    domains = set(re.findall(r"@([\w.-]+\w)", text))
+    assert all(re.search(r"(^|\.)example\.(com|net|org)$", domain) for domain in domains)
+    if sample.event["flowDirection"] == "INBOUND":
+        assert {address["address"].partition("@")[2] for address in sample.event["envelope"]["recipients"]} == {"example.com"}
+
+
+@each
+def test_a_samples_subject_is_the_messages_own_cut_at_256_characters(sample: Sample) -> None:
+    value = str(BytesHeaderParser().parsebytes(sample.raw)["subject"])
+    assert sample.event["subject"] == str(make_header(decode_header("".join(value.splitlines()))))[:256]
+
+
+def test_samples_share_no_ids_and_each_function_has_some() -> None:
+    events = [MailFlowEvent.parse(sample.event) for sample in SAMPLES]
+    assert len({event.message_id for event in events}) == len({event.invocation_id for event in events}) == len(SAMPLES)
+    assert {sample.function for sample in SAMPLES} >= {"rewrite", "bounce", "observe"}
+
+
+def test_the_sample_settings_are_settings_that_the_functions_can_read() -> None:
+    settings = read_settings(ROOT / "events" / "env.json")
+    for name in ("rewrite", "bounce", "observe"):
+        variables = function(name).variables(settings)
+        assert variables["ORGANIZATION_DOMAINS"] == "example.com"
+        Settings.from_env(variables)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"F": []}', '{"F": {"A": 1}}'])
+def test_settings_of_another_shape_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "env.json").write_text(text)
+    with pytest.raises(BadSettings, match=r"env\.json"):
+        read_settings(tmp_path / "env.json")
+
+
+def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "env.json").write_text("{}")
+    (tmp_path / "rewrite-x.json").write_text("{")
+    with pytest.raises(BadSample, match="rewrite-x"):
+        load(tmp_path)
+    (tmp_path / "rewrite-x.json").write_text("{}")
+    with pytest.raises(BadSample, match="rewrite-x"):
+        load(tmp_path)
+    with pytest.raises(BadSample, match="no sample 'y'"):
+        load(tmp_path, ["y"])
+    with pytest.raises(BadSample, match="no function"):
+        load(tmp_path, functions=["bounce"])

@@ -1,0 +1,145 @@
+"""What holds of all rules and all messages."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from local.rules.matching import Match, RuleSet, match
+from local.rules.rule import STRICTNESS, Rule, RuleAction
+from mailhooks.address_patterns import Pattern, Specificity, canonical
+from mailhooks.contract import FlowDirection
+
+DOMAINS = ["example.com", "mail.example.com", "example.net", "bücher.example"]
+ADDRESSES = [f"{name}@{domain}" for name in ("ana", "ben") for domain in (*DOMAINS, "deep.mail.example.com", "laden.bücher.example")]
+PATTERNS = ["*", *DOMAINS, *(f"*.{domain}" for domain in DOMAINS), *(f"{name}@{domain}" for name in ("ana", "ben") for domain in DOMAINS)]
+
+directions = st.sampled_from(FlowDirection)
+addresses = st.sampled_from(ADDRESSES)
+any_text = st.text(max_size=40) | st.text("@.*-xXüÜn\ud800\x00", max_size=60)
+patterns = st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3).map(tuple)
+
+
+def rule(name: str, direction: FlowDirection, action: RuleAction, senders: tuple[str, ...], recipients: tuple[str, ...]) -> Rule:
+    return Rule(name, direction, action, senders, recipients, "hook" if action is RuleAction.LAMBDA else "", synchronous=False)
+
+
+@st.composite
+def rule_lists(draw: st.DrawFn) -> list[Rule]:
+    """Of both directions."""
+    count = draw(st.integers(0, 6))
+    found = []
+    for number in range(count):
+        direction = draw(directions)
+        found.append(rule(f"r{number}", direction, draw(st.sampled_from(STRICTNESS[direction])), draw(patterns), draw(patterns)))
+    return found
+
+
+def narrowest(patterns: tuple[str, ...], address: str) -> Specificity | None:
+    """As `mailhooks.address_patterns` has it, which tries one pattern after the other."""
+    parsed = [Pattern.parse(canonical(pattern)) for pattern in patterns]
+    return max((pattern.specificity for pattern in parsed if pattern.matches(canonical(address))), default=None)
+
+
+def expected(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> str:
+    """The name of the rule that wins, found by trying them all."""
+    headers = [author, *([sender] if sender else [])]
+    rounds = [headers] if direction is FlowDirection.OUTBOUND else [[header] for header in reversed(headers)]
+    for some in rounds:
+        found = []
+        for each in rules:
+            by_sender = max((best for header in some if (best := narrowest(each.senders, header)) is not None), default=None)
+            by_recipient = narrowest(each.recipients, recipient)
+            if each.direction is direction and by_sender is not None and by_recipient is not None:
+                found.append((-by_sender, -by_recipient, STRICTNESS[direction].index(each.action), each.name))
+        if found:
+            return min(found)[-1]
+    return ""
+
+
+def names(found: list[Match]) -> list[str]:
+    return [each.rule.name if each.rule else "" for each in found]
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses | st.just(""), st.lists(addresses, max_size=4))
+def test_looking_patterns_up_finds_what_trying_them_all_finds(
+    rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
+) -> None:
+    found = match(rules, direction, author=author, sender=sender, recipients=recipients)
+    assert names(found) == [expected(rules, direction, author, sender, recipient) for recipient in recipients]
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses, st.data())
+def test_a_more_specific_rule_never_loses(
+    rules: list[Rule], direction: FlowDirection, author: str, recipient: str, data: st.DataObject
+) -> None:
+    """A new rule whose sender pattern is narrower than the winner's wins, whatever its action."""
+    [before] = match(rules, direction, author=author, sender="", recipients=[recipient])
+    action = data.draw(st.sampled_from(STRICTNESS[direction]))
+    pattern = data.draw(st.sampled_from([author, author.partition("@")[2], f"*.{author.partition('@')[2]}"]))
+    if before.rule:
+        best = narrowest(before.rule.senders, author)
+        assume(best is not None and best < Pattern.parse(pattern).specificity)
+    new = rule("new", direction, action, (pattern,), ("*",))
+    assert names(match([new, *rules], direction, author=author, sender="", recipients=[recipient])) == ["new"]
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses | st.just(""), st.lists(addresses, max_size=4), st.data())
+def test_the_order_of_definition_never_matters(
+    rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str], data: st.DataObject
+) -> None:
+    mixed = data.draw(st.permutations(rules))
+    straight, turned = (RuleSet(some).match(direction, author=author, sender=sender, recipients=recipients) for some in (rules, mixed))
+    assert straight == turned
+    assert [each.considered for each in straight] == [each.considered for each in turned]
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses | st.just(""), st.lists(addresses, min_size=1, max_size=4))
+def test_recipients_are_independent_of_one_another(
+    rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
+) -> None:
+    together = match(rules, direction, author=author, sender=sender, recipients=recipients)
+    assert together == [match(rules, direction, author=author, sender=sender, recipients=[recipient])[0] for recipient in recipients]
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses | st.just(""), addresses, st.randoms(use_true_random=False))
+def test_case_never_matters(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str, random) -> None:
+    def mixed(text: str) -> str:
+        return "".join(random.choice([letter.lower(), letter.upper()]) for letter in text)
+
+    spelled = [
+        rule(each.name, each.direction, each.action, tuple(map(mixed, each.senders)), tuple(map(mixed, each.recipients))) for each in rules
+    ]
+    straight = match(rules, direction, author=author, sender=sender, recipients=[recipient])
+    assert names(match(spelled, direction, author=mixed(author), sender=mixed(sender), recipients=[mixed(recipient)])) == names(straight)
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, addresses, addresses | st.just(""), addresses)
+def test_a_labels_and_u_labels_are_alike(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> None:
+    keys = [canonical(address) for address in (author, sender, recipient)]
+    straight = match(rules, direction, author=author, sender=sender, recipients=[recipient])
+    assert names(match(rules, direction, author=keys[0], sender=keys[1], recipients=[keys[2]])) == names(straight)
+
+
+@pytest.mark.fuzz
+@given(rule_lists(), directions, any_text, any_text, st.lists(any_text, max_size=3))
+def test_no_text_raises_and_each_rule_is_accounted_for(
+    rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
+) -> None:
+    own = {each.name for each in rules if each.direction is direction}
+    for found in match(rules, direction, author=author, sender=sender, recipients=recipients):
+        assert {each.rule.name for each in found.considered} == own
+        assert len(found.considered) == len(own)
+        assert any(each.matched for each in found.considered) == (found.rule is not None)
+        assert found.rule is None or (found.considered[0].rule, found.considered[0].why) == (found.rule, found.why)
+
+
+@pytest.mark.fuzz
+@given(any_text)
+def test_an_canonical_is_its_own_key(text: str) -> None:
+    assert canonical(canonical(text)) == canonical(text)

@@ -1,0 +1,71 @@
+"""What WorkMail's console would refuse about a rule."""
+
+import pytest
+
+from local.rules.matching import RuleSet
+from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, BadRule, Rule, RuleAction
+from mailhooks.contract import Action, ActionType
+from tests.support.flow_rules import rules_of
+from tests.unit.local.rules.rule_cases import IN, OUT
+
+VALID = {"name": "A", "direction": IN, "action": RuleAction.LAMBDA, "senders": ("*",), "function": "hook"}
+REFUSED = {
+    "a rule without a name": ({"name": " "}, "name"),
+    "plus in a sender pattern": ({"senders": ("nora+offers@example.net",)}, "senders"),
+    "plus in a recipient pattern": ({"action": RuleAction.DROP, "function": "", "recipients": ("ana+x@example.com",)}, "recipients"),
+    "a star within a pattern": ({"senders": ("nora@*.example.net",)}, "senders"),
+    "a star for a part of a name": ({"senders": ("n*@example.net",)}, "senders"),
+    "an empty pattern": ({"senders": ("",)}, "senders"),
+    "no sender pattern": ({"senders": ()}, "senders"),
+    "no recipient pattern": ({"recipients": ()}, "recipients"),
+    "too many sender patterns": ({"senders": tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS + 1))}, "senders"),
+    "recipients of a synchronous rule": ({"recipients": ("example.com",)}, "recipients"),
+    "recipients besides the star": ({"recipients": ("*", "example.com")}, "recipients"),
+    "no function": ({"function": ""}, "function"),
+    "a function without Run Lambda": ({"action": RuleAction.DROP}, "function"),
+    "a timeout under 0": ({"timeout_minutes": -1}, "timeout_minutes"),
+    "a timeout over 240": ({"timeout_minutes": 241}, "timeout_minutes"),
+    "junk, outbound": ({"direction": OUT, "action": RuleAction.JUNK, "function": ""}, "action"),
+    "bypass, outbound": ({"direction": OUT, "action": RuleAction.BYPASS, "function": ""}, "action"),
+    "gateway, inbound": ({"action": RuleAction.GATEWAY, "function": ""}, "action"),
+    "junk as fallback, outbound": ({"direction": OUT, "fallback": Action(ActionType.MOVE_TO_JUNK)}, "fallback"),
+    "bypass as fallback, outbound": ({"direction": OUT, "fallback": Action(ActionType.BYPASS_SPAM_CHECK)}, "fallback"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_workmail_would_not_take_is_refused(name: str) -> None:
+    changes, key = REFUSED[name]
+    with pytest.raises(BadRule) as caught:
+        Rule(**{**VALID, **changes})  # type: ignore[arg-type]
+    assert caught.value.key == key
+    assert str(caught.value).startswith(f"rule {changes.get('name', 'A')!r}: {key}: expected ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"timeout_minutes": 0},
+        {"timeout_minutes": 240},
+        {"synchronous": False, "recipients": ("example.com",)},
+        {"fallback": Action(ActionType.MOVE_TO_JUNK)},
+        {"direction": OUT, "fallback": Action(ActionType.BOUNCE)},
+        {"senders": tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))},
+    ],
+)
+def test_what_workmail_takes_is_taken(changes: dict[str, object]) -> None:
+    assert Rule(**{**VALID, **changes})  # type: ignore[arg-type]
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(BadRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
+        RuleSet(rules_of("a: drop * | a: junk *", IN))
+
+
+def test_too_many_patterns_in_all_rules_are_refused() -> None:
+    patterns = tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))
+    rules = [Rule(f"r{number}", IN, RuleAction.DROP, patterns) for number in range(MAX_ORGANIZATION_PATTERNS // MAX_SENDER_PATTERNS)]
+    RuleSet(rules)
+    with pytest.raises(BadRule, match="rules: senders: expected at most 1,000 sender patterns in all rules together, found 1,001"):
+        RuleSet([*rules, *rules_of("one: drop *", OUT)])

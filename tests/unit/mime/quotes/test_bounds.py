@@ -1,0 +1,247 @@
+"""However much there is, only so much of a message is looked at: where the newest reply stands, at its beginning."""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+import pytest
+
+from mailhooks.mime.html import Token
+from mailhooks.mime.quotes import attribution, html_lines, reply
+from mailhooks.mime.quotes.attribution import Level, Line
+from mailhooks.mime.quotes.html_lines import LINES, OCTETS, PIECES
+from mailhooks.mime.quotes.reply import find_quote, html_quote, text_quote
+
+WROTE = "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:"
+QUOTE = "<blockquote type=cite>Lunch?</blockquote>"
+
+
+def html_after(before: str) -> tuple[int | None, int]:
+    """Where the place of a quote behind `before` is, and where it should be."""
+    return html_quote(before + QUOTE + "<br>" * 10, str), len(before)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "<blockquote type=cite>" + "<div>Lunch?</div>" * 3 * LINES,
+        "<blockquote type=cite>" + "<b>L</b>" * PIECES,
+        "<blockquote type=cite>Lunch? <!--" + "x" * OCTETS + "-->on Tuesday",
+        "<hr id=zwchr>" + "<p>Lunch?" * 3 * LINES,
+        "<div class=gmail_quote>" + "<img>" * PIECES,
+    ],
+    ids=["lines", "tags", "octets", "all that follows", "images"],
+)
+def test_in_html_a_quote_after_the_reply_is_found_however_long_it_is(rest: str):
+    assert html_quote("<p>Fine!</p>" + rest, str) == len("<p>Fine!</p>")
+
+
+def test_in_plain_text_a_quote_after_the_reply_is_found_however_long_it_is():
+    assert text_quote(chain(["Fine!", "", WROTE], repeat("> Lunch?"))) == 2
+    assert text_quote(["Fine!", "", WROTE, "> Lunch? " * 1_000_000]) == 2
+
+
+def test_plain_text_is_not_read_to_an_end_that_does_not_come():
+    assert text_quote(repeat("Lunch?")) is None
+    assert text_quote(repeat("")) is None
+    assert text_quote(repeat("Lunch? " * 5_000)) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "<p>" + "many words " * 10_000,
+        ("<p class=MsoNormal><span style='color:#1F497D'>" + "many words " * 10 + "<o:p></o:p></span></p>\r\n") * 2_500,
+        "<table>" + ("<tr>" + "<td width=64 style='height:15.0pt'><p>12,345.67</p></td>" * 10 + "</tr>") * 1_000 + "</table>",
+        "<div>Fine!<br></div>" * (LINES - 10),
+        "<b>x</b>" * (PIECES // 4),
+        "<style>" + "p.MsoNormal {margin: 0}\n" * 100_000 + "</style><!--[if mso]>" + "<xml></xml>" * 100_000 + "<![endif]--><p>Fine!",
+        "<p>Fine!<img src='data:image/png;base64," + "iVBORw0KGgo" * 1_000_000 + "'>",
+    ],
+    ids=[
+        "20,000 words in a paragraph",
+        "50,000 words by Outlook",
+        "10,000 cells",
+        "lines",
+        "tags",
+        "style sheets and comments",
+        "a picture",
+    ],
+)
+def test_a_quote_below_a_long_reply_is_found(reply: str):
+    place, expected = html_after(reply + "</p>")
+    assert place == expected
+
+
+def test_a_quote_below_a_long_reply_is_found_in_plain_text():
+    reply = ["A line of some twelve words, of which a very long reply has many."] * (LINES - 10)
+    assert text_quote([*reply, "", WROTE, "> Lunch?"]) == len(reply) + 1
+    assert text_quote(["many words " * 1_000_000, "", WROTE, "> Lunch?"]) == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["<div>Fine!</div>" * LINES, "<b>x</b>" * PIECES, "<pre>" + "x\n" * LINES, "Fine!<!--" + "x" * OCTETS + "-->", "Fine!<div>" * PIECES],
+    ids=["lines", "tags", "lines of pre", "octets", "nesting"],
+)
+def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it(reply: str):
+    assert html_after(reply)[0] is None
+
+
+def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it_in_plain_text():
+    assert text_quote(["Fine!"] * LINES + [WROTE, "> Lunch?"]) is None
+    assert text_quote(["words " * 3_000] * 400 + [WROTE, "> Lunch?"]) == 400
+    assert text_quote(["words " * 3_000] * 500 + [WROTE, "> Lunch?"]) is None
+
+
+@pytest.mark.parametrize("lines, found", [(LINES - 10, False), (LINES + 10, True)])
+def test_a_reply_below_the_quote_counts_as_far_as_it_is_looked_for(lines: int, found: bool):
+    quoted = ["> Lunch?"] * lines
+    assert (text_quote(["Hello", WROTE, *quoted, "No."]) == 1) == found
+    html = "<p>Hello</p>" + "<blockquote type=cite>" + "<br>Lunch?" * lines + "</blockquote>No."
+    assert (html_quote(html, str) == len("<p>Hello</p>")) == found
+
+
+def times(unit: str, size: int) -> str:
+    """As often as it takes; `#` is another number each time, as what was met before costs nothing."""
+    return "".join(unit.replace("#", str(number)) for number in range(size // len(unit)))
+
+
+HOSTILE = {
+    "tiny tags": "<b>",
+    "open paragraphs": "<p>",
+    "deep nesting": "<div>x",
+    "unheard of elements": "<abc><defg>",
+    "comments": "<!---->",
+    "style sheets": "<style></style>",
+    "short lines": "x<br>",
+    "attributes": "<div a=# " + "a='&amp;' " * 30 + ">",
+    "attributes in one tag": "<div a='&amp;' <",
+    "space at the end of tags": "<div a=#" + " " * 300 + ">",
+    "classes": "<span class='# x_x_x_gmail_quote_1_2 " + "x_y " * 20 + "'>",
+    "borders": "<blockquote style='#" + "border-left" * 40 + "'>x",
+    "character references": "&notanentity;&lt;",
+    "a character reference a line": "&lt;<br>",
+    "words": "x ",
+    "long texts": "words " * 50 + "<b>",
+    "lines of pre": "x\n",
+    "attributions": f"{WROTE} <br>",
+    "halves of attributions": "On Monday <br>Bob wrote: <br>",
+    "quotes with replies below": "&gt; x<br>&gt; y<br>No.<br>Bob wrote: <br>",
+    "header blocks": "From: x<br>To: y<br>",
+    "rules": "________________<br>--x: y--<br>",
+}
+
+
+@pytest.fixture
+def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (html_lines, reply):
+        monkeypatch.setattr(module, "LINES", 400)
+        monkeypatch.setattr(module, "PIECES", 2_400)
+    monkeypatch.setattr(html_lines, "_ENOUGH", 500)
+    monkeypatch.setattr(attribution, "_CLOSELY", 6_000)
+
+
+def calls(action: Callable[[], object]) -> int:
+    """Calls of functions and steps of generators, Python's own and those of its library in C."""
+    counted = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return counted
+
+
+@pytest.mark.usefixtures("low_bounds")
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
+def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypatch: pytest.MonkeyPatch):
+    read: list[int] = []
+
+    def decode(piece: str) -> str:
+        read.append(len(piece))
+        return piece
+
+    def marked(token: Token, real: Callable[[Token], Any] = html_lines.marked) -> Any:
+        read.append(len(token.text))
+        return real(token)
+
+    monkeypatch.setattr(html_lines, "marked", marked)
+    works = []
+    for size in (150_000, 600_000):
+        read.clear()
+        html = ("<pre>" if unit == "x\n" else "x<br>") + times(unit, size)
+        works.append((calls(lambda html=html: html_quote(html, decode)), sum(read)))
+    # What is read of a text or of a tag at once may go beyond the bound, once.
+    most = (html_lines.PIECES + 1) * html_lines.PIECE + 2 * html_lines._ENOUGH
+    assert works[1][0] <= works[0][0] * 1.05
+    assert works[1][1] <= most
+
+
+@pytest.mark.usefixtures("low_bounds")
+def test_four_times_as_many_tokens_are_not_taken(monkeypatch: pytest.MonkeyPatch):
+    taken = 0
+
+    def counted(html: str, real: Callable[[str], Iterator[Token]] = html_lines.tokens) -> Iterator[Token]:
+        nonlocal taken
+        for token in real(html):
+            taken += 1
+            yield token
+
+    monkeypatch.setattr(html_lines, "tokens", counted)
+    for size in (10_000, 40_000):
+        taken = 0
+        html_quote("<b>" * size, str)
+        assert taken == html_lines.PIECES
+
+
+@pytest.mark.usefixtures("low_bounds")
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["On 2 Apr 2012, 18:26 at a@example.com we spoke. Then Bob wrote:"],
+        ["On 1 2 3 4 5 6 wrote:", "> x", "> y", "No."],
+        ["On Monday", "2", "2", "x:", "> a", "> b", "No."],
+        ["Bob:", "> a", "b"],
+    ],
+    ids=["prose", "all at once", "wrapped", "an author"],
+)
+def test_only_so_much_is_looked_at_closely_for_attributions(texts: list[str], monkeypatch: pytest.MonkeyPatch):
+    looked = 0
+
+    def verb_at(bare: str, real: Callable[[str], int] = attribution._verb_at) -> int:
+        nonlocal looked
+        looked += len(bare)
+        return real(bare)
+
+    monkeypatch.setattr(attribution, "_verb_at", verb_at)
+    lines = [Line(text, 0, False, Level.CITED if text.startswith(">") else Level.NONE) for text in texts * 4_000]
+    assert find_quote(lines) is None
+    assert attribution._CLOSELY / 2 < looked <= 3 * attribution._CLOSELY
+
+
+def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+
+    def marked(token: Token, real: Callable[[Token], Any] = html_lines.marked) -> Any:
+        read.append(token.text)
+        return real(token)
+
+    monkeypatch.setattr(html_lines, "marked", marked)
+    html = "Hello<br><div class=gmail_quote" + " " * 2_000 + "/" * 2_000 + ">Lunch?</div>"
+    assert html_quote(html, str) == html.index("<div")
+    assert [text.rstrip() for text in read] == ["<div class=gmail_quote"]
+    assert len(read[0]) < 30
+
+
+def test_a_border_that_is_none_makes_no_quote_of_an_indented_text():
+    for style, is_quote in (("border-left: 1px solid", True), ("border-left: none", False), ("border-left:0", False)):
+        html = f"Hello<br><blockquote style='{style}'>Lunch?</blockquote>"
+        assert (html_quote(html, str) is not None) == is_quote

@@ -1,0 +1,229 @@
+"""Where a reply ends and a quote begins, on replies as mail clients write them, and on mail that only looks as if it quoted."""
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhooks.mime.html import append_at, visible_text
+from mailhooks.mime.quotes.attribution import Level, Line, Looks, attribution, is_trailer
+from mailhooks.mime.quotes.reply import find_quote, html_quote, text_quote
+from tests.support.mail import CORPUS
+
+HERE = "[[HERE]]"
+DATA = Path(__file__).parent / "data"
+
+
+def samples(name: str) -> list[object]:
+    """`=== title` and what follows it, from a file."""
+    blocks = re.split(r"(?m)^=== ", (DATA / name).read_text("utf-8"))[1:]
+    return [pytest.param(body, id=title) for title, _, body in (block.partition("\n") for block in blocks)]
+
+
+def as_octets(text: str) -> str:
+    """A character for each octet."""
+    return text.encode().decode("latin-1")
+
+
+def as_text(octets: str) -> str:
+    return octets.encode("latin-1").decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("text", samples("quotes_text.txt"))
+@pytest.mark.parametrize("unfold", ["as it is", "indented", "trailing spaces"])
+def test_in_plain_text_the_place_is_between_the_newest_reply_and_the_quote(text: str, unfold: str):
+    lines = text.split("\n")
+    place = lines.index(HERE)
+    del lines[place]
+    if unfold == "trailing spaces":
+        lines = [line + "  " for line in lines]
+    elif unfold == "indented":
+        lines = [f" {line}" if line and not line.startswith(">") else line for line in lines]
+    assert text_quote(lines) == place
+
+
+@pytest.mark.parametrize("text", samples("no_quotes_text.txt"))
+def test_plain_text_without_a_quote_below_the_reply_has_no_such_place(text: str):
+    assert text_quote(text.split("\n")) is None
+
+
+@pytest.mark.parametrize("html", samples("quotes_html.txt"))
+def test_in_html_the_place_is_between_the_newest_reply_and_the_quote(html: str):
+    reply, mark, quote = (as_octets(piece) for piece in html.partition(HERE))
+    assert mark
+    assert html_quote(reply + quote, as_text) == len(reply)
+
+
+@pytest.mark.parametrize("html", samples("quotes_html.txt"))
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda html: re.sub(r"<(/?\w+)", lambda tag: tag[0].upper(), html), id="tags in upper case"),
+        pytest.param(lambda html: html.replace(">", ">\r\n"), id="a line for each tag"),
+        pytest.param(lambda html: f"<html><body><table><tr><td>{html}</td></tr></table></body></html>", id="wrapped in a table"),
+    ],
+)
+def test_the_place_does_not_hang_on_how_html_is_laid_out(html: str, change: object):
+    if "<pre" in html or "cols=" in html:
+        pytest.skip("line ends count in it")
+    reply, _, quote = (as_octets(piece) for piece in html.partition(HERE))
+    changed = change(reply + "\0" + quote)  # type: ignore[operator]
+    changed, expected = changed.replace("\0", ""), changed.partition("\0")[0]
+    place = html_quote(changed, as_text)
+    assert place is not None
+    assert visible_text(changed[:place]) == visible_text(expected)
+
+
+@pytest.mark.parametrize("html", samples("no_quotes_html.txt"))
+def test_html_without_a_quote_below_the_reply_has_no_such_place(html: str):
+    assert html_quote(as_octets(html), as_text) is None
+
+
+def parts(path: Path) -> Iterator[tuple[str, bytes, str]]:
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            yield part.get_content_subtype(), part.get_payload(decode=True), part.get_content_charset("us-ascii")
+
+
+TALON = [path for path in CORPUS if path.name.startswith("talon_")]
+QUOTE_BEGINS = re.compile(
+    r"-----|----- |On [A-Z0-9]|02\.04\.2012|> (Subject|On )|From: ",
+)
+
+
+@pytest.mark.parametrize("path", TALON, ids=lambda path: path.stem)
+def test_in_replies_of_twelve_clients_both_forms_have_the_place_between_reply_and_quote(path: Path):
+    assert len(TALON) == 12
+    for subtype, octets, charset in parts(path):
+        if subtype == "plain":
+            lines = octets.decode(charset).splitlines()
+            place = text_quote(lines)
+            # Thunderbird's is written below the quote: the end of the text is the place.
+            shown = ("\n".join(lines[:place]), "\n".join(lines[len(lines) if place is None else place :]))
+        else:
+            html = octets.decode("latin-1")
+            at = html_quote(html, lambda piece, charset=charset: piece.encode("latin-1").decode(charset))
+            assert at is not None
+            shown = (visible_text(html[:at]), visible_text(html[at:].encode("latin-1").decode(charset)))
+        reply, quote = (text.strip() for text in shown)
+        assert re.search(r"\A(Hello|Allo!|On 04/02/2012)", reply)
+        if "thunderbird" in path.name:
+            assert reply.endswith("Hello")
+            assert not quote
+        else:
+            assert "wrote" not in reply
+            assert QUOTE_BEGINS.match(quote)
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_in_collected_mail_a_place_is_found_only_where_somebody_quotes(path: Path):
+    quoting = {path for path in TALON if "thunderbird" not in path.name}
+    quoting |= {path for path in CORPUS if "We should not include these files" in path.read_text("latin-1")}
+    for subtype, octets, _ in parts(path):
+        text = octets.decode("latin-1")
+        found = text_quote(text.splitlines()) if subtype == "plain" else html_quote(text, str)
+        assert (found is not None) == (path in quoting)
+
+
+TEXT_PIECES = [
+    *[
+        "> a",
+        ">> b",
+        "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:",
+        "Bob wrote:",
+        "wrote:",
+        "On",
+        "-----Original Message-----",
+        "-" * 32,
+    ],
+    *[
+        "_" * 32,
+        "From: a@example.com",
+        "To: b",
+        "Subject: c",
+        "Date: d",
+        "Received: x",
+        "-- ",
+        "text",
+        "",
+        "Sent from my iPhone",
+        ":",
+        "\ufffc",
+    ],
+]
+
+
+@pytest.mark.fuzz
+@given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=25))
+def test_any_text_has_an_answer_and_it_is_a_line_that_shows_something(lines: list[str]):
+    place = text_quote(lines)
+    assert place is None or lines[place].strip()
+
+
+@pytest.mark.fuzz
+@given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=12), st.integers(0, 3))
+def test_empty_lines_at_the_end_change_nothing(lines: list[str], count: int):
+    assert text_quote(lines + [""] * count) == text_quote(lines)
+
+
+@pytest.mark.fuzz
+@given(st.text(st.characters(codec="latin-1")))
+def test_any_html_has_an_answer_before_its_end(html: str):
+    place = html_quote(html, str)
+    assert place is None or 0 <= place < len(html)
+
+
+def test_only_a_bounded_neighbourhood_of_a_line_is_looked_at():
+    class Counting(list[Line]):
+        looks = 0
+
+        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+            Counting.looks += 1 if isinstance(index, int) else len(range(*index.indices(len(self))))
+            return super().__getitem__(index)
+
+    for texts in (
+        ["On On On"],
+        ["Bob wrote:"],
+        ["From: a"],
+        ["To:", "x"],
+        ["_" * 32],
+        ["--- a ---", "From: a"],
+        ["Bob wrote:", "> a", "b"],
+    ):
+        count = 0
+        for size in (1000, 2000):
+            Counting.looks = 0
+            lines = [Line(text, 0, False, Level.CITED if text.startswith(">") else Level.NONE) for text in texts] * (size // len(texts))
+            find_quote(Counting(lines))
+            assert size <= 1000 or Counting.looks <= 2.2 * count
+            count = Counting.looks
+            assert count < 100 * size
+
+
+def test_deeply_nested_html_is_walked_without_recursion():
+    html = "<div>" * 50_000 + "Fine.<blockquote type=cite>Lunch?</blockquote>"
+    assert html_quote(html, str) == html.index("<blockquote")
+    assert append_at(html) == len(html)
+
+
+def test_a_long_line_is_no_attribution():
+    assert attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, Looks(), above_quote=True) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-- ", "______________", "Sent from my phone", "You received this message because you are subscribed", "Von meinem iPhone gesendet"],
+)
+def test_what_programs_put_at_the_end_is_nobodys_reply(text: str):
+    assert is_trailer(Line(text, 0))
+
+
+@pytest.mark.parametrize("text", ["Yes", "- an item", "_emphasis_", "Sent it yesterday"])
+def test_a_reply_is_not_taken_for_what_programs_put_at_the_end(text: str):
+    assert not is_trailer(Line(text, 0))

@@ -1,0 +1,245 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mailhooks.policy import load
+from mailhooks.policy.analysis.lint import Finding, Severity, lint
+from mailhooks.policy.loading.loader import from_data
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+INBOUND = {"direction": "inbound"}
+
+
+def findings(*rules: dict[str, Any], **policy: Any) -> list[Finding]:
+    named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
+    data = {"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy}
+    return list(lint(from_data(data), now=NOW))
+
+
+def said(*rules: dict[str, Any], **policy: Any) -> list[tuple[str, str]]:
+    """The rule and the first words of each finding's text."""
+    return [(finding.rule, finding.text.partition(":")[0]) for finding in findings(*rules, **policy)]
+
+
+def stop(**when: Any) -> dict[str, Any]:
+    return {"stop": True, "do": {"count": "Seen"}, **({"when": when} if when else {})}
+
+
+def when(**conditions: Any) -> dict[str, Any]:
+    return {"when": conditions}
+
+
+UNREACHED = ("r2", "is never reached")
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        (stop(), {}),
+        (stop(), when(direction="inbound")),
+        (stop(direction="inbound"), when(direction="inbound", kind="list")),
+        (stop(sender=["a.example", "b.example"]), when(sender="a.example")),
+        (stop(sender="A.example"), when(sender=["a.example"])),
+        (stop(sender=["list:partners"]), when(sender="partner.example")),
+        (stop(subject={"words": ["offer", "price"]}), when(subject=["Price"])),
+        (stop(recipient="*"), when(kind="list")),
+        (stop(kind=["list", "calendar"]), when(kind="calendar")),
+        (stop(any=[{"kind": "list"}, {"kind": "calendar"}]), when(any=[{"kind": "list"}, {"kind": "calendar"}], direction="inbound")),
+        (stop(direction="inbound"), when(all=[{"direction": "inbound"}])),
+        ({**stop(), "unless": {"kind": "list"}}, {"unless": {"kind": ["list", "calendar"]}}),
+        ({**stop(), "unless": {"direction": "outbound"}}, when(direction="inbound")),
+        (stop(**{"not": {"kind": "list"}}), {"unless": {"kind": "list"}}),
+        ({**stop(), "unless": {"any": [{"kind": "list"}]}}, {"unless": {"kind": "list"}}),
+        (stop(size={"over": "1 MB"}), when(size={"over": "1 MB"}, direction="inbound")),
+    ],
+)
+def test_a_rule_is_never_reached_behind_one_that_stops_for_all_that_it_is_for(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert UNREACHED in said(first, second, lists={"partners": ["partner.example", "list:more"], "more": ["x.example"]})
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        (stop(direction="outbound"), when(direction="inbound")),
+        (stop(kind="list"), {}),
+        (stop(sender="a.example"), when(sender=["a.example", "b.example"])),
+        (stop(recipient="a@example.com"), when(recipient="b@example.com")),
+        ({**stop(), "unless": {"kind": ["list", "calendar"]}}, {"unless": {"kind": "list"}}),
+        ({**stop(), "mode": "report"}, {}),
+        ({**stop(), "enabled": False}, {}),
+        ({**stop(), "active": {"from": "2026-05-01T00:00:00Z"}}, {}),
+        (stop(rate={"more_than": 5, "minutes": 5}), when(rate={"more_than": 5, "minutes": 5})),
+        ({"do": {"count": "Seen"}}, {}),
+        (stop(mail_from="*"), {}),
+        (stop(sender_scope="external"), when(**{"not": {"sender_scope": "internal"}})),
+        (stop(subject={"words": "offer", "first_kb": 1}), when(subject={"words": "offer", "first_kb": 2})),
+        (stop(subject={"regex": "A"}), when(subject={"regex": "a"})),
+        ({**stop(), "unless": {"kind": "list", "direction": "outbound"}}, {"unless": {"all": [{"kind": "list", "direction": "outbound"}]}}),
+    ],
+)
+def test_a_rule_that_may_be_reached_is_let_alone(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert UNREACHED not in said(first, second)
+
+
+def test_of_a_rule_that_never_applies_nothing_else_is_said_and_nothing_follows_for_others() -> None:
+    never = {"when": {"direction": "inbound", "recipient_scope": "external"}, "stop": True, "do": "junk"}
+    assert said(stop(direction="inbound"), never) == [("r2", "never applies")]
+    assert said(never, never["when"] and {"when": {"direction": "inbound"}, "do": {"count": "X"}}) == [("r1", "never applies")]
+
+
+def test_an_exception_for_every_sender_leaves_mail_without_one() -> None:
+    [note] = findings({"unless": {"sender": "*"}})
+    assert (note.severity, note.text.partition(":")[0]) == (Severity.NOTE, "applies to mail without a sender only")
+
+
+def test_two_rules_that_stop_for_both_directions_leave_nobody_to_the_third() -> None:
+    found = findings(stop(direction="inbound"), stop(direction="outbound"), when(kind="list"))
+    assert [(finding.rule, finding.severity) for finding in found] == [("r3", Severity.WARNING)]
+    assert '"r2"' in found[0].text
+
+
+def test_two_rules_that_stop_for_both_scopes_leave_mail_without_a_sender_to_the_third() -> None:
+    assert said(stop(sender_scope="internal"), stop(sender_scope="external"), when(kind="list")) == []
+
+
+def test_a_rule_may_be_reached_before_the_other_is_active() -> None:
+    before = {**stop(), "active": {"from": "2026-05-01T00:00:00Z", "until": "2026-09-01T00:00:00Z"}}
+    assert UNREACHED in said(before, {"active": {"from": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}})
+    assert UNREACHED not in said(before, {"active": {"from": "2026-06-01T00:00:00Z"}})
+
+
+def test_a_verdict_never_counts_behind_one_for_everybody() -> None:
+    assert said({}, when(kind="list")) == [("r2", "its verdict never counts")]
+    assert said({}, {"do": {"count": "Seen"}}) == []
+    assert said({"mode": "report"}, {}) == []
+    assert said(when(kind="list"), {}) == []
+
+
+def test_junk_decides_for_inbound_mail_only() -> None:
+    junk = {"when": INBOUND, "do": "junk"}
+    assert said(junk, {}) == []
+    assert said(junk, when(direction="inbound")) == [("r2", "its verdict never counts")]
+
+
+def test_a_second_verdict_of_one_rule_never_counts() -> None:
+    assert said({"do": ["deliver", "drop"]}) == [("r1", "its second verdict never counts")]
+    assert said({"do": ["junk", "drop"]})[0][1].startswith("junk does nothing for outbound mail")
+
+
+def test_a_rule_that_is_over_is_never_asked() -> None:
+    assert said({"active": {"until": "2026-05-04T00:00:00Z"}}) == [("r1", "is never asked")]
+    assert said({"active": {"until": "2026-05-04T00:00:01Z"}}) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        when(direction="inbound", recipient_scope="external"),
+        when(direction="inbound", audience=["external", "mixed"]),
+        when(recipient_scope="external", audience="internal"),
+        when(recipient_scope="internal", audience="external"),
+        when(direction="inbound", all=[{"direction": "outbound"}]),
+        when(sender_scope="internal", **{"not": {"sender_scope": "internal"}}),
+        when(recipient_count={"over": 5, "under": 6}),
+        when(size={"at_least": "2 MB", "at_most": "1 MB"}),
+        when(recipient_count={"under": 0}),
+        {"when": {"sender": "a.example"}, "unless": {"sender": ["a.example", "b.example"]}},
+        {"when": INBOUND, "unless": INBOUND},
+        when(all=[{"size": {"over": "10 MB"}}, {"size": {"under": "5 MB"}}]),
+        when(size={"over": "10 MB"}, all=[{"size": {"under": "5 MB"}}]),
+        when(mail_from=["ana@example.com", "Example.com"], sender_scope="external"),
+        when(mail_from="ana@example.net", sender_scope="internal"),
+        when(recipient="list:own", recipient_scope="external"),
+        when(recipient="other@elsewhere.example", direction="inbound"),
+        when(on_behalf=False, on_behalf_sender="a@example.com"),
+        when(header={"name": "X-A", "present": False}, all=[{"header": {"name": "x-a", "words": "a"}}]),
+        when(attachment_count={"at_most": 0}, attachment={"extension": "exe"}),
+        {"when": INBOUND, "unless": {"recipient": "*"}},
+    ],
+)
+def test_conditions_that_never_hold_are_found(rule: dict[str, Any]) -> None:
+    assert ("r1", "never applies") in said(rule, lists={"own": ["example.com"]})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        when(direction="inbound", recipient_scope="internal"),
+        when(direction="inbound", audience=["internal", "external"]),
+        when(direction="outbound", recipient_scope="external", audience=["mixed", "external"]),
+        when(recipient_count={"over": 5, "under": 7}),
+        when(size={"at_most": 0}),
+        {"when": {"sender": ["a.example", "b.example"]}, "unless": {"sender": "a.example"}},
+        {"when": {"kind": "list"}, "unless": {"kind": "calendar"}},
+        {"when": {"not": {"sender_scope": "internal"}}, "unless": {"sender_scope": "external"}},
+        {"when": {"direction": "inbound"}, "unless": {"mail_from": "*"}},
+        when(mail_from="ana@example.net", sender_scope="external"),
+        when(mail_from=["ana@example.com", "ben@example.net"], sender_scope="external"),
+        when(mail_from="*.example.com", sender_scope="external"),
+        when(recipient={"patterns": "ana@example.net", "regex": "x"}, direction="inbound"),
+        when(header=[{"name": "X", "present": False}, {"name": "Y", "words": "a"}], all=[{"header": {"name": "X", "words": "a"}}]),
+        when(on_behalf=True, on_behalf_sender="a@example.com"),
+        when(size={"over": "1 MB"}, all=[{"size": {"under": "5 MB"}}]),
+        when(attachment_count={"at_most": 1}, attachment={"extension": "exe"}),
+    ],
+)
+def test_conditions_that_may_hold_are_let_alone(rule: dict[str, Any]) -> None:
+    assert said(rule) == []
+
+
+@pytest.mark.parametrize("word", ["junk", "bypass_spam_check"])
+def test_what_does_nothing_for_outbound_mail_is_found(word: str) -> None:
+    [warning] = findings({"when": {"direction": "outbound"}, "do": word})
+    assert (warning.severity, warning.text.split()[0]) == (Severity.WARNING, word)
+    [note] = findings({"do": word})
+    assert note.severity is Severity.NOTE
+    assert findings({"when": INBOUND, "do": word}) == []
+    assert findings({"when": {"sender_scope": "external"}, "do": word}) == []
+
+
+def test_outbound_mail_with_what_only_inbound_mail_has_is_noted() -> None:
+    assert [finding.severity for finding in findings(when(direction="outbound", sender_scope="external"))] == [Severity.NOTE]
+    assert [finding.severity for finding in findings(when(direction="outbound", authentication={"spf": "fail"}))] == [Severity.NOTE]
+
+
+def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
+    add = {"do": {"add_recipients": ["a@example.com", "b@Example.net", "c@example.org"]}}
+    [finding] = findings(add)
+    assert finding.text.endswith("b@Example.net and 1 more")
+    assert findings({**add, "when": {"direction": "outbound"}}) == []
+    [note] = findings(add, organization={"domains": ["example.org"]}) and lint(from_data({"version": 1, "rules": [{"name": "r1", **add}]}))
+    assert "ORGANIZATION_DOMAINS" in note.text
+
+
+@pytest.mark.parametrize("mixed, word", [("all", "everybody"), ("none", "nobody")])
+def test_content_for_some_recipients_says_who_will_see_it(mixed: str, word: str) -> None:
+    [note] = findings({"when": {"recipient": "ana@example.com"}, "do": {"subject_tag": "[A]"}, "mixed": mixed})
+    assert note.severity is Severity.NOTE
+    assert word in note.text
+    assert findings({"when": {"direction": "inbound"}, "do": {"subject_tag": "[A]"}}) == []
+
+
+def test_lists_that_nobody_uses_are_noted() -> None:
+    lists = {"a": ["list:b"], "b": ["x.example"], "c": ["y.example"], "d": ["list:c"]}
+    found = findings(when(sender="list:a"), lists=lists)
+    assert [finding.text for finding in found] == ['list "c" is used by no rule', 'list "d" is used by no rule']
+
+
+def test_rules_that_are_not_enabled_are_let_alone() -> None:
+    assert findings({"enabled": False, "when": {"direction": "inbound", "recipient_scope": "external"}, "do": "junk"}) == []
+
+
+def test_findings_come_in_the_order_of_the_rules_with_their_lines() -> None:
+    text = (
+        "version: 1\nlists: {a: [b.example]}\nrules:\n"
+        "  - {name: First, when: {direction: outbound}, do: junk}\n  - {name: Second, do: drop}\n  - {name: Third, do: drop}\n"
+    )
+    found = lint(load(text), now=NOW)
+    assert [(finding.line, finding.rule) for finding in found] == [(4, "First"), (6, "Third"), (0, "")]
+    assert str(found[0]).startswith('warning: rule "First": junk does nothing')
+
+
+def test_many_rules_that_have_nothing_to_do_with_each_other_give_no_findings() -> None:
+    rules = [{"when": {"sender": [f"a{number}.example", f"b{number}.example"]}, "do": "drop", "stop": True} for number in range(300)]
+    assert findings(*rules) == []

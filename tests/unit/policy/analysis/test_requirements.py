@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+
+from mailhooks.policy.analysis.requirements import Need, needs, reads, reads_always
+from mailhooks.policy.loading.loader import from_data
+
+
+def needed(*rules: dict[str, Any], **policy: Any) -> list[Need]:
+    named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
+    return list(needs(from_data({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
+
+
+def test_a_policy_on_the_event_alone_needs_nothing() -> None:
+    assert needed({"when": {"direction": "inbound", "subject": "offer", "recipient": "ana@example.com"}}) == []
+
+
+@pytest.mark.parametrize(
+    "rule, what",
+    [
+        ({"when": {"body": "offer"}}, ("body",)),
+        ({"when": {"direction": "inbound"}, "unless": {"kind": "list"}}, ("kind",)),
+        ({"when": {"any": [{"header_from": "a.example"}, {"not": {"size": {"over": 5}}}]}}, ("header_from", "size")),
+        ({"do": {"subject_tag": "[A]"}}, ("subject_tag",)),
+        ({"do": {"bounce": "On %%Date%%"}}, ("bounce",)),
+        ({"do": {"bounce": "On %%Subject%%"}}, ()),
+        ({"do": {"subject_tag": "[A]"}, "mode": "report"}, ()),
+        ({"do": [{"count": "A"}, {"add_recipients": "a@example.com"}]}, ()),
+        ({"do": {"archive": {"bucket": "example-bucket"}}}, ("archive",)),
+    ],
+)
+def test_what_has_a_message_fetched_is_named(rule: dict[str, Any], what: tuple[str, ...]) -> None:
+    policy = from_data({"version": 1, "rules": [{"name": "r1", "do": "drop", **rule}]})
+    assert reads(policy.rules[0]) == what
+    content = [need for need in needs(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
+    assert bool(content) is bool(what)
+
+
+def test_a_rule_without_a_cheaper_condition_has_every_message_fetched() -> None:
+    rules = from_data(
+        {
+            "version": 1,
+            "rules": [
+                {"name": "a", "when": {"body": "offer"}, "do": "drop"},
+                {"name": "b", "when": {"body": "offer", "direction": "inbound"}, "do": "drop"},
+                {"name": "c", "do": "drop"},
+                {"name": "d", "do": {"subject_tag": "[A]"}},
+            ],
+        }
+    ).rules
+    assert [reads_always(rule) for rule in rules] == [True, False, False, True]
+
+
+def test_changed_messages_need_the_bucket() -> None:
+    [_, put] = needed({"do": [{"subject_tag": "[A]"}, {"count": "A"}]})
+    assert put.rules == (("r1", "subject_tag"),)
+    assert put.settings == ("REWRITE_BUCKET",)
+
+
+def test_groups_need_the_directory_and_counts_a_table() -> None:
+    [directory, rates] = needed(
+        {"when": {"sender_in_group": "all@example.com"}},
+        {"when": {"rate": {"more_than": 5, "minutes": 5}}, "unless": {"recipient_in_group": "board@example.com"}},
+    )
+    assert directory.rules == (("r1", "sender_in_group"), ("r2", "recipient_in_group"))
+    assert "POLICY_DIRECTORY=true" in directory.settings
+    assert (rates.rules, rates.settings) == ((("r2", "rate"),), ("RATES_TABLE",))
+
+
+def test_scopes_need_domains_that_the_policy_does_not_say() -> None:
+    rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
+    [need] = needs(from_data({"version": 1, "rules": [rule]}))
+    assert "ORGANIZATION_DOMAINS" in need.settings[0]
+
+
+def test_archives_and_notices_name_what_they_write_to() -> None:
+    found = needed(
+        {"do": {"archive": {"bucket": "example-bucket", "prefix": "a/", "retain_days": 5, "lock": "governance"}}},
+        {"do": {"notify": {"webhook": "https://example.net/x", "secret": "key"}}},
+        {"do": [{"notify": {"sns": "arn:aws:sns:eu-west-1:123456789012:t"}}, {"notify": {"eventbridge": "bus"}}]},
+        {"do": {"notify": {"sns": "arn:aws:sns:eu-west-1:123456789012:t"}}},
+        {"do": {"notify": {"eventbridge": "other"}}, "mode": "report"},
+    )
+    assert {permission for need in found for permission in need.permissions} == {
+        "workmailmessageflow:GetRawMessageContent",
+        "s3:PutObject on arn:aws:s3:::example-bucket/a/*",
+        "s3:PutObjectRetention on arn:aws:s3:::example-bucket/a/*",
+        "secretsmanager:GetSecretValue on key",
+        "sns:Publish on arn:aws:sns:eu-west-1:123456789012:t",
+        "events:PutEvents on bus",
+    }
+    assert [need.rules for need in found if need.what.startswith("the topic")] == [(("r3", "notify"), ("r4", "notify"))]
+
+
+def test_rules_that_are_not_enabled_need_nothing() -> None:
+    assert needed({"enabled": False, "when": {"body": "offer"}, "do": {"subject_tag": "[A]"}}) == []

@@ -1,0 +1,227 @@
+from typing import Any
+
+import pytest
+
+from mailhooks.errors import CannotChangeSafely
+from mailhooks.mime.edits import splice
+from mailhooks.policy import Outcome
+from mailhooks.policy.loading.action_builders import _VERBS
+from mailhooks.policy.loading.condition_builders import MAKERS
+from mailhooks.policy.rules.actions import Archive, Count, Disclaim, Headers, NoDisclaimer, Notify, Strip, Tag, Unmodifiable
+from tests.support.hostile_mail import HOSTILE
+from tests.support.policies import HEAD, PLAIN, Mail, answers, evaluated, made, mail
+from tests.unit.content.test_attachments import mail as mail_of
+from tests.unit.content.test_attachments import mixed, multipart, part, text
+from tests.unit.content.test_filetypes import PE
+
+A, B = "a@example.com", "b@example.com"
+TO_A = {"recipient": A}
+TAG = {"subject_tag": "[X]"}
+VALUES = {"fromname": "Ana", "fromaddress": "ana@example.net", "fromdomain": "example.net", "subject": "S", "date": "today"}
+EXE = mixed(part("application/pdf", "a.exe", PE), part("image/png", "b.png", b"x" * 9000))
+SIGNED = mail_of(multipart("signed", text(), part("application/pgp-signature", "s")))
+BROKEN = b"From: a@example.com\r\ngarbage\r\n\r\nHello"
+
+
+def both(raw: bytes = PLAIN) -> Mail:
+    return mail(raw, A, B)
+
+
+def outcome_of(*rules: dict[str, Any], of: Mail | None = None, **top: Any) -> Outcome:
+    return evaluated(made(*rules, **top), of or both())
+
+
+def changed(raw: bytes, action: dict[str, Any], **top: Any) -> bytes:
+    """A message after an action of a policy."""
+    [wanted] = outcome_of({"do": action}, of=both(raw), **top).changes
+    return splice(raw, wanted.change.change(raw, VALUES).edits)
+
+
+CHANGES: dict[str, list[tuple[Any, bytes, bytes]]] = {
+    "subject_tag": [
+        ("[X]", PLAIN, b"Subject: [X] A subject\r\n"),
+        (" [X] ", b"SUBJECT:a\r\n\r\n", b"[X] a\r\n"),
+        ("[Ä]", PLAIN, b"=?utf-8?"),
+        ("[X]", b"From: a@example.com\r\n\r\nHello", b"Subject: [X]\r\n"),
+        ("[X]", b"Subject: a\r\ngarbage\r\n\r\nHello", b"Subject: [X] a\r\n"),
+    ],
+    "headers": [
+        ({"set": {"X-A": "1"}}, b"X-A: 2\r\n" + PLAIN, b"X-A: 1\r\n"),
+        ({"add": {"X-A": "1"}}, PLAIN, b"X-A: 1\r\n"),
+        ({"set": {"X-A": "100 %% sure"}}, PLAIN, b"X-A: 100 %% sure\r\n"),
+        ({"add": {"X-A": "é"}}, PLAIN, b"X-A: =?utf-8?"),
+    ],
+    "disclaimer": [
+        ({"text": "Said by %%FromName%%."}, PLAIN, b"Hello world\r\n\r\nSaid by Ana."),
+        ({"text": "Before.", "position": "prepend"}, PLAIN, b"Before.\r\n\r\nHello world"),
+        ({"html": "<p>%%FromName%%</p>"}, HEAD + b"Content-Type: text/html\r\n\r\n<p>Hello</p>", b"<p>Ana</p>"),
+        ({"html": "<p>Bye</p>"}, PLAIN, b"Bye"),
+    ],
+    "strip_attachments": [
+        ({"extensions": "exe"}, EXE, b"An attachment was removed"),
+        ({"true_types": "executable", "notice": "Gone: %%Name%%"}, EXE, b"Gone: a.exe"),
+        ({"extensions": "list:bad"}, EXE, b"An attachment was removed"),
+        ({"over_size": "4 KB"}, EXE, b"Name: b.png"),
+        ({"types": ["image/*"]}, EXE, b"Name: b.png"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name, value, raw, expected", [(name, *row) for name, rows in CHANGES.items() for row in rows])
+def test_a_change_makes_of_the_message_what_it_says(name: str, value: Any, raw: bytes, expected: bytes):
+    result = changed(raw, {name: value}, lists={"bad": ["exe", "js"]})
+    assert expected in result
+    assert expected not in raw
+
+
+def test_fields_are_removed_and_others_stay():
+    raw = b"X-A: 1\r\nX-B: 2\r\nx-a: 3\r\n" + PLAIN
+    assert changed(raw, {"headers": {"remove": ["X-A"]}}) == b"X-B: 2\r\n" + PLAIN
+    result = changed(raw, {"headers": {"remove": "list:fields"}}, lists={"fields": ["x-b"]})
+    assert result == b"X-A: 1\r\nx-a: 3\r\n" + PLAIN
+    assert changed(raw, {"headers": {"set": {"X-A": "9"}}}).lower().count(b"x-a:") == 1
+    assert changed(raw, {"headers": {"add": {"X-A": "9"}}}).lower().count(b"x-a:") == 3
+
+
+@pytest.mark.parametrize(
+    "action, raw",
+    [
+        (TAG, PLAIN.replace(b"A subject", b"Re: [X] A subject")),
+        ({"headers": {"remove": "X-None"}}, PLAIN),
+        ({"strip_attachments": {"extensions": "doc"}}, EXE),
+        ({"strip_attachments": {"extensions": "exe"}}, PLAIN),
+        ({"strip_attachments": {"extensions": "exe"}}, BROKEN),
+    ],
+)
+def test_where_there_is_nothing_to_do_nothing_changes(action: dict[str, Any], raw: bytes):
+    assert changed(raw, action) == raw
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\nHello", BROKEN], ids=["empty", "no header", "broken"])
+@pytest.mark.parametrize("action", [TAG, {"headers": {"set": {"X-A": "1"}}}], ids=["tag", "headers"])
+def test_a_header_that_is_none_is_not_changed(action: dict[str, Any], raw: bytes):
+    with pytest.raises(CannotChangeSafely):
+        changed(raw, action)
+
+
+@pytest.mark.parametrize("on_unmodifiable", ["pass", "bounce"])
+def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": on_unmodifiable}}}, of=both(SIGNED)).changes
+    with pytest.raises(NoDisclaimer) as caught:
+        wanted.change.change(SIGNED, VALUES)
+    assert not caught.value.may_go_on
+
+
+def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, of=both(SIGNED)).changes
+    assert isinstance(wanted.change, Disclaim)
+    for made_so in (wanted.change.change(SIGNED, VALUES), wanted.change.wrapped(SIGNED, VALUES)):
+        assert made_so.encloses
+        content = splice(SIGNED, made_so.edits)
+        assert b"Said." in content
+        assert SIGNED.partition(b"\r\n\r\n")[2] in content
+
+
+def test_a_message_without_text_goes_on_without_a_disclaimer():
+    raw = HEAD + b"Content-Type: image/png\r\n\r\nx"
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "bounce"}}}, of=both(raw)).changes
+    with pytest.raises(NoDisclaimer) as caught:
+        wanted.change.change(raw, VALUES)
+    assert caught.value.may_go_on
+
+
+@pytest.mark.parametrize(
+    "action, expected",
+    [
+        ({"disclaimer": {"text": "x"}}, Unmodifiable.PASS),
+        ({"disclaimer": {"text": "x", "on_unmodifiable": "wrap"}}, Unmodifiable.WRAP),
+        ({"disclaimer": {"text": "x", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
+        ({"strip_attachments": {"extensions": "exe"}}, Unmodifiable.PASS),
+        ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "drop"}}, Unmodifiable.DROP),
+        ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
+        (TAG, Unmodifiable.PASS),
+        ({"headers": {"remove": "X"}}, Unmodifiable.PASS),
+    ],
+)
+def test_a_change_knows_what_becomes_of_a_message_that_cannot_be_changed(action: dict[str, Any], expected: Unmodifiable):
+    [wanted] = outcome_of({"do": action}).changes
+    assert wanted.change.on_unmodifiable is expected
+
+
+@pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_message_is_changed_or_declined(raw: bytes):
+    for name, rows in CHANGES.items():
+        [wanted] = outcome_of({"do": {name: rows[0][0]}}, of=both(raw)).changes
+        try:
+            result = wanted.change.change(raw, VALUES)
+        except CannotChangeSafely:
+            continue
+        splice(raw, result.edits)
+
+
+def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
+    headers, strip = {"headers": {"remove": "X"}}, {"strip_attachments": {"extensions": "exe"}}
+    outcome = outcome_of({"do": [strip, TAG]}, {"do": {"disclaimer": {"text": "x"}}}, {"do": [headers]})
+    assert [type(wanted.change) for wanted in outcome.changes] == [Strip, Tag, Disclaim, Headers]
+    assert {wanted.recipients for wanted in outcome.changes} == {0b11}
+
+
+@pytest.mark.parametrize(
+    "rule, rules_before, wanted",
+    [
+        ({"when": TO_A, "mixed": "all"}, [], True),
+        ({"when": TO_A, "mixed": "none"}, [], False),
+        ({"mixed": "none"}, [], True),
+        ({"when": TO_A, "mixed": "none"}, [{"when": {"recipient": B}, "do": "drop"}], True),
+        ({"when": TO_A, "mixed": "all"}, [{"when": TO_A, "do": "drop"}], False),
+        ({"mixed": "none"}, [{"when": TO_A, "do": "drop"}], True),
+        ({"mixed": "none"}, [{"do": "drop"}], False),
+        ({"mixed": "none"}, [{"do": ["drop", {"add_recipients": "c@example.com"}]}], True),
+    ],
+)
+def test_those_who_get_the_message_see_one_content(rule: dict[str, Any], rules_before: list[dict[str, Any]], wanted: bool):
+    outcome = outcome_of(*rules_before, {"name": "Tag", "do": TAG} | rule)
+    assert [change.rule.name for change in outcome.changes] == (["Tag"] if wanted else [])
+
+
+def test_what_is_wanted_for_some_is_told():
+    assert outcome_of({"name": "Tag", "when": TO_A, "do": [TAG, {"headers": {"remove": "X"}}]}).mixed == ("Tag",)
+    assert outcome_of({"name": "Tag", "do": TAG}).mixed == ()
+    assert outcome_of({"name": "Tag", "when": TO_A, "do": TAG, "mixed": "none"}).mixed == ("Tag",)
+
+
+@pytest.mark.parametrize(
+    "action, expected",
+    [
+        ({"archive": {"bucket": "my-bucket"}}, Archive("my-bucket", "mail/")),
+        (
+            {"archive": {"bucket": "my-bucket", "prefix": "", "retain_days": 7, "lock": "governance"}},
+            Archive("my-bucket", "", 7, "governance"),
+        ),
+        ({"notify": {"sns": "arn:aws:sns:eu-west-1:123456789012:t"}}, Notify(sns="arn:aws:sns:eu-west-1:123456789012:t")),
+        ({"notify": {"eventbridge": "bus", "include": "subject"}}, Notify(eventbridge="bus", include=frozenset({"subject"}))),
+        (
+            {"notify": {"webhook": "https://example.org/x", "secret": "s", "include": ["content", "headers"]}},
+            Notify(webhook="https://example.org/x", secret="s", include=frozenset({"content", "headers"})),
+        ),
+        ({"notify": {"webhook": "http://localhost:80/", "secret": "s"}}, Notify(webhook="http://localhost:80/", secret="s")),
+        ({"count": "Seen"}, Count("Seen")),
+    ],
+)
+def test_an_effect_is_wanted_for_those_who_match_and_changes_nothing_else(action: dict[str, Any], expected: Any):
+    outcome = outcome_of({"when": TO_A, "do": [action, "deliver"]}, {"when": TO_A, "do": "drop"})
+    [wanted] = outcome.effects
+    assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, 0b01, "rule 0")
+    assert outcome.changes == ()
+    assert answers(outcome) == {"*": "DEFAULT"}
+
+
+def test_every_condition_and_every_action_knows_its_own_name():
+    effects = {"archive": {"bucket": "my-bucket"}, "notify": {"eventbridge": "bus"}, "count": "Seen"}
+    changes = {name: rows[0][0] for name, rows in CHANGES.items()}
+    outcome = outcome_of({"do": [{name: value} for name, value in (effects | changes).items()]})
+    assert [wanted.effect.name for wanted in outcome.effects] == [*effects]
+    assert [wanted.change.name for wanted in outcome.changes] == [*changes]
+    verdicts = {"bounce", "add_recipients", "remove_recipients"}
+    assert {*effects, *changes, *verdicts} == _VERBS.keys(), "an action without a table"
+    assert not _VERBS.keys() & MAKERS.keys()

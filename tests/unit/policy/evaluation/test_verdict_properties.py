@@ -1,0 +1,202 @@
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.contract.verdict import check_response
+from mailhooks.policy import Trace
+from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
+from mailhooks.policy.facts.recipients import AddressSet, Recipients
+from mailhooks.policy.facts.regex import LineRegex
+from mailhooks.policy.loading.action_builders import WORDS
+from tests.support.policies import Mail, answers, evaluated, mail
+from tests.support.random_policies import PEOPLE, RULE, RULES, Rule, essence, mails, named, policy_of, rules_of
+
+VERDICTS = {*WORDS, "bounce", "remove_recipients"}
+
+
+def names(rule: Rule) -> set[str]:
+    return {action if isinstance(action, str) else next(iter(action)) for action in rule["do"]}
+
+
+@pytest.mark.fuzz
+@given(RULES, mails())
+def test_everybody_meets_one_action_of_an_answer_that_workmail_takes(rules: list[Rule], of: Mail):
+    outcome = evaluated(policy_of(rules), of)
+    assert outcome.failures == ()
+    response = outcome.verdict().to_response()
+    check_response(response, of.event.flow_direction)
+    assert len(response["actions"]) <= MAX_ACTIONS
+    found = answers(outcome)
+    for recipient in of.event.recipients:
+        assert recipient in found or "*" in found
+    assert not of.event.truncated or "*" in found
+    known = {recipient.lower() for recipient in of.event.recipients}
+    assert {address.lower() for address in found} - known - {"*"} == {address.lower() for address in outcome.added} - known
+
+
+@pytest.mark.fuzz
+@given(RULES, mails(), RULE, st.data())
+def test_a_rule_in_report_mode_changes_nothing_wherever_it_stands(rules: list[Rule], of: Mail, rule: Rule, data: st.DataObject):
+    at = data.draw(st.integers(0, len(rules)))
+    before = evaluated(policy_of(rules), of)
+    after = evaluated(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": "report"}, *rules[at:]]), of)
+    assert essence(after) == essence(before)
+    assert set(after.reported) - {"Reported"} == set(before.reported)
+    assert "Reported" not in after.matched
+
+
+@pytest.mark.fuzz
+@given(RULES, mails(), RULE, st.data())
+def test_a_rule_in_report_mode_is_reported_where_it_would_have_applied(rules: list[Rule], of: Mail, rule: Rule, data: st.DataObject):
+    at = data.draw(st.integers(0, len(rules)))
+
+    def with_rule(mode: str) -> Any:
+        return evaluated(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": mode}, *rules[at:]]), of)
+
+    assert ("Reported" in with_rule("report").reported) == ("Reported" in with_rule("enforce").matched)
+
+
+@pytest.mark.fuzz
+@given(RULES, mails())
+def test_a_rule_that_is_not_enabled_is_as_one_that_is_not_there(rules: list[Rule], of: Mail):
+    enabled = [rule for rule in rules if rule.get("enabled", True)]
+    assume(enabled and len(enabled) < len(rules))
+    assert essence(evaluated(policy_of(rules), of)) == essence(evaluated(policy_of(enabled), of))
+
+
+@pytest.mark.fuzz
+@given(RULES, mails(), st.randoms(use_true_random=False))
+def test_rules_that_neither_decide_nor_stop_may_stand_anywhere(rules: list[Rule], of: Mail, random: Any):
+    deciding = [rule for rule in rules if names(rule) & VERDICTS or rule.get("stop")]
+    others = [rule for rule in rules if rule not in deciding]
+    assume(others)
+    moved = list(deciding)
+    for rule in others:
+        moved.insert(random.randint(0, len(moved)), rule)
+    assert evaluated(policy_of(moved), of).verdicts == evaluated(policy_of(rules), of).verdicts
+
+
+@pytest.mark.fuzz
+@given(RULES, mails())
+def test_a_policy_says_the_same_each_time_with_a_trace_or_without(rules: list[Rule], of: Mail):
+    policy, trace = policy_of(rules), Trace()
+    first = evaluated(policy, of)
+    assert essence(evaluated(policy, of)) == essence(evaluated(policy_of(rules), of, trace=trace)) == essence(first)
+    assert [seen.name for seen in trace.rules] == [rule["name"] for rule in rules]
+    assert {seen.name for seen in trace.rules if seen.matched} == {*first.matched, *first.reported}
+    for seen in (seen for rule in trace.rules for seen in rule.conditions):
+        assert seen.held & ~seen.among == 0
+        assert seen.error == ""
+        assert len(seen.saw) <= 160
+        assert seen.saw.isprintable()
+
+
+ADDRESSES = ["a@example.com", "example.com", "*.example.com", "*", "example.net", "sec@example.org", "b@example.com"]
+_PATTERNS = st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=3)
+_SCOPES = st.sampled_from(["internal", "external"])
+SIMPLE = st.one_of(
+    st.builds(lambda value: {"direction": value}, st.sampled_from(["inbound", "outbound"])),
+    st.builds(lambda name, value: {name: value}, st.sampled_from(["recipient", "sender", "mail_from", "on_behalf_sender"]), _PATTERNS),
+    st.builds(lambda name, value: {name: value}, st.sampled_from(["recipient_scope", "sender_scope"]), _SCOPES),
+    st.builds(lambda value: {"on_behalf": value}, st.booleans()),
+)
+DECIDING = ["deliver", "drop", "junk", "bypass_spam_check", {"bounce": "No."}, {"count": "Seen"}]
+TYPES = {word: str(action) for word, action in WORDS.items()} | {"bounce": "BOUNCE"}
+
+
+def fits(pattern: str, address: str) -> bool:
+    domain = address.split("@")[-1]
+    if pattern == "*":
+        return True
+    if pattern.startswith("*."):
+        return domain == pattern[2:] or domain.endswith(pattern[1:])
+    return pattern in {address, domain} if address else False
+
+
+def holds(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
+    """One condition for one recipient, as docs/policy.md has it, word by word."""
+    inbound = event.flow_direction is FlowDirection.INBOUND
+    sender, author = (event.sender or "").lower(), event.mail_from.lower()
+    match name:
+        case "any":
+            return any(all_hold(each, event, recipient) for each in value)
+        case "all":
+            return all(all_hold(each, event, recipient) for each in value)
+        case "not":
+            return not all_hold(value, event, recipient)
+        case "direction":
+            return (value == "inbound") == inbound
+        case "on_behalf":
+            return bool(sender) == value
+        case "recipient":
+            return any(fits(pattern, recipient) for pattern in value)
+        case "recipient_scope":
+            return (value == "internal") == (recipient.split("@")[-1] == "example.com" or (recipient == "" and inbound))
+        case "sender_scope":
+            return bool(author) and (value == "internal") == (author.split("@")[-1] == "example.com")
+    found = {"sender": {sender, author} - {""}, "mail_from": {author} - {""}, "on_behalf_sender": {sender} - {""}}[name]
+    return any(fits(pattern, address) for address in found for pattern in value)
+
+
+def all_hold(mapping: dict[str, Any], event: MailFlowEvent, recipient: str) -> bool:
+    return all(holds(name, value, event, recipient) for name, value in mapping.items())
+
+
+def decided(rules: list[Rule], event: MailFlowEvent, recipient: str) -> str:
+    """What one recipient meets: one rule after the other, nothing remembered of other recipients."""
+    for rule in rules:
+        if not rule.get("enabled", True) or rule.get("mode") == "report":
+            continue
+        if not all_hold(rule.get("when", {}), event, recipient):
+            continue
+        if any(holds(name, value, event, recipient) for name, value in rule.get("unless", {}).items()):
+            continue
+        for action in rule["do"]:
+            word = action if isinstance(action, str) else next(iter(action))
+            if word in TYPES and not (word in {"junk", "bypass_spam_check"} and event.flow_direction is FlowDirection.OUTBOUND):
+                return TYPES[word]
+        if rule.get("stop"):
+            break
+    return "DEFAULT"
+
+
+_PIECES = st.sampled_from([*r"^ $ a @ example \. . com | (a|b) [^@] \A \z (?i) (?m) + * \b".split(), "\n"])
+
+
+@pytest.mark.fuzz
+@given(st.lists(_PIECES, max_size=6).map("".join), st.lists(st.sampled_from(PEOPLE), max_size=6), st.booleans())
+def test_an_expression_is_in_the_same_addresses_asked_together_or_one_by_one(pattern: str, people: list[str], truncated: bool):
+    try:
+        wanted = AddressSet.of([], [LineRegex(pattern)])
+    except ValueError:
+        assume(False)
+    recipients = Recipients.of(people, truncated=truncated)
+    found = wanted.mask(recipients, recipients.everybody)
+    assert [address for _, address in recipients.named(found)] == [address for address in recipients.addresses if wanted.matches(address)]
+
+
+SIMPLE_RULES = st.lists(rules_of(SIMPLE, DECIDING), min_size=1, max_size=6).map(named)
+
+
+@pytest.mark.fuzz
+@given(SIMPLE_RULES, mails([b""]))
+def test_each_recipient_meets_what_the_rules_say_read_one_by_one(rules: list[Rule], of: Mail):
+    found = answers(evaluated(policy_of(rules), of))
+    expected = {recipient: decided(rules, of.event, recipient.lower()) for recipient in of.event.recipients}
+    assert {recipient: found.get(recipient, found.get("*")) for recipient in expected} == expected
+    if of.event.truncated:
+        assert found["*"] == decided(rules, of.event, "")
+
+
+@pytest.mark.fuzz
+@given(SIMPLE_RULES, mails([b""]))
+def test_a_recipient_meets_among_others_what_it_meets_alone(rules: list[Rule], of: Mail):
+    policy = policy_of(rules)
+    found = answers(evaluated(policy, of))
+    for recipient in of.event.recipients:
+        alone = mail(b"", recipient, direction=str(of.event.flow_direction), sender=of.event.sender)
+        [action] = set(answers(evaluated(policy, alone)).values())
+        assert found.get(recipient, found.get("*")) == action

@@ -1,0 +1,198 @@
+"""Lists of a policy: what they hold, how often they are made, and what is said of those that cannot be meant."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from mailhooks.address_patterns import Pattern
+from mailhooks.policy import load
+from mailhooks.policy.analysis.lint import lint
+from mailhooks.policy.facts import visible_text
+from mailhooks.policy.loading.lists import MAX_TAKEN, MAX_TEXTS
+from tests.support.policies import evaluated, made, mail, matching, refused, refused_rule, sent_by
+
+
+def lines(text: str) -> list[str]:
+    return [line.removeprefix("policy:") for line in refused(text).lines()]
+
+
+def with_lists(lists: dict[str, list[str]], **when: Any) -> str:
+    return json.dumps({"version": 1, "lists": lists, "rules": [{"name": "One", "do": "drop", **({"when": when} if when else {})}]})
+
+
+def chain(length: int, times: int = 1, **last: Any) -> dict[str, list[str]]:
+    """Lists that each name the next one so often."""
+    return {f"l{n}": [f"list:l{n + 1}"] * times for n in range(length)} | {f"l{length}": last.get("holds", ["user@example.com"])}
+
+
+@pytest.mark.parametrize(
+    "lists, shown",
+    [
+        ({"a": ["list:a"]}, ["a > a"]),
+        ({"a": ["list:b"], "b": ["x", "list:a"]}, ["a > b > a", "b > a > b"]),
+        ({"a": ["list:b"], "b": ["list:c"], "c": ["list:b"]}, ["a > b > c > b", "b > c > b", "c > b > c"]),
+    ],
+)
+def test_lists_that_hold_themselves_are_refused_with_the_way_round(lists: dict[str, list[str]], shown: list[str]):
+    said = refused(with_lists(lists)).lines()
+    assert len(said) == len(shown)
+    assert all(way in line for way, line in zip(shown, said, strict=True))
+
+
+def test_a_circle_of_a_thousand_lists_is_told_in_short():
+    lists = chain(999) | {"l999": ["list:l0"]}
+    error = refused(with_lists(lists))
+    assert (len(error.problems), error.more) == (50, 950)
+    assert max(map(len, error.lines())) < 200
+
+
+def test_a_list_may_hold_another():
+    lists = {"a": ["list:b", "list:c"], "b": ["list:c"], "c": ["user@example.com"]}
+    outcome = evaluated(made({"when": {"recipient": "list:a"}, "do": "drop"}, lists=lists), mail())
+    assert set(outcome.verdicts) == {"user@example.com"}
+
+
+def test_lists_that_name_each_other_twice_each_are_put_in_once():
+    policy = load(with_lists(chain(100, times=2), recipient="list:l0"))
+    assert set(evaluated(policy, mail()).verdicts) == {"user@example.com"}
+    assert lint(policy) == ()
+
+
+def test_a_chain_of_a_thousand_lists_is_followed_to_its_end():
+    policy = load(with_lists(chain(999), recipient=["list:l0"] * 3))
+    assert set(evaluated(policy, mail()).verdicts) == {"user@example.com"}
+    assert [finding.text for finding in lint(policy)] == []
+
+
+def test_lists_that_come_to_too_much_with_those_in_them_are_refused():
+    lists = chain(499, holds=[f"a{n}@example.com" for n in range(1000)])
+    lists = {name: [*texts, f"{name}@example.com"] for name, texts in lists.items()}
+    [line] = refused(with_lists(lists, sender="list:l0")).lines()
+    assert f"expected lists of at most {MAX_TEXTS:,} texts in all, counting those of the lists in them" in line
+
+
+def test_lists_that_are_copied_into_too_many_rules_are_refused():
+    rules = [{"name": f"r{n}", "do": {"strip_attachments": {"extensions": "list:l"}}} for n in range(600)]
+    [line] = refused(json.dumps({"version": 1, "lists": {"l": [f"x{n}" for n in range(1000)]}, "rules": rules})).lines()
+    assert f"expected lists of at most {MAX_TAKEN:,} texts in all that rules take" in line
+
+
+def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_it(monkeypatch: pytest.MonkeyPatch):
+    parsed: Counter[str] = Counter()
+    normalized: Counter[str] = Counter()
+    parse, normal = Pattern.parse, visible_text.normal
+
+    def counted_parse(text: str) -> Pattern:
+        parsed[text] += 1
+        return parse(text)
+
+    def counted_normal(text: str) -> str:
+        normalized[text] += 1
+        return normal(text)
+
+    monkeypatch.setattr(Pattern, "parse", counted_parse)
+    monkeypatch.setattr(visible_text, "normal", counted_normal)
+    rules = [
+        {"when": {"sender": ["list:l", f"s{n}@example.net"], "subject": ["list:w", "more"], "body": {"contains": "list:w"}}, "do": "drop"}
+        for n in range(50)
+    ]
+    made(*rules, lists={"l": ["a.example"], "w": ["word"]})
+    assert parsed["a.example"] == 1
+    assert normalized["word"] <= 2  # as a word, and as a part of one
+
+
+@pytest.mark.parametrize(
+    "when, expected",
+    [
+        ({"sender": ["list:l"]}, True),
+        ({"sender": ["list:l", "x.example"]}, True),
+        ({"sender": ["list:none", "x.example"]}, False),
+        ({"sender": {"patterns": "list:l", "regex": "^nobody"}}, True),
+        ({"recipient": ["list:r"]}, True),
+        ({"recipient": ["a@example.com", "list:l", "list:r"]}, True),
+        ({"all_recipients": ["list:l", "list:r"]}, True),
+        ({"any_recipient": "list:l"}, False),
+        ({"subject": "list:w"}, True),
+        ({"subject": ["none", "list:w"]}, True),
+        ({"subject": {"contains": ["zzz", "list:p"]}}, True),
+        ({"subject": {"words": "list:p"}}, False),
+    ],
+)
+def test_what_a_list_holds_counts_as_if_it_stood_there(when: dict[str, Any], expected: bool):
+    lists = {"l": ["list:deep"], "deep": ["ana@example.net"], "none": ["b.example"], "r": ["*.com"], "w": ["subject"], "p": ["ubjec"]}
+    lists = lists | {"r": ["user@example.com"]}
+    message = sent_by("Ana@example.net")
+    policy = made({"when": when, "do": "drop"}, lists=lists)
+    assert (set(evaluated(policy, message).verdicts) == {"user@example.com"}) is expected
+    assert matching({"recipient": "user@example.com"}, message) == {"user@example.com"}
+
+
+BAD = """version: 1
+lists:
+  l:
+    - a@b.de
+    - 'bad pattern'
+  outer: ['list:l', c.example]
+rules:
+  - name: R
+    when:
+      sender:
+        - x@y.de
+        - %s
+        - z@y.de
+    do: drop
+"""
+
+
+def test_a_bad_pattern_is_named_with_its_line():
+    [line] = lines(BAD % "ana+1@example.com")
+    assert line.startswith('12: rule "R": when/sender/1: expected a pattern: mailbox@example.com')
+    assert line.endswith("got 'ana+1@example.com'")
+
+
+@pytest.mark.parametrize("name", ["l", "outer"])
+def test_a_bad_pattern_of_a_list_is_named_with_the_list_and_the_line_where_it_stands(name: str):
+    [line] = lines(BAD % f"list:{name}")
+    assert line.startswith('12: rule "R": when/sender/1: expected a pattern: mailbox@example.com')
+    assert line.endswith("""got 'bad pattern' in list "l" (line 5)""")
+
+
+def test_a_bad_list_is_told_once_however_many_rules_take_it():
+    rules = [{"name": f"r{n}", "when": {"sender": "list:l"}, "do": "drop"} for n in range(5)]
+    [line] = refused(json.dumps({"version": 1, "lists": {"l": ["free money"]}, "rules": rules})).lines()
+    assert """got 'free money' in list "l" (line 1)""" in line
+
+
+def test_each_bad_pattern_of_a_condition_is_told():
+    text = json.dumps({"version": 1, "rules": [{"name": "R", "when": {"sender": ["a b", "a.example", "c d", "list:none"]}, "do": "drop"}]})
+    assert [line.split(": ")[2] for line in refused(text).lines()] == ["when/sender/0", "when/sender/2", "when/sender/3"]
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [
+        ({"do": {"remove_recipients": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
+        ({"do": {"add_recipients": ["a@example.com", "list:l"]}}, """got 'free money' in list "l" (line 1)"""),
+        ({"when": {"subject": "list:blank"}}, """got ' ' in list "blank" (line 1)"""),
+        ({"when": {"sender_in_group": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
+    ],
+)
+def test_what_is_bad_in_a_list_is_named_with_the_list_by_other_conditions_and_actions_too(rule: dict[str, Any], expected: str):
+    assert refused_rule(rule, lists={"l": ["free money"], "blank": [" "]}).endswith(expected)
+
+
+def test_no_more_recipients_are_added_through_a_list_than_by_name():
+    lists = {"l": [f"a{n}@example.com" for n in range(499)]}
+    assert made({"do": {"add_recipients": ["list:l", "b@example.com", "a1@example.com"]}}, lists=lists)
+    line = refused_rule({"do": {"add_recipients": ["list:l", "b@example.com", "c@example.com"]}}, lists=lists)
+    assert line.endswith("do/add_recipients: expected at most 500 addresses, those of lists too, got 501")
+
+
+def test_data_without_lines_name_the_list_alone():
+    from mailhooks.policy import PolicyError
+    from mailhooks.policy.loading.loader import from_data
+
+    with pytest.raises(PolicyError, match=r"got 'x y' in list \"l\"$"):
+        from_data({"version": 1, "lists": {"l": ["x y"]}, "rules": [{"name": "R", "when": {"sender": "list:l"}, "do": "drop"}]})

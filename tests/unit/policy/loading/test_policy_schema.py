@@ -1,0 +1,87 @@
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mailhooks.contract.schema import findings
+from mailhooks.policy.facts.message_types import Importance, Kind
+from mailhooks.policy.loading.action_builders import _VERBS, WORDS
+from mailhooks.policy.loading.condition_builders import MAKERS
+from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES
+from tests.unit.policy.rules.test_conditions import TABLES
+
+SCHEMA: dict[str, Any] = json.loads((files("mailhooks.contract") / "schemas/policy.json").read_text("utf-8"))
+CONDITIONS: dict[str, Any] = SCHEMA["$defs"]["conditions"]["properties"]
+ACTION: dict[str, Any] = SCHEMA["$defs"]["action"]
+
+
+def policy(**rule: Any) -> dict[str, Any]:
+    return {"version": 1, "rules": [{"name": "r", "do": "drop", **rule}]}
+
+
+def nodes(node: Any) -> list[dict[str, Any]]:
+    if isinstance(node, list):
+        return [each for item in node for each in nodes(item)]
+    return [node, *(each for value in node.values() for each in nodes(value))] if isinstance(node, dict) else []
+
+
+def test_the_schema_is_one_of_draft_2020_12():
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_has_every_condition_and_no_other():
+    assert CONDITIONS.keys() == MAKERS.keys()
+
+
+def test_the_schema_has_every_action_and_no_other():
+    do = SCHEMA["$defs"]["rule"]["properties"]["do"]
+    assert ACTION["properties"].keys() == do["properties"].keys() == _VERBS.keys()
+    for word in WORDS:
+        assert findings("policy", policy(do=word), 9) == findings("policy", policy(do=[word]), 9) == []
+    for value in ({}, [], "", "DROP", "drop\n", *_VERBS, {"drop": True}):
+        assert findings("policy", policy(do=value), 9)
+
+
+def test_the_schema_has_every_kind_and_importance():
+    assert CONDITIONS["kind"]["items"]["enum"] == [*Kind]
+    assert CONDITIONS["importance"]["items"]["enum"] == [*Importance]
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_no_condition_takes_what_is_no_value_of_it(name: str):
+    for value in (None, 7, [], {}, "", [None], [[]], {"x": 1}, [{"x": 1}]):
+        assert findings("policy", policy(when={name: value}), 9), value
+
+
+@pytest.mark.parametrize("name", sorted(_VERBS))
+def test_no_action_takes_what_is_no_value_of_it(name: str):
+    for value in (None, 7, [], "", [None], [[]], {"x": 1}, [{"x": 1}]):
+        assert findings("policy", policy(do={name: value}), 9), value
+
+
+def test_every_value_of_the_tables_is_taken():
+    for name, rows in TABLES.items():
+        for value, *_ in rows:
+            assert findings("policy", policy(when={name: value}), 9) == []
+    for name, rows in CHANGES.items():
+        for value, *_ in rows:
+            assert findings("policy", policy(do={name: value}), 9) == []
+
+
+def test_one_text_is_held_to_what_a_list_of_one_is():
+    """What is asked of the items of a list is asked of the text that stands for it."""
+    either = [node for node in nodes(SCHEMA) if {"string", "array"} <= set(node.get("type", ()))]
+    assert len(either) > 8
+    for node in either:
+        items = node.get("items", {})
+        if "$ref" in items or node.get("pattern", "").startswith("^(deliver|"):
+            continue
+        assert ("pattern" in node) == ("pattern" in items or "enum" in items), node
+        for word in items.get("enum", ()):
+            Draft202012Validator(node).validate(word)
+        if "enum" in items:
+            assert not Draft202012Validator(node).is_valid("no such word")
+            assert not Draft202012Validator(node).is_valid(items["enum"][0] + "x")

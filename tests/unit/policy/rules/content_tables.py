@@ -1,0 +1,293 @@
+"""When each condition on the content holds, and when not. A row: the value, the message, and for which of its recipients it holds."""
+
+from typing import Final
+
+from tests.support.policies import HEAD, PLAIN, Mail, mail
+from tests.unit.content.test_attachments import mail as whole
+from tests.unit.content.test_attachments import mixed, multipart, part
+from tests.unit.content.test_filetypes import PE, archive, encrypted
+from tests.unit.policy.rules.envelope_tables import NONE, USER, Row
+from tests.unit.policy.rules.text_tables import cards, either, texts
+
+EMPTY: Final = mail(b"")
+PDF: Final = mail(mixed(part("application/pdf", "Invoice 7.PDF", b"%PDF-1.4 x")))
+EXE: Final = mail(mixed(part("application/pdf", "a.pdf", PE), part("image/png", "b.png", b"x" * 2000)))
+ZIP: Final = mail(mixed(part("application/zip", "a.zip", archive("dir/inner.exe"))))
+SEALED: Final = mail(mixed(part("application/zip", "a.zip", encrypted(archive("a.txt")))))
+
+
+def field(name: str, *values: str) -> Mail:
+    """A message with header fields of one name and nothing else of interest."""
+    return mail(b"".join(f"{name}: {value}\r\n".encode() for value in values) + b"\r\nHello\r\n")
+
+
+def plain(text: str, charset: str = "utf-8", encoding: str = "8bit") -> Mail:
+    head = f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return mail(HEAD + head.encode() + text.encode(charset if charset != "x-unknown" else "latin-1"))
+
+
+def html(text: str) -> Mail:
+    return mail(HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n" + text.encode())
+
+
+def subject(text: str | None) -> Mail:
+    return mail(subject=text)
+
+
+def typed(content_type: str, *more: str) -> Mail:
+    return mail(HEAD + "".join(f"{line}\r\n" for line in (f"Content-Type: {content_type}", *more)).encode() + b"\r\nHello\r\n")
+
+
+def ses(*lines: str) -> Mail:
+    return mail("".join(f"{line}\r\n" for line in lines).encode() + PLAIN)
+
+
+HALVES: Final = [
+    "filename*=utf-7''invoice%2B2AA-.exe",
+    "filename*=unicode_escape''invoice%5Cud800.exe",
+    "filename*=raw-unicode-escape''invoice%5Cud800.exe",
+    "filename*=utf-8''invoice%ED%A0%80.exe",
+    'filename="=?utf-7?q?invoice+2AA-?=.exe"',
+]
+"""Names that a careless reader makes halves of surrogate pairs of, which are no text."""
+
+
+def named(parameter: str) -> Mail:
+    return mail(mixed(f"Content-Type: a/b\r\nContent-Disposition: attachment; {parameter}\r\n\r\nx".encode()))
+
+
+def _addresses(name: str) -> list[Row]:
+    def said(*values: str) -> Mail:
+        return field(name, *values)
+
+    return [
+        ("evil.example", said("Ana <ana@Evil.example>"), USER),
+        ("evil.example", said("ana@evil.example"), USER),
+        ("*.evil.example", said("<a@x.evil.example>"), USER),
+        ("evil.example", said("a@example.org, (an@example.net) Bo <bo@evil.example>"), USER),
+        ("evil.example", said("Friends: a@example.org, bo@evil.example;"), USER),
+        ("evil.example", said('"a, b" <a@example.org>', "bo@evil.example"), USER),
+        ("evil.example", said("=?utf-8?q?=22?= <ana@evil.example>"), USER),
+        ("evil.example", said('"never closed <ana@evil.example>'), USER),
+        ("evil.example", said("( never closed <ana@evil.example>"), USER),
+        ("evil.example", said("<@relay.example,@x.example:ana@evil.example>"), USER),
+        ("ana@evil.example", said('"ana"@evil.example'), USER),
+        ("evil.example", said("Ana <ana@evil . example>"), USER),
+        ("evil.example", said("Ana <ana@evil.\r\n example>"), USER),
+        ("ana@evil.example", said("ana @ evil .\texample ."), USER),
+        ("evil.example", said("Ana <ana@evil.example.>"), USER),
+        ("*.evil.example", said("ana@x.evil.example., b@example.org"), USER),
+        ("evil.example", said("Dr. ana@evil.example. Bye"), USER),
+        ("ana@evil.example", said("Dr. ana@evil.example"), USER),
+        ("ana.b@evil.example", said("ana . b@evil.example"), USER),
+        ("evil.example", said("ana@evil.example.."), NONE),
+        ("evil.example", said('"ana@evil . example" <a@example.org>'), NONE),
+        ({"regex": "^a_._b@"}, said('"a . b"@evil.example'), USER),
+        ({"regex": r"^a\.b@"}, said('"a . b"@evil.example'), NONE),
+        ("bücher.example", said("Ana <ana@xn--bcher-kva.example>"), USER),
+        ("xn--bcher-kva.example", said("Ana <ana@bücher.example>"), USER),
+        ("evil.example", said("Ana <ana@ev\u00adil.example>"), USER),
+        ("evil.example", said("Ana <ana@evil\u3002example>"), USER),
+        ({"regex": "^ana@"}, said("ANA @ evil.example"), USER),
+        ("ceo@example.com", said('"ceo@example.com" <ana@evil.example>'), NONE),
+        ("ceo@example.com", said("=?utf-8?q?=3Cceo=40example=2Ecom=3E?= <ana@evil.example>"), NONE),
+        ("ceo@example.com", said("<ana@evil.example> (ceo@example.com)"), NONE),
+        ("evil.example", said("Ana <ana@example.org>"), NONE),
+        ("evil.example", said(""), NONE),
+        ("*", said("nobody"), NONE),
+        ("*", EMPTY, NONE),
+        ("evil.example", said("(" * 50_000, '"' * 90_000 + "@evil", "<" * 90_000), NONE),
+    ]
+
+
+def _numbers(of: Mail, count: int) -> list[Row]:
+    return [
+        ({"over": count - 1}, of, USER),
+        ({"over": count}, of, NONE),
+        ({"at_least": count, "at_most": count}, of, USER),
+        ({"under": count}, of, NONE),
+        ({"under": count + 1}, of, USER),
+        ({"over": 0}, EMPTY, NONE),
+        ({"at_most": 0}, EMPTY, USER),
+    ]
+
+
+CONTENT: Final[dict[str, list[Row]]] = {
+    "header_from": [*_addresses("From"), ("evil.example", field("To", "ana@evil.example"), NONE)],
+    "header_to": [
+        *_addresses("To"),
+        ("evil.example", field("CC", "a@evil.example"), USER),
+        ("evil.example", field("From", "a@evil.example"), NONE),
+    ],
+    "subject": [*texts(subject), *cards(subject), ("secret", subject(None), NONE), ("zz", subject("\ud800 \0" * 5000), NONE)],
+    "body": [
+        *texts(plain),
+        *cards(plain),
+        ("secret", html("<p>a <b>se</b>cret</p>"), USER),
+        ("secret", html("<p>se<!-- x -->cret</p>"), USER),
+        ("secret", html("<p>se<style>x</style>cret</p>"), USER),
+        ("secret", html("<!-->secret<p>-->"), USER),
+        ("secret", html("s&#101;cret&nbsp;plan"), USER),
+        ("secret", html("<p>a</p>secret<p>b"), USER),
+        ("secret", html("x<br>secret"), USER),
+        ("secret", html("<!-- secret --><script>secret</script><style>secret</style><title>secret</title>"), NONE),
+        ("secret", html("<SCRIPT a>secret</title>secret</Script >"), NONE),
+        ("secret", html('<a href="secret">x</a>'), NONE),
+        ("secret", html("<!-- " * 50_000 + "secret"), USER),
+        ("secret", html("<a " * 50_000), NONE),
+        ("secret", plain("secret", "utf-16"), USER),
+        ("secret", plain("secret", "x-unknown"), USER),
+        ("secret", plain("c2VjcmV0", encoding="base64"), USER),
+        ("secret", plain("!c2V@jcm=V0===", encoding="base64"), NONE),
+        ("secret", plain("se=\r\ncret", encoding="quoted-printable"), USER),
+        ("secret", plain("secret\0"), USER),
+        ({"words": "secret", "first_kb": 1}, plain("x " * 512 + "secret"), NONE),
+        ({"words": "secret", "first_kb": 2}, plain("x " * 512 + "secret"), USER),
+        ("content", mail(mixed(part("text/plain", "a.txt", b"content"))), NONE),
+        ("content", mail(whole(multipart("alternative", part("text/plain", "", b"content", "inline")))), USER),
+        ("secret", EMPTY, NONE),
+        ("A subject", mail(), NONE),
+    ],
+    "subject_or_body": [
+        *either(texts(plain)),
+        *either(texts(subject)),
+        *cards(plain),
+        ("world", subject("x"), USER),
+        ("x", subject("x"), USER),
+        ("secret", EMPTY, NONE),
+        ("x-secret", field("X-Secret", "secret"), NONE),
+    ],
+    "header": [
+        *[
+            ({"name": "X-A"} | (value if isinstance(value, dict) else {"words": value}), of, found)
+            for value, of, found in texts(lambda text: field("x-a", text))
+        ],
+        ({"name": "X-A", "present": True}, field("x-A", ""), USER),
+        ({"name": "X-A", "present": True}, field("X-B", "a"), NONE),
+        ({"name": "X-A", "present": False}, field("X-B", "a"), USER),
+        ({"name": "X-A", "present": False}, field("X-A", "a"), NONE),
+        ({"name": "X-A", "words": "b"}, field("X-A", "a", "b"), USER),
+        ({"name": "X-A", "words": "é"}, field("X-A", "=?utf-8?q?=C3?= =?utf-8?q?=A9?="), USER),
+        ({"name": "X-A", "words": "b"}, field("X-A", "a\r\n b"), USER),
+        ([{"name": "X-A", "words": "z"}, {"name": "X-B", "present": True}], field("X-B", "a"), USER),
+        ({"name": "X-A", "contains": "x"}, field("X-A", "=?x-unknown?q?x?="), USER),
+        ({"name": "X-A", "regex": "zz"}, field("X-A", "=?utf7?q?+2AA-?=", "=?u7?b?KzJBQS0=?="), NONE),
+        ({"name": "X-A", "regex": "x$"}, field("X-A", "x" * 300_000), USER),
+        ({"name": "X-A", "present": True}, EMPTY, NONE),
+    ],
+    "attachment": [
+        ({"name": "invoice*.pdf"}, PDF, USER),
+        ({"name": "invoice ?.*"}, PDF, USER),
+        ({"name": ["x", "*.pdf"]}, PDF, USER),
+        ({"name": "invoice"}, PDF, NONE),
+        ({"name": "[i]nvoice*"}, PDF, NONE),
+        ({"name_regex": r"^invoice \d"}, PDF, USER),
+        ({"name_regex": "^nvoice"}, PDF, NONE),
+        ({"name": "über*"}, mail(mixed(part("a/b", "U\u0308ber.pdf"))), USER),
+        ({"name": "u\u0308ber*"}, mail(mixed(part("a/b", "Über.pdf"))), USER),
+        ({"name_regex": "^über"}, mail(mixed(part("a/b", "U\u0308ber.pdf"))), USER),
+        *[({"name_regex": "^invoice"}, named(name), USER) for name in HALVES],
+        *[({"name": "invoice*.exe"}, named(name), USER) for name in HALVES],
+        ({"extension": ".Pdf"}, PDF, USER),
+        ({"extension": ["doc", "exe"]}, PDF, NONE),
+        ({"extension": "exe"}, mail(mixed(part("a/b", "a.exe.txt"))), USER),
+        ({"extension": "exe"}, ZIP, USER),
+        ({"extension": "exe", "in_archives": False}, ZIP, NONE),
+        ({"type": "Application/PDF"}, PDF, USER),
+        ({"type": "application/*"}, PDF, USER),
+        ({"type": "image/*"}, PDF, NONE),
+        ({"true_type": "executable"}, EXE, USER),
+        ({"true_type": "application/pdf"}, EXE, NONE),
+        ({"true_type": ["executable", "application/pdf"]}, PDF, USER),
+        ({"size": {"over": 1999}}, EXE, USER),
+        ({"size": {"over": "2 KB"}}, EXE, NONE),
+        ({"encrypted": True}, SEALED, USER),
+        ({"encrypted": True}, ZIP, NONE),
+        ({"name": "a.pdf", "true_type": "executable"}, EXE, USER),
+        ({"name": "b.png", "true_type": "executable"}, EXE, NONE),
+        ([{"name": "no"}, {"name": "b*"}], EXE, USER),
+        ({"name": "*"}, mail(), NONE),
+        ({"name": "*"}, EMPTY, NONE),
+        ({"extension": "exe"}, mail(mixed(part("a/b", "../../x\\..\\evil.exe."))), USER),
+        ({"name": "*" * 200 + "x" * 100}, mail(mixed(part("a/b", "a." * 5000))), NONE),
+        ({"encrypted": True}, mail(mixed(part("application/zip", "a.zip", b"PK\x03\x04" + b"\xff" * 900))), NONE),
+    ],
+    "attachment_count": [
+        *_numbers(EXE, 2),
+        ({"at_least": 1}, mail(), NONE),
+        ({"at_least": 500}, mail(mixed(*[part("a/b", "a")] * 500)), USER),
+    ],
+    "size": [
+        *_numbers(mail(), len(PLAIN)),
+        ({"over": "1.5 KB"}, mail(b"x" * 1537), USER),
+        ({"over": "1.5KB"}, mail(b"x" * 1536), NONE),
+        ({"under": "9" * 400 + " MB"}, mail(), USER),
+        ({"over": 100.0}, mail(), USER),
+    ],
+    "kind": [
+        ("calendar", typed("text/calendar; method=REQUEST"), USER),
+        ("calendar", typed("text/plain", "Content-Class: urn:content-classes:calendarmessage"), USER),
+        ("auto_reply", field("Auto-Submitted", "auto-replied (vacation)"), USER),
+        ("out_of_office", field("Auto-Submitted", "auto-replied (vacation)"), USER),
+        ("out_of_office", field("Auto-Submitted", "auto-replied"), NONE),
+        ("auto_reply", field("Auto-Submitted", "no"), NONE),
+        ("auto_reply", field("Precedence", "auto_reply"), USER),
+        ("read_receipt", typed("multipart/report; report-type=disposition-notification; boundary=b"), USER),
+        ("delivery_report", typed("multipart/report; report-type=delivery-status; boundary=b"), USER),
+        (["read_receipt", "delivery_report"], typed("multipart/report; boundary=b"), NONE),
+        ("signed", typed("multipart/signed; boundary=b"), USER),
+        ("signed", typed("application/pkcs7-mime; smime-type=signed-data"), USER),
+        ("encrypted", typed("application/pkcs7-mime; smime-type=signed-data"), NONE),
+        ("encrypted", typed("application/pkcs7-mime"), USER),
+        ("encrypted", plain("-----BEGIN PGP MESSAGE-----\r\n\r\nx\r\n-----END PGP MESSAGE-----\r\n"), USER),
+        ("signed", plain("Do not write -----BEGIN PGP x"), NONE),
+        ("list", field("List-Id", "<a.example.com>"), USER),
+        (["list", "calendar"], field("Precedence", "LIST"), USER),
+        (["list", "signed", "calendar"], mail(), NONE),
+        ("calendar", mail(mixed(b"Content-Type: message/rfc822\r\n\r\nContent-Type: text/calendar\r\n\r\nx")), NONE),
+        ("list", EMPTY, NONE),
+    ],
+    "importance": [
+        ("high", field("Importance", "High"), USER),
+        ("low", field("Importance", "low"), USER),
+        ("high", field("X-Priority", "1 (Highest)"), USER),
+        ("low", field("X-Priority", "5"), USER),
+        ("high", field("Priority", "urgent"), USER),
+        ("high", field("X-MSMail-Priority", "High"), USER),
+        (["high", "low"], field("Importance", "normal"), NONE),
+        ("normal", field("Importance", "normal\r\nX-Priority: 1"), USER),
+        ("normal", field("Importance", "=?x?q?\0?="), USER),
+        ("normal", EMPTY, USER),
+        ("high", EMPTY, NONE),
+    ],
+    "charset": [
+        ("UTF-8", mail(), USER),
+        (["koi8-r", "iso-8859-1"], typed("text/plain; charset=ISO-8859-1"), USER),
+        ("utf-8", typed("text/plain; charset=koi8-r"), NONE),
+        ("koi8-r", mail(mixed(b"Content-Type: text/html; charset=koi8-r\r\n\r\nx")), USER),
+        ("us-ascii", EMPTY, USER),
+        ("koi8-r", mail(mixed(part("application/x; charset=koi8-r", "a"))), NONE),
+        ("x", typed('text/plain; charset="\0"'), NONE),
+    ],
+    "authentication": [
+        (
+            {"spf": "fail"},
+            ses("Authentication-Results: amazonses.com; spf=fail (x; spf=pass) client-ip=1.2.3.4; dkim=pass; dmarc=none"),
+            USER,
+        ),
+        ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail (x; spf=pass) client-ip=1.2.3.4"), NONE),
+        ({"spf": "fail", "dmarc": ["none", "FAIL"]}, ses("Authentication-Results: amazonses.com; spf=fail; dmarc=none"), USER),
+        ({"spf": "fail", "dkim": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail; dmarc=none"), NONE),
+        ({"dkim": "pass"}, ses("Authentication-Results: amazonses.com; dkim=fail; dkim=pass"), USER),
+        ({"dmarc": "pass"}, ses('Authentication-Results: amazonses.com; spf=pass envelope-from="; dmarc=pass"@evil.example'), NONE),
+        ({"spf": "pass"}, ses("Authentication-Results: evil.example; spf=pass"), NONE),
+        ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail", "Authentication-Results: amazonses.com; spf=pass"), NONE),
+        ({"spf": "softfail"}, ses("Received-SPF: SoftFail (x)"), USER),
+        ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; spf=fail", "Received-SPF: pass"), NONE),
+        ({"spam": "fail", "virus": "pass"}, ses("X-SES-Spam-Verdict: FAIL", "X-SES-Virus-Verdict: PASS"), USER),
+        ({"spam": "pass"}, ses("X-SES-Spam-Verdict: FAIL", "X-SES-Spam-Verdict: PASS"), NONE),
+        ({"spam": ["pass", "fail"]}, mail(), NONE),
+        ({"spf": ["pass", "none"]}, EMPTY, NONE),
+        ({"spf": "pass"}, ses("Authentication-Results: amazonses.com; " + "(" * 100_000 + "; spf=pass"), NONE),
+    ],
+}

@@ -1,0 +1,273 @@
+"""`python -m tools.bench.large`, and a part of `make bench`: a disclaimer for messages of 10 KB to 38 MiB, beside altermime and beside a
+plain copy of the bytes, in one run on this machine; and what doubling a message does to the time.
+"""
+
+import base64
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from mailhooks.content.disclaimer import add_disclaimer
+from mailhooks.mime.quotes.reply import html_quote
+from tests.fidelity import altermime
+
+MIB = 1024 * 1024
+TEXT = "This message is confidential.\nIf it is not for you, please delete it."
+HTML = "<p>This message is confidential.<br>If it is not for you, please delete it.</p>"
+
+COPIES_BAR = 2.0
+MEMORY_BAR = 1.2
+DOUBLING_BAR = 2.2
+SEARCH_BAR_MS = 1000
+
+_HEAD = b"From: a@example.net\r\nTo: b@example.com\r\nSubject: Large\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+_LINE = b"The quick brown fox jumps over the lazy dog, again and again.\r\n"
+_OUTER = b"000000000000a1b2c305f0d1e2f3"  # of the length that large mail services use
+_RANDOM = random.Random(1)
+
+Adder = Callable[[bytes], bytes]
+
+
+class Measured(NamedTuple):
+    """Milliseconds of each run, and bytes of memory at the peak beyond the message itself."""
+
+    times: list[float]
+    extra: float
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.times)
+
+
+def main() -> None:
+    print("\nA disclaimer in large messages; medians, in one run, taken in turn")
+    print(f"{'':34} {'median':>10} {'min':>10} {'max':>10} {'extra memory':>14}")
+    for name, raw, runs in messages():
+        ours, copy, theirs = side_by_side(raw, runs)
+        print(f"{name}: {len(raw)} bytes")
+        _row("add_disclaimer", ours, raw)
+        _row("altermime, its whole process" if theirs else "altermime: not installed", theirs, raw)
+        _row("one copy of the bytes", copy, raw)
+        print(f"  => {ours.median / copy.median:.2f} times a copy", end="")
+        print(f", {ours.median / theirs.median:.2f} times altermime" if theirs else "")
+        if len(raw) >= 38 * MIB:
+            _bars(ours, copy, theirs, raw)
+    _searches()
+    _doublings()
+
+
+def add(raw: bytes, position: str = "append") -> bytes:
+    return add_disclaimer(raw, text=TEXT, html=HTML, position=position)
+
+
+def copied(raw: bytes) -> bytes:
+    """What an edit cannot do without: the message written once more, from two pieces."""
+    view = memoryview(raw)
+    return b"".join((view[: len(raw) // 2], view[len(raw) // 2 :]))
+
+
+def side_by_side(raw: bytes, runs: int) -> tuple[Measured, Measured, Measured | None]:
+    """A B C A B C ..., so that a drift of the machine meets all alike; one uncounted run of each."""
+    if len(add(raw)) <= len(raw):
+        sys.exit("the message has no disclaimer: the figures would be those of a fault")
+    times: tuple[list[float], list[float], list[float]] = ([], [], [])
+    with tempfile.TemporaryDirectory() as directory:
+        program = _Altermime(Path(directory), raw) if altermime.FOUND else None
+        for number in range(runs + 1):
+            measured = (_timed(lambda: add(raw)), _timed(lambda: copied(raw)), program.timed() if program else 0.0)
+            if number:
+                for of_one, milliseconds in zip(times, measured, strict=True):
+                    of_one.append(milliseconds)
+        theirs = Measured(times[2], program.memory()) if program else None
+    return Measured(times[0], _peak(add, raw)), Measured(times[1], _peak(copied, raw)), theirs
+
+
+class _Altermime:
+    """The program, on a fresh copy of the message each time, as it changes its file in place; the copying is not counted."""
+
+    def __init__(self, directory: Path, raw: bytes) -> None:
+        self._raw = raw
+        self._message, text, html = (directory / name for name in ("message", "text", "html"))
+        text.write_text(f"{TEXT}\n")
+        html.write_text(f"{HTML}\n")
+        self._command = altermime.command(self._message, text, html)
+
+    def timed(self) -> float:
+        self._message.write_bytes(self._raw)
+        milliseconds = _timed(lambda: subprocess.run(self._command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        if self._message.stat().st_size <= len(self._raw):
+            sys.exit("altermime has added nothing: the figures would be those of a fault")
+        return milliseconds
+
+    def memory(self) -> float:
+        """Of the whole process. A small process starts it, as what starts a program counts as its peak until then."""
+        self._message.write_bytes(self._raw)
+        child = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)"
+        child += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        kibibytes = subprocess.run([sys.executable, "-c", child, *self._command], check=True, capture_output=True).stdout
+        return int(kibibytes) * 1024
+
+
+def _timed(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    kept = call()
+    milliseconds = (time.perf_counter() - started) * 1000
+    del kept  # giving memory back is not a part of the work
+    return milliseconds
+
+
+def _peak(call: Adder, raw: bytes) -> float:
+    """Bytes that Python allocates at the peak, the result included."""
+    call(raw)
+    tracemalloc.start()
+    try:
+        call(raw)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def messages() -> Iterator[tuple[str, bytes, int]]:
+    attachment = _attachment(25_000_000)
+    rest = 38 * MIB - len(attachment) - 150_000
+    yield "38 MiB, attachments of 25 MB and 4 MB", mixed(alternative(900), [attachment, _attachment(rest * 3 // 4)]), 9
+    yield "1 MiB, attachment of 700 KB", mixed(alternative(300), [_attachment(715_000)]), 51
+    yield "10 KB, text and HTML", _HEAD + alternative(70), 301
+
+
+def alternative(lines: int) -> bytes:
+    """The Content-Type field and body of a text in both forms."""
+    markup = b"<html><head><title>Large</title></head><body>\r\n" + _LINE.replace(b"The", b"<p>The", 1).replace(b"\r", b"</p>\r") * lines
+    return (
+        b'Content-Type: multipart/alternative; boundary="=-inner"\r\n\r\n'
+        b"--=-inner\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + _LINE * lines + b"\r\n"
+        b"--=-inner\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + markup + b"</body></html>\r\n\r\n--=-inner--\r\n"
+    )
+
+
+def mixed(first: bytes, others: list[bytes]) -> bytes:
+    """A message of parts, each with its header."""
+    parts = b"".join(b"--" + _OUTER + b"\r\n" + part + b"\r\n" for part in (first, *others))
+    return _HEAD + b'Content-Type: multipart/mixed; boundary="' + _OUTER + b'"\r\n\r\n' + parts + b"--" + _OUTER + b"--\r\n"
+
+
+def _attachment(size: int) -> bytes:
+    header = b'Content-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    return header + base64.encodebytes(_RANDOM.randbytes(size)).replace(b"\n", b"\r\n")
+
+
+def text(size: int, content: bytes = _LINE, kind: bytes = b"plain; charset=utf-8") -> bytes:
+    return _HEAD + b"Content-Type: text/" + kind + b"\r\n\r\n" + content * (size // len(content))
+
+
+def nested(depth: int) -> bytes:
+    """A text in as many multiparts, each in the one before."""
+    opening = b"".join(b'Content-Type: multipart/mixed; boundary="=-%d"\r\n\r\n--=-%d\r\n' % (n, n) for n in range(depth))
+    closing = b"".join(b"\r\n--=-%d--\r\n" % n for n in reversed(range(depth)))
+    return _HEAD + opening + b"Content-Type: text/plain\r\n\r\nHello\r\n" + closing
+
+
+_SMALL_PART = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo="
+_HELLO = b"Content-Type: text/plain\r\n\r\nHello\r\n"
+
+DOUBLINGS: list[tuple[str, Callable[[int], bytes], tuple[int, ...], str]] = [
+    ("size of an attachment", lambda n: mixed(alternative(20), [_attachment(n)]), (4 * MIB, 8 * MIB, 16 * MIB), "append"),
+    ("size of the text", text, (MIB, 2 * MIB, 4 * MIB), "append"),
+    ("size of the text, quote looked for", lambda n: text(n, b"> " + _LINE), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
+    ("size of the HTML", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "append"),
+    ("size of the HTML, quote looked for", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
+    (
+        "lines that look like delimiters",
+        lambda n: mixed(_HELLO + (b"--" + _OUTER[:-1] + b"\r\n") * (n // 31), []),
+        (MIB, 2 * MIB, 4 * MIB),
+        "append",
+    ),
+    ("length of a header line", lambda n: _HEAD + b"X-Long: " + b"a " * (n // 2) + b"\r\n\r\nHello", (MIB, 2 * MIB, 4 * MIB), "append"),
+    ("number of parts", lambda n: mixed(_HELLO, [_SMALL_PART] * n), (1000, 2000, 4000, 8000), "append"),
+    ("nesting", nested, (12, 24, 48, 96), "append"),
+]
+"""What grows, the message for a size, the sizes, and the position."""
+
+
+_ROW = """<tr>
+  <td align="left" valign="top" style="padding:0 20px 10px 20px;font-family:Arial,Helvetica,sans-serif;font-size:14px;color:#333333;">
+    <a href="https://click.example.com/?qs=%064x" target="_blank" style="color:#0066cc;text-decoration:none;"><img
+      src="https://image.example.com/%d.png" width="280" height="180" border="0" style="display:block;" alt="An offer"></a>
+    <table width="100%%" cellspacing="0" cellpadding="0"><tr><td class="h3" style="font-weight:bold;">The offer of the day</td></tr>
+    <tr><td>The quick brown fox jumps over the lazy dog, again and again, for less.&nbsp;<a href="https://example.com/%d">More</a></td></tr>
+    </table>
+  </td>
+</tr>
+"""
+
+_HALF_ATTRIBUTED = "On 1/2/12 at 3:45 or so, or on 12/3/11,<br>Bob 12 said, wrote::<br>&gt; Lunch<br>No.<br>"
+
+
+def searches() -> Iterator[tuple[str, str]]:
+    """HTML of 5 MB in which a quote is looked for in vain, that is, as far as it ever is."""
+    size = 5_000_000
+    yield "a newsletter", "<table>" + "".join(_ROW % (n, n, n) for n in range(size // len(_ROW))) + "</table>"
+    yield "hostile: short tags", "<p>" * (size // 3)
+    yield "hostile: attributes", "".join(f"<div a{n}=b class='x_x_c x_{n}_1 d'>" for n in range(size // 36))
+    yield "hostile: halves of attributions", _HALF_ATTRIBUTED * (size // len(_HALF_ATTRIBUTED))
+    yield "hostile: half a block of fields", "---a:---<br>From: x<br>To: y<br>" * (size // 32)
+
+
+def _searches() -> None:
+    print("\nA quote looked for in 5 MB of HTML; the shortest of several runs")
+    worst = 0.0
+    for name, html in searches():
+        raw = _HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
+        if html_quote(html, str) is not None:
+            sys.exit(f"{name}: there is a quote, the figures would be those of a part of the search")
+        times = [(_timed(lambda html=html: html_quote(html, str)), _timed(lambda raw=raw: add(raw, "after-reply"))) for _ in range(5)]
+        alone, whole = (min(of_one) for of_one in zip(*times, strict=True))
+        worst = max(worst, alone)
+        print(f"  {name:32} {alone:7.1f} ms, in vain; with what `append` then takes {whole:7.1f} ms")
+    print(f"  => the longest at most {SEARCH_BAR_MS} ms: {worst:.0f} ms: {_met(worst <= SEARCH_BAR_MS)}")
+
+
+def _doublings() -> None:
+    print("\nTwice as much; the shortest of several runs")
+    for name, make, sizes, position in DOUBLINGS:
+        shortest = []
+        for size in sizes:
+            raw = make(size)
+            if len(add(raw, position)) <= len(raw):
+                sys.exit(f"{name}, {size}: the message has no disclaimer, the figures would be those of a fault")
+            shortest.append(min(_timed(lambda raw=raw, position=position: add(raw, position)) for _ in range(7)))
+        worst = max(after / before for before, after in pairwise(shortest))
+        steps = " -> ".join(f"{milliseconds:.1f}" for milliseconds in shortest)
+        print(f"  {name:36} {sizes[0]:>9,} to {sizes[-1]:>10,}: {steps} ms, at most x {worst:.2f}: {_met(worst <= DOUBLING_BAR)}")
+
+
+def _row(name: str, measured: Measured | None, raw: bytes) -> None:
+    if measured is None:
+        print(f"  {name}")
+        return
+    figures = f"{measured.median:7.3g} ms {min(measured.times):7.3g} ms {max(measured.times):7.3g} ms"
+    print(f"  {name:32} {figures} {measured.extra / MIB:7.1f} MiB, {measured.extra / len(raw):.2f} x")
+
+
+def _bars(ours: Measured, copy: Measured, theirs: Measured | None, raw: bytes) -> None:
+    times, memory = ours.median / copy.median, ours.extra / len(raw)
+    print(f"  => at most {COPIES_BAR} times a copy: {times:.2f}: {_met(times <= COPIES_BAR)}")
+    if theirs:
+        print(f"  => faster than altermime: {_met(ours.median < theirs.median)}")
+    print(f"  => extra memory at most {MEMORY_BAR} x of the message, the result included: {memory:.2f} x: {_met(memory <= MEMORY_BAR)}")
+
+
+def _met(yes: bool) -> str:
+    return "met" if yes else "MISSED"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""A thousand rules over five hundred recipients, how long a policy takes to load, and what hostile mail makes of its conditions."""
+
+import json
+import statistics
+import time
+from typing import Any
+
+import yaml
+
+from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.policy import Policy, load
+from tools.bench import cold
+
+RULES = 1000
+RECIPIENTS = 500
+ROUNDS = 15
+
+EVALUATE_BAR_MS = 50
+LOAD_BAR_MS = 500
+
+
+def main() -> None:
+    document = policy(RULES)
+    text = yaml.safe_dump(document, sort_keys=False)
+    print(f"\nA policy of {RULES} rules ({len(text) // 1024} KB of YAML), a message of 10 KB to {RECIPIENTS} recipients")
+    loading = [timed(lambda: load(text)) for _ in range(5)]
+    _row("load, from YAML", loading, LOAD_BAR_MS)
+    _row("load, from JSON", [timed(lambda: load(json.dumps(document))) for _ in range(5)], LOAD_BAR_MS)
+    rules, event, raw = load(text), to(RECIPIENTS), cold.message(10_000)
+    _row(
+        "evaluate, and the response",
+        [timed(lambda: rules.evaluate(event, raw).verdict().to_response()) for _ in range(ROUNDS)],
+        EVALUATE_BAR_MS,
+    )
+    matched = len(rules.evaluate(event, raw).matched)
+    print(f"  {matched} of the rules match")
+    by_recipients = {count: _median(rules, to(count), raw) for count in (1, RECIPIENTS)}
+    print(f"  {by_recipients[RECIPIENTS] / by_recipients[1]:.1f} x the time of a message to one recipient")
+    _hostile()
+
+
+def policy(count: int) -> dict[str, Any]:
+    """Rules of every cost: half of them for some mailboxes, a fifth by words, the rest by header, attachment, time and expressions."""
+    return {
+        "version": 1,
+        "organization": {"domains": ["example.com"]},
+        "defaults": {"mixed": "all"},
+        "lists": {"partners": ["*.partner.example.net", "ally@example.org"]},
+        "rules": [
+            {"name": f"rule {number}", "when": _when(number), "do": _do(number)}
+            for number in range(count)
+        ],
+    }  # fmt: skip
+
+
+def _when(number: int) -> dict[str, Any]:
+    mailboxes = [f"user{(number * step) % 3000}@example.com" for step in (1, 7, 11)]
+    return [
+        {"recipient": mailboxes},
+        {"recipient": mailboxes, "sender": [f"s{number}@example.net", "list:partners"]},
+        {"recipient_scope": "internal", "subject": [f"word{number}", "invoice number"]},
+        {"sender_scope": "external", "body": {"words": [f"secret{number}", "codeword"]}},
+        {"attachment": {"extension": ["exe", "js"]}, "recipient": mailboxes},
+        {"direction": "inbound", "any": [{"recipient": "*.sales.example.com"}, {"subject": [f"deal {number}"]}]},
+        {"header": {"name": "X-Spam", "words": ["yes"]}, "recipient": {"regex": [rf"^team{number}-.*@example\.com$"]}},
+        {"time": {"days": ["sat", "sun"], "zone": "Europe/Berlin"}, "recipient": mailboxes},
+        {"body": {"regex": rf"(?:ref|reference)[ :#]*{number}\b", "first_kb": 64}, "kind": "list"},
+        {"recipient": mailboxes, "size": {"over": "1 KB"}, "authentication": {"dmarc": ["fail"]}},
+    ][number % 10]
+
+
+def _do(number: int) -> list[Any]:
+    headers = {"headers": {"set": {"X-Rule": f"r{number}"}}}
+    return [["junk"], [{"count": f"M{number}"}], [headers], [{"bounce": f"No {number % 7}"}]][number % 4]
+
+
+def to(count: int) -> MailFlowEvent:
+    recipients = tuple(f"user{number}@example.com" for number in range(count))
+    return MailFlowEvent("2018-10-10", "s1@example.net", recipients, None, "Café and more", "m-1", "i-1", FlowDirection.INBOUND)
+
+
+def _hostile() -> None:
+    """Each condition's time for text of its worst kind, at one size and at twice that: twice the time is linear."""
+    print(f"\n{'Conditions on hostile mail':44} {'0.5 MB':>10} {'1 MB':>10} {'ratio':>6}")
+    for what, condition, piece, kind in _CASES:
+        small, large = (_once(condition, piece, kind, octets) for octets in (500_000, 1_000_000))
+        print(f"  {what:42} {small:7.1f} ms {large:7.1f} ms {large / small:6.2f}")
+
+
+_CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
+    ("HTML: comments that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<!-- ", b"html"),
+    ("HTML: tags that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<a ", b"html"),
+    ("HTML: scripts that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<script>", b"html"),
+    ("text: an expression with nested repeats", {"body": {"regex": "(a+)+b", "first_kb": 4096}}, b"aaaa ", b"plain"),
+    ("text: digits that are nearly card numbers", {"body": {"card_number": True, "first_kb": 4096}}, b"1 ", b"plain"),
+    ("text: card numbers over many lines", {"body": {"card_number": True, "first_kb": 4096}}, b"1234\n", b"plain"),
+    ("text: a word inside of others", {"body": {"words": ["aa"], "first_kb": 4096}}, b"aaa", b"plain"),
+    ("text: accents in the wrong order", {"body": {"words": ["aa"], "first_kb": 4096}}, "\u0301\u0316".encode(), b"plain"),
+    ("text: characters that are not shown", {"body": {"words": ["aa"], "first_kb": 4096}}, "a\u200b\u00ad".encode(), b"plain"),
+    ("header: addresses", {"header_from": "x@example.com"}, b'(a,<"', b"header"),
+    ("header: addresses with white space", {"header_from": "x@example.com"}, b"a@b . ", b"header"),
+    ("headers: domains beyond ASCII", {"header_from": "x@example.com"}, f"From: a@#.{'ü.' * 120}\r\n".encode(), b"headers"),
+    ("header: results of authentication", {"authentication": {"spf": "pass"}}, b'(("', b"results"),
+    ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
+]
+
+
+def _once(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> float:
+    head = b"From: a@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+    much = piece * (octets // len(piece))
+    raw = {
+        b"html": head + b"Content-Type: text/html\r\n\r\n" + much,
+        b"plain": head + b"Content-Type: text/plain\r\n\r\n" + much,
+        b"header": head + b"From: " + much + b"\r\n\r\n",
+        b"headers": b"".join(piece.replace(b"#", b"%d" % number) for number in range(octets // len(piece))) + head + b"\r\n",
+        b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
+        b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
+    }[kind]
+    rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))
+    return min(timed(lambda: rules.evaluate(to(1), raw)) for _ in range(3))
+
+
+def _median(rules: Policy, event: MailFlowEvent, raw: bytes) -> float:
+    return statistics.median(timed(lambda: rules.evaluate(event, raw)) for _ in range(ROUNDS))
+
+
+def timed(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def _row(what: str, times: list[float], bar: float) -> None:
+    median = statistics.median(times)
+    print(f"  {what:56} {median:6.2f} ms {min(times):6.2f} ms {max(times):6.2f} ms   bar {bar} ms: {'met' if median <= bar else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""`python -m tools.pictures`: the pages as docs/local-web.md shows them, light and dark, by headless Chromium, to docs/images/."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from local.mail.history import Attempt, Fate, Place, State
+from local.mail.verdict import Origin
+from local.servers import HttpServer
+from local.web import Answer, web
+from mailhooks.content.disclaimer import add_disclaimer
+from mailhooks.contract import ActionType, FlowDirection
+from tests.integration.local.web.backend import NOW, RESPONSE, Desk, Lists
+from tests.support.colours import reduced
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs/images"
+SAMPLES = {path.stem: path.read_bytes() for path in sorted((ROOT / "events/mail").glob("*.eml"))}
+TEXT = "Example GmbH, Köln. This message is confidential."
+HTML = '<p style="border-top:1px solid #999;color:#555;font:12px sans-serif">Example GmbH, K&ouml;ln. This message is confidential.</p>'
+LOG = "\n".join(
+    json.dumps({"level": "INFO", "location": "hook", "message": message, "function": "disclaimer", "cold_start": cold})
+    for message, cold in (("content read", True), ("disclaimer inserted above the quote", True), ("content written once", True))
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, as the tests use it, too."""
+    with sync_playwright() as playwright:
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=sandbox)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def example() -> Desk:
+    """A morning's mail."""
+    lists = Lists()
+    desk = Desk(lists, SAMPLES, answer=free_busy())
+    for _ in range(3):
+        _newsletters(lists)
+        _ordinary(lists)
+        _outbound(lists)
+    _failing(lists)
+    _several(lists)
+    _outbound(lists)
+    return desk
+
+
+def _newsletters(lists: Lists) -> None:
+    lists.add(
+        SAMPLES["bounce-junk"],
+        rule="Newsletters",
+        function="",
+        why="From matches *.example.net and the recipient ana@example.com; no other rule matches as specifically.",
+        attempts=(),
+        fates=(Fate("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Place.JUNK),),
+    )
+    lists.add(
+        SAMPLES["bounce-blocked"],
+        attempts=(Attempt(1, NOW + 1, 6.2, False, "", RESPONSE.replace("DEFAULT", "BOUNCE"), "blocked sender\n"),),
+        fates=(Fate("ana@example.com", ActionType.BOUNCE, Origin.ALL, Place.BOUNCED, "Please call us instead."),),
+    )
+
+
+def _ordinary(lists: Lists) -> None:
+    raw = SAMPLES["rewrite-external"]
+    lists.add(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ana@example.com", "ben@example.com"))
+    lists.add(SAMPLES["rewrite-headers"], rule="", function="", attempts=(), why="No inbound rule matches both sender and recipient.")
+
+
+def _outbound(lists: Lists) -> None:
+    raw = SAMPLES["disclaimer-outbound-reply"]
+    lists.add(
+        raw,
+        add_disclaimer(raw, text=TEXT, html=HTML, position="after-reply"),
+        direction=FlowDirection.OUTBOUND,
+        rule="Disclaimer",
+        function="disclaimer",
+        why="From matches example.com and the recipient *; no other rule matches as specifically.",
+        recipients=("clara@example.org", "dora@example.net"),
+        place=Place.OUTGOING,
+        attempts=(Attempt(1, NOW + 1, 212.7, True, "", RESPONSE, LOG),),
+    )
+
+
+def _failing(lists: Lists) -> None:
+    attempts = (
+        Attempt(1, NOW + 80, 15_002.0, True, "no answer within 15 s", "", "connecting to the archive\n"),
+        Attempt(
+            2,
+            NOW + 96,
+            31.5,
+            False,
+            "the function raised KeyError: 'sender'",
+            "",
+            "Traceback (most recent call last):\nKeyError: 'sender'\n",
+        ),
+    )
+    lists.add(
+        SAMPLES["rewrite-reply"],
+        state=State.RETRYING,
+        due=NOW + 160,
+        attempts=attempts,
+        fates=(),
+        problems=("attempt 2: the function raised KeyError: 'sender'",),
+    )
+
+
+def _several(lists: Lists) -> None:
+    raw = SAMPLES["rewrite-signed"]
+    lists.add_story(
+        raw,
+        (
+            lists.passage(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ben@example.com",)),
+            lists.passage(
+                raw,
+                rule="No lottery",
+                function="",
+                attempts=(),
+                fates=(Fate("ana@example.com", ActionType.DROP, Origin.RULE, Place.DROPPED),),
+            ),
+        ),
+    )
+
+
+def free_busy() -> Answer:
+    """Three mailboxes on one day: one with working hours, one that cannot be asked."""
+
+    def event(day: int, start: str, end: str, kind: str, subject: str = "", location: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "startTime": f"2026-05-{day:02}T{start}:00.000Z",
+            "endTime": f"2026-05-{day:02}T{end}:00.000Z",
+            "busyType": kind,
+        }
+        if subject:
+            more = {"instanceType": "SINGLE_INSTANCE", "isMeeting": True, "isReminderSet": True, "isPrivate": False}
+            found["details"] = {"subject": subject, "location": location, **more}
+        return found
+
+    transition = {"time": "03:00:00", "week": "LAST", "dayOfWeek": "SUN"}
+    hours = {
+        "timezone": {
+            "name": "W. Europe Standard Time",
+            "bias": -60,
+            "standardTime": {"offset": 0, "month": "OCT", **transition},
+            "daylightTime": {"offset": -60, "month": "MAR", **transition, "time": "02:00:00"},
+        },
+        "workingPeriods": [{"startMinutes": 540, "endMinutes": 1020, "days": ["MON", "TUE", "WED", "THU", "FRI"]}],
+    }
+    bob = [
+        event(5, "07:00", "08:00", "BUSY", "Budget 2026", "Room 1"),
+        event(5, "09:30", "11:30", "TENTATIVE", "Lunch with Dora"),
+        event(5, "13:00", "14:15", "BUSY", "Interview"),
+        event(6, "08:00", "09:00", "BUSY", "Stand-up"),
+        event(6, "12:00", "15:30", "FREE", "Focus"),
+    ]
+    room = [event(5, "07:00", "12:00", "BUSY"), event(6, "06:30", "07:30", "BUSY"), event(6, "11:00", "12:00", "TENTATIVE")]
+    mailboxes: list[dict[str, Any]] = [
+        {"mailbox": "bob@example.net", "events": bob, "workingHours": hours},
+        {"mailbox": "room1@example.net", "events": room, "workingHours": hours},
+        {"mailbox": "eve@example.org", "error": "MailboxNotFound"},
+    ]
+    return Answer({"mailboxes": mailboxes}, 184.0, "asked exchange for 2 mailboxes\n")
+
+
+def _ask(page: Page) -> None:
+    page.get_by_label("Mailboxes").fill("bob@example.net, room1@example.net, eve@example.org")
+    page.get_by_label("Begin").fill("2026-05-05T00:00")
+    page.get_by_label("End").fill("2026-05-07T00:00")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_role("button", name="Ask").click()
+    page.get_by_role("heading", name="Answer").wait_for()
+
+
+def _shoot(browser: Browser, page: Page, shots: Iterable[tuple[str, str]], suffix: str) -> None:
+    for name, address in shots:
+        page.goto(address)
+        if name == "availability":
+            _ask(page)
+        page.evaluate("scrollTo(0, 0)")
+        height = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom")
+        width = page.viewport_size["width"]  # type: ignore[index]
+        shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(height, 1000)})
+        (IMAGES / f"{name}{suffix}.png").write_bytes(reduced(browser, shot))
+        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            print(f"{name}{suffix}: {wide} px too wide")
+
+
+def main() -> int:
+    if shutil.which("chromium") is None:
+        print("skipped: no Chromium is installed (Debian package `chromium`)")
+        return 0
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    desk = example()
+    last = desk.history.count()
+    with served(desk) as full, served(Desk(Lists(), SAMPLES)) as empty, chromium() as browser:
+        query = "direction=INBOUND&author=shop%40mail.example.net&sender=&recipients=ana%40example.com"
+        shots = [
+            ("messages", f"{full}/"),
+            ("story", f"{full}/messages/{last}"),
+            ("structure", f"{full}/messages/{last}?view=structure"),
+            ("source", f"{full}/messages/{last}?view=source"),
+            ("trouble", f"{full}/messages/{last - 2}"),
+            ("rules", f"{full}/rules?{query}"),
+            ("availability", f"{full}/availability"),
+            ("send", f"{full}/send"),
+            ("addresses", f"{full}/addresses"),
+            ("start", f"{empty}/"),
+        ]
+        for scheme, suffix in (("light", ""), ("dark", "-dark")):
+            with browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce") as page:
+                _shoot(browser, page, shots, suffix)
+        with browser.new_page(viewport={"width": 400, "height": 800}, reduced_motion="reduce") as page:
+            _shoot(browser, page, shots[:2], "-narrow")
+    for picture in sorted(IMAGES.iterdir()):
+        print(f"{picture.relative_to(ROOT)}  {picture.stat().st_size:,}")
+    return 0
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[str]:
+    """The pages' address, while it is served."""
+    server = HttpServer(web(desk.history, desk), 0)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

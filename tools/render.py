@@ -1,0 +1,97 @@
+"""Renders the HTML of five messages before and after in headless Chromium, to PNG files under `.local/render/`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from mailhooks.content.disclaimer import add_disclaimer
+from tests.fidelity.reading import Leaf, parse, shown
+
+ROOT = Path(__file__).parents[1]
+CORPUS = ROOT / "tests/corpus/mail"
+PICTURES = ROOT / ".local/render"
+
+
+class Shot(NamedTuple):
+    """A message of the corpus, and where its disclaimer goes."""
+
+    name: str
+    position: str
+
+
+SHOTS = [
+    Shot("talon_gmail", "after-reply"),
+    Shot("talon_outlook", "after-reply"),
+    Shot("talon_sparrow", "after-reply"),
+    Shot("rubymail_empty_group_lists", "prepend"),
+    Shot("rubymail_content_transfer_encoding_7-bit", "append"),
+]
+
+TEXT = "Example GmbH, Köln\nThis message is confidential. Diese Nachricht ist vertraulich. この通信は機密です。 🔒"
+HTML = (
+    '<div style="border:1px solid #c60;padding:6px;font:12px sans-serif;color:#333">'
+    "<b>Example GmbH, K&ouml;ln</b><br>This message is confidential. Diese Nachricht ist vertraulich. この通信は機密です。 🔒</div>"
+)
+
+OPTIONS = [
+    *"--headless --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update".split(),
+    *"--disable-sync --hide-scrollbars --window-size=800,1100".split(),
+    # Nothing is loaded from elsewhere: no name is found, and for addresses the proxy is a port where nobody listens.
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--proxy-server=http://127.0.0.1:9",
+    "--proxy-bypass-list=<-loopback>",
+]
+
+
+FRAME = '<body style="margin:0"><iframe sandbox src="mail.html" style="border:0;width:100vw;height:100vh"></iframe>'
+"""As web mail does: in a frame where no script runs."""
+
+
+def main() -> int:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        print("skipped: no Chromium is installed (Debian package `chromium`)")
+        return 0
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    unchanged = False
+    for name, position in SHOTS:
+        raw = (CORPUS / f"{name}.eml").read_bytes()
+        changed = add_disclaimer(raw, text=TEXT, html=HTML, position=position)
+        unchanged |= changed == raw
+        for content, when in ((raw, "before"), (changed, "after")):
+            picture = PICTURES / f"{name}.{when}.png"
+            render(chromium, html_of(content), picture)
+            print(picture.relative_to(ROOT), position, "" if changed != raw else "UNCHANGED")
+    return 1 if unchanged else 0
+
+
+def html_of(raw: bytes) -> bytes:
+    """The HTML that a client shows, in UTF-8 with a byte order mark, which outranks what the markup says of its charset."""
+    part = next(part for part in shown(parse(raw), "html") if part.get_content_subtype() == "html")
+    return b"\xef\xbb\xbf" + Leaf("", part, ()).text.encode()
+
+
+def render(chromium: str, html: bytes, picture: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        page = Path(directory, "page.html")
+        page.write_text(FRAME)
+        Path(directory, "mail.html").write_bytes(html)
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
+        command = [
+            chromium,
+            *OPTIONS,
+            "--virtual-time-budget=5000",
+            *sandbox,
+            f"--user-data-dir={directory}/profile",
+            f"--screenshot={picture}",
+            page.as_uri(),
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
