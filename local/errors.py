@@ -9,11 +9,11 @@ class UnknownFunction(LocalError):
     """There is no such function; the text lists those that there are."""
 
 
-class BadSettings(LocalError):
+class InvalidSettings(LocalError):
     """A file of settings does not look like `events/env.json`."""
 
 
-class BadSample(LocalError):
+class InvalidSample(LocalError):
     """A sample message cannot be read; the text says which and why."""
 
 
@@ -21,19 +21,19 @@ class NoEnvelope(LocalError):
     """A message's headers do not say who sends to whom; the text says what to give."""
 
 
-class NotOurs(LocalError):
+class ForeignFolder(LocalError):
     """A folder holds something else than mail delivered here: it is not emptied."""
 
 
-class ServerTrouble(LocalError):
+class ServerError(LocalError):
     """A server could not be started; the text says why."""
 
 
-class BadPreview(LocalError):
+class PreviewError(LocalError):
     """There is no message or no disclaimer to preview; the text says why."""
 
 
-class BadQuestion(LocalError):
+class InvalidArgument(LocalError):
     """A question for free/busy times, or the configuration that shall answer it, cannot be meant; the text says why."""
 
 
@@ -41,9 +41,9 @@ class NotConnected(LocalError):
     """WorkMail does not take the availability function; the text says why and what to do."""
 
 
-class BadPolicy(LocalError):
+class InvalidPolicy(LocalError):
     """A policy is refused, or cannot be tried as somebody wants; the text says where and why."""
 
 
-class SpoolTrouble(LocalError):
+class SpoolError(LocalError):
     """The spool cannot be opened or written; what was accepted before is still there."""

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from typing import Self
 
 
-class Started:
+class Lifecycle:
     """Entered, it is up; left, all of it is down. A subclass starts its parts in `_start` and has `_stack` stop each."""
 
     def __init__(self) -> None:

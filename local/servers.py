@@ -11,7 +11,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from local.errors import ServerTrouble
+from local.errors import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     Bound before its server starts: a taken port is an error here and now, not in a thread that nobody watches.
 
     Raises:
-        ServerTrouble: the port is taken or not allowed.
+        ServerError: the port is taken or not allowed.
     """
     # The protocol by name, not 0: asyncio turns Nagle's algorithm off only where it sees TCP, and with it each answer takes 40 ms longer.
     found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -40,7 +40,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
         found.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         found.close()
-        raise ServerTrouble(f"port {port} on {host} cannot be used: {error}") from error
+        raise ServerError(f"port {port} on {host} cannot be used: {error}") from error
     return found
 
 
@@ -71,13 +71,13 @@ class HttpServer:
         """Returns when the server answers.
 
         Raises:
-            ServerTrouble: it did not come up.
+            ServerError: it did not come up.
         """
         self._thread.start()
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise ServerTrouble(f"the server {self._thread.name} did not start")
+                raise ServerError(f"the server {self._thread.name} did not start")
             time.sleep(0.002)
 
     def stop(self) -> None:
@@ -162,7 +162,7 @@ def preferred(port: int, host: str = HOST) -> int:
     """The port, or 0 where another program has it."""
     try:
         listen(port, host).close()
-    except ServerTrouble:
+    except ServerError:
         return 0
     return port
 

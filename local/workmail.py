@@ -25,8 +25,8 @@ from mailhooks.contract import FlowDirection
 
 if TYPE_CHECKING:
     from local.config.configuration import Configuration, Group, Person
-    from local.mail.history import Place, Story
-    from local.queue.mail_server import Engine
+    from local.mail.history import Destination, MessageTrace
+    from local.queue.mail_server import MailServer
     from local.smtp.server import SmtpServer
     from local.storage.maildir import Delivered
     from local.storage.spool import Spool
@@ -73,7 +73,7 @@ class LocalWorkMail(LocalAws):
         self._folder = folder
         self._speed = speed
         self._lambda_endpoint = lambda_endpoint
-        self._engine: Engine | None = None
+        self._engine: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._rewritten: list[S3Reference] = []
         self._filled: Configuration | None = None
@@ -87,7 +87,7 @@ class LocalWorkMail(LocalAws):
         to: Sequence[str] = (),
         direction: FlowDirection | str | None = None,
         wait_s: float = 60.0,
-    ) -> "Story":
+    ) -> "MessageTrace":
         """Sends a message and waits until it is where it ends.
 
         Args:
@@ -103,10 +103,10 @@ class LocalWorkMail(LocalAws):
             NoEnvelope: the header does not say who sends to whom, and nor do the arguments.
             NotSettled: it is not done in time. It goes on.
         """
-        from local.mail.event_builder import Wishes, envelope_for
+        from local.mail.event_builder import EnvelopeOverrides, envelope_for
         from local.mail.submission import Submission
 
-        wishes = Wishes(FlowDirection(direction.upper()) if direction else None, mail_from, to)
+        wishes = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
         envelope = envelope_for(raw, wishes, self.configuration.domains)
         sender = envelope.author if mail_from is None else mail_from
         engine = self.engine
@@ -116,11 +116,11 @@ class LocalWorkMail(LocalAws):
         assert story is not None
         return story
 
-    def delivered(self, address: str, *places: "Place") -> "list[Delivered]":
+    def delivered(self, address: str, *places: "Destination") -> "list[Delivered]":
         """The copies for a mailbox of the organization, by any of its addresses, or for somebody elsewhere; oldest first.
 
         Args:
-            places: such as `Place.JUNK`; all when none is given.
+            places: such as `Destination.JUNK`; all when none is given.
         """
         addresses = self.configuration.mailboxes(address) or (address,)
         return [copy for each in addresses for copy in self.engine.office.delivered(each, *places)]
@@ -144,12 +144,12 @@ class LocalWorkMail(LocalAws):
         Raises:
             ServerTrouble: the port is taken.
         """
-        from local.queue.recipient_policy import FlowIntake
+        from local.queue.recipient_policy import RecipientPolicy
         from local.smtp.server import SmtpServer
 
         direction = FlowDirection(direction.upper())
         if direction not in self._smtp:
-            server = SmtpServer(direction, FlowIntake(self.engine.flow, lambda: self.configuration), host=host, port=port)
+            server = SmtpServer(direction, RecipientPolicy(self.engine.flow, lambda: self.configuration), host=host, port=port)
             server.start()
             self._stack.callback(server.stop)
             self._smtp[direction] = server
@@ -166,13 +166,13 @@ class LocalWorkMail(LocalAws):
         return given if isinstance(given, Configuration) else given()
 
     @property
-    def engine(self) -> "Engine":
+    def engine(self) -> "MailServer":
         """What takes mail from where it is accepted to where it ends; begins to work when it is first asked for."""
         if self._engine is None:
-            from local.queue.mail_server import Engine
+            from local.queue.mail_server import MailServer
 
             folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
-            self._engine = Engine(
+            self._engine = MailServer(
                 folder,
                 self._in_force,
                 lambda: self.environment,

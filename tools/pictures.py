@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from local.mail.history import Attempt, Fate, Place, State
+from local.mail.history import Attempt, Destination, RecipientResult, State
 from local.mail.verdict import Origin
 from local.servers import HttpServer
 from local.web import Answer, web
@@ -64,12 +64,12 @@ def _newsletters(lists: Lists) -> None:
         function="",
         why="From matches *.example.net and the recipient ana@example.com; no other rule matches as specifically.",
         attempts=(),
-        fates=(Fate("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Place.JUNK),),
+        fates=(RecipientResult("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Destination.JUNK),),
     )
     lists.add(
         SAMPLES["bounce-blocked"],
         attempts=(Attempt(1, NOW + 1, 6.2, False, "", RESPONSE.replace("DEFAULT", "BOUNCE"), "blocked sender\n"),),
-        fates=(Fate("ana@example.com", ActionType.BOUNCE, Origin.ALL, Place.BOUNCED, "Please call us instead."),),
+        fates=(RecipientResult("ana@example.com", ActionType.BOUNCE, Origin.ALL, Destination.BOUNCED, "Please call us instead."),),
     )
 
 
@@ -89,7 +89,7 @@ def _outbound(lists: Lists) -> None:
         function="disclaimer",
         why="From matches example.com and the recipient *; no other rule matches as specifically.",
         recipients=("clara@example.org", "dora@example.net"),
-        place=Place.OUTGOING,
+        place=Destination.OUTGOING,
         attempts=(Attempt(1, NOW + 1, 212.7, True, "", RESPONSE, LOG),),
     )
 
@@ -128,7 +128,7 @@ def _several(lists: Lists) -> None:
                 rule="No lottery",
                 function="",
                 attempts=(),
-                fates=(Fate("ana@example.com", ActionType.DROP, Origin.RULE, Place.DROPPED),),
+                fates=(RecipientResult("ana@example.com", ActionType.DROP, Origin.RULE, Destination.DROPPED),),
             ),
         ),
     )

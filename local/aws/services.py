@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from local.aws.faults import Faults
 from local.config.functions import REGION
-from local.lifecycle import Started
+from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
 
 """One of WorkMail's regions; all of the local WorkMail is in it."""
@@ -26,7 +26,7 @@ _ACCESS_KEY = "local"
 _SECRET_KEY = "local"  # noqa: S105
 
 
-class LocalAws(Started):
+class LocalAws(Lifecycle):
     """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from local.cli.transit import Walk
 from local.console.style import WIDTH, Style, number_of
 from local.console.text_columns import columns, excerpt, fit, printable
-from local.mail.verdict import Fate, Origin
+from local.mail.verdict import Origin, RecipientOutcome
 from local.runtime.logs import metrics
 from mailhooks.contract import FlowDirection
 
@@ -94,7 +94,7 @@ def _is_outbound(walk: Walk) -> bool:
     return walk.event is not None and walk.event.flow_direction is FlowDirection.OUTBOUND
 
 
-def _fate(fate: Fate, *, outbound: bool) -> str:
+def _fate(fate: RecipientOutcome, *, outbound: bool) -> str:
     address = fit(printable(fate.recipient), _ADDRESS)
     where = fate.folder or "not delivered"
     where = "sent" if outbound and fate.folder == "Inbox" else where

@@ -60,14 +60,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _send(options: argparse.Namespace) -> int:
     from local.cli.send import send
-    from local.mail.event_builder import Wishes
+    from local.mail.event_builder import EnvelopeOverrides
     from mailhooks.contract import FlowDirection
 
     direction = FlowDirection(options.direction.upper()) if options.direction else None
     return send(
         options.file,
         options.function,
-        Wishes(direction, options.mail_from, options.to),
+        EnvelopeOverrides(direction, options.mail_from, options.to),
         asynchronous=options.asynchronous or None,
         settings_file=options.settings or _EVENTS / "env.json",
         mail=options.mail,
@@ -103,13 +103,13 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _availability(options: argparse.Namespace) -> int:
-    from local.errors import BadQuestion
+    from local.errors import InvalidArgument
     from local.free_busy.question import Question, availability, check
 
     if options.check:
         return check(options.config)
     if not options.ask:
-        raise BadQuestion("--ask takes the mailboxes to ask for (or give --check)")
+        raise InvalidArgument("--ask takes the mailboxes to ask for (or give --check)")
     question = Question(options.ask, options.requester, options.begin, options.end, options.zone)
     return availability(options.config, question, as_json=options.json)
 

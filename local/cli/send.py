@@ -9,14 +9,14 @@ from local.cli.transit import lost_or_doubled
 from local.config.functions import function, read_settings
 from local.config.samples import Sample
 from local.console.style import Style, display_path
-from local.mail.event_builder import Wishes, event_for, with_crlf
+from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from mailhooks.contract import Action
 
 
 def send(
     file: Path,
     name: str,
-    wishes: Wishes,
+    wishes: EnvelopeOverrides,
     *,
     asynchronous: bool | None,
     settings_file: Path,

@@ -11,13 +11,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from local.cli.serve_banner import Containers, Screen, exports
-from local.config.config_reload import Reloading
+from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
 from local.config.functions import ROOT, Settings, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, overlay
-from local.errors import BadSample
+from local.errors import InvalidSample
 from local.free_busy import sample_calendars
 from local.servers import HOST, HttpServer, preferred
 from local.workmail import LocalWorkMail
@@ -98,7 +98,7 @@ def _start(options: Options, stack: ExitStack) -> list[str]:
     """Starts everything, and returns what is to be said about it."""
     told: Callable[[str], None] = (lambda _: None) if options.export else _say
     samples, settings = load(options.events), read_settings(options.events / SETTINGS_FILE)
-    configuration = Reloading(options.config or DEFAULT_FILE, told)
+    configuration = ConfigReload(options.config or DEFAULT_FILE, told)
     wm = stack.enter_context(
         LocalWorkMail(
             configuration,
@@ -130,11 +130,11 @@ def _start(options: Options, stack: ExitStack) -> list[str]:
 def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: ExitStack) -> str:
     """Serves the pages, and returns their address."""
     from local.web.app import HOSTS, web
-    from local.web.backend import Desk
+    from local.web.backend import WebBackend
 
     own = wm.configuration.functions.get(wm.configuration.availability)
     calendars = sample_calendars.ADDRESSES if own and sample_calendars.SECRET in own.environment.values() else ()
-    desk = Desk(wm, {sample.stem: sample.raw for sample in samples}, calendars)
+    desk = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
     app = web(wm.history, desk, [*HOSTS, options.host])
     server = HttpServer(app, _port(options.web_port, _WEB_PORT, options.host), host=options.host, name="pages")
     stack.callback(server.stop)
@@ -176,7 +176,7 @@ def _add(wm: LocalWorkMail, sample: Sample) -> None:
     try:
         event = MailFlowEvent.parse(sample.event)
     except ContractError as error:
-        raise BadSample(f"{sample.stem}.json: {error}") from error
+        raise InvalidSample(f"{sample.stem}.json: {error}") from error
     wm.store.add(sample.raw, event.message_id, event.flow_direction)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from local.config.functions import ROOT
 from local.config.samples import Sample
 from local.console.style import display_path
-from local.containers.sam_template import BUILT, overlaid
+from local.containers.sam_template import BUILT, local_template_path
 from local.workmail import LocalWorkMail
 
 _USUAL_ENDPOINT: Final = "http://127.0.0.1:3001"
@@ -53,7 +53,7 @@ class Containers:
             yield "  # Once more after each change to a function:"
         yield f"  {sam} build && {_quoted(Path(sys.executable))} -m local.containers.sam_template {file}"
         yield "  # Then, until Ctrl-C:"
-        files = f"--template {_quoted(overlaid(BUILT))} --env-vars {file}"
+        files = f"--template {_quoted(local_template_path(BUILT))} --env-vars {file}"
         # Warm, as Lambda keeps them: SAM would make an image and a container anew for each call, which takes seconds.
         options = f"--docker-network {self.network} --skip-pull-image --warm-containers LAZY --port {urlsplit(endpoint).port or 3001}"
         yield f"  {sam} local start-lambda {files} {options}"

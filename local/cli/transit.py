@@ -7,7 +7,7 @@ from typing import Any
 
 from local.config.functions import Function
 from local.config.samples import Sample
-from local.mail.verdict import Delivery, deliver, deliver_to_all
+from local.mail.verdict import Delivery, apply_to_all, apply_verdict
 from local.queue.response_check import taken
 from local.runtime.logs import troubles
 from local.runtime.sandbox import Invocation, Invoker
@@ -103,14 +103,14 @@ class Transit:
 
     def _walk_sync(self, walk: Walk, event: MailFlowEvent) -> None:
         response = self._response(walk, event)
-        delivery = walk.delivery = deliver(event, response, self._fallback, self._domains)
+        delivery = walk.delivery = apply_verdict(event, response, self._fallback, self._domains)
         walk.notes.extend(delivery.notes)
         if response is None:
             walk.problems.append(f"no valid response in {len(walk.attempts)} attempts: the fallback action applies to all")
         self._hand_over(walk, delivery, self._store.content(event.message_id))
 
     def _walk_async(self, walk: Walk, event: MailFlowEvent) -> None:
-        delivery = walk.delivery = deliver_to_all(event)
+        delivery = walk.delivery = apply_to_all(event)
         self._hand_over(walk, delivery, walk.sample.raw)
         for _ in range(MAX_ATTEMPTS):
             error = self._attempt(walk, event, ASYNC_TIMEOUT_S).error

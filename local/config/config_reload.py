@@ -9,7 +9,7 @@ from local.config.file_watch import Watch
 from local.errors import LocalError
 
 
-class Reloading:
+class ConfigReload:
     """Gives the configuration in a file, as it was last saved without a mistake. Safe to use from any thread.
 
     Args:

@@ -15,13 +15,13 @@ from typing import Final
 from local.config.configured_functions import FunctionSettings, project_function, read_functions
 from local.config.directory import Directory, Group, Person, read_directory
 from local.config.functions import ROOT
-from local.config.toml_reader import BadConfiguration, Source, Table
+from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.domains import domain_of
-from local.rules.rule import MAX_TIMEOUT_MINUTES, BadRule, Rule, RuleAction, check_together, fallbacks
+from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_together, fallbacks
 from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
 from mailhooks.contract import Action, FlowDirection
 
-__all__ = ["DEFAULT_FILE", "BadConfiguration", "Configuration", "FunctionSettings", "Group", "Person", "default", "load"]
+__all__ = ["DEFAULT_FILE", "Configuration", "ConfigurationError", "FunctionSettings", "Group", "Person", "default", "load"]
 
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
 
@@ -86,7 +86,7 @@ def load(path_or_text: Path | str) -> Configuration:
     """The configuration in a file (`Path`) or a text (`str`), whose paths are against the current folder.
 
     Raises:
-        BadConfiguration: it cannot be used; the text says where and why.
+        ConfigurationError: it cannot be used; the text says where and why.
         OSError: the file cannot be read.
     """
     if isinstance(path_or_text, str):
@@ -94,7 +94,7 @@ def load(path_or_text: Path | str) -> Configuration:
     try:
         text = path_or_text.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadConfiguration(path_or_text.name, 0, "", "", found="other bytes", expected="a file in UTF-8") from None
+        raise ConfigurationError(path_or_text.name, 0, "", "", found="other bytes", expected="a file in UTF-8") from None
     return _read(Source(path_or_text.name, path_or_text.absolute().parent, text))
 
 
@@ -163,7 +163,7 @@ class _Functions:
         self.found = found
 
     def need(self, name: str, table: Table, key: str) -> None:
-        """Raises BadConfiguration, about that key, when there is no such function."""
+        """Raises ConfigurationError, about that key, when there is no such function."""
         if name in self.found:
             return
         function = project_function(name)
@@ -183,7 +183,7 @@ def _rules(tables: Sequence[Table], functions: _Functions) -> tuple[Rule, ...]:
         rules[rule.name] = rule
     try:
         check_together(rules.values())
-    except BadRule as error:
+    except InvalidRule as error:
         raise tables[-1].bad(error.key, found=error.found, expected=error.expected) from None
     return tuple(rules.values())
 
@@ -209,7 +209,7 @@ def _rule(table: Table) -> Rule:
             Action(table.word("fallback", kinds, "default")),
             table.integer("timeout-minutes", 30, 0, MAX_TIMEOUT_MINUTES),
         )
-    except BadRule as error:
+    except InvalidRule as error:
         raise table.bad(error.key.replace("_", "-"), found=error.found, expected=error.expected) from None
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from local.config.functions import HANDLER, LONGEST_S, MEMORY_MB, ROOT, Function, read_settings
-from local.config.toml_reader import BadConfiguration, Table
-from local.errors import BadSettings
+from local.config.toml_reader import ConfigurationError, Table
+from local.errors import InvalidSettings
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Lambda's own rule for names (CreateFunction)."""
@@ -73,7 +73,7 @@ class FunctionSettings:
             servers: variables of the local servers, such as `LocalWorkMail.environment`.
 
         Raises:
-            BadConfiguration: a value names a variable that the servers do not have.
+            ConfigurationError: a value names a variable that the servers do not have.
         """
         return {name: _REFERENCE.sub(partial(self._filled, name, servers), value) for name, value in self.environment.items()}
 
@@ -83,7 +83,7 @@ class FunctionSettings:
             return "$"
         if name not in servers:
             place = f'function "{self.name}"'
-            raise BadConfiguration(
+            raise ConfigurationError(
                 "", 0, place, f"environment: {variable}", found=found[0], expected=f"one of {', '.join(sorted(servers))}"
             )
         return servers[name]
@@ -93,7 +93,7 @@ def project_function(name: str, root: Path = ROOT) -> FunctionSettings | None:
     """`functions/NAME/app.py` of this project, with the variables that `events/env.json` has for it; None when there is none.
 
     Raises:
-        BadSettings: that file is none of settings.
+        InvalidSettings: that file is none of settings.
     """
     folder = root / "functions" / name
     if not (_NAME.fullmatch(name) and (folder / "app.py").is_file()):
@@ -106,7 +106,7 @@ def project_function(name: str, root: Path = ROOT) -> FunctionSettings | None:
 
 
 def read_functions(tables: Table) -> dict[str, FunctionSettings]:
-    """The functions in the table [functions]. Raises BadConfiguration."""
+    """The functions in the table [functions]. Raises ConfigurationError."""
     return {name: _function(name, tables.table(name)) for name in tables}
 
 
@@ -173,7 +173,7 @@ def _from_file(table: Table) -> dict[str, str] | None:
     name = table.text("environment-name")
     try:
         settings = read_settings(table.folder / table.text("environment-file"))
-    except (BadSettings, OSError) as error:
+    except (InvalidSettings, OSError) as error:
         raise table.bad("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
     if name not in settings:
         raise table.bad("environment-name", found=repr(name), expected=f"one of {', '.join(settings) or 'none, as the file is empty'}")

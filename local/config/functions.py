@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.errors import BadSettings, UnknownFunction
+from local.errors import InvalidSettings, UnknownFunction
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,15 +89,15 @@ def read_settings(path: Path) -> Settings:
     """Reads a file such as `events/env.json`.
 
     Raises:
-        BadSettings: it is not an object of objects of strings.
+        InvalidSettings: it is not an object of objects of strings.
         OSError: it cannot be read.
     """
     try:
         settings: Any = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise BadSettings(f"{path.name} is not JSON: {error}") from error
+        raise InvalidSettings(f"{path.name} is not JSON: {error}") from error
     if not (isinstance(settings, dict) and all(map(_is_variables, settings.values()))):
-        raise BadSettings(f'{path.name} should look like {{"RewriteFunction": {{"NAME": "value"}}}}')
+        raise InvalidSettings(f'{path.name} should look like {{"RewriteFunction": {{"NAME": "value"}}}}')
     return settings
 
 

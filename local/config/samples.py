@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from local.config.functions import ROOT, names
-from local.errors import BadSample
+from local.errors import InvalidSample
 
 SETTINGS_FILE = "env.json"
 
@@ -31,24 +31,24 @@ def load(folder: Path = ROOT / "events", only: Collection[str] = (), functions: 
         functions: the functions there are; None to look.
 
     Raises:
-        BadSample: one of `only` is not there, a file cannot be read, or no function answers to a name.
+        InvalidSample: one of `only` is not there, a file cannot be read, or no function answers to a name.
     """
     functions = names() if functions is None else functions
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
     if missing := sorted(set(only) - set(stems)):
-        raise BadSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")
+        raise InvalidSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")
     return [_read(folder, stem, functions) for stem in stems if not only or stem in only]
 
 
 def _read(folder: Path, stem: str, functions: Collection[str]) -> Sample:
     function = max((name for name in functions if stem == name or stem.startswith(f"{name}-")), key=len, default=None)
     if function is None:
-        raise BadSample(f"{stem}.json: its name begins with no function's name ({', '.join(sorted(functions)) or 'none there'})")
+        raise InvalidSample(f"{stem}.json: its name begins with no function's name ({', '.join(sorted(functions)) or 'none there'})")
     try:
         event = json.loads((folder / f"{stem}.json").read_text("utf-8"))
         raw = (folder / "mail" / f"{stem}.eml").read_bytes()
     except (OSError, ValueError) as error:
-        raise BadSample(f"{stem}: {error}") from error
+        raise InvalidSample(f"{stem}: {error}") from error
     if not isinstance(event, dict):
-        raise BadSample(f"{stem}.json: not a JSON object")
+        raise InvalidSample(f"{stem}.json: not a JSON object")
     return Sample(stem, function, event, raw)

@@ -18,7 +18,7 @@ _SHOWN: Final = 80
 """Characters of a value that a complaint shows."""
 
 
-class BadConfiguration(LocalError):
+class ConfigurationError(LocalError):
     """A configuration cannot be used.
 
     Attributes:
@@ -52,15 +52,15 @@ class Source:
         """All of it.
 
         Raises:
-            BadConfiguration: it is not TOML.
+            ConfigurationError: it is not TOML.
         """
         try:
             return Table(self, tomllib.loads(self.text))
         except tomllib.TOMLDecodeError as error:
             line = _LINE.search(str(error))
-            raise BadConfiguration(self.name, int(line[1]) if line else 0, "", "", found=str(error), expected="TOML") from None
+            raise ConfigurationError(self.name, int(line[1]) if line else 0, "", "", found=str(error), expected="TOML") from None
         except RecursionError:
-            raise BadConfiguration(self.name, 0, "", "", found="brackets in brackets without end", expected="TOML") from None
+            raise ConfigurationError(self.name, 0, "", "", found="brackets in brackets without end", expected="TOML") from None
 
     def line(self, header: str, number: int, key: str) -> int:
         """Where a key stands, or else its table; by a search, as tomllib does not say.
@@ -113,19 +113,19 @@ class Table:
         """Against which paths are."""
         return self._source.folder
 
-    def bad(self, key: str, *, found: str, expected: str) -> BadConfiguration:
+    def bad(self, key: str, *, found: str, expected: str) -> ConfigurationError:
         """A complaint about a key, to be raised."""
         line = self._source.line(self._header, self._number, key)
-        return BadConfiguration(self._source.name, line, self.place, key, found=found, expected=expected)
+        return ConfigurationError(self._source.name, line, self.place, key, found=found, expected=expected)
 
     def only(self, *keys: str) -> None:
-        """Refuses every other key. Raises BadConfiguration."""
+        """Refuses every other key. Raises ConfigurationError."""
         for key in self._data:
             if key not in keys:
                 raise self.bad(key, found=f"the key {_shown(key)}", expected=f"one of {', '.join(keys)}")
 
     def text(self, key: str, default: str | None = None, *, allow_empty: bool = False) -> str:
-        """A string, or the default; without a default it must be there. Raises BadConfiguration, as all of these do."""
+        """A string, or the default; without a default it must be there. Raises ConfigurationError, as all of these do."""
         value = self._value(key, str, default)
         if not value.strip() and key in self._data and not allow_empty:
             raise self.bad(key, found="an empty one", expected="some text")

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from local.containers import socket_relay
-from local.errors import ServerTrouble
-from local.lifecycle import Started
+from local.errors import ServerError
+from local.lifecycle import Lifecycle
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 """The base image that SAM runs functions of python3.13 on, on x86_64."""
@@ -25,7 +25,7 @@ PYTHON_IN_IMAGE = "/var/lang/bin/python3.13"
 _DOCKER_TIMEOUT_S = 60.0
 
 
-class Relay(Started):
+class Relay(Lifecycle):
     """While entered, the ports of 127.0.0.1 are open on `address` for containers on `network`.
 
     Args:
@@ -37,7 +37,7 @@ class Relay(Started):
         address: of the relay in that network; it has the same ports.
 
     Raises:
-        ServerTrouble: on entering, when Docker is not there or does not answer, the image is not there, or the relay does not start.
+        ServerError: on entering, when Docker is not there or does not answer, the image is not there, or the relay does not start.
     """
 
     def __init__(self, image: str, ports: Collection[int]) -> None:
@@ -66,14 +66,14 @@ class Relay(Started):
         self._stack.callback(_stop, running, container)
         self.address = _first_line(running)
         if not self.address:
-            raise ServerTrouble("the relay container did not start")
+            raise ServerError("the relay container did not start")
 
     def _require_image(self) -> None:
         try:
             _docker("image", "inspect", self._image)
-        except ServerTrouble as error:
+        except ServerError as error:
             _docker("version")  # fails with its own reason when it is the daemon that is not there
-            raise ServerTrouble(f"the Lambda base image is not here: docker pull {self._image}") from error
+            raise ServerError(f"the Lambda base image is not here: docker pull {self._image}") from error
 
     def _listen(self, path: Path, port: int) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -87,19 +87,19 @@ def _docker(*arguments: str) -> str:
     """Runs one of Docker's commands, and returns what it prints.
 
     Raises:
-        ServerTrouble: there is no Docker, its daemon does not answer, or the command failed; the text says which.
+        ServerError: there is no Docker, its daemon does not answer, or the command failed; the text says which.
     """
     try:
         command = ["docker", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOCKER_TIMEOUT_S).stdout  # noqa: S603
     except FileNotFoundError as error:
-        raise ServerTrouble("no docker on PATH: install Docker and start it") from error
+        raise ServerError("no docker on PATH: install Docker and start it") from error
     except OSError as error:
-        raise ServerTrouble(f"docker cannot be run: {error.strerror}") from error
+        raise ServerError(f"docker cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise ServerTrouble(f"the Docker daemon does not answer `docker {arguments[0]}` within {_DOCKER_TIMEOUT_S:g} s") from error
+        raise ServerError(f"the Docker daemon does not answer `docker {arguments[0]}` within {_DOCKER_TIMEOUT_S:g} s") from error
     except subprocess.CalledProcessError as error:
-        raise ServerTrouble(f"`docker {arguments[0]}` failed: {error.stderr.strip() or error.returncode}") from error
+        raise ServerError(f"`docker {arguments[0]}` failed: {error.stderr.strip() or error.returncode}") from error
 
 
 def _first_line(running: "subprocess.Popen[str]") -> str:
@@ -115,14 +115,14 @@ def _first_line(running: "subprocess.Popen[str]") -> str:
 
 def _remove_network(network: str) -> None:
     """A container of SAM's, whose end this does not wait for, may still be on it: Docker removes none that is in use."""
-    with suppress(ServerTrouble):
+    with suppress(ServerError):
         for container in _docker("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network).split():
-            with suppress(ServerTrouble):  # it has just ended
+            with suppress(ServerError):  # it has just ended
                 _docker("network", "disconnect", "--force", network, container)
         _docker("network", "rm", network)
 
 
 def _stop(running: "subprocess.Popen[str]", container: str) -> None:
-    with suppress(ServerTrouble):  # it may have ended by itself
+    with suppress(ServerError):  # it may have ended by itself
         _docker("rm", "--force", container)
     running.communicate()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from local.config.functions import ROOT, Settings, read_settings
-from local.errors import BadSettings, LocalError
+from local.errors import InvalidSettings, LocalError
 
 BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
 """Where `sam build` puts this project's."""
@@ -25,7 +25,7 @@ FOR_ALL: Final = "Parameters"
 _FUNCTIONS: Final = frozenset({"AWS::Serverless::Function", "AWS::Lambda::Function"})
 
 
-def overlaid(built: Path = BUILT) -> Path:
+def local_template_path(built: Path = BUILT) -> Path:
     """Where the copy of a built template lies: beside it, as its paths are relative."""
     return built.with_name("template.local.yaml")
 
@@ -41,7 +41,7 @@ def overlay(built: Path, settings: Settings) -> Path:
         The copy's path, for `--template`.
 
     Raises:
-        BadSettings: the template is none.
+        InvalidSettings: the template is none.
         OSError: it cannot be read.
     """
     template = _read(built)
@@ -53,7 +53,7 @@ def overlay(built: Path, settings: Settings) -> Path:
         for name in (*settings.get(FOR_ALL, ()), *settings.get(logical_id, ())):
             if name not in declared_for_all:
                 own.setdefault(name, "")
-    copy = overlaid(built)
+    copy = local_template_path(built)
     copy.write_text(yaml.safe_dump(template, sort_keys=False), "utf-8")
     return copy
 
@@ -82,9 +82,9 @@ def _read(built: Path) -> dict[str, Any]:
     try:
         template: Any = yaml.safe_load(built.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{built.name} is no template that `sam build` wrote: {error}") from error
+        raise InvalidSettings(f"{built.name} is no template that `sam build` wrote: {error}") from error
     if not (isinstance(template, dict) and isinstance(template.get("Resources"), dict)):
-        raise BadSettings(f"{built.name} is no template that `sam build` wrote: it has no Resources")
+        raise InvalidSettings(f"{built.name} is no template that `sam build` wrote: it has no Resources")
     return template
 
 

@@ -11,13 +11,13 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from local.console.style import Style
-from local.errors import BadQuestion
+from local.errors import InvalidArgument
 from local.free_busy.timeline import Marks, Timeline
 from mailhooks.availability import timezones
 from mailhooks.availability.function import config
 from mailhooks.availability.function.config import Configured
 from mailhooks.availability.function.config_source import FileSource, SecretSource, Source
-from mailhooks.availability.provider import Tally
+from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest, Window
 from mailhooks.deadline import Deadline
@@ -65,7 +65,7 @@ def availability(where: str, question: Question, *, as_json: bool = False) -> in
         0, also when mailboxes have errors.
 
     Raises:
-        BadQuestion: the configuration or the question cannot be meant.
+        InvalidArgument: the configuration or the question cannot be meant.
     """
     configured = _configured(where)
     zone = _zone(question.zone)
@@ -73,11 +73,11 @@ def availability(where: str, question: Question, *, as_json: bool = False) -> in
     try:
         request = AvailabilityRequest.parse(question.request(window))
     except ContractError as error:
-        raise BadQuestion(str(error)) from None
+        raise InvalidArgument(str(error)) from None
     if not as_json:
         # Of use for reading working hours, whatever sign WorkMail shall get.
         configured.provider.convert = _unchanged
-    tally = Tally()
+    tally = LookupStats()
     response = configured.provider.answer(request, Deadline.after(configured.budget_s), tally)
     if as_json:
         print(json.dumps(response, indent=2, ensure_ascii=False))
@@ -94,7 +94,7 @@ def check(where: str) -> int:
         0.
 
     Raises:
-        BadQuestion: it cannot be meant.
+        InvalidArgument: it cannot be meant.
     """
     provider = _configured(where).provider
     for name, backend in provider.backends.items():
@@ -113,7 +113,7 @@ def _configured(where: str) -> Configured:
     try:
         return config.load(_source(where).read(fresh=True))
     except SettingsError as error:
-        raise BadQuestion(str(error)) from None
+        raise InvalidArgument(str(error)) from None
 
 
 def _source(where: str) -> Source:
@@ -131,24 +131,24 @@ def _zone(name: str) -> ZoneInfo:
         try:
             local: ZoneInfo = get_localzone()
         except LookupError:
-            raise BadQuestion("this machine's time zone (TZ) is none: give --zone") from None
+            raise InvalidArgument("this machine's time zone (TZ) is none: give --zone") from None
         return local
     found = timezones.zone(name)
     if found is None:
-        raise BadQuestion("--zone takes a time zone's name, such as Europe/Berlin")
+        raise InvalidArgument("--zone takes a time zone's name, such as Europe/Berlin")
     return found
 
 
 def _window(question: Question, zone: ZoneInfo) -> Window:
     begin = _moment("--from", question.begin or "today", zone)
     if not 1970 <= begin.year <= 2200:
-        raise BadQuestion("--from takes a time of our days")
+        raise InvalidArgument("--from takes a time of our days")
     if question.end:
         end = _moment("--to", question.end, zone, is_end=True)
     else:
         end = datetime.combine(begin.date() + timedelta(days=1), time(), zone)
     if end.astimezone(UTC) <= begin.astimezone(UTC):
-        raise BadQuestion("--to takes a time after --from")
+        raise InvalidArgument("--to takes a time after --from")
     return Window(begin.astimezone(UTC), end.astimezone(UTC))
 
 
@@ -163,11 +163,11 @@ def _moment(option: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> 
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise BadQuestion(f"{option} takes today, a date such as 2026-05-04, or a time such as 2026-05-04T08:30") from None
+        raise InvalidArgument(f"{option} takes today, a date such as 2026-05-04, or a time such as 2026-05-04T08:30") from None
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
-def _picture(response: Any, tally: Tally, request: AvailabilityRequest, configured: Configured, zone: ZoneInfo) -> Iterator[str]:
+def _picture(response: Any, tally: LookupStats, request: AvailabilityRequest, configured: Configured, zone: ZoneInfo) -> Iterator[str]:
     style = Style.of(sys.stdout)
     window = request.window
     start, end = window.start_date.astimezone(zone), window.end_date.astimezone(zone)

@@ -24,7 +24,7 @@ MAX_EVENT_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
+class HeaderSummary:
     """What the envelope of an event takes from a message's header. Each is "" where the header does not say.
 
     Attributes:
@@ -48,7 +48,7 @@ class Heads:
 
         def text(name: str) -> str:
             field = next(fields.named(name), None)
-            return sayable(encoded_words.decode(field.value(raw))) if field else ""
+            return valid_unicode(encoded_words.decode(field.value(raw))) if field else ""
 
         return cls(author, sender, text("subject"), text("from")[:_MAX_SHOWN])
 
@@ -66,7 +66,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class EnvelopeOverrides:
     """What somebody wants of the envelope; what is None or empty comes from the headers."""
 
     direction: FlowDirection | None = None
@@ -83,7 +83,7 @@ class Envelope:
     recipients: tuple[str, ...]
 
 
-def envelope_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str]) -> Envelope:
+def envelope_for(raw: bytes, wishes: EnvelopeOverrides, organization_domains: Collection[str]) -> Envelope:
     """The envelope that somebody wishes; what is not said comes from the header.
 
     Inbound mail has only recipients in the organization's domains; those that `wishes` names are taken as they are.
@@ -91,7 +91,7 @@ def envelope_for(raw: bytes, wishes: Wishes, organization_domains: Collection[st
     Raises:
         NoEnvelope: no sender, or nobody to send to.
     """
-    author = wishes.mail_from or Heads.of(raw).author
+    author = wishes.mail_from or HeaderSummary.of(raw).author
     if not author:
         raise NoEnvelope("the message names no sender: give one with --from")
     direction = wishes.direction or (FlowDirection.OUTBOUND if _domain(author) in organization_domains else FlowDirection.INBOUND)
@@ -104,13 +104,13 @@ def envelope_for(raw: bytes, wishes: Wishes, organization_domains: Collection[st
     return Envelope(direction, author, tuple(recipients))
 
 
-def event_for(raw: bytes, wishes: Wishes, organization_domains: Collection[str]) -> dict[str, Any]:
+def event_for(raw: bytes, wishes: EnvelopeOverrides, organization_domains: Collection[str]) -> dict[str, Any]:
     """The event that WorkMail would send for this message. Raises NoEnvelope as `envelope_for`."""
     envelope = envelope_for(raw, wishes, organization_domains)
-    return event(Identity.new(), envelope.direction, replace(Heads.of(raw), author=envelope.author), envelope.recipients)
+    return event(Identity.new(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients)
 
 
-def event(identity: Identity, direction: FlowDirection, heads: Heads, recipients: Sequence[str]) -> dict[str, Any]:
+def event(identity: Identity, direction: FlowDirection, heads: HeaderSummary, recipients: Sequence[str]) -> dict[str, Any]:
     """The event for these recipients; of too many the last ones are left out, and it says so."""
     found: dict[str, Any] = {
         "summaryVersion": "2019-07-28",
@@ -131,7 +131,7 @@ def event(identity: Identity, direction: FlowDirection, heads: Heads, recipients
     return found
 
 
-def sayable(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """The text without lone surrogates, which no JSON, log or page can hold."""
     return text.encode("utf-8", "replace").decode()
 
@@ -147,7 +147,7 @@ def _addresses(headers: Message, *names: str) -> list[str]:
     found: dict[str, str] = {}
     for _, address in getaddresses(values):
         if "@" in address:
-            found.setdefault(address.lower(), sayable(address))
+            found.setdefault(address.lower(), valid_unicode(address))
     return list(found.values())
 
 

@@ -24,7 +24,7 @@ class State(StrEnum):
     DONE = "done"
 
 
-class Place(StrEnum):
+class Destination(StrEnum):
     """Where a message ended for one recipient."""
 
     INBOX = "Inbox"
@@ -63,7 +63,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RecipientResult:
     """What became of the message for one recipient.
 
     Attributes:
@@ -77,12 +77,12 @@ class Fate:
     recipient: str
     action: ActionType
     origin: Origin
-    place: Place
+    place: Destination
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class RuleRun:
     """A message's way through one rule: its part for the recipients for whom that rule won.
 
     Attributes:
@@ -113,14 +113,14 @@ class Passage:
     state: State
     due: float | None = None
     attempts: tuple[Attempt, ...] = ()
-    fates: tuple[Fate, ...] = ()
+    fates: tuple[RecipientResult, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MessageSummary:
     """A message in the list.
 
     Attributes:
@@ -148,17 +148,17 @@ class Line:
     size: int
     state: State
     rules: tuple[str, ...] = ()
-    places: tuple[tuple[Place, int], ...] = ()
+    places: tuple[tuple[Destination, int], ...] = ()
     changed: bool = False
     trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class MessageTrace:
     """Everything about one message."""
 
-    line: Line
-    passages: tuple[Passage, ...]
+    line: MessageSummary
+    passages: tuple[RuleRun, ...]
 
 
 class History(Protocol):
@@ -168,7 +168,7 @@ class History(Protocol):
         """How many messages there are."""
         ...
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[Line]:
+    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
         """The newest first.
 
         Args:
@@ -178,7 +178,7 @@ class History(Protocol):
         """
         ...
 
-    def story(self, number: int) -> Story | None:
+    def story(self, number: int) -> MessageTrace | None:
         """One message; None when there is none of this number."""
         ...
 

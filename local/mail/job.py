@@ -4,14 +4,14 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from local.mail.event_builder import Heads
-from local.mail.history import Passage
+from local.mail.event_builder import HeaderSummary
+from local.mail.history import RuleRun
 from mailhooks.contract import Action, FlowDirection
 from mailhooks.contract.verdict import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class QueuedMessage:
     """A message as it came.
 
     Attributes:
@@ -28,11 +28,11 @@ class Accepted:
     direction: FlowDirection
     mail_from: str
     recipients: tuple[str, ...]
-    heads: Heads
+    heads: HeaderSummary
 
 
 @dataclass(slots=True)
-class Leg:
+class DeliveryJob:
     """A passage, as it is worked on.
 
     Attributes:
@@ -53,7 +53,7 @@ class Leg:
     number: int
     received: float
     mail_from: str
-    passage: Passage
+    passage: RuleRun
     event: dict[str, Any] | None = None
     fallback: Action = field(default=DEFAULT)
     timeout_s: float = 0.0

@@ -7,7 +7,7 @@ from local.errors import LocalError
 from mailhooks.contract import FlowDirection
 
 
-class TryLater(LocalError):
+class TemporarilyRefused(LocalError):
     """The message cannot be kept now. The client is told 451 and tries again; the text is not sent to it."""
 
 
@@ -58,10 +58,10 @@ class Submission:
     raw: bytes
 
 
-class Intake(Protocol):
+class Acceptor(Protocol):
     """Who takes the mail in. All of it is called in the event loop of the server that asks: two servers are two threads.
 
-    Anything but `TryLater` that these raise is a mistake of theirs; the client is told 451 all the same, so that no mail is lost by it.
+    Any other exception is a defect of the acceptor; the client gets 451 all the same, so that no mail is lost.
     """
 
     def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
@@ -74,7 +74,7 @@ class Intake(Protocol):
                 himself is known, and any password will do.
 
         Raises:
-            TryLater: cannot be told now.
+            TemporarilyRefused: cannot be told now.
         """
         ...
 
@@ -82,7 +82,7 @@ class Intake(Protocol):
         """Whether a recipient is refused. `address` may be "postmaster" in any case, without a domain (RFC 5321 section 4.5.1).
 
         Raises:
-            TryLater: cannot be told now.
+            TemporarilyRefused: cannot be told now.
         """
         ...
 
@@ -92,6 +92,6 @@ class Intake(Protocol):
         Runs to its end even when the client has hung up meanwhile; is cancelled only when a server that is stopped waits no longer.
 
         Raises:
-            TryLater: it is not kept.
+            TemporarilyRefused: it is not kept.
         """
         ...

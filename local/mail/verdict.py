@@ -28,7 +28,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RecipientOutcome:
     """What becomes of the message for one recipient."""
 
     recipient: str
@@ -53,12 +53,14 @@ class Delivery:
         notes: what somebody who writes a hook will want to know.
     """
 
-    fates: tuple[Fate, ...]
-    unlisted: Fate | None = None
+    fates: tuple[RecipientOutcome, ...]
+    unlisted: RecipientOutcome | None = None
     notes: tuple[str, ...] = ()
 
 
-def deliver(event: MailFlowEvent, response: Mapping[str, Any] | None, fallback: Action, organization_domains: Collection[str]) -> Delivery:
+def apply_verdict(
+    event: MailFlowEvent, response: Mapping[str, Any] | None, fallback: Action, organization_domains: Collection[str]
+) -> Delivery:
     """Applies a response.
 
     Args:
@@ -82,15 +84,15 @@ def deliver(event: MailFlowEvent, response: Mapping[str, Any] | None, fallback: 
         if event.flow_direction is FlowDirection.INBOUND and key.rpartition("@")[2] not in organization_domains:
             notes.append("an added recipient is ignored: not in a domain of the organization, and the mail is inbound")
         else:
-            fates.append(Fate(address, action, Origin.ADDED))
+            fates.append(RecipientOutcome(address, action, Origin.ADDED))
     unlisted = _fate("(those not listed)", {}, rest, fallback) if event.truncated else None
     return Delivery(tuple(fates), unlisted, tuple(notes))
 
 
-def deliver_to_all(event: MailFlowEvent) -> Delivery:
+def apply_to_all(event: MailFlowEvent) -> Delivery:
     """What an asynchronous rule means for delivery: nothing."""
     default = Action(ActionType.DEFAULT)
-    return Delivery(tuple(Fate(address, default, Origin.RULE) for address in _unique(event.recipients).values()))
+    return Delivery(tuple(RecipientOutcome(address, default, Origin.RULE) for address in _unique(event.recipients).values()))
 
 
 def _unique(addresses: Iterable[str]) -> dict[str, str]:
@@ -114,7 +116,7 @@ def _by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str
     return named, rest
 
 
-def _fate(address: str, named: Mapping[str, tuple[str, Action]], rest: Action | None, fallback: Action) -> Fate:
+def _fate(address: str, named: Mapping[str, tuple[str, Action]], rest: Action | None, fallback: Action) -> RecipientOutcome:
     if found := named.get(address.lower()):
-        return Fate(address, found[1], Origin.NAMED)
-    return Fate(address, rest, Origin.ALL) if rest else Fate(address, fallback, Origin.FALLBACK)
+        return RecipientOutcome(address, found[1], Origin.NAMED)
+    return RecipientOutcome(address, rest, Origin.ALL) if rest else RecipientOutcome(address, fallback, Origin.FALLBACK)

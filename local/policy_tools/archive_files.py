@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from local.errors import NoEnvelope
-from local.mail.event_builder import Wishes
+from local.mail.event_builder import EnvelopeOverrides
 from mailhooks.contract import ContractError, MailFlowEvent
 
 
-def kept_event(file: Path, wishes: Wishes, *, truncated: bool) -> MailFlowEvent | None:
+def kept_event(file: Path, wishes: EnvelopeOverrides, *, truncated: bool) -> MailFlowEvent | None:
     """The event of a kept message, with what somebody wishes otherwise; None for other messages.
 
     Raises:
@@ -27,7 +27,7 @@ def kept_event(file: Path, wishes: Wishes, *, truncated: bool) -> MailFlowEvent 
         raise NoEnvelope(f"envelope.json beside it is none that `archive` has written{why}") from None
 
 
-def _event(kept: dict[str, Any], wishes: Wishes, *, truncated: bool) -> dict[str, Any]:
+def _event(kept: dict[str, Any], wishes: EnvelopeOverrides, *, truncated: bool) -> dict[str, Any]:
     author = wishes.mail_from or kept["mailFrom"]
     # On whose behalf somebody else wrote is not known of another author.
     sender = None if wishes.mail_from else kept.get("sender")

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from local.console.style import display_path
-from local.errors import BadPolicy
+from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
 from local.viewer.part_changes import Row, Side, done, untouched
@@ -21,7 +21,7 @@ def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Result]
     """Makes the result of a message's file, by its name and content.
 
     Raises:
-        BadPolicy: the policy is refused.
+        InvalidPolicy: the policy is refused.
         OSError: it cannot be read.
     """
     policy = loaded(file)
@@ -38,7 +38,7 @@ def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Set
     try:
         outcome = trial.outcome(message, setting.now or datetime.now().astimezone())
     except RuleFailed as failed:
-        raise BadPolicy(f"the function would fail, and WorkMail try again: {failed}") from None
+        raise InvalidPolicy(f"the function would fail, and WorkMail try again: {failed}") from None
     applied, findings = changed(message, outcome)
     rows = (
         ("Rules", list(outcome.matched) or ["none applies"]),

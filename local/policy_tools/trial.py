@@ -7,13 +7,13 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from local.console.style import display_path
-from local.errors import BadPolicy, NoEnvelope
-from local.mail.event_builder import Wishes, event_for, with_crlf
+from local.errors import InvalidPolicy, NoEnvelope
+from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from local.policy_tools.archive_files import kept_event
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import ContractError, MailFlowEvent
-from mailhooks.hooks.preflight import Refusal, refusals_of_edits
+from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
@@ -32,7 +32,7 @@ class Setting:
         truncated: whether the event leaves recipients out.
     """
 
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: EnvelopeOverrides = field(default_factory=EnvelopeOverrides)
     domains: frozenset[str] = frozenset()
     now: datetime | None = None
     before: int = 0
@@ -73,13 +73,13 @@ def loaded(path: Path) -> Policy:
     """The policy in a file.
 
     Raises:
-        BadPolicy: it is refused; the text has a line for each problem.
+        InvalidPolicy: it is refused; the text has a line for each problem.
         OSError: it cannot be read.
     """
     try:
         return load(path)
     except PolicyError as error:
-        raise BadPolicy(
+        raise InvalidPolicy(
             "\n".join([f"{display_path(path)} is refused (python -m local check {display_path(path)})", *error.lines()])
         ) from None
 
@@ -122,8 +122,8 @@ def sent_at(raw: bytes) -> datetime | None:
     return moment
 
 
-def changed(message: Message, outcome: Outcome) -> tuple[Applied, list[Refusal]]:
+def changed(message: Message, outcome: Outcome) -> tuple[Applied, list[Rejection]]:
     """The message as the outcome's changes make it, and for what WorkMail might refuse it."""
     applied = apply_changes(message.raw, outcome.changes, own_values(message.raw, message.event.mail_from))
-    findings = refusals_of_edits(message.raw, applied.edits, added_parts=applied.added_parts) if applied.edits else []
+    findings = rejections_of_edits(message.raw, applied.edits, added_parts=applied.added_parts) if applied.edits else []
     return applied, findings

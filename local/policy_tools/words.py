@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from local.console.text_columns import columns, fit
 from mailhooks.policy import Outcome
 from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.actions import Archive, Disclaim, Effect, Headers, Notify, Strip, Tag
+from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, StripAttachments, TagSubject
 
 UNLISTED = "(those not listed)"
 
@@ -32,20 +32,20 @@ def change(wanted: WantedChange) -> str:
     """A change of the content, by what it says."""
     made = wanted.change
     match made:
-        case Tag():
+        case TagSubject():
             return f'subject_tag "{made.tag}"'
-        case Headers():
+        case ChangeHeaders():
             return f"headers {', '.join(sorted(wanted_fields(made)))}"
-        case Disclaim():
+        case AddDisclaimer():
             text = made.disclaimer.templates[0].source.strip().partition("\n")[0]
             return f'disclaimer ({made.disclaimer.position}) "{text}"'
-        case Strip():
+        case StripAttachments():
             return "strip_attachments"
         case _:
             return made.name
 
 
-def wanted_fields(headers: Headers) -> set[str]:
+def wanted_fields(headers: ChangeHeaders) -> set[str]:
     """The names of the fields that are set, added or removed."""
     return {name.lower() for name, _ in headers.fields.add} | {name.lower() for name in headers.fields.remove}
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Agenda(Generic[Item]):
+class DelayQueue(Generic[Item]):
     """Items by the time at which they are due. Safe to use from several threads.
 
     Args:

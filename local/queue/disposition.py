@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from typing import Final
 
 from local.config.configuration import Configuration
-from local.mail.history import Fate, Passage, Place
-from local.mail.job import Leg
+from local.mail.history import Destination, RecipientResult, RuleRun
+from local.mail.job import DeliveryJob
 from local.queue.dsn import bounce, may_bounce
 from local.smtp.server import Submission
-from local.storage.maildir import PostOffice
+from local.storage.maildir import MaildirStore
 from mailhooks.contract import FlowDirection
 
 _NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to answer, or is itself an answer"
 _NOBODY: Final = "no bounce was sent: the sender's address is one of the organization's domains, and nobody's"
-_IN_MAILBOXES: Final = (Place.INBOX, Place.JUNK)
-_ELSEWHERE: Final = (Place.OUTGOING, Place.GATEWAY)
+_IN_MAILBOXES: Final = (Destination.INBOX, Destination.JUNK)
+_ELSEWHERE: Final = (Destination.OUTGOING, Destination.GATEWAY)
 
 
-def hand_over(leg: Leg, content: bytes, office: PostOffice, configuration: Configuration) -> Submission | None:
+def hand_over(leg: DeliveryJob, content: bytes, office: MaildirStore, configuration: Configuration) -> Submission | None:
     """Does what the passage's fates say; all of it is on the disk afterwards.
 
     Args:
@@ -36,15 +36,17 @@ def hand_over(leg: Leg, content: bytes, office: PostOffice, configuration: Confi
     for place in _ELSEWHERE:
         for fate in _of(leg.passage, place):
             office.deliver(place, fate.recipient, name, content)
-    if dropped := _of(leg.passage, Place.DROPPED):
+    if dropped := _of(leg.passage, Destination.DROPPED):
         office.drop(name, content, _reason(leg, dropped, "the rule or the function says DROP"))
-    if bounced := _of(leg.passage, Place.BOUNCED):
+    if bounced := _of(leg.passage, Destination.BOUNCED):
         _bounce(leg, bounced, content, office, configuration)
-    onward = tuple(fate.recipient for fate in _of(leg.passage, Place.INBOUND))
+    onward = tuple(fate.recipient for fate in _of(leg.passage, Destination.INBOUND))
     return Submission(FlowDirection.INBOUND, leg.mail_from, onward, content) if onward else None
 
 
-def _bounce(leg: Leg, bounced: Sequence[Fate], content: bytes, office: PostOffice, configuration: Configuration) -> None:
+def _bounce(
+    leg: DeliveryJob, bounced: Sequence[RecipientResult], content: bytes, office: MaildirStore, configuration: Configuration
+) -> None:
     name = _name(leg, ".bounce")
     mailboxes = configuration.mailboxes(leg.mail_from)
     nobody = configuration.owns(leg.mail_from) and not mailboxes
@@ -65,22 +67,22 @@ def _bounce(leg: Leg, bounced: Sequence[Fate], content: bytes, office: PostOffic
         smtputf8=not leg.mail_from.isascii() or not all(fate.recipient.isascii() for fate in bounced),
     )
     for mailbox in mailboxes:
-        office.deliver(Place.INBOX, mailbox, name, notification)
+        office.deliver(Destination.INBOX, mailbox, name, notification)
     if not mailboxes:
-        office.deliver(Place.OUTGOING, leg.mail_from, name, notification)
+        office.deliver(Destination.OUTGOING, leg.mail_from, name, notification)
 
 
-def _of(passage: Passage, place: Place) -> list[Fate]:
+def _of(passage: RuleRun, place: Destination) -> list[RecipientResult]:
     return [fate for fate in passage.fates if fate.place is place]
 
 
-def _name(leg: Leg, what: str) -> str:
+def _name(leg: DeliveryJob, what: str) -> str:
     """Of a delivery: by age first, as Maildirs have it, so that a folder's order is that of arrival."""
     key = hashlib.sha256(leg.passage.message_id.encode()).hexdigest()[:16]
     return f"{int(leg.received):010}.M{leg.number:08}P{key}{what}.local"
 
 
-def _reason(leg: Leg, fates: Sequence[Fate], why: str) -> dict[str, object]:
+def _reason(leg: DeliveryJob, fates: Sequence[RecipientResult], why: str) -> dict[str, object]:
     return {
         "message": leg.number,
         "rule": leg.passage.rule,

@@ -14,14 +14,14 @@ from typing import Any, Final
 from local.config.configuration import Configuration
 from local.errors import LocalError
 from local.mail.history import Attempt, State
-from local.mail.job import Leg
-from local.mail.verdict import Delivery, deliver
+from local.mail.job import DeliveryJob
+from local.mail.verdict import Delivery, apply_verdict
 from local.queue.disposition import hand_over
 from local.queue.response_check import taken
 from local.queue.routing import fates, without_function
 from local.runtime.logs import troubles
 from local.runtime.sandbox import Invocation, Invoker
-from local.storage.maildir import PostOffice
+from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore, StoredMessage
 from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
@@ -54,7 +54,7 @@ class Means:
     """
 
     spool: Spool
-    office: PostOffice
+    office: MaildirStore
     store: MessageStore
     configuration: Callable[[], Configuration]
     function: Callable[[str], tuple[Invoker, float]]
@@ -64,7 +64,7 @@ class Means:
     clock: Callable[[], float] = time.time
 
 
-def go_on(leg: Leg, means: Means) -> int | None:
+def go_on(leg: DeliveryJob, means: Means) -> int | None:
     """Takes a passage on until it is done or has to wait (`passage.due`).
 
     Returns:
@@ -81,7 +81,7 @@ def go_on(leg: Leg, means: Means) -> int | None:
     return onward
 
 
-def _decided(leg: Leg, means: Means) -> bool:
+def _decided(leg: DeliveryJob, means: Means) -> bool:
     """Whether it is known now what becomes of the message. The attempt that told it, or failed to, is kept."""
     configuration = means.configuration()
     attempts: tuple[Attempt, ...] = ()
@@ -100,7 +100,7 @@ def _decided(leg: Leg, means: Means) -> bool:
     return True
 
 
-def _ask(leg: Leg, means: Means, configuration: Configuration) -> tuple[Attempt, Delivery | None]:
+def _ask(leg: DeliveryJob, means: Means, configuration: Configuration) -> tuple[Attempt, Delivery | None]:
     """Calls a synchronous function once."""
     original = means.spool.original(leg.number) or b""
     _into_transit(leg, means, original)
@@ -120,10 +120,10 @@ def _ask(leg: Leg, means: Means, configuration: Configuration) -> tuple[Attempt,
         return attempt, None
     if response is None:
         leg.trouble(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
-    return attempt, deliver(event, response, leg.fallback, configuration.domains)
+    return attempt, apply_verdict(event, response, leg.fallback, configuration.domains)
 
 
-def _hand_over(leg: Leg, means: Means) -> int | None:
+def _hand_over(leg: DeliveryJob, means: Means) -> int | None:
     if leg.content is None:
         leg.content = means.spool.content(leg.passage.message_id) or b""
     onward = hand_over(leg, leg.content, means.office, means.configuration())
@@ -133,7 +133,7 @@ def _hand_over(leg: Leg, means: Means) -> int | None:
     return means.spool.save(leg, onward=onward)
 
 
-def _notify(leg: Leg, means: Means) -> None:
+def _notify(leg: DeliveryJob, means: Means) -> None:
     """Calls an asynchronous function once. The message is delivered already."""
     original = means.spool.original(leg.number) or b""
     _into_transit(leg, means, original)
@@ -152,7 +152,7 @@ def _notify(leg: Leg, means: Means) -> None:
     means.spool.save(leg, attempts=(attempt,))
 
 
-def _attempt(leg: Leg, means: Means, limit_s: float | None) -> tuple[Attempt, Invocation]:
+def _attempt(leg: DeliveryJob, means: Means, limit_s: float | None) -> tuple[Attempt, Invocation]:
     number = means.spool.attempts(leg.passage.message_id) + 1
     started = means.clock()
     try:
@@ -172,14 +172,14 @@ def _attempt(leg: Leg, means: Means, limit_s: float | None) -> tuple[Attempt, In
     return told, invocation
 
 
-def _into_transit(leg: Leg, means: Means, original: bytes) -> None:
+def _into_transit(leg: DeliveryJob, means: Means, original: bytes) -> None:
     message_id = leg.passage.message_id
     content = means.spool.content(message_id) or original
     direction = str(leg.passage.direction)
     means.store.take(StoredMessage(message_id, direction, original, content, received_at=leg.received))
 
 
-def _out_of_transit(leg: Leg, means: Means) -> bytes:
+def _out_of_transit(leg: DeliveryJob, means: Means) -> bytes:
     """The content as it is now; from now on the spool has it."""
     message = means.store.get(leg.passage.message_id)
     means.store.forget(leg.passage.message_id)

@@ -11,10 +11,10 @@ from local.config.configuration import Configuration, FunctionSettings
 from local.config.functions import Function
 from local.errors import UnknownFunction
 from local.queue.job_processor import Means, kept
-from local.queue.workers import Flow
+from local.queue.workers import Workers
 from local.runtime.endpoint import EndpointInvoker
 from local.runtime.sandbox import Invoker, Pool
-from local.storage.maildir import PostOffice
+from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore
 from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
@@ -23,7 +23,7 @@ _PROCESSES: Final = 4
 """Of one function at once: as many as there are messages in work."""
 
 
-class Engine:
+class MailServer:
     """While entered, accepted mail is worked on.
 
     Args:
@@ -59,9 +59,9 @@ class Engine:
         self._retired: list[Pool] = []
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
-        self.office = PostOffice(folder)
+        self.office = MaildirStore(folder)
         store.keep(partial(kept, self.spool))
-        self.flow = Flow(Means(self.spool, self.office, store, configuration, self.function, dead_letter, used, speed))
+        self.flow = Workers(Means(self.spool, self.office, store, configuration, self.function, dead_letter, used, speed))
 
     def __enter__(self) -> Self:
         self._stack.callback(self.spool.close)

@@ -4,23 +4,23 @@ import asyncio
 from collections.abc import Callable
 
 from local.config.configuration import Configuration
-from local.errors import SpoolTrouble
-from local.queue.workers import Flow
-from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TryLater
+from local.errors import SpoolError
+from local.queue.workers import Workers
+from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
 from mailhooks.contract import FlowDirection
 
 _POSTMASTER = "postmaster"
 
 
-class FlowIntake:
-    """An `Intake` that hands over to a `Flow`.
+class RecipientPolicy:
+    """An `Intake` that hands over to a `Workers`.
 
     Args:
         flow: takes the mail.
         configuration: gives the one that is in force.
     """
 
-    def __init__(self, flow: Flow, configuration: Callable[[], Configuration]) -> None:
+    def __init__(self, flow: Workers, configuration: Callable[[], Configuration]) -> None:
         self._flow = flow
         self._configuration = configuration
 
@@ -50,5 +50,5 @@ class FlowIntake:
         whole = Submission(submission.direction, submission.mail_from, tuple(dict.fromkeys(recipients)), submission.raw)
         try:
             return await asyncio.wrap_future(self._flow.accept(whole))
-        except SpoolTrouble as trouble:
-            raise TryLater(str(trouble)) from trouble
+        except SpoolError as trouble:
+            raise TemporarilyRefused(str(trouble)) from trouble

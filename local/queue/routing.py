@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from local.config.configuration import Configuration
-from local.mail.event_builder import Heads, Identity, event
-from local.mail.history import Fate, Passage, Place, State
-from local.mail.job import Accepted, Leg
-from local.mail.verdict import Delivery, Origin
-from local.mail.verdict import Fate as Verdict
+from local.mail.event_builder import HeaderSummary, Identity, event
+from local.mail.history import Destination, RecipientResult, RuleRun, State
+from local.mail.job import DeliveryJob, QueuedMessage
+from local.mail.verdict import Delivery, Origin, RecipientOutcome
 from local.rules.matching import Match, RuleAction, RuleSet
 from mailhooks.contract import Action, ActionType, FlowDirection
 from mailhooks.contract.verdict import DEFAULT
@@ -28,7 +27,7 @@ _ACTIONS: Final = {
 """What the other actions mean for delivery is the default: they say where it goes, or who decides."""
 
 
-def legs(message: Accepted, rules: RuleSet) -> list[Leg]:
+def legs(message: QueuedMessage, rules: RuleSet) -> list[DeliveryJob]:
     """The passages of a message: one a rule, with the recipients for whom that rule won, in the order of the recipients.
 
     Its IDs depend on nothing but the message and the rule, so that they are the same when it is asked again.
@@ -41,14 +40,14 @@ def legs(message: Accepted, rules: RuleSet) -> list[Leg]:
     return [_leg(message, found) for found in by_rule.values()]
 
 
-def _leg(message: Accepted, matches: list[Match]) -> Leg:
+def _leg(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
     rule = matches[0].rule
     name = rule.name if rule else ""
     recipients = tuple(match.recipient for match in matches)
     invocation = uuid.uuid5(message.token, f"invocation {name}").hex
     identity = Identity(str(uuid.uuid5(message.token, f"message {name}")), invocation)
     runs = rule is not None and rule.action is RuleAction.LAMBDA
-    passage = Passage(
+    passage = RuleRun(
         message_id=identity.message_id,
         invocation_id=identity.invocation_id,
         direction=message.direction,
@@ -59,7 +58,7 @@ def _leg(message: Accepted, matches: list[Match]) -> Leg:
         recipients=recipients,
         state=State.ACCEPTED,
     )
-    leg = Leg(message.number, message.received, message.mail_from, passage)
+    leg = DeliveryJob(message.number, message.received, message.mail_from, passage)
     if rule and runs:
         leg.event = event(identity, message.direction, _heads(message), recipients)
         leg.fallback, leg.timeout_s = rule.fallback, rule.timeout_minutes * 60.0
@@ -68,44 +67,44 @@ def _leg(message: Accepted, matches: list[Match]) -> Leg:
     return leg
 
 
-def _heads(message: Accepted) -> Heads:
+def _heads(message: QueuedMessage) -> HeaderSummary:
     """Of mail without From, the sender is whom SMTP names."""
     return replace(message.heads, author=message.heads.author or message.mail_from)
 
 
-def without_function(leg: Leg) -> Delivery:
+def without_function(leg: DeliveryJob) -> Delivery:
     """What becomes of a passage whose rule calls no function, or does not wait for it."""
-    return Delivery(tuple(Verdict(address, leg.action, Origin.RULE) for address in leg.passage.recipients))
+    return Delivery(tuple(RecipientOutcome(address, leg.action, Origin.RULE) for address in leg.passage.recipients))
 
 
-def fates(leg: Leg, delivery: Delivery, configuration: Configuration) -> tuple[Fate, ...]:
+def fates(leg: DeliveryJob, delivery: Delivery, configuration: Configuration) -> tuple[RecipientResult, ...]:
     """What becomes of the message for each recipient, those too whom a truncated event left out."""
-    verdicts = list(delivery.fates)
+    outcomes = list(delivery.fates)
     if delivery.unlisted:
-        known = {verdict.recipient.lower() for verdict in verdicts}
+        known = {outcome.recipient.lower() for outcome in outcomes}
         left_out = (address for address in leg.passage.recipients if address.lower() not in known)
-        verdicts += [Verdict(address, delivery.unlisted.action, delivery.unlisted.origin) for address in left_out]
-    return tuple(_fate(leg, verdict, configuration) for verdict in verdicts)
+        outcomes += [RecipientOutcome(address, delivery.unlisted.action, delivery.unlisted.origin) for address in left_out]
+    return tuple(_fate(leg, outcome, configuration) for outcome in outcomes)
 
 
-def _fate(leg: Leg, verdict: Verdict, configuration: Configuration) -> Fate:
-    action = verdict.action
-    place, note = _place(leg, verdict, configuration)
-    if place is Place.BOUNCED and action.type is ActionType.BOUNCE:
+def _fate(leg: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> RecipientResult:
+    action = outcome.action
+    place, note = _place(leg, outcome, configuration)
+    if place is Destination.BOUNCED and action.type is ActionType.BOUNCE:
         note = action.bounce_message or BOUNCE_TEXT
-    return Fate(verdict.recipient, action.type, verdict.origin, place, note)
+    return RecipientResult(outcome.recipient, action.type, outcome.origin, place, note)
 
 
-def _place(leg: Leg, verdict: Verdict, configuration: Configuration) -> tuple[Place, str]:
-    match verdict.action.type:
+def _place(leg: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> tuple[Destination, str]:
+    match outcome.action.type:
         case ActionType.BOUNCE:
-            return Place.BOUNCED, ""
+            return Destination.BOUNCED, ""
         case ActionType.DROP:
-            return Place.DROPPED, ""
+            return Destination.DROPPED, ""
     if leg.passage.direction is FlowDirection.OUTBOUND:
         if leg.gateway:
-            return Place.GATEWAY, ""
-        return (Place.INBOUND if configuration.owns(verdict.recipient) else Place.OUTGOING), ""
-    if not configuration.mailboxes(verdict.recipient):
-        return Place.BOUNCED, _NO_MAILBOX
-    return (Place.JUNK if verdict.action.type is ActionType.MOVE_TO_JUNK else Place.INBOX), ""
+            return Destination.GATEWAY, ""
+        return (Destination.INBOUND if configuration.owns(outcome.recipient) else Destination.OUTGOING), ""
+    if not configuration.mailboxes(outcome.recipient):
+        return Destination.BOUNCED, _NO_MAILBOX
+    return (Destination.JUNK if outcome.action.type is ActionType.MOVE_TO_JUNK else Destination.INBOX), ""

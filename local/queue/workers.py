@@ -11,7 +11,7 @@ from typing import Final
 from local.config.configuration import Configuration
 from local.errors import LocalError
 from local.mail.history import State
-from local.queue.delay_queue import Agenda
+from local.queue.delay_queue import DelayQueue
 from local.queue.job_processor import Means, go_on
 from local.queue.routing import legs
 from local.rules.matching import RuleSet
@@ -25,11 +25,11 @@ _WORKERS: Final = 4
 _log = logging.getLogger(__name__)
 
 
-class NotSettled(LocalError):
+class SettleTimeout(LocalError):
     """A message is not done in the time that was given."""
 
 
-class Flow:
+class Workers:
     """Takes messages in and sees to them.
 
     Args:
@@ -41,7 +41,7 @@ class Flow:
         self._means = means
         self._spool = means.spool
         self._workers = workers
-        self._lanes: dict[str, tuple[Agenda[tuple[int, str]], list[threading.Thread]]] = {}
+        self._lanes: dict[str, tuple[DelayQueue[tuple[int, str]], list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self._rules: tuple[Configuration, RuleSet] | None = None
@@ -74,7 +74,7 @@ class Flow:
         """Returns when a message is done, and what came of it.
 
         Raises:
-            NotSettled: it is not done in time.
+            SettleTimeout: it is not done in time.
         """
         deadline = time.monotonic() + timeout_s
         waiting = [number]
@@ -84,7 +84,7 @@ class Flow:
             waiting += self._spool.came_of(each)
 
     def settle(self, timeout_s: float) -> None:
-        """Returns when all messages are done. Raises NotSettled."""
+        """Returns when all messages are done. Raises SettleTimeout."""
         self._wait_for(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
 
     def _wait_for(self, is_so: Callable[[], bool], deadline: float) -> None:
@@ -92,7 +92,7 @@ class Flow:
             while not is_so():
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise NotSettled("not done in time: it waits for its next attempt, or there is more to do than fits into that time")
+                    raise SettleTimeout("not done in time: it waits for its next attempt, or there is more to do than fits into that time")
                 # Not for ever at once: what is done between the question and the wait would be missed.
                 self._changed.wait(min(left, 0.1))
 
@@ -109,7 +109,7 @@ class Flow:
             if self._stopped:
                 return
             if function not in self._lanes:
-                agenda: Agenda[tuple[int, str]] = Agenda(self._means.clock)
+                agenda: DelayQueue[tuple[int, str]] = DelayQueue(self._means.clock)
                 names = (f"mail-flow-{function}-{number}" for number in range(self._workers))
                 threads = [threading.Thread(target=self._work, args=(agenda, function), name=name, daemon=True) for name in names]
                 self._lanes[function] = agenda, threads
@@ -117,7 +117,7 @@ class Flow:
                     thread.start()
             self._lanes[function][0].put(item, due)
 
-    def _work(self, agenda: "Agenda[tuple[int, str]]", function: str) -> None:
+    def _work(self, agenda: "DelayQueue[tuple[int, str]]", function: str) -> None:
         while (item := agenda.take()) is not None:
             try:
                 self._do(*item)

@@ -57,7 +57,7 @@ STRICTNESS: Final = {
 """The actions of each direction; of two equally specific rules, the one whose action stands first wins."""
 
 
-class BadRule(LocalError):
+class InvalidRule(LocalError):
     """A rule that WorkMail would not take.
 
     Attributes:
@@ -86,7 +86,7 @@ class Rule:
         timeout_minutes: of a synchronous rule: how long WorkMail tries again; 0 for not at all.
 
     Raises:
-        BadRule: WorkMail would not take it.
+        InvalidRule: WorkMail would not take it.
     """
 
     name: str
@@ -101,24 +101,24 @@ class Rule:
 
     def __post_init__(self) -> None:
         for key, found, expected in (*_action_problems(self), *_pattern_problems(self), *_lambda_problems(self)):
-            raise BadRule(self.name, key, found, expected)
+            raise InvalidRule(self.name, key, found, expected)
 
 
 def check_together(rules: Iterable[Rule]) -> None:
     """What can be wrong with rules that are each in order.
 
     Raises:
-        BadRule: two have one name, or all have too many sender patterns.
+        InvalidRule: two have one name, or all have too many sender patterns.
     """
     names: set[str] = set()
     patterns = 0
     for rule in rules:
         if rule.name in names:
-            raise BadRule(rule.name, "name", "a second rule of this name", "a name that no other rule has")
+            raise InvalidRule(rule.name, "name", "a second rule of this name", "a name that no other rule has")
         names.add(rule.name)
         patterns += len(rule.senders)
     if patterns > MAX_ORGANIZATION_PATTERNS:
-        raise BadRule("", "senders", f"{patterns:,}", f"at most {MAX_ORGANIZATION_PATTERNS:,} sender patterns in all rules together")
+        raise InvalidRule("", "senders", f"{patterns:,}", f"at most {MAX_ORGANIZATION_PATTERNS:,} sender patterns in all rules together")
 
 
 def _action_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from local.config.functions import REGION
-from local.errors import BadSettings
+from local.errors import InvalidSettings
 from local.runtime.sandbox import Invocation
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -40,15 +40,15 @@ class EndpointInvoker:
             prints the log where it runs.
 
     Raises:
-        BadSettings: `url` is no address of an HTTP server, or there is no name.
+        InvalidSettings: `url` is no address of an HTTP server, or there is no name.
     """
 
     def __init__(self, url: str, name: str, *, tail: bool = False) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise BadSettings(f"the Lambda endpoint should look like http://127.0.0.1:3001, not {url!r}")
+            raise InvalidSettings(f"the Lambda endpoint should look like http://127.0.0.1:3001, not {url!r}")
         if not name:
-            raise BadSettings("a function at a Lambda endpoint needs its name there")
+            raise InvalidSettings("a function at a Lambda endpoint needs its name there")
         self._url = url
         self._name = name
         self._tail = tail

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 
-from local.mail.submission import Intake, Submission, TryLater
+from local.mail.submission import Acceptor, Submission, TemporarilyRefused
 from local.smtp.reader import CHUNK_OCTETS, Incoming
 from local.smtp.transaction import Transaction
 from mailhooks.contract import FlowDirection
@@ -54,7 +54,7 @@ class Room(Protocol):
         ...
 
     async def accept(self, submission: Submission) -> int:
-        """As `Intake.accept`; goes on when the caller is cancelled."""
+        """As `Acceptor.accept`; goes on when the caller is cancelled."""
         ...
 
 
@@ -76,7 +76,7 @@ class Conversation(SMTP):
     envelope: Transaction
     session: Session
 
-    def __init__(self, direction: FlowDirection, intake: Intake, room: Room, timeout_s: float) -> None:
+    def __init__(self, direction: FlowDirection, intake: Acceptor, room: Room, timeout_s: float) -> None:
         super().__init__(
             None,
             data_size_limit=MAX_MESSAGE_BYTES,
@@ -157,7 +157,7 @@ class Conversation(SMTP):
 
     async def handle_exception(self, error: Exception) -> str:
         """The reply when a command fails: the client keeps its message and tries again."""
-        if not isinstance(error, TryLater):
+        if not isinstance(error, TemporarilyRefused):
             _LOG.error("an SMTP command failed: %s", type(error).__name__)
         return "451 4.3.0 The message cannot be taken now, try again later"
 
@@ -246,7 +246,7 @@ class Conversation(SMTP):
         return self._direction is FlowDirection.OUTBOUND
 
     def _log_in(self, *given: Any) -> AuthResult:
-        """For PLAIN (RFC 4616) and LOGIN alike; whoever may send as himself is known, see `Intake.refuse_sender`."""
+        """For PLAIN (RFC 4616) and LOGIN alike; whoever may send as himself is known, see `Acceptor.refuse_sender`."""
         data = given[-1]
         assert isinstance(data, LoginPassword)
         user = data.login.decode("utf-8", "replace").strip()

@@ -5,8 +5,8 @@ import contextlib
 import logging
 import threading
 
-from local.errors import ServerTrouble
-from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Intake, Refusal, Submission, TryLater
+from local.errors import ServerError
+from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Acceptor, Refusal, Submission, TemporarilyRefused
 from local.servers import BACKLOG, listen
 from local.smtp.handler import GOODBYE_S, Conversation
 from mailhooks.contract import FlowDirection
@@ -16,11 +16,11 @@ __all__ = [
     "NOT_YOUR_ADDRESS",
     "NO_RELAYING",
     "UNKNOWN_USER",
-    "Intake",
+    "Acceptor",
     "Refusal",
     "SmtpServer",
     "Submission",
-    "TryLater",
+    "TemporarilyRefused",
 ]
 
 TIMEOUT_S = 300.0
@@ -44,11 +44,11 @@ class SmtpServer:
         port: on which it listens, as soon as it is made.
 
     Raises:
-        ServerTrouble: the port is taken or not allowed.
+        ServerError: the port is taken or not allowed.
     """
 
     def __init__(
-        self, direction: FlowDirection, intake: Intake, *, host: str = "127.0.0.1", port: int = 0, timeout_s: float = TIMEOUT_S
+        self, direction: FlowDirection, intake: Acceptor, *, host: str = "127.0.0.1", port: int = 0, timeout_s: float = TIMEOUT_S
     ) -> None:
         # aiosmtpd tells of every address at level INFO, and warns of its own old names.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -76,12 +76,12 @@ class SmtpServer:
         """Returns when clients are answered.
 
         Raises:
-            ServerTrouble: it did not come up.
+            ServerError: it did not come up.
         """
         self._thread.start()
         self._ready.wait()
         if self._loop is None:
-            raise ServerTrouble("the SMTP server did not start")
+            raise ServerError("the SMTP server did not start")
 
     def stop(self, *, wait_s: float = STOP_S) -> None:
         """Returns when the thread has ended. Messages that are being accepted are accepted and answered for; all other clients get 421.
@@ -109,7 +109,7 @@ class SmtpServer:
         self._changed.set()
 
     async def accept(self, submission: Submission) -> int:
-        """As `Intake.accept`; goes on when the caller is cancelled, for its client has hung up."""
+        """As `Acceptor.accept`; goes on when the caller is cancelled, for its client has hung up."""
         task = asyncio.ensure_future(self._intake.accept(submission))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)

@@ -3,7 +3,7 @@
 from aiosmtpd.smtp import Envelope
 
 from local.mail.addresses import parse, refuse_mail_parameters
-from local.mail.submission import Intake
+from local.mail.submission import Acceptor
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
 
@@ -21,7 +21,7 @@ class Transaction(Envelope):
         accepted: recipients as the client first wrote them, by their address in lower case, as WorkMail compares addresses.
     """
 
-    def __init__(self, direction: FlowDirection, intake: Intake) -> None:
+    def __init__(self, direction: FlowDirection, intake: Acceptor) -> None:
         super().__init__()
         self.accepted: dict[str, str] = {}
         self._direction = direction
@@ -37,7 +37,7 @@ class Transaction(Envelope):
             extended: whether the client said EHLO; only then there are parameters.
 
         Raises:
-            TryLater: as `Intake.refuse_sender`.
+            TryLater: as `Acceptor.refuse_sender`.
         """
         if self.mail_from is not None:
             return "503 5.5.1 Nested MAIL command"
@@ -63,7 +63,7 @@ class Transaction(Envelope):
         """The reply to RCPT (RFC 5321 section 4.1.1.3). An address that was accepted already is accepted again, and counts once.
 
         Raises:
-            TryLater: as `Intake.refuse_recipient`.
+            TryLater: as `Acceptor.refuse_recipient`.
         """
         if self.mail_from is None:
             return "503 5.5.1 MAIL comes first"

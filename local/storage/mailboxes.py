@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from local.errors import NotOurs
+from local.errors import ForeignFolder
 
 _MARK = ".local-workmail"
 _MARK_TEXT = "Mail delivered by the local WorkMail. This folder is emptied at each run.\n"
@@ -32,13 +32,13 @@ class Mailboxes:
         root: made when it is not there; emptied of what an earlier run left.
 
     Raises:
-        NotOurs: it is there and holds something else.
+        ForeignFolder: it is there and holds something else.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         if root.is_symlink() or (root.exists() and not (root.is_dir() and self._is_ours())):
-            raise NotOurs(f"{root} holds something else than delivered mail; it is left as it is")
+            raise ForeignFolder(f"{root} holds something else than delivered mail; it is left as it is")
         if root.exists():
             shutil.rmtree(root)
         root.mkdir(parents=True)

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from local.mail.history import Place
+from local.mail.history import Destination
 from local.storage.mailboxes import directory_name
 
 _FOLDERS: Final = {
-    Place.INBOX: ("mailboxes", ""),
-    Place.JUNK: ("mailboxes", ".Junk"),
-    Place.OUTGOING: ("outgoing", ""),
-    Place.GATEWAY: ("gateway", ""),
+    Destination.INBOX: ("mailboxes", ""),
+    Destination.JUNK: ("mailboxes", ".Junk"),
+    Destination.OUTGOING: ("outgoing", ""),
+    Destination.GATEWAY: ("gateway", ""),
 }
 _PARTS: Final = ("tmp", "new", "cur")
 
@@ -37,12 +37,12 @@ class Delivered:
         path: the file.
     """
 
-    place: Place
+    place: Destination
     raw: bytes
     path: Path
 
 
-class PostOffice:
+class MaildirStore:
     """The folders under one.
 
     Args:
@@ -53,7 +53,7 @@ class PostOffice:
         self.root = root
         self._made: set[Path] = set()
 
-    def deliver(self, place: Place, address: str, name: str, raw: bytes) -> None:
+    def deliver(self, place: Destination, address: str, name: str, raw: bytes) -> None:
         """Puts a message into a Maildir, byte for byte; it is on the disk when this returns.
 
         Args:
@@ -74,7 +74,7 @@ class PostOffice:
         for ending, content in ((".json", json.dumps(reason, indent=2).encode()), (".eml", raw)):
             _write(folder / f".{name}{ending}", folder / f"{name}{ending}", content)
 
-    def delivered(self, address: str, *places: Place) -> list[Delivered]:
+    def delivered(self, address: str, *places: Destination) -> list[Delivered]:
         """The copies for an address, oldest first, in these places; in all when none is given."""
         found = [copy for place in places or _FOLDERS for copy in self._in(place, address)]
         return sorted(found, key=lambda copy: copy.path.name)
@@ -84,17 +84,17 @@ class PostOffice:
         files = sorted((self.root / "dropped").glob("[!.]*.eml"))
         return [(file.read_bytes(), json.loads(file.with_suffix(".json").read_text())) for file in files]
 
-    def _in(self, place: Place, address: str) -> Iterator[Delivered]:
+    def _in(self, place: Destination, address: str) -> Iterator[Delivered]:
         folder = self._folder(place, address)
         for part in ("new", "cur"):
             for file in folder.glob(f"{part}/*"):
                 yield Delivered(place, file.read_bytes(), file)
 
-    def _folder(self, place: Place, address: str) -> Path:
+    def _folder(self, place: Destination, address: str) -> Path:
         box, junk = _FOLDERS[place]
         return self.root / box / directory_name(address) / junk
 
-    def _maildir(self, place: Place, address: str) -> Path:
+    def _maildir(self, place: Destination, address: str) -> Path:
         folder = self._folder(place, address)
         if folder not in self._made:
             for part in _PARTS:

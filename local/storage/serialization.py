@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from local.mail.event_builder import sayable
-from local.mail.history import Attempt, Fate, Line, Passage, Place, State
-from local.mail.job import Leg
+from local.mail.event_builder import valid_unicode
+from local.mail.history import Attempt, Destination, MessageSummary, RecipientResult, RuleRun, State
+from local.mail.job import DeliveryJob
 from local.mail.verdict import Origin
 from mailhooks.contract import Action, ActionType, FlowDirection
 
@@ -21,12 +21,12 @@ LEG: Final = "SELECT number, received, mail_from, told, leg FROM passages JOIN m
 
 def searchable(text: str) -> str:
     """The text as it is kept for searching: case does not matter."""
-    return sayable(text.casefold())
+    return valid_unicode(text.casefold())
 
 
-def line(row: tuple[Any, ...]) -> Line:
+def line(row: tuple[Any, ...]) -> MessageSummary:
     number, received, direction, mail_from, recipients, author, subject, size, state, rules, places, changed, trouble = row
-    return Line(
+    return MessageSummary(
         number,
         received,
         FlowDirection(direction),
@@ -37,13 +37,13 @@ def line(row: tuple[Any, ...]) -> Line:
         size,
         State(state),
         tuple(json.loads(rules)),
-        tuple((Place(name), count) for name, count in json.loads(places)),
+        tuple((Destination(name), count) for name, count in json.loads(places)),
         bool(changed),
         bool(trouble),
     )
 
 
-def summary(passages: Sequence[Passage]) -> tuple[Any, ...]:
+def summary(passages: Sequence[RuleRun]) -> tuple[Any, ...]:
     """state, rules, places, changed, trouble: what the list shows of a message with these passages."""
     states = {passage.state for passage in passages}
     waiting = next((state for state in (State.RETRYING, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
@@ -53,7 +53,7 @@ def summary(passages: Sequence[Passage]) -> tuple[Any, ...]:
     return waiting, json.dumps(rules), json.dumps(list(places.items())), any(passage.changed for passage in passages), trouble
 
 
-def as_text(leg: Leg) -> tuple[str, str]:
+def as_text(leg: DeliveryJob) -> tuple[str, str]:
     """What is told of it, and the rest. Its content is kept elsewhere."""
     told = asdict(leg.passage) | {"attempts": []}
     kept = {
@@ -68,7 +68,7 @@ def as_text(leg: Leg) -> tuple[str, str]:
     return json.dumps(told), json.dumps(kept)
 
 
-def passage(text: str) -> Passage:
+def passage(text: str) -> RuleRun:
     told = json.loads(text)
     told |= {
         "direction": FlowDirection(told["direction"]),
@@ -76,15 +76,15 @@ def passage(text: str) -> Passage:
         "attempts": (),
         "fates": tuple(map(_fate, told["fates"])),
     }
-    return Passage(**told | {name: tuple(told[name]) for name in ("recipients", "notes", "problems")})
+    return RuleRun(**told | {name: tuple(told[name]) for name in ("recipients", "notes", "problems")})
 
 
-def leg(row: tuple[Any, ...]) -> Leg:
+def leg(row: tuple[Any, ...]) -> DeliveryJob:
     """From a row of `LEG`."""
     number, received, mail_from, told, text = row
     kept = json.loads(text)
     actions = {name: _action(kept[name]) for name in ("fallback", "action")}
-    return Leg(number, received, mail_from, passage(told), **kept | actions)
+    return DeliveryJob(number, received, mail_from, passage(told), **kept | actions)
 
 
 def attempt_as_text(attempt: Attempt) -> str:
@@ -95,8 +95,8 @@ def attempt(text: str) -> Attempt:
     return Attempt(**json.loads(text))
 
 
-def _fate(told: Mapping[str, Any]) -> Fate:
-    return Fate(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), Place(told["place"]), told["note"])
+def _fate(told: Mapping[str, Any]) -> RecipientResult:
+    return RecipientResult(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), Destination(told["place"]), told["note"])
 
 
 def _action(kept: Mapping[str, str]) -> Action:

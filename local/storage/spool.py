@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
 
-from local.mail.event_builder import Heads
-from local.mail.history import Attempt, Line, State, Story
-from local.mail.job import Accepted, Leg
+from local.mail.event_builder import HeaderSummary
+from local.mail.history import Attempt, MessageSummary, MessageTrace, State
+from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.submission import Submission
 from local.storage import serialization
 from local.storage.schema import SCHEMA, VERSION
@@ -49,11 +49,11 @@ class Spool:
 
     def accept(self, submission: Submission) -> "Future[int]":
         """Takes a message. The future gives its number when it is on disk."""
-        heads = Heads.of(submission.raw)
+        heads = HeaderSummary.of(submission.raw)
         received = self._clock()
         return self._database.submit(lambda database: _insert(database, submission, heads, received))
 
-    def accepted(self, number: int) -> Accepted:
+    def accepted(self, number: int) -> QueuedMessage:
         """A message by its number. Raises LookupError when there is none."""
         found = self._database.read(
             "SELECT number, received, token, direction, mail_from, recipients, author, sender, subject FROM messages WHERE number = ?",
@@ -63,7 +63,7 @@ class Spool:
             raise LookupError(number)
         received, token, direction, mail_from, recipients, *heads = found[0][1:]
         addresses = tuple(json.loads(recipients))
-        return Accepted(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, Heads(*heads))
+        return QueuedMessage(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, HeaderSummary(*heads))
 
     def unfinished(self) -> list[int]:
         """Numbers of the messages that are not done, oldest first."""
@@ -74,11 +74,11 @@ class Spool:
         found = self._database.read("SELECT state FROM messages WHERE number = ?", [number])
         return State(found[0][0]) if found else None
 
-    def legs(self, number: int) -> list[Leg]:
+    def legs(self, number: int) -> list[DeliveryJob]:
         """The passages of a message that are not done, as they were kept."""
         return [serialization.leg(row) for row in self._database.read(f"{serialization.LEG} AND number = ? ORDER BY position", [number])]
 
-    def leg(self, message_id: str) -> Leg | None:
+    def leg(self, message_id: str) -> DeliveryJob | None:
         """One of them; None when it is done."""
         found = self._database.read(f"{serialization.LEG} AND message_id = ?", [message_id])
         return serialization.leg(found[0]) if found else None
@@ -96,7 +96,7 @@ class Spool:
         """Whether a message has passages already."""
         return bool(self._database.read("SELECT 1 FROM passages WHERE number = ? LIMIT 1", [number]))
 
-    def begin(self, number: int, legs: Sequence[Leg]) -> None:
+    def begin(self, number: int, legs: Sequence[DeliveryJob]) -> None:
         """Keeps a message's passages, before anything is done with them."""
 
         def work(database: Connection) -> None:
@@ -110,7 +110,7 @@ class Spool:
 
         self._database.write(work)
 
-    def save(self, leg: Leg, *, attempts: Iterable[Attempt] = (), onward: Submission | None = None) -> int | None:
+    def save(self, leg: DeliveryJob, *, attempts: Iterable[Attempt] = (), onward: Submission | None = None) -> int | None:
         """Keeps how far a passage has come, all of it or nothing.
 
         Args:
@@ -122,7 +122,7 @@ class Spool:
             The number of the message that comes of it; None when there is none, or when it was there already.
         """
         told, kept = serialization.as_text(leg)
-        heads = Heads.of(onward.raw) if onward else None
+        heads = HeaderSummary.of(onward.raw) if onward else None
         received = self._clock()
 
         def work(database: Connection) -> int | None:
@@ -162,7 +162,7 @@ class Spool:
     def count(self) -> int:
         return int(self._database.read("SELECT count(*) FROM messages")[0][0])
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[Line]:
+    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
         where: list[str] = ["1"]
         values: list[Any] = []
         if before is not None:
@@ -175,12 +175,12 @@ class Spool:
         statement = f"SELECT {serialization.LINE} FROM messages WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"  # noqa: S608
         return [serialization.line(row) for row in self._database.read(statement, [*values, limit])]
 
-    def story(self, number: int) -> Story | None:
+    def story(self, number: int) -> MessageTrace | None:
         found = self._database.read(f"SELECT {serialization.LINE} FROM messages WHERE number = ?", [number])  # noqa: S608
         if not found:
             return None
         passages = self._database.read("SELECT message_id, told FROM passages WHERE number = ? ORDER BY position", [number])
-        return Story(
+        return MessageTrace(
             serialization.line(found[0]),
             tuple(replace(serialization.passage(told), attempts=self._attempts(key)) for key, told in passages),
         )
@@ -209,7 +209,7 @@ class Spool:
         return tuple(serialization.attempt(told) for (told,) in found)
 
 
-def _insert(database: Connection, submission: Submission, heads: Heads, received: float) -> int:
+def _insert(database: Connection, submission: Submission, heads: HeaderSummary, received: float) -> int:
     recipients = json.dumps(submission.recipients)
     told = (heads.author, heads.sender, heads.subject, heads.written_by)
     search = serialization.searchable("\n".join((submission.mail_from, *told, *submission.recipients)))

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from local.errors import SpoolTrouble
+from local.errors import SpoolError
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
@@ -30,7 +30,7 @@ class Database:
         version: of the schema, another number whenever it changes.
 
     Raises:
-        SpoolTrouble: it is not a database, another process has it, or it was made with another schema.
+        SpoolError: it is not a database, another process has it, or it was made with another schema.
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
@@ -47,7 +47,7 @@ class Database:
             self._require(version)
             self._writer.executescript(f"{schema}; PRAGMA user_version = {version};")
         except sqlite3.Error as error:
-            raise SpoolTrouble(
+            raise SpoolError(
                 f"{path.name} cannot be used as the spool: {error}. Is another local WorkMail running in this folder?"
             ) from error
         self._thread = threading.Thread(target=self._write_all, name="spool-writer", daemon=True)
@@ -63,7 +63,7 @@ class Database:
         future: Future[Result] = Future()
         with self._closing:
             if self._closed:
-                future.set_exception(SpoolTrouble("the local WorkMail is being stopped"))
+                future.set_exception(SpoolError("the local WorkMail is being stopped"))
             else:
                 self._waiting.put((work, future))
         return future
@@ -102,7 +102,7 @@ class Database:
         if used and found != version:
             self._lock.close()
             self._writer.close()
-            raise SpoolTrouble(f"{self._path.name} was made by another version of this program: give another --folder, or remove this one")
+            raise SpoolError(f"{self._path.name} was made by another version of this program: give another --folder, or remove this one")
 
     def _connection(self) -> sqlite3.Connection:
         """In autocommit: transactions begin where we say so. FULL: a commit is on the disk when it returns, also in the write-ahead log."""
@@ -153,7 +153,7 @@ class Database:
         except sqlite3.Error as error:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-            trouble = SpoolTrouble(f"the spool cannot be written: {error}")
+            trouble = SpoolError(f"the spool cannot be written: {error}")
             failed = [(future, trouble) for _, future in together]
             done = []
         self._writes += 1

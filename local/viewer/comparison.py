@@ -15,7 +15,7 @@ from mailhooks.mime.structure import Part, scan
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """Two sides; the same one twice when nothing was changed."""
 
     before: Side

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from local.console.style import WIDTH, Style, display_path
 from local.console.text_columns import excerpt, fit, printable
-from local.errors import BadPreview
+from local.errors import PreviewError
 from local.mail.event_builder import with_crlf
 from local.viewer.part_changes import Mark, Row, Side, done, untouched
 from mailhooks.content.disclaimer import Change, Disclaimer, OnNoText, OnUnmodifiable, Position
 from mailhooks.content.template_variables import OWN_VARIABLES, own_values
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import with_images
-from mailhooks.hooks.preflight import Refusal, refusals
+from mailhooks.hooks.preflight import Rejection, rejections
 from mailhooks.mime.edits import splice
 from mailhooks.mime.headers import scan as scan_header
 from mailhooks.mime.structure import scan
@@ -51,7 +51,7 @@ class Result:
     outcome: str
     rows_before: list[Row]
     rows_after: list[Row]
-    findings: list[Refusal]
+    findings: list[Rejection]
     notes: list[str]
     rows: tuple[tuple[str, list[str]], ...] = ()
 
@@ -70,14 +70,14 @@ def preview(file: Path, trying: Callable[[str, bytes], Result], *, out: Path | N
         0, also when nothing may be changed.
 
     Raises:
-        BadPreview: the file is empty, or would be overwritten.
+        PreviewError: the file is empty, or would be overwritten.
     """
     raw = file.read_bytes()
     if not raw:
-        raise BadPreview(f"{display_path(file)} is empty")
+        raise PreviewError(f"{display_path(file)} is empty")
     for target in (out, page):
         if target is not None and target.exists() and target.samefile(file):
-            raise BadPreview(f"{display_path(target)} is the message itself: it would be overwritten")
+            raise PreviewError(f"{display_path(target)} is the message itself: it would be overwritten")
     result = trying(file.name, raw)
     print(*report(result, Style.of(sys.stdout)), sep="\n")
     if out:
@@ -108,23 +108,23 @@ def disclaimer_of(
         images: a folder with those that the HTML shows.
 
     Raises:
-        BadPreview: there is nothing to say, or it cannot be read.
+        PreviewError: there is nothing to say, or it cannot be read.
     """
     plain, markup = _read(given)
     if text is not None:
         if plain:
-            raise BadPreview("--text goes with an HTML disclaimer; the one given is plain text itself")
+            raise PreviewError("--text goes with an HTML disclaimer; the one given is plain text itself")
         plain, of_text = _read(text)
         if of_text:
-            raise BadPreview("--text takes plain text, not an HTML file")
+            raise PreviewError("--text takes plain text, not an HTML file")
     if not (plain or markup).strip():
-        raise BadPreview("the disclaimer is empty")
+        raise PreviewError("the disclaimer is empty")
     if images is not None and not images.is_dir():
-        raise BadPreview(f"{display_path(images)} is no folder")
+        raise PreviewError(f"{display_path(images)} is no folder")
     try:
         markup, attached = with_images(markup, images) if images else (markup, ())
     except SettingsError as error:
-        raise BadPreview(str(error)) from None
+        raise PreviewError(str(error)) from None
     return Disclaimer(
         plain,
         markup,
@@ -145,12 +145,12 @@ def _read(given: str) -> tuple[str, str]:
         is_file = False
     if not is_file:
         if suffix in _HTML | _TEXT and "\n" not in given:
-            raise BadPreview(f"there is no file {given}")
+            raise PreviewError(f"there is no file {given}")
         return given, ""
     try:
         content = path.read_text("utf-8-sig")
     except ValueError:
-        raise BadPreview(f"{display_path(path)}: save it as UTF-8") from None
+        raise PreviewError(f"{display_path(path)}: save it as UTF-8") from None
     return ("", content) if suffix in _HTML else (content, "")
 
 
@@ -178,7 +178,7 @@ def tried(name: str, raw: bytes, disclaimer: Disclaimer) -> Result:
         [Row(place, depth, part) for place, depth, part in before.placed()],
         done(before, after, change.edits, disclaimer, disclaimer.templates[0].render(values)),
         # As SMTP would bring it: to WorkMail a bare LF ends no line.
-        refusals(with_crlf(raw), with_crlf(changed), added_parts=change.added_parts),
+        rejections(with_crlf(raw), with_crlf(changed), added_parts=change.added_parts),
         _notes(raw, disclaimer),
     )
 

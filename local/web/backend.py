@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from local.errors import LocalError
 from local.mail.submission import Submission
-from local.queue.recipient_policy import FlowIntake
+from local.queue.recipient_policy import RecipientPolicy
 from local.rules.matching import Match, Rule, match
 from local.servers import HOST
 from local.web import Addresses, Answer
@@ -24,7 +24,7 @@ class Refused(LocalError):
     """The SMTP server would refuse it; the text has its replies, for whoever sends."""
 
 
-class Desk:
+class WebBackend:
     """See `local.web.Actions`.
 
     Args:
@@ -37,7 +37,7 @@ class Desk:
         self._calendars = calendars
         self._wm = wm
         self._samples = samples
-        self._intake = FlowIntake(wm.engine.flow, lambda: wm.configuration)
+        self._intake = RecipientPolicy(wm.engine.flow, lambda: wm.configuration)
 
     def rules(self) -> Sequence[Rule]:
         return self._wm.configuration.rules

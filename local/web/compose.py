@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from local.errors import LocalError
-from local.mail.event_builder import Wishes, envelope_for, with_crlf
+from local.mail.event_builder import EnvelopeOverrides, envelope_for, with_crlf
 from local.web.guard import MAX_UPLOAD
 from local.web.rules import addresses_in, direction_in
 from local.web.templating import Site
@@ -133,5 +133,5 @@ def _envelope(site: Site, letter: _Letter, raw: bytes) -> tuple[str, list[str]]:
     typed, recipients = letter.given["mail_from"], addresses_in(letter.given["recipients"])
     if typed and recipients:
         return ("" if typed == "<>" else typed), recipients
-    envelope = envelope_for(raw, Wishes(letter.direction, typed or None, recipients), site.actions.addresses().domains)
+    envelope = envelope_for(raw, EnvelopeOverrides(letter.direction, typed or None, recipients), site.actions.addresses().domains)
     return ("" if typed == "<>" else envelope.author), list(envelope.recipients)

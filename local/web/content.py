@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.mail.history import History, Passage, Story
-from local.viewer.comparison import Compared
+from local.mail.history import History, MessageTrace, RuleRun
+from local.viewer.comparison import Comparison
 from local.viewer.part_changes import Side
 from local.viewer.rendered import documents, visible_parts
 from local.web.guard import MAIL_POLICY
@@ -103,7 +103,7 @@ class Viewer:
         return urlencode({"passage": self.passage, "view": self.view, "side": self.sides} | other)
 
 
-def passage_of(story: Story, number: int) -> Passage | None:
+def passage_of(story: MessageTrace, number: int) -> RuleRun | None:
     """One passage; None for a message that has none yet.
 
     Raises:
@@ -116,7 +116,7 @@ def passage_of(story: Story, number: int) -> Passage | None:
     return story.passages[number - 1]
 
 
-def content(history: History, story: Story, passage: int, side: SideName) -> bytes:
+def content(history: History, story: MessageTrace, passage: int, side: SideName) -> bytes:
     """The message's bytes.
 
     Raises:
@@ -132,11 +132,11 @@ def content(history: History, story: Story, passage: int, side: SideName) -> byt
     return original if now is None else now
 
 
-def viewer(history: History, story: Story, asked: Choice) -> Viewer:
+def viewer(history: History, story: MessageTrace, asked: Choice) -> Viewer:
     """Makes what is to be shown, and nothing else: each view costs time with a large message."""
     before = content(history, story, asked.passage, "before")
     after = content(history, story, asked.passage, "after")
-    compared = Compared.of(before, after)
+    compared = Comparison.of(before, after)
     view = asked.view or (View.HTML if any(visible_parts(compared.before, "html")) else View.TEXT)
     if view is View.SOURCE and not compared.changed:
         view = View.HEADER
@@ -145,29 +145,29 @@ def viewer(history: History, story: Story, asked: Choice) -> Viewer:
     return Viewer(story.line.number, len(story.passages), asked.passage, view, sides, compared.changed, shown)
 
 
-def _html(compared: Compared) -> dict[str, Any]:
+def _html(compared: Comparison) -> dict[str, Any]:
     def frames(side: Side) -> int:
         return sum(1 for _ in islice(visible_parts(side, "html"), MAX_FRAMES))
 
     return {"before": frames(compared.before), "after": frames(compared.after)}
 
 
-def _text(compared: Compared) -> dict[str, Any]:
+def _text(compared: Comparison) -> dict[str, Any]:
     before, after = compared.texts(MAX_TEXTS)
     return {"before": before, "after": after}
 
 
-def _structure(compared: Compared) -> dict[str, Any]:
+def _structure(compared: Comparison) -> dict[str, Any]:
     before, after = compared.rows()
     return {"before": before, "after": after, "most": MAX_ROWS}
 
 
-def _header(compared: Compared) -> dict[str, Any]:
+def _header(compared: Comparison) -> dict[str, Any]:
     before, after = compared.headers()
     return {"before": before, "after": after}
 
 
-def _source(compared: Compared) -> dict[str, Any]:
+def _source(compared: Comparison) -> dict[str, Any]:
     return {"lines": compared.diff()}
 
 
@@ -189,7 +189,7 @@ def _fragment(site: Site, request: Request) -> Response:
     return site.page(request, "content.html", {"view": viewer(site.history, story, choice(request.query_params)), "View": View})
 
 
-def found(site: Site, request: Request) -> Story:
+def found(site: Site, request: Request) -> MessageTrace:
     """The story that a path asks for.
 
     Raises:
@@ -223,7 +223,7 @@ def _frame(site: Site, request: Request) -> Response:
     """One HTML of the message. The page puts it into a frame with an empty `sandbox`; the policy says the same once more."""
     nth = request.path_params["nth"]
     raw = content(site.history, found(site, request), request.path_params["passage"], _side(request))
-    markup = next(islice(documents(Compared.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
+    markup = next(islice(documents(Comparison.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
     if markup is None:
         raise HTTPException(404, "There is no such HTML.")
     # A byte order mark outranks what the markup says of its charset.

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from local.mail.history import State, Story
+from local.mail.history import MessageTrace, State
 from local.web.content import View, choice, found, viewer
 from local.web.templating import Site
 
@@ -76,7 +76,7 @@ def _live(site: Site, request: Request) -> Response:
     return site.page(request, "story_live.html", _told(site, story))
 
 
-def _told(site: Site, story: Story) -> dict[str, Any]:
+def _told(site: Site, story: MessageTrace) -> dict[str, Any]:
     number = story.line.number
     return {
         "story": story,

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from local.console.text_columns import printable
-from local.mail.history import History, Place, State
+from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
 from local.web.actions import Actions
 from mailhooks.contract import FlowDirection
@@ -24,7 +24,7 @@ from mailhooks.contract import FlowDirection
 _MAX_SHOWN: Final = 30_000
 _SHORT: Final = 110
 FOLDER: Final = Path(__file__).parent
-_SUBDUED: Final = {Place.INBOX: "good", Place.JUNK: "warn", Place.BOUNCED: "bad", Place.DROPPED: "bad"}
+_SUBDUED: Final = {Destination.INBOX: "good", Destination.JUNK: "warn", Destination.BOUNCED: "bad", Destination.DROPPED: "bad"}
 _DIRECTIONS: Final = {FlowDirection.INBOUND: "In", FlowDirection.OUTBOUND: "Out"}
 _ORIGINS: Final = {
     Origin.NAMED: "the response names the recipient",
@@ -86,7 +86,7 @@ def templates() -> Environment:
     return environment
 
 
-def bad_first(places: Sequence[tuple[Place, int]]) -> list[tuple[Place, int]]:
+def bad_first(places: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
     """What somebody should see first, as a narrow cell shows no more."""
     order = ("bad", "warn", "good", "plain")
     return sorted(places, key=lambda place: order.index(_SUBDUED.get(place[0], "plain")))

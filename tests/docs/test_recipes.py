@@ -12,7 +12,7 @@ import yaml
 from local.policy_tools.memory_services import MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
-from mailhooks.hooks.preflight import blocking, refusals
+from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.lint import Severity, lint
 from mailhooks.policy.evaluation.apply_changes import apply_changes
@@ -84,7 +84,7 @@ def test_a_recipe_decides_the_same_of_the_message_that_it_has_changed_and_change
 
     assert again.verdict().to_response() == outcome.verdict().to_response()
     assert (again.matched, same) == (outcome.matched, content)
-    assert not blocking(refusals(raw, content))
+    assert not blocking(rejections(raw, content))
 
 
 def test_nothing_of_a_recipe_is_odd_and_each_of_its_rules_bites() -> None:

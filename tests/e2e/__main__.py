@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from local.config.functions import ROOT, function, read_settings
-from local.config.samples import BadSample, load
+from local.config.samples import InvalidSample, load
 from local.console.text_columns import excerpt
 from tests.e2e.containers import Containers
 from tests.e2e.sam import SamError
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> str | None:
     try:
         samples = load(only=arguments)
         toolchain = find()
-    except (BadSample, Missing) as error:
+    except (InvalidSample, Missing) as error:
         return str(error)
     settings = read_settings(ROOT / "events" / "env.json")
     with tempfile.TemporaryDirectory() as workspace, Containers(toolchain, Path(workspace)) as containers:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.containers.relay import IMAGE, PYTHON_IN_IMAGE, Relay
-from local.lifecycle import Started
+from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
 from local.workmail import LocalWorkMail
 from tests.e2e.sam import Answer, Sam
@@ -18,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 LAYERS = ("MailhooksLayer", "AvailabilityLayer")
 
 
-class Containers(Started):
+class Containers(Lifecycle):
     """While entered, the project is built and the local WorkMail runs.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from local.containers.sam_template import main, overlay
-from local.errors import BadSettings
+from local.errors import InvalidSettings
 
 BUILT = """
     Globals: {Function: {Environment: {Variables: {LEVEL: INFO}}}}
@@ -56,7 +56,7 @@ def test_the_copy_lies_beside_the_template_whose_paths_are_relative(built: Path)
 @pytest.mark.parametrize("text", ["- a\n", "Resources: [1]\n", "a: !Ref b\n", "a: [\n"])
 def test_what_is_no_built_template_is_refused(text: str, built: Path) -> None:
     built.write_text(text)
-    with pytest.raises(BadSettings, match=r"template\.yaml is no template that `sam build` wrote"):
+    with pytest.raises(InvalidSettings, match=r"template\.yaml is no template that `sam build` wrote"):
         overlay(built, {})
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
-from mailhooks.errors import PassingTrouble
+from mailhooks.errors import TransientError
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, load
 from tests.support.mail import parsed
 
@@ -49,7 +49,7 @@ class Counts:
 
     def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
         if self.broken:
-            raise PassingTrouble("no answer")
+            raise TransientError("no answer")
         self.asked.append((key, invocation_id, window_s, limit))
         return next((count for end, count in self.begun.items() if key.endswith(end)), 0) + 1
 
@@ -63,7 +63,7 @@ class Groups:
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:
         if self.broken:
-            raise PassingTrouble("no answer")
+            raise TransientError("no answer")
         return frozenset(self.groups.get(group, ()))
 
     def domains(self, deadline: Deadline) -> frozenset[str]:

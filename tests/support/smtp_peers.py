@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, SmtpServer, Submission, TryLater
+from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, SmtpServer, Submission, TemporarilyRefused
 from mailhooks.contract import FlowDirection
 
 USERS = {"ana@example.com", "bo@example.com", "ünal@example.com"}
@@ -121,5 +121,5 @@ def smtp(box: Box, direction: FlowDirection = FlowDirection.INBOUND, timeout_s: 
         server.stop()
 
 
-def later() -> TryLater:
-    return TryLater("the disk is full, and ana@example.com is not told")
+def later() -> TemporarilyRefused:
+    return TemporarilyRefused("the disk is full, and ana@example.com is not told")

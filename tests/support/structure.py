@@ -15,7 +15,7 @@ def check_structure(raw: bytes) -> None:
             position = child.end
         filenames.filename(raw, part)
         filenames.disposition(raw, part)
-        for name in filenames.given(raw, part):
-            filenames.endings(name)
+        for name in filenames.all_filenames(raw, part):
+            filenames.extensions(name)
             assert filenames.shown(name).isprintable()
         assert part.charset

@@ -1,7 +1,7 @@
 """What can go wrong with a message, sorted by what follows from it.
 
-- `PermanentTrouble`: trying again would not help. The message goes on unchanged; the reason is logged and counted.
-- `PassingTrouble`: trying again may well help. It is raised to Lambda, so that WorkMail tries the invocation again and, when the rule's
+- `PermanentError`: trying again would not help. The message goes on unchanged; the reason is logged and counted.
+- `TransientError`: trying again may well help. It is raised to Lambda, so that WorkMail tries the invocation again and, when the rule's
   timeout is over, takes the rule's fallback action.
 - Everything else, `Misconfigured` included, is unforeseen: the setting ON_ERROR decides between the two.
 
@@ -25,37 +25,37 @@ class InvalidContentLocation(Misconfigured):
     """PutRawMessageContent cannot read the object: wrong region, another account's bucket, or a bucket policy that is missing."""
 
 
-class PermanentTrouble(MailhooksError):
+class PermanentError(MailhooksError):
     """The message cannot be read or changed, now or later."""
 
 
-class ResourceNotFoundException(PermanentTrouble):
+class ResourceNotFoundException(PermanentError):
     """The message is gone: WorkMail keeps the content of mail in transit for a day."""
 
 
-class MessageFrozen(PermanentTrouble):
+class MessageFrozen(PermanentError):
     """WorkMail lets nobody change this message; usually it was redirected."""
 
 
-class MessageRejected(PermanentTrouble):
+class MessageRejected(PermanentError):
     """WorkMail does not take the changed content; its text says why."""
 
 
-class CannotChangeSafely(PermanentTrouble):
+class CannotChangeSafely(PermanentError):
     """The message is such that a change might damage it."""
 
 
-class PassingTrouble(MailhooksError):
+class TransientError(MailhooksError):
     """Something that may be over at the next try."""
 
 
-class Throttled(PassingTrouble):
+class Throttled(TransientError):
     """A service says that too much is asked of it."""
 
 
-class ServiceFailed(PassingTrouble):
+class ServiceFailed(TransientError):
     """A service had an error of its own (5xx), broke the connection or sent less than it promised."""
 
 
-class NoTimeLeft(PassingTrouble):
+class NoTimeLeft(TransientError):
     """The time that WorkMail waits is nearly over."""

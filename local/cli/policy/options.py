@@ -63,14 +63,14 @@ def _add_world(parser: argparse.ArgumentParser) -> None:
 
 def setting_of(options: argparse.Namespace) -> "Setting":
     """What the options say of the world and the envelope; what a command has no option for is as if not given."""
-    from local.mail.event_builder import Wishes
+    from local.mail.event_builder import EnvelopeOverrides
     from local.policy_tools.trial import Setting
     from mailhooks.contract import FlowDirection
 
     given = vars(options)
     direction = FlowDirection(options.direction.upper()) if options.direction else None
     return Setting(
-        Wishes(direction, given.get("mail_from"), given.get("to") or ()),
+        EnvelopeOverrides(direction, given.get("mail_from"), given.get("to") or ()),
         domains_of(options),
         given.get("at"),
         given.get("rates", 0),

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from local.console.style import WIDTH, Style, display_path, number_of
 from local.console.text_columns import columns, fit, printable
-from local.errors import BadPolicy
+from local.errors import InvalidPolicy
 from local.policy_tools.mail_files import messages
 from local.policy_tools.runs import Result, Row, Runs, Tally
 from local.policy_tools.trial import Setting, loaded
@@ -28,12 +28,12 @@ def replay(file: Path, folder: Path, setting: Setting, *, against: Path | None, 
         0, whatever comes of the messages.
 
     Raises:
-        BadPolicy: a policy is refused, or the folder is none.
+        InvalidPolicy: a policy is refused, or the folder is none.
         OSError: a policy cannot be read, or the table not be written.
     """
     policy, old = loaded(file), loaded(against) if against else None
     if not folder.is_dir():
-        raise BadPolicy(f"{display_path(folder)} is no folder")
+        raise InvalidPolicy(f"{display_path(folder)} is no folder")
     style, tally = Style.of(sys.stdout), Tally()
     runs = Runs(policy, old, setting)
     with ExitStack() as stack:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from local.console.style import WIDTH, Style, display_path, number_of
 from local.console.text_columns import columns, excerpt, fit, printable
-from local.errors import BadPolicy
+from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
-from mailhooks.hooks.preflight import Refusal
+from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.apply_changes import Applied
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen
@@ -30,13 +30,13 @@ def try_policy(file: Path, mail: Path, setting: Setting) -> int:
         0, whatever becomes of it.
 
     Raises:
-        BadPolicy: the policy is refused, or the message is empty.
+        InvalidPolicy: the policy is refused, or the message is empty.
         NoEnvelope: the message does not say who sends to whom.
     """
     policy = loaded(file)
     saved = mail.read_bytes()
     if not saved:
-        raise BadPolicy(f"{display_path(mail)} is empty")
+        raise InvalidPolicy(f"{display_path(mail)} is empty")
     trial = Trial(policy, setting)
     message = message_of(saved, setting, trial.domains)
     style, trace = Style.of(sys.stdout), Trace()
@@ -144,7 +144,7 @@ def _content(message: Message, outcome: Outcome) -> Iterator[str]:
     yield from _rows("Content", content_lines(message.raw, applied, findings))
 
 
-def content_lines(raw: bytes, applied: Applied, findings: Iterable[Refusal]) -> Iterator[str]:
+def content_lines(raw: bytes, applied: Applied, findings: Iterable[Rejection]) -> Iterator[str]:
     """The changed message in a few lines, and what stands in the way."""
     lines = excerpt(raw, applied.content, WIDTH - _LABEL - 2)
     yield f"{len(raw):,} -> {len(applied.content):,} bytes" if lines else f"{len(raw):,} bytes, unchanged: all of it is there already"
@@ -152,7 +152,7 @@ def content_lines(raw: bytes, applied: Applied, findings: Iterable[Refusal]) -> 
     yield from refusal_lines(applied, findings)
 
 
-def refusal_lines(applied: Applied, findings: Iterable[Refusal]) -> Iterator[str]:
+def refusal_lines(applied: Applied, findings: Iterable[Rejection]) -> Iterator[str]:
     """The changes that cannot be made, and why; and for what WorkMail might refuse the others."""
     for wanted, trouble in applied.refusals:
         way = wanted.change.on_unmodifiable

@@ -18,7 +18,7 @@ import pytest
 from local.workmail import LocalWorkMail
 from mailhooks.aws.notifications import Notifier, WebhookTarget, signature
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, PassingTrouble, ServiceFailed, Throttled
+from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled, TransientError
 from tests.support.servers.tls import authority
 from tests.support.serving import Quiet, answering, serving
 
@@ -151,7 +151,7 @@ def test_a_webhook_that_is_silent_ends_with_the_time(secret: str) -> None:
     end = threading.Event()
     with receiving(stall=lambda _: end.wait(5) and None) as receiver:
         started = time.monotonic()
-        with pytest.raises(PassingTrouble):
+        with pytest.raises(TransientError):
             send(WebhookTarget(receiver.url, secret), seconds=1)
         assert time.monotonic() - started < 2
         end.set()

@@ -11,7 +11,7 @@ import pytest
 
 from local.workmail import LocalWorkMail
 from mailhooks.aws.message_flow import MessageFlow
-from mailhooks.errors import PassingTrouble
+from mailhooks.errors import TransientError
 from mailhooks.hooks.earlier_decision import STAMP
 from mailhooks.hooks.policy_hook import MailflowHook
 from mailhooks.hooks.runtime import sync_hook
@@ -144,7 +144,7 @@ rules:
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
     with handler(wm, tmp_path, policy % "apply") as handle:
         assert set(by_recipient(handle(announced, None)).values()) == {"DROP"}
-    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(PassingTrouble):
+    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(TransientError):
         handle(announced, None)
 
 

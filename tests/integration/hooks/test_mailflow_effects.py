@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.workmail import LocalWorkMail
-from mailhooks.errors import PassingTrouble
+from mailhooks.errors import TransientError
 from tests.integration.hooks.test_mailflow import RAW, by_recipient, came, handler
 from tests.support.serving import Quiet, serving
 
@@ -81,7 +81,7 @@ def test_a_copy_that_cannot_be_kept_holds_the_message_up_only_where_its_rule_say
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert [failure["rule"] for failure in line["failures"]] == ["copy"]
-    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(PassingTrouble):
+    with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(TransientError):
         handle(announced, None)
 
 
@@ -202,7 +202,7 @@ def test_counts_that_are_refused_follow_the_rules_on_error(wm: LocalWorkMail, tm
     for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
         with handler(wm, tmp_path, policy % on_error, rates_table="no-such-table") as handle:
             assert set(by_recipient(handle(announced, None)).values()) == {verdict}
-    with handler(wm, tmp_path, policy % "retry", rates_table="no-such-table") as handle, pytest.raises(PassingTrouble):
+    with handler(wm, tmp_path, policy % "retry", rates_table="no-such-table") as handle, pytest.raises(TransientError):
         handle(announced, None)
 
 
@@ -225,5 +225,5 @@ def test_a_directory_that_refuses_follows_the_rules_on_error(wm: LocalWorkMail, 
     for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
         with handler(wm, tmp_path, policy % on_error, **more) as handle:
             assert set(by_recipient(handle(announced, None)).values()) == {verdict}
-    with handler(wm, tmp_path, policy % "retry", **more) as handle, pytest.raises(PassingTrouble):
+    with handler(wm, tmp_path, policy % "retry", **more) as handle, pytest.raises(TransientError):
         handle(announced, None)

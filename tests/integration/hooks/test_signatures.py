@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from mailhooks.content.attachment_rules import AttachmentRules
 from mailhooks.content.attachments import strip
 from mailhooks.content.disclaimer import Disclaimer, OnUnmodifiable, Position, add_disclaimer
-from mailhooks.content.header_changes import FieldChanges
+from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.mime.edits import splice
@@ -22,7 +22,7 @@ from tests.support import sealed as makers
 from tests.support.sealed import HEAD, Sealed, parts
 
 TEXT, HTML = "Strictly private.", "<p>Strictly private.</p>"
-REWRITE = Rewrite("[EXTERNAL]", FieldChanges.checked([("X-Checked", "ja, gewiß")], ["X-Mailer"]))
+REWRITE = Rewrite("[EXTERNAL]", HeaderChanges.checked([("X-Checked", "ja, gewiß")], ["X-Mailer"]))
 MODES = [position.value for position in Position]
 
 

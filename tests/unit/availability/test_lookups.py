@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.availability import answer
-from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -172,7 +172,7 @@ class Clock:
 
 
 def asking(fake: Fake, clock: Clock, failures: int = 3) -> "Provider":
-    return Provider({"x": fake}, Routes.of({"*": "x"}), new_breaker=lambda: Breaker(failures, 30, clock))
+    return Provider({"x": fake}, Routes.of({"*": "x"}), new_breaker=lambda: CircuitBreaker(failures, 30, clock))
 
 
 def ask(provider: Provider) -> str | None:
@@ -211,7 +211,7 @@ def test_a_failure_of_one_mailbox_says_nothing_of_the_backend() -> None:
 
 def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
     clock = Clock()
-    breaker = Breaker(1, 30, clock)
+    breaker = CircuitBreaker(1, 30, clock)
     breaker.failed(TimedOut("x"))
     clock.now += 31
     assert [breaker.admits() for _ in range(3)] == [True, False, False]
@@ -261,7 +261,7 @@ def test_what_a_backend_learns_when_its_time_is_over_is_still_told() -> None:
 
 def test_a_trial_whose_end_is_never_told_does_not_shut_a_backend_for_good() -> None:
     clock = Clock()
-    breaker = Breaker(1, 30, clock)
+    breaker = CircuitBreaker(1, 30, clock)
     breaker.failed(TimedOut("x"))
     clock.now += 31
     assert breaker.admits()

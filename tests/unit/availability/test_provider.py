@@ -23,7 +23,7 @@ from mailhooks.availability.errors import (
 )
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.availability.privacy import Privacy, Show
-from mailhooks.availability.provider import Provider, Tally
+from mailhooks.availability.provider import LookupStats, Provider
 from mailhooks.availability.routes import Routes
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest
@@ -233,7 +233,7 @@ def test_the_same_question_within_a_minute_is_not_asked_again_and_another_is() -
     clock = Clock()
     fake = Fake({"a@example.net": (at(9),)})
     of = provider({"*": fake}, cache=Cache(60, clock))
-    tally = Tally()
+    tally = LookupStats()
     first = ask(of, request("a@example.net"))
     assert of.answer(AvailabilityRequest.parse(request("A@EXAMPLE.net")), Deadline.after(5), tally)["mailboxes"][0]["events"]
     assert (len(fake.calls), tally.cached) == (1, 1)

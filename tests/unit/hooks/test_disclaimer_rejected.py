@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
-from mailhooks.hooks.preflight import blocking, refusals
+from mailhooks.hooks.preflight import blocking, rejections
 from tests.support.hooks import DELIVER, Memory, handler_of
 from tests.support.mail import event
 from tests.unit.hooks.functions.test_disclaimer import HEADER, PLAIN, outbound
@@ -45,7 +45,7 @@ def test_a_message_that_was_cut_short_has_the_disclaimer_and_is_whole_afterwards
     for on_unmodifiable in ("pass", "wrap", "bounce"):
         answer, after, puts = run(CUT_SHORT, on_unmodifiable=on_unmodifiable)
         assert (answer, puts) == (DELIVER, 1)
-        assert blocking(refusals(CUT_SHORT, after)) == ()
+        assert blocking(rejections(CUT_SHORT, after)) == ()
         [text] = message_from_bytes(after).get_payload()
         assert text.get_payload().split() == ["Hello", "Example", "GmbH"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from mailhooks.contract import Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MessageFrozen, Misconfigured, PassingTrouble, ResourceNotFoundException
+from mailhooks.errors import MessageFrozen, Misconfigured, ResourceNotFoundException, TransientError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.hooks.runtime import Handler, HookFailed, Mail
 from mailhooks.policy.errors import RuleFailed
@@ -77,10 +77,10 @@ class Slow(NoEffects):
 
     def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
         self.waited.append(deadline.left() / mail.time_left())
-        raise PassingTrouble("no answer")
+        raise TransientError("no answer")
 
     def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        raise PassingTrouble("no answer")
+        raise TransientError("no answer")
 
 
 def flow(rules: str, content: Content, effects: Any = None, services: Services | None = None, **settings: Any) -> Handler:
@@ -171,7 +171,7 @@ def test_a_copy_that_hangs_leaves_time_for_the_rest():
 def test_a_copy_that_a_rule_insists_on_may_take_all_the_time():
     effects = Slow()
     rules = "\n  - name: copy\n    on_error: retry\n    do: { archive: { bucket: some-bucket } }\n"
-    with pytest.raises(PassingTrouble):
+    with pytest.raises(TransientError):
         flow(rules, Content(), effects)(BOTH, None)
     assert effects.waited[0] > 0.9
 

@@ -10,7 +10,7 @@ from local.aws.content_rules import defects
 from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
 from mailhooks.hooks.functions.rewrite import Rewrite
-from mailhooks.hooks.preflight import Code, Refusal, blocking, refusals, refusals_of_edits
+from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.structure import scan
 from tests.support.mail import CORPUS
@@ -20,32 +20,32 @@ GOOD = b"From: a@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-
 
 
 def codes(original: bytes, changed: bytes, **named: int) -> list[Code]:
-    return [refusal.code for refusal in refusals(original, changed, **named)]
+    return [refusal.code for refusal in rejections(original, changed, **named)]
 
 
 def test_nothing_is_refused_of_a_good_change_to_a_good_message():
-    assert refusals(GOOD, GOOD.replace(b"Subject: s", b"Subject: [X] s")) == []
-    assert refusals(GOOD, GOOD) == []
+    assert rejections(GOOD, GOOD.replace(b"Subject: s", b"Subject: [X] s")) == []
+    assert rejections(GOOD, GOOD) == []
 
 
 @pytest.mark.parametrize(
     "changed, refusal",
     [
-        (GOOD.replace(b"Date: Mon", b"Dated: Mon"), Refusal(Code.MISSING_HEADER, "date")),
-        (GOOD.replace(b"Subject: s", b"Subject: s\r\nSUBJECT: t"), Refusal(Code.REPEATED_HEADER, "subject")),
-        (GOOD.replace(b"Subject: s", b"Importance: high\r\nImportance: low"), Refusal(Code.REPEATED_SES_HEADER, "importance")),
-        (GOOD.replace(b"<1@", b"<2@"), Refusal(Code.CHANGED_HEADER, "message-id")),
-        (GOOD.replace(b"Message-ID", b"X-Message-ID"), Refusal(Code.CHANGED_HEADER, "message-id")),
-        (GOOD.replace(b"Subject", b"Sender: b@example.com\r\nSubject"), Refusal(Code.CHANGED_HEADER, "sender")),
-        (GOOD.replace(b"Subject: s", b"Subject: \xc3\xbc"), Refusal(Code.EIGHT_BIT_HEADER, "subject")),
-        (GOOD + b"x" * 999 + b"\r\n", Refusal(Code.LONG_LINE, "line 7")),
-        (GOOD.replace(b"Body", b"Bo\ndy"), Refusal(Code.BARE_LF)),
-        (GOOD.replace(b"Body\r\n", b"Body\n"), Refusal(Code.BARE_LF)),
+        (GOOD.replace(b"Date: Mon", b"Dated: Mon"), Rejection(Code.MISSING_HEADER, "date")),
+        (GOOD.replace(b"Subject: s", b"Subject: s\r\nSUBJECT: t"), Rejection(Code.REPEATED_HEADER, "subject")),
+        (GOOD.replace(b"Subject: s", b"Importance: high\r\nImportance: low"), Rejection(Code.REPEATED_SES_HEADER, "importance")),
+        (GOOD.replace(b"<1@", b"<2@"), Rejection(Code.CHANGED_HEADER, "message-id")),
+        (GOOD.replace(b"Message-ID", b"X-Message-ID"), Rejection(Code.CHANGED_HEADER, "message-id")),
+        (GOOD.replace(b"Subject", b"Sender: b@example.com\r\nSubject"), Rejection(Code.CHANGED_HEADER, "sender")),
+        (GOOD.replace(b"Subject: s", b"Subject: \xc3\xbc"), Rejection(Code.EIGHT_BIT_HEADER, "subject")),
+        (GOOD + b"x" * 999 + b"\r\n", Rejection(Code.LONG_LINE, "line 7")),
+        (GOOD.replace(b"Body", b"Bo\ndy"), Rejection(Code.BARE_LF)),
+        (GOOD.replace(b"Body\r\n", b"Body\n"), Rejection(Code.BARE_LF)),
         (GOOD.replace(b"Subject: s", b"Subject: s\r\nContent-Type: multipart/mixed; boundary=b"), None),
     ],
 )
-def test_what_a_change_brings_in_is_refused_and_named(changed: bytes, refusal: Refusal | None):
-    found = refusals(GOOD, changed)
+def test_what_a_change_brings_in_is_refused_and_named(changed: bytes, refusal: Rejection | None):
+    found = rejections(GOOD, changed)
     assert blocking(found) == tuple(found)
     if refusal is not None:
         assert refusal in found
@@ -55,7 +55,7 @@ def test_what_a_change_brings_in_is_refused_and_named(changed: bytes, refusal: R
 
 def test_a_header_folded_anew_is_changed_but_its_place_and_case_do_not_matter():
     moved = GOOD.replace(b"Message-ID: <1@example.com>\r\n", b"").replace(b"\r\n\r\n", b"\r\nmessage-id:  <1@example.com>\r\n\r\n")
-    assert refusals(GOOD, moved) == []
+    assert rejections(GOOD, moved) == []
 
 
 @pytest.mark.parametrize("octets, refused", [(998, False), (999, True), (5000, True)])
@@ -70,10 +70,10 @@ def test_a_line_may_have_998_octets_wherever_it_stands(octets: int, refused: boo
 def test_lines_are_measured_across_the_seams_of_edits():
     at = len(GOOD) - 2  # before the line end of the last line, which has 4 octets
     for inserted, refused in ((994, False), (995, True)):
-        found = refusals_of_edits(GOOD, [Edit(at, at, b"x" * 500), Edit(at, at, b"y" * (inserted - 500))])
+        found = rejections_of_edits(GOOD, [Edit(at, at, b"x" * 500), Edit(at, at, b"y" * (inserted - 500))])
         assert [refusal.code for refusal in found] == [Code.LONG_LINE] * refused
     halves = [Edit(at, at + 1, b"x" * 900 + b"\r"), Edit(at + 1, at + 2, b"\n" + b"z" * 900 + b"\r\n")]
-    assert refusals_of_edits(GOOD, halves) == []
+    assert rejections_of_edits(GOOD, halves) == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_lines_are_measured_across_the_seams_of_edits():
     ],
 )
 def test_a_published_rule_holds_the_put_back_also_for_what_was_there_before(original: bytes, code: Code):
-    [refusal] = blocking(refusals(original, b"X-Tag: 1\r\n" + original))
+    [refusal] = blocking(rejections(original, b"X-Tag: 1\r\n" + original))
     assert (refusal.code, refusal.before) == (code, True)
     assert str(refusal).endswith("as was there before")
 
@@ -101,14 +101,14 @@ def test_a_published_rule_holds_the_put_back_also_for_what_was_there_before(orig
     ],
 )
 def test_an_assumed_rule_only_warns_of_what_was_there_before(original: bytes, code: Code):
-    found = refusals(original, b"X-Tag: 1\r\n" + original)
+    found = rejections(original, b"X-Tag: 1\r\n" + original)
     assert [refusal.code for refusal in found if refusal.warning] == [code]
     assert blocking(found) == ()
 
 
 def test_what_is_added_to_mail_with_bare_line_feeds_may_have_them_too():
     bare = GOOD.replace(b"\r\n", b"\n")
-    for found in (refusals(bare, b"X-Tag: 1\n" + bare), refusals_of_edits(bare, [Edit(0, 0, b"X-Tag: 1\n")])):
+    for found in (rejections(bare, b"X-Tag: 1\n" + bare), rejections_of_edits(bare, [Edit(0, 0, b"X-Tag: 1\n")])):
         assert [refusal.code for refusal in found] == [Code.BARE_LF]
         assert blocking(found) == ()
 
@@ -116,14 +116,14 @@ def test_what_is_added_to_mail_with_bare_line_feeds_may_have_them_too():
 def test_a_line_end_that_a_change_completes_is_none_without_its_half():
     half = GOOD.replace(b"Body", b"Bo\rdy")
     at = half.index(b"\rdy")
-    assert refusals_of_edits(half, [Edit(at + 1, at + 1, b"\n")]) == []
-    assert refusals_of_edits(GOOD, [Edit(len(GOOD) - 1, len(GOOD), b"\n")]) == []
-    assert [refusal.code for refusal in refusals_of_edits(GOOD, [Edit(len(GOOD) - 2, len(GOOD) - 1, b"")])] == [Code.BARE_LF]
+    assert rejections_of_edits(half, [Edit(at + 1, at + 1, b"\n")]) == []
+    assert rejections_of_edits(GOOD, [Edit(len(GOOD) - 1, len(GOOD), b"\n")]) == []
+    assert [refusal.code for refusal in rejections_of_edits(GOOD, [Edit(len(GOOD) - 2, len(GOOD) - 1, b"")])] == [Code.BARE_LF]
 
 
 def test_a_change_that_mends_what_was_there_is_not_refused():
     original = GOOD + b"x" * 2000 + b"\r\n"
-    assert refusals(original, GOOD) == []
+    assert rejections(original, GOOD) == []
     bare = GOOD.replace(b"\r\n", b"\n")
     assert Code.BARE_LF not in codes(bare, GOOD)
 
@@ -134,7 +134,7 @@ def test_a_change_that_mends_what_was_there_is_not_refused():
 )
 def test_attachments_are_judged_by_their_decoded_names(name: str, refused: bool):
     raw = mixed(part("a/b", name))
-    assert [(refusal.code, refusal.place) for refusal in refusals(raw, raw)] == [(Code.UNSUPPORTED_ATTACHMENT, "part 2")] * refused
+    assert [(refusal.code, refusal.place) for refusal in rejections(raw, raw)] == [(Code.UNSUPPORTED_ATTACHMENT, "part 2")] * refused
 
 
 def test_the_number_of_parts_stays_unless_it_is_meant_to_change():
@@ -159,20 +159,20 @@ def test_a_message_over_40_mb_is_refused():
     body = (b"x" * 998 + b"\r\n") * 41_942
     raw = GOOD + body
     room = 40 * 1024 * 1024 - len(raw)
-    assert refusals_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")]) == []
-    assert [refusal.code for refusal in refusals_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")])] == [Code.TOO_LARGE]
+    assert rejections_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")]) == []
+    assert [refusal.code for refusal in rejections_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")])] == [Code.TOO_LARGE]
 
 
 def test_a_boundary_that_a_change_brings_in_is_seen():
     raw = mixed(part("a/b", "a.pdf", bytes(20_000)))
     at = raw.index(b"Hello")
-    found = refusals_of_edits(raw, [Edit(at, at, b"\r\n--b--\r\n")])
+    found = rejections_of_edits(raw, [Edit(at, at, b"\r\n--b--\r\n")])
     assert Code.PART_COUNT in {refusal.code for refusal in found}
 
 
 def test_nothing_is_left_out_of_a_message_that_hides_parts():
     raw = mixed(*[b"\r\nx"] * 12_000)
-    [refusal] = blocking(refusals_of_edits(raw, [Edit(0, 0, b"X-Tag: 1\r\n")]))
+    [refusal] = blocking(rejections_of_edits(raw, [Edit(0, 0, b"X-Tag: 1\r\n")]))
     assert (refusal.code, refusal.place, refusal.before) == (Code.MALFORMED, "too many parts", True)
 
 
@@ -193,7 +193,7 @@ def test_a_large_message_is_looked_at_in_the_time_that_some_copies_of_it_take():
         return time.perf_counter() - begun
 
     copy = min(seconds(lambda: bytes(bytearray(raw))) for _ in range(3))
-    look = min(seconds(lambda: refusals_of_edits(raw, changes, structure=structure)) for _ in range(3))
+    look = min(seconds(lambda: rejections_of_edits(raw, changes, structure=structure)) for _ in range(3))
     assert look < 5 * copy + 0.02
 
 
@@ -203,7 +203,7 @@ def test_real_mail_is_refused_where_the_local_workmail_refuses_it(path: Path):
     changed = b"X-Tag: 1\r\n" + raw
     # A boundary may be closed before a delimiter look-alike, and the like: of such mail the two may think differently.
     if not scan(raw).ambiguous and not raw.startswith((b"From ", b">From ")):
-        assert bool(blocking(refusals(raw, changed))) == bool(defects(raw, changed))
+        assert bool(blocking(rejections(raw, changed))) == bool(defects(raw, changed))
 
 
 _CHANGES = st.lists(
@@ -223,8 +223,8 @@ def test_a_change_is_judged_alike_before_and_after_it_is_carried_out(raw: bytes,
         done = min(start + length, len(raw))
         edits.append(Edit(start, done, new))
     with patch.object(preflight, "_SHORT", 1):  # so that small bodies are left out of the sketch too
-        early = refusals_of_edits(raw, edits)
-    late = refusals(raw, splice(raw, edits))
+        early = rejections_of_edits(raw, edits)
+    late = rejections(raw, splice(raw, edits))
     # Bare LFs that go at one place and come at another are seen in the edits only, those where two edits touch in the result only.
     assert {one for one in late if one.code is not Code.BARE_LF} == {one for one in early if one.code is not Code.BARE_LF}
 
@@ -232,7 +232,7 @@ def test_a_change_is_judged_alike_before_and_after_it_is_carried_out(raw: bytes,
 @pytest.mark.fuzz
 @given(st.binary(max_size=400), st.binary(max_size=400))
 def test_any_two_messages_are_compared(original: bytes, changed: bytes):
-    for refusal in refusals(original, changed):
+    for refusal in rejections(original, changed):
         assert str(refusal)
 
 
@@ -242,4 +242,4 @@ def test_a_tag_in_real_mail_blames_nothing_on_the_change(path: Path):
     structure = scan(raw)
     if not structure.ambiguous:
         edits = Rewrite("[EXTERNAL]").edits(raw)
-        assert all(refusal.before for refusal in refusals_of_edits(raw, edits, structure=structure))
+        assert all(refusal.before for refusal in rejections_of_edits(raw, edits, structure=structure))

@@ -12,7 +12,7 @@ from tests.support.mail import CORPUS
 
 def given_names(fields: bytes) -> tuple[str, ...]:
     raw = fields + b"\r\n\r\n"
-    return filenames.given(raw, scan(raw).root)
+    return filenames.all_filenames(raw, scan(raw).root)
 
 
 def test_the_examples_do_what_they_say():
@@ -151,17 +151,17 @@ def test_time_is_linear_in_hostile_fields(pattern: bytes):
     ],
 )
 def test_a_name_ends_as_it_does_for_the_program_that_opens_it(name: str):
-    assert ".exe" in filenames.endings(name).last
+    assert ".exe" in filenames.extensions(name).last
 
 
 @pytest.mark.parametrize("name", ["", "exe", "a.exe.pdf", "a.exe/b.pdf", "a.exe (1).pdf", "a.exes", "a.", "...", "example.exe says hi"])
 def test_a_name_does_not_end_in_what_stands_elsewhere_in_it(name: str):
-    assert ".exe" not in filenames.endings(name).last
+    assert ".exe" not in filenames.extensions(name).last
 
 
 @pytest.mark.parametrize("name, inner", [("a.exe.pdf", {".exe"}), ("a.js.exe.pdf", {".js", ".exe"}), ("report for example.com.pdf", set())])
 def test_endings_before_the_last_are_told_but_host_names_are_none(name: str, inner: set[str]):
-    assert filenames.endings(name) == ({".pdf"}, inner)
+    assert filenames.extensions(name) == ({".pdf"}, inner)
 
 
 def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
@@ -175,7 +175,7 @@ def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
 @pytest.mark.fuzz
 @given(st.text(max_size=400))
 def test_any_text_has_endings_and_can_be_shown(name: str):
-    endings = filenames.endings(name)
+    endings = filenames.extensions(name)
     for ending in endings.last | endings.inner:
         assert ending.startswith(".")
         assert len(ending) > 1
@@ -220,7 +220,7 @@ def test_real_mail_gives_the_names_that_the_standard_library_finds():
     for path in CORPUS:
         raw = path.read_bytes()
         theirs = [part.get_filename() for part in message_from_bytes(raw).walk()]
-        ours = [name for part in scan(raw).root.walk() for name in filenames.given(raw, part)]
+        ours = [name for part in scan(raw).root.walk() for name in filenames.all_filenames(raw, part)]
         for name in theirs:
             if name and name.isascii() and "=?" not in name:
                 seen += 1

@@ -13,7 +13,7 @@ _LONGEST_PAUSE_S: Final = 600.0
 
 
 @dataclass
-class Breaker:
+class CircuitBreaker:
     """Counts failures in a row that speak for a backend as a whole (`LookupFailed.counts`), and remembers until when a server wants to be
     left in peace (Retry-After). Per process, so per Lambda container; shared by all look-ups of the backend.
 

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final
 
-from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from mailhooks.availability.model import Backend, Limits, Schedule
 from mailhooks.contract.availability import Window
@@ -32,7 +32,7 @@ Result = Schedule | LookupFailed
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BackendQuery:
     """One backend and what it is asked for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Asked:
 
     name: str
     backend: Backend
-    breaker: Breaker
+    breaker: CircuitBreaker
     mailboxes: Sequence[str]
 
 
@@ -50,7 +50,7 @@ class Asked:
 class _Job:
     """One look-up within a backend's limits; `part` numbers the windows that the one asked for was split to."""
 
-    asked: Asked
+    asked: BackendQuery
     mailboxes: Sequence[str]
     window: Window
     part: int
@@ -86,7 +86,7 @@ class _Collected:
         return Schedule(events, next((schedule.working_hours for schedule in schedules if schedule.working_hours), None))
 
 
-def look_up(asked: Sequence[Asked], window: Window, deadline: Deadline) -> dict[tuple[str, str], Result]:
+def look_up(asked: Sequence[BackendQuery], window: Window, deadline: Deadline) -> dict[tuple[str, str], Result]:
     """Asks all backends at once.
 
     Returns:
@@ -172,12 +172,14 @@ def _attempt(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[st
     if paused := breaker.paused():
         # Another look-up was told so: this one need not be told too.
         if deadline.left() < paused + _WORTHWHILE_S:
-            return dict.fromkeys(mailboxes, LeftAlone("not asked, as the server wants to be left in peace for longer than there is time"))
+            return dict.fromkeys(
+                mailboxes, NotAttempted("not asked, as the server wants to be left in peace for longer than there is time")
+            )
         time.sleep(paused)
     if not deadline.left():
         return dict.fromkeys(mailboxes, TimedOut("not asked, as the time for an answer was over"))
     if not breaker.admits():
-        return dict.fromkeys(mailboxes, LeftAlone("not asked, as the backend kept failing"))
+        return dict.fromkeys(mailboxes, NotAttempted("not asked, as the backend kept failing"))
     results = _asked(job, mailboxes, deadline)
     failures = [result for result in results.values() if isinstance(result, LookupFailed)]
     breaker.pause(max((failure.retry_after or 0.0 for failure in failures), default=0.0))
@@ -214,7 +216,7 @@ def _result(found: object, name: str) -> Result:
     return GenerationFailed(f"the backend {name} answered with neither a Schedule nor a LookupFailed")
 
 
-class LeftAlone(ServerBusy):
+class NotAttempted(ServerBusy):
     """To wait within this request would be of no use."""
 
     passing = False

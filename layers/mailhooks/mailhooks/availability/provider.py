@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mailhooks.availability.cache import Cache
-from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import LookupFailed
-from mailhooks.availability.lookups import Asked, Result, look_up
+from mailhooks.availability.lookups import BackendQuery, Result, look_up
 from mailhooks.availability.model import Backend, Schedule
 from mailhooks.availability.privacy import Privacy, visible
 from mailhooks.availability.routes import Routes
@@ -29,7 +29,7 @@ MAX_OCTETS: Final = 5_500_000
 
 
 @dataclass
-class Tally:
+class LookupStats:
     """What became of the look-ups of a request. All but `failed` is fit for a log: counts and kinds, no addresses.
 
     Attributes:
@@ -48,7 +48,7 @@ class Tally:
     cached: int = 0
     failed: dict[str, LookupFailed] = field(default_factory=dict)
 
-    def take(self, other: "Tally", *, instead_of: type[LookupFailed]) -> None:
+    def take(self, other: "LookupStats", *, instead_of: type[LookupFailed]) -> None:
         """Counts `other` in, in which the mailboxes were asked for again that had failed so."""
         del self.failures[instead_of.__name__]
         self.failed = {mailbox: failure for mailbox, failure in self.failed.items() if not isinstance(failure, instead_of)} | other.failed
@@ -78,19 +78,19 @@ class Provider:
     default_hours: Callable[[Window], WorkingHours | None] = lambda _: None
     convert: Callable[[WorkingHours], WorkingHours] = lambda hours: hours
     cache: Cache = field(default_factory=Cache)
-    new_breaker: Callable[[], Breaker] = Breaker
+    new_breaker: Callable[[], CircuitBreaker] = CircuitBreaker
 
     def __post_init__(self) -> None:
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
 
-    def answer(self, request: AvailabilityRequest, deadline: Deadline, tally: Tally | None = None) -> dict[str, Any]:
+    def answer(self, request: AvailabilityRequest, deadline: Deadline, tally: LookupStats | None = None) -> dict[str, Any]:
         """The response for WorkMail: for every mailbox asked, in the order asked, its events or an error. What has not come by the
         deadline is an error.
 
         Args:
             tally: counted up.
         """
-        tally = tally or Tally()
+        tally = tally or LookupStats()
         # Of two spellings of one mailbox the first is asked for.
         spelled: dict[str, str] = {}
         for mailbox in request.mailboxes:
@@ -113,7 +113,7 @@ class Provider:
             answers.append(MailboxAvailability(mailbox, events, self.convert(hours) if hours else None))
         return _response(request, answers)
 
-    def _results(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, tally: Tally) -> dict[str, Result]:
+    def _results(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, tally: LookupStats) -> dict[str, Result]:
         results: dict[str, Result] = {}
         together: dict[tuple[str, str], list[str]] = {}
         for mailbox in mailboxes:
@@ -126,7 +126,7 @@ class Provider:
             else:
                 together.setdefault((name, self._scope(name, mailbox)), []).append(mailbox)
                 tally.mailboxes[name] += 1
-        asked = [Asked(key[0], self.backends[key[0]], self._breaker(key), wanted) for key, wanted in together.items()]
+        asked = [BackendQuery(key[0], self.backends[key[0]], self._breaker(key), wanted) for key, wanted in together.items()]
         for (name, mailbox), result in look_up(asked, window, deadline).items():
             results[mailbox] = result
             if isinstance(result, Schedule):
@@ -137,7 +137,7 @@ class Provider:
         scope: Callable[[str], str] | None = getattr(self.backends[name], "scope", None)
         return scope(mailbox) if scope else ""
 
-    def _breaker(self, key: tuple[str, str]) -> Breaker:
+    def _breaker(self, key: tuple[str, str]) -> CircuitBreaker:
         # Of two threads that come first at once, `setdefault` lets one win.
         return self._breakers.get(key) or self._breakers.setdefault(key, self.new_breaker())
 

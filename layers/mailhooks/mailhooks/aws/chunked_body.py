@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 
-class PiecesReader(io.RawIOBase):
+class ChunkedReader(io.RawIOBase):
     """Reads the pieces one after the other, as if they were joined; seekable, since botocore reads a body twice: for its checksum, and to
     send it.
     """

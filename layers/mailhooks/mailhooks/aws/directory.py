@@ -11,7 +11,7 @@ import boto3
 
 from mailhooks.aws import client as aws
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, PermanentTrouble
+from mailhooks.errors import MailhooksError, PermanentError
 
 MAX_AGE_S: Final = 300.0
 """A change of the organization is seen after so long at most."""
@@ -20,7 +20,7 @@ _AT_ONCE: Final = 8
 """Calls for aliases at once."""
 
 
-class _Gone(PermanentTrouble):
+class _Gone(PermanentError):
     """A user or a group went between two calls."""
 
 

@@ -16,7 +16,7 @@ import boto3
 
 from mailhooks import errors
 from mailhooks.aws import client as aws
-from mailhooks.aws.chunked_body import PiecesReader
+from mailhooks.aws.chunked_body import ChunkedReader
 from mailhooks.contract.limits import BUCKET_PATTERN, IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
@@ -131,7 +131,7 @@ def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
     """A large message is sent from its pieces: a second copy of it would not fit beside the first in a small function's memory."""
     if sum(map(len, pieces)) <= _JOINED_BYTES:
         return b"".join(pieces)
-    return PiecesReader(pieces)
+    return ChunkedReader(pieces)
 
 
 def _call(operation: str, work: Callable[[], T], deadline: Deadline) -> T:

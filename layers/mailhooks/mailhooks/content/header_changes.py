@@ -27,7 +27,7 @@ _LONGEST_VALUE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChanges:
+class HeaderChanges:
     """Fields to add and names of fields to remove; a name in both is thereby set.
 
     A field is added unless the message has it with that very value, or may have it only once and has it; so a second run changes nothing.
@@ -37,7 +37,7 @@ class FieldChanges:
     remove: frozenset[str] = frozenset()
 
     @classmethod
-    def checked(cls, add: Iterable[tuple[str, str]], remove: Iterable[str]) -> "FieldChanges":
+    def checked(cls, add: Iterable[tuple[str, str]], remove: Iterable[str]) -> "HeaderChanges":
         """For names and values that somebody typed.
 
         Raises:

@@ -5,13 +5,13 @@ from typing import Final
 
 from mailhooks import contract
 from mailhooks.contract import ActionType
-from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentTrouble
+from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.hooks.invocation import Mail
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
-from mailhooks.policy.rules.actions import NoDisclaimer, Strip, Unmodifiable
-from mailhooks.policy.rules.policy import OnError
+from mailhooks.policy.rules.actions import NoDisclaimer, StripAttachments, Unmodifiable
+from mailhooks.policy.rules.policy import RuleErrorPolicy
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
@@ -47,7 +47,7 @@ def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) 
     return ()
 
 
-def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble | Misconfigured) -> None:
+def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured) -> None:
     """What follows when the changed message cannot be put: rules may say that it is not to go on as it is. Where that is for how something
     is set up, and no matter of the message, only what must not get through does not.
 
@@ -56,9 +56,9 @@ def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: Permanent
     """
     for wanted in made:
         if isinstance(trouble, Misconfigured):
-            if wanted.rule.on_error is OnError.RETRY:
+            if wanted.rule.on_error is RuleErrorPolicy.RETRY:
                 raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
-            if not isinstance(wanted.change, Strip):
+            if not isinstance(wanted.change, StripAttachments):
                 continue
         _fail(outcome, wanted, str(trouble), type(trouble).__name__)
         turn_away(outcome, wanted, "WorkMail lets nobody change it")
@@ -82,7 +82,7 @@ def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedCha
     """
     if before:
         return [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
-    strips = [wanted for wanted in made if isinstance(wanted.change, Strip)]
+    strips = [wanted for wanted in made if isinstance(wanted.change, StripAttachments)]
     return strips if len(strips) < len(made) else []
 
 
@@ -90,7 +90,7 @@ def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: 
     """What our own text is to blame for is nobody's reason to send mail back. An attachment that is not let through is."""
     for wanted in changes:
         _fail(outcome, wanted, why)
-        if before or isinstance(wanted.change, Strip):
+        if before or isinstance(wanted.change, StripAttachments):
             turn_away(outcome, wanted, code)
 
 

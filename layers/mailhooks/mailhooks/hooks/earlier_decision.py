@@ -21,7 +21,7 @@ _PLAIN: Final = b"delivered"
 _KEPT: Final = b"decided"
 
 
-class Decided(BaseException):
+class AlreadyDecided(BaseException):
     """An earlier try of this invocation has changed the message and decided. Not an `Exception`: no rule's failure, and nobody's to catch
     but the hook's.
     """
@@ -38,7 +38,7 @@ def token(event: MailFlowEvent) -> str:
 
 def raise_if_decided(mail: Mail) -> None:
     """Raises:
-    Decided: the message has this invocation's stamp, and what was decided with it is known.
+    AlreadyDecided: the message has this invocation's stamp, and what was decided with it is known.
     """
     ours = token(mail.event).encode()
     # Others' may stand before ours: mail between colleagues meets the outbound rule, then the inbound one; and a sender may write any.
@@ -47,11 +47,11 @@ def raise_if_decided(mail: Mail) -> None:
     if kind is None:
         return
     if kind == _PLAIN:
-        raise Decided(mail.verdict())
+        raise AlreadyDecided(mail.verdict())
     memory = mail.memory()
     text = memory.recall(_key(mail.event), mail.deadline) if memory else None
     if text is not None:
-        raise Decided(_read(mail, text))
+        raise AlreadyDecided(_read(mail, text))
 
 
 def stamp_edit(mail: Mail, block: HeaderBlock, verdict: Verdict) -> Edit:

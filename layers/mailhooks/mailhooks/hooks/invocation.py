@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentTrouble
+from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.mime.edits import Edit, pieces
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
-    from mailhooks.hooks.preflight import Refusal
+    from mailhooks.hooks.preflight import Rejection
 
 
-class Content(Protocol):
+class ContentStore(Protocol):
     """Where messages are read and written: `mailhooks.aws.message_flow.MessageFlow`, or a stand-in."""
 
     def get(self, message_id: str, deadline: Deadline) -> bytes: ...
@@ -21,8 +21,8 @@ class Content(Protocol):
     def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
 
 
-class Memory(Protocol):
-    """What a `Content` may be besides: a place where a hook keeps for a day what it has decided for an invocation, lest a retry, which
+class DecisionStore(Protocol):
+    """What a `ContentStore` may be besides: a place where a hook keeps for a day what it has decided for an invocation, lest a retry, which
     finds the message already changed, decide otherwise.
     """
 
@@ -47,7 +47,7 @@ class Mail:
     def __init__(
         self,
         event: MailFlowEvent,
-        content: Callable[[], Content],
+        content: Callable[[], ContentStore],
         deadline: Deadline,
         settings: Settings,
         *,
@@ -58,15 +58,15 @@ class Mail:
         self.deadline = deadline
         self.log: dict[str, object] = {}
         self.counts: dict[str, int] = {}
-        self.unchanged_because: PermanentTrouble | None = None
+        self.unchanged_because: PermanentError | None = None
         self.unforeseen: Exception | None = None
-        self.otherwise: Callable[[PermanentTrouble | Misconfigured], Verdict] | None = None
+        self.otherwise: Callable[[PermanentError | Misconfigured], Verdict] | None = None
         self._settings = settings
         self._original: bytes | None = None
         self._edits: list[Edit] | None = None
         self._added_parts = 0
         self._closes = True
-        self._refusals: tuple[Refusal, ...] | None = None
+        self._refusals: tuple[Rejection, ...] | None = None
         self._writable = writable
 
     @property
@@ -74,7 +74,7 @@ class Mail:
         """The message's MIME bytes, fetched at the first touch.
 
         Raises:
-            PermanentTrouble, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
+            PermanentError, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
         """
         if self._original is None:
             self._original = self._content().get(self.event.message_id, self.deadline)
@@ -115,10 +115,10 @@ class Mail:
         """By the setting ORGANIZATION_DOMAINS, in lower case."""
         return self._settings.organization_domains
 
-    def memory(self) -> "Memory | None":
+    def memory(self) -> "DecisionStore | None":
         """Where decisions are kept, if there is such a place."""
         content = self._content()
-        return cast("Memory", content) if hasattr(content, "remember") and hasattr(content, "recall") else None
+        return cast("DecisionStore", content) if hasattr(content, "remember") and hasattr(content, "recall") else None
 
     def time_left(self) -> float:
         """Seconds until an answer comes too late."""
@@ -142,11 +142,11 @@ class Mail:
         """Size of the content, None when nothing touched it."""
         return None if self._original is None else len(self._original)
 
-    def refusals(self) -> "tuple[Refusal, ...]":
+    def refusals(self) -> "tuple[Rejection, ...]":
         """Why WorkMail would not take the changes that are set (see `mailhooks.hooks.preflight`); empty when it would, or when none are."""
         if self._refusals is None:
             # Late: not needed by hooks that change nothing.
-            from mailhooks.hooks.preflight import blocking, refusals_of_edits
+            from mailhooks.hooks.preflight import blocking, rejections_of_edits
             from mailhooks.mime.structure import scan
             from mailhooks.mime.text.closing_delimiters import closed
 
@@ -155,7 +155,7 @@ class Mail:
                 structure = scan(self.raw)
                 if self._closes:
                     self._edits = closed(self.raw, structure, self._edits)
-                self._refusals = blocking(refusals_of_edits(self.raw, self._edits, added_parts=self._added_parts, structure=structure))
+                self._refusals = blocking(rejections_of_edits(self.raw, self._edits, added_parts=self._added_parts, structure=structure))
         return self._refusals
 
     def write(self) -> int:
@@ -163,7 +163,7 @@ class Mail:
 
         Raises:
             CannotChangeSafely: WorkMail would refuse the change (see `refusals`).
-            PermanentTrouble, PassingTrouble, Misconfigured: see `MessageFlow.put`.
+            PermanentError, PassingTrouble, Misconfigured: see `MessageFlow.put`.
         """
         if found := self.refusals():
             raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")

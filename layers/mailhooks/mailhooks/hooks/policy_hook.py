@@ -8,17 +8,17 @@ from typing import Any, Final, Protocol, Self
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PassingTrouble, PermanentTrouble
+from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.hooks import earlier_decision
 from mailhooks.hooks.content_changes import change, not_taken
-from mailhooks.hooks.earlier_decision import Decided
+from mailhooks.hooks.earlier_decision import AlreadyDecided
 from mailhooks.hooks.invocation import Mail
 from mailhooks.mime.headers import scan
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.actions import Archive, Count, Notify
-from mailhooks.policy.rules.policy import OnError, Policy
+from mailhooks.policy.rules.policy import Policy, RuleErrorPolicy
 from mailhooks.settings import Settings
 
 _STAMP_OCTETS: Final = 100
@@ -39,10 +39,10 @@ class Effects(Protocol):
     """Does what is to be done beside a message."""
 
     def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
-        """Keeps a copy. Raises PassingTrouble, Misconfigured."""
+        """Keeps a copy. Raises TransientError, Misconfigured."""
 
     def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        """Tells somebody. Raises PassingTrouble, Misconfigured."""
+        """Tells somebody. Raises TransientError, Misconfigured."""
 
 
 class People(Protocol):
@@ -87,7 +87,7 @@ class _Watched:
 
     def look(self) -> None:
         """Raises:
-        Decided: an earlier try has.
+        AlreadyDecided: an earlier try has.
         """
         if not self._checked:
             earlier_decision.raise_if_decided(self._mail)
@@ -140,7 +140,7 @@ class MailflowHook:
                 mail.event, message, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
             )
             verdict = self._carry_out(mail, message, policy, outcome)
-        except Decided as earlier:
+        except AlreadyDecided as earlier:
             mail.log["decidedBefore"] = True
             return earlier.verdict
         _note(mail, policy, outcome)
@@ -153,7 +153,7 @@ class MailflowHook:
                 self._look(message)
             if outcome.changes:
                 made = change(mail, message.raw, outcome, self._values(mail, outcome))
-        except (PermanentTrouble, Misconfigured) as trouble:
+        except (PermanentError, Misconfigured) as trouble:
             self._not_had(mail, outcome, trouble)
         verdict = outcome.verdict(mail.organization_domains)
         for wanted in outcome.effects:
@@ -180,21 +180,21 @@ class MailflowHook:
 
     @staticmethod
     def _look(message: _Watched) -> None:
-        with suppress(PermanentTrouble, Misconfigured):
+        with suppress(PermanentError, Misconfigured):
             message.look()
 
     @staticmethod
-    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentTrouble | Misconfigured) -> None:
+    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentError | Misconfigured) -> None:
         """The message cannot be had, so it is not changed; verdicts that were found without it stand."""
         mail.discard()
         for wanted in outcome.changes:
-            if wanted.rule.on_error is OnError.RETRY:
+            if wanted.rule.on_error is RuleErrorPolicy.RETRY:
                 raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
             outcome.failures += (Failure.of(wanted.rule.name, wanted.change.name, trouble),)
         _blame(mail, trouble)
 
     def _not_taken(
-        self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentTrouble | Misconfigured
+        self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured
     ) -> Verdict:
         not_taken(outcome, made, trouble)
         _note(mail, policy, outcome)
@@ -216,7 +216,7 @@ class MailflowHook:
         if isinstance(effect, Count):
             mail.counts[effect.metric] = mail.counts.get(effect.metric, 0) + 1
             return
-        insists = wanted.rule.on_error is OnError.RETRY
+        insists = wanted.rule.on_error is RuleErrorPolicy.RETRY
         try:
             if isinstance(effect, Archive):
                 self._effects.keep(effect, mail, mail.deadline if insists else _share(mail))
@@ -224,7 +224,7 @@ class MailflowHook:
                 self._effects.tell(effect, mail, wanted.rule.name, verdict, _share(mail))
         except Exception as trouble:
             if insists:
-                if isinstance(trouble, PassingTrouble):
+                if isinstance(trouble, TransientError):
                     raise
                 raise RuleFailed(f'rule "{wanted.rule.name}": {effect.name}: {type(trouble).__name__}') from None
             outcome.failures += (Failure.of(wanted.rule.name, effect.name, trouble),)
@@ -240,7 +240,7 @@ class MailflowHook:
             return True
         try:
             mail.add_edit(earlier_decision.stamp_edit(mail, block, verdict))
-        except (PermanentTrouble, Misconfigured) as trouble:
+        except (PermanentError, Misconfigured) as trouble:
             mail.discard()
             not_taken(outcome, made, trouble)
             _blame(mail, trouble)
@@ -248,8 +248,8 @@ class MailflowHook:
         return True
 
 
-def _blame(mail: Mail, trouble: PermanentTrouble | Misconfigured) -> None:
-    if isinstance(trouble, PermanentTrouble):
+def _blame(mail: Mail, trouble: PermanentError | Misconfigured) -> None:
+    if isinstance(trouble, PermanentError):
         mail.unchanged_because = trouble
     else:
         mail.unforeseen = trouble

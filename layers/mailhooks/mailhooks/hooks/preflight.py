@@ -63,7 +63,7 @@ _OF_A_HEADER: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """One thing for which a Put would be refused. Has nothing of the message's content.
 
     Attributes:
@@ -86,7 +86,7 @@ class Refusal:
         return f"{text}, as was there before" if self.before else text
 
 
-def refusals(original: bytes, changed: bytes, *, added_parts: int = 0) -> list[Refusal]:
+def rejections(original: bytes, changed: bytes, *, added_parts: int = 0) -> list[Rejection]:
     """Why `changed` would not be taken as the new content of the message that arrived as `original`; warnings included.
 
     Args:
@@ -100,8 +100,10 @@ def refusals(original: bytes, changed: bytes, *, added_parts: int = 0) -> list[R
     return found + _of_structure(original, scan(original), changed, added_parts)
 
 
-def refusals_of_edits(original: bytes, edits: Iterable[Edit], *, added_parts: int = 0, structure: Structure | None = None) -> list[Refusal]:
-    """As `refusals`, for a change that is not carried out yet: faster, and without a second copy of the message.
+def rejections_of_edits(
+    original: bytes, edits: Iterable[Edit], *, added_parts: int = 0, structure: Structure | None = None
+) -> list[Rejection]:
+    """As `rejections`, for a change that is not carried out yet: faster, and without a second copy of the message.
 
     Args:
         structure: that of `original`, where it is known.
@@ -118,18 +120,18 @@ def refusals_of_edits(original: bytes, edits: Iterable[Edit], *, added_parts: in
     return found + _of_structure(original, structure, _sketch(original, structure, edits), added_parts)
 
 
-def blocking(found: Iterable[Refusal]) -> tuple[Refusal, ...]:
+def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
     """Those for which the message has to go on unchanged: all but the warnings. If each is `before`, our change is not to blame."""
     return tuple(refusal for refusal in found if not refusal.warning)
 
 
-def _of_structure(original: bytes, before: Structure, changed: bytes, added_parts: int) -> list[Refusal]:
+def _of_structure(original: bytes, before: Structure, changed: bytes, added_parts: int) -> list[Rejection]:
     """What header fields and parts are refused for. `changed` may lack bodies."""
     after = scan(changed)
     found = [*_changed_headers(_values(original, before), _values(changed, after)), *_part_count(before, after, added_parts)]
     in_changed = list(_of_message(changed, after))
     there_before = set(map(_likeness, _of_message(original, before))) if in_changed else set()
-    return found + [Refusal(refusal.code, refusal.place, _likeness(refusal) in there_before) for refusal in in_changed]
+    return found + [Rejection(refusal.code, refusal.place, _likeness(refusal) in there_before) for refusal in in_changed]
 
 
 def _common_ends(one: bytes, other: bytes) -> tuple[int, int]:
@@ -173,9 +175,9 @@ def _sketch(original: bytes, structure: Structure, edits: Sequence[Edit]) -> byt
     return splice(original, [*edits, *left_out])
 
 
-def _size(original: bytes, size: int) -> Iterator[Refusal]:
+def _size(original: bytes, size: int) -> Iterator[Rejection]:
     if size > MAX_MESSAGE_BYTES:
-        yield Refusal(Code.TOO_LARGE, before=len(original) > MAX_MESSAGE_BYTES)
+        yield Rejection(Code.TOO_LARGE, before=len(original) > MAX_MESSAGE_BYTES)
 
 
 def _stretches(original: bytes, edits: Iterable[Edit]) -> Iterator[_Stretch]:
@@ -188,11 +190,11 @@ def _stretches(original: bytes, edits: Iterable[Edit]) -> Iterator[_Stretch]:
     yield original, done, len(original)
 
 
-def _long_line(original: bytes, changed: Sequence[_Stretch]) -> Iterator[Refusal]:
+def _long_line(original: bytes, changed: Sequence[_Stretch]) -> Iterator[Rejection]:
     """Only the first: a message whose lines are too long has often thousands of them."""
     number = _first_long_line(changed)
     if number:
-        yield Refusal(Code.LONG_LINE, f"line {number}", before=_first_long_line([(original, 0, len(original))]) > 0)
+        yield Rejection(Code.LONG_LINE, f"line {number}", before=_first_long_line([(original, 0, len(original))]) > 0)
 
 
 def _first_long_line(stretches: Sequence[_Stretch]) -> int:
@@ -228,10 +230,10 @@ def _line_ends(stretches: Iterable[_Stretch]) -> int:
     return count
 
 
-def _bare_lf(before: _Stretch, after: _Stretch) -> Iterator[Refusal]:
+def _bare_lf(before: _Stretch, after: _Stretch) -> Iterator[Rejection]:
     """Only where the change brought more of them; what it adds to a message with such lines has to be like them."""
     if _bare_lfs(*after) > _bare_lfs(*before):
-        yield Refusal(Code.BARE_LF, before=_bare_lfs(before[0], 0, len(before[0])) > 0)
+        yield Rejection(Code.BARE_LF, before=_bare_lfs(before[0], 0, len(before[0])) > 0)
 
 
 def _bare_lfs(octets: bytes, start: int, end: int) -> int:
@@ -245,50 +247,50 @@ def _values(raw: bytes, structure: Structure) -> dict[str, list[bytes]]:
     return values
 
 
-def _changed_headers(before: dict[str, list[bytes]], after: dict[str, list[bytes]]) -> Iterator[Refusal]:
+def _changed_headers(before: dict[str, list[bytes]], after: dict[str, list[bytes]]) -> Iterator[Rejection]:
     for name in sorted(IMMUTABLE_HEADERS):
         if before.get(name) != after.get(name):
-            yield Refusal(Code.CHANGED_HEADER, name)
+            yield Rejection(Code.CHANGED_HEADER, name)
 
 
-def _part_count(before: Structure, after: Structure, added: int) -> Iterator[Refusal]:
+def _part_count(before: Structure, after: Structure, added: int) -> Iterator[Rejection]:
     """Without what is in forwarded messages: whether such a one stays whole is not seen by counting."""
     counts = [sum(not part.embedded for part in structure.root.walk()) for structure in (before, after)]
     if counts[0] + added != counts[1]:
-        yield Refusal(Code.PART_COUNT, f"{counts[0]} before, {counts[1]} after, {added} added on purpose")
+        yield Rejection(Code.PART_COUNT, f"{counts[0]} before, {counts[1]} after, {added} added on purpose")
 
 
-def _likeness(refusal: Refusal) -> tuple[Code, str]:
+def _likeness(refusal: Rejection) -> tuple[Code, str]:
     """Equal for what is wrong in the same way, though parts may have another number now."""
     return refusal.code, refusal.place if refusal.code in _OF_A_HEADER or refusal.code is Code.MALFORMED else ""
 
 
-def _of_message(raw: bytes, structure: Structure) -> Iterator[Refusal]:
+def _of_message(raw: bytes, structure: Structure) -> Iterator[Rejection]:
     """What is refused of a message whatever it was before."""
     values = _values(raw, structure)
     for name in sorted(REQUIRED_HEADERS - values.keys()):
-        yield Refusal(Code.MISSING_HEADER, name)
+        yield Rejection(Code.MISSING_HEADER, name)
     for name, occurrences in values.items():
         if len(occurrences) > 1 and name in UNIQUE_HEADERS:
-            yield Refusal(Code.REPEATED_HEADER, name)
+            yield Rejection(Code.REPEATED_HEADER, name)
         elif len(occurrences) > 1 and name in SES_SINGLE_HEADERS:
-            yield Refusal(Code.REPEATED_SES_HEADER, name)
+            yield Rejection(Code.REPEATED_SES_HEADER, name)
         if not all(map(bytes.isascii, occurrences)):
-            yield Refusal(Code.EIGHT_BIT_HEADER, name)
+            yield Rejection(Code.EIGHT_BIT_HEADER, name)
     for defect in sorted(structure.defects & (AMBIGUOUS | {Defect.NOT_CLOSED})):
-        yield Refusal(Code.MALFORMED, str(defect))
+        yield Rejection(Code.MALFORMED, str(defect))
     yield from _of_attachments(raw, structure.root)
 
 
-def _of_attachments(raw: bytes, root: Part) -> Iterator[Refusal]:
+def _of_attachments(raw: bytes, root: Part) -> Iterator[Rejection]:
     count = 0
     for place, part in _numbered(root):
-        given = filenames.given(raw, part)
-        if any(filenames.endings(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
-            yield Refusal(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place}")
+        given = filenames.all_filenames(raw, part)
+        if any(filenames.extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
+            yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place}")
         count += not part.embedded and (bool(given) or disposition(raw, part) == "attachment")
     if count > MAX_ATTACHMENTS:
-        yield Refusal(Code.TOO_MANY_ATTACHMENTS)
+        yield Rejection(Code.TOO_MANY_ATTACHMENTS)
 
 
 def _numbered(root: Part) -> Iterator[tuple[str, Part]]:

@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from mailhooks.contract import ContractError, MailFlowEvent
-from mailhooks.errors import MailhooksError, PassingTrouble, PermanentTrouble
+from mailhooks.errors import MailhooksError, PermanentError, TransientError
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
@@ -32,8 +32,8 @@ class Record:
     duplicate: bool = False
     bytes_read: int | None = None
     bytes_written: int | None = None
-    permanent: PermanentTrouble | None = None
-    passing: PassingTrouble | None = None
+    permanent: PermanentError | None = None
+    passing: TransientError | None = None
     unforeseen: BaseException | None = None
     log: dict[str, object] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

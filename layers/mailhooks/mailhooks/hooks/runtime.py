@@ -10,12 +10,12 @@ from typing import Any, Final, Protocol
 
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured, PassingTrouble, PermanentTrouble
-from mailhooks.hooks.invocation import Content, Mail
+from mailhooks.errors import MailhooksError, Misconfigured, PermanentError, TransientError
+from mailhooks.hooks.invocation import ContentStore, Mail
 from mailhooks.hooks.report import Handler, Record, Reporter
 from mailhooks.settings import OnError, Settings, env
 
-__all__ = ["AsyncHook", "Configurable", "Content", "HookFailed", "Mail", "SyncHook", "async_hook", "sync_hook"]
+__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "SyncHook", "async_hook", "sync_hook"]
 
 SYNC_BUDGET_S: Final = 14.0
 """WorkMail gives up after 15 seconds (guide, "Synchronous Run Lambda action limits"), of which the way to and fro takes a part."""
@@ -52,7 +52,7 @@ class HookFailed(MailhooksError):
 
 
 def sync_hook(
-    hook: SyncHook | type[Configurable], *, content: Content | type[Configurable] | None = None, settings: Settings | None = None
+    hook: SyncHook | type[Configurable], *, content: ContentStore | type[Configurable] | None = None, settings: Settings | None = None
 ) -> Handler:
     """The Lambda handler of a synchronous Run Lambda rule.
 
@@ -65,7 +65,7 @@ def sync_hook(
 
     Returns:
         `handler(event, context) -> dict`, the response of guide section "Synchronous Run Lambda response schema". It raises
-        `PassingTrouble`, and `HookFailed` when ON_ERROR is retry.
+        `TransientError`, and `HookFailed` when ON_ERROR is retry.
     """
     settings = settings or env()
     shell = _Shell(hook, content, settings, default_on_error=OnError.DELIVER, writable=True)
@@ -79,7 +79,7 @@ def sync_hook(
 
 
 def async_hook(
-    hook: AsyncHook | type[Configurable], *, content: Content | type[Configurable] | None = None, settings: Settings | None = None
+    hook: AsyncHook | type[Configurable], *, content: ContentStore | type[Configurable] | None = None, settings: Settings | None = None
 ) -> Handler:
     """The Lambda handler of an asynchronous Run Lambda rule. Arguments as for `sync_hook`.
 
@@ -123,7 +123,7 @@ class _Shell:
                 return step(mail, record)
             finally:
                 record.bytes_read, record.log, record.counts = mail.bytes_read, mail.log, mail.counts
-        except PassingTrouble as trouble:
+        except TransientError as trouble:
             record.passing = trouble
             raise
         except Exception as error:  # noqa: BLE001 - whatever a hook raises, the mail behind the event is not lost
@@ -152,7 +152,7 @@ class _Shell:
             if mail.unforeseen and self._on_error is OnError.RETRY:
                 raise mail.unforeseen
             record.permanent, record.unforeseen = mail.unchanged_because, mail.unforeseen
-        except PermanentTrouble as trouble:
+        except PermanentError as trouble:
             record.permanent = trouble
             mail.discard()
             verdict = mail.verdict()
@@ -160,8 +160,8 @@ class _Shell:
         try:
             if verdict.delivers and mail.changed:
                 record.bytes_written = mail.write()
-        except (PermanentTrouble, Misconfigured) as trouble:
-            if isinstance(trouble, PermanentTrouble):
+        except (PermanentError, Misconfigured) as trouble:
+            if isinstance(trouble, PermanentError):
                 record.permanent = trouble
             elif self._on_error is OnError.RETRY:
                 raise
@@ -179,7 +179,7 @@ class _Shell:
             return
         try:
             self._hook(mail)
-        except PermanentTrouble as trouble:
+        except PermanentError as trouble:
             record.permanent = trouble
         self._noticed.append(invocation)
 
@@ -187,8 +187,8 @@ class _Shell:
     def _deliver_to_all() -> dict[str, Any]:
         return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
-    def _content(self) -> Content:
-        content: Content | None = self._stated_content
+    def _content(self) -> ContentStore:
+        content: ContentStore | None = self._stated_content
         if content is None:
             # Imported late: boto3 is most of a cold start, and a hook that never touches content has no use for it.
             from mailhooks.aws.message_flow import MessageFlow

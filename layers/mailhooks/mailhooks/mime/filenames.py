@@ -39,7 +39,7 @@ class Endings(NamedTuple):
 
     Attributes:
         last: what a program goes by; two where a NUL leaves two readings, none where there is no dot.
-        inner: the endings before it, as `.exe` in `invoice.exe.txt`, but for those that may be a host name's.
+        inner: the extensions before it, as `.exe` in `invoice.exe.txt`, but for those that may be a host name's.
     """
 
     last: frozenset[str]
@@ -64,7 +64,7 @@ def filename(raw: bytes, part: Part) -> str:
     return ""
 
 
-def given(raw: bytes, part: Part) -> tuple[str, ...]:
+def all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
 
     Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
@@ -122,13 +122,13 @@ def _visible(char: str) -> str:
     return " " if unicodedata.category(char) in {"Cc", "Zs", "Zl", "Zp"} else ""
 
 
-def endings(name: str) -> Endings:
+def extensions(name: str) -> Endings:
     """How a name ends for a program that opens the file, whatever a reader may see.
 
     Right-to-left overrides and other directions, zero-width and control characters are gone; full-width letters and dots are ASCII; dots
     and white space at the end do not count, as on Windows.
 
-    >>> sorted(endings("Invoice.PDF\\u200b.e\\u202exe. .").last)
+    >>> sorted(extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
     ['.exe']
     """
     readings = [_suffixes(name)]

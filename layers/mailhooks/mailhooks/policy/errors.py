@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mailhooks.errors import MailhooksError, PassingTrouble
+from mailhooks.errors import MailhooksError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +49,5 @@ class PolicyError(MailhooksError):
         return [*lines, f"{self.file}: and {self.more} more"] if self.more else lines
 
 
-class RuleFailed(PassingTrouble):
+class RuleFailed(TransientError):
     """What a rule needs could not be had, and the rule says `on_error: retry`."""

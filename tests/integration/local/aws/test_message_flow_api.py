@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.errors import ServerTrouble
+from local.errors import ServerError
 from local.workmail import LocalWorkMail
 from tests.integration.local.conftest import Clock
 
@@ -253,7 +253,7 @@ def test_a_taken_port_is_an_error_at_once_and_leaves_nothing_behind(wm: LocalWor
     threads = threading.active_count()
     for name, service in (("port", "WORKMAILMESSAGEFLOW"), ("s3_port", "S3")):
         taken = int(wm.environment[f"AWS_ENDPOINT_URL_{service}"].rpartition(":")[2])
-        with pytest.raises(ServerTrouble, match=f"port {taken}"), LocalWorkMail(**{name: taken}):  # type: ignore[arg-type]
+        with pytest.raises(ServerError, match=f"port {taken}"), LocalWorkMail(**{name: taken}):  # type: ignore[arg-type]
             pass
     assert threading.active_count() == threads
 

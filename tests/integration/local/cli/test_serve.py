@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from local.config.functions import ROOT
-from local.mail.history import Place
+from local.mail.history import Destination
 from local.workmail import LocalWorkMail
 from tests.support.mail import CORPUS
 from tests.support.tagging import tagging
@@ -188,7 +188,7 @@ def test_all_of_the_corpus_comes_in_by_swaks():
         with ThreadPoolExecutor(4) as senders:
             assert set(senders.map(send, CORPUS)) == {0}
         wm.engine.flow.settle(120)
-        copies = wm.delivered(ANA, Place.INBOX)
+        copies = wm.delivered(ANA, Destination.INBOX)
         assert len(copies) == len(CORPUS)
         assert Counter(copy.raw.rstrip() for copy in copies) == Counter(by_swaks(path.read_bytes()) for path in CORPUS)
 

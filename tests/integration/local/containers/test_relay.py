@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.containers.relay import Relay
-from local.errors import ServerTrouble
+from local.errors import ServerError
 
 IMAGE = "example.com/no-such-image:1"
 
@@ -21,7 +21,7 @@ def docker_that(says: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def trouble() -> str:
-    with pytest.raises(ServerTrouble) as caught, Relay(IMAGE, [1]):
+    with pytest.raises(ServerError) as caught, Relay(IMAGE, [1]):
         pass
     return str(caught.value)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.mail.history import Place, State, Story
+from local.mail.history import Destination, MessageTrace, State
 from local.mail.verdict import Origin
 from local.workmail import LocalWorkMail
 
@@ -59,7 +59,7 @@ def calls(tmp_path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (tmp_path / "calls.jsonl").read_text().splitlines()]
 
 
-def places(story: Story) -> dict[str, Place]:
+def places(story: MessageTrace) -> dict[str, Destination]:
     return {fate.recipient: fate.place for passage in story.passages for fate in passage.fates}
 
 
@@ -75,7 +75,7 @@ def act(kind: str, *recipients: str, **parameters: str) -> dict[str, Any]:
 def test_without_rules_mail_is_delivered_byte_for_byte():
     with LocalWorkMail() as wm:
         story = wm.send(RAW, to=[ANA, BEN])
-        assert places(story) == {ANA: Place.INBOX, BEN: Place.INBOX}
+        assert places(story) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
         assert [copy.raw for copy in wm.delivered(ANA)] == [copy.raw for copy in wm.delivered(BEN)] == [RAW]
         assert story.line.state is State.DONE
 
@@ -85,8 +85,8 @@ def test_each_recipient_has_the_verdict_of_the_function(tmp_path: Path):
     body = answer(act("BOUNCE", BEN, bounceMessage="Not here."), act("MOVE_TO_JUNK", cem), act("DROP", dan), act("DEFAULT"))
     with hooked(tmp_path, body) as wm:
         story = wm.send(RAW, to=[ANA, BEN, cem, dan])
-        assert places(story) == {ANA: Place.INBOX, BEN: Place.BOUNCED, cem: Place.JUNK, dan: Place.DROPPED}
-        assert [copy.place for copy in wm.delivered(cem)] == [Place.JUNK]
+        assert places(story) == {ANA: Destination.INBOX, BEN: Destination.BOUNCED, cem: Destination.JUNK, dan: Destination.DROPPED}
+        assert [copy.place for copy in wm.delivered(cem)] == [Destination.JUNK]
         assert wm.delivered(BEN) == wm.delivered(dan) == []
         [(content, reason)] = wm.dropped()
         assert (content, reason["recipients"], reason["rule"]) == (RAW, [dan], "Hook")
@@ -96,7 +96,7 @@ def test_a_bounce_goes_to_the_sender_as_a_delivery_status_notification(tmp_path:
     with hooked(tmp_path, answer(act("BOUNCE", bounceMessage="Not here."))) as wm:
         wm.send(RAW, mail_from=NORA, to=[ANA])
         [copy] = wm.delivered(NORA)
-        assert copy.place is Place.OUTGOING
+        assert copy.place is Destination.OUTGOING
         report = message_from_bytes(copy.raw, policy=policy.default)
         assert report.get_content_type() == "multipart/report"
         assert "Not here." in report.get_payload(0).get_content()
@@ -130,8 +130,10 @@ def test_a_failed_attempt_is_repeated_with_the_same_invocation_until_it_succeeds
         assert len(wm.delivered(ANA)) == 1
 
 
-@pytest.mark.parametrize("fallback, place", [("default", Place.INBOX), ("drop", Place.DROPPED), ("move-to-junk", Place.JUNK)])
-def test_when_the_rules_timeout_is_over_the_fallback_applies_to_all(fallback: str, place: Place, tmp_path: Path):
+@pytest.mark.parametrize(
+    "fallback, place", [("default", Destination.INBOX), ("drop", Destination.DROPPED), ("move-to-junk", Destination.JUNK)]
+)
+def test_when_the_rules_timeout_is_over_the_fallback_applies_to_all(fallback: str, place: Destination, tmp_path: Path):
     with hooked(tmp_path, "    raise ValueError\n", rule=f'fallback = "{fallback}"\ntimeout-minutes = 1') as wm:
         [passage] = wm.send(RAW, to=[ANA, BEN]).passages
         assert {fate.place for fate in passage.fates} == {place}
@@ -162,7 +164,7 @@ def test_a_response_that_workmail_does_not_take_is_a_failed_attempt(body: str, t
     with hooked(tmp_path, body, rule='fallback = "move-to-junk"\ntimeout-minutes = 0') as wm:
         [passage] = wm.send(RAW, to=[ANA]).passages
         assert passage.attempts[0].problem
-        assert [copy.place for copy in wm.delivered(ANA)] == [Place.JUNK]
+        assert [copy.place for copy in wm.delivered(ANA)] == [Destination.JUNK]
 
 
 def test_a_function_that_takes_too_long_is_ended(tmp_path: Path):
@@ -174,13 +176,13 @@ def test_a_function_that_takes_too_long_is_ended(tmp_path: Path):
 
 def test_recipients_that_the_response_leaves_out_meet_the_fallback(tmp_path: Path):
     with hooked(tmp_path, answer(act("DEFAULT", ANA)), rule='fallback = "move-to-junk"') as wm:
-        assert places(wm.send(RAW, to=[ANA, BEN])) == {ANA: Place.INBOX, BEN: Place.JUNK}
+        assert places(wm.send(RAW, to=[ANA, BEN])) == {ANA: Destination.INBOX, BEN: Destination.JUNK}
 
 
 def test_inbound_only_recipients_of_the_organization_are_added(tmp_path: Path):
     with hooked(tmp_path, answer(act("DEFAULT"), act("DEFAULT", BEN, NORA))) as wm:
         story = wm.send(RAW, to=[ANA])
-        assert places(story) == {ANA: Place.INBOX, BEN: Place.INBOX}
+        assert places(story) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
         assert any("not in a domain of the organization" in note for note in story.passages[0].notes)
 
 
@@ -221,7 +223,7 @@ def test_an_asynchronous_function_is_called_after_delivery_and_what_it_puts_is_i
 def test_an_asynchronous_invocation_is_given_up_after_three_attempts_into_the_dead_letter_queue(tmp_path: Path):
     with hooked(tmp_path, "    raise ValueError('never')\n", rule="synchronous = false") as wm:
         story = wm.send(RAW, to=[ANA])
-        assert places(story) == {ANA: Place.INBOX}
+        assert places(story) == {ANA: Destination.INBOX}
         assert len(story.passages[0].attempts) == 3
         sqs = wm.client("sqs")
         url = sqs.get_queue_url(QueueName="hook-dead-letters")["QueueUrl"]
@@ -235,10 +237,10 @@ def test_outbound_mail_leaves_and_that_for_colleagues_goes_on_through_the_inboun
     junk = '\n[[rules]]\nname = "Own"\ndirection = "inbound"\naction = "move-to-junk"\nsenders = ["example.com"]\n'
     with hooked(tmp_path, CHANGE + answer(act("DEFAULT")), direction="outbound", more=junk) as wm:
         story = wm.send(OUT, mail_from=ANA, to=[NORA, BEN])
-        assert places(story) == {NORA: Place.OUTGOING, BEN: Place.INBOUND}
+        assert places(story) == {NORA: Destination.OUTGOING, BEN: Destination.INBOUND}
         changed = OUT.replace(b"Subject: ", b"Subject: [X] ")
-        assert [(copy.place, copy.raw) for copy in wm.delivered(NORA)] == [(Place.OUTGOING, changed)]
-        assert [(copy.place, copy.raw) for copy in wm.delivered(BEN)] == [(Place.JUNK, changed)]
+        assert [(copy.place, copy.raw) for copy in wm.delivered(NORA)] == [(Destination.OUTGOING, changed)]
+        assert [(copy.place, copy.raw) for copy in wm.delivered(BEN)] == [(Destination.JUNK, changed)]
         newest, _ = wm.history.lines()
         assert (newest.rules, newest.recipients) == (("Own",), (BEN,))
 
@@ -265,7 +267,7 @@ def test_mail_to_a_group_reaches_each_member_once_by_whatever_addresses():
 def test_a_recipient_whom_a_function_adds_and_who_is_nobody_bounces(tmp_path: Path):
     body = answer(act("DEFAULT"), act("DEFAULT", "nobody@example.com"))
     with hooked(tmp_path, body, more=GROUP) as wm:
-        assert places(wm.send(RAW, to=[ANA])) == {ANA: Place.INBOX, "nobody@example.com": Place.BOUNCED}
+        assert places(wm.send(RAW, to=[ANA])) == {ANA: Destination.INBOX, "nobody@example.com": Destination.BOUNCED}
 
 
 def test_recipients_that_meet_different_rules_are_different_events(tmp_path: Path):
@@ -275,7 +277,7 @@ def test_recipients_that_meet_different_rules_are_different_events(tmp_path: Pat
     with hooked(tmp_path, answer(act("DEFAULT")), more=more) as wm:
         story = wm.send(RAW, to=[ANA, BEN])
         assert [(passage.rule, passage.recipients) for passage in story.passages] == [("Hook", (ANA,)), ("Ben", (BEN,))]
-        assert places(story) == {ANA: Place.INBOX, BEN: Place.DROPPED}
+        assert places(story) == {ANA: Destination.INBOX, BEN: Destination.DROPPED}
 
 
 def test_of_an_event_too_large_recipients_are_left_out_and_all_get_the_verdict_for_all(tmp_path: Path):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.errors import BadSettings
+from local.errors import InvalidSettings
 from local.runtime.endpoint import EndpointInvoker
 from tests.support.serving import Quiet, serving
 
@@ -200,10 +200,10 @@ def test_many_calls_at_once_each_get_their_own_answer(invoker: Make) -> None:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:3001", "ftp://127.0.0.1", "http://", "", "sam"])
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
-    with pytest.raises(BadSettings, match="should look like"):
+    with pytest.raises(InvalidSettings, match="should look like"):
         EndpointInvoker(url, "RewriteFunction")
 
 
 def test_a_function_without_a_name_likewise() -> None:
-    with pytest.raises(BadSettings, match="its name"):
+    with pytest.raises(InvalidSettings, match="its name"):
         EndpointInvoker("http://127.0.0.1:3001", "")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from local.smtp.server import SmtpServer, TryLater
+from local.smtp.server import SmtpServer, TemporarilyRefused
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from tests.support.mail import CORPUS
@@ -176,7 +176,7 @@ def test_a_client_that_hangs_up_before_the_end_has_sent_nothing(sent: bytes, har
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("trouble", [None, later()])
 def test_a_message_is_kept_though_its_client_has_not_waited_for_the_250(
-    trouble: TryLater | None, hard: bool, box: Box, server: SmtpServer, caplog: pytest.LogCaptureFixture
+    trouble: TemporarilyRefused | None, hard: bool, box: Box, server: SmtpServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.trouble = trouble
     box.gate.clear()

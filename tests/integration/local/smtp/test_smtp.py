@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.errors import ServerTrouble
+from local.errors import ServerError
 from local.smtp import handler
 from local.smtp.server import SmtpServer
 from mailhooks.contract import FlowDirection
@@ -282,7 +282,7 @@ def test_a_server_that_stops_does_not_wait_for_ever(box: Box) -> None:
 
 
 def test_a_taken_port_is_an_error_at_once(box: Box) -> None:
-    with smtp(box) as server, pytest.raises(ServerTrouble, match=str(server.port)):
+    with smtp(box) as server, pytest.raises(ServerError, match=str(server.port)):
         SmtpServer(FlowDirection.INBOUND, box, port=server.port)
 
 

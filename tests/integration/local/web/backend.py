@@ -10,7 +10,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from local.errors import LocalError
-from local.mail.history import Attempt, Fate, Line, Passage, Place, State, Story
+from local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from local.mail.verdict import Origin
 from local.rules.matching import Match, Rule, RuleAction, match
 from local.web import Addresses, Answer
@@ -34,7 +34,7 @@ LOG = 'START\n{"level":"INFO","message":"changed","by":"disclaimer"}\nEND\n'
 class Lists:
     """A history over plain lists."""
 
-    stories: list[Story] = field(default_factory=list)
+    stories: list[MessageTrace] = field(default_factory=list)
     originals: list[bytes] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     changes: int = 0
@@ -46,12 +46,12 @@ class Lists:
         """A message that went through one function; `changes` are attributes of the passage."""
         return self.add_story(raw, (self.passage(raw, after, **changes),))
 
-    def add_story(self, raw: bytes, passages: tuple[Passage, ...], **of_line: Any) -> int:
+    def add_story(self, raw: bytes, passages: tuple[RuleRun, ...], **of_line: Any) -> int:
         headers = BytesParser(policy=default).parsebytes(raw, headersonly=True)
         fates = [fate for passage in passages for fate in passage.fates]
         with self._lock:
             number = len(self.stories) + 1
-            line = Line(
+            line = MessageSummary(
                 number=number,
                 received=NOW + number * 97,
                 direction=passages[0].direction if passages else FlowDirection.INBOUND,
@@ -66,17 +66,17 @@ class Lists:
                 changed=any(passage.changed for passage in passages),
                 trouble=any(passage.problems for passage in passages),
             )
-            self.stories.append(Story(replace(line, **of_line), passages))
+            self.stories.append(MessageTrace(replace(line, **of_line), passages))
             self.originals.append(raw)
             self.changes += 1
         return number
 
-    def passage(self, raw: bytes, after: bytes | None = None, **changes: Any) -> Passage:
+    def passage(self, raw: bytes, after: bytes | None = None, **changes: Any) -> RuleRun:
         message_id = str(uuid.uuid4())
         self.contents[message_id] = raw if after is None else after
         recipients = changes.get("recipients", ("ana@example.com",))
-        place = changes.pop("place", Place.INBOX)
-        passage = Passage(
+        place = changes.pop("place", Destination.INBOX)
+        passage = RuleRun(
             message_id=message_id,
             invocation_id=uuid.uuid4().hex,
             direction=FlowDirection.INBOUND,
@@ -87,7 +87,7 @@ class Lists:
             recipients=recipients,
             state=State.DONE,
             attempts=(Attempt(1, NOW + 1, 23.4, True, "", RESPONSE, LOG),),
-            fates=tuple(Fate(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
+            fates=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
             changed=after is not None and after != raw,
         )
         return replace(passage, **changes)
@@ -98,19 +98,19 @@ class Lists:
             story = self.stories[number - 1]
             passages = tuple(replace(passage, state=State.DONE, due=None, changed=True) for passage in story.passages)
             self.contents.update({passage.message_id: after for passage in passages})
-            self.stories[number - 1] = Story(replace(story.line, state=State.DONE, changed=True), passages)
+            self.stories[number - 1] = MessageTrace(replace(story.line, state=State.DONE, changed=True), passages)
             self.changes += 1
 
     def count(self) -> int:
         return len(self.stories)
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[Line]:
+    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
         found = (story.line for story in reversed(self.stories[: before - 1] if before else self.stories))
         wanted = text.lower()
         some = (line for line in found if wanted in f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}".lower())
         return [line for _, line in zip(range(limit), some, strict=False)]
 
-    def story(self, number: int) -> Story | None:
+    def story(self, number: int) -> MessageTrace | None:
         return self.stories[number - 1] if 0 < number <= len(self.stories) else None
 
     def original(self, number: int) -> bytes | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.mail.history import Fate, Place
+from local.mail.history import Destination, RecipientResult
 from local.mail.verdict import Origin
 from mailhooks.contract import ActionType
 from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, Site
@@ -70,7 +70,7 @@ def test_whatever_a_message_says_of_itself_is_text_on_every_page(site: Site) -> 
     encoded = EVIL.encode()
     raw = ALTERNATIVE.replace(b"Subject: Both", b"Subject: " + encoded + b"\r\nX-" + b"<script>: 1").replace(b"Hello", encoded)
     raw = raw.replace(b"Content-Type: text/plain", b'Content-Type: text/plain; name="' + encoded + b'"; charset="<b>"')
-    fates = (Fate(EVIL, ActionType.BOUNCE, Origin.NAMED, Place.BOUNCED, EVIL),)
+    fates = (RecipientResult(EVIL, ActionType.BOUNCE, Origin.NAMED, Destination.BOUNCED, EVIL),)
     passage = site.lists.passage(raw, raw + encoded, fates=fates, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
     passage = replace(passage, attempts=tuple(replace(each, problem=EVIL, response=EVIL, log=EVIL) for each in passage.attempts))
     site.lists.add_story(raw, (passage,), mail_from=EVIL, author=EVIL, subject=EVIL + "\ud800", recipients=(EVIL,) * 4, rules=(EVIL,))

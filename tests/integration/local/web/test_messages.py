@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from local.mail.history import Fate, Place, State
+from local.mail.history import Destination, RecipientResult, State
 from local.mail.verdict import Origin
 from mailhooks.contract import ActionType
 from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
@@ -45,7 +45,7 @@ def test_an_empty_list_says_what_to_try_with_the_real_ports(site: Site) -> None:
 
 
 def test_a_story_tells_rule_attempts_log_and_each_recipients_verdict(site: Site) -> None:
-    fate = Fate("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Place.BOUNCED, "Please call us")
+    fate = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
     passage = site.lists.passage(PLAIN)
     failed = replace(passage.attempts[0], number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
     attempts = (failed, replace(passage.attempts[0], number=2, cold=False))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.header_changes import FieldChanges
+from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.errors import CannotChangeSafely, SettingsError
 from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.mime import encoded_words
@@ -19,7 +19,7 @@ TAGS = ["[EXTERNAL]", "[Grüße ✓]"]
 
 
 def rewrite(tag: str = "", add: dict[str, str] | None = None, remove: tuple[str, ...] = ()) -> Rewrite:
-    return Rewrite(tag, FieldChanges.checked((add or {}).items(), remove))
+    return Rewrite(tag, HeaderChanges.checked((add or {}).items(), remove))
 
 
 def subject(raw: bytes) -> str:

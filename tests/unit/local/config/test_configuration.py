@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.config.configuration import BadConfiguration, Configuration, default, load
+from local.config.configuration import Configuration, ConfigurationError, default, load
 from local.config.functions import ROOT, read_settings
 from local.rules.matching import match
 from mailhooks.contract import ActionType, FlowDirection
@@ -14,8 +14,8 @@ RULE = '[[rules]]\nname = "A"\ndirection = "inbound"\naction = "drop"\nsenders =
 LAMBDA = '[[rules]]\nname = "L"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "mailflow"\n'
 
 
-def refusal(text: str) -> BadConfiguration:
-    with pytest.raises(BadConfiguration) as caught:
+def refusal(text: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
         load(text)
     return caught.value
 
@@ -121,12 +121,12 @@ def test_variables_of_the_servers_are_filled_in() -> None:
     function = load(f'{ORGANIZATION}[functions.x]\nlambda-name = "X"\n[functions.x.environment]\n{environment}').functions["x"]
     servers = {"REWRITE_BUCKET": "b", "AWS_REGION": "us-east-1"}
     assert function.variables(servers) == {"A": "s3://b/us-east-1", "B": "${REWRITE_BUCKET} $HOME $$ ${"}
-    with pytest.raises(BadConfiguration, match=r'^function "x": environment: A: expected one of AWS_REGION, found \$\{REWRITE_BUCKET\}$'):
+    with pytest.raises(ConfigurationError, match=r'^function "x": environment: A: expected one of AWS_REGION, found \$\{REWRITE_BUCKET\}$'):
         function.variables({"AWS_REGION": "us-east-1"})
 
 
 def test_a_complaint_says_file_line_place_key_what_was_found_and_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(BadConfiguration) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         load(written(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
     error = caught.value
     assert (error.file, error.line, error.place, error.key, error.found) == ("mine.toml", 11, 'rule "B"', "action", "'delete'")
@@ -252,7 +252,7 @@ def test_too_many_patterns_in_all_rules_are_refused() -> None:
 def test_a_name_that_the_file_of_variables_does_not_have_is_refused_with_those_it_has(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text('{"Mine": {}}')
     text = f'{ORGANIZATION}[functions.mailflow]\nenvironment-file = "env.json"\nenvironment-name = "Yours"\n'
-    with pytest.raises(BadConfiguration, match=r"mine.toml:5: .*environment-name: expected one of Mine, found 'Yours'"):
+    with pytest.raises(ConfigurationError, match=r"mine.toml:5: .*environment-name: expected one of Mine, found 'Yours'"):
         load(written(tmp_path, text))
 
 
@@ -261,5 +261,5 @@ def test_a_file_is_utf_8_with_or_without_a_byte_order_mark(tmp_path: Path) -> No
     path.write_bytes(ORGANIZATION.encode("utf-8-sig"))
     assert load(path).domains == ("example.com", "xn--bcher-kva.example")
     path.write_bytes(ORGANIZATION.encode("latin-1"))
-    with pytest.raises(BadConfiguration, match=r"^mine.toml: expected a file in UTF-8, found other bytes$"):
+    with pytest.raises(ConfigurationError, match=r"^mine.toml: expected a file in UTF-8, found other bytes$"):
         load(path)

@@ -9,7 +9,7 @@ import pytest
 from local.aws.content_rules import defects
 from local.config.functions import ROOT, function, read_settings
 from local.config.samples import Sample, load
-from local.errors import BadSample, BadSettings
+from local.errors import InvalidSample, InvalidSettings
 from mailhooks.contract import MailFlowEvent
 from mailhooks.settings import Settings
 
@@ -58,19 +58,19 @@ def test_the_sample_settings_are_settings_that_the_functions_can_read() -> None:
 @pytest.mark.parametrize("text", ["[]", "{", '{"F": []}', '{"F": {"A": 1}}'])
 def test_settings_of_another_shape_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text(text)
-    with pytest.raises(BadSettings, match=r"env\.json"):
+    with pytest.raises(InvalidSettings, match=r"env\.json"):
         read_settings(tmp_path / "env.json")
 
 
 def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text("{}")
     (tmp_path / "rewrite-x.json").write_text("{")
-    with pytest.raises(BadSample, match="rewrite-x"):
+    with pytest.raises(InvalidSample, match="rewrite-x"):
         load(tmp_path)
     (tmp_path / "rewrite-x.json").write_text("{}")
-    with pytest.raises(BadSample, match="rewrite-x"):
+    with pytest.raises(InvalidSample, match="rewrite-x"):
         load(tmp_path)
-    with pytest.raises(BadSample, match="no sample 'y'"):
+    with pytest.raises(InvalidSample, match="no sample 'y'"):
         load(tmp_path, ["y"])
-    with pytest.raises(BadSample, match="no function"):
+    with pytest.raises(InvalidSample, match="no function"):
         load(tmp_path, functions=["bounce"])

@@ -1,7 +1,7 @@
 import pytest
 
 from local.errors import NoEnvelope
-from local.mail.event_builder import Wishes, event_for, with_crlf
+from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from mailhooks.contract import FlowDirection, check_event
 
 DOMAINS = {"example.com"}
@@ -16,7 +16,7 @@ def recipients(event: dict[str, dict[str, list[dict[str, str]]]]) -> list[str]:
 
 
 def test_the_envelope_comes_from_the_headers_and_is_a_valid_event() -> None:
-    event = event_for(INBOUND, Wishes(), DOMAINS)
+    event = event_for(INBOUND, EnvelopeOverrides(), DOMAINS)
     check_event(event)
     assert event["flowDirection"] == "INBOUND"
     assert event["envelope"]["mailFrom"] == {"address": "joerg@example.net"}
@@ -27,17 +27,17 @@ def test_the_envelope_comes_from_the_headers_and_is_a_valid_event() -> None:
 
 
 def test_an_inbound_event_lists_each_recipient_of_the_organization_once() -> None:
-    assert recipients(event_for(INBOUND, Wishes(), DOMAINS)) == ["ana@example.com", "ben@example.com"]
+    assert recipients(event_for(INBOUND, EnvelopeOverrides(), DOMAINS)) == ["ana@example.com", "ben@example.com"]
 
 
 def test_mail_from_the_organization_is_outbound_and_lists_everybody() -> None:
-    event = event_for(INBOUND.replace(b"joerg@example.net", b"dora@example.com"), Wishes(), DOMAINS)
+    event = event_for(INBOUND.replace(b"joerg@example.net", b"dora@example.com"), EnvelopeOverrides(), DOMAINS)
     assert event["flowDirection"] == "OUTBOUND"
     assert recipients(event) == ["ana@example.com", "clara@example.org", "ben@example.com"]
 
 
 def test_what_is_wished_for_wins() -> None:
-    wishes = Wishes(FlowDirection.OUTBOUND, "dora@example.com", ["x@example.org"])
+    wishes = EnvelopeOverrides(FlowDirection.OUTBOUND, "dora@example.com", ["x@example.org"])
     event = event_for(INBOUND, wishes, DOMAINS)
     assert (event["flowDirection"], event["envelope"]["mailFrom"]["address"], recipients(event)) == (
         "OUTBOUND",
@@ -47,18 +47,18 @@ def test_what_is_wished_for_wins() -> None:
 
 
 def test_sender_is_there_when_somebody_sends_on_behalf_of_another() -> None:
-    assert event_for(b"Sender: ben@example.net\r\n" + INBOUND, Wishes(), DOMAINS)["sender"] == {"address": "ben@example.net"}
-    assert "sender" not in event_for(b"Sender: JOERG@example.net\r\n" + INBOUND, Wishes(), DOMAINS)
+    assert event_for(b"Sender: ben@example.net\r\n" + INBOUND, EnvelopeOverrides(), DOMAINS)["sender"] == {"address": "ben@example.net"}
+    assert "sender" not in event_for(b"Sender: JOERG@example.net\r\n" + INBOUND, EnvelopeOverrides(), DOMAINS)
 
 
 def test_the_subject_is_cut_at_256_characters_not_octets() -> None:
     raw = b"From: a@example.net\r\nTo: ana@example.com\r\nSubject: " + "é".encode() * 300 + b"\r\n\r\n"
-    assert len(event_for(raw, Wishes(), DOMAINS)["subject"]) == 256
+    assert len(event_for(raw, EnvelopeOverrides(), DOMAINS)["subject"]) == 256
 
 
 @pytest.mark.parametrize("subject", [b"=?no-such?Q?x?=", b"=?utf-8?B?!?=", b"=?utf-8?B?abcde?=", b"", b"\xff\xfe"])
 def test_an_odd_subject_still_makes_an_event(subject: bytes) -> None:
-    check_event(event_for(b"From: a@example.net\r\nTo: ana@example.com\r\nSubject: " + subject + b"\r\n\r\n", Wishes(), DOMAINS))
+    check_event(event_for(b"From: a@example.net\r\nTo: ana@example.com\r\nSubject: " + subject + b"\r\n\r\n", EnvelopeOverrides(), DOMAINS))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_odd_subject_still_makes_an_event(subject: bytes) -> None:
 )
 def test_a_message_without_envelope_says_what_to_give(raw: bytes, advice: str) -> None:
     with pytest.raises(NoEnvelope, match=advice):
-        event_for(raw, Wishes(), DOMAINS)
+        event_for(raw, EnvelopeOverrides(), DOMAINS)
 
 
 @pytest.mark.parametrize("saved, sent", [(b"a\nb\n", b"a\r\nb\r\n"), (b"a\r\nb\n", b"a\r\nb\n"), (b"a\r\n", b"a\r\n"), (b"", b"")])

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from local.mail.verdict import Origin, deliver, deliver_to_all
+from local.mail.verdict import Origin, apply_to_all, apply_verdict
 from mailhooks.contract import Action, ActionType
 from tests.support.mail import parsed
 
@@ -17,7 +17,7 @@ def entry(kind: str, *recipients: str, every: bool = False, text: str = "") -> d
 
 
 def fates(*actions: dict[str, Any], to: tuple[str, ...] = (ANA, BEN), fallback: Action = DEFAULT, **event: Any) -> dict[str, str]:
-    delivery = deliver(parsed(*to, **event), {"actions": list(actions)}, fallback, {"example.com"})
+    delivery = apply_verdict(parsed(*to, **event), {"actions": list(actions)}, fallback, {"example.com"})
     return {fate.recipient: f"{fate.action.type} {fate.folder} {fate.origin}" for fate in delivery.fates}
 
 
@@ -26,13 +26,13 @@ def test_all_recipients_covers_those_that_no_other_action_names() -> None:
 
 
 def test_recipients_that_are_left_out_get_the_fallback_action_and_a_note_says_so() -> None:
-    delivery = deliver(parsed(ANA, BEN), {"actions": [entry("DEFAULT", ANA)]}, DROP, ())
+    delivery = apply_verdict(parsed(ANA, BEN), {"actions": [entry("DEFAULT", ANA)]}, DROP, ())
     assert [(fate.folder, fate.origin) for fate in delivery.fates] == [("Inbox", Origin.NAMED), (None, Origin.FALLBACK)]
     assert delivery.notes == ("the response leaves out 1 of 2 recipients: they meet the fallback action",)
 
 
 def test_without_a_response_the_fallback_action_applies_to_all() -> None:
-    delivery = deliver(parsed(ANA, BEN), None, DROP, ())
+    delivery = apply_verdict(parsed(ANA, BEN), None, DROP, ())
     assert {(fate.action, fate.origin) for fate in delivery.fates} == {(DROP, Origin.FALLBACK)}
     assert delivery.notes == ()
 
@@ -52,7 +52,7 @@ def test_each_action_has_its_folder(kind: str, folder: str | None) -> None:
 
 
 def test_a_bounce_keeps_its_text() -> None:
-    delivery = deliver(parsed(ANA), {"actions": [entry("BOUNCE", every=True, text="No.")]}, DEFAULT, ())
+    delivery = apply_verdict(parsed(ANA), {"actions": [entry("BOUNCE", every=True, text="No.")]}, DEFAULT, ())
     assert delivery.fates[0].action.bounce_message == "No."
 
 
@@ -62,7 +62,7 @@ def test_case_does_not_tell_recipients_apart() -> None:
 
 def test_a_recipient_that_the_event_spells_twice_gets_the_message_once() -> None:
     assert list(fates(entry("DEFAULT", every=True), to=(ANA, "Ana@example.com"))) == [ANA]
-    assert len(deliver_to_all(parsed(ANA, "Ana@example.com")).fates) == 1
+    assert len(apply_to_all(parsed(ANA, "Ana@example.com")).fates) == 1
 
 
 def test_outbound_any_recipient_may_be_added() -> None:
@@ -72,7 +72,7 @@ def test_outbound_any_recipient_may_be_added() -> None:
 
 def test_inbound_only_recipients_of_the_organization_may_be_added() -> None:
     event = parsed(ANA)
-    delivery = deliver(event, {"actions": [entry("DEFAULT", ANA, "new@Example.com", "new@example.net")]}, DEFAULT, {"example.com"})
+    delivery = apply_verdict(event, {"actions": [entry("DEFAULT", ANA, "new@Example.com", "new@example.net")]}, DEFAULT, {"example.com"})
     assert [fate.recipient for fate in delivery.fates] == [ANA, "new@Example.com"]
     assert "ignored" in delivery.notes[0]
     assert "example.net" not in delivery.notes[0]
@@ -84,6 +84,6 @@ def test_a_recipient_in_two_actions_meets_the_first() -> None:
 
 @pytest.mark.parametrize("actions, action", [([entry("DROP", every=True)], "DROP"), ([entry("DROP", ANA)], "DEFAULT")])
 def test_recipients_that_a_truncated_event_leaves_out_are_reached_by_all_recipients_only(actions: list[Any], action: str) -> None:
-    delivery = deliver(parsed(ANA, truncated=True), {"actions": actions}, DEFAULT, ())
+    delivery = apply_verdict(parsed(ANA, truncated=True), {"actions": actions}, DEFAULT, ())
     assert delivery.unlisted is not None
     assert delivery.unlisted.action.type == action

@@ -3,7 +3,7 @@
 import pytest
 
 from local.rules.matching import RuleSet
-from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, BadRule, Rule, RuleAction
+from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, InvalidRule, Rule, RuleAction
 from mailhooks.contract import Action, ActionType
 from tests.support.flow_rules import rules_of
 from tests.unit.local.rules.rule_cases import IN, OUT
@@ -36,7 +36,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_workmail_would_not_take_is_refused(name: str) -> None:
     changes, key = REFUSED[name]
-    with pytest.raises(BadRule) as caught:
+    with pytest.raises(InvalidRule) as caught:
         Rule(**{**VALID, **changes})  # type: ignore[arg-type]
     assert caught.value.key == key
     assert str(caught.value).startswith(f"rule {changes.get('name', 'A')!r}: {key}: expected ")
@@ -59,7 +59,7 @@ def test_what_workmail_takes_is_taken(changes: dict[str, object]) -> None:
 
 
 def test_two_rules_of_one_name_are_refused() -> None:
-    with pytest.raises(BadRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
+    with pytest.raises(InvalidRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
         RuleSet(rules_of("a: drop * | a: junk *", IN))
 
 
@@ -67,5 +67,5 @@ def test_too_many_patterns_in_all_rules_are_refused() -> None:
     patterns = tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))
     rules = [Rule(f"r{number}", IN, RuleAction.DROP, patterns) for number in range(MAX_ORGANIZATION_PATTERNS // MAX_SENDER_PATTERNS)]
     RuleSet(rules)
-    with pytest.raises(BadRule, match="rules: senders: expected at most 1,000 sender patterns in all rules together, found 1,001"):
+    with pytest.raises(InvalidRule, match="rules: senders: expected at most 1,000 sender patterns in all rules together, found 1,001"):
         RuleSet([*rules, *rules_of("one: drop *", OUT)])

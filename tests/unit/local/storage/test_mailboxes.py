@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import NotOurs
+from local.errors import ForeignFolder
 from local.storage.mailboxes import Copy, Mailboxes, digest, directory_name
 
 RAW = b"Subject: x\r\n\r\nCRLF\r\nLF\nCR\r8-bit \xff\r\nFrom here\r\nno end"
@@ -33,7 +33,7 @@ def test_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
 
 def test_a_folder_with_something_else_in_it_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("irreplaceable")
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignFolder):
         Mailboxes(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"
 
@@ -43,7 +43,7 @@ def test_neither_a_link_nor_a_file_is_followed_or_replaced(tmp_path: Path) -> No
     (tmp_path / "link").symlink_to(tmp_path / "mail")
     (tmp_path / "file").touch()
     for name in ("link", "file"):
-        with pytest.raises(NotOurs):
+        with pytest.raises(ForeignFolder):
             Mailboxes(tmp_path / name)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.errors import SpoolTrouble
+from local.errors import SpoolError
 from local.storage.sqlite import Database
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS words (word TEXT PRIMARY KEY)"
@@ -58,7 +58,7 @@ def test_what_is_submitted_before_the_end_is_written(tmp_path: Path):
     futures = [database.submit(add(str(number))) for number in range(500)]
     database.close()
     assert all(future.exception() is None for future in futures)
-    with pytest.raises(SpoolTrouble, match="being stopped"):
+    with pytest.raises(SpoolError, match="being stopped"):
         database.write(add("late"))
     again = Database(tmp_path / "spool.db", SCHEMA, 1)
     assert len(words(again)) == 500
@@ -66,15 +66,15 @@ def test_what_is_submitted_before_the_end_is_written(tmp_path: Path):
 
 
 def test_nobody_else_may_have_it_meanwhile(database: Database, tmp_path: Path):
-    with pytest.raises(SpoolTrouble, match="another local WorkMail"):
+    with pytest.raises(SpoolError, match="another local WorkMail"):
         Database(tmp_path / "spool.db", SCHEMA, 1)
 
 
 def test_a_file_of_another_version_or_of_something_else_is_left_alone(tmp_path: Path):
     Database(tmp_path / "old.db", SCHEMA, 1).close()
-    with pytest.raises(SpoolTrouble, match="another version"):
+    with pytest.raises(SpoolError, match="another version"):
         Database(tmp_path / "old.db", SCHEMA, 2)
     (tmp_path / "no.db").write_bytes(b"no database, but long enough to be taken for one" * 20)
-    with pytest.raises(SpoolTrouble, match=r"no\.db cannot be used"):
+    with pytest.raises(SpoolError, match=r"no\.db cannot be used"):
         Database(tmp_path / "no.db", SCHEMA, 1)
     assert (tmp_path / "no.db").read_bytes().startswith(b"no database")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.viewer.comparison import Compared
+from local.viewer.comparison import Comparison
 from local.viewer.line_diff import between
 from local.viewer.part_changes import Mark
 from local.viewer.unified_diff import Kind
@@ -40,13 +40,13 @@ def test_forty_megabytes_that_differ_at_both_ends_are_compared(line: bytes) -> N
 
 
 def test_what_was_changed_added_and_taken_away_is_marked_on_its_side() -> None:
-    compared = Compared.of(MIXED, MIXED.replace(b"Hello", b"Hello there"))
+    compared = Comparison.of(MIXED, MIXED.replace(b"Hello", b"Hello there"))
     before, after = compared.rows()
     assert [(row.place, row.mark) for row in before] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
     assert [(row.place, row.mark) for row in after] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
     without = MIXED[: MIXED.index(b"--m\r\nContent-Type: application")] + b"--m--\r\n"
-    assert [row.mark for row in Compared.of(MIXED, without).rows()[0]] == [Mark.KEPT, Mark.KEPT, Mark.GONE]
-    assert [row.mark for row in Compared.of(without, MIXED).rows()[1]] == [Mark.KEPT, Mark.KEPT, Mark.ADDED]
+    assert [row.mark for row in Comparison.of(MIXED, without).rows()[0]] == [Mark.KEPT, Mark.KEPT, Mark.GONE]
+    assert [row.mark for row in Comparison.of(without, MIXED).rows()[1]] == [Mark.KEPT, Mark.KEPT, Mark.ADDED]
     assert before[2].notes == ('"plan.pdf"',)
 
 
@@ -54,17 +54,17 @@ def test_a_message_that_was_written_anew_with_other_boundaries_keeps_its_parts()
     anew = (
         MIXED.replace(b"boundary=m", b'boundary="===1=="').replace(b"--m", b"--===1==").replace(b"MIME-Version: 1.0", b"Mime-Version:  1.0")
     )
-    assert [row.mark for row in Compared.of(MIXED, anew).rows()[1]] == [Mark.CHANGED, Mark.KEPT, Mark.KEPT]
+    assert [row.mark for row in Comparison.of(MIXED, anew).rows()[1]] == [Mark.CHANGED, Mark.KEPT, Mark.KEPT]
 
 
 def test_an_unchanged_message_has_one_side() -> None:
-    compared = Compared.of(MIXED, MIXED)
+    compared = Comparison.of(MIXED, MIXED)
     assert (compared.changed, compared.diff()) == (False, [])
     assert compared.rows()[0] == compared.rows()[1]
 
 
 def test_the_header_and_the_text_say_what_differs() -> None:
-    compared = Compared.of(MIXED, MIXED.replace(b"Hello\r\n", b"Hello\r\nBye\r\n").replace(b"From:", b"Subject: Hi\r\nFrom:"))
+    compared = Comparison.of(MIXED, MIXED.replace(b"Hello\r\n", b"Hello\r\nBye\r\n").replace(b"From:", b"Subject: Hi\r\nFrom:"))
     assert [name for name, _, differs in compared.headers()[1] if differs] == ["Subject"]
     assert not any(differs for _, _, differs in compared.headers()[0])
     assert [(line.kind, line.text) for line in compared.texts(5)[1][0]] == [(Kind.SAME, "Hello"), (Kind.COME, "Bye")]
@@ -74,7 +74,7 @@ def test_the_header_and_the_text_say_what_differs() -> None:
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_real_mail_that_a_disclaimer_was_added_to_is_told_as_such(path) -> None:
     raw = path.read_bytes()
-    compared = Compared.of(raw, add_disclaimer(raw, text="Example GmbH", html="<p>Example GmbH</p>"))
+    compared = Comparison.of(raw, add_disclaimer(raw, text="Example GmbH", html="<p>Example GmbH</p>"))
     before, _ = compared.rows()
     assert not any(row.mark is Mark.GONE for row in before)
     assert bool(compared.diff()) == compared.changed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local.config.samples import load
 from local.console.style import Style
 from local.console.text_columns import columns
-from local.errors import BadPreview
+from local.errors import PreviewError
 from local.viewer.page import page_of
 from local.viewer.part_changes import Mark, Side
 from local.viewer.preview_result import Result, disclaimer_of, report, tried
@@ -205,20 +205,20 @@ def test_a_disclaimer_is_a_file_of_either_kind_or_the_text_itself(tmp_path: Path
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: str, text: str | None, why: str) -> None:
-    with pytest.raises(BadPreview, match=why):
+    with pytest.raises(PreviewError, match=why):
         disclaimer_of(given, text)
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"K\xf6ln")
     (tmp_path / "d.html").write_text('<img src="cid:logo.png">')
-    with pytest.raises(BadPreview, match="UTF-8"):
+    with pytest.raises(PreviewError, match="UTF-8"):
         disclaimer_of(str(tmp_path / "latin.txt"))
-    with pytest.raises(BadPreview, match="not an HTML file"):
+    with pytest.raises(PreviewError, match="not an HTML file"):
         disclaimer_of(str(tmp_path / "d.html"), str(tmp_path / "d.html"))
-    with pytest.raises(BadPreview, match=r"cid:logo\.png"):
+    with pytest.raises(PreviewError, match=r"cid:logo\.png"):
         disclaimer_of(str(tmp_path / "d.html"), images=tmp_path)
-    with pytest.raises(BadPreview, match="no folder"):
+    with pytest.raises(PreviewError, match="no folder"):
         disclaimer_of("D", images=tmp_path / "none")
 
 

@@ -6,7 +6,7 @@ from email.message import Message
 import pytest
 
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable
-from mailhooks.hooks.preflight import blocking, refusals
+from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.edits import splice
 from mailhooks.mime.structure import scan
 from mailhooks.mime.text.body import Blocked
@@ -30,7 +30,7 @@ def changed(raw: bytes, disclaimer: Disclaimer = LOGO) -> bytes:
     change = disclaimer.change(raw)
     once = splice(raw, change.edits)
     assert disclaimer.change(once).edits == []
-    assert blocking(refusals(raw, once, added_parts=change.added_parts)) == ()
+    assert blocking(rejections(raw, once, added_parts=change.added_parts)) == ()
     return once
 
 
@@ -126,7 +126,7 @@ def test_a_message_that_is_to_stay_as_it_is_goes_into_a_new_one():
     assert raw in once
     assert "Grüße von Ana" in message_from_bytes(once).get_payload()[0].get_payload()[0].get_payload(decode=True).decode()
     assert encodings(once)["message/rfc822"] == encodings(once)["multipart/mixed"] == ["8bit"]
-    assert blocking(refusals(raw, once, added_parts=change.added_parts)) == ()
+    assert blocking(rejections(raw, once, added_parts=change.added_parts)) == ()
     assert change.encloses
     assert disclaimer.wrapped(once).edits == disclaimer.change(once).edits == []
     assert Disclaimer(text="%%Title%%").wrapped(raw).edits == []

@@ -7,7 +7,17 @@ from mailhooks.mime.edits import splice
 from mailhooks.policy import Outcome
 from mailhooks.policy.loading.action_builders import _VERBS
 from mailhooks.policy.loading.condition_builders import MAKERS
-from mailhooks.policy.rules.actions import Archive, Count, Disclaim, Headers, NoDisclaimer, Notify, Strip, Tag, Unmodifiable
+from mailhooks.policy.rules.actions import (
+    AddDisclaimer,
+    Archive,
+    ChangeHeaders,
+    Count,
+    NoDisclaimer,
+    Notify,
+    StripAttachments,
+    TagSubject,
+    Unmodifiable,
+)
 from tests.support.hostile_mail import HOSTILE
 from tests.support.policies import HEAD, PLAIN, Mail, answers, evaluated, made, mail
 from tests.unit.content.test_attachments import mail as mail_of
@@ -114,7 +124,7 @@ def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
 
 def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, of=both(SIGNED)).changes
-    assert isinstance(wanted.change, Disclaim)
+    assert isinstance(wanted.change, AddDisclaimer)
     for made_so in (wanted.change.change(SIGNED, VALUES), wanted.change.wrapped(SIGNED, VALUES)):
         assert made_so.encloses
         content = splice(SIGNED, made_so.edits)
@@ -162,7 +172,7 @@ def test_a_hostile_message_is_changed_or_declined(raw: bytes):
 def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
     headers, strip = {"headers": {"remove": "X"}}, {"strip_attachments": {"extensions": "exe"}}
     outcome = outcome_of({"do": [strip, TAG]}, {"do": {"disclaimer": {"text": "x"}}}, {"do": [headers]})
-    assert [type(wanted.change) for wanted in outcome.changes] == [Strip, Tag, Disclaim, Headers]
+    assert [type(wanted.change) for wanted in outcome.changes] == [StripAttachments, TagSubject, AddDisclaimer, ChangeHeaders]
     assert {wanted.recipients for wanted in outcome.changes} == {0b11}
 
 
@@ -180,14 +190,14 @@ def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
     ],
 )
 def test_those_who_get_the_message_see_one_content(rule: dict[str, Any], rules_before: list[dict[str, Any]], wanted: bool):
-    outcome = outcome_of(*rules_before, {"name": "Tag", "do": TAG} | rule)
-    assert [change.rule.name for change in outcome.changes] == (["Tag"] if wanted else [])
+    outcome = outcome_of(*rules_before, {"name": "TagSubject", "do": TAG} | rule)
+    assert [change.rule.name for change in outcome.changes] == (["TagSubject"] if wanted else [])
 
 
 def test_what_is_wanted_for_some_is_told():
-    assert outcome_of({"name": "Tag", "when": TO_A, "do": [TAG, {"headers": {"remove": "X"}}]}).mixed == ("Tag",)
-    assert outcome_of({"name": "Tag", "do": TAG}).mixed == ()
-    assert outcome_of({"name": "Tag", "when": TO_A, "do": TAG, "mixed": "none"}).mixed == ("Tag",)
+    assert outcome_of({"name": "TagSubject", "when": TO_A, "do": [TAG, {"headers": {"remove": "X"}}]}).mixed == ("TagSubject",)
+    assert outcome_of({"name": "TagSubject", "do": TAG}).mixed == ()
+    assert outcome_of({"name": "TagSubject", "when": TO_A, "do": TAG, "mixed": "none"}).mixed == ("TagSubject",)
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_a_condition_that_fails_means_what_the_rule_says(conditions: dict[str, A
 
 def test_a_failure_is_told_with_its_rule_and_condition():
     [failure] = failing({"when": FAILING}, "skip").failures
-    assert (failure.rule, failure.what, failure.error, failure.detail) == ("Fails", "sender_in_group", "PassingTrouble", "no answer")
+    assert (failure.rule, failure.what, failure.error, failure.detail) == ("Fails", "sender_in_group", "TransientError", "no answer")
 
 
 def test_a_policy_that_asks_for_what_is_not_there_says_which_setting_is_missing():

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mailhooks.contract.schema import findings
-from mailhooks.policy.facts.message_types import Importance, Kind
+from mailhooks.policy.facts.message_types import Importance, MessageType
 from mailhooks.policy.loading.action_builders import _VERBS, WORDS
 from mailhooks.policy.loading.condition_builders import MAKERS
 from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES
@@ -46,7 +46,7 @@ def test_the_schema_has_every_action_and_no_other():
 
 
 def test_the_schema_has_every_kind_and_importance():
-    assert CONDITIONS["kind"]["items"]["enum"] == [*Kind]
+    assert CONDITIONS["kind"]["items"]["enum"] == [*MessageType]
     assert CONDITIONS["importance"]["items"]["enum"] == [*Importance]
 
 

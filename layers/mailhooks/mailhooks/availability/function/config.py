@@ -13,7 +13,7 @@ from typing import Any, Final
 from mailhooks.address_patterns import Pattern
 from mailhooks.availability import timezones
 from mailhooks.availability.cache import Cache
-from mailhooks.availability.circuit_breaker import Breaker
+from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.model import Backend
 from mailhooks.availability.privacy import Privacy, Show
 from mailhooks.availability.provider import BUDGET_S, Provider
@@ -70,7 +70,7 @@ def load(text: str, *, cache: Cache | None = None) -> Configured:
         _default_hours(document.get("workingHours")),
         timezones.flipped if document.get("biasSign") == "gmt" else _as_ews_has_it,
         cache,
-        lambda: Breaker(breaker.get("failures", Breaker.failures), breaker.get("seconds", Breaker.seconds)),
+        lambda: CircuitBreaker(breaker.get("failures", CircuitBreaker.failures), breaker.get("seconds", CircuitBreaker.seconds)),
     )
     return Configured(provider, document.get("budgetSeconds", BUDGET_S))
 

@@ -11,7 +11,7 @@ from mailhooks.availability.function import config
 from mailhooks.availability.function.config import Configured
 from mailhooks.availability.function.config_source import FileSource, SecretSource, Source
 from mailhooks.availability.function.report import Reporter
-from mailhooks.availability.provider import Tally
+from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest
 from mailhooks.contract.freebusy import AvailabilityErrorCode
@@ -67,7 +67,7 @@ class _Handler:
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         started = time.monotonic()
-        tally = Tally()
+        tally = LookupStats()
         trouble: Exception | None = None
         response: dict[str, Any] = {}
         try:
@@ -85,10 +85,10 @@ class _Handler:
             self._reporter.report(response, tally, trouble or self._trouble, time.monotonic() - started)
         return response
 
-    def _answer(self, request: AvailabilityRequest, deadline: Deadline) -> tuple[dict[str, Any], Tally]:
+    def _answer(self, request: AvailabilityRequest, deadline: Deadline) -> tuple[dict[str, Any], LookupStats]:
         """With those mailboxes asked for again whose backend refused the credentials, if there are others meanwhile: rotated ones."""
         configured = self._usable()
-        tally = Tally()
+        tally = LookupStats()
         response = configured.provider.answer(request, deadline, tally)
         refused = tuple(mailbox for mailbox, failure in tally.failed.items() if isinstance(failure, AuthenticationFailed))
         now = time.monotonic()
@@ -97,7 +97,7 @@ class _Handler:
         self._next_rereading = now + _REREAD_S
         self._refresh(Deadline(deadline.at - _SMALL_S), fresh=True)
         if self._usable() is not configured and deadline.left() >= _SMALL_S:
-            again = Tally()
+            again = LookupStats()
             second = self._usable().provider.answer(replace(request, mailboxes=refused), deadline, again)
             answers = {answer["mailbox"]: answer for answer in second["mailboxes"]}
             response = {"mailboxes": [answers.get(answer["mailbox"], answer) for answer in response["mailboxes"]]}

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from mailhooks.availability.provider import Tally
+from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
 from mailhooks.settings import Settings
@@ -21,7 +21,7 @@ class Reporter:
         self._foreign_texts = settings.log_addresses
         self._cold = True
 
-    def report(self, response: dict[str, Any], tally: Tally, trouble: Exception | None, seconds: float) -> None:
+    def report(self, response: dict[str, Any], tally: LookupStats, trouble: Exception | None, seconds: float) -> None:
         """Writes a request down. Never raises: an answer is not held up because a log is."""
         try:
             self._log(response, tally, trouble, seconds)
@@ -30,7 +30,7 @@ class Reporter:
             sys.stderr.write(f"mailhooks: this request's log line or metrics are missing ({type(error).__name__})\n")
         self._cold = False
 
-    def _log(self, response: dict[str, Any], tally: Tally, trouble: Exception | None, seconds: float) -> None:
+    def _log(self, response: dict[str, Any], tally: LookupStats, trouble: Exception | None, seconds: float) -> None:
         line: dict[str, Any] = {
             "mailboxes": len(response.get("mailboxes", ())),
             "asked": dict(tally.mailboxes),
@@ -51,7 +51,7 @@ class Reporter:
         else:
             self._logger.info("free/busy was answered", extra=line)
 
-    def _count(self, response: dict[str, Any], tally: Tally, trouble: Exception | None, seconds: float) -> None:
+    def _count(self, response: dict[str, Any], tally: LookupStats, trouble: Exception | None, seconds: float) -> None:
         metrics = self._metrics
         metrics.add_dimension("hook", "availability")
         counts = {

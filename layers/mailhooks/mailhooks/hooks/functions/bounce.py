@@ -13,7 +13,7 @@ from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
-from mailhooks.policy.rules.actions import Decide
+from mailhooks.policy.rules.actions import SetVerdict
 from mailhooks.policy.rules.conditions import All, Condition, Cost, RecipientTest, Test, addresses
 from mailhooks.policy.rules.policy import Policy, Rule
 from mailhooks.settings import OnError, Settings, parse_json
@@ -114,7 +114,7 @@ def _as_rule(
     ]
     if rule.action.type.inbound_only:
         conditions.append(Test("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
-    return Rule(f"rule {index}", index, All.of(conditions, "all"), (Decide(rule.action.type, rule.action.bounce_message),))
+    return Rule(f"rule {index}", index, All.of(conditions, "all"), (SetVerdict(rule.action.type, rule.action.bounce_message),))
 
 
 def _rule(place: str, rule: dict[str, Any]) -> BounceRule:

@@ -17,7 +17,7 @@ from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.mime.text.wrapping import Image
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
-from mailhooks.policy.rules.actions import Disclaim
+from mailhooks.policy.rules.actions import AddDisclaimer
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
 from mailhooks.policy.rules.policy import Policy, Rule
 from mailhooks.settings import Settings
@@ -101,7 +101,9 @@ class DisclaimerHook(MailflowHook):
     def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, directory: Directory | None = None) -> None:
         self.disclaimer = disclaimer
         scope = scope or Scope()
-        policy = Policy((Rule("disclaimer", 0, scope.condition(), (Disclaim(disclaimer),)),), scope.organization_domains, file="settings")
+        policy = Policy(
+            (Rule("disclaimer", 0, scope.condition(), (AddDisclaimer(disclaimer),)),), scope.organization_domains, file="settings"
+        )
         super().__init__(FixedPolicy(policy), NoEffects(), people=directory or People())
 
     @classmethod

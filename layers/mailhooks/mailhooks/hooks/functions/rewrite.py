@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from mailhooks.content.header_changes import FieldChanges
+from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.content.subject_tag import checked_tag
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.actions import Change, Headers, Strip, Tag
+from mailhooks.policy.rules.actions import Change, ChangeHeaders, StripAttachments, TagSubject
 from mailhooks.policy.rules.conditions import All
 from mailhooks.policy.rules.policy import Policy, Rule
 from mailhooks.settings import Settings, parse_json
@@ -30,7 +30,7 @@ class Rewrite:
     """
 
     subject_tag: str = ""
-    fields: FieldChanges = field(default_factory=FieldChanges)
+    fields: HeaderChanges = field(default_factory=HeaderChanges)
     attachments: "AttachmentRules | None" = None
 
     @classmethod
@@ -43,7 +43,7 @@ class Rewrite:
             raise SettingsError('ADD_HEADERS: set it to a JSON object of names and values, such as {"X-Name": "value"}')
         return cls(
             checked_tag(settings.subject_tag),
-            FieldChanges.checked(add.items(), settings.remove_headers),
+            HeaderChanges.checked(add.items(), settings.remove_headers),
             _attachment_rules(settings),
         )
 
@@ -72,11 +72,11 @@ class Rewrite:
     def _changes(self) -> tuple[Change, ...]:
         changes: list[Change] = []
         if self.attachments is not None:
-            changes.append(Strip(self.attachments))
+            changes.append(StripAttachments(self.attachments))
         if self.fields.add or self.fields.remove:
-            changes.append(Headers(self.fields))
+            changes.append(ChangeHeaders(self.fields))
         if self.subject_tag:
-            changes.append(Tag(self.subject_tag))
+            changes.append(TagSubject(self.subject_tag))
         return tuple(changes)
 
 

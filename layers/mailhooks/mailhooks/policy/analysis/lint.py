@@ -11,9 +11,9 @@ from mailhooks.policy.analysis.contradictions import reasons
 from mailhooks.policy.analysis.rule_conditions import Said, is_within, named, texts
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
-from mailhooks.policy.rules.actions import AddRecipients, Decide, RemoveRecipients
+from mailhooks.policy.rules.actions import AddRecipients, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Cost
-from mailhooks.policy.rules.policy import Mixed, OnError, Policy, Rule
+from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
 
 
 class Severity(StrEnum):
@@ -65,7 +65,7 @@ class _Asked:
     def fails_like(self, other: Rule) -> bool:
         """Whether it applies, or nothing is asked any more, where conditions that the other rule shares with it cannot be told."""
         on_error = self.rule.on_error
-        return self.rule.condition.cost is Cost.EVENT or on_error is not OnError.SKIP or on_error is other.on_error
+        return self.rule.condition.cost is Cost.EVENT or on_error is not RuleErrorPolicy.SKIP or on_error is other.on_error
 
     def removing(self, lists: Lists) -> "list[_Asked]":
         """It, as a rule that decides for those whom it removes; such as also adds recipients may come to nothing."""
@@ -132,7 +132,7 @@ def _undecided(asked: Iterable[_Asked], lists: Lists) -> Iterator[Finding]:
     for each in (one for one in asked if not one.rule.report):
         yield from _unremoved(each, deciding)
         removing = each.removing(lists)
-        verdicts = [action for action in each.rule.actions if isinstance(action, Decide)]
+        verdicts = [action for action in each.rule.actions if isinstance(action, SetVerdict)]
         if not verdicts:
             deciding += removing
             continue
@@ -154,8 +154,8 @@ def _unremoved(each: _Asked, deciding: Iterable[_Asked]) -> Iterator[Finding]:
     if before is not None:
         text = f'its remove_recipients never counts: rule "{before.rule.name}" has decided before, and the first to decide counts'
         yield _of(each.rule, text)
-    first = next(action for action in each.rule.actions if isinstance(action, RemoveRecipients | Decide))
-    if isinstance(first, Decide) and each.for_all and not (first.type.inbound_only and each.may_be("outbound")):
+    first = next(action for action in each.rule.actions if isinstance(action, RemoveRecipients | SetVerdict))
+    if isinstance(first, SetVerdict) and each.for_all and not (first.type.inbound_only and each.may_be("outbound")):
         yield _of(each.rule, "its remove_recipients never counts: its verdict before has decided")
 
 
@@ -170,7 +170,7 @@ def _of_actions(each: _Asked, domains: frozenset[str]) -> Iterator[Finding]:
     """What is odd about a rule by itself."""
     rule, said = each.rule, each.said
     for action in rule.actions:
-        if isinstance(action, Decide) and action.type.inbound_only and each.may_be("outbound"):
+        if isinstance(action, SetVerdict) and action.type.inbound_only and each.may_be("outbound"):
             word = "junk" if action.type is ActionType.MOVE_TO_JUNK else "bypass_spam_check"
             if said.terms("direction"):
                 yield _of(rule, f"{word} does nothing: it exists for inbound mail only, and the rule is for outbound mail")
@@ -228,7 +228,7 @@ def _verdicts(asked: Iterable[_Asked]) -> Iterator[Finding]:
                 adds = adds or isinstance(action, AddRecipients)
                 if isinstance(action, RemoveRecipients):
                     verdicts.add((str(ActionType.DROP), ""))
-                elif isinstance(action, Decide) and (direction == "inbound" or not action.type.inbound_only):
+                elif isinstance(action, SetVerdict) and (direction == "inbound" or not action.type.inbound_only):
                     own = f" {each.rule.name}" if "%%rule%%" in action.text.lower() else ""
                     (for_all if each.for_all else verdicts).add((str(action.type), action.text + own))
         room, number = MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)

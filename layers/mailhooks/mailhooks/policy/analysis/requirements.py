@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.policy.analysis.rule_conditions import named
-from mailhooks.policy.rules.actions import AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
+from mailhooks.policy.rules.actions import AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
 from mailhooks.policy.rules.policy import Policy, Rule
 
@@ -62,7 +62,7 @@ def reads(rule: Rule) -> tuple[str, ...]:
     found = [leaf.name for leaf in _leaves(rule.condition) if leaf.cost in {Cost.CONTENT, Cost.BODY}]
     if not rule.report:
         for action in rule.actions:
-            if isinstance(action, Decide):
+            if isinstance(action, SetVerdict):
                 found += ["bounce"] if any(f"%%{name}%%" in action.text.lower() for name in ("fromname", "date")) else []
             elif not isinstance(action, AddRecipients | RemoveRecipients | Count):
                 found.append(action.name)

@@ -7,7 +7,7 @@ from mailhooks import contract
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.evaluation.outcome import Failure, addable
 from mailhooks.policy.facts.message_facts import Facts
-from mailhooks.policy.rules.actions import Decide, RemoveRecipients
+from mailhooks.policy.rules.actions import RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.policy import Rule
 
 
@@ -24,7 +24,7 @@ class Adding:
     def replaces(self) -> bool:
         """Whether the rule also keeps the message from somebody."""
         return any(
-            isinstance(action, RemoveRecipients) or (isinstance(action, Decide) and not action.type.delivers)
+            isinstance(action, RemoveRecipients) or (isinstance(action, SetVerdict) and not action.type.delivers)
             for action in self.rule.actions
         )
 

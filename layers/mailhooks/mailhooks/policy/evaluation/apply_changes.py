@@ -8,9 +8,9 @@ from typing import Final
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.actions import Change, Changed, Disclaim, Headers, Strip, Tag, Unmodifiable
+from mailhooks.policy.rules.actions import AddDisclaimer, Change, Changed, ChangeHeaders, StripAttachments, TagSubject, Unmodifiable
 
-_APART: Final = frozenset({Tag, Headers, Strip})
+_APART: Final = frozenset({TagSubject, ChangeHeaders, StripAttachments})
 """Changes of different places: the subject, other fields, attachments. Two of one kind may be about the same place."""
 
 
@@ -84,6 +84,6 @@ def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
 
 
 def _changed(change: Change, raw: bytes, values: Mapping[str, str], wrap: bool) -> Changed:
-    if wrap and isinstance(change, Disclaim) and change.on_unmodifiable is Unmodifiable.WRAP:
+    if wrap and isinstance(change, AddDisclaimer) and change.on_unmodifiable is Unmodifiable.WRAP:
         return change.wrapped(raw, values)
     return change.change(raw, values)

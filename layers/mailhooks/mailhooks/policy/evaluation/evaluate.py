@@ -8,16 +8,16 @@ from typing import Final
 from mailhooks import contract
 from mailhooks.contract import ActionType, MailFlowEvent
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PermanentTrouble
+from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Adding, Empty, added_for, empty_additions, known_domains
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, addable
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen, Trace
 from mailhooks.policy.facts.message_facts import ContentFailed, Facts, asked_once
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Decide, Notify, RemoveRecipients
+from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
-from mailhooks.policy.rules.policy import Mixed, OnError, Policy, Rule
+from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
 
 _TURNS: Final = 8
 """After which rules that put each other's recipients in place of their own are left out together, lest each cost a turn of its own."""
@@ -149,7 +149,7 @@ class _Run:
             return []
         empty, notes = empty_additions(self.facts, self.adding, self.verdicts, all_at_once=all_at_once)
         for each in empty:
-            if each.rule.on_error is OnError.RETRY:
+            if each.rule.on_error is RuleErrorPolicy.RETRY:
                 raise RuleFailed(f'rule "{each.rule.name}": add_recipients: {each.failure.error}')
         if not empty:
             self.notes += notes
@@ -168,7 +168,7 @@ class _Run:
         except ContentFailed as failed:
             # What may pass is for the next try. What does not is the rule's affair, as any other failure.
             cause = failed.__cause__
-            if (self.asked and self.asked.report) or not isinstance(cause, PermanentTrouble | Misconfigured):
+            if (self.asked and self.asked.report) or not isinstance(cause, PermanentError | Misconfigured):
                 raise
             error = type(cause).__name__
             held = self._after_failure(condition, cause, among)
@@ -199,16 +199,16 @@ class _Run:
         assert rule is not None
         failure = Failure.of(rule.name, condition.name, trouble)
         self.failures.append(failure)
-        if rule.on_error is OnError.RETRY and not rule.report:
+        if rule.on_error is RuleErrorPolicy.RETRY and not rule.report:
             raise RuleFailed(f'rule "{rule.name}": {failure.what}: {failure.error}: {failure.detail}'.rstrip(": ")) from None
-        if rule.on_error is OnError.SKIP or rule.report:
+        if rule.on_error is RuleErrorPolicy.SKIP or rule.report:
             raise _Skipped
         return 0 if self.negated else among
 
     def take(self, rule: Rule, action: Action, bits: int) -> None:
         """Notes down what an action means; nothing is done yet."""
         match action:
-            case Decide():
+            case SetVerdict():
                 self._decide(bits, self._said(rule, action))
             case RemoveRecipients():
                 others = self.facts.everybody & ~self.stopped
@@ -229,7 +229,7 @@ class _Run:
             self.verdicts[address] = action
         self.decided |= bits
 
-    def _said(self, rule: Rule, action: Decide) -> contract.Action | None:
+    def _said(self, rule: Rule, action: SetVerdict) -> contract.Action | None:
         if action.type.inbound_only and not self.facts.inbound:
             self.notes.append(f'rule "{rule.name}": there is no {action.type} for outbound mail')
             return None
@@ -237,7 +237,7 @@ class _Run:
             return contract.Action(action.type)
         return contract.Action(ActionType.BOUNCE, action.bounce_text({**self._values(action), "rule": rule.name}))
 
-    def _values(self, action: Decide) -> dict[str, str]:
+    def _values(self, action: SetVerdict) -> dict[str, str]:
         """The variables' values. Name and date are in the message only, which is not fetched for a text that does not have them."""
         wants = action.text.lower()
         values = {
@@ -252,7 +252,7 @@ class _Run:
             try:
                 own = own_values(self.facts.raw, self.facts.event.mail_from)
             except ContentFailed as failed:
-                if not isinstance(failed.__cause__, PermanentTrouble | Misconfigured):
+                if not isinstance(failed.__cause__, PermanentError | Misconfigured):
                     raise
                 # A name is no reason to let through what is to be bounced.
                 own = {"fromname": self.facts.event.mail_from, "date": ""}

@@ -20,12 +20,12 @@ class File:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every name that its fields give it, decoded; see `composed`."""
-        return tuple(map(composed, filenames.given(self._raw, self._part)))
+        return tuple(map(composed, filenames.all_filenames(self._raw, self._part)))
 
     @cached_property
     def endings(self) -> frozenset[str]:
         """Of its names, also those before the last: lower-case, with their dot."""
-        found = [filenames.endings(name) for name in self.names]
+        found = [filenames.extensions(name) for name in self.names]
         return frozenset().union(*(ending.last | ending.inner for ending in found))
 
     @property
@@ -48,7 +48,7 @@ class File:
 
     @cached_property
     def _listing(self) -> filetypes.Listing | None:
-        last = frozenset(ending for name in self.names for ending in filenames.endings(name).last)
+        last = frozenset(ending for name in self.names for ending in filenames.extensions(name).last)
         if self._part.children or not filetypes.is_archive(self._beginning, last):
             return None
         return filetypes.listing(part_content.tail(self._raw, self._part, filetypes.ZIP_TAIL_OCTETS))
@@ -61,7 +61,7 @@ class File:
     @cached_property
     def listed_endings(self) -> frozenset[str]:
         """Endings of the names that a zip archive lists."""
-        found = [filenames.endings(name) for name in self._listing.names] if self._listing else []
+        found = [filenames.extensions(name) for name in self._listing.names] if self._listing else []
         return frozenset().union(*(ending.last | ending.inner for ending in found))
 
 

@@ -8,7 +8,7 @@ SES's own.
 import re
 from typing import Final
 
-from mailhooks.policy.facts.message_types import Headers
+from mailhooks.policy.facts.message_types import DecodedHeaders
 
 SERVER: Final = "amazonses.com"
 METHODS: Final = ("spf", "dkim", "dmarc", "spam", "virus")
@@ -20,7 +20,7 @@ _COMMENTS: Final = re.compile(r"\([^()]*\)|\"(?:[^\"\\]|\\.)*+\"")
 _RESULT: Final = re.compile(r"(?:^|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z_]+)")
 
 
-def results(headers: Headers) -> dict[str, frozenset[str]]:
+def results(headers: DecodedHeaders) -> dict[str, frozenset[str]]:
     """The results by method, in lower case; several of a method where several signatures were looked at. A method of which nothing
     is said is not there.
     """

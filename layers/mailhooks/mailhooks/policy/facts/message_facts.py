@@ -15,7 +15,7 @@ from mailhooks.policy.facts.services import Services
 if TYPE_CHECKING:
     from mailhooks.mime.structure import Part, Structure
     from mailhooks.policy.facts.attachment_facts import File
-    from mailhooks.policy.facts.message_types import Headers, Kind
+    from mailhooks.policy.facts.message_types import DecodedHeaders, MessageType
 
 _MAX_ADDRESSES = 2000
 """Of a header's, that are looked at: WorkMail delivers to 500."""
@@ -127,10 +127,10 @@ class Facts:
         return self.structure.root
 
     @cached_property
-    def headers(self) -> "Headers":
-        from mailhooks.policy.facts.message_types import Headers
+    def headers(self) -> "DecodedHeaders":
+        from mailhooks.policy.facts.message_types import DecodedHeaders
 
-        return Headers(self.raw, self.root)
+        return DecodedHeaders(self.raw, self.root)
 
     @cached_property
     def subject(self) -> tuple[str, str]:
@@ -164,7 +164,7 @@ class Facts:
         return tuple(files(self.raw, self.structure))
 
     @cached_property
-    def kinds(self) -> "frozenset[Kind]":
+    def kinds(self) -> "frozenset[MessageType]":
         from mailhooks.policy.facts.message_types import kinds
 
         return kinds(self.raw, self.structure, self.headers)

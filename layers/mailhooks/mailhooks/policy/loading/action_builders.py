@@ -11,20 +11,20 @@ from mailhooks.contract import ActionType
 from mailhooks.errors import SettingsError
 from mailhooks.policy.loading.build_context import Context
 from mailhooks.policy.loading.metric_names import is_reserved
-from mailhooks.policy.loading.problems import ADDRESS, At, BadValue, Together, of_setting, several
+from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, of_setting, several
 from mailhooks.policy.rules.actions import (
     VARIABLES,
     Action,
+    AddDisclaimer,
     AddRecipients,
     Archive,
+    ChangeHeaders,
     Count,
-    Decide,
-    Disclaim,
-    Headers,
     Notify,
     RemoveRecipients,
-    Strip,
-    Tag,
+    SetVerdict,
+    StripAttachments,
+    TagSubject,
     Unmodifiable,
 )
 from mailhooks.policy.rules.bounds import octets
@@ -47,10 +47,10 @@ def actions(value: Any, context: Context) -> tuple[Action, ...]:
     """What stands under `do`: an action, or a list of some.
 
     Raises:
-        BadValue: see there.
+        InvalidValue: see there.
     """
     made = []
-    together = Together()
+    together = ErrorCollector()
     for at, each in several(value):
         with together, at:
             made.append(_action(each, context))
@@ -60,9 +60,9 @@ def actions(value: Any, context: Context) -> tuple[Action, ...]:
 
 def _action(value: Any, context: Context) -> Action:
     if isinstance(value, str):
-        return Decide(WORDS[value])
+        return SetVerdict(WORDS[value])
     [(name, content)] = value.items()
-    with At(name):
+    with ErrorPath(name):
         try:
             return _VERBS[name](content, context)
         except SettingsError as error:
@@ -73,15 +73,15 @@ def _bounce(value: str, _: Context) -> Action:
     from mailhooks.content.template import Template
 
     if unknown := sorted(Template(value).variables - VARIABLES):
-        raise BadValue(f"expected the variables {', '.join(sorted(VARIABLES))}, and not %%{unknown[0]}%%")
-    return Decide(ActionType.BOUNCE, value)
+        raise InvalidValue(f"expected the variables {', '.join(sorted(VARIABLES))}, and not %%{unknown[0]}%%")
+    return SetVerdict(ActionType.BOUNCE, value)
 
 
 def _add_recipients(value: Any, context: Context) -> Action:
     own, lists = context.made("recipients", _recipient, tuple, value)
     addresses = tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
     if len(addresses) > MAX_ADDED:
-        raise BadValue(f"expected at most {MAX_ADDED} addresses, those of lists too, got {len(addresses):,}")
+        raise InvalidValue(f"expected at most {MAX_ADDED} addresses, those of lists too, got {len(addresses):,}")
     return AddRecipients(addresses)
 
 
@@ -102,7 +102,7 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     from mailhooks.content.template_variables import OWN_VARIABLES
 
     if not (value.get("text", "") or value.get("html", "")).strip():
-        raise BadValue("expected text, html, or both")
+        raise InvalidValue("expected text, html, or both")
     disclaimer = Disclaimer(
         text=value.get("text", ""),
         html=value.get("html", ""),
@@ -112,11 +112,11 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
         on_no_text=OnNoText(value.get("on_no_text", "pass")),
     )
     if "cid:" in disclaimer.html:
-        raise BadValue("expected images by their https: addresses: a policy carries no files", "html")
+        raise InvalidValue("expected images by their https: addresses: a policy carries no files", "html")
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - OWN_VARIABLES):
-            raise BadValue(f"expected the variables {', '.join(sorted(OWN_VARIABLES))}, and not %%{unknown[0]}%%")
-    return Disclaim(disclaimer)
+            raise InvalidValue(f"expected the variables {', '.join(sorted(OWN_VARIABLES))}, and not %%{unknown[0]}%%")
+    return AddDisclaimer(disclaimer)
 
 
 def _subject_tag(value: str, _: Context) -> Action:
@@ -125,26 +125,28 @@ def _subject_tag(value: str, _: Context) -> Action:
     _without_variables(value)
     tag = checked_tag(value)
     if not tag:
-        raise BadValue("expected a tag, and not white space alone")
-    return Tag(tag)
+        raise InvalidValue("expected a tag, and not white space alone")
+    return TagSubject(tag)
 
 
 def _without_variables(text: str) -> None:
     if found := _VARIABLE.search(text):
-        raise BadValue(f"expected a text without variables, and {found[0]} would stand in it as it is: bounces and disclaimers have them")
+        raise InvalidValue(
+            f"expected a text without variables, and {found[0]} would stand in it as it is: bounces and disclaimers have them"
+        )
 
 
 def _headers(value: Mapping[str, Any], context: Context) -> Action:
-    from mailhooks.content.header_changes import FieldChanges
+    from mailhooks.content.header_changes import HeaderChanges
 
     for key in ("set", "add"):
         for name, text in value.get(key, {}).items():
-            with At(key, name):
+            with ErrorPath(key, name):
                 _without_variables(text)
     given = value.get("set", {})
     add = [*given.items(), *value.get("add", {}).items()]
     remove = [*context.texts(value.get("remove", ()), "remove"), *given]
-    return Headers(FieldChanges.checked(add, remove))
+    return ChangeHeaders(HeaderChanges.checked(add, remove))
 
 
 def _strip_attachments(value: Mapping[str, Any], context: Context) -> Action:
@@ -161,8 +163,8 @@ def _strip_attachments(value: Mapping[str, Any], context: Context) -> Action:
         **words,
     )
     if not rules.any:
-        raise BadValue("expected something that attachments go by, such as extensions")
-    return Strip(rules, Unmodifiable(value.get("on_unmodifiable", "pass")))
+        raise InvalidValue("expected something that attachments go by, such as extensions")
+    return StripAttachments(rules, Unmodifiable(value.get("on_unmodifiable", "pass")))
 
 
 def _archive(value: Mapping[str, Any], _: Context) -> Action:
@@ -172,11 +174,11 @@ def _archive(value: Mapping[str, Any], _: Context) -> Action:
 def _notify(value: Mapping[str, Any], context: Context) -> Action:
     webhook = value.get("webhook", "")
     if webhook and not _is_webhook(webhook):
-        raise BadValue("expected an https: address of a server, without a name or password in it", "webhook")
+        raise InvalidValue("expected an https: address of a server, without a name or password in it", "webhook")
     if sum(key in value for key in ("sns", "eventbridge", "webhook")) != 1:
-        raise BadValue("expected one of sns, eventbridge and webhook")
+        raise InvalidValue("expected one of sns, eventbridge and webhook")
     if ("webhook" in value) is not ("secret" in value):
-        raise BadValue("expected webhook and secret together: receivers tell by the signature who has sent it")
+        raise InvalidValue("expected webhook and secret together: receivers tell by the signature who has sent it")
     targets = {key: value[key] for key in ("sns", "eventbridge", "webhook", "secret") if key in value}
     return Notify(**targets, include=frozenset(context.texts(value.get("include", ()))))
 
@@ -193,7 +195,7 @@ def _is_webhook(address: str) -> bool:
 
 def _count(value: str, _: Context) -> Action:
     if is_reserved(value):
-        raise BadValue(f"expected a metric of its own, and {value!r} is one that each message has, or a key beside those")
+        raise InvalidValue(f"expected a metric of its own, and {value!r} is one that each message has, or a key beside those")
     return Count(value)
 
 

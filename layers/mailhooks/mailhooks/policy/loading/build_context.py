@@ -9,7 +9,7 @@ from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import LineRegex, Regex, compile_regex
 from mailhooks.policy.loading.lists import Lists, unknown
-from mailhooks.policy.loading.problems import At, BadValue, Together, several
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, several
 from mailhooks.policy.rules.conditions import Condition
 
 _R = TypeVar("_R")
@@ -37,9 +37,9 @@ class Context:
             if not text.startswith("list:"):
                 found.append(text)
                 continue
-            with At(*place), at:
+            with ErrorPath(*place), at:
                 if text[5:] not in self.lists:
-                    raise BadValue(unknown(text))
+                    raise InvalidValue(unknown(text))
                 found.extend(self.lists.taken(text[5:]))
         return tuple(found)
 
@@ -54,17 +54,17 @@ class Context:
             whole: makes one thing of all that a list holds.
 
         Raises:
-            BadValue: names each text that is refused, and the list in which it stands.
+            InvalidValue: names each text that is refused, and the list in which it stands.
         """
         own: list[_R] = []
         shared: dict[str, _S] = {}
-        together, around = Together(), At(*place)
+        together, around = ErrorCollector(), ErrorPath(*place)
         for at, text in several(value):
             with together, around, at:
                 if not text.startswith("list:"):
                     own.append(_made(one, text))
                 elif text[5:] not in self.lists:
-                    raise BadValue(unknown(text))
+                    raise InvalidValue(unknown(text))
                 elif text not in shared:
                     shared[text] = self._of_list(text[5:], kind, one, whole)
         together.end()
@@ -73,7 +73,7 @@ class Context:
     def _of_list(self, name: str, kind: str, one: Callable[[str], _R], whole: Callable[[list[_R]], _S]) -> _S:
         def make(texts: tuple[str, ...]) -> _S:
             found: list[_R] = []
-            together = Together()
+            together = ErrorCollector()
             for text in texts:
                 with together:
                     found.append(_made(one, text, lambda text: f" {self.lists.origin(name, text)}"))
@@ -87,13 +87,13 @@ class Context:
 
     def _regexes(self, kind: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
         found = []
-        together = Together()
+        together = ErrorCollector()
         for at, pattern in several(value):
-            with together, At(*place), at:
+            with together, ErrorPath(*place), at:
                 try:
                     found.append(kind(pattern))
                 except ValueError as error:
-                    raise BadValue(f"expected {error}") from None
+                    raise InvalidValue(f"expected {error}") from None
         together.end()
         return tuple(found)
 
@@ -116,7 +116,7 @@ def _made(one: Callable[[str], _R], text: str, where: Callable[[str], str] = lam
         return one(text)
     except ValueError as error:
         shown = text if len(text) <= 80 else f"{text[:77]}..."
-        raise BadValue(f"expected {error}, got {shown!r}{where(text)}") from None
+        raise InvalidValue(f"expected {error}, got {shown!r}{where(text)}") from None
 
 
 Maker = Callable[[str, Any, Context], Condition]

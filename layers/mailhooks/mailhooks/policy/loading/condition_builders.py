@@ -10,23 +10,23 @@ from mailhooks.policy.facts.authentication import RESULTS
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import Context, Maker
-from mailhooks.policy.loading.problems import ADDRESS, At, BadValue, Together, several
+from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, several
 from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.bounds import bounds
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses, every_recipient
-from mailhooks.policy.rules.rate_condition import Rate
+from mailhooks.policy.rules.rate_condition import RateCondition
 
 
 def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool = False) -> Condition:
     """A mapping of conditions: all of them have to hold; of a rule's exceptions, one.
 
     Raises:
-        BadValue: see there.
+        InvalidValue: see there.
     """
     made = []
-    together = Together()
+    together = ErrorCollector()
     for name, said in value.items():
-        with together, At(name):
+        with together, ErrorPath(name):
             made.append(MAKERS[name](name, said, context))
     together.end()
     if len(made) == 1:
@@ -37,7 +37,7 @@ def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool =
 def _group(kind: type[All] | type[AnyOf]) -> Maker:
     def make(name: str, value: Any, context: Context) -> Condition:
         made = []
-        together = Together()
+        together = ErrorCollector()
         for at, each in several(value):
             with together, at:
                 made.append(conditions(each, context))
@@ -199,12 +199,12 @@ def _time(name: str, value: Any, context: Context) -> Condition:
             try:
                 spans.append(schedule.Span.of(each, context.zone))
             except ValueError as error:
-                raise BadValue(f"expected {error}") from None
+                raise InvalidValue(f"expected {error}") from None
     return Test(name, Cost.EVENT, lambda facts: any(span.covers(facts.now) for span in spans), lambda facts: spans[0].shown(facts.now))
 
 
 def _rate(name: str, value: Any, context: Context) -> Condition:
-    return Rate(name, context.rule, value["more_than"], value["minutes"] * 60, value.get("per", "recipient"))
+    return RateCondition(name, context.rule, value["more_than"], value["minutes"] * 60, value.get("per", "recipient"))
 
 
 def _not(name: str, value: Any, context: Context) -> Condition:

@@ -12,7 +12,7 @@ from mailhooks.policy.facts.regex import Regex
 from mailhooks.policy.facts.text_normalization import composed, normal, without_ignorable
 from mailhooks.policy.facts.visible_text import Words, has_card_number
 from mailhooks.policy.loading.build_context import Context
-from mailhooks.policy.loading.problems import At, BadValue, Together, of_setting, several
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, of_setting, several
 from mailhooks.policy.rules.bounds import bounds
 from mailhooks.policy.rules.conditions import Condition, Cost, Test, shown
 
@@ -38,12 +38,12 @@ class Wanted:
     @classmethod
     def of(cls, value: Any, context: Context) -> "Wanted":
         """Raises:
-        BadValue: see there.
+        InvalidValue: see there.
         """
         if not isinstance(value, dict):
             words, shared = context.made("words", _word, Words.of, value)
             return cls(Words.of(words, (), shared))
-        together = Together()
+        together = ErrorCollector()
         with together:
             words, shared = context.made("words", _word, Words.of, value.get("words", ()), "words")
         with together:
@@ -58,7 +58,7 @@ class Wanted:
             int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
         if not found.any:
-            raise BadValue("expected words, contains, regex or card_number")
+            raise InvalidValue("expected words, contains, regex or card_number")
         return found
 
     @property
@@ -131,7 +131,7 @@ def _header_test(value: dict[str, Any], context: Context) -> Callable[[Facts], b
     if not said:
         return lambda facts: bool(facts.headers.all(field)) is present
     if present is not None:
-        raise BadValue("expected present, or what the header says, and not both")
+        raise InvalidValue("expected present, or what the header says, and not both")
     wanted = Wanted.of(said, context)
     return lambda facts: any(wanted.found(composed(text), normal(text)) for text in facts.headers.all(field))
 
@@ -177,7 +177,7 @@ def _file_test(value: dict[str, Any], context: Context) -> "Callable[[File], boo
     if "encrypted" in value:
         tests.append(lambda file: file.is_encrypted)
     if not tests:
-        raise BadValue("expected something to know an attachment by, besides in_archives")
+        raise InvalidValue("expected something to know an attachment by, besides in_archives")
     return lambda file: all(test(file) for test in tests)
 
 
@@ -188,11 +188,11 @@ def _by_extension(value: dict[str, Any], context: Context) -> "Callable[[File], 
 
 
 def _checked(value: dict[str, Any], key: str, context: Context) -> "AttachmentRules":
-    """Extensions or types in form. Raises BadValue for those that no attachment can have."""
+    """Extensions or types in form. Raises InvalidValue for those that no attachment can have."""
     from mailhooks.content.attachment_rules import AttachmentRules  # late: it knows types of files, for which most policies have no use
 
     texts = context.texts(value[key], key)
-    with At(key):
+    with ErrorPath(key):
         try:
             return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
         except SettingsError as error:
@@ -214,7 +214,7 @@ def _true_types(texts: tuple[str, ...]) -> frozenset[str]:
             else {each for each in filetypes.KNOWN if _of_type(each, frozenset({text.lower()}))}
         )
         if not known:
-            raise BadValue("expected types that docs/attachments.md lists, or the word executable", "true_type")
+            raise InvalidValue("expected types that docs/attachments.md lists, or the word executable", "true_type")
         found |= known
     return frozenset(found)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from mailhooks.policy.loading.problems import BadValue, Place
+from mailhooks.policy.loading.problems import InvalidValue, Place
 
 MAX_TEXTS: Final = 200_000
 """Texts of all lists, those of the lists in them counted wherever they are put in: a small file can ask for very many."""
@@ -49,7 +49,7 @@ class Lists:
         """The same, for somebody who keeps a copy.
 
         Raises:
-            BadValue: there are too many of them.
+            InvalidValue: there are too many of them.
         """
         before = self._taken
         self._taken += len(self.texts(name))
@@ -57,13 +57,13 @@ class Lists:
             return self.texts(name)
         if before > MAX_TAKEN:
             return self.texts(name)[:1]  # it is told already
-        raise BadValue(f"expected lists of at most {MAX_TAKEN:,} texts in all that rules take: some in fewer rules, or shorter ones")
+        raise InvalidValue(f"expected lists of at most {MAX_TAKEN:,} texts in all that rules take: some in fewer rules, or shorter ones")
 
     def once(self, kind: str, name: str, make: Callable[[tuple[str, ...]], _T], failing: _T) -> _T:
         """What is made of a list's texts, made when it is first asked for. What is refused then is told once; later there is `failing`.
 
         Raises:
-            BadValue: as `make` does.
+            InvalidValue: as `make` does.
         """
         key = kind, name
         if key not in self._made:

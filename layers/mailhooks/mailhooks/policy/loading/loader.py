@@ -12,11 +12,11 @@ from mailhooks.policy.loading import action_builders
 from mailhooks.policy.loading.build_context import Context
 from mailhooks.policy.loading.condition_builders import conditions
 from mailhooks.policy.loading.lists import Lists
-from mailhooks.policy.loading.problems import At, BadValue, Place, Together
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place
 from mailhooks.policy.loading.yaml_document import Document, read
 from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.conditions import All, Condition, Not
-from mailhooks.policy.rules.policy import Mixed, OnError, Policy, Rule
+from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
 
 _MOST_PROBLEMS: Final = 50
 """That are told; of the others there is the number."""
@@ -82,7 +82,7 @@ class _Maker:
         for index, value in self._sound_rules():
             try:
                 rules.append(self._rule(index, value, Context(lists, value["name"], zone)))
-            except BadValue as bad:
+            except InvalidValue as bad:
                 self._found += [(("rules", index, *place), text) for place, text in bad.found]
         domains = self._domains()
         if self._found:
@@ -92,13 +92,13 @@ class _Maker:
     def _rule(self, index: int, value: dict[str, Any], context: Context) -> Rule:
         active = value.get("active", {})
         begins, ends = (self._moment(index, key, active) for key in ("from", "until"))
-        together = Together()
+        together = ErrorCollector()
         with together:
             if begins and ends and begins >= ends:
-                raise BadValue("expected until to be after from", "active", "until")
+                raise InvalidValue("expected until to be after from", "active", "until")
         with together:
             condition = self._condition(value, context)
-        with together, At("do"):
+        with together, ErrorPath("do"):
             actions = action_builders.actions(value["do"], context)
         together.end()
         mixed = value.get("mixed", self._mixed)
@@ -113,12 +113,12 @@ class _Maker:
             begins,
             ends,
             Mixed(mixed or "all"),
-            OnError(value.get("on_error", self._on_error)),
+            RuleErrorPolicy(value.get("on_error", self._on_error)),
             value,
             self._document.line(("rules", index)),
         )
         if mixed is None and rule.changes_content and condition.per_recipient:
-            raise BadValue(
+            raise InvalidValue(
                 "expected mixed: all or none, as the rule changes the content for some recipients, and a message has one content for all"
             )
         return rule
@@ -126,16 +126,16 @@ class _Maker:
     def _condition(self, value: dict[str, Any], context: Context) -> Condition:
         """What has to hold: `when`, and none of `unless`; a count only when all else does."""
         made: list[Condition] = []
-        together, when = Together(), At("when")
+        together, when = ErrorCollector(), ErrorPath("when")
         for name, content in value.get("when", {}).items():
             with together, when:
                 if name != "rate" and _counts(content):
-                    raise BadValue(_RATE_ALONE, name)
+                    raise InvalidValue(_RATE_ALONE, name)
                 made.append(conditions({name: content}, context))
-        with together, At("unless"):
+        with together, ErrorPath("unless"):
             if unless := value.get("unless"):
                 if _counts(unless):
-                    raise BadValue(_RATE_ALONE)
+                    raise InvalidValue(_RATE_ALONE)
                 made.append(Not("unless", conditions(unless, context, exceptions=True)))
         together.end()
         return made[0] if len(made) == 1 else All.of(made, "when")

@@ -13,7 +13,7 @@ Place = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
 
 
-class BadValue(Exception):
+class InvalidValue(Exception):
     """Values that the schema lets through cannot be meant.
 
     Attributes:
@@ -25,8 +25,8 @@ class BadValue(Exception):
         self.found: list[tuple[Place, str]] = [(place, text)]
 
 
-class At:
-    """`with At("when"):` what is refused inside lies there."""
+class ErrorPath:
+    """`with ErrorPath("when"):` what is refused inside lies there."""
 
     def __init__(self, *place: str | int) -> None:
         self._place = place
@@ -34,29 +34,29 @@ class At:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, BadValue) and self._place:
+        if isinstance(error, InvalidValue) and self._place:
             error.found = [((*self._place, *place), text) for place, text in error.found]
 
 
-class Together:
+class ErrorCollector:
     """Goes on after what is refused `with` it, so that all of it is told: `end` refuses it.
 
-    >>> together = Together()
+    >>> together = ErrorCollector()
     >>> for place in "ab":
-    ...     with together, At(place):
-    ...         raise BadValue("expected c")
+    ...     with together, ErrorPath(place):
+    ...         raise InvalidValue("expected c")
     >>> together.end()
     Traceback (most recent call last):
     mailhooks.policy.loading.problems.BadValue: expected c
     """
 
     def __init__(self) -> None:
-        self._refused: BadValue | None = None
+        self._refused: InvalidValue | None = None
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        if not isinstance(error, BadValue):
+        if not isinstance(error, InvalidValue):
             return False
         if self._refused is None:
             self._refused = error
@@ -66,24 +66,24 @@ class Together:
 
     def end(self) -> None:
         """Raises:
-        BadValue: something was refused; it has all of it.
+        InvalidValue: something was refused; it has all of it.
         """
         if self._refused is not None:
             raise self._refused
 
 
-def of_setting(error: SettingsError) -> BadValue:
+def of_setting(error: SettingsError) -> InvalidValue:
     """What an error says that was written for environment variables, whose name comes first."""
-    return BadValue(str(error).partition(": ")[2] or str(error))
+    return InvalidValue(str(error).partition(": ")[2] or str(error))
 
 
-def several(value: Any) -> Iterator[tuple[At, Any]]:
+def several(value: Any) -> Iterator[tuple[ErrorPath, Any]]:
     """The values of a list, or the single one that stands for a list of one; each with where it lies."""
     if isinstance(value, list | tuple):
         for index, each in enumerate(value):
-            yield At(index), each
+            yield ErrorPath(index), each
     else:
         yield _HERE, value
 
 
-_HERE: Final = At()
+_HERE: Final = ErrorPath()

@@ -13,14 +13,14 @@ from mailhooks.policy.facts.recipients import AddressSet
 if TYPE_CHECKING:
     from mailhooks.content.attachment_rules import AttachmentRules
     from mailhooks.content.disclaimer import Disclaimer
-    from mailhooks.content.header_changes import FieldChanges
+    from mailhooks.content.header_changes import HeaderChanges
 
 VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain", "date", "rule", "messageid"})
 """What a bounce's text may have between `%%` and `%%`, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
+class SetVerdict:
     """What becomes of the message for the recipients that matched.
 
     Attributes:
@@ -90,7 +90,7 @@ class Change(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
+class TagSubject:
     """Puts a tag before the subject (see `mailhooks.content.subject_tag`)."""
 
     tag: str
@@ -110,10 +110,10 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Headers:
+class ChangeHeaders:
     """Sets, adds and removes header fields (see `mailhooks.content.header_changes`)."""
 
-    fields: "FieldChanges"
+    fields: "HeaderChanges"
     name: str = "headers"
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     variables: frozenset[str] = frozenset()
@@ -128,7 +128,7 @@ class Headers:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class StripAttachments:
     """Puts a notice in the place of attachments (see `mailhooks.content.attachments`)."""
 
     rules: "AttachmentRules"
@@ -150,7 +150,7 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
-class Disclaim:
+class AddDisclaimer:
     """Adds a disclaimer (see `mailhooks.content.disclaimer`)."""
 
     disclaimer: "Disclaimer"
@@ -231,4 +231,4 @@ class Count:
 
 
 Effect = Archive | Notify | Count
-Action = Decide | AddRecipients | RemoveRecipients | Change | Effect
+Action = SetVerdict | AddRecipients | RemoveRecipients | Change | Effect

@@ -10,14 +10,14 @@ from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Change, Count, Decide, Notify, RemoveRecipients
+from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Change, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
 
 if TYPE_CHECKING:
     from mailhooks.policy.evaluation.outcome import Outcome
     from mailhooks.policy.evaluation.trace import Trace
 
-_NO_CHANGE = (Decide, AddRecipients, RemoveRecipients, Archive, Notify, Count)
+_NO_CHANGE = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 
 _PATIENCE_S = 10.0
 """Seconds for what is asked of services, where the caller does not say until when."""
@@ -32,7 +32,7 @@ class Mixed(StrEnum):
     """All get it as it is."""
 
 
-class OnError(StrEnum):
+class RuleErrorPolicy(StrEnum):
     """What becomes of a rule when a condition cannot be told or an action not be done."""
 
     SKIP = "skip"
@@ -77,7 +77,7 @@ class Rule:
     begins: datetime | None = None
     ends: datetime | None = None
     mixed: Mixed = Mixed.ALL
-    on_error: OnError = OnError.SKIP
+    on_error: RuleErrorPolicy = RuleErrorPolicy.SKIP
     source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     line: int = field(default=0, compare=False)
 

@@ -14,7 +14,7 @@ _AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateCondition:
     """Counts the message for each recipient that is asked about, or once for its sender. Where it counts by sender, mail without one is
     neither counted nor too much: all the world's delivery reports have not one sender.
 

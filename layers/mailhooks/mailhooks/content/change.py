@@ -1,0 +1,19 @@
+"""The change of one message, as edits of its bytes."""
+
+from typing import NamedTuple
+
+from mailhooks.mime.edits import Edit
+
+
+class Change(NamedTuple):
+    """Edits of one message.
+
+    Attributes:
+        edits: what to replace, in octets from the start of the message. Empty: the message stays as it is.
+        added_parts: how many parts the message has more afterwards.
+        wraps: whether the edits put the whole message, as it is, into a new one.
+    """
+
+    edits: list[Edit]
+    added_parts: int = 0
+    wraps: bool = False
