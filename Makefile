@@ -9,12 +9,14 @@ COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-heade
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
+# Tests run in as many processes as there are processors, but no more than four: each starts servers of its own.
+PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check e2e bench fuzz fidelity render pictures format requirements clean
+.PHONY: help run serve test test-fast test-slow test-all check e2e bench fuzz fidelity render pictures format requirements clean
 
 help:  ## show this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 24
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
 
 # A stamp a requirements file: a changed pin reinstalls, an unchanged one costs nothing.
 $(VENV)/.ready: requirements-dev.txt
@@ -36,8 +38,16 @@ run: $(VENV)/.ready  ## walk the sample messages through the functions, on a loc
 serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page
 	@$(PY) -m local serve
 
-test: $(VENV)/.ready  ## unit, integration and infrastructure tests
-	@$(PY) -m pytest
+test: $(VENV)/.ready  ## all tests but the slow ones, on two processors
+	@$(PY) -m pytest $(PARALLEL) -m "not slow"
+
+test-fast: $(VENV)/.ready  ## unit tests without the properties: under a minute
+	@$(PY) -m pytest $(PARALLEL) -m "not slow and not fuzz" tests/unit
+
+test-slow: $(VENV)/.ready  ## the slow tests
+	@$(PY) -m pytest $(PARALLEL) -m slow
+
+test-all: test test-slow  ## all tests, the slow ones too
 
 check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contracts, sam validate --lint
 	@$(VENV)/bin/ruff check .
