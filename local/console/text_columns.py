@@ -69,10 +69,18 @@ def columns(text: str) -> int:
     return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
-def fit(text: str, width: int) -> str:
-    """The text, cut to `width` columns where it is wider."""
+def fit(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Return the text, cut to `width` columns when it is wider.
+
+    Args:
+        keep_end: cut the beginning, not the end.
+    """
     if columns(text) <= width:
         return text
-    while columns(text) > width - 3:
-        text = text[: -max(1, (columns(text) - width + 3) // 2)]
-    return f"{text}..."
+    room, kept = width - 3, 0
+    for char in reversed(text) if keep_end else text:
+        room -= columns(char)
+        if room < 0:
+            break
+        kept += 1
+    return f"...{text[len(text) - kept :]}" if keep_end else f"{text[:kept]}..."
