@@ -16,38 +16,37 @@ from mailhooks.policy.rules.policy import RuleErrorPolicy
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
 
-def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) -> tuple[WantedChange, ...]:
-    """Sets the changes that can be made, and returns them; where one cannot, its rule may say that the message is not to go on.
+def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) -> tuple[Outcome, tuple[WantedChange, ...]]:
+    """Set the changes that can be made; return them, and the outcome with the failures and verdicts of those that cannot.
 
     Args:
         values: of the variables of texts, names in lower case.
     """
     applied = apply_changes(raw, outcome.changes, values)
     for wanted, trouble in applied.refusals:
-        _fail(outcome, wanted, str(trouble))
+        outcome = _fail(outcome, wanted, str(trouble))
         if not (isinstance(trouble, NoDisclaimer) and trouble.may_go_on):
-            turn_away(outcome, wanted, getattr(trouble, "obstacle", "an attachment is not let through"))
+            outcome = turn_away(outcome, wanted, getattr(trouble, "obstacle", "an attachment is not let through"))
     if applied.refusals and len(applied.refusals) == len(outcome.changes):
         mail.unchanged_because = CannotChangeSafely(str(applied.refusals[0][1]))
     _set(mail, applied)
     refused = mail.refusals()
     if not refused:
-        return applied.made
+        return outcome, applied.made
     why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
     before = any(refusal.before for refusal in refused)
     if fewer := _less_of_it(applied.made, before=before):
         again = apply_changes(raw, fewer, values, wrap=before)
         _set(mail, again)
         if mail.changed and not mail.refusals():
-            _give_up(outcome, [wanted for wanted in applied.made if wanted not in again.made], why, refused[0].code, before=before)
-            return again.made
+            given_up = [wanted for wanted in applied.made if wanted not in again.made]
+            return _give_up(outcome, given_up, why, refused[0].code, before=before), again.made
     mail.discard()
     mail.unchanged_because = CannotChangeSafely(why)
-    _give_up(outcome, applied.made, why, refused[0].code, before=before)
-    return ()
+    return _give_up(outcome, applied.made, why, refused[0].code, before=before), ()
 
 
-def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured) -> None:
+def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured) -> Outcome:
     """What follows when the changed message cannot be put: rules may say that it is not to go on as it is. Where that is for how something
     is set up, and no matter of the message, only what must not get through does not.
 
@@ -60,11 +59,12 @@ def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: Permanent
                 raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
             if not isinstance(wanted.change, StripAttachments):
                 continue
-        _fail(outcome, wanted, str(trouble), type(trouble).__name__)
-        turn_away(outcome, wanted, "WorkMail lets nobody change it")
+        outcome = _fail(outcome, wanted, str(trouble), type(trouble).__name__)
+        outcome = turn_away(outcome, wanted, "WorkMail lets nobody change it")
+    return outcome
 
 
-def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
+def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
     """Bounces or drops the message for those for whom the rule wanted it changed, if the rule says so."""
     match wanted.change.on_unmodifiable:
         case Unmodifiable.BOUNCE:
@@ -72,8 +72,8 @@ def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> None:
         case Unmodifiable.DROP:
             action = contract.Action(ActionType.DROP)
         case _:
-            return
-    outcome.turn_away(wanted.recipients, action)
+            return outcome
+    return outcome.refuse_delivery(wanted.recipients, action)
 
 
 def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
@@ -86,16 +86,17 @@ def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedCha
     return strips if len(strips) < len(made) else []
 
 
-def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: str, *, before: bool) -> None:
+def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: str, *, before: bool) -> Outcome:
     """What our own text is to blame for is nobody's reason to send mail back. An attachment that is not let through is."""
     for wanted in changes:
-        _fail(outcome, wanted, why)
+        outcome = _fail(outcome, wanted, why)
         if before or isinstance(wanted.change, StripAttachments):
-            turn_away(outcome, wanted, code)
+            outcome = turn_away(outcome, wanted, code)
+    return outcome
 
 
-def _fail(outcome: Outcome, wanted: WantedChange, why: str, kind: str = CannotChangeSafely.__name__) -> None:
-    outcome.failures += (Failure(wanted.rule.name, wanted.change.name, kind, why),)
+def _fail(outcome: Outcome, wanted: WantedChange, why: str, kind: str = CannotChangeSafely.__name__) -> Outcome:
+    return outcome.with_failures(Failure(wanted.rule.name, wanted.change.name, kind, why))
 
 
 def _set(mail: Mail, applied: Applied) -> None:

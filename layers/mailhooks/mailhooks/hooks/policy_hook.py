@@ -139,29 +139,30 @@ class MailflowHook:
             outcome = policy.evaluate(
                 mail.event, message, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
             )
-            verdict = self._carry_out(mail, message, policy, outcome)
+            verdict, outcome = self._carry_out(mail, message, policy, outcome)
         except AlreadyDecided as earlier:
             mail.log["decidedBefore"] = True
             return earlier.verdict
         _note(mail, policy, outcome)
         return verdict
 
-    def _carry_out(self, mail: Mail, message: _Watched, policy: Policy, outcome: Outcome) -> Verdict:
+    def _carry_out(self, mail: Mail, message: _Watched, policy: Policy, outcome: Outcome) -> tuple[Verdict, Outcome]:
         made: tuple[WantedChange, ...] = ()
         try:
             if self._may_be_changed_already(policy, outcome):
                 self._look(message)
             if outcome.changes:
-                made = change(mail, message.raw, outcome, self._values(mail, outcome))
+                outcome, made = change(mail, message.raw, outcome, self._values(mail, outcome))
         except (PermanentError, Misconfigured) as trouble:
-            self._not_had(mail, outcome, trouble)
+            outcome = self._not_had(mail, outcome, trouble)
         verdict = outcome.verdict(mail.organization_domains)
         for wanted in outcome.effects:
-            self._do(mail, wanted, verdict, outcome)
-        if made and self.stamps and mail.changed and verdict.delivers and not self._stamped(mail, verdict, outcome, made):
+            outcome = self._do(mail, wanted, verdict, outcome)
+        if made and self.stamps and mail.changed and verdict.delivers:
+            outcome = self._stamp(mail, verdict, outcome, made)
             verdict = outcome.verdict(mail.organization_domains)
         mail.otherwise = partial(self._not_taken, mail, policy, outcome, made)
-        return verdict
+        return verdict, outcome
 
     def _may_be_changed_already(self, policy: Policy, outcome: Outcome) -> bool:
         """Whether an earlier try may have done what this one does not want: where it would do something beside the message, and where the
@@ -184,19 +185,20 @@ class MailflowHook:
             message.look()
 
     @staticmethod
-    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentError | Misconfigured) -> None:
+    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentError | Misconfigured) -> Outcome:
         """The message cannot be had, so it is not changed; verdicts that were found without it stand."""
         mail.discard()
         for wanted in outcome.changes:
             if wanted.rule.on_error is RuleErrorPolicy.RETRY:
                 raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
-            outcome.failures += (Failure.of(wanted.rule.name, wanted.change.name, trouble),)
+            outcome = outcome.with_failures(Failure.of(wanted.rule.name, wanted.change.name, trouble))
         _blame(mail, trouble)
+        return outcome
 
     def _not_taken(
         self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured
     ) -> Verdict:
-        not_taken(outcome, made, trouble)
+        outcome = not_taken(outcome, made, trouble)
         _note(mail, policy, outcome)
         return outcome.verdict(mail.organization_domains)
 
@@ -210,12 +212,12 @@ class MailflowHook:
         more = self._people.lookup(sender) if self._people else {}
         return {name.lower(): value for name, value in more.items()} | own_values(mail.raw, sender)
 
-    def _do(self, mail: Mail, wanted: WantedEffect, verdict: Verdict, outcome: Outcome) -> None:
+    def _do(self, mail: Mail, wanted: WantedEffect, verdict: Verdict, outcome: Outcome) -> Outcome:
         """What is done beside the message. A failure is the rule's affair."""
         effect = wanted.effect
         if isinstance(effect, Count):
             mail.counts[effect.metric] = mail.counts.get(effect.metric, 0) + 1
-            return
+            return outcome
         insists = wanted.rule.on_error is RuleErrorPolicy.RETRY
         try:
             if isinstance(effect, Archive):
@@ -227,25 +229,25 @@ class MailflowHook:
                 if isinstance(trouble, TransientError):
                     raise
                 raise RuleFailed(f'rule "{wanted.rule.name}": {effect.name}: {type(trouble).__name__}') from None
-            outcome.failures += (Failure.of(wanted.rule.name, effect.name, trouble),)
+            return outcome.with_failures(Failure.of(wanted.rule.name, effect.name, trouble))
+        return outcome
 
     @staticmethod
-    def _stamped(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> bool:
-        """Whether the decision stands. One that cannot be kept is worth more than the change: the message goes on as it is, unless it must
-        not, and a retry decides alike.
+    def _stamp(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> Outcome:
+        """Add the stamp of the decision to the changes. If the decision cannot be stored, discard the changes and return the outcome of the
+        unchanged message: then a retry decides alike.
         """
         block = scan(mail.raw)
         # A stamp that made the message too long would cost it the change; the stamp matters only where this try is not the last.
         if not block.complete or mail.size_after + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
-            return True
+            return outcome
         try:
             mail.add_edit(earlier_decision.stamp_edit(mail, block, verdict))
         except (PermanentError, Misconfigured) as trouble:
             mail.discard()
-            not_taken(outcome, made, trouble)
+            outcome = not_taken(outcome, made, trouble)
             _blame(mail, trouble)
-            return False
-        return True
+        return outcome
 
 
 def _blame(mail: Mail, trouble: PermanentError | Misconfigured) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mailhooks.contract import Action, ActionType, Verdict
 from mailhooks.policy import Outcome, RuleFailed, Services
-from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, addable
+from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, addable
 from mailhooks.policy.facts import header_addresses, recipients
 from mailhooks.policy.loading.action_builders import WORDS
 from mailhooks.policy.rules import bounds
@@ -208,10 +208,18 @@ def test_recipients_that_are_removed_are_dropped_and_others_are_not():
     assert said({"do": "deliver"}, {"do": {"remove_recipients": A}}) == {"*": "DEFAULT"}
 
 
-def test_a_verdict_given_later_overrides():
+def test_refused_delivery_replaces_no_verdict_of_a_rule_and_leaves_the_first_outcome_as_it_is():
+    outcome = evaluated(made({"when": {"recipient": B}, "do": "drop"}), both())
+    refused = outcome.refuse_delivery(outcome.recipients.everybody, Action(ActionType.BOUNCE, "No."))
+    assert answers(refused) in ({A: "BOUNCE", "*": "DROP"}, {B: "DROP", "*": "BOUNCE"})
+    assert answers(outcome) == {B: "DROP", "*": "DEFAULT"}
+
+
+def test_more_failures_leave_the_first_outcome_as_it_is():
     outcome = evaluated(made({"do": "drop"}), both())
-    outcome.decide(outcome.recipients.of_address(A), Action(ActionType.BOUNCE, "No."))
-    assert answers(outcome) in ({A: "BOUNCE", "*": "DROP"}, {B: "DROP", "*": "BOUNCE"})
+    failure = Failure("rule 0", "archive", "TransientError", "no answer")
+    assert outcome.with_failures(failure).failures == (failure,)
+    assert outcome.failures == ()
 
 
 FAILING = {"sender_in_group": "staff@example.com"}

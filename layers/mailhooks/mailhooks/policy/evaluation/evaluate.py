@@ -1,7 +1,7 @@
 """Asks the rules of a policy, in their order, about one message."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -276,8 +276,8 @@ class _Run:
             failures=tuple(self.failures),
             notes=tuple(self.notes),
         )
-        outcome.changes, outcome.mixed = self._for_all(outcome)
-        return outcome
+        changes, mixed = self._for_all(outcome)
+        return replace(outcome, changes=changes, mixed=mixed)
 
     def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
         """What of the changes those who get the message shall see, as there is one for all; and the rules that wanted it for some."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from mailhooks import contract
@@ -58,7 +58,7 @@ class Failure:
         return cls(rule, what, type(trouble).__name__, str(trouble) if isinstance(trouble, MailhooksError | ContractError) else "")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """Attributes:
     event: of the message.
@@ -79,7 +79,7 @@ class Outcome:
     event: MailFlowEvent
     recipients: Recipients
     domains: frozenset[str] = frozenset()
-    verdicts: dict[str, contract.Action] = field(default_factory=dict)
+    verdicts: Mapping[str, contract.Action] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     replaced: int = 0
     added_for: Mapping[str, int] = field(default_factory=dict)
@@ -91,20 +91,21 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def decide(self, bits: int, action: contract.Action) -> None:
-        """Overrides the verdict of these recipients."""
-        for _, address in self.recipients.named(bits):
-            self.verdicts[address] = action
+    def with_failures(self, *failures: Failure) -> Self:
+        """Return this outcome with more failures."""
+        return replace(self, failures=(*self.failures, *failures))
 
-    def turn_away(self, bits: int, action: contract.Action) -> None:
-        """Keeps the message from those of these recipients who would get it, or in whose place somebody would; and from whoever was added
-        for none but such. A verdict that a rule has given stays.
+    def refuse_delivery(self, recipients: int, action: contract.Action) -> Self:
+        """Return this outcome with `action` for those of these recipients to whom the message, or its copy for a replacement, is delivered.
+
+        A recipient whose message a rule drops or bounces keeps that verdict. An address is no longer added if it was added for refused
+        recipients only.
         """
-        concerned = bits & (self.delivering | self.replaced)
-        self.decide(concerned, action)
-        self.replaced &= ~concerned
-        left = self.delivering | self.replaced
-        self.added = tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left)
+        refused = recipients & (self.delivering | self.replaced)
+        verdicts = {**self.verdicts, **{address: action for _, address in self.recipients.named(refused)}}
+        changed = replace(self, verdicts=verdicts, replaced=self.replaced & ~refused)
+        left = changed.delivering | changed.replaced
+        return replace(changed, added=tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left))
 
     @property
     def by_recipient(self) -> dict[str, contract.Action]:
