@@ -8,7 +8,6 @@ from aws_lambda_powertools.utilities.parameters import AppConfigProvider, BasePr
 from botocore.config import Config
 
 from mailhooks.aws import client as aws
-from mailhooks.policy.loading.yaml_document import MAX_OCTETS
 
 _CONFIG = aws.CONFIG.merge(Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}))
 """A policy is looked at again while mail waits: no longer than what a message can spare."""
@@ -17,15 +16,16 @@ _CONFIG = aws.CONFIG.merge(Config(connect_timeout=2, read_timeout=3, retries={"m
 class S3Provider(BaseProvider):
     """An object of a bucket as a parameter, which Powertools has no provider for."""
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, max_octets: int) -> None:
         self._s3: Any = boto3.client("s3", config=_CONFIG)
         super().__init__(client=self._s3)  # type: ignore[no-untyped-call]
         self._bucket = bucket
+        self._max_octets = max_octets
 
     def _get(self, name: str, **_: Any) -> bytes:
         response = self._s3.get_object(Bucket=self._bucket, Key=name)
-        # One octet more than what is taken: enough to be refused, and not the whole of what somebody put there by mistake.
-        body: bytes = response["Body"].read(MAX_OCTETS + 1)
+        # One octet more than the limit: enough for the loader to reject it, without reading a huge object that was stored by mistake.
+        body: bytes = response["Body"].read(self._max_octets + 1)
         return body
 
     def _get_multiple(self, path: str, **_: Any) -> dict[str, str]:

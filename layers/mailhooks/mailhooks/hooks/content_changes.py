@@ -11,7 +11,7 @@ from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
 from mailhooks.policy.rules.actions import NoDisclaimer, StripAttachments, Unmodifiable
-from mailhooks.policy.rules.policy import RuleErrorPolicy
+from mailhooks.policy.rules.rule import RuleErrorPolicy
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
 

@@ -17,8 +17,9 @@ from mailhooks.mime.headers import scan
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect
 from mailhooks.policy.facts.services import Services
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import Archive, Count, Notify
-from mailhooks.policy.rules.policy import Policy, RuleErrorPolicy
+from mailhooks.policy.rules.rule import RuleErrorPolicy
 from mailhooks.settings import Settings
 
 _STAMP_OCTETS: Final = 100

@@ -14,8 +14,8 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, SettingsError
 from mailhooks.policy.errors import PolicyError, Problem
 from mailhooks.policy.loading.loader import load_policy, make
-from mailhooks.policy.loading.yaml_document import read
-from mailhooks.policy.rules.policy import Policy
+from mailhooks.policy.loading.yaml_document import MAX_OCTETS, read
+from mailhooks.policy.policy import Policy
 from mailhooks.settings import Settings
 
 BUILT_IN: Final = Path("policy.yaml")
@@ -131,7 +131,7 @@ def _s3(rest: str) -> Callable[[], str]:
     bucket, _, key = rest.removeprefix("//").partition("/")
     if not bucket or not key:
         raise SettingsError("POLICY: write s3://bucket/key")
-    provider: Any = S3Provider(bucket)
+    provider: Any = S3Provider(bucket, MAX_OCTETS)
     return lambda: _text(provider.get(key, force_fetch=True))
 
 

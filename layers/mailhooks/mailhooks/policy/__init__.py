@@ -6,7 +6,8 @@ from mailhooks.policy.errors import PolicyError, Problem, RuleFailed
 from mailhooks.policy.evaluation.outcome import Outcome
 from mailhooks.policy.evaluation.trace import Trace
 from mailhooks.policy.facts.services import Directory, Rates, Services
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.policy import Policy
+from mailhooks.policy.rules.rule import Rule
 
 __all__ = ["Directory", "Outcome", "Policy", "PolicyError", "Problem", "Rates", "Rule", "RuleFailed", "Services", "Trace", "load"]
 

@@ -14,7 +14,8 @@ from mailhooks.content.template_variables import own_values
 from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import Audience, DisclaimerHook, Scope
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.policy import Policy
+from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings
 from tests.support.hooks import DELIVER, Memory, handler_of
 from tests.support.mail import event

@@ -13,9 +13,10 @@ from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import SetVerdict
 from mailhooks.policy.rules.conditions import All, Condition, Cost, RecipientTest, Test, addresses
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import OnError, Settings, parse_json
 
 _MOST_RESTRICTIVE_FIRST: Final = (

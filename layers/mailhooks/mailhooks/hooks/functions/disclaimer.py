@@ -17,9 +17,10 @@ from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.mime.text.wrapping import Image
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import AddDisclaimer
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings
 
 _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}

@@ -10,9 +10,10 @@ from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.policy.evaluation.outcome import WantedChange
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import Change, ChangeHeaders, StripAttachments, TagSubject
 from mailhooks.policy.rules.conditions import All
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings, parse_json
 
 if TYPE_CHECKING:

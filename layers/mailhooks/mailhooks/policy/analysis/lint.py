@@ -11,9 +11,10 @@ from mailhooks.policy.analysis.contradictions import reasons
 from mailhooks.policy.analysis.rule_conditions import Said, is_within, named, texts
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import AddRecipients, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Cost
-from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
 
 class Severity(StrEnum):

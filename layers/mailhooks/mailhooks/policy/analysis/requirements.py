@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.policy.analysis.rule_conditions import named
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.rules.rule import Rule
 
 _SCOPES: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
 

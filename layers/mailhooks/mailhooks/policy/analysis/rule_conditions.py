@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mailhooks.policy.loading.lists import Lists
-from mailhooks.policy.rules.policy import Rule
+from mailhooks.policy.rules.rule import Rule
 
 BINARY: Final[dict[str, tuple[Any, Any]]] = {
     "direction": ("inbound", "outbound"),

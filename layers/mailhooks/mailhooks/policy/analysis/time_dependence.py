@@ -3,7 +3,8 @@
 from typing import Final
 
 from mailhooks.policy.analysis.rule_conditions import named
-from mailhooks.policy.rules.policy import Policy, Rule
+from mailhooks.policy.policy import Policy
+from mailhooks.policy.rules.rule import Rule
 
 _CIRCUMSTANCES: Final = frozenset({"time", "rate", "sender_in_group", "recipient_in_group"})
 _OF_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})

@@ -8,7 +8,7 @@ from mailhooks.errors import MailhooksError
 from mailhooks.policy.evaluation.outcome import Failure, addable
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.rules.actions import RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.policy import Rule
+from mailhooks.policy.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)

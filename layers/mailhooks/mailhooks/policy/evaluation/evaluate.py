@@ -1,6 +1,6 @@
 """Asks the rules of a policy, in their order, about one message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -17,7 +17,7 @@ from mailhooks.policy.facts.message_facts import ContentFailed, Facts, asked_onc
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
-from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
 _TURNS: Final = 8
 """After which rules that put each other's recipients in place of their own are left out together, lest each cost a turn of its own."""
@@ -28,7 +28,7 @@ class _Skipped(Exception):
 
 
 def evaluate(
-    policy: Policy,
+    rules: Sequence[Rule],
     event: MailFlowEvent,
     content: Callable[[], bytes],
     domains: frozenset[str],
@@ -49,7 +49,7 @@ def evaluate(
         if trace is not None:
             trace.rules.clear()
         try:
-            for rule in policy.rules:
+            for rule in rules:
                 run.ask_rule(rule)
             empty = run.added_nobody(all_at_once=turn >= _TURNS)
             if not empty:

@@ -11,7 +11,7 @@ from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.actions import Change, Effect
-from mailhooks.policy.rules.policy import Rule
+from mailhooks.policy.rules.rule import Rule
 
 MAX_ACTIONS = 10
 """Different actions that an answer may have (guide, "Synchronous Run Lambda action limits")."""

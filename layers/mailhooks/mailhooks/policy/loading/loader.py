@@ -14,9 +14,10 @@ from mailhooks.policy.loading.condition_builders import conditions
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place
 from mailhooks.policy.loading.yaml_document import Document, read
+from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.conditions import All, Condition, Not
-from mailhooks.policy.rules.policy import Mixed, Policy, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
 _MOST_PROBLEMS: Final = 50
 """That are told; of the others there is the number."""

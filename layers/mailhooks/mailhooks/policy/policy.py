@@ -1,0 +1,83 @@
+"""A policy: rules in their order, evaluated for one message at a time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from mailhooks.address_patterns import ascii_domain
+from mailhooks.contract import MailFlowEvent
+from mailhooks.deadline import Deadline
+from mailhooks.policy.evaluation.evaluate import evaluate
+from mailhooks.policy.evaluation.outcome import Outcome
+from mailhooks.policy.evaluation.trace import Trace
+from mailhooks.policy.facts.services import Services
+from mailhooks.policy.rules.rule import Rule
+
+_PATIENCE_S = 10.0
+"""Seconds for what is asked of services, where the caller does not say until when."""
+
+
+class Message(Protocol):
+    """A message whose bytes are had when they are asked for."""
+
+    @property
+    def raw(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules in their order, and what they are about. Make one by `load`.
+
+    Attributes:
+        rules: all of them, those that are not enabled too.
+        domains: the organization's, as `ascii_domain` makes them, as far as the policy says.
+        digest: names the policy's text: hexadecimal digits.
+        file: its name.
+        lists: by name, as they are written: a list in a list is `list:NAME`.
+    """
+
+    rules: tuple[Rule, ...]
+    domains: frozenset[str] = frozenset()
+    digest: str = ""
+    file: str = "policy"
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def evaluate(
+        self,
+        event: MailFlowEvent,
+        message: Message | bytes,
+        *,
+        services: Services | None = None,
+        domains: Collection[str] = (),
+        now: datetime | None = None,
+        deadline: Deadline | None = None,
+        trace: Trace | None = None,
+    ) -> Outcome:
+        """What shall become of one message.
+
+        Args:
+            event: what WorkMail says of it.
+            message: its bytes, or something that has them in `raw`, which is asked for only if a rule needs it.
+            services: what rules may ask: counts, the directory.
+            domains: the organization's, where the policy does not say.
+            now: else this moment.
+            deadline: until when services are waited for.
+            trace: is told what each rule saw.
+
+        Raises:
+            RuleFailed: a rule failed whose `on_error` is retry.
+            Exception: what `message.raw` raises goes through.
+        """
+        content = (lambda: message) if isinstance(message, bytes) else (lambda: message.raw)
+        own = self.domains or frozenset(map(ascii_domain, domains))
+        return evaluate(
+            self.rules,
+            event,
+            content,
+            own,
+            services or Services(),
+            now or datetime.now(UTC),
+            deadline or Deadline.after(_PATIENCE_S),
+            trace,
+        )
