@@ -72,6 +72,14 @@ def test_a_mailbox_without_a_feed_is_not_found_and_nobody_is_asked(site: feeds.F
     assert site.asked == []
 
 
+def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: feeds.Feeds) -> None:
+    site.answers["/room.ics"] = Response(FEED)
+    document = {"type": "ics", "feeds": [{"mailbox": "room@bücher.example", "url": f"{site.url}/room.ics"}]}
+    of = IcsBackend.from_config(document)
+    assert isinstance(look_up(of, "Room@xn--bcher-kva.example"), Schedule)
+    assert of.scope("room@bücher.example") == of.scope("Room@xn--bcher-kva.example") != ""
+
+
 @pytest.mark.parametrize(
     "status, failure",
     [

@@ -107,6 +107,22 @@ def test_the_same_mailbox_twice_is_asked_for_once_and_answered_twice() -> None:
     assert fake.calls[0][0] == ("a@example.net",)
 
 
+U_LABEL, A_LABEL = "a@bücher.example", "A@xn--bcher-kva.example"
+
+
+def test_two_spellings_of_one_domain_are_one_mailbox() -> None:
+    fake = Fake({U_LABEL: (at(9),)})
+    of = provider({"xn--bcher-kva.example": fake})
+    assert [(mailbox["mailbox"], len(mailbox["events"])) for mailbox in ask(of, request(U_LABEL, A_LABEL))] == [(U_LABEL, 1), (A_LABEL, 1)]
+    assert len(ask(of, request(A_LABEL))[0]["events"]) == 1
+    assert [call[0] for call in fake.calls] == [(U_LABEL,)]
+
+
+def test_a_privacy_rule_may_name_a_domain_in_either_form() -> None:
+    privacy = Privacy(((Pattern.parse("bücher.example"), Show.DETAILS),))
+    assert [privacy.show(who) for who in (U_LABEL, A_LABEL, "a@buecher.example")] == [Show.DETAILS, Show.DETAILS, Show.BUSY]
+
+
 def test_nobody_asked_is_an_answer_for_nobody() -> None:
     assert answer(request(), {"*": Fake()}) == {"mailboxes": []}
 

@@ -44,6 +44,14 @@ def test_a_domain_of_the_organization_is_not_one_that_case_folding_makes_alike()
     assert refusal(lambda: Verdict(inbound(), ["strasse.example.com"]).add("a@straße.example.com"))[1] == "one of another domain"
 
 
+@pytest.mark.parametrize("domain", ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example"])
+@pytest.mark.parametrize("address", ["new@bücher.example", "new@xn--bcher-kva.example", "new@XN--BCHER-KVA.example"])
+def test_a_domain_of_the_organization_may_be_written_in_either_form(domain: str, address: str) -> None:
+    verdict = Verdict(inbound(), [domain]).add(address)
+    assert actions(verdict) == [("DEFAULT", "", [address]), ("DEFAULT", "", "all")]
+    assert actions(verdict.add("new@bücher.example"))[0] == ("DEFAULT", "", [address])
+
+
 def test_outbound_added_recipients_may_be_anywhere() -> None:
     assert actions(Verdict(outbound()).add("new@example.net"))[0] == ("DEFAULT", "", ["new@example.net"])
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent, Verdict
+from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent, Verdict, check_response
 from mailhooks.contract.verdict import DEFAULT, MAX_RESPONSE_BYTES
 from tests.unit.contract.documents import load
 from tests.unit.contract.verdicts import ADA, BOB, CYD, JUNK, actions, inbound, outbound, refusal
@@ -87,6 +87,31 @@ class TestAddresses:
     def test_a_mailbox_is_not_taken_for_another_that_case_folding_makes_alike(self) -> None:
         verdict = Verdict(inbound("straße@example.com", "strasse@example.com")).drop(to="straße@example.com")
         assert actions(verdict) == [("DROP", "", ["straße@example.com"]), ("DEFAULT", "", "all")]
+
+    @pytest.mark.parametrize(
+        "in_event, named",
+        [
+            ("bob@bücher.example", "bob@xn--bcher-kva.example"),
+            ("bob@xn--bcher-kva.example", "Bob@BÜCHER.example"),
+            ("bob@bücher.example", "bob@bu\u0308cher\u3002example"),
+        ],
+    )
+    def test_domains_with_one_a_label_are_one_and_the_events_spelling_stays(self, in_event: str, named: str) -> None:
+        verdict = Verdict(inbound(in_event, ADA)).drop(to=named)
+        assert actions(verdict) == [("DROP", "", [in_event]), ("DEFAULT", "", "all")]
+        assert verdict.action_for(named) == verdict.action_for(in_event) == Action(ActionType.DROP)
+        assert refusal(lambda: verdict.bounce(to=in_event)) == ("/actions/-/recipients", "an address named in two")
+
+    def test_domains_with_different_a_labels_are_two(self) -> None:
+        verdict = Verdict(inbound("bob@straße.example", "bob@strasse.example")).drop(to="bob@straße.example")
+        assert actions(verdict) == [("DROP", "", ["bob@straße.example"]), ("DEFAULT", "", "all")]
+
+    def test_a_response_cannot_name_one_recipient_in_two_spellings_of_its_domain(self) -> None:
+        entries = [
+            {"action": {"type": "DROP"}, "recipients": ["bob@bücher.example"]},
+            {"action": {"type": "DEFAULT"}, "recipients": ["bob@xn--bcher-kva.example"]},
+        ]
+        assert refusal(lambda: check_response({"actions": entries}, "INBOUND")) == ("/actions/1", "one named twice")
 
     def test_the_same_name_said_twice_in_one_call_counts_once(self) -> None:
         assert actions(Verdict(inbound()).drop(to=[ADA, ADA.upper(), ADA]))[0] == ("DROP", "", [ADA])

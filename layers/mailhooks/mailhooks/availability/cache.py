@@ -13,7 +13,7 @@ from mailhooks.contract.availability import Window
 _MOST: Final = 2000
 
 Key = tuple[str, str, Window]
-"""Backend, mailbox in lower case, window."""
+"""Backend, mailbox as `address_patterns.canonical` returns it, window."""
 
 
 @dataclass

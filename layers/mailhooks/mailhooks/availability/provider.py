@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from mailhooks.address_patterns import canonical
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import LookupFailed
@@ -94,13 +95,13 @@ class Provider:
         # Of two spellings of one mailbox the first is asked for.
         spelled: dict[str, str] = {}
         for mailbox in request.mailboxes:
-            spelled.setdefault(mailbox.lower(), mailbox)
+            spelled.setdefault(canonical(mailbox), mailbox)
         results = self._results(list(spelled.values()), request.window, deadline, tally)
         show = self.privacy.show(request.requester.email)
         default = self.default_hours(request.window)
         answers: list[MailboxAvailability | MailboxError] = []
         for mailbox in request.mailboxes:
-            result = results[spelled[mailbox.lower()]]
+            result = results[spelled[canonical(mailbox)]]
             if isinstance(result, LookupFailed):
                 tally.failures[type(result).__name__] += 1
                 tally.reasons.add(str(result))
@@ -120,7 +121,7 @@ class Provider:
             name = self.routes.of_mailbox(mailbox)
             if isinstance(name, LookupFailed):
                 results[mailbox] = name
-            elif (kept := self.cache.get((name, mailbox.lower(), window))) is not None:
+            elif (kept := self.cache.get((name, canonical(mailbox), window))) is not None:
                 results[mailbox] = kept
                 tally.cached += 1
             else:
@@ -130,7 +131,7 @@ class Provider:
         for (name, mailbox), result in look_up(asked, window, deadline).items():
             results[mailbox] = result
             if isinstance(result, Schedule):
-                self.cache.put((name, mailbox.lower(), window), result)
+                self.cache.put((name, canonical(mailbox), window), result)
         return results
 
     def _scope(self, name: str, mailbox: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from mailhooks.address_patterns import canonical
 from mailhooks.contract.errors import ContractError
 from mailhooks.contract.event import FlowDirection, MailFlowEvent
 from mailhooks.contract.limits import MAX_RECIPIENTS
@@ -93,7 +94,7 @@ def _check_once(response: Any) -> None:
     """The guide does not say which of two actions for one recipient counts: no answer of ours may ask."""
     named: set[str] = set()
     for index, entry in enumerate(response["actions"]):
-        keys = {_key(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())
+        keys = {canonical(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())
         if named & keys:
             raise ContractError(f"/actions/{index}", "each recipient in one action, and one action for all others", "one named twice")
         named |= keys
@@ -119,11 +120,11 @@ class Verdict:
 
     def __init__(self, event: MailFlowEvent, organization_domains: Collection[str] = ()) -> None:
         self._event = event
-        self._domains = frozenset(map(_key, organization_domains))
+        self._domains = frozenset(map(canonical, organization_domains))
         # An event may have one recipient twice, spelled differently or alike; a response may not repeat a spelling.
         self._spellings: dict[str, list[str]] = {}
         for address in dict.fromkeys(event.recipients):
-            self._spellings.setdefault(_key(address), []).append(address)
+            self._spellings.setdefault(canonical(address), []).append(address)
         self._named: dict[str, Action] = {}
         self._added: dict[str, str] = {}
         self._rest: Action | None = None
@@ -164,7 +165,7 @@ class Verdict:
             self._rest = action
             return self
         addresses = _listed(to)
-        if any(_key(address) not in self._spellings for address in addresses):
+        if any(canonical(address) not in self._spellings for address in addresses):
             raise ContractError("/actions/-/recipients", "recipients of this event (to add one, call add)", "another address")
         self._name(addresses, action)
         return self
@@ -182,9 +183,9 @@ class Verdict:
         addresses = _listed(addresses)
         new: dict[str, str] = {}
         for address in addresses:
-            if _key(address) not in self._spellings and _key(address) not in self._added:
+            if canonical(address) not in self._spellings and canonical(address) not in self._added:
                 self._check_addition(address)
-                new.setdefault(_key(address), address)
+                new.setdefault(canonical(address), address)
         total = len(self._event.recipients) + len(self._added) + len(new)
         if new and self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
             raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients with those added", f"{total}")
@@ -194,7 +195,7 @@ class Verdict:
 
     def action_for(self, recipient: str) -> Action:
         """The action that a recipient meets, named or not."""
-        return self._named.get(_key(recipient), self._rest or DEFAULT)
+        return self._named.get(canonical(recipient), self._rest or DEFAULT)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -232,7 +233,7 @@ class Verdict:
         return entries
 
     def _name(self, addresses: list[str], action: Action) -> None:
-        keys = list(map(_key, addresses))
+        keys = list(map(canonical, addresses))
         if any(self._named.get(key, action) != action for key in keys):
             raise ContractError("/actions/-/recipients", "each recipient in one action", "an address named in two")
         self._named.update(dict.fromkeys(keys, action))
@@ -244,7 +245,7 @@ class Verdict:
     def _check_addition(self, address: str) -> None:
         if not (_ADDRESS.fullmatch(address) and address.isprintable()):
             raise ContractError("/actions/-/recipients", "an address to add", "a string that is none")
-        if self._event.flow_direction is FlowDirection.INBOUND and _key(address.rpartition("@")[2]) not in self._domains:
+        if self._event.flow_direction is FlowDirection.INBOUND and canonical(address.rpartition("@")[2]) not in self._domains:
             raise ContractError(
                 "/actions/-/recipients",
                 "an added recipient in one of the organization's domains, as the mail is inbound (setting ORGANIZATION_DOMAINS)",
@@ -254,11 +255,3 @@ class Verdict:
 
 def _listed(addresses: str | Iterable[str]) -> list[str]:
     return [addresses] if isinstance(addresses, str) else list(addresses)
-
-
-def _key(address: str) -> str:
-    """Addresses with one key are one: WorkMail's are the same whatever their case.
-
-    Lower case, not `casefold`, which would take straße@ for strasse@, another mailbox or another domain (RFC 6531, RFC 5891).
-    """
-    return address.lower()

@@ -49,6 +49,11 @@ def test_a_time_without_an_offset_is_in_the_zone_that_was_asked_for() -> None:
     assert found[ANA] == Schedule((CalendarEvent(start, start.replace(hour=10), BusyType.BUSY),))
 
 
+def test_a_calendar_is_found_in_either_form_of_its_domain() -> None:
+    content = json.dumps({"calendars": {"ana@xn--bcher-kva.example": {"busy": []}}}).encode()
+    assert read(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
+
+
 def test_what_the_answer_leaves_out_is_missing() -> None:
     assert set(answer({ANA: {"busy": []}})) == {ANA}
 

@@ -195,6 +195,12 @@ def test_details_are_there_where_a_subject_or_a_location_is(changes: dict[str, A
 # Whose answer is whose.
 
 
+def test_an_answer_is_found_in_either_form_of_its_domain() -> None:
+    ours, theirs = "Ana@bücher.example", "ana@xn--bcher-kva.example"
+    entries = [{"scheduleId": BEN, "scheduleItems": [item()]}, {"scheduleId": theirs, "scheduleItems": []}]
+    assert read(entries, ours, BEN)[ours] == Schedule()
+
+
 def test_an_answer_is_found_by_its_name_in_any_case_and_any_order() -> None:
     found = read([{"scheduleId": BEN.upper(), "scheduleItems": [item()]}, {"scheduleId": ANA, "scheduleItems": []}], ANA, BEN)
     assert found[ANA] == Schedule()

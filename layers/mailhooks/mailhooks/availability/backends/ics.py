@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import requests
 
+from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.ca_bundle import ca_file
@@ -99,7 +100,7 @@ class IcsBackend:
         """
         feeds: dict[str, _Feed] = {}
         for index, entry in enumerate(config["feeds"]):
-            mailbox = entry["mailbox"].lower()
+            mailbox = canonical(entry["mailbox"])
             if mailbox in feeds:
                 raise SettingsError(f"feeds/{index}/mailbox: it has a feed already")
             auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
@@ -111,13 +112,13 @@ class IcsBackend:
 
     def scope(self, mailbox: str) -> str:
         """A feed's server and account: what one refuses says nothing of the others."""
-        feed = self._feeds.get(mailbox.lower())
+        feed = self._feeds.get(canonical(mailbox))
         # As a number: credentials are part of it, and it may be shown.
         return str(hash((*urlsplit(feed.url)[:2], feed.auth))) if feed else ""
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
         [mailbox] = mailboxes
-        feed = self._feeds.get(mailbox.lower())
+        feed = self._feeds.get(canonical(mailbox))
         if feed is None:
             return {mailbox: MailboxNotFound("no feed is configured for this mailbox")}
         # One at a time: who comes second finds what the first has fetched.

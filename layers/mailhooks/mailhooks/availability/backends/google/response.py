@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
@@ -54,9 +55,9 @@ def read(content: bytes, mailboxes: Sequence[str]) -> dict[str, Schedule | Looku
     groups = document.get("groups") if isinstance(document, dict) else None
     if not isinstance(calendars, dict):
         raise GenerationFailed("the answer is not one of freeBusy")
-    by_name = {name.lower(): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _reasons_of(entry)}
-    by_name |= {name.lower(): entry for name, entry in calendars.items()}
-    return {mailbox: _result(by_name[mailbox.lower()]) for mailbox in mailboxes if mailbox.lower() in by_name}
+    by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _reasons_of(entry)}
+    by_name |= {canonical(name): entry for name, entry in calendars.items()}
+    return {mailbox: _result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
 
 
 def _result(entry: Any) -> Schedule | LookupFailed:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.graph.working_hours import working_hours
 from mailhooks.availability.backends.http import client as http
@@ -191,13 +192,13 @@ def _matched(entries: Sequence[Any], mailboxes: Sequence[str]) -> Iterator[tuple
     named: dict[str, Any] = {}
     for entry in entries:
         if isinstance(entry, dict) and isinstance(name := entry.get("scheduleId"), str):
-            named.setdefault(name.lower(), entry)
-    asked = {mailbox.lower() for mailbox in mailboxes}
+            named.setdefault(canonical(name), entry)
+    asked = {canonical(mailbox) for mailbox in mailboxes}
     for place, mailbox in enumerate(mailboxes):
-        entry = named.get(mailbox.lower())
+        entry = named.get(canonical(mailbox))
         if entry is None and len(entries) == len(mailboxes):
             entry = entries[place]
-            if isinstance(entry, dict) and str(entry.get("scheduleId")).lower() in asked:
+            if isinstance(entry, dict) and canonical(str(entry.get("scheduleId"))) in asked:
                 entry = None
         if isinstance(entry, dict):
             yield mailbox, entry
