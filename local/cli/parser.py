@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.cli.policy.options import add_commands, add_envelope
-from local.cli.rules import add_rule_commands
 from local.config.functions import ROOT
 from local.errors import LocalError
 
@@ -102,6 +101,15 @@ def _preview(options: argparse.Namespace) -> int:
     return preview(options.file, lambda name, raw: tried(name, raw, disclaimer), out=options.out, page=options.html)
 
 
+def _test_rule(options: argparse.Namespace) -> int:
+    from local.cli.rules import print_matching_rules
+    from local.config.configuration import DEFAULT_FILE
+
+    return print_matching_rules(
+        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or DEFAULT_FILE
+    )
+
+
 def _availability(options: argparse.Namespace) -> int:
     from local.errors import InvalidArgument
     from local.free_busy.question import Question, availability, check
@@ -146,10 +154,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_serving(commands.add_parser("serve", help="keep the servers up, for programs of your own"))
     _add_previewing(commands.add_parser("preview", help="show what a disclaimer or a policy would make of a message of yours"))
     add_commands(commands)
-    add_rule_commands(commands)
+    _add_rule_testing(commands.add_parser("test-rule", help="show which flow rule each recipient of a message meets, and why"))
     _add_asking(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connecting(commands.add_parser("connect-availability", help="have WorkMail ask the deployed availability function"))
     return parser
+
+
+def _add_rule_testing(test: argparse.ArgumentParser) -> None:
+    test.set_defaults(carry_out=_test_rule)
+    test.add_argument("--from", dest="author", required=True, metavar="ADDRESS", help="the address in From")
+    test.add_argument("--sender", default="", metavar="ADDRESS", help="the address in Sender, when another person sends for the author")
+    test.add_argument("--to", dest="recipients", required=True, nargs="+", metavar="ADDRESS", help="the recipients")
+    test.add_argument("--outbound", action="store_true", help="match the outbound rules (default: the inbound rules)")
+    test.add_argument("--config", type=Path, metavar="FILE", help="workmail.toml (default: local/workmail.toml of this project)")
 
 
 def _add_asking(ask: argparse.ArgumentParser) -> None:

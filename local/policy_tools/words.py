@@ -1,10 +1,8 @@
 """An outcome in words: what `try`, `replay` and `preview --policy` say of it."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from local.console.text_columns import columns, fit
 from mailhooks.policy import Outcome
 from mailhooks.policy.evaluation.outcome import WantedChange
 from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, StripAttachments, TagSubject
@@ -65,10 +63,3 @@ def failures(outcome: Outcome) -> Iterator[str]:
     """What could not be told or done."""
     for each in outcome.failures:
         yield f'rule "{each.rule}": {each.what}: {each.error}' + (f": {each.detail}" if each.detail else "")
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """A text in lines; where it stands is kept, and what has no spaces is cut."""
-    if columns(text) <= width or text.startswith(("+ ", "- ", "@@ ")):
-        return [fit(text, width)]
-    return [fit(line, width) for line in textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)]

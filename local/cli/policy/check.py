@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from local.console.rows import first_rows, labelled_rows
 from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import fit, printable
+from local.console.text_columns import printable
 from mailhooks.policy import Policy, PolicyError, load
 from mailhooks.policy.analysis.lint import Finding, Severity, lint
 from mailhooks.policy.analysis.requirements import Need, needs
+
+_MAX_ROWS = 20
 
 
 def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
@@ -70,9 +73,12 @@ def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: t
         yield from textwrap.wrap(f"{place}: {printable(str(finding))}", WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     for need in needed:
         yield style.bold(f"Needed: {printable(need.what)}")
-        yield from _wrapped("for", [f"{rule}: {why}" for rule, why in need.rules])
-        yield from _wrapped("settings", need.settings)
-        yield from _wrapped("may", need.permissions)
+        for label, texts in (
+            ("for", [f"{rule}: {why}" for rule, why in need.rules]),
+            ("settings", need.settings),
+            ("may", need.permissions),
+        ):
+            yield from labelled_rows(label, first_rows(texts, _MAX_ROWS), label_width=10)
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     off = sum(not rule.enabled for rule in policy.rules)
     report = sum(rule.report and rule.enabled for rule in policy.rules)
@@ -82,10 +88,3 @@ def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: t
         *([f"{report} in report mode"] if report else []),
     ]
     yield f"{style.good('OK')}  {', '.join(parts)}; {number_of(warnings, 'warning')}, {number_of(len(findings) - warnings, 'note')}"
-
-
-def _wrapped(label: str, texts: tuple[str, ...] | list[str]) -> Iterator[str]:
-    for number, text in enumerate(texts[:20]):
-        yield fit(f"  {'' if number else label:<10}{printable(text)}", WIDTH)
-    if len(texts) > 20:
-        yield f"  {'':<10}... and {len(texts) - 20} more"

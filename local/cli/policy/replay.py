@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
+from local.console.rows import cell
 from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import columns, fit, printable
+from local.console.text_columns import fit, printable
 from local.errors import InvalidPolicy
 from local.policy_tools.mail_files import messages
 from local.policy_tools.runs import Result, Row, Runs, Tally
@@ -53,13 +54,12 @@ def replay(file: Path, folder: Path, setting: Setting, *, against: Path | None, 
 
 
 def _lines(row: Row, style: Style) -> Iterator[str]:
-    name = printable(row.name)
     if row.trouble:
-        yield f"{_cell(_end(name, _NAME - 2), _NAME)}{style.bad(fit(printable(row.trouble), WIDTH - _NAME))}"
+        yield f"{cell(row.name, _NAME, keep_end=True)}{style.bad(fit(printable(row.trouble), WIDTH - _NAME))}"
     elif row.old is None:
-        yield _of(name, row.new)
+        yield _of(row.name, row.new)
     else:
-        yield _of(name, row.old)
+        yield _of(row.name, row.old)
         yield _of("  ->", row.new)
     for failure in row.new.failures:
         yield fit(f"  could not be told: {printable(failure)}", WIDTH)
@@ -67,27 +67,12 @@ def _lines(row: Row, style: Style) -> Iterator[str]:
 
 def _of(name: str, result: Result) -> str:
     rules = [*result.rules, *(f"{rule} (report)" for rule in result.reported)]
-    return _columns(name, ", ".join(map(printable, rules)) or "-", result.verdicts, printable(result.does))
+    return _columns(name, ", ".join(rules) or "-", result.verdicts, result.does)
 
 
 def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
-    row = _cell(_end(name, _NAME - 2), _NAME) + _cell(rules, _RULES) + _cell(verdicts, _VERDICTS)
-    return row + fit(changes, WIDTH - _NAME - _RULES - _VERDICTS)
-
-
-def _cell(text: str, width: int) -> str:
-    """A text in a column."""
-    cut = fit(text, width - 2)
-    return cut + " " * (width - columns(cut))
-
-
-def _end(text: str, width: int) -> str:
-    """A path; of a long one the end tells more."""
-    if columns(text) <= width:
-        return text
-    while columns(text) > width - 3:
-        text = text[1:]
-    return f"...{text}"
+    row = cell(name, _NAME, keep_end=True) + cell(rules, _RULES) + cell(verdicts, _VERDICTS)
+    return row + fit(printable(changes), WIDTH - _NAME - _RULES - _VERDICTS)
 
 
 def _summary(policy: Policy, old: Policy | None, tally: Tally, runs: Runs, style: Style) -> Iterator[str]:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from local.console.rows import LABEL, cell, first_rows, labelled_rows
 from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import columns, excerpt, fit, printable
+from local.console.text_columns import excerpt, fit, printable
 from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
@@ -17,7 +18,6 @@ from mailhooks.policy.evaluation.trace import RuleSeen, Seen
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.actions import NoDisclaimer, Unmodifiable
 
-_LABEL = 12
 _CONDITION = 24
 _SAW = 40
 _MAX_RECIPIENTS = 20
@@ -51,7 +51,7 @@ def try_policy(file: Path, mail: Path, setting: Setting) -> int:
         print("       WorkMail tries the invocation again, and in the end takes its own rule's fallback action.")
         return 0
     print(*_rules(trace, outcome, style), sep="\n")
-    print("", *_outcome(outcome, style), *_content(message, outcome), *_rows("Note", _notes(outcome, trial, saved, message)), sep="\n")
+    print("", *_outcome(outcome, style), *_content(message, outcome), *_show("Note", _notes(outcome, trial, saved, message)), sep="\n")
     return 0
 
 
@@ -59,10 +59,10 @@ def _head(file: Path, mail: Path, message: Message, now: datetime, style: Style)
     event = message.event
     name = fit(printable(mail.name), 40)
     yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(printable(display_path(file)), 40)})"
-    yield from _rows("Subject", [event.subject or "(none)"])
-    yield from _rows("From", [event.mail_from + (f", sent by {event.sender} on their behalf" if event.sender else "")])
-    yield from _rows("To", _few(event.recipients, "recipients"))
-    yield from _rows("At", [f"{now:%a} {now.isoformat(timespec='minutes')}"])
+    yield from _show("Subject", [event.subject or "(none)"])
+    yield from _show("From", [event.mail_from + (f", sent by {event.sender} on their behalf" if event.sender else "")])
+    yield from _show("To", first_rows(event.recipients, 5, "recipients"))
+    yield from _show("At", [f"{now:%a} {now.isoformat(timespec='minutes')}"])
 
 
 def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
@@ -97,8 +97,8 @@ def _rule(rule: RuleSeen, outcome: Outcome, style: Style, *, report: bool) -> It
 
 
 def _condition(seen: Seen, depth: int, outcome: Outcome) -> str:
-    name = _padded("  " * min(depth, 8) + seen.condition, _CONDITION)
-    return fit(f"  {name}{_padded(printable(seen.saw), _SAW)}{printable(_held(seen, outcome))}", WIDTH).rstrip()
+    name = cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
+    return fit(f"  {name}{cell(seen.saw, _SAW, gap=1)}{printable(_held(seen, outcome))}", WIDTH).rstrip()
 
 
 def _held(seen: Seen, outcome: Outcome) -> str:
@@ -118,35 +118,35 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
     verdicts = outcome.by_recipient
     rows = [
-        f"{_padded(printable(address or words.UNLISTED), _SAW)}  {action.type}"
+        f"{cell(address or words.UNLISTED, _SAW, gap=1)}  {action.type}"
         for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
     ]
     if len(verdicts) > _MAX_RECIPIENTS:
         rows.append(f"... and {len(verdicts) - _MAX_RECIPIENTS} more: {words.counted(outcome)} in all")
-    yield from _rows("Verdicts", rows)
-    yield from _rows("Bounce", dict.fromkeys(f'"{action.bounce_message}"' for action in verdicts.values() if action.bounce_message))
-    yield from _rows("Added", outcome.added)
+    yield from _show("Verdicts", rows)
+    yield from _show("Bounce", dict.fromkeys(f'"{action.bounce_message}"' for action in verdicts.values() if action.bounce_message))
+    yield from _show("Added", outcome.added)
     wanted = [f'{words.change(each)} (rule "{each.rule.name}")' for each in outcome.changes]
-    yield from _rows("Changes", wanted)
+    yield from _show("Changes", wanted)
     effects = [f'{words.effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]
-    yield from _rows("Beside", effects)
-    yield from _rows("Mixed", [f'rule "{name}" wants its change for some of those who get the message' for name in outcome.mixed])
-    yield from _rows("Failed", words.failures(outcome))
-    yield from _rows("Answer", [f"{number_of(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
+    yield from _show("Beside", effects)
+    yield from _show("Mixed", [f'rule "{name}" wants its change for some of those who get the message' for name in outcome.mixed])
+    yield from _show("Failed", words.failures(outcome))
+    yield from _show("Answer", [f"{number_of(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
 
 
 def _content(message: Message, outcome: Outcome) -> Iterator[str]:
     """What the changes make of the message."""
     if not outcome.changes:
-        yield from _rows("Content", [f"{len(message.raw):,} bytes, unchanged"])
+        yield from _show("Content", [f"{len(message.raw):,} bytes, unchanged"])
         return
     applied, findings = changed(message, outcome)
-    yield from _rows("Content", content_lines(message.raw, applied, findings))
+    yield from _show("Content", content_lines(message.raw, applied, findings))
 
 
 def content_lines(raw: bytes, applied: Applied, findings: Iterable[Rejection]) -> Iterator[str]:
     """The changed message in a few lines, and what stands in the way."""
-    lines = excerpt(raw, applied.content, WIDTH - _LABEL - 2)
+    lines = excerpt(raw, applied.content, WIDTH - LABEL - 2)
     yield f"{len(raw):,} -> {len(applied.content):,} bytes" if lines else f"{len(raw):,} bytes, unchanged: all of it is there already"
     yield from lines
     yield from refusal_lines(applied, findings)
@@ -174,19 +174,5 @@ def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: Message) -> It
         yield "the file's line ends are LF; made CRLF, as SMTP would bring it"
 
 
-def _few(texts: tuple[str, ...], what: str) -> Iterator[str]:
-    yield from texts[:5]
-    if len(texts) > 5:
-        yield f"... {len(texts)} {what} in all"
-
-
-def _rows(label: str, texts: Iterable[str]) -> Iterator[str]:
-    """Rows with the label before the first; long texts go on in the next."""
-    lines = [line for text in texts for line in words.wrapped(printable(text), WIDTH - _LABEL - 2)]
-    for number, line in enumerate(lines):
-        yield f"  {'' if number else label:<{_LABEL}}{line}".rstrip()
-
-
-def _padded(text: str, width: int) -> str:
-    cut = fit(text, width - 1)
-    return cut + " " * (width - columns(cut))
+def _show(label: str, texts: Iterable[str]) -> Iterator[str]:
+    return labelled_rows(label, texts, wrapped=True)

@@ -61,7 +61,7 @@ def test_outbound_the_sender_may_match(file: str, capsys: pytest.CaptureFixture[
     assert out.startswith("OUTBOUND  From ana@example.com, Sender boss@example.com\n")
     assert "LAMBDA observe (async)" in out
     assert main(arguments) == 0
-    assert "No outbound rule matches both sender and recipient. The message goes its way." in capsys.readouterr().out
+    assert "No outbound rule matches both sender and recipient. WorkMail delivers the message as usual." in capsys.readouterr().out
 
 
 def test_without_a_file_the_projects_own_counts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_without_a_file_the_projects_own_counts(capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     assert f"\nRules of {Path('local', 'workmail.toml')}\n" in out.replace(f"{ROOT}{os.sep}", "")
     assert out.count("wins") == 2
-    assert out.count("Not in the organization's domains: no inbound mail would be taken for it.") == 1
+    assert out.count("Not in the organization's domains: WorkMail would accept no inbound mail for this recipient.") == 1
 
 
 def test_a_terminal_meets_no_control_characters(file: str, capsys: pytest.CaptureFixture[str]) -> None:
