@@ -10,9 +10,9 @@ from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
 from local.viewer.part_changes import Row, Side, done, untouched
 from local.viewer.preview_result import Result
-from mailhooks.content.disclaimer import Change
+from mailhooks.content.change import Change
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.mime.structure import scan
+from mailhooks.mime import message as mime
 from mailhooks.policy import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied
 
@@ -47,14 +47,14 @@ def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Set
         ("Changes", [f'{words.change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
         ("Beside", [f'{words.effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
     )
-    before, after = Side(message.raw, scan(message.raw)), Side(applied.content, scan(applied.content))
+    before, after = Side(mime.Message(message.raw)), Side(mime.Message(applied.content))
     kept = untouched(before)
     return Result(
         name,
         heading,
         before,
         after,
-        Change(list(applied.edits), applied.added_parts, applied.encloses),
+        Change(list(applied.edits), applied.added_parts, applied.wraps),
         _in_words(applied),
         [Row(row.place, row.depth, row.part) for row in kept] if applied.edits else kept,
         done(before, after, applied.edits) if applied.edits else kept,

@@ -14,6 +14,7 @@ from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import ContractError, MailFlowEvent
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
+from mailhooks.mime import message as mime
 from mailhooks.mime.headers import scan
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
@@ -124,6 +125,7 @@ def sent_at(raw: bytes) -> datetime | None:
 
 def changed(message: Message, outcome: Outcome) -> tuple[Applied, list[Rejection]]:
     """The message as the outcome's changes make it, and for what WorkMail might refuse it."""
-    applied = apply_changes(message.raw, outcome.changes, own_values(message.raw, message.event.mail_from))
-    findings = rejections_of_edits(message.raw, applied.edits, added_parts=applied.added_parts) if applied.edits else []
+    content = mime.Message(message.raw)
+    applied = apply_changes(content, outcome.changes, own_values(content, message.event.mail_from))
+    findings = rejections_of_edits(content, applied.edits, added_parts=applied.added_parts) if applied.edits else []
     return applied, findings

@@ -11,7 +11,8 @@ from local.viewer.rendered import headers, texts
 from local.viewer.unified_diff import Line, unified
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.filenames import filename
-from mailhooks.mime.structure import Part, scan
+from mailhooks.mime.message import Message
+from mailhooks.mime.structure import Part
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Comparison:
     @classmethod
     def of(cls, before: bytes, after: bytes) -> Self:
         """Looks where the parts lie. What differs is found when it is asked for: with a large message that takes its time."""
-        side = Side(before, scan(before))
-        return cls(side, side if before == after else Side(after, scan(after)))
+        side = Side(Message(before))
+        return cls(side, side if before == after else Side(Message(after)))
 
     @cached_property
     def edits(self) -> Sequence[Edit]:

@@ -11,8 +11,9 @@ from mailhooks.mime import charset, html
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit
 from mailhooks.mime.filenames import disposition, filename
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part, Structure
-from mailhooks.mime.text.body import Blocked, displayed
+from mailhooks.mime.text.body import Blocked, find_displayed
 from mailhooks.mime.text.part import TextPart
 
 _NEXT_TAG = re.compile(r"\s*(</?[A-Za-z][^<>]{0,60}>?)")
@@ -60,8 +61,15 @@ class Row:
 class Side:
     """A message, before or after."""
 
-    raw: bytes
-    structure: Structure
+    message: Message
+
+    @property
+    def raw(self) -> bytes:
+        return self.message.raw
+
+    @property
+    def structure(self) -> Structure:
+        return self.message.structure
 
     def placed(self) -> Iterator[tuple[str, int, Part]]:
         """All parts in their order, each with its place and depth."""
@@ -147,7 +155,7 @@ def _moved(offset: int, edits: Sequence[Edit]) -> tuple[int, int]:
 
 def _shown(side: Side) -> frozenset[int]:
     try:
-        return frozenset(id(text.part) for text in displayed(side.raw, side.structure))
+        return frozenset(id(text.part) for text in find_displayed(side.message))
     except Blocked:
         return frozenset()
 

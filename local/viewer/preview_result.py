@@ -11,14 +11,15 @@ from local.console.text_columns import excerpt, fit, printable
 from local.errors import PreviewError
 from local.mail.event_builder import with_crlf
 from local.viewer.part_changes import Mark, Row, Side, done, untouched
-from mailhooks.content.disclaimer import Change, Disclaimer, OnNoText, OnUnmodifiable, Position
+from mailhooks.content.change import Change
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
 from mailhooks.content.template_variables import OWN_VARIABLES, own_values
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import with_images
 from mailhooks.hooks.preflight import Rejection, rejections
 from mailhooks.mime.edits import splice
 from mailhooks.mime.headers import scan as scan_header
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked
 
 _LABEL = 12
@@ -156,10 +157,10 @@ def _read(given: str) -> tuple[str, str]:
 
 def tried(name: str, raw: bytes, disclaimer: Disclaimer) -> Result:
     """The message with and without the disclaimer."""
-    before, heading = Side(raw, scan(raw)), f"position {disclaimer.position}"
-    values = own_values(raw, _author(raw))
+    before, heading = Side(Message(raw)), f"position {disclaimer.position}"
+    values = own_values(before.message, _author(raw))
     try:
-        change = disclaimer.change(raw, values)
+        change = disclaimer.change(before.message, values)
         outcome = "changed" if change.edits else _why_nothing(disclaimer, values)
     except Blocked as blocked:
         change, outcome = Change([]), f"declined: {blocked.obstacle}"
@@ -167,7 +168,7 @@ def tried(name: str, raw: bytes, disclaimer: Disclaimer) -> Result:
         rows = untouched(before)
         return Result(name, heading, before, before, change, outcome, rows, rows, [], _notes(raw, disclaimer))
     changed = splice(raw, change.edits)
-    after = Side(changed, scan(changed))
+    after = Side(Message(changed))
     return Result(
         name,
         heading,

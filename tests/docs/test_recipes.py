@@ -13,6 +13,7 @@ from local.policy_tools.memory_services import MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.hooks.preflight import blocking, rejections
+from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.lint import Severity, lint
 from mailhooks.policy.evaluation.apply_changes import apply_changes
@@ -43,7 +44,7 @@ def evaluated(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | N
         )
         now = datetime.fromisoformat(case["at"]) if "at" in case else NOON
         outcome = policy.evaluate(event, raw, services=services, now=now)
-    return outcome, raw, apply_changes(raw, outcome.changes, own_values(raw, case["from"])).content
+    return outcome, raw, apply_changes(Message(raw), outcome.changes, own_values(Message(raw), case["from"])).content
 
 
 @pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")

@@ -118,8 +118,7 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
     verdicts = outcome.by_recipient
     rows = [
-        f"{cell(address or words.UNLISTED, _SAW, gap=1)}  {action.type}"
-        for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
+        f"{cell(address or words.UNLISTED, _SAW, gap=1)}  {action.type}" for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
     ]
     if len(verdicts) > _MAX_RECIPIENTS:
         rows.append(f"... and {len(verdicts) - _MAX_RECIPIENTS} more: {words.counted(outcome)} in all")

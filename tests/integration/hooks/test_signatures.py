@@ -18,6 +18,7 @@ from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from tests.support import sealed as makers
 from tests.support.sealed import HEAD, Sealed, parts
 
@@ -89,7 +90,7 @@ def test_sealed_mail_holds_whatever_attachments_are_not_let_through(sealed: Seal
 @pytest.mark.parametrize("position", MODES)
 def test_wrapped_it_is_there_octet_for_octet_and_holds(sealed: Sealed, position: str):
     disclaimer = Disclaimer(TEXT, HTML, Position(position), on_unmodifiable=OnUnmodifiable.WRAP)
-    wrapped = splice(sealed.raw, disclaimer.change(sealed.raw).edits)
+    wrapped = splice(sealed.raw, disclaimer.change(Message(sealed.raw)).edits)
     message = message_from_bytes(wrapped)
     cover, enclosed = message.get_payload()
     assert enclosed.get_content_type() == "message/rfc822"
@@ -104,7 +105,7 @@ def test_wrapped_it_is_there_octet_for_octet_and_holds(sealed: Sealed, position:
     assert [message[name] for name in ("From", "To", "Subject", "Date", "Message-ID")] == [
         message_from_bytes(sealed.raw)[name] for name in ("From", "To", "Subject", "Date", "Message-ID")
     ]
-    assert disclaimer.change(wrapped).edits == []
+    assert disclaimer.change(Message(wrapped)).edits == []
     assert sealed.holds(parts(REWRITE.apply(wrapped))[1].partition(header)[2].lstrip(b"\r\n"))
 
 

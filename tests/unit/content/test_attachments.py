@@ -4,7 +4,7 @@ import hashlib
 import re
 import time
 from email import message_from_bytes, policy
-from email.message import Message
+from email.message import Message as PythonMessage
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from mailhooks.content.attachment_rules import NOTICE
 from mailhooks.content.attachments import AttachmentRules, Reason, edits, find, strip
 from mailhooks.content.filetypes import KNOWN
 from mailhooks.errors import CannotChangeSafely, SettingsError
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
 from tests.support.mail import CORPUS
 from tests.unit.content.test_filetypes import PE, archive, encrypted
@@ -62,10 +63,10 @@ def forwarded(content: bytes, name: str = "") -> bytes:
 
 
 def found(raw: bytes, rules: AttachmentRules) -> list[tuple[str, Reason, str]]:
-    return [(finding.name, finding.reason, finding.detail) for finding in find(raw, scan(raw), rules)]
+    return [(finding.name, finding.reason, finding.detail) for finding in find(Message(raw), rules)]
 
 
-def leaves(raw: bytes) -> list[Message]:
+def leaves(raw: bytes) -> list[PythonMessage]:
     return [leaf for leaf in message_from_bytes(raw).walk() if not leaf.is_multipart()]
 
 
@@ -76,7 +77,7 @@ def notices(raw: bytes) -> list[str]:
     return [content for content in texts if content.startswith("An attachment was removed")]
 
 
-def digest(leaf: Message) -> str:
+def digest(leaf: PythonMessage) -> str:
     return hashlib.sha256(
         repr([(name, str(value)) for name, value in leaf.items()]).encode("utf-8", "surrogateescape")
         + (leaf.get_payload(decode=True) or b"")
@@ -229,7 +230,7 @@ def test_in_signed_mail_nothing_is_stripped():
         "signed", multipart("mixed", text(), part("a/b", "a.exe"), boundary=b"i"), part("application/pgp-signature", "s.asc")
     )
     for raw in (mail(signed), mail(multipart("mixed", signed, text(b"footer of a list"), boundary=b"o"))):
-        assert [finding.sealed for finding in find(raw, scan(raw), EXE)] == [True]
+        assert [finding.sealed for finding in find(Message(raw), EXE)] == [True]
         with pytest.raises(CannotChangeSafely, match="signed or encrypted"):
             strip(raw, EXE)
 
@@ -263,7 +264,7 @@ def test_a_forwarded_message_stays_or_goes_as_a_whole():
     raw = mixed(forwarded(inner, "Fwd.eml"))
     assert strip(raw, EXE) is raw
     rules = checked(extensions=["exe"], forwarded="strip")
-    [finding] = find(raw, scan(raw), rules)
+    [finding] = find(Message(raw), rules)
     assert (finding.name, finding.forwarded) == ("a.exe", True)
     changed = strip(raw, rules)
     assert b"message/rfc822" not in changed
@@ -342,12 +343,12 @@ def test_what_is_typed_is_brought_into_form():
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_real_mail_loses_what_is_found_and_nothing_else(path: Path):
     raw = path.read_bytes()
-    structure = scan(raw)
-    findings = find(raw, structure, EVERYTHING)
+    message = Message(raw)
+    findings = find(message, EVERYTHING)
     try:
         changed = strip(raw, EVERYTHING)
     except CannotChangeSafely:
-        assert structure.ambiguous or any(finding.sealed for finding in findings)
+        assert message.structure.ambiguous or any(finding.sealed for finding in findings)
         return
     assert strip(changed, EVERYTHING) is changed
     assert (changed is raw) == (not findings)
@@ -361,7 +362,7 @@ def test_real_mail_loses_what_is_found_and_nothing_else(path: Path):
 
 
 def test_real_mail_has_something_to_lose():
-    assert sum(bool(find(raw, scan(raw), EVERYTHING)) for raw in (path.read_bytes() for path in CORPUS)) > 20
+    assert sum(bool(find(Message(raw), EVERYTHING)) for raw in (path.read_bytes() for path in CORPUS)) > 20
 
 
 _NAMES = st.sampled_from(["", "a.exe", "b.pdf", "c.zip", "d.exe.txt", "--b", "日本.js"])
@@ -391,26 +392,26 @@ MESSAGES = st.recursive(_LEAVES, _enclosed, max_leaves=8).map(mail)
 @pytest.mark.fuzz
 @given(MESSAGES, st.sampled_from([EXE, EVERYTHING, checked(extensions=["exe"], forwarded="strip"), checked(types=["application/*"])]))
 def test_stripping_is_done_once_and_touches_nothing_else(raw: bytes, rules: AttachmentRules):
-    structure = scan(raw)
-    findings = find(raw, structure, rules)
+    message = Message(raw)
+    findings = find(message, rules)
     try:
-        changes = edits(raw, structure, rules)
+        changes = edits(message, rules)
     except CannotChangeSafely:
         assert findings
         return
     changed = strip(raw, rules)
-    assert find(changed, scan(changed), rules) == []
+    assert find(Message(changed), rules) == []
     assert strip(changed, rules) is changed
     inside = [(finding.part.start, finding.part.end) for finding in findings]
-    if structure.root in [finding.part for finding in findings]:
+    if message.structure.root in [finding.part for finding in findings]:
         return
     assert sorted((edit.start, edit.end) for edit in changes) == inside
-    kept = [part for part in structure.root.walk() if not any(start <= part.start and part.end <= end for start, end in inside)]
+    kept = [part for part in message.structure.root.walk() if not any(start <= part.start and part.end <= end for start, end in inside)]
     bodies = [hashlib.sha256(raw[part.body : part.end]).digest() for part in kept if not part.children]
     after = scan(changed)
     assert not after.ambiguous
     assert len([part for part in after.root.walk() if not part.embedded]) == len(
-        [part for part in structure.root.walk() if not part.embedded]
+        [part for part in message.structure.root.walk() if not part.embedded]
     )
     remaining = [hashlib.sha256(changed[part.body : part.end]).digest() for part in after.root.walk() if not part.children]
     for body in bodies:
@@ -450,9 +451,9 @@ def test_the_page_names_every_type_that_content_is_recognised_as():
 
 def test_nested_forwards_and_a_thousand_attachments_take_linear_time():
     def seconds(raw: bytes) -> float:
-        structure = scan(raw)
+        message = Message(raw)
         begun = time.perf_counter()
-        find(raw, structure, EVERYTHING)
+        find(message, EVERYTHING)
         return time.perf_counter() - begun
 
     def flat(count: int) -> bytes:

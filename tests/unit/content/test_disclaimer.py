@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable, Position, add_disclaimer, explain
 from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
-from mailhooks.mime.text.body import Blocked, continued, displayed
+from mailhooks.mime.text.body import Blocked, find_continuations, find_displayed
 from tests.support.mail import CORPUS
 
 TEXT, HTML = "Grüße vom Amt", "<p>Grüße vom Amt</p>"
@@ -134,8 +135,8 @@ def test_a_message_without_text_gets_a_part_when_asked_for():
     content = b"Content-Type: application/pdf; name=x.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n"
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + content
     with pytest.raises(Blocked):
-        Disclaimer(text=TEXT).change(raw)
-    change = Disclaimer(text=TEXT, on_no_text=OnNoText.ADD_PART).change(raw)
+        Disclaimer(text=TEXT).change(Message(raw))
+    change = Disclaimer(text=TEXT, on_no_text=OnNoText.ADD_PART).change(Message(raw))
     parsed = message_from_bytes(splice(raw, change.edits), policy=policy.default)
     assert TEXT in parsed.get_body(("plain",)).get_content()
     [attachment] = [part for part in parsed.walk() if part.get_content_type() == "application/pdf"]
@@ -146,7 +147,7 @@ def test_a_message_without_text_gets_a_part_when_asked_for():
 def test_a_report_stays_what_programs_expect_even_where_others_are_wrapped():
     raw = b'Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n'
     with pytest.raises(Blocked):
-        Disclaimer(text=TEXT, on_unmodifiable=OnUnmodifiable.WRAP).change(raw)
+        Disclaimer(text=TEXT, on_unmodifiable=OnUnmodifiable.WRAP).change(Message(raw))
 
 
 def test_a_line_of_the_disclaimer_never_becomes_a_delimiter():
@@ -181,11 +182,11 @@ def test_thousands_of_parameters_are_not_read():
 
 def digests(raw: bytes) -> list[str]:
     """Of the leaves that are not shown as text."""
-    structure = scan(raw)
-    shown = displayed(raw, structure)
-    texts = {id(text.part) for first in shown for text in [first, *continued(raw, structure, first)]}
-    leaves = (part for part in structure.root.walk() if not part.children)
-    own = {(part.start, part.end) for part in structure.root.walk() if id(part) in texts}
+    message = Message(raw)
+    shown = find_displayed(message)
+    texts = {id(text.part) for first in shown for text in [first, *find_continuations(message, first)]}
+    leaves = (part for part in message.structure.root.walk() if not part.children)
+    own = {(part.start, part.end) for part in message.structure.root.walk() if id(part) in texts}
     return [hashlib.sha256(raw[leaf.start : leaf.end]).hexdigest() for leaf in leaves if (leaf.start, leaf.end) not in own]
 
 
@@ -237,11 +238,11 @@ def test_whatever_the_message_only_its_text_is_changed_and_only_once(raw: bytes,
         on_no_text=OnNoText.ADD_PART if around else OnNoText.PASS,
     )
     try:
-        change = disclaimer.change(raw)
+        change = disclaimer.change(Message(raw))
     except Blocked:
         return
     changed = splice(raw, change.edits)
-    assert disclaimer.change(changed).edits == []
+    assert disclaimer.change(Message(changed)).edits == []
     assert splice(changed, undone(raw, change.edits)) == raw
     longest = max(map(len, raw.split(b"\n")))
     assert all(len(line) <= max(longest, 999) for line in changed.split(b"\n"))

@@ -6,6 +6,7 @@ import pytest
 
 from mailhooks.content.disclaimer import Disclaimer, Position
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
 from mailhooks.mime.text.wrapping import Image
 
@@ -30,7 +31,7 @@ def multipart(kind: str, *parts: bytes) -> bytes:
 def has_it(entity: bytes, position: str = "append", fields: bytes = APPLE) -> list[int]:
     """Which of the leaves have the text."""
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + fields + entity
-    changed = splice(raw, Disclaimer(text="SAID", position=Position(position)).change(raw).edits)
+    changed = splice(raw, Disclaimer(text="SAID", position=Position(position)).change(Message(raw)).edits)
     assert [part.content_type for part in scan(changed).root.walk()] == [part.content_type for part in scan(raw).root.walk()]
     leaves = [part for part in message_from_bytes(changed).walk() if not part.is_multipart()]
     return [index for index, leaf in enumerate(leaves) if b"SAID" in leaf.get_payload(decode=True)]
@@ -84,13 +85,13 @@ def test_once_a_thread_looks_at_all_pieces():
         + APPLE
         + multipart("mixed", plain("One"), IMAGE, plain("> " + text.replace("\n", "\r\n> ")), IMAGE, plain("x"))
     )
-    assert Disclaimer(text=text, once_per_thread=True).change(raw).edits == []
+    assert Disclaimer(text=text, once_per_thread=True).change(Message(raw)).edits == []
 
 
 def test_images_stand_beside_the_piece_that_shows_them():
     disclaimer = Disclaimer(html='<img src="cid:logo.png">', text="SAID", images=(Image("logo.png", "png", b"\x89PNG"),))
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + APPLE + multipart("mixed", html("One"), IMAGE, html("Two"))
-    change = disclaimer.change(raw)
+    change = disclaimer.change(Message(raw))
     kinds = [part.content_type for part in scan(splice(raw, change.edits)).root.walk()]
     assert kinds == ["multipart/mixed", "text/html", "image/jpeg", "multipart/related", "text/html", "image/png"]
     assert change.added_parts == 2

@@ -1,17 +1,20 @@
 """Where the images of a disclaimer go, as the standard library's parser finds them."""
 
 from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
+from email.message import Message as PythonMessage
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.disclaimer import STAMP, Change, Disclaimer, OnNoText, OnUnmodifiable
+from mailhooks.content.change import Change
+from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
 from mailhooks.mime.text.body import Blocked
-from mailhooks.mime.text.closing_delimiters import closed
+from mailhooks.mime.text.closing_delimiters import close_multiparts
 from mailhooks.mime.text.wrapping import Image
 
 LOGO = Disclaimer(html='<img src="cid:logo.png">SAID', images=(Image("logo.png", "png", b"\x89PNG"), Image("unused", "png", b"")))
@@ -35,13 +38,13 @@ def mail(entity: str) -> bytes:
 
 
 def changed_by(disclaimer: Disclaimer, raw: bytes) -> tuple[bytes, Change]:
-    change = disclaimer.change(raw)
+    change = disclaimer.change(Message(raw))
     changed = splice(raw, change.edits)
-    assert disclaimer.change(changed).edits == []
+    assert disclaimer.change(Message(changed)).edits == []
     return changed, change
 
 
-def tree(part: Message) -> object:
+def tree(part: PythonMessage) -> object:
     """`html`, or `[related, html, png]`; a message in a message likewise."""
     children = [tree(child) for child in part.get_payload()] if part.is_multipart() else []
     return [part.get_content_subtype(), *children] if children else part.get_content_subtype()
@@ -193,8 +196,8 @@ def test_an_image_in_a_forwarded_message_is_that_messages_own():
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_images_of_a_related_that_ends_in_a_cut_short_multipart_stay_in_front_of_its_end(end: str):
     raw = mail(multipart("related", multipart("alternative", PLAIN, HTML, end=end), end=""))
-    change = LOGO.change(raw)
-    changed = splice(raw, closed(raw, scan(raw), change.edits))
+    change = LOGO.change(Message(raw))
+    changed = splice(raw, close_multiparts(Message(raw), change.edits))
     assert tree(message_from_bytes(changed)) == ["related", ["alternative", "plain", ["related", "html", "png"]]]
     assert message_from_bytes(changed).get_payload()[0].get_payload()[1].get_payload()[1].get_payload(decode=True) == b"\x89PNG"
     assert scan(changed).defects == frozenset()
@@ -219,10 +222,10 @@ def entities(draw: st.DrawFn, level: int = 0) -> str:
 def test_wherever_the_html_is_its_image_is_beside_it_once_and_no_other_part_changes(entity: str):
     raw = mail(entity)
     try:
-        change = LOGO.change(raw)
+        change = LOGO.change(Message(raw))
     except Blocked:
         return
-    changed = splice(raw, closed(raw, scan(raw), change.edits))
+    changed = splice(raw, close_multiparts(Message(raw), change.edits))
     assert count(changed) == tuple(parts + change.added_parts for parts in count(raw))
     assert scan(changed).defects == frozenset()
     parsed = message_from_bytes(changed)
@@ -256,7 +259,7 @@ def message(text: str, html: str | None) -> bytes:
 def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | None):
     disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"), Image("unused", "png", b"")))
     raw = message("x\n", html)
-    change = disclaimer.change(raw)
+    change = disclaimer.change(Message(raw))
     changed = splice(raw, change.edits)
     parsed = message_from_bytes(changed, policy=policy.default)
     images = [part for part in parsed.walk() if part.get_content_type() == "image/png"]
@@ -264,14 +267,14 @@ def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | No
     assert len(list(scan(changed).root.walk())) == len(list(scan(raw).root.walk())) + change.added_parts
     if html:
         assert "cid:logo.png" in parsed.get_body(("html",)).get_content()
-    assert disclaimer.change(changed).edits == []
+    assert disclaimer.change(Message(changed)).edits == []
 
 
 def test_a_reply_that_brings_the_image_along_gets_no_second_copy():
     disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"),))
-    first = splice(message("x\n", "<p>x</p>\n"), disclaimer.change(message("x\n", "<p>x</p>\n")).edits)
+    first = splice(message("x\n", "<p>x</p>\n"), disclaimer.change(Message(message("x\n", "<p>x</p>\n"))).edits)
     reply = first.replace(f"{STAMP}: {disclaimer.stamp}\r\n".encode(), b"")
-    again = disclaimer.change(reply)
+    again = disclaimer.change(Message(reply))
     assert splice(reply, again.edits).count(b"Content-ID: <logo.png>") == 1
     assert again.added_parts == 0
 
@@ -285,7 +288,7 @@ def test_a_part_of_our_own_brings_its_images_along(kind: str):
         on_unmodifiable=OnUnmodifiable.WRAP,
         on_no_text=OnNoText.ADD_PART,
     )
-    change = disclaimer.change(raw)
+    change = disclaimer.change(Message(raw))
     parsed = message_from_bytes(splice(raw, change.edits), policy=policy.default)
     [image] = [part for part in parsed.walk() if part.get_content_type() == "image/png"]
     assert image["Content-ID"] == "<logo.png>"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mailhooks.content.disclaimer import Disclaimer
 from mailhooks.content.template import Template, letters, text_of
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from tests.unit.content.test_disclaimer import message, shown
 
 ANA = {"fromname": "Ana Silva", "title": "Engineer", "phone": "+49 221 1", "fromaddress": "ana@example.com"}
@@ -32,7 +33,7 @@ ONCE = Disclaimer(html=HTML, once_per_thread=True)
 
 
 def is_left_alone(disclaimer: Disclaimer, text: str | None, values: dict[str, str], html: str | None = None) -> bool:
-    return disclaimer.change(message(text, html), values).edits == []
+    return disclaimer.change(Message(message(text, html)), values).edits == []
 
 
 def outlook(text: str) -> str:
@@ -67,7 +68,7 @@ CLIENTS = [outlook, gmail, thunderbird, apple_mail, web_mail]
 @pytest.mark.parametrize("quote", CLIENTS)
 @pytest.mark.parametrize("theirs, own", [(ANA, BEN), (BEN, ANA), (ANA, ANA)])
 def test_a_colleagues_disclaimer_is_known_in_every_clients_quote(quote: Callable[[str], str], theirs: dict[str, str], own: dict[str, str]):
-    said = shown(splice(message("Hello\n"), ONCE.change(message("Hello\n"), theirs).edits))
+    said = shown(splice(message("Hello\n"), ONCE.change(Message(message("Hello\n")), theirs).edits))
     assert is_left_alone(ONCE, "Danke!\n\n" + quote(said), own)
     assert not is_left_alone(ONCE, "Danke!\n\n" + quote("Hello\n"), own)
 

@@ -12,6 +12,7 @@ from mailhooks.hooks import preflight
 from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
 from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
 from tests.support.mail import CORPUS
 from tests.unit.content.test_attachments import MESSAGES, forwarded, mixed, multipart, part, text
@@ -70,10 +71,10 @@ def test_a_line_may_have_998_octets_wherever_it_stands(octets: int, refused: boo
 def test_lines_are_measured_across_the_seams_of_edits():
     at = len(GOOD) - 2  # before the line end of the last line, which has 4 octets
     for inserted, refused in ((994, False), (995, True)):
-        found = rejections_of_edits(GOOD, [Edit(at, at, b"x" * 500), Edit(at, at, b"y" * (inserted - 500))])
+        found = rejections_of_edits(Message(GOOD), [Edit(at, at, b"x" * 500), Edit(at, at, b"y" * (inserted - 500))])
         assert [refusal.code for refusal in found] == [Code.LONG_LINE] * refused
     halves = [Edit(at, at + 1, b"x" * 900 + b"\r"), Edit(at + 1, at + 2, b"\n" + b"z" * 900 + b"\r\n")]
-    assert rejections_of_edits(GOOD, halves) == []
+    assert rejections_of_edits(Message(GOOD), halves) == []
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_an_assumed_rule_only_warns_of_what_was_there_before(original: bytes, co
 
 def test_what_is_added_to_mail_with_bare_line_feeds_may_have_them_too():
     bare = GOOD.replace(b"\r\n", b"\n")
-    for found in (rejections(bare, b"X-Tag: 1\n" + bare), rejections_of_edits(bare, [Edit(0, 0, b"X-Tag: 1\n")])):
+    for found in (rejections(bare, b"X-Tag: 1\n" + bare), rejections_of_edits(Message(bare), [Edit(0, 0, b"X-Tag: 1\n")])):
         assert [refusal.code for refusal in found] == [Code.BARE_LF]
         assert blocking(found) == ()
 
@@ -116,9 +117,9 @@ def test_what_is_added_to_mail_with_bare_line_feeds_may_have_them_too():
 def test_a_line_end_that_a_change_completes_is_none_without_its_half():
     half = GOOD.replace(b"Body", b"Bo\rdy")
     at = half.index(b"\rdy")
-    assert rejections_of_edits(half, [Edit(at + 1, at + 1, b"\n")]) == []
-    assert rejections_of_edits(GOOD, [Edit(len(GOOD) - 1, len(GOOD), b"\n")]) == []
-    assert [refusal.code for refusal in rejections_of_edits(GOOD, [Edit(len(GOOD) - 2, len(GOOD) - 1, b"")])] == [Code.BARE_LF]
+    assert rejections_of_edits(Message(half), [Edit(at + 1, at + 1, b"\n")]) == []
+    assert rejections_of_edits(Message(GOOD), [Edit(len(GOOD) - 1, len(GOOD), b"\n")]) == []
+    assert [refusal.code for refusal in rejections_of_edits(Message(GOOD), [Edit(len(GOOD) - 2, len(GOOD) - 1, b"")])] == [Code.BARE_LF]
 
 
 def test_a_change_that_mends_what_was_there_is_not_refused():
@@ -159,20 +160,22 @@ def test_a_message_over_40_mb_is_refused():
     body = (b"x" * 998 + b"\r\n") * 41_942
     raw = GOOD + body
     room = 40 * 1024 * 1024 - len(raw)
-    assert rejections_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")]) == []
-    assert [refusal.code for refusal in rejections_of_edits(raw, [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")])] == [Code.TOO_LARGE]
+    assert rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")]) == []
+    assert [refusal.code for refusal in rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")])] == [
+        Code.TOO_LARGE
+    ]
 
 
 def test_a_boundary_that_a_change_brings_in_is_seen():
     raw = mixed(part("a/b", "a.pdf", bytes(20_000)))
     at = raw.index(b"Hello")
-    found = rejections_of_edits(raw, [Edit(at, at, b"\r\n--b--\r\n")])
+    found = rejections_of_edits(Message(raw), [Edit(at, at, b"\r\n--b--\r\n")])
     assert Code.PART_COUNT in {refusal.code for refusal in found}
 
 
 def test_nothing_is_left_out_of_a_message_that_hides_parts():
     raw = mixed(*[b"\r\nx"] * 12_000)
-    [refusal] = blocking(rejections_of_edits(raw, [Edit(0, 0, b"X-Tag: 1\r\n")]))
+    [refusal] = blocking(rejections_of_edits(Message(raw), [Edit(0, 0, b"X-Tag: 1\r\n")]))
     assert (refusal.code, refusal.place, refusal.before) == (Code.MALFORMED, "too many parts", True)
 
 
@@ -185,7 +188,8 @@ def test_ses_names_59_headers():
 def test_a_large_message_is_looked_at_in_the_time_that_some_copies_of_it_take():
     raw = mixed(part("application/pdf", "a.pdf", bytes(20_000_000)))
     changes = [Edit(0, 0, b"X-Tag: 1\r\n"), Edit(raw.index(b"Hello"), raw.index(b"Hello"), b"New ")]
-    structure = scan(raw)
+    message = Message(raw)
+    assert message.structure.root.children
 
     def seconds(work) -> float:
         begun = time.perf_counter()
@@ -193,7 +197,7 @@ def test_a_large_message_is_looked_at_in_the_time_that_some_copies_of_it_take():
         return time.perf_counter() - begun
 
     copy = min(seconds(lambda: bytes(bytearray(raw))) for _ in range(3))
-    look = min(seconds(lambda: rejections_of_edits(raw, changes, structure=structure)) for _ in range(3))
+    look = min(seconds(lambda: rejections_of_edits(message, changes)) for _ in range(3))
     assert look < 5 * copy + 0.02
 
 
@@ -223,7 +227,7 @@ def test_a_change_is_judged_alike_before_and_after_it_is_carried_out(raw: bytes,
         done = min(start + length, len(raw))
         edits.append(Edit(start, done, new))
     with patch.object(preflight, "_SHORT", 1):  # so that small bodies are left out of the sketch too
-        early = rejections_of_edits(raw, edits)
+        early = rejections_of_edits(Message(raw), edits)
     late = rejections(raw, splice(raw, edits))
     # Bare LFs that go at one place and come at another are seen in the edits only, those where two edits touch in the result only.
     assert {one for one in late if one.code is not Code.BARE_LF} == {one for one in early if one.code is not Code.BARE_LF}
@@ -239,7 +243,7 @@ def test_any_two_messages_are_compared(original: bytes, changed: bytes):
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_a_tag_in_real_mail_blames_nothing_on_the_change(path: Path):
     raw = path.read_bytes()
-    structure = scan(raw)
-    if not structure.ambiguous:
+    message = Message(raw)
+    if not message.structure.ambiguous:
         edits = Rewrite("[EXTERNAL]").edits(raw)
-        assert all(refusal.before for refusal in rejections_of_edits(raw, edits, structure=structure))
+        assert all(refusal.before for refusal in rejections_of_edits(message, edits))

@@ -16,9 +16,10 @@ from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.filenames import disposition
-from mailhooks.mime.structure import Part, Structure, scan
+from mailhooks.mime.message import Message
+from mailhooks.mime.structure import Part
 
-__all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "listed", "strip"]
+__all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip", "walk"]
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 
@@ -65,15 +66,15 @@ class Finding:
         return f"{of_what}{self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
-def find(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Finding]:
+def find(message: Message, rules: AttachmentRules) -> list[Finding]:
     """The attachments that the rules do not let through, in the order of the message. Never raises.
 
     In a message with `structure.ambiguous` another program may see other attachments.
     """
     if not rules.any:
         return []
-    found = []
-    for part, parent, sealed in _attachments(raw, structure.root):
+    raw, found = message.raw, []
+    for part, parent, sealed in _attachments(message):
         match, forwarded = rules.match(raw, part), False
         if match is None and part.children and rules.strips_forwarded:
             match, forwarded = _in_forwarded(raw, part, rules), True
@@ -84,18 +85,18 @@ def find(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Findi
     return found
 
 
-def listed(raw: bytes, structure: Structure) -> Iterator[Part]:
+def walk(message: Message) -> Iterator[Part]:
     """Every attachment, in the order of the message: whatever is neither a multipart nor shown as its text, nor a signature."""
-    return (part for part, _, _ in _attachments(raw, structure.root))
+    return (part for part, _, _ in _attachments(message))
 
 
-def edits(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Edit]:
+def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
     """The edits that replace every attachment found by a notice; none when there is nothing to do.
 
     Raises:
         CannotChangeSafely: there is something to do, but the structure is ambiguous, or it lies inside of a signature or an encryption.
     """
-    found = find(raw, structure, rules)
+    found, structure = find(message, rules), message.structure
     if found and structure.ambiguous:
         raise CannotChangeSafely(f"an attachment is not let through, but the message has {min(structure.ambiguous)}")
     if any(finding.sealed for finding in found):
@@ -107,24 +108,24 @@ def edits(raw: bytes, structure: Structure, rules: AttachmentRules) -> list[Edit
         if finding.part is structure.root:
             changes += _in_place_of_the_body(structure.root, body)
         else:
-            changes.append(_in_place_of_a_part(raw, finding, body, newline))
+            changes.append(_in_place_of_a_part(message.raw, finding, body, newline))
     return changes
 
 
 def strip(raw: bytes, rules: AttachmentRules) -> bytes:
     """The message without the attachments that the rules do not let through; `raw` itself when it has none. Raises as `edits`."""
-    return splice(raw, edits(raw, scan(raw), rules)) if rules.any else raw
+    return splice(raw, edits(Message(raw), rules)) if rules.any else raw
 
 
-def _attachments(raw: bytes, root: Part) -> Iterator[tuple[Part, Part | None, bool]]:
+def _attachments(message: Message) -> Iterator[tuple[Part, Part | None, bool]]:
     """Every part that is neither a multipart nor shown as the message's text, with the multipart it is in, and whether it is sealed."""
-    waiting: list[tuple[Part, Part | None, bool]] = [(root, None, False)]
+    waiting: list[tuple[Part, Part | None, bool]] = [(message.structure.root, None, False)]
     while waiting:
         part, parent, sealed = waiting.pop()
         if part.maintype == "multipart":
             sealed = sealed or part.content_type in _SEALED
             waiting.extend((child, part, sealed) for child in reversed(part.children))
-        elif not _is_shown(raw, part, parent) and not _is_seal(raw, part):
+        elif not _is_shown(message.raw, part, parent) and not _is_seal(message.raw, part):
             yield part, parent, sealed
 
 

@@ -8,22 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 from mailhooks.content import placement
+from mailhooks.content.change import Change
 from mailhooks.content.placement import TOKEN, Position
 from mailhooks.content.template import Template, letters, text_of
 from mailhooks.mime import html
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.errors import CannotEdit, Reason
-from mailhooks.mime.structure import Structure, scan
+from mailhooks.mime.message import Message
 from mailhooks.mime.text import wrapping
-from mailhooks.mime.text.body import Blocked, Obstacle, continued, displayed
-from mailhooks.mime.text.closing_delimiters import closed
+from mailhooks.mime.text.body import Blocked, Obstacle, find_continuations, find_displayed
+from mailhooks.mime.text.closing_delimiters import close_multiparts
 from mailhooks.mime.text.part import TextPart, as_html
 from mailhooks.mime.text.wrapping import Image
 
-__all__ = ["STAMP", "TOKEN", "Change", "Disclaimer", "OnNoText", "OnUnmodifiable", "Position", "add_disclaimer", "explain"]
+__all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "OnUnmodifiable", "Position", "add_disclaimer", "explain"]
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
@@ -42,19 +43,6 @@ class OnNoText(StrEnum):
 
     PASS = "pass"  # noqa: S105
     ADD_PART = "add-part"
-
-
-class Change(NamedTuple):
-    """Edits of a message.
-
-    Attributes:
-        added_parts: how many parts it has more afterwards.
-        encloses: whether they put the message, as it is, into a new one.
-    """
-
-    edits: list[Edit]
-    added_parts: int = 0
-    encloses: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,54 +83,51 @@ class Disclaimer:
         """As plain text: ours, and as mail programs make it of the HTML."""
         return self.templates[0], Template(text_of(self.html, bare=True))
 
-    def change(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
+    def change(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
         """The change that puts the disclaimer into the message; an empty one when it has it already.
 
         Args:
-            raw: the message.
             values: of the templates' variables, names in lower case.
 
         Raises:
             Blocked: nothing may be changed, and `on_unmodifiable` or `on_no_text` does not say otherwise.
         """
-        structure = scan(raw)
-        said = self._said(raw, structure, values or {})
+        said = self._said(message, values or {})
         if said is None:
             return Change([])
         try:
-            forms = [[part, *continued(raw, structure, part)] for part in displayed(raw, structure)]
+            forms = [[part, *find_continuations(message, part)] for part in find_displayed(message)]
             if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
                 return Change([])
             parts = [placement.part_for(form, self.position) for form in forms]
-            change = self._with_images(raw, structure, parts, self._edits(parts, *said))
+            change = self._with_images(message, parts, self._edits(parts, *said))
         except Blocked as blocked:
-            change = self._around(raw, structure, blocked, *said)
-        return self._stamped(structure, change)
+            change = self._around(message, blocked, *said)
+        return self._stamped(message, change)
 
-    def wrapped(self, raw: bytes, values: Mapping[str, str] | None = None) -> Change:
+    def wrap(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
         """As `change`, for a message whose own text shall stay as it is: it goes as it is into a new one that has the disclaimer.
 
         Raises:
             Blocked: its header is broken.
         """
-        structure = scan(raw)
-        if not structure.root.header.complete:
+        if not message.header.complete:
             raise Blocked(Obstacle.AMBIGUOUS)
-        said = self._said(raw, structure, values or {})
-        return Change([]) if said is None else self._stamped(structure, self._enclosed(raw, structure, *said))
+        said = self._said(message, values or {})
+        return Change([]) if said is None else self._stamped(message, self._enclosed(message, *said))
 
-    def _said(self, raw: bytes, structure: Structure, values: Mapping[str, str]) -> tuple[str, str] | None:
+    def _said(self, message: Message, values: Mapping[str, str]) -> tuple[str, str] | None:
         """What is to be added, as plain text and as HTML; None where nothing is, or has been already."""
-        header = structure.root.header
+        header = message.header
         if not header.fields:
             raise Blocked(Obstacle.AMBIGUOUS)
-        if any(field.value(raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
+        if any(field.value(message.raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
             return None
         text, markup = (template.render(values) for template in self.templates)
         return (text, markup) if text.strip() or markup.strip() else None
 
-    def _stamped(self, structure: Structure, change: Change) -> Change:
-        header = structure.root.header
+    def _stamped(self, message: Message, change: Change) -> Change:
+        header = message.header
         # First, as a body that begins right behind the header has its edits at the same place.
         stamp = header.appended(f"{STAMP}: {self.stamp}".encode() + header.newline)
         return change._replace(edits=[stamp, *change.edits])
@@ -173,28 +158,28 @@ class Disclaimer:
         """In an element whose class names the disclaimer: most clients keep it when they quote."""
         return f'<div class="mailhooks-disclaimer mailhooks-{self.stamp}">{markup}</div>'
 
-    def _with_images(self, raw: bytes, structure: Structure, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
+    def _with_images(self, message: Message, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
         """The edits with the images beside the HTML that shows them, once a message."""
         # Of several forms in HTML readers are shown the last (RFC 2046 section 5.1.4).
         shown = next((part.part for part in reversed(parts) if part.is_html), None)
         images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
-        return Change(*wrapping.beside_html(raw, structure.root, shown, edits, images))
+        return Change(*wrapping.beside_html(message.raw, message.structure.root, shown, edits, images))
 
-    def _around(self, raw: bytes, structure: Structure, blocked: Blocked, text: str, markup: str) -> Change:
+    def _around(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
         """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
         programs expect.
         """
         no_text = blocked.obstacle is Obstacle.NO_TEXT
         asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
-        if not asked_for or not structure.root.header.complete or blocked.obstacle in {Obstacle.REPORT, Obstacle.NO_WORDS}:
+        if not asked_for or not message.header.complete or blocked.obstacle in {Obstacle.REPORT, Obstacle.NO_WORDS}:
             raise blocked
-        return self._enclosed(raw, structure, text, markup, beside=no_text)
+        return self._enclosed(message, text, markup, beside=no_text)
 
-    def _enclosed(self, raw: bytes, structure: Structure, text: str, markup: str, *, beside: bool = False) -> Change:
+    def _enclosed(self, message: Message, text: str, markup: str, *, beside: bool = False) -> Change:
         """A new message with the disclaimer and, behind it, this one: as a message, or (`beside`) its body as a part."""
-        root = structure.root
+        raw, root = message.raw, message.structure.root
         boundaries = [wrapping.boundary_for(raw, purpose) for purpose in ("cover", "images")]
         images = self._shown_images()
         cover = wrapping.text_part(text, self._marked(markup), root.header.newline, boundaries, images)
@@ -203,10 +188,10 @@ class Disclaimer:
         boundary = wrapping.boundary_for(raw, "enclosed")
         if beside:
             # Of what was cut short, the delimiters come before our own.
-            return Change([*closed(raw, structure, []), *wrapping.beside(raw, root, cover, boundary)], added, encloses=True)
+            return Change([*close_multiparts(message, []), *wrapping.beside(raw, root, cover, boundary)], added, wraps=True)
         # The parts of the enclosed message are no longer this one's; it is one part itself.
         added += 1 - sum(not part.embedded for part in root.walk())
-        return Change(wrapping.in_a_message(raw, root, cover, boundary), added, encloses=True)
+        return Change(wrapping.in_a_message(raw, root, cover, boundary), added, wraps=True)
 
     def _shown_images(self) -> list[Image]:
         return [image for image in self.images if f"cid:{image.content_id}" in self.html]
@@ -228,7 +213,7 @@ def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append"
         ValueError: no such position.
     """
     try:
-        return splice(raw, Disclaimer(text=text, html=html, position=Position(position)).change(raw).edits)
+        return splice(raw, Disclaimer(text=text, html=html, position=Position(position)).change(Message(raw)).edits)
     except Blocked:
         return raw
 
@@ -236,7 +221,7 @@ def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append"
 def explain(raw: bytes, *, text: str = "x", html: str = "", position: str = "append") -> str:
     """Why `add_disclaimer` would not change a message with these arguments; `""` when it would."""
     try:
-        Disclaimer(text=text, html=html, position=Position(position)).change(raw)
+        Disclaimer(text=text, html=html, position=Position(position)).change(Message(raw))
     except Blocked as blocked:
         return str(blocked.obstacle)
     return ""

@@ -9,7 +9,7 @@ from mailhooks.contract.limits import IMMUTABLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.errors import SettingsError
 from mailhooks.mime import encoded_words
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.headers import HeaderBlock
+from mailhooks.mime.message import Message
 
 _NAME: Final = re.compile(r"[!-9;-~]{1,76}")
 
@@ -61,9 +61,9 @@ class HeaderChanges:
                 raise SettingsError(f"ADD_HEADERS: the value for {name} has too long a stretch without a space")
         return changes
 
-    def edits(self, raw: bytes, block: HeaderBlock) -> list[Edit]:
+    def edits(self, message: Message) -> list[Edit]:
         """The edits that make the changes; none where all is as it should be."""
-        edits = []
+        raw, block, edits = message.raw, message.header, []
         wanted = {(name.lower(), _collapsed(value)) for name, value in self.add}
         touched = self.remove | {name for name, _ in wanted}
         kept: set[tuple[str, str]] = set()

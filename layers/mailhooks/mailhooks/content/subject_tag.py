@@ -10,6 +10,7 @@ from mailhooks.errors import SettingsError
 from mailhooks.mime import encoded_words
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.headers import Field, HeaderBlock
+from mailhooks.mime.message import Message
 
 _LINE: Final = 78
 """Characters that a line of a header should not exceed (RFC 5322 section 2.1.1)."""
@@ -30,11 +31,12 @@ def checked_tag(tag: str) -> str:
     return tag
 
 
-def tag_edits(raw: bytes, block: HeaderBlock, tag: str) -> list[Edit]:
+def tag_edits(message: Message, tag: str) -> list[Edit]:
     """The edit that puts `tag` and a space before the subject; none when it stands there, be it behind the marks of replies and lists.
 
     The subject's own octets, encoded words and folds stay as they are. Of several Subject fields the first is edited, as clients show it.
     """
+    raw, block = message.raw, message.header
     subject = next(block.named("subject"), None)
     if subject is None:
         return [block.appended(b"Subject: " + encoded_words.encode(tag, "Subject", block.newline) + block.newline)]

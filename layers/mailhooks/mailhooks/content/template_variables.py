@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.headers import scan
+from mailhooks.mime.message import Message
 
 OWN_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
 """What every message tells, in lower case; a directory may know more."""
@@ -13,11 +13,11 @@ _DISPLAY_NAME: Final = re.compile(rb"((?:\"(?:[^\"\\]|\\.)*+\"|[^\"<])*+)<", re.
 _QUOTES: Final = re.compile(rb"\\(.)|\"", re.DOTALL)
 
 
-def own_values(raw: bytes, mail_from: str) -> dict[str, str]:
+def own_values(message: Message, mail_from: str) -> dict[str, str]:
     """The values of `OWN_VARIABLES` for a message that comes from this address; `""` for what it does not tell."""
     values: dict[str, bytes] = {}
-    for found in scan(raw).fields:
-        values.setdefault(found.lname, found.value(raw))
+    for found in message.header.fields:
+        values.setdefault(found.lname, found.value(message.raw))
     # Taken apart before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
     name = _DISPLAY_NAME.match(values.get("from", b""))
     return {

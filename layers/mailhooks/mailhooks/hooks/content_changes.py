@@ -7,6 +7,7 @@ from mailhooks import contract
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.hooks.invocation import Mail
+from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
@@ -16,13 +17,13 @@ from mailhooks.policy.rules.rule import RuleErrorPolicy
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
 
-def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) -> tuple[Outcome, tuple[WantedChange, ...]]:
+def change(mail: Mail, message: Message, outcome: Outcome, values: Mapping[str, str]) -> tuple[Outcome, tuple[WantedChange, ...]]:
     """Set the changes that can be made; return them, and the outcome with the failures and verdicts of those that cannot.
 
     Args:
         values: of the variables of texts, names in lower case.
     """
-    applied = apply_changes(raw, outcome.changes, values)
+    applied = apply_changes(message, outcome.changes, values)
     for wanted, trouble in applied.refusals:
         outcome = _fail(outcome, wanted, str(trouble))
         if not (isinstance(trouble, NoDisclaimer) and trouble.may_go_on):
@@ -36,7 +37,7 @@ def change(mail: Mail, raw: bytes, outcome: Outcome, values: Mapping[str, str]) 
     why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
     before = any(refusal.before for refusal in refused)
     if fewer := _less_of_it(applied.made, before=before):
-        again = apply_changes(raw, fewer, values, wrap=before)
+        again = apply_changes(message, fewer, values, wrap=before)
         _set(mail, again)
         if mail.changed and not mail.refusals():
             given_up = [wanted for wanted in applied.made if wanted not in again.made]
@@ -100,4 +101,4 @@ def _fail(outcome: Outcome, wanted: WantedChange, why: str, kind: str = CannotCh
 
 
 def _set(mail: Mail, applied: Applied) -> None:
-    mail.edit(applied.edits, added_parts=applied.added_parts, encloses=applied.encloses)
+    mail.edit(applied.edits, added_parts=applied.added_parts, wraps=applied.wraps)

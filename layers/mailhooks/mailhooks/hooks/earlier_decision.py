@@ -13,7 +13,7 @@ from mailhooks.contract import Action, MailFlowEvent, Verdict
 from mailhooks.contract.schema import check
 from mailhooks.hooks.invocation import Mail
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.headers import HeaderBlock, scan
+from mailhooks.mime.headers import HeaderBlock
 
 STAMP: Final = "X-Mailhooks-Invocation"
 
@@ -42,7 +42,7 @@ def raise_if_decided(mail: Mail) -> None:
     """
     ours = token(mail.event).encode()
     # Others' may stand before ours: mail between colleagues meets the outbound rule, then the inbound one; and a sender may write any.
-    stamps = (field.value(mail.raw).partition(b" ") for field in scan(mail.raw).named(STAMP.lower()))
+    stamps = (field.value(mail.raw).partition(b" ") for field in mail.message.header.named(STAMP.lower()))
     kind = next((kind for name, _, kind in stamps if name == ours), None)
     if kind is None:
         return

@@ -7,6 +7,7 @@ from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.mime.edits import Edit, pieces
+from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Mail:
         self.unforeseen: Exception | None = None
         self.otherwise: Callable[[PermanentError | Misconfigured], Verdict] | None = None
         self._settings = settings
-        self._original: bytes | None = None
+        self._message: Message | None = None
         self._edits: list[Edit] | None = None
         self._added_parts = 0
         self._closes = True
@@ -70,30 +71,35 @@ class Mail:
         self._writable = writable
 
     @property
-    def raw(self) -> bytes:
-        """The message's MIME bytes, fetched at the first touch.
+    def message(self) -> Message:
+        """The message, fetched at the first touch.
 
         Raises:
             PermanentError, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
         """
-        if self._original is None:
-            self._original = self._content().get(self.event.message_id, self.deadline)
-        return self._original
+        if self._message is None:
+            self._message = Message(self._content().get(self.event.message_id, self.deadline))
+        return self._message
 
-    def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, encloses: bool = False) -> None:
+    @property
+    def raw(self) -> bytes:
+        """The message's MIME bytes. Raises as `message`."""
+        return self.message.raw
+
+    def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, wraps: bool = False) -> None:
         """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything; closing
         delimiters that the message lacks are then written with them, as WorkMail takes no change without these.
 
         Args:
             edits: in offsets of `raw`.
             added_parts: how many parts the message has more afterwards; a change that adds others is held back as a mistake.
-            encloses: whether the edits put the whole message into a new one, where it stays as it is.
+            wraps: whether the edits put the whole message into a new one, where it stays as it is.
         """
         if not self._writable:
             raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
         self._edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
         self._added_parts = added_parts
-        self._closes = not encloses
+        self._closes = not wraps
         self._refusals = None
 
     def add_edit(self, edit: Edit) -> None:
@@ -140,22 +146,20 @@ class Mail:
     @property
     def bytes_read(self) -> int | None:
         """Size of the content, None when nothing touched it."""
-        return None if self._original is None else len(self._original)
+        return None if self._message is None else len(self._message.raw)
 
     def refusals(self) -> "tuple[Rejection, ...]":
         """Why WorkMail would not take the changes that are set (see `mailhooks.hooks.preflight`); empty when it would, or when none are."""
         if self._refusals is None:
             # Late: not needed by hooks that change nothing.
             from mailhooks.hooks.preflight import blocking, rejections_of_edits
-            from mailhooks.mime.structure import scan
-            from mailhooks.mime.text.closing_delimiters import closed
+            from mailhooks.mime.text.closing_delimiters import close_multiparts
 
             self._refusals = ()
             if self._edits:
-                structure = scan(self.raw)
                 if self._closes:
-                    self._edits = closed(self.raw, structure, self._edits)
-                self._refusals = blocking(rejections_of_edits(self.raw, self._edits, added_parts=self._added_parts, structure=structure))
+                    self._edits = close_multiparts(self.message, self._edits)
+                self._refusals = blocking(rejections_of_edits(self.message, self._edits, added_parts=self._added_parts))
         return self._refusals
 
     def write(self) -> int:

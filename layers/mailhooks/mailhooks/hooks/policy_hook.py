@@ -13,7 +13,7 @@ from mailhooks.hooks import earlier_decision
 from mailhooks.hooks.content_changes import change, not_taken
 from mailhooks.hooks.earlier_decision import AlreadyDecided
 from mailhooks.hooks.invocation import Mail
-from mailhooks.mime.headers import scan
+from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect
 from mailhooks.policy.facts.services import Services
@@ -81,10 +81,9 @@ class _Watched:
         self._mail = mail
         self._checked = not stamped
 
-    @property
-    def raw(self) -> bytes:
+    def fetch(self) -> Message:
         self.look()
-        return self._mail.raw
+        return self._mail.message
 
     def look(self) -> None:
         """Raises:
@@ -138,7 +137,7 @@ class MailflowHook:
         message = _Watched(mail, stamped=self.stamps)
         try:
             outcome = policy.evaluate(
-                mail.event, message, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
+                mail.event, message.fetch, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
             )
             verdict, outcome = self._carry_out(mail, message, policy, outcome)
         except AlreadyDecided as earlier:
@@ -153,7 +152,7 @@ class MailflowHook:
             if self._may_be_changed_already(policy, outcome):
                 self._look(message)
             if outcome.changes:
-                outcome, made = change(mail, message.raw, outcome, self._values(mail, outcome))
+                outcome, made = change(mail, message.fetch(), outcome, self._values(mail, outcome))
         except (PermanentError, Misconfigured) as trouble:
             outcome = self._not_had(mail, outcome, trouble)
         verdict = outcome.verdict(mail.organization_domains)
@@ -211,7 +210,7 @@ class MailflowHook:
 
         sender = mail.event.mail_from
         more = self._people.lookup(sender) if self._people else {}
-        return {name.lower(): value for name, value in more.items()} | own_values(mail.raw, sender)
+        return {name.lower(): value for name, value in more.items()} | own_values(mail.message, sender)
 
     def _do(self, mail: Mail, wanted: WantedEffect, verdict: Verdict, outcome: Outcome) -> Outcome:
         """What is done beside the message. A failure is the rule's affair."""
@@ -238,7 +237,7 @@ class MailflowHook:
         """Add the stamp of the decision to the changes. If the decision cannot be stored, discard the changes and return the outcome of the
         unchanged message: then a retry decides alike.
         """
-        block = scan(mail.raw)
+        block = mail.message.header
         # A stamp that made the message too long would cost it the change; the stamp matters only where this try is not the last.
         if not block.complete or mail.size_after + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
             return outcome

@@ -23,7 +23,8 @@ from mailhooks.contract.limits import (
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.filenames import disposition
-from mailhooks.mime.structure import AMBIGUOUS, Defect, Part, Structure, scan
+from mailhooks.mime.message import Message
+from mailhooks.mime.structure import AMBIGUOUS, Defect, Part
 
 _CRLF: Final = b"\r\n"
 
@@ -97,19 +98,13 @@ def rejections(original: bytes, changed: bytes, *, added_parts: int = 0) -> list
     start, end = max(start - 1, 0), max(end - 1, 0)
     old, new = (original, start, len(original) - end), (changed, start, len(changed) - end)
     found = [*_size(original, len(changed)), *_long_line(original, [(changed, 0, len(changed))]), *_bare_lf(old, new)]
-    return found + _of_structure(original, scan(original), changed, added_parts)
+    return found + _of_structure(Message(original), changed, added_parts)
 
 
-def rejections_of_edits(
-    original: bytes, edits: Iterable[Edit], *, added_parts: int = 0, structure: Structure | None = None
-) -> list[Rejection]:
-    """As `rejections`, for a change that is not carried out yet: faster, and without a second copy of the message.
-
-    Args:
-        structure: that of `original`, where it is known.
-    """
+def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts: int = 0) -> list[Rejection]:
+    """As `rejections`, for a change that is not carried out yet: faster, and without a second copy of the message."""
+    original = message.raw
     edits = sorted(edits, key=lambda edit: (edit.start, edit.end))
-    structure = structure or scan(original)
     size = len(original) + sum(len(edit.new) - (edit.end - edit.start) for edit in edits)
     found = [*_size(original, size), *_long_line(original, list(_stretches(original, edits)))]
     for edit in edits:
@@ -117,7 +112,7 @@ def rejections_of_edits(
         start, end = max(edit.start - 1, 0), min(edit.end + 1, len(original))
         new = original[start : edit.start] + edit.new + original[edit.end : end]
         found += _bare_lf((original, start, end), (new, 0, len(new)))
-    return found + _of_structure(original, structure, _sketch(original, structure, edits), added_parts)
+    return found + _of_structure(message, _sketch(message, edits), added_parts)
 
 
 def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
@@ -125,12 +120,12 @@ def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
     return tuple(refusal for refusal in found if not refusal.warning)
 
 
-def _of_structure(original: bytes, before: Structure, changed: bytes, added_parts: int) -> list[Rejection]:
+def _of_structure(message: Message, changed: bytes, added_parts: int) -> list[Rejection]:
     """What header fields and parts are refused for. `changed` may lack bodies."""
-    after = scan(changed)
-    found = [*_changed_headers(_values(original, before), _values(changed, after)), *_part_count(before, after, added_parts)]
-    in_changed = list(_of_message(changed, after))
-    there_before = set(map(_likeness, _of_message(original, before))) if in_changed else set()
+    after = Message(changed)
+    found = [*_changed_headers(_values(message), _values(after)), *_part_count(message, after, added_parts)]
+    in_changed = list(_of_message(after))
+    there_before = set(map(_likeness, _of_message(message))) if in_changed else set()
     return found + [Rejection(refusal.code, refusal.place, _likeness(refusal) in there_before) for refusal in in_changed]
 
 
@@ -155,11 +150,12 @@ def _leap(longest: int, same: Callable[[int, int], bool]) -> int:
     return at
 
 
-def _sketch(original: bytes, structure: Structure, edits: Sequence[Edit]) -> bytes:
+def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
     """The changed message without the bodies of the parts that are not edited: the same header fields, parts and delimiters.
 
     In an ambiguous structure a body may hide parts: nothing is left out. A boundary that an edit brings in is taken to be new.
     """
+    original, structure = message.raw, message.structure
     if structure.ambiguous:
         return splice(original, edits)
     left_out: list[Edit] = []
@@ -240,10 +236,10 @@ def _bare_lfs(octets: bytes, start: int, end: int) -> int:
     return octets.count(b"\n", start, end) - octets.count(_CRLF, start, end)
 
 
-def _values(raw: bytes, structure: Structure) -> dict[str, list[bytes]]:
+def _values(message: Message) -> dict[str, list[bytes]]:
     values: dict[str, list[bytes]] = {}
-    for field in structure.root.header.fields:
-        values.setdefault(field.lname, []).append(field.value(raw))
+    for field in message.structure.root.header.fields:
+        values.setdefault(field.lname, []).append(field.value(message.raw))
     return values
 
 
@@ -253,9 +249,9 @@ def _changed_headers(before: dict[str, list[bytes]], after: dict[str, list[bytes
             yield Rejection(Code.CHANGED_HEADER, name)
 
 
-def _part_count(before: Structure, after: Structure, added: int) -> Iterator[Rejection]:
+def _part_count(before: Message, after: Message, added: int) -> Iterator[Rejection]:
     """Without what is in forwarded messages: whether such a one stays whole is not seen by counting."""
-    counts = [sum(not part.embedded for part in structure.root.walk()) for structure in (before, after)]
+    counts = [sum(not part.embedded for part in message.structure.root.walk()) for message in (before, after)]
     if counts[0] + added != counts[1]:
         yield Rejection(Code.PART_COUNT, f"{counts[0]} before, {counts[1]} after, {added} added on purpose")
 
@@ -265,9 +261,9 @@ def _likeness(refusal: Rejection) -> tuple[Code, str]:
     return refusal.code, refusal.place if refusal.code in _OF_A_HEADER or refusal.code is Code.MALFORMED else ""
 
 
-def _of_message(raw: bytes, structure: Structure) -> Iterator[Rejection]:
+def _of_message(message: Message) -> Iterator[Rejection]:
     """What is refused of a message whatever it was before."""
-    values = _values(raw, structure)
+    values = _values(message)
     for name in sorted(REQUIRED_HEADERS - values.keys()):
         yield Rejection(Code.MISSING_HEADER, name)
     for name, occurrences in values.items():
@@ -277,14 +273,14 @@ def _of_message(raw: bytes, structure: Structure) -> Iterator[Rejection]:
             yield Rejection(Code.REPEATED_SES_HEADER, name)
         if not all(map(bytes.isascii, occurrences)):
             yield Rejection(Code.EIGHT_BIT_HEADER, name)
-    for defect in sorted(structure.defects & (AMBIGUOUS | {Defect.NOT_CLOSED})):
+    for defect in sorted(message.structure.defects & (AMBIGUOUS | {Defect.NOT_CLOSED})):
         yield Rejection(Code.MALFORMED, str(defect))
-    yield from _of_attachments(raw, structure.root)
+    yield from _of_attachments(message)
 
 
-def _of_attachments(raw: bytes, root: Part) -> Iterator[Rejection]:
-    count = 0
-    for place, part in _numbered(root):
+def _of_attachments(message: Message) -> Iterator[Rejection]:
+    raw, count = message.raw, 0
+    for place, part in _numbered(message.structure.root):
         given = filenames.all_filenames(raw, part)
         if any(filenames.extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
             yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place}")

@@ -13,7 +13,6 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.invocation import Mail
 from mailhooks.mime import encoded_words
-from mailhooks.mime.headers import scan
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.actions import Archive, Notify
 from mailhooks.settings import Settings
@@ -117,7 +116,7 @@ def notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str,
         **{name: whole[name] for name in told},
     }
     if "headers" in effect.include:
-        fields = scan(mail.raw).fields
+        fields = mail.message.header.fields
         document["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
     if "content" in effect.include:
         document["content"] = base64.b64encode(mail.raw).decode("ascii")

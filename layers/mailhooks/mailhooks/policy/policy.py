@@ -1,13 +1,13 @@
 """A policy: rules in their order, evaluated for one message at a time."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
+from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.evaluate import evaluate
 from mailhooks.policy.evaluation.outcome import Outcome
 from mailhooks.policy.evaluation.trace import Trace
@@ -16,13 +16,6 @@ from mailhooks.policy.rules.rule import Rule
 
 _PATIENCE_S = 10.0
 """Seconds for what is asked of services, where the caller does not say until when."""
-
-
-class Message(Protocol):
-    """A message whose bytes are had when they are asked for."""
-
-    @property
-    def raw(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class Policy:
     def evaluate(
         self,
         event: MailFlowEvent,
-        message: Message | bytes,
+        message: Message | bytes | Callable[[], Message],
         *,
         services: Services | None = None,
         domains: Collection[str] = (),
@@ -58,7 +51,7 @@ class Policy:
 
         Args:
             event: what WorkMail says of it.
-            message: its bytes, or something that has them in `raw`, which is asked for only if a rule needs it.
+            message: the message or its bytes, or a function that fetches it, called only if a rule needs the content.
             services: what rules may ask: counts, the directory.
             domains: the organization's, where the policy does not say.
             now: else this moment.
@@ -67,14 +60,14 @@ class Policy:
 
         Raises:
             RuleFailed: a rule failed whose `on_error` is retry.
-            Exception: what `message.raw` raises goes through.
+            Exception: what the function `message` raises.
         """
-        content = (lambda: message) if isinstance(message, bytes) else (lambda: message.raw)
+        given = Message(message) if isinstance(message, bytes) else message
         own = self.domains or frozenset(map(ascii_domain, domains))
         return evaluate(
             self.rules,
             event,
-            content,
+            given if callable(given) else lambda: given,
             own,
             services or Services(),
             now or datetime.now(UTC),

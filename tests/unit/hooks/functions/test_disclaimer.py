@@ -14,6 +14,7 @@ from mailhooks.content.template_variables import own_values
 from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import Audience, DisclaimerHook, Scope
+from mailhooks.mime.message import Message
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings
@@ -194,11 +195,11 @@ def test_the_messages_own_variables(hooked: Callable[..., bytes]):
     ids=lambda value: repr(value)[:30],
 )
 def test_the_senders_name_is_taken_apart_before_it_is_decoded(field: bytes, name: str):
-    assert own_values(b"From: " + field + b"\r\n\r\n", "")["fromname"] == name
+    assert own_values(Message(b"From: " + field + b"\r\n\r\n"), "")["fromname"] == name
 
 
 def test_a_message_without_header_has_empty_values():
-    assert set(own_values(b"", "").values()) == {""}
+    assert set(own_values(Message(b""), "").values()) == {""}
 
 
 def test_a_name_from_the_mail_is_escaped_in_html_and_forges_nothing_in_text(hooked: Callable[..., bytes]):

@@ -17,7 +17,7 @@ from local.viewer.preview_result import Result, disclaimer_of, report, tried
 from local.viewer.unified_diff import Kind, marked, unified
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message
 from mailhooks.mime.text.wrapping import Image
 from tests.support.mail import CORPUS
 from tests.support.markup import Elements
@@ -129,7 +129,7 @@ def test_a_part_beside_mail_without_text_is_an_added_one() -> None:
     [
         (SIGNED, GERMAN, "declined: it is signed"),
         (b"\x00\xff", GERMAN, "declined: its structure is broken, so that programs read it differently"),
-        (splice(PLAIN, GERMAN.change(PLAIN).edits), GERMAN, "nothing to do: the message has this disclaimer"),
+        (splice(PLAIN, GERMAN.change(Message(PLAIN)).edits), GERMAN, "nothing to do: the message has this disclaimer"),
         (PLAIN, Disclaimer(text="%%Title%%"), "nothing to do: the disclaimer is empty for this message"),
     ],
     ids=["signed", "broken", "there", "empty"],
@@ -340,7 +340,7 @@ def test_the_page_shows_what_was_done_and_why_not() -> None:
 
 
 def test_both_sides_of_a_message_are_what_they_are() -> None:
-    assert [place for place, _, _ in Side(REPLY, scan(REPLY)).placed()] == ["", "1", "1.1", "1.2", "2", "3", "3.1"]
+    assert [place for place, _, _ in Side(Message(REPLY)).placed()] == ["", "1", "1.1", "1.2", "2", "3", "3.1"]
 
 
 def test_the_text_of_a_wrapped_message_is_not_called_gone() -> None:

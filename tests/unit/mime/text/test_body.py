@@ -1,7 +1,7 @@
 import pytest
 
-from mailhooks.mime.structure import scan
-from mailhooks.mime.text.body import Blocked, Obstacle, displayed
+from mailhooks.mime.message import Message
+from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
 
 ARMOUR = "-----BEGIN PGP MESSAGE-----"
 SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
@@ -11,7 +11,7 @@ REST = "\n\nhQEMA5vJ\n-----END PGP MESSAGE-----\n"
 def obstacle(kind: str, body: str) -> Obstacle | None:
     raw = f"Content-Type: text/{kind}; charset=utf-8\n\n{body}".replace("\n", "\r\n").encode()
     try:
-        displayed(raw, scan(raw))
+        find_displayed(Message(raw))
     except Blocked as blocked:
         return blocked.obstacle
     return None

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Defect, scan
-from mailhooks.mime.text.closing_delimiters import closed
+from mailhooks.mime.text.closing_delimiters import close_multiparts
 from tests.support.mail import CORPUS
 
 TOP = b"From: ana@example.com\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\n"
@@ -15,7 +16,7 @@ INNER = b"--outer\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n
 
 
 def after(raw: bytes, *edits: Edit) -> bytes:
-    return splice(raw, closed(raw, scan(raw), edits))
+    return splice(raw, close_multiparts(Message(raw), edits))
 
 
 def bodies(raw: bytes) -> list[bytes]:

@@ -1,13 +1,14 @@
 """What a multipart of our own says of the octets in it (RFC 2045 section 6.4)."""
 
 from email import message_from_bytes
-from email.message import Message
+from email.message import Message as PythonMessage
 
 import pytest
 
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan
 from mailhooks.mime.text.body import Blocked
 from mailhooks.mime.text.wrapping import Image
@@ -27,9 +28,9 @@ def body(encoding: str, content: str, kind: str = "text/html; charset=utf-8") ->
 
 
 def changed(raw: bytes, disclaimer: Disclaimer = LOGO) -> bytes:
-    change = disclaimer.change(raw)
+    change = disclaimer.change(Message(raw))
     once = splice(raw, change.edits)
-    assert disclaimer.change(once).edits == []
+    assert disclaimer.change(Message(once)).edits == []
     assert blocking(rejections(raw, once, added_parts=change.added_parts)) == ()
     return once
 
@@ -38,7 +39,7 @@ def encodings(raw: bytes) -> dict[str, list[str]]:
     """Of each part, by its type."""
     found: dict[str, list[str]] = {}
 
-    def walk(part: Message) -> None:
+    def walk(part: PythonMessage) -> None:
         found.setdefault(part.get_content_type(), []).extend(part.get_all("Content-Transfer-Encoding") or [""])
         for child in part.get_payload() if part.is_multipart() else []:
             walk(child)
@@ -110,10 +111,10 @@ def test_another_disclaimer_around_it_says_the_same_once():
 
 def test_a_part_beside_what_was_cut_short_is_behind_nothing_that_is_open():
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + body("base64", "AAAA", "application/pdf")
-    change = LOGO.change(raw)
+    change = LOGO.change(Message(raw))
     structure = scan(splice(raw, change.edits))
     assert structure.defects == frozenset()
-    assert change.encloses
+    assert change.wraps
     assert [part.content_type for part in structure.root.children] == ["multipart/alternative", "multipart/mixed"]
     assert len(list(structure.root.walk())) == 2 + change.added_parts
 
@@ -121,14 +122,14 @@ def test_a_part_beside_what_was_cut_short_is_behind_nothing_that_is_open():
 def test_a_message_that_is_to_stay_as_it_is_goes_into_a_new_one():
     disclaimer = Disclaimer(text="Grüße von %%FromName%%", html=LOGO.html, images=LOGO.images)
     raw = HEAD + body("8bit", "Grüße", "text/plain; charset=utf-8")
-    change = disclaimer.wrapped(raw, {"fromname": "Ana"})
+    change = disclaimer.wrap(Message(raw), {"fromname": "Ana"})
     once = splice(raw, change.edits)
     assert raw in once
     assert "Grüße von Ana" in message_from_bytes(once).get_payload()[0].get_payload()[0].get_payload(decode=True).decode()
     assert encodings(once)["message/rfc822"] == encodings(once)["multipart/mixed"] == ["8bit"]
     assert blocking(rejections(raw, once, added_parts=change.added_parts)) == ()
-    assert change.encloses
-    assert disclaimer.wrapped(once).edits == disclaimer.change(once).edits == []
-    assert Disclaimer(text="%%Title%%").wrapped(raw).edits == []
+    assert change.wraps
+    assert disclaimer.wrap(Message(once)).edits == disclaimer.change(Message(once)).edits == []
+    assert Disclaimer(text="%%Title%%").wrap(Message(raw)).edits == []
     with pytest.raises(Blocked):
-        disclaimer.wrapped(b"From: a@example.com\r\nno field\r\n\r\nx")
+        disclaimer.wrap(Message(b"From: a@example.com\r\nno field\r\n\r\nx"))

@@ -4,6 +4,7 @@ import pytest
 
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome
 from mailhooks.policy.loading.action_builders import _VERBS
 from mailhooks.policy.loading.condition_builders import MAKERS
@@ -44,7 +45,7 @@ def outcome_of(*rules: dict[str, Any], of: Mail | None = None, **top: Any) -> Ou
 def changed(raw: bytes, action: dict[str, Any], **top: Any) -> bytes:
     """A message after an action of a policy."""
     [wanted] = outcome_of({"do": action}, of=both(raw), **top).changes
-    return splice(raw, wanted.change.change(raw, VALUES).edits)
+    return splice(raw, wanted.change.change(Message(raw), VALUES).edits)
 
 
 CHANGES: dict[str, list[tuple[Any, bytes, bytes]]] = {
@@ -118,15 +119,15 @@ def test_a_header_that_is_none_is_not_changed(action: dict[str, Any], raw: bytes
 def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": on_unmodifiable}}}, of=both(SIGNED)).changes
     with pytest.raises(NoDisclaimer) as caught:
-        wanted.change.change(SIGNED, VALUES)
+        wanted.change.change(Message(SIGNED), VALUES)
     assert not caught.value.may_go_on
 
 
 def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, of=both(SIGNED)).changes
     assert isinstance(wanted.change, AddDisclaimer)
-    for made_so in (wanted.change.change(SIGNED, VALUES), wanted.change.wrapped(SIGNED, VALUES)):
-        assert made_so.encloses
+    for made_so in (wanted.change.change(Message(SIGNED), VALUES), wanted.change.wrap(Message(SIGNED), VALUES)):
+        assert made_so.wraps
         content = splice(SIGNED, made_so.edits)
         assert b"Said." in content
         assert SIGNED.partition(b"\r\n\r\n")[2] in content
@@ -136,7 +137,7 @@ def test_a_message_without_text_goes_on_without_a_disclaimer():
     raw = HEAD + b"Content-Type: image/png\r\n\r\nx"
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "bounce"}}}, of=both(raw)).changes
     with pytest.raises(NoDisclaimer) as caught:
-        wanted.change.change(raw, VALUES)
+        wanted.change.change(Message(raw), VALUES)
     assert caught.value.may_go_on
 
 
@@ -163,7 +164,7 @@ def test_a_hostile_message_is_changed_or_declined(raw: bytes):
     for name, rows in CHANGES.items():
         [wanted] = outcome_of({"do": {name: rows[0][0]}}, of=both(raw)).changes
         try:
-            result = wanted.change.change(raw, VALUES)
+            result = wanted.change.change(Message(raw), VALUES)
         except CannotChangeSafely:
             continue
         splice(raw, result.edits)

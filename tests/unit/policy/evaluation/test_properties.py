@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services
 from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.policy.loading.action_builders import _VERBS, WORDS
@@ -237,9 +238,9 @@ def test_no_message_of_the_corpus_stops_a_policy_that_uses_everything(path: Path
     assert not outcome.failures
     assert len(outcome.matched) >= len(does)
     assert outcome.verdict().action_for("ana@example.com").type == "DEFAULT"  # "deliver" is the first
-    applied = apply_changes(raw, outcome.changes, own_values(raw, "nora@example.net"))
-    if applied.encloses or any(wanted.change.name == "disclaimer" for wanted, _ in applied.refusals):
+    applied = apply_changes(Message(raw), outcome.changes, own_values(Message(raw), "nora@example.net"))
+    if applied.wraps or any(wanted.change.name == "disclaimer" for wanted, _ in applied.refusals):
         # What was wrapped, or got a text of its own, has a place now for the disclaimer that found none.
         return
-    again = apply_changes(applied.content, outcome.changes, own_values(raw, "nora@example.net"))
+    again = apply_changes(Message(applied.content), outcome.changes, own_values(Message(raw), "nora@example.net"))
     assert again.content == applied.content

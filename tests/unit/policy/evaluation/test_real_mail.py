@@ -4,6 +4,7 @@ import pytest
 
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
 from mailhooks.policy import Services, Trace
 from mailhooks.policy.loading.condition_builders import MAKERS
 from tests.support.policies import Counts, Groups, evaluated, mail
@@ -37,7 +38,7 @@ def test_every_condition_is_told_of_real_mail_and_every_change_made_or_declined(
     outcome.verdict().to_response()
     for wanted in outcome.changes:
         try:
-            changed = wanted.change.change(raw, VALUES)
+            changed = wanted.change.change(Message(raw), VALUES)
         except CannotChangeSafely:
             continue
         result = splice(raw, changed.edits)
@@ -50,7 +51,7 @@ def test_most_real_mail_can_be_changed():
         made = 0
         for path in MAILS:
             try:
-                wanted.change.change(path.read_bytes(), VALUES)
+                wanted.change.change(Message(path.read_bytes()), VALUES)
             except CannotChangeSafely:
                 continue
             made += 1

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import Action, ActionType, Verdict
+from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, RuleFailed, Services
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, addable
 from mailhooks.policy.facts import header_addresses, recipients
@@ -115,12 +116,10 @@ def test_a_bounce_can_be_said_whatever_the_message_holds(raw: bytes):
 
 
 def test_the_message_is_not_fetched_for_a_bounce_that_says_nothing_of_it():
-    class Message:
-        @property
-        def raw(self) -> bytes:
-            raise AssertionError("fetched")
+    def fetch() -> Message:
+        raise AssertionError("fetched")
 
-    outcome = made({"do": {"bounce": "%%Subject%%"}}).evaluate(both().event, Message())
+    outcome = made({"do": {"bounce": "%%Subject%%"}}).evaluate(both().event, fetch)
     assert answers(outcome) == {"*": "BOUNCE"}
 
 
@@ -270,20 +269,18 @@ def test_a_rule_in_report_mode_fails_for_itself_alone():
     assert len(outcome.failures) == 1
 
 
-class Gone:
-    @property
-    def raw(self) -> bytes:
-        raise ConnectionError("gone")
+def gone() -> Message:
+    raise ConnectionError("gone")
 
 
 def test_a_message_that_cannot_be_had_is_no_failure_of_a_rule():
     for rule in ({"when": {"size": {"over": 1}}, "on_error": "apply", "do": "drop"}, {"do": {"bounce": "%%FromName%%"}}):
         with pytest.raises(ConnectionError, match="gone"):
-            made(rule).evaluate(both().event, Gone())
+            made(rule).evaluate(both().event, gone)
 
 
 def test_a_rule_in_report_mode_does_not_fail_the_invocation_with_a_message_that_cannot_be_had():
-    outcome = made({"when": {"size": {"over": 1}}, "mode": "report", "do": "drop"}, {"do": "junk"}).evaluate(both().event, Gone())
+    outcome = made({"when": {"size": {"over": 1}}, "mode": "report", "do": "drop"}, {"do": "junk"}).evaluate(both().event, gone)
     assert answers(outcome) == {"*": "MOVE_TO_JUNK"}
     assert [failure.error for failure in outcome.failures] == ["ConnectionError"]
 

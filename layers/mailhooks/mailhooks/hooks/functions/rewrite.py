@@ -8,10 +8,11 @@ from mailhooks.content.subject_tag import checked_tag
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
 from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.policy.evaluation.outcome import WantedChange
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import Change, ChangeHeaders, StripAttachments, TagSubject
+from mailhooks.policy.rules.actions import ChangeHeaders, ContentChange, StripAttachments, TagSubject
 from mailhooks.policy.rules.conditions import All
 from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings, parse_json
@@ -61,7 +62,7 @@ class Rewrite:
         """
         [rule] = self.policy().rules
         wanted = [WantedChange(rule, change, 1) for change in self._changes()]
-        applied = apply_changes(raw, wanted, {})
+        applied = apply_changes(Message(raw), wanted, {})
         if wanted and len(applied.refusals) == len(wanted):
             raise applied.refusals[0][1]
         return list(applied.edits)
@@ -70,8 +71,8 @@ class Rewrite:
         """The same as a policy of one rule, for every message."""
         return Policy((Rule("rewrite", 0, All.of((), "all"), self._changes()),), file="settings")
 
-    def _changes(self) -> tuple[Change, ...]:
-        changes: list[Change] = []
+    def _changes(self) -> tuple[ContentChange, ...]:
+        changes: list[ContentChange] = []
         if self.attachments is not None:
             changes.append(StripAttachments(self.attachments))
         if self.fields.add or self.fields.remove:

@@ -6,9 +6,10 @@ from typing import Final
 
 from mailhooks.mime.errors import CannotEdit
 from mailhooks.mime.filenames import disposition, filename
+from mailhooks.mime.message import Message
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import shown_lines
-from mailhooks.mime.structure import Part, Structure
+from mailhooks.mime.structure import Part
 from mailhooks.mime.text.part import TextPart
 
 
@@ -45,24 +46,25 @@ class Blocked(Exception):
         self.obstacle = obstacle
 
 
-def displayed(raw: bytes, structure: Structure) -> list[TextPart]:
+def find_displayed(message: Message) -> list[TextPart]:
     """The text parts that are shown: both sides of an alternative, the root of related parts, the first text of mixed ones. Never those of
     attachments, forwarded messages, calendar entries and reports.
 
     Raises:
         Blocked: there are none, or they are not to be changed.
     """
+    structure = message.structure
     if structure.ambiguous:
         raise Blocked(Obstacle.AMBIGUOUS)
     if any(part.content_type == _RIGHTS_MANAGED for part in structure.root.walk()):
         raise Blocked(Obstacle.RIGHTS_MANAGED)
-    parts = _shown(raw, structure.root)
+    parts = _shown(message.raw, structure.root)
     if not parts:
         raise Blocked(Obstacle.NO_TEXT)
-    return _opened(raw, parts)
+    return _opened(message.raw, parts)
 
 
-def continued(raw: bytes, structure: Structure, text: TextPart) -> list[TextPart]:
+def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
     """The parts in which a displayed text goes on below; none for most.
 
     QUIRK: Apple's programs cut a text where an attachment stands in it. Outlook knows them by these words and shows the pieces as one, as
@@ -72,8 +74,9 @@ def continued(raw: bytes, structure: Structure, text: TextPart) -> list[TextPart
     Raises:
         Blocked: one of them is not to be changed.
     """
-    mixed = next((part for part in structure.root.walk() if text.part in part.children), None)
-    fields = structure.root.header.fields
+    raw, root = message.raw, message.structure.root
+    mixed = next((part for part in root.walk() if text.part in part.children), None)
+    fields = root.header.fields
     apple = any(field.lname in _PROGRAM and _CUTS_TEXT.search(field.value(raw)) for field in fields)
     if mixed is None or mixed.content_type != "multipart/mixed" or not apple or any(field.lname.startswith("list-") for field in fields):
         return []

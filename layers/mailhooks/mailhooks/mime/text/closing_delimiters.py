@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.structure import Part, Structure
+from mailhooks.mime.message import Message
+from mailhooks.mime.structure import Part
 
 
-def closed(raw: bytes, structure: Structure, edits: Iterable[Edit]) -> list[Edit]:
+def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
     """`edits`, and those that put the closing delimiters which the message lacks, where programs take them to be.
 
     QUIRK: mail that was cut short, or that some mailing lists and gateways have passed on, lacks them. All readers end such a part at the
@@ -14,17 +15,16 @@ def closed(raw: bytes, structure: Structure, edits: Iterable[Edit]) -> list[Edit
     line end of its own, whereby the part before it keeps all of its octets. Forwarded messages are wholes and stay as they are, and so does
     a multipart that the edits replace altogether.
 
-    >>> from .scan import scan
-    >>> raw = b"Content-Type: multipart/mixed; boundary=b\\n\\n--b\\n\\nHello\\n"
-    >>> [edit.new for edit in closed(raw, scan(raw), [])]
+    >>> cut_short = Message(b"Content-Type: multipart/mixed; boundary=b\\n\\n--b\\n\\nHello\\n")
+    >>> [edit.new for edit in close_multiparts(cut_short, [])]
     [b'\\n--b--\\n']
     """
-    edits = list(edits)
+    edits, root = list(edits), message.structure.root
     replaced = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
     return edits + [
-        _closing(raw, part, structure.root.header.newline)
+        _closing(message.raw, part, root.header.newline)
         # A part stands before those in it: the other way round the delimiters are in the order of the parts' ends.
-        for part in reversed([part for part in structure.root.walk() if part.children and part.boundary and not part.closed])
+        for part in reversed([part for part in root.walk() if part.children and part.boundary and not part.closed])
         if not part.embedded and not any(start <= part.start and part.end <= end for start, end in replaced)
     ]
 

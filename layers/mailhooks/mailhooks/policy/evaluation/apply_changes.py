@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from mailhooks.content.change import Change
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import Edit, compose, splice
+from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.actions import AddDisclaimer, Change, Changed, ChangeHeaders, StripAttachments, TagSubject, Unmodifiable
+from mailhooks.policy.rules.actions import AddDisclaimer, ChangeHeaders, ContentChange, StripAttachments, TagSubject, Unmodifiable
 
 _APART: Final = frozenset({TagSubject, ChangeHeaders, StripAttachments})
 """Changes of different places: the subject, other fields, attachments. Two of one kind may be about the same place."""
@@ -21,7 +23,7 @@ class Applied:
     Attributes:
         raw: the message as it came.
         edits: in offsets of `raw`.
-        added_parts, encloses: see `mailhooks.hooks.invocation.Mail.edit`.
+        added_parts, wraps: see `mailhooks.hooks.invocation.Mail.edit`.
         made: the changes that were made.
         refusals: the changes that were not, and why.
     """
@@ -29,7 +31,7 @@ class Applied:
     raw: bytes
     edits: tuple[Edit, ...] = ()
     added_parts: int = 0
-    encloses: bool = False
+    wraps: bool = False
     made: tuple[WantedChange, ...] = ()
     refusals: tuple[tuple[WantedChange, CannotChangeSafely], ...] = ()
 
@@ -39,7 +41,7 @@ class Applied:
         return splice(self.raw, self.edits)
 
 
-def apply_changes(raw: bytes, changes: Sequence[WantedChange], values: Mapping[str, str], *, wrap: bool = False) -> Applied:
+def apply_changes(message: Message, changes: Sequence[WantedChange], values: Mapping[str, str], *, wrap: bool = False) -> Applied:
     """Makes the changes in their order. One that cannot be made stands in `refusals`, and the others are made.
 
     Args:
@@ -49,11 +51,11 @@ def apply_changes(raw: bytes, changes: Sequence[WantedChange], values: Mapping[s
     edits: list[Edit] = []
     made: list[WantedChange] = []
     refusals: list[tuple[WantedChange, CannotChangeSafely]] = []
-    added_parts, encloses, content = 0, False, raw
+    added_parts, wraps, content = 0, False, message
     together: list[Edit] = []
     for batch in _batches(changes):
         # Not after the last one: of a large message that would be a copy for nobody.
-        content, together = splice(content, together), []
+        content, together = (Message(splice(content.raw, together)) if together else content), []
         for wanted in batch:
             try:
                 changed = _changed(wanted.change, content, values, wrap)
@@ -63,10 +65,10 @@ def apply_changes(raw: bytes, changes: Sequence[WantedChange], values: Mapping[s
             if changed.edits:
                 together += changed.edits
                 made.append(wanted)
-                added_parts, encloses = added_parts + changed.added_parts, encloses or changed.encloses
+                added_parts, wraps = added_parts + changed.added_parts, wraps or changed.wraps
         if together:
             edits = compose(edits, together) if edits else together
-    return Applied(raw, tuple(edits), added_parts, encloses, tuple(made), tuple(refusals))
+    return Applied(message.raw, tuple(edits), added_parts, wraps, tuple(made), tuple(refusals))
 
 
 def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
@@ -83,7 +85,7 @@ def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
     yield batch
 
 
-def _changed(change: Change, raw: bytes, values: Mapping[str, str], wrap: bool) -> Changed:
+def _changed(change: ContentChange, message: Message, values: Mapping[str, str], wrap: bool) -> Change:
     if wrap and isinstance(change, AddDisclaimer) and change.on_unmodifiable is Unmodifiable.WRAP:
-        return change.wrapped(raw, values)
-    return change.change(raw, values)
+        return change.wrap(message, values)
+    return change.change(message, values)

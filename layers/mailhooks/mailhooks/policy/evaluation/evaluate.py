@@ -9,6 +9,7 @@ from mailhooks import contract
 from mailhooks.contract import ActionType, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError
+from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Adding, Empty, added_for, empty_additions, known_domains
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, addable
@@ -30,7 +31,7 @@ class _Skipped(Exception):
 def evaluate(
     rules: Sequence[Rule],
     event: MailFlowEvent,
-    content: Callable[[], bytes],
+    content: Callable[[], Message],
     domains: frozenset[str],
     services: Services,
     now: datetime,
@@ -250,7 +251,7 @@ class _Run:
             from mailhooks.content.template_variables import own_values
 
             try:
-                own = own_values(self.facts.raw, self.facts.event.mail_from)
+                own = own_values(self.facts.message, self.facts.event.mail_from)
             except ContentFailed as failed:
                 if not isinstance(failed.__cause__, PermanentError | Misconfigured):
                     raise

@@ -10,7 +10,7 @@ from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.facts.recipients import Recipients
-from mailhooks.policy.rules.actions import Change, Effect
+from mailhooks.policy.rules.actions import ContentChange, Effect
 from mailhooks.policy.rules.rule import Rule
 
 MAX_ACTIONS = 10
@@ -25,7 +25,7 @@ class WantedChange:
     """A change of the content, wanted by a rule for some recipients (bits)."""
 
     rule: Rule
-    change: Change
+    change: ContentChange
     recipients: int
 
 

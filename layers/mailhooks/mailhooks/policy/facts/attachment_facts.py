@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from mailhooks.content import filetypes
-from mailhooks.content.attachments import listed
+from mailhooks.content import attachments, filetypes
 from mailhooks.mime import filenames, part_content
-from mailhooks.mime.structure import Part, Structure
+from mailhooks.mime.message import Message
+from mailhooks.mime.structure import Part
 from mailhooks.policy.facts.text_normalization import composed
 
 
@@ -65,6 +65,6 @@ class File:
         return frozenset().union(*(ending.last | ending.inner for ending in found))
 
 
-def files(raw: bytes, structure: Structure) -> Iterator[File]:
+def files(message: Message) -> Iterator[File]:
     """The attachments of a message, in its order."""
-    return (File(raw, part) for part in listed(raw, structure))
+    return (File(message.raw, part) for part in attachments.walk(message))

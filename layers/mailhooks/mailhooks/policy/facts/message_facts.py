@@ -13,7 +13,8 @@ from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.facts.services import Services
 
 if TYPE_CHECKING:
-    from mailhooks.mime.structure import Part, Structure
+    from mailhooks.mime.message import Message
+    from mailhooks.mime.structure import Part
     from mailhooks.policy.facts.attachment_facts import File
     from mailhooks.policy.facts.message_types import DecodedHeaders, MessageType
 
@@ -25,11 +26,11 @@ class ContentFailed(Exception):
     """The message could not be had: no failure of a rule. Carries what the content raised."""
 
 
-def asked_once(content: Callable[[], bytes]) -> Callable[[], bytes]:
+def asked_once(content: Callable[[], "Message"]) -> Callable[[], "Message"]:
     """The content, or why it cannot be had: asked for once, however many rules want it."""
     failed: list[Exception] = []
 
-    def had() -> bytes:
+    def had() -> "Message":
         if not failed:
             try:
                 return content()
@@ -46,7 +47,7 @@ class Facts:
 
     Attributes:
         event: what WorkMail says of it.
-        content: its bytes, fetched when first asked for. What this raises is no failure of a rule.
+        content: fetches it, when first asked for. What this raises is no failure of a rule.
         stated_domains: the organization's, as `ascii_domain` makes them, as far as policy and settings say.
         services: what may be asked.
         now: the moment that counts, with its zone.
@@ -55,7 +56,7 @@ class Facts:
     """
 
     event: MailFlowEvent
-    content: Callable[[], bytes]
+    content: Callable[[], "Message"]
     stated_domains: frozenset[str]
     services: Services
     now: datetime
@@ -113,24 +114,22 @@ class Facts:
         )
 
     @cached_property
-    def raw(self) -> bytes:
+    def message(self) -> "Message":
         return self.content()
 
-    @cached_property
-    def structure(self) -> "Structure":
-        from mailhooks.mime.structure import scan
-
-        return scan(self.raw)
+    @property
+    def raw(self) -> bytes:
+        return self.message.raw
 
     @property
     def root(self) -> "Part":
-        return self.structure.root
+        return self.message.structure.root
 
     @cached_property
     def headers(self) -> "DecodedHeaders":
         from mailhooks.policy.facts.message_types import DecodedHeaders
 
-        return DecodedHeaders(self.raw, self.root)
+        return DecodedHeaders(self.message)
 
     @cached_property
     def subject(self) -> tuple[str, str]:
@@ -161,13 +160,13 @@ class Facts:
     def files(self) -> "tuple[File, ...]":
         from mailhooks.policy.facts.attachment_facts import files
 
-        return tuple(files(self.raw, self.structure))
+        return tuple(files(self.message))
 
     @cached_property
     def kinds(self) -> "frozenset[MessageType]":
         from mailhooks.policy.facts.message_types import kinds
 
-        return kinds(self.raw, self.structure, self.headers)
+        return kinds(self.message, self.headers)
 
     @cached_property
     def authentication(self) -> dict[str, frozenset[str]]:

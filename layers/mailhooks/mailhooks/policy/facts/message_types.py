@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Final
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.structure import Part, Structure
-from mailhooks.mime.text.body import Blocked, Obstacle, displayed
+from mailhooks.mime.message import Message
+from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
 
 
 class MessageType(StrEnum):
@@ -36,10 +36,10 @@ _PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"}
 class DecodedHeaders:
     """The header of a message, values decoded, by name in lower case."""
 
-    def __init__(self, raw: bytes, root: Part) -> None:
+    def __init__(self, message: Message) -> None:
         self._values: dict[str, list[str]] = {}
-        for field in root.header.fields:
-            self._values.setdefault(field.lname, []).append(encoded_words.decode(field.value(raw)))
+        for field in message.header.fields:
+            self._values.setdefault(field.lname, []).append(encoded_words.decode(field.value(message.raw)))
 
     def all(self, name: str) -> list[str]:
         return self._values.get(name.lower(), [])
@@ -53,10 +53,10 @@ class DecodedHeaders:
         return self.first(name).partition(";")[0].partition("(")[0].strip().lower()
 
 
-def kinds(raw: bytes, structure: Structure, headers: DecodedHeaders) -> frozenset[MessageType]:
+def kinds(message: Message, headers: DecodedHeaders) -> frozenset[MessageType]:
     """All kinds that a message is of."""
     found = set(_by_header(headers))
-    root = structure.root
+    root = message.structure.root
     own = [part for part in root.walk() if not part.embedded]
     if headers.word("content-class") == "urn:content-classes:calendarmessage" or any(part.content_type == "text/calendar" for part in own):
         found.add(MessageType.CALENDAR)
@@ -70,7 +70,7 @@ def kinds(raw: bytes, structure: Structure, headers: DecodedHeaders) -> frozense
         elif part.content_type in _PKCS7:
             # RFC 8551 section 3.2.2; without the parameter nobody knows, and most are encrypted.
             found.add(MessageType.SIGNED if part.params.get("smime-type", "").strip().lower() == "signed-data" else MessageType.ENCRYPTED)
-    return frozenset(found | _inline_pgp(raw, structure))
+    return frozenset(found | _inline_pgp(message))
 
 
 def _by_header(headers: DecodedHeaders) -> set[MessageType]:
@@ -91,14 +91,14 @@ def _by_header(headers: DecodedHeaders) -> set[MessageType]:
     return found
 
 
-def _inline_pgp(raw: bytes, structure: Structure) -> set[MessageType]:
-    if b"-----BEGIN PGP " not in raw:
+def _inline_pgp(message: Message) -> set[MessageType]:
+    if b"-----BEGIN PGP " not in message.raw:
         return set()
     try:
-        displayed(raw, structure)
+        find_displayed(message)
     except Blocked as blocked:
         if blocked.obstacle is Obstacle.INLINE_PGP:
-            return {MessageType.SIGNED if b"-----BEGIN PGP SIGNED MESSAGE" in raw else MessageType.ENCRYPTED}
+            return {MessageType.SIGNED if b"-----BEGIN PGP SIGNED MESSAGE" in message.raw else MessageType.ENCRYPTED}
     return set()
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from mailhooks.content.change import Change
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.mime.edits import Edit
+from mailhooks.mime.message import Message
 from mailhooks.policy.facts.recipients import AddressSet
 
 if TYPE_CHECKING:
@@ -62,15 +63,7 @@ class Unmodifiable(StrEnum):
     DROP = "drop"
 
 
-class Changed(NamedTuple):
-    """A change of one message, in offsets of it (see `mailhooks.hooks.invocation.Mail.edit`)."""
-
-    edits: list[Edit]
-    added_parts: int = 0
-    encloses: bool = False
-
-
-class Change(Protocol):
+class ContentChange(Protocol):
     """A change of the content."""
 
     @property
@@ -83,7 +76,7 @@ class Change(Protocol):
     def variables(self) -> frozenset[str]:
         """The variables that its texts have, in lower case."""
 
-    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:
         """Raises:
         CannotChangeSafely: the message is not to be changed so.
         """
@@ -98,15 +91,14 @@ class TagSubject:
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     variables: frozenset[str] = frozenset()
 
-    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         from mailhooks.content.subject_tag import tag_edits
-        from mailhooks.mime.headers import scan
 
-        block = scan(raw)
+        block = message.header
         # A subject that stands before a broken line is tagged all the same, lest a line of garbage keep the tag away.
         if not block.fields or not (block.complete or any(block.named("subject"))):
             raise CannotChangeSafely("the header is none, or broken by a line that is no field")
-        return Changed(tag_edits(raw, block, self.tag))
+        return Change(tag_edits(message, self.tag))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +110,11 @@ class ChangeHeaders:
     on_unmodifiable: Unmodifiable = Unmodifiable.PASS
     variables: frozenset[str] = frozenset()
 
-    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
-        from mailhooks.mime.headers import scan
-
-        block = scan(raw)
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
+        block = message.header
         if not block.fields or not block.complete:
             raise CannotChangeSafely("the header is none, or broken by a line that is no field")
-        return Changed(self.fields.edits(raw, block))
+        return Change(self.fields.edits(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +126,15 @@ class StripAttachments:
     name: str = "strip_attachments"
     variables: frozenset[str] = frozenset()
 
-    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:  # noqa: ARG002 - the protocol's
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         from mailhooks.content import attachments
-        from mailhooks.mime.structure import scan
 
-        structure = scan(raw)
-        if not structure.root.header.complete:
+        if not message.header.complete:
             # Where its body begins, programs see differently: no place to splice at. What it should lose is another matter.
-            if attachments.find(raw, structure, self.rules):
+            if attachments.find(message, self.rules):
                 raise CannotChangeSafely("the header is broken by a line that is no field")
-            return Changed([])
-        return Changed(attachments.edits(raw, structure, self.rules))
+            return Change([])
+        return Change(attachments.edits(message, self.rules))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,20 +152,20 @@ class AddDisclaimer:
     def variables(self) -> frozenset[str]:
         return frozenset().union(*(template.variables for template in self.disclaimer.templates))
 
-    def change(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:
         from mailhooks.mime.text.body import Blocked
 
         try:
-            return Changed(*self.disclaimer.change(raw, values))
+            return self.disclaimer.change(message, values)
         except Blocked as blocked:
             raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
 
-    def wrapped(self, raw: bytes, values: Mapping[str, str]) -> Changed:
+    def wrap(self, message: Message, values: Mapping[str, str]) -> Change:
         """As `change`, around a message whose own text shall stay as it is."""
         from mailhooks.mime.text.body import Blocked
 
         try:
-            return Changed(*self.disclaimer.wrapped(raw, values))
+            return self.disclaimer.wrap(message, values)
         except Blocked as blocked:
             raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
 
@@ -231,4 +219,4 @@ class Count:
 
 
 Effect = Archive | Notify | Count
-Action = SetVerdict | AddRecipients | RemoveRecipients | Change | Effect
+Action = SetVerdict | AddRecipients | RemoveRecipients | ContentChange | Effect

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Change, Count, Notify, RemoveRecipients, SetVerdict
+from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, ContentChange, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
 
 _NO_CHANGE = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
@@ -67,7 +67,7 @@ class Rule:
         return self.enabled and (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ContentChange, ...]:
         """Those of its actions that change the content."""
         return tuple(action for action in self.actions if not isinstance(action, _NO_CHANGE))
 
