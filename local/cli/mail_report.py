@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from local.cli.transit import Walk
 from local.console.style import WIDTH, Style, number_of
-from local.console.text_columns import columns, excerpt, fit, printable
+from local.console.text_columns import columns, fit, printable
 from local.mail.verdict import Origin, RecipientOutcome
 from local.runtime.logs import metrics
+from local.viewer.diff import diff_messages
 from mailhooks.contract import FlowDirection
 
 _LABEL = 10
@@ -106,7 +107,7 @@ def _content(walk: Walk) -> Iterator[str]:
     if walk.delivery is None:
         return
     before, after = len(walk.sample.raw), len(walk.after)
-    lines = excerpt(walk.sample.raw, walk.after, WIDTH - _LABEL - 2)
+    lines = diff_messages(walk.sample.raw, walk.after).excerpt(WIDTH - _LABEL - 2)
     puts = {0: "nothing put", 1: "put once"}.get(walk.puts, f"put {walk.puts} times")
     change = f"{before:,} -> {after:,} bytes" if lines else f"{before:,} bytes, unchanged"
     yield _row("Content", f"{change}, {puts}")

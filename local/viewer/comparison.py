@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from local.viewer.line_diff import between
+from local.viewer.diff import Line, LineDiff, diff_messages
 from local.viewer.part_changes import Mark, Row, Side, done, origins
 from local.viewer.rendered import headers, texts
-from local.viewer.unified_diff import Line, unified
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.filenames import filename
 from mailhooks.mime.message import Message
@@ -29,9 +28,13 @@ class Comparison:
         return cls(side, side if before == after else Side(Message(after)))
 
     @cached_property
+    def _diff(self) -> LineDiff:
+        return diff_messages(self.before.raw, self.after.raw)
+
+    @cached_property
     def edits(self) -> Sequence[Edit]:
-        """What makes the one of the other, line by line."""
-        return between(self.before.raw, self.after.raw)
+        """Edits of whole lines that make the second side of the first."""
+        return self._diff.edits()
 
     @property
     def changed(self) -> bool:
@@ -62,7 +65,7 @@ class Comparison:
 
     def diff(self) -> list[Line]:
         """The source, as a unified diff."""
-        return unified(self.before.raw, self.edits)
+        return self._diff.unified()
 
     def _named(self, part: Part) -> tuple[str, ...]:
         name = filename(self.before.raw, part)

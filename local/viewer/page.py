@@ -5,10 +5,10 @@ from html import escape
 from pathlib import Path
 
 from local.console.text_columns import printable
+from local.viewer.diff import Kind, Line, diff_messages
 from local.viewer.part_changes import Mark, Row, Side
 from local.viewer.preview_result import Result
 from local.viewer.rendered import documents, headers, texts
-from local.viewer.unified_diff import Kind, Line, unified
 
 _POLICY = "default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'"
 _GUARDS = (
@@ -30,7 +30,7 @@ def page_of(result: Result) -> str:
         "text": _texts(result),
         "structure": _sides(_tree(result.rows_before), _tree(result.rows_after)),
         "header": _headers(result),
-        "diff": _pre(unified(result.before.raw, result.change.edits)) or _none("nothing"),
+        "diff": _pre(diff_messages(result.before.raw, result.after.raw).unified()) or _none("nothing"),
     }
     return "\n".join(
         [
@@ -73,7 +73,7 @@ def _none(what: str) -> str:
 
 def _headers(result: Result) -> str:
     before, after = headers(result.before, result.after)
-    return _sides(_header(before, "gone"), _header(after, "come"))
+    return _sides(_header(before, "removed"), _header(after, "added"))
 
 
 def _header(fields: list[tuple[str, str, bool]], kind: str) -> str:

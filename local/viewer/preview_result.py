@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.console.style import WIDTH, Style, display_path
-from local.console.text_columns import excerpt, fit, printable
+from local.console.text_columns import fit, printable
 from local.errors import PreviewError
 from local.mail.event_builder import with_crlf
+from local.viewer.diff import diff_messages
 from local.viewer.part_changes import Mark, Row, Side, done, untouched
 from mailhooks.content.change import Change
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
@@ -217,7 +218,7 @@ def report(result: Result, style: Style) -> Iterator[str]:
     yield from _labelled("Before", _tree(result.rows_before))
     if result.changed:
         yield from _labelled("After", _tree(result.rows_after))
-        yield from _labelled("Content", excerpt(before, after, WIDTH - _LABEL - 2))
+        yield from _labelled("Content", diff_messages(before, after).excerpt(WIDTH - _LABEL - 2))
         found = [f"{'warning' if finding.warning else 'REFUSED'}: {finding}" for finding in result.findings]
         yield from _labelled("Pre-flight", found or ["nothing that WorkMail would refuse"])
     yield from _labelled("Note", result.notes)

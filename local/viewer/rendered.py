@@ -5,9 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from local.viewer.diff import Line, mark_lines
 from local.viewer.html_sanitizer import defused
 from local.viewer.part_changes import Side
-from local.viewer.unified_diff import Line, marked
 from mailhooks.mime import charset, encoded_words, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
 from mailhooks.mime.filenames import disposition
@@ -51,9 +51,9 @@ def texts(before: Side, after: Side, added: frozenset[int], most: int = 1000) ->
     old = [text for _, (_, text) in zip(range(most), visible(before, "plain"), strict=False)]
     new = [found for _, found in zip(range(most), visible(after, "plain"), strict=False)]
     if len(old) == len(new) and not any(id(part) in added for part, _ in new):
-        pairs = [marked(one, other) for one, (_, other) in zip(old, new, strict=True)]
+        pairs = [mark_lines(one, other) for one, (_, other) in zip(old, new, strict=True)]
     else:
-        pairs = [*((marked(one, one)[0], []) for one in old), *(([], marked("", other)[1]) for _, other in new)]
+        pairs = [*((mark_lines(one, one)[0], []) for one in old), *(([], mark_lines("", other)[1]) for _, other in new)]
     return [pair[0] for pair in pairs if pair[0]], [pair[1] for pair in pairs if pair[1]]
 
 

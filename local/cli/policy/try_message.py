@@ -7,10 +7,11 @@ from pathlib import Path
 
 from local.console.rows import LABEL, cell, first_rows, labelled_rows
 from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import excerpt, fit, printable
+from local.console.text_columns import fit, printable
 from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
+from local.viewer.diff import diff_messages
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.apply_changes import Applied
@@ -145,7 +146,7 @@ def _content(message: Message, outcome: Outcome) -> Iterator[str]:
 
 def content_lines(raw: bytes, applied: Applied, findings: Iterable[Rejection]) -> Iterator[str]:
     """The changed message in a few lines, and what stands in the way."""
-    lines = excerpt(raw, applied.content, WIDTH - LABEL - 2)
+    lines = diff_messages(raw, applied.content).excerpt(WIDTH - LABEL - 2)
     yield f"{len(raw):,} -> {len(applied.content):,} bytes" if lines else f"{len(raw):,} bytes, unchanged: all of it is there already"
     yield from lines
     yield from refusal_lines(applied, findings)

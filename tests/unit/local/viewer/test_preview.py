@@ -1,11 +1,8 @@
-import re
 import time
 from html import unescape
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.config.samples import load
 from local.console.style import Style
@@ -14,9 +11,8 @@ from local.errors import PreviewError
 from local.viewer.page import page_of
 from local.viewer.part_changes import Mark, Side
 from local.viewer.preview_result import Result, disclaimer_of, report, tried
-from local.viewer.unified_diff import Kind, marked, unified
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
-from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.wrapping import Image
 from tests.support.mail import CORPUS
@@ -222,51 +218,6 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         disclaimer_of("D", images=tmp_path / "none")
 
 
-# The diff
-
-
-@pytest.mark.fuzz
-@given(
-    st.binary(max_size=400).map(lambda raw: raw.replace(b"a", b"\n")),
-    st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=20)), max_size=4),
-)
-def test_what_the_diff_says_is_gone_and_come_is_what_the_edits_do(raw: bytes, inserted: list[tuple[int, bytes]]) -> None:
-    edits = [Edit(min(at, len(raw)), min(at, len(raw)), new) for at, new in inserted]
-    lines = unified(raw, edits)
-    changed = splice(raw, edits)
-    same = [line.text[1:] for line in lines if line.kind is Kind.SAME]
-    gone = [line.text[1:] for line in lines if line.kind is Kind.GONE]
-    come = [line.text[1:] for line in lines if line.kind is Kind.COME]
-    assert len(come) - len(gone) == len(re.findall(rb"[^\n]*\n|[^\n]+", changed)) - len(re.findall(rb"[^\n]*\n|[^\n]+", raw))
-    assert len(same) + len(gone) <= len(re.findall(rb"[^\n]*\n|[^\n]+", raw))
-    assert all(line.text.isprintable() for line in lines)
-
-
-def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> None:
-    raw = b"".join(b"%d\r\n" % number for number in range(1, 101))
-    lines = unified(raw, [Edit(0, 0, b"new\r\n"), Edit(raw.index(b"90\r"), raw.index(b"91\r"), b"")])
-    first, second = [line.text for line in lines if line.kind is Kind.HUNK]
-    assert first.startswith("@@ -1,")
-    assert [line.text for line in lines if line.kind in {Kind.COME, Kind.GONE}] == ["+new", "-90"]
-    number = int(re.findall(r"\d+", second)[0])
-    assert lines[[line.text for line in lines].index(second) + 1].text == f" {number}"
-
-
-def test_a_diff_of_a_large_message_looks_at_what_is_around_the_edits_only() -> None:
-    raw = b"x" * 70 + b"\r\n"
-    raw = raw * 500_000
-    started = time.perf_counter()
-    assert len(unified(raw, [Edit(0, 0, b"a\r\n"), Edit(len(raw), len(raw), b"z\r\n")])) < 20
-    assert len(unified(raw, [Edit(0, len(raw), raw + b"z\r\n")])) <= 1001
-    assert time.perf_counter() - started < 5
-
-
-def test_what_was_inserted_into_a_text_is_marked_and_nothing_else() -> None:
-    old, new = marked("A\nB\n", "A\nnew\n\nB\n")
-    assert [line.text for line in old if line.kind is not Kind.SAME] == []
-    assert [line.text for line in new if line.kind is Kind.COME] == ["new", ""]
-
-
 # The page
 
 
@@ -346,5 +297,5 @@ def test_both_sides_of_a_message_are_what_they_are() -> None:
 def test_the_text_of_a_wrapped_message_is_not_called_gone() -> None:
     page = page_of(tried("m.eml", SIGNED, Disclaimer(text="D", on_unmodifiable=OnUnmodifiable.WRAP)))
     text = page[page.index('id="text"') : page.index('id="structure"')]
-    assert 'class="gone"' not in text
-    assert '<span class="come">D</span>' in text
+    assert 'class="removed"' not in text
+    assert '<span class="added">D</span>' in text
