@@ -1,11 +1,14 @@
-"""What is started in parts, one after the other: when one of them fails, those before it are stopped again."""
+"""A base class for servers that start in several steps and stop in reverse."""
 
 from contextlib import ExitStack
 from typing import Self
 
 
 class Lifecycle:
-    """Entered, it is up; left, all of it is down. A subclass starts its parts in `_start` and has `_stack` stop each."""
+    """Starts on entering and stops on leaving. If a step of the start fails, the steps before it are undone.
+
+    A subclass starts its parts in `_start`, and registers the end of each with `_stack`.
+    """
 
     def __init__(self) -> None:
         self._stack = ExitStack()

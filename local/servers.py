@@ -1,6 +1,6 @@
-"""Servers on the loopback interface, each in a thread of its own: started when ready, gone when stopped.
+"""HTTP servers on the loopback interface, each in a thread of its own.
 
-What costs time to import (moto, uvicorn) is imported when a server is made, so that nothing else pays for it.
+moto and uvicorn are imported when a server is created: they are slow to import, and commands without a server must not wait for them.
 """
 
 import logging
@@ -25,27 +25,27 @@ BACKLOG = 256
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
-    """A listening socket, on the loopback interface unless told otherwise. Port 0 lets the system choose.
+    """Return a listening socket. Port 0 lets the system choose the port.
 
-    Bound before its server starts: a taken port is an error here and now, not in a thread that nobody watches.
+    The socket is bound before its server starts, so that a taken port is an error for the caller and not in the server's thread.
 
     Raises:
         ServerError: the port is taken or not allowed.
     """
-    # The protocol by name, not 0: asyncio turns Nagle's algorithm off only where it sees TCP, and with it each answer takes 40 ms longer.
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # The protocol is named because asyncio turns off Nagle's algorithm only then; with it each answer takes 40 ms longer.
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
-        found.listen(BACKLOG)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
-        found.close()
+        listener.close()
         raise ServerError(f"port {port} on {host} cannot be used: {error}") from error
-    return found
+    return listener
 
 
 class HttpServer:
-    """WorkMail's own APIs, or the pages, on uvicorn."""
+    """A Starlette application on uvicorn: WorkMail's APIs, or the web pages."""
 
     def __init__(self, app: "Starlette", port: int, *, host: str = HOST, name: str = "message-flow-api") -> None:
         import uvicorn
@@ -62,16 +62,16 @@ class HttpServer:
             access_log=False,
             timeout_graceful_shutdown=1,
         )
-        # A client that went away in the middle of a delayed answer is no news.
+        # A client that closes the connection during a delayed answer is not worth a log line.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)
 
     def start(self) -> None:
-        """Returns when the server answers.
+        """Start the server and wait until it answers.
 
         Raises:
-            ServerError: it did not come up.
+            ServerError: the server did not start.
         """
         self._thread.start()
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -81,7 +81,7 @@ class HttpServer:
             time.sleep(0.002)
 
     def stop(self) -> None:
-        """Returns when the thread has ended; calls that are still waiting are cut off after a second."""
+        """Stop the server and end its thread. Calls that still wait are cut off after a second."""
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join()
@@ -89,16 +89,16 @@ class HttpServer:
 
 
 class S3Server:
-    """S3, and every other service that moto has, on moto's server.
+    """moto's server: S3 and the other services that moto emulates.
 
-    Not moto's own ThreadedMotoServer: that one waits for ever when its port is taken.
+    moto's own ThreadedMotoServer waits without end when its port is taken.
     """
 
     def __init__(self, port: int) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
         class Dispatcher(DomainDispatcherApplication):
-            """moto looks at some two hundred folders to find out, for each call, whose host a name is: once is enough."""
+            """Caches the service of a host name: moto searches some 200 folders for it in each call."""
 
             @lru_cache(maxsize=256)  # noqa: B019 - one dispatcher a server
             def get_backend_for_host(self, host: "str | None") -> Any:
@@ -114,7 +114,7 @@ class S3Server:
             self._server = make_server(
                 HOST,
                 bound.getsockname()[1],
-                _atomic(Dispatcher(create_backend_app)),
+                _serialize_dynamodb(Dispatcher(create_backend_app)),
                 threaded=True,
                 request_handler=MotoRequestHandler,
                 fd=bound.fileno(),
@@ -122,11 +122,11 @@ class S3Server:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local-s3", daemon=True)
 
     def start(self) -> None:
-        """The socket listens already, so that calls wait until the thread is up."""
+        """Start the thread. The socket listens already, so that calls wait until the thread runs."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the thread has ended."""
+        """Stop the server and end its thread."""
         if self._thread.ident is not None:
             self._server.shutdown()
             self._thread.join()
@@ -134,7 +134,7 @@ class S3Server:
 
 
 def _make_session() -> None:
-    """moto keeps one session a process, for the names of regions, and fails where the developer's AWS_PROFILE names none that is there."""
+    """Create moto's one session of the process, without the developer's AWS_PROFILE: moto fails if there is no such profile."""
     from moto.core.base_backend import AccountSpecificBackend
 
     profile = os.environ.pop("AWS_PROFILE", None)
@@ -145,8 +145,8 @@ def _make_session() -> None:
             os.environ["AWS_PROFILE"] = profile
 
 
-def _atomic(app: "WSGIApplication") -> "WSGIApplication":
-    """moto reads an item, checks its condition and writes it in three steps; in DynamoDB nothing comes in between."""
+def _serialize_dynamodb(app: "WSGIApplication") -> "WSGIApplication":
+    """Run DynamoDB calls one at a time: moto checks a condition and writes the item in two steps, DynamoDB in one."""
     lock = threading.Lock()
 
     def one_at_a_time(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
@@ -158,8 +158,8 @@ def _atomic(app: "WSGIApplication") -> "WSGIApplication":
     return one_at_a_time
 
 
-def preferred(port: int, host: str = HOST) -> int:
-    """The port, or 0 where another program has it."""
+def free_port(port: int, host: str = HOST) -> int:
+    """Return the port, or 0 when another program uses it."""
     try:
         listen(port, host).close()
     except ServerError:

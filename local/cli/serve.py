@@ -19,7 +19,7 @@ from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, overlay
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
-from local.servers import HOST, HttpServer, preferred
+from local.servers import HOST, HttpServer, free_port
 from local.workmail import LocalWorkMail
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
@@ -143,7 +143,7 @@ def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: Ex
 
 
 def _port(wanted: int | None, usual: int, host: str) -> int:
-    return preferred(usual, host) if wanted is None else wanted
+    return free_port(usual, host) if wanted is None else wanted
 
 
 def _relay(wm: LocalWorkMail, stack: ExitStack) -> Relay:

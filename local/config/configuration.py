@@ -16,7 +16,7 @@ from local.config.configured_functions import FunctionSettings, project_function
 from local.config.directory import Directory, Group, Person, read_directory
 from local.config.functions import ROOT
 from local.config.toml_reader import ConfigurationError, Source, Table
-from local.mail.domains import domain_of
+from local.mail.addresses import domain_of
 from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_together, fallbacks
 from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
 from mailhooks.contract import Action, FlowDirection

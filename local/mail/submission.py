@@ -1,4 +1,4 @@
-"""What an SMTP server asks of the one who takes the mail in, and what it hands over. Plain values."""
+"""The values and the interface between an SMTP server and the part that stores the mail."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,17 +8,17 @@ from mailhooks.contract import FlowDirection
 
 
 class TemporarilyRefused(LocalError):
-    """The message cannot be kept now. The client is told 451 and tries again; the text is not sent to it."""
+    """The message cannot be stored now. The client gets 451 and tries again; the error's text is not sent to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A reply that refuses.
+    """A reply that refuses a command.
 
     Attributes:
         code: three digits, 400 to 599 (RFC 5321 section 4.2.1).
         enhanced: the enhanced status code (RFC 3463), such as "5.1.1"; its class is the code's first digit (RFC 2034 section 4).
-        text: for people; one line.
+        text: one line for people.
     """
 
     code: int
@@ -27,7 +27,7 @@ class Refusal:
 
     @property
     def reply(self) -> str:
-        """The line that is sent, without its line end."""
+        """The reply line, without its line end."""
         return f"{self.code} {self.enhanced} {self.text}"
 
 
@@ -46,10 +46,10 @@ class Submission:
     """One accepted mail transaction.
 
     Attributes:
-        direction: by which port it came.
+        direction: of the port.
         mail_from: the reverse-path; "" for the null one.
-        recipients: as the client wrote them, none twice; at least one.
-        raw: the octets between DATA and the final dot, dot-unstuffed (RFC 5321 section 4.5.2); nothing is added or changed.
+        recipients: at least one, each once, as the client wrote them.
+        raw: the octets between DATA and the final dot, dot-unstuffed (RFC 5321 section 4.5.2) and otherwise unchanged.
     """
 
     direction: FlowDirection
@@ -59,39 +59,42 @@ class Submission:
 
 
 class Acceptor(Protocol):
-    """Who takes the mail in. All of it is called in the event loop of the server that asks: two servers are two threads.
+    """Decides who may send to whom, and stores the mail. Called in the event loop of a server; each server has its own thread.
 
-    Any other exception is a defect of the acceptor; the client gets 451 all the same, so that no mail is lost.
+    Any exception gives the client 451, so that no mail is lost; one other than `TemporarilyRefused` is logged as a defect.
     """
 
     def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
-        """Whether a reverse-path is refused.
+        """Return why a reverse-path is refused, or None.
 
         Args:
-            direction: of the server.
+            direction: of the port.
             address: "" for the null reverse-path.
-            user: who has logged in; "" for nobody. A login is tried by asking for this user's own address as sender: whoever may send as
-                himself is known, and any password will do.
+            user: the one who has logged in, or "". A login succeeds, with any password, if the user may send from an address of his own.
 
         Raises:
-            TemporarilyRefused: cannot be told now.
+            TemporarilyRefused: the answer is not known now.
         """
         ...
 
     def refuse_recipient(self, direction: FlowDirection, address: str) -> Refusal | None:
-        """Whether a recipient is refused. `address` may be "postmaster" in any case, without a domain (RFC 5321 section 4.5.1).
+        """Return why a recipient is refused, or None.
+
+        Args:
+            direction: of the port.
+            address: may be "postmaster" in any case, without a domain (RFC 5321 section 4.5.1).
 
         Raises:
-            TemporarilyRefused: cannot be told now.
+            TemporarilyRefused: the answer is not known now.
         """
         ...
 
     async def accept(self, submission: Submission) -> int:
-        """Returns the message's number once it is on disk.
+        """Store a message on disk and return its number.
 
-        Runs to its end even when the client has hung up meanwhile; is cancelled only when a server that is stopped waits no longer.
+        Is cancelled only by a server that is stopped and has waited long enough, never because the client has hung up.
 
         Raises:
-            TemporarilyRefused: it is not kept.
+            TemporarilyRefused: the message is not stored.
         """
         ...

@@ -8,8 +8,8 @@ from typing import Final
 from local.config.configuration import Configuration
 from local.mail.history import Destination, RecipientResult, RuleRun
 from local.mail.job import DeliveryJob
+from local.mail.submission import Submission
 from local.queue.dsn import bounce, may_bounce
-from local.smtp.server import Submission
 from local.storage.maildir import MaildirStore
 from mailhooks.contract import FlowDirection
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from local.config.configuration import Configuration
 from local.errors import SpoolError
+from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
 from local.queue.workers import Workers
-from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
 from mailhooks.contract import FlowDirection
 
 _POSTMASTER = "postmaster"

@@ -11,11 +11,11 @@ from typing import Final
 from local.config.configuration import Configuration
 from local.errors import LocalError
 from local.mail.history import State
+from local.mail.submission import Submission
 from local.queue.delay_queue import DelayQueue
 from local.queue.job_processor import Means, go_on
 from local.queue.routing import legs
 from local.rules.matching import RuleSet
-from local.smtp.server import Submission
 
 _AGAIN_S: Final = 5.0
 """After which is tried again what failed for a reason of this machine: a full disk."""

@@ -1,157 +1,156 @@
-"""SMTP in: a server for mail from the world, and one for users of the organization who send. RFC 5321, on aiosmtpd."""
+"""SMTP servers on aiosmtpd: a port for mail from the Internet, and one for mail that the organization's users send."""
 
 import asyncio
-import contextlib
 import logging
+import re
 import threading
+from collections import defaultdict
+from typing import Final
+
+from aiosmtpd.controller import UnthreadedController
+from aiosmtpd.smtp import SMTP
 
 from local.errors import ServerError
-from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Acceptor, Refusal, Submission, TemporarilyRefused
-from local.servers import BACKLOG, listen
-from local.smtp.handler import GOODBYE_S, Conversation
+from local.mail.submission import Acceptor
+from local.servers import HOST
+from local.smtp.handler import Handler
 from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
-__all__ = [
-    "NOT_A_USER",
-    "NOT_YOUR_ADDRESS",
-    "NO_RELAYING",
-    "UNKNOWN_USER",
-    "Acceptor",
-    "Refusal",
-    "SmtpServer",
-    "Submission",
-    "TemporarilyRefused",
-]
-
-TIMEOUT_S = 300.0
+TIMEOUT_S: Final = 300.0
 """RFC 5321 section 4.5.3.2.7: at least five minutes for the next command."""
 
-STOP_S = 10.0
-"""How long a server that is stopped waits for messages that are being accepted."""
+STOP_S: Final = 10.0
+"""Seconds for which a server that is stopped waits for messages that are being stored."""
+
+_LINE_OCTETS: Final = {"MAIL": 512 + 26 + 17 + 10, "AUTH": 12288}
+"""Of a command: RFC 5321 section 4.5.3.1.4, and what SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531) and AUTH (RFC 4954) add."""
+
+_MAX_REPLY_OCTETS: Final = 512 - len("\r\n")
+"""RFC 5321 section 4.5.3.1.5."""
+
+_PLAIN_REPLY: Final = re.compile(r"(?!220)(([245])\d\d) (?![245]\.\d{1,3}\.\d{1,3}(?: |$))")
+_ENHANCED: Final = {"500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1", "504": "5.5.4", "552": "5.3.4", "555": "5.5.4"}
+"""RFC 3463 sections 3.4 and 3.6."""
+
+
+class EnhancedSmtp(SMTP):
+    """aiosmtpd's conversation, for lines of any length and with an enhanced status code in each reply."""
+
+    line_length_limit = MAX_MESSAGE_BYTES + len(".")
+
+    async def push(self, status: str | bytes) -> None:
+        """Send a reply of one line.
+
+        aiosmtpd's own replies have no enhanced status code; RFC 2034 section 4 wants one in each, except in the greeting and in the
+        answers to EHLO and HELO, which our handler gives as bytes.
+        """
+        if isinstance(status, str):
+            found = _PLAIN_REPLY.match(status)
+            if found:
+                status = f"{found[1]} {_ENHANCED.get(found[1], found[2] + '.0.0')} {status[found.end() :]}"
+            status = re.sub("[^ -~]", "?", status)[:_MAX_REPLY_OCTETS].encode()
+        await super().push(status)
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
+        """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4)."""
+        mechanism, space, response = (arg or "").partition(" ")
+        await super().smtp_AUTH(mechanism.upper() + space + response)
+
+
+class _Controller(UnthreadedController):
+    def factory(self) -> SMTP:
+        """Return the protocol of a new connection."""
+        smtp = EnhancedSmtp(self.handler, **self.SMTP_kwargs)
+        # aiosmtpd has one table for all connections, and adds to it at each EHLO.
+        smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
+        return smtp
 
 
 class SmtpServer:
-    """One port, in a thread of its own with an event loop of its own, in which the intake is called.
+    """One port, in a thread with an event loop of its own. `Acceptor` is called in that loop.
 
     Args:
-        direction: INBOUND is a port for the world: no AUTH. OUTBOUND is one for submission: AUTH PLAIN and LOGIN, not required.
-        intake: says who may send to whom, and takes the mail in.
-        host: the loopback interface unless somebody knows better: nothing here is encrypted, and any password will do.
-        port: 0 lets the system choose.
-        timeout_s: seconds without a valid command, or without content behind DATA, before a client is let go.
+        direction: INBOUND for mail from the Internet, without AUTH. OUTBOUND for submission, with AUTH, which is not required.
+        acceptor: says who may send to whom, and stores the mail.
+        host: the loopback interface by default: nothing here is encrypted, and any password is right.
+        port: 0 for one that the system chooses.
+        timeout_s: seconds without a valid command before the connection is closed. The content of a message counts as part of DATA.
 
     Attributes:
-        port: on which it listens, as soon as it is made.
-
-    Raises:
-        ServerError: the port is taken or not allowed.
+        port: on which the server listens, once it is started.
     """
 
     def __init__(
-        self, direction: FlowDirection, intake: Acceptor, *, host: str = "127.0.0.1", port: int = 0, timeout_s: float = TIMEOUT_S
+        self, direction: FlowDirection, acceptor: Acceptor, *, host: str = HOST, port: int = 0, timeout_s: float = TIMEOUT_S
     ) -> None:
-        # aiosmtpd tells of every address at level INFO, and warns of its own old names.
+        # aiosmtpd logs every address at level INFO, and warns of its own old names.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        self._socket = listen(port, host)
-        self.port: int = self._socket.getsockname()[1]
-        self.closing = False
+        self.port = port
+        self._host = host
         self._direction = direction
-        self._intake = intake
+        self._handler = Handler(direction, acceptor)
         self._timeout_s = timeout_s
         self._stop_s = STOP_S
-        self._conversations: set[Conversation] = set()
-        self._accepting: set[asyncio.Task[int]] = set()
-        self._changed = asyncio.Event()
+        self._started = threading.Event()
         self._stopping = asyncio.Event()
-        self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"smtp-{direction.value.lower()}", daemon=True)
 
-    @property
-    def connections(self) -> int:
-        """How many clients are connected."""
-        return len(self._conversations)
-
     def start(self) -> None:
-        """Returns when clients are answered.
+        """Start to answer clients.
 
         Raises:
-            ServerError: it did not come up.
+            ServerError: the port is taken or not allowed.
         """
         self._thread.start()
-        self._ready.wait()
-        if self._loop is None:
-            raise ServerError("the SMTP server did not start")
+        self._started.wait()
+        if self._error:
+            raise ServerError(f"port {self.port} on {self._host} cannot be used: {self._error}") from self._error
 
     def stop(self, *, wait_s: float = STOP_S) -> None:
-        """Returns when the thread has ended. Messages that are being accepted are accepted and answered for; all other clients get 421.
+        """Store and acknowledge the messages that have arrived, close all connections, and end the thread.
 
         Args:
-            wait_s: how long to wait for the former; those that last longer have no 250, and are kept or not.
+            wait_s: seconds to wait for messages that are being stored. One that takes longer gets no reply and may or may not be stored.
         """
-        self._stop_s = wait_s
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # The loop is closed: it was stopped before.
-                self._loop.call_soon_threadsafe(self._stopping.set)
-        if self._thread.ident is not None:
+        if self._loop and self._thread.is_alive():
+            self._stop_s = wait_s
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
-        self._socket.close()
-
-    # -- For conversations --
-
-    def entered(self, conversation: Conversation) -> None:
-        """A client has connected."""
-        self._conversations.add(conversation)
-
-    def left(self, conversation: Conversation) -> None:
-        """A connection is gone."""
-        self._conversations.discard(conversation)
-        self._changed.set()
-
-    async def accept(self, submission: Submission) -> int:
-        """As `Acceptor.accept`; goes on when the caller is cancelled, for its client has hung up."""
-        task = asyncio.ensure_future(self._intake.accept(submission))
-        self._accepting.add(task)
-        task.add_done_callback(self._accepted)
-        return await asyncio.shield(task)
-
-    def _accepted(self, task: asyncio.Task[int]) -> None:
-        self._accepting.discard(task)
-        self._changed.set()
-        if not task.cancelled():
-            task.exception()  # Looked at here, in case nobody waits for it any more.
-
-    # -- The thread --
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        finally:
-            self._ready.set()
+        with asyncio.Runner() as runner:
+            controller = self._controller(runner.get_loop())
+            try:
+                controller.begin()
+                assert isinstance(controller.server, asyncio.Server)
+                self.port = controller.server.sockets[0].getsockname()[1]
+                self._loop = runner.get_loop()
+            except (OSError, OverflowError) as error:
+                self._error = error
+                return
+            finally:
+                self._started.set()
+            runner.run(self._serve(controller.server))
 
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._converse, sock=self._socket, backlog=BACKLOG)
-        self._loop = loop
-        self._ready.set()
+    def _controller(self, loop: asyncio.AbstractEventLoop) -> UnthreadedController:
+        return _Controller(
+            self._handler,
+            hostname=self._host,
+            port=self.port,
+            loop=loop,
+            server_hostname="localhost",
+            ident=f"ESMTP local WorkMail, {self._direction.value.lower()}",
+            data_size_limit=MAX_MESSAGE_BYTES,
+            timeout=self._timeout_s,
+            auth_require_tls=self._direction is FlowDirection.INBOUND,
+            authenticator=self._handler.authenticate,
+        )
+
+    async def _serve(self, server: asyncio.Server) -> None:
+        """Serve until `stop`; then the runner cancels what is left, and aiosmtpd closes each connection."""
         await self._stopping.wait()
-        self.closing = True
         server.close()
-        for conversation in tuple(self._conversations):
-            conversation.dismiss("421 4.3.2 Shutting down")
-        await self._until_empty(self._accepting, self._stop_s)
-        if not self._accepting:
-            await self._until_empty(self._conversations, GOODBYE_S)
-        for conversation in tuple(self._conversations):
-            conversation.abort()
-        await self._until_empty(self._conversations, GOODBYE_S)
-
-    async def _until_empty(self, some: set[Conversation] | set[asyncio.Task[int]], timeout_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while some:
-                    self._changed.clear()
-                    await self._changed.wait()
-
-    def _converse(self) -> Conversation:
-        return Conversation(self._direction, self._intake, self, self._timeout_s)
+        await self._handler.wait_until_stored(self._stop_s)

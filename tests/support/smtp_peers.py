@@ -1,4 +1,4 @@
-"""For the tests of SMTP: an intake that keeps mail in memory, and a client that sends octets as they are."""
+"""Both sides of the SMTP server for its tests: an acceptor that stores mail in memory, and a client that sends raw octets."""
 
 import asyncio
 import socket
@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from local.smtp.server import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, SmtpServer, Submission, TemporarilyRefused
+from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
+from local.smtp.server import SmtpServer
 from mailhooks.contract import FlowDirection
 
 USERS = {"ana@example.com", "bo@example.com", "ünal@example.com"}
 DOMAINS = {"example.com"}
 
 
-class Box:
-    """Keeps what is accepted. `gate` holds acceptance up while it is cleared; `trouble` is raised instead."""
+class MemoryAcceptor:
+    """Stores messages in memory. `accept` waits while `gate` is cleared, and raises `error` if there is one."""
 
     def __init__(self) -> None:
-        self.kept: list[Submission] = []
-        self.trouble: Exception | None = None
+        self.stored: list[Submission] = []
+        self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
@@ -45,14 +46,14 @@ class Box:
         self.entered.set()
         while not self.gate.is_set():
             await asyncio.sleep(0.002)
-        if self.trouble:
-            raise self.trouble
-        self.kept.append(submission)
-        return len(self.kept)
+        if self.error:
+            raise self.error
+        self.stored.append(submission)
+        return len(self.stored)
 
 
 class Client:
-    """A conversation, octet by octet, in which EHLO has been said already."""
+    """A connection on which EHLO was sent already."""
 
     def __init__(self, port: int, hello: bytes = b"EHLO client.example.net") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -62,7 +63,7 @@ class Client:
             self.say(hello)
 
     def reply(self) -> str:
-        """The next reply, all its lines; "" when the server has closed the connection."""
+        """Return the next reply with all its lines; "" when the server has closed the connection."""
         lines = []
         for line in self.replies:
             assert line.endswith(b"\r\n"), line
@@ -73,22 +74,22 @@ class Client:
         return "\n".join(lines)
 
     def say(self, *lines: bytes) -> str:
-        """Sends lines at once; the reply to the last."""
+        """Send lines at once and return the reply to the last one."""
         self.socket.sendall(b"".join(line + b"\r\n" for line in lines))
         return [self.reply() for _ in lines][-1]
 
     def begin(self, recipient: bytes = b"ana@example.com", sender: bytes = b"from@example.net") -> str:
-        """Up to the reply to DATA."""
+        """Begin a message and return the reply to DATA."""
         return self.say(b"MAIL FROM:<" + sender + b">", b"RCPT TO:<" + recipient + b">", b"DATA")
 
     def send(self, content: bytes) -> str:
-        """A whole transaction; the reply behind the final dot."""
+        """Send a message and return the reply to its end."""
         assert self.begin().startswith("354")
         self.socket.sendall(stuffed(content) + b".\r\n")
         return self.reply()
 
     def send_for_ever(self, octets: bytes, *, pause_s: float) -> NoReturn:
-        """Again and again, without a look at the replies."""
+        """Send octets in a loop without reading the replies."""
         while True:
             self.socket.sendall(octets)
             time.sleep(pause_s)
@@ -105,21 +106,21 @@ class Client:
 
 
 def stuffed(content: bytes) -> bytes:
-    """RFC 5321 section 4.5.2: a dot before each line that begins with one. Only CRLF ends a line."""
+    """Add a dot to each line that begins with one (RFC 5321 section 4.5.2). Only CRLF ends a line."""
     assert content.endswith(b"\r\n") or not content
     return (b"." if content.startswith(b".") else b"") + content.replace(b"\r\n.", b"\r\n..")
 
 
 @contextmanager
-def smtp(box: Box, direction: FlowDirection = FlowDirection.INBOUND, timeout_s: float = 300.0) -> Iterator[SmtpServer]:
-    server = SmtpServer(direction, box, timeout_s=timeout_s)
+def smtp(acceptor: MemoryAcceptor, direction: FlowDirection = FlowDirection.INBOUND, timeout_s: float = 300.0) -> Iterator[SmtpServer]:
+    server = SmtpServer(direction, acceptor, timeout_s=timeout_s)
     server.start()
     try:
         yield server
     finally:
-        box.gate.set()
+        acceptor.gate.set()
         server.stop()
 
 
-def later() -> TemporarilyRefused:
-    return TemporarilyRefused("the disk is full, and ana@example.com is not told")
+def refusal_with_address() -> TemporarilyRefused:
+    return TemporarilyRefused("the disk is full, and ana@example.com must not be in the reply")

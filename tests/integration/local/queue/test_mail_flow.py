@@ -304,7 +304,7 @@ def test_a_day_later_content_is_gone_and_until_then_it_can_be_read_but_not_put(t
 
 
 def submission(*recipients: str) -> Any:
-    from local.smtp.server import Submission
+    from local.mail.submission import Submission
     from mailhooks.contract import FlowDirection
 
     return Submission(FlowDirection.INBOUND, NORA, recipients, RAW)

@@ -1,38 +1,36 @@
-"""SMTP in: what is answered to whom, over real sockets. What comes in is in `test_smtp_content`."""
+"""The SMTP server's replies, over real sockets. `test_content` tests the content of messages."""
 
 import smtplib
 import socket
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
 
 from local.errors import ServerError
-from local.smtp import handler
 from local.smtp.server import SmtpServer
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
-from tests.support.smtp_peers import Box, Client, later, smtp
+from tests.support.smtp_peers import Client, MemoryAcceptor, refusal_with_address, smtp
 
 RAW = b"Subject: x\r\n\r\nHello\r\n"
 
 
 @pytest.fixture
-def box() -> Box:
-    return Box()
+def acceptor() -> MemoryAcceptor:
+    return MemoryAcceptor()
 
 
 @pytest.fixture
-def inbound(box: Box) -> Iterator[Client]:
-    with smtp(box) as server, Client(server.port) as client:
+def inbound(acceptor: MemoryAcceptor) -> Iterator[Client]:
+    with smtp(acceptor) as server, Client(server.port) as client:
         yield client
 
 
 @pytest.fixture
-def outbound(box: Box) -> Iterator[Client]:
-    with smtp(box, FlowDirection.OUTBOUND) as server, Client(server.port) as client:
+def outbound(acceptor: MemoryAcceptor) -> Iterator[Client]:
+    with smtp(acceptor, FlowDirection.OUTBOUND) as server, Client(server.port) as client:
         yield client
 
 
@@ -40,18 +38,18 @@ def plain(user: str, password: str = "x") -> bytes:
     return b64encode(f"\0{user}\0{password}".encode())
 
 
-def test_the_reply_names_the_messages_number(box: Box, inbound: Client) -> None:
+def test_the_reply_gives_the_number_of_the_message(acceptor: MemoryAcceptor, inbound: Client) -> None:
     assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 1"
     assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 2"
-    [first, _] = box.kept
+    [first, _] = acceptor.stored
     assert (first.direction, first.mail_from, first.recipients, first.raw) == ("INBOUND", "from@example.net", ("ana@example.com",), RAW)
 
 
-def test_what_each_port_offers() -> None:
-    box = Box()
+def test_each_port_lists_its_ehlo_keywords() -> None:
+    acceptor = MemoryAcceptor()
     offered = {}
     for direction in FlowDirection:
-        with smtp(box, direction) as server, Client(server.port, hello=b"") as client:
+        with smtp(acceptor, direction) as server, Client(server.port, hello=b"") as client:
             assert client.greeting.startswith("220 localhost ESMTP ")
             offered[direction] = client.say(b"EHLO x").split("\n")[1:]
     extensions = [f"250-SIZE {MAX_MESSAGE_BYTES}", "250-8BITMIME", "250-SMTPUTF8", "250-PIPELINING"]
@@ -75,8 +73,9 @@ def test_what_each_port_offers() -> None:
         ([b"MAIL FROM:<\xc3\xbc@example.net> SMTPUTF8"], "250 2.1.0"),
         ([b"MAIL FROM:<\xfc@example.net> SMTPUTF8"], "501 5.1.7"),
         ([b"MAIL FROM:<a example.net>"], "501 5.1.7"),
-        ([b"MAIL FROM:a@example.net"], "501 5.1.7"),
-        ([b"MAIL"], "501 5.1.7"),
+        ([b"MAIL FROM:a@example.net"], "250 2.1.0"),
+        ([b"MAIL FROM:<ana>"], "501 5.1.7"),
+        ([b"MAIL"], "501 5.5.4"),
         ([b"MAIL FROM:<>"], "250 2.1.0"),
         ([b"MAIL FROM:<a@example.net>", b"MAIL FROM:<a@example.net>"], "503 5.5.1"),
         ([b"RCPT TO:<ana@example.com>"], "503 5.5.1"),
@@ -84,7 +83,7 @@ def test_what_each_port_offers() -> None:
         ([b"MAIL FROM:<>", b"DATA"], "503 5.5.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com>", b"DATA now"], "501 5.5.4"),
         ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
-        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"DATA"], "554 5.5.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"DATA"], "503 5.5.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.net>"], "550 5.7.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<>"], "501 5.1.3"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com> NOTIFY=NEVER"], "555 5.5.4"),
@@ -93,8 +92,8 @@ def test_what_each_port_offers() -> None:
         ([b"MAIL FROM:<>", b"RCPT TO:<PostMaster>"], "250 2.1.5"),
         ([b"MAIL FROM:<>", b"rcpt to:<@relay.example.org:Ana@EXAMPLE.com>"], "250 2.1.5"),
         ([b"MAIL FROM:<>", b"RSET", b"RCPT TO:<ana@example.com>"], "503 5.5.1"),
-        ([b"HELO x", b"MAIL FROM:<a@example.net> SIZE=1"], "555 5.5.4"),
-        ([b"AUTH PLAIN " + plain("ana@example.com")], "502 5.5.1"),
+        ([b"HELO x", b"MAIL FROM:<a@example.net> SIZE=1"], "501 5.5.4"),
+        ([b"AUTH PLAIN " + plain("ana@example.com")], "538 5.7.11"),
         ([b"NONSENSE"], "500 5.5.2"),
         ([b"NOOP " + b"x" * 600], "500 5.5.2"),
         ([b"NOOP " + b"x" * 1_000_000], "500 5.5.2"),
@@ -104,12 +103,12 @@ def test_what_each_port_offers() -> None:
         ([b"QUIT"], "221 2.0.0"),
     ],
 )
-def test_each_refusal_has_its_reply_inbound(lines: list[bytes], reply: str, inbound: Client) -> None:
+def test_each_inbound_command_has_its_reply(lines: list[bytes], reply: str, inbound: Client) -> None:
     assert inbound.say(*lines).startswith(f"{reply} ")
 
 
-def test_mail_before_a_greeting_is_out_of_order(box: Box) -> None:
-    with smtp(box) as server, Client(server.port, hello=b"") as client:
+def test_mail_before_ehlo_is_refused(acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor) as server, Client(server.port, hello=b"") as client:
         assert client.say(b"MAIL FROM:<>").startswith("503 5.5.1 ")
         assert client.say(b"EHLO").startswith("501 5.5.4 ")
 
@@ -118,7 +117,6 @@ def test_mail_before_a_greeting_is_out_of_order(box: Box) -> None:
     "lines, reply",
     [
         ([b"MAIL FROM:<ana@example.com>"], "250 2.1.0"),
-        ([b"MAIL FROM:<ana@example.com> AUTH=<>"], "250 2.1.0"),
         ([b"MAIL FROM:<mallory@example.net>"], "550 5.7.1"),
         ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<anybody@example.net>"], "250 2.1.5"),
         ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
@@ -132,7 +130,7 @@ def test_mail_before_a_greeting_is_out_of_order(box: Box) -> None:
         ([b"AUTH PLAIN", plain("ana@example.com")], "235 2.7.0"),
         ([b"AUTH LOGIN", b64encode(b"ana@example.com"), b64encode(b"x")], "235 2.7.0"),
         ([b"AUTH LOGIN", b64encode(b"mallory@example.net"), b64encode(b"x")], "535 5.7.8"),
-        ([b"AUTH LOGIN", b"A" * 20_000], "501 5.5.2"),
+        ([b"AUTH LOGIN", b"!"], "501 5.5.2"),
         ([b"AUTH CRAM-MD5"], "504 5.5.4"),
         ([b"AUTH"], "501 5.5.4"),
         ([b"MAIL FROM:<ana@example.com>", b"AUTH PLAIN " + plain("ana@example.com")], "503 5.5.1"),
@@ -140,29 +138,29 @@ def test_mail_before_a_greeting_is_out_of_order(box: Box) -> None:
         ([b"AUTH PLAIN " + plain("bo@example.com"), b"EHLO y", b"MAIL FROM:<bo@example.com>"], "250 2.1.0"),
     ],
 )
-def test_each_refusal_has_its_reply_outbound(lines: list[bytes], reply: str, outbound: Client) -> None:
+def test_each_outbound_command_has_its_reply(lines: list[bytes], reply: str, outbound: Client) -> None:
     assert outbound.say(*lines).startswith(f"{reply} ")
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-def test_smtplib_logs_in_and_sends(mechanism: str, box: Box) -> None:
-    with smtp(box, FlowDirection.OUTBOUND) as server, smtplib.SMTP("127.0.0.1", server.port) as client:
+def test_smtplib_logs_in_and_sends(mechanism: str, acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor, FlowDirection.OUTBOUND) as server, smtplib.SMTP("127.0.0.1", server.port) as client:
         client.ehlo()
         client.user, client.password = "ana@example.com", "any"  # type: ignore[attr-defined]
         client.auth(mechanism, getattr(client, f"auth_{mechanism.lower()}"))
         client.sendmail("ana@example.com", ["x@example.net", "bo@example.com"], RAW)
-    [kept] = box.kept
-    assert (kept.direction, kept.recipients, kept.raw) == ("OUTBOUND", ("x@example.net", "bo@example.com"), RAW)
+    [each] = acceptor.stored
+    assert (each.direction, each.recipients, each.raw) == ("OUTBOUND", ("x@example.net", "bo@example.com"), RAW)
 
 
-def test_one_address_counts_once_whatever_its_case(box: Box, inbound: Client) -> None:
+def test_an_address_counts_once_in_any_case(acceptor: MemoryAcceptor, inbound: Client) -> None:
     inbound.say(b"MAIL FROM:<>", b"RCPT TO:<Ana@example.com>", b"RCPT TO:<ana@EXAMPLE.com>", b"RCPT TO:<bo@example.com>")
     inbound.say(b"DATA")
     inbound.say(b".")
-    assert [kept.recipients for kept in box.kept] == [("Ana@example.com", "bo@example.com")]
+    assert [each.recipients for each in acceptor.stored] == [("Ana@example.com", "bo@example.com")]
 
 
-def test_surplus_recipients_are_refused_and_the_rest_go_on(box: Box, inbound: Client) -> None:
+def test_surplus_recipients_are_refused_and_the_others_accepted(acceptor: MemoryAcceptor, inbound: Client) -> None:
     inbound.say(b"MAIL FROM:<>")
     users = [b"RCPT TO:<user%d@example.com>" % number for number in range(MAX_RECIPIENTS)]
     assert inbound.say(*users).startswith("250 2.1.5")
@@ -171,120 +169,94 @@ def test_surplus_recipients_are_refused_and_the_rest_go_on(box: Box, inbound: Cl
     assert inbound.say(b"RCPT TO:<USER0@example.com>").startswith("250 2.1.5")
     assert inbound.say(b"DATA").startswith("354")
     assert inbound.say(b".").startswith("250")
-    assert len(box.kept[0].recipients) == MAX_RECIPIENTS
+    assert len(acceptor.stored[0].recipients) == MAX_RECIPIENTS
 
 
-def test_a_refused_recipient_does_not_stop_the_others(box: Box, inbound: Client) -> None:
+def test_a_refused_recipient_does_not_stop_the_others(acceptor: MemoryAcceptor, inbound: Client) -> None:
     lines = [b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"RCPT TO:<bo@example.com>", b"DATA"]
     assert inbound.say(*lines).startswith("354")
     assert inbound.say(b".").startswith("250")
-    assert box.kept[0].recipients == ("bo@example.com",)
+    assert acceptor.stored[0].recipients == ("bo@example.com",)
 
 
-@pytest.mark.parametrize("trouble", [later(), RuntimeError("a mistake, with ana@example.com in it")])
-def test_when_mail_cannot_be_kept_the_client_keeps_it(
-    trouble: Exception, box: Box, inbound: Client, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [refusal_with_address(), RuntimeError("a mistake, with ana@example.com in it")])
+def test_the_client_keeps_a_message_that_cannot_be_stored(
+    error: Exception, acceptor: MemoryAcceptor, inbound: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    box.trouble = trouble
+    acceptor.error = error
     reply = inbound.send(RAW)
     assert reply.startswith("451 4.3.0 ")
     assert "ana@" not in reply + caplog.text
-    box.trouble = None
+    acceptor.error = None
     assert inbound.send(RAW) == "250 2.0.0 Ok: queued as 1"
 
 
-def test_a_silent_client_is_let_go(box: Box) -> None:
-    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
-        assert client.reply().startswith("421 4.4.2 ")
+def test_a_silent_client_is_disconnected(acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor, timeout_s=0.1) as server, Client(server.port) as client:
         assert client.reply() == ""
         with Client(server.port) as second:
             second.begin()
-            assert second.reply().startswith("421 4.4.2 ")
-    assert not box.kept
+            assert second.reply() == ""
+    assert not acceptor.stored
 
 
-def test_time_spent_on_keeping_a_message_is_not_the_clients(box: Box) -> None:
-    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
-        box.gate.clear()
-        client.begin()
-        client.socket.sendall(b".\r\n")
-        assert box.entered.wait(30)
-        threading.Timer(0.3, box.gate.set).start()
-        assert client.reply() == "250 2.0.0 Ok: queued as 1"
-        assert client.reply().startswith("421 4.4.2 ")
-
-
-def test_a_client_that_sends_on_and_on_is_let_go_in_the_end(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler, "MAX_CONTENT_S", 0.0)
-    with smtp(box, timeout_s=0.3) as server, Client(server.port) as client:
+def test_a_client_that_never_ends_its_message_is_disconnected(acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor, timeout_s=0.3) as server, Client(server.port) as client:
         client.begin()
         with pytest.raises(ConnectionError):
             client.send_for_ever(b"x", pause_s=0.02)
-    assert not box.kept
+    assert not acceptor.stored
 
 
-def test_a_client_that_sends_slowly_is_not_let_go(box: Box) -> None:
-    with smtp(box, timeout_s=2.0) as server, Client(server.port) as client:
+def test_a_message_that_takes_longer_to_store_than_the_timeout_is_stored(acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor, timeout_s=0.1) as server, Client(server.port) as client:
+        acceptor.gate.clear()
         client.begin()
-        for _ in range(5):
-            time.sleep(0.5)
-            client.socket.sendall(b"x\r\n")
-        assert client.say(b".").startswith("250")
+        client.socket.sendall(RAW + b".\r\n")
+        assert acceptor.entered.wait(30)
+        assert client.reply() == ""
+    assert [each.raw for each in acceptor.stored] == [RAW]
 
 
-def test_a_client_that_reads_no_replies_is_cut_off(box: Box) -> None:
-    with smtp(box, timeout_s=0.1) as server, Client(server.port) as client:
-        assert server.connections == 1
-        client.socket.settimeout(0.5)
-        with pytest.raises(OSError, match=r"timed out|reset|[Bb]roken"):
-            client.send_for_ever(b"NOOP\r\n" * 1000, pause_s=0.0)
-        deadline = time.monotonic() + 30
-        while server.connections and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.connections == 0
-
-
-def test_a_server_that_stops_answers_for_what_it_is_accepting_and_sends_the_others_away(box: Box) -> None:
-    server = SmtpServer(FlowDirection.INBOUND, box)
+def test_a_server_that_stops_acknowledges_the_message_it_is_storing_and_closes_the_other_connections(acceptor: MemoryAcceptor) -> None:
+    server = SmtpServer(FlowDirection.INBOUND, acceptor)
     server.start()
     with Client(server.port) as idle, Client(server.port) as amid, Client(server.port) as busy:
-        box.gate.clear()
+        acceptor.gate.clear()
         busy.begin()
         amid.begin()
         busy.socket.sendall(RAW + b".\r\n")
         amid.socket.sendall(RAW)
-        assert box.entered.wait(30)
+        assert acceptor.entered.wait(30)
         stopper = threading.Thread(target=server.stop)
         stopper.start()
-        assert idle.reply().startswith("421 4.3.2 ")
-        assert amid.reply().startswith("421 4.3.2 ")
-        box.gate.set()
+        acceptor.gate.set()
         assert busy.reply() == "250 2.0.0 Ok: queued as 1"
-        assert busy.reply().startswith("421 4.3.2 ")
+        assert [client.reply() for client in (busy, idle, amid)] == ["", "", ""]
         stopper.join()
-    assert [kept.raw for kept in box.kept] == [RAW]
+    assert [each.raw for each in acceptor.stored] == [RAW]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port))
     server.stop()
 
 
-def test_a_server_that_stops_does_not_wait_for_ever(box: Box) -> None:
-    server = SmtpServer(FlowDirection.INBOUND, box)
+def test_a_server_that_stops_waits_for_a_limited_time(acceptor: MemoryAcceptor) -> None:
+    server = SmtpServer(FlowDirection.INBOUND, acceptor)
     server.start()
     with Client(server.port) as client:
-        box.gate.clear()
+        acceptor.gate.clear()
         client.begin()
         client.socket.sendall(RAW + b".\r\n")
-        assert box.entered.wait(30)
+        assert acceptor.entered.wait(30)
         server.stop(wait_s=0.01)
         assert "250" not in client.reply()
-    assert not box.kept
+    assert not acceptor.stored
 
 
-def test_a_taken_port_is_an_error_at_once(box: Box) -> None:
-    with smtp(box) as server, pytest.raises(ServerError, match=str(server.port)):
-        SmtpServer(FlowDirection.INBOUND, box, port=server.port)
+def test_a_taken_port_is_an_error_at_the_start(acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor) as server, pytest.raises(ServerError, match=f"port {server.port} on 127.0.0.1"):
+        SmtpServer(FlowDirection.INBOUND, acceptor, port=server.port).start()
 
 
-def test_a_server_that_never_started_can_be_stopped(box: Box) -> None:
-    SmtpServer(FlowDirection.INBOUND, box).stop()
+def test_a_server_that_never_started_can_be_stopped(acceptor: MemoryAcceptor) -> None:
+    SmtpServer(FlowDirection.INBOUND, acceptor).stop()
