@@ -138,9 +138,7 @@ def test_octets_that_arrive_one_by_one_give_the_same_message(acceptor: MemoryAcc
 
 
 @pytest.mark.parametrize("line", [b"x", b"x" * 76 + b"\r\n", b"\r"])
-def test_a_message_of_40_mb_is_accepted_and_one_octet_more_refused(
-    line: bytes, acceptor: MemoryAcceptor, server: SmtpServer
-) -> None:
+def test_a_message_of_40_mb_is_accepted_and_one_octet_more_refused(line: bytes, acceptor: MemoryAcceptor, server: SmtpServer) -> None:
     raw = (line * (MAX_MESSAGE_BYTES // len(line) + 1))[: MAX_MESSAGE_BYTES - 2] + b"\r\n"
     with Client(server.port) as client:
         for content, reply in ((raw, "250 2.0.0"), (b"y" + raw, "552 5.3.4"), (RAW, "250 2.0.0")):
@@ -152,9 +150,7 @@ def test_a_message_of_40_mb_is_accepted_and_one_octet_more_refused(
 
 @pytest.mark.parametrize("hard", [False, True])
 @pytest.mark.parametrize("sent", [RAW, RAW + b".", RAW + b".\r", b""])
-def test_half_a_message_is_not_stored(
-    sent: bytes, hard: bool, acceptor: MemoryAcceptor, server: SmtpServer
-) -> None:
+def test_half_a_message_is_not_stored(sent: bytes, hard: bool, acceptor: MemoryAcceptor, server: SmtpServer) -> None:
     with Client(server.port) as client:
         assert client.send(RAW).startswith("250")
         client.begin()
