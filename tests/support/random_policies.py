@@ -31,7 +31,7 @@ ACTIONS: Final[list[Any]] = [
     {"count": "Seen"},
 ]
 
-_LEAVES: Final = [{name: value} for name, rows in TABLES.items() if name not in (*_IN_GROUPS, "rate") for value, *_ in rows]
+LEAVES: Final = [{name: value} for name, rows in TABLES.items() if name not in (*_IN_GROUPS, "rate") for value, *_ in rows]
 
 
 def grouped(leaves: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
@@ -73,7 +73,7 @@ def named(rules: list[Rule]) -> list[Rule]:
     return [{"name": f"rule {index}"} | rule for index, rule in enumerate(rules)]
 
 
-RULE: Final = rules_of(st.sampled_from(_LEAVES), ACTIONS)
+RULE: Final = rules_of(st.sampled_from(LEAVES), ACTIONS)
 RULES: Final = st.lists(RULE, min_size=1, max_size=6).map(named)
 
 SERVICES: Final = Services(Counts({"a@example.com": 9, "from@example.net": 9}), Groups(GROUPS))

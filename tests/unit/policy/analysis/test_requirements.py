@@ -1,43 +1,49 @@
+import json
 from typing import Any
 
-import pytest
-
+from mailhooks.policy import Policy, load
 from mailhooks.policy.analysis.requirements import Need, needs, reads, reads_always
-from mailhooks.policy.loading.loader import from_data
+from tests.support.tables import check_rows
+
+
+def policy_of(document: dict[str, Any]) -> Policy:
+    return load(json.dumps(document))
 
 
 def needed(*rules: dict[str, Any], **policy: Any) -> list[Need]:
     named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
-    return list(needs(from_data({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
+    return list(needs(policy_of({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
 
 
 def test_a_policy_on_the_event_alone_needs_nothing() -> None:
     assert needed({"when": {"direction": "inbound", "subject": "offer", "recipient": "ana@example.com"}}) == []
 
 
-@pytest.mark.parametrize(
-    "rule, what",
-    [
-        ({"when": {"body": "offer"}}, ("body",)),
-        ({"when": {"direction": "inbound"}, "unless": {"kind": "list"}}, ("kind",)),
-        ({"when": {"any": [{"header_from": "a.example"}, {"not": {"size": {"over": 5}}}]}}, ("header_from", "size")),
-        ({"do": {"subject_tag": "[A]"}}, ("subject_tag",)),
-        ({"do": {"bounce": "On %%Date%%"}}, ("bounce",)),
-        ({"do": {"bounce": "On %%Subject%%"}}, ()),
-        ({"do": {"subject_tag": "[A]"}, "mode": "report"}, ()),
-        ({"do": [{"count": "A"}, {"add_recipients": "a@example.com"}]}, ()),
-        ({"do": {"archive": {"bucket": "example-bucket"}}}, ("archive",)),
-    ],
-)
-def test_what_has_a_message_fetched_is_named(rule: dict[str, Any], what: tuple[str, ...]) -> None:
-    policy = from_data({"version": 1, "rules": [{"name": "r1", "do": "drop", **rule}]})
-    assert reads(policy.rules[0]) == what
-    content = [need for need in needs(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
-    assert bool(content) is bool(what)
+READS = [
+    ({"when": {"body": "offer"}}, ("body",)),
+    ({"when": {"direction": "inbound"}, "unless": {"kind": "list"}}, ("kind",)),
+    ({"when": {"any": [{"header_from": "a.example"}, {"not": {"size": {"over": 5}}}]}}, ("header_from", "size")),
+    ({"do": {"subject_tag": "[A]"}}, ("subject_tag",)),
+    ({"do": {"bounce": "On %%Date%%"}}, ("bounce",)),
+    ({"do": {"bounce": "On %%Subject%%"}}, ()),
+    ({"do": {"subject_tag": "[A]"}, "mode": "report"}, ()),
+    ({"do": [{"count": "A"}, {"add_recipients": "a@example.com"}]}, ()),
+    ({"do": {"archive": {"bucket": "example-bucket"}}}, ("archive",)),
+]
+
+
+def test_the_conditions_and_actions_that_read_the_content_are_named() -> None:
+    def check(rule: dict[str, Any], what: tuple[str, ...]) -> None:
+        policy = policy_of({"version": 1, "rules": [{"name": "r1", "do": "drop", **rule}]})
+        assert reads(policy.rules[0]) == what
+        content = [need for need in needs(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
+        assert bool(content) is bool(what)
+
+    check_rows(READS, check)
 
 
 def test_a_rule_without_a_cheaper_condition_has_every_message_fetched() -> None:
-    rules = from_data(
+    rules = policy_of(
         {
             "version": 1,
             "rules": [
@@ -69,7 +75,7 @@ def test_groups_need_the_directory_and_counts_a_table() -> None:
 
 def test_scopes_need_domains_that_the_policy_does_not_say() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
-    [need] = needs(from_data({"version": 1, "rules": [rule]}))
+    [need] = needs(policy_of({"version": 1, "rules": [rule]}))
     assert "ORGANIZATION_DOMAINS" in need.settings[0]
 
 

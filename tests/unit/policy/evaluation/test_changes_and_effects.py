@@ -1,3 +1,5 @@
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from mailhooks.policy.rules.actions import (
 )
 from tests.support.hostile_mail import HOSTILE
 from tests.support.policies import HEAD, PLAIN, Mail, answers, evaluated, made, mail
+from tests.support.tables import check_rows
 from tests.unit.content.test_attachments import mail as mail_of
 from tests.unit.content.test_attachments import mixed, multipart, part, text
 from tests.unit.content.test_filetypes import PE
@@ -78,11 +81,13 @@ CHANGES: dict[str, list[tuple[Any, bytes, bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("name, value, raw, expected", [(name, *row) for name, rows in CHANGES.items() for row in rows])
-def test_a_change_makes_of_the_message_what_it_says(name: str, value: Any, raw: bytes, expected: bytes):
-    result = changed(raw, {name: value}, lists={"bad": ["exe", "js"]})
-    assert expected in result
-    assert expected not in raw
+def test_each_change_puts_its_text_into_the_message() -> None:
+    def check(name: str, value: Any, raw: bytes, expected: bytes) -> None:
+        result = changed(raw, {name: value}, lists={"bad": ["exe", "js"]})
+        assert expected in result
+        assert expected not in raw
+
+    check_rows([(name, *row) for name, rows in CHANGES.items() for row in rows], check)
 
 
 def test_fields_are_removed_and_others_stay():
@@ -94,25 +99,28 @@ def test_fields_are_removed_and_others_stay():
     assert changed(raw, {"headers": {"add": {"X-A": "9"}}}).lower().count(b"x-a:") == 3
 
 
-@pytest.mark.parametrize(
-    "action, raw",
-    [
-        (TAG, PLAIN.replace(b"A subject", b"Re: [X] A subject")),
-        ({"headers": {"remove": "X-None"}}, PLAIN),
-        ({"strip_attachments": {"extensions": "doc"}}, EXE),
-        ({"strip_attachments": {"extensions": "exe"}}, PLAIN),
-        ({"strip_attachments": {"extensions": "exe"}}, BROKEN),
-    ],
-)
-def test_where_there_is_nothing_to_do_nothing_changes(action: dict[str, Any], raw: bytes):
-    assert changed(raw, action) == raw
+NOTHING_TO_CHANGE = [
+    (TAG, PLAIN.replace(b"A subject", b"Re: [X] A subject")),
+    ({"headers": {"remove": "X-None"}}, PLAIN),
+    ({"strip_attachments": {"extensions": "doc"}}, EXE),
+    ({"strip_attachments": {"extensions": "exe"}}, PLAIN),
+    ({"strip_attachments": {"extensions": "exe"}}, BROKEN),
+]
 
 
-@pytest.mark.parametrize("raw", [b"", b"\r\nHello", BROKEN], ids=["empty", "no header", "broken"])
-@pytest.mark.parametrize("action", [TAG, {"headers": {"set": {"X-A": "1"}}}], ids=["tag", "headers"])
-def test_a_header_that_is_none_is_not_changed(action: dict[str, Any], raw: bytes):
-    with pytest.raises(CannotChangeSafely):
-        changed(raw, action)
+def test_a_change_without_anything_to_change_leaves_the_message_as_it_is() -> None:
+    def check(action: dict[str, Any], raw: bytes) -> None:
+        assert changed(raw, action) == raw
+
+    check_rows(NOTHING_TO_CHANGE, check)
+
+
+def test_a_message_without_a_header_gets_neither_tag_nor_field():
+    def check(raw: bytes, action: dict[str, Any]) -> None:
+        with pytest.raises(CannotChangeSafely):
+            changed(raw, action)
+
+    check_rows(product([b"", b"\r\nHello", BROKEN], [TAG, {"headers": {"set": {"X-A": "1"}}}]), check)
 
 
 @pytest.mark.parametrize("on_unmodifiable", ["pass", "bounce"])
@@ -141,33 +149,37 @@ def test_a_message_without_text_goes_on_without_a_disclaimer():
     assert caught.value.may_go_on
 
 
-@pytest.mark.parametrize(
-    "action, expected",
-    [
-        ({"disclaimer": {"text": "x"}}, Unmodifiable.PASS),
-        ({"disclaimer": {"text": "x", "on_unmodifiable": "wrap"}}, Unmodifiable.WRAP),
-        ({"disclaimer": {"text": "x", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
-        ({"strip_attachments": {"extensions": "exe"}}, Unmodifiable.PASS),
-        ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "drop"}}, Unmodifiable.DROP),
-        ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
-        (TAG, Unmodifiable.PASS),
-        ({"headers": {"remove": "X"}}, Unmodifiable.PASS),
-    ],
-)
-def test_a_change_knows_what_becomes_of_a_message_that_cannot_be_changed(action: dict[str, Any], expected: Unmodifiable):
-    [wanted] = outcome_of({"do": action}).changes
-    assert wanted.change.on_unmodifiable is expected
+ON_UNMODIFIABLE = [
+    ({"disclaimer": {"text": "x"}}, Unmodifiable.PASS),
+    ({"disclaimer": {"text": "x", "on_unmodifiable": "wrap"}}, Unmodifiable.WRAP),
+    ({"disclaimer": {"text": "x", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
+    ({"strip_attachments": {"extensions": "exe"}}, Unmodifiable.PASS),
+    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "drop"}}, Unmodifiable.DROP),
+    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
+    (TAG, Unmodifiable.PASS),
+    ({"headers": {"remove": "X"}}, Unmodifiable.PASS),
+]
 
 
-@pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_message_is_changed_or_declined(raw: bytes):
-    for name, rows in CHANGES.items():
-        [wanted] = outcome_of({"do": {name: rows[0][0]}}, of=both(raw)).changes
-        try:
-            result = wanted.change.change(Message(raw), VALUES)
-        except CannotChangeSafely:
-            continue
-        splice(raw, result.edits)
+def test_each_change_knows_its_on_unmodifiable() -> None:
+    def check(action: dict[str, Any], expected: Unmodifiable) -> None:
+        [wanted] = outcome_of({"do": action}).changes
+        assert wanted.change.on_unmodifiable is expected
+
+    check_rows(ON_UNMODIFIABLE, check)
+
+
+def test_a_hostile_message_is_changed_or_declined():
+    wanted = outcome_of(*({"do": {name: rows[0][0]}} for name, rows in CHANGES.items())).changes
+    assert len(wanted) == len(CHANGES)
+
+    def check(hostile: str, raw: bytes) -> None:
+        message = Message(raw)
+        for each in wanted:
+            with suppress(CannotChangeSafely):
+                splice(raw, each.change.change(message, VALUES).edits)
+
+    check_rows(HOSTILE.items(), check)
 
 
 def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
@@ -177,22 +189,24 @@ def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
     assert {wanted.recipients for wanted in outcome.changes} == {0b11}
 
 
-@pytest.mark.parametrize(
-    "rule, rules_before, wanted",
-    [
-        ({"when": TO_A, "mixed": "all"}, [], True),
-        ({"when": TO_A, "mixed": "none"}, [], False),
-        ({"mixed": "none"}, [], True),
-        ({"when": TO_A, "mixed": "none"}, [{"when": {"recipient": B}, "do": "drop"}], True),
-        ({"when": TO_A, "mixed": "all"}, [{"when": TO_A, "do": "drop"}], False),
-        ({"mixed": "none"}, [{"when": TO_A, "do": "drop"}], True),
-        ({"mixed": "none"}, [{"do": "drop"}], False),
-        ({"mixed": "none"}, [{"do": ["drop", {"add_recipients": "c@example.com"}]}], True),
-    ],
-)
-def test_those_who_get_the_message_see_one_content(rule: dict[str, Any], rules_before: list[dict[str, Any]], wanted: bool):
-    outcome = outcome_of(*rules_before, {"name": "TagSubject", "do": TAG} | rule)
-    assert [change.rule.name for change in outcome.changes] == (["TagSubject"] if wanted else [])
+MIXED = [
+    ({"when": TO_A, "mixed": "all"}, [], True),
+    ({"when": TO_A, "mixed": "none"}, [], False),
+    ({"mixed": "none"}, [], True),
+    ({"when": TO_A, "mixed": "none"}, [{"when": {"recipient": B}, "do": "drop"}], True),
+    ({"when": TO_A, "mixed": "all"}, [{"when": TO_A, "do": "drop"}], False),
+    ({"mixed": "none"}, [{"when": TO_A, "do": "drop"}], True),
+    ({"mixed": "none"}, [{"do": "drop"}], False),
+    ({"mixed": "none"}, [{"do": ["drop", {"add_recipients": "c@example.com"}]}], True),
+]
+
+
+def test_all_recipients_get_the_same_content() -> None:
+    def check(rule: dict[str, Any], rules_before: list[dict[str, Any]], wanted: bool) -> None:
+        outcome = outcome_of(*rules_before, {"name": "TagSubject", "do": TAG} | rule)
+        assert [change.rule.name for change in outcome.changes] == (["TagSubject"] if wanted else [])
+
+    check_rows(MIXED, check)
 
 
 def test_what_is_wanted_for_some_is_told():
@@ -201,30 +215,32 @@ def test_what_is_wanted_for_some_is_told():
     assert outcome_of({"name": "TagSubject", "when": TO_A, "do": TAG, "mixed": "none"}).mixed == ("TagSubject",)
 
 
-@pytest.mark.parametrize(
-    "action, expected",
-    [
-        ({"archive": {"bucket": "my-bucket"}}, Archive("my-bucket", "mail/")),
-        (
-            {"archive": {"bucket": "my-bucket", "prefix": "", "retain_days": 7, "lock": "governance"}},
-            Archive("my-bucket", "", 7, "governance"),
-        ),
-        ({"notify": {"sns": "arn:aws:sns:eu-west-1:123456789012:t"}}, Notify(sns="arn:aws:sns:eu-west-1:123456789012:t")),
-        ({"notify": {"eventbridge": "bus", "include": "subject"}}, Notify(eventbridge="bus", include=frozenset({"subject"}))),
-        (
-            {"notify": {"webhook": "https://example.org/x", "secret": "s", "include": ["content", "headers"]}},
-            Notify(webhook="https://example.org/x", secret="s", include=frozenset({"content", "headers"})),
-        ),
-        ({"notify": {"webhook": "http://localhost:80/", "secret": "s"}}, Notify(webhook="http://localhost:80/", secret="s")),
-        ({"count": "Seen"}, Count("Seen")),
-    ],
-)
-def test_an_effect_is_wanted_for_those_who_match_and_changes_nothing_else(action: dict[str, Any], expected: Any):
-    outcome = outcome_of({"when": TO_A, "do": [action, "deliver"]}, {"when": TO_A, "do": "drop"})
-    [wanted] = outcome.effects
-    assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, 0b01, "rule 0")
-    assert outcome.changes == ()
-    assert answers(outcome) == {"*": "DEFAULT"}
+EFFECTS = [
+    ({"archive": {"bucket": "my-bucket"}}, Archive("my-bucket", "mail/")),
+    (
+        {"archive": {"bucket": "my-bucket", "prefix": "", "retain_days": 7, "lock": "governance"}},
+        Archive("my-bucket", "", 7, "governance"),
+    ),
+    ({"notify": {"sns": "arn:aws:sns:eu-west-1:123456789012:t"}}, Notify(sns="arn:aws:sns:eu-west-1:123456789012:t")),
+    ({"notify": {"eventbridge": "bus", "include": "subject"}}, Notify(eventbridge="bus", include=frozenset({"subject"}))),
+    (
+        {"notify": {"webhook": "https://example.org/x", "secret": "s", "include": ["content", "headers"]}},
+        Notify(webhook="https://example.org/x", secret="s", include=frozenset({"content", "headers"})),
+    ),
+    ({"notify": {"webhook": "http://localhost:80/", "secret": "s"}}, Notify(webhook="http://localhost:80/", secret="s")),
+    ({"count": "Seen"}, Count("Seen")),
+]
+
+
+def test_a_side_effect_is_wanted_for_the_matching_recipients_and_changes_no_verdict() -> None:
+    def check(action: dict[str, Any], expected: Any) -> None:
+        outcome = outcome_of({"when": TO_A, "do": [action, "deliver"]}, {"when": TO_A, "do": "drop"})
+        [wanted] = outcome.effects
+        assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, 0b01, "rule 0")
+        assert outcome.changes == ()
+        assert answers(outcome) == {"*": "DEFAULT"}
+
+    check_rows(EFFECTS, check)
 
 
 def test_every_condition_and_every_action_knows_its_own_name():

@@ -14,6 +14,7 @@ from mailhooks.policy.loading.action_builders import WORDS
 from mailhooks.policy.rules import bounds
 from tests.support.mail import parsed
 from tests.support.policies import HEAD, PLAIN, Counts, Groups, Mail, answers, evaluated, made, mail, nobody_listed, sent_by
+from tests.support.tables import check_rows
 
 A, B = "a@example.com", "b@example.com"
 TO_A = {"recipient": A}
@@ -33,11 +34,13 @@ def bounce_text(text: str, of: Mail) -> str:
     return entry["action"].get("parameters", {}).get("bounceMessage", "")
 
 
-@pytest.mark.parametrize("word, action", WORDS.items())
-def test_a_word_is_the_action_of_those_who_match(word: str, action: ActionType):
-    expected = {"*": "DEFAULT"} if action is ActionType.DEFAULT else {A: str(action), "*": "DEFAULT"}
-    assert said({"when": TO_A, "do": word}) == said({"when": TO_A, "do": [word]}) == expected
-    assert said({"do": word}) == {"*": str(action)}
+def test_a_word_is_the_action_for_the_matching_recipients() -> None:
+    def check(word: str, action: ActionType) -> None:
+        expected = {"*": "DEFAULT"} if action is ActionType.DEFAULT else {A: str(action), "*": "DEFAULT"}
+        assert said({"when": TO_A, "do": word}) == said({"when": TO_A, "do": [word]}) == expected
+        assert said({"do": word}) == {"*": str(action)}
+
+    check_rows(WORDS.items(), check)
 
 
 def test_every_word_of_the_policy_has_its_action():
@@ -109,10 +112,12 @@ def test_a_bounce_says_what_the_variables_stand_for():
     assert bounce_text("Name: %%FromName%%\nNo.", mail(b"", A)) == "No."
 
 
-@pytest.mark.parametrize("raw", [b"", b"\0", HEAD, b"From: =?utf7?q?+2AA-?= <x@y>\r\n\r\n", b"From: \xff\xfe\r\nDate: " + b"(" * 9000])
-def test_a_bounce_can_be_said_whatever_the_message_holds(raw: bytes):
-    of = sent_by("\ud800", A, raw=raw, subject="\udfff\n\0" * 80)
-    bounce_text("%%Subject%% %%FromName%% %%FromAddress%% %%Date%%", of)
+def test_a_bounce_text_can_be_made_for_every_message() -> None:
+    def check(raw: bytes) -> None:
+        of = sent_by("\ud800", A, raw=raw, subject="\udfff\n\0" * 80)
+        bounce_text("%%Subject%% %%FromName%% %%FromAddress%% %%Date%%", of)
+
+    check_rows([b"", b"\0", HEAD, b"From: =?utf7?q?+2AA-?= <x@y>\r\n\r\n", b"From: \xff\xfe\r\nDate: " + b"(" * 9000], check)
 
 
 def test_the_message_is_not_fetched_for_a_bounce_that_says_nothing_of_it():
@@ -230,27 +235,29 @@ def failing(when: dict[str, Any], on_error: str, **rule: Any) -> Outcome:
     return evaluated(policy, both()._replace(services=services))
 
 
-@pytest.mark.parametrize(
-    "conditions, applies",
-    [
-        ({"when": FAILING}, True),
-        ({"unless": FAILING}, True),
-        ({"when": {"not": FAILING}}, True),
-        ({"when": {"not": {"not": FAILING}}}, True),
-        ({"when": {"any": [FAILING, TO_A]}}, True),
-        ({"when": FAILING | {"direction": "outbound"}}, False),
-        ({"when": FAILING, "unless": {"direction": "inbound"}}, False),
-        ({"when": {"rate": {"more_than": 1, "minutes": 1}}}, True),
-    ],
-)
-def test_a_condition_that_fails_means_what_the_rule_says(conditions: dict[str, Any], applies: bool):
-    assert answers(failing(conditions, "skip")) == {"*": "MOVE_TO_JUNK"}
-    assert answers(failing(conditions, "apply")) == {"*": "DROP" if applies else "MOVE_TO_JUNK"}
-    if applies:
-        with pytest.raises(RuleFailed, match='rule "Fails"'):
-            failing(conditions, "retry")
-    else:
-        assert failing(conditions, "retry").failures == ()
+FAILING_CONDITIONS = [
+    ({"when": FAILING}, True),
+    ({"unless": FAILING}, True),
+    ({"when": {"not": FAILING}}, True),
+    ({"when": {"not": {"not": FAILING}}}, True),
+    ({"when": {"any": [FAILING, TO_A]}}, True),
+    ({"when": FAILING | {"direction": "outbound"}}, False),
+    ({"when": FAILING, "unless": {"direction": "inbound"}}, False),
+    ({"when": {"rate": {"more_than": 1, "minutes": 1}}}, True),
+]
+
+
+def test_on_error_decides_about_a_condition_that_fails() -> None:
+    def check(conditions: dict[str, Any], applies: bool) -> None:
+        assert answers(failing(conditions, "skip")) == {"*": "MOVE_TO_JUNK"}
+        assert answers(failing(conditions, "apply")) == {"*": "DROP" if applies else "MOVE_TO_JUNK"}
+        if applies:
+            with pytest.raises(RuleFailed, match='rule "Fails"'):
+                failing(conditions, "retry")
+        else:
+            assert failing(conditions, "retry").failures == ()
+
+    check_rows(FAILING_CONDITIONS, check)
 
 
 def test_a_failure_is_told_with_its_rule_and_condition():

@@ -12,6 +12,7 @@ from mailhooks.policy.analysis.lint import lint
 from mailhooks.policy.facts import visible_text
 from mailhooks.policy.loading.lists import MAX_TAKEN, MAX_TEXTS
 from tests.support.policies import evaluated, made, mail, matching, refused, refused_rule, sent_by
+from tests.support.tables import check_rows
 
 
 def lines(text: str) -> list[str]:
@@ -27,18 +28,20 @@ def chain(length: int, times: int = 1, **last: Any) -> dict[str, list[str]]:
     return {f"l{n}": [f"list:l{n + 1}"] * times for n in range(length)} | {f"l{length}": last.get("holds", ["user@example.com"])}
 
 
-@pytest.mark.parametrize(
-    "lists, shown",
-    [
-        ({"a": ["list:a"]}, ["a > a"]),
-        ({"a": ["list:b"], "b": ["x", "list:a"]}, ["a > b > a", "b > a > b"]),
-        ({"a": ["list:b"], "b": ["list:c"], "c": ["list:b"]}, ["a > b > c > b", "b > c > b", "c > b > c"]),
-    ],
-)
-def test_lists_that_hold_themselves_are_refused_with_the_way_round(lists: dict[str, list[str]], shown: list[str]):
-    said = refused(with_lists(lists)).lines()
-    assert len(said) == len(shown)
-    assert all(way in line for way, line in zip(shown, said, strict=True))
+CIRCLES = [
+    ({"a": ["list:a"]}, ["a > a"]),
+    ({"a": ["list:b"], "b": ["x", "list:a"]}, ["a > b > a", "b > a > b"]),
+    ({"a": ["list:b"], "b": ["list:c"], "c": ["list:b"]}, ["a > b > c > b", "b > c > b", "c > b > c"]),
+]
+
+
+def test_a_circle_of_lists_is_rejected_with_its_names() -> None:
+    def check(lists: dict[str, list[str]], shown: list[str]) -> None:
+        said = refused(with_lists(lists)).lines()
+        assert len(said) == len(shown)
+        assert all(way in line for way, line in zip(shown, said, strict=True))
+
+    check_rows(CIRCLES, check)
 
 
 def test_a_circle_of_a_thousand_lists_is_told_in_short():
@@ -103,30 +106,32 @@ def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_
     assert normalized["word"] <= 2  # as a word, and as a part of one
 
 
-@pytest.mark.parametrize(
-    "when, expected",
-    [
-        ({"sender": ["list:l"]}, True),
-        ({"sender": ["list:l", "x.example"]}, True),
-        ({"sender": ["list:none", "x.example"]}, False),
-        ({"sender": {"patterns": "list:l", "regex": "^nobody"}}, True),
-        ({"recipient": ["list:r"]}, True),
-        ({"recipient": ["a@example.com", "list:l", "list:r"]}, True),
-        ({"all_recipients": ["list:l", "list:r"]}, True),
-        ({"any_recipient": "list:l"}, False),
-        ({"subject": "list:w"}, True),
-        ({"subject": ["none", "list:w"]}, True),
-        ({"subject": {"contains": ["zzz", "list:p"]}}, True),
-        ({"subject": {"words": "list:p"}}, False),
-    ],
-)
-def test_what_a_list_holds_counts_as_if_it_stood_there(when: dict[str, Any], expected: bool):
-    lists = {"l": ["list:deep"], "deep": ["ana@example.net"], "none": ["b.example"], "r": ["*.com"], "w": ["subject"], "p": ["ubjec"]}
-    lists = lists | {"r": ["user@example.com"]}
-    message = sent_by("Ana@example.net")
-    policy = made({"when": when, "do": "drop"}, lists=lists)
-    assert (set(evaluated(policy, message).verdicts) == {"user@example.com"}) is expected
-    assert matching({"recipient": "user@example.com"}, message) == {"user@example.com"}
+LIST_CONDITIONS = [
+    ({"sender": ["list:l"]}, True),
+    ({"sender": ["list:l", "x.example"]}, True),
+    ({"sender": ["list:none", "x.example"]}, False),
+    ({"sender": {"patterns": "list:l", "regex": "^nobody"}}, True),
+    ({"recipient": ["list:r"]}, True),
+    ({"recipient": ["a@example.com", "list:l", "list:r"]}, True),
+    ({"all_recipients": ["list:l", "list:r"]}, True),
+    ({"any_recipient": "list:l"}, False),
+    ({"subject": "list:w"}, True),
+    ({"subject": ["none", "list:w"]}, True),
+    ({"subject": {"contains": ["zzz", "list:p"]}}, True),
+    ({"subject": {"words": "list:p"}}, False),
+]
+
+
+def test_a_list_matches_as_if_its_texts_were_in_the_condition() -> None:
+    def check(when: dict[str, Any], expected: bool) -> None:
+        lists = {"l": ["list:deep"], "deep": ["ana@example.net"], "none": ["b.example"], "r": ["*.com"], "w": ["subject"], "p": ["ubjec"]}
+        lists = lists | {"r": ["user@example.com"]}
+        message = sent_by("Ana@example.net")
+        policy = made({"when": when, "do": "drop"}, lists=lists)
+        assert (set(evaluated(policy, message).verdicts) == {"user@example.com"}) is expected
+        assert matching({"recipient": "user@example.com"}, message) == {"user@example.com"}
+
+    check_rows(LIST_CONDITIONS, check)
 
 
 BAD = """version: 1
@@ -170,17 +175,19 @@ def test_each_bad_pattern_of_a_condition_is_told():
     assert [line.split(": ")[2] for line in refused(text).lines()] == ["when/sender/0", "when/sender/2", "when/sender/3"]
 
 
-@pytest.mark.parametrize(
-    "rule, expected",
-    [
-        ({"do": {"remove_recipients": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
-        ({"do": {"add_recipients": ["a@example.com", "list:l"]}}, """got 'free money' in list "l" (line 1)"""),
-        ({"when": {"subject": "list:blank"}}, """got ' ' in list "blank" (line 1)"""),
-        ({"when": {"sender_in_group": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
-    ],
-)
-def test_what_is_bad_in_a_list_is_named_with_the_list_by_other_conditions_and_actions_too(rule: dict[str, Any], expected: str):
-    assert refused_rule(rule, lists={"l": ["free money"], "blank": [" "]}).endswith(expected)
+INVALID_TEXTS = [
+    ({"do": {"remove_recipients": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
+    ({"do": {"add_recipients": ["a@example.com", "list:l"]}}, """got 'free money' in list "l" (line 1)"""),
+    ({"when": {"subject": "list:blank"}}, """got ' ' in list "blank" (line 1)"""),
+    ({"when": {"sender_in_group": "list:l"}}, """got 'free money' in list "l" (line 1)"""),
+]
+
+
+def test_a_problem_of_a_text_in_a_list_names_the_list() -> None:
+    def check(rule: dict[str, Any], expected: str) -> None:
+        assert refused_rule(rule, lists={"l": ["free money"], "blank": [" "]}).endswith(expected)
+
+    check_rows(INVALID_TEXTS, check)
 
 
 def test_no_more_recipients_are_added_through_a_list_than_by_name():
@@ -188,11 +195,3 @@ def test_no_more_recipients_are_added_through_a_list_than_by_name():
     assert made({"do": {"add_recipients": ["list:l", "b@example.com", "a1@example.com"]}}, lists=lists)
     line = refused_rule({"do": {"add_recipients": ["list:l", "b@example.com", "c@example.com"]}}, lists=lists)
     assert line.endswith("do/add_recipients: expected at most 500 addresses, those of lists too, got 501")
-
-
-def test_data_without_lines_name_the_list_alone():
-    from mailhooks.policy import PolicyError
-    from mailhooks.policy.loading.loader import from_data
-
-    with pytest.raises(PolicyError, match=r"got 'x y' in list \"l\"$"):
-        from_data({"version": 1, "lists": {"l": ["x y"]}, "rules": [{"name": "R", "when": {"sender": "list:l"}, "do": "drop"}]})

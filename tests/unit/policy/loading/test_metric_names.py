@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from mailhooks.policy.loading.metric_names import is_reserved
 from tests.support.policies import made
+from tests.support.tables import check_rows
 
 LIBRARY = Path(__file__).parents[4] / "layers/mailhooks/mailhooks"
 NAMES = re.compile(r'counts\["(\w+)"\]|"([A-Z]\w+)": (?:\d|int\(|len\()|add_(?:metric|dimension|metadata)\("(\w+)"')
@@ -23,11 +22,15 @@ def test_every_name_that_the_library_gives_is_reserved():
     assert [name for name in emitted() if not is_reserved(name)] == []
 
 
-@pytest.mark.parametrize("name", ["VerdictMoveToJunk", "ReasonThrottled", "service"])
-def test_names_that_are_put_together_are_reserved(name: str):
-    assert is_reserved(name)
+def test_names_with_a_reserved_prefix_are_reserved() -> None:
+    def check(name: str) -> None:
+        assert is_reserved(name)
+
+    check_rows(["VerdictMoveToJunk", "ReasonThrottled", "service"], check)
 
 
-@pytest.mark.parametrize("name", ["ExternalMail", "messages", "Verdicts", "Reasonable", "Hits"])
-def test_other_names_are_free(name: str):
-    made({"do": {"count": name}})
+def test_other_names_are_free() -> None:
+    def check(name: str) -> None:
+        made({"do": {"count": name}})
+
+    check_rows(["ExternalMail", "messages", "Verdicts", "Reasonable", "Hits"], check)

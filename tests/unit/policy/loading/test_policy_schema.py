@@ -2,13 +2,13 @@ import json
 from importlib.resources import files
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from mailhooks.contract.schema import findings
 from mailhooks.policy.facts.message_types import Importance, MessageType
 from mailhooks.policy.loading.action_builders import _VERBS, WORDS
 from mailhooks.policy.loading.condition_builders import MAKERS
+from tests.support.tables import check_rows
 from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES
 from tests.unit.policy.rules.test_conditions import TABLES
 
@@ -50,16 +50,20 @@ def test_the_schema_has_every_kind_and_importance():
     assert CONDITIONS["importance"]["items"]["enum"] == [*Importance]
 
 
-@pytest.mark.parametrize("name", sorted(MAKERS))
-def test_no_condition_takes_what_is_no_value_of_it(name: str):
-    for value in (None, 7, [], {}, "", [None], [[]], {"x": 1}, [{"x": 1}]):
-        assert findings("policy", policy(when={name: value}), 9), value
+def test_no_condition_accepts_a_value_of_the_wrong_type() -> None:
+    def check(name: str) -> None:
+        for value in (None, 7, [], {}, "", [None], [[]], {"x": 1}, [{"x": 1}]):
+            assert findings("policy", policy(when={name: value}), 9), value
+
+    check_rows(sorted(MAKERS), check)
 
 
-@pytest.mark.parametrize("name", sorted(_VERBS))
-def test_no_action_takes_what_is_no_value_of_it(name: str):
-    for value in (None, 7, [], "", [None], [[]], {"x": 1}, [{"x": 1}]):
-        assert findings("policy", policy(do={name: value}), 9), value
+def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
+    def check(name: str) -> None:
+        for value in (None, 7, [], "", [None], [[]], {"x": 1}, [{"x": 1}]):
+            assert findings("policy", policy(do={name: value}), 9), value
+
+    check_rows(sorted(_VERBS), check)
 
 
 def test_every_value_of_the_tables_is_taken():

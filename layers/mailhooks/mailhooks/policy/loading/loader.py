@@ -1,7 +1,7 @@
 """Makes a policy of a file or a text, or says what is wrong with it, all of it, line by line."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,15 +37,6 @@ def load_policy(path_or_text: Path | str) -> Policy:
             raise PolicyError(path_or_text.name, (Problem(0, "", "", "save it as UTF-8"),)) from None
         return make(read(text, path_or_text.name))
     return make(read(path_or_text))
-
-
-def from_data(data: Mapping[str, Any], name: str = "policy") -> Policy:
-    """The policy in plain data, such as settings were made into.
-
-    Raises:
-        PolicyError: as `load`, without lines.
-    """
-    return make(Document(name, data))
 
 
 def make(document: Document) -> Policy:

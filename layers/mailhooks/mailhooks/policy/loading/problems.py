@@ -47,7 +47,7 @@ class ErrorCollector:
     ...         raise InvalidValue("expected c")
     >>> together.end()
     Traceback (most recent call last):
-    mailhooks.policy.loading.problems.BadValue: expected c
+    mailhooks.policy.loading.problems.InvalidValue: expected c
     """
 
     def __init__(self) -> None:

@@ -38,18 +38,17 @@ class Document:
 
     Attributes:
         file: its name, for errors.
-        data: what it says.
+        data: the text as plain data.
+        root: the YAML node of the text, for the line numbers.
     """
 
     file: str
     data: Any
-    _root: Any = None
+    root: Any
 
     def line(self, place: Sequence[str | int]) -> int:
-        """The line on which a place begins, or that of the nearest one around it; 0 for data that never were a text."""
-        node = self._root
-        if node is None:
-            return 0
+        """The line on which a place begins, or that of the nearest one around it."""
+        node = self.root
         line: int = node.start_mark.line
         for step in place:
             found = _child(node, step)
