@@ -31,7 +31,7 @@ def s3(wm: LocalWorkMail) -> Any:
 
 
 def keep(bucket: str, raw: bytes = RAW, **more: Any) -> bool:
-    return Archiver().keep(bucket, "mail/", INVOCATION, raw, ENVELOPE, deadline=Deadline.after(20), **more)
+    return Archiver().archive(bucket, "mail/", INVOCATION, raw, ENVELOPE, deadline=Deadline.after(20), **more)
 
 
 def read(s3: Any, bucket: str, key: str) -> bytes:
@@ -54,7 +54,7 @@ def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkM
 def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
     raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
-    Archiver().keep(wm.bucket, "mail/", INVOCATION, raw, envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
+    Archiver().archive(wm.bucket, "mail/", INVOCATION, raw, envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
     for key in (MESSAGE, SHEET):
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(read(s3, wm.bucket, key))
@@ -98,7 +98,7 @@ def test_without_the_message_there_is_no_envelope(wm: LocalWorkMail) -> None:
 
     archiver._s3.meta.events.register("provide-client-params.s3.PutObject", note)
     with pytest.raises(Misconfigured):
-        archiver.keep("no-such-bucket-anywhere", "mail/", INVOCATION, RAW, ENVELOPE, deadline=Deadline.after(20))
+        archiver.archive("no-such-bucket-anywhere", "mail/", INVOCATION, RAW, ENVELOPE, deadline=Deadline.after(20))
     assert asked == [MESSAGE]
 
 
@@ -124,7 +124,7 @@ def test_a_put_with_a_lock_has_the_checksum_that_object_lock_asks_for(wm: LocalW
         sent.append(request.headers)
 
     archiver._s3.meta.events.register("before-send.s3.PutObject", note)
-    archiver.keep(bucket, "mail/", INVOCATION, RAW, ENVELOPE, retain_days=1, lock="governance", deadline=Deadline.after(20))
+    archiver.archive(bucket, "mail/", INVOCATION, RAW, ENVELOPE, retain_days=1, lock="governance", deadline=Deadline.after(20))
     assert len(sent) == 2
     assert all("x-amz-checksum-crc32" in headers and headers["If-None-Match"] == b"*" for headers in sent)
 

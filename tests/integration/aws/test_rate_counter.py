@@ -155,7 +155,7 @@ def test_one_invocation_in_two_threads_at_once_is_counted_once(counter: Counter)
 def test_a_flood_is_over_the_limit_in_its_bucket_and_in_the_next_and_the_item_stays_small(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailhooks.aws.rate_counter._AT_LEAST", 8)
+    monkeypatch.setattr("mailhooks.aws.rate_counter._MIN_ENTRIES", 8)
     for number in range(30):
         assert counter.hit(f"i{number}", limit=2, after=number * 1.8) == number + 1
     [item] = counter.items()

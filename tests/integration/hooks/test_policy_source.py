@@ -105,7 +105,7 @@ def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built
         without.current()
     # It is looked for again: a process that started too early is not lost.
     wm.client("s3").put_object(Bucket=wm.bucket, Key="comes-later", Body=(GOOD % "late").encode())
-    without._next = 0.0
+    without._next_fetch = 0.0
     assert rules(without) == ["late"]
 
 

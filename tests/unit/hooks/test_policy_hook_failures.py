@@ -60,12 +60,12 @@ class Content(Memory):
     def now(self) -> bytes:
         return self.messages[BOTH["messageId"]]
 
-    def remember(self, key: str, text: str, deadline: Deadline) -> None:
+    def save_decision(self, key: str, text: str, deadline: Deadline) -> None:
         if self.remember_trouble:
             raise self.remember_trouble
         self.kept[key] = text
 
-    def recall(self, key: str, deadline: Deadline) -> str | None:
+    def load_decision(self, key: str, deadline: Deadline) -> str | None:
         return self.kept.get(key)
 
 

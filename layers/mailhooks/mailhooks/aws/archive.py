@@ -1,10 +1,9 @@
-"""Keeps copies of messages in a bucket: the message as it came, and its envelope, once an invocation."""
+"""Stores copies of messages in a bucket: the received message and its envelope, once an invocation."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from mailhooks.aws import client as aws
@@ -12,12 +11,12 @@ from mailhooks.deadline import Deadline
 
 
 class Archiver:
-    """Writes to S3 and never over what is there."""
+    """Writes to S3 and never overwrites an object."""
 
     def __init__(self) -> None:
-        self._s3: Any = boto3.client("s3", config=aws.CONFIG)
+        self._s3 = aws.make_client("s3")
 
-    def keep(
+    def archive(
         self,
         bucket: str,
         prefix: str,
@@ -29,19 +28,19 @@ class Archiver:
         lock: str | None = None,
         deadline: Deadline,
     ) -> bool:
-        """Keeps `<prefix><invocation_id>/message.eml` and `.../envelope.json`; the envelope last, so that where it is the copy is whole.
+        """Store `<prefix><invocation_id>/message.eml` and `.../envelope.json`, which marks a complete copy as it is written last.
 
-        A try that finds an object there leaves it: the message that a later try sees may be the changed one.
+        An object that is there stays: the message that a retry reads may be the changed one.
 
         Args:
-            retain_days: for how many days nobody may delete it (S3 Object Lock), with `lock`.
+            retain_days: days in which the copy cannot be deleted (S3 Object Lock), with `lock`.
             lock: `governance` or `compliance`.
 
         Returns:
             Whether anything was written.
 
         Raises:
-            PassingTrouble, Misconfigured: see `mailhooks.errors`.
+            TransientError, Misconfigured: see `mailhooks.errors`.
         """
         retention: dict[str, Any] = {}
         if retain_days and lock:
@@ -51,15 +50,15 @@ class Archiver:
         written = False
         for name, content, kind in (("message.eml", raw, "message/rfc822"), ("envelope.json", text, "application/json")):
             request = {"Bucket": bucket, "Key": f"{prefix}{invocation_id}/{name}", "Body": content, "ContentType": kind, **retention}
-            written = self._put(request, deadline) or written
+            written = self._put_if_absent(request, deadline) or written
         return written
 
-    def _put(self, request: dict[str, Any], deadline: Deadline) -> bool:
+    def _put_if_absent(self, request: dict[str, Any], deadline: Deadline) -> bool:
         def put() -> bool:
             try:
                 self._s3.put_object(**request, IfNoneMatch="*")
             except ClientError as error:
-                if aws.code_of(error) == "PreconditionFailed":
+                if aws.error_code(error) == "PreconditionFailed":
                     return False
                 raise
             return True

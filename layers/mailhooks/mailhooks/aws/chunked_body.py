@@ -1,4 +1,4 @@
-"""A file made of pieces in memory, which stay where they are."""
+"""A request body that is read from several byte strings, without a copy of them."""
 
 import io
 from bisect import bisect_right
@@ -8,8 +8,9 @@ from typing import Any
 
 
 class ChunkedReader(io.RawIOBase):
-    """Reads the pieces one after the other, as if they were joined; seekable, since botocore reads a body twice: for its checksum, and to
-    send it.
+    """Reads the pieces one after the other as one file.
+
+    It can seek because botocore reads a body twice: for its checksum, and to send it.
     """
 
     def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:

@@ -1,11 +1,12 @@
-"""What every call to a service of AWS shares: the client's configuration, the deadline, and our own errors for botocore's.
+"""Clients of AWS services: their configuration, the deadline of a call, and our errors for botocore's.
 
-No text of a service is passed on, as it may quote what was asked for: an address, a header. Only its error's name is.
+An error carries the service's name for it and never the service's text, which may quote the request: an address, a header.
 """
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
@@ -15,16 +16,8 @@ from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throt
 
 T = TypeVar("T")
 
-CONFIG: Final = Config(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    user_agent="workmail-hooks",
-    max_pool_connections=16,
-)
-"""Time-outs are per socket operation; `Deadline.wait_for` bounds the whole call, retries included. The user agent is stated, as botocore
-composes its own anew for every request, twice: a tenth of what a small message takes. As many connections as `policy.counted` asks at once.
-"""
+ServiceErrorMapper = Callable[[str, str], MailhooksError | None]
+"""Returns the error that one service has for a code and a text; None for the errors that all services share."""
 
 _THROTTLING: Final = frozenset(
     {
@@ -40,7 +33,7 @@ _THROTTLING: Final = frozenset(
         "TooManyRequestsException",
     }
 )
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         "ConditionalRequestConflict",
         "ExpiredToken",
@@ -53,51 +46,86 @@ _PASSING: Final = frozenset(
         "TransactionConflictException",
     }
 )
-"""Codes that the next try may not meet, whatever their status: a stalled upload, credentials to be renewed, a conflict of two writers."""
-
-Own = Callable[[str, str], MailhooksError | None]
-"""From an error's code and the service's text to the error that one service alone has; None for all others."""
+"""Codes that a retry may not get, whatever their status: a stalled upload, expired credentials, a conflict of two writers."""
 
 
-def call(operation: str, work: Callable[[], T], deadline: Deadline, *, own: Own | None = None) -> T:
-    """Does `work`, which calls AWS, until the deadline and no longer. It must do no harm when it ends late.
+def make_config(*, connect_timeout_s: float = 3, read_timeout_s: float = 10, attempts: int = 3) -> Config:
+    """Return a client configuration.
+
+    The time-outs are per socket operation; `Deadline.wait_for` limits the whole call, retries included. The user agent is set because
+    botocore composes its own twice for every request: a tenth of the time of a small message. The pool has a connection for each count
+    that `mailhooks.policy.rules.rate_condition` requests at once.
+    """
+    return Config(
+        connect_timeout=connect_timeout_s,
+        read_timeout=read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent="workmail-hooks",
+        max_pool_connections=16,
+    )
+
+
+CONFIG: Final = make_config()
+
+QUICK_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=3, attempts=2)
+"""For calls that a message waits for and that have an alternative if they fail."""
+
+
+def make_client(service: str, config: Config = CONFIG) -> Any:
+    """Return a boto3 client."""
+    return boto3.client(service, config=config)
+
+
+def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: ServiceErrorMapper | None = None) -> T:
+    """Call AWS by `work`, until the deadline at most. The call must do no harm if it ends later.
 
     Args:
-        operation: the call's name, for errors and for X-Ray.
-        own: errors that this service alone has.
+        operation: the name of the call, for errors and for X-Ray.
+        map_own: for errors that only this service has.
 
     Raises:
-        PassingTrouble, Misconfigured: see `mailhooks.errors`; and what `own` makes of an error.
+        TransientError, Misconfigured: see `mailhooks.errors`.
+        MailhooksError: what `map_own` returns.
     """
     try:
         with subsegment(operation):
             return deadline.wait_for(operation, work)
     except (ClientError, BotoCoreError) as error:
-        raise translated(operation, error, own=own) from None
+        raise map_error(operation, error, map_own=map_own) from None
 
 
-def translated(operation: str, error: ClientError | BotoCoreError, *, own: Own | None = None) -> MailhooksError:
-    """The package's own error for one of botocore's."""
+def map_error(operation: str, error: ClientError | BotoCoreError, *, map_own: ServiceErrorMapper | None = None) -> MailhooksError:
+    """Return our error for an error of botocore."""
     if not isinstance(error, ClientError):
         if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
             return ServiceFailed(f"{operation}: {type(error).__name__}")
         return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
-    code = code_of(error)
-    found = own(code, error.response.get("Error", {}).get("Message", "")) if own else None
-    return found or failure(operation, code, error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    code = error_code(error)
+    own = map_own(code, error.response.get("Error", {}).get("Message", "")) if map_own else None
+    return own or error_for_code(operation, code, http_status(error))
 
 
-def failure(operation: str, code: str, status: int) -> MailhooksError:
-    """The error for a code that a service gives, in an answer of its own or for one entry of a batch (then `status` is 0)."""
+def error_for_code(operation: str, code: str, status: int = 0) -> MailhooksError:
+    """Return our error for a service's code and HTTP status; status 0 for an entry of a batch, which has none."""
     shown = f"{operation}: {code} ({status})" if status else f"{operation}: {code}"
-    if code in _THROTTLING or status == 429:
+    if is_throttling(code, status):
         return Throttled(f"{operation}: {code}")
-    if code in _PASSING or status >= 500:
+    if code in _TRANSIENT or status >= 500:
         return ServiceFailed(shown)
-    return Misconfigured(f"{shown}: check the function's role, the resource that is asked for, and its policy")
+    return Misconfigured(f"{shown}: check the function's role, the resource and its policy")
 
 
-def code_of(error: ClientError) -> str:
-    """The service's name for the error; empty when it gives none."""
+def is_throttling(code: str, status: int) -> bool:
+    """Return whether a service rejects a request because there are too many."""
+    return code in _THROTTLING or status == 429
+
+
+def error_code(error: ClientError) -> str:
+    """Return the service's name for the error; `""` if it has none."""
     details: dict[str, Any] = error.response.get("Error", {})
     return str(details.get("Code", ""))
+
+
+def http_status(error: ClientError) -> int:
+    """Return the HTTP status of the response; 0 if there was none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,6 +1,6 @@
-"""Tells somebody of a message: an SNS topic, an EventBridge bus, or a webhook.
+"""Sends notices of messages to an SNS topic, an EventBridge bus or a webhook.
 
-Whoever is told may be told twice, when WorkMail tries an invocation again; the key is the same each time.
+A notice may be sent twice, when WorkMail retries an invocation; its key is the same each time.
 """
 
 import hashlib
@@ -9,30 +9,30 @@ import json
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import boto3
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from mailhooks.aws import client as aws
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, ServiceFailed, Throttled
 
+if TYPE_CHECKING:
+    from mailhooks.aws.secrets import SecretReader
+
 MAX_OCTETS: Final = 240 * 1024
-"""Of a notice: SNS and EventBridge take 256 KB, names and attributes included."""
+"""The limit of a notice. SNS and EventBridge accept 256 KB, names and attributes included."""
 
 SOURCE: Final = "workmail-hooks"
 DETAIL_TYPE: Final = "Mail matched a rule"
 
-_SECRET_AGE_S: Final = 300
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class SnsTarget:
-    """A topic, by its ARN; a FIFO topic is told by its ending."""
+    """A topic, by its ARN; the ARN of a FIFO topic ends in `.fifo`."""
 
     arn: str
 
@@ -46,7 +46,7 @@ class EventBridgeTarget:
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """An https: address, and the name or ARN of the secret that signs what is sent there."""
+    """An https: URL, and the name or ARN of the secret that signs the notices."""
 
     url: str
     secret: str
@@ -56,47 +56,49 @@ Target = SnsTarget | EventBridgeTarget | WebhookTarget
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What `X-Mailhooks-Signature` holds: HMAC-SHA256 (RFC 2104) of the timestamp, a full stop and the body.
+    """Return the value of `X-Mailhooks-Signature`: HMAC-SHA256 (RFC 2104) of the timestamp, a full stop and the body.
 
-    A receiver computes it likewise, compares in constant time, and refuses timestamps (seconds since the epoch) older than some minutes.
+    A receiver computes it in the same way, compares in constant time, and rejects timestamps (seconds since the epoch) that are some
+    minutes old.
     """
     digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"sha256={digest}"
 
 
 class Notifier:
-    """Sends notices. Clients are made when they are first needed."""
+    """Sends notices. It makes each client at the first use."""
 
     @cached_property
     def _sns(self) -> Any:
-        return boto3.client("sns", config=aws.CONFIG)
+        return aws.make_client("sns")
 
     @cached_property
     def _events(self) -> Any:
-        return boto3.client("events", config=aws.CONFIG)
+        return aws.make_client("events")
 
     @cached_property
-    def _secrets(self) -> Any:
-        from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    def _secrets(self) -> "SecretReader":
+        # Late for the cold start: only webhooks need the parameters utility of Powertools.
+        from mailhooks.aws.secrets import SecretReader
 
-        return SecretsProvider(boto3_client=boto3.client("secretsmanager", config=aws.CONFIG))
+        return SecretReader()
 
     @cached_property
     def _http(self) -> urllib3.PoolManager:
         return urllib3.PoolManager()
 
     def send(self, target: Target, document: dict[str, Any], key: str, deadline: Deadline) -> None:
-        """Tells the target.
+        """Send a notice.
 
         Args:
-            document: what to say. Where it is too large, `content` and then `headers` are left out, and `truncated` says so.
-            key: the same for every try of one notice.
+            document: the notice. If it is too large, `content`, then `headers`, then `recipients` are removed, and `truncated` is added.
+            key: the same for each attempt of one notice.
 
         Raises:
-            PassingTrouble: the target does not answer now.
-            Misconfigured: it refuses.
+            TransientError: the target does not answer now.
+            Misconfigured: the target rejects the notice.
         """
-        body = _fitting(document | {"idempotencyKey": key})
+        body = _to_json(document | {"idempotencyKey": key})
         match target:
             case SnsTarget():
                 self._publish(target, body, key, deadline)
@@ -115,13 +117,15 @@ class Notifier:
         entry = {"EventBusName": target.bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": body}
         answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
         if answer.get("FailedEntryCount"):
-            raise aws.failure("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")), 0)
+            raise aws.error_for_code("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")))
 
     def _post(self, target: WebhookTarget, body: bytes, key: str, deadline: Deadline) -> None:
         parts = urlsplit(target.url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise Misconfigured("webhook: its address has to be an https: one")
-        secret = self._secret(target.secret, deadline)
+            raise Misconfigured("webhook: use an https: URL")
+        secret = aws.call("GetSecretValue", lambda: self._secrets.read(target.secret), deadline)
+        if secret is None:
+            raise Misconfigured("webhook: its secret has no text: store the key as the secret's string value")
         timestamp = str(int(time.time()))
         headers = {
             "Content-Type": "application/json",
@@ -137,7 +141,7 @@ class Notifier:
             answer = self._http.request(
                 "POST", target.url, body=body, headers=headers, timeout=timeout, redirect=False, retries=False, preload_content=False
             )
-            # Its words are of no interest, and may be without end.
+            # The body is not needed, and may be endless.
             answer.close()
             return int(answer.status)
 
@@ -147,23 +151,6 @@ class Notifier:
             raise ServiceFailed(f"webhook: {type(error).__name__}") from None
         _require_success(status)
 
-    def _secret(self, name: str, deadline: Deadline) -> str:
-        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-
-        def read() -> Any:
-            try:
-                return self._secrets.get(name, max_age=_SECRET_AGE_S)
-            except GetParameterError as error:
-                # Powertools wraps what botocore raised, and quotes the service's words.
-                if isinstance(error.__context__, ClientError | BotoCoreError):
-                    raise error.__context__ from None
-                raise Misconfigured("GetSecretValue: the secret cannot be read") from None
-
-        text = aws.call("GetSecretValue", read, deadline)
-        if not isinstance(text, str):
-            raise Misconfigured("webhook: its secret has no text: store the key as the secret's string value")
-        return text
-
 
 def _require_success(status: int) -> None:
     if 200 <= status < 300:
@@ -172,10 +159,11 @@ def _require_success(status: int) -> None:
         raise Throttled("webhook: HTTP 429")
     if status >= 500:
         raise ServiceFailed(f"webhook: HTTP {status}")
-    raise Misconfigured(f"webhook: HTTP {status}: check its address and its secret; redirects are not followed")
+    raise Misconfigured(f"webhook: HTTP {status}: check its URL and its secret; redirects are not followed")
 
 
-def _fitting(document: dict[str, Any]) -> str:
+def _to_json(document: dict[str, Any]) -> str:
+    """Return a document as JSON of at most `MAX_OCTETS`, without its largest properties if need be."""
     text = json.dumps(document, ensure_ascii=False)
     for name in ("content", "headers", "recipients"):
         if len(text.encode("utf-8", "replace")) <= MAX_OCTETS:

@@ -1,53 +1,47 @@
-"""Reads a policy from S3, Systems Manager or AppConfig, by Powertools' parameters."""
+"""Functions that fetch the text of a policy from S3, Systems Manager or AppConfig."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-import boto3
-from aws_lambda_powertools.utilities.parameters import AppConfigProvider, BaseProvider, SSMProvider
-from botocore.config import Config
+from aws_lambda_powertools.utilities.parameters import AppConfigProvider, SSMProvider
 
-from mailhooks.aws import client as aws
-
-_CONFIG = aws.CONFIG.merge(Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}))
-"""A policy is looked at again while mail waits: no longer than what a message can spare."""
+from mailhooks.aws.client import QUICK_CONFIG, make_client
 
 
-class S3Provider(BaseProvider):
-    """An object of a bucket as a parameter, which Powertools has no provider for."""
+def make_s3_fetcher(bucket: str, key: str, max_octets: int) -> Callable[[], bytes]:
+    """Return a function that reads an object.
 
-    def __init__(self, bucket: str, max_octets: int) -> None:
-        self._s3: Any = boto3.client("s3", config=_CONFIG)
-        super().__init__(client=self._s3)  # type: ignore[no-untyped-call]
-        self._bucket = bucket
-        self._max_octets = max_octets
+    It reads one octet more than the limit: enough for the loader to reject it, without all of a huge object stored by mistake.
+    """
+    client = make_client("s3", QUICK_CONFIG)
 
-    def _get(self, name: str, **_: Any) -> bytes:
-        response = self._s3.get_object(Bucket=self._bucket, Key=name)
-        # One octet more than the limit: enough for the loader to reject it, without reading a huge object that was stored by mistake.
-        body: bytes = response["Body"].read(self._max_octets + 1)
-        return body
+    def fetch() -> bytes:
+        with closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+            content: bytes = body.read(max_octets + 1)
+            return content
 
-    def _get_multiple(self, path: str, **_: Any) -> dict[str, str]:
-        raise NotImplementedError(path)
+    return fetch
 
 
-def ssm(name: str) -> Callable[[], Any]:
-    """Gets a parameter's value (at most 8 KB, an SSM limit: a small policy), each time it is called."""
-    provider: Any = SSMProvider(boto3_client=boto3.client("ssm", config=_CONFIG))
+def make_ssm_fetcher(name: str) -> Callable[[], Any]:
+    """Return a function that reads a parameter. SSM stores at most 8 KB: a small policy."""
+    provider: Any = SSMProvider(boto3_client=make_client("ssm", QUICK_CONFIG))
     return lambda: provider.get(name, decrypt=True, force_fetch=True)
 
 
-def appconfig(application: str, environment: str, profile: str) -> Callable[[], Any]:
-    """Gets a configuration profile's deployed version, each time it is called."""
-    client = boto3.client("appconfigdata", config=_CONFIG)
-    kept: list[Any] = []
+def make_appconfig_fetcher(application: str, environment: str, profile: str) -> Callable[[], Any]:
+    """Return a function that reads the deployed version of a configuration profile."""
+    client = make_client("appconfigdata", QUICK_CONFIG)
+    providers: list[Any] = []
 
-    def get() -> Any:
-        # A session's token is good for one call: after one that failed another session is begun.
-        provider: Any = kept.pop() if kept else AppConfigProvider(environment=environment, application=application, boto3_client=client)
+    def fetch() -> Any:
+        # The token of a session is good for one call: after a call that failed, start another session.
+        provider: Any = (
+            providers.pop() if providers else AppConfigProvider(environment=environment, application=application, boto3_client=client)
+        )
         found = provider.get(profile, force_fetch=True)
-        kept.append(provider)
+        providers.append(provider)
         return found
 
-    return get
+    return fetch

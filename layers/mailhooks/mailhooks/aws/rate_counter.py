@@ -1,17 +1,18 @@
-"""Counts messages in a sliding window, exactly and once each, in one table of DynamoDB.
+"""Counts messages in a sliding window, exactly and once each, in one DynamoDB table.
 
-The table: partition key `pk` (string), sort key `sk` (number), time to live on `expires`. An item is a *bucket*: what was counted under one
-key in one stretch of time as long as the window, so that a window reaches over two buckets at most. It holds
+The table: partition key `pk` (string), sort key `sk` (number), time to live on `expires`. An item is a *bucket*: the messages of one key in
+one span of time as long as the window, so that a window overlaps two buckets at most. It has
 
-- `n`: how many messages came in the bucket,
-- `b`: the bucket's number again, as a filter may not name a key,
-- for each message one attribute, named by a digest of its invocation's id: when it came and the how-manieth of the bucket it was.
+- `n`: the number of messages in the bucket,
+- `b`: the number of the bucket again, as a filter may not name a key,
+- an *entry* for each message, named by a digest of its invocation's ID: its time and its sequence number in the bucket.
 
-A message costs one strongly consistent Query, which sees the buckets of the window and any earlier one that knows the invocation, and then
-one UpdateItem: the counter goes up and the message takes its number in the same breath, so that no two messages take one number however
-many functions run. A retry costs no write at all.
+A message costs one strongly consistent Query, which returns the buckets of the window and an earlier one with this invocation, and one
+UpdateItem. That increments the counter and stores the sequence number in one step, so that no two messages get the same number, however
+many functions run. A retry writes nothing.
 
-The key is kept as a digest, for its length and so that no table holds addresses in the clear; who has the table can still try some out.
+The key is stored as a digest: keys may be long, and the table holds no addresses in clear text. A reader of the table can still test an
+address.
 """
 
 import hashlib
@@ -21,33 +22,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import boto3
 from botocore.exceptions import ClientError
 
-from mailhooks.aws.client import CONFIG, call, code_of
+from mailhooks.aws.client import call, error_code, make_client
 from mailhooks.deadline import Deadline
 
 RETRIED_FOR_S: Final = 4 * 60 * 60
-"""How long after the first try a retry is known as one: the longest timeout that a synchronous rule can have (240 minutes)."""
+"""The time in which a retry is recognised: the longest rule timeout of a synchronous rule (240 minutes)."""
 
-_AT_LEAST: Final = 200
-"""Entries that a bucket keeps in any case: some 6 KB. What is beyond goes only when the limit, too, allows it."""
+_MIN_ENTRIES: Final = 200
+"""Entries that a bucket keeps in any case: about 6 KB. More are removed only if the limit allows it."""
 
-_REMOVED_AT_ONCE: Final = 50
-"""Entries, which bounds the expression; each write adds but one, so that removing never falls behind."""
+_MAX_REMOVED: Final = 50
+"""Entries that one write removes, to limit the expression. Each write adds one, so that removing keeps up."""
 
 _NUMBERS: Final = 10**7
-"""More messages than come in one bucket: an entry's value is the milliseconds times this, plus the message's number."""
+"""More than the messages of one bucket. The value of an entry is its milliseconds times this, plus its sequence number."""
 
 _ENTRY: Final = "i"
-"""What the names of entries begin with, and no other name."""
+"""The first letter of the names of entries, and of no other attribute."""
 
 _UPDATE: Final = "SET #own = if_not_exists(n, :zero) + :entry, n = if_not_exists(n, :zero) + :one, b = :bucket, expires = :expires"
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A counted message: when, in milliseconds, and the how-manieth of its bucket."""
+    """A counted message: its time in milliseconds and its sequence number in the bucket."""
 
     at_ms: int
     number: int
@@ -55,7 +55,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Bucket:
-    """A bucket as read. Without an item behind it: an empty one."""
+    """A bucket as it was read; an empty one if the table has no such item."""
 
     number: int
     entries: Mapping[str, _Entry]
@@ -70,24 +70,24 @@ class _Bucket:
     def since(self, moment_ms: int) -> int:
         return sum(entry.at_ms > moment_ms for entry in self.entries.values())
 
-    def superfluous(self, most: int) -> list[str]:
-        """Entries that no answer needs: the oldest of those beyond the limit, when there are too many in all.
+    def removable_entries(self, kept: int) -> list[str]:
+        """Return the names of entries that no count needs: if there are too many, the oldest beyond the first and the last `kept`.
 
-        The first `most` are what was told to be within the limit, and a retry must be told the same. The last `most` are what the next
-        bucket needs: when all of them are in a window, its count is over the limit, and when not, nothing older is in it.
+        The first `kept` were counted within the limit, and their retries must return the same number. The last `kept` decide in the next
+        bucket: if a window has all of them, its count is over the limit; if not, it has no older entry.
         """
-        if len(self.entries) < max(2 * most, _AT_LEAST):
+        if len(self.entries) < max(2 * kept, _MIN_ENTRIES):
             return []
         names = sorted(self.entries, key=lambda name: self.entries[name].number)
-        middle = [name for name in names[:-most] if self.entries[name].number > most]
-        return middle[: min(len(names) + 1 - max(2 * most, _AT_LEAST), _REMOVED_AT_ONCE)]
+        middle = [name for name in names[:-kept] if self.entries[name].number > kept]
+        return middle[: min(len(names) + 1 - max(2 * kept, _MIN_ENTRIES), _MAX_REMOVED)]
 
 
 class DynamoRates:
-    """Implements `policy.services.Rates`. Safe for use from several threads.
+    """Implements `mailhooks.policy.facts.services.Rates`. Safe for use from several threads.
 
-    What it cannot do: know again a message that was far over the limit (beyond both the first and the last limit + 1 of a bucket with at
-    least 200), when it is tried again: it is counted anew. And clocks that differ between functions shift the window by as much.
+    Two limits: the retry of a message far over the limit (neither in the first nor in the last limit + 1 entries of a bucket with 200 or
+    more) is counted again. And if the clocks of two functions differ, the window shifts by the difference.
 
     Args:
         table: the table's name or ARN.
@@ -97,16 +97,16 @@ class DynamoRates:
     def __init__(self, table: str, *, clock: Callable[[], float] = time.time) -> None:
         self._table = table
         self._clock = clock
-        self._client: Any = boto3.client("dynamodb", config=CONFIG)
+        self._client = make_client("dynamodb")
 
     def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
-        """See `Rates.hit`. A window of another length is another count, even under the same key.
+        """Count a message; see `Rates.hit`. Windows of different lengths have different counts under the same key.
 
         Args:
-            limit: at most some 3,000, as a bucket has to fit into an item of 400 KB.
+            limit: at most about 3,000, as a bucket must fit into an item of 400 KB.
 
         Raises:
-            PassingTrouble, Misconfigured: see `mailhooks.errors`.
+            TransientError, Misconfigured: see `mailhooks.errors`.
         """
         now_ms = int(self._clock() * 1000)
         current = now_ms // (window_s * 1000)
@@ -116,21 +116,21 @@ class DynamoRates:
         at = next((number for number, bucket in known.items() if own in bucket.entries), None)
         if at is None:
             at = current
-            superfluous = known[at].superfluous(limit + 1) if at in known else []
-            entry = self._count(pk, at, own, now_ms, window_s, superfluous, deadline)
+            removed = known[at].removable_entries(limit + 1) if at in known else []
+            entry = self._add_entry(pk, at, own, now_ms, window_s, removed, deadline)
         else:
             entry = known[at].entries[own]
             if at < current:
-                # A retry in a later bucket: the one before its own was of no interest to the first reading.
+                # A retry in a later bucket: the first read did not return the bucket before its own.
                 known = self._read(pk, own, at, window_s, deadline)
         before = known.get(at - 1)
         return entry.number + (before.since(entry.at_ms - window_s * 1000) if before else 0)
 
     def _read(self, pk: str, own: str, current: int, window_s: int, deadline: Deadline) -> dict[int, _Bucket]:
-        """The buckets of the window that ends in `current`, and an earlier one that knows the invocation.
+        """Return the buckets of a window that ends in `current`, and an earlier one that has the invocation.
 
-        Strongly consistent: when a bucket begins, what was counted a moment ago stands in the one before. Newest first and one page of 1 MB
-        only, so that a flood of hours cannot make one message slow.
+        The read is strongly consistent: at the start of a bucket, the last messages are in the one before. It returns at most one page
+        (1 MB), newest first, so that hours of flood do not slow down one message.
         """
         earliest = min(current - 1, current - -(-RETRIED_FOR_S // window_s))
         answer = call(
@@ -153,17 +153,17 @@ class DynamoRates:
         )
         return {(number := int(item["sk"]["N"])): _Bucket.of(number, item) for item in answer["Items"]}
 
-    def _count(self, pk: str, bucket: int, own: str, now_ms: int, window_s: int, superfluous: list[str], deadline: Deadline) -> _Entry:
-        """Gives the message its number: the one write."""
-        # Late enough that the bucket before the one of a message still stands when that message is tried again for the last time.
+    def _add_entry(self, pk: str, bucket: int, own: str, now_ms: int, window_s: int, removed: list[str], deadline: Deadline) -> _Entry:
+        """Add the message to a bucket and return its entry."""
+        # The last retry of a message still needs the bucket before the message's own.
         expires = (bucket + 2) * window_s + max(window_s, RETRIED_FOR_S)
-        removed = {f"#r{index}": name for index, name in enumerate(superfluous)}
+        removed_names = {f"#r{index}": name for index, name in enumerate(removed)}
         request = {
             "TableName": self._table,
             "Key": {"pk": {"S": pk}, "sk": {"N": str(bucket)}},
-            "UpdateExpression": _UPDATE + (f" REMOVE {', '.join(removed)}" if removed else ""),
+            "UpdateExpression": _UPDATE + (f" REMOVE {', '.join(removed_names)}" if removed_names else ""),
             "ConditionExpression": "attribute_not_exists(#own)",
-            "ExpressionAttributeNames": {"#own": own, **removed},
+            "ExpressionAttributeNames": {"#own": own, **removed_names},
             "ExpressionAttributeValues": {
                 ":zero": {"N": "0"},
                 ":one": {"N": "1"},
@@ -179,8 +179,8 @@ class DynamoRates:
             try:
                 written: dict[str, Any] = self._client.update_item(**request)["Attributes"]
             except ClientError as error:
-                # The same invocation came in between: another try of it, or botocore's own after an answer that was lost.
-                if code_of(error) == "ConditionalCheckFailedException" and own in error.response.get("Item", {}):
+                # The same invocation was counted in between: by another attempt, or by a retry of botocore after a lost response.
+                if error_code(error) == "ConditionalCheckFailedException" and own in error.response.get("Item", {}):
                     counted: dict[str, Any] = error.response["Item"]
                     return counted
                 raise
@@ -190,5 +190,5 @@ class DynamoRates:
 
 
 def _digest(text: str, octets: int) -> str:
-    """Of 8 octets: among the messages of one key nobody meets two that are the same."""
+    """Return a digest as text. 8 octets are enough for the messages of one key."""
     return urlsafe_b64encode(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=octets).digest()).rstrip(b"=").decode()

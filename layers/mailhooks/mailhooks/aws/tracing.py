@@ -1,4 +1,7 @@
-"""X-Ray subsegments of our own making: the SDK's patch of botocore hands X-Ray a service's error texts, which may quote a message."""
+"""X-Ray subsegments for calls to AWS.
+
+They replace the X-Ray SDK's patch of botocore, which sends the error texts of services to X-Ray: these may quote a message.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +10,8 @@ from typing import Any
 _recorder: Any = None
 
 
-def switch_on() -> None:
-    """From here on calls are traced. Loads the X-Ray SDK, which takes its time."""
+def enable() -> None:
+    """Trace calls from now on. Imports the X-Ray SDK here, as it loads slowly."""
     global _recorder
     from aws_xray_sdk.core import xray_recorder
 
@@ -17,7 +20,7 @@ def switch_on() -> None:
 
 @contextmanager
 def subsegment(name: str) -> Iterator[None]:
-    """Traces what is done inside by its name, its time, and whether it raised; nothing when tracing is off."""
+    """Trace the block by its name, its duration and whether it raised. Does nothing if tracing is not enabled."""
     if _recorder is None:
         yield
         return

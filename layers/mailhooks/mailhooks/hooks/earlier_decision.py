@@ -49,7 +49,7 @@ def raise_if_decided(mail: Mail) -> None:
     if kind == _PLAIN:
         raise AlreadyDecided(mail.verdict())
     memory = mail.memory()
-    text = memory.recall(_key(mail.event), mail.deadline) if memory else None
+    text = memory.load_decision(_key(mail.event), mail.deadline) if memory else None
     if text is not None:
         raise AlreadyDecided(_read(mail, text))
 
@@ -59,7 +59,7 @@ def stamp_edit(mail: Mail, block: HeaderBlock, verdict: Verdict) -> Edit:
     response = verdict.to_response()
     kept = response != mail.verdict().to_response()
     if kept and (memory := mail.memory()):
-        memory.remember(_key(mail.event), json.dumps(response), mail.deadline)
+        memory.save_decision(_key(mail.event), json.dumps(response), mail.deadline)
     line = f"{STAMP}: {token(mail.event)} ".encode() + (_KEPT if kept else _PLAIN) + block.newline
     return block.appended(line)
 

@@ -27,9 +27,9 @@ class DecisionStore(Protocol):
     finds the message already changed, decide otherwise.
     """
 
-    def remember(self, key: str, text: str, deadline: Deadline) -> None: ...
+    def save_decision(self, key: str, text: str, deadline: Deadline) -> None: ...
 
-    def recall(self, key: str, deadline: Deadline) -> str | None: ...
+    def load_decision(self, key: str, deadline: Deadline) -> str | None: ...
 
 
 class Mail:
@@ -124,7 +124,7 @@ class Mail:
     def memory(self) -> "DecisionStore | None":
         """Where decisions are kept, if there is such a place."""
         content = self._content()
-        return cast("DecisionStore", content) if hasattr(content, "remember") and hasattr(content, "recall") else None
+        return cast("DecisionStore", content) if hasattr(content, "save_decision") and hasattr(content, "load_decision") else None
 
     def time_left(self) -> float:
         """Seconds until an answer comes too late."""

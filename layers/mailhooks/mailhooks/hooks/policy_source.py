@@ -1,7 +1,7 @@
-"""Where the policy is, and which one is in force: the newest that can be used.
+"""Loads the policy that is in force: the newest valid version of its file, object, parameter or configuration profile.
 
-A policy that is refused never takes the place of one that is not, so that a slip of the pen stops no mail: it is logged and counted, and
-the last good one goes on. A process that has had no good one yet takes the file that was built with the function.
+An invalid version never replaces a valid one, so that a typing error stops no mail: it is logged and counted, and the last valid version
+stays in force. A process that has not loaded a valid version yet uses the file that was built with the function.
 """
 
 import sys
@@ -19,25 +19,27 @@ from mailhooks.policy.policy import Policy
 from mailhooks.settings import Settings
 
 BUILT_IN: Final = Path("policy.yaml")
-"""Beside the function's app.py, which is where Lambda starts it."""
+"""In the folder of the function's app.py, which is Lambda's working directory."""
 
-_PATIENCE_S: Final = 5.0
-"""Seconds for which a source is waited for: mail waits meanwhile."""
+_FETCH_TIMEOUT_S: Final = 5.0
+"""Mail waits while the policy is fetched."""
 
 _RETRY_S: Final = 30.0
-"""Seconds after which a source that failed is asked again."""
+"""Seconds after which a fetch that failed is repeated."""
 
 
 class PolicySource:
     """A policy that may change while the function runs.
 
     Args:
-        fetch: gets the text; may raise anything.
+        fetch: returns the text; may raise any exception.
         name: of the source, for errors.
-        max_age_s: seconds after which it is fetched again; 0 for never.
-        fallback: the file to take while there is none.
+        max_age_s: seconds after which the policy is fetched again; 0 for never.
+        fallback: the file to use until a valid version was fetched.
         clock: seconds.
 
+    Attributes:
+        problem: why the newest version is not in force; `""` if it is.
     """
 
     def __init__(
@@ -54,24 +56,24 @@ class PolicySource:
         self._max_age_s = max_age_s
         self._clock = clock
         self._text = ""
-        self._next = 0.0
+        self._next_fetch = 0.0
         self._policy: Policy | None = None
         self.problem = ""
         self._refresh()
         if self._policy is None and fallback is not None and fallback.is_file():
-            self._fall_back(fallback)
+            self._load_fallback(fallback)
 
-    def _fall_back(self, fallback: Path) -> None:
-        """A fallback that is refused too is no reason to stop looking for the one that is wanted."""
+    def _load_fallback(self, fallback: Path) -> None:
+        """Load the fallback. If it is invalid too, the source is still fetched again later."""
         try:
             self._policy = load_policy(fallback)
         except PolicyError as error:
-            self.problem = f"{self.problem}; and so is the one built with the function: {error}"
-            sys.stderr.write(f"mailhooks: the policy built with the function is refused: {error}\n")
+            self.problem = f"{self.problem}; the policy built with the function is invalid too: {error}"
+            sys.stderr.write(f"mailhooks: the policy built with the function is invalid: {error}\n")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """By the setting POLICY. Raises SettingsError, PolicyError."""
+        """Return the source of the setting POLICY. Raises SettingsError, PolicyError."""
         kind, _, rest = settings.policy.partition(":")
         if kind in _FETCHERS and rest:
             return cls(_FETCHERS[kind](rest), settings.policy, settings.policy_max_age, fallback=BUILT_IN)
@@ -80,16 +82,16 @@ class PolicySource:
 
     @property
     def refused(self) -> bool:
-        """Whether the newest one cannot be used, or not be had."""
+        """Whether the newest version is invalid or cannot be fetched."""
         return bool(self.problem)
 
     def current(self) -> Policy:
-        """The policy that is in force.
+        """Return the policy in force.
 
         Raises:
-            PolicyError: there has been none yet that can be used. It is looked for again.
+            PolicyError: there is no valid version yet. The next call after some seconds fetches it again.
         """
-        if self._max_age_s and self._clock() >= self._next:
+        if self._max_age_s and self._clock() >= self._next_fetch:
             self._refresh()
         if self._policy is None:
             raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
@@ -98,17 +100,17 @@ class PolicySource:
     def _refresh(self) -> None:
         self.problem = ""
         try:
-            text = Deadline.after(_PATIENCE_S).wait_for("the policy", self._fetch)
+            text = Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", self._fetch)
             if text != self._text or self._policy is None:
                 self._policy = make(read(text, self._name))
                 self._text = text
         except PolicyError as error:
             self.problem = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever keeps the policy away, the last good one goes on
-            self.problem = str(error) if isinstance(error, MailhooksError) else f"it cannot be read ({_kind(error)})"
-        self._next = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
+        except Exception as error:  # noqa: BLE001 - the last valid policy stays in force, whatever the error
+            self.problem = str(error) if isinstance(error, MailhooksError) else f"it cannot be read ({_error_name(error)})"
+        self._next_fetch = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
         if self.problem:
-            # Not in the message's own line: it is about no message, and comes once a try.
+            # Not in the log line of a message: it belongs to no message.
             sys.stderr.write(f"mailhooks: the policy {self._name} is refused: {self.problem}\n")
 
 
@@ -116,47 +118,51 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(f"POLICY: there is no file {path.name} beside the function") from None
+        raise SettingsError(f"POLICY: there is no file {path.name} in the function's folder") from None
 
 
-def _kind(error: Exception) -> str:
-    cause = error.__cause__ or error.__context__
+def _error_name(error: Exception) -> str:
+    """Return the name of a fetch error: the service's code, or the class. Powertools wraps the error of botocore."""
+    cause = error.__cause__ or error.__context__ or error
     code = getattr(cause, "response", {}).get("Error", {}).get("Code", "")
-    return str(code) or type(cause or error).__name__
+    return str(code) or type(cause).__name__
+
+
+# The providers are imported late for the cold start: they load boto3, which a policy in a file does not need.
 
 
 def _s3(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import S3Provider
+    from mailhooks.aws.policy_providers import make_s3_fetcher
 
     bucket, _, key = rest.removeprefix("//").partition("/")
     if not bucket or not key:
         raise SettingsError("POLICY: write s3://bucket/key")
-    provider: Any = S3Provider(bucket, MAX_OCTETS)
-    return lambda: _text(provider.get(key, force_fetch=True))
+    fetch = make_s3_fetcher(bucket, key, MAX_OCTETS)
+    return lambda: _decode(fetch())
 
 
 def _ssm(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import ssm
+    from mailhooks.aws.policy_providers import make_ssm_fetcher
 
-    get = ssm(rest)
-    return lambda: _text(get())
+    fetch = make_ssm_fetcher(rest)
+    return lambda: _decode(fetch())
 
 
 def _appconfig(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import appconfig
+    from mailhooks.aws.policy_providers import make_appconfig_fetcher
 
     names = rest.split("/")
     if len(names) != 3 or not all(names):
         raise SettingsError("POLICY: write appconfig:application/environment/profile")
-    get = appconfig(*names)
-    return lambda: _text(get())
+    fetch = make_appconfig_fetcher(*names)
+    return lambda: _decode(fetch())
 
 
-def _text(value: Any) -> str:
+def _decode(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8-sig")
     if not isinstance(value, str):
-        raise SettingsError("POLICY: what is there is no text")
+        raise SettingsError("POLICY: its value is not text")
     return value
 
 

@@ -62,7 +62,7 @@ class Reporter:
 
         from mailhooks.aws import tracing
 
-        tracing.switch_on()
+        tracing.enable()
         tracer = Tracer(service=self._settings.service, auto_patch=False)
         traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
         return traced

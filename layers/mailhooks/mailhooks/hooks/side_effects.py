@@ -58,8 +58,8 @@ class AwsEffects:
         return Notifier()
 
     def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
-        """Keeps the message as it came and its envelope, once an invocation. Raises as `Archiver.keep`."""
-        self._archiver.keep(
+        """Keeps the message as it came and its envelope, once an invocation. Raises as `Archiver.archive`."""
+        self._archiver.archive(
             effect.bucket,
             effect.prefix,
             mail.event.invocation_id,

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -28,6 +27,7 @@ from mailhooks.availability.backends.ews.oauth import Token, Tokens
 from mailhooks.availability.backends.ews.transport import ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from mailhooks.availability.model import Answers, Limits
+from mailhooks.aws.client import error_code, http_status, is_throttling, make_config
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import NoTimeLeft
@@ -37,9 +37,7 @@ _LIMITS: Final = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
 _URL: Final = "https://ews.mail.{region}.awsapps.com/EWS/Exchange.asmx"
 """AWS General Reference, "Amazon WorkMail endpoints and quotas"."""
 
-_CONFIG: Final = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}, user_agent="workmail-hooks"
-)
+_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=5, attempts=2)
 
 _REFUSED: Final = frozenset(
     {
@@ -56,15 +54,6 @@ _REFUSED: Final = frozenset(
         "NotAuthorized",
         "OptInRequired",
         "UnrecognizedClientException",
-    }
-)
-_BUSY: Final = frozenset(
-    {
-        "RequestLimitExceeded",
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
     }
 )
 _CODE: Final = re.compile(r"[A-Za-z]{1,80}")
@@ -134,11 +123,10 @@ class _Role:
 
 def _failure(error: ClientError) -> LookupFailed:
     """The operation's own errors (ResourceNotFoundException and the like) are mistakes of the configuration: `GenerationFailed`."""
-    code = error.response.get("Error", {}).get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code, status = error_code(error), http_status(error)
     shown = f"AssumeImpersonationRole: {code if _CODE.fullmatch(code) else 'an error'} (HTTP {status})"
     if code in _REFUSED:
         return AuthenticationFailed(shown)
-    if code in _BUSY or status == 429 or status >= 500:
+    if is_throttling(code, status) or status >= 500:
         return ServerBusy(shown)
     return GenerationFailed(shown)

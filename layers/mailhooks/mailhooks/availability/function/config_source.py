@@ -1,12 +1,9 @@
 """The configuration's text, from Secrets Manager by Powertools' parameters, or from a file."""
 
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from mailhooks.errors import SettingsError
-
-MAX_AGE_S: Final = 300
-"""A changed secret is seen after so long at most; one with new credentials as soon as the old ones are refused."""
+from mailhooks.errors import Misconfigured, SettingsError
 
 
 class Source(Protocol):
@@ -27,28 +24,24 @@ class SecretSource:
     """A secret of AWS Secrets Manager, read by name or ARN."""
 
     def __init__(self, name: str) -> None:
-        import boto3
-        from aws_lambda_powertools.utilities.parameters import SecretsProvider
-        from botocore.config import Config
+        # Late for the cold start: a configuration in a file needs no boto3.
+        from mailhooks.aws.client import QUICK_CONFIG
+        from mailhooks.aws.secrets import SecretReader
 
         self._name = name
-        config = Config(
-            connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, user_agent="workmail-hooks"
-        )
-        self._secrets = SecretsProvider(boto3_client=boto3.client("secretsmanager", config=config))
+        self._secrets = SecretReader(QUICK_CONFIG)
 
     def read(self, *, fresh: bool) -> str:
-        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            text = self._secrets.get(self._name, max_age=MAX_AGE_S, force_fetch=fresh)
-        except GetParameterError as error:
-            cause = error.__cause__ or error.__context__
-            code = getattr(cause, "response", {}).get("Error", {}).get("Code", "") or type(cause or error).__name__
+            text = self._secrets.read(self._name, fresh=fresh)
+        except (ClientError, BotoCoreError, Misconfigured) as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or type(error).__name__
             raise SettingsError(
                 f"AVAILABILITY_SECRET: the secret cannot be read ({code}): check its name and the function's role"
             ) from None
-        if not isinstance(text, str):
+        if text is None:
             raise SettingsError("AVAILABILITY_SECRET: the secret has no text: store the configuration as its string value")
         return text
 
