@@ -12,8 +12,8 @@ from local.errors import PreviewError
 from local.mail.event_builder import with_crlf
 from local.viewer.diff import diff_messages
 from local.viewer.part_changes import Mark, Row, Side, done, untouched
-from mailhooks.content.change import Change
-from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
+from mailhooks.content.change import Change, OnUnmodifiable
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.content.template_variables import OWN_VARIABLES, own_values
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import with_images

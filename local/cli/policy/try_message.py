@@ -12,12 +12,13 @@ from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
 from local.viewer.diff import diff_messages
+from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.apply_changes import Applied
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen
 from mailhooks.policy.facts.recipients import Recipients
-from mailhooks.policy.rules.actions import NoDisclaimer, Unmodifiable
+from mailhooks.policy.rules.actions import NoDisclaimer
 
 _CONDITION = 24
 _SAW = 40
@@ -158,7 +159,7 @@ def refusal_lines(applied: Applied, findings: Iterable[Rejection]) -> Iterator[s
         way = wanted.change.on_unmodifiable
         yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {trouble} (on_unmodifiable: {way})'
         may_go_on = isinstance(trouble, NoDisclaimer) and trouble.may_go_on
-        if way in {Unmodifiable.BOUNCE, Unmodifiable.DROP} and not may_go_on:
+        if way in {OnUnmodifiable.BOUNCE, OnUnmodifiable.DROP} and not may_go_on:
             yield f"and so those for whom the rule wants it do not get the message, other than the verdicts say: {way}"
     for finding in findings:
         yield f"{'warning' if finding.warning else 'WorkMail would refuse it'}: {finding}"

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailhooks.content.attachment_rules import AttachmentRules
 from mailhooks.content.attachments import strip
-from mailhooks.content.disclaimer import Disclaimer, OnUnmodifiable, Position, add_disclaimer
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import Disclaimer, Position, add_disclaimer
 from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.functions.rewrite import Rewrite

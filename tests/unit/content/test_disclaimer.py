@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable, Position, add_disclaimer, explain
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, Position, add_disclaimer, explain
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan

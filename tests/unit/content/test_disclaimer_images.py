@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.change import Change
-from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, OnUnmodifiable
+from mailhooks.content.change import Change, OnUnmodifiable
+from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import scan

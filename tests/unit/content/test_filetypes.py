@@ -18,7 +18,8 @@ def archive(*names: str, method: int = zipfile.ZIP_STORED) -> bytes:
     holder = io.BytesIO()
     with zipfile.ZipFile(holder, "w", method) as made:
         for name in names:
-            made.writestr(name, b"content of a file")
+            # A fixed date: parallel test processes have to collect the same parameters.
+            made.writestr(zipfile.ZipInfo(name), b"content of a file", compress_type=method)
     return holder.getvalue()
 
 

@@ -1,5 +1,6 @@
-"""The change of one message, as edits of its bytes."""
+"""The change of one message as edits, and what to do with a message that cannot be changed."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from mailhooks.mime.edits import Edit
@@ -17,3 +18,14 @@ class Change(NamedTuple):
     edits: list[Edit]
     added_parts: int = 0
     wraps: bool = False
+
+
+class OnUnmodifiable(StrEnum):
+    """What happens to a message that cannot be changed as a rule or setting wants."""
+
+    PASS = "pass"  # noqa: S105
+    """It is delivered unchanged."""
+    WRAP = "wrap"
+    """It becomes an attachment of a new message that has the disclaimer."""
+    BOUNCE = "bounce"
+    DROP = "drop"

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from mailhooks.content import placement
-from mailhooks.content.change import Change
+from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.content.placement import TOKEN, Position
 from mailhooks.content.template import Template, letters, text_of
 from mailhooks.mime import html
@@ -24,18 +24,10 @@ from mailhooks.mime.text.closing_delimiters import close_multiparts
 from mailhooks.mime.text.part import TextPart, as_html
 from mailhooks.mime.text.wrapping import Image
 
-__all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "OnUnmodifiable", "Position", "add_disclaimer", "explain"]
+__all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "Position", "add_disclaimer", "explain"]
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
-
-
-class OnUnmodifiable(StrEnum):
-    """What becomes of a message whose text is not to be changed."""
-
-    PASS = "pass"  # noqa: S105
-    WRAP = "wrap"
-    BOUNCE = "bounce"
 
 
 class OnNoText(StrEnum):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mailhooks import contract
+from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.hooks.invocation import Mail
@@ -11,7 +12,7 @@ from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
-from mailhooks.policy.rules.actions import NoDisclaimer, StripAttachments, Unmodifiable
+from mailhooks.policy.rules.actions import NoDisclaimer, StripAttachments
 from mailhooks.policy.rules.rule import RuleErrorPolicy
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
@@ -68,9 +69,9 @@ def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: Permanent
 def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
     """Bounces or drops the message for those for whom the rule wanted it changed, if the rule says so."""
     match wanted.change.on_unmodifiable:
-        case Unmodifiable.BOUNCE:
+        case OnUnmodifiable.BOUNCE:
             action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
-        case Unmodifiable.DROP:
+        case OnUnmodifiable.DROP:
             action = contract.Action(ActionType.DROP)
         case _:
             return outcome
@@ -82,7 +83,7 @@ def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedCha
     else only to take away what must not get through: that is not to fail for a disclaimer that makes the message too long.
     """
     if before:
-        return [wanted for wanted in made if wanted.change.on_unmodifiable is Unmodifiable.WRAP]
+        return [wanted for wanted in made if wanted.change.on_unmodifiable is OnUnmodifiable.WRAP]
     strips = [wanted for wanted in made if isinstance(wanted.change, StripAttachments)]
     return strips if len(strips) < len(made) else []
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mailhooks.address_patterns import Pattern
-from mailhooks.content.disclaimer import STAMP, Disclaimer, OnUnmodifiable
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import STAMP, Disclaimer
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import SettingsError

@@ -11,7 +11,8 @@ from local.errors import PreviewError
 from local.viewer.page import page_of
 from local.viewer.part_changes import Mark, Side
 from local.viewer.preview_result import Result, disclaimer_of, report, tried
-from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.wrapping import Image

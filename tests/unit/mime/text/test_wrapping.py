@@ -5,7 +5,8 @@ from email.message import Message as PythonMessage
 
 import pytest
 
-from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import Disclaimer, OnNoText
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message

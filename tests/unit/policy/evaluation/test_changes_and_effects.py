@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mailhooks.content.change import OnUnmodifiable
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
@@ -19,7 +20,6 @@ from mailhooks.policy.rules.actions import (
     Notify,
     StripAttachments,
     TagSubject,
-    Unmodifiable,
 )
 from tests.support.hostile_mail import HOSTILE
 from tests.support.policies import HEAD, PLAIN, Mail, answers, evaluated, made, mail
@@ -150,19 +150,19 @@ def test_a_message_without_text_goes_on_without_a_disclaimer():
 
 
 ON_UNMODIFIABLE = [
-    ({"disclaimer": {"text": "x"}}, Unmodifiable.PASS),
-    ({"disclaimer": {"text": "x", "on_unmodifiable": "wrap"}}, Unmodifiable.WRAP),
-    ({"disclaimer": {"text": "x", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
-    ({"strip_attachments": {"extensions": "exe"}}, Unmodifiable.PASS),
-    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "drop"}}, Unmodifiable.DROP),
-    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "bounce"}}, Unmodifiable.BOUNCE),
-    (TAG, Unmodifiable.PASS),
-    ({"headers": {"remove": "X"}}, Unmodifiable.PASS),
+    ({"disclaimer": {"text": "x"}}, OnUnmodifiable.PASS),
+    ({"disclaimer": {"text": "x", "on_unmodifiable": "wrap"}}, OnUnmodifiable.WRAP),
+    ({"disclaimer": {"text": "x", "on_unmodifiable": "bounce"}}, OnUnmodifiable.BOUNCE),
+    ({"strip_attachments": {"extensions": "exe"}}, OnUnmodifiable.PASS),
+    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "drop"}}, OnUnmodifiable.DROP),
+    ({"strip_attachments": {"extensions": "exe", "on_unmodifiable": "bounce"}}, OnUnmodifiable.BOUNCE),
+    (TAG, OnUnmodifiable.PASS),
+    ({"headers": {"remove": "X"}}, OnUnmodifiable.PASS),
 ]
 
 
 def test_each_change_knows_its_on_unmodifiable() -> None:
-    def check(action: dict[str, Any], expected: Unmodifiable) -> None:
+    def check(action: dict[str, Any], expected: OnUnmodifiable) -> None:
         [wanted] = outcome_of({"do": action}).changes
         assert wanted.change.on_unmodifiable is expected
 

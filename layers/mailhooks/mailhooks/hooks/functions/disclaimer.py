@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from mailhooks.address_patterns import Pattern
-from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.content.template_variables import OWN_VARIABLES
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
@@ -24,6 +25,9 @@ from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings
 
 _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}
+
+_ON_UNMODIFIABLE: Final = (OnUnmodifiable.PASS, OnUnmodifiable.WRAP, OnUnmodifiable.BOUNCE)
+"""The values a disclaimer accepts: mail is not dropped because it has no disclaimer."""
 
 _SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
 _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -120,7 +124,7 @@ class DisclaimerHook(MailflowHook):
             html=html,
             position=_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
             once_per_thread=settings.disclaimer_once_per_thread,
-            on_unmodifiable=_choice(OnUnmodifiable, "ON_UNMODIFIABLE", settings.on_unmodifiable or OnUnmodifiable.PASS),
+            on_unmodifiable=_choice(_ON_UNMODIFIABLE, "ON_UNMODIFIABLE", settings.on_unmodifiable or OnUnmodifiable.PASS),
             on_no_text=_choice(OnNoText, "ON_NO_TEXT", settings.on_no_text or OnNoText.PASS),
             images=images,
         )
@@ -139,11 +143,10 @@ class DisclaimerHook(MailflowHook):
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def _choice(kind: type[_E], variable: str, value: str) -> _E:
-    try:
-        return kind(value.lower())
-    except ValueError:
-        raise SettingsError(f"{variable}: set it to {' or '.join(kind)}") from None
+def _choice(choices: Iterable[_E], variable: str, value: str) -> _E:
+    if found := next((choice for choice in choices if choice == value.lower()), None):
+        return found
+    raise SettingsError(f"{variable}: set it to {' or '.join(choices)}")
 
 
 def _patterns(variable: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:

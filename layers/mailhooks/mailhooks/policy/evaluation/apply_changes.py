@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from mailhooks.content.change import Change
+from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.outcome import WantedChange
-from mailhooks.policy.rules.actions import AddDisclaimer, ChangeHeaders, ContentChange, StripAttachments, TagSubject, Unmodifiable
+from mailhooks.policy.rules.actions import AddDisclaimer, ChangeHeaders, ContentChange, StripAttachments, TagSubject
 
 _APART: Final = frozenset({TagSubject, ChangeHeaders, StripAttachments})
 """Changes of different places: the subject, other fields, attachments. Two of one kind may be about the same place."""
@@ -86,6 +86,6 @@ def _batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
 
 
 def _changed(change: ContentChange, message: Message, values: Mapping[str, str], wrap: bool) -> Change:
-    if wrap and isinstance(change, AddDisclaimer) and change.on_unmodifiable is Unmodifiable.WRAP:
+    if wrap and isinstance(change, AddDisclaimer) and change.on_unmodifiable is OnUnmodifiable.WRAP:
         return change.wrap(message, values)
     return change.change(message, values)

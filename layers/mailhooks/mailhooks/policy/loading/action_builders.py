@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mailhooks.address_patterns import ascii_domain
+from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import SettingsError
 from mailhooks.policy.loading.build_context import Context
@@ -25,7 +26,6 @@ from mailhooks.policy.rules.actions import (
     SetVerdict,
     StripAttachments,
     TagSubject,
-    Unmodifiable,
 )
 from mailhooks.policy.rules.bounds import octets
 
@@ -98,7 +98,7 @@ def _remove_recipients(value: Any, context: Context) -> Action:
 
 
 def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
-    from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnmodifiable, Position
+    from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
     from mailhooks.content.template_variables import OWN_VARIABLES
 
     if not (value.get("text", "") or value.get("html", "")).strip():
@@ -164,7 +164,7 @@ def _strip_attachments(value: Mapping[str, Any], context: Context) -> Action:
     )
     if not rules.any:
         raise InvalidValue("expected something that attachments go by, such as extensions")
-    return StripAttachments(rules, Unmodifiable(value.get("on_unmodifiable", "pass")))
+    return StripAttachments(rules, OnUnmodifiable(value.get("on_unmodifiable", "pass")))
 
 
 def _archive(value: Mapping[str, Any], _: Context) -> Action:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from mailhooks.content.change import Change
+from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
@@ -54,15 +53,6 @@ class RemoveRecipients:
     addresses: AddressSet
 
 
-class Unmodifiable(StrEnum):
-    """What becomes of a message that cannot be changed as a rule wants."""
-
-    PASS = "pass"  # noqa: S105
-    WRAP = "wrap"
-    BOUNCE = "bounce"
-    DROP = "drop"
-
-
 class ContentChange(Protocol):
     """A change of the content."""
 
@@ -70,7 +60,7 @@ class ContentChange(Protocol):
     def name(self) -> str: ...
 
     @property
-    def on_unmodifiable(self) -> Unmodifiable: ...
+    def on_unmodifiable(self) -> OnUnmodifiable: ...
 
     @property
     def variables(self) -> frozenset[str]:
@@ -88,7 +78,7 @@ class TagSubject:
 
     tag: str
     name: str = "subject_tag"
-    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
     variables: frozenset[str] = frozenset()
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
@@ -107,7 +97,7 @@ class ChangeHeaders:
 
     fields: "HeaderChanges"
     name: str = "headers"
-    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
     variables: frozenset[str] = frozenset()
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
@@ -122,7 +112,7 @@ class StripAttachments:
     """Puts a notice in the place of attachments (see `mailhooks.content.attachments`)."""
 
     rules: "AttachmentRules"
-    on_unmodifiable: Unmodifiable = Unmodifiable.PASS
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
     name: str = "strip_attachments"
     variables: frozenset[str] = frozenset()
 
@@ -145,8 +135,8 @@ class AddDisclaimer:
     name: str = "disclaimer"
 
     @property
-    def on_unmodifiable(self) -> Unmodifiable:
-        return Unmodifiable(self.disclaimer.on_unmodifiable)
+    def on_unmodifiable(self) -> OnUnmodifiable:
+        return self.disclaimer.on_unmodifiable
 
     @property
     def variables(self) -> frozenset[str]:
