@@ -8,9 +8,10 @@ from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.mime.message import Message
-from mailhooks.policy.evaluation.evaluate import evaluate
+from mailhooks.policy.evaluation.evaluate import Evaluation
 from mailhooks.policy.evaluation.outcome import Outcome
 from mailhooks.policy.evaluation.trace import Trace
+from mailhooks.policy.facts.message_facts import Facts, asked_once
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Rule
 
@@ -62,15 +63,27 @@ class Policy:
             RuleFailed: a rule failed whose `on_error` is retry.
             Exception: what the function `message` raises.
         """
+        return self.start_evaluation(event, message, services=services, domains=domains, now=now, deadline=deadline, trace=trace).outcome()
+
+    def start_evaluation(
+        self,
+        event: MailFlowEvent,
+        message: Message | bytes | Callable[[], Message],
+        *,
+        services: Services | None = None,
+        domains: Collection[str] = (),
+        now: datetime | None = None,
+        deadline: Deadline | None = None,
+        trace: Trace | None = None,
+    ) -> Evaluation:
+        """Return an evaluation whose outcome is not computed yet. Arguments as for `evaluate`."""
         given = Message(message) if isinstance(message, bytes) else message
-        own = self.domains or frozenset(map(ascii_domain, domains))
-        return evaluate(
-            self.rules,
+        facts = Facts(
             event,
-            given if callable(given) else lambda: given,
-            own,
+            asked_once(given if callable(given) else lambda: given),
+            self.domains or frozenset(map(ascii_domain, domains)),
             services or Services(),
             now or datetime.now(UTC),
             deadline or Deadline.after(_PATIENCE_S),
-            trace,
         )
+        return Evaluation(self.rules, facts, trace)

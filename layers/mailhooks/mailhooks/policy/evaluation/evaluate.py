@@ -1,21 +1,18 @@
 """Asks the rules of a policy, in their order, about one message."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Final
 
 from mailhooks import contract
-from mailhooks.contract import ActionType, MailFlowEvent
-from mailhooks.deadline import Deadline
+from mailhooks.contract import ActionType
 from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Adding, Empty, added_for, empty_additions, known_domains
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, addable
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen, Trace
-from mailhooks.policy.facts.message_facts import ContentFailed, Facts, asked_once
-from mailhooks.policy.facts.services import Services
+from mailhooks.policy.facts.message_facts import ContentFailed, Facts
 from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
@@ -28,39 +25,67 @@ class _Skipped(Exception):
     """A condition failed whose rule is to be skipped."""
 
 
-def evaluate(
-    rules: Sequence[Rule],
-    event: MailFlowEvent,
-    content: Callable[[], Message],
-    domains: frozenset[str],
-    services: Services,
-    now: datetime,
-    deadline: Deadline,
-    trace: Trace | None,
-) -> Outcome:
-    """See `Policy.evaluate`."""
-    facts = Facts(event, asked_once(content), domains, services, now, deadline)
-    # Rules whose addition comes to nothing are left out, with all that they would have done, and the others are asked again: what they
-    # have found out is kept in the facts.
-    failures: list[Failure] = []
-    left_out: set[int] = set()
-    turn = 0
-    while True:
-        run = _Run(facts, trace, frozenset(left_out), list(failures))
-        if trace is not None:
-            trace.rules.clear()
+class Evaluation:
+    """One evaluation of a policy. It first needs the event alone, and the content only if a condition does.
+
+    Args:
+        rules: in their order.
+        facts: of the message.
+        trace: records what each rule read.
+    """
+
+    def __init__(self, rules: Sequence[Rule], facts: Facts, trace: Trace | None = None) -> None:
+        self._rules = rules
+        self._facts = facts
+        self._trace = trace
+        self._finished: _Run | None = None
+
+    def outcome_by_event(self) -> Outcome | None:
+        """Return the outcome if no rule needs the content, without the rules in report mode; None if a rule needs it.
+
+        Raises:
+            RuleFailed: a rule failed whose `on_error` is retry.
+        """
+        content, self._facts.content = self._facts.content, _withhold_content
         try:
-            for rule in rules:
+            self._finished = self._ask_rules()
+        except ContentFailed:
+            return None
+        finally:
+            self._facts.content = content
+        return self._finished.outcome()
+
+    def outcome(self) -> Outcome:
+        """Return the outcome. Call it once. Raises as `Policy.evaluate`."""
+        try:
+            run = self._finished or self._ask_rules()
+            run.ask_reports()
+            return run.outcome()
+        except ContentFailed as failed:
+            raise (failed.__cause__ or failed) from None
+
+    def _ask_rules(self) -> "_Run":
+        # Rules whose addition comes to nothing are left out, with all that they would have done, and the others are asked again: what they
+        # have found out is kept in the facts.
+        failures: list[Failure] = []
+        left_out: set[int] = set()
+        turn = 0
+        while True:
+            run = _Run(self._facts, self._trace, frozenset(left_out), list(failures))
+            if self._trace is not None:
+                self._trace.rules.clear()
+            for rule in self._rules:
                 run.ask_rule(rule)
             empty = run.added_nobody(all_at_once=turn >= _TURNS)
             if not empty:
-                run.ask_reports()
-                return run.outcome()
-        except ContentFailed as failed:
-            raise (failed.__cause__ or failed) from None
-        failures += [each.failure for each in empty]
-        left_out |= {each.rule.index for each in empty}
-        turn += 1
+                return run
+            failures += [each.failure for each in empty]
+            left_out |= {each.rule.index for each in empty}
+            turn += 1
+
+
+def _withhold_content() -> Message:
+    raise ContentFailed
 
 
 @dataclass
