@@ -83,14 +83,15 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from local.viewer.preview_result import disclaimer_of, preview, tried
+    from local.cli.preview import print_preview, read_disclaimer
+    from local.viewer.preview import preview_disclaimer
 
     if options.policy:
         from local.cli.policy.options import setting_of
         from local.policy_tools.preview import policy_tried
 
-        return preview(options.file, policy_tried(options.policy, setting_of(options)), out=options.out, page=options.html)
-    disclaimer = disclaimer_of(
+        return print_preview(options.file, policy_tried(options.policy, setting_of(options)), out=options.out, page=options.html)
+    disclaimer = read_disclaimer(
         options.disclaimer,
         options.text,
         position=options.position,
@@ -98,7 +99,7 @@ def _preview(options: argparse.Namespace) -> int:
         on_no_text=options.on_no_text,
         images=options.images,
     )
-    return preview(options.file, lambda name, raw: tried(name, raw, disclaimer), out=options.out, page=options.html)
+    return print_preview(options.file, lambda name, raw: preview_disclaimer(name, raw, disclaimer), out=options.out, page=options.html)
 
 
 def _test_rule(options: argparse.Namespace) -> int:

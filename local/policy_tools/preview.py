@@ -1,6 +1,7 @@
 """`python -m local preview --policy`: what a policy would make of a message, part by part."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -8,16 +9,15 @@ from local.console.style import display_path
 from local.errors import InvalidPolicy
 from local.policy_tools import words
 from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
-from local.viewer.part_changes import Row, Side, done, untouched
-from local.viewer.preview_result import Result
-from mailhooks.content.change import Change
+from local.viewer.part_changes import describe_changes, describe_unchanged
+from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import message as mime
 from mailhooks.policy import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied
 
 
-def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Result]:
+def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Preview]:
     """Makes the result of a message's file, by its name and content.
 
     Raises:
@@ -26,7 +26,7 @@ def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Result]
     """
     policy = loaded(file)
 
-    def tried(name: str, saved: bytes) -> Result:
+    def tried(name: str, saved: bytes) -> Preview:
         trial = Trial(policy, setting)
         message = message_of(saved, setting, trial.domains)
         return _tried(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, setting)
@@ -34,7 +34,7 @@ def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Result]
     return tried
 
 
-def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Setting) -> Result:
+def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Setting) -> Preview:
     try:
         outcome = trial.outcome(message, setting.now or datetime.now().astimezone())
     except RuleFailed as failed:
@@ -47,17 +47,17 @@ def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Set
         ("Changes", [f'{words.change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
         ("Beside", [f'{words.effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
     )
-    before, after = Side(mime.Message(message.raw)), Side(mime.Message(applied.content))
-    kept = untouched(before)
-    return Result(
+    before = mime.Message(message.raw)
+    after = mime.Message(applied.content) if applied.edits else before
+    kept = describe_unchanged(before)
+    return Preview(
         name,
         heading,
         before,
         after,
-        Change(list(applied.edits), applied.added_parts, applied.wraps),
         _in_words(applied),
-        [Row(row.place, row.depth, row.part) for row in kept] if applied.edits else kept,
-        done(before, after, applied.edits) if applied.edits else kept,
+        [replace(row, notes=()) for row in kept] if applied.edits else kept,
+        describe_changes(before, after, applied.edits) if applied.edits else kept,
         findings,
         [*words.failures(outcome), *outcome.notes],
         rows,

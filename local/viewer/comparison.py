@@ -1,4 +1,4 @@
-"""A message before and after, when nothing is known of how the one became the other: what a function of anybody's did to it."""
+"""The differences of two versions of a message, when only the two are known and not the function that changed it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Self
 
 from local.viewer.diff import Line, LineDiff, diff_messages
-from local.viewer.part_changes import Mark, Row, Side, done, origins
-from local.viewer.rendered import headers, texts
+from local.viewer.part_changes import Mark, PartRow, describe_changes, find_origins, number_parts
+from local.viewer.rendered import mark_headers, mark_texts
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.filenames import filename
 from mailhooks.mime.message import Message
@@ -16,16 +16,16 @@ from mailhooks.mime.structure import Part
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two sides; the same one twice when nothing was changed."""
+    """A message before and after a change. An unchanged message is the same object twice."""
 
-    before: Side
-    after: Side
+    before: Message
+    after: Message
 
     @classmethod
     def of(cls, before: bytes, after: bytes) -> Self:
-        """Looks where the parts lie. What differs is found when it is asked for: with a large message that takes its time."""
-        side = Side(Message(before))
-        return cls(side, side if before == after else Side(Message(after)))
+        """Compare two messages. Each difference is computed when it is first read: with a large message that takes time."""
+        message = Message(before)
+        return cls(message, message if before == after else Message(after))
 
     @cached_property
     def _diff(self) -> LineDiff:
@@ -33,38 +33,37 @@ class Comparison:
 
     @cached_property
     def edits(self) -> Sequence[Edit]:
-        """Edits of whole lines that make the second side of the first."""
+        """Edits of whole lines that turn `before` into `after`."""
         return self._diff.edits()
 
     @property
     def changed(self) -> bool:
-        """Whether there is any difference."""
         return self.after is not self.before
 
-    def rows(self) -> tuple[list[Row], list[Row]]:
-        """The parts of both sides: what is gone is marked in the first, what was added in the second, what was changed in both."""
+    def rows(self) -> tuple[list[PartRow], list[PartRow]]:
+        """Return the parts of both messages. The first list marks removed parts, the second added parts, both mark changed parts."""
         if not self.changed:
-            rows = [Row(place, depth, part, Mark.KEPT, self._named(part)) for place, depth, part in self.before.placed()]
+            rows = [PartRow(number, depth, part, Mark.KEPT, self._named(part)) for number, depth, part in number_parts(self.before)]
             return rows, rows
-        rows_after = done(self.before, self.after, self.edits)
-        marks = {id(row.part): row.mark for row in rows_after}
-        came_of = {id(origin): marks[after_id] for after_id, origin in origins(self.before, self.after, self.edits).items()}
+        rows_after = describe_changes(self.before, self.after, self.edits)
+        origins = find_origins(self.before, self.after, self.edits)
+        marks = {id(origins[id(row.part)]): row.mark for row in rows_after if id(row.part) in origins}
         rows_before = [
-            Row(place, depth, part, came_of.get(id(part), Mark.GONE), self._named(part)) for place, depth, part in self.before.placed()
+            PartRow(number, depth, part, marks.get(id(part), Mark.REMOVED), self._named(part))
+            for number, depth, part in number_parts(self.before)
         ]
         return rows_before, rows_after
 
-    def texts(self, most: int) -> tuple[list[list[Line]], list[list[Line]]]:
-        """The plain texts of both sides, at most so many; see `rendered.texts`."""
-        added = frozenset(id(row.part) for row in self.rows()[1] if row.mark is Mark.ADDED)
-        return texts(self.before, self.after, added, most)
+    def texts(self, limit: int) -> tuple[list[list[Line]], list[list[Line]]]:
+        """Return at most `limit` plain texts of each message; see `rendered.mark_texts`."""
+        return mark_texts(self.before, self.after, self.rows()[1], limit)
 
     def headers(self) -> tuple[list[tuple[str, str, bool]], list[tuple[str, str, bool]]]:
-        """The header fields of both sides; see `rendered.headers`."""
-        return headers(self.before, self.after)
+        """Return the header fields of both messages; see `rendered.mark_headers`."""
+        return mark_headers(self.before, self.after)
 
     def diff(self) -> list[Line]:
-        """The source, as a unified diff."""
+        """Return the unified diff of the sources."""
         return self._diff.unified()
 
     def _named(self, part: Part) -> tuple[str, ...]:

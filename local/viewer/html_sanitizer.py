@@ -1,17 +1,16 @@
-"""Takes from a message's HTML what makes a browser turn to a server, for those who look at it.
+"""Remove from a message's HTML everything that makes a browser contact a server.
 
-The sandbox of the frame and its content security policy keep script from running and content from being loaded. They do not keep a browser
-from opening a connection ahead of something that it then may not load: Chromium does so for `<link>`, for frames and for a link that is
-clicked. That alone tells the sender that, when and where the message is read. Hence `closed`, which needs no understanding of the markup
-that could differ from a browser's: of what it looks for, not one letter can be written otherwise in HTML. `quiet` is for the rest, which
-the policy holds back in any case, so that the browser need not even ask.
+The frame's sandbox and content security policy stop scripts and loading, but not early connections: Chromium connects ahead for `<link>`,
+for frames and for a clicked link. A connection alone shows the sender that the message is read, when and where. `block_navigation` stops
+these. It needs no HTML parser, which might differ from a browser's: HTML has no other spelling for the letters that it looks for.
+`block_loading` handles the rest, which the policy blocks anyway, so that the browser does not even try.
 """
 
 import re
 from typing import Final
 
 _JOINER: Final = "\N{WORD JOINER}"
-"""Makes another name of a name, and cannot be seen where it was no name but text."""
+"""Turns a name into another name; it is invisible if the name was only text."""
 
 _ELEMENTS: Final = re.compile(r"<(?=(?:link|meta|base|i?frame|frameset|fencedframe|portal|object|embed|applet)\b)", re.IGNORECASE)
 _HREF: Final = re.compile(r"(?<=[\s\"'/:]h)(?=ref\s*=(?!\s*[\"']?#))", re.IGNORECASE)
@@ -26,29 +25,29 @@ _CSS: Final = re.compile(
     r"(?<![\w-])(u(?=rl\()|-?(?:webkit-)?i(?=mage-set\()|i(?=mage\())(?![a-z-]+\(\s*[\"']?\s*(?:data:|#))|@(?=import\b)", re.IGNORECASE
 )
 _ESCAPED: Final = re.compile(r"\\(?=0{0,4}(?:[57][0245]|[46][1579cdf])(?![0-9a-f])|[urlimpotgs])", re.IGNORECASE)
-"""Letters of those names as CSS may write them (CSS Syntax, section 4.3.7)."""
+"""Escapes that CSS allows for letters of these names (CSS Syntax, section 4.3.7)."""
 
 
-def defused(markup: str) -> str:
-    """The markup, looking the same, with nothing in it that a browser would ask a server for. A link looks like one and leads nowhere."""
-    return quiet(closed(markup)) + _LINKS  # behind, as a message may begin with a doctype
+def sanitize(markup: str) -> str:
+    """Return HTML that looks the same but makes a browser contact no server. Links look like links and have no target."""
+    return block_loading(block_navigation(markup)) + _LINKS  # at the end, because a message may begin with a doctype
 
 
-def closed(markup: str) -> str:
-    """Without frames, `<link>`, `<meta>`, and links that lead anywhere but to a place in the message itself.
+def block_navigation(markup: str) -> str:
+    """Disable frames, `<link>`, `<meta>`, and links to anything outside of the message.
 
-    >>> closed("<IFRAME src=//example.net></IFRAME><a href='#top'>Top</a>")
+    >>> block_navigation("<IFRAME src=//example.net></IFRAME><a href='#top'>Top</a>")
     "<x-IFRAME src=//example.net></IFRAME><a href='#top'>Top</a>"
-    >>> closed('<a href="//example.net">A</a>') == f'<a h{_JOINER}ref="//example.net">A</a>'
+    >>> block_navigation('<a href="//example.net">A</a>') == f'<a h{_JOINER}ref="//example.net">A</a>'
     True
     """
     return _HREF.sub(_JOINER, _ELEMENTS.sub("<x-", markup))
 
 
-def quiet(markup: str) -> str:
-    """Without attributes and style sheets that load something which is not in the message itself.
+def block_loading(markup: str) -> str:
+    """Disable attributes and styles that load content from outside of the message.
 
-    >>> quiet('<img src="data:image/png;base64,AA"><img src=i.png>') == f'<img src="data:image/png;base64,AA"><img s{_JOINER}rc=i.png>'
+    >>> block_loading('<img src="data:,"><img src=i.png>') == f'<img src="data:,"><img s{_JOINER}rc=i.png>'
     True
     """
     markup = _ESCAPED.sub(lambda found: found[0] + _JOINER, markup)

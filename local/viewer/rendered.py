@@ -1,16 +1,18 @@
-"""What a mail program would show of a message: its text, and its HTML made fit for a frame in which nothing runs and nothing is loaded."""
+"""A message as a mail program displays it: its texts, its header fields, and its HTML for a frame that runs and loads nothing."""
 
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from local.viewer.diff import Line, mark_lines
-from local.viewer.html_sanitizer import defused
-from local.viewer.part_changes import Side
+from local.viewer.html_sanitizer import sanitize
+from local.viewer.part_changes import Mark, PartRow
 from mailhooks.mime import charset, encoded_words, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
 from mailhooks.mime.filenames import disposition
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
 
 _CID = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
@@ -20,17 +22,16 @@ _MAX_FIELDS = 200
 _MAX_VALUE = 4000
 
 
-def visible_parts(side: Side, subtype: str) -> Iterator[Part]:
-    """The parts `text/<subtype>` that a mail program would show; those of a message that is not to be changed too."""
-    for part in side.structure.root.walk():
-        if (part.maintype, part.subtype) == ("text", subtype) and not part.embedded and disposition(side.raw, part) != "attachment":
+def visible_parts(message: Message, subtype: str) -> Iterator[Part]:
+    """Yield the parts `text/<subtype>` that a mail program displays, also of a message that must not be changed."""
+    for part in message.structure.root.walk():
+        if (part.maintype, part.subtype) == ("text", subtype) and not part.embedded and disposition(message.raw, part) != "attachment":
             yield part
 
 
-def visible(side: Side, subtype: str) -> Iterator[tuple[Part, str]]:
-    """The same, each with its text; of a long one only the beginning."""
-    for part in visible_parts(side, subtype):
-        yield part, charset.decode_loosely(_octets(side.raw, part), part.charset).replace("\0", "\ufffd")[:_MAX_TEXT]
+def _text(message: Message, part: Part) -> str:
+    """Return the text of a part; of a long text only the beginning."""
+    return charset.decode_loosely(_octets(message.raw, part), part.charset).replace("\0", "\ufffd")[:_MAX_TEXT]
 
 
 def _octets(raw: bytes, part: Part) -> bytes:
@@ -41,59 +42,61 @@ def _octets(raw: bytes, part: Part) -> bytes:
         return body
 
 
-def texts(before: Side, after: Side, added: frozenset[int], most: int = 1000) -> tuple[list[list[Line]], list[list[Line]]]:
-    """The plain texts of both sides, with what is gone from the one and come into the other.
+def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], limit: int) -> tuple[list[list[Line]], list[list[Line]]]:
+    """Return the plain texts of both messages, with the removed lines marked in the first and the added lines in the second.
 
     Args:
-        added: `id` of the parts of `after` that were not there before.
-        most: how many texts of a side are shown.
+        rows_after: the parts of `after`. An added text has no text to be compared with.
+        limit: how many texts of each message are returned.
     """
-    old = [text for _, (_, text) in zip(range(most), visible(before, "plain"), strict=False)]
-    new = [found for _, found in zip(range(most), visible(after, "plain"), strict=False)]
-    if len(old) == len(new) and not any(id(part) in added for part, _ in new):
-        pairs = [mark_lines(one, other) for one, (_, other) in zip(old, new, strict=True)]
+    added = {id(row.part) for row in rows_after if row.mark is Mark.ADDED}
+    parts = list(islice(visible_parts(after, "plain"), limit))
+    old = [_text(before, part) for part in islice(visible_parts(before, "plain"), limit)]
+    new = [_text(after, part) for part in parts]
+    if len(old) == len(new) and not any(id(part) in added for part in parts):
+        pairs = [mark_lines(one, other) for one, other in zip(old, new, strict=True)]
     else:
-        pairs = [*((mark_lines(one, one)[0], []) for one in old), *(([], mark_lines("", other)[1]) for _, other in new)]
+        pairs = [*((mark_lines(one, one)[0], []) for one in old), *(([], mark_lines("", other)[1]) for other in new)]
     return [pair[0] for pair in pairs if pair[0]], [pair[1] for pair in pairs if pair[1]]
 
 
-def headers(before: Side, after: Side) -> tuple[list[tuple[str, str, bool]], list[tuple[str, str, bool]]]:
-    """The message's own header fields on both sides: name, decoded value, and whether the other side has it not so."""
+def mark_headers(before: Message, after: Message) -> tuple[list[tuple[str, str, bool]], list[tuple[str, str, bool]]]:
+    """Return the message's own header fields, before and after: name, decoded value, and whether the other message lacks the field."""
     one, other = _fields(before), _fields(after)
-    gone, come = Counter(one) - Counter(other), Counter(other) - Counter(one)
-    return [(*field, field in gone) for field in one], [(*field, field in come) for field in other]
+    removed, added = Counter(one) - Counter(other), Counter(other) - Counter(one)
+    return [(*field, field in removed) for field in one], [(*field, field in added) for field in other]
 
 
-def _fields(side: Side) -> list[tuple[str, str]]:
-    fields = side.structure.root.header.fields[:_MAX_FIELDS]
-    return [(field.name, encoded_words.decode(field.value(side.raw)[:_MAX_VALUE])) for field in fields]
+def _fields(message: Message) -> list[tuple[str, str]]:
+    fields = message.header.fields[:_MAX_FIELDS]
+    return [(field.name, encoded_words.decode(field.value(message.raw)[:_MAX_VALUE])) for field in fields]
 
 
-def documents(side: Side) -> Iterator[str]:
-    """Each HTML of the message, with its own images in it, and without what would be loaded (`defused`).
+def render_documents(message: Message) -> Iterator[str]:
+    """Yield each HTML text of the message with its own images inlined, sanitized by `html_sanitizer.sanitize`.
 
-    It is still a stranger's: it belongs into a frame with an empty `sandbox` and a content security policy that loads nothing.
+    The HTML is still untrusted: show it in a frame with an empty `sandbox` and a content security policy that loads nothing.
     """
-    images = dict(_images(side))
+    images = dict(_images(message))
     left = _MAX_IMAGES
 
-    def shown(reference: re.Match[str]) -> str:
+    def inline(reference: re.Match[str]) -> str:
         nonlocal left
         image = images.get(reference[1], "")
         left -= len(image)
         return image if image and left > 0 else reference[0]
 
-    for _, markup in visible(side, "html"):
-        yield defused(_CID.sub(shown, markup))
+    for part in visible_parts(message, "html"):
+        yield sanitize(_CID.sub(inline, _text(message, part)))
 
 
-def _images(side: Side) -> Iterator[tuple[str, str]]:
-    """Content-IDs, and what an image is as a `data:` address: in a page there is no other way to show it."""
+def _images(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield Content-IDs with their images as `data:` addresses, the only form that a stand-alone page can show."""
     left = _MAX_IMAGES
-    for part in side.structure.root.walk():
+    for part in message.structure.root.walk():
         identity = next(part.header.named("content-id"), None)
         if part.maintype == "image" and identity is not None and part.end - part.body <= left:
             left -= part.end - part.body
-            content = base64.b64encode(_octets(side.raw, part)).decode("ascii")
-            kind = re.sub(r"[^a-z0-9.+-]", "", part.subtype)
-            yield identity.value(side.raw).decode("latin-1").strip("<> "), f"data:image/{kind};base64,{content}"
+            content = base64.b64encode(_octets(message.raw, part)).decode("ascii")
+            subtype = re.sub(r"[^a-z0-9.+-]", "", part.subtype)
+            yield identity.value(message.raw).decode("latin-1").strip("<> "), f"data:image/{subtype};base64,{content}"

@@ -38,7 +38,7 @@ def web(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Sta
             *compose.routes(site),
             *api.routes(site),
             Route("/addresses", partial(_addresses, site)),
-            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+            Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("local.viewer", "static")])),
         ],
         middleware=[
             Middleware(Guard, uploads=frozenset({compose.PATH})),

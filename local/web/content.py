@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from local.mail.history import History, MessageTrace, RuleRun
 from local.viewer.comparison import Comparison
-from local.viewer.part_changes import Side
-from local.viewer.rendered import documents, visible_parts
+from local.viewer.rendered import render_documents, visible_parts
 from local.web.guard import MAIL_POLICY
 from local.web.templating import Site
+from mailhooks.mime.message import Message
 
 MAX_FRAMES: Final = 12
 MAX_TEXTS: Final = 12
@@ -146,8 +146,8 @@ def viewer(history: History, story: MessageTrace, asked: Choice) -> Viewer:
 
 
 def _html(compared: Comparison) -> dict[str, Any]:
-    def frames(side: Side) -> int:
-        return sum(1 for _ in islice(visible_parts(side, "html"), MAX_FRAMES))
+    def frames(message: Message) -> int:
+        return sum(1 for _ in islice(visible_parts(message, "html"), MAX_FRAMES))
 
     return {"before": frames(compared.before), "after": frames(compared.after)}
 
@@ -223,7 +223,7 @@ def _frame(site: Site, request: Request) -> Response:
     """One HTML of the message. The page puts it into a frame with an empty `sandbox`; the policy says the same once more."""
     nth = request.path_params["nth"]
     raw = content(site.history, found(site, request), request.path_params["passage"], _side(request))
-    markup = next(islice(documents(Comparison.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
+    markup = next(islice(render_documents(Comparison.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
     if markup is None:
         raise HTTPException(404, "There is no such HTML.")
     # A byte order mark outranks what the markup says of its charset.

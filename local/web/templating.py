@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from local.console.text_columns import printable
 from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
+from local.viewer.templating import create_environment
 from local.web.actions import Actions
 from mailhooks.contract import FlowDirection
 
@@ -57,14 +56,7 @@ class Site:
 @cache
 def templates() -> Environment:
     """The templates and what they can call; read once."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_legible,
-    )
+    environment = create_environment(FOLDER / "templates")
     environment.filters |= {
         "clock": clock,
         "iso": iso,
@@ -90,15 +82,6 @@ def bad_first(places: Sequence[tuple[Destination, int]]) -> list[tuple[Destinati
     """What somebody should see first, as a narrow cell shows no more."""
     order = ("bad", "warn", "good", "plain")
     return sorted(places, key=lambda place: order.index(_SUBDUED.get(place[0], "plain")))
-
-
-def _legible(value: Any) -> Any:
-    """Control characters and directions of strangers' text are written out: they could make it read as something else."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return (
-            value if value.isprintable() else "".join(char if char in "\n\t" else printable(char) for char in value.replace("\r\n", "\n"))
-        )
-    return value
 
 
 def clock(seconds: float) -> str:

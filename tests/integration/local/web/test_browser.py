@@ -39,7 +39,7 @@ def test_a_message_appears_by_itself_and_opens_with_its_story_before_and_after(v
         page.get_by_role("link", name=view, exact=True).click()
         expect(page.locator("#content")).to_contain_text(shown)
     page.reload()
-    expect(page.locator("pre.diff .come")).to_contain_text("Example GmbH")
+    expect(page.locator("pre.diff .added")).to_contain_text("Example GmbH")
     assert (visit.elsewhere, visit.said) == ([], [])
 
 
@@ -63,7 +63,7 @@ def test_a_story_that_is_not_done_goes_on_by_itself_and_keeps_open_what_is_open(
     visit.lists.settle(1, OFFER_AFTER)
     expect(page.locator("#state")).to_have_text("done")
     expect(page.locator("details")).not_to_have_attribute("open", "")
-    expect(page.locator("pre.diff .come")).to_contain_text("Example GmbH")
+    expect(page.locator("pre.diff .added")).to_contain_text("Example GmbH")
 
 
 def test_a_message_is_written_and_sent_from_the_page(visit: Visit) -> None:

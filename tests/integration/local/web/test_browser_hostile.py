@@ -77,7 +77,7 @@ def test_the_frames_policy_alone_keeps_hostile_html_from_every_server(
     visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what `closed` takes away beforehand, for of connections that are opened ahead no policy knows; without what `quiet` does."""
-    monkeypatch.setattr("local.viewer.html_sanitizer.quiet", lambda markup: markup)
+    monkeypatch.setattr("local.viewer.html_sanitizer.block_loading", lambda markup: markup)
     came = trap.came
     visit.lists.add(hostile(name))
     open_and_click(visit)

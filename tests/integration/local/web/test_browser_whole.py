@@ -69,7 +69,7 @@ def test_mail_by_smtp_appears_and_tells_its_story(workmail: LocalWorkMail, page:
     expect(page.get_by_text("Rule Tag")).to_be_visible()
     expect(page.get_by_text("Attempt 1")).to_be_visible()
     page.get_by_role("link", name="Source changes", exact=True).click()
-    expect(page.locator("pre.diff .come").first).to_contain_text("[EXTERNAL]")
+    expect(page.locator("pre.diff .added").first).to_contain_text("[EXTERNAL]")
     with page.expect_download() as download:
         page.locator(".downloads").get_by_role("link", name="after").click()
     assert Path(download.value.path()).read_bytes() == workmail.delivered("ana@example.com")[0].raw

@@ -82,7 +82,7 @@ def test_a_message_that_nothing_has_been_done_with_shows_its_content(site: Site)
         ("html", ['src="/messages/1/passages/1/before/html/1"', 'src="/messages/1/passages/1/after/html/1"']),
         ("text", ["Hello"]),
         ("structure", ["multipart/alternative", "header: added X-Seen<", "header: changed Subject<", 'class="chip mark">changed']),
-        ("header", ["X-Seen", 'class="come"', 'class="gone"']),
+        ("header", ["X-Seen", 'class="added"', 'class="removed"']),
         ("source", ["+X-Seen: yes", "-&lt;p&gt;Hello&lt;/p&gt;", "@@ "]),
     ],
 )

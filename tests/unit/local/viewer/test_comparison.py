@@ -16,10 +16,10 @@ MIXED = (
 def test_what_was_changed_added_and_taken_away_is_marked_on_its_side() -> None:
     compared = Comparison.of(MIXED, MIXED.replace(b"Hello", b"Hello there"))
     before, after = compared.rows()
-    assert [(row.place, row.mark) for row in before] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
-    assert [(row.place, row.mark) for row in after] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
+    assert [(row.number, row.mark) for row in before] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
+    assert [(row.number, row.mark) for row in after] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
     without = MIXED[: MIXED.index(b"--m\r\nContent-Type: application")] + b"--m--\r\n"
-    assert [row.mark for row in Comparison.of(MIXED, without).rows()[0]] == [Mark.KEPT, Mark.KEPT, Mark.GONE]
+    assert [row.mark for row in Comparison.of(MIXED, without).rows()[0]] == [Mark.KEPT, Mark.KEPT, Mark.REMOVED]
     assert [row.mark for row in Comparison.of(without, MIXED).rows()[1]] == [Mark.KEPT, Mark.KEPT, Mark.ADDED]
     assert before[2].notes == ('"plan.pdf"',)
 
@@ -50,5 +50,5 @@ def test_real_mail_that_a_disclaimer_was_added_to_is_told_as_such(path) -> None:
     raw = path.read_bytes()
     compared = Comparison.of(raw, add_disclaimer(raw, text="Example GmbH", html="<p>Example GmbH</p>"))
     before, _ = compared.rows()
-    assert not any(row.mark is Mark.GONE for row in before)
+    assert not any(row.mark is Mark.REMOVED for row in before)
     assert bool(compared.diff()) == compared.changed

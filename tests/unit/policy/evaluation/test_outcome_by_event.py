@@ -3,7 +3,7 @@
 from mailhooks.errors import ServiceFailed
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services
-from tests.support.policies import PLAIN, Counts, answers, mail, made
+from tests.support.policies import PLAIN, Counts, answers, made, mail
 
 BODY = {"when": {"body": "Hello"}, "do": "drop"}
 SENDER = {"when": {"sender": "from@example.net"}, "do": "junk", "stop": True}

@@ -1,0 +1,100 @@
+"""The preview of a change: a message before and after, what changed in each part, and what WorkMail would reject."""
+
+import re
+from dataclasses import dataclass
+
+from local.mail.event_builder import with_crlf
+from local.viewer.part_changes import PartRow, describe_changes, describe_unchanged, number_parts
+from mailhooks.content.disclaimer import Disclaimer
+from mailhooks.content.template_variables import OWN_VARIABLES, own_values
+from mailhooks.hooks.preflight import Rejection, rejections
+from mailhooks.mime.edits import splice
+from mailhooks.mime.message import Message
+from mailhooks.mime.text.body import Blocked
+
+_ADDRESS = re.compile(r"<([^<>\s]+@[^<>\s]+)>|([^<>\s,;:\"()]+@[^<>\s,;:\"()]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The result of a disclaimer or a policy for one message.
+
+    Attributes:
+        name: the name of the message's file.
+        heading: the disclaimer's or policy's options, in a few words.
+        before, after: the message; the same object when it is unchanged.
+        outcome: what happened, in words, with the reason when the message is unchanged.
+        rows_before, rows_after: the parts of both.
+        rejections: reasons for which WorkMail might reject the changed message.
+        notes: further remarks.
+        details: further results, each with a label.
+    """
+
+    name: str
+    heading: str
+    before: Message
+    after: Message
+    outcome: str
+    rows_before: list[PartRow]
+    rows_after: list[PartRow]
+    rejections: list[Rejection]
+    notes: list[str]
+    details: tuple[tuple[str, list[str]], ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.after is not self.before
+
+
+def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview:
+    """Add the disclaimer to a message.
+
+    Args:
+        name: the name of the message's file.
+        raw: the message.
+    """
+    before, heading = Message(raw), f"position {disclaimer.position}"
+    values = own_values(before, _author(before))
+    try:
+        change = disclaimer.change(before, values)
+    except Blocked as blocked:
+        return _unchanged(name, heading, before, f"declined: {blocked.obstacle}", disclaimer)
+    text = disclaimer.templates[0].render(values)
+    if not change.edits:
+        why = "the message has this disclaimer" if text.strip() else "the disclaimer is empty for this message"
+        return _unchanged(name, heading, before, f"nothing to do: {why}", disclaimer)
+    after = Message(splice(raw, change.edits))
+    return Preview(
+        name,
+        heading,
+        before,
+        after,
+        "changed",
+        [PartRow(*numbered) for numbered in number_parts(before)],
+        describe_changes(before, after, change.edits, disclaimer, text),
+        # With the line ends of SMTP: for WorkMail a bare LF ends no line.
+        rejections(with_crlf(raw), with_crlf(after.raw), added_parts=change.added_parts),
+        _notes(raw, disclaimer),
+    )
+
+
+def _unchanged(name: str, heading: str, message: Message, outcome: str, disclaimer: Disclaimer) -> Preview:
+    rows = describe_unchanged(message)
+    return Preview(name, heading, message, message, outcome, rows, rows, [], _notes(message.raw, disclaimer))
+
+
+def _author(message: Message) -> str:
+    """Return the first address in From. WorkMail's event has it as `mailFrom`."""
+    field = next(message.header.named("from"), None)
+    found = _ADDRESS.search(field.value(message.raw)[:2000].decode("latin-1")) if field else None
+    return (found[1] or found[2]) if found else ""
+
+
+def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:
+    notes = []
+    unknown = sorted(frozenset().union(*(template.variables for template in disclaimer.templates)) - OWN_VARIABLES)
+    if unknown:
+        notes.append(f"empty in this preview, because their values come from the function's directory.json: {', '.join(unknown)}")
+    if with_crlf(raw) is not raw:
+        notes.append("the file has LF line ends, which were kept; WorkMail would receive CRLF")
+    return notes

@@ -1,0 +1,31 @@
+"""Jinja templates for pages that show mail: every value is escaped, and control characters are visible."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from local.console.text_columns import printable
+
+FOLDER: Final = Path(__file__).parent
+STYLE: Final = FOLDER / "static" / "viewer.css"
+
+
+def create_environment(*folders: Path) -> Environment:
+    """Return an environment with the templates in these folders and the viewer's own."""
+    return Environment(
+        loader=FileSystemLoader([*folders, FOLDER / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_escape_controls,
+    )
+
+
+def _escape_controls(value: Any) -> Any:
+    """Write out control and direction characters: they could make text from mail read as something else."""
+    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
+        return "".join(char if char in "\n\t" else printable(char) for char in value.replace("\r\n", "\n"))
+    return value
