@@ -141,7 +141,7 @@ def test_a_rotated_secret_is_refused(server: EwsServer, tokens: TokenServer) -> 
     [
         (JSONResponse({"error": "invalid_client"}, 400), AuthenticationFailed),
         (JSONResponse({"error": "unauthorized_client"}, 400), AuthenticationFailed),
-        (JSONResponse({"error": "invalid_scope"}, 400), GenerationFailed),
+        (JSONResponse({"error": "invalid_scope"}, 400), AuthenticationFailed),
         (JSONResponse(["no object"], 400), GenerationFailed),
         (Response("busy", 503), ServerBusy),
         (Response("<html>", 200), GenerationFailed),

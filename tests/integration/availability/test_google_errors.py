@@ -98,7 +98,7 @@ def test_one_calendars_error_is_its_own(
     failed = found[BEN]
     assert isinstance(failed, kind)
     assert failed.code is code
-    assert failed.passing == (reason in {"internalError", "backendError"} or kind is ServerBusy)
+    assert failed.transient == (reason in {"internalError", "backendError"} or kind is ServerBusy)
     assert "example.com" not in str(failed)
 
 
@@ -145,7 +145,7 @@ def test_errors_of_the_whole_call(
     with pytest.raises(kind) as raised:
         ask(make(), ANA)
     assert raised.value.code is code
-    assert raised.value.passing == (fault[0] == 500 or kind is ServerBusy)
+    assert raised.value.transient == (fault[0] == 500 or kind is ServerBusy)
     assert raised.value.retry_after == (7.0 if fault[2] else None)
     assert "example.com" not in str(raised.value)
 

@@ -9,6 +9,7 @@ from requests import Session
 
 from mailhooks.availability.backends.graph.backend import GraphBackend
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
@@ -48,7 +49,7 @@ def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
 
 @pytest.fixture
 def session(tls: Tls) -> Iterator[Session]:
-    with http.session(str(tls.authority)) as made:
+    with http.session(ssl_context(tls.authority.read_text())) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from requests import Session
 
 from mailhooks.availability.backends.graph.backend import GraphBackend
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -60,7 +61,7 @@ def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
 
 @pytest.fixture
 def session(tls: Tls) -> Iterator[Session]:
-    with http.session(str(tls.authority)) as made:
+    with http.session(ssl_context(tls.authority.read_text())) as made:
         yield made
 
 
@@ -279,14 +280,3 @@ def test_many_threads_share_one_token_and_renew_it_once(cloud: MicrosoftCloud, m
     cloud.tokens.clear()
     together()
     assert cloud.calls.count("POST token") == 2
-
-
-def test_a_token_that_cannot_be_renewed_ahead_of_time_is_used_to_its_end(cloud: MicrosoftCloud, make: Make) -> None:
-    backend = make()
-    ask(backend, ANA)
-    app = backend._tokens._app
-    for entry in app.token_cache.search(app.token_cache.CredentialType.ACCESS_TOKEN):
-        entry["refresh_on"] = str(int(time.time()) - 1)
-    cloud.token_faults = [entra_error(503, "temporarily_unavailable", 90033)]
-    assert isinstance(ask(backend, ANA)[ANA], Schedule)
-    assert cloud.token_faults == []

@@ -1,8 +1,6 @@
 """The schemas themselves: valid, compiled once, in words that an error can use, and of one mind with the code."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -10,7 +8,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mailhooks import contract
 from mailhooks.contract import ActionType, FlowDirection, MailFlowEvent, Verdict, check_event, schema
 from mailhooks.contract.availability import (
     AvailabilityErrorCode,
@@ -110,12 +107,3 @@ def test_the_codes_words_are_the_schemas() -> None:
 def types_of(direction: str) -> Any:
     actions = SCHEMAS[f"run-lambda-response-{direction}.json"]["properties"]["actions"]
     return actions["items"]["properties"]["action"]["properties"]["type"]
-
-
-def test_a_mail_hook_does_not_pay_for_the_availability_contract() -> None:
-    program = "import sys, mailhooks.contract; sys.exit(any('availability' in name for name in sys.modules))"
-    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(files("mailhooks").parent)})
-    assert contract.check_availability_request is check_availability_request
-    assert contract.check_availability_response is check_availability_response
-    with pytest.raises(AttributeError, match="check_calendar"):
-        contract.check_calendar  # noqa: B018 - asking is the test

@@ -14,13 +14,13 @@ class LookupFailed(MailhooksError):
 
     Attributes:
         code: what WorkMail is told.
-        passing: whether the same look-up may succeed in a moment.
+        transient: whether the same look-up may succeed in a moment.
         counts: whether it speaks for the state of the whole backend, so that one which keeps failing so is left alone for a while.
         retry_after: seconds after which the server wants to be asked again; None where it does not say.
     """
 
     code: ClassVar[AvailabilityErrorCode] = AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
-    passing: ClassVar[bool] = False
+    transient: ClassVar[bool] = False
     counts: ClassVar[bool] = False
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
@@ -58,14 +58,14 @@ class ServerBusy(LookupFailed):
     """The source is throttling us, or is overloaded."""
 
     code = AvailabilityErrorCode.SERVER_BUSY
-    passing = True
+    transient = True
     counts = True
 
 
 class Unreachable(LookupFailed):
     """No connection: the name does not resolve, the connection is refused or breaks, the certificate is not trusted."""
 
-    passing = True
+    transient = True
     counts = True
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
-from mailhooks.availability.model import Backend, Limits, Schedule
+from mailhooks.availability.model import Backend, Limits, Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 
@@ -27,8 +27,6 @@ _WORTHWHILE_S: Final = 0.3
 
 _HANDOVER_S: Final = 0.2
 """Kept back from a backend's time, a tenth of it at most: what it learns in the last moment has to be in the answer."""
-
-Result = Schedule | LookupFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ def _attempts(job: _Job, deadline: Deadline) -> Iterator[dict[str, Result]]:
     for attempt in range(_ATTEMPTS):
         results = _attempt(job, left, deadline)
         yield results
-        again = {mailbox: result for mailbox, result in results.items() if isinstance(result, LookupFailed) and result.passing}
+        again = {mailbox: result for mailbox, result in results.items() if isinstance(result, LookupFailed) and result.transient}
         if not again or (attempt + 1 >= _ATTEMPTS_TO_REACH and all(isinstance(failure, Unreachable) for failure in again.values())):
             return
         pause = max((failure.retry_after or 0.0 for failure in again.values()), default=0.0) or _FIRST_PAUSE_S * 2**attempt
@@ -219,5 +217,5 @@ def _result(found: object, name: str) -> Result:
 class NotAttempted(ServerBusy):
     """To wait within this request would be of no use."""
 
-    passing = False
+    transient = False
     counts = False

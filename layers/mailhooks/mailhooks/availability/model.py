@@ -39,7 +39,9 @@ class Schedule:
     working_hours: WorkingHours | None = None
 
 
-Answers = Mapping[str, Schedule | LookupFailed]
+Result = Schedule | LookupFailed
+
+Answers = Mapping[str, Result]
 """By mailbox, spelled as asked."""
 
 

@@ -11,8 +11,8 @@ from mailhooks.address_patterns import canonical
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import LookupFailed
-from mailhooks.availability.lookups import BackendQuery, Result, look_up
-from mailhooks.availability.model import Backend, Schedule
+from mailhooks.availability.lookups import BackendQuery, look_up
+from mailhooks.availability.model import Backend, Result, Schedule
 from mailhooks.availability.privacy import Privacy, visible
 from mailhooks.availability.routes import Routes
 from mailhooks.contract import ContractError

@@ -13,6 +13,8 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from tzlocal.windows_tz import win_tz
+
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
 
@@ -85,8 +87,6 @@ def zone(name: str) -> ZoneInfo | None:
 
 @cache
 def _names() -> dict[str, str]:
-    from tzlocal.windows_tz import win_tz
-
     named = {name.lower(): name for name in available_timezones() if name.lower() not in _NO_ZONES}
     return {windows.lower(): iana for windows, iana in win_tz.items() if iana.lower() in named} | named
 

@@ -6,6 +6,7 @@ phrase and becomes the error's "expected ...".
 
 import json
 from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from itertools import islice
@@ -138,8 +139,6 @@ def _contract_error(error: ValidationError) -> ContractError:
 
 def _is_misspelt(name: object, known: Iterable[str]) -> bool:
     """Whether a name is nearly one of the contract's own. No other is quoted: a hook may have made a property's name of an address."""
-    from difflib import get_close_matches  # imported late: a document that is as it should be has no use for it
-
     return isinstance(name, str) and name.isidentifier() and bool(get_close_matches(name, list(known), n=1, cutoff=0.8))
 
 

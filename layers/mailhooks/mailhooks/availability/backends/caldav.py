@@ -14,7 +14,7 @@ import requests
 
 from mailhooks.availability.backends.caldav_xml import calendar_data
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.ca_bundle import ca_file
+from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.backends.ical.freebusy import free_busy
 from mailhooks.availability.backends.ical.lines import calendars
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound
@@ -57,7 +57,7 @@ class CalDavBackend:
             raise SettingsError(
                 "url: put {mailbox}, or {localPart} and perhaps {domain}, into its path, such as https://dav.example.net/{mailbox}/"
             )
-        session = http.session(ca_file(config.get("caCertificates")), connections=cls.limits.at_once)
+        session = http.session(ssl_context(config.get("caCertificates")), connections=cls.limits.at_once)
         if "username" in config:
             session.auth = (config["username"].encode(), config.get("password", "").encode())
         return cls(url, session)

@@ -14,7 +14,7 @@ import requests
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.ca_bundle import ca_file
+from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.backends.ical.event_selection import Group, groups
 from mailhooks.availability.backends.ical.events import events
 from mailhooks.availability.backends.ical.freebusy import free_busy
@@ -108,7 +108,7 @@ class IcsBackend:
         zone = timezones.zone(config["timeZone"]) if "timeZone" in config else None
         if zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
-        return cls(feeds, http.session(ca_file(config.get("caCertificates")), connections=cls.limits.at_once), zone)
+        return cls(feeds, http.session(ssl_context(config.get("caCertificates")), connections=cls.limits.at_once), zone)
 
     def scope(self, mailbox: str) -> str:
         """A feed's server and account: what one refuses says nothing of the others."""

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client
 from mailhooks.availability.backends.ews.lookup import look_up
-from mailhooks.availability.backends.ews.oauth import ClientCredentials, Tokens
-from mailhooks.availability.backends.ews.transport import session, ssl_context
+from mailhooks.availability.backends.ews.oauth import ClientCredentials
+from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.bearer_tokens import TokenCache
+from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.model import Answers, Limits
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
@@ -40,8 +42,8 @@ class EwsBackend:
         url = endpoint(config["url"])
         if auth["type"] == "oauth":
             # A company's own token server has the same authority as its Exchange; others have a public one.
-            credentials = ClientCredentials.from_config(auth, session(ssl_context(certificates, public=True)))
-            client = Client(url, EXCHANGE_2010, context, tokens=Tokens(credentials.fetch))
+            credentials = ClientCredentials.from_config(auth, http.session(ssl_context(certificates, public=True), connections=1))
+            client = Client(url, EXCHANGE_2010, context, tokens=TokenCache(credentials.fetch))
         else:
             auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
             client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))

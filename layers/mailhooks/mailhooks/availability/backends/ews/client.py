@@ -30,8 +30,8 @@ from exchangelib.services import GetUserAvailability  # type: ignore[import-unty
 from exchangelib.transport import BASIC, NOAUTH, NTLM, get_auth_instance  # type: ignore[import-untyped]
 from exchangelib.version import EXCHANGE_2010, EXCHANGE_2010_SP2, Build, Version  # type: ignore[import-untyped]
 
-from mailhooks.availability.backends.ews.oauth import Tokens
 from mailhooks.availability.backends.ews.transport import Adapter, bound
+from mailhooks.availability.backends.http.bearer_tokens import TokenCache
 from mailhooks.availability.backends.http.client import USER_AGENT, Answer, send
 from mailhooks.availability.errors import AuthenticationFailed, LookupFailed
 from mailhooks.contract.availability import Window
@@ -75,7 +75,7 @@ class Client:
         *,
         auth_type: str = NOAUTH,
         user: tuple[str, str] | None = None,
-        tokens: Tokens | None = None,
+        tokens: TokenCache | None = None,
     ) -> None:
         configuration = Configuration(
             service_endpoint=url,
@@ -101,13 +101,7 @@ class Client:
         envelope = _Service(self._protocol, impersonate).envelope(mailboxes, window)
         if self._tokens is None:
             return self._post(envelope, deadline)
-        token = self._tokens.get(deadline)
-        answer = self._post(envelope, deadline, Authorization=f"Bearer {token}")
-        if answer.status == 401:
-            # It may have been revoked.
-            token = self._tokens.get(deadline, refused=token)
-            answer = self._post(envelope, deadline, Authorization=f"Bearer {token}")
-        return answer
+        return self._tokens.authorize(lambda token: self._post(envelope, deadline, Authorization=token), deadline)
 
     def _post(self, envelope: bytes, deadline: Deadline, **headers: str) -> Answer:
         with self._protocol.session(deadline) as session:

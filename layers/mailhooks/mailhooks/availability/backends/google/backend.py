@@ -7,10 +7,11 @@ from typing import Any, Final, Self
 import requests
 
 from mailhooks.availability.backends.google.response import TooManyCalendars, failure, read
-from mailhooks.availability.backends.google.token import Tokens
+from mailhooks.availability.backends.google.token import ServiceAccount
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.errors import GenerationFailed, LookupFailed
-from mailhooks.availability.model import Limits, Schedule
+from mailhooks.availability.backends.http.bearer_tokens import TokenCache
+from mailhooks.availability.backends.http.json_api import look_up_apart
+from mailhooks.availability.model import Limits, Result
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 
@@ -30,7 +31,7 @@ class GoogleBackend:
 
     limits = Limits(_MAX_CALENDARS, _MAX_SPAN, _AT_ONCE)
 
-    def __init__(self, session: requests.Session, tokens: Tokens, endpoint: str = _ENDPOINT) -> None:
+    def __init__(self, session: requests.Session, tokens: TokenCache, endpoint: str = _ENDPOINT) -> None:
         self._session = session
         self._tokens = tokens
         self._url = f"{endpoint}/calendar/v3/freeBusy"
@@ -46,10 +47,10 @@ class GoogleBackend:
             SettingsError: the service account's key cannot be read.
         """
         session = session or http.session(connections=_AT_ONCE)
-        tokens = Tokens(session, config["serviceAccount"], config.get("subject"))
-        return cls(session, tokens, config.get("endpoint", _ENDPOINT).rstrip("/"))
+        account = ServiceAccount(session, config["serviceAccount"], config.get("subject"))
+        return cls(session, TokenCache(account.fetch), config.get("endpoint", _ENDPOINT).rstrip("/"))
 
-    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """See `Backend`. Those that are too many for one call are asked for in halves."""
         try:
             found = read(self._called(mailboxes, window, deadline), mailboxes)
@@ -59,19 +60,11 @@ class GoogleBackend:
         if left and len(mailboxes) > 1:
             middle = (len(left) + 1) // 2
             for half in filter(None, (left[:middle], left[middle:])):
-                found |= self._tried(half, window, deadline)
+                found |= look_up_apart(lambda part: self.look_up(part, window, deadline), half)
         return found
 
-    def _tried(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
-        """As `look_up`, but a failure of all is each one's: the others' answers stand."""
-        try:
-            found = self.look_up(mailboxes, window, deadline)
-        except LookupFailed as failed:
-            return dict.fromkeys(mailboxes, failed)
-        return {mailbox: found.get(mailbox) or GenerationFailed("the answer leaves this calendar out") for mailbox in mailboxes}
-
     def _called(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
-        """The answer's body. A token that Google refuses is renewed once: it may have been revoked before its time."""
+        """Return the response's body."""
         request = {
             "timeMin": _rfc3339(window.start_date),
             "timeMax": _rfc3339(window.end_date),
@@ -79,14 +72,9 @@ class GoogleBackend:
             "calendarExpansionMax": _MAX_CALENDARS,
             "items": [{"id": mailbox} for mailbox in mailboxes],
         }
-        refused: str | None = None
-        for _ in range(2):
-            token = self._tokens.token(deadline, refused=refused)
-            headers = {"Authorization": f"Bearer {token}"}
-            answer = http.send(self._session, "POST", self._url, deadline, json=request, headers=headers)
-            if answer.status != 401:
-                break
-            refused = token
+        answer = self._tokens.authorize(
+            lambda token: http.send(self._session, "POST", self._url, deadline, json=request, headers={"Authorization": token}), deadline
+        )
         if answer.status != 200:
             raise failure(answer)
         return answer.content

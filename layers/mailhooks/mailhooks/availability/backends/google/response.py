@@ -3,16 +3,15 @@
 Google Calendar API: "Freebusy: query" and "Handle API errors".
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.json_api import json_object, loggable
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
-from mailhooks.availability.model import Schedule
+from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
 
 
@@ -23,7 +22,7 @@ class TooManyCalendars(GenerationFailed):
 class Faltered(GenerationFailed):
     """An error of Google's own: it asks to be tried again with growing pauses."""
 
-    passing = True
+    transient = True
 
 
 _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
@@ -41,18 +40,15 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
 }
 """By reason. Those of usage limits besides are told by their ending; any other is a `GenerationFailed`."""
 
-_WORD: Final = re.compile(r"[A-Za-z0-9_]{1,60}")
 
-
-def read(content: bytes, mailboxes: Sequence[str]) -> dict[str, Schedule | LookupFailed]:
+def read(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]:
     """What an answer says of each mailbox; those that it leaves out are missing, groups among them.
 
     Raises:
         GenerationFailed: it is no answer of freeBusy.
     """
-    document = _json(content)
-    calendars = document.get("calendars") if isinstance(document, dict) else None
-    groups = document.get("groups") if isinstance(document, dict) else None
+    document = json_object(content)
+    calendars, groups = document.get("calendars"), document.get("groups")
     if not isinstance(calendars, dict):
         raise GenerationFailed("the answer is not one of freeBusy")
     by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _reasons_of(entry)}
@@ -60,10 +56,10 @@ def read(content: bytes, mailboxes: Sequence[str]) -> dict[str, Schedule | Looku
     return {mailbox: _result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
 
 
-def _result(entry: Any) -> Schedule | LookupFailed:
+def _result(entry: Any) -> Result:
     reasons = _reasons_of(entry)
     if reasons:
-        return _meaning(reasons[0])(f"Google has no busy times for the calendar ({_named(reasons[0])})")
+        return _meaning(reasons[0])(f"Google has no busy times for the calendar ({loggable(reasons[0])})")
     try:
         return Schedule(tuple(CalendarEvent(_moment(busy["start"]), _moment(busy["end"]), BusyType.BUSY) for busy in entry["busy"]))
     except (ValueError, TypeError, KeyError, OverflowError):
@@ -80,8 +76,7 @@ def _reasons_of(entry: Any) -> list[str]:
 
 def failure(answer: http.Answer) -> LookupFailed:
     """What an answer means that is no success."""
-    document = _json(answer.content)
-    reasons = list(_reasons(document.get("error"))) if isinstance(document, dict) else []
+    reasons = list(_reasons(json_object(answer.content).get("error")))
     general = http.failure(answer)
     kind = type(general)
     if answer.status == 500:
@@ -90,7 +85,7 @@ def failure(answer: http.Answer) -> LookupFailed:
         kind = next((meaning for reason in reasons if (meaning := _meaning(reason)) is not GenerationFailed), kind)
     if kind is MailboxNotFound:  # of the address that was called
         kind = GenerationFailed
-    named = f"{general}, {_named(reasons[0])}" if reasons else str(general)
+    named = f"{general}, {loggable(reasons[0])}" if reasons else str(general)
     return kind(named, retry_after=http.retry_after(answer))
 
 
@@ -113,18 +108,6 @@ def _meaning(reason: str) -> type[LookupFailed]:
     return ServerBusy if reason.endswith("Exceeded") else GenerationFailed
 
 
-def _named(reason: str) -> str:
-    """A reason as a log may show it: what is no single word is text of the server's."""
-    return reason if _WORD.fullmatch(reason) else "a reason of another form"
-
-
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # the zone asked for
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError:
-        return None

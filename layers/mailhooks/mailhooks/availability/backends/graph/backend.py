@@ -7,19 +7,18 @@ from urllib.parse import quote
 
 import requests
 
-from mailhooks.availability.backends.graph.credential import credential
 from mailhooks.availability.backends.graph.response import Reader, TooManyMailboxes, WindowTooLong, failure
-from mailhooks.availability.backends.graph.token import Tokens
+from mailhooks.availability.backends.graph.token import EntraApp
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.bearer_tokens import TokenCache
+from mailhooks.availability.backends.http.json_api import look_up_apart
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
-from mailhooks.availability.model import Limits, Schedule
+from mailhooks.availability.model import Limits, Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 from mailhooks.deadline import Deadline
-from mailhooks.errors import SettingsError
 
 _ENDPOINT: Final = "https://graph.microsoft.com"
-_AUTHORITY: Final = "https://login.microsoftonline.com"
 
 _MAX_MAILBOXES: Final = 20
 """What Microsoft promises; the service was seen to take 100 (microsoft-graph-docs issue 7047)."""
@@ -51,7 +50,7 @@ class GraphBackend:
     def __init__(
         self,
         session: requests.Session,
-        tokens: Tokens,
+        tokens: TokenCache,
         reader: Reader,
         *,
         endpoint: str = _ENDPOINT,
@@ -82,14 +81,14 @@ class GraphBackend:
         reader = Reader(BusyType(config.get("workingElsewhere", "FREE")), BusyType(config.get("unknown", "BUSY")))
         return cls(
             session,
-            Tokens(session, _authority(config), config["clientId"], credential(config), f"{endpoint}/.default"),
+            TokenCache(EntraApp(session, config, endpoint).fetch),
             reader,
             endpoint=endpoint,
             user=config.get("user"),
             max_mailboxes=config.get("maxMailboxes", _MAX_MAILBOXES),
         )
 
-    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """See `Backend`. What is too much for one call is asked for in halves, as long as there are some."""
         try:
             found = self._asked(mailboxes, window, deadline)
@@ -97,7 +96,7 @@ class GraphBackend:
             if len(mailboxes) == 1:  # a distribution list, whose members count
                 raise
             middle = len(mailboxes) // 2
-            return self._tried(mailboxes[:middle], window, deadline) | self._tried(mailboxes[middle:], window, deadline)
+            return self._look_up_apart(mailboxes[:middle], window, deadline) | self._look_up_apart(mailboxes[middle:], window, deadline)
         except WindowTooLong as failed:
             found = dict.fromkeys(mailboxes, failed)
         crowded = [mailbox for mailbox, result in found.items() if isinstance(result, WindowTooLong)]
@@ -105,21 +104,16 @@ class GraphBackend:
             found |= self._in_two_windows(crowded, window, deadline)
         return found
 
-    def _tried(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
-        """As `look_up`, but a failure of all is each one's: the other half's answer stands."""
-        try:
-            found = self.look_up(mailboxes, window, deadline)
-        except LookupFailed as failed:
-            return dict.fromkeys(mailboxes, failed)
-        return {mailbox: found.get(mailbox) or GenerationFailed("the answer leaves this mailbox out") for mailbox in mailboxes}
+    def _look_up_apart(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
+        return look_up_apart(lambda part: self.look_up(part, window, deadline), mailboxes)
 
-    def _in_two_windows(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
+    def _in_two_windows(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         middle = window.start_date + (window.end_date - window.start_date) / 2
-        found = self._tried(mailboxes, Window(window.start_date, middle), deadline)
+        found = self._look_up_apart(mailboxes, Window(window.start_date, middle), deadline)
         going_on = {mailbox: result for mailbox, result in found.items() if isinstance(result, Schedule)}
         if not going_on:
             return found
-        for mailbox, second in self._tried(list(going_on), Window(middle, window.end_date), deadline).items():
+        for mailbox, second in self._look_up_apart(list(going_on), Window(middle, window.end_date), deadline).items():
             first = going_on[mailbox]
             if isinstance(second, Schedule):
                 # An event over the middle comes twice.
@@ -127,7 +121,7 @@ class GraphBackend:
             found[mailbox] = second
         return found
 
-    def _asked(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
+    def _asked(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """One call that succeeds, and those before it to users that cannot be addressed. That says nothing of the mailbox yet: asked for
         on another's calendar it may well be found.
 
@@ -166,7 +160,7 @@ class GraphBackend:
         yield from (mailbox for mailbox in mailboxes[1:] if mailbox != known)
 
     def _called(self, user: str, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
-        """The answer's body. A token that Graph refuses is renewed once: it may have been revoked before its time."""
+        """Return the response's body."""
         url = f"{self._endpoint}/v1.0/users/{quote(user, safe='@')}/calendar/getSchedule"
         request = {
             "schedules": list(mailboxes),
@@ -174,26 +168,14 @@ class GraphBackend:
             "endTime": _date_time(window.end_date),
             "availabilityViewInterval": _SLOT // timedelta(minutes=1),
         }
-        refused: str | None = None
-        for _ in range(2):
-            token = self._tokens.token(deadline, refused=refused)
-            headers = {"Authorization": f"Bearer {token}", "Prefer": 'outlook.timezone="UTC"'}
-            answer = http.send(self._session, "POST", url, deadline, json=request, headers=headers)
-            if answer.status != 401:
-                break
-            refused = token
+        headers = {"Prefer": 'outlook.timezone="UTC"'}
+        answer = self._tokens.authorize(
+            lambda token: http.send(self._session, "POST", url, deadline, json=request, headers=headers | {"Authorization": token}),
+            deadline,
+        )
         if answer.status != 200:
             raise failure(answer)
         return answer.content
-
-
-def _authority(config: Mapping[str, Any]) -> str:
-    """The cloud's address and the tenant; a setting that has the tenant at its end already is taken as it is."""
-    authority: str = config.get("authority", _AUTHORITY).rstrip("/")
-    if not authority.startswith("https://"):
-        raise SettingsError("authority: expected an address that begins with https://, got another")
-    tenant = quote(config["tenantId"], safe="")
-    return authority if authority.lower().endswith(f"/{tenant.lower()}") else f"{authority}/{tenant}"
 
 
 def _whole(window: Window) -> Window:

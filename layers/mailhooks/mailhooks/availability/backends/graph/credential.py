@@ -4,6 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+
 from mailhooks.errors import SettingsError
 
 _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
@@ -34,11 +39,6 @@ def credential(config: Mapping[str, Any]) -> str | dict[str, str]:
 
 
 def _check(private_key: str, passphrase: str | None, public: str | None) -> None:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from cryptography.x509 import load_pem_x509_certificate
-
     # The libraries' own errors stay out of it: they may quote the key.
     try:
         key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase is not None else None)

@@ -4,7 +4,6 @@ Microsoft Graph: "calendar: getSchedule", "scheduleInformation", "scheduleItem",
 ("ResponseCode"), as both ask the same service of Exchange.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.graph.working_hours import working_hours
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.json_api import json_object, loggable
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
-from mailhooks.availability.model import Schedule
+from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 
@@ -60,8 +60,6 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
 }
 """By code, in lower case. Any other is a `GenerationFailed`."""
 
-_WORD: Final = re.compile(r"[A-Za-z0-9_]{1,60}")
-
 _STATUSES: Final[Mapping[str, BusyType]] = {
     "free": BusyType.FREE,
     "tentative": BusyType.TENTATIVE,
@@ -85,7 +83,7 @@ class Reader:
     working_elsewhere: BusyType = BusyType.FREE
     unknown: BusyType = BusyType.BUSY
 
-    def read(self, content: bytes, mailboxes: Sequence[str], window: Window, slot: timedelta) -> dict[str, Schedule | LookupFailed]:
+    def read(self, content: bytes, mailboxes: Sequence[str], window: Window, slot: timedelta) -> dict[str, Result]:
         """What an answer to `mailboxes` says of each; those that it leaves out are missing.
 
         Args:
@@ -95,17 +93,16 @@ class Reader:
         Raises:
             GenerationFailed: it is no answer of getSchedule.
         """
-        document = _json(content)
-        entries = document.get("value") if isinstance(document, dict) else None
+        entries = json_object(content).get("value")
         if not isinstance(entries, list):
             raise GenerationFailed("the answer is not one of getSchedule")
         return {mailbox: self._result(entry, window, slot) for mailbox, entry in _matched(entries, mailboxes)}
 
-    def _result(self, entry: Mapping[str, Any], window: Window, slot: timedelta) -> Schedule | LookupFailed:
+    def _result(self, entry: Mapping[str, Any], window: Window, slot: timedelta) -> Result:
         error = entry.get("error")
         if error is not None:
             code = error.get("responseCode") if isinstance(error, dict) else None
-            return _meaning(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({_word(code)})")
+            return _meaning(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({loggable(_text(code))})")
         items, view = entry.get("scheduleItems"), entry.get("availabilityView")
         if items is None and not (view and isinstance(view, str)):
             return GenerationFailed("the answer tells nothing of the mailbox's times")
@@ -142,8 +139,7 @@ class Reader:
 
 def failure(answer: http.Answer) -> LookupFailed:
     """What an answer means that is no success. One with status 404 speaks of the user in the address: `MailboxNotFound`."""
-    document = _json(answer.content)
-    codes = list(_codes(document.get("error"))) if isinstance(document, dict) else []
+    codes = list(_codes(json_object(answer.content).get("error")))
     general = http.failure(answer)
     kind = type(general)
     if answer.status == 404 and codes:
@@ -154,7 +150,7 @@ def failure(answer: http.Answer) -> LookupFailed:
     known = [code for code in codes if code.lower() in _MEANINGS]
     if known and kind in {GenerationFailed, MailboxNotFound, NoAccess}:
         kind = _meaning(known[-1], kind)
-    named = f"{general}, {_word((known or codes)[-1])}" if codes else str(general)
+    named = f"{general}, {loggable((known or codes)[-1])}" if codes else str(general)
     return kind(named, retry_after=http.retry_after(answer))
 
 
@@ -170,21 +166,9 @@ def _meaning(code: Any, otherwise: type[LookupFailed]) -> type[LookupFailed]:
     return _MEANINGS.get(_text(code).lower(), otherwise)
 
 
-def _word(code: Any) -> str:
-    """A code as a log may show it: what is no single word is text of the server's."""
-    return _text(code) if _WORD.fullmatch(_text(code)) else "a code of another form"
-
-
 def _text(code: Any) -> str:
     """`responseCode` is a string by the reference; a JSON number means the same."""
     return str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError:
-        return None
 
 
 def _matched(entries: Sequence[Any], mailboxes: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,77 +1,68 @@
-"""Access tokens for Microsoft Graph: msal's client credentials flow (RFC 6749 section 4.4) over our session and within our deadlines."""
+"""Access tokens for Microsoft Graph, by msal's client credentials flow (RFC 6749 section 4.4)."""
 
-import json
 from collections.abc import Mapping
-from threading import Lock
-from typing import Any, Final, Never
+from typing import Any, Final
+from urllib.parse import quote
 
+import msal  # type: ignore[import-untyped]
 import requests
 
+from mailhooks.availability.backends.graph.credential import credential
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut
+from mailhooks.availability.backends.http.bearer_tokens import Token, token_failure
+from mailhooks.availability.backends.http.json_api import json_object
+from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
 
-_BUSY: Final = frozenset({"temporarily_unavailable", "server_error"})
-"""Errors of the token endpoint that are over in a moment, whatever their status (Entra, "Client credentials flow", "Error response")."""
+_CLOUD: Final = "https://login.microsoftonline.com"
 
 
-class Tokens:
-    """The tokens of one app. msal keeps one until five minutes before its end; it is imported and set up when the first is asked for."""
+class EntraApp:
+    """An app's account at Entra.
 
-    def __init__(self, session: requests.Session, authority: str, client_id: str, credential: str | Mapping[str, str], scope: str) -> None:
-        """Args:
+    Attributes:
         authority: `https://login.microsoftonline.com/<tenant>`.
-        credential: as msal takes it (`graph_credential.credential`).
-        scope: what a token is for.
-        """
-        self._http = _Http(session)
-        self._authority = authority
-        self._client_id = client_id
-        self._credential = credential
-        self._scope = scope
-        self._lock = Lock()
-        self._app: Any = None
-        self._token = ""
+        scope: the API that a token is for.
+    """
 
-    def token(self, deadline: Deadline, *, refused: str | None = None) -> str:
-        """A token, asked for only where there is none that is still good.
+    def __init__(self, session: requests.Session, config: Mapping[str, Any], endpoint: str) -> None:
+        """Read the configuration of a backend of type graph. Sends no request.
 
         Args:
-            refused: one that Graph has refused. It is forgotten, unless another thread has already got a newer one.
+            endpoint: the API's address.
 
         Raises:
-            AuthenticationFailed: Entra refuses the credentials, the app or the tenant.
-            ServerBusy, TimedOut, Unreachable: it cannot be asked now.
-            GenerationFailed: its answer cannot be read.
+            SettingsError: the certificate cannot be read, or msal cannot use the authority.
         """
-        if not self._lock.acquire(timeout=deadline.left()):
-            raise TimedOut("no token in time")
-        try:
-            self._http.deadline = deadline
-            return self._acquired(refused)
-        except _Unanswered as trouble:
-            raise trouble.failure from None
-        finally:
-            self._lock.release()
+        self.authority = _authority(config)
+        self.scope = f"{endpoint}/.default"
+        self._client_id = config["clientId"]
+        self._credential = credential(config)
+        self._http = _HttpClient(session)
+        self._app: Any = None
 
-    def _acquired(self, refused: str | None) -> str:
-        self._app = app = self._app or self._made()
-        if refused is not None and refused == self._token:
-            app.remove_tokens_for_client()
-        self._token = app.acquire_token_for_client([self._scope])["access_token"]
-        return self._token
+    def fetch(self, deadline: Deadline) -> Token:
+        """Get a new token; the first call also reads the authority's OpenID configuration.
 
-    def _made(self) -> Any:
-        """msal reads the authority's OpenID configuration here, one call. What it would ask besides is turned off: whether Microsoft knows
-        the authority, under which names, and which region of Azure this is.
+        Raises:
+            AuthenticationFailed: Entra rejects the credentials, the app or the tenant.
+            LookupFailed: Entra cannot be asked or read.
         """
-        import msal  # type: ignore[import-untyped]
+        self._http.deadline = deadline
+        self._app = self._app or self._create_app()
+        # msal would return the token of its own cache.
+        self._app.remove_tokens_for_client()
+        response = self._app.acquire_token_for_client([self.scope])
+        return Token.of(response["access_token"], response.get("expires_in"))
 
+    def _create_app(self) -> Any:
         try:
+            # Two further requests are turned off: whether Microsoft knows the authority, and which region of Azure this is.
             return msal.ConfidentialClientApplication(
                 self._client_id,
                 client_credential=self._credential,
-                authority=self._authority,
+                authority=self.authority,
                 http_client=self._http,
                 instance_discovery=False,
                 azure_region=msal.ClientApplication.DISABLE_MSAL_FORCE_REGION,
@@ -80,17 +71,18 @@ class Tokens:
             raise GenerationFailed("the authority cannot be used: its OpenID configuration is not what msal expects") from None
 
 
-class _Unanswered(requests.RequestException):
-    """What msal knows as trouble with the network: it then goes on with a token that is still good, or lets the error through."""
+def _authority(config: Mapping[str, Any]) -> str:
+    """Join the cloud's address and the tenant, unless the address ends in the tenant already."""
+    authority: str = config.get("authority", _CLOUD).rstrip("/")
+    if not authority.startswith("https://"):
+        raise SettingsError("authority: expected an address that begins with https://, got another")
+    tenant = quote(config["tenantId"], safe="")
+    return authority if authority.lower().endswith(f"/{tenant.lower()}") else f"{authority}/{tenant}"
 
-    def __init__(self, failure: LookupFailed) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
 
-
-class _Http:
-    """msal's http_client (`msal.oauth2cli.http.HttpClient`). A refusal is an error here, before msal sees it: msal would keep it for a
-    minute and give it out again, and would log what it cannot read.
+class _HttpClient:
+    """msal's http_client (`msal.oauth2cli.http.HttpClient`). It raises errors before msal sees the response: msal would cache an error for
+    a minute, and log a response that it cannot read.
     """
 
     def __init__(self, session: requests.Session) -> None:
@@ -98,29 +90,26 @@ class _Http:
         self.deadline = Deadline.after(0)
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> "_Success":
-        return self._sent("GET", url, ("authorization_endpoint", "token_endpoint"), params=params, headers=headers)
+        return self._send("GET", url, ("authorization_endpoint", "token_endpoint"), params=params, headers=headers)
 
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> "_Success":
-        return self._sent("POST", url, ("access_token",), params=params, data=data, headers=headers)
+        return self._send("POST", url, ("access_token",), params=params, data=data, headers=headers)
 
     def close(self) -> None:
-        """The session is not msal's to close."""
+        """Do nothing: the backend owns the session."""
 
-    def _sent(self, method: str, url: str, needed: tuple[str, ...], **arguments: Any) -> "_Success":
-        try:
-            answer = http.send(self._session, method, url, self.deadline, **arguments)
-        except LookupFailed as failure:
-            _fail(failure)
-        document = _document(answer.content)
+    def _send(self, method: str, url: str, required: tuple[str, ...], **arguments: Any) -> "_Success":
+        answer = http.send(self._session, method, url, self.deadline, **arguments)
+        document = json_object(answer.content)
         if answer.status != 200:
-            _fail(_refusal(answer, document))
-        if not all(isinstance(document.get(name), str) for name in needed):
-            _fail(GenerationFailed("the authority's answer cannot be read"))
+            raise _failure(answer, document)
+        if not all(isinstance(document.get(name), str) for name in required):
+            raise GenerationFailed("the authority's response cannot be read")
         return _Success(answer)
 
 
 class _Success:
-    """msal's view of an answer (`msal.oauth2cli.http.Response`)."""
+    """A response as msal reads it (`msal.oauth2cli.http.Response`)."""
 
     status_code = 200
 
@@ -129,30 +118,11 @@ class _Success:
         self.headers = dict(answer.headers)
 
     def raise_for_status(self) -> None:
-        """There is nothing to raise."""
+        """Raise nothing: the status is 200."""
 
 
-def _fail(failure: LookupFailed) -> Never:
-    raise _Unanswered(failure) from None
-
-
-def _document(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _refusal(answer: http.Answer, document: Mapping[str, Any]) -> LookupFailed:
-    """RFC 6749 section 5.2: `error` is the reason. Entra's own numbers are named, as they are what an administrator looks up; its text is
-    not, as it names apps and tenants.
-    """
-    error = document.get("error")
-    if error in _BUSY:
-        return ServerBusy(f"no token: {error}", retry_after=http.retry_after(answer))
-    if not isinstance(error, str) or answer.status in {408, 429} or answer.status >= 500:
-        return http.failure(answer)
+def _failure(answer: http.Answer, document: Mapping[str, Any]) -> LookupFailed:
+    """Name Entra's error numbers, which an administrator can look up, and not its text, which names apps and tenants."""
     numbers = document.get("error_codes")
-    named = [f"AADSTS{number}" for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []
-    return AuthenticationFailed(f"Entra gives no token (HTTP {answer.status}{''.join(f', {name}' for name in named)})")
+    codes = [f"AADSTS{number}" for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []
+    return token_failure(answer, document.get("error"), ", ".join(codes) or "Entra rejects the credentials, the app or the tenant")

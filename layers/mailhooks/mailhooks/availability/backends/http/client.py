@@ -1,14 +1,15 @@
 """HTTP for the backends that speak it themselves: bounded in time and size, with trouble turned into `LookupFailed`."""
 
 import email.utils
+import ssl
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import requests
-import requests.adapters
 import urllib3
 
+from mailhooks.availability.backends.http.tls import TlsAdapter, ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, NoAccess, ServerBusy, TimedOut, Unreachable
 from mailhooks.deadline import Deadline
 
@@ -36,19 +37,18 @@ class Answer:
         self.content = content
 
 
-def session(ca_file: str | None = None, *, connections: int = 4) -> requests.Session:
+def session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
     """A session with connections kept alive, for use from several threads.
 
     Args:
-        ca_file: a PEM file of the certificate authorities to trust instead of the public ones.
+        context: checks the servers' certificates. None: the public authorities.
         connections: kept at most.
     """
     made = requests.Session()
     # Neither proxies nor credentials of the process: a .netrc file would replace a Bearer token.
     made.trust_env = False
     made.headers["User-Agent"] = USER_AGENT
-    made.verify = ca_file or True
-    adapter = requests.adapters.HTTPAdapter(pool_connections=connections, pool_maxsize=connections)
+    adapter = TlsAdapter(context or ssl_context(), connections=connections)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made

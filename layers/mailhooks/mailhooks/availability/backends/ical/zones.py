@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from dateutil.tz import tzical
+
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.ical.lines import Component
 from mailhooks.availability.backends.ical.recurrence_limits import checked
@@ -61,9 +63,6 @@ class Zones:
 
 def _defined(component: Component) -> tzinfo:
     """Of a VTIMEZONE (RFC 5545 section 3.6.5)."""
-    # dateutil comes with every rule; importing it takes a while.
-    from dateutil.tz import tzical
-
     lines = ["BEGIN:VTIMEZONE", "TZID:x"]
     if not 0 < len(component.parts) <= _MOST_RULES:
         raise Unreadable("a time zone without rules, or with too many")

@@ -1,0 +1,75 @@
+"""Which modules an entry point must not load: Lambda imports them while the first message or request waits."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from mailhooks import contract
+from mailhooks.contract.availability import check_availability_request, check_availability_response
+
+ROOT: Final = Path(__file__).parents[2]
+
+AWS: Final = {"boto3", "urllib3"}
+POLICY_FILE: Final = {"mailhooks.policy.loading.loader", "yaml", "re2"}
+CALENDARS: Final = {"icalendar", "recurring_ical_events", "dateutil"}
+BACKENDS: Final = CALENDARS | {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3"}
+"""Libraries of availability backends. Each backend loads its own only."""
+
+AVAILABILITY: Final = {
+    "mailhooks.availability",
+    "mailhooks.contract.availability",
+    "requests",
+    "exchangelib",
+    "lxml",
+    "msal",
+    "google.auth",
+}
+MAIL: Final = {"mailhooks.hooks", "mailhooks.policy", "mailhooks.content", "mailhooks.mime"}
+
+FORBIDDEN: Final[dict[str, set[str]]] = {
+    "mailhooks.contract": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.hooks"},
+    "mailhooks.hook": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.policy", "mailhooks.content", "aws_xray_sdk"},
+    "functions/bounce": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.content", "aws_xray_sdk"},
+    "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
+    "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
+    "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content", "aws_xray_sdk"},
+    "functions/mailflow": AVAILABILITY | {"re2", "aws_xray_sdk"},
+    "functions/availability": BACKENDS | MAIL | {"requests"},
+    "mailhooks.availability": BACKENDS | MAIL | {"requests"},
+    "mailhooks.availability.backends.caldav": BACKENDS,
+    "mailhooks.availability.backends.ics": BACKENDS - CALENDARS,
+    "mailhooks.availability.backends.graph.backend": BACKENDS - {"msal", "jwt", "cryptography"},
+    "mailhooks.availability.backends.google.backend": BACKENDS - {"google.auth", "cryptography"},
+    "mailhooks.availability.backends.ews.backend": {"msal", "google.auth", "icalendar", "boto3"},
+    "mailhooks.availability.backends.workmail": {"msal", "google.auth", "icalendar"},
+}
+
+
+def loaded_too_much(entry: str) -> list[str]:
+    """Import an entry point in a new process and return the forbidden modules that it loaded."""
+    folder, module = (ROOT / entry, "app") if entry.startswith("functions/") else (ROOT, entry)
+    program = f"import sys, {module}; print(*sorted(set(sys.modules) & {FORBIDDEN[entry]}))"
+    variables = {"PYTHONPATH": str(ROOT / "layers/mailhooks"), "AWS_DEFAULT_REGION": "eu-west-1"}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else [done.stderr]
+
+
+def test_no_entry_point_loads_what_it_does_not_need() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = zip(FORBIDDEN, pool.map(loaded_too_much, FORBIDDEN), strict=True)
+        assert {entry: modules for entry, modules in found if modules} == {}
+
+
+def test_every_function_is_an_entry_point_here() -> None:
+    assert {f"functions/{path.parent.name}" for path in ROOT.glob("functions/*/app.py")} <= set(FORBIDDEN)
+
+
+def test_the_contract_loads_its_availability_part_on_first_use() -> None:
+    assert contract.check_availability_request is check_availability_request
+    assert contract.check_availability_response is check_availability_response
+    with pytest.raises(AttributeError, match="check_calendar"):
+        contract.check_calendar  # noqa: B018 - the access is the test
