@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from mailhooks.errors import Misconfigured, SettingsError
 
 
@@ -32,8 +34,6 @@ class SecretSource:
         self._secrets = SecretReader(QUICK_CONFIG)
 
     def read(self, *, fresh: bool) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             text = self._secrets.read(self._name, fresh=fresh)
         except (ClientError, BotoCoreError, Misconfigured) as error:
