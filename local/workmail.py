@@ -110,7 +110,7 @@ class LocalWorkMail(LocalAws):
         envelope = envelope_for(raw, wishes, self.configuration.domains)
         sender = envelope.author if mail_from is None else mail_from
         engine = self.engine
-        number = engine.flow.accept(Submission(envelope.direction, sender, envelope.recipients, raw)).result()
+        number = engine.flow.accept(Submission(envelope.direction, sender, envelope.recipients, raw))
         engine.flow.wait(number, wait_s)
         story = engine.spool.story(number)
         assert story is not None

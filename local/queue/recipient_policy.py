@@ -49,6 +49,6 @@ class RecipientPolicy:
         recipients = tuple(f"{address}@{domain}" if address.lower() == _POSTMASTER else address for address in submission.recipients)
         whole = Submission(submission.direction, submission.mail_from, tuple(dict.fromkeys(recipients)), submission.raw)
         try:
-            return await asyncio.wrap_future(self._flow.accept(whole))
+            return await asyncio.to_thread(self._flow.accept, whole)
         except SpoolError as trouble:
             raise TemporarilyRefused(str(trouble)) from trouble

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
@@ -64,11 +63,11 @@ class Workers:
             for thread in threads:
                 thread.join()
 
-    def accept(self, submission: Submission) -> "Future[int]":
-        """Takes a message. The future gives its number when it is on disk; from then on it is not lost."""
-        future = self._spool.accept(submission)
-        future.add_done_callback(self._accepted)
-        return future
+    def accept(self, submission: Submission) -> int:
+        """Store a message on disk, start its processing, and return its number. Raises SpoolError when it cannot be stored."""
+        number = self._spool.accept(submission)
+        self._put((number, ""))
+        return number
 
     def wait(self, number: int, timeout_s: float) -> None:
         """Returns when a message is done, and what came of it.
@@ -98,10 +97,6 @@ class Workers:
 
     def _is_done(self, number: int) -> bool:
         return self._spool.state(number) is State.DONE
-
-    def _accepted(self, future: "Future[int]") -> None:
-        if future.exception() is None:
-            self._put((future.result(), ""))
 
     def _put(self, item: tuple[int, str], due: float = 0.0, function: str = "") -> None:
         """Each function has workers of its own, as many as it has processes: one that is slow holds up nobody else's mail."""

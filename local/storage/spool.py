@@ -7,7 +7,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -47,11 +46,11 @@ class Spool:
         """Writes what is still to be written."""
         self._database.close()
 
-    def accept(self, submission: Submission) -> "Future[int]":
-        """Takes a message. The future gives its number when it is on disk."""
+    def accept(self, submission: Submission) -> int:
+        """Store a message and return its number once it is on disk. Raises SpoolError when it cannot be stored."""
         heads = HeaderSummary.of(submission.raw)
         received = self._clock()
-        return self._database.submit(lambda database: _insert(database, submission, heads, received))
+        return self._database.write(lambda database: _insert(database, submission, heads, received))
 
     def accepted(self, number: int) -> QueuedMessage:
         """A message by its number. Raises LookupError when there is none."""

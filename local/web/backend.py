@@ -51,7 +51,7 @@ class WebBackend:
         if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
             more = f"; and {len(refused) - _MOST_REFUSED} more" if len(refused) > _MOST_REFUSED else ""
             raise Refused("; ".join(refused[:_MOST_REFUSED]) + more)
-        return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw)).result()
+        return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
     def samples(self) -> Mapping[str, bytes]:
         return self._samples

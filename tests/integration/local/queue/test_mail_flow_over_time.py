@@ -23,7 +23,7 @@ def test_old_messages_that_are_done_are_removed_from_the_history():
     text = ORGANIZATION + "history = { keep = 100 }\n"
     with LocalWorkMail(text) as wm:
         for _ in range(400):
-            wm.engine.flow.accept(submission(ANA)).result()
+            wm.engine.flow.accept(submission(ANA))
         wm.engine.flow.settle(60)
         assert 100 <= wm.history.count() < 400
         assert len(wm.delivered(ANA)) == 400
@@ -34,7 +34,7 @@ def test_a_slow_function_holds_up_nobody_elses_mail(tmp_path: Path):
         '\n[[rules]]\nname = "Ben"\ndirection = "inbound"\naction = "default"\nsenders = ["example.net"]\nrecipients = ["ben@example.com"]'
     )
     with hooked(tmp_path, "    import time\n    time.sleep(8)\n" + answer(act("DEFAULT")), more=more) as wm:
-        slow = [wm.engine.flow.accept(submission(ANA)).result() for _ in range(9)]
+        slow = [wm.engine.flow.accept(submission(ANA)) for _ in range(9)]
         wm.send(RAW, to=[BEN])
         assert wm.history.story(slow[-1]).line.state is not State.DONE  # type: ignore[union-attr]
 
@@ -49,7 +49,7 @@ def test_a_call_that_is_being_made_when_its_settings_are_saved_comes_to_its_end(
     ]
     configurations = [load(text) for text in texts]
     with LocalWorkMail(lambda: configurations[0]) as wm:
-        first = wm.engine.flow.accept(submission(ANA)).result()
+        first = wm.engine.flow.accept(submission(ANA))
         while not (tmp_path / "calls.jsonl").exists():
             time.sleep(0.05)
         configurations.reverse()
