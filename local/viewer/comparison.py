@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from local.viewer.diff import Line, LineDiff, diff_messages
-from local.viewer.part_changes import Mark, PartRow, describe_changes, find_origins, number_parts
+from local.viewer.part_changes import Mark, PartRow, describe_changes, find_origins
 from local.viewer.rendered import mark_headers, mark_texts
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.filenames import filename
@@ -43,14 +43,13 @@ class Comparison:
     def rows(self) -> tuple[list[PartRow], list[PartRow]]:
         """Return the parts of both messages. The first list marks removed parts, the second added parts, both mark changed parts."""
         if not self.changed:
-            rows = [PartRow(number, depth, part, Mark.KEPT, self._named(part)) for number, depth, part in number_parts(self.before)]
+            rows = [PartRow(number, part, Mark.KEPT, self._named(part)) for number, part in self.before.structure.numbered()]
             return rows, rows
         rows_after = describe_changes(self.before, self.after, self.edits)
         origins = find_origins(self.before, self.after, self.edits)
         marks = {id(origins[id(row.part)]): row.mark for row in rows_after if id(row.part) in origins}
         rows_before = [
-            PartRow(number, depth, part, marks.get(id(part), Mark.REMOVED), self._named(part))
-            for number, depth, part in number_parts(self.before)
+            PartRow(number, part, marks.get(id(part), Mark.REMOVED), self._named(part)) for number, part in self.before.structure.numbered()
         ]
         return rows_before, rows_after
 

@@ -43,32 +43,25 @@ class PartRow:
     """One part in a list of a message's parts.
 
     Attributes:
-        number: the part's number as in IMAP (RFC 9051, section 6.4.5), such as `2.1`; "" for the message.
-        depth: how many parts contain it.
+        number: see `Structure.numbered`.
         notes: where it changed and why. They hold names from the message: escape them before they are shown.
     """
 
     number: str
-    depth: int
     part: Part
     mark: Mark = Mark.KEPT
     notes: tuple[str, ...] = ()
 
-
-def number_parts(message: Message) -> Iterator[tuple[str, int, Part]]:
-    """Yield all parts in their order, each with its IMAP number and depth."""
-    waiting = [("", 0, message.structure.root)]
-    while waiting:
-        number, depth, part = waiting.pop()
-        yield number, depth, part
-        children = [(f"{number}.{nth}".lstrip("."), depth + 1, child) for nth, child in enumerate(part.children, start=1)]
-        waiting.extend(reversed(children))
+    @property
+    def depth(self) -> int:
+        """How many parts contain it."""
+        return self.number.count(".") + 1 if self.number else 0
 
 
 def describe_unchanged(message: Message) -> list[PartRow]:
     """Return the parts of an unchanged message, each with the reason why a disclaimer would not change that part."""
     displayed = _displayed(message)
-    return [PartRow(number, depth, part, Mark.KEPT, _why_kept(message, part, displayed)) for number, depth, part in number_parts(message)]
+    return [PartRow(number, part, Mark.KEPT, _why_kept(message, part, displayed)) for number, part in message.structure.numbered()]
 
 
 def describe_changes(
@@ -84,7 +77,7 @@ def describe_changes(
     origins = find_origins(before, after, edits)
     displayed = _displayed(before)
     rows = []
-    for number, depth, part in number_parts(after):
+    for number, part in after.structure.numbered():
         origin = origins.get(id(part))
         notes: tuple[str, ...]
         if origin is None:
@@ -94,9 +87,9 @@ def describe_changes(
             mark, notes = Mark.CHANGED, (where, *_recoded(origin, part))
         else:
             mark, notes = Mark.KEPT, _why_kept(before, origin, displayed)
-        if not depth and (fields := tuple(_field_changes(before, after))):
+        if not number and (fields := tuple(_field_changes(before, after))):
             mark, notes = mark if mark is Mark.ADDED else Mark.CHANGED, (*notes, *fields)
-        rows.append(PartRow(number, depth, part, mark, notes))
+        rows.append(PartRow(number, part, mark, notes))
     return rows
 
 
@@ -127,11 +120,11 @@ def _match_by_number(before: Message, after: Message, lost: Sequence[Part], foun
     """Match parts by number and type: a program that writes the whole message again, with new boundaries, keeps both."""
     if not lost:
         return {}
-    free = {number: part for number, _, part in number_parts(after) if id(part) not in found}
+    free = {number: part for number, part in after.structure.numbered() if id(part) not in found}
     ids = {id(part) for part in lost}
     return {
         id(free[number]): part
-        for number, _, part in number_parts(before)
+        for number, part in before.structure.numbered()
         if id(part) in ids and number in free and free[number].content_type == part.content_type
     }
 

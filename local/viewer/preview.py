@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from local.mail.event_builder import with_crlf
-from local.viewer.part_changes import PartRow, describe_changes, describe_unchanged, number_parts
+from local.viewer.part_changes import PartRow, describe_changes, describe_unchanged
 from mailhooks.content.disclaimer import Disclaimer
 from mailhooks.content.template_variables import OWN_VARIABLES, own_values
 from mailhooks.hooks.preflight import Rejection, rejections
@@ -70,7 +70,7 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
         before,
         after,
         "changed",
-        [PartRow(*numbered) for numbered in number_parts(before)],
+        [PartRow(*numbered) for numbered in before.structure.numbered()],
         describe_changes(before, after, change.edits, disclaimer, text),
         # With the line ends of SMTP: for WorkMail a bare LF ends no line.
         rejections(with_crlf(raw), with_crlf(after.raw), added_parts=change.added_parts),

@@ -24,7 +24,7 @@ from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.filenames import disposition
 from mailhooks.mime.message import Message
-from mailhooks.mime.structure import AMBIGUOUS, Defect, Part
+from mailhooks.mime.structure import AMBIGUOUS, Defect
 
 _CRLF: Final = b"\r\n"
 
@@ -280,20 +280,10 @@ def _of_message(message: Message) -> Iterator[Rejection]:
 
 def _of_attachments(message: Message) -> Iterator[Rejection]:
     raw, count = message.raw, 0
-    for place, part in _numbered(message.structure.root):
+    for place, part in message.structure.numbered():
         given = filenames.all_filenames(raw, part)
         if any(filenames.extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
-            yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place}")
+            yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place or 0}")
         count += not part.embedded and (bool(given) or disposition(raw, part) == "attachment")
     if count > MAX_ATTACHMENTS:
         yield Rejection(Code.TOO_MANY_ATTACHMENTS)
-
-
-def _numbered(root: Part) -> Iterator[tuple[str, Part]]:
-    """Every part with its place, as IMAP numbers them (RFC 9051 section 6.4.5): `2.1` is the first in the second. The message is `0`."""
-    waiting = [("", root)]
-    while waiting:
-        place, part = waiting.pop()
-        yield place or "0", part
-        children = [(f"{place}.{number}".lstrip("."), child) for number, child in enumerate(part.children, start=1)]
-        waiting.extend(reversed(children))

@@ -115,6 +115,18 @@ class Structure:
         """The defects for which nothing in the message may be changed."""
         return self.defects & AMBIGUOUS
 
+    def numbered(self) -> Iterator[tuple[str, Part]]:
+        """Yield each part with its IMAP number (RFC 3501 section 6.4.5), such as `2.1`; `""` is the message.
+
+        QUIRK: IMAP does not number a multipart that is the body of a forwarded message. Here it has a number, so that each is unique.
+        """
+        waiting = [("", self.root)]
+        while waiting:
+            number, part = waiting.pop()
+            yield number, part
+            children = [(f"{number}.{index}".lstrip("."), child) for index, child in enumerate(part.children, start=1)]
+            waiting.extend(reversed(children))
+
 
 def scan(raw: bytes) -> Structure:
     """The structure of a message. Never raises."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.viewer.part_changes import Mark, number_parts
+from local.viewer.part_changes import Mark
 from local.viewer.preview import Preview, preview_disclaimer
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
@@ -131,4 +131,4 @@ def test_each_part_of_real_mail_was_there_or_is_added_and_a_kept_part_has_its_oc
 
 
 def test_parts_have_the_numbers_of_imap() -> None:
-    assert [number for number, _, _ in number_parts(Message(REPLY))] == ["", "1", "1.1", "1.2", "2", "3", "3.1"]
+    assert [number for number, _ in Message(REPLY).structure.numbered()] == ["", "1", "1.1", "1.2", "2", "3", "3.1"]
