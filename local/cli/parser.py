@@ -87,10 +87,10 @@ def _preview(options: argparse.Namespace) -> int:
     from local.viewer.preview import preview_disclaimer
 
     if options.policy:
-        from local.cli.policy.options import setting_of
-        from local.policy_tools.preview import policy_tried
+        from local.cli.policy.options import read_options
+        from local.policy_tools.preview import preview_policy
 
-        return print_preview(options.file, policy_tried(options.policy, setting_of(options)), out=options.out, page=options.html)
+        return print_preview(options.file, preview_policy(options.policy, read_options(options)), out=options.out, page=options.html)
     disclaimer = read_disclaimer(
         options.disclaimer,
         options.text,

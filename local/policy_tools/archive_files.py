@@ -1,4 +1,4 @@
-"""Messages that the action `archive` has kept: beside each `message.eml` stands what WorkMail said of it."""
+"""Messages that the policy action `archive` stored: each `message.eml` has its event's envelope in `envelope.json`."""
 
 import json
 from pathlib import Path
@@ -9,38 +9,43 @@ from local.mail.event_builder import EnvelopeOverrides
 from mailhooks.contract import ContractError, MailFlowEvent
 
 
-def kept_event(file: Path, wishes: EnvelopeOverrides, *, truncated: bool) -> MailFlowEvent | None:
-    """The event of a kept message, with what somebody wishes otherwise; None for other messages.
+def read_archived_event(file: Path, overrides: EnvelopeOverrides, *, truncated: bool) -> MailFlowEvent | None:
+    """Return the event of an archived message, or None for another message.
+
+    Args:
+        file: the message.
+        overrides: values that replace those of the archived envelope.
+        truncated: whether the event omits recipients, even if the archived one did not.
 
     Raises:
-        NoEnvelope: what stands beside it is none that was kept.
-        OSError: it cannot be read.
+        NoEnvelope: `envelope.json` is not one that `archive` writes.
+        OSError: `envelope.json` cannot be read.
     """
-    beside = file.with_name("envelope.json")
-    if file.name != "message.eml" or not beside.is_file():
+    envelope = file.with_name("envelope.json")
+    if file.name != "message.eml" or not envelope.is_file():
         return None
     try:
-        kept = json.loads(beside.read_bytes())
-        return MailFlowEvent.parse(_event(kept, wishes, truncated=truncated))
+        archived = json.loads(envelope.read_bytes())
+        return MailFlowEvent.parse(_event(archived, overrides, truncated=truncated))
     except (ContractError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         why = f": {error}" if isinstance(error, ContractError) else ""
-        raise NoEnvelope(f"envelope.json beside it is none that `archive` has written{why}") from None
+        raise NoEnvelope(f"envelope.json in its folder was not written by `archive`{why}") from None
 
 
-def _event(kept: dict[str, Any], wishes: EnvelopeOverrides, *, truncated: bool) -> dict[str, Any]:
-    author = wishes.mail_from or kept["mailFrom"]
-    # On whose behalf somebody else wrote is not known of another author.
-    sender = None if wishes.mail_from else kept.get("sender")
+def _event(archived: dict[str, Any], overrides: EnvelopeOverrides, *, truncated: bool) -> dict[str, Any]:
+    author = overrides.mail_from or archived["mailFrom"]
+    # The archived Sender acted for the archived author, not for another one.
+    sender = None if overrides.mail_from else archived.get("sender")
     return {
         "summaryVersion": "2019-07-28",
         "envelope": {
             "mailFrom": {"address": author} if author else None,
-            "recipients": [{"address": address} for address in wishes.recipients or kept["recipients"]],
+            "recipients": [{"address": address} for address in overrides.recipients or archived["recipients"]],
         },
         "sender": {"address": sender} if sender else None,
-        "subject": kept.get("subject"),
-        "messageId": kept["messageId"],
-        "invocationId": kept["invocationId"],
-        "flowDirection": str(wishes.direction) if wishes.direction else kept["flowDirection"],
-        "truncated": truncated or bool(kept.get("truncated")),
+        "subject": archived.get("subject"),
+        "messageId": archived["messageId"],
+        "invocationId": archived["invocationId"],
+        "flowDirection": str(overrides.direction) if overrides.direction else archived["flowDirection"],
+        "truncated": truncated or bool(archived.get("truncated")),
     }

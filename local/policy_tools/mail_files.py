@@ -1,4 +1,4 @@
-"""The messages in a folder, one after the other."""
+"""The message files in a folder."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from pathlib import Path
 _MAILDIR = frozenset({"cur", "new"})
 
 
-def messages(folder: Path) -> Iterator[Path]:
-    """The files that are messages, in the order of their paths: `*.eml`, and all that a Maildir has in `cur` and `new`. Links to folders
-    are not followed, as they may lead in circles; Outlook's .msg files are none.
+def find_messages(folder: Path) -> Iterator[Path]:
+    """Yield the message files below a folder in the order of their paths: `*.eml`, and all files in a Maildir's `cur` and `new`.
+
+    Links to folders are not followed, because they may form a circle. Outlook's `.msg` files are not messages of RFC 5322.
     """
     for place, folders, names in os.walk(folder):
         folders.sort()

@@ -1,4 +1,4 @@
-"""What a policy may ask, kept in memory: counts and groups as somebody gives them. Nothing of it leaves the machine."""
+"""The services of a policy, in memory: counts and groups that the caller gives. They need no network."""
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Mapping
@@ -8,11 +8,11 @@ from mailhooks.deadline import Deadline
 
 
 class MemoryRates:
-    """Counts messages in a sliding window, each invocation once.
+    """Counts of messages in a sliding window; each invocation counts once.
 
     Args:
-        clock: the moment at which a message is counted, in seconds. It may go back: mail is replayed in the order of its files.
-        before: messages that every count begins with, as if they had come just now.
+        clock: returns the time at which a message is counted, in seconds. Times may decrease: mail is replayed in the order of its files.
+        before: the number of earlier messages that is added to every count.
     """
 
     def __init__(self, clock: Callable[[], float], before: int = 0) -> None:
@@ -20,25 +20,25 @@ class MemoryRates:
         self._before = before
         self._lock = Lock()
         self._times: dict[str, list[float]] = {}
-        self._answers: dict[tuple[str, str], int] = {}
+        self._counts: dict[tuple[str, str], int] = {}
 
     def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:  # noqa: ARG002 - the protocol's
-        """See `mailhooks.policy.Rates`."""
+        """Count a message; see `mailhooks.policy.Rates`."""
         with self._lock:
-            if (key, invocation_id) not in self._answers:
+            if (key, invocation_id) not in self._counts:
                 now = self._clock()
                 times = self._times.setdefault(key, [])
                 insort(times, now)
                 count = bisect_right(times, now) - bisect_right(times, now - window_s)
-                self._answers[key, invocation_id] = self._before + count
-            return self._answers[key, invocation_id]
+                self._counts[key, invocation_id] = self._before + count
+            return self._counts[key, invocation_id]
 
 
 class MemoryDirectory:
-    """Groups and domains as somebody gives them.
+    """The organization's groups and domains, from the command line.
 
     Attributes:
-        unknown: groups that were asked for and not given.
+        unknown: groups that a policy asked for and the caller did not give.
     """
 
     def __init__(self, groups: Mapping[str, Collection[str]], domains: Collection[str] = ()) -> None:
@@ -47,7 +47,7 @@ class MemoryDirectory:
         self.unknown: set[str] = set()
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """See `mailhooks.policy.Directory`. Groups may hold groups, in circles too."""
+        """Return a group's members, also those of its groups; see `mailhooks.policy.Directory`. Groups may contain each other."""
         if group.lower() not in self._groups:
             self.unknown.add(group.lower())
         found: set[str] = set()
@@ -65,5 +65,5 @@ class MemoryDirectory:
         return frozenset(found)
 
     def domains(self, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """See `mailhooks.policy.Directory`."""
+        """Return the organization's domains; see `mailhooks.policy.Directory`."""
         return self._domains

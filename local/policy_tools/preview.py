@@ -1,4 +1,4 @@
-"""`python -m local preview --policy`: what a policy would make of a message, part by part."""
+"""The preview of a policy for one message: its outcome, and the changed message part by part."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,67 +7,65 @@ from pathlib import Path
 
 from local.console.style import display_path
 from local.errors import InvalidPolicy
-from local.policy_tools import words
-from local.policy_tools.trial import Message, Setting, Trial, changed, loaded, message_of
+from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
+from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, change_message, load_policy, make_sample
 from local.viewer.part_changes import describe_changes, describe_unchanged
 from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.mime import message as mime
+from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied
 
 
-def policy_tried(file: Path, setting: Setting) -> Callable[[str, bytes], Preview]:
-    """Makes the result of a message's file, by its name and content.
+def preview_policy(file: Path, options: TrialOptions) -> Callable[[str, bytes], Preview]:
+    """Return a function that makes the preview of a message from its file's name and content.
 
     Raises:
-        InvalidPolicy: the policy is refused.
-        OSError: it cannot be read.
+        InvalidPolicy: the policy is invalid.
+        OSError: the policy cannot be read.
     """
-    policy = loaded(file)
+    trial = Trial(load_policy(file), options)
 
-    def tried(name: str, saved: bytes) -> Preview:
-        trial = Trial(policy, setting)
-        message = message_of(saved, setting, trial.domains)
-        return _tried(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, setting)
+    def make(name: str, saved: bytes) -> Preview:
+        message = make_sample(saved, options, trial.domains)
+        return _preview(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, options)
 
-    return tried
+    return make
 
 
-def _tried(name: str, heading: str, message: Message, trial: Trial, setting: Setting) -> Preview:
+def _preview(name: str, heading: str, message: SampleMessage, trial: Trial, options: TrialOptions) -> Preview:
     try:
-        outcome = trial.outcome(message, setting.now or datetime.now().astimezone())
+        outcome = trial.evaluate(message, options.now or datetime.now().astimezone())
     except RuleFailed as failed:
-        raise InvalidPolicy(f"the function would fail, and WorkMail try again: {failed}") from None
-    applied, findings = changed(message, outcome)
-    rows = (
-        ("Rules", list(outcome.matched) or ["none applies"]),
-        ("Verdicts", [words.counted(outcome)]),
-        ("Added", list(outcome.added)),
-        ("Changes", [f'{words.change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
-        ("Beside", [f'{words.effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
-    )
-    before = mime.Message(message.raw)
-    after = mime.Message(applied.content) if applied.edits else before
+        raise InvalidPolicy(f"the function would fail, and WorkMail would retry: {failed}") from None
+    applied, rejections = change_message(message, outcome)
+    before = Message(message.raw)
+    after = Message(applied.content) if applied.edits else before
     kept = describe_unchanged(before)
     return Preview(
         name,
         heading,
         before,
         after,
-        _in_words(applied),
+        _describe(applied),
         [replace(row, notes=()) for row in kept] if applied.edits else kept,
         describe_changes(before, after, applied.edits) if applied.edits else kept,
-        findings,
-        [*words.failures(outcome), *outcome.notes],
-        rows,
+        rejections,
+        [*describe_failures(outcome), *outcome.notes],
+        (
+            ("Rules", list(outcome.matched) or ["none applies"]),
+            ("Verdicts", [count_verdicts(outcome)]),
+            ("Added", list(outcome.added)),
+            ("Changes", [f'{describe_change(each)} (rule "{each.rule.name}")' for each in outcome.changes]),
+            ("Effects", [f'{describe_effect(each.effect)} (rule "{each.rule.name}"; not done here)' for each in outcome.effects]),
+        ),
     )
 
 
-def _in_words(applied: Applied) -> str:
-    declined = [f"{wanted.change.name} declined: {_why(trouble)}" for wanted, trouble in applied.refusals]
+def _describe(applied: Applied) -> str:
+    declined = [f"{wanted.change.name} declined: {_reason(error)}" for wanted, error in applied.refusals]
     return "; ".join([*(["changed"] if applied.edits else []), *declined]) or "nothing to do"
 
 
-def _why(trouble: CannotChangeSafely) -> str:
-    return str(getattr(trouble, "obstacle", trouble))
+def _reason(error: CannotChangeSafely) -> str:
+    return str(getattr(error, "obstacle", error))

@@ -1,4 +1,4 @@
-"""A policy, and messages from files to try it on: what `try`, `replay` and `preview --policy` have in common."""
+"""The evaluation of a policy for messages from files: the common part of `try`, `replay` and `preview --policy`."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,40 +9,40 @@ from pathlib import Path
 from local.console.style import display_path
 from local.errors import InvalidPolicy, NoEnvelope
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
-from local.policy_tools.archive_files import kept_event
+from local.policy_tools.archive_files import read_archived_event
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import ContractError, MailFlowEvent
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
-from mailhooks.mime import message as mime
 from mailhooks.mime.headers import scan
+from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What a policy is tried with.
+class TrialOptions:
+    """The conditions under which a policy is evaluated.
 
     Attributes:
-        wishes: what somebody wants of the envelope.
-        domains: the organization's, where the policy does not say.
-        now: the moment that counts, where somebody says.
-        before: messages that every count begins with.
+        overrides: values for the envelope that replace those of the message.
+        domains: the organization's domains; not used when the policy has its own.
+        now: the time of the evaluation; None for the default of the command.
+        earlier_messages: the number of messages that every rate counts in addition.
         groups: members by group.
-        truncated: whether the event leaves recipients out.
+        truncated: whether the event omits recipients.
     """
 
-    wishes: EnvelopeOverrides = field(default_factory=EnvelopeOverrides)
+    overrides: EnvelopeOverrides = field(default_factory=EnvelopeOverrides)
     domains: frozenset[str] = frozenset()
     now: datetime | None = None
-    before: int = 0
+    earlier_messages: int = 0
     groups: Mapping[str, Collection[str]] = field(default_factory=dict)
     truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SampleMessage:
     """A message and the event that WorkMail would send for it."""
 
     raw: bytes
@@ -50,82 +50,89 @@ class Message:
 
 
 class Trial:
-    """A policy with what it may ask; messages are counted from one to the next.
+    """A policy and its services in memory. Rates count all messages of one trial.
 
     Attributes:
         policy: the policy.
-        directory: says which groups nobody gave.
+        domains: the organization's domains.
+        directory: the groups; its `unknown` lists groups that are missing.
     """
 
-    def __init__(self, policy: Policy, setting: Setting) -> None:
+    def __init__(self, policy: Policy, options: TrialOptions) -> None:
         self.policy = policy
-        self.domains = policy.domains or setting.domains
-        self.directory = MemoryDirectory(setting.groups, self.domains)
-        self._moment = 0.0
-        self._services = Services(MemoryRates(lambda: self._moment, setting.before), self.directory)
+        self.domains = policy.domains or options.domains
+        self.directory = MemoryDirectory(options.groups, self.domains)
+        self._time = 0.0
+        self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory)
 
-    def outcome(self, message: Message, now: datetime, trace: Trace | None = None) -> Outcome:
-        """What the policy makes of a message. Raises as `Policy.evaluate`."""
-        self._moment = now.timestamp()
+    def evaluate(self, message: SampleMessage, now: datetime, trace: Trace | None = None) -> Outcome:
+        """Evaluate the policy for a message. Raises as `Policy.evaluate`."""
+        self._time = now.timestamp()
         return self.policy.evaluate(message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace)
 
 
-def loaded(path: Path) -> Policy:
-    """The policy in a file.
+def load_policy(path: Path) -> Policy:
+    """Return the policy in a file.
 
     Raises:
-        InvalidPolicy: it is refused; the text has a line for each problem.
-        OSError: it cannot be read.
+        InvalidPolicy: the policy is invalid; the error has one line for each problem.
+        OSError: the file cannot be read.
     """
     try:
         return load(path)
     except PolicyError as error:
         raise InvalidPolicy(
-            "\n".join([f"{display_path(path)} is refused (python -m local check {display_path(path)})", *error.lines()])
+            "\n".join([f"{display_path(path)} is invalid (see python -m local check {display_path(path)})", *error.lines()])
         ) from None
 
 
-def message_of(saved: bytes, setting: Setting, domains: frozenset[str], file: Path | None = None) -> Message:
-    """The message of a file; beside a `file` that the action `archive` has written stands its envelope.
+def make_sample(saved: bytes, options: TrialOptions, domains: frozenset[str], file: Path | None = None) -> SampleMessage:
+    """Return a saved message with its event.
+
+    Args:
+        saved: the message, with CRLF or LF line ends.
+        domains: the organization's domains.
+        file: the message's file; if the action `archive` wrote it, its folder has the envelope.
 
     Raises:
-        NoEnvelope: its headers do not say who sends to whom, or not such that WorkMail would; the text says which options to give.
-        OSError: the envelope cannot be read.
+        NoEnvelope: the message does not name a sender and a recipient, or not in a way that WorkMail accepts; the error names the options
+            to give.
+        OSError: the archived envelope cannot be read.
     """
-    if file is not None and (kept := kept_event(file, setting.wishes, truncated=setting.truncated)):
-        return Message(saved, kept)
+    if file is not None and (event := read_archived_event(file, options.overrides, truncated=options.truncated)):
+        return SampleMessage(saved, event)
     raw = with_crlf(saved)
     try:
-        event = event_for(raw, setting.wishes, domains)
+        made = event_for(raw, options.overrides, domains)
     except NoEnvelope as error:
         hint = "" if domains else " (and name the organization's domains with --domains, or in the policy under organization)"
         raise NoEnvelope(f"{error}{hint}") from None
     except RecursionError:
         raise NoEnvelope("the message's headers are nested too deep: give --from and --to") from None
     try:
-        return Message(raw, MailFlowEvent.parse({**event, "truncated": setting.truncated or event["truncated"]}))
+        return SampleMessage(raw, MailFlowEvent.parse({**made, "truncated": options.truncated or made["truncated"]}))
     except ContractError as error:
-        raise NoEnvelope(f"WorkMail would not make this event: {error}") from None
+        raise NoEnvelope(f"WorkMail would not send this event: {error}") from None
 
 
-def sent_at(raw: bytes) -> datetime | None:
-    """The moment of a message's Date header, with a zone; None where there is none to be read."""
+def read_date(raw: bytes) -> datetime | None:
+    """Return the time in a message's Date header, with a zone; None when there is no readable one."""
     found = next(scan(raw).named("date"), None)
     if found is None:
         return None
     try:
-        moment = parsedate_to_datetime(found.value(raw)[:200].decode("latin-1"))
-        # QUIRK: -0000 (RFC 5322 section 3.3) says that the zone is not known: the time is UTC.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        moment.astimezone(UTC)
+        date = parsedate_to_datetime(found.value(raw)[:200].decode("latin-1"))
+        # QUIRK: -0000 (RFC 5322 section 3.3) means an unknown zone; the time is UTC.
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        date.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment
+    return date
 
 
-def changed(message: Message, outcome: Outcome) -> tuple[Applied, list[Rejection]]:
-    """The message as the outcome's changes make it, and for what WorkMail might refuse it."""
-    content = mime.Message(message.raw)
+def change_message(message: SampleMessage, outcome: Outcome) -> tuple[Applied, list[Rejection]]:
+    """Apply the outcome's changes, and return them with the reasons for which WorkMail might reject the changed message."""
+    content = Message(message.raw)
     applied = apply_changes(content, outcome.changes, own_values(content, message.event.mail_from))
-    findings = rejections_of_edits(content, applied.edits, added_parts=applied.added_parts) if applied.edits else []
-    return applied, findings
+    rejections = rejections_of_edits(content, applied.edits, added_parts=applied.added_parts) if applied.edits else []
+    return applied, rejections

@@ -1,4 +1,4 @@
-"""Policies and messages for the commands about policies."""
+"""Files of policies and messages for tests of `check`, `try`, `replay` and `preview`."""
 
 from pathlib import Path
 
@@ -23,15 +23,15 @@ MESSAGE = (
 )
 
 
-def written(folder: Path, text: str = POLICY, name: str = "policy.yaml") -> str:
-    """A policy's file."""
+def write_policy(folder: Path, text: str = POLICY, name: str = "policy.yaml") -> str:
+    """Write a policy and return its path."""
     path = folder / name
     path.write_text(text, "utf-8")
     return str(path)
 
 
-def saved(folder: Path, raw: bytes = MESSAGE, name: str = "mail.eml") -> str:
-    """A message's file."""
+def save_message(folder: Path, raw: bytes = MESSAGE, name: str = "mail.eml") -> str:
+    """Write a message and return its path."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(raw)

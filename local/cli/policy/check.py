@@ -1,4 +1,4 @@
-"""`python -m local check`: what is wrong with a policy, what is odd about it, and what it needs."""
+"""`python -m local check`: report a policy's errors, its warnings and notes, and what it needs."""
 
 import json
 import sys
@@ -18,10 +18,14 @@ _MAX_ROWS = 20
 
 
 def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
-    """Prints all of it.
+    """Print the report of a policy.
+
+    Args:
+        domains: the organization's domains; not used when the policy has its own.
+        as_json: print JSON for programs.
 
     Returns:
-        0 when the policy can be used, whatever is odd about it; 1 when it is refused.
+        0 when the policy is valid, also with warnings; 1 when it is invalid.
 
     Raises:
         OSError: the file cannot be read.
@@ -29,7 +33,7 @@ def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
     try:
         policy = load(file)
     except PolicyError as error:
-        print(_json(file, error=error) if as_json else "\n".join(_refused(file, error, Style.of(sys.stdout))))
+        print(_json(file, error=error) if as_json else "\n".join(_errors(file, error, Style.of(sys.stdout))))
         return 1
     findings, needed = lint(policy, domains=domains), needs(policy)
     if as_json:
@@ -58,19 +62,22 @@ def _json(
     return json.dumps(document, indent=2)
 
 
-def _refused(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
+def _place(file: Path, line: int | None) -> str:
+    return f"{display_path(file)}:{line}" if line else display_path(file)
+
+
+def _errors(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
     for problem in error.problems:
-        place = f"{display_path(file)}:{problem.line}" if problem.line else display_path(file)
-        yield f"{place}: {printable(str(problem))}"
+        yield f"{_place(file, problem.line)}: {printable(str(problem))}"
     if error.more:
         yield f"{display_path(file)}: and {error.more:,} more"
-    yield style.bad("REFUSED") + f"  {number_of(len(error.problems) + error.more, 'problem')}"
+    yield style.bad("INVALID") + f"  {number_of(len(error.problems) + error.more, 'problem')}"
 
 
 def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
     for finding in findings:
-        place = f"{display_path(file)}:{finding.line}" if finding.line else display_path(file)
-        yield from textwrap.wrap(f"{place}: {printable(str(finding))}", WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        text = f"{_place(file, finding.line)}: {printable(str(finding))}"
+        yield from textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     for need in needed:
         yield style.bold(f"Needed: {printable(need.what)}")
         for label, texts in (
@@ -80,11 +87,11 @@ def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: t
         ):
             yield from labelled_rows(label, first_rows(texts, _MAX_ROWS), label_width=10)
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
-    off = sum(not rule.enabled for rule in policy.rules)
+    disabled = sum(not rule.enabled for rule in policy.rules)
     report = sum(rule.report and rule.enabled for rule in policy.rules)
     parts = [
         number_of(len(policy.rules), "rule"),
-        *([f"{off} not enabled"] if off else []),
+        *([f"{disabled} not enabled"] if disabled else []),
         *([f"{report} in report mode"] if report else []),
     ]
     yield f"{style.good('OK')}  {', '.join(parts)}; {number_of(warnings, 'warning')}, {number_of(len(findings) - warnings, 'note')}"

@@ -1,9 +1,9 @@
-"""`python -m local replay`: a policy over a folder of mail, or what differs between two. Nothing is done, nothing is sent."""
+"""`python -m local replay`: evaluate a policy for a folder of mail, or compare two policies. Nothing is carried out or sent."""
 
 import csv
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,62 +12,69 @@ from local.console.rows import cell
 from local.console.style import WIDTH, Style, display_path, number_of
 from local.console.text_columns import fit, printable
 from local.errors import InvalidPolicy
-from local.policy_tools.mail_files import messages
-from local.policy_tools.runs import Result, Row, Runs, Tally
-from local.policy_tools.trial import Setting, loaded
+from local.policy_tools.mail_files import find_messages
+from local.policy_tools.replay import OutcomeSummary, Replay, ReplayCounts, ReplayRow
+from local.policy_tools.trial import TrialOptions, load_policy
 from mailhooks.policy import Policy
 
 _NAME, _RULES, _VERDICTS = 26, 24, 18
-_EVERY_S = 0.2
-_OF_RESULT = ("rules", "reported", "verdicts", "bounces", "added", "changes", "effects", "failures", "retry")
+_PROGRESS_S = 0.2
+_OUTCOME_FIELDS = ("rules", "reported", "verdicts", "bounces", "added", "changes", "effects", "failures", "retry")
 
 
-def replay(file: Path, folder: Path, setting: Setting, *, against: Path | None, table: Path | None) -> int:
-    """Prints a row for each message, or with `against` for each whose outcome differs, and what came of all.
+def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | None, table: Path | None) -> int:
+    """Print a row for each message, or with `against` for each message with another outcome, and the totals.
+
+    Args:
+        file: the policy.
+        folder: the messages; see `find_messages`.
+        against: the policy to compare with.
+        table: the CSV file to write all rows to.
 
     Returns:
-        0, whatever comes of the messages.
+        0, also when messages cannot be evaluated.
 
     Raises:
-        InvalidPolicy: a policy is refused, or the folder is none.
-        OSError: a policy cannot be read, or the table not be written.
+        InvalidPolicy: a policy is invalid, or the folder does not exist.
+        OSError: a policy cannot be read, or the table cannot be written.
     """
-    policy, old = loaded(file), loaded(against) if against else None
+    policy, old = load_policy(file), load_policy(against) if against else None
     if not folder.is_dir():
-        raise InvalidPolicy(f"{display_path(folder)} is no folder")
-    style, tally = Style.of(sys.stdout), Tally()
-    runs = Runs(policy, old, setting)
+        raise InvalidPolicy(f"{display_path(folder)} is not a folder")
+    style, counts = Style.of(sys.stdout), ReplayCounts()
+    run = Replay(policy, old, options)
     with ExitStack() as stack:
-        write = _writer(stack.enter_context(table.open("w", newline="", encoding="utf-8")), bool(old)) if table else _nothing
+        writer = _Table(stack.enter_context(table.open("w", newline="", encoding="utf-8")), bool(old)) if table else None
         print(style.bold(_columns("Message", "Rules", "Verdicts", "Changes and more")))
-        for row in _with_progress(runs.rows(folder, messages(folder)), sys.stderr):
-            tally.add(row)
-            write(row)
-            if old is None or row.differs or row.trouble:
+        for row in _with_progress(run.rows(folder, find_messages(folder)), sys.stderr):
+            counts.add(row)
+            if writer:
+                writer.write(row)
+            if old is None or row.differs or row.error:
                 print(*_lines(row, style), sep="\n")
-    print("", *_summary(policy, old, tally, runs, style), sep="\n")
-    if not tally.messages:
-        print(f"No mail in {display_path(folder)}: replay looks for .eml files, also in folders of it, and for cur/ and new/ of Maildirs")
+    print("", *_summary(policy, old, counts, run, style), sep="\n")
+    if not counts.messages:
+        print(f"No mail in {display_path(folder)}: replay reads .eml files, and the folders cur/ and new/ of Maildirs, also in subfolders")
     if table:
         print(f"Table: {display_path(table)}")
     return 0
 
 
-def _lines(row: Row, style: Style) -> Iterator[str]:
-    if row.trouble:
-        yield f"{cell(row.name, _NAME, keep_end=True)}{style.bad(fit(printable(row.trouble), WIDTH - _NAME))}"
+def _lines(row: ReplayRow, style: Style) -> Iterator[str]:
+    if row.error:
+        yield f"{cell(row.name, _NAME, keep_end=True)}{style.bad(fit(printable(row.error), WIDTH - _NAME))}"
     elif row.old is None:
-        yield _of(row.name, row.new)
+        yield _outcome(row.name, row.new)
     else:
-        yield _of(row.name, row.old)
-        yield _of("  ->", row.new)
+        yield _outcome(row.name, row.old)
+        yield _outcome("  ->", row.new)
     for failure in row.new.failures:
-        yield fit(f"  could not be told: {printable(failure)}", WIDTH)
+        yield fit(f"  not evaluated: {printable(failure)}", WIDTH)
 
 
-def _of(name: str, result: Result) -> str:
-    rules = [*result.rules, *(f"{rule} (report)" for rule in result.reported)]
-    return _columns(name, ", ".join(rules) or "-", result.verdicts, result.does)
+def _outcome(name: str, outcome: OutcomeSummary) -> str:
+    rules = [*outcome.rules, *(f"{rule} (report)" for rule in outcome.reported)]
+    return _columns(name, ", ".join(rules) or "-", outcome.verdicts, outcome.actions)
 
 
 def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
@@ -75,35 +82,31 @@ def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
     return row + fit(printable(changes), WIDTH - _NAME - _RULES - _VERDICTS)
 
 
-def _summary(policy: Policy, old: Policy | None, tally: Tally, runs: Runs, style: Style) -> Iterator[str]:
-    differ = f", {tally.differ:,} differ" if old else ""
-    parts = [f"{number:,} {what}" for what, number in tally.troubles.most_common()]
-    parts += [f"{tally.retried:,} whose invocation fails"] if tally.retried else []
-    parts += [f"{tally.failed:,} with a condition that could not be told"] if tally.failed else []
-    count = f"{number_of(tally.messages, 'message')}{differ}"
+def _summary(policy: Policy, old: Policy | None, counts: ReplayCounts, run: Replay, style: Style) -> Iterator[str]:
+    differ = f", {counts.differ:,} differ" if old else ""
+    parts = [f"{number:,} {what}" for what, number in counts.errors.most_common()]
+    parts += [f"{counts.retried:,} with an invocation that fails"] if counts.retried else []
+    parts += [f"{counts.failed:,} with a condition that was not evaluated"] if counts.failed else []
+    count = f"{number_of(counts.messages, 'message')}{differ}"
     yield f"{style.bold(count)}{''.join(f'; {part}' for part in parts)}"
-    names = [rule.name for rule in policy.rules]
-    names += [rule.name for rule in old.rules if rule.name not in names] if old else []
-    own = frozenset(rule.name for rule in policy.rules)
-    tried = tally.messages - tally.troubles.total()
-    for name in names:
-        number = f"{tally.new[name]:>9,}"
-        if old:
-            number = f"{tally.old[name]:>9,} -> {tally.new[name]:<9,}"
-        idle = "  (not active when any of these messages was sent: see --at)" if tried and name in own and not runs.asked[name] else ""
-        yield fit(f"  {number}  {printable(name)}{idle}", WIDTH)
-    for group in sorted(runs.unknown_groups):
+    own = [rule.name for rule in policy.rules]
+    evaluated = counts.messages - counts.errors.total()
+    for name in dict.fromkeys([*own, *(rule.name for rule in (old.rules if old else ()))]):
+        number = f"{counts.old[name]:>9,} -> {counts.new[name]:<9,}" if old else f"{counts.new[name]:>9,}"
+        idle = evaluated and name in own and not run.active[name]
+        yield fit(f"  {number}  {printable(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
+    for group in sorted(run.unknown_groups):
         yield f"{printable(group)} has no members here: give them with --group"
 
 
-def _with_progress(rows: Iterable[Row], stream: TextIO) -> Iterator[Row]:
-    """The rows; on a terminal with their number, in place."""
+def _with_progress(rows: Iterable[ReplayRow], stream: TextIO) -> Iterator[ReplayRow]:
+    """Yield the rows, and show their number on a terminal."""
     if not stream.isatty():
         yield from rows
         return
     last, width = time.monotonic(), 0
     for number, row in enumerate(rows, start=1):
-        if time.monotonic() - last >= _EVERY_S:
+        if time.monotonic() - last >= _PROGRESS_S:
             text = f"{number:,} messages"
             last, width = time.monotonic(), len(text)
             print(f"\r{text}", end="\r", file=stream, flush=True)
@@ -115,31 +118,28 @@ def _with_progress(rows: Iterable[Row], stream: TextIO) -> Iterator[Row]:
         print(" " * width, end="\r", file=stream, flush=True)
 
 
-def _nothing(row: Row) -> None:
-    """Where no table is wanted."""
+class _Table:
+    """Rows as CSV (RFC 4180)."""
+
+    def __init__(self, stream: TextIO, compares: bool) -> None:
+        self._writer = csv.writer(stream)
+        self._compares = compares
+        head = ["message", "direction", "recipients", "trouble", *_OUTCOME_FIELDS]
+        self._writer.writerow([*head, *(["differs", *(f"old_{name}" for name in _OUTCOME_FIELDS)] if compares else [])])
+
+    def write(self, row: ReplayRow) -> None:
+        cells = [row.name, row.direction, row.recipients, row.error, *_cells(row.new)]
+        if self._compares:
+            cells += ["yes" if row.differs else "no", *_cells(row.old or OutcomeSummary())]
+        self._writer.writerow([_escape_formula(cell) for cell in cells])
 
 
-def _writer(stream: TextIO, compares: bool) -> Callable[[Row], None]:
-    """Writes rows as CSV (RFC 4180)."""
-    writer = csv.writer(stream)
-    head = ["message", "direction", "recipients", "trouble", *_OF_RESULT]
-    writer.writerow([*head, *(["differs", *(f"old_{name}" for name in _OF_RESULT)] if compares else [])])
-
-    def write(row: Row) -> None:
-        cells = [row.name, row.direction, row.recipients, row.trouble, *_cells(row.new)]
-        if compares:
-            cells += ["yes" if row.differs else "no", *_cells(row.old or Result())]
-        writer.writerow([_plain(cell) for cell in cells])
-
-    return write
-
-
-def _cells(result: Result) -> list[str]:
-    values = [getattr(result, name) for name in _OF_RESULT]
+def _cells(outcome: OutcomeSummary) -> list[str]:
+    values = [getattr(outcome, name) for name in _OUTCOME_FIELDS]
     return [value if isinstance(value, str) else "; ".join(value) for value in values]
 
 
-def _plain(cell: Any) -> str:
-    """A cell that no spreadsheet takes for a formula: names and addresses in it are strangers'."""
+def _escape_formula(cell: Any) -> str:
+    """Return a cell that no spreadsheet evaluates as a formula: names and addresses from mail are untrusted."""
     text = str(cell).encode("utf-8", "backslashreplace").decode()
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

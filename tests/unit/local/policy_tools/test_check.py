@@ -1,30 +1,32 @@
+"""`python -m local check`."""
+
 import json
 from pathlib import Path
 
 import pytest
 
 from local.cli.parser import main
-from tests.support.policy_files import POLICY, written
+from tests.support.policy_files import POLICY, write_policy
 
 
 def test_a_policy_without_problems_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", written(tmp_path)]) == 0
+    assert main(["check", write_policy(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == "OK  2 rules; 0 warnings, 0 notes"
     assert "\x1b" not in out
 
 
 def test_every_problem_has_its_line_and_rule(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = written(tmp_path, POLICY.replace("direction: inbound", "direction: sideways").replace("recipient:", "recipients:"))
+    file = write_policy(tmp_path, POLICY.replace("direction: inbound", "direction: sideways").replace("recipient:", "recipients:"))
     assert main(["check", file]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f'{file}:8: rule "External banner": when/direction: expected inbound or outbound')
     assert lines[1].startswith(f'{file}:12: rule "Contracts": when/recipients: expected no properties')
-    assert lines[2] == "REFUSED  2 problems"
+    assert lines[2] == "INVALID  2 problems"
 
 
-def test_what_is_odd_is_said_and_refuses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = written(tmp_path, f"{POLICY}  - name: Late\n    when: {{ direction: outbound }}\n    do: junk\n    mode: enforce\n")
+def test_warnings_do_not_make_a_policy_invalid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_policy(tmp_path, f"{POLICY}  - name: Late\n    when: {{ direction: outbound }}\n    do: junk\n    mode: enforce\n")
     assert main(["check", file]) == 0
     out = capsys.readouterr().out
     assert f'{file}:14: warning: rule "Late":' in out.replace("\n    ", " ")
@@ -33,7 +35,7 @@ def test_what_is_odd_is_said_and_refuses_nothing(tmp_path: Path, capsys: pytest.
 
 
 def test_needs_are_listed_with_rules_settings_and_permissions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["check", written(tmp_path, POLICY.replace("subject: contract", "subject: contract, recipient_in_group: all@example.com"))])
+    main(["check", write_policy(tmp_path, POLICY.replace("subject: contract", "subject: contract, recipient_in_group: all@example.com"))])
     out = capsys.readouterr().out
     assert (
         "Needed: groups are looked up in the directory\n  for       Contracts: recipient_in_group\n  settings  POLICY_DIRECTORY=true" in out
@@ -41,40 +43,40 @@ def test_needs_are_listed_with_rules_settings_and_permissions(tmp_path: Path, ca
     assert "  may       s3:PutObject on arn:aws:s3:::example-archive/mail/*" in out
 
 
-def test_domains_may_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = written(tmp_path, "version: 1\nrules: [{name: Copy, do: {add_recipients: [a@example.net]}}]\n")
+def test_an_option_sets_the_domains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_policy(tmp_path, "version: 1\nrules: [{name: Copy, do: {add_recipients: [a@example.net]}}]\n")
     main(["check", file, "--domains", "example.com"])
     assert "1 warning, 0 notes" in capsys.readouterr().out
     main(["check", file, "--domains", "example.com,example.net"])
     assert "0 warnings, 0 notes" in capsys.readouterr().out
 
 
-def test_json_has_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", written(tmp_path), "--json"]) == 0
+def test_json_has_the_whole_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", write_policy(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["rules"], document["problems"], document["findings"]) == (2, [], [])
     assert {"rule": "External banner", "for": "kind, subject_tag"} in document["needs"][0]["rules"]
-    assert main(["check", written(tmp_path, "version: 2\nrules: [{name: A, do: drop}]"), "--json"]) == 1
+    assert main(["check", write_policy(tmp_path, "version: 2\nrules: [{name: A, do: drop}]"), "--json"]) == 1
     [problem] = json.loads(capsys.readouterr().out)["problems"]
     assert problem == {"line": 1, "rule": "", "place": "version", "text": "expected 1, got a number"}
 
 
 def test_of_many_problems_fifty_are_shown_and_all_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = written(tmp_path, "version: 1\nrules:\n" + "".join(f"  - name: r{number}\n" for number in range(60)))
+    file = write_policy(tmp_path, "version: 1\nrules:\n" + "".join(f"  - name: r{number}\n" for number in range(60)))
     assert main(["check", file]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 52
-    assert lines[-2:] == [f"{file}: and 10 more", "REFUSED  60 problems"]
+    assert lines[-2:] == [f"{file}: and 10 more", "INVALID  60 problems"]
     assert main(["check", file, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["more"] == 10
 
 
-def test_a_file_that_is_not_there_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err
 
 
 def test_control_characters_of_a_policy_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    written(tmp_path, 'version: 1\nrules: [{name: A, do: drop, "\\e[2J": 1}]')
+    write_policy(tmp_path, 'version: 1\nrules: [{name: A, do: drop, "\\e[2J": 1}]')
     assert main(["check", str(tmp_path / "policy.yaml")]) == 1
     assert "\x1b" not in capsys.readouterr().out
