@@ -4,15 +4,13 @@ import json
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import getaddresses
 from typing import Any, Self
 
 from local.errors import NoEnvelope
 from mailhooks.contract import FlowDirection
 from mailhooks.mime import encoded_words
-from mailhooks.mime.headers import scan
+from mailhooks.mime.addresses import find_addresses
+from mailhooks.mime.message import Message
 
 MAX_SUBJECT = 256
 """Characters at which WorkMail cuts the event's subject (guide, "Lambda event data": `subject`)."""
@@ -42,12 +40,11 @@ class HeaderSummary:
     @classmethod
     def of(cls, raw: bytes) -> Self:
         """Never raises, whatever the message is."""
-        fields = scan(raw)
-        headers = BytesHeaderParser().parsebytes(raw[: fields.end])
-        author, sender = (next(iter(_addresses(headers, name)), "") for name in ("from", "sender"))
+        message = Message(raw)
+        author, sender = (next(iter(find_addresses(message, name)), "") for name in ("from", "sender"))
 
         def text(name: str) -> str:
-            field = next(fields.named(name), None)
+            field = next(message.header.named(name), None)
             return valid_unicode(encoded_words.decode(field.value(raw))) if field else ""
 
         return cls(author, sender, text("subject"), text("from")[:_MAX_SHOWN])
@@ -95,7 +92,7 @@ def envelope_for(raw: bytes, wishes: EnvelopeOverrides, organization_domains: Co
     if not author:
         raise NoEnvelope("the message names no sender: give one with --from")
     direction = wishes.direction or (FlowDirection.OUTBOUND if _domain(author) in organization_domains else FlowDirection.INBOUND)
-    recipients = list(wishes.recipients) or _addresses(BytesHeaderParser().parsebytes(raw), "to", "cc", "bcc")
+    recipients = list(wishes.recipients) or find_addresses(Message(raw), "to", "cc", "bcc")
     if direction is FlowDirection.INBOUND and not wishes.recipients:
         recipients = [address for address in recipients if _domain(address) in organization_domains]
     if not recipients:
@@ -139,16 +136,6 @@ def valid_unicode(text: str) -> str:
 def with_crlf(raw: bytes) -> bytes:
     """The message as SMTP would have brought it: a file whose lines all end in a bare LF gets CRLF; any other stays as it is."""
     return raw if b"\r" in raw else raw.replace(b"\n", b"\r\n")
-
-
-def _addresses(headers: Message, *names: str) -> list[str]:
-    """The addresses in these headers, in order, none twice."""
-    values = [str(value) for name in names for value in headers.get_all(name, [])]
-    found: dict[str, str] = {}
-    for _, address in getaddresses(values):
-        if "@" in address:
-            found.setdefault(address.lower(), valid_unicode(address))
-    return list(found.values())
 
 
 def _domain(address: str) -> str:

@@ -107,8 +107,6 @@ def make_sample(saved: bytes, options: TrialOptions, domains: frozenset[str], fi
     except NoEnvelope as error:
         hint = "" if domains else " (and name the organization's domains with --domains, or in the policy under organization)"
         raise NoEnvelope(f"{error}{hint}") from None
-    except RecursionError:
-        raise NoEnvelope("the message's headers are nested too deep: give --from and --to") from None
     try:
         return SampleMessage(raw, MailFlowEvent.parse({**made, "truncated": options.truncated or made["truncated"]}))
     except ContractError as error:

@@ -1,6 +1,5 @@
 """The preview of a change: a message before and after, what changed in each part, and what WorkMail would reject."""
 
-import re
 from dataclasses import dataclass
 
 from local.mail.event_builder import with_crlf
@@ -8,11 +7,10 @@ from local.viewer.part_changes import PartRow, describe_changes, describe_unchan
 from mailhooks.content.disclaimer import Disclaimer
 from mailhooks.content.template_variables import OWN_VARIABLES, own_values
 from mailhooks.hooks.preflight import Rejection, rejections
+from mailhooks.mime.addresses import find_addresses
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked
-
-_ADDRESS = re.compile(r"<([^<>\s]+@[^<>\s]+)>|([^<>\s,;:\"()]+@[^<>\s,;:\"()]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,8 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
         raw: the message.
     """
     before, heading = Message(raw), f"position {disclaimer.position}"
-    values = own_values(before, _author(before))
+    # The first address in From: WorkMail's event has it as `mailFrom`.
+    values = own_values(before, next(iter(find_addresses(before, "from")), ""))
     try:
         change = disclaimer.change(before, values)
     except Blocked as blocked:
@@ -81,13 +80,6 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
 def _unchanged(name: str, heading: str, message: Message, outcome: str, disclaimer: Disclaimer) -> Preview:
     rows = describe_unchanged(message)
     return Preview(name, heading, message, message, outcome, rows, rows, [], _notes(message.raw, disclaimer))
-
-
-def _author(message: Message) -> str:
-    """Return the first address in From. WorkMail's event has it as `mailFrom`."""
-    field = next(message.header.named("from"), None)
-    found = _ADDRESS.search(field.value(message.raw)[:2000].decode("latin-1")) if field else None
-    return (found[1] or found[2]) if found else ""
 
 
 def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:

@@ -1,16 +1,13 @@
 """What a message's own header says for the variables of a text."""
 
-import re
 from typing import Final
 
 from mailhooks.mime import encoded_words
+from mailhooks.mime.addresses import parse_display_name
 from mailhooks.mime.message import Message
 
 OWN_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
 """What every message tells, in lower case; a directory may know more."""
-
-_DISPLAY_NAME: Final = re.compile(rb"((?:\"(?:[^\"\\]|\\.)*+\"|[^\"<])*+)<", re.DOTALL)
-_QUOTES: Final = re.compile(rb"\\(.)|\"", re.DOTALL)
 
 
 def own_values(message: Message, mail_from: str) -> dict[str, str]:
@@ -18,10 +15,10 @@ def own_values(message: Message, mail_from: str) -> dict[str, str]:
     values: dict[str, bytes] = {}
     for found in message.header.fields:
         values.setdefault(found.lname, found.value(message.raw))
-    # Taken apart before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
-    name = _DISPLAY_NAME.match(values.get("from", b""))
+    # Parsed before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
+    name = parse_display_name(values.get("from", b"").decode("latin-1"))
     return {
-        "fromname": encoded_words.decode(_QUOTES.sub(rb"\1", name[1]).strip()) if name else "",
+        "fromname": encoded_words.decode(name.encode("latin-1")),
         "fromaddress": mail_from,
         "fromdomain": mail_from.rpartition("@")[2],
         "subject": encoded_words.decode(values.get("subject", b"")),

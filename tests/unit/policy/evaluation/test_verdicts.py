@@ -9,7 +9,7 @@ from mailhooks.contract import Action, ActionType, Verdict
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, RuleFailed, Services
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, addable
-from mailhooks.policy.facts import header_addresses, recipients
+from mailhooks.policy.facts import recipients
 from mailhooks.policy.loading.action_builders import WORDS
 from mailhooks.policy.rules import bounds
 from tests.support.mail import parsed
@@ -306,7 +306,7 @@ def test_a_policy_of_two_thousand_rules_and_a_message_to_five_hundred_is_decided
     assert len(outcome.matched) == 500
 
 
-@pytest.mark.parametrize("module", [bounds, header_addresses, recipients])
+@pytest.mark.parametrize("module", [bounds, recipients])
 def test_the_examples_do_what_they_say(module: Any):
     results = doctest.testmod(module)
     assert results.failed == 0

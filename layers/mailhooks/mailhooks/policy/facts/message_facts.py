@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mailhooks.policy.facts.attachment_facts import File
     from mailhooks.policy.facts.message_types import DecodedHeaders, MessageType
 
+_MAX_FIELD = 100_000
+"""Characters of a header field that are read."""
+
 _MAX_ADDRESSES = 2000
 """Of a header's, that are looked at: WorkMail delivers to 500."""
 
@@ -140,11 +143,10 @@ class Facts:
 
     def header_addresses(self, *fields: str) -> tuple[str, ...]:
         """The addresses in these fields, as addresses are compared."""
-        from mailhooks.policy.facts.header_addresses import addresses
+        from mailhooks.mime.addresses import find_addresses
 
-        values = [field.value(self.raw).decode("utf-8", "replace") for field in self.root.header.fields if field.lname in fields]
-        found = dict.fromkeys(address for value in values for address in addresses(value[:100_000]))
-        return tuple(map(canonical, tuple(found)[:_MAX_ADDRESSES]))
+        found = find_addresses(self.message, *fields, max_characters=_MAX_FIELD)
+        return tuple(map(canonical, found[:_MAX_ADDRESSES]))
 
     def body_text(self, limit: int) -> tuple[str, str]:
         """The text that it shows, of each text part the first `limit` octets: as expressions see it, and for comparing."""

@@ -1,0 +1,115 @@
+"""The addresses and display names in header fields such as From (RFC 5322 section 3.4).
+
+The parser of the standard library is not used: nested brackets end in a RecursionError, and its version decides whether a name holds an
+address. This one is linear in the length of the field, for any content.
+"""
+
+import re
+from typing import Final
+
+from mailhooks.mime.message import Message
+
+_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|[^"\\<>,;:()]+|.', re.DOTALL)
+_IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_UNQUOTABLE: Final = re.compile(r"[\s@]")
+
+
+def find_addresses(message: Message, *fields: str, max_characters: int | None = None) -> list[str]:
+    """Return the addresses in a message's header fields, each once, in their order.
+
+    Args:
+        fields: the names of the fields, in lower case.
+        max_characters: how much of each field is read; None for all.
+    """
+    values = [field.value(message.raw).decode("utf-8", "replace") for field in message.header.fields if field.lname in fields]
+    found: dict[str, str] = {}
+    for address in (address for value in values for address in parse_addresses(value[:max_characters])):
+        found.setdefault(address.lower(), address)
+    return list(found.values())
+
+
+def parse_addresses(value: str) -> list[str]:
+    """Return the addresses in a list of mailboxes and groups, without quotes and comments.
+
+    Encoded words must not be decoded before (RFC 2047 section 5): an address in a display name is not an address of the field.
+    QUIRK: a quote or a parenthesis without its end is text. Else it would hide the addresses after it.
+
+    White space around dots is not part of an address (RFC 5322 section 4.4: obs-domain, obs-local-part), nor is one dot after its domain.
+    A dot may also end a text before the address: so an address with such white space is returned in both readings.
+
+    >>> parse_addresses('"ceo@example.com" <A@Example.net>, (of) b@example.org')
+    ['A@Example.net', 'b@example.org']
+    """
+    reader = _Reader()
+    at, comments = 0, True
+    while token := _TOKEN.match(value, at):
+        at = token.end()
+        if token[0] == "(" and comments:
+            end = _comment_end(value, at)
+            comments, at = end > 0, end or at
+        elif token[1] is not None:
+            # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
+            reader.add_text(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
+        else:
+            reader.add(token[0])
+    reader.end_mailbox()
+    return reader.addresses
+
+
+def parse_display_name(value: str) -> str:
+    """Return the display name of the first mailbox without its quotes; `""` when there is none. Encoded words stay encoded.
+
+    >>> parse_display_name('"Silva, Ana" <ana@example.com>')
+    'Silva, Ana'
+    """
+    pieces: list[str] = []
+    for token in _TOKEN.finditer(value):
+        if token[0] == "<":
+            return "".join(pieces).strip()
+        if token[0] == '"':
+            break  # a quote without its end
+        pieces.append(_ESCAPED.sub(r"\1", token[0] if token[1] is None else token[1]))
+    return ""
+
+
+def _comment_end(value: str, at: int) -> int:
+    depth = 1
+    for mark in _IN_COMMENT.finditer(value, at):
+        depth += {"(": 1, ")": -1}.get(mark[0], 0)
+        if not depth:
+            return mark.end()
+    return 0
+
+
+def _without_spaces(text: str, mark: str) -> str:
+    return mark.join(piece.strip() for piece in text.split(mark))
+
+
+class _Reader:
+    """Collects the mailboxes of a field, token by token."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+        self._pieces: list[str] = []
+        self._is_route = False
+
+    def add(self, piece: str) -> None:
+        if piece in {">", ";"} or (piece == "," and not self._is_route):
+            self.end_mailbox()
+        elif piece in {"<", ":"}:
+            # A name comes before the bracket; a group's name or a source route (RFC 5322 section 4.4) comes before the colon.
+            self._pieces, self._is_route = [], False
+        elif piece.startswith("@") and not self._pieces:
+            self._is_route = True
+        else:
+            self.add_text(piece)
+
+    def add_text(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def end_mailbox(self) -> None:
+        text = _without_spaces("".join(self._pieces), "@")
+        for reading in dict.fromkeys((text, _without_spaces(text, "."))):
+            self.addresses += [word.removesuffix(".") for word in reading.split() if "@" in word]
+        self._pieces, self._is_route = [], False
