@@ -1,10 +1,10 @@
-"""`python -m tools.pictures`: the pages as docs/local-web.md shows them, light and dark, by headless Chromium, to docs/images/."""
+"""`python -m tools.pictures`: take the pictures of docs/local-web.md with headless Chromium."""
 
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from local.mail.history import Attempt, Destination, RecipientResult, State
 from local.mail.verdict import Origin
 from local.servers import HttpServer
-from local.web import Answer, web
+from local.web import AvailabilityAnswer, create_app
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.contract import ActionType, FlowDirection
-from tests.integration.local.web.backend import NOW, RESPONSE, Desk, Lists
+from tests.integration.local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory
 from tests.support.colours import reduced
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
+DARK = ("messages", "trace")
+NARROW = ("messages", "trace")
 SAMPLES = {path.stem: path.read_bytes() for path in sorted((ROOT / "events/mail").glob("*.eml"))}
 TEXT = "Example GmbH, Köln. This message is confidential."
 HTML = '<p style="border-top:1px solid #999;color:#555;font:12px sans-serif">Example GmbH, K&ouml;ln. This message is confidential.</p>'
@@ -33,9 +35,9 @@ LOG = "\n".join(
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's browser, as the tests use it, too."""
+    """Start Debian's Chromium."""
     with sync_playwright() as playwright:
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=sandbox)
         try:
             yield browser
@@ -43,22 +45,21 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def example() -> Desk:
-    """A morning's mail."""
-    lists = Lists()
-    desk = Desk(lists, SAMPLES, answer=free_busy())
+def example() -> FakeActions:
+    """Make the messages of one morning."""
+    history = FakeHistory()
     for _ in range(3):
-        _newsletters(lists)
-        _ordinary(lists)
-        _outbound(lists)
-    _failing(lists)
-    _several(lists)
-    _outbound(lists)
-    return desk
+        _add_rejected(history)
+        _add_delivered(history)
+        _add_outbound(history)
+    _add_retried(history)
+    _add_two_rule_runs(history)
+    _add_outbound(history)
+    return FakeActions(history, SAMPLES, answer=free_busy())
 
 
-def _newsletters(lists: Lists) -> None:
-    lists.add(
+def _add_rejected(history: FakeHistory) -> None:
+    history.add(
         SAMPLES["bounce-junk"],
         rule="Newsletters",
         function="",
@@ -66,22 +67,22 @@ def _newsletters(lists: Lists) -> None:
         attempts=(),
         fates=(RecipientResult("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Destination.JUNK),),
     )
-    lists.add(
+    history.add(
         SAMPLES["bounce-blocked"],
         attempts=(Attempt(1, NOW + 1, 6.2, False, "", RESPONSE.replace("DEFAULT", "BOUNCE"), "blocked sender\n"),),
         fates=(RecipientResult("ana@example.com", ActionType.BOUNCE, Origin.ALL, Destination.BOUNCED, "Please call us instead."),),
     )
 
 
-def _ordinary(lists: Lists) -> None:
+def _add_delivered(history: FakeHistory) -> None:
     raw = SAMPLES["rewrite-external"]
-    lists.add(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ana@example.com", "ben@example.com"))
-    lists.add(SAMPLES["rewrite-headers"], rule="", function="", attempts=(), why="No inbound rule matches both sender and recipient.")
+    history.add(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ana@example.com", "ben@example.com"))
+    history.add(SAMPLES["rewrite-headers"], rule="", function="", attempts=(), why="No inbound rule matches both sender and recipient.")
 
 
-def _outbound(lists: Lists) -> None:
+def _add_outbound(history: FakeHistory) -> None:
     raw = SAMPLES["disclaimer-outbound-reply"]
-    lists.add(
+    history.add(
         raw,
         add_disclaimer(raw, text=TEXT, html=HTML, position="after-reply"),
         direction=FlowDirection.OUTBOUND,
@@ -94,7 +95,7 @@ def _outbound(lists: Lists) -> None:
     )
 
 
-def _failing(lists: Lists) -> None:
+def _add_retried(history: FakeHistory) -> None:
     attempts = (
         Attempt(1, NOW + 80, 15_002.0, True, "no answer within 15 s", "", "connecting to the archive\n"),
         Attempt(
@@ -107,7 +108,7 @@ def _failing(lists: Lists) -> None:
             "Traceback (most recent call last):\nKeyError: 'sender'\n",
         ),
     )
-    lists.add(
+    history.add(
         SAMPLES["rewrite-reply"],
         state=State.RETRYING,
         due=NOW + 160,
@@ -117,13 +118,13 @@ def _failing(lists: Lists) -> None:
     )
 
 
-def _several(lists: Lists) -> None:
+def _add_two_rule_runs(history: FakeHistory) -> None:
     raw = SAMPLES["rewrite-signed"]
-    lists.add_story(
+    history.add_trace(
         raw,
         (
-            lists.passage(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ben@example.com",)),
-            lists.passage(
+            history.rule_run(raw, raw.replace(b"Subject: ", b"Subject: [EXTERNAL] ", 1), recipients=("ben@example.com",)),
+            history.rule_run(
                 raw,
                 rule="No lottery",
                 function="",
@@ -134,19 +135,19 @@ def _several(lists: Lists) -> None:
     )
 
 
-def free_busy() -> Answer:
-    """Three mailboxes on one day: one with working hours, one that cannot be asked."""
+def free_busy() -> AvailabilityAnswer:
+    """Make an answer with three mailboxes, one of them unknown."""
 
     def event(day: int, start: str, end: str, kind: str, subject: str = "", location: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {
+        document: dict[str, Any] = {
             "startTime": f"2026-05-{day:02}T{start}:00.000Z",
             "endTime": f"2026-05-{day:02}T{end}:00.000Z",
             "busyType": kind,
         }
         if subject:
             more = {"instanceType": "SINGLE_INSTANCE", "isMeeting": True, "isReminderSet": True, "isPrivate": False}
-            found["details"] = {"subject": subject, "location": location, **more}
-        return found
+            document["details"] = {"subject": subject, "location": location, **more}
+        return document
 
     transition = {"time": "03:00:00", "week": "LAST", "dayOfWeek": "SUN"}
     hours = {
@@ -171,7 +172,7 @@ def free_busy() -> Answer:
         {"mailbox": "room1@example.net", "events": room, "workingHours": hours},
         {"mailbox": "eve@example.org", "error": "MailboxNotFound"},
     ]
-    return Answer({"mailboxes": mailboxes}, 184.0, "asked exchange for 2 mailboxes\n")
+    return AvailabilityAnswer({"mailboxes": mailboxes}, 184.0, "lookup: exchange, 2 mailboxes\n")
 
 
 def _ask(page: Page) -> None:
@@ -183,8 +184,8 @@ def _ask(page: Page) -> None:
     page.get_by_role("heading", name="Answer").wait_for()
 
 
-def _shoot(browser: Browser, page: Page, shots: Iterable[tuple[str, str]], suffix: str) -> None:
-    for name, address in shots:
+def _take(browser: Browser, page: Page, addresses: Mapping[str, str], suffix: str) -> None:
+    for name, address in addresses.items():
         page.goto(address)
         if name == "availability":
             _ask(page)
@@ -193,45 +194,47 @@ def _shoot(browser: Browser, page: Page, shots: Iterable[tuple[str, str]], suffi
         width = page.viewport_size["width"]  # type: ignore[index]
         shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(height, 1000)})
         (IMAGES / f"{name}{suffix}.png").write_bytes(reduced(browser, shot))
-        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
-            print(f"{name}{suffix}: {wide} px too wide")
+        if (excess := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            print(f"{name}{suffix}: {excess} px too wide")
 
 
 def main() -> int:
     if shutil.which("chromium") is None:
-        print("skipped: no Chromium is installed (Debian package `chromium`)")
+        print("skipped: Chromium is not installed (Debian package `chromium`)")
         return 0
     IMAGES.mkdir(parents=True, exist_ok=True)
-    desk = example()
-    last = desk.history.count()
-    with served(desk) as full, served(Desk(Lists(), SAMPLES)) as empty, chromium() as browser:
+    actions = example()
+    last = actions.history.count()
+    with serve(actions) as full, serve(FakeActions(FakeHistory(), SAMPLES)) as empty, chromium() as browser:
         query = "direction=INBOUND&author=shop%40mail.example.net&sender=&recipients=ana%40example.com"
-        shots = [
-            ("messages", f"{full}/"),
-            ("story", f"{full}/messages/{last}"),
-            ("structure", f"{full}/messages/{last}?view=structure"),
-            ("source", f"{full}/messages/{last}?view=source"),
-            ("trouble", f"{full}/messages/{last - 2}"),
-            ("rules", f"{full}/rules?{query}"),
-            ("availability", f"{full}/availability"),
-            ("send", f"{full}/send"),
-            ("addresses", f"{full}/addresses"),
-            ("start", f"{empty}/"),
-        ]
-        for scheme, suffix in (("light", ""), ("dark", "-dark")):
-            with browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce") as page:
-                _shoot(browser, page, shots, suffix)
-        with browser.new_page(viewport={"width": 400, "height": 800}, reduced_motion="reduce") as page:
-            _shoot(browser, page, shots[:2], "-narrow")
+        addresses = {
+            "messages": f"{full}/",
+            "trace": f"{full}/messages/{last}",
+            "structure": f"{full}/messages/{last}?view=structure",
+            "source": f"{full}/messages/{last}?view=source",
+            "retry": f"{full}/messages/{last - 2}",
+            "rules": f"{full}/rules?{query}",
+            "availability": f"{full}/availability",
+            "send": f"{full}/send",
+            "addresses": f"{full}/addresses",
+            "start": f"{empty}/",
+        }
+        options: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+        with browser.new_page(**options) as page:
+            _take(browser, page, addresses, "")
+        with browser.new_page(**options, color_scheme="dark") as page:
+            _take(browser, page, {name: addresses[name] for name in DARK}, "-dark")
+        with browser.new_page(**options | {"viewport": {"width": 400, "height": 800}}) as page:
+            _take(browser, page, {name: addresses[name] for name in NARROW}, "-narrow")
     for picture in sorted(IMAGES.iterdir()):
         print(f"{picture.relative_to(ROOT)}  {picture.stat().st_size:,}")
     return 0
 
 
 @contextmanager
-def served(desk: Desk) -> Iterator[str]:
-    """The pages' address, while it is served."""
-    server = HttpServer(web(desk.history, desk), 0)
+def serve(actions: FakeActions) -> Iterator[str]:
+    """Serve the pages, and return their address."""
+    server = HttpServer(create_app(actions.history, actions), 0)
     server.start()
     try:
         yield server.url

@@ -112,13 +112,11 @@ def _test_rule(options: argparse.Namespace) -> int:
 
 
 def _availability(options: argparse.Namespace) -> int:
-    from local.errors import InvalidArgument
-    from local.free_busy.question import Question, availability, check
+    from local.cli.availability import availability, check
+    from local.free_busy.question import Question
 
     if options.check:
         return check(options.config)
-    if not options.ask:
-        raise InvalidArgument("--ask takes the mailboxes to ask for (or give --check)")
     question = Question(options.ask, options.requester, options.begin, options.end, options.zone)
     return availability(options.config, question, as_json=options.json)
 

@@ -129,13 +129,13 @@ def _start(options: Options, stack: ExitStack) -> list[str]:
 
 def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: ExitStack) -> str:
     """Serves the pages, and returns their address."""
-    from local.web.app import HOSTS, web
+    from local.web.app import HOSTS, create_app
     from local.web.backend import WebBackend
 
     own = wm.configuration.functions.get(wm.configuration.availability)
     calendars = sample_calendars.ADDRESSES if own and sample_calendars.SECRET in own.environment.values() else ()
-    desk = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
-    app = web(wm.history, desk, [*HOSTS, options.host])
+    backend = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
+    app = create_app(wm.history, backend, [*HOSTS, options.host])
     server = HttpServer(app, _port(options.web_port, _WEB_PORT, options.host), host=options.host, name="pages")
     stack.callback(server.stop)
     server.start()

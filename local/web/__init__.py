@@ -1,6 +1,6 @@
-"""The pages of the local WorkMail: messages and their stories, rules, availability, a form to send with. And the same as JSON."""
+"""The web page of the local WorkMail: messages with their traces, rules, availability, a form to send mail. The same as JSON."""
 
-from local.web.actions import Actions, Addresses, Answer
-from local.web.app import web
+from local.web.actions import Actions, Addresses, AvailabilityAnswer
+from local.web.app import create_app
 
-__all__ = ["Actions", "Addresses", "Answer", "web"]
+__all__ = ["Actions", "Addresses", "AvailabilityAnswer", "create_app"]

@@ -1,4 +1,4 @@
-"""What the pages can do beside reading the history: asked for by the pages, done by the local WorkMail that serves them."""
+"""The port from the pages to the local WorkMail: rules, sending, addresses, availability. Messages are read by `History`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from mailhooks.contract import FlowDirection
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything is, for people to try.
+    """The addresses of the servers, with examples to try.
 
     Attributes:
         inbound, outbound: the SMTP ports, each as `host:port`.
         endpoints: URLs of the APIs, by the names of the services.
-        environment: variables that lead boto3 and the AWS CLI there.
-        domains: those of the organization, lower-case.
+        environment: variables that point boto3 and the AWS CLI to these servers.
+        domains: the domains of the organization, lower-case.
         user: an address of the organization, for examples.
-        calendars: addresses whose free/busy times can be asked for, for examples.
+        calendars: addresses that have free/busy times, for examples.
     """
 
     inbound: str
@@ -31,13 +31,13 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of asking the availability function.
+class AvailabilityAnswer:
+    """The result of one call of the availability function.
 
     Attributes:
-        response: as it would go to WorkMail, checked; None when there is none.
-        milliseconds: from the call to the answer, as seen from outside.
-        log: what the function printed.
+        response: the response for WorkMail, checked; None when there is an error.
+        milliseconds: from the call to the answer, measured by the caller.
+        log: the output of the function.
         error: why there is no response, a sentence; "" when there is one.
     """
 
@@ -48,14 +48,14 @@ class Answer:
 
 
 class Actions(Protocol):
-    """Safe to call from any thread; each may take its time, as it is called from a worker thread."""
+    """The actions of the pages. The pages call them in worker threads, so they are safe in any thread and may be slow."""
 
     def rules(self) -> Sequence[Rule]:
-        """The flow rules, in the order in which they are written."""
+        """Return the flow rules in the order of the configuration."""
         ...
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
-        """The rule that each recipient would meet.
+        """Return the rule that WorkMail runs for each recipient.
 
         Args:
             author: the address in `From`.
@@ -64,28 +64,28 @@ class Actions(Protocol):
         ...
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
-        """Takes a message as the SMTP port of that direction would, and returns its number.
+        """Submit a message as if the SMTP port of that direction had received it, and return its number.
 
         Args:
             mail_from: the reverse-path; "" for the null one.
 
         Raises:
-            LocalError: it is refused; the text says why and is shown to the sender.
+            LocalError: the message is rejected; the page shows the text to the user.
         """
         ...
 
     def samples(self) -> Mapping[str, bytes]:
-        """Messages to try, by their names."""
+        """Return the sample messages by name."""
         ...
 
     def addresses(self) -> Addresses:
-        """Where everything is."""
+        """Return the addresses of the servers."""
         ...
 
-    def ask_availability(self, request: Mapping[str, Any]) -> Answer:
-        """Calls the availability function as WorkMail would, within its 25 s.
+    def ask_availability(self, request: Mapping[str, Any]) -> AvailabilityAnswer:
+        """Call the availability function with WorkMail's time limit of 25 s.
 
         Args:
-            request: checked; in the shape of the guide's "Request elements".
+            request: checked, in the shape of the guide's "Request elements".
         """
         ...

@@ -1,4 +1,4 @@
-"""The same as JSON, for programs."""
+"""The pages as JSON, for programs."""
 
 import json
 from dataclasses import asdict
@@ -10,56 +10,54 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.web.content import download, found
+from local.web.content import download, load_trace
 from local.web.templating import Site
 from mailhooks.contract import ContractError, check_availability_request
 
-_MOST = 500
+_MAX_LIMIT = 500
 
 
 def routes(site: Site) -> list[Route]:
-    """The operations."""
+    """Return the routes of the JSON operations."""
     return [
-        Route("/api/messages", partial(_messages, site)),
-        Route("/api/messages/{number:int}", partial(_message, site)),
+        Route("/api/messages", partial(_list_messages, site)),
+        Route("/api/messages/{number:int}", partial(_show_trace, site)),
         Route("/api/messages/{number:int}/{side}.eml", partial(download, site)),
-        Route("/api/availability", partial(_availability, site), methods=["POST"]),
+        Route("/api/availability", partial(_ask_availability, site), methods=["POST"]),
     ]
 
 
-def _messages(site: Site, request: Request) -> Response:
+def _list_messages(site: Site, request: Request) -> Response:
     query = request.query_params
     try:
         before = int(query["before"]) if "before" in query else None
-        limit = min(max(int(query.get("limit", "50")), 1), _MOST)
+        limit = min(max(int(query.get("limit", "50")), 1), _MAX_LIMIT)
     except ValueError:
-        return JSONResponse({"error": "before and limit are numbers"}, 400)
+        return JSONResponse({"error": "before and limit must be numbers"}, 400)
     lines = site.history.lines(before=before, limit=limit, text=query.get("q", ""))
-    return _json({"count": site.history.count(), "messages": [asdict(line) for line in lines]})
+    return _ascii_json({"count": site.history.count(), "messages": [asdict(line) for line in lines]})
 
 
-def _message(site: Site, request: Request) -> Response:
-    return _json(asdict(found(site, request)))
+def _show_trace(site: Site, request: Request) -> Response:
+    return _ascii_json(asdict(load_trace(site, request)))
 
 
-def _json(document: Any) -> Response:
+def _ascii_json(document: Any) -> Response:
+    """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
     return Response(json.dumps(document).encode("ascii"), media_type="application/json")
 
 
-async def _availability(site: Site, request: Request) -> Response:
-    """Takes what WorkMail would send to the function, and answers what the function would answer."""
+async def _ask_availability(site: Site, request: Request) -> Response:
+    """Call the availability function with the request in the body, and return its response."""
     try:
-        asked = json.loads(await request.body())
-        check_availability_request(asked)
+        question = json.loads(await request.body())
+        check_availability_request(question)
     except ContractError as error:
         return JSONResponse({"error": str(error)}, 400)
     except ValueError:
         return JSONResponse({"error": "the body is not JSON"}, 400)
-    answer = await run_in_threadpool(site.actions.ask_availability, asked)
+    answer = await run_in_threadpool(site.actions.ask_availability, question)
+    headers = {"server-timing": f"function;dur={answer.milliseconds:.1f}"}
     if answer.response is None:
-        return _json_status({"error": answer.error, "log": answer.log}, 502, answer.milliseconds)
-    return _json_status(answer.response, 200, answer.milliseconds)
-
-
-def _json_status(document: Any, status: int, milliseconds: float) -> Response:
-    return JSONResponse(document, status, headers={"server-timing": f"function;dur={milliseconds:.1f}"})
+        return JSONResponse({"error": answer.error, "log": answer.log}, 502, headers)
+    return JSONResponse(answer.response, headers=headers)

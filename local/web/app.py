@@ -1,4 +1,4 @@
-"""The pages as one application."""
+"""The web application: all pages, their JSON and the static files behind the guard."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.mail.history import History
-from local.web import api, availability, compose, content, messages, rules
+from local.web import api, availability, compose, content, event_stream, messages, rules
 from local.web.actions import Actions
 from local.web.guard import Guard
 from local.web.templating import FOLDER, Site
@@ -21,39 +21,40 @@ from local.web.templating import FOLDER, Site
 HOSTS = ("127.0.0.1", "localhost")
 
 
-def web(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Starlette:
-    """The pages and their JSON, to be served at `/` of a port of their own.
+def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Starlette:
+    """Create the application that serves the pages at `/` of its own port.
 
     Args:
-        hosts: the names, without ports, by which it may be asked for. Any other `Host` is refused: by a name that leads here, a page of
-            another site could read the mail (DNS rebinding).
+        hosts: accepted names in `Host`, without ports. Other names are refused: through a name that resolves to this server, another
+            site's page could read the mail (DNS rebinding).
     """
     site = Site(history, actions)
     return Starlette(
         routes=[
             *messages.routes(site),
+            *event_stream.routes(site),
             *content.routes(site),
             *rules.routes(site),
             *availability.routes(site),
             *compose.routes(site),
             *api.routes(site),
-            Route("/addresses", partial(_addresses, site)),
+            Route("/addresses", partial(_show_addresses, site)),
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("local.viewer", "static")])),
         ],
         middleware=[
             Middleware(Guard, uploads=frozenset({compose.PATH})),
             Middleware(TrustedHostMiddleware, allowed_hosts=[*hosts], www_redirect=False),
         ],
-        exception_handlers={HTTPException: partial(_problem, site)},
+        exception_handlers={HTTPException: partial(_show_error, site)},
     )
 
 
-def _addresses(site: Site, request: Request) -> Response:
+def _show_addresses(site: Site, request: Request) -> Response:
     return site.page(request, "addresses.html", {"addresses": site.actions.addresses()})
 
 
-def _problem(site: Site, request: Request, error: Exception) -> Response:
+def _show_error(site: Site, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": error.detail}, error.status_code)
-    return site.page(request, "problem.html", {"status": error.status_code, "text": error.detail}, error.status_code)
+    return site.page(request, "error.html", {"status": error.status_code, "text": error.detail}, error.status_code)

@@ -1,140 +1,91 @@
-"""A form that asks the availability function as WorkMail would, and its answer as a picture, as a list and as JSON."""
+"""The availability page: a form that calls the availability function, and its answer as a picture, as a list and as JSON."""
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.free_busy.question import Question
-from local.free_busy.svg import MAX_DAYS, Picture
-from local.web.actions import Answer
-from local.web.rules import addresses_in
+from local.free_busy.model import Calendar
+from local.free_busy.question import InvalidQuestion, Question
+from local.free_busy.svg import MAX_DAYS, MAX_EVENTS, draw_rows
+from local.web.actions import AvailabilityAnswer
+from local.web.rules import split_addresses
 from local.web.templating import Site
-from mailhooks.availability import timezones
 from mailhooks.contract import ContractError
-from mailhooks.contract.availability import AvailabilityRequest, Window, check_availability_response
+from mailhooks.contract.availability import check_availability_response
 
-_FIELDS: Final = ("mailboxes", "requester", "begin", "end", "zone")
+_LABELS: Final = {"mailboxes": "Mailboxes", "requester": "Requester", "begin": "Begin", "end": "End", "zone": "Time zone"}
 _ZONES: Final = (
     "UTC Europe/London Europe/Berlin Europe/Helsinki America/New_York America/Chicago America/Denver America/Los_Angeles "
     "America/Sao_Paulo Asia/Kolkata Asia/Singapore Asia/Tokyo Australia/Sydney"
 ).split()
 
 
-class _NotAsked(Exception):
-    """What is to be put right, and in which field."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(text)
-        self.name = name
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question that can be meant."""
-
-    request: dict[str, Any]
-    picture: Picture
-
-
 def routes(site: Site) -> list[Route]:
-    """The page."""
-    return [Route("/availability", partial(_form, site)), Route("/availability", partial(_ask, site), methods=["POST"])]
+    """Return the routes of the page."""
+    return [
+        Route("/availability", partial(_show_form, site)),
+        # Calling the function changes nothing, but POST keeps another site's page from starting it.
+        Route("/availability", partial(_submit, site), methods=["POST"]),
+    ]
 
 
-def _form(site: Site, request: Request) -> Response:
+def _show_form(site: Site, request: Request) -> Response:
     addresses = site.actions.addresses()
     today = datetime.now().astimezone().date()
-    first = {
+    form = {
         "mailboxes": ", ".join(addresses.calendars) or addresses.user,
         "requester": addresses.user,
         "begin": f"{today}T00:00",
         "end": f"{today + timedelta(days=1)}T00:00",
-        "zone": _own_zone(),
+        "zone": "",
     }
-    return site.page(request, "availability.html", _context({name: request.query_params.get(name, first[name]) for name in _FIELDS}))
+    return _show(site, request, {name: request.query_params.get(name, default) for name, default in form.items()})
 
 
-def _own_zone() -> str:
-    from tzlocal import get_localzone_name
+async def _submit(site: Site, request: Request) -> Response:
+    async with request.form(max_fields=20) as fields:
+        form = {name: value.strip() if isinstance(value := fields.get(name), str) else "" for name in _LABELS}
+    return await run_in_threadpool(_answer, site, request, form)
 
+
+def _answer(site: Site, request: Request, form: dict[str, str]) -> Response:
     try:
-        return get_localzone_name() or "UTC"
-    except LookupError:
-        return "UTC"
+        question, calendar = Question(
+            split_addresses(form["mailboxes"]), form["requester"], form["begin"], form["end"], form["zone"]
+        ).check()
+    except InvalidQuestion as error:
+        problem = (error.field, f"{_LABELS[error.field]}: {error}.")
+        return _show(site, request, form, {"problem": problem}, 422)
+    answer = site.actions.ask_availability(question)
+    return _show(site, request, form, _result(question, answer, calendar))
 
 
-async def _ask(site: Site, request: Request) -> Response:
-    # Asked by POST, although nothing is changed: it runs a function, which another site's page shall not make it do.
-    async with request.form(max_fields=20) as form:
-        given = {name: value.strip() if isinstance(value := form.get(name), str) else "" for name in _FIELDS}
-    return await run_in_threadpool(_answered, site, request, given)
+def _show(site: Site, request: Request, form: dict[str, str], more: dict[str, Any] | None = None, status: int = 200) -> Response:
+    context = {"form": form, "problem": None, "answer": None, "zones": _ZONES, "max_events": MAX_EVENTS} | (more or {})
+    return site.page(request, "availability.html", context, status)
 
 
-def _answered(site: Site, request: Request, given: dict[str, str]) -> Response:
-    try:
-        asked = _question(given)
-    except _NotAsked as problem:
-        return site.page(request, "availability.html", _context(given, problem=(problem.name, str(problem))), 422)
-    answer = site.actions.ask_availability(asked.request)
-    return site.page(request, "availability.html", _context(given) | _result(asked, answer))
-
-
-def _context(given: dict[str, str], problem: tuple[str, str] | None = None) -> dict[str, Any]:
-    return {"form": given, "problem": problem, "answer": None, "zones": _ZONES}
-
-
-def _result(asked: _Asked, answer: Answer) -> dict[str, Any]:
-    mailboxes, broken = [], ""
+def _result(question: dict[str, Any], answer: AvailabilityAnswer, calendar: Calendar) -> dict[str, Any]:
+    mailboxes, error = [], answer.error
+    days = calendar.days(MAX_DAYS + 1)
     if answer.response is not None:
         try:
             check_availability_response(answer.response)
-            mailboxes = asked.picture.mailboxes(answer.response)
-        except ContractError as error:
-            broken = f"WorkMail would not understand the response: {error}"
+            mailboxes = [(mailbox, list(draw_rows(mailbox, days[:MAX_DAYS]))) for mailbox in calendar.mailboxes(answer.response)]
+        except ContractError as problem:
+            error = error or f"WorkMail would not accept the response: {problem}"
     return {
         "answer": answer,
-        "error": answer.error or broken,
+        "error": error,
         "mailboxes": mailboxes,
-        "zone_shown": asked.picture.zone.key,
-        "cut": MAX_DAYS if len(asked.picture.days()) == MAX_DAYS else 0,
-        "request_json": json.dumps(asked.request, indent=2, ensure_ascii=False),
+        "zone_shown": calendar.zone.key,
+        "days_shown": MAX_DAYS if len(days) > MAX_DAYS else 0,
+        "request_json": json.dumps(question, indent=2, ensure_ascii=False),
         "response_json": json.dumps(answer.response, indent=2, ensure_ascii=False) if answer.response is not None else "",
     }
-
-
-def _question(given: dict[str, str]) -> _Asked:
-    mailboxes = addresses_in(given["mailboxes"])
-    if not mailboxes:
-        raise _NotAsked("mailboxes", "At least one mailbox is needed.")
-    if not given["requester"]:
-        raise _NotAsked("requester", "Somebody has to ask: what is seen depends on it.")
-    zone = timezones.zone(given["zone"]) if given["zone"] else ZoneInfo("UTC")
-    if zone is None:
-        raise _NotAsked("zone", "A time zone has a name such as Europe/Berlin.")
-    begin = _moment("begin", given["begin"], zone)
-    end = _moment("end", given["end"], zone) if given["end"] else datetime.combine(begin.date() + timedelta(days=1), time(), zone)
-    try:
-        window = Window(begin.astimezone(UTC), end.astimezone(UTC))
-        request = Question(mailboxes, given["requester"]).request(window)
-        AvailabilityRequest.parse(request)
-    except (ContractError, OverflowError):
-        raise _NotAsked("end", "The end is a time after the beginning.") from None
-    return _Asked(request, Picture(window, zone))
-
-
-def _moment(name: str, text: str, zone: ZoneInfo) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise _NotAsked(name, "A time is written as 2026-05-04T08:30.") from None
-    if not 1970 <= found.year <= 2200:
-        raise _NotAsked(name, "A time of our days is needed.")
-    return found if found.tzinfo else found.replace(tzinfo=zone)

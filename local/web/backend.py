@@ -1,4 +1,4 @@
-"""What the pages ask of a local WorkMail."""
+"""The actions of the pages on a running local WorkMail."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -9,35 +9,35 @@ from local.mail.submission import Submission
 from local.queue.recipient_policy import RecipientPolicy
 from local.rules.matching import Match, Rule, match
 from local.servers import HOST
-from local.web import Addresses, Answer
+from local.web import Addresses, AvailabilityAnswer
 from local.workmail import LocalWorkMail
 from mailhooks.contract import ContractError, FlowDirection
 from mailhooks.contract.availability import check_availability_response
 
 _PROVIDER_LIMIT_S: Final = 25.0
-"""Seconds that WorkMail waits for an availability function (guide, "Custom availability provider")."""
+"""WorkMail's time limit for an availability function (guide, "Custom availability provider")."""
 
-_MOST_REFUSED: Final = 5
+_MAX_REPLIES: Final = 5
 
 
-class Refused(LocalError):
-    """The SMTP server would refuse it; the text has its replies, for whoever sends."""
+class Rejected(LocalError):
+    """The SMTP server would reject the message; the text has its replies."""
 
 
 class WebBackend:
-    """See `local.web.Actions`.
+    """Implements `local.web.Actions`.
 
     Args:
-        wm: entered already.
-        samples: messages to try, by name.
-        calendars: addresses to ask for.
+        wm: a started local WorkMail.
+        samples: sample messages by name.
+        calendars: addresses that have free/busy times.
     """
 
     def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes], calendars: Sequence[str] = ()) -> None:
         self._calendars = calendars
         self._wm = wm
         self._samples = samples
-        self._intake = RecipientPolicy(wm.engine.flow, lambda: wm.configuration)
+        self._policy = RecipientPolicy(wm.engine.flow, lambda: wm.configuration)
 
     def rules(self) -> Sequence[Rule]:
         return self._wm.configuration.rules
@@ -46,11 +46,11 @@ class WebBackend:
         return match(self._wm.configuration.rules, direction, author=author, sender=sender, recipients=recipients)
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
-        refusals = [(mail_from, self._intake.refuse_sender(direction, mail_from, ""))]
-        refusals += [(address, self._intake.refuse_recipient(direction, address)) for address in recipients]
+        refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]
+        refusals += [(address, self._policy.refuse_recipient(direction, address)) for address in recipients]
         if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
-            more = f"; and {len(refused) - _MOST_REFUSED} more" if len(refused) > _MOST_REFUSED else ""
-            raise Refused("; ".join(refused[:_MOST_REFUSED]) + more)
+            more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
+            raise Rejected("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
     def samples(self) -> Mapping[str, bytes]:
@@ -69,19 +69,19 @@ class WebBackend:
             calendars=self._calendars,
         )
 
-    def ask_availability(self, request: Mapping[str, Any]) -> Answer:
+    def ask_availability(self, request: Mapping[str, Any]) -> AvailabilityAnswer:
         name = self._wm.configuration.availability
         if not name:
-            return Answer(None, 0.0, error="workmail.toml names no availability function: give one in [availability]")
+            return AvailabilityAnswer(None, 0.0, error="there is no availability function: name one in workmail.toml, in [availability]")
         try:
             invoker, timeout_s = self._wm.engine.function(name)
-        except LocalError as trouble:
-            return Answer(None, 0.0, error=str(trouble))
+        except LocalError as error:
+            return AvailabilityAnswer(None, 0.0, error=str(error))
         invocation = invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))
-        error = invocation.error or ""
-        if not error:
+        problem = invocation.error or ""
+        if not problem:
             try:
                 check_availability_response(invocation.response)
-            except ContractError as broken:
-                error = f"contract broken, in the response: {broken}"
-        return Answer(None if error else invocation.response, invocation.milliseconds, invocation.log, error)
+            except ContractError as error:
+                problem = f"WorkMail would not accept the response: {error}"
+        return AvailabilityAnswer(None if problem else invocation.response, invocation.milliseconds, invocation.log, problem)

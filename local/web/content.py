@@ -1,4 +1,4 @@
-"""The message before and after, in one of five views, made when somebody looks at it; its HTML in frames; both to download."""
+"""The content of a message before and after: five views, its HTML for frames, and both sides as downloads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ SideName = Literal["before", "after"]
 
 
 class View(StrEnum):
-    """What of a message is shown."""
+    """A view of the content."""
 
     HTML = "html"
     TEXT = "text"
@@ -39,12 +39,12 @@ class View(StrEnum):
 
     @property
     def tab(self) -> str:
-        """As a tab."""
+        """The label of the tab."""
         return {"html": "HTML", "text": "Text", "structure": "Structure", "header": "Header", "source": "Source changes"}[self]
 
 
 class Sides(StrEnum):
-    """Which side is shown."""
+    """The sides that a view shows."""
 
     BOTH = "both"
     BEFORE = "before"
@@ -52,18 +52,23 @@ class Sides(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What somebody wants to see; `view` None for what the message has."""
+class ViewOptions:
+    """The options in a page's address.
+
+    Attributes:
+        passage: number of the rule run.
+        view: None for HTML when the message has HTML, else for text.
+    """
 
     passage: int = 1
     view: View | None = None
     sides: Sides = Sides.BOTH
 
 
-def choice(query: Mapping[str, str]) -> Choice:
-    """From an address; what is not understood counts as not said."""
+def read_options(query: Mapping[str, str]) -> ViewOptions:
+    """Read the options of an address; an invalid option counts as absent."""
     passage, view, sides = query.get("passage", ""), query.get("view", ""), query.get("side", "")
-    return Choice(
+    return ViewOptions(
         int(passage) if passage.isascii() and passage.isdigit() and len(passage) < 5 else 1,
         View(view) if view in set(View) else None,
         Sides(sides) if sides in set(Sides) else Sides.BOTH,
@@ -71,8 +76,14 @@ def choice(query: Mapping[str, str]) -> Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
-    """What the template shows."""
+class ContentView:
+    """The values of the template `content.html`.
+
+    Attributes:
+        number: of the message.
+        passages, passage: how many rule runs the message has, and the number of the shown one.
+        shown: the values of the view; see `_VIEWS`.
+    """
 
     number: int
     passages: int
@@ -83,15 +94,15 @@ class Viewer:
     shown: Mapping[str, Any]
 
     def link(self, **other: str | int) -> str:
-        """The address of the story with another view, side or passage."""
+        """Return the address of the page with another view, side or rule run."""
         return f"/messages/{self.number}?{self._query(**other)}#content"
 
     def fragment(self, **other: str | int) -> str:
-        """The address of that part of the page alone."""
+        """Return the address of the page's content part alone."""
         return f"/messages/{self.number}/content?{self._query(**other)}"
 
     def base(self, side: str) -> str:
-        """Of what there is of a side."""
+        """Return the address below which a side's download and frames are."""
         return f"/messages/{self.number}/passages/{self.passage}/{side}"
 
     @property
@@ -103,103 +114,109 @@ class Viewer:
         return urlencode({"passage": self.passage, "view": self.view, "side": self.sides} | other)
 
 
-def passage_of(story: MessageTrace, number: int) -> RuleRun | None:
-    """One passage; None for a message that has none yet.
+def select_run(trace: MessageTrace, number: int) -> RuleRun | None:
+    """Return one rule run, or None if the message has no rule run yet.
 
     Raises:
-        HTTPException: 404, when there is no such passage.
+        HTTPException: 404, there is no rule run of this number.
     """
-    if not story.passages:
+    if not trace.passages:
         return None
-    if not 1 <= number <= len(story.passages):
-        raise HTTPException(404, f"This message has no passage {number}.")
-    return story.passages[number - 1]
+    if not 1 <= number <= len(trace.passages):
+        raise HTTPException(404, f"This message has no rule run {number}.")
+    return trace.passages[number - 1]
 
 
-def content(history: History, story: MessageTrace, passage: int, side: SideName) -> bytes:
-    """The message's bytes.
+def load_content(history: History, trace: MessageTrace, passage: int, side: SideName) -> bytes:
+    """Return the message before or after a rule run.
 
     Raises:
-        HTTPException: 404, when it is gone or has no such passage.
+        HTTPException: 404, the message is no longer stored or has no such rule run.
     """
-    found = passage_of(story, passage)
-    original = history.original(story.line.number)
+    run = select_run(trace, passage)
+    original = history.original(trace.line.number)
     if original is None:
-        raise HTTPException(404, "This message is no longer there.")
-    if side == "before" or found is None or not found.changed:
+        raise HTTPException(404, "This message is no longer stored.")
+    if side == "before" or run is None or not run.changed:
         return original
-    now = history.content(found.message_id)
-    return original if now is None else now
+    current = history.content(run.message_id)
+    return original if current is None else current
 
 
-def viewer(history: History, story: MessageTrace, asked: Choice) -> Viewer:
-    """Makes what is to be shown, and nothing else: each view costs time with a large message."""
-    before = content(history, story, asked.passage, "before")
-    after = content(history, story, asked.passage, "after")
-    compared = Comparison.of(before, after)
-    view = asked.view or (View.HTML if any(visible_parts(compared.before, "html")) else View.TEXT)
-    if view is View.SOURCE and not compared.changed:
+def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> ContentView:
+    """Compute one view. The other views are not computed: each takes time with a large message."""
+    before = load_content(history, trace, options.passage, "before")
+    after = load_content(history, trace, options.passage, "after")
+    comparison = Comparison.of(before, after)
+    view = options.view or (View.HTML if any(visible_parts(comparison.before, "html")) else View.TEXT)
+    if view is View.SOURCE and not comparison.changed:
         view = View.HEADER
-    sides = asked.sides if compared.changed else Sides.AFTER
-    shown = _SHOWN[view](compared) | {"sizes": {"before": len(before), "after": len(after)}}
-    return Viewer(story.line.number, len(story.passages), asked.passage, view, sides, compared.changed, shown)
+    sides = options.sides if comparison.changed else Sides.AFTER
+    shown = _VIEWS[view](comparison) | {"sizes": {"before": len(before), "after": len(after)}}
+    return ContentView(trace.line.number, len(trace.passages), options.passage, view, sides, comparison.changed, shown)
 
 
-def _html(compared: Comparison) -> dict[str, Any]:
-    def frames(message: Message) -> int:
+def _count_frames(comparison: Comparison) -> dict[str, Any]:
+    def count(message: Message) -> int:
         return sum(1 for _ in islice(visible_parts(message, "html"), MAX_FRAMES))
 
-    return {"before": frames(compared.before), "after": frames(compared.after)}
+    return {"before": count(comparison.before), "after": count(comparison.after)}
 
 
-def _text(compared: Comparison) -> dict[str, Any]:
-    before, after = compared.texts(MAX_TEXTS)
+def _compare_texts(comparison: Comparison) -> dict[str, Any]:
+    before, after = comparison.texts(MAX_TEXTS)
     return {"before": before, "after": after}
 
 
-def _structure(compared: Comparison) -> dict[str, Any]:
-    before, after = compared.rows()
+def _compare_structure(comparison: Comparison) -> dict[str, Any]:
+    before, after = comparison.rows()
     return {"before": before, "after": after, "most": MAX_ROWS}
 
 
-def _header(compared: Comparison) -> dict[str, Any]:
-    before, after = compared.headers()
+def _compare_headers(comparison: Comparison) -> dict[str, Any]:
+    before, after = comparison.headers()
     return {"before": before, "after": after}
 
 
-def _source(compared: Comparison) -> dict[str, Any]:
-    return {"lines": compared.diff()}
+def _diff_source(comparison: Comparison) -> dict[str, Any]:
+    return {"lines": comparison.diff()}
 
 
-_SHOWN: Final = {View.HTML: _html, View.TEXT: _text, View.STRUCTURE: _structure, View.HEADER: _header, View.SOURCE: _source}
+_VIEWS: Final = {
+    View.HTML: _count_frames,
+    View.TEXT: _compare_texts,
+    View.STRUCTURE: _compare_structure,
+    View.HEADER: _compare_headers,
+    View.SOURCE: _diff_source,
+}
 
 
 def routes(site: Site) -> list[Route]:
-    """What belongs to one message's content."""
+    """Return the routes of a message's content."""
     side = "/messages/{number:int}/passages/{passage:int}/{side}"
     return [
-        Route("/messages/{number:int}/content", partial(_fragment, site)),
+        Route("/messages/{number:int}/content", partial(_show_fragment, site)),
         Route(side + ".eml", partial(download, site)),
-        Route(side + "/html/{nth:int}", partial(_frame, site)),
+        Route(side + "/html/{nth:int}", partial(_show_html, site)),
     ]
 
 
-def _fragment(site: Site, request: Request) -> Response:
-    story = found(site, request)
-    return site.page(request, "content.html", {"view": viewer(site.history, story, choice(request.query_params)), "View": View})
+def _show_fragment(site: Site, request: Request) -> Response:
+    view = build_view(site.history, load_trace(site, request), read_options(request.query_params))
+    return site.page(request, "content.html", {"view": view, "View": View})
 
 
-def found(site: Site, request: Request) -> MessageTrace:
-    """The story that a path asks for.
+def load_trace(site: Site, request: Request) -> MessageTrace:
+    """Return the trace of the message whose number is in the path.
 
     Raises:
-        HTTPException: 404, when there is no such message.
+        HTTPException: 404, there is no message of this number.
     """
     number = request.path_params["number"]
-    story = site.history.story(number) if number < _MAX_NUMBER else None
-    if story is None:
+    trace = site.history.story(number) if number < _MAX_NUMBER else None
+    if trace is None:
         raise HTTPException(404, f"There is no message {number}.")
-    return story
+    return trace
 
 
 def _side(request: Request) -> SideName:
@@ -212,21 +229,21 @@ def _side(request: Request) -> SideName:
 
 
 def download(site: Site, request: Request) -> Response:
-    """The bytes, under a name of ours: what a message calls itself is a stranger's choice."""
+    """Return the bytes of one side. The file's name has nothing of the message: the sender chose what is in it."""
     side, passage = _side(request), int(request.path_params.get("passage", 1))
-    raw = content(site.history, found(site, request), passage, side)
+    raw = load_content(site.history, load_trace(site, request), passage, side)
     name = f"message-{request.path_params['number']}-{side}.eml"
     return Response(raw, media_type="message/rfc822", headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def _frame(site: Site, request: Request) -> Response:
-    """One HTML of the message. The page puts it into a frame with an empty `sandbox`; the policy says the same once more."""
+def _show_html(site: Site, request: Request) -> Response:
+    """Return one HTML part. The page shows it in a frame with an empty `sandbox`; the policy here sets the same sandbox again."""
     nth = request.path_params["nth"]
-    raw = content(site.history, found(site, request), request.path_params["passage"], _side(request))
+    raw = load_content(site.history, load_trace(site, request), request.path_params["passage"], _side(request))
     markup = next(islice(render_documents(Comparison.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
     if markup is None:
-        raise HTTPException(404, "There is no such HTML.")
-    # A byte order mark outranks what the markup says of its charset.
+        raise HTTPException(404, "This message has no HTML part of this number.")
+    # A byte order mark overrides the charset that the markup declares.
     body = b"\xef\xbb\xbf" + markup.encode("utf-8", "replace")
     headers = {"content-security-policy": MAIL_POLICY, "referrer-policy": "no-referrer"}
     return Response(body, media_type="text/html", headers=headers)

@@ -1,7 +1,8 @@
-"""What keeps the pages apart from the mail that they show and from the other sites that are open in the same browser.
+"""The guard of the pages: security headers, a check of the requesting site, and limits for request bodies.
 
-Mail is a stranger's: nothing of it runs or loads anything, by a content security policy on every answer. A page of another site can send
-requests here, too: none of them changes anything, and by no trick with names (DNS rebinding) is an answer read (`hosts` in `web`).
+The sender of a message is not trusted: a content security policy on every response keeps the message from running or loading anything.
+Pages of other sites in the same browser can send requests too: the guard rejects those that change something. They cannot read a response
+by a name that resolves to this server (DNS rebinding): `create_app` accepts only known hosts.
 """
 
 from typing import Final
@@ -21,19 +22,19 @@ PAGE_POLICY: Final = (
 MAIL_POLICY: Final = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-"""Of a message's HTML: its own styles and its own images, and nothing else."""
+"""The policy for a message's HTML: only its own styles and its own images."""
 
 MAX_UPLOAD: Final = MAX_MESSAGE_BYTES + 1024 * 1024
-"""Octets of a form with a message, and of what is around it."""
+"""Bytes of a form with a message."""
 
 MAX_BODY: Final = 1024 * 1024
-"""Octets of any other request."""
+"""Bytes of any other request."""
 
-_MOST_DISCARDED: Final = 4 * MAX_UPLOAD
+_MAX_DISCARDED: Final = 4 * MAX_UPLOAD
 _HEADERS: Final = {
     "content-security-policy": PAGE_POLICY,
     "x-content-type-options": "nosniff",
-    # Not `no-referrer`: with it a browser writes `Origin: null` into our own forms, too, which could not be told from a stranger's.
+    # With `no-referrer` a browser would send `Origin: null` with our own forms, like a form of another site.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -44,10 +45,10 @@ _HEADERS: Final = {
 
 
 class Guard:
-    """Puts the headers on every answer; lets nothing be changed from elsewhere; bounds what is sent.
+    """Middleware: adds the security headers, rejects requests of other sites that change something, and limits bodies.
 
     Args:
-        uploads: the paths that take a message.
+        uploads: the paths that accept a message.
     """
 
     def __init__(self, app: ASGIApp, uploads: frozenset[str]) -> None:
@@ -67,20 +68,20 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        most = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
-        if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not is_our_own(headers, scope["scheme"]):
-            await PlainTextResponse("Another site may not send this.\n", 403)(scope, receive, guarded)
-        elif _length(headers) > most:
+        limit = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
+        if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not _is_same_origin(headers, scope["scheme"]):
+            await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, guarded)
+        elif _length(headers) > limit:
             await _discard(receive)
-            await PlainTextResponse(f"That is too large: {most:,} bytes at most.\n", 413)(scope, receive, guarded)
+            await PlainTextResponse(f"{_too_large(limit)}\n", 413)(scope, receive, guarded)
         else:
-            await self._app(scope, _bounded(receive, most), guarded)
+            await self._app(scope, _limited(receive, limit), guarded)
 
 
-def is_our_own(headers: Headers, scheme: str) -> bool:
-    """Whether a request comes from a page of ours, or from a program that is no browser.
+def _is_same_origin(headers: Headers, scheme: str) -> bool:
+    """Return whether a request comes from one of our pages or from a program that is not a browser.
 
-    Browsers say where it comes from: in Sec-Fetch-Site (Fetch Metadata), and those that do not in Origin (RFC 6454), for a POST always.
+    A browser sends Sec-Fetch-Site (Fetch Metadata). An older one sends Origin (RFC 6454) with every POST.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -95,8 +96,8 @@ def _length(headers: Headers) -> int:
 
 
 async def _discard(receive: Receive) -> None:
-    """A browser that is still sending would not read the answer."""
-    left = _MOST_DISCARDED
+    """Read the rest of the body: a browser that is still sending does not read the response."""
+    left = _MAX_DISCARDED
     while left > 0:
         message = await receive()
         left -= len(message.get("body", b""))
@@ -104,15 +105,19 @@ async def _discard(receive: Receive) -> None:
             return
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    left = most
+def _too_large(limit: int) -> str:
+    return f"The request is too large: {limit:,} bytes are allowed."
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    left = limit
 
     async def counting() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise HTTPException(413, f"That is too large: {most:,} bytes at most.")
+            raise HTTPException(413, _too_large(limit))
         return message
 
     return counting

@@ -1,46 +1,43 @@
-"""The list of messages, one message's story, and the stream that says when to look again."""
+"""The list of messages and the trace of one message."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from local.mail.history import MessageTrace, State
-from local.web.content import View, choice, found, viewer
+from local.mail.history import State
+from local.web.content import View, build_view, load_trace, read_options
 from local.web.templating import Site
 
 PAGE: Final = 50
-_POLL_S: Final = 0.2
-_ALIVE_S: Final = 15.0
+"""Messages of one page of the list."""
+
 _MAX_QUERY: Final = 200
 
 
 def routes(site: Site) -> list[Route]:
-    """The pages."""
+    """Return the routes of both pages. `/rows` and `/live` are the parts that the script loads again."""
     return [
-        Route("/", partial(_list, site, "messages.html")),
-        Route("/rows", partial(_list, site, "rows.html")),
-        Route("/events", _Events(site).stream),
-        Route("/messages/{number:int}", partial(_story, site)),
-        Route("/messages/{number:int}/live", partial(_live, site)),
+        Route("/", partial(_show_list, site, "messages.html")),
+        Route("/rows", partial(_show_list, site, "rows.html")),
+        Route("/messages/{number:int}", partial(_show_trace, site)),
+        Route("/messages/{number:int}/live", partial(_show_live_part, site)),
     ]
 
 
-def _list(site: Site, template: str, request: Request) -> Response:
+def _show_list(site: Site, template: str, request: Request) -> Response:
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
     before = _number(request.query_params.get("before"))
-    # Read before the lines: what comes in between is then asked for once more.
+    # Read the version first: then a message that arrives while the lines are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
     lines = list(site.history.lines(before=before, limit=PAGE + 1, text=query))
     more = len(lines) > PAGE
     lines = lines[:PAGE]
     context: dict[str, Any] = {
+        "version": version,
         "lines": lines,
         "count": count,
         "query": query,
@@ -51,63 +48,36 @@ def _list(site: Site, template: str, request: Request) -> Response:
         "addresses": site.actions.addresses() if not count else None,
         "samples": list(site.actions.samples()) if not count else [],
     }
-    answer = site.page(request, template, context)
-    answer.headers["x-version"] = str(version)
-    return answer
+    return site.page(request, template, context)
 
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _query(**given: str | int | None) -> str:
-    return urlencode({name: value for name, value in given.items() if value})
+def _query(**parameters: str | int | None) -> str:
+    return urlencode({name: value for name, value in parameters.items() if value})
 
 
-def _story(site: Site, request: Request) -> Response:
-    story = found(site, request)
-    asked = choice(request.query_params)
-    view = viewer(site.history, story, asked)
-    return site.page(request, "story.html", {**_told(site, story), "view": view, "View": View})
+def _show_trace(site: Site, request: Request) -> Response:
+    context = _context(site, request)
+    view = build_view(site.history, context["trace"], read_options(request.query_params))
+    return site.page(request, "trace.html", context | {"view": view, "View": View})
 
 
-def _live(site: Site, request: Request) -> Response:
-    story = found(site, request)
-    return site.page(request, "story_live.html", _told(site, story))
+def _show_live_part(site: Site, request: Request) -> Response:
+    return site.page(request, "trace_live.html", _context(site, request))
 
 
-def _told(site: Site, story: MessageTrace) -> dict[str, Any]:
-    number = story.line.number
+def _context(site: Site, request: Request) -> dict[str, Any]:
+    version = site.history.version()
+    trace = load_trace(site, request)
+    number = trace.line.number
     return {
-        "story": story,
-        "line": story.line,
-        "done": story.line.state is State.DONE,
+        "version": version,
+        "trace": trace,
+        "line": trace.line,
+        "done": trace.line.state is State.DONE,
         "newer": number + 1 if number < site.history.count() else None,
         "older": number - 1 if number > 1 else None,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Events:
-    """Server-sent events (WHATWG HTML, section 9.2): the history's version, whenever it is another one. The page then looks again."""
-
-    site: Site
-
-    async def stream(self, _request: Request) -> Response:
-        return StreamingResponse(self._versions(), media_type="text/event-stream", headers={"cache-control": "no-store"})
-
-    async def _versions(self) -> AsyncIterator[str]:
-        last: int | None = None
-        waited = 0.0
-        yield "retry: 1000\n\n"
-        while True:
-            version = self.site.history.version()
-            if version != last:
-                last, waited = version, 0.0
-                yield f"data: {version}\n\n"
-            elif waited > _ALIVE_S:
-                # By a write the server learns that a browser is gone.
-                waited = 0.0
-                yield ": still here\n\n"
-            await asyncio.sleep(_POLL_S)
-            waited += _POLL_S

@@ -1,4 +1,4 @@
-"""The flow rules, and a box that says which of them a message would meet."""
+"""The rules page: all flow rules, and a form that shows which rule WorkMail runs for a message."""
 
 import re
 from functools import partial
@@ -11,42 +11,42 @@ from starlette.routing import Route
 from local.web.templating import Site
 from mailhooks.contract import FlowDirection
 
-_BETWEEN: Final = re.compile(r"[\s,;]+")
+_SEPARATORS: Final = re.compile(r"[\s,;]+")
 _MAX_RECIPIENTS: Final = 50
 
 
 def routes(site: Site) -> list[Route]:
-    """The page."""
-    return [Route("/rules", partial(_rules, site))]
+    """Return the route of the page."""
+    return [Route("/rules", partial(_show_rules, site))]
 
 
-def addresses_in(text: str) -> list[str]:
-    """Addresses as somebody types them, none twice.
+def split_addresses(text: str) -> list[str]:
+    """Split a list of addresses, and remove duplicates.
 
-    >>> addresses_in("ana@example.com, ben@example.com; ana@example.com")
+    >>> split_addresses("ana@example.com, ben@example.com; ana@example.com")
     ['ana@example.com', 'ben@example.com']
     """
-    return list(dict.fromkeys(filter(None, _BETWEEN.split(text))))
+    return list(dict.fromkeys(filter(None, _SEPARATORS.split(text))))
 
 
-def direction_in(text: str) -> FlowDirection:
-    """Inbound, unless it says outbound."""
+def parse_direction(text: str) -> FlowDirection:
+    """Return the direction; any text but "outbound" is inbound."""
     return FlowDirection.OUTBOUND if text.upper() == FlowDirection.OUTBOUND else FlowDirection.INBOUND
 
 
-def _rules(site: Site, request: Request) -> Response:
+def _show_rules(site: Site, request: Request) -> Response:
     query = request.query_params
     form = {name: query.get(name, "").strip() for name in ("direction", "author", "sender", "recipients")}
-    direction, recipients = direction_in(form["direction"]), addresses_in(form["recipients"])
-    asked = "recipients" in query
+    direction, recipients = parse_direction(form["direction"]), split_addresses(form["recipients"])
+    submitted = "recipients" in query
     problems = []
-    if asked and not form["author"]:
-        problems.append(("author", "From is needed: an address such as clara@example.org."))
-    if asked and not recipients:
-        problems.append(("recipients", "At least one recipient is needed."))
+    if submitted and not form["author"]:
+        problems.append(("author", "From: give an address, such as clara@example.org."))
+    if submitted and not recipients:
+        problems.append(("recipients", "Recipients: give at least one address."))
     if len(recipients) > _MAX_RECIPIENTS:
-        problems.append(("recipients", f"{_MAX_RECIPIENTS} recipients at most."))
-    matches = site.actions.test_rule(direction, form["author"], form["sender"], recipients) if asked and not problems else ()
+        problems.append(("recipients", f"Recipients: give at most {_MAX_RECIPIENTS} addresses."))
+    matches = site.actions.test_rule(direction, form["author"], form["sender"], recipients) if submitted and not problems else ()
     context = {
         "rules": site.actions.rules(),
         "form": form,

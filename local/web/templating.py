@@ -1,4 +1,4 @@
-"""What all pages share: the history, the actions, and templates in which every value is escaped."""
+"""The base of all pages: history, actions, and templates that escape every value."""
 
 import json
 import shlex
@@ -14,6 +14,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from local.free_busy.model import Event
 from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
 from local.viewer.templating import create_environment
@@ -21,55 +22,52 @@ from local.web.actions import Actions
 from mailhooks.contract import FlowDirection
 
 _MAX_SHOWN: Final = 30_000
-_SHORT: Final = 110
+_LINE: Final = 110
 FOLDER: Final = Path(__file__).parent
-_SUBDUED: Final = {Destination.INBOX: "good", Destination.JUNK: "warn", Destination.BOUNCED: "bad", Destination.DROPPED: "bad"}
+_COLOURS: Final = {Destination.INBOX: "good", Destination.JUNK: "warn", Destination.BOUNCED: "bad", Destination.DROPPED: "bad"}
 _DIRECTIONS: Final = {FlowDirection.INBOUND: "In", FlowDirection.OUTBOUND: "Out"}
 _ORIGINS: Final = {
-    Origin.NAMED: "the response names the recipient",
-    Origin.ALL: "the response, for all recipients",
+    Origin.NAMED: "from the response, for this recipient",
+    Origin.ALL: "from the response, for all recipients",
     Origin.FALLBACK: "the rule's fallback action",
-    Origin.ADDED: "the response adds the recipient, as Bcc",
-    Origin.RULE: "the rule",
+    Origin.ADDED: "the response adds this recipient, as Bcc",
+    Origin.RULE: "the rule's action",
 }
-_STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "trying again", State.DECIDED: "being delivered", State.DONE: "done"}
+_STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "retrying", State.DECIDED: "delivering", State.DONE: "done"}
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One local WorkMail, shown.
-
-    Attributes:
-        history: what can be read of the messages.
-        actions: what else can be done.
-    """
+    """The local WorkMail that the pages show."""
 
     history: History
     actions: Actions
 
     def page(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
-        """A template as an answer. A lone surrogate in a name that mail gave is shown as `?`."""
-        text = templates().get_template(template).render(path=request.url.path, version=self.history.version(), **(context or {}))
+        """Render a template. A lone surrogate in text from a message becomes `?`."""
+        values = {"path": request.url.path, "version": self.history.version(), **(context or {})}
+        text = templates().get_template(template).render(values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 
 
 @cache
 def templates() -> Environment:
-    """The templates and what they can call; read once."""
+    """Return the templates with their filters and globals, loaded once."""
     environment = create_environment(FOLDER / "templates")
     environment.filters |= {
         "clock": clock,
         "iso": iso,
         "size": size,
         "duration": duration,
-        "few": few,
-        "bad_first": bad_first,
-        "pretty": pretty,
-        "cut": cut,
+        "period": period,
+        "first_names": first_names,
+        "worst_first": worst_first,
+        "format_json": format_json,
+        "shorten": shorten,
         "quoted": shlex.quote,
     }
     environment.globals |= {
-        "place_class": lambda place: _SUBDUED.get(place, "plain"),
+        "destination_class": lambda destination: _COLOURS.get(destination, "plain"),
         "direction_word": lambda direction: _DIRECTIONS[direction],
         "origin_word": lambda origin: _ORIGINS[origin],
         "state_word": lambda state: _STATES[state],
@@ -78,14 +76,14 @@ def templates() -> Environment:
     return environment
 
 
-def bad_first(places: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
-    """What somebody should see first, as a narrow cell shows no more."""
+def worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
+    """Sort bounces and drops first: a narrow cell shows only the first destinations."""
     order = ("bad", "warn", "good", "plain")
-    return sorted(places, key=lambda place: order.index(_SUBDUED.get(place[0], "plain")))
+    return sorted(destinations, key=lambda counted: order.index(_COLOURS.get(counted[0], "plain")))
 
 
 def clock(seconds: float) -> str:
-    """A time of day, with the date when it is not today's. In the machine's zone.
+    """Format a time of day in this machine's zone, with the date if it is not today.
 
     >>> clock(0).endswith("1970") or clock(0)
     True
@@ -97,12 +95,12 @@ def clock(seconds: float) -> str:
 
 
 def iso(seconds: float) -> str:
-    """For `<time datetime>`, in UTC."""
+    """Format a moment for `<time datetime>`, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def size(count: int) -> str:
-    """A number of octets.
+    """Format a number of bytes.
 
     >>> size(1), size(15_320), size(41_200_000)
     ('1 byte', '15.3 kB', '41.2 MB')
@@ -113,7 +111,7 @@ def size(count: int) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """A time that a call took.
+    """Format the duration of a call.
 
     >>> duration(0.4), duration(23.4), duration(15_000)
     ('0.4 ms', '23 ms', '15.0 s')
@@ -123,35 +121,42 @@ def duration(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
 
 
-def few(names: tuple[str, ...], most: int = 2) -> str:
-    """The first of many names.
+def period(event: Event) -> str:
+    """Format the time of a calendar event."""
+    start, end = event.start, event.end
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
+    return f"{start:%a} {start.day} {start:%b %H:%M} - {until}"
 
-    >>> few(("a", "b", "c", "d"))
+
+def first_names(names: tuple[str, ...], limit: int = 2) -> str:
+    """Join the first names, and count the others.
+
+    >>> first_names(("a", "b", "c", "d"))
     'a, b and 2 more'
     """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
-def pretty(document: str) -> str:
-    """JSON on several lines, unless it is short; any other text as it is, and only the beginning and the end of a long one.
+def format_json(text: str) -> str:
+    """Indent JSON that does not fit into one line, and shorten a long text. Other text stays as it is.
 
-    >>> pretty('{"a":1}')
+    >>> format_json('{"a":1}')
     '{"a": 1}'
     """
-    if len(document) > _MAX_SHOWN:
-        return cut(document)
+    if len(text) > _MAX_SHOWN:
+        return shorten(text)
     try:
-        found = json.loads(document)
-        line = json.dumps(found, ensure_ascii=False)
-        return line if len(line) <= _SHORT else cut(json.dumps(found, indent=2, ensure_ascii=False))
+        document = json.loads(text)
+        line = json.dumps(document, ensure_ascii=False)
+        return line if len(line) <= _LINE else shorten(json.dumps(document, indent=2, ensure_ascii=False))
     except (ValueError, RecursionError):
-        return document
+        return text
 
 
-def cut(text: str) -> str:
-    """The text, or the beginning and the end of a long one."""
+def shorten(text: str) -> str:
+    """Remove the middle of a long text."""
     if len(text) <= _MAX_SHOWN:
         return text
     half = _MAX_SHOWN // 2
-    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters are left out ...\n{text[-half:]}"
+    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters are not shown ...\n{text[-half:]}"

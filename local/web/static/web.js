@@ -1,4 +1,4 @@
-// What makes the pages live and quick. Without it every page works by links and forms; all that it shows comes escaped from the server.
+// Updates the pages without a reload. Without JavaScript every page works with links and forms. The server escapes all text.
 "use strict";
 
 const announcement = document.getElementById("announce");
@@ -18,12 +18,12 @@ function parsed(markup) {
   return template.content;
 }
 
-// The list: rows that are there already stay, with the focus that one of them may have.
+// The list: keep the rows that did not change, and the focus.
 async function refreshList() {
   const fresh = parsed(await text(list.dataset.rows));
   const known = new Map([...list.querySelectorAll("tbody tr")].map((row) => [row.id, row]));
   const rows = [...fresh.querySelectorAll("tbody tr")];
-  const come = known.size || !list.hidden ? rows.filter((row) => !known.has(row.id)) : rows;
+  const added = known.size || !list.hidden ? rows.filter((row) => !known.has(row.id)) : rows;
   const focused = document.activeElement?.closest?.("tr")?.id;
   for (const row of rows) {
     const old = known.get(row.id);
@@ -36,12 +36,12 @@ async function refreshList() {
     document.getElementById("empty")?.remove();
   }
   if (focused) document.getElementById(focused)?.querySelector("a")?.focus({ preventScroll: true });
-  if (come.length === 1) announcement.textContent = `New message: ${come[0].querySelector("a").textContent}`;
-  else if (come.length) announcement.textContent = `${come.length} new messages`;
+  if (added.length === 1) announcement.textContent = `New message: ${added[0].querySelector("a").textContent}`;
+  else if (added.length) announcement.textContent = `${added.length} new messages`;
 }
 
-// A story: what somebody has opened stays open, and the content is fetched again only when it became another.
-async function refreshStory() {
+// A message trace: open attempts stay open; the content is loaded again only if it has changed.
+async function refreshTrace() {
   const fresh = parsed(await text(live.dataset.live));
   const before = live.querySelector("[data-state]").dataset;
   const after = fresh.querySelector("[data-state]").dataset;
@@ -50,11 +50,11 @@ async function refreshStory() {
     if (same) same.open = details.open;
   }
   const focused = document.activeElement?.closest?.("details")?.id;
-  const other = before.content !== after.content;
+  const changed = before.content !== after.content;
   if (before.state !== after.state) announcement.textContent = after.state === "done" ? "The message is done" : "";
   live.replaceChildren(...fresh.childNodes);
   if (focused) document.getElementById(focused)?.querySelector("summary")?.focus({ preventScroll: true });
-  if (other) await showContent(`/messages/${location.pathname.split("/")[2]}/content${location.search}`);
+  if (changed) await showContent(`/messages/${location.pathname.split("/")[2]}/content${location.search}`);
 }
 
 async function showContent(address) {
@@ -82,18 +82,18 @@ if (content) {
     history.replaceState(null, "", link.href);
     const same = [...content.querySelectorAll("nav")].find((nav) => nav.getAttribute("aria-label") === label);
     [...(same?.querySelectorAll("a") ?? [])].find((each) => each.textContent === name)?.focus({ preventScroll: true });
-    announcement.textContent = `${name} is shown`;
+    announcement.textContent = `${name} shown`;
   });
 }
 
-// One look at a time, and at most two a second, however many messages come.
+// Refresh one at a time, and at most twice a second.
 function watch(refresh) {
   let shown = document.body.dataset.version;
   let wanted = shown;
   let busy = false;
   let source;
 
-  async function look() {
+  async function update() {
     if (busy || wanted === shown) return;
     busy = true;
     const version = wanted;
@@ -101,19 +101,19 @@ function watch(refresh) {
       await refresh();
       shown = version;
     } catch {
-      // The next version, or the next connection, tries again.
+      // The next version or connection refreshes again.
     }
-    setTimeout(() => { busy = false; look(); }, 500);
+    setTimeout(() => { busy = false; update(); }, 500);
   }
 
   function connect() {
     source = new EventSource("/events");
-    source.onmessage = (event) => { wanted = event.data; look(); };
+    source.onmessage = (event) => { wanted = event.data; update(); };
     source.onopen = () => { document.getElementById("link").hidden = true; };
     source.onerror = () => { document.getElementById("link").hidden = false; };
   }
 
-  // A browser keeps six connections to a server: a tab that nobody looks at shall not keep one of them.
+  // A browser opens at most six connections to a server, so a hidden tab closes its own.
   document.addEventListener("visibilitychange", () => {
     source?.close();
     if (!document.hidden) connect();
@@ -124,7 +124,7 @@ function watch(refresh) {
 }
 
 if (list) watch(refreshList);
-if (live) watch(refreshStory);
+if (live) watch(refreshTrace);
 
 document.addEventListener("keydown", (event) => {
   if (!list || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;

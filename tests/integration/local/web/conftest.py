@@ -1,22 +1,26 @@
-"""A server of the pages, alone and with a browser. The browser is Debian's Chromium; its tests are skipped where there is none."""
+"""One server and one browser page for the tests of a module. Tests in the browser are skipped when Debian's Chromium is not installed."""
 
 import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.integration.local.web.pages import Site, Trap, Visit
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def served() -> Iterator[Site]:
     site = Site()
-    site.server.start()
     yield site
-    site.session.close()
-    site.server.stop()
+    site.close()
+
+
+@pytest.fixture
+def site(served: Site) -> Site:
+    served.clear()
+    return served
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +31,27 @@ def trap() -> Iterator[Trap]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
+def browser(trap: Trap) -> Iterator[Browser]:
+    """Start a browser that resolves all names in example.net to the trap, which sees connections even without a request."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed (Debian package `chromium`)")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
+    rules = f"--host-resolver-rules=MAP *.example.net 127.0.0.1:{trap.port}"
     with sync_playwright() as playwright:
-        yield playwright
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, rules])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
-def browser(playwright: Playwright, trap: Trap) -> Iterator[Browser]:
-    """Every name below example.net leads into the trap, so that a connection is seen that is no request yet."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium is installed (Debian package `chromium`)")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
-    rules = f"--host-resolver-rules=MAP *.example.net 127.0.0.1:{trap.port}"
-    browser = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, rules])
-    yield browser
-    browser.close()
+def opened(browser: Browser, served: Site) -> Iterator[Visit]:
+    visit = Visit(browser, served)
+    yield visit
+    visit.close()
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    visit = Visit(browser)
-    yield visit
-    visit.close()
+def visit(opened: Visit) -> Visit:
+    opened.clear()
+    return opened

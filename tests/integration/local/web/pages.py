@@ -1,4 +1,4 @@
-"""The pages on a real server for the tests: over HTTP, and in a browser."""
+"""The pages on a real server, over HTTP and in a browser. One server serves all tests of a module."""
 
 import socket
 import threading
@@ -7,8 +7,8 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from local.servers import HttpServer
-from local.web import web
-from tests.integration.local.web.backend import Desk, Lists
+from local.web import create_app
+from tests.integration.local.web.fakes import FakeActions, FakeHistory
 
 PLAIN = b"From: Clara <clara@example.org>\r\nTo: ana@example.com\r\nSubject: Hello\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n\r\nHello\r\n"
 ALTERNATIVE = (
@@ -24,29 +24,40 @@ OFFER_AFTER = OFFER + b"<p>Example GmbH</p>\r\n"
 
 
 class Site:
-    """The pages on a real server, and what stands behind them."""
+    """The pages on a server, and the fakes behind them."""
 
     def __init__(self) -> None:
-        self.lists = Lists()
-        self.desk = Desk(self.lists)
-        self.server = HttpServer(web(self.lists, self.desk), 0)
+        self.history = FakeHistory()
+        self.actions = FakeActions(self.history)
+        self.server = HttpServer(create_app(self.history, self.actions), 0)
+        self.server.start()
+        self.url = self.server.url
         self.session = requests.Session()
         self.session.trust_env = False
 
     def get(self, path: str, **options: object) -> requests.Response:
-        return self.session.get(self.server.url + path, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+        return self.session.get(self.url + path, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
 
     def post(self, path: str, **options: object) -> requests.Response:
-        return self.session.post(self.server.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
+        return self.session.post(self.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+    def clear(self) -> None:
+        """Remove what an earlier test has left."""
+        self.history.clear()
+        self.actions.clear()
+
+    def close(self) -> None:
+        self.session.close()
+        self.server.stop()
 
 
 class Trap:
-    """Stands for every other server: counts who comes."""
+    """A server in place of all other servers; it counts connections."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        self.came = 0
+        self.connections = 0
         self._thread = threading.Thread(target=self._count, daemon=True)
         self._thread.start()
 
@@ -56,7 +67,7 @@ class Trap:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self.came += 1
+            self.connections += 1
             connection.close()
 
     def close(self) -> None:
@@ -66,21 +77,23 @@ class Trap:
 
 
 class Visit:
-    """A page in a browser of its own, what stands behind it, and all that the browser did."""
+    """A browser's page on a site.
 
-    def __init__(self, browser: Browser) -> None:
-        self.lists = Lists()
-        self.desk = Desk(self.lists)
-        self._server = HttpServer(web(self.lists, self.desk), 0)
-        self._server.start()
-        self.url = self._server.url
+    Attributes:
+        requests: the URLs of all requests.
+        messages: texts of dialogs, console messages and script errors.
+    """
+
+    def __init__(self, browser: Browser, site: Site) -> None:
+        self.site = site
+        self.history, self.actions, self.url = site.history, site.actions, site.url
         self.context = browser.new_context()
         self.requests: list[str] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.context.on("request", lambda request: self.requests.append(request.url))
-        self.context.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
-        self.context.on("console", lambda message: self.said.append(message.text))
-        self.context.on("weberror", lambda error: self.said.append(str(error.error)))
+        self.context.on("dialog", lambda dialog: (self.messages.append(dialog.message), dialog.dismiss()))
+        self.context.on("console", lambda message: self.messages.append(message.text))
+        self.context.on("weberror", lambda error: self.messages.append(str(error.error)))
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(10_000)
 
@@ -89,9 +102,16 @@ class Visit:
         return self.page
 
     @property
-    def elsewhere(self) -> list[str]:
+    def requests_elsewhere(self) -> list[str]:
         return [url for url in self.requests if not url.startswith((self.url, "data:", "about:srcdoc", "about:blank"))]
+
+    def clear(self) -> None:
+        """Leave the page, and remove what an earlier test has left."""
+        self.page.goto("about:blank")
+        self.page.set_viewport_size({"width": 1280, "height": 720})
+        self.site.clear()
+        self.requests.clear()
+        self.messages.clear()
 
     def close(self) -> None:
         self.context.close()
-        self._server.stop()

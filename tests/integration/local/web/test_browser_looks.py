@@ -1,9 +1,9 @@
-"""How the pages look: widths, contrast, labels."""
+"""Widths, contrast and labels of the pages."""
 
 import pytest
 from playwright.sync_api import expect
 
-from local.web import Answer
+from local.web import AvailabilityAnswer
 from tests.integration.local.web.pages import OFFER, OFFER_AFTER, Visit
 
 
@@ -12,8 +12,8 @@ def test_no_page_is_wider_than_the_window(visit: Visit, width: int) -> None:
     long = "x" * 300
     changed = OFFER.replace(b"Offer", long.encode()) + b"<p>" + long.encode()
     recipients = (f"{long}@example.com", "ana@example.com")
-    visit.lists.add(OFFER.replace(b"Offer", long.encode()), changed, recipients=recipients, rule=long, function=long, problems=(long,))
-    visit.desk.answer = Answer({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
+    visit.history.add(OFFER.replace(b"Offer", long.encode()), changed, recipients=recipients, rule=long, function=long, problems=(long,))
+    visit.actions.answer = AvailabilityAnswer({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
     visit.page.set_viewport_size({"width": width, "height": 800})
     views = [f"/messages/1?view={view}" for view in ("html", "text", "structure", "header", "source")]
     for path in ("/", *views, f"/rules?author={long}&recipients={long}", "/availability", "/send", "/addresses"):
@@ -51,9 +51,9 @@ CONTRAST = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_has_the_contrast_that_wcag_asks_for(visit: Visit, scheme: str) -> None:
+def test_contrast_is_wcag_aa(visit: Visit, scheme: str) -> None:
     """WCAG 2.2, success criterion 1.4.3, level AA: 4.5 to 1."""
-    visit.lists.add(
+    visit.history.add(
         OFFER.replace(b"Subject", b"X-Old: 1\r\nSubject"),
         OFFER_AFTER.replace(b"Offer", b"An offer"),
         problems=("it failed",),
@@ -73,8 +73,8 @@ def test_all_text_has_the_contrast_that_wcag_asks_for(visit: Visit, scheme: str)
         assert visit.open(path).evaluate(CONTRAST) == [], path
 
 
-def test_every_field_has_a_label_and_every_page_its_landmarks(visit: Visit) -> None:
-    visit.lists.add(OFFER, OFFER_AFTER)
+def test_pages_have_labels_captions_and_landmarks(visit: Visit) -> None:
+    visit.history.add(OFFER, OFFER_AFTER)
     for path in ("/", "/messages/1", "/rules", "/availability", "/send", "/addresses"):
         page = visit.open(path)
         assert (

@@ -1,4 +1,4 @@
-"""The pages over a whole local WorkMail, from SMTP to the browser: rules, a function in its process, calendars."""
+"""The pages of a complete local WorkMail: mail by SMTP, a function in its process, rules and calendars."""
 
 import smtplib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from local.free_busy import sample_calendars
 from local.servers import HttpServer
-from local.web import web
+from local.web import create_app
 from local.web.backend import WebBackend
 from local.workmail import LocalWorkMail
 
@@ -39,16 +39,16 @@ RAW = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def workmail() -> Iterator[LocalWorkMail]:
     with LocalWorkMail(CONFIGURATION) as wm:
         sample_calendars.offer(wm)
         yield wm
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(workmail: LocalWorkMail, browser: Browser) -> Iterator[Page]:
-    server = HttpServer(web(workmail.history, WebBackend(workmail, {}, sample_calendars.ADDRESSES)), 0)
+    server = HttpServer(create_app(workmail.history, WebBackend(workmail, {}, sample_calendars.ADDRESSES)), 0)
     server.start()
     context = browser.new_context(base_url=server.url)
     page = context.new_page()
@@ -58,7 +58,7 @@ def page(workmail: LocalWorkMail, browser: Browser) -> Iterator[Page]:
     server.stop()
 
 
-def test_mail_by_smtp_appears_and_tells_its_story(workmail: LocalWorkMail, page: Page) -> None:
+def test_mail_by_smtp_appears_with_its_trace(workmail: LocalWorkMail, page: Page) -> None:
     page.goto("/")
     with smtplib.SMTP("127.0.0.1", workmail.smtp_port("INBOUND")) as client:
         client.sendmail("nora@example.net", ["ana@example.com"], RAW)
@@ -75,12 +75,12 @@ def test_mail_by_smtp_appears_and_tells_its_story(workmail: LocalWorkMail, page:
     assert Path(download.value.path()).read_bytes() == workmail.delivered("ana@example.com")[0].raw
 
 
-def test_rules_are_tested_and_free_busy_times_asked_for(page: Page) -> None:
+def test_rules_are_tested_and_availability_is_requested(page: Page) -> None:
     page.goto("/rules")
     page.get_by_label("From").fill("x@offers.example.net")
     page.get_by_label("Recipients").fill("ana@example.com")
     page.get_by_role("button", name="Test").click()
-    expect(page.get_by_text("No offers wins: BOUNCE")).to_be_visible()
+    expect(page.get_by_text("No offers applies: BOUNCE")).to_be_visible()
     page.goto("/availability")
     page.get_by_label("Begin").fill("2026-11-23T00:00")
     page.get_by_label("End").fill("2026-11-25T00:00")
@@ -88,7 +88,7 @@ def test_rules_are_tested_and_free_busy_times_asked_for(page: Page) -> None:
     expect(page.get_by_role("cell", name="Weekly planning")).to_be_visible(timeout=30_000)
 
 
-def test_what_the_server_would_refuse_is_refused_with_its_reply(page: Page) -> None:
+def test_rejected_recipient_shows_the_smtp_reply(page: Page) -> None:
     page.goto("/send")
     page.get_by_label("From", exact=True).fill("nora@example.net")
     page.get_by_label("To", exact=True).fill("zz@example.org")

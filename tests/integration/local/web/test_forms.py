@@ -1,31 +1,31 @@
-"""Sending and asking, by forms and as JSON."""
+"""The send form, the availability form, and JSON."""
 
 import pytest
 
-from local.web import Answer
+from local.web import AvailabilityAnswer
 from local.web.guard import MAX_UPLOAD
 from mailhooks.contract import FlowDirection
-from tests.integration.local.web.backend import NOW
+from tests.integration.local.web.fakes import NOW
 from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 
 
-def test_a_written_message_is_sent_and_leads_to_its_story(site: Site) -> None:
+def test_written_message_is_sent_and_its_trace_opens(site: Site) -> None:
     form = {"direction": "OUTBOUND", "kind": "write", "mail_from": "ana@example.com", "recipients": "clara@example.org dora@example.net"}
     answer = site.post("/send", files={"file": ("", b"")}, data=form | {"subject": "Grüße\r\nBcc: x@example.org", "text": "Hallo\r\nÄ"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/messages/1")
-    [(direction, mail_from, recipients, raw)] = site.desk.sent
+    [(direction, mail_from, recipients, raw)] = site.actions.sent
     assert (direction, mail_from, recipients) == (FlowDirection.OUTBOUND, "ana@example.com", ("clara@example.org", "dora@example.net"))
     assert b"\r\nBcc:" not in raw
     assert b"\r\n" in raw
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
-def test_a_sample_and_a_file_are_sent_as_they_are_with_the_envelope_of_their_header(site: Site) -> None:
-    site.desk.files["one"] = ALTERNATIVE
+def test_sample_and_file_are_sent_unchanged_with_the_envelope_of_their_header(site: Site) -> None:
+    site.actions.files["one"] = ALTERNATIVE
     assert site.post("/send", data={"kind": "sample", "sample": "one"}).status_code == 303
     uploaded = site.post("/send", data={"kind": "file", "mail_from": "<>"}, files={"file": ("../../x.eml", PLAIN.replace(b"\r", b""))})
     assert uploaded.status_code == 303
-    assert [(sent[1], sent[2], sent[3]) for sent in site.desk.sent] == [
+    assert [(sent[1], sent[2], sent[3]) for sent in site.actions.sent] == [
         ("clara@example.org", ("ana@example.com",), ALTERNATIVE),
         ("", ("ana@example.com",), PLAIN),
     ]
@@ -34,29 +34,29 @@ def test_a_sample_and_a_file_are_sent_as_they_are_with_the_envelope_of_their_hea
 @pytest.mark.parametrize(
     "form, why",
     [
-        ({"kind": "write", "recipients": "ana@example.com"}, "From is needed"),
-        ({"kind": "write", "mail_from": "a@example.org"}, "At least one recipient is needed"),
-        ({"kind": "sample", "sample": "../secret"}, "There is no such sample"),
-        ({"kind": "file"}, "Choose a file"),
-        ({"kind": "sample", "sample": "nobody"}, "names no recipient"),
+        ({"kind": "write", "recipients": "ana@example.com"}, "From: give an address"),
+        ({"kind": "write", "mail_from": "a@example.org"}, "To: give at least one address"),
+        ({"kind": "sample", "sample": "../secret"}, "there is no sample of this name"),
+        ({"kind": "file"}, "choose a message"),
+        ({"kind": "sample", "sample": "no-recipient"}, "names no recipient"),
     ],
 )
-def test_what_cannot_be_sent_is_said_on_the_form_which_keeps_what_was_typed(site: Site, form: dict[str, str], why: str) -> None:
-    site.desk.files["nobody"] = b"From: a@example.org\r\n\r\n"
+def test_invalid_send_form_shows_the_problem_and_keeps_the_input(site: Site, form: dict[str, str], why: str) -> None:
+    site.actions.files["no-recipient"] = b"From: a@example.org\r\n\r\n"
     answer = site.post("/send", data={"subject": "Kept", **form})
     assert answer.status_code == 422
     assert why in answer.text
     assert 'value="Kept"' in answer.text
-    assert not site.desk.sent
+    assert not site.actions.sent
 
 
-def test_a_refusal_of_the_server_is_shown(site: Site) -> None:
-    site.desk.refusal = "550 5.1.1 no such user <here>"
+def test_reply_of_the_smtp_server_is_shown(site: Site) -> None:
+    site.actions.refusal = "550 5.1.1 no such user <here>"
     answer = site.post("/send", data={"kind": "write", "mail_from": "a@example.org", "recipients": "x@example.com"})
     assert "550 5.1.1 no such user &lt;here&gt;" in answer.text
 
 
-def test_a_file_that_is_too_large_is_refused_with_413(site: Site) -> None:
+def test_too_large_request_is_413(site: Site) -> None:
     assert site.post("/send", data=b"x" * (MAX_UPLOAD + 1)).status_code == 413
     assert site.post("/availability", data=b"x" * 2_000_000).status_code == 413
     boundary = b"--b\r\nContent-Disposition: form-data; name=text\r\n\r\n"
@@ -72,14 +72,14 @@ REQUEST = {
 EVENT = {"startTime": "2026-05-05T07:00:00.000Z", "endTime": "2026-05-05T08:00:00.000Z", "busyType": "BUSY"}
 
 
-def test_availability_is_asked_as_workmail_asks_and_answered_as_the_function_answers(site: Site) -> None:
-    site.desk.answer = Answer({"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}]}, 12.0)
+def test_api_passes_the_request_to_the_function_and_returns_its_response(site: Site) -> None:
+    site.actions.answer = AvailabilityAnswer({"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}]}, 12.0)
     answer = site.post("/api/availability", json=REQUEST)
-    assert answer.json() == site.desk.answer.response
-    assert site.desk.asked == [REQUEST]
+    assert answer.json() == site.actions.answer.response
+    assert site.actions.asked == [REQUEST]
     assert site.post("/api/availability", json={}).status_code == 400
     assert site.post("/api/availability", data=b"{").status_code == 400
-    site.desk.answer = Answer(None, 25_000.0, "log", "no answer within 25 s")
+    site.actions.answer = AvailabilityAnswer(None, 25_000.0, "log", "no answer within 25 s")
     failed = site.post("/api/availability", json=REQUEST)
     assert (failed.status_code, failed.json()) == (502, {"error": "no answer within 25 s", "log": "log"})
 
@@ -87,14 +87,14 @@ def test_availability_is_asked_as_workmail_asks_and_answered_as_the_function_ans
 QUESTION = {"mailboxes": "bob@example.net, eve@example.org", "requester": "ana@example.com", "zone": "Europe/Berlin"}
 
 
-def test_the_form_asks_in_the_zones_time_and_shows_the_answer_as_picture_list_and_json(site: Site) -> None:
-    site.desk.answer = Answer(
+def test_availability_form_uses_its_time_zone_and_shows_picture_list_and_json(site: Site) -> None:
+    site.actions.answer = AvailabilityAnswer(
         {"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}, {"mailbox": "eve@example.org", "error": "MailboxNotFound"}]},
         184.0,
         "L",
     )
     page = site.post("/availability", data=QUESTION | {"begin": "2026-05-05T00:00", "end": ""}).text
-    assert site.desk.asked[0]["window"] == {"startDate": "2026-05-04T22:00:00+00:00", "endDate": "2026-05-05T22:00:00+00:00"}
+    assert site.actions.asked[0]["window"] == {"startDate": "2026-05-04T22:00:00+00:00", "endDate": "2026-05-05T22:00:00+00:00"}
     for shown in (
         "busy 09:00 to 10:00",
         'x="37.5%" width="4.167%"',
@@ -109,35 +109,37 @@ def test_the_form_asks_in_the_zones_time_and_shows_the_answer_as_picture_list_an
 @pytest.mark.parametrize(
     "given, why",
     [
-        ({"mailboxes": " "}, "At least one mailbox"),
-        ({"requester": ""}, "Somebody has to ask"),
-        ({"zone": "Nowhere/At-all"}, "A time zone has a name"),
-        ({"begin": "yesterday"}, "A time is written as"),
-        ({"end": "2026-05-04T00:00"}, "The end is a time after the beginning"),
-        ({"begin": "0001-01-01T00:00"}, "A time of our days"),
+        ({"mailboxes": " "}, "Mailboxes: give at least one mailbox"),
+        ({"requester": ""}, "Requester: give the address"),
+        ({"zone": "Nowhere/At-all"}, "Time zone: give the name"),
+        ({"begin": "yesterday"}, "Begin: give today, a date"),
+        ({"end": "2026-05-04T00:00"}, "End: give a time after the beginning"),
+        ({"begin": "0001-01-01T00:00"}, "Begin: give a year from 1970"),
     ],
 )
-def test_a_question_that_cannot_be_meant_is_not_asked(site: Site, given: dict[str, str], why: str) -> None:
+def test_invalid_question_shows_the_problem_and_calls_no_function(site: Site, given: dict[str, str], why: str) -> None:
     answer = site.post("/availability", data=QUESTION | {"begin": "2026-05-05T00:00", "end": "2026-05-06T00:00"} | given)
     assert answer.status_code == 422
     assert why in answer.text
-    assert not site.desk.asked
+    assert not site.actions.asked
 
 
-@pytest.mark.parametrize("answer", [Answer(None, 3.0, "Traceback", "it failed"), Answer({"mailboxes": [{"mailbox": "x"}]}, 3.0)])
-def test_an_answer_that_workmail_would_not_understand_is_shown_as_such(site: Site, answer: Answer) -> None:
-    site.desk.answer = answer
+@pytest.mark.parametrize(
+    "answer", [AvailabilityAnswer(None, 3.0, "Traceback", "it failed"), AvailabilityAnswer({"mailboxes": [{"mailbox": "x"}]}, 3.0)]
+)
+def test_failed_or_invalid_response_shows_the_error(site: Site, answer: AvailabilityAnswer) -> None:
+    site.actions.answer = answer
     page = site.post("/availability", data=QUESTION | {"begin": "2026-05-05T00:00", "end": ""}).text
-    assert (answer.error or "WorkMail would not understand the response") in page
+    assert (answer.error or "WorkMail would not accept the response") in page
 
 
-def test_the_json_tells_the_same_story(site: Site) -> None:
-    site.lists.add(PLAIN)
-    site.lists.add(ALTERNATIVE, CHANGED)
+def test_json_has_the_list_and_the_trace(site: Site) -> None:
+    site.history.add(PLAIN)
+    site.history.add(ALTERNATIVE, CHANGED)
     listed = site.get("/api/messages?limit=1").json()
     assert (listed["count"], [line["number"] for line in listed["messages"]]) == (2, [2])
     assert [line["number"] for line in site.get("/api/messages?before=2").json()["messages"]] == [1]
-    story = site.get("/api/messages/2").json()
-    assert story["passages"][0]["attempts"][0]["milliseconds"] == 23.4
-    assert story["line"]["received"] > NOW
+    trace = site.get("/api/messages/2").json()
+    assert trace["passages"][0]["attempts"][0]["milliseconds"] == 23.4
+    assert trace["line"]["received"] > NOW
     assert site.get("/api/messages?limit=x").status_code == 400

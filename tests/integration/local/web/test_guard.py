@@ -1,4 +1,4 @@
-"""What keeps mail where it belongs, and other sites out."""
+"""Security headers, escaping, and requests of other sites."""
 
 from dataclasses import replace
 
@@ -27,8 +27,8 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/static/web.css", "/api/messages", "/messages/1/passages/1/before.eml"])
-def test_every_answer_has_the_headers_that_let_nothing_of_a_message_run_or_load(site: Site, path: str) -> None:
-    site.lists.add(ALTERNATIVE, CHANGED)
+def test_every_response_has_the_security_headers(site: Site, path: str) -> None:
+    site.history.add(ALTERNATIVE, CHANGED)
     headers = site.get(path).headers
     policy = dict(each.strip().partition(" ")[::2] for each in headers["content-security-policy"].split(";"))
     assert policy == {
@@ -47,8 +47,8 @@ def test_every_answer_has_the_headers_that_let_nothing_of_a_message_run_or_load(
     assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_a_messages_html_is_served_into_a_sandbox_that_loads_nothing(site: Site) -> None:
-    site.lists.add(ALTERNATIVE.replace(b"<p>Hello</p>", b"<link rel=preconnect href=//example.net><p>Hello</p>"))
+def test_html_of_a_message_is_sandboxed_and_loads_nothing(site: Site) -> None:
+    site.history.add(ALTERNATIVE.replace(b"<p>Hello</p>", b"<link rel=preconnect href=//example.net><p>Hello</p>"))
     answer = site.get("/messages/1/passages/1/before/html/1")
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; ")
@@ -59,22 +59,22 @@ def test_a_messages_html_is_served_into_a_sandbox_that_loads_nothing(site: Site)
     assert [(frame["sandbox"], frame["src"]) for frame in frames] == [("", "/messages/1/passages/1/after/html/1")]
 
 
-OURS = set(
+ELEMENTS = set(
     "html head meta title link script body a header p nav main div h1 h2 h3 h4 form label input button table caption thead tbody tr th td"
     " time span section dl dt dd strong code pre details summary iframe ul li kbd noscript select option textarea fieldset legend svg rect"
     " text line datalist".split()
 )
 
 
-def test_whatever_a_message_says_of_itself_is_text_on_every_page(site: Site) -> None:
+def test_every_page_escapes_text_from_messages(site: Site) -> None:
     encoded = EVIL.encode()
     raw = ALTERNATIVE.replace(b"Subject: Both", b"Subject: " + encoded + b"\r\nX-" + b"<script>: 1").replace(b"Hello", encoded)
     raw = raw.replace(b"Content-Type: text/plain", b'Content-Type: text/plain; name="' + encoded + b'"; charset="<b>"')
-    fates = (RecipientResult(EVIL, ActionType.BOUNCE, Origin.NAMED, Destination.BOUNCED, EVIL),)
-    passage = site.lists.passage(raw, raw + encoded, fates=fates, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
-    passage = replace(passage, attempts=tuple(replace(each, problem=EVIL, response=EVIL, log=EVIL) for each in passage.attempts))
-    site.lists.add_story(raw, (passage,), mail_from=EVIL, author=EVIL, subject=EVIL + "\ud800", recipients=(EVIL,) * 4, rules=(EVIL,))
-    site.desk.files[EVIL] = raw
+    results = (RecipientResult(EVIL, ActionType.BOUNCE, Origin.NAMED, Destination.BOUNCED, EVIL),)
+    run = site.history.rule_run(raw, raw + encoded, fates=results, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
+    run = replace(run, attempts=tuple(replace(each, problem=EVIL, response=EVIL, log=EVIL) for each in run.attempts))
+    site.history.add_trace(raw, (run,), mail_from=EVIL, author=EVIL, subject=EVIL + "\ud800", recipients=(EVIL,) * 4, rules=(EVIL,))
+    site.actions.files[EVIL] = raw
     views = [f"/messages/1/content?view={view}" for view in ("html", "text", "structure", "header", "source")]
     query = "?direction=INBOUND&q={0}&author={0}&sender={0}&recipients={0}&view={0}&side={0}&kind=sample&sample={0}&subject={0}".format(
         requests.utils.quote(EVIL)
@@ -84,13 +84,13 @@ def test_whatever_a_message_says_of_itself_is_text_on_every_page(site: Site) -> 
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "\u202e" not in page.text, path
         for tag, attributes in Elements(page.text).tags:
-            assert tag in OURS, (path, tag)
+            assert tag in ELEMENTS, (path, tag)
             assert not any(name.startswith("on") or name == "style" for name in attributes), (path, tag)
             assert tag != "script" or attributes == {"src": "/static/web.js", "defer": None}
 
 
 @pytest.mark.parametrize("host", ["attacker.example", "127.0.0.1.attacker.example", "", "localhost.attacker.example:80"])
-def test_a_name_that_is_not_served_is_refused(site: Site, host: str) -> None:
+def test_unknown_host_is_rejected(site: Site, host: str) -> None:
     assert site.get("/", headers={"host": host}).status_code == 400
     assert site.get("/", headers={"host": "localhost:1234"}).status_code == 200
 
@@ -107,15 +107,15 @@ def test_a_name_that_is_not_served_is_refused(site: Site, host: str) -> None:
         ({}, 303),
     ],
 )
-def test_another_sites_page_cannot_send_a_message(site: Site, headers: dict[str, str], status: int) -> None:
+def test_page_of_another_site_cannot_send_a_message(site: Site, headers: dict[str, str], status: int) -> None:
     form = {"kind": "write", "mail_from": "a@example.org", "recipients": "ana@example.com"}
     assert site.post("/send", data=form, headers=headers).status_code == status
-    assert len(site.desk.sent) == (status == 303)
+    assert len(site.actions.sent) == (status == 303)
     for path in ("/availability", "/api/availability"):
         assert (site.post(path, data=b"{}", headers=headers).status_code == 403) == (status == 403)
 
 
-def test_our_own_origin_is_known_by_its_port_too(site: Site) -> None:
+def test_origin_with_another_port_is_another_site(site: Site) -> None:
     form = {"kind": "write", "mail_from": "a@example.org", "recipients": "ana@example.com"}
-    assert site.post("/send", data=form, headers={"origin": site.server.url}).status_code == 303
+    assert site.post("/send", data=form, headers={"origin": site.url}).status_code == 303
     assert site.post("/send", data=form, headers={"origin": "http://127.0.0.1:1"}).status_code == 403

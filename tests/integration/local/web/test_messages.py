@@ -1,4 +1,4 @@
-"""The list, the stories and the content, over HTTP."""
+"""The list of messages, traces and content over HTTP."""
 
 import re
 from dataclasses import replace
@@ -12,23 +12,23 @@ from mailhooks.contract import ActionType
 from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 
 
-def test_the_list_has_the_newest_first_with_rule_outcome_and_marks(site: Site) -> None:
-    site.lists.add(PLAIN)
-    site.lists.add(ALTERNATIVE, CHANGED, rule="Disclaimer", problems=("it failed once",))
+def test_list_shows_rules_destinations_and_problems_newest_first(site: Site) -> None:
+    site.history.add(PLAIN)
+    site.history.add(ALTERNATIVE, CHANGED, rule="Disclaimer", problems=("it failed once",))
     page = site.get("/").text
     assert page.index("/messages/2") < page.index("/messages/1")
-    for shown in ("Disclaimer", "Inbox", ">changed<", ">trouble<", "2 messages in all"):
+    for shown in ("Disclaimer", "Inbox", ">changed<", ">problem<", "2 messages<"):
         assert shown in page
 
 
-def test_ten_thousand_messages_are_paged_by_number_and_found_by_their_text(site: Site) -> None:
-    first = site.lists.story(site.lists.add(PLAIN))
+def test_list_pages_and_searches_ten_thousand_messages(site: Site) -> None:
+    first = site.history.story(site.history.add(PLAIN))
     assert first is not None
     for number in range(2, 10_001):
         line = replace(first.line, number=number, subject=f"Message {number}")
-        site.lists.stories.append(replace(first, line=line))
+        site.history.traces.append(replace(first, line=line))
     page = site.get("/").text
-    assert "10,000 messages in all" in page
+    assert "10,000 messages<" in page
     assert re.findall(r'id="m(\d+)"', page)[::49] == ["10000", "9951"]
     older = re.findall(r'href="(/\?before=9951)" rel="next"', page)
     assert re.findall(r'id="m(\d+)"', site.get(older[0]).text)[::49] == ["9950", "9901"]
@@ -37,19 +37,19 @@ def test_ten_thousand_messages_are_paged_by_number_and_found_by_their_text(site:
     assert site.get("/?before=x&q=" + "y" * 9999).status_code == 200
 
 
-def test_an_empty_list_says_what_to_try_with_the_real_ports(site: Site) -> None:
-    site.desk.files["bounce-junk"] = PLAIN
+def test_empty_list_shows_examples_with_the_real_ports(site: Site) -> None:
+    site.actions.files["bounce-junk"] = PLAIN
     page = site.get("/").text
     for shown in ("swaks --server 127.0.0.1:2525", 'SMTP("127.0.0.1", 2525)', "/send?kind=sample&amp;sample=bounce-junk"):
         assert shown in page.replace("&#34;", '"')
 
 
-def test_a_story_tells_rule_attempts_log_and_each_recipients_verdict(site: Site) -> None:
-    fate = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
-    passage = site.lists.passage(PLAIN)
-    failed = replace(passage.attempts[0], number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
-    attempts = (failed, replace(passage.attempts[0], number=2, cold=False))
-    site.lists.add_story(PLAIN, (replace(passage, attempts=attempts, fates=(*passage.fates, fate), notes=("a note",)),))
+def test_trace_shows_rule_attempts_log_and_results(site: Site) -> None:
+    bounced = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
+    run = site.history.rule_run(PLAIN)
+    failed = replace(run.attempts[0], number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
+    attempts = (failed, replace(run.attempts[0], number=2, cold=False))
+    site.history.add_trace(PLAIN, (replace(run, attempts=attempts, fates=(*run.fates, bounced), notes=("a note",)),))
     page = site.get("/messages/1").text
     for shown in (
         *("Scan all mail", "no other rule matches as specifically", "Attempt 1", "15.0 s", "no answer within 15 s", "Attempt 2", "23 ms"),
@@ -58,8 +58,10 @@ def test_a_story_tells_rule_attempts_log_and_each_recipients_verdict(site: Site)
         assert shown in page, shown
 
 
-def test_a_message_that_met_several_rules_shows_each_and_the_content_of_each(site: Site) -> None:
-    site.lists.add_story(ALTERNATIVE, (site.lists.passage(ALTERNATIVE, CHANGED), site.lists.passage(ALTERNATIVE, rule="No lottery")))
+def test_message_with_several_rule_runs_shows_each_with_its_content(site: Site) -> None:
+    site.history.add_trace(
+        ALTERNATIVE, (site.history.rule_run(ALTERNATIVE, CHANGED), site.history.rule_run(ALTERNATIVE, rule="No lottery"))
+    )
     page = site.get("/messages/1?passage=2").text
     assert "1 of 2" in page
     assert "No lottery" in page
@@ -69,10 +71,10 @@ def test_a_message_that_met_several_rules_shows_each_and_the_content_of_each(sit
     assert site.get("/messages/1?passage=3").status_code == 404
 
 
-def test_a_message_that_nothing_has_been_done_with_shows_its_content(site: Site) -> None:
-    site.lists.add_story(PLAIN, (), state=State.ACCEPTED)
+def test_queued_message_shows_its_content(site: Site) -> None:
+    site.history.add_trace(PLAIN, (), state=State.ACCEPTED)
     page = site.get("/messages/1").text
-    assert "nothing has been done with it yet" in page
+    assert "waits in the queue" in page
     assert "Hello" in page
 
 
@@ -87,17 +89,17 @@ def test_a_message_that_nothing_has_been_done_with_shows_its_content(site: Site)
     ],
 )
 def test_each_view_shows_before_and_after(site: Site, view: str, shown: list[str]) -> None:
-    site.lists.add(ALTERNATIVE, CHANGED)
+    site.history.add(ALTERNATIVE, CHANGED)
     for path in (f"/messages/1?view={view}", f"/messages/1/content?view={view}"):
         page = site.get(path).text
         assert all(each in page for each in shown), [each for each in shown if each not in page]
 
 
-def test_both_sides_are_downloaded_byte_for_byte_under_a_name_of_ours(site: Site) -> None:
-    site.lists.add(ALTERNATIVE.replace(b"Subject: Both", b"Subject: ../../../etc/passwd\x00"), CHANGED)
+def test_downloads_have_the_exact_bytes_and_a_safe_name(site: Site) -> None:
+    site.history.add(ALTERNATIVE.replace(b"Subject: Both", b"Subject: ../../../etc/passwd\x00"), CHANGED)
     for path in ("/messages/1/passages/1/before.eml", "/api/messages/1/before.eml"):
         answer = site.get(path)
-        assert answer.content == site.lists.originals[0]
+        assert answer.content == site.history.originals[0]
         assert answer.headers["content-disposition"] == 'attachment; filename="message-1-before.eml"'
         assert answer.headers["content-type"] == "message/rfc822"
     for path in ("/messages/1/passages/1/after.eml", "/api/messages/1/after.eml"):
@@ -119,35 +121,36 @@ def test_both_sides_are_downloaded_byte_for_byte_under_a_name_of_ours(site: Site
         ),
     ],
 )
-def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
-    site.lists.add(ALTERNATIVE, CHANGED)
-    request = requests.Request("GET", site.server.url).prepare()
-    request.url = site.server.url + path
+def test_unknown_path_is_404(site: Site, path: str) -> None:
+    site.history.add(ALTERNATIVE, CHANGED)
+    request = requests.Request("GET", site.url).prepare()
+    request.url = site.url + path
     assert site.session.send(request, timeout=10).status_code == 404
 
 
-def test_forty_megabytes_do_not_make_a_page_long(site: Site) -> None:
+def test_message_of_forty_megabytes_makes_short_pages(site: Site) -> None:
     head = b"From: a@example.org\r\nSubject: Large\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
     raw = head + b"<p>" + b"A line of text that is quite long, as lines of text are in mail.\r\n" * 600_000
-    site.lists.add(raw, raw.replace(b"Subject: ", b"Subject: [X] ") + b"the end\r\n")
+    site.history.add(raw, raw.replace(b"Subject: ", b"Subject: [X] ") + b"the end\r\n")
     for view in ("html", "text", "structure", "header", "source"):
         assert len(site.get(f"/messages/1?view={view}").content) < 100_000
     assert len(site.get("/messages/1/passages/1/after/html/1").content) < 400_000
 
 
-def test_a_test_of_the_rules_says_who_wins_why_and_why_not_the_others(site: Site) -> None:
+def test_rule_test_explains_which_rule_applies(site: Site) -> None:
     page = site.get("/rules?direction=INBOUND&author=shop@mail.example.net&sender=&recipients=ana@example.com,ben@example.com").text
-    assert "<strong>Newsletters</strong> wins" in page
-    assert "<strong>Scan all mail</strong> wins" in page
+    assert "<strong>Newsletters</strong> applies" in page
+    assert "<strong>Scan all mail</strong> applies" in page
     assert "less specific than *.example.net" in page
-    refused = site.get("/rules?direction=INBOUND&author=&recipients=")
-    assert refused.status_code == 422
-    assert "At least one recipient is needed." in refused.text
+    rejected = site.get("/rules?direction=INBOUND&author=&recipients=")
+    assert rejected.status_code == 422
+    assert "Recipients: give at least one address." in rejected.text
 
 
-def test_the_events_say_when_something_is_new(site: Site) -> None:
+def test_event_stream_sends_a_new_version_for_a_new_message(site: Site) -> None:
     with site.get("/events", stream=True) as answer:
         lines = answer.iter_lines()
-        assert [next(lines) for _ in range(3)] == [b"retry: 1000", b"", b"data: 0"]
-        site.lists.add(PLAIN)
-        assert [next(lines) for _ in range(2)] == [b"", b"data: 1"]
+        version = site.history.version()
+        assert [next(lines) for _ in range(3)] == [b"retry: 1000", b"", b"data: %d" % version]
+        site.history.add(PLAIN)
+        assert [next(lines) for _ in range(2)] == [b"", b"data: %d" % (version + 1)]

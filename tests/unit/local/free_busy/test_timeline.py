@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from local.console.style import Style
+from local.free_busy.model import Calendar
 from local.free_busy.timeline import Marks, Timeline
 from mailhooks.availability.errors import TimedOut
 from mailhooks.contract.availability import Window
@@ -15,7 +16,7 @@ MARKS = Marks("#", "~", "-", ".")
 
 def drawn(*mailboxes: dict[str, Any], start: str = "2026-05-04T00:00", hours: float = 24, zone: str = "UTC", width: int = 80) -> list[str]:
     begin = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    timeline = Timeline(Window(begin, begin + timedelta(hours=hours)), ZoneInfo(zone), MARKS, Style(), width)
+    timeline = Timeline(Calendar(Window(begin, begin + timedelta(hours=hours)), ZoneInfo(zone)), MARKS, Style(), width)
     return list(timeline.lines({"mailboxes": mailboxes}, {"a@example.net": TimedOut("no answer in time")}))
 
 
@@ -23,7 +24,7 @@ def mailbox(*events: tuple[str, str, str], **more: Any) -> dict[str, Any]:
     return {"mailbox": "a@example.net", "events": [{"startTime": s, "endTime": e, "busyType": kind} for s, e, kind in events]} | more
 
 
-def test_a_day_is_a_row_with_a_block_for_what_takes_time() -> None:
+def test_day_is_a_row_with_marks_for_busy_and_tentative_events() -> None:
     ruler, row, *_ = drawn(
         mailbox(("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z", "BUSY"), ("2026-05-04T12:00:00Z", "2026-05-04T12:10:00Z", "TENTATIVE"))
     )
@@ -33,7 +34,7 @@ def test_a_day_is_a_row_with_a_block_for_what_takes_time() -> None:
     assert cells == "." * 18 + "###" + "." * 3 + "~" + "." * 23
 
 
-def test_busy_stands_before_tentative_and_free_shows_as_nothing() -> None:
+def test_busy_covers_tentative_and_free_has_no_mark() -> None:
     _, row, *_ = drawn(
         mailbox(
             *(("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", kind) for kind in ("FREE", "TENTATIVE", "BUSY")),
@@ -43,19 +44,19 @@ def test_busy_stands_before_tentative_and_free_shows_as_nothing() -> None:
     assert row[26:].strip(".") == "##"
 
 
-def test_what_is_outside_of_the_window_is_blank_even_where_an_event_goes_on() -> None:
+def test_time_outside_of_the_window_is_blank_also_during_an_event() -> None:
     _, row, *_ = drawn(mailbox(("2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "BUSY")), start="2026-05-04T08:00", hours=2)
     assert row == f"{'a@example.net':26}{' ' * 16}####"
 
 
-def test_several_days_are_a_row_each() -> None:
+def test_each_day_is_a_row() -> None:
     lines = drawn(mailbox(("2026-05-05T23:00:00Z", "2026-05-06T01:00:00Z", "BUSY")), hours=72)
     assert [line[:12].strip() for line in lines[1:5]] == ["a@example.ne", "Mon  4 May", "Tue  5 May", "Wed  6 May"]
     assert [line[26:].count("#") for line in lines[2:5]] == [0, 2, 2]
 
 
 @pytest.mark.parametrize("width, cells", [(60, 24), (80, 48), (130, 96)])
-def test_a_wide_screen_shows_finer_time(width: int, cells: int) -> None:
+def test_wide_screen_has_more_cells(width: int, cells: int) -> None:
     _, row, *_ = drawn(mailbox(), width=width)
     assert len(row[26:]) == cells
 
@@ -68,7 +69,7 @@ def test_working_hours_are_marked_in_the_zone_that_is_shown() -> None:
     assert (utc[26:].index("-"), utc.count("-")) == (14, 16)
 
 
-def test_the_hour_that_comes_twice_shows_what_is_in_either_and_the_one_left_out_breaks_nothing() -> None:
+def test_repeated_hour_shows_the_events_of_both_passes_and_a_skipped_hour_shifts_nothing() -> None:
     # 2026-10-25 in Berlin: 02:00 to 03:00 is 00:00 to 01:00 UTC, and 01:00 to 02:00 again.
     for event in (("2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "BUSY"), ("2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "BUSY")):
         _, row, *_ = drawn(mailbox(event), start="2026-10-25T00:00", hours=25, zone="Europe/Berlin")
@@ -80,12 +81,12 @@ def test_the_hour_that_comes_twice_shows_what_is_in_either_and_the_one_left_out_
     assert row[26:][6:8] == "##"
 
 
-def test_an_error_is_shown_with_its_code_and_its_reason_in_full() -> None:
+def test_error_is_shown_with_code_and_reason() -> None:
     _, row, *_ = drawn({"mailbox": "a@example.net", "error": "ErrorTimeoutExpired"})
     assert row == f"{'a@example.net':26}ErrorTimeoutExpired: no answer in time"
 
 
-def test_what_calendars_say_does_not_move_the_cursor_or_turn_the_text() -> None:
+def test_control_characters_of_calendars_are_removed() -> None:
     described = {"subject": "\x1b[2Jgone\u202eevil", "location": "a\nb", "isPrivate": False}
     event = {"startTime": "2026-05-04T09:00:00Z", "endTime": "2026-05-04T10:00:00Z", "busyType": "BUSY", "details": described}
     lines = drawn({"mailbox": "a\x07@example.net", "events": [event]})
@@ -94,5 +95,5 @@ def test_what_calendars_say_does_not_move_the_cursor_or_turn_the_text() -> None:
 
 
 @pytest.mark.parametrize("encoding, busy", [("utf-8", "█"), ("cp437", "█"), ("ascii", "#"), (None, "#"), ("no-such", "#")])
-def test_a_terminal_that_has_no_blocks_gets_ascii(encoding: str | None, busy: str) -> None:
+def test_terminal_without_block_characters_gets_ascii(encoding: str | None, busy: str) -> None:
     assert Marks.of(encoding).busy == busy

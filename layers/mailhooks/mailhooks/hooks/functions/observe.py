@@ -1,13 +1,13 @@
-"""The hook of the function `observe`: the runtime logs and counts the message."""
+"""The hook of the function `observe`: takes notice of a message. The log line and the metrics are the shell's own."""
 
 from typing import Self
 
-from mailhooks.hooks.invocation import Mail, Reply
+from mailhooks.hooks.invocation import Mail
 from mailhooks.settings import Settings
 
 
 class ObserveHook:
-    """Does not look at the message, or reads it so that its size is counted.
+    """Reads the message, so that its size is counted, or leaves it alone.
 
     Args:
         content: whether to read the message.
@@ -22,7 +22,6 @@ class ObserveHook:
     def from_settings(cls, settings: Settings) -> Self:
         return cls(content=settings.observe_content)
 
-    def __call__(self, mail: Mail) -> Reply:
+    def __call__(self, mail: Mail) -> None:
         if self._content:
-            _ = mail.message
-        return Reply()
+            _ = mail.raw

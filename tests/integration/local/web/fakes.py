@@ -1,7 +1,8 @@
-"""A local WorkMail with nothing behind it, for tests of its pages: lists of messages, and actions that only remember."""
+"""Fakes of the history and the actions, for tests of the pages."""
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.parser import BytesParser
@@ -13,7 +14,7 @@ from local.errors import LocalError
 from local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from local.mail.verdict import Origin
 from local.rules.matching import Match, Rule, RuleAction, match
-from local.web import Addresses, Answer
+from local.web import Addresses, AvailabilityAnswer
 from mailhooks.contract import Action, ActionType, FlowDirection
 
 NOW = 1_777_881_600.0
@@ -31,10 +32,14 @@ LOG = 'START\n{"level":"INFO","message":"changed","by":"disclaimer"}\nEND\n'
 
 
 @dataclass
-class Lists:
-    """A history over plain lists."""
+class FakeHistory:
+    """A history in lists.
 
-    stories: list[MessageTrace] = field(default_factory=list)
+    Attributes:
+        changes: the version.
+    """
+
+    traces: list[MessageTrace] = field(default_factory=list)
     originals: list[bytes] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     changes: int = 0
@@ -43,40 +48,41 @@ class Lists:
         self._lock = threading.Lock()
 
     def add(self, raw: bytes, after: bytes | None = None, **changes: Any) -> int:
-        """A message that went through one function; `changes` are attributes of the passage."""
-        return self.add_story(raw, (self.passage(raw, after, **changes),))
+        """Add a message with one rule run that has the given attributes."""
+        return self.add_trace(raw, (self.rule_run(raw, after, **changes),))
 
-    def add_story(self, raw: bytes, passages: tuple[RuleRun, ...], **of_line: Any) -> int:
+    def add_trace(self, raw: bytes, runs: tuple[RuleRun, ...], **of_line: Any) -> int:
+        """Add a message whose summary has the given attributes."""
         headers = BytesParser(policy=default).parsebytes(raw, headersonly=True)
-        fates = [fate for passage in passages for fate in passage.fates]
+        results = [result for run in runs for result in run.fates]
         with self._lock:
-            number = len(self.stories) + 1
+            number = len(self.traces) + 1
             line = MessageSummary(
                 number=number,
                 received=NOW + number * 97,
-                direction=passages[0].direction if passages else FlowDirection.INBOUND,
+                direction=runs[0].direction if runs else FlowDirection.INBOUND,
                 mail_from=parseaddr(str(headers["From"] or ""))[1],
-                recipients=tuple(dict.fromkeys(address for passage in passages for address in passage.recipients)) or ("ana@example.com",),
+                recipients=tuple(dict.fromkeys(address for run in runs for address in run.recipients)) or ("ana@example.com",),
                 author=str(headers["From"] or ""),
                 subject=str(headers["Subject"] or ""),
                 size=len(raw),
-                state=State.DONE if all(passage.state is State.DONE for passage in passages) else State.RETRYING,
-                rules=tuple(passage.rule for passage in passages if passage.rule),
-                places=tuple((place, sum(fate.place is place for fate in fates)) for place in dict.fromkeys(fate.place for fate in fates)),
-                changed=any(passage.changed for passage in passages),
-                trouble=any(passage.problems for passage in passages),
+                state=State.DONE if all(run.state is State.DONE for run in runs) else State.RETRYING,
+                rules=tuple(run.rule for run in runs if run.rule),
+                places=tuple(Counter(result.place for result in results).items()),
+                changed=any(run.changed for run in runs),
+                trouble=any(run.problems for run in runs),
             )
-            self.stories.append(MessageTrace(replace(line, **of_line), passages))
+            self.traces.append(MessageTrace(replace(line, **of_line), runs))
             self.originals.append(raw)
             self.changes += 1
         return number
 
-    def passage(self, raw: bytes, after: bytes | None = None, **changes: Any) -> RuleRun:
+    def rule_run(self, raw: bytes, after: bytes | None = None, **changes: Any) -> RuleRun:
         message_id = str(uuid.uuid4())
         self.contents[message_id] = raw if after is None else after
         recipients = changes.get("recipients", ("ana@example.com",))
         place = changes.pop("place", Destination.INBOX)
-        passage = RuleRun(
+        run = RuleRun(
             message_id=message_id,
             invocation_id=uuid.uuid4().hex,
             direction=FlowDirection.INBOUND,
@@ -90,28 +96,36 @@ class Lists:
             fates=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
             changed=after is not None and after != raw,
         )
-        return replace(passage, **changes)
+        return replace(run, **changes)
 
-    def settle(self, number: int, after: bytes) -> None:
-        """What was open is done, and the content another one."""
+    def finish(self, number: int, after: bytes) -> None:
+        """Mark a message as done, with changed content."""
         with self._lock:
-            story = self.stories[number - 1]
-            passages = tuple(replace(passage, state=State.DONE, due=None, changed=True) for passage in story.passages)
-            self.contents.update({passage.message_id: after for passage in passages})
-            self.stories[number - 1] = MessageTrace(replace(story.line, state=State.DONE, changed=True), passages)
+            trace = self.traces[number - 1]
+            runs = tuple(replace(run, state=State.DONE, due=None, changed=True) for run in trace.passages)
+            self.contents.update({run.message_id: after for run in runs})
+            self.traces[number - 1] = MessageTrace(replace(trace.line, state=State.DONE, changed=True), runs)
+            self.changes += 1
+
+    def clear(self) -> None:
+        """Remove all messages."""
+        with self._lock:
+            self.traces.clear()
+            self.originals.clear()
+            self.contents.clear()
             self.changes += 1
 
     def count(self) -> int:
-        return len(self.stories)
+        return len(self.traces)
 
     def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
-        found = (story.line for story in reversed(self.stories[: before - 1] if before else self.stories))
+        found = (trace.line for trace in reversed(self.traces[: before - 1] if before else self.traces))
         wanted = text.lower()
         some = (line for line in found if wanted in f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}".lower())
         return [line for _, line in zip(range(limit), some, strict=False)]
 
     def story(self, number: int) -> MessageTrace | None:
-        return self.stories[number - 1] if 0 < number <= len(self.stories) else None
+        return self.traces[number - 1] if 0 < number <= len(self.traces) else None
 
     def original(self, number: int) -> bytes | None:
         return self.originals[number - 1] if 0 < number <= len(self.originals) else None
@@ -124,15 +138,23 @@ class Lists:
 
 
 @dataclass
-class Desk:
-    """The actions, on lists."""
+class FakeActions:
+    """Actions that record their calls.
 
-    history: Lists
+    Attributes:
+        refusal: the error of `send`; "" to accept.
+    """
+
+    history: FakeHistory
     files: dict[str, bytes] = field(default_factory=dict)
     sent: list[tuple[FlowDirection, str, tuple[str, ...], bytes]] = field(default_factory=list)
     asked: list[Mapping[str, Any]] = field(default_factory=list)
-    answer: Answer = field(default_factory=lambda: Answer({"mailboxes": []}, 31.0))
+    answer: AvailabilityAnswer = field(default_factory=lambda: AvailabilityAnswer({"mailboxes": []}, 31.0))
     refusal: str = ""
+
+    def clear(self) -> None:
+        """Forget all calls and settings."""
+        vars(self).update(vars(FakeActions(self.history)))
 
     def rules(self) -> Sequence[Rule]:
         return RULES
@@ -157,6 +179,6 @@ class Desk:
             {"AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": "http://127.0.0.1:4510", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:4511"},
         )
 
-    def ask_availability(self, request: Mapping[str, Any]) -> Answer:
+    def ask_availability(self, request: Mapping[str, Any]) -> AvailabilityAnswer:
         self.asked.append(request)
         return self.answer

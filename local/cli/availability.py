@@ -1,0 +1,103 @@
+"""`python -m local availability`: ask the availability provider on this machine and print its answer as a timeline or as JSON."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from local.console.style import Style
+from local.errors import InvalidArgument
+from local.free_busy.model import Calendar
+from local.free_busy.question import InvalidQuestion, Question
+from local.free_busy.timeline import Marks, Timeline
+from mailhooks.availability.function import config
+from mailhooks.availability.function.config import Configured
+from mailhooks.availability.function.config_source import FileSource, SecretSource
+from mailhooks.availability.provider import LookupStats
+from mailhooks.contract.availability import AvailabilityRequest
+from mailhooks.deadline import Deadline
+from mailhooks.errors import SettingsError
+
+_SECRET: Final = "secret:"  # noqa: S105 - a prefix
+_MIN_WIDTH, _MAX_WIDTH = 60, 160
+_OPTIONS: Final = {"mailboxes": "--ask", "requester": "--as", "begin": "--from", "end": "--to", "zone": "--zone"}
+_SHOWN: Final = {"busy": "times only", "details": "details of what is not private"}
+
+
+def availability(where: str, question: Question, *, as_json: bool = False) -> int:
+    """Answer a question and print the answer.
+
+    Args:
+        where: the configuration: a file, or `secret:NAME` in Secrets Manager.
+        as_json: print only the response for WorkMail.
+
+    Returns:
+        0, also when mailboxes have errors.
+
+    Raises:
+        InvalidArgument: the configuration or the question cannot be used.
+    """
+    configured = _load(where)
+    try:
+        document, calendar = question.check()
+    except InvalidQuestion as error:
+        raise InvalidArgument(f"{_OPTIONS[error.field]}: {error}") from None
+    request = AvailabilityRequest.parse(document)
+    if not as_json:
+        # The timeline reads working hours in EWS's sign, whichever sign `biasSign` has for WorkMail.
+        configured.provider.convert = lambda hours: hours
+    stats = LookupStats()
+    response = configured.provider.answer(request, Deadline.after(configured.budget_s), stats)
+    if as_json:
+        print(json.dumps(response, indent=2, ensure_ascii=False))
+    else:
+        print(*_lines(response, stats, request.requester.email, configured, calendar), sep="\n")
+    return 0
+
+
+def check(where: str) -> int:
+    """Check a configuration without connecting to a backend, and print it without its secrets.
+
+    Returns:
+        0.
+
+    Raises:
+        InvalidArgument: the configuration cannot be used.
+    """
+    provider = _load(where).provider
+    for name, backend in provider.backends.items():
+        limits = backend.limits
+        span = f"{limits.span.days} days" if limits.span else "any time"
+        print(f"backend {name:<16} {type(backend).__name__:<16} {limits.mailboxes} mailboxes, {span} a look-up, {limits.at_once} at once")
+    for pattern, name in provider.routes.entries:
+        print(f"route   {pattern!s:<34} {name}")
+    for pattern, show in provider.privacy.rules:
+        print(f"shows   {pattern!s:<34} {show}")
+    print(f"{'OK':8}the configuration can be used")
+    return 0
+
+
+def _load(where: str) -> Configured:
+    source = SecretSource(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
+    try:
+        return config.load(source.read(fresh=True))
+    except SettingsError as error:
+        raise InvalidArgument(str(error)) from None
+
+
+def _lines(response: Any, stats: LookupStats, requester: str, configured: Configured, calendar: Calendar) -> Iterator[str]:
+    style = Style.of(sys.stdout)
+    start, end = (moment.astimezone(calendar.zone) for moment in (calendar.window.start_date, calendar.window.end_date))
+    asked = ", ".join(f"{name} {count}" for name, count in stats.mailboxes.items())
+    yield f"{style.bold('Free/busy')}   {_written(start)} - {_written(end)}  ({calendar.zone.key})"
+    yield f"Asked by    {requester}, who sees {_SHOWN[configured.provider.privacy.show(requester)]}"
+    yield f"Asked of    {asked or 'no backend'}\n"
+    width = min(max(shutil.get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
+    yield from Timeline(calendar, Marks.of(sys.stdout.encoding), style, width).lines(response, stats.failed)
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%a} {moment.day} {moment:%b %Y %H:%M}"
