@@ -64,7 +64,6 @@ def _bounce(
         postmaster=f"postmaster@{domain}",
         message_id=f"<{leg.passage.message_id}.bounce@{domain}>",
         date=datetime.fromtimestamp(leg.received, UTC),
-        smtputf8=not leg.mail_from.isascii() or not all(fate.recipient.isascii() for fate in bounced),
     )
     for mailbox in mailboxes:
         office.deliver(Destination.INBOX, mailbox, name, notification)
