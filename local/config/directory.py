@@ -1,12 +1,13 @@
 """Users and groups of an organization: whose mailbox a message to an address goes to."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from local.config.toml_reader import Table
 from local.mail.addresses import domain_of
+from local.mail.groups import expand_group
 from mailhooks.address_patterns import canonical
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;]+")
@@ -42,32 +43,26 @@ class Directory:
     domains: tuple[str, ...]
     users: tuple[Person, ...] = ()
     groups: tuple[Group, ...] = ()
-    _entities: Mapping[str, Person | Group] = field(init=False, repr=False, compare=False)
+    _primary: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    _members: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        entities: tuple[Person | Group, ...] = (*self.users, *self.groups)
-        by_address = {canonical(address): each for each in entities for address in (each.address, *each.aliases)}
-        object.__setattr__(self, "_entities", by_address)
+        primary = {canonical(each): canonical(user.address) for user in self.users for each in (user.address, *user.aliases)}
+        members = {canonical(each): group.members for group in self.groups for each in (group.address, *group.aliases)}
+        object.__setattr__(self, "_primary", primary)
+        object.__setattr__(self, "_members", members)
 
     def mailboxes(self, address: str) -> tuple[str, ...]:
-        """The mailboxes that mail to an address goes to, each once: their primary addresses, as `canonical` has them.
+        """Return the mailboxes that mail to an address goes to, each once: their primary addresses, as `canonical` writes them.
 
-        Empty when the address is not the organization's, or nobody's, or that of a group without users.
+        Empty for an address outside the organization, an unknown address, and a group without users.
         """
-        return tuple(dict.fromkeys(self._mailboxes(address, set())))
+        found = (self._mailbox(each) for each in expand_group(address, self._members))
+        return tuple(dict.fromkeys(mailbox for mailbox in found if mailbox))
 
-    def _mailboxes(self, address: str, seen: set[str]) -> Iterator[str]:
-        key = canonical(address)
-        entity = self._entities.get(key)
-        if entity is None:
-            if not self.users and domain_of(key) in self.domains and not key.startswith("@"):
-                yield key
-        elif isinstance(entity, Person):
-            yield canonical(entity.address)
-        elif entity.address not in seen:
-            seen.add(entity.address)
-            for member in entity.members:
-                yield from self._mailboxes(member, seen)
+    def _mailbox(self, key: str) -> str | None:
+        any_mailbox = not self.users and domain_of(key) in self.domains and not key.startswith("@")
+        return self._primary.get(key, key if any_mailbox else None)
 
 
 def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tuple[str, ...]) -> Directory:

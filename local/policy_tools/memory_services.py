@@ -4,6 +4,8 @@ from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Mapping
 from threading import Lock
 
+from local.mail.groups import expand_group
+from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.deadline import Deadline
 
 
@@ -42,27 +44,16 @@ class MemoryDirectory:
     """
 
     def __init__(self, groups: Mapping[str, Collection[str]], domains: Collection[str] = ()) -> None:
-        self._groups = {group.lower(): frozenset(member.lower() for member in members) for group, members in groups.items()}
-        self._domains = frozenset(domain.lower() for domain in domains)
+        self._groups = {canonical(group): members for group, members in groups.items()}
+        self._domains = frozenset(map(ascii_domain, domains))
         self.unknown: set[str] = set()
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
-        """Return a group's members, also those of its groups; see `mailhooks.policy.Directory`. Groups may contain each other."""
-        if group.lower() not in self._groups:
-            self.unknown.add(group.lower())
-        found: set[str] = set()
-        waiting, seen = [group.lower()], set[str]()
-        while waiting:
-            name = waiting.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            for member in self._groups.get(name, ()):
-                if member in self._groups:
-                    waiting.append(member)
-                else:
-                    found.add(member)
-        return frozenset(found)
+        """See `mailhooks.policy.Directory`. Groups may contain each other."""
+        if canonical(group) not in self._groups:
+            self.unknown.add(canonical(group))
+            return frozenset()
+        return frozenset(expand_group(group, self._groups))
 
     def domains(self, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Return the organization's domains; see `mailhooks.policy.Directory`."""
