@@ -1,7 +1,7 @@
 """Runs a whole policy file: verdicts by recipient, changes, copies, notices (synchronous Run Lambda rule)."""
 
 from mailhooks.hook import sync_hook
-from mailhooks.hooks.policy_hook import MailflowHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.messageflow import MessageFlow
 
-handler = sync_hook(MailflowHook, content=MessageFlow)
+handler = sync_hook(PolicyHook, content=MessageFlow)

@@ -15,7 +15,7 @@ from local.viewer.preview import Preview
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.functions.disclaimer import with_images
+from mailhooks.hooks.functions.disclaimer import add_images
 
 _MAX_PARTS = 60
 _HTML, _TEXT = frozenset({".html", ".htm"}), frozenset({".txt"})
@@ -85,7 +85,7 @@ def read_disclaimer(
     if images is not None and not images.is_dir():
         raise PreviewError(f"{display_path(images)} is not a folder")
     try:
-        markup, attached = with_images(markup, images) if images else (markup, ())
+        markup, attached = add_images(markup, images) if images else (markup, ())
     except SettingsError as error:
         raise PreviewError(str(error)) from None
     return Disclaimer(

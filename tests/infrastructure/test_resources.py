@@ -13,7 +13,7 @@ from moto import mock_aws
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.policy_hook import MailflowHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.policy_source import BUILT_IN
 from mailhooks.hooks.report import Record, Reporter
 from mailhooks.settings import Settings
@@ -314,7 +314,7 @@ def test_every_function_of_the_folder_is_deployed() -> None:
 def _counted(direction: str, service: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """Of the metric PolicyRefused, the dimensions under which mailflow counts it."""
     record = Record(None, event=parsed(direction=direction), counts={"PolicyRefused": 1})
-    Reporter(MailflowHook.name, Settings(service=service)).report(record)
+    Reporter(PolicyHook.name, Settings(service=service)).report(record)
     [line] = [found for found in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in found]
     [metrics] = line["_aws"]["CloudWatchMetrics"]
     assert "PolicyRefused" in {metric["Name"] for metric in metrics["Metrics"]}

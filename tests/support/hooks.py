@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhooks.deadline import Deadline
-from mailhooks.hooks.runtime import Handler, Mail, sync_hook
+from mailhooks.hooks.invocation import Mail, Reply, to_reply
+from mailhooks.hooks.preflight import prepare_change
+from mailhooks.hooks.runtime import Handler, sync_hook
+from mailhooks.mime.message import Message
+from mailhooks.policy import Policy
+from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.settings import Settings
-from tests.support.mail import event
+from tests.support.mail import event, parsed
 
 DELIVER = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 HEADER = b"From: from@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: a secret subject\r\n"
@@ -62,6 +67,24 @@ def settings(**changes: Any) -> Settings:
 
 def handler_of(hook: Any, content: Any = None, **changes: Any) -> Handler:
     return sync_hook(hook, content=content or Memory(), settings=settings(**changes))
+
+
+def reply_of(hook: Any, raw: bytes) -> Reply:
+    """Return the reply of a hook to a message."""
+    found = parsed()
+    mail = Mail(found, lambda: Memory({found.message_id: raw}), Deadline.after(10), Settings(), writable=True)
+    return to_reply(mail, hook(mail))
+
+
+def changed_by(hook: Any, raw: bytes) -> bytes:
+    """Return the message with the change that a hook wants."""
+    change = reply_of(hook, raw).change
+    return b"".join(prepare_change(Message(raw), change).pieces()) if change else raw
+
+
+def apply_policy(policy: Policy, raw: bytes) -> bytes:
+    """Return a message with the changes of a policy, without the pre-flight, which rejects odd messages."""
+    return apply_changes(Message(raw), policy.evaluate(parsed(), raw).changes, {}).content
 
 
 class Context:

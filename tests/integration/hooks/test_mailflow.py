@@ -13,7 +13,7 @@ from local.workmail import LocalWorkMail
 from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.errors import TransientError
 from mailhooks.hooks.earlier_decision import STAMP
-from mailhooks.hooks.policy_hook import MailflowHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.runtime import sync_hook
 from tests.support.hooks import settings
 from tests.support.mail import event
@@ -48,7 +48,7 @@ def handler(wm: LocalWorkMail, tmp_path: Path, policy: str, **more: Any) -> Iter
     path = tmp_path / "policy.yaml"
     path.write_text(policy)
     own = settings(rewrite_bucket=wm.bucket, policy=str(path), **more)
-    yield sync_hook(MailflowHook, content=MessageFlow, settings=own)
+    yield sync_hook(PolicyHook, content=MessageFlow, settings=own)
 
 
 def came(wm: LocalWorkMail, *recipients: str, raw: bytes = RAW) -> dict[str, Any]:

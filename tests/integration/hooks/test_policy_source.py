@@ -9,7 +9,7 @@ import pytest
 from local.workmail import LocalWorkMail
 from mailhooks.errors import SettingsError
 from mailhooks.hooks import policy_source
-from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.hooks.policy_source import PolicySource
 from mailhooks.hooks.runtime import sync_hook
 from mailhooks.policy import PolicyError
@@ -43,21 +43,21 @@ def test_a_change_in_s3_is_seen_when_its_time_has_come_and_a_refused_one_is_not_
 
     put(GOOD % "first")
     source = PolicySource(policy_source._FETCHERS["s3"](f"//{wm.bucket}/policies/mail.yaml"), "s3", 300, clock=clock)
-    assert (rules(source), source.refused) == (["first"], False)
+    assert (rules(source), source.rejected) == (["first"], False)
     put(GOOD % "second")
     assert rules(source) == ["first"]
     clock.now = 301
     assert rules(source) == ["second"]
     put(BAD)
     clock.now = 700
-    assert (rules(source), source.refused) == (["second"], True)
+    assert (rules(source), source.rejected) == (["second"], True)
     assert "s3:2: rule" in capsys.readouterr().err
     s3.delete_object(Bucket=wm.bucket, Key="policies/mail.yaml")
     clock.now = 1000
-    assert (rules(source), source.refused) == (["second"], True)
+    assert (rules(source), source.rejected) == (["second"], True)
     put(GOOD % "third")
     clock.now = 1100
-    assert (rules(source), source.refused) == (["third"], False)
+    assert (rules(source), source.rejected) == (["third"], False)
 
 
 def test_a_parameter_of_systems_manager(wm: LocalWorkMail) -> None:
@@ -88,7 +88,7 @@ def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPat
         source = PolicySource(policy_source._FETCHERS["appconfig"]("mail/production/policy"), "appconfig", 60, clock=clock)
         assert rules(source) == ["by-appconfig"]
         clock.now = 100
-        assert (rules(source), source.refused) == (["by-appconfig"], False)
+        assert (rules(source), source.rejected) == (["by-appconfig"], False)
         assert asked == ["mail/production/policy"]
 
 
@@ -98,7 +98,7 @@ def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built
     monkeypatch.chdir(tmp_path)
     Path("policy.yaml").write_text(GOOD % "built-in")
     source = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/not-there"))
-    assert (rules(source), source.refused) == (["built-in"], True)
+    assert (rules(source), source.rejected) == (["built-in"], True)
     Path("policy.yaml").unlink()
     without = PolicySource.from_settings(settings(policy=f"s3://{wm.bucket}/comes-later", policy_max_age=1))
     with pytest.raises(PolicyError, match="NoSuchKey"):
@@ -116,13 +116,13 @@ def test_a_place_that_cannot_be_meant_is_refused(policy: str, tmp_path: Path, mo
         PolicySource.from_settings(settings(policy=policy)).current()
 
 
-def test_messages_under_a_policy_whose_newest_is_refused_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_are_counted_while_the_newest_policy_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     from mailhooks.policy import load
 
-    class Refused(FixedPolicy):
-        refused = True
+    class Rejected(FixedPolicy):
+        rejected = True
 
-    handle = sync_hook(MailflowHook(Refused(load(GOOD % "old")), NoEffects()), settings=settings())
+    handle = sync_hook(PolicyHook(Rejected(load(GOOD % "old")), NoSideEffects()), settings=settings())
     assert handle(event("ana@example.com"), None)["actions"][0]["action"]["type"] == "MOVE_TO_JUNK"
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any(line.get("PolicyRefused") == [1.0] for line in printed)
@@ -133,6 +133,6 @@ def test_a_slip_of_the_pen_in_a_new_policy_file_holds_no_mail_up(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("policy.yaml").write_text(BAD)
-    handle = sync_hook(MailflowHook, settings=settings(policy="policy.yaml"))
+    handle = sync_hook(PolicyHook, settings=settings(policy="policy.yaml"))
     assert handle(event("ana@example.com"), None) == {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
     assert "PolicyError" in capsys.readouterr().out

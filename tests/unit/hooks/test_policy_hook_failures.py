@@ -10,7 +10,7 @@ import pytest
 from mailhooks.contract import Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MessageFrozen, Misconfigured, ResourceNotFoundException, TransientError
-from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.hooks.runtime import Handler, HookFailed, Mail
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.facts.services import Services
@@ -70,22 +70,22 @@ class Content(Memory):
 
 
 @dataclass
-class Slow(NoEffects):
+class Slow(NoSideEffects):
     """A place for copies that never answers."""
 
     waited: list[float] = field(default_factory=list)
 
-    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
+    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
         self.waited.append(deadline.left() / mail.time_left())
         raise TransientError("no answer")
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
         raise TransientError("no answer")
 
 
 def flow(rules: str, content: Content, effects: Any = None, services: Services | None = None, **settings: Any) -> Handler:
     text = f"version: 1\norganization: {{ domains: [example.com] }}\ndefaults: {{ mixed: all }}\nrules:{rules}"
-    return handler_of(MailflowHook(FixedPolicy(make(read(text, "policy.yaml"))), effects or NoEffects(), services), content, **settings)
+    return handler_of(PolicyHook(FixedPolicy(make(read(text, "policy.yaml"))), effects or NoSideEffects(), services), content, **settings)
 
 
 def by_recipient(response: Mapping[str, Any]) -> dict[str, str]:

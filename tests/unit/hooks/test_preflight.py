@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.aws.content_rules import defects
+from mailhooks.content.subject_tag import tag_edits
 from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
-from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message
@@ -245,5 +245,5 @@ def test_a_tag_in_real_mail_blames_nothing_on_the_change(path: Path):
     raw = path.read_bytes()
     message = Message(raw)
     if not message.structure.ambiguous:
-        edits = Rewrite("[EXTERNAL]").edits(raw)
+        edits = tag_edits(message, "[EXTERNAL]")
         assert all(refusal.before for refusal in rejections_of_edits(message, edits))

@@ -1,13 +1,14 @@
-"""Sets the changes of the content that a policy wants, and says what becomes of a message that cannot be changed as it should be."""
+"""Applies the changes that a policy wants to a message, and decides what follows if they cannot be applied or written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from mailhooks import contract
-from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
-from mailhooks.hooks.invocation import Mail
+from mailhooks.hooks.preflight import PreparedChange, prepare_change, rejection_text
 from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
@@ -18,56 +19,116 @@ from mailhooks.policy.rules.rule import RuleErrorPolicy
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
 
-def change(mail: Mail, message: Message, outcome: Outcome, values: Mapping[str, str]) -> tuple[Outcome, tuple[WantedChange, ...]]:
-    """Set the changes that can be made; return them, and the outcome with the failures and verdicts of those that cannot.
+@dataclass(frozen=True, slots=True)
+class ChangedContent:
+    """An outcome after its changes were applied as far as possible.
+
+    Attributes:
+        outcome: with a failure for each change that was not applied, and without the deliveries that its rule then refuses.
+        change: None to leave the message unchanged.
+        made: the wanted changes that `change` consists of.
+        error: why the message stays unchanged although a change was wanted.
+    """
+
+    outcome: Outcome
+    change: PreparedChange | None = None
+    made: tuple[WantedChange, ...] = ()
+    error: PermanentError | Misconfigured | None = None
+
+
+def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]) -> ChangedContent:
+    """Apply the changes of an outcome, or those that WorkMail would accept. A rule may refuse delivery if its change is not applied.
 
     Args:
         values: of the variables of texts, names in lower case.
     """
     applied = apply_changes(message, outcome.changes, values)
-    for wanted, trouble in applied.refusals:
-        outcome = _fail(outcome, wanted, str(trouble))
-        if not (isinstance(trouble, NoDisclaimer) and trouble.may_go_on):
-            outcome = turn_away(outcome, wanted, getattr(trouble, "obstacle", "an attachment is not let through"))
+    for wanted, error in applied.refusals:
+        outcome = outcome.with_failures(_failure(wanted, error))
+        if not (isinstance(error, NoDisclaimer) and error.may_go_on):
+            outcome = _refuse_delivery(outcome, wanted, getattr(error, "obstacle", "an attachment is not let through"))
+    skipped = None
     if applied.refusals and len(applied.refusals) == len(outcome.changes):
-        mail.unchanged_because = CannotChangeSafely(str(applied.refusals[0][1]))
-    _set(mail, applied)
-    refused = mail.refusals()
-    if not refused:
-        return outcome, applied.made
-    why = f"WorkMail would refuse the changed message: {'; '.join(map(str, refused[:5]))}"
-    before = any(refusal.before for refusal in refused)
-    if fewer := _less_of_it(applied.made, before=before):
-        again = apply_changes(message, fewer, values, wrap=before)
-        _set(mail, again)
-        if mail.changed and not mail.refusals():
-            given_up = [wanted for wanted in applied.made if wanted not in again.made]
-            return _give_up(outcome, given_up, why, refused[0].code, before=before), again.made
-    mail.discard()
-    mail.unchanged_because = CannotChangeSafely(why)
-    return _give_up(outcome, applied.made, why, refused[0].code, before=before), ()
+        skipped = CannotChangeSafely(str(applied.refusals[0][1]))
+    prepared = _prepare(message, applied)
+    if not prepared.rejections:
+        return ChangedContent(outcome, prepared, applied.made, skipped)
+    rejected = CannotChangeSafely(rejection_text(prepared.rejections))
+    code = prepared.rejections[0].code
+    before = any(rejection.before for rejection in prepared.rejections)
+    if fallback := _fallback_changes(applied.made, before=before):
+        applied_again = apply_changes(message, fallback, values, wrap=before)
+        prepared = _prepare(message, applied_again)
+        if prepared.edits and not prepared.rejections:
+            given_up = [wanted for wanted in applied.made if wanted not in applied_again.made]
+            outcome = _give_up(outcome, given_up, rejected, code, before=before)
+            return ChangedContent(outcome, prepared, applied_again.made, skipped)
+    return ChangedContent(_give_up(outcome, applied.made, rejected, code, before=before), error=rejected)
 
 
-def not_taken(outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured) -> Outcome:
-    """What follows when the changed message cannot be put: rules may say that it is not to go on as it is. Where that is for how something
-    is set up, and no matter of the message, only what must not get through does not.
+def skip_changes(outcome: Outcome, error: PermanentError | Misconfigured) -> ChangedContent:
+    """Return the outcome of a message whose content cannot be read: its verdicts stay, its changes fail.
 
     Raises:
-        RuleFailed: it is for how something is set up, and a rule whose change it was says retry.
+        RuleFailed: the `on_error` of a change's rule is retry.
     """
-    for wanted in made:
-        if isinstance(trouble, Misconfigured):
+    for wanted in outcome.changes:
+        if wanted.rule.on_error is RuleErrorPolicy.RETRY:
+            raise _rule_failed(wanted, error)
+        outcome = outcome.with_failures(_failure(wanted, error))
+    return ChangedContent(outcome, error=error)
+
+
+def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured) -> ChangedContent:
+    """Return the outcome of a message whose change cannot be written. A rule may refuse delivery of the unchanged message.
+
+    If the error is in the set-up and not in the message, only an attachment that was to be removed is a reason to refuse delivery.
+
+    Raises:
+        RuleFailed: the error is in the set-up, and the `on_error` of a change's rule is retry.
+    """
+    outcome = content.outcome
+    for wanted in content.made:
+        if isinstance(error, Misconfigured):
             if wanted.rule.on_error is RuleErrorPolicy.RETRY:
-                raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
+                raise _rule_failed(wanted, error)
             if not isinstance(wanted.change, StripAttachments):
                 continue
-        outcome = _fail(outcome, wanted, str(trouble), type(trouble).__name__)
-        outcome = turn_away(outcome, wanted, "WorkMail lets nobody change it")
+        outcome = outcome.with_failures(_failure(wanted, error))
+        outcome = _refuse_delivery(outcome, wanted, "WorkMail does not allow to change it")
+    return ChangedContent(outcome, error=error)
+
+
+def _prepare(message: Message, applied: Applied) -> PreparedChange:
+    return prepare_change(message, Change(list(applied.edits), applied.added_parts, applied.wraps))
+
+
+def _fallback_changes(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
+    """Return the changes to try if WorkMail would reject all of them together.
+
+    If it would reject the received message too (`before`), wrap it: a wrapped message stays as it is. Otherwise only remove attachments:
+    their removal must not fail because a disclaimer makes the message too long.
+    """
+    if before:
+        return [wanted for wanted in made if wanted.change.on_unmodifiable is OnUnmodifiable.WRAP]
+    strips = [wanted for wanted in made if isinstance(wanted.change, StripAttachments)]
+    return strips if len(strips) < len(made) else []
+
+
+def _give_up(outcome: Outcome, changes: Sequence[WantedChange], error: CannotChangeSafely, code: str, *, before: bool) -> Outcome:
+    """Add the failures of changes that WorkMail would reject.
+
+    Never refuse delivery because our own text causes the rejection. An attachment that was to be removed is a reason.
+    """
+    for wanted in changes:
+        outcome = outcome.with_failures(_failure(wanted, error))
+        if before or isinstance(wanted.change, StripAttachments):
+            outcome = _refuse_delivery(outcome, wanted, code)
     return outcome
 
 
-def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
-    """Bounces or drops the message for those for whom the rule wanted it changed, if the rule says so."""
+def _refuse_delivery(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
+    """Bounce or drop the message for the recipients of a rule, if its change says so."""
     match wanted.change.on_unmodifiable:
         case OnUnmodifiable.BOUNCE:
             action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))
@@ -78,28 +139,10 @@ def turn_away(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
     return outcome.refuse_delivery(wanted.recipients, action)
 
 
-def _less_of_it(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
-    """What to try where all of it together would be refused: for mail that was such before, to wrap it, as what is wrapped stays as it is;
-    else only to take away what must not get through: that is not to fail for a disclaimer that makes the message too long.
-    """
-    if before:
-        return [wanted for wanted in made if wanted.change.on_unmodifiable is OnUnmodifiable.WRAP]
-    strips = [wanted for wanted in made if isinstance(wanted.change, StripAttachments)]
-    return strips if len(strips) < len(made) else []
+def _failure(wanted: WantedChange, error: PermanentError | Misconfigured) -> Failure:
+    kind = CannotChangeSafely if isinstance(error, CannotChangeSafely) else type(error)
+    return Failure(wanted.rule.name, wanted.change.name, kind.__name__, str(error))
 
 
-def _give_up(outcome: Outcome, changes: Sequence[WantedChange], why: str, code: str, *, before: bool) -> Outcome:
-    """What our own text is to blame for is nobody's reason to send mail back. An attachment that is not let through is."""
-    for wanted in changes:
-        outcome = _fail(outcome, wanted, why)
-        if before or isinstance(wanted.change, StripAttachments):
-            outcome = turn_away(outcome, wanted, code)
-    return outcome
-
-
-def _fail(outcome: Outcome, wanted: WantedChange, why: str, kind: str = CannotChangeSafely.__name__) -> Outcome:
-    return outcome.with_failures(Failure(wanted.rule.name, wanted.change.name, kind, why))
-
-
-def _set(mail: Mail, applied: Applied) -> None:
-    mail.edit(applied.edits, added_parts=applied.added_parts, wraps=applied.wraps)
+def _rule_failed(wanted: WantedChange, error: Exception) -> RuleFailed:
+    return RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(error).__name__}')

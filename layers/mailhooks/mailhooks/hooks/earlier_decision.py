@@ -1,86 +1,90 @@
-"""What a hook decided for an invocation, kept for its retries: after a Put the message that Get returns is the changed one, of which rules
-would think otherwise, and counts, clocks and the policy itself go on meanwhile.
+"""Stores the verdict of an invocation that changed the message, and finds it again in a retry.
 
-The changed message carries a stamp that names the invocation. Its ID is made by WorkMail when the message has been sent, so that no sender
-can have written the stamp.
+After a Put, Get returns the changed message. Rules could decide differently on it, or at another time, or under a new policy. So a retry
+returns the first verdict again.
+
+The changed message has a stamp that names the invocation. WorkMail creates the invocation's ID after the message was sent, so that a sender
+cannot forge the stamp.
 """
 
 import hashlib
 import json
 from typing import Final
 
+from mailhooks.address_patterns import canonical
 from mailhooks.contract import Action, MailFlowEvent, Verdict
 from mailhooks.contract.schema import check
+from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.hooks.invocation import Mail
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.headers import HeaderBlock
 
 STAMP: Final = "X-Mailhooks-Invocation"
 
-_PLAIN: Final = b"delivered"
-_KEPT: Final = b"decided"
+_DELIVERED: Final = b"delivered"
+"""The verdict delivers to all recipients and is not stored."""
+_STORED: Final = b"decided"
 
 
-class AlreadyDecided(BaseException):
-    """An earlier try of this invocation has changed the message and decided. Not an `Exception`: no rule's failure, and nobody's to catch
-    but the hook's.
+def load_earlier_decision(mail: Mail) -> Verdict | None:
+    """Return the verdict of an earlier attempt of this invocation that changed the message; None if there is none.
+
+    Fetches the message. If it cannot be read, there is no earlier decision: it cannot have been changed either.
+
+    Raises:
+        TransientError: the message or the decision cannot be read now.
+        ContractError: the stored decision is not a verdict.
     """
+    try:
+        message = mail.message
+    except (PermanentError, Misconfigured):
+        return None
+    # There may be other stamps: those of the outbound rule, in mail between colleagues, and any that the sender wrote.
+    stamps = [field.value(message.raw).partition(b" ") for field in message.header.named(STAMP.lower())]
+    kind = next((kind for name, _, kind in stamps if name == token(mail.event).encode()), None)
+    if kind == _DELIVERED:
+        return mail.verdict()
+    store = mail.decision_store if kind is not None else None
+    text = store.load_decision(_key(mail.event), mail.deadline) if store else None
+    return None if text is None else _parse_decision(mail.event, text)
 
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__("decided by an earlier try")
-        self.verdict = verdict
+
+def store_decision(mail: Mail, verdict: Verdict) -> Edit:
+    """Store a verdict for retries and return the edit that stamps the changed message. One that delivers to all is in the stamp alone.
+
+    Raises:
+        TransientError, PermanentError, Misconfigured: the verdict cannot be stored.
+    """
+    response = verdict.to_response()
+    kind = _DELIVERED
+    if response != mail.verdict().to_response():
+        kind = _STORED
+        if store := mail.decision_store:
+            store.save_decision(_key(mail.event), json.dumps(response), mail.deadline)
+    header = mail.message.header
+    return header.appended(f"{STAMP}: {token(mail.event)} ".encode() + kind + header.newline)
 
 
 def token(event: MailFlowEvent) -> str:
-    """Names an invocation without telling its ID: hexadecimal digits."""
+    """Return hexadecimal digits that name an invocation without its ID."""
     return hashlib.sha256(f"mailhooks {event.invocation_id} {event.message_id}".encode()).hexdigest()[:32]
-
-
-def raise_if_decided(mail: Mail) -> None:
-    """Raises:
-    AlreadyDecided: the message has this invocation's stamp, and what was decided with it is known.
-    """
-    ours = token(mail.event).encode()
-    # Others' may stand before ours: mail between colleagues meets the outbound rule, then the inbound one; and a sender may write any.
-    stamps = (field.value(mail.raw).partition(b" ") for field in mail.message.header.named(STAMP.lower()))
-    kind = next((kind for name, _, kind in stamps if name == ours), None)
-    if kind is None:
-        return
-    if kind == _PLAIN:
-        raise AlreadyDecided(mail.verdict())
-    memory = mail.memory()
-    text = memory.load_decision(_key(mail.event), mail.deadline) if memory else None
-    if text is not None:
-        raise AlreadyDecided(_read(mail, text))
-
-
-def stamp_edit(mail: Mail, block: HeaderBlock, verdict: Verdict) -> Edit:
-    """The edit that stamps the changed message; the verdict is kept where it says more than to deliver to all."""
-    response = verdict.to_response()
-    kept = response != mail.verdict().to_response()
-    if kept and (memory := mail.memory()):
-        memory.save_decision(_key(mail.event), json.dumps(response), mail.deadline)
-    line = f"{STAMP}: {token(mail.event)} ".encode() + (_KEPT if kept else _PLAIN) + block.newline
-    return block.appended(line)
 
 
 def _key(event: MailFlowEvent) -> str:
     return f"decided/{token(event)}"
 
 
-def _read(mail: Mail, text: str) -> Verdict:
-    """A verdict from its response. Raises ContractError where it is none."""
+def _parse_decision(event: MailFlowEvent, text: str) -> Verdict:
     response = json.loads(text)
-    check(f"run-lambda-response-{mail.event.flow_direction.lower()}", response)
-    known = {address.lower() for address in mail.event.recipients}
-    # Its own words were checked when it was said: whom it adds may be added, whatever the policy says of domains now.
+    check(f"run-lambda-response-{event.flow_direction.lower()}", response)
+    known = set(map(canonical, event.recipients))
+    # The first attempt checked the domains of the recipients that it added; ORGANIZATION_DOMAINS may have changed since.
     domains = {address.rpartition("@")[2] for entry in response["actions"] for address in entry.get("recipients", ())}
-    verdict = Verdict(mail.event, domains)
+    verdict = Verdict(event, domains)
     for entry in response["actions"]:
         action = Action.from_dict(entry["action"])
         addresses = entry.get("recipients", [])
-        verdict.apply(action, to=[address for address in addresses if address.lower() in known])
-        if added := [address for address in addresses if address.lower() not in known]:
+        verdict.apply(action, to=[address for address in addresses if canonical(address) in known])
+        if added := [address for address in addresses if canonical(address) not in known]:
             verdict.add(added, action)
         if entry.get("allRecipients"):
             verdict.apply(action)

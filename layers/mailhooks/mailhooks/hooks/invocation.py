@@ -1,31 +1,30 @@
-"""One message in transit, as a hook sees it."""
+"""The value that a hook gets, `Mail`, and the value that it returns, `Reply`."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
-from mailhooks.mime.edits import Edit, pieces
+from mailhooks.errors import Misconfigured, PermanentError
+from mailhooks.hooks.preflight import PreparedChange, Rejection, prepare_change
+from mailhooks.mime.edits import Edit
 from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
 
-if TYPE_CHECKING:
-    from mailhooks.hooks.preflight import Rejection
-
 
 class ContentStore(Protocol):
-    """Where messages are read and written: `mailhooks.aws.message_flow.MessageFlow`, or a stand-in."""
+    """Reads and writes messages in transit: `mailhooks.aws.message_flow.MessageFlow`, or a test's own."""
 
     def get(self, message_id: str, deadline: Deadline) -> bytes: ...
 
     def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None: ...
 
 
+@runtime_checkable
 class DecisionStore(Protocol):
-    """What a `ContentStore` may be besides: a place where a hook keeps for a day what it has decided for an invocation, lest a retry, which
-    finds the message already changed, decide otherwise.
-    """
+    """A `ContentStore` that also stores decisions, so that a retry, which reads the changed message, returns the same verdict."""
 
     def save_decision(self, key: str, text: str, deadline: Deadline) -> None: ...
 
@@ -33,16 +32,11 @@ class DecisionStore(Protocol):
 
 
 class Mail:
-    """One message in transit, as a hook sees it.
+    """One message in transit.
 
     Attributes:
-        event: what WorkMail says of the message.
-        deadline: when an answer comes too late.
-        log: what a hook adds to the message's line in the log: identifiers, counts and kinds, never a word or address of the message.
-        counts: what it adds to the message's metrics.
-        unchanged_because: what a hook sets that answers all the same: why it could not change the message as it should have.
-        unforeseen: what a hook sets that answers all the same, likewise: what nobody foresaw. The answer counts unless ON_ERROR is retry.
-        otherwise: what a hook sets that answers something else where WorkMail does not take the changed message: gives that answer.
+        event: the event of the invocation.
+        deadline: when a response comes too late.
     """
 
     def __init__(
@@ -55,123 +49,126 @@ class Mail:
         writable: bool,
     ) -> None:
         self.event = event
-        self._content = content
         self.deadline = deadline
-        self.log: dict[str, object] = {}
-        self.counts: dict[str, int] = {}
-        self.unchanged_because: PermanentError | None = None
-        self.unforeseen: Exception | None = None
-        self.otherwise: Callable[[PermanentError | Misconfigured], Verdict] | None = None
+        self._content = content
         self._settings = settings
-        self._message: Message | None = None
-        self._edits: list[Edit] | None = None
-        self._added_parts = 0
-        self._closes = True
-        self._refusals: tuple[Rejection, ...] | None = None
         self._writable = writable
+        self._message: Message | None = None
+        self._unreadable: PermanentError | Misconfigured | None = None
+        self._change: Change | PreparedChange | None = None
 
     @property
     def message(self) -> Message:
-        """The message, fetched at the first touch.
+        """The message, fetched at the first use.
 
         Raises:
-            PermanentError, PassingTrouble, Misconfigured: let them through; the shell knows what follows.
+            PermanentError, TransientError, Misconfigured: do not catch them; the runtime handles them.
         """
+        if self._unreadable is not None:
+            raise self._unreadable
         if self._message is None:
-            self._message = Message(self._content().get(self.event.message_id, self.deadline))
+            try:
+                self._message = Message(self._content().get(self.event.message_id, self.deadline))
+            except (PermanentError, Misconfigured) as error:
+                # A second Get would fail in the same way.
+                self._unreadable = error
+                raise
         return self._message
 
     @property
     def raw(self) -> bytes:
-        """The message's MIME bytes. Raises as `message`."""
+        """The bytes of the message. Raises as `message`."""
         return self.message.raw
 
     def edit(self, edits: Iterable[Edit], *, added_parts: int = 0, wraps: bool = False) -> None:
-        """Sets the changes to `raw` that the message shall have. They are written once, after the hook, if they change anything; closing
-        delimiters that the message lacks are then written with them, as WorkMail takes no change without these.
+        """Set the change of the message, in place of an earlier one. The runtime writes it after the hook, if it changes a byte.
+
+        Closing delimiters that the message lacks are added, as WorkMail rejects changed content without them.
 
         Args:
             edits: in offsets of `raw`.
-            added_parts: how many parts the message has more afterwards; a change that adds others is held back as a mistake.
-            wraps: whether the edits put the whole message into a new one, where it stays as it is.
+            added_parts: how many parts the edits add. The pre-flight rejects a change that adds another number.
+            wraps: whether the edits put the whole message, as it is, into a new one.
         """
         if not self._writable:
-            raise TypeError("an asynchronous hook cannot change the message: WorkMail has delivered it meanwhile")
-        self._edits = [edit for edit in edits if self.raw[edit.start : edit.end] != edit.new]
-        self._added_parts = added_parts
-        self._closes = not wraps
-        self._refusals = None
-
-    def add_edit(self, edit: Edit) -> None:
-        """Adds one more to the changes that are set, before what they insert at the same place, and such that WorkMail takes it as them."""
-        self._edits = [edit, *(self._edits or [])]
+            raise TypeError("an asynchronous hook cannot change the message: WorkMail delivers it in the meantime")
+        _ = self.message  # raises here, in the hook, if the message cannot be read
+        self._change = Change(list(edits), added_parts, wraps)
 
     def replace(self, content: bytes) -> None:
-        """Sets what the message shall become: as `edit`, for those who have the whole message anew."""
+        """Set the new content of the message, as one edit."""
         if not content:
             raise ValueError("a message cannot be replaced by nothing: drop or bounce it instead")
         self.edit([Edit(0, len(self.raw), content)])
 
+    @property
+    def change(self) -> Change | PreparedChange | None:
+        """The change that was set by `edit` or `replace`, checked if `refusals` was called."""
+        return self._change
+
+    def refusals(self) -> tuple[Rejection, ...]:
+        """Return why WorkMail would reject the change that was set (see `mailhooks.hooks.preflight`); empty if it would accept it."""
+        if self._change is None:
+            return ()
+        self._change = prepare_change(self.message, self._change)
+        return self._change.rejections
+
     def verdict(self) -> Verdict:
-        """A new answer, that lets the message go to everybody until told otherwise."""
+        """Return a new verdict, which delivers to all recipients."""
         return Verdict(self.event, self._settings.organization_domains)
 
     @property
     def organization_domains(self) -> frozenset[str]:
-        """By the setting ORGANIZATION_DOMAINS, in lower case."""
+        """The setting ORGANIZATION_DOMAINS, as `ascii_domain` writes them."""
         return self._settings.organization_domains
 
-    def memory(self) -> "DecisionStore | None":
-        """Where decisions are kept, if there is such a place."""
-        content = self._content()
-        return cast("DecisionStore", content) if hasattr(content, "save_decision") and hasattr(content, "load_decision") else None
-
     def time_left(self) -> float:
-        """Seconds until an answer comes too late."""
+        """Return the seconds until the deadline."""
         return self.deadline.left()
 
-    def discard(self) -> None:
-        """Forgets changes that were set: the message goes on as it is."""
-        self._edits = None
-
     @property
-    def changed(self) -> bool:
-        return bool(self._edits)
-
-    @property
-    def size_after(self) -> int:
-        """Bytes that the message will have with the changes that are set."""
-        return len(self.raw) + sum(len(new) - (end - start) for start, end, new in self._edits or ())
+    def decision_store(self) -> DecisionStore | None:
+        """The store of decisions; None if the content store is none."""
+        content = self._content()
+        return content if isinstance(content, DecisionStore) else None
 
     @property
     def bytes_read(self) -> int | None:
-        """Size of the content, None when nothing touched it."""
+        """The size of the message; None if it was not fetched."""
         return None if self._message is None else len(self._message.raw)
 
-    def refusals(self) -> "tuple[Rejection, ...]":
-        """Why WorkMail would not take the changes that are set (see `mailhooks.hooks.preflight`); empty when it would, or when none are."""
-        if self._refusals is None:
-            # Late: not needed by hooks that change nothing.
-            from mailhooks.hooks.preflight import blocking, rejections_of_edits
-            from mailhooks.mime.text.closing_delimiters import close_multiparts
 
-            self._refusals = ()
-            if self._edits:
-                if self._closes:
-                    self._edits = close_multiparts(self.message, self._edits)
-                self._refusals = blocking(rejections_of_edits(self.message, self._edits, added_parts=self._added_parts))
-        return self._refusals
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer of a hook to one message. The runtime checks it, writes the change, and reports.
 
-    def write(self) -> int:
-        """Writes the changed message. Called by the shell. Returns its size in bytes.
+    Attributes:
+        verdict: None to deliver to all recipients.
+        change: of the message; None to leave it unchanged.
+        log: fields for the log line: identifiers, counts and kinds, never a word or an address of the message.
+        counts: values for the metrics.
+        skip_reason: why the hook did not change the message as it should; reported as a permanent error.
+        unexpected_error: an error that the hook worked around; the runtime raises it if ON_ERROR is retry.
+        on_put_rejected: returns the reply to use if the change cannot be written; None to keep this one.
+    """
 
-        Raises:
-            CannotChangeSafely: WorkMail would refuse the change (see `refusals`).
-            PermanentError, PassingTrouble, Misconfigured: see `MessageFlow.put`.
-        """
-        if found := self.refusals():
-            raise CannotChangeSafely(f"WorkMail would refuse the changed message: {'; '.join(map(str, found[:5]))}")
-        changed = pieces(self.raw, self._edits or [])
-        size = sum(map(len, changed))
-        self._content().put(self.event.message_id, changed, self.deadline)
-        return size
+    verdict: Verdict | None = None
+    change: Change | PreparedChange | None = None
+    log: Mapping[str, object] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    skip_reason: PermanentError | None = None
+    unexpected_error: Exception | None = None
+    on_put_rejected: "Callable[[PermanentError | Misconfigured], Reply] | None" = None
+
+
+def to_reply(mail: Mail, returned: object) -> Reply:
+    """Return the reply of a hook that returns a `Reply`, or a verdict or None and changes the message by `mail.edit`.
+
+    Raises:
+        TypeError: the hook returned another object.
+    """
+    if isinstance(returned, Reply):
+        return returned
+    if returned is None or isinstance(returned, Verdict):
+        return Reply(returned, mail.change)
+    raise TypeError("a hook returns a Verdict, a Reply or None")

@@ -1,21 +1,32 @@
-"""The hook of the function `mailflow`: a whole policy, with one read and one write of the message."""
+"""The hook that runs a policy: one evaluation, one read and at most one write of a message.
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from typing import Any, Final, Protocol, Self
+    event --> runtime --> policy hook --> evaluation ---> outcome
+                              |            (rules)           |
+                              v                              v
+                      earlier decision?                content changes --> pre-flight
+                       (retry: reply                         |
+                        with it again)                       v
+    Put   <-- runtime <--   reply   <--  stamp  <--  side effects
 
+The functions disclaimer, rewrite and bounce are policies of one rule (bounce: one for each entry of its list), made from settings: they run
+this hook too.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, Protocol, Self
+
+from mailhooks.content.template_variables import own_values
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
-from mailhooks.hooks import earlier_decision
-from mailhooks.hooks.content_changes import change, not_taken
-from mailhooks.hooks.earlier_decision import AlreadyDecided
-from mailhooks.hooks.invocation import Mail
-from mailhooks.mime.message import Message
+from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
+from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
+from mailhooks.hooks.invocation import Mail, Reply
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedEffect
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import Archive, Count, Notify
@@ -26,36 +37,37 @@ _STAMP_OCTETS: Final = 100
 
 
 class Policies(Protocol):
-    """Where the policy comes from."""
+    """A source of policies: `mailhooks.hooks.policy_source.PolicySource` or `FixedPolicy`."""
 
     def current(self) -> Policy:
-        """The policy that is in force."""
+        """Return the policy in force."""
 
     @property
-    def refused(self) -> bool:
-        """Whether a newer one is there, and is refused."""
+    def rejected(self) -> bool:
+        """Whether there is a newer version that is invalid."""
 
 
-class Effects(Protocol):
-    """Does what is to be done beside a message."""
+class SideEffects(Protocol):
+    """Carries out the actions that concern neither verdict nor content."""
 
-    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
-        """Keeps a copy. Raises TransientError, Misconfigured."""
+    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
+        """Store a copy of the message. Raises TransientError, Misconfigured."""
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        """Tells somebody. Raises TransientError, Misconfigured."""
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+        """Send a notice of the message. Raises TransientError, Misconfigured."""
 
 
-class People(Protocol):
-    """Knows attributes of people, for the variables of a text."""
+class AddressBook(Protocol):
+    """Knows attributes of senders, such as `Title`, for the variables of a text."""
 
-    def lookup(self, address: str) -> Mapping[str, str]: ...
+    def lookup(self, address: str) -> Mapping[str, str]:
+        """Return the attributes of an address, names in any case; none for an unknown address."""
 
 
 class FixedPolicy:
     """A policy that never changes."""
 
-    refused = False
+    rejected = False
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -64,207 +76,154 @@ class FixedPolicy:
         return self._policy
 
 
-class NoEffects:
-    """For policies that do nothing beside the message."""
+class NoSideEffects:
+    """For policies without the actions `archive` and `notify`."""
 
-    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
-        raise Misconfigured("there is no place to keep copies in")
+    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
+        raise Misconfigured("archive: this function has no side effects")
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
-        raise Misconfigured("there is nobody to tell")
-
-
-class _Watched:
-    """A message that, when it is first read, says whether an earlier try has decided."""
-
-    def __init__(self, mail: Mail, *, stamped: bool) -> None:
-        self._mail = mail
-        self._checked = not stamped
-
-    def fetch(self) -> Message:
-        self.look()
-        return self._mail.message
-
-    def look(self) -> None:
-        """Raises:
-        AlreadyDecided: an earlier try has.
-        """
-        if not self._checked:
-            earlier_decision.raise_if_decided(self._mail)
-            self._checked = True
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
+        raise Misconfigured("notify: this function has no side effects")
 
 
-class MailflowHook:
-    """Asks a policy what shall become of each message, and does it.
+class PolicyHook:
+    """Evaluates a policy for each message and carries out its outcome.
 
     Args:
-        policies: where the policy comes from.
-        effects: what does things beside the message.
-        services: what rules may ask.
-        people: more variables for the texts of disclaimers.
+        policies: the source of the policy.
+        side_effects: carries out `archive` and `notify`.
+        services: for the conditions that need counts or a directory.
+        address_book: more variables for the texts of disclaimers.
 
     Attributes:
-        stamps: whether changed messages are stamped, so that a retry decides as the first try (see `decided`). A policy without verdicts,
-            whose changes all know themselves, has no need of it.
+        stamps: whether changed messages are stamped, so that a retry returns the verdict of the first attempt. A policy needs no stamp if
+            it has no verdicts and each of its changes recognises its own result.
     """
 
     name = "mailflow"
     stamps = True
 
-    def __init__(self, policies: Policies, effects: Effects, services: Services | None = None, people: People | None = None) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        side_effects: SideEffects,
+        services: Services | None = None,
+        address_book: AddressBook | None = None,
+    ) -> None:
         self._policies = policies
         self._services = services or Services()
-        self._effects = effects
-        self._people = people
-        self._judged: tuple[Policy, bool] | None = None
+        self._side_effects = side_effects
+        self._address_book = address_book
+        self._circumstances: tuple[Policy, bool] | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises:
-        SettingsError: a setting has not the form that it should have.
-        PolicyError: there is no policy that can be used.
+        SettingsError: a setting is invalid.
+        PolicyError: there is no valid policy.
         """
+        # Late for the cold start: the functions whose policies are made from settings need neither YAML nor AWS.
         from mailhooks.hooks.policy_source import PolicySource
-        from mailhooks.hooks.side_effects import AwsEffects, services
+        from mailhooks.hooks.side_effects import AwsSideEffects, make_services
 
-        return cls(PolicySource.from_settings(settings), AwsEffects(), services(settings))
+        return cls(PolicySource.from_settings(settings), AwsSideEffects(), make_services(settings))
 
-    def __call__(self, mail: Mail) -> Verdict:
-        policy = self._policies.current()
-        if self._policies.refused:
-            mail.counts["PolicyRefused"] = 1
-            mail.log["policyRefused"] = True
-        message = _Watched(mail, stamped=self.stamps)
-        try:
-            outcome = policy.evaluate(
-                mail.event, message.fetch, services=self._services, domains=mail.organization_domains, deadline=_share(mail)
-            )
-            verdict, outcome = self._carry_out(mail, message, policy, outcome)
-        except AlreadyDecided as earlier:
-            mail.log["decidedBefore"] = True
-            return earlier.verdict
-        _note(mail, policy, outcome)
-        return verdict
+    def __call__(self, mail: Mail) -> Reply:
+        policy, rejected = self._policies.current(), self._policies.rejected
+        evaluation = policy.start_evaluation(
+            mail.event,
+            lambda: mail.message,
+            services=self._services,
+            domains=mail.organization_domains,
+            deadline=_half_of_remaining_time(mail),
+        )
+        if self.stamps and self._may_be_changed(policy, evaluation.outcome_by_event()):
+            earlier = load_earlier_decision(mail)
+            if earlier is not None:
+                return _to_earlier_reply(earlier, rejected=rejected)
+        content = self._change_content(mail, evaluation.outcome())
+        verdict = content.outcome.verdict(mail.organization_domains)
+        content = replace(content, outcome=self._run_side_effects(mail, content.outcome, verdict))
+        if self.stamps and content.change and content.change.edits and verdict.delivers:
+            content = _stamp(mail, content, verdict)
+        return _to_reply(mail, policy, content, rejected=rejected)
 
-    def _carry_out(self, mail: Mail, message: _Watched, policy: Policy, outcome: Outcome) -> tuple[Verdict, Outcome]:
-        made: tuple[WantedChange, ...] = ()
-        try:
-            if self._may_be_changed_already(policy, outcome):
-                self._look(message)
-            if outcome.changes:
-                outcome, made = change(mail, message.fetch(), outcome, self._values(mail, outcome))
-        except (PermanentError, Misconfigured) as trouble:
-            outcome = self._not_had(mail, outcome, trouble)
-        verdict = outcome.verdict(mail.organization_domains)
-        for wanted in outcome.effects:
-            outcome = self._do(mail, wanted, verdict, outcome)
-        if made and self.stamps and mail.changed and verdict.delivers:
-            outcome = self._stamp(mail, verdict, outcome, made)
-            verdict = outcome.verdict(mail.organization_domains)
-        mail.otherwise = partial(self._not_taken, mail, policy, outcome, made)
-        return verdict, outcome
+    def _may_be_changed(self, policy: Policy, by_event: Outcome | None) -> bool:
+        """Return whether an earlier attempt may have changed the message, and the outcome depends on that.
 
-    def _may_be_changed_already(self, policy: Policy, outcome: Outcome) -> bool:
-        """Whether an earlier try may have done what this one does not want: where it would do something beside the message, and where the
-        hour or somebody else's answer decides of changes.
+        If no rule reads or changes the content now, the message is not fetched just for this question, with two exceptions: before a side
+        effect, and if the policy changes messages depending on the time, counts or the directory.
         """
-        if any(not isinstance(wanted.effect, Count) for wanted in outcome.effects):
+        if by_event is None or by_event.changes:
             return True
-        return self.stamps and not outcome.changes and self._changes_by_circumstance(policy)
-
-    def _changes_by_circumstance(self, policy: Policy) -> bool:
-        if self._judged is None or self._judged[0] is not policy:
+        if any(not isinstance(wanted.effect, Count) for wanted in by_event.effects):
+            return True
+        if self._circumstances is None or self._circumstances[0] is not policy:
+            # Late for the cold start: the functions whose policies are made from settings do not need it.
             from mailhooks.policy.analysis.time_dependence import changes_by_circumstance
 
-            self._judged = policy, changes_by_circumstance(policy, asks_domains=self._services.directory is not None)
-        return self._judged[1]
+            self._circumstances = policy, changes_by_circumstance(policy, asks_domains=self._services.directory is not None)
+        return self._circumstances[1]
 
-    @staticmethod
-    def _look(message: _Watched) -> None:
-        with suppress(PermanentError, Misconfigured):
-            message.look()
-
-    @staticmethod
-    def _not_had(mail: Mail, outcome: Outcome, trouble: PermanentError | Misconfigured) -> Outcome:
-        """The message cannot be had, so it is not changed; verdicts that were found without it stand."""
-        mail.discard()
-        for wanted in outcome.changes:
-            if wanted.rule.on_error is RuleErrorPolicy.RETRY:
-                raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.change.name}: {type(trouble).__name__}') from None
-            outcome = outcome.with_failures(Failure.of(wanted.rule.name, wanted.change.name, trouble))
-        _blame(mail, trouble)
-        return outcome
-
-    def _not_taken(
-        self, mail: Mail, policy: Policy, outcome: Outcome, made: Sequence[WantedChange], trouble: PermanentError | Misconfigured
-    ) -> Verdict:
-        outcome = not_taken(outcome, made, trouble)
-        _note(mail, policy, outcome)
-        return outcome.verdict(mail.organization_domains)
-
-    def _values(self, mail: Mail, outcome: Outcome) -> dict[str, str]:
-        """The variables' values, if any text has some: the directory's, and over them the message's own."""
-        if not any(wanted.change.variables for wanted in outcome.changes):
-            return {}
-        from mailhooks.content.template_variables import own_values
-
-        sender = mail.event.mail_from
-        more = self._people.lookup(sender) if self._people else {}
-        return {name.lower(): value for name, value in more.items()} | own_values(mail.message, sender)
-
-    def _do(self, mail: Mail, wanted: WantedEffect, verdict: Verdict, outcome: Outcome) -> Outcome:
-        """What is done beside the message. A failure is the rule's affair."""
-        effect = wanted.effect
-        if isinstance(effect, Count):
-            mail.counts[effect.metric] = mail.counts.get(effect.metric, 0) + 1
-            return outcome
-        insists = wanted.rule.on_error is RuleErrorPolicy.RETRY
+    def _change_content(self, mail: Mail, outcome: Outcome) -> ChangedContent:
+        if not outcome.changes:
+            return ChangedContent(outcome)
         try:
-            if isinstance(effect, Archive):
-                self._effects.keep(effect, mail, mail.deadline if insists else _share(mail))
-            else:
-                self._effects.tell(effect, mail, wanted.rule.name, verdict, _share(mail))
-        except Exception as trouble:
-            if insists:
-                if isinstance(trouble, TransientError):
-                    raise
-                raise RuleFailed(f'rule "{wanted.rule.name}": {effect.name}: {type(trouble).__name__}') from None
-            return outcome.with_failures(Failure.of(wanted.rule.name, effect.name, trouble))
-        return outcome
+            message = mail.message
+        except (PermanentError, Misconfigured) as error:
+            return skip_changes(outcome, error)
+        values: dict[str, str] = {}
+        if any(wanted.change.variables for wanted in outcome.changes):
+            sender = mail.event.mail_from
+            attributes = self._address_book.lookup(sender) if self._address_book else {}
+            values = {name.lower(): value for name, value in attributes.items()} | own_values(message, sender)
+        return change_content(message, outcome, values)
 
-    @staticmethod
-    def _stamp(mail: Mail, verdict: Verdict, outcome: Outcome, made: Sequence[WantedChange]) -> Outcome:
-        """Add the stamp of the decision to the changes. If the decision cannot be stored, discard the changes and return the outcome of the
-        unchanged message: then a retry decides alike.
+    def _run_side_effects(self, mail: Mail, outcome: Outcome, verdict: Verdict) -> Outcome:
+        """Carry out archive and notify actions, and return the outcome with their failures.
+
+        Raises:
+            TransientError, RuleFailed: an action failed whose rule has `on_error: retry`.
         """
-        block = mail.message.header
-        # A stamp that made the message too long would cost it the change; the stamp matters only where this try is not the last.
-        if not block.complete or mail.size_after + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
-            return outcome
-        try:
-            mail.add_edit(earlier_decision.stamp_edit(mail, block, verdict))
-        except (PermanentError, Misconfigured) as trouble:
-            mail.discard()
-            outcome = not_taken(outcome, made, trouble)
-            _blame(mail, trouble)
+        for wanted in outcome.effects:
+            try:
+                self._run_side_effect(mail, wanted, verdict)
+            except Exception as error:
+                if wanted.rule.on_error is not RuleErrorPolicy.RETRY:
+                    outcome = outcome.with_failures(Failure.of(wanted.rule.name, wanted.effect.name, error))
+                elif isinstance(error, TransientError):
+                    raise
+                else:
+                    raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.effect.name}: {type(error).__name__}') from None
         return outcome
 
-
-def _blame(mail: Mail, trouble: PermanentError | Misconfigured) -> None:
-    if isinstance(trouble, PermanentError):
-        mail.unchanged_because = trouble
-    else:
-        mail.unforeseen = trouble
-
-
-def _share(mail: Mail) -> Deadline:
-    """Until when is waited for what can be done without: half of the time, so that the rest is left to change the message and to answer."""
-    return Deadline.after(mail.time_left() / 2)
+    def _run_side_effect(self, mail: Mail, wanted: WantedEffect, verdict: Verdict) -> None:
+        match wanted.effect:
+            case Archive() as effect:
+                required = wanted.rule.on_error is RuleErrorPolicy.RETRY
+                self._side_effects.archive(effect, mail, mail.deadline if required else _half_of_remaining_time(mail))
+            case Notify() as effect:
+                self._side_effects.notify(effect, mail, wanted.rule.name, verdict, _half_of_remaining_time(mail))
 
 
-def _note(mail: Mail, policy: Policy, outcome: Outcome) -> None:
-    """What the log and the metrics get to know: names of rules, which the administrator chose, and kinds."""
-    given: Mapping[str, Any] = {
+def _stamp(mail: Mail, content: ChangedContent, verdict: Verdict) -> ChangedContent:
+    """Store the verdict for retries and add its stamp to the change. If it cannot be stored, leave the message unchanged."""
+    assert content.change is not None
+    # A stamp must not make the message too long for its change; it matters only if this attempt is not the last.
+    if not mail.message.header.complete or content.change.size + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
+        return content
+    try:
+        stamp = store_decision(mail, verdict)
+    except (PermanentError, Misconfigured) as error:
+        return undo_changes(content, error)
+    return replace(content, change=content.change.with_edit(stamp))
+
+
+def _to_reply(mail: Mail, policy: Policy, content: ChangedContent, *, rejected: bool) -> Reply:
+    """Return the reply. Its log fields name rules, which the administrator chose, and kinds, never the message."""
+    outcome, error = content.outcome, content.error
+    log = {
+        "policyRefused": rejected,
         "policy": policy.digest,
         "rules": list(outcome.matched),
         "reported": list(outcome.reported),
@@ -272,11 +231,30 @@ def _note(mail: Mail, policy: Policy, outcome: Outcome) -> None:
         "failures": [{"rule": each.rule, "what": each.what, "error": each.error, "detail": each.detail} for each in outcome.failures[:20]],
         "notes": list(outcome.notes),
     }
-    mail.log.update({key: value for key, value in given.items() if value})
     counts = {
+        "PolicyRefused": int(rejected),
+        **Counter(wanted.effect.metric for wanted in outcome.effects if isinstance(wanted.effect, Count)),
         "RulesMatched": len(outcome.matched),
         "RulesReported": len(outcome.reported),
         "ContentMixed": len(outcome.mixed),
         "RuleFailures": len(outcome.failures),
     }
-    mail.counts.update({key: value for key, value in counts.items() if value})
+    return Reply(
+        outcome.verdict(mail.organization_domains),
+        content.change,
+        {key: value for key, value in log.items() if value},
+        {key: value for key, value in counts.items() if value},
+        error if isinstance(error, PermanentError) else None,
+        error if isinstance(error, Misconfigured) else None,
+        lambda put_error: _to_reply(mail, policy, undo_changes(content, put_error), rejected=rejected),
+    )
+
+
+def _to_earlier_reply(verdict: Verdict, *, rejected: bool) -> Reply:
+    log = {"policyRefused": True, "decidedBefore": True} if rejected else {"decidedBefore": True}
+    return Reply(verdict, log=log, counts={"PolicyRefused": 1} if rejected else {})
+
+
+def _half_of_remaining_time(mail: Mail) -> Deadline:
+    """Return a deadline for optional work: the rest of the time is for the change and the response."""
+    return Deadline.after(mail.time_left() / 2)

@@ -81,7 +81,7 @@ class PolicySource:
         return cls(lambda: _read(path), path.name, 0)
 
     @property
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """Whether the newest version is invalid or cannot be fetched."""
         return bool(self.problem)
 
@@ -111,7 +111,7 @@ class PolicySource:
         self._next_fetch = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
         if self.problem:
             # Not in the log line of a message: it belongs to no message.
-            sys.stderr.write(f"mailhooks: the policy {self._name} is refused: {self.problem}\n")
+            sys.stderr.write(f"mailhooks: the policy {self._name} is rejected: {self.problem}\n")
 
 
 def _read(path: Path) -> str:

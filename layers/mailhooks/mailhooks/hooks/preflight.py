@@ -6,10 +6,11 @@ that is refused after all does no harm, while one that is not even tried does.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
+from mailhooks.content.change import Change
 from mailhooks.contract.limits import (
     IMMUTABLE_HEADERS,
     MAX_ATTACHMENTS,
@@ -21,10 +22,11 @@ from mailhooks.contract.limits import (
     UNIQUE_HEADERS,
 )
 from mailhooks.mime import filenames
-from mailhooks.mime.edits import Edit, splice
+from mailhooks.mime.edits import Edit, pieces, splice
 from mailhooks.mime.filenames import disposition
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import AMBIGUOUS, Defect
+from mailhooks.mime.text.closing_delimiters import close_multiparts
 
 _CRLF: Final = b"\r\n"
 
@@ -118,6 +120,51 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
 def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
     """Those for which the message has to go on unchanged: all but the warnings. If each is `before`, our change is not to blame."""
     return tuple(refusal for refusal in found if not refusal.warning)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChange:
+    """A change of one message in the form in which it is written.
+
+    Attributes:
+        message: as it was received.
+        edits: of `message`, with the closing delimiters that it lacks. Empty: nothing changes.
+        rejections: why WorkMail would reject the change, without warnings.
+    """
+
+    message: Message
+    edits: tuple[Edit, ...]
+    rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The size of the changed message in octets."""
+        return len(self.message.raw) + sum(len(edit.new) - (edit.end - edit.start) for edit in self.edits)
+
+    def pieces(self) -> list[bytes | memoryview]:
+        """Return the changed message, not joined: a second copy of a large message may not fit into the function's memory."""
+        return pieces(self.message.raw, self.edits)
+
+    def with_edit(self, edit: Edit) -> Self:
+        """Return the change with one more edit, before insertions at the same place. The edit is not checked."""
+        return replace(self, edits=(edit, *self.edits))
+
+
+def rejection_text(rejections: Sequence[Rejection]) -> str:
+    """Return a sentence with the first rejections, for an error."""
+    return f"WorkMail would reject the changed message: {'; '.join(map(str, rejections[:5]))}"
+
+
+def prepare_change(message: Message, change: Change | PreparedChange) -> PreparedChange:
+    """Add the closing delimiters that the message lacks to a change, and check it; once only."""
+    if isinstance(change, PreparedChange):
+        return change
+    edits = [edit for edit in change.edits if message.raw[edit.start : edit.end] != edit.new]
+    if not edits:
+        return PreparedChange(message, ())
+    if not change.wraps:
+        edits = close_multiparts(message, edits)
+    return PreparedChange(message, tuple(edits), blocking(rejections_of_edits(message, edits, added_parts=change.added_parts)))
 
 
 def _of_structure(message: Message, changed: bytes, added_parts: int) -> list[Rejection]:

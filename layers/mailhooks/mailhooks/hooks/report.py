@@ -1,13 +1,13 @@
-"""One log line and one set of metrics a message (Powertools Logger, Metrics in CloudWatch's embedded metric format, Tracer).
+"""Writes one log line and one set of metrics a message (Powertools Logger, Tracer, and Metrics in CloudWatch's embedded metric format).
 
-What a line may hold is decided here and nowhere else: identifiers, counts, kinds. Addresses, subjects and the texts of foreign errors,
-which may quote a message, only when LOG_ADDRESSES is true.
+A line has identifiers, counts and kinds. It has addresses, subjects and the texts of errors that are not ours, which may quote a message,
+only if LOG_ADDRESSES is true.
 """
 
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -24,7 +24,11 @@ Handler = Callable[[Any, Any], Any]
 
 @dataclass(slots=True)
 class Record:
-    """What became of one event; filled in as it goes. `response` is what to answer should nothing better come."""
+    """The result of one invocation, filled in by the runtime.
+
+    Attributes:
+        response: the response so far, to return if the hook fails.
+    """
 
     response: dict[str, Any] | None
     event: MailFlowEvent | None = None
@@ -33,19 +37,19 @@ class Record:
     bytes_read: int | None = None
     bytes_written: int | None = None
     permanent: PermanentError | None = None
-    passing: TransientError | None = None
-    unforeseen: BaseException | None = None
-    log: dict[str, object] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    transient: TransientError | None = None
+    unexpected: BaseException | None = None
+    log: Mapping[str, object] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     @property
-    def trouble(self) -> BaseException | None:
-        return self.unforeseen or self.passing or self.permanent
+    def error(self) -> BaseException | None:
+        return self.unexpected or self.transient or self.permanent
 
 
 class Reporter:
-    """Logs and counts the records of one hook."""
+    """Logs and counts the results of one hook."""
 
     def __init__(self, hook: str, settings: Settings) -> None:
         self.hook = hook
@@ -55,10 +59,10 @@ class Reporter:
         self._cold = True
 
     def traced(self, handler: Handler) -> Handler:
-        """The handler, with its calls to AWS traced when X-Ray is on. The trace gets neither the event nor the answer."""
+        """Return a handler that traces its calls to AWS if XRAY_TRACING is true. The trace has neither the event nor the response."""
         if not self._settings.xray_tracing:
             return handler
-        from aws_lambda_powertools import Tracer  # imported late: the X-Ray SDK takes its time to load
+        from aws_lambda_powertools import Tracer  # late for the cold start: the X-Ray SDK loads slowly
 
         from mailhooks.aws import tracing
 
@@ -68,7 +72,7 @@ class Reporter:
         return traced
 
     def report(self, record: Record) -> None:
-        """Writes the record down. Never raises: a message is not held up because a log is."""
+        """Log and count a record. Never raises: a failing log holds up no message."""
         milliseconds = (time.perf_counter() - record.started) * 1000
         try:
             self._log(record, milliseconds)
@@ -104,26 +108,26 @@ class Reporter:
                     "recipients": list(event.recipients),
                     "subject": event.subject,
                 }
-        trouble = record.trouble
+        error = record.error
         if record.duplicate:
             self._logger.info("the event came again", extra=line | {"duplicate": True})
             return
-        if trouble is None:
+        if error is None:
             self._logger.info("the message went through", extra=line)
             return
-        line |= {"reason": type(trouble).__name__, "detail": self._detail(trouble)}
-        if record.unforeseen:
-            line["frames"] = _frames(record.unforeseen)
+        line |= {"reason": type(error).__name__, "detail": self._detail(error)}
+        if record.unexpected:
+            line["frames"] = _frames(record.unexpected)
             self._logger.error("the hook failed", extra=line)
-        elif record.passing:
+        elif record.transient:
             self._logger.error("raised, so that the invocation is tried again", extra=line)
         else:
             self._logger.warning("the message went on unchanged", extra=line)
 
-    def _detail(self, trouble: BaseException) -> str:
-        """Our own errors' texts are fit for a log; a foreign one's may quote the message."""
-        own = isinstance(trouble, MailhooksError | ContractError)
-        return str(trouble) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
+    def _detail(self, error: BaseException) -> str:
+        """Return the text of an error of ours; another error's text may quote the message."""
+        own = isinstance(error, MailhooksError | ContractError)
+        return str(error) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
 
     def _count(self, record: Record, milliseconds: float) -> None:
         metrics = self._metrics
@@ -133,14 +137,14 @@ class Reporter:
             "Messages": 1,
             "Changed": int(record.bytes_written is not None),
             "Permanent": int(record.permanent is not None),
-            "Passing": int(record.passing is not None),
-            "Failed": int(record.unforeseen is not None),
+            "Passing": int(record.transient is not None),
+            "Failed": int(record.unexpected is not None),
         }
-        if record.trouble is not None:
-            counts[f"Reason{type(record.trouble).__name__}"] = 1
+        if record.error is not None:
+            counts[f"Reason{type(record.error).__name__}"] = 1
         for verdict in record.verdict:
             counts[f"Verdict{verdict.title().replace('_', '')}"] = 1
-        # One set of metrics has at most 100 names (embedded metric format); a policy could count more.
+        # A set of metrics has at most 100 names (embedded metric format); a policy could have more.
         more = dict(list(record.counts.items())[:70])
         for name, value in (counts | more).items():
             metrics.add_metric(name, MetricUnit.Count, value)
@@ -155,5 +159,5 @@ class Reporter:
 
 
 def _frames(error: BaseException) -> list[str]:
-    """Where it happened, innermost last: file, line and function, without the text of anything."""
+    """Return file, line and function of the last frames, innermost last, without any text."""
     return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]

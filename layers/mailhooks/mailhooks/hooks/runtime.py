@@ -1,119 +1,121 @@
-"""Turns a small object into a Lambda handler: event in, checked; hook called; verdict checked; content written once, if it changed.
+"""Makes a Lambda handler of a hook: event in, checked; hook called; verdict checked; content written once, if it changed.
 
-What the shell guarantees is written down in docs/failure.md; in short: a message that cannot be changed goes on unchanged, trouble that may
-pass is raised so that WorkMail tries again, and nothing but identifiers, counts and kinds of error is logged.
+docs/failure.md states the guarantees. In short: a message that cannot be changed is delivered unchanged, a transient error is raised so
+that WorkMail retries, and the log has only identifiers, counts and kinds of errors.
 """
 
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured, PermanentError, TransientError
-from mailhooks.hooks.invocation import ContentStore, Mail
+from mailhooks.errors import CannotChangeSafely, MailhooksError, Misconfigured, PermanentError, TransientError
+from mailhooks.hooks.invocation import ContentStore, Mail, Reply, to_reply
+from mailhooks.hooks.preflight import PreparedChange, prepare_change, rejection_text
 from mailhooks.hooks.report import Handler, Record, Reporter
 from mailhooks.settings import OnError, Settings, env
 
-__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "SyncHook", "async_hook", "sync_hook"]
+__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "Reply", "SyncHook", "async_hook", "sync_hook"]
 
 SYNC_BUDGET_S: Final = 14.0
-"""WorkMail gives up after 15 seconds (guide, "Synchronous Run Lambda action limits"), of which the way to and fro takes a part."""
+"""WorkMail waits 15 seconds (guide, "Synchronous Run Lambda action limits"), including the time on the network."""
 
 MARGIN_S: Final = 0.5
-"""Kept back for the answer, the log line and the metrics."""
+"""Time for the response, the log line and the metrics."""
 
 
 class SyncHook(Protocol):
-    """Anything that answers a message. None means: let it go to everybody.
+    """A callable that decides on a message. None delivers it to all recipients.
 
-    Optional attributes: `name` (else the function's or class's name) for logs and metrics; `on_error`, a `mailhooks.settings.OnError`
-    (else DELIVER), for when the setting ON_ERROR is not there.
+    Optional attributes: `name` (else the name of the function or class) for logs and metrics; `on_error`, a `mailhooks.settings.OnError`
+    (else DELIVER), the default of the setting ON_ERROR.
     """
 
-    def __call__(self, mail: Mail, /) -> Verdict | None: ...
+    def __call__(self, mail: Mail, /) -> Verdict | Reply | None: ...
 
 
 class AsyncHook(Protocol):
-    """Anything that takes notice of a message. It cannot change it (guide, "Run Lambda", asynchronous configuration)."""
+    """A callable that observes a message and cannot change it (guide, "Run Lambda", asynchronous configuration)."""
 
     def __call__(self, mail: Mail, /) -> object: ...
 
 
 class Configurable(Protocol):
-    """A hook or a content class that makes itself from the settings."""
+    """A hook or a content store that is made from the settings."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Any: ...
 
 
 class HookFailed(MailhooksError):
-    """A hook raised what nobody foresaw. Names the kind of error only: its text might quote the message."""
+    """A hook raised an unexpected error. Names its kind only: its text may quote the message."""
 
 
 def sync_hook(
     hook: SyncHook | type[Configurable], *, content: ContentStore | type[Configurable] | None = None, settings: Settings | None = None
 ) -> Handler:
-    """The Lambda handler of a synchronous Run Lambda rule.
+    """Return the Lambda handler of a synchronous Run Lambda rule.
 
     Args:
-        hook: see `SyncHook`; or a class with `from_settings`, which is then called here. A mistake in its settings is an unforeseen
-            error of every message: ON_ERROR decides, and no message is held up by a slip of the pen unless it says so.
-        content: where messages are read and written, an object or a class likewise. Give `MessageFlow` to have its clients made while
-            the function is loaded; without it they are made when a hook first touches `mail.raw`.
-        settings: else the environment's.
+        hook: see `SyncHook`; or a class with `from_settings`, which is called now. An error in its settings becomes an unexpected error of
+            every message: ON_ERROR decides, so that a typing error holds up no mail unless it says so.
+        content: an object that reads and writes messages, or its class. Pass `MessageFlow` to make its clients while Lambda loads the
+            function; without it they are made when a hook first reads `mail.raw`.
+        settings: those of the environment by default.
 
     Returns:
         `handler(event, context) -> dict`, the response of guide section "Synchronous Run Lambda response schema". It raises
         `TransientError`, and `HookFailed` when ON_ERROR is retry.
     """
     settings = settings or env()
-    shell = _Shell(hook, content, settings, default_on_error=OnError.DELIVER, writable=True)
+    runtime = _HandlerRuntime(hook, content, settings, default_on_error=OnError.DELIVER, writable=True)
 
     def handler(event: Any, context: Any) -> dict[str, Any]:
         deadline = Deadline.after(min(SYNC_BUDGET_S, _remaining_s(context)) - MARGIN_S)
-        response: dict[str, Any] = shell.run(event, deadline, shell.answer)
+        response: dict[str, Any] = runtime.run(event, deadline, runtime.answer)
         return response
 
-    return shell.reporter.traced(handler)
+    return runtime.reporter.traced(handler)
 
 
 def async_hook(
     hook: AsyncHook | type[Configurable], *, content: ContentStore | type[Configurable] | None = None, settings: Settings | None = None
 ) -> Handler:
-    """The Lambda handler of an asynchronous Run Lambda rule. Arguments as for `sync_hook`.
+    """Return the Lambda handler of an asynchronous Run Lambda rule. Arguments as for `sync_hook`.
 
-    Lambda delivers at least once, and tries again what raises: a hook must bear the same event twice. An unforeseen error is raised unless
-    ON_ERROR says deliver, so that Lambda's retries and then the dead-letter queue get the event.
+    Lambda delivers an event at least once and retries after an error: a hook must handle the same event twice. An unexpected error is
+    raised unless ON_ERROR is deliver, so that Lambda retries and then sends the event to the dead-letter queue.
     """
     settings = settings or env()
-    shell = _Shell(hook, content, settings, default_on_error=OnError.RETRY, writable=False)
+    runtime = _HandlerRuntime(hook, content, settings, default_on_error=OnError.RETRY, writable=False)
 
     def handler(event: Any, context: Any) -> None:
-        shell.run(event, Deadline.after(_remaining_s(context) - MARGIN_S), shell.notice)
+        runtime.run(event, Deadline.after(_remaining_s(context) - MARGIN_S), runtime.observe)
 
-    return shell.reporter.traced(handler)
+    return runtime.reporter.traced(handler)
 
 
-class _Shell:
-    """What both kinds of handler share: one run of a hook over one event."""
+class _HandlerRuntime:
+    """Runs a hook for one event after another, in both kinds of handlers."""
 
     def __init__(self, hook: Any, content: Any, settings: Settings, *, default_on_error: OnError, writable: bool) -> None:
         self._settings = settings
         self._writable = writable
         self._on_error = settings.on_error or getattr(hook, "on_error", default_on_error)
-        self._noticed: deque[str] = deque(maxlen=1000)
+        self._observed: deque[str] = deque(maxlen=1000)
         name = getattr(hook, "name", None) or getattr(hook, "__name__", None) or type(hook).__name__
         self.reporter = Reporter(str(name), settings)
         self._unusable: Exception | None = None
         try:
-            self._hook = _made(hook, settings)
-            self._stated_content = _made(content, settings)
+            self._hook = _make(hook, settings)
+            self._content_store = _make(content, settings)
         except Exception as error:  # noqa: BLE001 - raised again for each message
             self._unusable = error
 
     def run(self, event: Any, deadline: Deadline, step: Callable[[Mail, Record], Any]) -> Any:
-        """Takes one event through `step` and sorts what goes wrong there (see `mailhooks.errors`)."""
+        """Check an event, call `step`, and handle its errors (see `mailhooks.errors`)."""
         record = Record(self._deliver_to_all() if self._writable else None)
         try:
             parsed = record.event = MailFlowEvent.parse(event)
@@ -122,17 +124,17 @@ class _Shell:
             try:
                 return step(mail, record)
             finally:
-                record.bytes_read, record.log, record.counts = mail.bytes_read, mail.log, mail.counts
-        except TransientError as trouble:
-            record.passing = trouble
+                record.bytes_read = mail.bytes_read
+        except TransientError as error:
+            record.transient = error
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a hook raises, the mail behind the event is not lost
-            record.unforeseen = error
+        except Exception as error:  # noqa: BLE001 - no error of a hook may lose the mail
+            record.unexpected = error
             if self._on_error is OnError.RETRY:
                 raise HookFailed(f"{type(error).__name__} in hook {self.reporter.hook}; see the log line before this") from None
             return record.response
-        except BaseException as error:  # sys.exit() in a hook, for one
-            record.unforeseen = error
+        except BaseException as error:  # such as sys.exit() in a hook
+            record.unexpected = error
             raise
         finally:
             self.reporter.report(record)
@@ -142,74 +144,94 @@ class _Shell:
             raise self._unusable
 
     def answer(self, mail: Mail, record: Record) -> dict[str, Any]:
-        """The sync step: verdict first and checked, then the content, so that a verdict which cannot be said leaves no change behind."""
+        """Call a synchronous hook: check its verdict, then write its change, so that an invalid verdict leaves no change behind."""
         try:
-            verdict = self._hook(mail)
-            if verdict is None:
-                verdict = mail.verdict()
-            if not isinstance(verdict, Verdict):
-                raise TypeError("a hook returns a Verdict or None")
-            if mail.unforeseen and self._on_error is OnError.RETRY:
-                raise mail.unforeseen
-            record.permanent, record.unforeseen = mail.unchanged_because, mail.unforeseen
-        except PermanentError as trouble:
-            record.permanent = trouble
-            mail.discard()
-            verdict = mail.verdict()
-        response = _recorded(verdict, record)
+            reply = to_reply(mail, self._hook(mail))
+        except PermanentError as error:
+            reply = Reply(skip_reason=error)
+        if reply.unexpected_error and self._on_error is OnError.RETRY:
+            raise reply.unexpected_error
+        record.permanent, record.unexpected = reply.skip_reason, reply.unexpected_error
+        response = self._respond(mail, reply, record)
+        if reply.change is None or not (reply.verdict is None or reply.verdict.delivers):
+            return response
         try:
-            if verdict.delivers and mail.changed:
-                record.bytes_written = mail.write()
-        except (PermanentError, Misconfigured) as trouble:
-            if isinstance(trouble, PermanentError):
-                record.permanent = trouble
+            record.bytes_written = self._write(mail, reply.change)
+        except (PermanentError, Misconfigured) as error:
+            if isinstance(error, PermanentError):
+                record.permanent = error
             elif self._on_error is OnError.RETRY:
                 raise
             else:
-                record.unforeseen = trouble
-            if mail.otherwise:
-                response = _recorded(mail.otherwise(trouble), record)
+                record.unexpected = error
+            if reply.on_put_rejected:
+                response = self._respond(mail, reply.on_put_rejected(error), record)
         return response
 
-    def notice(self, mail: Mail, record: Record) -> None:
-        """The async step. What this process has noticed without trouble is not noticed again: Lambda delivers at least once."""
+    def observe(self, mail: Mail, record: Record) -> None:
+        """Call an asynchronous hook, unless this process has handled the event before: Lambda delivers at least once."""
         invocation = mail.event.invocation_id
-        if invocation in self._noticed:
+        if invocation in self._observed:
             record.duplicate = True
             return
         try:
-            self._hook(mail)
-        except PermanentError as trouble:
-            record.permanent = trouble
-        self._noticed.append(invocation)
+            returned = self._hook(mail)
+        except PermanentError as error:
+            record.permanent = error
+        else:
+            if isinstance(returned, Reply):
+                record.log, record.counts = returned.log, returned.counts
+        self._observed.append(invocation)
+
+    @staticmethod
+    def _respond(mail: Mail, reply: Reply, record: Record) -> dict[str, Any]:
+        """Return the checked response for a reply, and record it.
+
+        Raises:
+            ContractError: WorkMail's contract does not allow the verdict.
+        """
+        verdict = mail.verdict() if reply.verdict is None else reply.verdict
+        record.log, record.counts = reply.log, reply.counts
+        record.response = response = verdict.to_response()
+        record.verdict = verdict.types
+        return response
+
+    def _write(self, mail: Mail, change: Change | PreparedChange) -> int | None:
+        """Write a change. Return the new size in octets; None if it changes nothing.
+
+        Raises:
+            CannotChangeSafely: WorkMail would reject the change.
+            PermanentError, TransientError, Misconfigured: see `MessageFlow.put`.
+        """
+        prepared = prepare_change(mail.message, change)
+        if not prepared.edits:
+            return None
+        if prepared.rejections:
+            raise CannotChangeSafely(rejection_text(prepared.rejections))
+        self._content().put(mail.event.message_id, prepared.pieces(), mail.deadline)
+        return prepared.size
 
     @staticmethod
     def _deliver_to_all() -> dict[str, Any]:
         return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
     def _content(self) -> ContentStore:
-        content: ContentStore | None = self._stated_content
+        content: ContentStore | None = self._content_store
         if content is None:
-            # Imported late: boto3 is most of a cold start, and a hook that never touches content has no use for it.
+            # Late: boto3 is most of a cold start, and a hook that never reads content does not need it.
             from mailhooks.aws.message_flow import MessageFlow
 
-            content = self._stated_content = MessageFlow.from_settings(self._settings)
+            content = self._content_store = MessageFlow.from_settings(self._settings)
         return content
 
 
-def _recorded(verdict: Verdict, record: Record) -> dict[str, Any]:
-    record.response = response = verdict.to_response()
-    record.verdict = verdict.types
-    return response
-
-
-def _made(given: Any, settings: Settings) -> Any:
-    """The object, or what the class makes of the settings."""
+def _make(given: Any, settings: Settings) -> Any:
+    """Return an object, or make it from the settings if it is a class with `from_settings`."""
     make = getattr(given, "from_settings", None) if isinstance(given, type) else None
     return given if make is None else make(settings)
 
 
 def _remaining_s(context: Any) -> float:
-    """Seconds until Lambda ends the invocation; without a Lambda context, WorkMail's own limit."""
+    """Return the seconds until Lambda ends the invocation; without a Lambda context, WorkMail's own limit."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return SYNC_BUDGET_S if remaining is None else remaining() / 1000

@@ -1,6 +1,6 @@
-"""What a policy does beside a message, on AWS: copies in S3, notices by SNS, EventBridge or a webhook; and what its rules may ask there.
+"""The side effects of a policy on AWS, copies in S3 and notices, and the services that its rules use.
 
-Clients are made when they are first needed: most policies need none of them, and a cold start is no time for it.
+Clients are made, and their modules imported, at the first use: most policies need none of them, and a cold start must be short.
 """
 
 import base64
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from mailhooks.aws.notifications import Notifier
 
 
-def services(settings: Settings) -> Services:
-    """What there is by the settings RATES_TABLE and POLICY_DIRECTORY.
+def make_services(settings: Settings) -> Services:
+    """Return the services that the settings RATES_TABLE and POLICY_DIRECTORY switch on.
 
     Raises:
-        SettingsError: a directory is wanted, and ORGANIZATION_ID is not set.
+        SettingsError: POLICY_DIRECTORY is true, and ORGANIZATION_ID is not set.
     """
     rates = directory = None
     if settings.rates_table:
@@ -37,13 +37,13 @@ def services(settings: Settings) -> Services:
         from mailhooks.aws.directory import WorkMailDirectory
 
         if not settings.organization_id:
-            raise SettingsError("ORGANIZATION_ID: POLICY_DIRECTORY takes the ID of the WorkMail organization")
+            raise SettingsError("ORGANIZATION_ID: POLICY_DIRECTORY needs the ID of the WorkMail organization")
         directory = WorkMailDirectory(settings.organization_id)
     return Services(rates, directory)
 
 
-class AwsEffects:
-    """Does them."""
+class AwsSideEffects:
+    """Implements `mailhooks.hooks.policy_hook.SideEffects`."""
 
     @cached_property
     def _archiver(self) -> "Archiver":
@@ -57,21 +57,21 @@ class AwsEffects:
 
         return Notifier()
 
-    def keep(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
-        """Keeps the message as it came and its envelope, once an invocation. Raises as `Archiver.archive`."""
+    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
+        """Store the received message and its envelope, once an invocation. Raises as `Archiver.archive`."""
         self._archiver.archive(
             effect.bucket,
             effect.prefix,
             mail.event.invocation_id,
             mail.raw,
-            envelope(mail),
+            make_envelope(mail),
             retain_days=effect.retain_days,
             lock=effect.lock,
             deadline=deadline,
         )
 
-    def tell(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        """Tells of the message, with the same key for each try of an invocation. Raises as `Notifier.send`."""
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+        """Send a notice, with the same key in each attempt of an invocation. Raises as `Notifier.send`."""
         from mailhooks.aws.notifications import EventBridgeTarget, SnsTarget, WebhookTarget
 
         target = (
@@ -81,13 +81,13 @@ class AwsEffects:
             if effect.eventbridge
             else WebhookTarget(effect.webhook, effect.secret)
         )
-        told = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
-        key = hashlib.sha256(told.encode()).hexdigest()[:32]
-        self._notifier.send(target, notice(effect, mail, rule, verdict), key, deadline)
+        identity = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
+        key = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        self._notifier.send(target, make_notice(effect, mail, rule, verdict), key, deadline)
 
 
-def envelope(mail: Mail) -> dict[str, Any]:
-    """What is kept beside an archived message: all that WorkMail says of it."""
+def make_envelope(mail: Mail) -> dict[str, Any]:
+    """Return the document that is stored with an archived message: the whole event."""
     event = mail.event
     return {
         "messageId": event.message_id,
@@ -101,23 +101,23 @@ def envelope(mail: Mail) -> dict[str, Any]:
     }
 
 
-def notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
-    """What a notice says: identifiers and verdict, and of the message only what the policy includes."""
-    told = ["messageId", "invocationId", "flowDirection"]
+def make_notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
+    """Return a notice: identifiers and the verdict, and from the message only what the policy includes."""
+    included = ["messageId", "invocationId", "flowDirection"]
     if "subject" in effect.include:
-        told.append("subject")
+        included.append("subject")
     if "addresses" in effect.include:
-        told += ["mailFrom", "sender", "recipients"]
-    whole = envelope(mail)
-    document: dict[str, Any] = {
+        included += ["mailFrom", "sender", "recipients"]
+    envelope = make_envelope(mail)
+    notice: dict[str, Any] = {
         "rule": rule,
         "recipientCount": len(mail.event.recipients),
         "verdicts": list(verdict.types),
-        **{name: whole[name] for name in told},
+        **{name: envelope[name] for name in included},
     }
     if "headers" in effect.include:
         fields = mail.message.header.fields
-        document["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
+        notice["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
     if "content" in effect.include:
-        document["content"] = base64.b64encode(mail.raw).decode("ascii")
-    return document
+        notice["content"] = base64.b64encode(mail.raw).decode("ascii")
+    return notice

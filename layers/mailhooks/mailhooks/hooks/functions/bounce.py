@@ -1,4 +1,4 @@
-"""The hook of the function `bounce`: a verdict by sender and recipient, without a look at the content. A policy made of one setting."""
+"""The hook of the function `bounce`: a policy made from one setting, whose verdicts depend on sender and recipient alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mailhooks.contract.errors import kind_of
 from mailhooks.contract.schema import check
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
@@ -31,7 +31,7 @@ _MOST_RESTRICTIVE_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BounceRule:
-    """What becomes of mail from some senders to some recipients."""
+    """The action for mail from some senders to some recipients."""
 
     action: Action
     senders: tuple[Pattern, ...]
@@ -40,8 +40,9 @@ class BounceRule:
 
 @dataclass(frozen=True, slots=True)
 class BounceRules:
-    """Rules, of which for each recipient one counts, chosen as WorkMail chooses among its own (guide, "Managing email flows"): the
-    narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action.
+    """Rules of which one applies to each recipient, by WorkMail's order of its own rules (guide, "Managing email flows").
+
+    The narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action.
     """
 
     rules: tuple[BounceRule, ...]
@@ -49,46 +50,47 @@ class BounceRules:
     @classmethod
     def from_settings(cls, settings: Settings) -> "BounceRules":
         """Raises:
-        SettingsError: BOUNCE_RULES is not what `schemas/bounce-rules.json` says, or has more different actions than an answer can.
+        SettingsError: BOUNCE_RULES breaks `schemas/bounce-rules.json`, or has more different actions than a response can have.
         """
         documents = parse_json("BOUNCE_RULES", settings.bounce_rules, "[]")
         try:
             check("bounce-rules", documents)
-            rules = cls(tuple(_rule(f"/{index}", document) for index, document in enumerate(documents)))
+            rules = cls(tuple(_parse_rule(f"/{index}", document) for index, document in enumerate(documents)))
         except ContractError as error:
             raise SettingsError(f"BOUNCE_RULES: {error}") from None
         if len({rule.action for rule in rules.rules} | {DEFAULT}) > 10:
-            raise SettingsError("BOUNCE_RULES: at most 10 different actions fit into an answer, DEFAULT and each bounce text included")
+            raise SettingsError("BOUNCE_RULES: use at most 10 different actions; DEFAULT and each bounce text count")
         return rules
 
     def policy(self) -> Policy:
-        """The same as a policy, of which the first rule that matches counts: WorkMail's order is the order of its rules.
+        """Return the rules as a policy in WorkMail's order, as the first policy rule with a verdict for a recipient wins.
 
-        Sender is matched first, and From only if there is no Sender or no rule matches it. A rule with patterns of several widths stands
-        there once for each.
+        Sender is matched first, and From only if there is no Sender or no rule matches it. A rule with patterns of several widths becomes
+        several policy rules.
         """
-        ways: list[tuple[Callable[[Facts], tuple[str, ...]], Specificity, Specificity, int, BounceRule]] = []
-        for whose in (_sender, _mail_from):
+        ordered: list[tuple[Callable[[Facts], tuple[str, ...]], Specificity, Specificity, int, BounceRule]] = []
+        for address_of in (_sender, _mail_from):
             found = [
-                (whose, by_sender, by_recipient, _MOST_RESTRICTIVE_FIRST.index(rule.action.type), rule)
+                (address_of, by_sender, by_recipient, _MOST_RESTRICTIVE_FIRST.index(rule.action.type), rule)
                 for rule in self.rules
                 for by_sender in {pattern.specificity for pattern in rule.senders}
                 for by_recipient in {pattern.specificity for pattern in rule.recipients}
             ]
-            ways += sorted(found, key=lambda way: (-way[1], -way[2], way[3]))
-        return Policy(tuple(_as_rule(index, *way) for index, way in enumerate(ways)), file="BOUNCE_RULES")
+            ordered += sorted(found, key=lambda each: (-each[1], -each[2], each[3]))
+        return Policy(tuple(_make_rule(index, *each) for index, each in enumerate(ordered)), file="BOUNCE_RULES")
 
 
-class BounceHook(MailflowHook):
-    """Answers by its rules alone. An unforeseen error is raised: mail that was to be refused is not let through by a mistake of ours."""
+class BounceHook(PolicyHook):
+    """Returns verdicts alone. By default it raises an unexpected error: a mistake of ours must not deliver mail that is to be bounced."""
 
     name = "bounce"
+    stamps = False
     on_error = OnError.RETRY
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises as `BounceRules.from_settings`."""
-        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()), NoEffects())
+        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()), NoSideEffects())
 
 
 def _sender(facts: Facts) -> tuple[str, ...]:
@@ -99,9 +101,9 @@ def _mail_from(facts: Facts) -> tuple[str, ...]:
     return (facts.author,)
 
 
-def _as_rule(
+def _make_rule(
     index: int,
-    found: Callable[[Facts], tuple[str, ...]],
+    address_of: Callable[[Facts], tuple[str, ...]],
     by_sender: Specificity,
     by_recipient: Specificity,
     _: int,
@@ -110,7 +112,7 @@ def _as_rule(
     senders = AddressSet.of(pattern for pattern in rule.senders if pattern.specificity is by_sender)
     recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
     conditions: list[Condition] = [
-        addresses("sender", senders, Cost.EVENT, found),
+        addresses("sender", senders, Cost.EVENT, address_of),
         RecipientTest("recipient", Cost.EVENT, lambda facts, among: recipients.mask(facts.recipients, among)),
     ]
     if rule.action.type.inbound_only:
@@ -118,12 +120,12 @@ def _as_rule(
     return Rule(f"rule {index}", index, All.of(conditions, "all"), (SetVerdict(rule.action.type, rule.action.bounce_message),))
 
 
-def _rule(place: str, rule: dict[str, Any]) -> BounceRule:
+def _parse_rule(place: str, rule: dict[str, Any]) -> BounceRule:
     action = Action(ActionType(rule["action"]), rule.get("bounceMessage", ""))
-    return BounceRule(action, _patterns(f"{place}/senders", rule), _patterns(f"{place}/recipients", rule))
+    return BounceRule(action, _parse_patterns(f"{place}/senders", rule), _parse_patterns(f"{place}/recipients", rule))
 
 
-def _patterns(place: str, rule: dict[str, Any]) -> tuple[Pattern, ...]:
+def _parse_patterns(place: str, rule: dict[str, Any]) -> tuple[Pattern, ...]:
     found = []
     for index, text in enumerate(rule.get(place.rpartition("/")[2], ["*"])):
         try:

@@ -1,4 +1,4 @@
-"""The hook of the function `disclaimer`: which messages get the disclaimer, and what its variables stand for."""
+"""The hook of the function `disclaimer`: a policy of one rule, made from settings."""
 
 import hashlib
 import json
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from mailhooks.address_patterns import Pattern
+from mailhooks.address_patterns import Pattern, canonical
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.content.template_variables import OWN_VARIABLES
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, MailflowHook, NoEffects
+from mailhooks.hooks.policy_hook import AddressBook, FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.mime.text.wrapping import Image
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
@@ -31,22 +31,15 @@ _ON_UNMODIFIABLE: Final = (OnUnmodifiable.PASS, OnUnmodifiable.WRAP, OnUnmodifia
 
 _SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
 _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""File names that can be a Content-ID as they are (RFC 2392; RFC 5322 section 3.6.4)."""
+"""File names that are valid in a Content-ID (RFC 2392; RFC 5322 section 3.6.4)."""
 
 
 class Audience(StrEnum):
-    """Whom the other side has to be: the sender of inbound mail, at least one recipient of outbound mail."""
+    """Which mail gets the disclaimer: by the author of inbound mail, and by any recipient of outbound mail."""
 
     ALL = "all"
     EXTERNAL = "external"
     INTERNAL = "internal"
-
-
-class Directory(Protocol):
-    """Knows attributes of the organization's people, such as `Title`, for a template's variables."""
-
-    def lookup(self, address: str) -> Mapping[str, str]:
-        """The attributes of an address; none for a stranger. Names in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +47,10 @@ class Scope:
     """Which messages get the disclaimer.
 
     Attributes:
-        audience: see `Audience`; told by `organization_domains`.
-        skip_senders: senders whose mail is left alone.
-        skip_recipients: a message is left alone when all its recipients are among these.
-        organization_domains: in lower case.
+        audience: see `Audience`.
+        skip_senders: senders whose mail gets no disclaimer.
+        skip_recipients: a message gets no disclaimer if all its recipients match these.
+        organization_domains: the domains that are internal, as `ascii_domain` writes them.
     """
 
     audience: Audience = Audience.ALL
@@ -66,61 +59,68 @@ class Scope:
     organization_domains: frozenset[str] = frozenset()
 
     def condition(self) -> Condition:
-        """The same as the condition of a rule."""
+        """Return the scope as the condition of a rule."""
         senders, recipients = AddressSet.of(self.skip_senders), AddressSet.of(self.skip_recipients)
         skipped: list[Condition] = []
         if self.skip_senders:
             skipped.append(addresses("sender", senders, Cost.EVENT, lambda facts: facts.senders))
         if self.skip_recipients:
             skipped.append(Test("all_recipients", Cost.EVENT, every_recipient(recipients), lambda facts: facts.recipients.addresses))
-        made: list[Condition] = [Not("unless", AnyOf.of(skipped, "any"))] if skipped else []
+        conditions: list[Condition] = [Not("unless", AnyOf.of(skipped, "any"))] if skipped else []
         if self.audience is not Audience.ALL:
             external = self.audience is Audience.EXTERNAL
-            made.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
-        return All.of(made, "all")
+            conditions.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
+        return All.of(conditions, "all")
 
 
 def _is_external(facts: Facts) -> bool:
-    """Whether the other side is: of inbound mail its author, of outbound mail anybody who gets it. Whom an event leaves out may be."""
+    """Return whether the author of inbound mail, or a recipient of outbound mail, is external.
+
+    A recipient that a truncated event omits counts as external.
+    """
     if facts.inbound:
         return not facts.is_internal(facts.author)
     return facts.internal_recipients != facts.everybody
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """A directory in memory: addresses in lower case, and their attributes."""
+class StoredAddressBook:
+    """An address book in memory.
+
+    Attributes:
+        entries: the attributes by canonical address.
+    """
 
     entries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def lookup(self, address: str) -> Mapping[str, str]:
-        return self.entries.get(address.lower(), {})
+        return self.entries.get(canonical(address), {})
 
 
-class DisclaimerHook(MailflowHook):
+class DisclaimerHook(PolicyHook):
     """Adds a disclaimer to the messages in its scope."""
 
     name = "disclaimer"
     stamps = False
 
-    def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, directory: Directory | None = None) -> None:
+    def __init__(self, disclaimer: Disclaimer, scope: Scope | None = None, address_book: AddressBook | None = None) -> None:
         self.disclaimer = disclaimer
         scope = scope or Scope()
         policy = Policy(
             (Rule("disclaimer", 0, scope.condition(), (AddDisclaimer(disclaimer),)),), scope.organization_domains, file="settings"
         )
-        super().__init__(FixedPolicy(policy), NoEffects(), people=directory or People())
+        super().__init__(FixedPolicy(policy), NoSideEffects(), address_book=address_book or StoredAddressBook())
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises:
-        SettingsError: there is nothing to say, a variable is unknown, or a setting has not the form that it should have.
+        SettingsError: there is no text, a variable is unknown, or a setting is invalid.
         """
         folder = Path(settings.disclaimer_folder)
-        people = _people(folder / "directory.json")
-        html, images = with_images(settings.disclaimer_html or _file(folder / "disclaimer.html"), folder)
+        address_book = _read_address_book(folder / "directory.json")
+        html, images = add_images(settings.disclaimer_html or _read_text(folder / "disclaimer.html"), folder)
         disclaimer = Disclaimer(
-            text=settings.disclaimer_text or _file(folder / "disclaimer.txt"),
+            text=settings.disclaimer_text or _read_text(folder / "disclaimer.txt"),
             html=html,
             position=_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
             once_per_thread=settings.disclaimer_once_per_thread,
@@ -128,7 +128,7 @@ class DisclaimerHook(MailflowHook):
             on_no_text=_choice(OnNoText, "ON_NO_TEXT", settings.on_no_text or OnNoText.PASS),
             images=images,
         )
-        _check(disclaimer, people)
+        _check_templates(disclaimer, address_book)
         scope = Scope(
             _choice(Audience, "DISCLAIMER_AUDIENCE", settings.disclaimer_audience or Audience.ALL),
             _patterns("DISCLAIMER_SKIP_SENDERS", settings.disclaimer_skip_senders),
@@ -136,8 +136,8 @@ class DisclaimerHook(MailflowHook):
             settings.organization_domains,
         )
         if scope.audience is not Audience.ALL and not scope.organization_domains:
-            raise SettingsError("DISCLAIMER_AUDIENCE: it takes ORGANIZATION_DOMAINS to tell who is external")
-        return cls(disclaimer, scope, people)
+            raise SettingsError("DISCLAIMER_AUDIENCE: set ORGANIZATION_DOMAINS too: they decide who is external")
+        return cls(disclaimer, scope, address_book)
 
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -156,33 +156,35 @@ def _patterns(variable: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:
         raise SettingsError(f"{variable}: {error}") from None
 
 
-def _file(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig") if path.is_file() else ""
     except ValueError:
         raise SettingsError(f"{path.name}: save it as UTF-8") from None
 
 
-def _people(path: Path) -> People:
+def _read_address_book(path: Path) -> StoredAddressBook:
     try:
-        entries: Any = json.loads(_file(path) or "{}")
-        return People({address.lower(): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()})
+        entries: Any = json.loads(_read_text(path) or "{}")
+        return StoredAddressBook(
+            {canonical(address): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()}
+        )
     except (ValueError, AttributeError):
         raise SettingsError('directory.json: make it a JSON object such as {"ana@example.com": {"Title": "Engineer"}}') from None
 
 
-def with_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
-    """A template that shows `logo.png` by `cid:logo.png`, and the images of the folder that it shows.
+def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
+    """Return a template and the images of the folder that it shows, such as `logo.png` by `cid:logo.png`.
 
-    Each gets a Content-ID with a digest of its content, and the template with it: a quoted message may have a `logo.png` of its own, and
-    mail programs show one of the two for both.
+    The Content-ID of each gets a digest of its content: a quoted message may have a `logo.png` of its own, and mail programs would show
+    one of the two for both.
 
     Raises:
-        SettingsError: the template shows an image that is not there, or whose name cannot be a Content-ID.
+        SettingsError: the template shows an image that is not in the folder, or whose name cannot be a Content-ID.
     """
     images: dict[str, Image] = {}
 
-    def identified(shown: re.Match[str]) -> str:
+    def add_image(shown: re.Match[str]) -> str:
         path = folder / shown[1]
         subtype = _IMAGE_TYPES.get(path.suffix.lower())
         if not _IMAGE_NAME.fullmatch(shown[1]) or subtype is None or not path.is_file():
@@ -193,15 +195,15 @@ def with_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
             images[shown[1]] = Image(f"{shown[1]}.{hashlib.sha256(content).hexdigest()[:12]}@mailhooks", subtype, content)
         return f"cid:{images[shown[1]].content_id}"
 
-    return _SHOWN_IMAGE.sub(identified, html), tuple(images.values())
+    return _SHOWN_IMAGE.sub(add_image, html), tuple(images.values())
 
 
-def _check(disclaimer: Disclaimer, people: People) -> None:
+def _check_templates(disclaimer: Disclaimer, address_book: StoredAddressBook) -> None:
     if not (disclaimer.text or disclaimer.html).strip():
         raise SettingsError(
-            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html beside the function"
+            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the function's folder"
         )
-    known = OWN_VARIABLES | {name.lower() for attributes in people.entries.values() for name in attributes}
+    known = OWN_VARIABLES | {name.lower() for attributes in address_book.entries.values() for name in attributes}
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - known):
-            raise SettingsError(f"the disclaimer has the variables {', '.join(unknown)}, which neither mail nor directory.json knows")
+            raise SettingsError(f"the disclaimer has unknown variables: {', '.join(unknown)}: correct them, or add them to directory.json")

@@ -1,13 +1,13 @@
-"""The hook of the function `observe`: takes notice of a message. The log line and the metrics are the shell's own."""
+"""The hook of the function `observe`: the runtime logs and counts the message."""
 
 from typing import Self
 
-from mailhooks.hooks.invocation import Mail
+from mailhooks.hooks.invocation import Mail, Reply
 from mailhooks.settings import Settings
 
 
 class ObserveHook:
-    """Reads the message, so that its size is counted, or leaves it alone.
+    """Does not look at the message, or reads it so that its size is counted.
 
     Args:
         content: whether to read the message.
@@ -22,6 +22,7 @@ class ObserveHook:
     def from_settings(cls, settings: Settings) -> Self:
         return cls(content=settings.observe_content)
 
-    def __call__(self, mail: Mail) -> None:
+    def __call__(self, mail: Mail) -> Reply:
         if self._content:
-            _ = mail.raw
+            _ = mail.message
+        return Reply()
