@@ -12,6 +12,7 @@ from local.servers import HttpServer
 from tests.e2e.containers import Containers
 from tests.e2e.toolchain import Missing, find
 from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
+from tests.support.servers.hosting import ServerPool
 
 CREDENTIALS = ("free-busy-reader", "a-password-for-tests")
 SUBJECT = "Budget"
@@ -40,7 +41,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EwsServer]:
     users.write_text(":".join(["EXAMPLE", *CREDENTIALS]))
     appointment = event("2021-05-04T09:00:00", "2021-05-04T10:30:00", details=_DETAILS)
     mailboxes = {"user2@external.example.com": calendar(appointment, hours=OFFICE_HOURS)}
-    with pytest.MonkeyPatch.context() as patch, EwsServer(mailboxes, sign_in=Ntlm()) as running:
+    with pytest.MonkeyPatch.context() as patch, ServerPool() as pool, pool.host(EwsServer(mailboxes, sign_in=Ntlm())) as running:
         patch.setenv("NTLM_USER_FILE", str(users))
         yield running
 

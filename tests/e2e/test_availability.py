@@ -48,7 +48,7 @@ def by_ews(containers: Containers, exchange: EwsServer) -> Answer:
     return ask(
         containers,
         {
-            "backends": {"exchange": {"type": "ews", "url": containers.reach(exchange.url), "auth": auth}},
+            "backends": {"exchange": {"type": "ews", "url": containers.reach(exchange.endpoint), "auth": auth}},
             "routes": [{"mailboxes": ["*"], "backend": "exchange"}],
             "details": [{"requesters": [GUIDE["requester"]["email"]], "show": "details"}],
         },

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailhooks.availability.errors import LookupFailed
-from mailhooks.availability.model import Limits, Schedule
+from mailhooks.availability.model import Answers, Backend, Limits, Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 from mailhooks.deadline import Deadline
@@ -70,3 +70,20 @@ class Fake:
         finally:
             with self._lock:
                 self._running -= 1
+
+
+BEN = "ben@example.org"
+WINDOW = Window(DAY, DAY + timedelta(days=1))
+WEEK = Window(DAY, DAY + timedelta(days=7))
+
+
+def ask(backend: Backend, *mailboxes: str, window: Window = WEEK, seconds: float = 5) -> Answers:
+    return backend.look_up(mailboxes, window, Deadline.after(seconds))
+
+
+def look_up(backend: Backend, mailbox: str = BEN, window: Window = WINDOW, seconds: float = 5) -> Result:
+    """Look up one mailbox. Return a failure that the backend raises."""
+    try:
+        return ask(backend, mailbox, window=window, seconds=seconds)[mailbox]
+    except LookupFailed as failure:
+        return failure

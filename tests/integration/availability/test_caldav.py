@@ -1,9 +1,8 @@
 """The backend `caldav` against Radicale, and against a server with every fault."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,29 +20,25 @@ from mailhooks.availability.errors import (
     TimedOut,
     Unreachable,
 )
-from mailhooks.availability.model import Schedule
+from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
-from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.support.servers import feeds, radicale
+from tests.support.backends import DAY, look_up
+from tests.support.servers import radicale
+from tests.support.servers.certificates import Authority, ServerCertificate
+from tests.support.servers.feeds import Feeds
 
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
-WINDOW = Window(DAY, DAY + timedelta(days=1))
+BOB = "bob@example.net"
+
+Host = Callable[..., Any]
 
 
 def backend(url: str, **more: str) -> CalDavBackend:
     return CalDavBackend.from_config({"type": "caldav", "url": url, **more})
 
 
-def look_up(of: CalDavBackend, mailbox: str = "bob@example.net", window: Window = WINDOW, seconds: float = 10) -> Schedule | LookupFailed:
-    try:
-        return of.look_up([mailbox], window, Deadline.after(seconds))[mailbox]
-    except LookupFailed as failure:
-        return failure
-
-
-def seen(found: Schedule | LookupFailed) -> list[tuple[str, str, str]]:
+def seen(found: Result) -> list[tuple[str, str, str]]:
     assert isinstance(found, Schedule), found
     return sorted((f"{e.start_time:%dT%H:%M}", f"{e.end_time:%dT%H:%M}", str(e.busy_type)) for e in found.events)
 
@@ -77,7 +72,7 @@ def of_radicale(server: radicale.Server, password: str = radicale.PASSWORD) -> C
 
 
 def test_a_calendars_busy_times_are_radicales(server: radicale.Server) -> None:
-    found = seen(look_up(of_radicale(server)))
+    found = seen(look_up(of_radicale(server), BOB))
     # Radicale cuts what begins before the window.
     assert found == [
         (found[0][0], "04T01:00", "BUSY"),
@@ -93,7 +88,7 @@ def test_an_empty_calendar_is_free_and_one_that_is_not_there_is_not_found(server
 
 
 def test_a_wrong_password_is_told_from_a_wrong_mailbox(server: radicale.Server) -> None:
-    assert isinstance(look_up(of_radicale(server, "wrong")), AuthenticationFailed)
+    assert isinstance(look_up(of_radicale(server, "wrong"), BOB), AuthenticationFailed)
 
 
 def test_more_occurrences_than_the_server_wants_to_tell_are_asked_for_in_pieces(server: radicale.Server) -> None:
@@ -138,12 +133,6 @@ def test_an_address_that_cannot_tell_mailboxes_apart_is_refused(url: str) -> Non
 # Faults
 
 
-@pytest.fixture
-def site() -> Iterator[feeds.Feeds]:
-    with feeds.running() as found:
-        yield found
-
-
 def calendar(*lines: str) -> bytes:
     return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *lines, "END:VCALENDAR", ""]).encode()
 
@@ -152,9 +141,9 @@ def busy(*lines: str) -> bytes:
     return calendar("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")
 
 
-def asked(site: feeds.Feeds, answer: Response | Any, **more: Any) -> Schedule | LookupFailed:
+def asked(site: Feeds, answer: Response | Any, **more: Any) -> Result:
     site.answers["/bob@example.net"] = answer
-    return look_up(backend(f"{site.url}/{{mailbox}}"), **more)
+    return look_up(backend(f"{site.url}/{{mailbox}}"), BOB, **more)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +164,7 @@ def asked(site: feeds.Feeds, answer: Response | Any, **more: Any) -> Schedule | 
         (302, GenerationFailed),
     ],
 )
-def test_every_status_is_a_failure_of_its_kind(site: feeds.Feeds, status: int, failure: type[LookupFailed]) -> None:
+def test_every_status_is_a_failure_of_its_kind(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
     found = asked(site, Response("bob@example.net is unknown", status, {"Retry-After": "7", "Location": "https://other.example.net/"}))
     assert type(found) is failure
     assert "example" not in str(found)
@@ -192,7 +181,7 @@ def test_every_status_is_a_failure_of_its_kind(site: feeds.Feeds, status: int, f
         busy("FREEBUSY:20260504T100000Z/20260504T090000Z"),
     ],
 )
-def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site: feeds.Feeds, content: bytes) -> None:
+def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site: Feeds, content: bytes) -> None:
     assert type(asked(site, Response(content))) is GenerationFailed
 
 
@@ -207,19 +196,19 @@ def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site
         (";FBTYPE=FREE", None),
     ],
 )
-def test_every_kind_of_period_is_what_it_says_and_an_unknown_one_is_busy(site: feeds.Feeds, kind: str, busy_type: BusyType | None) -> None:
+def test_every_kind_of_period_is_what_it_says_and_an_unknown_one_is_busy(site: Feeds, kind: str, busy_type: BusyType | None) -> None:
     found = seen(asked(site, Response(busy(f"FREEBUSY{kind}:20260504T090000Z/20260504T100000Z"))))
     assert found == ([("04T09:00", "04T10:00", str(busy_type))] if busy_type else [])
 
 
-def test_a_segment_arrives_at_the_server_as_it_was_quoted(site: feeds.Feeds) -> None:
+def test_a_segment_arrives_at_the_server_as_it_was_quoted(site: Feeds) -> None:
     look_up(backend(f"{site.url}/dav/{{mailbox}}/"), "..%2f..%2F../x?y#z@example.net")
     [(_, path, _, _)] = site.asked
     # As Starlette shows it: unquoted, but for what would look like something else.
     assert path == "/dav/..%2f..%2F../x%3Fy%23z@example.net/"
 
 
-def test_busy_times_that_a_server_wraps_are_heard_and_appointments_are_not_taken_for_none(site: feeds.Feeds) -> None:
+def test_busy_times_that_a_server_wraps_are_heard_and_appointments_are_not_taken_for_none(site: Feeds) -> None:
     def wrapped(content: bytes) -> Response:
         names = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
         data = f"<C:calendar-data>{content.decode()}</C:calendar-data>"
@@ -231,7 +220,7 @@ def test_busy_times_that_a_server_wraps_are_heard_and_appointments_are_not_taken
         assert type(asked(site, answer)) is GenerationFailed
 
 
-def test_halves_of_a_window_that_was_too_long_come_together(site: feeds.Feeds) -> None:
+def test_halves_of_a_window_that_was_too_long_come_together(site: Feeds) -> None:
     def answer(request: Request) -> Response:
         return next(answers)
 
@@ -244,45 +233,45 @@ def test_halves_of_a_window_that_was_too_long_come_together(site: feeds.Feeds) -
     assert ranges[1:] == [b'start="20260504T000000Z" end="20260506T000000Z"', b'start="20260506T000000Z" end="20260508T000000Z"']
 
 
-def test_one_half_that_fails_is_the_whole_windows_failure(site: feeds.Feeds) -> None:
+def test_one_half_that_fails_is_the_whole_windows_failure(site: Feeds) -> None:
     answers = iter([Response("", 507), Response(busy()), Response("", 500)])
     assert type(asked(site, lambda _: next(answers), window=Window(DAY, DAY + timedelta(days=4)))) is GenerationFailed
 
 
-def test_the_report_is_the_one_of_the_rfc(site: feeds.Feeds) -> None:
+def test_the_report_is_the_one_of_the_rfc(site: Feeds) -> None:
     asked(site, Response(busy()))
     [(method, path, headers, body)] = site.asked
     assert (method, path, headers["depth"]) == ("REPORT", "/bob@example.net", "1")
     assert b'<C:time-range start="20260504T000000Z" end="20260505T000000Z"/>' in body
 
 
-def test_parts_of_a_second_are_asked_for_as_a_whole_one(site: feeds.Feeds) -> None:
+def test_parts_of_a_second_are_asked_for_as_a_whole_one(site: Feeds) -> None:
     asked(site, Response(busy()), window=Window(DAY + timedelta(microseconds=1), DAY + timedelta(microseconds=2)))
     assert b'start="20260504T000000Z" end="20260504T000001Z"' in site.asked[0][3]
 
 
-def test_a_redirect_on_the_same_server_is_followed_and_one_to_another_gets_no_credentials(site: feeds.Feeds) -> None:
-    with feeds.running() as other:
-        site.answers["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
-        assert len(seen(asked(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
-        assert type(asked(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
-        assert type(asked(site, Response(status_code=301, headers={"Location": "http://[broken/"}))) is GenerationFailed
-        assert other.asked == []
+def test_a_redirect_on_the_same_server_is_followed_and_one_to_another_gets_no_credentials(site: Feeds, host: Host) -> None:
+    other = host(Feeds())
+    site.answers["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
+    assert len(seen(asked(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
+    assert type(asked(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
+    assert type(asked(site, Response(status_code=301, headers={"Location": "http://[broken/"}))) is GenerationFailed
+    assert other.asked == []
 
 
-def test_a_server_that_refuses_every_window_is_not_asked_for_ever(site: feeds.Feeds) -> None:
+def test_a_server_that_refuses_every_window_is_not_asked_for_ever(site: Feeds) -> None:
     found = asked(site, Response("no", 507), window=Window(DAY, DAY + timedelta(days=366)))
     assert type(found) is GenerationFailed
     assert len(site.asked) <= 10
 
 
-def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: feeds.Feeds) -> None:
+def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: Feeds) -> None:
     site.delay = 5
     assert type(asked(site, Response(busy()), seconds=0.3)) is TimedOut
-    assert type(look_up(backend("http://127.0.0.1:9/{mailbox}"))) is Unreachable
+    assert type(look_up(backend("http://127.0.0.1:9/{mailbox}"), BOB)) is Unreachable
 
 
-def test_a_slow_drip_ends_with_the_time(site: feeds.Feeds) -> None:
+def test_a_slow_drip_ends_with_the_time(site: Feeds) -> None:
     async def drip() -> AsyncIterator[bytes]:
         for number in range(1000):
             yield b"x"
@@ -292,9 +281,14 @@ def test_a_slow_drip_ends_with_the_time(site: feeds.Feeds) -> None:
     assert type(found) is TimedOut
 
 
-def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(tmp_path: Path) -> None:
-    from tests.support.servers.tls import authority
+def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(
+    host: Host, authority: Authority, certificate: ServerCertificate
+) -> None:
+    url = host(Feeds({f"/{BOB}": Response(busy())}), certificate).url
+    assert type(look_up(backend(f"{url}/{{mailbox}}"), BOB)) is Unreachable
+    assert look_up(backend(f"{url}/{{mailbox}}", caCertificates=authority.pem), BOB) == Schedule()
 
-    with authority(tmp_path) as (url, pem):
-        assert type(look_up(backend(f"{url}/{{mailbox}}"))) is Unreachable
-        assert isinstance(look_up(backend(f"{url}/{{mailbox}}", caCertificates=pem)), Schedule)
+
+def test_what_is_no_certificate_shows_when_the_configuration_is_read() -> None:
+    with pytest.raises(SettingsError, match="caCertificates"):
+        backend("https://dav.example.net/{mailbox}", caCertificates="-----BEGIN PRIVATE KEY-----")

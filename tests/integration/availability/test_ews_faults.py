@@ -1,15 +1,13 @@
-"""What an EWS server, or whatever stands at its address, can answer instead of free/busy times."""
+"""What an EWS exchange, or whatever stands at its address, can answer instead of free/busy times."""
 
 import gzip
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailhooks.availability.backends.ews.backend import EwsBackend
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -21,19 +19,9 @@ from mailhooks.availability.errors import (
     Unreachable,
 )
 from mailhooks.availability.model import Schedule
-from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
-from tests.support.servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, fault
-
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
-WINDOW = Window(DAY, DAY + timedelta(days=1))
-BEN = "ben@example.org"
-
-
-@pytest.fixture
-def server() -> Iterator[EwsServer]:
-    with EwsServer({BEN: calendar()}) as running:
-        yield running
+from tests.support.backends import BEN, WINDOW, look_up
+from tests.support.servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, ews_backend, fault
 
 
 @pytest.fixture
@@ -66,11 +54,6 @@ def raw() -> Iterator[Callable[[bytes], str]]:
     for listener in listeners:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-
-
-def look_up(url: str, seconds: float = 5) -> Schedule | LookupFailed:
-    config = {"type": "ews", "url": url, "auth": {"type": "basic", "username": "svc", "password": "pw"}}
-    return EwsBackend.from_config(config).look_up([BEN], WINDOW, Deadline.after(seconds))[BEN]
 
 
 HTML = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body><form>Sign in, ben@example.org<br></form></body></html>"
@@ -128,12 +111,12 @@ FILE = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
         (Reply(answer(error("ErrorTimeoutExpired"))), TimedOut),
     ],
 )
-def test_whatever_is_answered_is_a_failure_of_its_kind(server: EwsServer, reply: Reply, kind: type[LookupFailed]) -> None:
-    server.replies = [reply]
-    result = look_up(server.url)
+def test_whatever_is_answered_is_a_failure_of_its_kind(exchange: EwsServer, reply: Reply, kind: type[LookupFailed]) -> None:
+    exchange.replies = [reply]
+    result = look_up(ews_backend(exchange.endpoint))
     assert type(result) is kind
     assert "ben@" not in str(result)
-    assert len(server.asked) == 1
+    assert len(exchange.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,49 +131,49 @@ def test_whatever_is_answered_is_a_failure_of_its_kind(server: EwsServer, reply:
         (Reply(status=503), None),
     ],
 )
-def test_a_busy_server_says_when_to_come_again(server: EwsServer, reply: Reply, seconds: float | None) -> None:
-    server.replies = [reply]
-    result = look_up(server.url)
+def test_a_busy_server_says_when_to_come_again(exchange: EwsServer, reply: Reply, seconds: float | None) -> None:
+    exchange.replies = [reply]
+    result = look_up(ews_backend(exchange.endpoint))
     assert type(result) is ServerBusy
     assert result.retry_after == seconds
-    assert len(server.asked) == 1
+    assert len(exchange.asked) == 1
 
 
-def test_the_next_look_up_goes_well(server: EwsServer) -> None:
-    ews = EwsBackend.from_config({"type": "ews", "url": server.url, "auth": {"type": "basic", "username": "svc", "password": "pw"}})
-    server.replies = [Reply(status=503), Reply(b"\xff"), Reply(fault("ErrorServerBusy"), 500), Reply(answer(calendar()), after_s=2)]
+def test_the_next_look_up_goes_well(exchange: EwsServer) -> None:
+    ews = ews_backend(exchange.endpoint)
+    exchange.replies = [Reply(status=503), Reply(b"\xff"), Reply(fault("ErrorServerBusy"), 500), Reply(answer(calendar()), after_s=2)]
     found = [ews.look_up([BEN], WINDOW, Deadline.after(0.5))[BEN] for _ in range(5)]
     assert [type(result) for result in found] == [ServerBusy, GenerationFailed, ServerBusy, TimedOut, Schedule]
 
 
-def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(server: EwsServer) -> None:
-    server.replies = [Reply(answer(calendar()), after_s=3)]
+def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(exchange: EwsServer) -> None:
+    exchange.replies = [Reply(answer(calendar()), after_s=3)]
     begun = time.monotonic()
-    assert type(look_up(server.url, 0.5)) is TimedOut
+    assert type(look_up(ews_backend(exchange.endpoint), seconds=0.5)) is TimedOut
     assert 0.4 < time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize("drip_s", [0.05, 1.5])
-def test_a_server_that_drips_is_waited_for_until_the_deadline(server: EwsServer, drip_s: float) -> None:
-    server.replies = [Reply(answer(calendar()), drip_s=drip_s)]
+def test_a_server_that_drips_is_waited_for_until_the_deadline(exchange: EwsServer, drip_s: float) -> None:
+    exchange.replies = [Reply(answer(calendar()), drip_s=drip_s)]
     begun = time.monotonic()
-    assert type(look_up(server.url, 0.5)) is TimedOut
+    assert type(look_up(ews_backend(exchange.endpoint), seconds=0.5)) is TimedOut
     assert 0.4 < time.monotonic() - begun < 1
 
 
-def test_after_the_deadline_nobody_is_asked(server: EwsServer) -> None:
-    assert type(look_up(server.url, 0)) is TimedOut
-    assert not server.asked
+def test_after_the_deadline_nobody_is_asked(exchange: EwsServer) -> None:
+    assert type(look_up(ews_backend(exchange.endpoint), seconds=0)) is TimedOut
+    assert not exchange.asked
 
 
 def test_nobody_at_the_address_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert type(look_up(f"http://127.0.0.1:{port}{PATH}")) is Unreachable
+    assert type(look_up(ews_backend(f"http://127.0.0.1:{port}{PATH}"))) is Unreachable
 
 
 def test_a_name_that_leads_nowhere_is_unreachable() -> None:
-    assert type(look_up(f"http://nowhere.invalid{PATH}")) is Unreachable
+    assert type(look_up(ews_backend(f"http://nowhere.invalid{PATH}"))) is Unreachable
 
 
 @pytest.mark.parametrize(
@@ -198,36 +181,36 @@ def test_a_name_that_leads_nowhere_is_unreachable() -> None:
     [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<?xml", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<?x"],
 )
 def test_an_answer_that_breaks_off_is_no_answer(raw: Callable[[bytes], str], octets: bytes) -> None:
-    assert type(look_up(raw(octets))) in (Unreachable, GenerationFailed)
+    assert type(look_up(ews_backend(raw(octets)))) in (Unreachable, GenerationFailed)
 
 
 def test_what_is_no_http_is_no_answer(raw: Callable[[bytes], str]) -> None:
-    assert type(look_up(raw(b"220 mail.example.org ESMTP\r\n"))) in (Unreachable, GenerationFailed)
+    assert type(look_up(ews_backend(raw(b"220 mail.example.org ESMTP\r\n")))) in (Unreachable, GenerationFailed)
 
 
 def test_an_answer_without_a_length_that_was_cut_off_does_not_show_half_a_calendar(raw: Callable[[bytes], str]) -> None:
     whole = answer(calendar(*(event(f"2026-05-04T{hour:02}:00:00Z", f"2026-05-04T{hour:02}:30:00Z") for hour in range(9))))
     head = b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n"
-    assert type(look_up(raw(head + whole))) is Schedule
+    assert type(look_up(ews_backend(raw(head + whole)))) is Schedule
     for length in range(0, len(whole), 211):
-        assert type(look_up(raw(head + whole[:length]))) is GenerationFailed
+        assert type(look_up(ews_backend(raw(head + whole[:length])))) is GenerationFailed
 
 
-def test_a_packed_answer_is_unpacked(server: EwsServer) -> None:
-    server.replies = [Reply(gzip.compress(answer(calendar())), headers={"Content-Encoding": "gzip"})]
-    assert look_up(server.url) == Schedule()
+def test_a_packed_answer_is_unpacked(exchange: EwsServer) -> None:
+    exchange.replies = [Reply(gzip.compress(answer(calendar())), headers={"Content-Encoding": "gzip"})]
+    assert look_up(ews_backend(exchange.endpoint)) == Schedule()
 
 
-def test_an_answer_that_is_too_large_is_not_read_to_its_end(server: EwsServer) -> None:
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(exchange: EwsServer) -> None:
     huge = answer(calendar()).replace(b"</s:Envelope>", b" " * 25_000_000 + b"</s:Envelope>")
-    server.replies = [Reply(gzip.compress(huge, 1), headers={"Content-Encoding": "gzip"})]
-    assert type(look_up(server.url)) is GenerationFailed
+    exchange.replies = [Reply(gzip.compress(huge, 1), headers={"Content-Encoding": "gzip"})]
+    assert type(look_up(ews_backend(exchange.endpoint))) is GenerationFailed
 
 
-def test_characters_that_xml_does_not_have_do_not_spoil_an_answer(server: EwsServer) -> None:
+def test_characters_that_xml_does_not_have_do_not_spoil_an_answer(exchange: EwsServer) -> None:
     details = "<t:Subject>a&#x3;b\x01c&amp;&#xE9;</t:Subject>"
-    server.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=details))
-    result = look_up(server.url)
+    exchange.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=details))
+    result = look_up(ews_backend(exchange.endpoint))
     assert isinstance(result, Schedule)
     assert result.events[0].details is not None
     assert result.events[0].details.subject == "a\ufffdb\ufffdc&é"

@@ -1,18 +1,14 @@
 """Everything that may go wrong on the way to Google and back: every documented error, and servers that do not answer."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from requests import Session
 
-from local.servers import HttpServer
 from mailhooks.availability.backends.google.backend import GoogleBackend
-from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -24,53 +20,14 @@ from mailhooks.availability.errors import (
     Unreachable,
 )
 from mailhooks.availability.model import Schedule
-from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import AvailabilityErrorCode
-from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.support.servers.google import ACCOUNT, Fault, GoogleCloud, Stage, api_error, token_error
+from tests.support.backends import ask
+from tests.support.servers.google import ACCOUNT, Fault, GoogleCloud, api_error, token_error
 
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
-WEEK = Window(DAY, DAY + timedelta(days=7))
 ANA, BEN = "ana@example.net", "ben@example.net"
 
 Make = Callable[..., GoogleBackend]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Stage, str]]:
-    stage = Stage()
-    server = HttpServer(stage, 0)
-    server.start()
-    yield stage, server.url
-    server.stop()
-
-
-@pytest.fixture
-def cloud(served: tuple[Stage, str]) -> GoogleCloud:
-    stage, url = served
-    made = GoogleCloud({ANA: [("2026-05-04T09:00:00Z", "2026-05-04T10:30:00Z")], BEN: []}, url=url)
-    stage.app = made.app()
-    return made
-
-
-@pytest.fixture
-def session() -> Iterator[Session]:
-    with http.session() as made:
-        yield made
-
-
-@pytest.fixture
-def make(cloud: GoogleCloud, session: Session) -> Make:
-    def backend(**settings: Any) -> GoogleBackend:
-        config = {"serviceAccount": cloud.service_account(), "endpoint": cloud.url, **settings}
-        return GoogleBackend.from_config(config, session=session)
-
-    return backend
-
-
-def ask(backend: GoogleBackend, *mailboxes: str, window: Window = WEEK, seconds: float = 5) -> dict[str, Schedule | LookupFailed]:
-    return backend.look_up(mailboxes, window, Deadline.after(seconds))
 
 
 REASONS: list[tuple[str, type[LookupFailed], AvailabilityErrorCode]] = [
@@ -90,10 +47,10 @@ REASONS: list[tuple[str, type[LookupFailed], AvailabilityErrorCode]] = [
 
 @pytest.mark.parametrize("reason, kind, code", REASONS)
 def test_one_calendars_error_is_its_own(
-    cloud: GoogleCloud, make: Make, reason: str, kind: type[LookupFailed], code: AvailabilityErrorCode
+    google: GoogleCloud, make_google: Make, reason: str, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
-    cloud.calendars[BEN] = reason
-    found = ask(make(), ANA, BEN)
+    google.calendars[BEN] = reason
+    found = ask(make_google(), ANA, BEN)
     assert isinstance(found[ANA], Schedule)
     failed = found[BEN]
     assert isinstance(failed, kind)
@@ -139,11 +96,11 @@ FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
 
 @pytest.mark.parametrize("fault, kind, code", FAILURES)
 def test_errors_of_the_whole_call(
-    cloud: GoogleCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+    google: GoogleCloud, make_google: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
-    cloud.api_faults = [fault]
+    google.api_faults = [fault]
     with pytest.raises(kind) as raised:
-        ask(make(), ANA)
+        ask(make_google(), ANA)
     assert raised.value.code is code
     assert raised.value.transient == (fault[0] == 500 or kind is ServerBusy)
     assert raised.value.retry_after == (7.0 if fault[2] else None)
@@ -174,10 +131,10 @@ TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
 
 @pytest.mark.parametrize("fault, kind, text", TOKEN_FAILURES)
 def test_errors_of_the_token_endpoint(
-    cloud: GoogleCloud, make: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
+    google: GoogleCloud, make_google: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
 ) -> None:
-    cloud.token_faults = [fault]
-    backend = make()
+    google.token_faults = [fault]
+    backend = make_google()
     begun = time.monotonic()
     with pytest.raises(LookupFailed, match=text) as raised:
         ask(backend, ANA)
@@ -189,22 +146,22 @@ def test_errors_of_the_token_endpoint(
     assert isinstance(ask(backend, ANA)[ANA], Schedule)
 
 
-def test_a_subject_without_delegation_is_refused(make: Make) -> None:
+def test_a_subject_without_delegation_is_refused(make_google: Make) -> None:
     with pytest.raises(AuthenticationFailed, match="domain-wide delegation"):
-        ask(make(subject="calendar@example.net"), ANA)
+        ask(make_google(subject="calendar@example.net"), ANA)
 
 
-def test_another_accounts_key_is_refused(cloud: GoogleCloud, make: Make) -> None:
-    backend = make()
-    cloud.key = rsa.generate_private_key(65537, 2048)
+def test_another_accounts_key_is_refused(google: GoogleCloud, make_google: Make) -> None:
+    backend = make_google()
+    google.key = rsa.generate_private_key(65537, 2048)
     with pytest.raises(AuthenticationFailed, match="the key is wrong"):
         ask(backend, ANA)
 
 
-def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(cloud: GoogleCloud, make: Make) -> None:
-    account = cloud.service_account(universe_domain="example.org")
+def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(google: GoogleCloud, make_google: Make) -> None:
+    account = google.service_account(universe_domain="example.org")
     with pytest.raises(AuthenticationFailed, match="RefreshError"):
-        ask(make(serviceAccount=account, subject="calendar@example.net"), ANA)
+        ask(make_google(serviceAccount=account, subject="calendar@example.net"), ANA)
 
 
 @pytest.mark.parametrize(
@@ -215,28 +172,30 @@ def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(cloud
         {"private_key": None},
     ],
 )
-def test_a_key_that_cannot_be_read_shows_when_the_configuration_is_read(cloud: GoogleCloud, make: Make, changes: dict[str, Any]) -> None:
+def test_a_key_that_cannot_be_read_shows_when_the_configuration_is_read(
+    google: GoogleCloud, make_google: Make, changes: dict[str, Any]
+) -> None:
     with pytest.raises(SettingsError, match="serviceAccount") as raised:
-        make(serviceAccount=cloud.service_account(**changes))
+        make_google(serviceAccount=google.service_account(**changes))
     assert "BEGIN" not in str(raised.value)
 
 
 # Time.
 
 
-def test_a_slow_answer_is_over_at_the_deadline(cloud: GoogleCloud, make: Make) -> None:
-    backend = make()
+def test_a_slow_answer_is_over_at_the_deadline(google: GoogleCloud, make_google: Make) -> None:
+    backend = make_google()
     ask(backend, ANA)
-    cloud.delay = 1.0
+    google.delay = 1.0
     begun = time.monotonic()
     with pytest.raises(TimedOut):
         ask(backend, ANA, seconds=0.2)
     assert time.monotonic() - begun < 0.7
 
 
-def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(cloud: GoogleCloud, make: Make) -> None:
-    backend = make()
-    cloud.token_delay = 1.0
+def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(google: GoogleCloud, make_google: Make) -> None:
+    backend = make_google()
+    google.token_delay = 1.0
 
     def one(_: int) -> float:
         begun = time.monotonic()
@@ -248,9 +207,9 @@ def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(clo
         assert max(pool.map(one, range(2))) < 0.7
 
 
-def test_nothing_listens(cloud: GoogleCloud, make: Make) -> None:
+def test_nothing_listens(google: GoogleCloud, make_google: Make) -> None:
     nowhere = "http://127.0.0.1:9"
     with pytest.raises(Unreachable):
-        ask(make(serviceAccount=cloud.service_account(token_uri=f"{nowhere}/token")), ANA)
+        ask(make_google(serviceAccount=google.service_account(token_uri=f"{nowhere}/token")), ANA)
     with pytest.raises(Unreachable):
-        ask(make(endpoint=nowhere), ANA)
+        ask(make_google(endpoint=nowhere), ANA)

@@ -1,6 +1,6 @@
 """The app's certificate in place of a secret: what is sent is verified with its public key."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,17 +13,13 @@ from cryptography.x509.oid import NameOID
 from requests import Session
 
 from mailhooks.availability.backends.graph.backend import GraphBackend
-from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.errors import AuthenticationFailed
 from mailhooks.availability.model import Schedule
-from mailhooks.contract.availability import Window
-from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.support.servers.google import Stage
-from tests.support.servers.graph import CLIENT, TENANT, MicrosoftCloud, Tls, TlsServer, User
+from tests.support.backends import look_up
+from tests.support.servers.certificates import ServerCertificate
+from tests.support.servers.graph import CLIENT, TENANT, MicrosoftCloud, User
 
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
 ANA = "ana@contoso.com"
 PASSPHRASE = "to open it"
 
@@ -33,53 +29,27 @@ PLAIN = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).dec
 LOCKED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())).decode()
 
 
-def certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
+def create_certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Free/busy")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
     return builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
 
 
-CERTIFICATE = certificate(KEY)
+CERTIFICATE = create_certificate(KEY)
 PUBLIC = CERTIFICATE.public_bytes(Encoding.PEM).decode()
 THUMBPRINT = CERTIFICATE.fingerprint(hashes.SHA1()).hex()
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return Tls.make(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def served(tls: Tls) -> Iterator[tuple[Stage, str]]:
-    stage = Stage()
-    server = TlsServer(stage, tls)
-    server.start()
-    yield stage, server.url
-    server.stop()
-
-
 @pytest.fixture
-def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
-    stage, url = served
-    made = MicrosoftCloud({ANA: User()}, CERTIFICATE, url=url)
-    stage.app = made.app()
-    return made
-
-
-@pytest.fixture
-def session(tls: Tls) -> Iterator[Session]:
-    with http.session(ssl_context(tls.authority.read_text())) as made:
-        yield made
+def microsoft(host: Callable[..., Any], certificate: ServerCertificate) -> MicrosoftCloud:
+    """A tenant with one user and an app that proves itself with `CERTIFICATE`."""
+    return host(MicrosoftCloud({ANA: User()}, CERTIFICATE), certificate)
 
 
 def backend(session: Session, url: str, **parts: str) -> GraphBackend:
     config: dict[str, Any] = {"tenantId": TENANT, "clientId": CLIENT, "certificate": parts, "authority": url, "endpoint": url}
     return GraphBackend.from_config(config, session=session)
-
-
-def ask(made: GraphBackend) -> object:
-    return made.look_up([ANA], Window(DAY, DAY + timedelta(days=1)), Deadline.after(5))[ANA]
 
 
 @pytest.mark.parametrize(
@@ -93,18 +63,21 @@ def ask(made: GraphBackend) -> object:
         ({"privateKey": PLAIN, "thumbprint": ":".join(THUMBPRINT[place : place + 2] for place in range(0, 40, 2))}, "RS256"),
     ],
 )
-def test_an_app_proves_itself_with_its_certificate(cloud: MicrosoftCloud, session: Session, parts: dict[str, str], algorithm: str) -> None:
-    assert isinstance(ask(backend(session, cloud.url, **parts)), Schedule)
-    (assertion,) = cloud.assertions
+def test_an_app_proves_itself_with_its_certificate(
+    microsoft: MicrosoftCloud, microsoft_session: Session, parts: dict[str, str], algorithm: str
+) -> None:
+    assert isinstance(look_up(backend(microsoft_session, microsoft.url, **parts), ANA), Schedule)
+    (assertion,) = microsoft.assertions
     assert assertion["alg"] == algorithm
     assert ("x5c" in assertion) == ("publicCertificate" in parts)
-    assert "client_secret" not in cloud.forms[0]
+    assert "client_secret" not in microsoft.forms[0]
 
 
-def test_another_apps_key_is_refused(cloud: MicrosoftCloud, session: Session) -> None:
+def test_another_apps_key_is_refused(microsoft: MicrosoftCloud, microsoft_session: Session) -> None:
     other = OTHER.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    with pytest.raises(AuthenticationFailed, match="AADSTS700027"):
-        ask(backend(session, cloud.url, privateKey=other, thumbprint=THUMBPRINT))
+    failed = look_up(backend(microsoft_session, microsoft.url, privateKey=other, thumbprint=THUMBPRINT), ANA)
+    assert type(failed) is AuthenticationFailed
+    assert "AADSTS700027" in str(failed)
 
 
 ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -128,12 +101,17 @@ ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, P
             {"privateKey": PLAIN, "publicCertificate": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----"},
             "publicCertificate: it cannot",
         ),
-        ({"privateKey": PLAIN, "publicCertificate": certificate(OTHER).public_bytes(Encoding.PEM).decode()}, "do not belong together"),
+        (
+            {"privateKey": PLAIN, "publicCertificate": create_certificate(OTHER).public_bytes(Encoding.PEM).decode()},
+            "do not belong together",
+        ),
     ],
 )
-def test_a_certificate_that_cannot_be_used_shows_when_the_configuration_is_read(session: Session, parts: dict[str, str], text: str) -> None:
+def test_a_certificate_that_cannot_be_used_shows_when_the_configuration_is_read(
+    microsoft_session: Session, parts: dict[str, str], text: str
+) -> None:
     with pytest.raises(SettingsError, match=text) as raised:
-        backend(session, "https://127.0.0.1:9", **parts)
+        backend(microsoft_session, "https://127.0.0.1:9", **parts)
     assert "BEGIN" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__ or raised.value.__context__ is None

@@ -2,17 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from requests import Session
 
 from mailhooks.availability.backends.graph.backend import GraphBackend
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.tls import ssl_context
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -24,62 +21,13 @@ from mailhooks.availability.errors import (
     Unreachable,
 )
 from mailhooks.availability.model import Schedule
-from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import AvailabilityErrorCode
-from mailhooks.deadline import Deadline
-from tests.support.servers.google import Stage
-from tests.support.servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, Tls, TlsServer, User, entra_error, graph_error
+from tests.support.backends import ask
+from tests.support.servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, User, entra_error, graph_error
 
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
-WEEK = Window(DAY, DAY + timedelta(days=7))
 ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
 
 Make = Callable[..., GraphBackend]
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    return Tls.make(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def served(tls: Tls) -> Iterator[tuple[Stage, str]]:
-    stage = Stage()
-    server = TlsServer(stage, tls)
-    server.start()
-    yield stage, server.url
-    server.stop()
-
-
-@pytest.fixture
-def cloud(served: tuple[Stage, str]) -> MicrosoftCloud:
-    stage, url = served
-    made = MicrosoftCloud({ANA: User(), BEN: User(), CEM: User()}, url=url)
-    stage.app = made.app()
-    return made
-
-
-@pytest.fixture
-def session(tls: Tls) -> Iterator[Session]:
-    with http.session(ssl_context(tls.authority.read_text())) as made:
-        yield made
-
-
-@pytest.fixture
-def make(cloud: MicrosoftCloud, session: Session) -> Make:
-    """`make(maxMailboxes=2)`: the backend, with these settings besides those that lead to the server."""
-
-    def backend(**settings: Any) -> GraphBackend:
-        servers = {"authority": cloud.url, "endpoint": cloud.url}
-        return GraphBackend.from_config(
-            {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, **servers, **settings}, session=session
-        )
-
-    return backend
-
-
-def ask(backend: GraphBackend, *mailboxes: str, window: Window = WEEK, seconds: float = 5) -> dict[str, Schedule | LookupFailed]:
-    return backend.look_up(mailboxes, window, Deadline.after(seconds))
 
 
 FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
@@ -115,10 +63,10 @@ RAISED: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
 
 @pytest.mark.parametrize("fault, kind, code", FAILURES)
 def test_errors_that_speak_of_the_user_in_the_path(
-    cloud: MicrosoftCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+    microsoft: MicrosoftCloud, make_graph: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
-    cloud.graph_faults = [fault]
-    failed = ask(make(), ANA)[ANA]
+    microsoft.graph_faults = [fault]
+    failed = ask(make_graph(), ANA)[ANA]
     assert type(failed) is kind
     assert failed.code is code
     assert "example.com" not in str(failed)
@@ -126,47 +74,47 @@ def test_errors_that_speak_of_the_user_in_the_path(
 
 @pytest.mark.parametrize("fault, kind, code", RAISED)
 def test_errors_that_speak_of_the_whole_call(
-    cloud: MicrosoftCloud, make: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
+    microsoft: MicrosoftCloud, make_graph: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
-    cloud.graph_faults = [fault]
+    microsoft.graph_faults = [fault]
     with pytest.raises(LookupFailed) as raised:
-        ask(make(), ANA)
+        ask(make_graph(), ANA)
     assert type(raised.value) is kind
     assert raised.value.code is code
     assert raised.value.retry_after == (7.0 if fault[2].get("Retry-After") else None)
     assert "example.com" not in str(raised.value)
 
 
-def test_the_most_detailed_code_that_is_understood_counts(cloud: MicrosoftCloud, make: Make) -> None:
+def test_the_most_detailed_code_that_is_understood_counts(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     error = {"code": "ErrorAccessDenied", "innerError": {"code": "ErrorServerBusy", "innererror": {"code": "SomethingNewer"}}}
-    cloud.graph_faults = [(400, {"error": error}, {})]
+    microsoft.graph_faults = [(400, {"error": error}, {})]
     with pytest.raises(ServerBusy, match="ErrorServerBusy"):
-        ask(make(), ANA)
+        ask(make_graph(), ANA)
 
 
 # Users that cannot be addressed: each costs a call, and the time is everybody's.
 
 
-def test_after_three_unknown_users_no_other_is_tried(cloud: MicrosoftCloud, make: Make) -> None:
+def test_after_three_unknown_users_no_other_is_tried(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     mailboxes = [f"m{number}@contoso.com" for number in range(20)]
-    found = ask(make(), *mailboxes)
+    found = ask(make_graph(), *mailboxes)
     assert list(found) == mailboxes
     assert {type(found[mailbox]) for mailbox in mailboxes[:3]} == {MailboxNotFound}
     # Microsoft was not asked for the others: nobody knows whether they are there.
     assert {type(found[mailbox]) for mailbox in mailboxes[3:]} == {GenerationFailed}
     assert "`user`" in str(found[mailboxes[3]])
-    assert cloud.calls[2:] == [f"POST {mailbox}" for mailbox in mailboxes[:3]]
+    assert microsoft.calls[2:] == [f"POST {mailbox}" for mailbox in mailboxes[:3]]
 
 
-def test_two_unknown_users_are_not_too_many(make: Make) -> None:
-    found = ask(make(), "nobody@contoso.com", "noone@contoso.com", ANA, BEN)
+def test_two_unknown_users_are_not_too_many(make_graph: Make) -> None:
+    found = ask(make_graph(), "nobody@contoso.com", "noone@contoso.com", ANA, BEN)
     assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound, Schedule, Schedule]
 
 
-def test_hidden_users_and_unknown_ones_are_counted_apart(cloud: MicrosoftCloud, make: Make) -> None:
-    cloud.users |= {ANA: User(hidden=True), BEN: User(hidden=True)}
+def test_hidden_users_and_unknown_ones_are_counted_apart(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    microsoft.users |= {ANA: User(hidden=True), BEN: User(hidden=True)}
     mailboxes = [ANA, BEN, *(f"m{number}@contoso.com" for number in range(9))]
-    kinds = [type(result) for result in ask(make(), *mailboxes).values()]
+    kinds = [type(result) for result in ask(make_graph(), *mailboxes).values()]
     assert kinds == [NoAccess] * 2 + [MailboxNotFound] * 3 + [GenerationFailed] * 6
 
 
@@ -191,10 +139,10 @@ TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
 
 @pytest.mark.parametrize("fault, kind, text", TOKEN_FAILURES)
 def test_errors_of_the_token_endpoint(
-    cloud: MicrosoftCloud, make: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
+    microsoft: MicrosoftCloud, make_graph: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
 ) -> None:
-    cloud.token_faults = [fault]
-    backend = make()
+    microsoft.token_faults = [fault]
+    backend = make_graph()
     with pytest.raises(LookupFailed, match=text) as raised:
         ask(backend, ANA)
     assert type(raised.value) is kind
@@ -205,64 +153,64 @@ def test_errors_of_the_token_endpoint(
     assert isinstance(ask(backend, ANA)[ANA], Schedule)
 
 
-def test_a_wrong_secret_an_unknown_app_and_an_unknown_tenant_are_refused(make: Make) -> None:
+def test_a_wrong_secret_an_unknown_app_and_an_unknown_tenant_are_refused(make_graph: Make) -> None:
     for wrong in ({"clientSecret": "other"}, {"clientId": "other"}, {"tenantId": "other.onmicrosoft.com"}):
         with pytest.raises(AuthenticationFailed):
-            ask(make(**wrong), ANA)
+            ask(make_graph(**wrong), ANA)
 
 
-def test_an_authority_that_is_none_is_told_apart_from_wrong_credentials(cloud: MicrosoftCloud, make: Make) -> None:
+def test_an_authority_that_is_none_is_told_apart_from_wrong_credentials(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     with pytest.raises(GenerationFailed):
-        ask(make(authority=f"{cloud.url}/v1.0/users"), ANA)
+        ask(make_graph(authority=f"{microsoft.url}/v1.0/users"), ANA)
 
 
-def test_a_slow_answer_is_over_at_the_deadline(cloud: MicrosoftCloud, make: Make) -> None:
-    backend = make()
+def test_a_slow_answer_is_over_at_the_deadline(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    backend = make_graph()
     ask(backend, ANA)
-    cloud.delay = 1.0
+    microsoft.delay = 1.0
     begun = time.monotonic()
     with pytest.raises(TimedOut):
         ask(backend, ANA, seconds=0.2)
     assert time.monotonic() - begun < 0.7
 
 
-def test_who_waits_for_anothers_token_waits_no_longer_than_the_deadline(make: Make) -> None:
-    backend = make()
+def test_who_waits_for_anothers_token_waits_no_longer_than_the_deadline(make_graph: Make) -> None:
+    backend = make_graph()
     with backend._tokens._lock, pytest.raises(TimedOut):
         ask(backend, ANA, seconds=0.1)
 
 
-def test_nothing_listens(session: Session) -> None:
+def test_nothing_listens(microsoft_session: Session) -> None:
     nowhere = "https://127.0.0.1:9"
     config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": nowhere, "endpoint": nowhere}
     with pytest.raises(Unreachable):
-        ask(GraphBackend.from_config(config, session=session), ANA)
+        ask(GraphBackend.from_config(config, session=microsoft_session), ANA)
 
 
-def test_a_certificate_that_is_not_trusted(cloud: MicrosoftCloud) -> None:
-    config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": cloud.url, "endpoint": cloud.url}
+def test_a_certificate_that_is_not_trusted(microsoft: MicrosoftCloud) -> None:
+    config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": microsoft.url, "endpoint": microsoft.url}
     with http.session() as public, pytest.raises(Unreachable, match="not trusted"):
         ask(GraphBackend.from_config(config, session=public), ANA)
 
 
-def test_a_revoked_token_is_renewed_once(cloud: MicrosoftCloud, make: Make) -> None:
-    backend = make()
+def test_a_revoked_token_is_renewed_once(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    backend = make_graph()
     ask(backend, ANA)
-    cloud.tokens.clear()
+    microsoft.tokens.clear()
     assert isinstance(ask(backend, ANA)[ANA], Schedule)
-    assert cloud.calls[3:] == [f"POST {ANA}", "POST token", f"POST {ANA}"]
+    assert microsoft.calls[3:] == [f"POST {ANA}", "POST token", f"POST {ANA}"]
 
 
-def test_a_second_refusal_is_final(cloud: MicrosoftCloud, make: Make) -> None:
-    cloud.graph_faults = [graph_error(401, "InvalidAuthenticationToken")] * 2
+def test_a_second_refusal_is_final(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    microsoft.graph_faults = [graph_error(401, "InvalidAuthenticationToken")] * 2
     with pytest.raises(AuthenticationFailed) as raised:
-        ask(make(), ANA)
+        ask(make_graph(), ANA)
     assert "secret@example.com" not in str(raised.value)
-    assert cloud.calls.count(f"POST {ANA}") == 2
+    assert microsoft.calls.count(f"POST {ANA}") == 2
 
 
-def test_many_threads_share_one_token_and_renew_it_once(cloud: MicrosoftCloud, make: Make) -> None:
-    backend = make()
+def test_many_threads_share_one_token_and_renew_it_once(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    backend = make_graph()
 
     def together() -> None:
         start = threading.Barrier(4)
@@ -274,9 +222,9 @@ def test_many_threads_share_one_token_and_renew_it_once(cloud: MicrosoftCloud, m
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(one, [ANA, BEN, CEM, ANA]))
 
-    cloud.delay = 0.05
+    microsoft.delay = 0.05
     together()
-    assert cloud.calls.count("GET openid-configuration") == cloud.calls.count("POST token") == 1
-    cloud.tokens.clear()
+    assert microsoft.calls.count("GET openid-configuration") == microsoft.calls.count("POST token") == 1
+    microsoft.tokens.clear()
     together()
-    assert cloud.calls.count("POST token") == 2
+    assert microsoft.calls.count("POST token") == 2

@@ -1,7 +1,7 @@
 """The backend `ics` over HTTP: feeds of every kind of server, Radicale's among them."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,31 +27,22 @@ from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-from tests.support.servers import feeds, radicale
-from tests.unit.availability.ical.test_events import NINE, WINDOW, calendar, event
+from tests.support.backends import WINDOW, look_up
+from tests.support.servers import radicale
+from tests.support.servers.feeds import Feeds
+from tests.unit.availability.ical.test_events import NINE, calendar, event
 
-
-@pytest.fixture
-def site() -> Iterator[feeds.Feeds]:
-    with feeds.running() as found:
-        yield found
+ROOM = "room@example.net"
 
 
 def backend(url: str, **more: Any) -> IcsBackend:
     return IcsBackend.from_config({"type": "ics", "feeds": [{"mailbox": "Room@example.net", "url": url, **more}]})
 
 
-def look_up(of: IcsBackend, mailbox: str = "room@example.net", seconds: float = 10) -> Schedule | LookupFailed:
-    try:
-        return of.look_up([mailbox], WINDOW, Deadline.after(seconds))[mailbox]
-    except LookupFailed as failure:
-        return failure
-
-
 FEED = calendar(event(*NINE))
 
 
-def test_a_feed_is_fetched_again_only_when_it_has_changed(site: feeds.Feeds) -> None:
+def test_a_feed_is_fetched_again_only_when_it_has_changed(site: Feeds) -> None:
     def answer(request: Request) -> Response:
         unchanged = request.headers.get("If-None-Match") == '"1"'
         headers = {"ETag": '"1"', "Last-Modified": "Mon, 04 May 2026 00:00:00 GMT"}
@@ -60,19 +51,19 @@ def test_a_feed_is_fetched_again_only_when_it_has_changed(site: feeds.Feeds) -> 
     site.answers["/room.ics"] = answer
     of = backend(f"{site.url}/room.ics")
     for _ in range(3):
-        found = look_up(of)
+        found = look_up(of, ROOM)
         assert isinstance(found, Schedule)
         assert len(found.events) == 1
     assert [headers.get("if-none-match") for _, _, headers, _ in site.asked] == [None, '"1"', '"1"']
     assert site.asked[1][2]["if-modified-since"] == "Mon, 04 May 2026 00:00:00 GMT"
 
 
-def test_a_mailbox_without_a_feed_is_not_found_and_nobody_is_asked(site: feeds.Feeds) -> None:
+def test_a_mailbox_without_a_feed_is_not_found_and_nobody_is_asked(site: Feeds) -> None:
     assert isinstance(look_up(backend(f"{site.url}/room.ics"), "other@example.net"), MailboxNotFound)
     assert site.asked == []
 
 
-def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: feeds.Feeds) -> None:
+def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: Feeds) -> None:
     site.answers["/room.ics"] = Response(FEED)
     document = {"type": "ics", "feeds": [{"mailbox": "room@bücher.example", "url": f"{site.url}/room.ics"}]}
     of = IcsBackend.from_config(document)
@@ -94,53 +85,53 @@ def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: feeds.Feed
         (304, GenerationFailed),
     ],
 )
-def test_every_status_is_a_failure_of_its_kind(site: feeds.Feeds, status: int, failure: type[LookupFailed]) -> None:
+def test_every_status_is_a_failure_of_its_kind(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
     site.answers["/room.ics"] = Response("private", status)
-    assert type(look_up(backend(f"{site.url}/room.ics"))) is failure
+    assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is failure
 
 
-def test_refused_credentials_are_told_from_a_feed_that_wants_some(site: feeds.Feeds) -> None:
+def test_refused_credentials_are_told_from_a_feed_that_wants_some(site: Feeds) -> None:
     site.answers["/room.ics"] = Response("no", 401)
-    assert type(look_up(backend(f"{site.url}/room.ics", username="u", password="p"))) is AuthenticationFailed
+    assert type(look_up(backend(f"{site.url}/room.ics", username="u", password="p"), ROOM)) is AuthenticationFailed
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>", FEED[:-20]])
-def test_what_is_no_whole_calendar_is_a_failure(site: feeds.Feeds, content: bytes) -> None:
+def test_what_is_no_whole_calendar_is_a_failure(site: Feeds, content: bytes) -> None:
     site.answers["/room.ics"] = Response(content)
-    assert type(look_up(backend(f"{site.url}/room.ics"))) is GenerationFailed
+    assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
 
 
-def test_a_feed_may_move_but_credentials_stay_at_home(site: feeds.Feeds) -> None:
-    with feeds.running() as other:
-        other.answers["/new.ics"] = Response(FEED)
-        site.answers["/room.ics"] = Response(status_code=302, headers={"Location": "/next.ics"})
-        site.answers["/next.ics"] = Response(status_code=302, headers={"Location": f"{other.url}/new.ics"})
-        assert isinstance(look_up(backend(f"{site.url}/room.ics", username="u", password="ü")), Schedule)
-        expected = "Basic " + base64.b64encode("u:ü".encode()).decode()
-        assert [headers.get("authorization") for _, _, headers, _ in site.asked] == [expected, expected]
-        assert "authorization" not in other.asked[0][2]
+def test_a_feed_may_move_but_credentials_stay_at_home(site: Feeds, host: Callable[..., Any]) -> None:
+    other = host(Feeds())
+    other.answers["/new.ics"] = Response(FEED)
+    site.answers["/room.ics"] = Response(status_code=302, headers={"Location": "/next.ics"})
+    site.answers["/next.ics"] = Response(status_code=302, headers={"Location": f"{other.url}/new.ics"})
+    assert isinstance(look_up(backend(f"{site.url}/room.ics", username="u", password="ü"), ROOM), Schedule)
+    expected = "Basic " + base64.b64encode("u:ü".encode()).decode()
+    assert [headers.get("authorization") for _, _, headers, _ in site.asked] == [expected, expected]
+    assert "authorization" not in other.asked[0][2]
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "/room.ics", "ftp://example.net/x", "http://[broken/", ""])
-def test_a_redirect_to_nowhere_good_is_a_failure(site: feeds.Feeds, target: str) -> None:
+def test_a_redirect_to_nowhere_good_is_a_failure(site: Feeds, target: str) -> None:
     site.answers["/room.ics"] = Response(status_code=302, headers={"Location": target})
-    assert type(look_up(backend(f"{site.url}/room.ics"))) is GenerationFailed
+    assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
     assert len(site.asked) <= 5
 
 
-def test_a_feed_larger_than_any_answer_may_be_is_a_failure(site: feeds.Feeds) -> None:
+def test_a_feed_larger_than_any_answer_may_be_is_a_failure(site: Feeds) -> None:
     site.answers["/room.ics"] = Response(calendar("X-PAD:" + "x" * 21_000_000 + "\r\n"))
-    assert type(look_up(backend(f"{site.url}/room.ics"))) is GenerationFailed
+    assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
 
 
-def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: feeds.Feeds) -> None:
+def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: Feeds) -> None:
     site.delay = 5
-    assert type(look_up(backend(f"{site.url}/room.ics"), seconds=0.3)) is TimedOut
-    assert type(look_up(backend("http://127.0.0.1:9/room.ics"))) is Unreachable
+    assert type(look_up(backend(f"{site.url}/room.ics"), ROOM, seconds=0.3)) is TimedOut
+    assert type(look_up(backend("http://127.0.0.1:9/room.ics"), ROOM)) is Unreachable
 
 
-def test_webcal_is_https(site: feeds.Feeds) -> None:
-    assert type(look_up(backend(site.url.replace("http:", "webcal:") + "/room.ics"))) is Unreachable
+def test_webcal_is_https(site: Feeds) -> None:
+    assert type(look_up(backend(site.url.replace("http:", "webcal:") + "/room.ics"), ROOM)) is Unreachable
     assert site.asked == []
 
 
@@ -158,12 +149,12 @@ def test_a_collection_of_radicale_is_a_feed(tmp_path: Any) -> None:
     with radicale.running(tmp_path) as server:
         free = radicale.event("two", "DTSTART;VALUE=DATE:20260504", "TRANSP:TRANSPARENT")
         server.make(f"/{radicale.USER}/room/", radicale.event("one", *NINE, "SUMMARY:Budget"), free)
-        found = look_up(backend(f"{server.url}/{radicale.USER}/room/", username=radicale.USER, password=radicale.PASSWORD))
+        found = look_up(backend(f"{server.url}/{radicale.USER}/room/", username=radicale.USER, password=radicale.PASSWORD), ROOM)
         assert isinstance(found, Schedule)
         assert [(e.start_time.hour, e.details and e.details.subject) for e in found.events] == [(9, "Budget")]
 
 
-def test_what_has_not_changed_is_forgotten_when_there_is_too_much_of_it(site: feeds.Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_not_changed_is_forgotten_when_there_is_too_much_of_it(site: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: Request) -> Response:
         return Response(status_code=304) if "if-none-match" in request.headers else Response(FEED, headers={"ETag": '"1"'})
 
@@ -178,17 +169,17 @@ def test_what_has_not_changed_is_forgotten_when_there_is_too_much_of_it(site: fe
     assert ["if-none-match" in headers for _, _, headers, _ in site.asked] == [False, False, False, True, True, False]
 
 
-def test_a_feed_that_became_unreadable_is_not_answered_from_what_it_was(site: feeds.Feeds) -> None:
+def test_a_feed_that_became_unreadable_is_not_answered_from_what_it_was(site: Feeds) -> None:
     of = backend(f"{site.url}/room.ics")
     site.answers["/room.ics"] = Response(FEED, headers={"ETag": '"1"'})
-    assert isinstance(look_up(of), Schedule)
+    assert isinstance(look_up(of, ROOM), Schedule)
     site.answers["/room.ics"] = Response(FEED[:-20], headers={"ETag": '"2"'})
-    assert type(look_up(of)) is GenerationFailed
+    assert type(look_up(of, ROOM)) is GenerationFailed
     site.answers["/room.ics"] = Response(FEED, headers={"ETag": '"3"'})
-    assert isinstance(look_up(of), Schedule)
+    assert isinstance(look_up(of, ROOM), Schedule)
 
 
-def test_the_zones_of_one_feed_are_not_those_of_another(site: feeds.Feeds) -> None:
+def test_the_zones_of_one_feed_are_not_those_of_another(site: Feeds) -> None:
     def zoned(offset: str) -> Response:
         rule = f"BEGIN:STANDARD\r\nDTSTART:20000101T000000\r\nTZOFFSETFROM:{offset}\r\nTZOFFSETTO:{offset}\r\nEND:STANDARD\r\n"
         zone = f"BEGIN:VTIMEZONE\r\nTZID:Office\r\n{rule}END:VTIMEZONE\r\n"
@@ -197,7 +188,7 @@ def test_the_zones_of_one_feed_are_not_those_of_another(site: feeds.Feeds) -> No
     hours = []
     for offset in ("+0300", "-0500"):
         site.answers["/room.ics"] = zoned(offset)
-        found = look_up(backend(f"{site.url}/room.ics"))
+        found = look_up(backend(f"{site.url}/room.ics"), ROOM)
         assert isinstance(found, Schedule)
         hours += [e.start_time.hour for e in found.events]
     assert hours == [9, 17]

@@ -1,7 +1,7 @@
 """Another WorkMail organization as a source: the role, its token, and EWS in each owner's name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,68 +21,59 @@ from mailhooks.availability.errors import (
     Unreachable,
 )
 from mailhooks.availability.model import Schedule
-from mailhooks.contract.availability import Window
 from mailhooks.contract.schema import check
 from mailhooks.deadline import Deadline
+from tests.support.backends import BEN, WINDOW, look_up
 from tests.support.servers.ews import Asked, Bearer, EwsServer, Reply, calendar, event, fault
 from tests.support.servers.workmail import ORGANIZATION, ROLE, WorkMailApi
 
-DAY = datetime(2026, 5, 4, tzinfo=UTC)
-WINDOW = Window(DAY, DAY + timedelta(days=1))
-BEN = "ben@example.org"
+
+@pytest.fixture
+def api(host: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> WorkMailApi:
+    api = host(WorkMailApi())
+    for name, value in {"ENDPOINT_URL_WORKMAIL": api.url, "ACCESS_KEY_ID": "local", "SECRET_ACCESS_KEY": "local"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return api
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkMailApi]:
-    with WorkMailApi() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", running.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-        yield running
-
-
-@pytest.fixture
-def server(api: WorkMailApi) -> Iterator[EwsServer]:
-    """Takes the tokens that the API gives out, for requests in somebody's name."""
-    with EwsServer({BEN: calendar()}, sign_in=Bearer(api.tokens), refuse=_without_a_name) as running:
-        yield running
+def exchange(api: WorkMailApi, exchange: EwsServer) -> EwsServer:
+    """Accepts the tokens that the API issues, for requests on behalf of the mailbox's owner."""
+    exchange.sign_in, exchange.refuse = Bearer(api.tokens), _without_a_name
+    return exchange
 
 
 def _without_a_name(asked: Asked) -> str | None:
     return None if (asked.impersonated,) == asked.mailboxes else "ErrorImpersonateUserDenied"
 
 
-def backend(server: EwsServer, **config: Any) -> WorkMailBackend:
+def backend(exchange: EwsServer, **config: Any) -> WorkMailBackend:
     role = {"type": "workmail", "organizationId": ORGANIZATION, "impersonationRoleId": ROLE, "region": "eu-west-1"}
-    return WorkMailBackend.from_config({**role, "url": server.url, **config})
+    return WorkMailBackend.from_config({**role, "url": exchange.endpoint, **config})
 
 
-def look_up(workmail: WorkMailBackend, mailbox: str = BEN, seconds: float = 5) -> Schedule | LookupFailed:
-    return workmail.look_up([mailbox], WINDOW, Deadline.after(seconds))[mailbox]
-
-
-def test_a_mailbox_is_asked_for_in_its_owner_s_name_with_the_role_s_token(api: WorkMailApi, server: EwsServer) -> None:
-    server.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"))
-    result = look_up(backend(server))
+def test_a_mailbox_is_asked_for_in_its_owner_s_name_with_the_role_s_token(api: WorkMailApi, exchange: EwsServer) -> None:
+    exchange.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"))
+    result = look_up(backend(exchange))
     assert isinstance(result, Schedule)
     assert len(result.events) == 1
     ((operation, parameters, signature),) = api.calls
     assert operation == "WorkMailService.AssumeImpersonationRole"
     assert parameters == {"OrganizationId": ORGANIZATION, "ImpersonationRoleId": ROLE}
     assert "/eu-west-1/workmail/aws4_request" in signature
-    (asked,) = server.asked
+    (asked,) = exchange.asked
     assert (asked.impersonated, asked.mailboxes) == (BEN, (BEN,))
     assert asked.headers["authorization"] == "Bearer token-1"
     assert asked.version == "Exchange2010_SP2"
 
 
-def test_it_takes_one_mailbox_at_a_time(server: EwsServer) -> None:
-    workmail = backend(server)
+def test_it_takes_one_mailbox_at_a_time(exchange: EwsServer) -> None:
+    workmail = backend(exchange)
     assert (workmail.limits.mailboxes, workmail.limits.span, workmail.limits.at_once) == (1, timedelta(days=42), 8)
-    server.mailboxes["cleo@example.org"] = calendar()
+    exchange.mailboxes["cleo@example.org"] = calendar()
     found = workmail.look_up([BEN, "cleo@example.org", "dan@example.org"], WINDOW, Deadline.after(5))
     assert [type(result) for result in found.values()] == [Schedule, Schedule, MailboxNotFound]
-    assert [asked.impersonated for asked in server.asked] == [BEN, "cleo@example.org", "dan@example.org"]
+    assert [asked.impersonated for asked in exchange.asked] == [BEN, "cleo@example.org", "dan@example.org"]
 
 
 def test_the_address_is_the_region_s_own(api: WorkMailApi) -> None:
@@ -93,27 +84,27 @@ def test_the_address_is_the_region_s_own(api: WorkMailApi) -> None:
     assert not api.calls
 
 
-def test_one_token_serves_many_look_ups_and_threads(api: WorkMailApi, server: EwsServer) -> None:
-    workmail = backend(server)
+def test_one_token_serves_many_look_ups_and_threads(api: WorkMailApi, exchange: EwsServer) -> None:
+    workmail = backend(exchange)
     api.after_s = 0.2
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: look_up(workmail), range(16))) == [Schedule()] * 16
     assert len(api.calls) == 1
 
 
-def test_a_token_that_is_about_to_end_is_renewed(api: WorkMailApi, server: EwsServer) -> None:
+def test_a_token_that_is_about_to_end_is_renewed(api: WorkMailApi, exchange: EwsServer) -> None:
     api.lifetime_s = 0
-    workmail = backend(server)
+    workmail = backend(exchange)
     assert [look_up(workmail) for _ in range(2)] == [Schedule()] * 2
-    assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer token-1", "Bearer token-2"]
+    assert [asked.headers["authorization"] for asked in exchange.asked] == ["Bearer token-1", "Bearer token-2"]
 
 
-def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, server: EwsServer) -> None:
-    workmail = backend(server)
+def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, exchange: EwsServer) -> None:
+    workmail = backend(exchange)
     look_up(workmail)
     api.tokens[0] = "revoked"
     assert look_up(workmail) == Schedule()
-    server.sign_in = Bearer(set())
+    exchange.sign_in = Bearer(set())
     assert type(look_up(workmail)) is AuthenticationFailed
     assert len(api.calls) == 3
 
@@ -138,22 +129,22 @@ def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, server: EwsS
     ],
 )
 def test_a_role_that_cannot_be_assumed_is_a_failure_of_its_kind(
-    api: WorkMailApi, server: EwsServer, name: str, status: int, kind: type[LookupFailed]
+    api: WorkMailApi, exchange: EwsServer, name: str, status: int, kind: type[LookupFailed]
 ) -> None:
     api.error = name, status
-    result = look_up(backend(server))
+    result = look_up(backend(exchange))
     assert type(result) is kind
     assert name in str(result)
     assert "ana@" not in str(result)
-    assert not server.asked
+    assert not exchange.asked
 
 
-def test_a_role_of_another_organization_is_not_found(api: WorkMailApi, server: EwsServer) -> None:
-    assert type(look_up(backend(server, impersonationRoleId="role-2"))) is GenerationFailed
+def test_a_role_of_another_organization_is_not_found(api: WorkMailApi, exchange: EwsServer) -> None:
+    assert type(look_up(backend(exchange, impersonationRoleId="role-2"))) is GenerationFailed
 
 
-def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, server: EwsServer) -> None:
-    assert str(look_up(backend(server, impersonationRoleId=""))) == "AssumeImpersonationRole: ParamValidationError"
+def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, exchange: EwsServer) -> None:
+    assert str(look_up(backend(exchange, impersonationRoleId=""))) == "AssumeImpersonationRole: ParamValidationError"
     assert not api.calls
 
 
@@ -161,36 +152,36 @@ def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, serve
     "code, kind",
     [("ErrorImpersonateUserDenied", NoAccess), ("ErrorNonExistentMailbox", MailboxNotFound), ("ErrorServerBusy", ServerBusy)],
 )
-def test_a_mailbox_that_the_role_may_not_enter_is_a_failure_of_its_own(server: EwsServer, code: str, kind: type[LookupFailed]) -> None:
-    server.replies = [Reply(fault(code), 500)]
-    workmail = backend(server)
+def test_a_mailbox_that_the_role_may_not_enter_is_a_failure_of_its_own(exchange: EwsServer, code: str, kind: type[LookupFailed]) -> None:
+    exchange.replies = [Reply(fault(code), 500)]
+    workmail = backend(exchange)
     assert type(look_up(workmail)) is kind
     assert look_up(workmail) == Schedule()
 
 
-def test_an_api_that_says_nothing_is_waited_for_until_the_deadline(api: WorkMailApi, server: EwsServer) -> None:
-    workmail = backend(server)
+def test_an_api_that_says_nothing_is_waited_for_until_the_deadline(api: WorkMailApi, exchange: EwsServer) -> None:
+    workmail = backend(exchange)
     api.after_s = 1
     begun = datetime.now(UTC)
     assert type(look_up(workmail, seconds=0.3)) is TimedOut
     assert datetime.now(UTC) - begun < timedelta(seconds=0.8)
 
 
-def test_an_api_that_is_not_there_is_unreachable(server: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_that_is_not_there_is_unreachable(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", "http://127.0.0.1:1")
-    assert type(look_up(backend(server))) is Unreachable
+    assert type(look_up(backend(exchange))) is Unreachable
 
 
-def test_without_aws_credentials_nobody_is_let_in(server: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_aws_credentials_nobody_is_let_in(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers those of other tests
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    assert type(look_up(backend(server))) is AuthenticationFailed
+    assert type(look_up(backend(exchange))) is AuthenticationFailed
 
 
-def test_a_failure_in_the_log_has_no_identifier_of_the_organization(api: WorkMailApi, server: EwsServer) -> None:
+def test_a_failure_in_the_log_has_no_identifier_of_the_organization(api: WorkMailApi, exchange: EwsServer) -> None:
     api.error = "OrganizationStateException", 400
-    assert ORGANIZATION not in json.dumps(str(look_up(backend(server))))
+    assert ORGANIZATION not in json.dumps(str(look_up(backend(exchange))))

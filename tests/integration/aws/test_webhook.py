@@ -19,7 +19,9 @@ from local.workmail import LocalWorkMail
 from mailhooks.aws.notifications import Notifier, WebhookTarget, signature
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled, TransientError
-from tests.support.servers.tls import authority
+from tests.support.servers.certificates import Authority
+from tests.support.servers.feeds import Feeds
+from tests.support.servers.hosting import ServerPool
 from tests.support.serving import Quiet, answering, serving
 
 DOCUMENT = {"rule": "VIP", "messageId": "m-1"}
@@ -200,8 +202,8 @@ def test_without_tls_nothing_leaves_this_machine(url: str, secret: str) -> None:
 
 
 def test_a_certificate_that_nobody_trusts_gets_nothing(secret: str, tmp_path: Path) -> None:
-    with authority(tmp_path) as (url, _), pytest.raises(ServiceFailed, match="SSLError"):
-        send(WebhookTarget(url, secret))
+    with ServerPool() as pool, pool.host(Feeds(), Authority.new().issue(tmp_path)) as site, pytest.raises(ServiceFailed, match="SSLError"):
+        send(WebhookTarget(site.url, secret))
 
 
 def test_a_secret_without_text_is_misconfigured(wm: LocalWorkMail) -> None:

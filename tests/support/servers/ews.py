@@ -2,11 +2,8 @@
 
 import asyncio
 import base64
-import gc
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import lxml.etree
@@ -15,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from local.servers import HttpServer
+from mailhooks.availability.backends.ews.backend import EwsBackend
 
 PATH = "/EWS/Exchange.asmx"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -95,6 +92,15 @@ def fault(code: str, more: str = "") -> bytes:
     detail = f"<e:ResponseCode {name}>{code}</e:ResponseCode><e:Message {name}>ordered by a test</e:Message>{more}"
     text = '<faultstring xml:lang="en-US">ordered by a test</faultstring>'
     return envelope(f"<s:Fault><faultcode>t:{code}</faultcode>{text}<detail>{detail}</detail></s:Fault>")
+
+
+BASIC = {"type": "basic", "username": "svc", "password": "pw"}
+NTLM = {"type": "ntlm", "username": "CORP\\svc", "password": "pa55"}
+
+
+def ews_backend(url: str, auth: dict[str, str] | None = None, **config: Any) -> EwsBackend:
+    """Create the backend for a server's endpoint."""
+    return EwsBackend.from_config({"type": "ews", "url": url, "auth": auth or BASIC, **config})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +244,7 @@ class Ntlm:
 
 @dataclass
 class EwsServer:
-    """The server, in a `with`.
+    """An Exchange server, as a site of `hosting`.
 
     Attributes:
         mailboxes: by address in lower case the FreeBusyResponse; any other is ErrorMailRecipientNotFound.
@@ -247,7 +253,6 @@ class EwsServer:
         refuse: a SOAP fault's code for a request that it does not like, or None.
         left_out: no answer has a place for these.
         asked: the requests so far.
-        tls: files of a certificate and its key.
     """
 
     mailboxes: dict[str, str] = field(default_factory=dict)
@@ -256,21 +261,14 @@ class EwsServer:
     refuse: Callable[[Asked], str | None] = lambda asked: None
     left_out: frozenset[str] = frozenset()
     asked: list[Asked] = field(default_factory=list)
-    tls: tuple[Path, Path] | None = None
+    url: str = ""
 
-    def __enter__(self) -> Self:
-        self._server = TlsServer(Starlette(routes=[Route(PATH, self._answer, methods=["POST"])]), self.tls)
-        self._server.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # A client whose look-up has failed is in a circle with the error's frames: its connections close when that is collected.
-        gc.collect()
-        self._server.stop()
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route(PATH, self._answer, methods=["POST"])])
 
     @property
-    def url(self) -> str:
-        return self._server.url + PATH
+    def endpoint(self) -> str:
+        return self.url + PATH
 
     async def _answer(self, request: Request) -> Response:
         asked = await Asked.read(request)
@@ -288,13 +286,3 @@ class EwsServer:
             return Reply(fault("ErrorInvalidRequest"), 500)
         nobody = error("ErrorMailRecipientNotFound", "ordered by a test, for ana@example.com")
         return Reply(answer(*(self.mailboxes.get(mailbox.lower(), nobody) for mailbox in asked.mailboxes if mailbox not in self.left_out)))
-
-
-class TlsServer(HttpServer):
-    """At https://localhost where there are files of a certificate and its key."""
-
-    def __init__(self, app: Starlette, tls: tuple[Path, Path] | None) -> None:
-        super().__init__(app, 0)
-        if tls:
-            self._server.config.ssl_certfile, self._server.config.ssl_keyfile = map(str, tls)
-            self.url = self.url.replace("http://127.0.0.1", "https://localhost")

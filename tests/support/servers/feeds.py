@@ -1,16 +1,13 @@
 """An HTTP server whose answers a test writes down; it remembers what was asked."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from local.servers import HttpServer
 
 Answer = Response | Callable[[Request], Response]
 
@@ -29,21 +26,13 @@ class Feeds:
     delay: float = 0.0
     url: str = ""
 
-    async def answer(self, request: Request) -> Response:
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "REPORT", "POST"])])
+
+    async def _answer(self, request: Request) -> Response:
         self.asked.append((request.method, request.url.path, dict(request.headers), await request.body()))
         await asyncio.sleep(self.delay)
         found = self.answers.get(request.url.path)
         if found is None:
             return Response("not here", 404)
         return found if isinstance(found, Response) else found(request)
-
-
-@contextmanager
-def running() -> Iterator[Feeds]:
-    feeds = Feeds()
-    methods = ["GET", "REPORT", "POST"]
-    server = HttpServer(Starlette(routes=[Route("/{path:path}", feeds.answer, methods=methods)]), 0)
-    server.start()
-    feeds.url = server.url
-    yield feeds
-    server.stop()

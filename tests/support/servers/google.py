@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 ACCOUNT = "free-busy@project-1.iam.gserviceaccount.com"
 SCOPES = {
@@ -33,17 +32,6 @@ KEY = rsa.generate_private_key(65537, 2048)
 
 Fault = tuple[int, Any, dict[str, str]]
 """Status, body (text as it is, anything else as JSON), headers."""
-
-
-@dataclass
-class Stage:
-    """An application in place of which another can be put while its server runs: a server takes longer to stop than most tests."""
-
-    app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert self.app is not None
-        await self.app(scope, receive, send)
 
 
 def api_error(status: int, reason: str, domain: str = "global", headers: dict[str, str] | None = None) -> Fault:

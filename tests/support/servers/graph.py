@@ -5,28 +5,20 @@ With TLS, as msal takes no other authority; the certificate is signed by an auth
 
 import asyncio
 import base64
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-
-from local.servers import HttpServer
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -213,61 +205,6 @@ class MicrosoftCloud:
                 return {"scheduleId": address, "availabilityView": "0" * 48, "scheduleItems": [], "workingHours": PACIFIC, **user.schedule}
         text = f"Unable to resolve e-mail address {address} to an Active Directory object."
         return {"scheduleId": address, "error": {"message": text, "responseCode": "5009"}}
-
-
-class TlsServer(HttpServer):
-    """An application on 127.0.0.1 with TLS."""
-
-    def __init__(self, app: Any, tls: "Tls") -> None:
-        super().__init__(app, 0)
-        self.url = self.url.replace("http://", "https://")
-        self._server.config.ssl_certfile = str(tls.certificate)
-        self._server.config.ssl_keyfile = str(tls.key)
-
-
-@dataclass(frozen=True)
-class Tls:
-    """PEM files: an authority to trust, and what it has signed for 127.0.0.1."""
-
-    authority: Path
-    certificate: Path
-    key: Path
-
-    @classmethod
-    def make(cls, folder: Path) -> "Tls":
-        made = cls(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
-        authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        authority = _signed("Test authority", authority_key, authority_key, None)
-        made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
-        made.certificate.write_bytes(_signed("127.0.0.1", key, authority_key, authority).public_bytes(Encoding.PEM))
-        made.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return made
-
-
-def _signed(
-    name: str, key: EllipticCurvePrivateKey, issuer_key: EllipticCurvePrivateKey, issuer: x509.Certificate | None
-) -> x509.Certificate:
-    """With the extensions that OpenSSL's strict checks want, which Python 3.13 turns on. Without `issuer`, an authority's own."""
-    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(own)
-        .issuer_name(issuer.subject if issuer else own)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-    )
-    if issuer is None:
-        usage = x509.KeyUsage(*(used in {"sign", "crl"} for used in ("signature", "", "", "", "", "sign", "crl", "", "")))
-        builder = builder.add_extension(usage, critical=True)
-    else:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
 
 
 def _response(fault: Fault) -> Response:

@@ -3,15 +3,12 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-
-from local.servers import HttpServer
 
 ORGANIZATION = "m-0123456789abcdef0123456789abcdef"
 ROLE = "role-1"
@@ -21,7 +18,7 @@ JSON = "application/x-amz-json-1.1"
 
 @dataclass
 class WorkMailApi:
-    """The endpoint, in a `with`. Each call gets a token of its own.
+    """The endpoint, as a site of `hosting`. Each call gets a token of its own.
 
     Attributes:
         lifetime_s: of the tokens, `ExpiresIn`.
@@ -36,18 +33,10 @@ class WorkMailApi:
     after_s: float = 0
     tokens: list[str] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    url: str = ""
 
-    def __enter__(self) -> Self:
-        self._server = HttpServer(Starlette(routes=[Route("/", self._answer, methods=["POST"])]), 0)
-        self._server.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.stop()
-
-    @property
-    def url(self) -> str:
-        return self._server.url
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/", self._answer, methods=["POST"])])
 
     async def _answer(self, request: Request) -> Response:
         parameters = json.loads(await request.body())

@@ -1,6 +1,7 @@
 """What EWS's response codes become, each of those that are documented."""
 
 import pytest
+from exchangelib import errors
 
 from mailhooks.availability.backends.ews.errors import KINDS, AvailabilityConfigNotFound, RequestRefused
 from mailhooks.availability.backends.ews.response import Result, read_answer
@@ -14,6 +15,7 @@ from mailhooks.availability.errors import (
     TimedOut,
 )
 from tests.support.servers.ews import answer, back_off, error, fault, m, t
+from tests.support.tables import check_rows
 
 
 def read(response: str) -> Result:
@@ -45,9 +47,7 @@ TOLD = {
 
 
 def every_documented_code() -> list[str]:
-    """exchangelib has a class for each, named as the code."""
-    from exchangelib import errors
-
+    """Return the names of exchangelib's errors, which are the codes."""
     return sorted({name for name in vars(errors) if name.startswith("Error")} | KINDS.keys())
 
 
@@ -55,27 +55,24 @@ def kind_of(code: str) -> type[LookupFailed]:
     return next((kind for kind, codes in CODES.items() if code in codes.split()), GenerationFailed)
 
 
-@pytest.mark.parametrize("code", every_documented_code())
-def test_every_documented_code_is_a_failure_that_workmail_knows(code: str) -> None:
+def check_code(code: str) -> None:
     result = read(error(code, "for ben@example.org", back_off(1500)))
     assert isinstance(result, LookupFailed)
     assert type(result) is kind_of(code)
     assert result.code == TOLD[type(result)]
     assert str(result) == f"the server answers {code}"
     assert result.retry_after == (1.5 if type(result) is ServerBusy else None)
+    with pytest.raises(RequestRefused) as refused:
+        read_answer(fault(code), 3)
+    assert type(refused.value.failure) is kind_of(code)
 
 
-def test_a_fault_is_the_same_failure_of_the_whole_request() -> None:
-    for code in every_documented_code():
-        with pytest.raises(RequestRefused) as refused:
-            read_answer(fault(code), 3)
-        assert type(refused.value.failure) is kind_of(code), code
+def test_every_documented_code_is_a_failure_of_a_mailbox_and_of_a_request() -> None:
+    check_rows(every_documented_code(), check_code)
 
 
-def test_the_table_and_this_one_are_about_the_same_codes() -> None:
-    assert {code for code, kind in KINDS.items() if kind is not GenerationFailed} == {
-        code for codes in CODES.values() for code in codes.split()
-    }
+def test_the_library_knows_these_codes_and_no_others() -> None:
+    assert set(KINDS) == {code for codes in CODES.values() for code in codes.split()}
 
 
 def test_a_more_specific_code_inside_counts() -> None:

@@ -56,51 +56,9 @@ KINDS: Final[dict[str, type[LookupFailed]]] = {
     "ErrorInvalidAuthorizationContext": AuthenticationFailed,
     "ErrorCallerIsInvalidADAccount": AuthenticationFailed,
     "ErrorAvailabilityConfigNotFound": AvailabilityConfigNotFound,
-    # Of one mailbox and for longer than anybody waits: a store that is down or moving, a calendar that is missing or too full, trouble on
-    # the way to another site or forest.
-    "ErrorFreeBusyGenerationFailed": GenerationFailed,
-    "ErrorFreeBusyDLLimitReached": GenerationFailed,
-    "ErrorNoCalendar": GenerationFailed,
-    "ErrorResultSetTooBig": GenerationFailed,
-    "ErrorAccountDisabled": GenerationFailed,
-    "ErrorInvalidAccessLevel": GenerationFailed,
-    "ErrorInvalidSecurityDescriptor": GenerationFailed,
-    "ErrorMailboxConfiguration": GenerationFailed,
-    "ErrorMailboxLogonFailed": GenerationFailed,
-    "ErrorMailboxFailover": GenerationFailed,
-    "ErrorMailboxMoveInProgress": GenerationFailed,
-    "ErrorMailboxStoreUnavailable": GenerationFailed,
-    "ErrorConnectionFailed": GenerationFailed,
-    "ErrorPublicFolderRequestProcessingFailed": GenerationFailed,
-    "ErrorPublicFolderServerNotFound": GenerationFailed,
-    "ErrorAddressSpaceNotFound": GenerationFailed,
-    "ErrorAutoDiscoverFailed": GenerationFailed,
-    "ErrorInvalidCrossForestCredentials": GenerationFailed,
-    "ErrorInvalidFederatedOrganizationId": GenerationFailed,
-    "ErrorLogonAsNetworkServiceFailed": GenerationFailed,
-    "ErrorNoRespondingCASInDestinationSite": GenerationFailed,
-    "ErrorProxyRequestNotAllowed": GenerationFailed,
-    "ErrorProxyRequestProcessingFailed": GenerationFailed,
-    "ErrorServiceDiscoveryFailed": GenerationFailed,
-    "ErrorADOperation": GenerationFailed,
-    "ErrorImpersonationFailed": GenerationFailed,
-    "ErrorInternalServerError": GenerationFailed,
-    # Of the request.
-    "ErrorIndividualMailboxLimitReached": GenerationFailed,
-    "ErrorMailboxDataArrayTooBig": GenerationFailed,
-    "ErrorRequestStreamTooBig": GenerationFailed,
-    "ErrorInvalidFreeBusyViewType": GenerationFailed,
-    "ErrorInvalidMergedFreeBusyInterval": GenerationFailed,
-    "ErrorInvalidServerVersion": GenerationFailed,
-    "ErrorInvalidTimeInterval": GenerationFailed,
-    "ErrorTimeIntervalTooBig": GenerationFailed,
-    "ErrorTimeZone": GenerationFailed,
-    "ErrorInvalidArgument": GenerationFailed,
-    "ErrorInvalidRequest": GenerationFailed,
-    "ErrorSchemaValidation": GenerationFailed,
 }
-
-_SPELLED: Final = {code.lower(): code for code in KINDS}
+"""Any other code is a `GenerationFailed`: a store that is down or moving, a missing or too large calendar, another site that cannot be
+reached, or a mistake in our request."""
 
 _DIVISIBLE: Final = frozenset(
     {
@@ -115,6 +73,8 @@ _DIVISIBLE: Final = frozenset(
     | {code for code, kind in KINDS.items() if kind is MailboxNotFound}
 )
 """As a fault: one mailbox may be to blame, or their number."""
+
+_SPELLED: Final = {code.lower(): code for code in KINDS.keys() | _DIVISIBLE}
 
 _CODE: Final = re.compile(r"Error[A-Za-z0-9]{1,80}")
 
