@@ -14,7 +14,7 @@ from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
-from mailhooks.policy.evaluation.apply_changes import Applied
+from mailhooks.hooks.content_changes import AppliedChanges
 
 
 def preview_policy(file: Path, options: TrialOptions) -> Callable[[str, bytes], Preview]:
@@ -40,7 +40,7 @@ def _preview(name: str, heading: str, message: SampleMessage, trial: Trial, opti
         raise InvalidPolicy(f"the function would fail, and WorkMail would retry: {failed}") from None
     applied, rejections = change_message(message, outcome)
     before = Message(message.raw)
-    after = Message(applied.content) if applied.edits else before
+    after = Message(applied.content) if applied.change.edits else before
     kept = describe_unchanged(before)
     return Preview(
         name,
@@ -48,8 +48,8 @@ def _preview(name: str, heading: str, message: SampleMessage, trial: Trial, opti
         before,
         after,
         _describe(applied),
-        [replace(row, notes=()) for row in kept] if applied.edits else kept,
-        describe_changes(before, after, applied.edits) if applied.edits else kept,
+        [replace(row, notes=()) for row in kept] if applied.change.edits else kept,
+        describe_changes(before, after, applied.change.edits) if applied.change.edits else kept,
         rejections,
         [*describe_failures(outcome), *outcome.notes],
         (
@@ -62,9 +62,9 @@ def _preview(name: str, heading: str, message: SampleMessage, trial: Trial, opti
     )
 
 
-def _describe(applied: Applied) -> str:
-    declined = [f"{wanted.change.name} declined: {_reason(error)}" for wanted, error in applied.refusals]
-    return "; ".join([*(["changed"] if applied.edits else []), *declined]) or "nothing to do"
+def _describe(applied: AppliedChanges) -> str:
+    declined = [f"{wanted.change.name} declined: {_reason(error)}" for wanted, error in applied.refused]
+    return "; ".join([*(["changed"] if applied.change.edits else []), *declined]) or "nothing to do"
 
 
 def _reason(error: CannotChangeSafely) -> str:

@@ -17,7 +17,7 @@ from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
-from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
+from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,9 @@ def read_date(raw: bytes) -> datetime | None:
     return date
 
 
-def change_message(message: SampleMessage, outcome: Outcome) -> tuple[Applied, list[Rejection]]:
+def change_message(message: SampleMessage, outcome: Outcome) -> tuple[AppliedChanges, list[Rejection]]:
     """Apply the outcome's changes, and return them with the reasons for which WorkMail might reject the changed message."""
     content = Message(message.raw)
     applied = apply_changes(content, outcome.changes, own_values(content, message.event.mail_from))
-    rejections = rejections_of_edits(content, applied.edits, added_parts=applied.added_parts) if applied.edits else []
+    rejections = rejections_of_edits(content, applied.change.edits, added_parts=applied.change.added_parts) if applied.change.edits else []
     return applied, rejections

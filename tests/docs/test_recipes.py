@@ -12,11 +12,11 @@ import yaml
 from local.policy_tools.memory_services import MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
+from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.lint import Severity, lint
-from mailhooks.policy.evaluation.apply_changes import apply_changes
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+01:00")

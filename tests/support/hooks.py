@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhooks.deadline import Deadline
+from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.hooks.invocation import Mail, Reply, to_reply
 from mailhooks.hooks.preflight import prepare_change
 from mailhooks.hooks.runtime import Handler, sync_hook
 from mailhooks.mime.message import Message
 from mailhooks.policy import Policy
-from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.settings import Settings
 from tests.support.mail import event, parsed
 

@@ -22,7 +22,7 @@ from local.viewer.diff import diff_messages
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.apply_changes import Applied
+from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.actions import NoDisclaimer
@@ -153,9 +153,9 @@ def _content(message: SampleMessage, outcome: Outcome) -> Iterator[str]:
     yield from _show("Content", [size, *lines, *_refusals(applied), *map(_rejection, rejections)])
 
 
-def _refusals(applied: Applied) -> Iterator[str]:
+def _refusals(applied: AppliedChanges) -> Iterator[str]:
     """Describe the changes that cannot be made, and why."""
-    for wanted, error in applied.refusals:
+    for wanted, error in applied.refused:
         option = wanted.change.on_unmodifiable
         yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {error} (on_unmodifiable: {option})'
         may_go_on = isinstance(error, NoDisclaimer) and error.may_go_on

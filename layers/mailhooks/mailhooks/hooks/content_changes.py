@@ -1,7 +1,8 @@
 """Applies the changes that a policy wants to a message, and decides what follows if they cannot be applied or written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from mailhooks import contract
@@ -9,14 +10,46 @@ from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
 from mailhooks.hooks.preflight import PreparedChange, prepare_change, rejection_text
+from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.apply_changes import Applied, apply_changes
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
-from mailhooks.policy.rules.actions import NoDisclaimer, StripAttachments
+from mailhooks.policy.rules.actions import (
+    AddDisclaimer,
+    ChangeHeaders,
+    ContentChange,
+    NoDisclaimer,
+    StripAttachments,
+    TagSubject,
+)
 from mailhooks.policy.rules.rule import RuleErrorPolicy
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
+
+_INDEPENDENT: Final = frozenset({TagSubject, ChangeHeaders, StripAttachments})
+"""Kinds of changes that edit different places. Two changes of one kind may edit the same place."""
+
+
+@dataclass(frozen=True)
+class AppliedChanges:
+    """Several wanted changes as one change of the message.
+
+    Attributes:
+        message: as it was received.
+        change: in offsets of `message`.
+        applied: the wanted changes that `change` consists of.
+        refused: the wanted changes that cannot be applied, and why.
+    """
+
+    message: Message
+    change: Change
+    applied: tuple[WantedChange, ...] = ()
+    refused: tuple[tuple[WantedChange, CannotChangeSafely], ...] = ()
+
+    @cached_property
+    def content(self) -> bytes:
+        """The changed message."""
+        return splice(self.message.raw, self.change.edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +59,44 @@ class ChangedContent:
     Attributes:
         outcome: with a failure for each change that was not applied, and without the deliveries that its rule then refuses.
         change: None to leave the message unchanged.
-        made: the wanted changes that `change` consists of.
+        applied: the wanted changes that `change` consists of.
         error: why the message stays unchanged although a change was wanted.
     """
 
     outcome: Outcome
     change: PreparedChange | None = None
-    made: tuple[WantedChange, ...] = ()
+    applied: tuple[WantedChange, ...] = ()
     error: PermanentError | Misconfigured | None = None
+
+
+def apply_changes(message: Message, changes: Sequence[WantedChange], values: Mapping[str, str], *, wrap: bool = False) -> AppliedChanges:
+    """Apply changes in their order. A change that cannot be applied is refused, and the others are applied.
+
+    Args:
+        values: of the variables of texts, names in lower case.
+        wrap: whether a disclaimer with `on_unmodifiable: wrap` wraps the message in any case.
+    """
+    edits: list[Edit] = []
+    applied: list[WantedChange] = []
+    refused: list[tuple[WantedChange, CannotChangeSafely]] = []
+    added_parts, wraps, current = 0, False, message
+    pending: list[Edit] = []
+    for batch in _independent_batches(changes):
+        # Not after the last batch: it would copy a large message for nothing.
+        current, pending = (Message(splice(current.raw, pending)) if pending else current), []
+        for wanted in batch:
+            try:
+                change = _apply(wanted.change, current, values, wrap=wrap)
+            except CannotChangeSafely as error:
+                refused.append((wanted, error))
+                continue
+            if change.edits:
+                pending += change.edits
+                applied.append(wanted)
+                added_parts, wraps = added_parts + change.added_parts, wraps or change.wraps
+        if pending:
+            edits = compose(edits, pending) if edits else pending
+    return AppliedChanges(message, Change(edits, added_parts, wraps), tuple(applied), tuple(refused))
 
 
 def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]) -> ChangedContent:
@@ -42,28 +105,28 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     Args:
         values: of the variables of texts, names in lower case.
     """
-    applied = apply_changes(message, outcome.changes, values)
-    for wanted, error in applied.refusals:
+    wanted_changes = apply_changes(message, outcome.changes, values)
+    for wanted, error in wanted_changes.refused:
         outcome = outcome.with_failures(_failure(wanted, error))
         if not (isinstance(error, NoDisclaimer) and error.may_go_on):
             outcome = _refuse_delivery(outcome, wanted, getattr(error, "obstacle", "an attachment is not let through"))
     skipped = None
-    if applied.refusals and len(applied.refusals) == len(outcome.changes):
-        skipped = CannotChangeSafely(str(applied.refusals[0][1]))
-    prepared = _prepare(message, applied)
+    if wanted_changes.refused and len(wanted_changes.refused) == len(outcome.changes):
+        skipped = CannotChangeSafely(str(wanted_changes.refused[0][1]))
+    prepared = prepare_change(message, wanted_changes.change)
     if not prepared.rejections:
-        return ChangedContent(outcome, prepared, applied.made, skipped)
+        return ChangedContent(outcome, prepared, wanted_changes.applied, skipped)
     rejected = CannotChangeSafely(rejection_text(prepared.rejections))
     code = prepared.rejections[0].code
     before = any(rejection.before for rejection in prepared.rejections)
-    if fallback := _fallback_changes(applied.made, before=before):
-        applied_again = apply_changes(message, fallback, values, wrap=before)
-        prepared = _prepare(message, applied_again)
+    if candidates := _fallback_changes(wanted_changes.applied, before=before):
+        fallback = apply_changes(message, candidates, values, wrap=before)
+        prepared = prepare_change(message, fallback.change)
         if prepared.edits and not prepared.rejections:
-            given_up = [wanted for wanted in applied.made if wanted not in applied_again.made]
+            given_up = [wanted for wanted in wanted_changes.applied if wanted not in fallback.applied]
             outcome = _give_up(outcome, given_up, rejected, code, before=before)
-            return ChangedContent(outcome, prepared, applied_again.made, skipped)
-    return ChangedContent(_give_up(outcome, applied.made, rejected, code, before=before), error=rejected)
+            return ChangedContent(outcome, prepared, fallback.applied, skipped)
+    return ChangedContent(_give_up(outcome, wanted_changes.applied, rejected, code, before=before), error=rejected)
 
 
 def skip_changes(outcome: Outcome, error: PermanentError | Misconfigured) -> ChangedContent:
@@ -88,7 +151,7 @@ def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured)
         RuleFailed: the error is in the set-up, and the `on_error` of a change's rule is retry.
     """
     outcome = content.outcome
-    for wanted in content.made:
+    for wanted in content.applied:
         if isinstance(error, Misconfigured):
             if wanted.rule.on_error is RuleErrorPolicy.RETRY:
                 raise _rule_failed(wanted, error)
@@ -99,20 +162,36 @@ def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured)
     return ChangedContent(outcome, error=error)
 
 
-def _prepare(message: Message, applied: Applied) -> PreparedChange:
-    return prepare_change(message, Change(list(applied.edits), applied.added_parts, applied.wraps))
+def _independent_batches(changes: Sequence[WantedChange]) -> Iterator[list[WantedChange]]:
+    """Yield the changes in their order. The changes of a batch edit different places: one scan of the message is enough for them."""
+    batch: list[WantedChange] = []
+    kinds: set[type] = set()
+    for wanted in changes:
+        kind = type(wanted.change)
+        if kind in kinds or not kinds | {kind} <= _INDEPENDENT:
+            yield batch
+            batch, kinds = [], set()
+        batch.append(wanted)
+        kinds.add(kind)
+    yield batch
 
 
-def _fallback_changes(made: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
+def _apply(change: ContentChange, message: Message, values: Mapping[str, str], *, wrap: bool) -> Change:
+    if wrap and isinstance(change, AddDisclaimer) and change.on_unmodifiable is OnUnmodifiable.WRAP:
+        return change.wrap(message, values)
+    return change.change(message, values)
+
+
+def _fallback_changes(applied: Sequence[WantedChange], *, before: bool) -> list[WantedChange]:
     """Return the changes to try if WorkMail would reject all of them together.
 
     If it would reject the received message too (`before`), wrap it: a wrapped message stays as it is. Otherwise only remove attachments:
     their removal must not fail because a disclaimer makes the message too long.
     """
     if before:
-        return [wanted for wanted in made if wanted.change.on_unmodifiable is OnUnmodifiable.WRAP]
-    strips = [wanted for wanted in made if isinstance(wanted.change, StripAttachments)]
-    return strips if len(strips) < len(made) else []
+        return [wanted for wanted in applied if wanted.change.on_unmodifiable is OnUnmodifiable.WRAP]
+    strips = [wanted for wanted in applied if isinstance(wanted.change, StripAttachments)]
+    return strips if len(strips) < len(applied) else []
 
 
 def _give_up(outcome: Outcome, changes: Sequence[WantedChange], error: CannotChangeSafely, code: str, *, before: bool) -> Outcome:

@@ -162,7 +162,7 @@ def prepare_change(message: Message, change: Change | PreparedChange) -> Prepare
     edits = [edit for edit in change.edits if message.raw[edit.start : edit.end] != edit.new]
     if not edits:
         return PreparedChange(message, ())
-    if not change.wraps:
+    if not change.wraps and Defect.NOT_CLOSED in message.structure.defects:
         edits = close_multiparts(message, edits)
     return PreparedChange(message, tuple(edits), blocking(rejections_of_edits(message, edits, added_parts=change.added_parts)))
 

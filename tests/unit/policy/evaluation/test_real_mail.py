@@ -2,10 +2,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from mailhooks.errors import CannotChangeSafely
+from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services, Trace
-from mailhooks.policy.evaluation.apply_changes import apply_changes
 from mailhooks.policy.loading.condition_builders import MAKERS
 from tests.support.policies import Counts, Groups, evaluated, mail
 from tests.support.random_policies import ACTIONS, policy_of
@@ -68,7 +68,7 @@ def test_all_changes_made_again_change_nothing():
         changes = evaluated(CHANGING, mail(raw, "a@example.com")).changes
         assert len(changes) > 3
         applied = apply_changes(Message(raw), changes, VALUES)
-        if applied.wraps or any(wanted.change.name == "disclaimer" for wanted, _ in applied.refusals):
+        if applied.change.wraps or any(wanted.change.name == "disclaimer" for wanted, _ in applied.refused):
             return  # the new text part has room for the disclaimer that had none
         assert apply_changes(Message(applied.content), changes, VALUES).content == applied.content
 
