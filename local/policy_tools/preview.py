@@ -12,9 +12,9 @@ from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, change_
 from local.viewer.part_changes import describe_changes, describe_unchanged
 from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
+from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
-from mailhooks.hooks.content_changes import AppliedChanges
 
 
 def preview_policy(file: Path, options: TrialOptions) -> Callable[[str, bytes], Preview]:

@@ -13,11 +13,11 @@ from local.policy_tools.archive_files import read_archived_event
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template_variables import own_values
 from mailhooks.contract import ContractError, MailFlowEvent
+from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
 from mailhooks.mime.headers import scan
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, PolicyError, Services, Trace, load
-from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 
 
 @dataclass(frozen=True, slots=True)

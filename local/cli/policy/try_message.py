@@ -20,9 +20,9 @@ from local.policy_tools.descriptions import (
 from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, change_message, load_policy, make_sample
 from local.viewer.diff import diff_messages
 from mailhooks.content.change import OnUnmodifiable
+from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.policy.evaluation.trace import RuleSeen, Seen
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.actions import NoDisclaimer

@@ -78,7 +78,7 @@ def _decoded(text: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(text, tuple):
         # Not by the standard library, to which any codec of Python's is a charset.
         return charset.decode_loosely(text[2].encode("latin-1", "replace"), (text[0] or "us-ascii").lower())
-    return encoded_words.decode(text.encode("latin-1", "replace"))
+    return text if text.isascii() and "=?" not in text else encoded_words.decode(text.encode("latin-1", "replace"))
 
 
 def without_comments(value: bytes) -> bytes:

@@ -295,7 +295,7 @@ class _Run:
             self.verdicts,
             tuple(good),
             self.replaced,
-            added_for(self.adding),
+            added_for(self.adding) if self.adding else {},
             effects=tuple(self.effects),
             matched=tuple(self.matched),
             reported=tuple(self.reported),

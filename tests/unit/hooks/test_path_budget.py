@@ -1,0 +1,65 @@
+"""The path of one message through the library, counted: few modules, and one scan of the content."""
+
+import sys
+from collections import Counter
+from types import FrameType
+from typing import Any
+
+from mailhooks.hooks.functions.disclaimer import DisclaimerHook
+from tests.support.hooks import Memory, handler_of
+from tests.support.mail import event
+
+RAW = (
+    b"From: Nora <nora@example.net>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n"
+)
+
+MAX_MODULES = 33
+MAX_MODULE_CHANGES = 230
+
+
+class Tracer:
+    """Counts the calls of functions of `mailhooks`, for `sys.setprofile`."""
+
+    def __init__(self) -> None:
+        self.modules: Counter[str] = Counter()
+        self.functions: Counter[str] = Counter()
+        self.scanned: list[bytes] = []
+        self.module_changes = 0
+        self._last = ""
+
+    def __call__(self, frame: FrameType, action: str, _: Any) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if action != "call" or not module.startswith("mailhooks."):
+            return
+        function = f"{module}.{frame.f_code.co_qualname}"
+        self.modules[module] += 1
+        self.functions[function] += 1
+        self.module_changes += module != self._last
+        self._last = module
+        if function == "mailhooks.mime.structure.scan":
+            self.scanned.append(frame.f_locals["raw"])
+
+
+def test_a_disclaimer_takes_few_modules_and_one_scan_of_the_message():
+    memory = Memory({event()["messageId"]: RAW})
+    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH")
+    handler(event(direction="OUTBOUND"), None)  # loads what is loaded late
+    memory.messages[event()["messageId"]] = RAW
+    tracer = Tracer()
+    sys.setprofile(tracer)
+    try:
+        handler(event(direction="OUTBOUND"), None)
+    finally:
+        sys.setprofile(None)
+    [changed] = memory.messages.values()
+    assert b"Example GmbH" in changed
+    # The second scan is the pre-flight's: it checks what a reader sees in the changed message.
+    assert len(tracer.scanned) == 2
+    assert tracer.scanned[0] == RAW
+    assert b"Example GmbH" in tracer.scanned[1]
+    # Of the message's own header, again as a part of its structure, and of the changed message.
+    assert tracer.functions["mailhooks.mime.headers.scan"] == 3
+    assert tracer.functions["mailhooks.contract.schema.check"] == 2
+    assert len(tracer.modules) <= MAX_MODULES, sorted(tracer.modules)
+    assert tracer.module_changes <= MAX_MODULE_CHANGES, tracer.module_changes
