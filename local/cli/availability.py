@@ -12,7 +12,7 @@ from local.console.style import Style
 from local.errors import InvalidArgument
 from local.free_busy.model import Calendar
 from local.free_busy.question import InvalidQuestion, Question
-from local.free_busy.timeline import Marks, Timeline
+from local.free_busy.timeline import Timeline, choose_marks
 from mailhooks.availability.function import config
 from mailhooks.availability.function.config import Configured
 from mailhooks.availability.function.config_source import FileSource, SecretSource
@@ -90,13 +90,13 @@ def _load(where: str) -> Configured:
 
 def _lines(response: Any, stats: LookupStats, requester: str, configured: Configured, calendar: Calendar) -> Iterator[str]:
     style = Style.of(sys.stdout)
-    start, end = (moment.astimezone(calendar.zone) for moment in (calendar.window.start_date, calendar.window.end_date))
+    start, end = (_written(moment.astimezone(calendar.zone)) for moment in (calendar.window.start_date, calendar.window.end_date))
     asked = ", ".join(f"{name} {count}" for name, count in stats.mailboxes.items())
-    yield f"{style.bold('Free/busy')}   {_written(start)} - {_written(end)}  ({calendar.zone.key})"
+    yield f"{style.bold('Free/busy')}   {start} - {end}  ({calendar.zone.key})"
     yield f"Asked by    {requester}, who sees {_SHOWN[configured.provider.privacy.show(requester)]}"
     yield f"Asked of    {asked or 'no backend'}\n"
     width = min(max(shutil.get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
-    yield from Timeline(calendar, Marks.of(sys.stdout.encoding), style, width).lines(response, stats.failed)
+    yield from Timeline(calendar, choose_marks(sys.stdout.encoding), style, width).lines(response, stats.failed)
 
 
 def _written(moment: datetime) -> str:

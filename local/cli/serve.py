@@ -115,7 +115,7 @@ def _start(options: Options, stack: ExitStack) -> list[str]:
         _add(wm, sample)
     relay = _relay(wm, stack) if options.containers else None
     # The availability function has to reach the calendars from where it runs.
-    sample_calendars.offer(wm, relay.address if relay and options.lambda_endpoint else HOST)
+    sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
     containers = _containers(wm, settings, options, relay) if relay else None
     if options.env_file is not None and containers is None:
         _write(options.env_file, wm.sam_environment(settings))

@@ -1,4 +1,4 @@
-"""Calendars to ask for: feeds in the local S3, and the availability function's configuration in the local Secrets Manager."""
+"""Sample calendars: feeds in the local S3, and the configuration of the availability function in the local Secrets Manager."""
 
 import json
 from typing import Any, Final
@@ -24,11 +24,11 @@ ADDRESSES: Final = ("room1@example.net", "bob@example.net")
 _FEEDS: Final = dict(zip(ADDRESSES, (_ROOM, _BOB), strict=True))
 
 
-def offer(wm: LocalAws, host: str = HOST) -> None:
-    """Puts calendars of a few rooms and people of example.net where the function finds them.
+def publish(wm: LocalAws, host: str = HOST) -> None:
+    """Store the calendars of a room and a person of example.net, and the configuration.
 
     Args:
-        host: by which the function reaches the local servers.
+        host: the name by which the function reaches the local servers.
     """
     wm.make_bucket(BUCKET)
     s3, secrets = wm.client("s3"), wm.client("secretsmanager")
@@ -47,7 +47,7 @@ def offer(wm: LocalAws, host: str = HOST) -> None:
         try:
             secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))
         except secrets.exceptions.ResourceExistsException:
-            # moto keeps one Secrets Manager a process: an earlier instance has left it.
+            # moto has one Secrets Manager for all instances of a process.
             secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(configuration))
     finally:
         s3.close()

@@ -4,24 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from local.free_busy.model import DAY, Day, Mailbox
+from local.free_busy.model import DAY, Day, Mailbox, Span
 
 MAX_DAYS: Final = 31
 MAX_EVENTS: Final = 300
 """Events of a mailbox that are shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A part of a row.
-
-    Attributes:
-        x, width: percent of the row.
-    """
-
-    kind: str
-    x: float
-    width: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +21,7 @@ class Row:
     """
 
     label: str
-    bars: Sequence[Bar]
+    spans: Sequence[Span]
     text: str
 
 
@@ -42,13 +29,13 @@ def draw_rows(mailbox: Mailbox, days: Sequence[Day]) -> Iterator[Row]:
     """Yield a row for each day; none when the mailbox has an error."""
     for day in () if mailbox.error else days:
         spans = day.spans(mailbox.events[:MAX_EVENTS], mailbox.hours)
-        bars = [Bar(span.kind, _percent(span.start), _percent(span.end - span.start)) for span in spans]
         events = sorted((span.start, span.end, span.kind) for span in spans if span.kind not in {"working", "outside"})
         texts = [f"{kind} {_clock(start)} to {_clock(end)}" for start, end, kind in events]
-        yield Row(f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", bars, "; ".join(texts) or "no event")
+        yield Row(f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", spans, "; ".join(texts) or "no event")
 
 
-def _percent(minutes: int) -> float:
+def percent(minutes: int) -> float:
+    """Return the share of a day."""
     return round(minutes * 100 / DAY, 3)
 
 

@@ -19,23 +19,17 @@ _MAX_DAYS: Final = 62
 _MAX_EVENTS: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The characters of the cells."""
+_BLOCKS: Final = {"busy": "█", "tentative": "▒", "working": "─", "free": "·"}
+_ASCII: Final = {"busy": "#", "tentative": "~", "working": "-", "free": "."}
 
-    busy: str
-    tentative: str
-    working: str
-    other: str
 
-    @classmethod
-    def of(cls, encoding: str | None) -> "Marks":
-        """Return blocks when the terminal can show them, else ASCII."""
-        try:
-            "█▒─·".encode(encoding or "ascii")
-        except (UnicodeError, LookupError):
-            return cls("#", "~", "-", ".")
-        return cls("█", "▒", "─", "·")
+def choose_marks(encoding: str | None) -> Mapping[str, str]:
+    """Return blocks when the terminal can show them, else ASCII."""
+    try:
+        "".join(_BLOCKS.values()).encode(encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return _ASCII
+    return _BLOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +37,12 @@ class Timeline:
     """The picture of a response.
 
     Attributes:
+        marks: the characters of the cells.
         width: columns of a line.
     """
 
     calendar: Calendar
-    marks: Marks
+    marks: Mapping[str, str]
     style: Style
     width: int = 80
 
@@ -76,9 +71,7 @@ class Timeline:
             described = [self._described(event, with_day=len(days) > 1) for event in mailbox.events if event.details]
             yield from (f"  {line}" for line in first_rows(described, _MAX_EVENTS))
         yield ""
-        marks = self.marks
-        legend = ((marks.busy, "busy"), (marks.tentative, "tentative"), (marks.working, "free, working hours"), (marks.other, "free"))
-        yield "   ".join(f"{mark * 2} {meaning}" for mark, meaning in legend)
+        yield "   ".join(f"{mark * 2} {'free, working hours' if kind == 'working' else kind}" for kind, mark in self.marks.items())
 
     @property
     def _minutes(self) -> int:
@@ -94,12 +87,9 @@ class Timeline:
         if any(span.kind == "outside" and span.start <= start and span.end >= end for span in spans):
             return " "
         kinds = {span.kind for span in spans if span.start < end and span.end > start}
-        if "busy" in kinds:
-            return self.marks.busy
-        if "tentative" in kinds:
-            return self.marks.tentative
         at_work = any(span.kind == "working" and span.start <= start < span.end for span in spans)
-        return self.marks.working if at_work else self.marks.other
+        kind = "busy" if "busy" in kinds else "tentative" if "tentative" in kinds else "working" if at_work else "free"
+        return self.marks[kind]
 
     def _described(self, event: Event, *, with_day: bool) -> str:
         assert event.details is not None

@@ -1,4 +1,4 @@
-"""Reads working hours as a mail program does that WorkMail hands them to (EWS: UTC = local time + bias + offset)."""
+"""Working hours as a mail program reads them (EWS: UTC = local time + bias + offset)."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _WEEKS: Final = "FIRST SECOND THIRD FOURTH LAST".split()
 
 
 def is_at_work(hours: Mapping[str, Any], moment: datetime) -> bool:
-    """Whether a moment is in working hours, as a response has them."""
+    """Return whether a moment is in the working hours of a response."""
     local = moment.astimezone(UTC) - timedelta(minutes=bias(hours["timezone"], moment))
     minutes = local.hour * 60 + local.minute
     day = _DAYS[local.weekday()]
@@ -19,18 +19,18 @@ def is_at_work(hours: Mapping[str, Any], moment: datetime) -> bool:
 
 
 def bias(zone: Mapping[str, Any], moment: datetime) -> int:
-    """Minutes between local time and UTC at a moment: UTC = local time + bias."""
+    """Return the minutes between local time and UTC at a moment: UTC = local time + bias."""
     base: int = zone["bias"]
     standard, daylight = zone.get("standardTime"), zone.get("daylightTime")
     if not (standard and daylight):
         return base
     utc = moment.astimezone(UTC)
     year = (utc - timedelta(minutes=base)).year
-    # Each begins at a time of the clocks that go until then.
+    # A transition is given in the local time before it.
     to_daylight = _start(daylight, year, base + standard["offset"])
     to_standard = _start(standard, year, base + daylight["offset"])
-    north = to_daylight < to_standard
-    in_daylight = to_daylight <= utc < to_standard if north else not to_standard <= utc < to_daylight
+    is_north = to_daylight < to_standard
+    in_daylight = to_daylight <= utc < to_standard if is_north else not to_standard <= utc < to_daylight
     return base + int((daylight if in_daylight else standard)["offset"])
 
 

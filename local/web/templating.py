@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from local.free_busy.model import Event
+from local.free_busy.svg import percent
 from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
 from local.viewer.templating import create_environment
@@ -25,7 +26,7 @@ _MAX_SHOWN: Final = 30_000
 _LINE: Final = 110
 FOLDER: Final = Path(__file__).parent
 _COLOURS: Final = {Destination.INBOX: "good", Destination.JUNK: "warn", Destination.BOUNCED: "bad", Destination.DROPPED: "bad"}
-_DIRECTIONS: Final = {FlowDirection.INBOUND: "In", FlowDirection.OUTBOUND: "Out"}
+_DIRECTIONS: Final = {FlowDirection.INBOUND: "Inbound", FlowDirection.OUTBOUND: "Outbound"}
 _ORIGINS: Final = {
     Origin.NAMED: "from the response, for this recipient",
     Origin.ALL: "from the response, for all recipients",
@@ -60,6 +61,7 @@ def templates() -> Environment:
         "size": size,
         "duration": duration,
         "period": period,
+        "percent": percent,
         "first_names": first_names,
         "worst_first": worst_first,
         "format_json": format_json,
@@ -85,13 +87,14 @@ def worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[D
 def clock(seconds: float) -> str:
     """Format a time of day in this machine's zone, with the date if it is not today.
 
-    >>> clock(0).endswith("1970") or clock(0)
-    True
+    >>> clock(86_400 * 2)[-12:-5]
+    ' 1970, '
     """
     moment, today = datetime.fromtimestamp(seconds).astimezone(), datetime.now().astimezone()
     if moment.date() == today.date():
         return f"{moment:%H:%M:%S}"
-    return f"{moment:%H:%M}, {moment.day} {moment:%b}" + ("" if moment.year == today.year else f" {moment.year}")
+    year = "" if moment.year == today.year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year}, {moment:%H:%M}"
 
 
 def iso(seconds: float) -> str:

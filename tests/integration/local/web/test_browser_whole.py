@@ -42,7 +42,7 @@ RAW = (
 @pytest.fixture(scope="module")
 def workmail() -> Iterator[LocalWorkMail]:
     with LocalWorkMail(CONFIGURATION) as wm:
-        sample_calendars.offer(wm)
+        sample_calendars.publish(wm)
         yield wm
 
 

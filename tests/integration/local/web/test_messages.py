@@ -63,7 +63,7 @@ def test_message_with_several_rule_runs_shows_each_with_its_content(site: Site) 
         ALTERNATIVE, (site.history.rule_run(ALTERNATIVE, CHANGED), site.history.rule_run(ALTERNATIVE, rule="No lottery"))
     )
     page = site.get("/messages/1?passage=2").text
-    assert "1 of 2" in page
+    assert "Rule run 2:" in page
     assert "No lottery" in page
     assert "/messages/1/passages/2/before.eml" in page
     assert ">unchanged<" in page

@@ -1,13 +1,14 @@
-from local.free_busy.svg import MAX_EVENTS, Bar, draw_rows
+from local.free_busy.svg import MAX_EVENTS, draw_rows, percent
 from tests.unit.local.free_busy.test_model import calendar, event, read
 
 
-def test_row_has_bars_in_percent_and_the_events_in_words() -> None:
+def test_row_has_spans_and_the_events_in_words() -> None:
     window = calendar("2026-05-05T06:00", "2026-05-06T00:00")
     mailbox = read(window, event("2026-05-05T12:00Z", "2026-05-05T13:00Z"), event("2026-05-05T10:00Z", "2026-05-05T14:00Z", "FREE"))
     [row] = draw_rows(mailbox, window.days(31))
     assert row.label == "Tue 5 May"
-    assert row.bars == [Bar("free", 50.0, 16.667), Bar("busy", 58.333, 4.167), Bar("outside", 0.0, 25.0)]
+    assert [span.kind for span in row.spans] == ["free", "busy", "outside"]
+    assert (percent(row.spans[0].start), percent(60)) == (50.0, 4.167)
     assert row.text == "free 12:00 to 16:00; busy 14:00 to 15:00"
 
 
@@ -17,7 +18,7 @@ def test_event_until_midnight_ends_at_24_and_a_free_day_has_no_event() -> None:
     assert [row.text for row in rows] == ["busy 22:00 to 24:00", "no event"]
 
 
-def test_bars_are_limited() -> None:
+def test_spans_are_limited() -> None:
     window = calendar("2026-05-05T00:00", "2026-05-06T00:00")
     [row] = draw_rows(read(window, *[event("2026-05-05T12:00Z", "2026-05-05T13:00Z")] * 1000), window.days(31))
-    assert len(row.bars) == MAX_EVENTS
+    assert len(row.spans) == MAX_EVENTS

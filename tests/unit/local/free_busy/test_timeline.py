@@ -6,12 +6,12 @@ import pytest
 
 from local.console.style import Style
 from local.free_busy.model import Calendar
-from local.free_busy.timeline import Marks, Timeline
+from local.free_busy.timeline import Timeline, choose_marks
 from mailhooks.availability.errors import TimedOut
 from mailhooks.contract.availability import Window
 from tests.unit.local.free_busy.test_working_hours import BERLIN
 
-MARKS = Marks("#", "~", "-", ".")
+MARKS = choose_marks("ascii")
 
 
 def drawn(*mailboxes: dict[str, Any], start: str = "2026-05-04T00:00", hours: float = 24, zone: str = "UTC", width: int = 80) -> list[str]:
@@ -96,4 +96,4 @@ def test_control_characters_of_calendars_are_removed() -> None:
 
 @pytest.mark.parametrize("encoding, busy", [("utf-8", "█"), ("cp437", "█"), ("ascii", "#"), (None, "#"), ("no-such", "#")])
 def test_terminal_without_block_characters_gets_ascii(encoding: str | None, busy: str) -> None:
-    assert Marks.of(encoding).busy == busy
+    assert choose_marks(encoding)["busy"] == busy
