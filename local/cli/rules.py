@@ -8,7 +8,7 @@ from local.config.configuration import DEFAULT_FILE, Configuration, load
 from local.console.rows import cell, wrap
 from local.console.style import WIDTH, Style, display_path
 from local.console.text_columns import fit, printable
-from local.rules.matching import Match, match
+from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule
 from mailhooks.contract import FlowDirection
 
@@ -38,7 +38,7 @@ def print_matching_rules(author: str, sender: str, recipients: list[str], *, out
     headers = f"From {author}" + (f", Sender {sender}" if sender else "")
     print(fit(f"{direction}  {printable(headers)}", WIDTH))
     print(f"Rules of {printable(display_path(file))}")
-    for found in match(configuration.rules, direction, author=author, sender=sender, recipients=recipients):
+    for found in match_rules(configuration.rules, direction, author=author, sender=sender, recipients=recipients):
         print("", *_matched(found, direction, configuration, style), sep="\n")
     return 0
 
@@ -49,10 +49,10 @@ def _matched(found: Match, direction: FlowDirection, configuration: Configuratio
         yield "    Not in the organization's domains: WorkMail would accept no inbound mail for this recipient."
     if found.rule is None:
         yield f"    {found.why} WorkMail delivers the message as usual."
-    for considered in found.considered:
-        verdict = style.good("wins") if considered.rule is found.rule else "matches" if considered.matched else ""
-        yield f"  {cell(considered.rule.name, _NAME)}{cell(_action(considered.rule), _ACTION)}{verdict}".rstrip()
-        yield from (f"      {line}" for line in wrap(printable(considered.why), WIDTH - 6))
+    for result in found.results:
+        verdict = style.good("wins") if result.rule is found.rule else "matches" if result.matched else ""
+        yield f"  {cell(result.rule.name, _NAME)}{cell(_action(result.rule), _ACTION)}{verdict}".rstrip()
+        yield from (f"      {line}" for line in wrap(printable(result.why), WIDTH - 6))
 
 
 def _action(rule: Rule) -> str:

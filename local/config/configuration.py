@@ -17,7 +17,7 @@ from local.config.directory import Directory, Group, Person, read_directory
 from local.config.functions import ROOT
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.addresses import domain_of
-from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_together, fallbacks
+from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
 from mailhooks.contract import Action, FlowDirection
 
@@ -182,7 +182,7 @@ def _rules(tables: Sequence[Table], functions: _Functions) -> tuple[Rule, ...]:
             functions.need(rule.function, table, "function")
         rules[rule.name] = rule
     try:
-        check_together(rules.values())
+        check_rules(rules.values())
     except InvalidRule as error:
         raise tables[-1].bad(error.key, found=error.found, expected=error.expected) from None
     return tuple(rules.values())
@@ -196,7 +196,7 @@ def _rule(table: Table) -> Rule:
     action = table.word("action", _ACTIONS)
     synchronous = table.flag("synchronous", default=True)
     _refuse_idle(table, action, synchronous=synchronous)
-    kinds = {kind.value.lower().replace("_", "-"): kind for kind in fallbacks(direction)}
+    kinds = {kind.value.lower().replace("_", "-"): kind for kind in list_fallbacks(direction)}
     try:
         return Rule(
             name,

@@ -1,4 +1,4 @@
-"""One flow rule of WorkMail, and what WorkMail's console would refuse about it.
+"""A flow rule of WorkMail, with the checks of WorkMail's console.
 
 Source: the administrator guide, "Managing email flows" and "Configuring AWS Lambda for Amazon WorkMail".
 """
@@ -14,7 +14,7 @@ from mailhooks.contract import Action, ActionType, FlowDirection
 from mailhooks.contract.verdict import DEFAULT
 
 MAX_SENDER_PATTERNS: Final = 250
-"""A rule's."""
+"""Sender patterns of one rule."""
 
 MAX_ORGANIZATION_PATTERNS: Final = 1000
 """Sender patterns of all rules together."""
@@ -23,7 +23,7 @@ MAX_TIMEOUT_MINUTES: Final = 240
 
 
 class RuleAction(StrEnum):
-    """What a rule does with a message. Junk and bypass exist for inbound mail only, the gateway for outbound mail only."""
+    """The actions of a rule. Junk and bypass are for inbound mail only, the gateway is for outbound mail only."""
 
     DROP = "DROP"
     BOUNCE = "BOUNCE"
@@ -43,9 +43,9 @@ STRICTNESS: Final = {
         RuleAction.BYPASS,
         RuleAction.LAMBDA,
     ),
-    # DECISION: the guide says that the most restrictive action wins, and that the order is that of its list. Its outbound list begins with
-    # Default, which restricts nothing. The list is followed, as it is the guide's own definition; that "Drop takes precedence over
-    # Bounce", its one example, holds either way.
+    # DECISION: the guide says that the most restrictive action wins, and that its list has this order. Its outbound list begins with
+    # Default, which restricts nothing. We follow the list, because it is the guide's own definition; the guide's one example, "Drop takes
+    # precedence over Bounce", holds either way.
     FlowDirection.OUTBOUND: (
         RuleAction.DEFAULT,
         RuleAction.DROP,
@@ -54,16 +54,16 @@ STRICTNESS: Final = {
         RuleAction.LAMBDA,
     ),
 }
-"""The actions of each direction; of two equally specific rules, the one whose action stands first wins."""
+"""The actions of each direction, most restrictive first. Of two equally specific rules, the rule with the more restrictive action wins."""
 
 
 class InvalidRule(LocalError):
-    """A rule that WorkMail would not take.
+    """WorkMail would reject a rule.
 
     Attributes:
-        rule: its name; "" for a limit over all rules.
-        key: what of it: a field of `Rule`.
-        found, expected: in words.
+        rule: the rule's name; "" for a limit over all rules.
+        key: the invalid field of `Rule`.
+        found, expected: the field's value and the valid values, in words.
     """
 
     def __init__(self, rule: str, key: str, found: str, expected: str) -> None:
@@ -76,17 +76,17 @@ class Rule:
     """A flow rule.
 
     Attributes:
-        name: of no other rule.
-        direction: of the mail that it is for.
-        action: what becomes of that mail.
+        name: unique among the organization's rules.
+        direction: the mail flow of the rule.
+        action: the action for matching mail.
         senders, recipients: patterns `mailbox@example.com`, `example.com`, `*.example.com` or `*`; one of each has to match.
-        function: of Run Lambda: the function's name; else "".
-        synchronous: of Run Lambda: whether WorkMail waits for the answer.
-        fallback: of a synchronous rule: what becomes of mail when no valid answer came.
-        timeout_minutes: of a synchronous rule: how long WorkMail tries again; 0 for not at all.
+        function: for Run Lambda, the function's name; else "".
+        synchronous: for Run Lambda, whether WorkMail waits for the response.
+        fallback: for a synchronous rule, the action when there is no valid response.
+        timeout_minutes: for a synchronous rule, how long WorkMail retries; 0 for no retry.
 
     Raises:
-        InvalidRule: WorkMail would not take it.
+        InvalidRule: WorkMail would reject the rule.
     """
 
     name: str
@@ -104,11 +104,11 @@ class Rule:
             raise InvalidRule(self.name, key, found, expected)
 
 
-def check_together(rules: Iterable[Rule]) -> None:
-    """What can be wrong with rules that are each in order.
+def check_rules(rules: Iterable[Rule]) -> None:
+    """Check the limits that concern all rules together.
 
     Raises:
-        InvalidRule: two have one name, or all have too many sender patterns.
+        InvalidRule: two rules have the same name, or there are too many sender patterns.
     """
     names: set[str] = set()
     patterns = 0
@@ -145,20 +145,20 @@ def _pattern_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
 def _lambda_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
     if rule.action is not RuleAction.LAMBDA:
         if rule.function:
-            yield "function", repr(rule.function), f"none, as the action is {rule.action}"
+            yield "function", repr(rule.function), f"none, because the action is {rule.action}"
         return
     if not rule.function:
-        yield "function", "none", "the name of a function, as the action is LAMBDA"
+        yield "function", "none", "the name of a function, because the action is LAMBDA"
     if not rule.synchronous:
         return
     if set(rule.recipients) != {"*"}:
-        yield "recipients", ", ".join(map(repr, rule.recipients)), "only '*', as the rule runs a function synchronously"
+        yield "recipients", ", ".join(map(repr, rule.recipients)), "only '*', because the rule runs a function synchronously"
     if not 0 <= rule.timeout_minutes <= MAX_TIMEOUT_MINUTES:
         yield "timeout_minutes", str(rule.timeout_minutes), f"0 to {MAX_TIMEOUT_MINUTES}"
     if rule.fallback.type.inbound_only and rule.direction is FlowDirection.OUTBOUND:
-        yield "fallback", rule.fallback.type.value, f"one of {', '.join(fallbacks(rule.direction))} in an outbound rule"
+        yield "fallback", rule.fallback.type.value, f"one of {', '.join(list_fallbacks(rule.direction))} in an outbound rule"
 
 
-def fallbacks(direction: FlowDirection) -> tuple[ActionType, ...]:
-    """The fallback actions of a direction; Run Lambda is none."""
+def list_fallbacks(direction: FlowDirection) -> tuple[ActionType, ...]:
+    """Return the fallback actions of a direction. Run Lambda is not a fallback action."""
     return tuple(kind for kind in ActionType if direction is FlowDirection.INBOUND or not kind.inbound_only)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from local.errors import LocalError
 from local.mail.submission import Submission
 from local.queue.recipient_policy import RecipientPolicy
-from local.rules.matching import Match, Rule, match
+from local.rules.matching import Match, Rule, match_rules
 from local.servers import HOST
 from local.web import Addresses, AvailabilityAnswer
 from local.workmail import LocalWorkMail
@@ -43,7 +43,7 @@ class WebBackend:
         return self._wm.configuration.rules
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
-        return match(self._wm.configuration.rules, direction, author=author, sender=sender, recipients=recipients)
+        return match_rules(self._wm.configuration.rules, direction, author=author, sender=sender, recipients=recipients)
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
         refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]

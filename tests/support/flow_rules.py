@@ -1,4 +1,4 @@
-"""Flow rules in a line, for tests."""
+"""Flow rules from one line of text."""
 
 from local.rules.matching import Rule, RuleAction
 from mailhooks.contract import FlowDirection
@@ -14,18 +14,21 @@ WORDS = {
 }
 
 
-def rules_of(text: str, direction: FlowDirection) -> list[Rule]:
-    """`a: drop example.net > ana@example.com | b: lambda *`: names, actions, sender patterns and, after `>`, recipient patterns."""
-    return [rule_of(*part.strip().split(": ", 1), direction) for part in text.split("|")]
+def parse_rules(text: str, direction: FlowDirection) -> list[Rule]:
+    """Parse rules such as `a: drop example.net > ana@example.com | b: lambda *`.
+
+    A rule has a name, an action, sender patterns and, after `>`, recipient patterns.
+    """
+    return [parse_rule(*part.strip().split(": ", 1), direction) for part in text.split("|")]
 
 
-def rule_of(name: str, text: str, direction: FlowDirection) -> Rule:
+def parse_rule(name: str, text: str, direction: FlowDirection) -> Rule:
     before, _, recipients = text.partition(" > ")
     word, senders = before.split(" ", 1)
     function = "hook" if word == "lambda" else ""
-    # Asynchronous: a rule that waits cannot choose its recipients.
-    return Rule(name, direction, WORDS[word], listed(senders), listed(recipients or "*"), function, synchronous=False)
+    # Asynchronous, because a synchronous rule cannot have recipient patterns.
+    return Rule(name, direction, WORDS[word], split_patterns(senders), split_patterns(recipients or "*"), function, synchronous=False)
 
 
-def listed(patterns: str) -> tuple[str, ...]:
+def split_patterns(patterns: str) -> tuple[str, ...]:
     return tuple(pattern.strip() for pattern in patterns.split(","))

@@ -13,7 +13,7 @@ from typing import Any
 from local.errors import LocalError
 from local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from local.mail.verdict import Origin
-from local.rules.matching import Match, Rule, RuleAction, match
+from local.rules.matching import Match, Rule, RuleAction, match_rules
 from local.web import Addresses, AvailabilityAnswer
 from mailhooks.contract import Action, ActionType, FlowDirection
 
@@ -160,7 +160,7 @@ class FakeActions:
         return RULES
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
-        return match(RULES, direction, author=author, sender=sender, recipients=recipients)
+        return match_rules(RULES, direction, author=author, sender=sender, recipients=recipients)
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
         if self.refusal:

@@ -6,7 +6,7 @@ import pytest
 
 from local.config.configuration import Configuration, ConfigurationError, default, load
 from local.config.functions import ROOT, read_settings
-from local.rules.matching import match
+from local.rules.matching import match_rules
 from mailhooks.contract import ActionType, FlowDirection
 
 ORGANIZATION = '[organization]\ndomains = ["example.com", "bücher.example"]\n'
@@ -46,7 +46,8 @@ def test_the_example_of_the_documentation_is_what_it_says(tmp_path: Path) -> Non
     assert (found.functions["stamp"].endpoint_name, found.functions["stamp"].path) == ("StampFunction", None)
     to = ["team@example.com", "ana@example.com"]
     names = [
-        each.rule and each.rule.name for each in match(found.rules, FlowDirection.INBOUND, author="x@example.net", sender="", recipients=to)
+        each.rule and each.rule.name
+        for each in match_rules(found.rules, FlowDirection.INBOUND, author="x@example.net", sender="", recipients=to)
     ]
     assert names == ["Offers", "Inbound mail"]
 

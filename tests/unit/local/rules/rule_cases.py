@@ -1,5 +1,6 @@
-"""WorkMail's rule matching, case by case. A case's name begins with the key of the sentence that it follows from; the sentences are those
-of the page on WorkMail's contracts, section 1, which has them from the guide's "Managing email flows".
+"""Cases of WorkMail's rule matching. A case's name begins with the key of its sentence in `SENTENCES`.
+
+The sentences are those of docs/rules.md, from the administrator guide, "Managing email flows".
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ SENTENCES = {
 
 
 class Case(NamedTuple):
-    """What is sent, and the name of the rule that each recipient meets; "" for none."""
+    """A message, and the name of each recipient's winning rule; "" for none."""
 
     direction: FlowDirection
     rules: str
@@ -123,7 +124,7 @@ CASES = {
     "from-or-sender-the-more-specific-header": to_ana(
         OUT, "a: drop example.com | b: lambda cem@example.com", "ben@example.com", "b", "cem@example.com"
     ),
-    # Recipients apart from each other.
+    # Recipients independent of each other.
     "each-its-own": Case(
         IN,
         "a: drop * > ana@example.com | b: junk * > example.com",
@@ -145,7 +146,7 @@ CASES = {
         "",
         {"ana@example.com": "b", "ben@example.com": "b"},
     ),
-    # What the guide leaves open.
+    # Points that the guide leaves open.
     "decided-sender-before-recipient": to_ana(
         IN, "a: drop example.net > ana@example.com | b: default nora@example.net", "nora@example.net", "b"
     ),
@@ -179,7 +180,7 @@ CASES = {
     "forms-sharp-s-is-not-ss": to_ana(IN, "a: drop straße.example", "nora@strasse.example", ""),
     "forms-composed-and-decomposed-letters": to_ana(IN, "a: drop f\u00fc\u00df.example", "nora@fu\u0308\u00df.example", "a"),
     "forms-symbols": to_ana(IN, "a: drop xn--i-7iq.example", "nora@i❤.example", "a"),
-    # What is no address.
+    # Texts that are not addresses.
     "forms-no-at": to_ana(IN, "a: drop example.net | b: junk *", "example.net", "b"),
     "forms-many-ats": to_ana(IN, "a: drop example.net", "nora@example.org@example.net", "a"),
     "forms-quoted-at": to_ana(IN, "a: drop example.net", '"nora@example.org"@example.net', "a"),

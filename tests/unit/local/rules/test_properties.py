@@ -1,10 +1,10 @@
-"""What holds of all rules and all messages."""
+"""Properties of rule matching for all rules and all messages."""
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from local.rules.matching import Match, RuleSet, match
+from local.rules.matching import Match, RuleSet, match_rules
 from local.rules.rule import STRICTNESS, Rule, RuleAction
 from mailhooks.address_patterns import Pattern, Specificity, canonical
 from mailhooks.contract import FlowDirection
@@ -25,7 +25,7 @@ def rule(name: str, direction: FlowDirection, action: RuleAction, senders: tuple
 
 @st.composite
 def rule_lists(draw: st.DrawFn) -> list[Rule]:
-    """Of both directions."""
+    """Draw rules of both directions."""
     count = draw(st.integers(0, 6))
     found = []
     for number in range(count):
@@ -35,13 +35,13 @@ def rule_lists(draw: st.DrawFn) -> list[Rule]:
 
 
 def narrowest(patterns: tuple[str, ...], address: str) -> Specificity | None:
-    """As `mailhooks.address_patterns` has it, which tries one pattern after the other."""
+    """Return the most specific match by trying each pattern with `mailhooks.address_patterns`."""
     parsed = [Pattern.parse(canonical(pattern)) for pattern in patterns]
     return max((pattern.specificity for pattern in parsed if pattern.matches(canonical(address))), default=None)
 
 
 def expected(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> str:
-    """The name of the rule that wins, found by trying them all."""
+    """Return the name of the winning rule, found by trying all rules."""
     headers = [author, *([sender] if sender else [])]
     rounds = [headers] if direction is FlowDirection.OUTBOUND else [[header] for header in reversed(headers)]
     for some in rounds:
@@ -62,10 +62,10 @@ def names(found: list[Match]) -> list[str]:
 
 @pytest.mark.fuzz
 @given(rule_lists(), directions, addresses, addresses | st.just(""), st.lists(addresses, max_size=4))
-def test_looking_patterns_up_finds_what_trying_them_all_finds(
+def test_the_index_finds_the_same_rules_as_trying_all_rules(
     rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
 ) -> None:
-    found = match(rules, direction, author=author, sender=sender, recipients=recipients)
+    found = match_rules(rules, direction, author=author, sender=sender, recipients=recipients)
     assert names(found) == [expected(rules, direction, author, sender, recipient) for recipient in recipients]
 
 
@@ -74,15 +74,15 @@ def test_looking_patterns_up_finds_what_trying_them_all_finds(
 def test_a_more_specific_rule_never_loses(
     rules: list[Rule], direction: FlowDirection, author: str, recipient: str, data: st.DataObject
 ) -> None:
-    """A new rule whose sender pattern is narrower than the winner's wins, whatever its action."""
-    [before] = match(rules, direction, author=author, sender="", recipients=[recipient])
+    """A new rule whose sender pattern is more specific than the winner's wins, with any action."""
+    [before] = match_rules(rules, direction, author=author, sender="", recipients=[recipient])
     action = data.draw(st.sampled_from(STRICTNESS[direction]))
     pattern = data.draw(st.sampled_from([author, author.partition("@")[2], f"*.{author.partition('@')[2]}"]))
     if before.rule:
         best = narrowest(before.rule.senders, author)
         assume(best is not None and best < Pattern.parse(pattern).specificity)
     new = rule("new", direction, action, (pattern,), ("*",))
-    assert names(match([new, *rules], direction, author=author, sender="", recipients=[recipient])) == ["new"]
+    assert names(match_rules([new, *rules], direction, author=author, sender="", recipients=[recipient])) == ["new"]
 
 
 @pytest.mark.fuzz
@@ -93,7 +93,7 @@ def test_the_order_of_definition_never_matters(
     mixed = data.draw(st.permutations(rules))
     straight, turned = (RuleSet(some).match(direction, author=author, sender=sender, recipients=recipients) for some in (rules, mixed))
     assert straight == turned
-    assert [each.considered for each in straight] == [each.considered for each in turned]
+    assert [each.results for each in straight] == [each.results for each in turned]
 
 
 @pytest.mark.fuzz
@@ -101,8 +101,8 @@ def test_the_order_of_definition_never_matters(
 def test_recipients_are_independent_of_one_another(
     rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
 ) -> None:
-    together = match(rules, direction, author=author, sender=sender, recipients=recipients)
-    assert together == [match(rules, direction, author=author, sender=sender, recipients=[recipient])[0] for recipient in recipients]
+    together = match_rules(rules, direction, author=author, sender=sender, recipients=recipients)
+    assert together == [match_rules(rules, direction, author=author, sender=sender, recipients=[recipient])[0] for recipient in recipients]
 
 
 @pytest.mark.fuzz
@@ -114,32 +114,34 @@ def test_case_never_matters(rules: list[Rule], direction: FlowDirection, author:
     spelled = [
         rule(each.name, each.direction, each.action, tuple(map(mixed, each.senders)), tuple(map(mixed, each.recipients))) for each in rules
     ]
-    straight = match(rules, direction, author=author, sender=sender, recipients=[recipient])
-    assert names(match(spelled, direction, author=mixed(author), sender=mixed(sender), recipients=[mixed(recipient)])) == names(straight)
+    straight = match_rules(rules, direction, author=author, sender=sender, recipients=[recipient])
+    assert names(match_rules(spelled, direction, author=mixed(author), sender=mixed(sender), recipients=[mixed(recipient)])) == names(
+        straight
+    )
 
 
 @pytest.mark.fuzz
 @given(rule_lists(), directions, addresses, addresses | st.just(""), addresses)
-def test_a_labels_and_u_labels_are_alike(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> None:
+def test_a_labels_and_u_labels_are_equal(rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipient: str) -> None:
     keys = [canonical(address) for address in (author, sender, recipient)]
-    straight = match(rules, direction, author=author, sender=sender, recipients=[recipient])
-    assert names(match(rules, direction, author=keys[0], sender=keys[1], recipients=[keys[2]])) == names(straight)
+    straight = match_rules(rules, direction, author=author, sender=sender, recipients=[recipient])
+    assert names(match_rules(rules, direction, author=keys[0], sender=keys[1], recipients=[keys[2]])) == names(straight)
 
 
 @pytest.mark.fuzz
 @given(rule_lists(), directions, any_text, any_text, st.lists(any_text, max_size=3))
-def test_no_text_raises_and_each_rule_is_accounted_for(
+def test_any_text_is_accepted_and_each_rule_has_a_result(
     rules: list[Rule], direction: FlowDirection, author: str, sender: str, recipients: list[str]
 ) -> None:
     own = {each.name for each in rules if each.direction is direction}
-    for found in match(rules, direction, author=author, sender=sender, recipients=recipients):
-        assert {each.rule.name for each in found.considered} == own
-        assert len(found.considered) == len(own)
-        assert any(each.matched for each in found.considered) == (found.rule is not None)
-        assert found.rule is None or (found.considered[0].rule, found.considered[0].why) == (found.rule, found.why)
+    for found in match_rules(rules, direction, author=author, sender=sender, recipients=recipients):
+        assert {each.rule.name for each in found.results} == own
+        assert len(found.results) == len(own)
+        assert any(each.matched for each in found.results) == (found.rule is not None)
+        assert found.rule is None or (found.results[0].rule, found.results[0].why) == (found.rule, found.why)
 
 
 @pytest.mark.fuzz
 @given(any_text)
-def test_an_canonical_is_its_own_key(text: str) -> None:
+def test_canonical_is_idempotent(text: str) -> None:
     assert canonical(canonical(text)) == canonical(text)

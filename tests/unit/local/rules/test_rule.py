@@ -1,15 +1,18 @@
-"""What WorkMail's console would refuse about a rule."""
+"""The checks of WorkMail's console for a rule."""
+
+from typing import Any
 
 import pytest
 
 from local.rules.matching import RuleSet
 from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, InvalidRule, Rule, RuleAction
 from mailhooks.contract import Action, ActionType
-from tests.support.flow_rules import rules_of
+from tests.support.flow_rules import parse_rules
+from tests.support.tables import check_rows
 from tests.unit.local.rules.rule_cases import IN, OUT
 
-VALID = {"name": "A", "direction": IN, "action": RuleAction.LAMBDA, "senders": ("*",), "function": "hook"}
-REFUSED = {
+VALID: dict[str, Any] = {"name": "A", "direction": IN, "action": RuleAction.LAMBDA, "senders": ("*",), "function": "hook"}
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "a rule without a name": ({"name": " "}, "name"),
     "plus in a sender pattern": ({"senders": ("nora+offers@example.net",)}, "senders"),
     "plus in a recipient pattern": ({"action": RuleAction.DROP, "function": "", "recipients": ("ana+x@example.com",)}, "recipients"),
@@ -20,7 +23,7 @@ REFUSED = {
     "no recipient pattern": ({"recipients": ()}, "recipients"),
     "too many sender patterns": ({"senders": tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS + 1))}, "senders"),
     "recipients of a synchronous rule": ({"recipients": ("example.com",)}, "recipients"),
-    "recipients besides the star": ({"recipients": ("*", "example.com")}, "recipients"),
+    "recipients in addition to the star": ({"recipients": ("*", "example.com")}, "recipients"),
     "no function": ({"function": ""}, "function"),
     "a function without Run Lambda": ({"action": RuleAction.DROP}, "function"),
     "a timeout under 0": ({"timeout_minutes": -1}, "timeout_minutes"),
@@ -33,18 +36,23 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_workmail_would_not_take_is_refused(name: str) -> None:
-    changes, key = REFUSED[name]
-    with pytest.raises(InvalidRule) as caught:
-        Rule(**{**VALID, **changes})  # type: ignore[arg-type]
-    assert caught.value.key == key
-    assert str(caught.value).startswith(f"rule {changes.get('name', 'A')!r}: {key}: expected ")
+def make_rule(**changes: Any) -> Rule:
+    return Rule(**{**VALID, **changes})
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_invalid_rules_are_rejected() -> None:
+    def check(name: str) -> None:
+        changes, key = INVALID[name]
+        with pytest.raises(InvalidRule) as caught:
+            make_rule(**changes)
+        assert caught.value.key == key
+        assert str(caught.value).startswith(f"rule {changes.get('name', 'A')!r}: {key}: expected ")
+
+    check_rows(INVALID, check)
+
+
+def test_valid_rules_are_accepted() -> None:
+    for changes in (
         {},
         {"timeout_minutes": 0},
         {"timeout_minutes": 240},
@@ -52,20 +60,18 @@ def test_what_workmail_would_not_take_is_refused(name: str) -> None:
         {"fallback": Action(ActionType.MOVE_TO_JUNK)},
         {"direction": OUT, "fallback": Action(ActionType.BOUNCE)},
         {"senders": tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))},
-    ],
-)
-def test_what_workmail_takes_is_taken(changes: dict[str, object]) -> None:
-    assert Rule(**{**VALID, **changes})  # type: ignore[arg-type]
+    ):
+        assert make_rule(**changes)
 
 
-def test_two_rules_of_one_name_are_refused() -> None:
+def test_two_rules_with_one_name_are_rejected() -> None:
     with pytest.raises(InvalidRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
-        RuleSet(rules_of("a: drop * | a: junk *", IN))
+        RuleSet(parse_rules("a: drop * | a: junk *", IN))
 
 
-def test_too_many_patterns_in_all_rules_are_refused() -> None:
+def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))
     rules = [Rule(f"r{number}", IN, RuleAction.DROP, patterns) for number in range(MAX_ORGANIZATION_PATTERNS // MAX_SENDER_PATTERNS)]
     RuleSet(rules)
     with pytest.raises(InvalidRule, match="rules: senders: expected at most 1,000 sender patterns in all rules together, found 1,001"):
-        RuleSet([*rules, *rules_of("one: drop *", OUT)])
+        RuleSet([*rules, *parse_rules("one: drop *", OUT)])
