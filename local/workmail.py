@@ -1,4 +1,4 @@
-"""The local WorkMail in one `with` line.
+"""WorkMail on a laptop in one `with` line.
 
 with LocalWorkMail() as wm:
     message_id = wm.store.add(raw)
@@ -6,7 +6,7 @@ with LocalWorkMail() as wm:
     # wm.environment leads boto3 here, in this process or another
 
 with LocalWorkMail(Path("workmail.toml")) as wm:
-    story = wm.send(raw, mail_from="nora@example.net", to=["ana@example.com"])
+    trace = wm.send(raw, mail_from="nora@example.net", to=["ana@example.com"])
     [copy] = wm.delivered("ana@example.com")
 """
 
@@ -14,54 +14,54 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from local.aws.services import LocalAws
+from local.config.configuration import Configuration, Group, Person, load
 from local.config.functions import REGION
+from local.mail.event_builder import EnvelopeOverrides, envelope_for
+from local.mail.history import Destination, History, MessageTrace
+from local.mail.submission import Submission
+from local.queue.mail_server import MailServer
+from local.queue.recipient_policy import RecipientPolicy
 from local.servers import HOST
+from local.smtp.server import SmtpServer
+from local.storage.maildir import Delivered
 from local.storage.s3_reference import S3Reference
 from mailhooks.contract import FlowDirection
 
-if TYPE_CHECKING:
-    from local.config.configuration import Configuration, Group, Person
-    from local.mail.history import Destination, MessageTrace
-    from local.queue.mail_server import MailServer
-    from local.smtp.server import SmtpServer
-    from local.storage.maildir import Delivered
-    from local.storage.spool import Spool
-
 __all__ = ["REGION", "LocalWorkMail"]
 
-_BARE: Final = 'organization = { domains = ["example.com"] }'
+_DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
 
-
-_REWRITTEN: Final = 500
-"""Objects in the rewrite bucket that are kept at least; DeleteObjects takes 1,000 at once."""
+_KEPT_OBJECTS: Final = 500
+"""Objects that stay in the rewrite bucket; DeleteObjects accepts 1,000 at once."""
 
 _PAGE: Final = 100
-"""Entries a page that the directory's calls give at most (guide, API reference: MaxResults)."""
+"""Entries of a page of the directory (guide, API reference: MaxResults)."""
 
 
 class LocalWorkMail(LocalAws):
-    """The services of `LocalAws`; and, for mail that is sent here, flow rules, functions and mailboxes.
+    """The services of `LocalAws`; and flow rules, functions and mailboxes for mail that is sent here.
 
     Args:
-        configuration: the organization, its rules and functions: a `Configuration`, something that gives one, the path of a
-            `workmail.toml`, or such a file's text. Without it: the domain example.com, a mailbox for every address in it, and no rules.
-        folder: of the spool and the mailboxes; None for one that goes with this instance.
-        speed: how much faster than in WorkMail time goes by where it waits: for a retry, for the rule's timeout.
-        lambda_endpoint: of `sam local start-lambda` or another that runs functions; "" for none.
+        configuration: the organization with its rules and functions: a `Configuration`, a callable that returns one, the path of a
+            `workmail.toml`, or the text of such a file. None for the domain example.com, a mailbox for every address in it, and no rules.
+        folder: holds the spool and the mailboxes; None for a temporary folder.
+        speed: divides the time that WorkMail waits: before a retry, and until the rule's timeout.
+        lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
         services: see `LocalAws`.
 
     Raises:
-        ServerTrouble: on entering, when a port is taken.
-        BadConfiguration, SpoolTrouble: when mail is first sent.
+        ServerError: on entering, when a port is in use.
+        ConfigurationError, SpoolError: when the first mail is sent.
     """
 
     def __init__(
         self,
-        configuration: "Configuration | Callable[[], Configuration] | Path | str | None" = None,
+        configuration: Configuration | Callable[[], Configuration] | Path | str | None = None,
         *,
         folder: Path | None = None,
         speed: float = 60.0,
@@ -73,11 +73,16 @@ class LocalWorkMail(LocalAws):
         self._folder = folder
         self._speed = speed
         self._lambda_endpoint = lambda_endpoint
-        self._engine: MailServer | None = None
+        self._mail_stack = ExitStack()
+        self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._rewritten: list[S3Reference] = []
-        self._filled: Configuration | None = None
+        self._applied: Configuration | None = None
         self._lock = threading.Lock()
+
+    def _start(self) -> None:
+        super()._start()
+        self._stack.callback(self._mail_stack.close)
 
     def send(
         self,
@@ -87,149 +92,166 @@ class LocalWorkMail(LocalAws):
         to: Sequence[str] = (),
         direction: FlowDirection | str | None = None,
         wait_s: float = 60.0,
-    ) -> "MessageTrace":
-        """Sends a message and waits until it is where it ends.
+    ) -> MessageTrace:
+        """Send a message and wait until it is done.
 
         Args:
-            raw: as SMTP would bring it: lines end in CRLF.
-            mail_from, to: the envelope; what is not given comes from the header.
-            direction: `INBOUND` or `OUTBOUND`; else outbound when the sender is in the organization.
+            raw: the message as SMTP transfers it: lines end in CRLF.
+            mail_from, to: the envelope; missing parts come from the header.
+            direction: `INBOUND` or `OUTBOUND`; by default outbound when the sender is in the organization.
             wait_s: seconds to wait at most.
 
         Returns:
-            What became of it.
+            The message's trace.
 
         Raises:
-            NoEnvelope: the header does not say who sends to whom, and nor do the arguments.
-            NotSettled: it is not done in time. It goes on.
+            NoEnvelope: neither the header nor the arguments name a sender and a recipient.
+            SettleTimeout: the message is not done in time. Its processing continues.
         """
-        from local.mail.event_builder import EnvelopeOverrides, envelope_for
-        from local.mail.submission import Submission
-
-        wishes = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
-        envelope = envelope_for(raw, wishes, self.configuration.domains)
+        overrides = EnvelopeOverrides(FlowDirection(direction.upper()) if direction else None, mail_from, to)
+        envelope = envelope_for(raw, overrides, self.configuration.domains)
         sender = envelope.author if mail_from is None else mail_from
-        engine = self.engine
-        number = engine.flow.accept(Submission(envelope.direction, sender, envelope.recipients, raw))
-        engine.flow.wait(number, wait_s)
-        story = engine.spool.story(number)
-        assert story is not None
-        return story
+        return self.wait_for(self.accept(Submission(envelope.direction, sender, envelope.recipients, raw)), wait_s)
 
-    def delivered(self, address: str, *places: "Destination") -> "list[Delivered]":
-        """The copies for a mailbox of the organization, by any of its addresses, or for somebody elsewhere; oldest first.
+    def accept(self, submission: Submission, *, event: Mapping[str, Any] | None = None) -> int:
+        """Accept a message as the SMTP server does, and return its number. It is processed in the background.
 
         Args:
-            places: such as `Destination.JUNK`; all when none is given.
+            event: replaces the event that WorkMail would build for the function.
+
+        Raises:
+            ContractError: `event` breaks the contract.
+            InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
+        """
+        workers = self.mail_server.workers
+        return workers.accept(submission) if event is None else workers.accept_with_event(submission, event)
+
+    def wait_for(self, number: int, timeout_s: float) -> MessageTrace:
+        """Wait until a message, and every message that it created, is done; return its trace.
+
+        Raises:
+            SettleTimeout: it is not done in time.
+        """
+        self.mail_server.workers.wait_for(number, timeout_s)
+        trace = self.history.trace(number)
+        assert trace is not None
+        return trace
+
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Wait until all messages are done. Raises SettleTimeout when that takes longer."""
+        self.mail_server.workers.wait_until_idle(timeout_s)
+
+    def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
+        """Return the delivered copies for an address, oldest first.
+
+        Args:
+            address: any address of a mailbox in the organization, or an address elsewhere.
+            destinations: return only copies in these, such as `Destination.JUNK`; all by default.
         """
         addresses = self.configuration.mailboxes(address) or (address,)
-        return [copy for each in addresses for copy in self.engine.office.delivered(each, *places)]
+        return [copy for each in addresses for copy in self.mail_server.maildirs.delivered(each, *destinations)]
 
     def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
-        """What was delivered to nobody, oldest first, and why."""
-        return self.engine.office.dropped()
+        """Return the dropped messages, oldest first, each with the reason."""
+        return self.mail_server.maildirs.dropped()
 
     @property
-    def history(self) -> "Spool":
-        """What happened to each message: see `local.mail.history.History`."""
-        return self.engine.spool
+    def history(self) -> History:
+        """The stored messages and their traces."""
+        return self.mail_server.spool
 
     def smtp_port(self, direction: FlowDirection | str, port: int = 0, host: str = HOST) -> int:
-        """The port of the SMTP server for mail of that direction, which is started when it is first asked for.
+        """Return the port of the SMTP server for one direction; start the server at the first call.
 
         Args:
-            direction: INBOUND for mail from the world, OUTBOUND for what users of the organization send.
-            port, host: where it shall listen, the first time; port 0 lets the system choose.
+            direction: INBOUND for mail from other organizations, OUTBOUND for mail that users of the organization send.
+            port, host: where the server listens; port 0 lets the system choose.
 
         Raises:
-            ServerTrouble: the port is taken.
+            ServerError: the port is in use.
         """
-        from local.queue.recipient_policy import RecipientPolicy
-        from local.smtp.server import SmtpServer
-
         direction = FlowDirection(direction.upper())
         if direction not in self._smtp:
-            server = SmtpServer(direction, RecipientPolicy(self.engine.flow, lambda: self.configuration), host=host, port=port)
+            policy = RecipientPolicy(self.mail_server.workers, lambda: self.configuration)
+            server = SmtpServer(direction, policy, host=host, port=port)
             server.start()
-            self._stack.callback(server.stop)
+            self._mail_stack.callback(server.stop)
             self._smtp[direction] = server
         return self._smtp[direction].port
 
     @property
-    def configuration(self) -> "Configuration":
-        """The one that is in force."""
-        from local.config.configuration import Configuration, load
-
-        given = self._configuration
-        if given is None or isinstance(given, Path | str):
-            given = self._configuration = load(_BARE if given is None else given)
-        return given if isinstance(given, Configuration) else given()
+    def configuration(self) -> Configuration:
+        """The current configuration."""
+        source = self._configuration
+        if source is None or isinstance(source, Path | str):
+            source = self._configuration = load(_DEFAULT_CONFIGURATION if source is None else source)
+        return source if isinstance(source, Configuration) else source()
 
     @property
-    def engine(self) -> "MailServer":
-        """What takes mail from where it is accepted to where it ends; begins to work when it is first asked for."""
-        if self._engine is None:
-            from local.queue.mail_server import MailServer
-
-            folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
-            self._engine = MailServer(
-                folder,
-                self._in_force,
-                lambda: self.environment,
-                self.store,
-                self._dead_letter,
-                self._used,
-                lambda_endpoint=self._lambda_endpoint,
-                speed=self._speed,
+    def mail_server(self) -> MailServer:
+        """The server that processes accepted mail. It starts at the first use."""
+        if self._mail_server is None:
+            folder = self._folder or Path(self._mail_stack.enter_context(tempfile.TemporaryDirectory(prefix="workmail-")))
+            self._mail_server = self._mail_stack.enter_context(
+                MailServer(
+                    folder,
+                    self._apply_configuration,
+                    lambda: self.environment,
+                    self.store,
+                    dead_letter=self._store_dead_letter,
+                    release=self._release,
+                    lambda_endpoint=self._lambda_endpoint,
+                    speed=self._speed,
+                )
             )
-            self._stack.enter_context(self._engine)
-        return self._engine
+        return self._mail_server
 
-    def _in_force(self) -> "Configuration":
-        """The configuration; where it is another one than before, the directory's calls answer as it says, and its buckets are there."""
+    def _apply_configuration(self) -> Configuration:
+        """Return the current configuration; after a change, update the directory and create the configured buckets."""
         configuration = self.configuration
         with self._lock:
-            if configuration is not self._filled:
-                self._fill(configuration)
-                self._filled = configuration
+            if configuration is not self._applied:
+                self._fill_directory(configuration)
+                for bucket in configuration.buckets:
+                    if not self._applied or bucket not in self._applied.buckets:
+                        self.make_bucket(bucket)
+                self._applied = configuration
         return configuration
 
-    def _fill(self, configuration: "Configuration") -> None:
-        if self._filled is not None:
+    def _fill_directory(self, configuration: Configuration) -> None:
+        if self._applied is not None:
             self.organization.clear()
         self.organization.id = configuration.organization_id
         self.organization.domains = list(configuration.domains)
-        # Functions that AWS shows do not turn pages.
+        # The functions in AWS's own examples read one page only.
         self.organization.page_size = _PAGE
         for user in configuration.users:
             self.organization.add_user(user.address, aliases=user.aliases)
         for group in configuration.groups:
             self.organization.add_group(group.address, aliases=group.aliases)
-        everybody: list[Person | Group] = [*configuration.users, *configuration.groups]
-        primary = {alias: each.address for each in everybody for alias in each.aliases}
+        entities: list[Person | Group] = [*configuration.users, *configuration.groups]
+        primary = {alias: each.address for each in entities for alias in each.aliases}
         for group in configuration.groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
-        for bucket in configuration.buckets:
-            if not self._filled or bucket not in self._filled.buckets:
-                self.make_bucket(bucket)
 
-    def _used(self, references: Sequence[S3Reference]) -> None:
-        """Removes old objects from the rewrite bucket, as the stack's lifecycle rule does: moto has them all in memory. The newest stay,
-        for people to look at, and so does everything in other buckets.
+    def _release(self, references: Sequence[S3Reference]) -> None:
+        """Remove old objects from the rewrite bucket, as the stack's lifecycle rule does: moto holds them in memory.
+
+        The newest objects stay so that developers can look at them; objects in other buckets stay too.
         """
         with self._lock:
             self._rewritten += [reference for reference in references if reference.bucket == self.bucket]
-            if len(self._rewritten) < 2 * _REWRITTEN:
+            if len(self._rewritten) < 2 * _KEPT_OBJECTS:
                 return
-            old, self._rewritten = self._rewritten[:-_REWRITTEN], self._rewritten[-_REWRITTEN:]
-        for start in range(0, len(old), _REWRITTEN):
+            old, self._rewritten = self._rewritten[:-_KEPT_OBJECTS], self._rewritten[-_KEPT_OBJECTS:]
+        for start in range(0, len(old), _KEPT_OBJECTS):
             objects = [
-                {"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old[start : start + _REWRITTEN]
+                {"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old[start : start + _KEPT_OBJECTS]
             ]
             self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
-    def _dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
-        """As Lambda puts it into the queue of a function (AWS Lambda Developer Guide, "Dead-letter queues")."""
+    def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
+        """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""
         sqs = self.client("sqs")
         try:
             queue = sqs.create_queue(QueueName=f"{function}-dead-letters")["QueueUrl"]

@@ -65,12 +65,12 @@ def _add_rejected(history: FakeHistory) -> None:
         function="",
         why="From matches *.example.net and the recipient ana@example.com; no other rule matches as specifically.",
         attempts=(),
-        fates=(RecipientResult("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Destination.JUNK),),
+        results=(RecipientResult("ana@example.com", ActionType.MOVE_TO_JUNK, Origin.RULE, Destination.JUNK),),
     )
     history.add(
         SAMPLES["bounce-blocked"],
         attempts=(Attempt(1, NOW + 1, 6.2, False, "", RESPONSE.replace("DEFAULT", "BOUNCE"), "blocked sender\n"),),
-        fates=(RecipientResult("ana@example.com", ActionType.BOUNCE, Origin.ALL, Destination.BOUNCED, "Please call us instead."),),
+        results=(RecipientResult("ana@example.com", ActionType.BOUNCE, Origin.ALL, Destination.BOUNCED, "Please call us instead."),),
     )
 
 
@@ -113,7 +113,7 @@ def _add_retried(history: FakeHistory) -> None:
         state=State.RETRYING,
         due=NOW + 160,
         attempts=attempts,
-        fates=(),
+        results=(),
         problems=("attempt 2: the function raised KeyError: 'sender'",),
     )
 
@@ -129,7 +129,7 @@ def _add_two_rule_runs(history: FakeHistory) -> None:
                 rule="No lottery",
                 function="",
                 attempts=(),
-                fates=(RecipientResult("ana@example.com", ActionType.DROP, Origin.RULE, Destination.DROPPED),),
+                results=(RecipientResult("ana@example.com", ActionType.DROP, Origin.RULE, Destination.DROPPED),),
             ),
         ),
     )

@@ -12,16 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from local.config.configured_functions import FunctionSettings, project_function, read_functions
 from local.config.directory import Directory, Group, Person, read_directory
-from local.config.functions import ROOT
+from local.config.functions import ROOT, Function, project_function, read_functions
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.addresses import domain_of
 from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
 from mailhooks.contract import Action, FlowDirection
 
-__all__ = ["DEFAULT_FILE", "Configuration", "ConfigurationError", "FunctionSettings", "Group", "Person", "default", "load"]
+__all__ = ["DEFAULT_FILE", "Configuration", "ConfigurationError", "Group", "Person", "default", "load"]
 
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
 
@@ -59,7 +58,7 @@ class Configuration:
     domains: tuple[str, ...]
     directory: Directory
     rules: tuple[Rule, ...] = ()
-    functions: Mapping[str, FunctionSettings] = field(default_factory=lambda: MappingProxyType({}))
+    functions: Mapping[str, Function] = field(default_factory=lambda: MappingProxyType({}))
     availability: str = ""
     buckets: tuple[str, ...] = ()
     history: int = _KEEP
@@ -159,7 +158,7 @@ def _is_domain(text: str) -> bool:
 class _Functions:
     """Those of the file; those of this project are added when they are asked for."""
 
-    def __init__(self, found: dict[str, FunctionSettings]) -> None:
+    def __init__(self, found: dict[str, Function]) -> None:
         self.found = found
 
     def need(self, name: str, table: Table, key: str) -> None:

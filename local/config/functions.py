@@ -1,92 +1,176 @@
-"""The functions under `functions/` and elsewhere, and the settings that they get here."""
+"""The functions that rules and availability name: those under `functions/`, and the tables [functions.NAME] of a `workmail.toml`."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from local.config.toml_reader import ConfigurationError, Table
 from local.errors import InvalidSettings, UnknownFunction
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[2]
 
-REGION = "us-east-1"
+REGION: Final = "us-east-1"
 """The region of the local WorkMail."""
-ASYNCHRONOUS = frozenset({"observe"})
-"""Functions that are made for asynchronous rules: WorkMail does not wait for them and ignores what they return."""
 
-PROVIDERS = frozenset({"availability"})
-"""Functions that are not for mail: `python -m local availability` asks them."""
+ASYNCHRONOUS: Final = frozenset({"observe"})
+"""Functions written for asynchronous rules: WorkMail does not wait for them and ignores their response."""
+
+PROVIDERS: Final = frozenset({"availability"})
+"""Functions that are not for mail: `python -m local availability` calls them."""
 
 Settings = Mapping[str, Mapping[str, str]]
-"""As in `events/env.json`: variables by a function's logical ID, the file format of `sam local invoke --env-vars`."""
-
+"""Variables by a function's logical ID, as in `events/env.json`; the file format of `sam local invoke --env-vars`."""
 
 HANDLER: Final = "app.handler"
 LONGEST_S: Final = 900.0
-"""Seconds that Lambda lets a function have at most."""
+"""The longest timeout of a Lambda function, in seconds."""
 MEMORY_MB: Final = 512
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Lambda's own rule for names (CreateFunction)."""
+
+_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_HANDLER: Final = re.compile(r"[\w./-]+\.[^\W\d]\w*")
+_MEMORY: Final = (128, 10_240)
+_KEYS: Final = (
+    "path",
+    "handler",
+    "environment",
+    "environment-file",
+    "environment-name",
+    "lambda-name",
+    "timeout-seconds",
+    "memory-mb",
+)
+
+_PROJECT_TIMEOUTS: Final = {"observe": 60.0, "availability": 24.0}
+_PROJECT_TIMEOUT_S: Final = 14.0
+_PROJECT_MEMORY_MB: Final = 1024
+"""As in template.yaml."""
+
+_REFERENCE: Final = re.compile(r"\$(?:\$(?=\{)|\{([A-Za-z_]\w*)\})")
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function: `functions/<name>/app.py`, or any other that Lambda could run.
+    """A Lambda function: `functions/<name>/app.py`, any other folder or file, or only a name at a Lambda endpoint.
 
     Attributes:
-        name: its name in Lambda.
-        path: its code folder, or a file in it.
-        asynchronous: whether its rule does not wait for it.
-        handler: as Lambda's setting: `module.function`, `package.module.function` or `package/module.function`, in the code folder.
-        timeout_s: seconds after which Lambda ends an invocation; whoever calls it may wait for less.
-        memory_mb: what the function is told that it has. Here nothing holds it to that.
+        name: the name that rules use, and the function's name in Lambda.
+        path: its code folder, or a file in it, absolute; None when it exists only at a Lambda endpoint.
+        handler: Lambda's setting: `module.function`, `package.module.function` or `package/module.function`, in the code folder.
+        environment: its variables as written, without those of the local servers.
+        endpoint_name: its name at a Lambda endpoint; "" for none.
+        timeout_s: seconds after which Lambda ends an invocation; a caller may wait less.
+        memory_mb: the memory size that the function reads in its environment. No limit is enforced here.
     """
 
     name: str
-    path: Path
-    asynchronous: bool
+    path: Path | None
     handler: str = HANDLER
+    environment: Mapping[str, str] = field(default_factory=dict)
+    endpoint_name: str = ""
     timeout_s: float = LONGEST_S
     memory_mb: int = MEMORY_MB
 
     @property
     def folder(self) -> Path:
-        """Its code folder, in Lambda /var/task."""
+        """The code folder, in Lambda /var/task.
+
+        Raises:
+            UnknownFunction: the function has no code here.
+        """
+        if self.path is None:
+            raise UnknownFunction(
+                f"the function {self.name!r} has no path and runs only at a Lambda endpoint: start with --lambda-endpoint URL"
+            )
         return self.path if self.path.is_dir() else self.path.parent
 
     @property
     def logical_id(self) -> str:
-        """Its name in the template: `rewrite` is `RewriteFunction`."""
-        return "".join(word.capitalize() for word in self.name.replace("_", "-").split("-")) + "Function"
+        """The function's ID in the template: `rewrite` has `RewriteFunction`."""
+        return logical_id(self.name)
 
-    def variables(self, settings: Settings) -> dict[str, str]:
-        """Its environment variables: those for all functions (`Parameters`, in SAM's own words), then its own."""
-        return {**settings.get("Parameters", {}), **settings.get(self.logical_id, {})}
+    @property
+    def at_endpoint(self) -> str:
+        """The name to call at a Lambda endpoint; "" when the function runs in a process in any case.
+
+        SAM knows this project's functions by their logical IDs.
+        """
+        is_own = self.path == ROOT / "functions" / self.name
+        return self.endpoint_name or (self.logical_id if is_own else "")
+
+    def variables(self, servers: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables with each `${NAME}` replaced by the servers' value, and `$${` by `${`.
+
+        Args:
+            servers: variables of the local servers, such as `LocalWorkMail.environment`.
+
+        Raises:
+            ConfigurationError: a value names a variable that the servers do not have.
+        """
+        return {name: _REFERENCE.sub(partial(self._replacement, name, servers), value) for name, value in self.environment.items()}
+
+    def _replacement(self, variable: str, servers: Mapping[str, str], found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None:
+            return "$"
+        if name not in servers:
+            place, expected = f'function "{self.name}"', f"one of {', '.join(sorted(servers))}"
+            raise ConfigurationError("", 0, place, f"environment: {variable}", found=found[0], expected=expected)
+        return servers[name]
 
 
-def names(root: Path = ROOT) -> list[str]:
-    """All functions for mail, sorted."""
+def logical_id(name: str) -> str:
+    """Return a function's ID in the template: `rewrite` has `RewriteFunction`."""
+    return "".join(word.capitalize() for word in name.replace("_", "-").split("-")) + "Function"
+
+
+def function_variables(name: str, settings: Settings) -> dict[str, str]:
+    """Return a function's variables: those for all functions (`Parameters`, as in SAM), then its own."""
+    return {**settings.get("Parameters", {}), **settings.get(logical_id(name), {})}
+
+
+def mail_functions(root: Path = ROOT) -> list[str]:
+    """Return the names of all functions for mail under `functions/`, sorted."""
     return sorted({path.parent.name for path in (root / "functions").glob("*/app.py")} - PROVIDERS)
 
 
-def function(name: str, root: Path = ROOT, asynchronous: bool | None = None) -> Function:
-    """The function of this name.
-
-    Args:
-        name: its folder's name.
-        root: the project's folder.
-        asynchronous: how its rule runs it; None for the way it is made for.
+def mail_function(name: str, settings: Settings, root: Path = ROOT) -> Function:
+    """Return a function for mail under `functions/`, with its variables.
 
     Raises:
         UnknownFunction: there is no such folder with an app.py.
     """
-    if name not in names(root):
-        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(names(root)) or 'none'}")
-    asynchronous = name in ASYNCHRONOUS if asynchronous is None else asynchronous
-    return Function(name, root / "functions" / name / "app.py", asynchronous)
+    if name not in mail_functions(root):
+        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(mail_functions(root)) or 'none'}")
+    return _project_function(name, root / "functions" / name, settings)
+
+
+def project_function(name: str, root: Path = ROOT) -> Function | None:
+    """Return `functions/NAME/app.py` with its variables in `events/env.json`; None when there is no such file.
+
+    Raises:
+        InvalidSettings: `events/env.json` is not a file of settings.
+    """
+    folder = root / "functions" / name
+    if not (_NAME.fullmatch(name) and (folder / "app.py").is_file()):
+        return None
+    settings = root / "events" / "env.json"
+    return _project_function(name, folder, read_settings(settings) if settings.is_file() else {})
+
+
+def _project_function(name: str, folder: Path, settings: Settings) -> Function:
+    timeout_s = _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
+    return Function(name, folder, environment=function_variables(name, settings), timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 
 def read_settings(path: Path) -> Settings:
-    """Reads a file such as `events/env.json`.
+    """Read a file such as `events/env.json`.
 
     Raises:
         InvalidSettings: it is not an object of objects of strings.
@@ -101,5 +185,80 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
-def _is_variables(found: object) -> bool:
-    return isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+def _is_variables(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def read_functions(tables: Table) -> dict[str, Function]:
+    """Read the table [functions]. Raises ConfigurationError."""
+    return {name: _read_function(name, tables.table(name)) for name in tables}
+
+
+def _read_function(name: str, table: Table) -> Function:
+    table.place = f'function "{name}"'
+    if not _NAME.fullmatch(name):
+        raise table.bad("", found="another name", expected="a name of 1 to 64 letters, digits, - and _")
+    table.only(*_KEYS)
+    # A table about a function of this project only changes the keys that it has.
+    base = project_function(name) or Function(name, None)
+    path = _read_path(table) or base.path
+    endpoint_name = table.text("lambda-name", "")
+    if path is None and not endpoint_name:
+        raise table.bad("path", found="none", expected="path or lambda-name, as this project has no function of this name")
+    inherited = base if path == base.path else Function(name, None)
+    return Function(
+        name,
+        path,
+        _read_handler(table, path),
+        _read_environment(table, inherited.environment),
+        endpoint_name,
+        float(table.integer("timeout-seconds", int(inherited.timeout_s), 1, int(LONGEST_S))),
+        table.integer("memory-mb", inherited.memory_mb, *_MEMORY),
+    )
+
+
+def _read_path(table: Table) -> Path | None:
+    if "path" not in table:
+        return None
+    path = (table.folder / table.text("path")).resolve()
+    if not path.exists():
+        raise table.bad("path", found="a path to nothing", expected="the folder or the file of the function, from this file's folder")
+    return path
+
+
+def _read_handler(table: Table, path: Path | None) -> str:
+    handler = table.text("handler", f"{path.stem}.handler" if path and path.is_file() else HANDLER)
+    if not _HANDLER.fullmatch(handler):
+        raise table.bad("handler", found=repr(handler), expected="module.function")
+    return handler
+
+
+def _read_environment(table: Table, inherited: Mapping[str, str]) -> dict[str, str]:
+    from_file = _read_environment_file(table)
+    return {**(inherited if from_file is None else from_file), **_read_variables(table.table("environment"))}
+
+
+def _read_variables(table: Table) -> dict[str, str]:
+    variables = {name: table.text(name, allow_empty=True) for name in table}
+    for name, value in variables.items():
+        if not _VARIABLE.fullmatch(name):
+            raise table.bad(name, found="another name", expected="a variable's name: letters, digits and _, a letter first")
+        if "\0" in value:
+            raise table.bad(name, found="a NUL", expected="a text without NUL, which no variable can contain")
+    return variables
+
+
+def _read_environment_file(table: Table) -> dict[str, str] | None:
+    """Read a function's variables in a file for `sam local invoke --env-vars`; None when the table names no file."""
+    if "environment-file" not in table:
+        if "environment-name" in table:
+            raise table.bad("environment-name", found="no environment-file", expected="environment-file together with environment-name")
+        return None
+    name = table.text("environment-name")
+    try:
+        settings = read_settings(table.folder / table.text("environment-file"))
+    except (InvalidSettings, OSError) as error:
+        raise table.bad("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
+    if name not in settings:
+        raise table.bad("environment-name", found=repr(name), expected=f"one of {', '.join(settings) or 'none, as the file is empty'}")
+    return {**settings.get("Parameters", {}), **settings[name]}

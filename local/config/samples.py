@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.config.functions import ROOT, names
+from local.config.functions import ROOT, mail_functions
 from local.errors import InvalidSample
 
 SETTINGS_FILE = "env.json"
@@ -33,7 +33,7 @@ def load(folder: Path = ROOT / "events", only: Collection[str] = (), functions: 
     Raises:
         InvalidSample: one of `only` is not there, a file cannot be read, or no function answers to a name.
     """
-    functions = names() if functions is None else functions
+    functions = mail_functions() if functions is None else functions
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
     if missing := sorted(set(only) - set(stems)):
         raise InvalidSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")

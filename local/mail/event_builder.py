@@ -1,4 +1,4 @@
-"""Makes a WorkMail event for a message that came without one: a file somebody saved."""
+"""Builds the WorkMail event for a message that has none, such as a saved file."""
 
 import json
 import uuid
@@ -7,39 +7,41 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from local.errors import NoEnvelope
+from local.mail.addresses import domain_of
+from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.mime import encoded_words
 from mailhooks.mime.addresses import find_addresses
 from mailhooks.mime.message import Message
 
 MAX_SUBJECT = 256
-"""Characters at which WorkMail cuts the event's subject (guide, "Lambda event data": `subject`)."""
+"""Characters of the subject in an event (guide, "Lambda event data": `subject`)."""
 
-_MAX_SHOWN = 300
+_MAX_FROM_TEXT = 300
 
 MAX_EVENT_BYTES = 128 * 1024
-"""Of an event with more, WorkMail leaves recipients out and says `truncated` (guide, "Lambda event data": `truncated`)."""
+"""Size above which WorkMail omits recipients from an event and sets `truncated` (guide, "Lambda event data": `truncated`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderSummary:
-    """What the envelope of an event takes from a message's header. Each is "" where the header does not say.
+    """The header fields that an event contains; each is "" when the message lacks it.
 
     Attributes:
         author: the first address in From.
         sender: the address in Sender.
-        subject: decoded, not cut.
-        written_by: From as it is shown to people, decoded, at most `_MAX_SHOWN` characters.
+        subject: decoded and not cut.
+        from_text: the decoded From field, of at most `_MAX_FROM_TEXT` characters.
     """
 
     author: str
     sender: str
     subject: str
-    written_by: str = ""
+    from_text: str = ""
 
     @classmethod
     def of(cls, raw: bytes) -> Self:
-        """Never raises, whatever the message is."""
+        """Read the header of a message. Never raises."""
         message = Message(raw)
         author, sender = (next(iter(find_addresses(message, name)), "") for name in ("from", "sender"))
 
@@ -47,7 +49,7 @@ class HeaderSummary:
             field = next(message.header.named(name), None)
             return valid_unicode(encoded_words.decode(field.value(raw))) if field else ""
 
-        return cls(author, sender, text("subject"), text("from")[:_MAX_SHOWN])
+        return cls(author, sender, text("subject"), text("from")[:_MAX_FROM_TEXT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeOverrides:
-    """What somebody wants of the envelope; what is None or empty comes from the headers."""
+    """The parts of an envelope that the caller sets; None or empty parts come from the header."""
 
     direction: FlowDirection | None = None
     mail_from: str | None = None
@@ -73,70 +75,68 @@ class EnvelopeOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends to whom: `author` is in the organization when the direction is outbound."""
+    """Direction, sender and recipients of a message."""
 
     direction: FlowDirection
     author: str
     recipients: tuple[str, ...]
 
 
-def envelope_for(raw: bytes, wishes: EnvelopeOverrides, organization_domains: Collection[str]) -> Envelope:
-    """The envelope that somebody wishes; what is not said comes from the header.
+def envelope_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains: Collection[str]) -> Envelope:
+    """Derive the envelope from the header and the caller's overrides.
 
-    Inbound mail has only recipients in the organization's domains; those that `wishes` names are taken as they are.
+    The direction is outbound when the author is in the organization. Of the recipients in the header, inbound mail keeps those in the
+    organization.
 
     Raises:
-        NoEnvelope: no sender, or nobody to send to.
+        NoEnvelope: no sender, or no recipient.
     """
-    author = wishes.mail_from or HeaderSummary.of(raw).author
+    domains = {ascii_domain(domain) for domain in organization_domains}
+    author = overrides.mail_from or HeaderSummary.of(raw).author
     if not author:
         raise NoEnvelope("the message names no sender: give one with --from")
-    direction = wishes.direction or (FlowDirection.OUTBOUND if _domain(author) in organization_domains else FlowDirection.INBOUND)
-    recipients = list(wishes.recipients) or find_addresses(Message(raw), "to", "cc", "bcc")
-    if direction is FlowDirection.INBOUND and not wishes.recipients:
-        recipients = [address for address in recipients if _domain(address) in organization_domains]
+    direction = overrides.direction or (FlowDirection.OUTBOUND if domain_of(author) in domains else FlowDirection.INBOUND)
+    recipients = list(overrides.recipients) or find_addresses(Message(raw), "to", "cc", "bcc")
+    if direction is FlowDirection.INBOUND and not overrides.recipients:
+        recipients = [address for address in recipients if domain_of(address) in domains]
     if not recipients:
-        domains = f" in {', '.join(sorted(organization_domains))}" if organization_domains and direction is FlowDirection.INBOUND else ""
-        raise NoEnvelope(f"the message names no recipient{domains}: give one or more with --to")
+        where = f" in {', '.join(sorted(domains))}" if domains and direction is FlowDirection.INBOUND else ""
+        raise NoEnvelope(f"the message names no recipient{where}: give one or more with --to")
     return Envelope(direction, author, tuple(recipients))
 
 
-def event_for(raw: bytes, wishes: EnvelopeOverrides, organization_domains: Collection[str]) -> dict[str, Any]:
-    """The event that WorkMail would send for this message. Raises NoEnvelope as `envelope_for`."""
-    envelope = envelope_for(raw, wishes, organization_domains)
-    return event(Identity.new(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients)
+def event_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains: Collection[str]) -> dict[str, Any]:
+    """Build the event that WorkMail would send for a message. Raises NoEnvelope as `envelope_for` does."""
+    envelope = envelope_for(raw, overrides, organization_domains)
+    return build_event(Identity.new(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients)
 
 
-def event(identity: Identity, direction: FlowDirection, heads: HeaderSummary, recipients: Sequence[str]) -> dict[str, Any]:
-    """The event for these recipients; of too many the last ones are left out, and it says so."""
-    found: dict[str, Any] = {
+def build_event(identity: Identity, direction: FlowDirection, header: HeaderSummary, recipients: Sequence[str]) -> dict[str, Any]:
+    """Build the event for these recipients; an event that is too large omits the last ones and is `truncated`."""
+    event: dict[str, Any] = {
         "summaryVersion": "2019-07-28",
-        "envelope": {"mailFrom": {"address": heads.author}, "recipients": [{"address": address} for address in recipients]},
-        "subject": heads.subject[:MAX_SUBJECT],
+        "envelope": {"mailFrom": {"address": header.author}, "recipients": [{"address": address} for address in recipients]},
+        "subject": header.subject[:MAX_SUBJECT],
         "messageId": identity.message_id,
         "invocationId": identity.invocation_id,
         "flowDirection": str(direction),
         "truncated": False,
     }
-    if heads.sender and heads.sender.lower() != heads.author.lower():
-        found["sender"] = {"address": heads.sender}
-    listed = found["envelope"]["recipients"]
-    too_many = len(json.dumps(found)) - MAX_EVENT_BYTES
-    while too_many > 0 and len(listed) > 1:
-        too_many -= len(json.dumps(listed.pop())) + len(", ")
-        found["truncated"] = True
-    return found
+    if header.sender and canonical(header.sender) != canonical(header.author):
+        event["sender"] = {"address": header.sender}
+    listed = event["envelope"]["recipients"]
+    excess = len(json.dumps(event)) - MAX_EVENT_BYTES
+    while excess > 0 and len(listed) > 1:
+        excess -= len(json.dumps(listed.pop())) + len(", ")
+        event["truncated"] = True
+    return event
 
 
 def valid_unicode(text: str) -> str:
-    """The text without lone surrogates, which no JSON, log or page can hold."""
+    """Replace lone surrogates, which JSON, logs and pages cannot contain."""
     return text.encode("utf-8", "replace").decode()
 
 
 def with_crlf(raw: bytes) -> bytes:
-    """The message as SMTP would have brought it: a file whose lines all end in a bare LF gets CRLF; any other stays as it is."""
+    """Return the message as SMTP transfers it: LF becomes CRLF in a file without any CR; other files stay as they are."""
     return raw if b"\r" in raw else raw.replace(b"\n", b"\r\n")
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()

@@ -1,6 +1,6 @@
-"""What is told of a message: how it came, which rule it met, what the function did, and what became of it for each recipient.
+"""The trace of a message: how it arrived, the rules it met, what the functions answered, and where it ended for each recipient.
 
-Plain values. `local.storage.spool` keeps them, `local.queue.workers` makes them, the web page and `LocalWorkMail` show them.
+Plain values. `local.queue` creates them, `local.storage.spool` stores them, the web page, `run` and `LocalWorkMail` show them.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from mailhooks.contract import ActionType, FlowDirection
 
 
 class State(StrEnum):
-    """How far a message, or one rule's part of it, has come."""
+    """How far a message, or its run through one rule, has come."""
 
     ACCEPTED = "accepted"
-    """On disk; nothing has been done with it yet."""
+    """On disk; no rule has been applied yet."""
     RETRYING = "retrying"
-    """An attempt failed; the next one is due at a known time."""
+    """An attempt failed; the next one has a due time."""
     DECIDED = "decided"
-    """It is known what becomes of it; that is being done."""
+    """The action for each recipient is stored; delivery is under way."""
     DONE = "done"
 
 
@@ -30,11 +30,11 @@ class Destination(StrEnum):
     INBOX = "Inbox"
     JUNK = "Junk"
     OUTGOING = "Outgoing"
-    """The spool of mail for other organizations."""
+    """The folder of mail for other organizations."""
     GATEWAY = "SMTP gateway"
-    """Likewise, by the rule action that routes to an SMTP gateway."""
+    """The folder of mail that a rule routes to an SMTP gateway."""
     INBOUND = "Inbound rules"
-    """Outbound mail to the organization itself: it goes on through the inbound rules, as a message of its own."""
+    """Outbound mail to the organization itself: it enters the inbound rules as a message of its own."""
     BOUNCED = "Bounced"
     DROPPED = "Dropped"
 
@@ -46,11 +46,11 @@ class Attempt:
     Attributes:
         number: 1 for the first.
         started: seconds since the epoch.
-        milliseconds: from the call to the answer, as seen from outside.
+        milliseconds: from the call to the response, measured by the caller.
         cold: whether a process was started for it.
-        problem: why its answer does not count; "" when it does.
-        response: what it returned, as JSON; "" when it returned nothing.
-        log: what it printed.
+        problem: why WorkMail rejects the response; "" when it accepts it.
+        response: the function's response as JSON; "" when it returned none.
+        log: the function's output.
     """
 
     number: int
@@ -64,42 +64,43 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RecipientResult:
-    """What became of the message for one recipient.
+    """Where the message ended for one recipient, and why.
 
     Attributes:
         recipient: the address.
-        action: what was done.
-        origin: why.
-        place: where it ended.
-        note: what else somebody would want to know, such as a bounce's text; "" for nothing.
+        action: the action that was applied.
+        origin: the source of that action.
+        destination: where the message ended.
+        note: further details, such as the text of a bounce; "" for none.
     """
 
     recipient: str
     action: ActionType
     origin: Origin
-    place: Destination
+    destination: Destination
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleRun:
-    """A message's way through one rule: its part for the recipients for whom that rule won.
+    """A message's run through one rule, for the recipients for whom that rule won.
 
     Attributes:
-        message_id, invocation_id: of the event; the content is asked for by `message_id`.
+        message_id, invocation_id: those of the event; `message_id` opens the content.
         direction: of the event.
-        rule: the rule's name; "" when none matched.
-        why: why that rule won, a sentence.
+        rule: the rule's name; "" when no rule matched.
+        why: why that rule won, as a sentence.
         function: the function's name; "" when the rule runs none.
-        synchronous: whether WorkMail waits for it.
+        synchronous: whether WorkMail waits for the function.
         recipients: those of the event.
-        state: how far it has come.
-        due: seconds since the epoch of the next attempt; None when there is none.
+        state: how far the run has come.
+        due: time of the next attempt in seconds since the epoch; None when there is none.
         attempts: in order.
-        fates: one for each recipient once it is decided, then those that the response adds.
-        notes: what somebody who writes a hook will want to know.
+        results: once decided, one for each recipient, then those that the response adds.
+        notes: hints for the author of the hook.
         problems: what went wrong.
-        changed: whether the content was changed.
+        changed: whether the function changed the content.
+        puts: how many Puts WorkMail accepted.
     """
 
     message_id: str
@@ -113,29 +114,30 @@ class RuleRun:
     state: State
     due: float | None = None
     attempts: tuple[Attempt, ...] = ()
-    fates: tuple[RecipientResult, ...] = ()
+    results: tuple[RecipientResult, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     changed: bool = False
+    puts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSummary:
-    """A message in the list.
+    """One line of the message list.
 
     Attributes:
-        number: counts up from 1 in the order in which messages were accepted.
+        number: counts up from 1, in the order of acceptance.
         received: seconds since the epoch.
-        direction: by which SMTP port it came.
+        direction: that of the SMTP port.
         mail_from: the reverse-path; "" for the null one.
-        recipients: those that were accepted.
-        author, subject: as the header has them, decoded; "" when it does not.
+        recipients: the accepted ones.
+        author, subject: the decoded header fields; "" when missing.
         size: bytes.
-        state: `DONE` when all its passages are.
-        rules: names of the rules that it met.
-        places: where it ended, and for how many recipients.
-        changed: whether any function changed it.
-        trouble: whether anything went wrong.
+        state: `DONE` when all its rule runs are.
+        rules: names of the rules that matched.
+        destinations: where the message ended, and for how many recipients.
+        changed: whether a function changed it.
+        has_problems: whether anything went wrong.
     """
 
     number: int
@@ -148,48 +150,48 @@ class MessageSummary:
     size: int
     state: State
     rules: tuple[str, ...] = ()
-    places: tuple[tuple[Destination, int], ...] = ()
+    destinations: tuple[tuple[Destination, int], ...] = ()
     changed: bool = False
-    trouble: bool = False
+    has_problems: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MessageTrace:
-    """Everything about one message."""
+    """Everything known about one message."""
 
-    line: MessageSummary
-    passages: tuple[RuleRun, ...]
+    summary: MessageSummary
+    rule_runs: tuple[RuleRun, ...]
 
 
 class History(Protocol):
-    """What can be read of the messages. Safe to call from any thread."""
+    """Reads stored messages. Safe to call from any thread."""
 
     def count(self) -> int:
-        """How many messages there are."""
+        """Return the number of messages."""
         ...
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
-        """The newest first.
+    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
+        """Return messages, newest first.
 
         Args:
-            before: only messages with a lower number; None for the newest.
-            limit: how many at most.
-            text: only those in whose subject, sender or recipients this stands, in any case.
+            before: return only messages with a lower number; None for no limit.
+            limit: return at most this many.
+            text: return only messages with this text in subject, sender or recipients; case does not matter.
         """
         ...
 
-    def story(self, number: int) -> MessageTrace | None:
-        """One message; None when there is none of this number."""
+    def trace(self, number: int) -> MessageTrace | None:
+        """Return a message's trace; None when no message has this number."""
         ...
 
     def original(self, number: int) -> bytes | None:
-        """The bytes as they were accepted; None when there is no such message."""
+        """Return a message's bytes as accepted; None when no message has this number."""
         ...
 
     def content(self, message_id: str) -> bytes | None:
-        """The bytes of a passage as they are now; None when there is no such passage."""
+        """Return the current bytes of a rule run; None when no rule run has this ID."""
         ...
 
     def version(self) -> int:
-        """Another number whenever something has changed since the last call; cheap."""
+        """Return a number that differs after every change. Cheap to call."""
         ...

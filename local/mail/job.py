@@ -1,8 +1,8 @@
-"""A message, and a passage of it, as they are worked on: what is told of them in `local.mail.history`, and what only the work needs."""
+"""A queued message, and the delivery job for one of its rule runs."""
 
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from local.mail.event_builder import HeaderSummary
 from local.mail.history import RuleRun
@@ -12,14 +12,14 @@ from mailhooks.contract.verdict import DEFAULT
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A message as it came.
+    """A message as it was accepted.
 
     Attributes:
-        number: see `Line`.
+        number: see `MessageSummary`.
         received: seconds since the epoch.
-        token: a UUID from which the IDs of its passages are made: they are the same after a restart.
-        direction, mail_from, recipients: of the SMTP conversation.
-        heads: what its header says.
+        token: a UUID from which the IDs of its jobs are derived, so that they stay the same after a restart.
+        direction, mail_from, recipients: of the SMTP transaction.
+        header: the fields that an event contains.
     """
 
     number: int
@@ -28,32 +28,32 @@ class QueuedMessage:
     direction: FlowDirection
     mail_from: str
     recipients: tuple[str, ...]
-    heads: HeaderSummary
+    header: HeaderSummary
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryJob:
-    """A passage, as it is worked on.
+    """The working state of one rule run, including what the trace does not show.
 
     Attributes:
-        number: the message's.
-        received: when the message was accepted, seconds since the epoch.
+        number: the message's number.
+        received: when the message was accepted, in seconds since the epoch.
         mail_from: the message's reverse-path.
-        passage: what is told of it.
-        event: what the function is called with; None when there is no function.
+        run: the part that the trace shows.
+        event: the function's event; None when the rule runs no function.
         fallback: the rule's fallback action.
-        timeout_s: the rule's timeout.
-        elapsed_s: how much of the rule's timeout has gone by: attempts, and what WorkMail would have waited between them.
-        delivered: whether what was decided has been done.
-        action: what the rule itself says; with a function that is waited for, the response says more.
+        timeout_s: the rule's timeout in seconds.
+        elapsed_s: the used part of that timeout: attempts, and the pauses of WorkMail between them.
+        delivered: whether the decision has been carried out.
+        action: the rule's own action; with a synchronous function the response decides.
         gateway: whether the rule routes to an SMTP gateway.
-        content: what is to be delivered; None when it is still to be read.
+        content: the bytes to deliver; None when they are still to be read from the spool.
     """
 
     number: int
     received: float
     mail_from: str
-    passage: RuleRun
+    run: RuleRun
     event: dict[str, Any] | None = None
     fallback: Action = field(default=DEFAULT)
     timeout_s: float = 0.0
@@ -63,12 +63,19 @@ class DeliveryJob:
     gateway: bool = False
     content: bytes | None = None
 
-    def tell(self, **changes: Any) -> None:
-        """Changes what is told of the passage."""
-        self.passage = replace(self.passage, **changes)
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the job calls a function after delivery."""
+        return bool(self.run.function) and not self.run.synchronous
 
-    def note(self, *texts: str) -> None:
-        self.tell(notes=tuple(dict.fromkeys((*self.passage.notes, *texts))))
+    def with_run(self, **changes: Any) -> Self:
+        """Return a job whose rule run has these changes."""
+        return replace(self, run=replace(self.run, **changes))
 
-    def trouble(self, *texts: str) -> None:
-        self.tell(problems=tuple(dict.fromkeys((*self.passage.problems, *texts))))
+    def with_notes(self, *texts: str) -> Self:
+        """Return a job with further notes; a repeated note is kept once."""
+        return self.with_run(notes=tuple(dict.fromkeys((*self.run.notes, *texts))))
+
+    def with_problems(self, *texts: str) -> Self:
+        """Return a job with further problems; a repeated problem is kept once."""
+        return self.with_run(problems=tuple(dict.fromkeys((*self.run.problems, *texts))))

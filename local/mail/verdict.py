@@ -1,4 +1,4 @@
-"""What WorkMail does with a function's response: who gets the message, where, and who does not. Pure.
+"""Applies a function's response to the recipients of an event. Pure.
 
 Guide: "Synchronous Run Lambda response schema" and "... action limits".
 """
@@ -8,52 +8,45 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent
+from local.mail.addresses import domain_of
+from mailhooks.address_patterns import ascii_domain, canonical
+from mailhooks.contract import Action, FlowDirection, MailFlowEvent
 
 MAX_ACTIONS = 10
-"""Actions beyond these are not taken; their recipients meet the fallback action."""
-
-_NOWHERE = (ActionType.DROP, ActionType.BOUNCE)
+"""WorkMail ignores further actions; their recipients get the fallback action."""
 
 
 class Origin(StrEnum):
-    """Why a recipient meets an action."""
+    """The source of a recipient's action."""
 
     NAMED = "named"
     ALL = "all"
     FALLBACK = "fallback"
     ADDED = "added"
     RULE = "rule"
-    """No response decides: the rule is asynchronous."""
+    """The rule's own action: the rule runs no function, or an asynchronous one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientOutcome:
-    """What becomes of the message for one recipient."""
+    """The action for one recipient, and its source."""
 
     recipient: str
     action: Action
     origin: Origin
 
-    @property
-    def folder(self) -> str | None:
-        """`Inbox` or `Junk`; None when the message is not delivered. There is no spam check here: DEFAULT is the inbox."""
-        if self.action.type in _NOWHERE:
-            return None
-        return "Junk" if self.action.type is ActionType.MOVE_TO_JUNK else "Inbox"
-
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What becomes of the message.
+    """The actions for all recipients of an event.
 
     Attributes:
-        fates: one for each recipient of the event, in its order, then those that the response adds.
-        unlisted: what those meet that a truncated event leaves out; None when it leaves out nobody.
-        notes: what somebody who writes a hook will want to know.
+        outcomes: one for each recipient of the event, in its order, then those that the response adds.
+        unlisted: the outcome for the recipients that a truncated event omits; None when the event is complete.
+        notes: hints for the author of the hook.
     """
 
-    fates: tuple[RecipientOutcome, ...]
+    outcomes: tuple[RecipientOutcome, ...]
     unlisted: RecipientOutcome | None = None
     notes: tuple[str, ...] = ()
 
@@ -61,62 +54,60 @@ class Delivery:
 def apply_verdict(
     event: MailFlowEvent, response: Mapping[str, Any] | None, fallback: Action, organization_domains: Collection[str]
 ) -> Delivery:
-    """Applies a response.
+    """Apply a response to the recipients of an event.
 
     Args:
-        event: what the function was called with.
-        response: what it returned, checked; None when every attempt failed: then the fallback action applies to all.
+        event: the function's event.
+        response: a valid response; None when every attempt failed: all recipients get the fallback action.
         fallback: the rule's fallback action.
-        organization_domains: the only domains, lower-case, in which a response may add recipients to inbound mail.
+        organization_domains: the only domains in which a response may add recipients to inbound mail.
     """
     actions = list(response["actions"]) if response else []
-    named, rest = _by_recipient(actions[:MAX_ACTIONS])
-    recipients = _unique(event.recipients)
-    fates = [_fate(address, named, rest, fallback) for address in recipients.values()]
+    named, for_all = _actions_by_recipient(actions[:MAX_ACTIONS])
+    recipients = unique_addresses(event.recipients)
+    domains = {ascii_domain(domain) for domain in organization_domains}
+    outcomes = [_outcome(address, named, for_all, fallback) for address in recipients.values()]
     notes: list[str] = []
     if len(actions) > MAX_ACTIONS:
-        notes.append(f"of {len(actions)} actions WorkMail takes the first {MAX_ACTIONS}")
-    if response and (left_out := sum(fate.origin is Origin.FALLBACK for fate in fates)):
-        notes.append(f"the response leaves out {left_out} of {len(fates)} recipients: they meet the fallback action")
+        notes.append(f"the response has {len(actions)} actions: WorkMail applies the first {MAX_ACTIONS}")
+    if response and (missing := sum(outcome.origin is Origin.FALLBACK for outcome in outcomes)):
+        notes.append(f"the response leaves out {missing} of {len(outcomes)} recipients: they get the fallback action")
     for key, (address, action) in named.items():
         if key in recipients:
             continue
-        if event.flow_direction is FlowDirection.INBOUND and key.rpartition("@")[2] not in organization_domains:
+        if event.flow_direction is FlowDirection.INBOUND and domain_of(address) not in domains:
             notes.append("an added recipient is ignored: not in a domain of the organization, and the mail is inbound")
         else:
-            fates.append(RecipientOutcome(address, action, Origin.ADDED))
-    unlisted = _fate("(those not listed)", {}, rest, fallback) if event.truncated else None
-    return Delivery(tuple(fates), unlisted, tuple(notes))
+            outcomes.append(RecipientOutcome(address, action, Origin.ADDED))
+    unlisted = _outcome("", {}, for_all, fallback) if event.truncated else None
+    return Delivery(tuple(outcomes), unlisted, tuple(notes))
 
 
-def apply_to_all(event: MailFlowEvent) -> Delivery:
-    """What an asynchronous rule means for delivery: nothing."""
-    default = Action(ActionType.DEFAULT)
-    return Delivery(tuple(RecipientOutcome(address, default, Origin.RULE) for address in _unique(event.recipients).values()))
-
-
-def _unique(addresses: Iterable[str]) -> dict[str, str]:
-    """Addresses by their lower-case form, in order; of two spellings the first."""
+def unique_addresses(addresses: Iterable[str]) -> dict[str, str]:
+    """Return addresses by their canonical form, in order; the first of several spellings wins."""
     unique: dict[str, str] = {}
     for address in addresses:
-        unique.setdefault(address.lower(), address)
+        unique.setdefault(canonical(address), address)
     return unique
 
 
-def _by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str, Action]], Action | None]:
-    """Actions by lower-case address, and the action for all others. The guide does not say which of two counts: the first here."""
+def _actions_by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str, Action]], Action | None]:
+    """Return the actions by canonical address, and the action for all others.
+
+    The guide does not define which of two actions for one recipient counts; here it is the first.
+    """
     named: dict[str, tuple[str, Action]] = {}
-    rest: Action | None = None
+    for_all: Action | None = None
     for entry in actions:
         action = Action.from_dict(entry["action"])
         for address in entry.get("recipients", ()):
-            named.setdefault(address.lower(), (address, action))
-        if entry.get("allRecipients") and rest is None:
-            rest = action
-    return named, rest
+            named.setdefault(canonical(address), (address, action))
+        if entry.get("allRecipients") and for_all is None:
+            for_all = action
+    return named, for_all
 
 
-def _fate(address: str, named: Mapping[str, tuple[str, Action]], rest: Action | None, fallback: Action) -> RecipientOutcome:
-    if found := named.get(address.lower()):
+def _outcome(address: str, named: Mapping[str, tuple[str, Action]], for_all: Action | None, fallback: Action) -> RecipientOutcome:
+    if found := named.get(canonical(address)):
         return RecipientOutcome(address, found[1], Origin.NAMED)
-    return RecipientOutcome(address, rest, Origin.ALL) if rest else RecipientOutcome(address, fallback, Origin.FALLBACK)
+    return RecipientOutcome(address, for_all, Origin.ALL) if for_all else RecipientOutcome(address, fallback, Origin.FALLBACK)

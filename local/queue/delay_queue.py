@@ -1,4 +1,4 @@
-"""What is to be done, and when: the queue of the workers."""
+"""A queue of items that are due at a time."""
 
 import heapq
 import threading
@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 
 class DelayQueue(Generic[Item]):
-    """Items by the time at which they are due. Safe to use from several threads.
+    """Items ordered by due time. Safe to use from several threads.
 
     Args:
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -25,29 +25,26 @@ class DelayQueue(Generic[Item]):
         self._closed = False
 
     def put(self, item: Item, due: float = 0.0) -> None:
-        """Adds an item that is due at a time, in seconds since the epoch; at once by default. Of two that are due the first goes first."""
+        """Add an item with a due time in seconds since the epoch; by default it is due at once. Equal due times keep their order."""
         with self._changed:
             heapq.heappush(self._heap, (due, next(self._numbers), item))
             self._changed.notify()
 
     def take(self) -> Item | None:
-        """Waits for an item to be due, and takes it; None when the agenda is closed."""
+        """Wait until an item is due and remove it; return None when the queue is closed."""
         with self._changed:
             while not self._closed:
                 wait = self._heap[0][0] - self._clock() if self._heap else None
                 if wait is not None and wait <= 0:
                     item = heapq.heappop(self._heap)[2]
-                    # Whoever waits for another time may have the next one.
+                    # Another thread may be waiting for a later due time: let it look at the next item.
                     self._changed.notify()
                     return item
                 self._changed.wait(wait)
             return None
 
     def close(self) -> None:
-        """Nothing is taken any more."""
+        """Wake all waiting threads; `take` returns None from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-    def __len__(self) -> int:
-        return len(self._heap)

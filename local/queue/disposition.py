@@ -1,4 +1,4 @@
-"""Does what was decided of a message: delivers copies, sends bounces, keeps aside what is dropped. To do it again changes nothing."""
+"""Carries out the decision of a delivery job: delivers copies, sends bounces, stores dropped mail. Idempotent."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,80 +13,79 @@ from local.queue.dsn import bounce, may_bounce
 from local.storage.maildir import MaildirStore
 from mailhooks.contract import FlowDirection
 
-_NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to answer, or is itself an answer"
-_NOBODY: Final = "no bounce was sent: the sender's address is one of the organization's domains, and nobody's"
+_NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to notify, or is itself an automatic reply"
+_NO_SENDER_MAILBOX: Final = "no bounce was sent: the sender's address is in the organization, but has no mailbox"
 _IN_MAILBOXES: Final = (Destination.INBOX, Destination.JUNK)
 _ELSEWHERE: Final = (Destination.OUTGOING, Destination.GATEWAY)
 
 
-def hand_over(leg: DeliveryJob, content: bytes, office: MaildirStore, configuration: Configuration) -> Submission | None:
-    """Does what the passage's fates say; all of it is on the disk afterwards.
-
-    Args:
-        leg: with its fates; notes are added to it.
-        content: what is delivered.
+def carry_out(
+    job: DeliveryJob, content: bytes, maildirs: MaildirStore, configuration: Configuration
+) -> tuple[DeliveryJob, Submission | None]:
+    """Deliver a message as the results of its job say. Everything is on disk when this returns.
 
     Returns:
-        What goes on through the inbound rules; None when nothing does.
+        The job, perhaps with further notes; and the message for colleagues that enters the inbound rules, None for none.
     """
-    name = _name(leg, "")
-    for place in _IN_MAILBOXES:
-        for mailbox in dict.fromkeys(box for fate in _of(leg.passage, place) for box in configuration.mailboxes(fate.recipient)):
-            office.deliver(place, mailbox, name, content)
-    for place in _ELSEWHERE:
-        for fate in _of(leg.passage, place):
-            office.deliver(place, fate.recipient, name, content)
-    if dropped := _of(leg.passage, Destination.DROPPED):
-        office.drop(name, content, _reason(leg, dropped, "the rule or the function says DROP"))
-    if bounced := _of(leg.passage, Destination.BOUNCED):
-        _bounce(leg, bounced, content, office, configuration)
-    onward = tuple(fate.recipient for fate in _of(leg.passage, Destination.INBOUND))
-    return Submission(FlowDirection.INBOUND, leg.mail_from, onward, content) if onward else None
+    name = _delivery_name(job, "")
+    for destination in _IN_MAILBOXES:
+        results = _results(job.run, destination)
+        for mailbox in dict.fromkeys(mailbox for result in results for mailbox in configuration.mailboxes(result.recipient)):
+            maildirs.deliver(destination, mailbox, name, content)
+    for destination in _ELSEWHERE:
+        for result in _results(job.run, destination):
+            maildirs.deliver(destination, result.recipient, name, content)
+    if dropped := _results(job.run, Destination.DROPPED):
+        maildirs.drop(name, content, _reason(job, dropped, "the action of the rule or the function is DROP"))
+    if bounced := _results(job.run, Destination.BOUNCED):
+        job = _bounce(job, bounced, content, maildirs, configuration)
+    onward = tuple(result.recipient for result in _results(job.run, Destination.INBOUND))
+    return job, Submission(FlowDirection.INBOUND, job.mail_from, onward, content) if onward else None
 
 
 def _bounce(
-    leg: DeliveryJob, bounced: Sequence[RecipientResult], content: bytes, office: MaildirStore, configuration: Configuration
-) -> None:
-    name = _name(leg, ".bounce")
-    mailboxes = configuration.mailboxes(leg.mail_from)
-    nobody = configuration.owns(leg.mail_from) and not mailboxes
-    if nobody or not may_bounce(leg.mail_from, content):
-        why = _NOBODY if nobody else _NOT_BOUNCED
-        leg.note(why)
-        office.drop(name, content, _reason(leg, bounced, why))
-        return
+    job: DeliveryJob, bounced: Sequence[RecipientResult], content: bytes, maildirs: MaildirStore, configuration: Configuration
+) -> DeliveryJob:
+    name = _delivery_name(job, ".bounce")
+    mailboxes = configuration.mailboxes(job.mail_from)
+    no_mailbox = configuration.owns(job.mail_from) and not mailboxes
+    if no_mailbox or not may_bounce(job.mail_from, content):
+        why = _NO_SENDER_MAILBOX if no_mailbox else _NOT_BOUNCED
+        maildirs.drop(name, content, _reason(job, bounced, why))
+        return job.with_notes(why)
     domain = configuration.domains[0]
     notification = bounce(
         content,
-        reverse_path=leg.mail_from,
-        recipients=[(fate.recipient, fate.note) for fate in bounced],
+        reverse_path=job.mail_from,
+        recipients=[(result.recipient, result.note) for result in bounced],
         reporting_mta=domain,
         postmaster=f"postmaster@{domain}",
-        message_id=f"<{leg.passage.message_id}.bounce@{domain}>",
-        date=datetime.fromtimestamp(leg.received, UTC),
+        message_id=f"<{job.run.message_id}.bounce@{domain}>",
+        date=datetime.fromtimestamp(job.received, UTC),
     )
     for mailbox in mailboxes:
-        office.deliver(Destination.INBOX, mailbox, name, notification)
+        maildirs.deliver(Destination.INBOX, mailbox, name, notification)
     if not mailboxes:
-        office.deliver(Destination.OUTGOING, leg.mail_from, name, notification)
+        maildirs.deliver(Destination.OUTGOING, job.mail_from, name, notification)
+    return job
 
 
-def _of(passage: RuleRun, place: Destination) -> list[RecipientResult]:
-    return [fate for fate in passage.fates if fate.place is place]
+def _results(run: RuleRun, destination: Destination) -> list[RecipientResult]:
+    return [result for result in run.results if result.destination is destination]
 
 
-def _name(leg: DeliveryJob, what: str) -> str:
-    """Of a delivery: by age first, as Maildirs have it, so that a folder's order is that of arrival."""
-    key = hashlib.sha256(leg.passage.message_id.encode()).hexdigest()[:16]
-    return f"{int(leg.received):010}.M{leg.number:08}P{key}{what}.local"
+def _delivery_name(job: DeliveryJob, suffix: str) -> str:
+    """Return the file name of a delivery. It begins with the time, as in any Maildir, so that names sort by arrival."""
+    key = hashlib.sha256(job.run.message_id.encode()).hexdigest()[:16]
+    return f"{int(job.received):010}.M{job.number:08}P{key}{suffix}.local"
 
 
-def _reason(leg: DeliveryJob, fates: Sequence[RecipientResult], why: str) -> dict[str, object]:
+def _reason(job: DeliveryJob, results: Sequence[RecipientResult], why: str) -> dict[str, object]:
     return {
-        "message": leg.number,
-        "rule": leg.passage.rule,
+        "message": job.number,
+        "rule": job.run.rule,
         "why": why,
-        "mailFrom": leg.mail_from,
-        "recipients": [fate.recipient for fate in fates],
-        "bounceMessages": sorted({fate.note for fate in fates if fate.note}),
+        "mailFrom": job.mail_from,
+        "recipients": [result.recipient for result in results],
+        "bounceMessages": sorted({result.note for result in results if result.note}),
     }

@@ -1,8 +1,8 @@
-"""Takes one passage of a message as far as it goes now: calls the function, decides, hands over. What is decided is on disk before that.
+"""Processes delivery jobs: calls the function, decides for each recipient, delivers. Every decision is on disk before it is carried out.
 
-Of synchronous rules as in the guide's section "Configuring AWS Lambda for Amazon WorkMail": 15 seconds for an answer, exponential backoff
-until the rule's timeout, then the fallback action. Of asynchronous ones as Lambda does: two more attempts, after one and two minutes (AWS
-Lambda Developer Guide, "Error handling for asynchronous invocation"), then the dead-letter queue.
+Synchronous rules follow the guide, "Configuring AWS Lambda for Amazon WorkMail": 15 seconds for a response, exponential backoff until the
+rule's timeout, then the fallback action. Asynchronous rules follow Lambda: two more attempts, after one and two minutes (AWS Lambda
+Developer Guide, "Error handling for asynchronous invocation"), then the dead-letter queue.
 """
 
 import json
@@ -16,11 +16,11 @@ from local.errors import LocalError
 from local.mail.history import Attempt, State
 from local.mail.job import DeliveryJob
 from local.mail.verdict import Delivery, apply_verdict
-from local.queue.disposition import hand_over
-from local.queue.response_check import taken
-from local.queue.routing import fates, without_function
+from local.queue.disposition import carry_out
+from local.queue.response_check import accepted_response
+from local.queue.routing import recipient_results, rule_delivery
+from local.runtime.invocation import Invocation, Invoker
 from local.runtime.logs import troubles
-from local.runtime.sandbox import Invocation, Invoker
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore, StoredMessage
 from local.storage.s3_reference import S3Reference
@@ -32,169 +32,191 @@ SYNC_LIMIT_S: Final = 15.0
 
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 300.0
-"""The guide says "exponential backoff" and no numbers."""
+"""The guide says "exponential backoff" and gives no numbers."""
 
 _ASYNC_WAITS_S: Final = (60.0, 120.0)
-_MOST_TOLD: Final = 100_000
-"""Characters of a log, or a response, that are kept of an attempt."""
+_MAX_STORED: Final = 100_000
+"""Characters of a log, or of a response, that an attempt stores."""
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What is needed for it.
+class Progress:
+    """A job after `JobProcessor.advance`.
 
     Attributes:
-        spool, office, store: see there.
-        configuration: the one that is in force.
-        function: what calls a function, by its name, and the seconds after which Lambda ends it. Raises LocalError when there is none.
-        used: told of objects from which content was put, when it has been taken.
-        dead_letter: told of an asynchronous invocation that is given up: the function's name, the event, the error.
-        speed: how much faster than in WorkMail time goes by where something is waited for.
-        clock: seconds since the epoch.
+        job: the job; it waits when `job.run.due` is set.
+        child: the number of the message that the job created; None for none.
     """
 
-    spool: Spool
-    office: MaildirStore
-    store: MessageStore
-    configuration: Callable[[], Configuration]
-    function: Callable[[str], tuple[Invoker, float]]
-    dead_letter: Callable[[str, Mapping[str, Any], str], None]
-    used: Callable[[Sequence[S3Reference]], None]
-    speed: float = 1.0
-    clock: Callable[[], float] = time.time
+    job: DeliveryJob
+    child: int | None = None
 
 
-def go_on(leg: DeliveryJob, means: Means) -> int | None:
-    """Takes a passage on until it is done or has to wait (`passage.due`).
+class JobProcessor:
+    """Advances delivery jobs.
 
-    Returns:
-        The number of a message that comes of it.
+    Args:
+        spool: stores jobs.
+        maildirs: stores delivered mail.
+        store: the messages in transit, which the Message Flow API serves.
+        configuration: returns the current configuration.
+        find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises LocalError.
+        dead_letter: stores the event of an abandoned asynchronous invocation: function name, event, error.
+        release: removes the S3 objects whose content WorkMail has read.
+        speed: divides the pauses between attempts.
+        clock: returns seconds since the epoch.
     """
-    passage = leg.passage
-    if not passage.fates and not _decided(leg, means):
-        return None
-    onward = None
-    if not leg.delivered:
-        onward = _hand_over(leg, means)
-    if leg.passage.function and not leg.passage.synchronous:
-        _notify(leg, means)
-    return onward
 
+    def __init__(
+        self,
+        spool: Spool,
+        maildirs: MaildirStore,
+        store: MessageStore,
+        *,
+        configuration: Callable[[], Configuration],
+        find_function: Callable[[str], tuple[Invoker, float]],
+        dead_letter: Callable[[str, Mapping[str, Any], str], None],
+        release: Callable[[Sequence[S3Reference]], None],
+        speed: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._spool = spool
+        self._maildirs = maildirs
+        self._store = store
+        self._configuration = configuration
+        self._find_function = find_function
+        self._dead_letter = dead_letter
+        self._release = release
+        self._speed = speed
+        self._clock = clock
 
-def _decided(leg: DeliveryJob, means: Means) -> bool:
-    """Whether it is known now what becomes of the message. The attempt that told it, or failed to, is kept."""
-    configuration = means.configuration()
-    attempts: tuple[Attempt, ...] = ()
-    if leg.passage.function and leg.passage.synchronous:
-        attempt, delivery = _ask(leg, means, configuration)
-        attempts = (attempt,)
-    else:
-        delivery = without_function(leg)
-    if delivery is None:
-        leg.tell(state=State.RETRYING)
-        means.spool.save(leg, attempts=attempts)
-        return False
-    leg.note(*delivery.notes)
-    leg.tell(state=State.DECIDED, due=None, fates=fates(leg, delivery, configuration))
-    means.spool.save(leg, attempts=attempts)
-    return True
+    def advance(self, job: DeliveryJob) -> Progress:
+        """Advance a job until it is done or has to wait."""
+        if not job.run.results:
+            job = self._decide(job)
+            if not job.run.results:
+                return Progress(job)
+        child = None
+        if not job.delivered:
+            job, child = self._deliver(job)
+        if job.is_asynchronous:
+            job = self._call_after_delivery(job)
+        return Progress(job, child)
 
-
-def _ask(leg: DeliveryJob, means: Means, configuration: Configuration) -> tuple[Attempt, Delivery | None]:
-    """Calls a synchronous function once."""
-    original = means.spool.original(leg.number) or b""
-    _into_transit(leg, means, original)
-    attempt, invocation = _attempt(leg, means, SYNC_LIMIT_S)
-    event = MailFlowEvent.parse(leg.event)
-    response, problem = taken(invocation, event.flow_direction)
-    leg.content = _out_of_transit(leg, means)
-    leg.tell(changed=leg.content != original)
-    if problem:
-        leg.trouble(problem)
-        attempt = replace(attempt, problem=problem)
-    leg.elapsed_s += attempt.milliseconds / 1000
-    if response is None and leg.elapsed_s < leg.timeout_s:
-        wait = min(_FIRST_WAIT_S * 2 ** (attempt.number - 1), _LONGEST_WAIT_S, leg.timeout_s - leg.elapsed_s)
-        leg.elapsed_s += wait
-        leg.tell(due=means.clock() + wait / means.speed)
-        return attempt, None
-    if response is None:
-        leg.trouble(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
-    return attempt, apply_verdict(event, response, leg.fallback, configuration.domains)
-
-
-def _hand_over(leg: DeliveryJob, means: Means) -> int | None:
-    if leg.content is None:
-        leg.content = means.spool.content(leg.passage.message_id) or b""
-    onward = hand_over(leg, leg.content, means.office, means.configuration())
-    leg.delivered = True
-    waits = bool(leg.passage.function) and not leg.passage.synchronous
-    leg.tell(state=State.RETRYING if waits else State.DONE, due=means.clock() if waits else None)
-    return means.spool.save(leg, onward=onward)
-
-
-def _notify(leg: DeliveryJob, means: Means) -> None:
-    """Calls an asynchronous function once. The message is delivered already."""
-    original = means.spool.original(leg.number) or b""
-    _into_transit(leg, means, original)
-    attempt, invocation = _attempt(leg, means, None)
-    if means.store.puts(leg.passage.message_id):
-        leg.trouble("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
-    _out_of_transit(leg, means)
-    leg.tell(state=State.DONE, due=None)
-    if invocation.error is not None:
-        leg.trouble(f"the function failed: {invocation.error}")
-        if attempt.number <= len(_ASYNC_WAITS_S):
-            leg.tell(state=State.RETRYING, due=means.clock() + _ASYNC_WAITS_S[attempt.number - 1] / means.speed)
+    def _decide(self, job: DeliveryJob) -> DeliveryJob:
+        """Decide for all recipients and store the decision; without a valid response, schedule the next attempt."""
+        configuration = self._configuration()
+        attempts: tuple[Attempt, ...] = ()
+        delivery: Delivery | None
+        if job.run.function and job.run.synchronous:
+            job, attempt, delivery = self._call_before_delivery(job, configuration)
+            attempts = (attempt,)
         else:
-            leg.trouble(f"given up after {attempt.number} attempts: the event is in the dead-letter queue")
-            means.dead_letter(leg.passage.function, leg.event or {}, invocation.error)
-    means.spool.save(leg, attempts=(attempt,))
+            delivery = rule_delivery(job)
+        if delivery is None:
+            job = job.with_run(state=State.RETRYING)
+        else:
+            results, notes = recipient_results(job, delivery, configuration)
+            job = job.with_notes(*delivery.notes, *notes).with_run(state=State.DECIDED, due=None, results=results)
+        self._spool.save(job, attempts=attempts)
+        return job
+
+    def _call_before_delivery(self, job: DeliveryJob, configuration: Configuration) -> tuple[DeliveryJob, Attempt, Delivery | None]:
+        """Call a synchronous function once."""
+        original = self._check_out(job)
+        job, attempt, invocation = self._attempt(job, SYNC_LIMIT_S)
+        event = MailFlowEvent.parse(job.event)
+        response, problem = accepted_response(invocation, event.flow_direction)
+        message = self._check_in(job)
+        changed = message.content != original
+        job = replace(job, content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
+        if problem:
+            job = job.with_problems(problem)
+            attempt = replace(attempt, problem=problem)
+        job = replace(job, elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
+        if response is None and job.elapsed_s < job.timeout_s:
+            wait = min(_FIRST_WAIT_S * 2 ** (attempt.number - 1), _LONGEST_WAIT_S, job.timeout_s - job.elapsed_s)
+            job = replace(job, elapsed_s=job.elapsed_s + wait).with_run(due=self._clock() + wait / self._speed)
+            return job, attempt, None
+        if response is None:
+            job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
+        return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
+
+    def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
+        """Carry out the decision; return the number of the message that it creates."""
+        content = job.content if job.content is not None else self._spool.content(job.run.message_id) or b""
+        job, onward = carry_out(replace(job, content=content, delivered=True), content, self._maildirs, self._configuration())
+        waits = job.is_asynchronous
+        job = job.with_run(state=State.RETRYING if waits else State.DONE, due=self._clock() if waits else None)
+        return job, self._spool.save(job, onward=onward)
+
+    def _call_after_delivery(self, job: DeliveryJob) -> DeliveryJob:
+        """Call an asynchronous function once. The message is delivered already, so WorkMail ignores what the function puts."""
+        self._check_out(job)
+        job, attempt, invocation = self._attempt(job, None)
+        message = self._check_in(job)
+        if message.puts:
+            job = job.with_problems("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
+        job = job.with_run(puts=job.run.puts + message.puts, state=State.DONE, due=None)
+        if invocation.error is not None:
+            job = job.with_problems(f"the function failed: {invocation.error}")
+            if attempt.number <= len(_ASYNC_WAITS_S):
+                job = job.with_run(state=State.RETRYING, due=self._clock() + _ASYNC_WAITS_S[attempt.number - 1] / self._speed)
+            else:
+                job = job.with_problems(f"abandoned after {attempt.number} attempts: the event is in the dead-letter queue")
+                self._dead_letter(job.run.function, job.event or {}, invocation.error)
+        self._spool.save(job, attempts=(attempt,))
+        return job
+
+    def _attempt(self, job: DeliveryJob, limit_s: float | None) -> tuple[DeliveryJob, Attempt, Invocation]:
+        """Call the function, and add what its log and its Puts reveal to the job."""
+        number = self._spool.attempts(job.run.message_id) + 1
+        started = self._clock()
+        try:
+            invoker, timeout_s = self._find_function(job.run.function)
+            request_id = f"{job.run.invocation_id}-{number}"
+            invocation = invoker.invoke(job.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
+        except LocalError as error:
+            invocation = Invocation(None, str(error), 0.0, False, "")
+        for level, text in troubles(invocation.log):
+            job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
+        job = job.with_problems(*(f"Put refused: {why}" for why in self._store.refusals(job.run.message_id)))
+        response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)
+        attempt = Attempt(
+            number,
+            started,
+            invocation.milliseconds,
+            invocation.cold,
+            invocation.error or "",
+            response[:_MAX_STORED],
+            _end_of_log(invocation.log),
+        )
+        return job, attempt, invocation
+
+    def _check_out(self, job: DeliveryJob) -> bytes:
+        """Move the message from the spool to the store, where the Message Flow API finds it; return its original bytes."""
+        message_id = job.run.message_id
+        original = self._spool.original(job.number) or b""
+        content = self._spool.content(message_id) or original
+        self._store.take(StoredMessage(message_id, str(job.run.direction), original, content, received_at=job.received))
+        return original
+
+    def _check_in(self, job: DeliveryJob) -> StoredMessage:
+        """Take the message, with the content that the function left, from the store."""
+        message = self._store.get(job.run.message_id)
+        self._store.forget(job.run.message_id)
+        self._release(message.references)
+        return message
 
 
-def _attempt(leg: DeliveryJob, means: Means, limit_s: float | None) -> tuple[Attempt, Invocation]:
-    number = means.spool.attempts(leg.passage.message_id) + 1
-    started = means.clock()
-    try:
-        invoker, timeout_s = means.function(leg.passage.function)
-        request_id = f"{leg.passage.invocation_id}-{number}"
-        invocation = invoker.invoke(leg.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
-    except LocalError as error:
-        invocation = Invocation(None, str(error), 0.0, False, "")
-    for level, text in troubles(invocation.log):
-        (leg.note if level == "WARNING" else leg.trouble)(f"logged: {text}")
-    for why in means.store.refusals(leg.passage.message_id):
-        leg.trouble(f"Put refused: {why}")
-    response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)
-    told = Attempt(
-        number, started, invocation.milliseconds, invocation.cold, invocation.error or "", response[:_MOST_TOLD], _end_of(invocation.log)
-    )
-    return told, invocation
+def _end_of_log(log: str) -> str:
+    """Return the end of a long log, as Lambda's own log tail does."""
+    return log if len(log) <= _MAX_STORED else f"... {len(log) - _MAX_STORED:,} characters before ...\n{log[-_MAX_STORED:]}"
 
 
-def _into_transit(leg: DeliveryJob, means: Means, original: bytes) -> None:
-    message_id = leg.passage.message_id
-    content = means.spool.content(message_id) or original
-    direction = str(leg.passage.direction)
-    means.store.take(StoredMessage(message_id, direction, original, content, received_at=leg.received))
-
-
-def _out_of_transit(leg: DeliveryJob, means: Means) -> bytes:
-    """The content as it is now; from now on the spool has it."""
-    message = means.store.get(leg.passage.message_id)
-    means.store.forget(leg.passage.message_id)
-    means.used(message.references)
-    return message.content
-
-
-def _end_of(log: str) -> str:
-    """Of a long log what came last, as Lambda's own tail has it."""
-    return log if len(log) <= _MOST_TOLD else f"... {len(log) - _MOST_TOLD:,} characters before ...\n{log[-_MOST_TOLD:]}"
-
-
-def kept(spool: Spool, message_id: str) -> StoredMessage | None:
-    """A message that is not in transit any more, as the Message Flow API finds it for a day: to be read, and not to be changed."""
-    found = spool.kept(message_id)
+def load_delivered(spool: Spool, message_id: str) -> StoredMessage | None:
+    """Load a message that is no longer in transit. WorkMail serves it for a day and accepts no Put for it; None when it is unknown."""
+    found = spool.locate(message_id)
     content = spool.content(message_id)
     if found is None or content is None:
         return None

@@ -1,42 +1,42 @@
-"""Everything that takes mail from the SMTP server to the mailboxes, made from a configuration and a folder."""
+"""Wires the spool, the workers, the functions and the Maildir store of one folder."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from local.config.configuration import Configuration, FunctionSettings
+from local.config.configuration import Configuration
 from local.config.functions import Function
 from local.errors import UnknownFunction
-from local.queue.job_processor import Means, kept
+from local.lifecycle import Lifecycle
+from local.queue.job_processor import JobProcessor, load_delivered
 from local.queue.workers import Workers
 from local.runtime.endpoint import EndpointInvoker
-from local.runtime.sandbox import Invoker, Pool
+from local.runtime.invocation import Invoker
+from local.runtime.sandbox import Pool
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore
 from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
 
 _PROCESSES: Final = 4
-"""Of one function at once: as many as there are messages in work."""
+"""Processes of one function at once: as many as `Workers` has threads for it."""
 
 
-class MailServer:
-    """While entered, accepted mail is worked on.
+class MailServer(Lifecycle):
+    """Processes accepted mail while entered.
 
     Args:
-        folder: of the spool and the mailboxes.
-        configuration: gives the one that is in force.
-        environment: the variables that lead functions to the local servers; for functions in processes of their own.
+        folder: holds the spool and the mailboxes.
+        configuration: returns the current configuration.
+        environment: returns the variables that lead functions in local processes to the local servers.
         store: the messages in transit.
-        dead_letter, used: see `Means`.
-        lambda_endpoint: of a Lambda endpoint at which functions run that have a name there, or "" for none.
-        speed: see `Means`.
+        dead_letter, release, speed: see `JobProcessor`.
+        lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
 
     Attributes:
-        spool, office, flow: see there.
+        spool, maildirs, workers: see there.
     """
 
     def __init__(
@@ -45,66 +45,66 @@ class MailServer:
         configuration: Callable[[], Configuration],
         environment: Callable[[], Mapping[str, str]],
         store: MessageStore,
-        dead_letter: Callable[[str, Mapping[str, Any], str], None],
-        used: Callable[[Sequence[S3Reference]], None],
         *,
+        dead_letter: Callable[[str, Mapping[str, Any], str], None],
+        release: Callable[[Sequence[S3Reference]], None],
         lambda_endpoint: str = "",
         speed: float = 1.0,
     ) -> None:
+        super().__init__()
         self._configuration = configuration
         self._environment = environment
         self._lambda_endpoint = lambda_endpoint
-        self._stack = ExitStack()
-        self._invokers: dict[str, tuple[FunctionSettings, Pool | EndpointInvoker]] = {}
+        self._invokers: dict[str, tuple[Function, Pool | EndpointInvoker]] = {}
         self._retired: list[Pool] = []
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
-        self.office = MaildirStore(folder)
-        store.keep(partial(kept, self.spool))
-        self.flow = Workers(Means(self.spool, self.office, store, configuration, self.function, dead_letter, used, speed))
+        self.maildirs = MaildirStore(folder)
+        store.keep(partial(load_delivered, self.spool))
+        processor = JobProcessor(
+            self.spool,
+            self.maildirs,
+            store,
+            configuration=configuration,
+            find_function=self.find_function,
+            dead_letter=dead_letter,
+            release=release,
+            speed=speed,
+        )
+        self.workers = Workers(self.spool, processor, configuration)
 
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         self._stack.callback(self.spool.close)
         self._stack.callback(self._close_functions)
-        self._stack.callback(self.flow.stop)
-        self.flow.start()
-        return self
+        self._stack.callback(self.workers.stop)
+        self.workers.start()
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def function(self, name: str) -> tuple[Invoker, float]:
-        """What calls a function, and the seconds after which Lambda ends it.
+    def find_function(self, name: str) -> tuple[Invoker, float]:
+        """Return the invoker of a function, and its timeout in seconds.
 
         Raises:
-            UnknownFunction: the configuration has none of that name, or only one at a Lambda endpoint, and there is no endpoint.
-            BadConfiguration: a variable of it cannot be filled in.
+            UnknownFunction: the configuration has no such function, or it has no code here and there is no Lambda endpoint.
+            ConfigurationError: one of its variables names an unknown variable of the servers.
         """
-        settings = self._configuration().functions.get(name)
-        if settings is None:
+        function = self._configuration().functions.get(name)
+        if function is None:
             raise UnknownFunction(f"the configuration has no function {name!r}")
         with self._lock:
             known = self._invokers.get(name)
-            if known is None or known[0] != settings:
+            if known is None or known[0] != function:
                 if known and isinstance(known[1], Pool):
-                    # Calls that are being made end as they began, as Lambda has it when a function is updated.
+                    # Calls under way end with the old settings, as in Lambda when a function is updated.
                     known[1].retire()
                     self._retired.append(known[1])
-                known = self._invokers[name] = settings, self._invoker(settings)
-        return known[1], settings.timeout_s
+                known = self._invokers[name] = function, self._create_invoker(function)
+        return known[1], function.timeout_s
 
     def _close_functions(self) -> None:
         for invoker in (*self._retired, *(invoker for _, invoker in self._invokers.values())):
             invoker.close()
 
-    def _invoker(self, settings: FunctionSettings) -> Pool | EndpointInvoker:
-        path = settings.path
-        if self._lambda_endpoint and settings.at_endpoint:
-            return EndpointInvoker(self._lambda_endpoint, settings.at_endpoint)
-        if path is None:
-            raise UnknownFunction(
-                f"the function {settings.name!r} has no path and runs only at a Lambda endpoint: start with --lambda-endpoint URL"
-            )
-        function = Function(settings.name, path, False, settings.handler, settings.timeout_s, settings.memory_mb)
+    def _create_invoker(self, function: Function) -> Pool | EndpointInvoker:
+        if self._lambda_endpoint and function.at_endpoint:
+            return EndpointInvoker(self._lambda_endpoint, function.at_endpoint)
         servers = self._environment()
-        return Pool(function, {**settings.variables(servers), **servers}, limit=_PROCESSES)
+        return Pool(function, {**function.variables(servers), **servers}, limit=_PROCESSES)

@@ -1,4 +1,4 @@
-"""Who may send to whom, as WorkMail's own servers would say, and into the spool with what they take."""
+"""Accepts or rejects senders and recipients as WorkMail's own SMTP servers do, and passes accepted mail to the workers."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,19 +13,23 @@ _POSTMASTER = "postmaster"
 
 
 class RecipientPolicy:
-    """An `Intake` that hands over to a `Workers`.
+    """The `Acceptor` of the local WorkMail.
 
     Args:
-        flow: takes the mail.
-        configuration: gives the one that is in force.
+        workers: process the accepted mail.
+        configuration: returns the current configuration.
     """
 
-    def __init__(self, flow: Workers, configuration: Callable[[], Configuration]) -> None:
-        self._flow = flow
+    def __init__(self, workers: Workers, configuration: Callable[[], Configuration]) -> None:
+        self._workers = workers
         self._configuration = configuration
 
     def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
-        """Anybody sends to the organization. From it its users do, and who has logged in only as himself, or for a group he is in."""
+        """Return why a reverse-path is rejected; None when it is accepted.
+
+        Inbound, every sender is accepted. Outbound, the address must have a mailbox; after a login it must be the user's own, or that of a
+        group with this user.
+        """
         if direction is FlowDirection.INBOUND or not address:
             return None
         mailboxes = self._configuration().mailboxes(address)
@@ -35,7 +39,10 @@ class RecipientPolicy:
         return NOT_YOUR_ADDRESS if user and not set(own) & set(mailboxes) else None
 
     def refuse_recipient(self, direction: FlowDirection, address: str) -> Refusal | None:
-        """Inbound, mail is for mailboxes of the organization. What its users send may go anywhere, but not to nobody of their own."""
+        """Return why a recipient is rejected; None when it is accepted.
+
+        An address of the organization needs a mailbox. Other addresses are accepted in outbound mail only.
+        """
         configuration = self._configuration()
         if address.lower() == _POSTMASTER:
             return None if configuration.mailboxes(f"{_POSTMASTER}@{configuration.domains[0]}") else UNKNOWN_USER
@@ -44,11 +51,15 @@ class RecipientPolicy:
         return NO_RELAYING if direction is FlowDirection.INBOUND else None
 
     async def accept(self, submission: Submission) -> int:
-        """See `Intake`."""
+        """Pass a message to the workers; return its number once it is on disk.
+
+        Raises:
+            TemporarilyRefused: it cannot be stored now.
+        """
         domain = self._configuration().domains[0]
         recipients = tuple(f"{address}@{domain}" if address.lower() == _POSTMASTER else address for address in submission.recipients)
-        whole = Submission(submission.direction, submission.mail_from, tuple(dict.fromkeys(recipients)), submission.raw)
+        completed = Submission(submission.direction, submission.mail_from, tuple(dict.fromkeys(recipients)), submission.raw)
         try:
-            return await asyncio.to_thread(self._flow.accept, whole)
-        except SpoolError as trouble:
-            raise TemporarilyRefused(str(trouble)) from trouble
+            return await asyncio.to_thread(self._workers.accept, completed)
+        except SpoolError as error:
+            raise TemporarilyRefused(str(error)) from error

@@ -1,30 +1,33 @@
-"""Whether WorkMail would take what a synchronous function returned."""
+"""Checks the response of a synchronous function as WorkMail does."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from local.mail.verdict import MAX_ACTIONS
-from local.runtime.sandbox import Invocation
+from local.runtime.invocation import Invocation
 from mailhooks.contract import ContractError, FlowDirection, check_response
 
 
-def taken(invocation: Invocation, direction: FlowDirection) -> tuple[dict[str, Any] | None, str]:
-    """The response, None when WorkMail would try again; and what is wrong with it, "" for nothing.
+def accepted_response(invocation: Invocation, direction: FlowDirection) -> tuple[dict[str, Any] | None, str]:
+    """Return the response that WorkMail accepts, and what is wrong.
 
-    Actions beyond the tenth are no error, they are just not taken (guide, "Synchronous Run Lambda action limits").
+    Returns:
+        The response, or None when WorkMail would retry; and the problem, "" for none. More than ten actions are a problem, but no reason to
+        retry: WorkMail ignores the surplus (guide, "Synchronous Run Lambda action limits").
     """
     if invocation.error is not None:
         return None, f"the function failed: {invocation.error}"
-    found = invocation.response
-    if not (isinstance(found, dict) and isinstance(found.get("actions"), list)):
-        return None, _broken(found, direction)
-    read = {**found, "actions": [_read(entry) for entry in found["actions"]]}
-    if problem := _broken({**read, "actions": read["actions"][:MAX_ACTIONS]}, direction):
+    response = invocation.response
+    if not (isinstance(response, dict) and isinstance(response.get("actions"), list)):
+        return None, _contract_problem(response, direction)
+    normalized = {**response, "actions": [_normalized_entry(entry) for entry in response["actions"]]}
+    if problem := _contract_problem({**normalized, "actions": normalized["actions"][:MAX_ACTIONS]}, direction):
         return None, problem
-    return read, f"contract broken, in the response: more than {MAX_ACTIONS} actions" if len(read["actions"]) > MAX_ACTIONS else ""
+    surplus = len(normalized["actions"]) > MAX_ACTIONS
+    return normalized, f"contract broken, in the response: more than {MAX_ACTIONS} actions" if surplus else ""
 
 
-def _broken(response: Any, direction: FlowDirection) -> str:
+def _contract_problem(response: Any, direction: FlowDirection) -> str:
     try:
         check_response(response, direction)
     except ContractError as error:
@@ -32,13 +35,13 @@ def _broken(response: Any, direction: FlowDirection) -> str:
     return ""
 
 
-def _read(entry: Any) -> Any:
-    """QUIRK: AWS's own samples return `"allRecipients": "true"`, and an empty list beside it: WorkMail reads what they mean."""
+def _normalized_entry(entry: Any) -> Any:
+    """QUIRK: AWS's own samples return `"allRecipients": "true"` with an empty list of recipients; both are read as intended."""
     if not isinstance(entry, Mapping):
         return entry
-    read = dict(entry)
-    if str(read.get("allRecipients")).lower() in {"true", "false"}:
-        read["allRecipients"] = str(read["allRecipients"]).lower() == "true"
-    if read.get("recipients") == [] and read.get("allRecipients"):
-        del read["recipients"]
-    return read
+    normalized = dict(entry)
+    if str(normalized.get("allRecipients")).lower() in {"true", "false"}:
+        normalized["allRecipients"] = str(normalized["allRecipients"]).lower() == "true"
+    if normalized.get("recipients") == [] and normalized.get("allRecipients"):
+        del normalized["recipients"]
+    return normalized

@@ -1,20 +1,23 @@
-"""Which rule each recipient of an accepted message meets, and what follows from that before any function is called. Pure."""
+"""Creates the delivery jobs of a message: which rule each recipient meets, and where each result leads. Pure."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from local.config.configuration import Configuration
-from local.mail.event_builder import HeaderSummary, Identity, event
+from local.errors import InvalidArgument
+from local.mail.event_builder import HeaderSummary, Identity, build_event
 from local.mail.history import Destination, RecipientResult, RuleRun, State
 from local.mail.job import DeliveryJob, QueuedMessage
-from local.mail.verdict import Delivery, Origin, RecipientOutcome
+from local.mail.verdict import Delivery, Origin, RecipientOutcome, unique_addresses
 from local.rules.matching import Match, RuleAction, RuleSet
-from mailhooks.contract import Action, ActionType, FlowDirection
+from mailhooks.address_patterns import canonical
+from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent
 from mailhooks.contract.verdict import DEFAULT
 
 BOUNCE_TEXT: Final = "This message was refused by an email flow rule of the organization."
-"""A rule whose own action is to bounce has no text; a function's response may have one."""
+"""The text of a bounce by a rule's own action; only a function's response can contain another text."""
 
 _NO_MAILBOX: Final = "5.1.1 There is no such mailbox in the organization."
 
@@ -24,85 +27,104 @@ _ACTIONS: Final = {
     RuleAction.JUNK: Action(ActionType.MOVE_TO_JUNK),
     RuleAction.BYPASS: Action(ActionType.BYPASS_SPAM_CHECK),
 }
-"""What the other actions mean for delivery is the default: they say where it goes, or who decides."""
+"""For delivery, all other rule actions equal DEFAULT: they choose the way, or let a function decide."""
 
 
-def legs(message: QueuedMessage, rules: RuleSet) -> list[DeliveryJob]:
-    """The passages of a message: one a rule, with the recipients for whom that rule won, in the order of the recipients.
+def create_jobs(message: QueuedMessage, rules: RuleSet, event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
+    """Create one job for each rule that wins for a recipient, in the order of the recipients.
 
-    Its IDs depend on nothing but the message and the rule, so that they are the same when it is asked again.
+    The IDs derive from the message and the rule, so that they are the same when the jobs are created again after a restart.
+
+    Args:
+        event: replaces the event that WorkMail would build.
+
+    Raises:
+        InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
     """
-    author = message.heads.author or message.mail_from
-    matches = rules.match(message.direction, author=author, sender=message.heads.sender, recipients=message.recipients)
+    author = message.header.author or message.mail_from
+    matches = rules.match(message.direction, author=author, sender=message.header.sender, recipients=message.recipients)
     by_rule: dict[str, list[Match]] = {}
     for match in matches:
         by_rule.setdefault(match.rule.name if match.rule else "", []).append(match)
-    return [_leg(message, found) for found in by_rule.values()]
+    jobs = [_create_job(message, found) for found in by_rule.values()]
+    return jobs if event is None else [_with_event(jobs, event)]
 
 
-def _leg(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
+def _create_job(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
     rule = matches[0].rule
     name = rule.name if rule else ""
     recipients = tuple(match.recipient for match in matches)
-    invocation = uuid.uuid5(message.token, f"invocation {name}").hex
-    identity = Identity(str(uuid.uuid5(message.token, f"message {name}")), invocation)
-    runs = rule is not None and rule.action is RuleAction.LAMBDA
-    passage = RuleRun(
+    identity = Identity(str(uuid.uuid5(message.token, f"message {name}")), uuid.uuid5(message.token, f"invocation {name}").hex)
+    runs_function = rule is not None and rule.action is RuleAction.LAMBDA
+    run = RuleRun(
         message_id=identity.message_id,
         invocation_id=identity.invocation_id,
         direction=message.direction,
         rule=name,
         why=matches[0].why,
-        function=rule.function if rule and runs else "",
-        synchronous=bool(rule and runs and rule.synchronous),
+        function=rule.function if rule and runs_function else "",
+        synchronous=bool(rule and runs_function and rule.synchronous),
         recipients=recipients,
         state=State.ACCEPTED,
     )
-    leg = DeliveryJob(message.number, message.received, message.mail_from, passage)
-    if rule and runs:
-        leg.event = event(identity, message.direction, _heads(message), recipients)
-        leg.fallback, leg.timeout_s = rule.fallback, rule.timeout_minutes * 60.0
-    if rule:
-        leg.action, leg.gateway = _ACTIONS.get(rule.action, DEFAULT), rule.action is RuleAction.GATEWAY
-    return leg
+    job = DeliveryJob(message.number, message.received, message.mail_from, run)
+    if rule is None:
+        return job
+    if runs_function:
+        event = build_event(identity, message.direction, _event_header(message), recipients)
+        job = replace(job, event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
+    return replace(job, action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
 
 
-def _heads(message: QueuedMessage) -> HeaderSummary:
-    """Of mail without From, the sender is whom SMTP names."""
-    return replace(message.heads, author=message.heads.author or message.mail_from)
+def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJob:
+    if len(jobs) != 1 or not jobs[0].run.function:
+        raise InvalidArgument("a message with an event of its own needs one rule, with a function, for all its recipients")
+    parsed = MailFlowEvent.parse(event)
+    return replace(jobs[0], event=dict(event)).with_run(message_id=parsed.message_id, invocation_id=parsed.invocation_id)
 
 
-def without_function(leg: DeliveryJob) -> Delivery:
-    """What becomes of a passage whose rule calls no function, or does not wait for it."""
-    return Delivery(tuple(RecipientOutcome(address, leg.action, Origin.RULE) for address in leg.passage.recipients))
+def _event_header(message: QueuedMessage) -> HeaderSummary:
+    """Return the header for the event. Mail without From has the sender of its SMTP transaction."""
+    return replace(message.header, author=message.header.author or message.mail_from)
 
 
-def fates(leg: DeliveryJob, delivery: Delivery, configuration: Configuration) -> tuple[RecipientResult, ...]:
-    """What becomes of the message for each recipient, those too whom a truncated event left out."""
-    outcomes = list(delivery.fates)
-    if delivery.unlisted:
-        known = {outcome.recipient.lower() for outcome in outcomes}
-        left_out = (address for address in leg.passage.recipients if address.lower() not in known)
-        outcomes += [RecipientOutcome(address, delivery.unlisted.action, delivery.unlisted.origin) for address in left_out]
-    return tuple(_fate(leg, outcome, configuration) for outcome in outcomes)
+def rule_delivery(job: DeliveryJob) -> Delivery:
+    """Return the delivery by the rule's own action, for a rule without a function or with an asynchronous one."""
+    recipients = unique_addresses(job.run.recipients).values()
+    return Delivery(tuple(RecipientOutcome(address, job.action, Origin.RULE) for address in recipients))
 
 
-def _fate(leg: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> RecipientResult:
+def recipient_results(
+    job: DeliveryJob, delivery: Delivery, configuration: Configuration
+) -> tuple[tuple[RecipientResult, ...], tuple[str, ...]]:
+    """Return the result for each recipient, including those that a truncated event omits; and notes for the author of the hook."""
+    outcomes = list(delivery.outcomes)
+    notes: list[str] = []
+    if unlisted := delivery.unlisted:
+        listed = {canonical(outcome.recipient) for outcome in outcomes}
+        omitted = [address for address in job.run.recipients if canonical(address) not in listed]
+        outcomes += [RecipientOutcome(address, unlisted.action, unlisted.origin) for address in omitted]
+        if not omitted:
+            notes.append(f"recipients that the truncated event omits get {unlisted.action.type}")
+    return tuple(_result(job, outcome, configuration) for outcome in outcomes), tuple(notes)
+
+
+def _result(job: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> RecipientResult:
     action = outcome.action
-    place, note = _place(leg, outcome, configuration)
-    if place is Destination.BOUNCED and action.type is ActionType.BOUNCE:
+    destination, note = _destination(job, outcome, configuration)
+    if destination is Destination.BOUNCED and action.type is ActionType.BOUNCE:
         note = action.bounce_message or BOUNCE_TEXT
-    return RecipientResult(outcome.recipient, action.type, outcome.origin, place, note)
+    return RecipientResult(outcome.recipient, action.type, outcome.origin, destination, note)
 
 
-def _place(leg: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> tuple[Destination, str]:
+def _destination(job: DeliveryJob, outcome: RecipientOutcome, configuration: Configuration) -> tuple[Destination, str]:
     match outcome.action.type:
         case ActionType.BOUNCE:
             return Destination.BOUNCED, ""
         case ActionType.DROP:
             return Destination.DROPPED, ""
-    if leg.passage.direction is FlowDirection.OUTBOUND:
-        if leg.gateway:
+    if job.run.direction is FlowDirection.OUTBOUND:
+        if job.gateway:
             return Destination.GATEWAY, ""
         return (Destination.INBOUND if configuration.owns(outcome.recipient) else Destination.OUTGOING), ""
     if not configuration.mailboxes(outcome.recipient):

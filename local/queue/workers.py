@@ -1,23 +1,28 @@
-"""The way of accepted messages: each through its rules to where it ends, by a few workers. The next start takes up what is unfinished."""
+"""The worker threads that take accepted messages through their rules. Unfinished messages are resumed at the next start."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from local.config.configuration import Configuration
 from local.errors import LocalError
+from local.mail.event_builder import HeaderSummary
 from local.mail.history import State
+from local.mail.job import QueuedMessage
 from local.mail.submission import Submission
 from local.queue.delay_queue import DelayQueue
-from local.queue.job_processor import Means, go_on
-from local.queue.routing import legs
+from local.queue.job_processor import JobProcessor
+from local.queue.routing import create_jobs
 from local.rules.matching import RuleSet
+from local.storage.spool import Spool
 
-_AGAIN_S: Final = 5.0
-"""After which is tried again what failed for a reason of this machine: a full disk."""
+_ERROR_PAUSE_S: Final = 5.0
+"""Seconds before the next try after an error of this machine, such as a full disk."""
 
 _WORKERS: Final = 4
 
@@ -25,52 +30,91 @@ _log = logging.getLogger(__name__)
 
 
 class SettleTimeout(LocalError):
-    """A message is not done in the time that was given."""
+    """A message is not done in the given time."""
+
+
+class _Task(NamedTuple):
+    """A message to be routed, or one of its jobs to be advanced when `message_id` is set."""
+
+    number: int
+    message_id: str = ""
 
 
 class Workers:
-    """Takes messages in and sees to them.
+    """Accepts messages and processes their jobs in threads.
+
+    Each function has its own threads, as many as it has processes, so that a slow function does not delay other mail.
 
     Args:
-        means: what is needed.
-        workers: how many messages are worked on at once, for each function and for all that need none.
+        spool: stores messages and jobs.
+        processor: advances the jobs.
+        configuration: returns the current configuration.
+        workers: number of threads for each function, and for all jobs without a function.
+        clock: returns seconds since the epoch.
     """
 
-    def __init__(self, means: Means, workers: int = _WORKERS) -> None:
-        self._means = means
-        self._spool = means.spool
+    def __init__(
+        self,
+        spool: Spool,
+        processor: JobProcessor,
+        configuration: Callable[[], Configuration],
+        *,
+        workers: int = _WORKERS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._spool = spool
+        self._processor = processor
+        self._configuration = configuration
         self._workers = workers
-        self._lanes: dict[str, tuple[DelayQueue[tuple[int, str]], list[threading.Thread]]] = {}
+        self._clock = clock
+        self._queues: dict[str, tuple[DelayQueue[_Task], list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self._rules: tuple[Configuration, RuleSet] | None = None
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Takes up what is unfinished, and begins."""
-        self._spool.forget_undecided()
+        """Resume the unfinished messages."""
+        self._spool.discard_undecided_content()
         for number in self._spool.unfinished():
-            self._put((number, ""))
+            self._put(_Task(number))
 
     def stop(self) -> None:
-        """Returns when what is being done is done; the rest is on disk."""
+        """Stop after the current jobs; the others stay on disk."""
         with self._lock:
             self._stopped = True
-            lanes = list(self._lanes.values())
-        for agenda, _ in lanes:
-            agenda.close()
-        for _, threads in lanes:
+            queues = list(self._queues.values())
+        for queue, _ in queues:
+            queue.close()
+        for _, threads in queues:
             for thread in threads:
                 thread.join()
 
     def accept(self, submission: Submission) -> int:
         """Store a message on disk, start its processing, and return its number. Raises SpoolError when it cannot be stored."""
         number = self._spool.accept(submission)
-        self._put((number, ""))
+        self._put(_Task(number))
         return number
 
-    def wait(self, number: int, timeout_s: float) -> None:
-        """Returns when a message is done, and what came of it.
+    def accept_with_event(self, submission: Submission, event: Mapping[str, Any]) -> int:
+        """Accept a message that has an event of its own; return its number.
+
+        Raises:
+            ContractError: the event breaks the contract.
+            InvalidArgument: the recipients meet several rules, or one without a function.
+        """
+        header = HeaderSummary.of(submission.raw)
+        unstored = QueuedMessage(0, 0.0, uuid.uuid4(), submission.direction, submission.mail_from, submission.recipients, header)
+        # Before the message is stored: what raises here leaves nothing behind.
+        jobs = create_jobs(unstored, self._rule_set(), event)
+        number = self._spool.accept(submission)
+        received = self._spool.message(number).received
+        self._spool.add_jobs(number, [replace(job, number=number, received=received) for job in jobs])
+        self._put(_Task(number))
+        return number
+
+    def wait_for(self, number: int, timeout_s: float) -> None:
+        """Wait until a message, and every message that it created, is done.
 
         Raises:
             SettleTimeout: it is not done in time.
@@ -79,67 +123,71 @@ class Workers:
         waiting = [number]
         while waiting:
             each = waiting.pop()
-            self._wait_for(partial(self._is_done, each), deadline)
-            waiting += self._spool.came_of(each)
+            self._wait_until(partial(self._is_done, each), deadline)
+            waiting += self._spool.child_messages(each)
 
-    def settle(self, timeout_s: float) -> None:
-        """Returns when all messages are done. Raises SettleTimeout."""
-        self._wait_for(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
+    def wait_until_idle(self, timeout_s: float) -> None:
+        """Wait until all messages are done. Raises SettleTimeout when that takes longer."""
+        self._wait_until(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
 
-    def _wait_for(self, is_so: Callable[[], bool], deadline: float) -> None:
+    def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
         with self._changed:
-            while not is_so():
+            while not condition():
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise SettleTimeout("not done in time: it waits for its next attempt, or there is more to do than fits into that time")
-                # Not for ever at once: what is done between the question and the wait would be missed.
+                    raise SettleTimeout("mail is not done in time: it waits for its next attempt, or there is too much of it")
+                # A change between the check and the wait would be missed: check again soon.
                 self._changed.wait(min(left, 0.1))
 
     def _is_done(self, number: int) -> bool:
         return self._spool.state(number) is State.DONE
 
-    def _put(self, item: tuple[int, str], due: float = 0.0, function: str = "") -> None:
-        """Each function has workers of its own, as many as it has processes: one that is slow holds up nobody else's mail."""
+    def _put(self, task: _Task, due: float = 0.0, function: str = "") -> None:
         with self._lock:
             if self._stopped:
                 return
-            if function not in self._lanes:
-                agenda: DelayQueue[tuple[int, str]] = DelayQueue(self._means.clock)
-                names = (f"mail-flow-{function}-{number}" for number in range(self._workers))
-                threads = [threading.Thread(target=self._work, args=(agenda, function), name=name, daemon=True) for name in names]
-                self._lanes[function] = agenda, threads
-                for thread in threads:
-                    thread.start()
-            self._lanes[function][0].put(item, due)
+            if function not in self._queues:
+                self._queues[function] = self._start_threads(function)
+            self._queues[function][0].put(task, due)
 
-    def _work(self, agenda: "DelayQueue[tuple[int, str]]", function: str) -> None:
-        while (item := agenda.take()) is not None:
+    def _start_threads(self, function: str) -> tuple[DelayQueue[_Task], list[threading.Thread]]:
+        queue: DelayQueue[_Task] = DelayQueue(self._clock)
+        names = (f"mail-flow-{function}-{number}" for number in range(self._workers))
+        threads = [threading.Thread(target=self._work, args=(queue, function), name=name, daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        return queue, threads
+
+    def _work(self, queue: DelayQueue[_Task], function: str) -> None:
+        while (task := queue.take()) is not None:
             try:
-                self._do(*item)
-            except Exception as error:  # noqa: BLE001 - it is on disk, and is tried again; no thread must be lost
-                # Not the error's text: it may name an address.
-                _log.error("message %d has to wait: %s", item[0], type(error).__name__)
-                self._put(item, self._means.clock() + _AGAIN_S, function)
+                self._process(task)
+            except Exception as error:  # noqa: BLE001 - the message is on disk and is tried again; the thread must go on
+                # Not the error's text: it may contain an address.
+                _log.error("message %d has to wait: %s", task.number, type(error).__name__)
+                self._put(task, self._clock() + _ERROR_PAUSE_S, function)
             with self._changed:
                 self._changed.notify_all()
 
-    def _do(self, number: int, message_id: str) -> None:
-        """A message is sorted by its rules; then each passage is an item of its own, and there is never more than one of it."""
-        if not message_id:
-            if not self._spool.is_begun(number):
-                self._spool.begin(number, legs(self._spool.accepted(number), self._rule_set()))
-            for each in self._spool.legs(number):
-                self._put((number, each.passage.message_id), each.passage.due or 0.0, each.passage.function)
+    def _process(self, task: _Task) -> None:
+        """Create the jobs of a message, or advance one job. Each job is one task at a time, never two."""
+        if not task.message_id:
+            if not self._spool.has_jobs(task.number):
+                self._spool.add_jobs(task.number, create_jobs(self._spool.message(task.number), self._rule_set()))
+            for job in self._spool.jobs(task.number):
+                self._put(_Task(task.number, job.run.message_id), job.run.due or 0.0, job.run.function)
             return
-        leg = self._spool.leg(message_id)
-        onward = go_on(leg, self._means) if leg else None
-        if onward is not None:
-            self._put((onward, ""))
-        if leg and leg.passage.due is not None:
-            self._put((number, message_id), leg.passage.due, leg.passage.function)
+        stored = self._spool.job(task.message_id)
+        if stored is None:
+            return
+        progress = self._processor.advance(stored)
+        if progress.child is not None:
+            self._put(_Task(progress.child))
+        if progress.job.run.due is not None:
+            self._put(task, progress.job.run.due, progress.job.run.function)
 
     def _rule_set(self) -> RuleSet:
-        configuration = self._means.configuration()
+        configuration = self._configuration()
         if self._rules is None or self._rules[0] is not configuration:
             self._rules = configuration, RuleSet(configuration.rules)
         return self._rules[1]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from local.config.functions import REGION
 from local.errors import InvalidSettings
-from local.runtime.sandbox import Invocation
+from local.runtime.invocation import Invocation
 
 _CONNECT_TIMEOUT_S = 5.0
 _CONNECTIONS = 64

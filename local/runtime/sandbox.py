@@ -5,14 +5,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from local.config.file_watch import EVERY_S, Mark, Sources
 from local.config.functions import ROOT, Function
+from local.runtime.invocation import Invocation
 from local.runtime.lambda_environment import environment
 from local.runtime.process import Log, Process
 
@@ -25,33 +24,6 @@ _WORKER = Path(__file__).with_name("runtime_client.py")
 _CLOSE_S = 5.0
 """How long a call that was cut off may take to be over."""
 _CLOSED = "its sandbox was closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What came of calling a function once.
-
-    Attributes:
-        response: what it returned; None when it failed.
-        error: how it failed ("ValueError: ..."); None when it returned.
-        milliseconds: from the call to the answer, as seen from outside.
-        cold: whether the process was started for it.
-        log: what the function printed.
-    """
-
-    response: Any
-    error: str | None
-    milliseconds: float
-    cold: bool
-    log: str
-
-
-class Invoker(Protocol):
-    """What can call a function with an event."""
-
-    def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
-        """Calls it. Never raises for what the function does."""
-        ...
 
 
 class Sandbox:
@@ -217,40 +189,3 @@ class Pool:
                 return self._free.pop()
             self._all.append(self._make())
             return self._all[-1]
-
-
-class Sandboxes:
-    """A sandbox, or a pool of them, for each function that is called; all are closed at the end. Safe to use from any thread."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._lock = threading.Lock()
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._pools: dict[str, Pool] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def of(self, function: Function, variables: Mapping[str, str]) -> Sandbox:
-        """The function's sandbox; made with these variables when there is none yet."""
-        with self._lock:
-            if function.name not in self._sandboxes:
-                sandbox = self._sandboxes[function.name] = Sandbox(function, variables)
-                self._stack.callback(sandbox.close)
-            return self._sandboxes[function.name]
-
-    def pool(self, function: Function, variables: Mapping[str, str], limit: int = LIMIT) -> Pool:
-        """The function's pool; made with these variables and this limit when there is none yet."""
-        with self._lock:
-            if function.name not in self._pools:
-                pool = self._pools[function.name] = Pool(function, variables, limit=limit)
-                self._stack.callback(pool.close)
-            return self._pools[function.name]
-
-    def close(self) -> None:
-        """Ends everything that was started."""
-        with self._lock:
-            self._stack.close()

@@ -8,15 +8,16 @@
 A delivery has a name of its own: to do it again changes nothing, so that what a process has not finished is done once by the next.
 """
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from local.mail.history import Destination
-from local.storage.mailboxes import directory_name
 
 _FOLDERS: Final = {
     Destination.INBOX: ("mailboxes", ""),
@@ -26,18 +27,22 @@ _FOLDERS: Final = {
 }
 _PARTS: Final = ("tmp", "new", "cur")
 
+_UNSAFE: Final = re.compile(r"[^a-z0-9@._+-]|^\.")
+"""Characters that a folder's name escapes; "=" is one, so that an escape cannot be mistaken for text."""
+_MAX_NAME: Final = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """A copy of a message in a mailbox, or on its way out.
 
     Attributes:
-        place: where it lies.
+        destination: the kind of folder it is in.
         raw: its bytes.
         path: the file.
     """
 
-    place: Destination
+    destination: Destination
     raw: bytes
     path: Path
 
@@ -63,8 +68,9 @@ class MaildirStore:
         """
         folder = self._maildir(place, address)
         # It may have been delivered before, and moved since by a mail program, which adds flags behind a colon (Maildir's specification).
-        if any(entry.name.partition(":")[0] == name for entry in os.scandir(folder / "cur")):
-            return
+        with os.scandir(folder / "cur") as entries:
+            if any(entry.name.partition(":")[0] == name for entry in entries):
+                return
         _write(folder / "tmp" / name, folder / "new" / name, raw)
 
     def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
@@ -101,6 +107,16 @@ class MaildirStore:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
         return folder
+
+
+def directory_name(address: str) -> str:
+    """Return a safe folder name for any address. Addresses that differ by more than case get different names.
+
+    >>> directory_name("Ana@example.com"), directory_name("../x@example.com")
+    ('ana@example.com', '=2e.=2fx@example.com')
+    """
+    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), address.lower())
+    return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _write(temporary: Path, final: Path, raw: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what follows: another number for each change of it."""
 
 SCHEMA: Final = """

@@ -12,11 +12,11 @@ from local.mail.job import DeliveryJob
 from local.mail.verdict import Origin
 from mailhooks.contract import Action, ActionType, FlowDirection
 
-LINE: Final = "number, received, direction, mail_from, recipients, written_by, subject, size, state, rules, places, changed, trouble"
-"""The columns that `line` reads."""
+SUMMARY: Final = "number, received, direction, mail_from, recipients, written_by, subject, size, state, rules, places, changed, trouble"
+"""The columns that `message_summary` reads."""
 
-LEG: Final = "SELECT number, received, mail_from, told, leg FROM passages JOIN messages USING (number) WHERE passages.state <> 'done'"
-"""The rows that `leg` reads."""
+JOB: Final = "SELECT number, received, mail_from, told, leg FROM passages JOIN messages USING (number) WHERE passages.state <> 'done'"
+"""The rows that `job` reads."""
 
 
 def searchable(text: str) -> str:
@@ -24,8 +24,8 @@ def searchable(text: str) -> str:
     return valid_unicode(text.casefold())
 
 
-def line(row: tuple[Any, ...]) -> MessageSummary:
-    number, received, direction, mail_from, recipients, author, subject, size, state, rules, places, changed, trouble = row
+def message_summary(row: tuple[Any, ...]) -> MessageSummary:
+    number, received, direction, mail_from, recipients, author, subject, size, state, rules, destinations, changed, has_problems = row
     return MessageSummary(
         number,
         received,
@@ -37,54 +37,54 @@ def line(row: tuple[Any, ...]) -> MessageSummary:
         size,
         State(state),
         tuple(json.loads(rules)),
-        tuple((Destination(name), count) for name, count in json.loads(places)),
+        tuple((Destination(name), count) for name, count in json.loads(destinations)),
         bool(changed),
-        bool(trouble),
+        bool(has_problems),
     )
 
 
-def summary(passages: Sequence[RuleRun]) -> tuple[Any, ...]:
-    """state, rules, places, changed, trouble: what the list shows of a message with these passages."""
-    states = {passage.state for passage in passages}
+def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
+    """Return the columns state, rules, places, changed and trouble of a message with these rule runs."""
+    states = {run.state for run in runs}
     waiting = next((state for state in (State.RETRYING, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
-    places = Counter(fate.place for passage in passages for fate in passage.fates)
-    rules = list(dict.fromkeys(passage.rule for passage in passages))
-    trouble = any(passage.problems for passage in passages)
-    return waiting, json.dumps(rules), json.dumps(list(places.items())), any(passage.changed for passage in passages), trouble
+    destinations = Counter(result.destination for run in runs for result in run.results)
+    rules = list(dict.fromkeys(run.rule for run in runs))
+    has_problems = any(run.problems for run in runs)
+    return waiting, json.dumps(rules), json.dumps(list(destinations.items())), any(run.changed for run in runs), has_problems
 
 
-def as_text(leg: DeliveryJob) -> tuple[str, str]:
-    """What is told of it, and the rest. Its content is kept elsewhere."""
-    told = asdict(leg.passage) | {"attempts": []}
+def as_text(job: DeliveryJob) -> tuple[str, str]:
+    """Return a job's rule run, and the rest of it, as JSON. Attempts and content have tables of their own."""
+    told = asdict(job.run) | {"attempts": []}
     kept = {
-        "event": leg.event,
-        "fallback": asdict(leg.fallback),
-        "action": asdict(leg.action),
-        "timeout_s": leg.timeout_s,
-        "elapsed_s": leg.elapsed_s,
-        "delivered": leg.delivered,
-        "gateway": leg.gateway,
+        "event": job.event,
+        "fallback": asdict(job.fallback),
+        "action": asdict(job.action),
+        "timeout_s": job.timeout_s,
+        "elapsed_s": job.elapsed_s,
+        "delivered": job.delivered,
+        "gateway": job.gateway,
     }
     return json.dumps(told), json.dumps(kept)
 
 
-def passage(text: str) -> RuleRun:
+def rule_run(text: str) -> RuleRun:
     told = json.loads(text)
     told |= {
         "direction": FlowDirection(told["direction"]),
         "state": State(told["state"]),
         "attempts": (),
-        "fates": tuple(map(_fate, told["fates"])),
+        "results": tuple(map(_result, told["results"])),
     }
     return RuleRun(**told | {name: tuple(told[name]) for name in ("recipients", "notes", "problems")})
 
 
-def leg(row: tuple[Any, ...]) -> DeliveryJob:
-    """From a row of `LEG`."""
+def job(row: tuple[Any, ...]) -> DeliveryJob:
+    """Read a row of `JOB`."""
     number, received, mail_from, told, text = row
     kept = json.loads(text)
     actions = {name: _action(kept[name]) for name in ("fallback", "action")}
-    return DeliveryJob(number, received, mail_from, passage(told), **kept | actions)
+    return DeliveryJob(number, received, mail_from, rule_run(told), **kept | actions)
 
 
 def attempt_as_text(attempt: Attempt) -> str:
@@ -95,8 +95,9 @@ def attempt(text: str) -> Attempt:
     return Attempt(**json.loads(text))
 
 
-def _fate(told: Mapping[str, Any]) -> RecipientResult:
-    return RecipientResult(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), Destination(told["place"]), told["note"])
+def _result(told: Mapping[str, Any]) -> RecipientResult:
+    destination = Destination(told["destination"])
+    return RecipientResult(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), destination, told["note"])
 
 
 def _action(kept: Mapping[str, str]) -> Action:

@@ -48,11 +48,11 @@ class Spool:
 
     def accept(self, submission: Submission) -> int:
         """Store a message and return its number once it is on disk. Raises SpoolError when it cannot be stored."""
-        heads = HeaderSummary.of(submission.raw)
+        header = HeaderSummary.of(submission.raw)
         received = self._clock()
-        return self._database.write(lambda database: _insert(database, submission, heads, received))
+        return self._database.write(lambda database: _insert(database, submission, header, received))
 
-    def accepted(self, number: int) -> QueuedMessage:
+    def message(self, number: int) -> QueuedMessage:
         """A message by its number. Raises LookupError when there is none."""
         found = self._database.read(
             "SELECT number, received, token, direction, mail_from, recipients, author, sender, subject FROM messages WHERE number = ?",
@@ -60,9 +60,9 @@ class Spool:
         )
         if not found:
             raise LookupError(number)
-        received, token, direction, mail_from, recipients, *heads = found[0][1:]
+        received, token, direction, mail_from, recipients, *header = found[0][1:]
         addresses = tuple(json.loads(recipients))
-        return QueuedMessage(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, HeaderSummary(*heads))
+        return QueuedMessage(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, HeaderSummary(*header))
 
     def unfinished(self) -> list[int]:
         """Numbers of the messages that are not done, oldest first."""
@@ -73,81 +73,81 @@ class Spool:
         found = self._database.read("SELECT state FROM messages WHERE number = ?", [number])
         return State(found[0][0]) if found else None
 
-    def legs(self, number: int) -> list[DeliveryJob]:
-        """The passages of a message that are not done, as they were kept."""
-        return [serialization.leg(row) for row in self._database.read(f"{serialization.LEG} AND number = ? ORDER BY position", [number])]
+    def jobs(self, number: int) -> list[DeliveryJob]:
+        """Return the jobs of a message that are not done."""
+        return [serialization.job(row) for row in self._database.read(f"{serialization.JOB} AND number = ? ORDER BY position", [number])]
 
-    def leg(self, message_id: str) -> DeliveryJob | None:
-        """One of them; None when it is done."""
-        found = self._database.read(f"{serialization.LEG} AND message_id = ?", [message_id])
-        return serialization.leg(found[0]) if found else None
+    def job(self, message_id: str) -> DeliveryJob | None:
+        """Return the job of a rule run; None when it is done."""
+        found = self._database.read(f"{serialization.JOB} AND message_id = ?", [message_id])
+        return serialization.job(found[0]) if found else None
 
     def attempts(self, message_id: str) -> int:
-        """How many attempts of a passage are kept."""
+        """Return the number of stored attempts of a job."""
         return int(self._database.read("SELECT count(*) FROM attempts WHERE message_id = ?", [message_id])[0][0])
 
-    def came_of(self, number: int) -> list[int]:
-        """Numbers of the messages that came of this one: outbound mail that went on through the inbound rules."""
+    def child_messages(self, number: int) -> list[int]:
+        """Return the numbers of the messages that this one created: outbound mail to colleagues that entered the inbound rules."""
         found = self._database.read("SELECT c.number FROM came_of c JOIN passages p USING (message_id) WHERE p.number = ?", [number])
         return [child for (child,) in found]
 
-    def is_begun(self, number: int) -> bool:
-        """Whether a message has passages already."""
+    def has_jobs(self, number: int) -> bool:
+        """Return whether the jobs of a message exist."""
         return bool(self._database.read("SELECT 1 FROM passages WHERE number = ? LIMIT 1", [number]))
 
-    def begin(self, number: int, legs: Sequence[DeliveryJob]) -> None:
-        """Keeps a message's passages, before anything is done with them."""
+    def add_jobs(self, number: int, jobs: Sequence[DeliveryJob]) -> None:
+        """Store the jobs of a message."""
 
         def work(database: Connection) -> None:
-            for position, leg in enumerate(legs):
-                told, kept = serialization.as_text(leg)
+            for position, job in enumerate(jobs):
+                told, kept = serialization.as_text(job)
                 database.execute(
                     "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
-                    (leg.passage.message_id, number, position, leg.passage.state, told, kept),
+                    (job.run.message_id, number, position, job.run.state, told, kept),
                 )
             _summarize(database, number)
 
         self._database.write(work)
 
-    def save(self, leg: DeliveryJob, *, attempts: Iterable[Attempt] = (), onward: Submission | None = None) -> int | None:
-        """Keeps how far a passage has come, all of it or nothing.
+    def save(self, job: DeliveryJob, *, attempts: Iterable[Attempt] = (), onward: Submission | None = None) -> int | None:
+        """Store the state of a job in one transaction.
 
         Args:
-            leg: its content, when there is one and the message was changed, is kept too.
+            job: its content is stored too when it was changed.
             attempts: those to be added.
-            onward: a message that comes of it.
+            onward: a message that the job creates.
 
         Returns:
-            The number of the message that comes of it; None when there is none, or when it was there already.
+            The number of the created message; None when there is none, or when it exists already.
         """
-        told, kept = serialization.as_text(leg)
-        heads = HeaderSummary.of(onward.raw) if onward else None
+        told, kept = serialization.as_text(job)
+        header = HeaderSummary.of(onward.raw) if onward else None
         received = self._clock()
 
         def work(database: Connection) -> int | None:
-            passage = leg.passage
+            run = job.run
             database.execute(
-                "UPDATE passages SET state = ?, told = ?, leg = ? WHERE message_id = ?", (passage.state, told, kept, passage.message_id)
+                "UPDATE passages SET state = ?, told = ?, leg = ? WHERE message_id = ?", (run.state, told, kept, run.message_id)
             )
             for attempt in attempts:
                 database.execute(
-                    "INSERT INTO attempts VALUES (?, ?, ?)", (passage.message_id, attempt.number, serialization.attempt_as_text(attempt))
+                    "INSERT INTO attempts VALUES (?, ?, ?)", (run.message_id, attempt.number, serialization.attempt_as_text(attempt))
                 )
-            if passage.changed and leg.content is not None:
-                database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (passage.message_id, leg.content))
+            if run.changed and job.content is not None:
+                database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (run.message_id, job.content))
             number = None
-            if onward and heads and not database.execute("SELECT 1 FROM came_of WHERE message_id = ?", [passage.message_id]).fetchone():
-                number = _insert(database, onward, heads, received)
-                database.execute("INSERT INTO came_of VALUES (?, ?)", (passage.message_id, number))
-            _summarize(database, leg.number)
-            if passage.state is State.DONE and leg.number % _PRUNE_EVERY == 0:
+            if onward and header and not database.execute("SELECT 1 FROM came_of WHERE message_id = ?", [run.message_id]).fetchone():
+                number = _insert(database, onward, header, received)
+                database.execute("INSERT INTO came_of VALUES (?, ?)", (run.message_id, number))
+            _summarize(database, job.number)
+            if run.state is State.DONE and job.number % _PRUNE_EVERY == 0:
                 _prune(database, self._keep)
             return number
 
         return self._database.write(work)
 
-    def forget_undecided(self) -> None:
-        """Takes back what functions have put for passages that are not decided: the bucket from which they put it is gone as well."""
+    def discard_undecided_content(self) -> None:
+        """Remove the content that functions put for undecided jobs: the S3 objects that it came from are gone too."""
 
         def work(database: Connection) -> None:
             database.execute(
@@ -161,7 +161,7 @@ class Spool:
     def count(self) -> int:
         return int(self._database.read("SELECT count(*) FROM messages")[0][0])
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
+    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
         where: list[str] = ["1"]
         values: list[Any] = []
         if before is not None:
@@ -171,17 +171,17 @@ class Spool:
             where.append("instr(search, ?) > 0")
             values.append(serialization.searchable(text))
         # Only fixed text is put together; what comes from outside is a value.
-        statement = f"SELECT {serialization.LINE} FROM messages WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"  # noqa: S608
-        return [serialization.line(row) for row in self._database.read(statement, [*values, limit])]
+        statement = f"SELECT {serialization.SUMMARY} FROM messages WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"  # noqa: S608
+        return [serialization.message_summary(row) for row in self._database.read(statement, [*values, limit])]
 
-    def story(self, number: int) -> MessageTrace | None:
-        found = self._database.read(f"SELECT {serialization.LINE} FROM messages WHERE number = ?", [number])  # noqa: S608
+    def trace(self, number: int) -> MessageTrace | None:
+        found = self._database.read(f"SELECT {serialization.SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608
         if not found:
             return None
         passages = self._database.read("SELECT message_id, told FROM passages WHERE number = ? ORDER BY position", [number])
         return MessageTrace(
-            serialization.line(found[0]),
-            tuple(replace(serialization.passage(told), attempts=self._attempts(key)) for key, told in passages),
+            serialization.message_summary(found[0]),
+            tuple(replace(serialization.rule_run(told), attempts=self._attempts(key)) for key, told in passages),
         )
 
     def original(self, number: int) -> bytes | None:
@@ -196,21 +196,21 @@ class Spool:
     def version(self) -> int:
         return self._database.writes
 
-    def kept(self, message_id: str) -> tuple[float, FlowDirection, int] | None:
-        """When a passage's message was accepted, its direction and the message's number; None when there is no such passage."""
+    def locate(self, message_id: str) -> tuple[float, FlowDirection, int] | None:
+        """Return when the message of a rule run was accepted, its direction and its number; None for an unknown ID."""
         found = self._database.read(
             "SELECT m.received, p.told, m.number FROM passages p JOIN messages m USING (number) WHERE message_id = ?", [message_id]
         )
-        return (found[0][0], serialization.passage(found[0][1]).direction, found[0][2]) if found else None
+        return (found[0][0], serialization.rule_run(found[0][1]).direction, found[0][2]) if found else None
 
     def _attempts(self, message_id: str) -> tuple[Attempt, ...]:
         found = self._database.read("SELECT told FROM attempts WHERE message_id = ? ORDER BY number", [message_id])
         return tuple(serialization.attempt(told) for (told,) in found)
 
 
-def _insert(database: Connection, submission: Submission, heads: HeaderSummary, received: float) -> int:
+def _insert(database: Connection, submission: Submission, header: HeaderSummary, received: float) -> int:
     recipients = json.dumps(submission.recipients)
-    told = (heads.author, heads.sender, heads.subject, heads.written_by)
+    told = (header.author, header.sender, header.subject, header.from_text)
     search = serialization.searchable("\n".join((submission.mail_from, *told, *submission.recipients)))
     columns = (received, submission.direction, submission.mail_from, recipients, *told, len(submission.raw), str(uuid.uuid4()), search)
     number = database.execute(
@@ -226,12 +226,12 @@ def _insert(database: Connection, submission: Submission, heads: HeaderSummary, 
 def _summarize(database: Connection, number: int) -> None:
     """What the list shows of a message, from its passages."""
     found = [
-        serialization.passage(told)
+        serialization.rule_run(told)
         for (told,) in database.execute("SELECT told FROM passages WHERE number = ? ORDER BY position", [number])
     ]
     database.execute(
         "UPDATE messages SET state = ?, rules = ?, places = ?, changed = ?, trouble = ? WHERE number = ?",
-        (*serialization.summary(found), number),
+        (*serialization.summarize(found), number),
     )
 
 

@@ -10,11 +10,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.mail.history import MessageSummary, MessageTrace
 from local.web.content import download, load_trace
 from local.web.templating import Site
 from mailhooks.contract import ContractError, check_availability_request
 
 _MAX_LIMIT = 500
+
+
+_JSON_NAMES = {
+    "summary": "line",
+    "rule_runs": "passages",
+    "results": "fates",
+    "destination": "place",
+    "destinations": "places",
+    "has_problems": "trouble",
+}
+"""The JSON names of renamed attributes: programs rely on them."""
 
 
 def routes(site: Site) -> list[Route]:
@@ -34,12 +46,16 @@ def _list_messages(site: Site, request: Request) -> Response:
         limit = min(max(int(query.get("limit", "50")), 1), _MAX_LIMIT)
     except ValueError:
         return JSONResponse({"error": "before and limit must be numbers"}, 400)
-    lines = site.history.lines(before=before, limit=limit, text=query.get("q", ""))
-    return _ascii_json({"count": site.history.count(), "messages": [asdict(line) for line in lines]})
+    lines = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
+    return _ascii_json({"count": site.history.count(), "messages": [_document(line) for line in lines]})
 
 
 def _show_trace(site: Site, request: Request) -> Response:
-    return _ascii_json(asdict(load_trace(site, request)))
+    return _ascii_json(_document(load_trace(site, request)))
+
+
+def _document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
+    return asdict(record, dict_factory=lambda items: {_JSON_NAMES.get(name, name): value for name, value in items})
 
 
 def _ascii_json(document: Any) -> Response:

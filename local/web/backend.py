@@ -37,7 +37,7 @@ class WebBackend:
         self._calendars = calendars
         self._wm = wm
         self._samples = samples
-        self._policy = RecipientPolicy(wm.engine.flow, lambda: wm.configuration)
+        self._policy = RecipientPolicy(wm.mail_server.workers, lambda: wm.configuration)
 
     def rules(self) -> Sequence[Rule]:
         return self._wm.configuration.rules
@@ -51,7 +51,7 @@ class WebBackend:
         if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
             more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
             raise Rejected("; ".join(refused[:_MAX_REPLIES]) + more)
-        return self._wm.engine.flow.accept(Submission(direction, mail_from, tuple(recipients), raw))
+        return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
     def samples(self) -> Mapping[str, bytes]:
         return self._samples
@@ -74,7 +74,7 @@ class WebBackend:
         if not name:
             return AvailabilityAnswer(None, 0.0, error="there is no availability function: name one in workmail.toml, in [availability]")
         try:
-            invoker, timeout_s = self._wm.engine.function(name)
+            invoker, timeout_s = self._wm.mail_server.find_function(name)
         except LocalError as error:
             return AvailabilityAnswer(None, 0.0, error=str(error))
         invocation = invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))

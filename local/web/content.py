@@ -120,11 +120,11 @@ def select_run(trace: MessageTrace, number: int) -> RuleRun | None:
     Raises:
         HTTPException: 404, there is no rule run of this number.
     """
-    if not trace.passages:
+    if not trace.rule_runs:
         return None
-    if not 1 <= number <= len(trace.passages):
+    if not 1 <= number <= len(trace.rule_runs):
         raise HTTPException(404, f"This message has no rule run {number}.")
-    return trace.passages[number - 1]
+    return trace.rule_runs[number - 1]
 
 
 def load_content(history: History, trace: MessageTrace, passage: int, side: SideName) -> bytes:
@@ -134,7 +134,7 @@ def load_content(history: History, trace: MessageTrace, passage: int, side: Side
         HTTPException: 404, the message is no longer stored or has no such rule run.
     """
     run = select_run(trace, passage)
-    original = history.original(trace.line.number)
+    original = history.original(trace.summary.number)
     if original is None:
         raise HTTPException(404, "This message is no longer stored.")
     if side == "before" or run is None or not run.changed:
@@ -153,7 +153,7 @@ def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> C
         view = View.HEADER
     sides = options.sides if comparison.changed else Sides.AFTER
     shown = _VIEWS[view](comparison) | {"sizes": {"before": len(before), "after": len(after)}}
-    return ContentView(trace.line.number, len(trace.passages), options.passage, view, sides, comparison.changed, shown)
+    return ContentView(trace.summary.number, len(trace.rule_runs), options.passage, view, sides, comparison.changed, shown)
 
 
 def _count_frames(comparison: Comparison) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def load_trace(site: Site, request: Request) -> MessageTrace:
         HTTPException: 404, there is no message of this number.
     """
     number = request.path_params["number"]
-    trace = site.history.story(number) if number < _MAX_NUMBER else None
+    trace = site.history.trace(number) if number < _MAX_NUMBER else None
     if trace is None:
         raise HTTPException(404, f"There is no message {number}.")
     return trace

@@ -33,7 +33,7 @@ def _show_list(site: Site, template: str, request: Request) -> Response:
     before = _number(request.query_params.get("before"))
     # Read the version first: then a message that arrives while the lines are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
-    lines = list(site.history.lines(before=before, limit=PAGE + 1, text=query))
+    lines = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
     more = len(lines) > PAGE
     lines = lines[:PAGE]
     context: dict[str, Any] = {
@@ -72,12 +72,12 @@ def _show_live_part(site: Site, request: Request) -> Response:
 def _context(site: Site, request: Request) -> dict[str, Any]:
     version = site.history.version()
     trace = load_trace(site, request)
-    number = trace.line.number
+    number = trace.summary.number
     return {
         "version": version,
         "trace": trace,
-        "line": trace.line,
-        "done": trace.line.state is State.DONE,
+        "line": trace.summary,
+        "done": trace.summary.state is State.DONE,
         "newer": number + 1 if number < site.history.count() else None,
         "older": number - 1 if number > 1 else None,
     }

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.config.functions import ROOT, function, read_settings
+from local.config.functions import ROOT, mail_function, read_settings
 from local.config.samples import InvalidSample, load
 from local.console.text_columns import excerpt
 from tests.e2e.containers import Containers
@@ -26,10 +26,10 @@ def main(arguments: list[str]) -> str | None:
     settings = read_settings(ROOT / "events" / "env.json")
     with tempfile.TemporaryDirectory() as workspace, Containers(toolchain, Path(workspace)) as containers:
         for sample in samples:
-            called = function(sample.function)
+            called = mail_function(sample.function, settings)
             message_id = containers.store.add(sample.raw, sample.event["messageId"], sample.event["flowDirection"])
             try:
-                answer = containers.invoke(called.logical_id, sample.event, called.variables(settings))
+                answer = containers.invoke(called.logical_id, sample.event, called.environment)
             except SamError as error:
                 return str(error)
             print(f"== {sample.stem}: {called.logical_id}\n{answer.log.rstrip()}")

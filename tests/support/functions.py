@@ -13,7 +13,7 @@ def write(folder: Path, files: dict[str, str], **settings: Any) -> Function:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(source), "utf-8")
-    return Function("hook", folder, asynchronous=False, **settings)
+    return Function("hook", folder, **settings)
 
 
 def app(folder: Path, source: str, **settings: Any) -> Function:

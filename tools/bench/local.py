@@ -40,7 +40,7 @@ def through(name: str, function: str, messages: int) -> None:
         with ThreadPoolExecutor(SENDERS) as senders:
             list(senders.map(lambda first: _send(port, range(first, first + share)), range(1, messages + 1, share)))
         accepted = time.perf_counter() - started
-        wm.engine.flow.settle(1800)
+        wm.wait_until_idle(1800)
         delivered = time.perf_counter() - started
         after = _resident_mb()
         found = Counter(_number(copy.raw) for copy in wm.delivered(ANA))

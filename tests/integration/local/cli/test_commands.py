@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import default
 from html import unescape
@@ -17,24 +18,25 @@ from typing import Any
 
 import pytest
 
-from local.cli import run as run_module
+from local.cli.parser import main
+from local.config.configuration import load as load_configuration
 from local.config.functions import ROOT, Function
 from local.config.samples import load
-from local.storage.mailboxes import digest
-from mailhooks.contract import Action, ActionType
+from local.storage.spool import Spool
+from tests.support.deliveries import verify_delivered_once
 
-INBOX = "Inbox"
+INBOX, OUTGOING = "Inbox", "Outgoing"
 # What each sample is there to show: who gets it in which folder, and whether its content changes.
 EXPECTED: dict[str, tuple[dict[str, str], bool]] = {
     "bounce-blocked": ({"ana@example.com": INBOX, "ben@example.com": INBOX}, False),
     "bounce-junk": ({"ana@example.com": "Junk", "ben@example.com": "Junk"}, False),
-    "bounce-outbound": ({"clara@example.org": INBOX}, False),
-    "disclaimer-outbound-images": ({"clara@example.org": INBOX}, True),
-    "disclaimer-outbound-new": ({"clara@example.org": INBOX, "joerg@example.net": INBOX}, True),
-    "disclaimer-outbound-reply": ({"joerg@example.net": INBOX}, True),
-    "disclaimer-outbound-signed": ({"clara@example.org": INBOX}, False),
+    "bounce-outbound": ({"clara@example.org": OUTGOING}, False),
+    "disclaimer-outbound-images": ({"clara@example.org": OUTGOING}, True),
+    "disclaimer-outbound-new": ({"clara@example.org": OUTGOING, "joerg@example.net": OUTGOING}, True),
+    "disclaimer-outbound-reply": ({"joerg@example.net": OUTGOING}, True),
+    "disclaimer-outbound-signed": ({"clara@example.org": OUTGOING}, False),
     "mailflow-external": ({"ana@example.com": INBOX, "ben@example.com": INBOX}, True),
-    "observe-outbound": ({"clara@example.org": INBOX, "joerg@example.net": INBOX}, False),
+    "observe-outbound": ({"clara@example.org": OUTGOING, "joerg@example.net": OUTGOING}, False),
     "observe-truncated": ({f"{name}@example.com": INBOX for name in ("ana", "ben", "purchasing", "support", "press")}, False),
     "rewrite-external": ({f"{name}@example.com": INBOX for name in ("ana", "ben", "purchasing")}, True),
     "rewrite-headers": ({"support@example.com": INBOX}, True),
@@ -43,7 +45,22 @@ EXPECTED: dict[str, tuple[dict[str, str], bool]] = {
 }
 
 
-def local(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Result:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+
+def local(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Result:
+    """Run a command in this process."""
+    code = main([*map(str, arguments)])
+    return Result(code, *capsys.readouterr())
+
+
+def local_process(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "local", *map(str, arguments)],
         cwd=ROOT,
@@ -56,26 +73,31 @@ def local(*arguments: str | Path, **environment: str) -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """A run over all samples, in a process of its own with a developer's settings that must not matter."""
     mail = tmp_path_factory.mktemp("run") / "mail"
-    return local("run", "--mail", mail, PYTHONPATH="", AWS_PROFILE="no-such-profile", ON_ERROR="nonsense"), mail
+    return local_process("run", "--mail", mail, PYTHONPATH="", AWS_PROFILE="no-such-profile", ON_ERROR="nonsense"), mail
 
 
 def delivered(mail: Path) -> dict[tuple[str, str], list[bytes]]:
     found: dict[tuple[str, str], list[bytes]] = {}
-    for file in (*mail.glob("*/new/*"), *mail.glob("*/.*/new/*")):
-        folder = "Junk" if file.parts[-3] == ".Junk" else INBOX
-        found.setdefault((file.relative_to(mail).parts[0], folder), []).append(file.read_bytes())
+    for file in (*mail.glob("*/*/new/*"), *mail.glob("*/*/.Junk/new/*")):
+        if ".bounce." not in file.name:
+            kind, address, *_ = file.relative_to(mail).parts
+            folder = "Junk" if file.parts[-3] == ".Junk" else OUTGOING if kind == "outgoing" else INBOX
+            found.setdefault((address, folder), []).append(file.read_bytes())
     return found
 
 
-def test_a_run_goes_well_and_says_so(whole_run: Any) -> None:
+def test_a_run_over_the_samples_succeeds(whole_run: Any) -> None:
     done, _ = whole_run
     assert (done.returncode, done.stderr) == (0, "")
     assert f"OK  {len(EXPECTED)} messages, {sum(changed for _, changed in EXPECTED.values())} changed" in done.stdout
 
 
 def test_a_run_shows_a_block_for_each_message_no_wider_than_100_columns_and_no_logs(whole_run: Any) -> None:
-    lines = whole_run[0].stdout.splitlines()
+    done, mail = whole_run
+    # The path of the test's folder may be long.
+    lines = done.stdout.replace(str(mail), "MAIL").splitlines()
     assert [line.split()[0] for line in lines if "function " in line and line.endswith("sync)")] == sorted(EXPECTED)
     assert max(map(len, lines)) <= 100
     assert not any(line.lstrip().startswith("{") or "\x1b" in line for line in lines)
@@ -85,17 +107,24 @@ def test_a_run_shows_a_block_for_each_message_no_wider_than_100_columns_and_no_l
     assert any(re.match(r"  Metrics   Messages=1 .*MessageSize=622 ", line) for line in lines)
 
 
-def test_everybody_finds_each_message_once_in_the_right_folder_and_nobody_else_does(whole_run: Any) -> None:
-    expected = Counter((address, folder) for fates, _ in EXPECTED.values() for address, folder in fates.items())
+def test_each_recipient_has_each_message_once_in_the_right_folder(whole_run: Any) -> None:
+    expected = Counter((address, folder) for folders, _ in EXPECTED.values() for address, folder in folders.items())
     assert Counter({place: len(copies) for place, copies in delivered(whole_run[1]).items()}) == expected
+    with closing(Spool(whole_run[1])) as history:
+        verify_delivered_once(history, load_configuration('organization = { domains = ["example.com"] }'), whole_run[1])
+
+
+def test_a_bounced_message_is_returned_to_its_sender(whole_run: Any) -> None:
+    [bounce] = (whole_run[1] / "outgoing" / "sales@offers.example.net" / "new").iterdir()
+    assert b"This mailbox takes no offers." in bounce.read_bytes()
 
 
 def test_unchanged_mail_is_delivered_byte_for_byte(whole_run: Any) -> None:
-    digests = {place: Counter(map(digest, copies)) for place, copies in delivered(whole_run[1]).items()}
+    copies = delivered(whole_run[1])
     for sample in load():
-        fates, changed = EXPECTED[sample.stem]
-        for place in fates.items():
-            assert digests[place][digest(sample.raw)] == (0 if changed else 1), (sample.stem, place)
+        folders, changed = EXPECTED[sample.stem]
+        for place in folders.items():
+            assert copies[place].count(sample.raw) == (0 if changed else 1), (sample.stem, place)
 
 
 def test_rewritten_mail_differs_in_its_header_only(whole_run: Any) -> None:
@@ -108,7 +137,7 @@ def test_rewritten_mail_differs_in_its_header_only(whole_run: Any) -> None:
             assert all(b"\r\nX-Mail-Origin: external\r\n" in raw and b"[EXTERNAL]" in raw for raw in received)
 
 
-def test_a_disclaimer_stands_once_in_each_form_of_the_text_and_the_rest_of_the_mail_is_as_it_was(whole_run: Any) -> None:
+def test_a_disclaimer_is_in_each_form_of_the_text_once_and_the_rest_is_unchanged(whole_run: Any) -> None:
     mails = [message_from_bytes(raw, policy=default) for copies in delivered(whole_run[1]).values() for raw in copies]
     for sample in load():
         if EXPECTED[sample.stem][1] and sample.function == "disclaimer":
@@ -124,41 +153,66 @@ def test_a_disclaimer_stands_once_in_each_form_of_the_text_and_the_rest_of_the_m
                         assert new.as_bytes() == old.as_bytes()
 
 
-def test_a_run_may_take_some_samples_only_and_show_logs(tmp_path: Path) -> None:
-    done = local("run", "bounce-junk", "--verbose", "--mail", tmp_path / "mail")
-    assert done.returncode == 0
-    assert "OK  1 message," in done.stdout
-    assert '  | {"level":"INFO"' in done.stdout
+def test_a_run_may_be_over_some_samples_only_and_show_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = local(capsys, "run", "bounce-junk", "--verbose", "--mail", tmp_path / "mail")
+    assert done.code == 0
+    assert "OK  1 message," in done.out
+    assert '  | {"level":"INFO"' in done.out
 
 
-def test_a_run_fails_when_a_functions_settings_are_wrong(tmp_path: Path) -> None:
+def test_a_run_fails_when_a_functions_settings_are_invalid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "env.json").write_text(json.dumps({"BounceFunction": {"BOUNCE_RULES": "[{}]"}}))
-    done = local("run", "bounce-junk", "--settings", tmp_path / "env.json", "--mail", tmp_path / "mail")
-    assert done.returncode == 1
-    assert "SettingsError" in done.stdout
-    assert "FAILED  1 message of 1 with a problem: bounce-junk" in done.stdout
+    done = local(capsys, "run", "bounce-junk", "--settings", tmp_path / "env.json", "--mail", tmp_path / "mail")
+    assert done.code == 1
+    assert "SettingsError" in done.out
+    assert "FAILED  1 message of 1 with a problem: bounce-junk" in done.out
 
 
-def test_a_run_fails_when_a_function_raises_and_the_mail_meets_the_fallback_action(
+def own_function(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace each function of this project by one with that source."""
+    (folder / "app.py").write_text(source)
+    monkeypatch.setattr("local.cli.sample_runner.mail_function", lambda name, settings: Function(name, folder))
+
+
+def test_a_run_fails_when_a_function_raises_and_the_mail_gets_the_fallback_action(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "app.py").write_text("def handler(event, context):\n    raise RuntimeError('odd')\n")
-    monkeypatch.setattr(run_module, "function", lambda name: Function(name, tmp_path / "app.py", asynchronous=False))
-    settings, mail = ROOT / "events" / "env.json", tmp_path / "mail"
-    code = run_module.run(
-        ["rewrite-signed"],
-        events=ROOT / "events",
-        mail=mail,
-        settings_file=settings,
-        fallback=Action(ActionType.DEFAULT),
-        verbose=False,
-    )
-    shown = capsys.readouterr().out
-    assert code == 1
-    assert "the function failed: RuntimeError: odd" in shown
-    assert "fallback action" in shown
+    own_function(tmp_path, "def handler(event, context):\n    raise RuntimeError('odd')\n", monkeypatch)
+    done = local(capsys, "run", "rewrite-signed", "--mail", tmp_path / "mail")
+    assert done.code == 1
+    assert "the function failed: RuntimeError: odd" in done.out
+    assert "fallback action" in done.out
     [sample] = load(only=["rewrite-signed"])
-    assert delivered(mail) == {("ana@example.com", INBOX): [sample.raw]}
+    assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [sample.raw]}
+
+
+def events_with(folder: Path, **changes: Any) -> Path:
+    """A folder with the sample rewrite-signed twice; `changes` are those of its events."""
+    (folder / "mail").mkdir(parents=True)
+    [sample] = load(only=["rewrite-signed"])
+    for stem in ("rewrite-one", "rewrite-two"):
+        (folder / f"{stem}.json").write_text(json.dumps(sample.event | changes))
+        (folder / "mail" / f"{stem}.eml").write_bytes(sample.raw)
+    (folder / "env.json").write_text("{}")
+    return folder
+
+
+def test_two_samples_with_one_message_id_are_both_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "def handler(event, context):\n    return {'actions': [{'action': {'type': 'DEFAULT'}, 'allRecipients': True}]}\n"
+    own_function(tmp_path, source, monkeypatch)
+    done = local(capsys, "run", "--events", events_with(tmp_path / "events"), "--mail", tmp_path / "mail")
+    assert (done.code, done.out.count("another sample has the same messageId")) == (0, 1)
+    assert "OK  2 messages" in done.out
+
+
+def test_an_event_that_breaks_the_contract_is_a_failure_of_its_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = events_with(tmp_path / "events", flowDirection="SIDEWAYS")
+    done = local(capsys, "run", "--events", events, "--mail", tmp_path / "mail")
+    assert done.code == 1
+    assert "FAILED    contract broken, in the event: at /flowDirection" in done.out
+    assert "FAILED  2 messages of 2 with a problem: rewrite-one, rewrite-two" in done.out
 
 
 @pytest.mark.parametrize(
@@ -171,17 +225,20 @@ def test_a_run_fails_when_a_function_raises_and_the_mail_meets_the_fallback_acti
         (["serve", "--port", "99999"], "port 99999"),
     ],
 )
-def test_a_command_that_cannot_be_carried_out_says_why_in_one_line(arguments: list[str], why: str) -> None:
-    done = local(*arguments)
-    assert done.returncode == 2
-    assert why in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_a_command_that_cannot_be_carried_out_prints_why_in_one_line(
+    arguments: list[str], why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    done = local(capsys, *arguments)
+    assert done.code == 2
+    assert why in done.err
+    assert len(done.err.splitlines()) == 1
 
 
-def test_send_takes_a_file_of_ones_own(tmp_path: Path) -> None:
+def test_send_sends_a_file_of_ones_own(tmp_path: Path) -> None:
     mail = tmp_path / "own.eml"
     mail.write_bytes(b"From: x@example.net\nTo: ana@example.com\nDate: Mon, 2 Nov 2026 09:00:00 +0000\nSubject: Hi\n\nHello\n")
-    done = local("send", mail, "--function", "rewrite", "--mail", tmp_path / "mail")
+    done = local_process("send", mail, "--function", "rewrite", "--mail", tmp_path / "mail")
     assert done.returncode == 0, done.stdout
     assert "own.eml  (INBOUND, function rewrite, sync)" in done.stdout
     assert "made CRLF" in done.stdout
@@ -192,14 +249,28 @@ def test_send_takes_a_file_of_ones_own(tmp_path: Path) -> None:
     )
 
 
-def test_send_says_why_a_message_went_on_unchanged(tmp_path: Path) -> None:
+def test_send_prints_why_a_message_was_left_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mail = tmp_path / "own.eml"
     mail.write_bytes(b"From: x@example.net\r\nSubject: no date\r\n\r\nHello\r\n")
-    done = local("send", mail, "--function", "rewrite", "--to", "ana@example.com", "--mail", tmp_path / "mail")
-    assert done.returncode == 0
-    assert "unchanged, nothing put" in done.stdout
-    assert "CannotChangeSafely: WorkMail would refuse" in done.stdout
+    done = local(capsys, "send", mail, "--function", "rewrite", "--to", "ana@example.com", "--mail", tmp_path / "mail")
+    assert done.code == 0
+    assert "unchanged, nothing put" in done.out
+    assert "CannotChangeSafely: WorkMail would refuse" in done.out
     assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [mail.read_bytes()]}
+
+
+def test_send_takes_the_sender_of_the_event_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "event['envelope']['mailFrom']['address'] + event['flowDirection']"
+    action = f"{{'type': 'BOUNCE', 'parameters': {{'bounceMessage': {text}}}}}"
+    source = f"def handler(event, context):\n    return {{'actions': [{{'action': {action}, 'allRecipients': True}}]}}\n"
+    own_function(tmp_path, source, monkeypatch)
+    mail = tmp_path / "own.eml"
+    mail.write_bytes(b"From: x@example.net\r\nTo: ana@example.com\r\n\r\nHello\r\n")
+    done = local(capsys, "send", mail, "--function", "rewrite", "--from", "spam@example.net", "--mail", tmp_path / "mail")
+    assert done.code == 0
+    assert '"spam@example.netINBOUND"' in done.out
 
 
 @contextmanager

@@ -154,7 +154,7 @@ def test_many_senders_at_once_lose_nothing_and_double_nothing(tmp_path: Path):
         with ThreadPoolExecutor(20) as senders:
             for sender in range(20):
                 senders.submit(send_many, port, [f"{sender}-{n}" for n in range(50)], accepted, lock)
-        wm.engine.flow.settle(120)
+        wm.wait_until_idle(120)
         raws = Counter(copy.raw for copy in wm.delivered(ANA))
     assert len(accepted) == 1000
     assert raws == Counter(message(name) for name in accepted)
@@ -170,7 +170,7 @@ def test_all_of_the_corpus_comes_in_and_goes_out_byte_for_byte():
             with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
                 for raw in raws:
                     assert client.sendmail(sender, recipients, raw) == {}
-        wm.engine.flow.settle(120)
+        wm.wait_until_idle(120)
         expected = Counter(map(by_smtplib, raws))
         for address in (ANA, BEN, NORA, "bob@example.org"):
             assert Counter(copy.raw for copy in wm.delivered(address)) == expected
@@ -187,7 +187,7 @@ def test_all_of_the_corpus_comes_in_by_swaks():
 
         with ThreadPoolExecutor(4) as senders:
             assert set(senders.map(send, CORPUS)) == {0}
-        wm.engine.flow.settle(120)
+        wm.wait_until_idle(120)
         copies = wm.delivered(ANA, Destination.INBOX)
         assert len(copies) == len(CORPUS)
         assert Counter(copy.raw.rstrip() for copy in copies) == Counter(by_swaks(path.read_bytes()) for path in CORPUS)

@@ -60,7 +60,7 @@ def calls(tmp_path: Path) -> list[dict[str, Any]]:
 
 
 def places(story: MessageTrace) -> dict[str, Destination]:
-    return {fate.recipient: fate.place for passage in story.passages for fate in passage.fates}
+    return {fate.recipient: fate.destination for passage in story.rule_runs for fate in passage.results}
 
 
 def answer(*actions: Mapping[str, Any]) -> str:
@@ -77,7 +77,7 @@ def test_without_rules_mail_is_delivered_byte_for_byte():
         story = wm.send(RAW, to=[ANA, BEN])
         assert places(story) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
         assert [copy.raw for copy in wm.delivered(ANA)] == [copy.raw for copy in wm.delivered(BEN)] == [RAW]
-        assert story.line.state is State.DONE
+        assert story.summary.state is State.DONE
 
 
 def test_each_recipient_has_the_verdict_of_the_function(tmp_path: Path):
@@ -86,7 +86,7 @@ def test_each_recipient_has_the_verdict_of_the_function(tmp_path: Path):
     with hooked(tmp_path, body) as wm:
         story = wm.send(RAW, to=[ANA, BEN, cem, dan])
         assert places(story) == {ANA: Destination.INBOX, BEN: Destination.BOUNCED, cem: Destination.JUNK, dan: Destination.DROPPED}
-        assert [copy.place for copy in wm.delivered(cem)] == [Destination.JUNK]
+        assert [copy.destination for copy in wm.delivered(cem)] == [Destination.JUNK]
         assert wm.delivered(BEN) == wm.delivered(dan) == []
         [(content, reason)] = wm.dropped()
         assert (content, reason["recipients"], reason["rule"]) == (RAW, [dan], "Hook")
@@ -96,7 +96,7 @@ def test_a_bounce_goes_to_the_sender_as_a_delivery_status_notification(tmp_path:
     with hooked(tmp_path, answer(act("BOUNCE", bounceMessage="Not here."))) as wm:
         wm.send(RAW, mail_from=NORA, to=[ANA])
         [copy] = wm.delivered(NORA)
-        assert copy.place is Destination.OUTGOING
+        assert copy.destination is Destination.OUTGOING
         report = message_from_bytes(copy.raw, policy=policy.default)
         assert report.get_content_type() == "multipart/report"
         assert "Not here." in report.get_payload(0).get_content()
@@ -108,7 +108,7 @@ def test_mail_without_a_sender_is_not_bounced_but_kept_aside(tmp_path: Path):
         story = wm.send(RAW, mail_from="", to=[ANA])
         [(content, reason)] = wm.dropped()
         assert (content, reason["bounceMessages"]) == (RAW, ["Not here."])
-        assert any("no bounce" in note for note in story.passages[0].notes)
+        assert any("no bounce" in note for note in story.rule_runs[0].notes)
 
 
 def test_the_event_has_the_author_the_sender_and_one_invocation_for_all_recipients(tmp_path: Path):
@@ -123,7 +123,7 @@ def test_the_event_has_the_author_the_sender_and_one_invocation_for_all_recipien
 def test_a_failed_attempt_is_repeated_with_the_same_invocation_until_it_succeeds(tmp_path: Path):
     body = "    if n < 3:\n        raise ValueError('not yet')\n" + answer(act("DEFAULT"))
     with hooked(tmp_path, body) as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         assert [attempt.number for attempt in passage.attempts] == [1, 2, 3]
         assert [bool(attempt.problem) for attempt in passage.attempts] == [True, True, False]
         assert len({event["invocationId"] for event in calls(tmp_path)}) == 1
@@ -135,9 +135,9 @@ def test_a_failed_attempt_is_repeated_with_the_same_invocation_until_it_succeeds
 )
 def test_when_the_rules_timeout_is_over_the_fallback_applies_to_all(fallback: str, place: Destination, tmp_path: Path):
     with hooked(tmp_path, "    raise ValueError\n", rule=f'fallback = "{fallback}"\ntimeout-minutes = 1') as wm:
-        [passage] = wm.send(RAW, to=[ANA, BEN]).passages
-        assert {fate.place for fate in passage.fates} == {place}
-        assert {fate.origin for fate in passage.fates} == {Origin.FALLBACK}
+        [passage] = wm.send(RAW, to=[ANA, BEN]).rule_runs
+        assert {fate.destination for fate in passage.results} == {place}
+        assert {fate.origin for fate in passage.results} == {Origin.FALLBACK}
         # After 1, 2, 4, 8 and 16 seconds, and for the last time when the minute is over.
         assert len(passage.attempts) == 7
         assert any("no valid response" in problem for problem in passage.problems)
@@ -145,7 +145,7 @@ def test_when_the_rules_timeout_is_over_the_fallback_applies_to_all(fallback: st
 
 def test_a_rule_without_a_timeout_does_not_try_again(tmp_path: Path):
     with hooked(tmp_path, "    raise ValueError\n", rule='fallback = "default"\ntimeout-minutes = 0') as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         assert len(passage.attempts) == 1
 
 
@@ -162,14 +162,14 @@ def test_a_rule_without_a_timeout_does_not_try_again(tmp_path: Path):
 )
 def test_a_response_that_workmail_does_not_take_is_a_failed_attempt(body: str, tmp_path: Path):
     with hooked(tmp_path, body, rule='fallback = "move-to-junk"\ntimeout-minutes = 0') as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         assert passage.attempts[0].problem
-        assert [copy.place for copy in wm.delivered(ANA)] == [Destination.JUNK]
+        assert [copy.destination for copy in wm.delivered(ANA)] == [Destination.JUNK]
 
 
 def test_a_function_that_takes_too_long_is_ended(tmp_path: Path):
     with hooked(tmp_path, "    import time\n    time.sleep(60)\n", rule="timeout-minutes = 0", function="timeout-seconds = 1") as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         assert passage.attempts[0].milliseconds < 10_000
         assert [copy.raw for copy in wm.delivered(ANA)] == [RAW]
 
@@ -183,7 +183,7 @@ def test_inbound_only_recipients_of_the_organization_are_added(tmp_path: Path):
     with hooked(tmp_path, answer(act("DEFAULT"), act("DEFAULT", BEN, NORA))) as wm:
         story = wm.send(RAW, to=[ANA])
         assert places(story) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
-        assert any("not in a domain of the organization" in note for note in story.passages[0].notes)
+        assert any("not in a domain of the organization" in note for note in story.rule_runs[0].notes)
 
 
 CHANGE = """
@@ -200,9 +200,9 @@ def test_content_that_is_put_is_what_is_delivered_and_both_are_kept(tmp_path: Pa
         story = wm.send(RAW, to=[ANA])
         [copy] = wm.delivered(ANA)
         assert copy.raw == RAW.replace(b"Subject: ", b"Subject: [X] ")
-        [passage] = story.passages
+        [passage] = story.rule_runs
         assert passage.changed
-        assert wm.history.original(story.line.number) == RAW
+        assert wm.history.original(story.summary.number) == RAW
         assert wm.history.content(passage.message_id) == copy.raw
 
 
@@ -214,7 +214,7 @@ def test_a_retry_gets_what_the_attempt_before_it_has_put(tmp_path: Path):
 
 def test_an_asynchronous_function_is_called_after_delivery_and_what_it_puts_is_ignored(tmp_path: Path):
     with hooked(tmp_path, CHANGE, rule="synchronous = false") as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         assert [copy.raw for copy in wm.delivered(ANA)] == [RAW]
         assert (passage.synchronous, len(passage.attempts), passage.changed) == (False, 1, False)
         assert any("WorkMail ignores it" in problem for problem in passage.problems)
@@ -224,12 +224,12 @@ def test_an_asynchronous_invocation_is_given_up_after_three_attempts_into_the_de
     with hooked(tmp_path, "    raise ValueError('never')\n", rule="synchronous = false") as wm:
         story = wm.send(RAW, to=[ANA])
         assert places(story) == {ANA: Destination.INBOX}
-        assert len(story.passages[0].attempts) == 3
+        assert len(story.rule_runs[0].attempts) == 3
         sqs = wm.client("sqs")
         url = sqs.get_queue_url(QueueName="hook-dead-letters")["QueueUrl"]
         [message] = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
         sqs.close()
-        assert json.loads(message["Body"])["messageId"] == story.passages[0].message_id
+        assert json.loads(message["Body"])["messageId"] == story.rule_runs[0].message_id
         assert "never" in message["MessageAttributes"]["ErrorMessage"]["StringValue"]
 
 
@@ -239,9 +239,9 @@ def test_outbound_mail_leaves_and_that_for_colleagues_goes_on_through_the_inboun
         story = wm.send(OUT, mail_from=ANA, to=[NORA, BEN])
         assert places(story) == {NORA: Destination.OUTGOING, BEN: Destination.INBOUND}
         changed = OUT.replace(b"Subject: ", b"Subject: [X] ")
-        assert [(copy.place, copy.raw) for copy in wm.delivered(NORA)] == [(Destination.OUTGOING, changed)]
-        assert [(copy.place, copy.raw) for copy in wm.delivered(BEN)] == [(Destination.JUNK, changed)]
-        newest, _ = wm.history.lines()
+        assert [(copy.destination, copy.raw) for copy in wm.delivered(NORA)] == [(Destination.OUTGOING, changed)]
+        assert [(copy.destination, copy.raw) for copy in wm.delivered(BEN)] == [(Destination.JUNK, changed)]
+        newest, _ = wm.history.summaries()
         assert (newest.rules, newest.recipients) == (("Own",), (BEN,))
 
 
@@ -276,7 +276,7 @@ def test_recipients_that_meet_different_rules_are_different_events(tmp_path: Pat
     )
     with hooked(tmp_path, answer(act("DEFAULT")), more=more) as wm:
         story = wm.send(RAW, to=[ANA, BEN])
-        assert [(passage.rule, passage.recipients) for passage in story.passages] == [("Hook", (ANA,)), ("Ben", (BEN,))]
+        assert [(passage.rule, passage.recipients) for passage in story.rule_runs] == [("Hook", (ANA,)), ("Ben", (BEN,))]
         assert places(story) == {ANA: Destination.INBOX, BEN: Destination.DROPPED}
 
 
@@ -293,7 +293,7 @@ def test_of_an_event_too_large_recipients_are_left_out_and_all_get_the_verdict_f
 
 def test_a_day_later_content_is_gone_and_until_then_it_can_be_read_but_not_put(tmp_path: Path):
     with hooked(tmp_path, answer(act("DEFAULT"))) as wm:
-        [passage] = wm.send(RAW, to=[ANA]).passages
+        [passage] = wm.send(RAW, to=[ANA]).rule_runs
         flow, s3 = wm.client("workmailmessageflow"), wm.client("s3")
         assert flow.get_raw_message_content(messageId=passage.message_id)["messageContent"].read() == RAW
         s3.put_object(Bucket=wm.bucket, Key="late", Body=RAW)

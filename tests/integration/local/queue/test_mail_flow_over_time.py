@@ -13,9 +13,9 @@ def test_the_history_pages_and_searches():
     with LocalWorkMail() as wm:
         for n in range(7):
             wm.send(RAW.replace(b"Offer", f"Größe {n}".encode()), to=[ANA])
-        assert [line.number for line in wm.history.lines(limit=3)] == [7, 6, 5]
-        assert [line.number for line in wm.history.lines(before=5, limit=2)] == [4, 3]
-        assert [line.number for line in wm.history.lines(text="größe 2")] == [3]
+        assert [line.number for line in wm.history.summaries(limit=3)] == [7, 6, 5]
+        assert [line.number for line in wm.history.summaries(before=5, limit=2)] == [4, 3]
+        assert [line.number for line in wm.history.summaries(text="größe 2")] == [3]
         assert wm.history.count() == 7
 
 
@@ -23,8 +23,8 @@ def test_old_messages_that_are_done_are_removed_from_the_history():
     text = ORGANIZATION + "history = { keep = 100 }\n"
     with LocalWorkMail(text) as wm:
         for _ in range(400):
-            wm.engine.flow.accept(submission(ANA))
-        wm.engine.flow.settle(60)
+            wm.accept(submission(ANA))
+        wm.wait_until_idle(60)
         assert 100 <= wm.history.count() < 400
         assert len(wm.delivered(ANA)) == 400
 
@@ -34,9 +34,9 @@ def test_a_slow_function_holds_up_nobody_elses_mail(tmp_path: Path):
         '\n[[rules]]\nname = "Ben"\ndirection = "inbound"\naction = "default"\nsenders = ["example.net"]\nrecipients = ["ben@example.com"]'
     )
     with hooked(tmp_path, "    import time\n    time.sleep(8)\n" + answer(act("DEFAULT")), more=more) as wm:
-        slow = [wm.engine.flow.accept(submission(ANA)) for _ in range(9)]
+        slow = [wm.accept(submission(ANA)) for _ in range(9)]
         wm.send(RAW, to=[BEN])
-        assert wm.history.story(slow[-1]).line.state is not State.DONE  # type: ignore[union-attr]
+        assert wm.history.trace(slow[-1]).summary.state is not State.DONE  # type: ignore[union-attr]
 
 
 def test_a_call_that_is_being_made_when_its_settings_are_saved_comes_to_its_end(tmp_path: Path):
@@ -49,12 +49,12 @@ def test_a_call_that_is_being_made_when_its_settings_are_saved_comes_to_its_end(
     ]
     configurations = [load(text) for text in texts]
     with LocalWorkMail(lambda: configurations[0]) as wm:
-        first = wm.engine.flow.accept(submission(ANA))
+        first = wm.accept(submission(ANA))
         while not (tmp_path / "calls.jsonl").exists():
             time.sleep(0.05)
         configurations.reverse()
         wm.send(RAW, to=[BEN])
-        wm.engine.flow.wait(first, 30)
+        wm.wait_for(first, 30)
         assert len(wm.delivered(ANA)) == len(wm.delivered(BEN)) == 1
 
 

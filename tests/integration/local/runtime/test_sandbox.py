@@ -19,7 +19,7 @@ def sandbox(tmp_path: Path) -> Iterator[Make]:
 
     def make(source: str, **variables: str) -> Sandbox:
         (tmp_path / "app.py").write_text(textwrap.dedent(source))
-        made.append(Sandbox(Function("hook", tmp_path / "app.py", asynchronous=False), {"AWS_REGION": "us-east-1", **variables}))
+        made.append(Sandbox(Function("hook", tmp_path / "app.py"), {"AWS_REGION": "us-east-1", **variables}))
         return made[-1]
 
     yield make
@@ -122,6 +122,6 @@ def test_non_ascii_comes_and_goes(sandbox: Make) -> None:
 
 
 def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
-    with closing(Sandbox(Function("hook", tmp_path / "app.py", asynchronous=False), {})) as box:
+    with closing(Sandbox(Function("hook", tmp_path / "app.py"), {})) as box:
         assert box.invoke({}, "r-1", 10).error
         box.close()

@@ -60,7 +60,7 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "layers" / "mailhooks")!r}]
 from pathlib import Path
 from local.config.functions import Function
 from local.runtime.sandbox import Sandbox
-Sandbox(Function("hook", Path({json.dumps(str(tmp_path))}), asynchronous=False), {{}}).invoke({{}}, "r-1", 600)
+Sandbox(Function("hook", Path({json.dumps(str(tmp_path))})), {{}}).invoke({{}}, "r-1", 600)
 """
     with subprocess.Popen([sys.executable, "-c", program]) as parent:
         while not ((file := tmp_path / "pid").exists() and file.read_text()):

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from local.runtime.sandbox import Invocation, Pool, Sandboxes
+from local.runtime.invocation import Invocation
+from local.runtime.sandbox import Pool
 from tests.support.functions import app
 
 # Waits until as many calls are under way as the event says, or for ever.
@@ -108,12 +109,3 @@ class TestClose:
         pool.close()
         pool.close()
         assert pool.invoke({}, "r-2", 10).error == "its sandbox was closed"
-
-
-def test_sandboxes_have_one_pool_a_function_and_close_it(tmp_path: Path) -> None:
-    function = app(tmp_path, "import os\ndef handler(event, context):\n    return os.environ['WORD']")
-    with Sandboxes() as sandboxes:
-        pool = sandboxes.pool(function, {"WORD": "one"}, limit=2)
-        assert sandboxes.pool(function, {"WORD": "two"}) is pool
-        assert pool.invoke({}, "r-1", 10).response == "one"
-    assert pool.invoke({}, "r-2", 10).error == "its sandbox was closed"

@@ -71,7 +71,7 @@ class TestHandler:
         assert (first.cold, second.cold) == (True, True)
 
     def test_of_a_folder_that_is_gone_is_an_error_too(self, tmp_path: Path, call: Call) -> None:
-        done = call(Function("hook", tmp_path / "gone" / "app.py", asynchronous=False))
+        done = call(Function("hook", tmp_path / "gone" / "app.py"))
         assert done.error == "its process cannot be started: No such file or directory"
 
 

@@ -54,7 +54,7 @@ class FakeHistory:
     def add_trace(self, raw: bytes, runs: tuple[RuleRun, ...], **of_line: Any) -> int:
         """Add a message whose summary has the given attributes."""
         headers = BytesParser(policy=default).parsebytes(raw, headersonly=True)
-        results = [result for run in runs for result in run.fates]
+        results = [result for run in runs for result in run.results]
         with self._lock:
             number = len(self.traces) + 1
             line = MessageSummary(
@@ -68,9 +68,9 @@ class FakeHistory:
                 size=len(raw),
                 state=State.DONE if all(run.state is State.DONE for run in runs) else State.RETRYING,
                 rules=tuple(run.rule for run in runs if run.rule),
-                places=tuple(Counter(result.place for result in results).items()),
+                destinations=tuple(Counter(result.destination for result in results).items()),
                 changed=any(run.changed for run in runs),
-                trouble=any(run.problems for run in runs),
+                has_problems=any(run.problems for run in runs),
             )
             self.traces.append(MessageTrace(replace(line, **of_line), runs))
             self.originals.append(raw)
@@ -93,7 +93,7 @@ class FakeHistory:
             recipients=recipients,
             state=State.DONE,
             attempts=(Attempt(1, NOW + 1, 23.4, True, "", RESPONSE, LOG),),
-            fates=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
+            results=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
             changed=after is not None and after != raw,
         )
         return replace(run, **changes)
@@ -102,9 +102,9 @@ class FakeHistory:
         """Mark a message as done, with changed content."""
         with self._lock:
             trace = self.traces[number - 1]
-            runs = tuple(replace(run, state=State.DONE, due=None, changed=True) for run in trace.passages)
+            runs = tuple(replace(run, state=State.DONE, due=None, changed=True) for run in trace.rule_runs)
             self.contents.update({run.message_id: after for run in runs})
-            self.traces[number - 1] = MessageTrace(replace(trace.line, state=State.DONE, changed=True), runs)
+            self.traces[number - 1] = MessageTrace(replace(trace.summary, state=State.DONE, changed=True), runs)
             self.changes += 1
 
     def clear(self) -> None:
@@ -118,13 +118,13 @@ class FakeHistory:
     def count(self) -> int:
         return len(self.traces)
 
-    def lines(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
-        found = (trace.line for trace in reversed(self.traces[: before - 1] if before else self.traces))
+    def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
+        found = (trace.summary for trace in reversed(self.traces[: before - 1] if before else self.traces))
         wanted = text.lower()
         some = (line for line in found if wanted in f"{line.subject} {line.author} {line.mail_from} {' '.join(line.recipients)}".lower())
         return [line for _, line in zip(range(limit), some, strict=False)]
 
-    def story(self, number: int) -> MessageTrace | None:
+    def trace(self, number: int) -> MessageTrace | None:
         return self.traces[number - 1] if 0 < number <= len(self.traces) else None
 
     def original(self, number: int) -> bytes | None:

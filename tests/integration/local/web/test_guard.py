@@ -71,7 +71,7 @@ def test_every_page_escapes_text_from_messages(site: Site) -> None:
     raw = ALTERNATIVE.replace(b"Subject: Both", b"Subject: " + encoded + b"\r\nX-" + b"<script>: 1").replace(b"Hello", encoded)
     raw = raw.replace(b"Content-Type: text/plain", b'Content-Type: text/plain; name="' + encoded + b'"; charset="<b>"')
     results = (RecipientResult(EVIL, ActionType.BOUNCE, Origin.NAMED, Destination.BOUNCED, EVIL),)
-    run = site.history.rule_run(raw, raw + encoded, fates=results, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
+    run = site.history.rule_run(raw, raw + encoded, results=results, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
     run = replace(run, attempts=tuple(replace(each, problem=EVIL, response=EVIL, log=EVIL) for each in run.attempts))
     site.history.add_trace(raw, (run,), mail_from=EVIL, author=EVIL, subject=EVIL + "\ud800", recipients=(EVIL,) * 4, rules=(EVIL,))
     site.actions.files[EVIL] = raw

@@ -22,11 +22,11 @@ def test_list_shows_rules_destinations_and_problems_newest_first(site: Site) -> 
 
 
 def test_list_pages_and_searches_ten_thousand_messages(site: Site) -> None:
-    first = site.history.story(site.history.add(PLAIN))
+    first = site.history.trace(site.history.add(PLAIN))
     assert first is not None
     for number in range(2, 10_001):
-        line = replace(first.line, number=number, subject=f"Message {number}")
-        site.history.traces.append(replace(first, line=line))
+        line = replace(first.summary, number=number, subject=f"Message {number}")
+        site.history.traces.append(replace(first, summary=line))
     page = site.get("/").text
     assert "10,000 messages<" in page
     assert re.findall(r'id="m(\d+)"', page)[::49] == ["10000", "9951"]
@@ -49,7 +49,7 @@ def test_trace_shows_rule_attempts_log_and_results(site: Site) -> None:
     run = site.history.rule_run(PLAIN)
     failed = replace(run.attempts[0], number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
     attempts = (failed, replace(run.attempts[0], number=2, cold=False))
-    site.history.add_trace(PLAIN, (replace(run, attempts=attempts, fates=(*run.fates, bounced), notes=("a note",)),))
+    site.history.add_trace(PLAIN, (replace(run, attempts=attempts, results=(*run.results, bounced), notes=("a note",)),))
     page = site.get("/messages/1").text
     for shown in (
         *("Scan all mail", "no other rule matches as specifically", "Attempt 1", "15.0 s", "no answer within 15 s", "Attempt 2", "23 ms"),

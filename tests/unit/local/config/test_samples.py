@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.aws.content_rules import defects
-from local.config.functions import ROOT, function, read_settings
+from local.config.functions import ROOT, mail_function, read_settings
 from local.config.samples import Sample, load
 from local.errors import InvalidSample, InvalidSettings
 from mailhooks.contract import MailFlowEvent
@@ -50,7 +50,7 @@ def test_samples_share_no_ids_and_each_function_has_some() -> None:
 def test_the_sample_settings_are_settings_that_the_functions_can_read() -> None:
     settings = read_settings(ROOT / "events" / "env.json")
     for name in ("rewrite", "bounce", "observe"):
-        variables = function(name).variables(settings)
+        variables = mail_function(name, settings).environment
         assert variables["ORGANIZATION_DOMAINS"] == "example.com"
         Settings.from_env(variables)
 

@@ -30,15 +30,15 @@ def test_an_inbound_event_lists_each_recipient_of_the_organization_once() -> Non
     assert recipients(event_for(INBOUND, EnvelopeOverrides(), DOMAINS)) == ["ana@example.com", "ben@example.com"]
 
 
-def test_mail_from_the_organization_is_outbound_and_lists_everybody() -> None:
+def test_mail_from_the_organization_is_outbound_and_lists_all_recipients() -> None:
     event = event_for(INBOUND.replace(b"joerg@example.net", b"dora@example.com"), EnvelopeOverrides(), DOMAINS)
     assert event["flowDirection"] == "OUTBOUND"
     assert recipients(event) == ["ana@example.com", "clara@example.org", "ben@example.com"]
 
 
-def test_what_is_wished_for_wins() -> None:
-    wishes = EnvelopeOverrides(FlowDirection.OUTBOUND, "dora@example.com", ["x@example.org"])
-    event = event_for(INBOUND, wishes, DOMAINS)
+def test_overrides_win_over_the_header() -> None:
+    overrides = EnvelopeOverrides(FlowDirection.OUTBOUND, "dora@example.com", ["x@example.org"])
+    event = event_for(INBOUND, overrides, DOMAINS)
     assert (event["flowDirection"], event["envelope"]["mailFrom"]["address"], recipients(event)) == (
         "OUTBOUND",
         "dora@example.com",
@@ -46,7 +46,7 @@ def test_what_is_wished_for_wins() -> None:
     )
 
 
-def test_sender_is_there_when_somebody_sends_on_behalf_of_another() -> None:
+def test_sender_is_in_the_event_only_when_it_differs_from_the_author() -> None:
     assert event_for(b"Sender: ben@example.net\r\n" + INBOUND, EnvelopeOverrides(), DOMAINS)["sender"] == {"address": "ben@example.net"}
     assert "sender" not in event_for(b"Sender: JOERG@example.net\r\n" + INBOUND, EnvelopeOverrides(), DOMAINS)
 
@@ -65,7 +65,7 @@ def test_an_odd_subject_still_makes_an_event(subject: bytes) -> None:
     "raw, advice",
     [(b"To: ana@example.com\r\n\r\n", "--from"), (b"From: a@example.net\r\nTo: x@example.org\r\n\r\n", "--to"), (b"", "--from")],
 )
-def test_a_message_without_envelope_says_what_to_give(raw: bytes, advice: str) -> None:
+def test_a_message_without_envelope_is_an_error_that_names_the_option(raw: bytes, advice: str) -> None:
     with pytest.raises(NoEnvelope, match=advice):
         event_for(raw, EnvelopeOverrides(), DOMAINS)
 
@@ -73,3 +73,16 @@ def test_a_message_without_envelope_says_what_to_give(raw: bytes, advice: str) -
 @pytest.mark.parametrize("saved, sent", [(b"a\nb\n", b"a\r\nb\r\n"), (b"a\r\nb\n", b"a\r\nb\n"), (b"a\r\n", b"a\r\n"), (b"", b"")])
 def test_only_a_file_whose_lines_all_end_in_lf_gets_crlf(saved: bytes, sent: bytes) -> None:
     assert with_crlf(saved) == sent
+
+
+@pytest.mark.parametrize("domain", ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example"])
+@pytest.mark.parametrize("written", ["bücher.example", "xn--bcher-kva.example"])
+def test_a_domain_is_the_same_in_unicode_and_in_ascii(domain: str, written: str) -> None:
+    raw = f"From: a@example.net\r\nTo: ana@{written}, x@example.org\r\n\r\n".encode()
+    assert recipients(event_for(raw, EnvelopeOverrides(), {domain})) == [f"ana@{written}"]
+    assert event_for(raw, EnvelopeOverrides(None, f"ana@{written}"), {domain})["flowDirection"] == "OUTBOUND"
+
+
+def test_a_sender_that_only_spells_the_authors_domain_otherwise_is_not_in_the_event() -> None:
+    raw = "From: a@bücher.example\r\nSender: A@xn--bcher-kva.example\r\nTo: ana@example.com\r\n\r\n".encode()
+    assert "sender" not in event_for(raw, EnvelopeOverrides(), DOMAINS)

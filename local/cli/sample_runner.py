@@ -1,0 +1,162 @@
+"""Sends sample messages through the local WorkMail, each with one flow rule that runs the sample's function."""
+
+import shutil
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from local.config.configuration import Configuration
+from local.config.directory import Directory
+from local.config.functions import ASYNCHRONOUS, Function, Settings, mail_function
+from local.config.samples import Sample
+from local.errors import ForeignFolder
+from local.lifecycle import Lifecycle
+from local.mail.addresses import domain_of
+from local.mail.history import MessageTrace, RuleRun
+from local.mail.submission import Submission
+from local.rules.rule import Rule, RuleAction
+from local.workmail import LocalWorkMail
+from mailhooks.address_patterns import ascii_domain
+from mailhooks.contract import Action, ContractError, FlowDirection, MailFlowEvent
+
+TIMEOUT_MINUTES: Final = 1
+"""The timeout of the rules: five to seven attempts, and so a failing function takes little time."""
+
+SPEED: Final = 600.0
+"""A minute of retries takes a tenth of a second, and the time of the attempts."""
+
+_WAIT_S: Final = 600.0
+_MARK: Final = ".local-workmail"
+_MARK_TEXT: Final = "Mail delivered by the local WorkMail. This folder is emptied at each run.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleResult:
+    """A sample after its run.
+
+    Attributes:
+        sample: the sample.
+        asynchronous: whether the rule is asynchronous.
+        event: the parsed event; None when it breaks the contract.
+        trace: the message's trace; None when the event breaks the contract.
+        content: the delivered bytes.
+        problems: what makes the run a failure.
+        notes: hints for the author of the hook.
+    """
+
+    sample: Sample
+    asynchronous: bool
+    event: MailFlowEvent | None = None
+    trace: MessageTrace | None = None
+    content: bytes = b""
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> RuleRun | None:
+        """The message's run through its rule."""
+        return self.trace.rule_runs[0] if self.trace else None
+
+    @property
+    def log(self) -> str:
+        """The function's output in all attempts."""
+        return "".join(attempt.log for attempt in self.run.attempts) if self.run else ""
+
+
+class SampleRunner(Lifecycle):
+    """Runs samples through a local WorkMail that is up while entered. Delivered mail stays in the folder.
+
+    Args:
+        settings: the functions' variables.
+        folder: where mail is delivered; mail of earlier runs is removed first.
+        fallback: the rules' fallback action.
+
+    Raises:
+        ForeignFolder: the folder contains other files.
+        ServerError: a server does not start.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, fallback: Action) -> None:
+        super().__init__()
+        self._settings = settings
+        self._fallback = fallback
+        self._message_ids: set[str] = set()
+        self._configuration = Configuration("generated", f"m-{uuid.uuid4().hex}", (), Directory(()))
+        empty_mail_folder(folder)
+        self._workmail = LocalWorkMail(lambda: self._configuration, folder=folder, speed=SPEED)
+
+    def _start(self) -> None:
+        self._stack.enter_context(self._workmail)
+
+    def run(self, sample: Sample, *, asynchronous: bool | None = None) -> SampleResult:
+        """Run one sample and wait until it is done.
+
+        Args:
+            asynchronous: whether the rule is asynchronous; None for the way the function is written for.
+
+        Raises:
+            UnknownFunction: the sample's function does not exist.
+        """
+        asynchronous = sample.function in ASYNCHRONOUS if asynchronous is None else asynchronous
+        function = mail_function(sample.function, self._settings)
+        sample, notes = self._with_own_id(sample)
+        try:
+            event = MailFlowEvent.parse(sample.event)
+        except ContractError as error:
+            return SampleResult(sample, asynchronous, problems=(f"contract broken, in the event: {error}",))
+        self._configuration = self._generate(event, function, asynchronous=asynchronous)
+        submission = Submission(event.flow_direction, event.mail_from, event.recipients, sample.raw)
+        trace = self._workmail.wait_for(self._workmail.accept(submission, event=sample.event), _WAIT_S)
+        [run] = trace.rule_runs
+        content = self._workmail.history.content(run.message_id) or b""
+        return SampleResult(sample, asynchronous, event, trace, content, run.problems, (*notes, *run.notes))
+
+    def _with_own_id(self, sample: Sample) -> tuple[Sample, tuple[str, ...]]:
+        """Return the sample with a messageId that no earlier sample has: the ID opens the content."""
+        message_id = str(sample.event.get("messageId"))
+        if message_id in self._message_ids:
+            sample = replace(sample, event={**sample.event, "messageId": str(uuid.uuid4())})
+            return sample, ("another sample has the same messageId: this one gets a new one",)
+        self._message_ids.add(message_id)
+        return sample, ()
+
+    def _generate(self, event: MailFlowEvent, function: Function, *, asynchronous: bool) -> Configuration:
+        """Return a configuration whose only rule runs the function. Every address of its domains has a mailbox."""
+        own = event.recipients if event.flow_direction is FlowDirection.INBOUND else (event.mail_from,)
+        domains = tuple(dict.fromkeys((*organization_domains(self._settings), *filter(None, map(domain_of, own))))) or ("example.com",)
+        rule = Rule(
+            f"Run {function.name}",
+            event.flow_direction,
+            RuleAction.LAMBDA,
+            ("*",),
+            function=function.name,
+            synchronous=not asynchronous,
+            fallback=self._fallback,
+            timeout_minutes=TIMEOUT_MINUTES,
+        )
+        functions = MappingProxyType({function.name: function})
+        return replace(self._configuration, domains=domains, directory=Directory(domains), rules=(rule,), functions=functions)
+
+
+def organization_domains(settings: Settings) -> Collection[str]:
+    """Return every domain in a function's ORGANIZATION_DOMAINS, in the order of the settings."""
+    lists = [variables.get("ORGANIZATION_DOMAINS", "") for variables in settings.values()]
+    return tuple(dict.fromkeys(ascii_domain(name.strip()) for names in lists for name in names.split(",") if name.strip()))
+
+
+def empty_mail_folder(folder: Path) -> None:
+    """Create a folder for delivered mail, or remove the mail of an earlier run from it.
+
+    Raises:
+        ForeignFolder: the folder contains other files, or is a link.
+    """
+    is_ours = folder.is_dir() and ((folder / _MARK).is_file() or not any(folder.iterdir()))
+    if folder.is_symlink() or (folder.exists() and not is_ours):
+        raise ForeignFolder(f"{folder} contains other files than delivered mail; it is left as it is: give another folder with --mail")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / _MARK).write_text(_MARK_TEXT)

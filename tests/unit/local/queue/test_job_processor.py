@@ -1,0 +1,311 @@
+"""Delivery jobs, with a function that answers as the test says: no process, no server."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.config.configuration import Configuration, load
+from local.errors import InvalidArgument, UnknownFunction
+from local.mail.history import Destination, MessageTrace, State
+from local.mail.submission import Submission
+from local.queue.job_processor import JobProcessor, load_delivered
+from local.queue.routing import create_jobs
+from local.queue.workers import Workers
+from local.rules.matching import RuleSet
+from local.runtime.invocation import Invocation
+from local.storage.maildir import MaildirStore
+from local.storage.message_store import MessageStore
+from local.storage.spool import Spool
+from mailhooks.contract import ContractError, FlowDirection
+from tests.support.deliveries import verify_delivered_once
+from tests.support.mail import event
+
+ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
+RAW = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nSubject: Offer\r\n\r\nHello\r\n"
+ALL = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+ORGANIZATION = 'organization = { domains = ["example.com"] }\n'
+RULE = '[[rules]]\nname = "Hook"\ndirection = "{}"\naction = "lambda"\nsenders = ["*"]\nfunction = "rewrite"\n'
+ASYNC = "synchronous = false\n"
+
+
+class Scripted:
+    """A function with prepared responses: an exception fails, a callable is called, a pair is a response and a log. The last one stays."""
+
+    def __init__(self, *responses: Any) -> None:
+        self._responses = list(responses)
+        self.events: list[Mapping[str, Any]] = []
+
+    def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
+        self.events.append(event)
+        response = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
+        response, log = response if isinstance(response, tuple) else (response, "")
+        if callable(response):
+            response = response()
+        error = f"{type(response).__name__}: {response}" if isinstance(response, Exception) else None
+        return Invocation(None if error else response, error, 1.0, len(self.events) == 1, log)
+
+
+class Queue:
+    """A spool, its workers and a scripted function."""
+
+    def __init__(self, folder: Path, configuration: Configuration, function: Scripted) -> None:
+        self.folder = folder
+        self.configuration = configuration
+        self.function = function
+        self.store = MessageStore()
+        self.spool = Spool(folder)
+        self.maildirs = MaildirStore(folder)
+        self.dead_letters: list[tuple[str, Mapping[str, Any], str]] = []
+        processor = JobProcessor(
+            self.spool,
+            self.maildirs,
+            self.store,
+            configuration=lambda: self.configuration,
+            find_function=self.find_function,
+            dead_letter=lambda *letter: self.dead_letters.append(letter),
+            release=lambda _: None,
+            speed=100_000.0,
+        )
+        self.workers = Workers(self.spool, processor, lambda: self.configuration)
+
+    def find_function(self, name: str) -> tuple[Scripted, float]:
+        if name not in self.configuration.functions:
+            raise UnknownFunction(name)
+        return self.function, 14.0
+
+    def send(self, *recipients: str, mail_from: str = NORA, raw: bytes = RAW) -> MessageTrace:
+        direction = FlowDirection.OUTBOUND if self.configuration.owns(mail_from) else FlowDirection.INBOUND
+        return self.trace(self.workers.accept(Submission(direction, mail_from, recipients or (ANA, BEN), raw)))
+
+    def trace(self, number: int) -> MessageTrace:
+        self.workers.wait_for(number, 20)
+        found = self.spool.trace(number)
+        assert found is not None
+        verify_delivered_once(self.spool, self.configuration, self.folder)
+        return found
+
+    def replace(self, content: bytes, response: Any = ALL) -> Callable[[], Any]:
+        """A response after a Put of that content."""
+
+        def put() -> Any:
+            self.store.replace(self.function.events[-1]["messageId"], content)
+            return response
+
+        return put
+
+
+Start = Callable[..., Queue]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    queues: list[Queue] = []
+
+    def start_queue(*responses: Any, rule: str = "", direction: str = "inbound", more: str = "") -> Queue:
+        text = ORGANIZATION + RULE.format(direction) + rule + more
+        queue = Queue(tmp_path / f"queue-{len(queues)}", load(text), Scripted(*(responses or (ALL,))))
+        queues.append(queue)
+        queue.workers.start()
+        return queue
+
+    yield start_queue
+    for queue in queues:
+        queue.workers.stop()
+        queue.spool.close()
+
+
+def destinations(trace: MessageTrace) -> dict[str, Destination]:
+    return {result.recipient: result.destination for run in trace.rule_runs for result in run.results}
+
+
+def test_a_valid_response_delivers_to_each_recipient(start: Start) -> None:
+    trace = start().send()
+    assert destinations(trace) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
+    [run] = trace.rule_runs
+    assert (run.problems, run.notes, run.state, run.puts, len(run.attempts)) == ((), (), State.DONE, 0, 1)
+
+
+def test_a_failed_attempt_is_repeated_with_the_same_event(start: Start) -> None:
+    queue = start(ValueError("odd"), ALL)
+    [run] = queue.send().rule_runs
+    assert run.problems == ("the function failed: ValueError: odd",)
+    assert len(queue.function.events) == 2
+    assert queue.function.events[0] == queue.function.events[1]
+
+
+@pytest.mark.parametrize(
+    "response", [ValueError("odd"), None, {}, {"actions": []}, {"actions": [{"action": {"type": "NO"}, "allRecipients": True}]}]
+)
+def test_when_every_attempt_fails_the_fallback_action_applies_to_all(response: Any, start: Start) -> None:
+    trace = start(response, rule='fallback = "drop"\ntimeout-minutes = 1\n').send()
+    # After 1, 2, 4, 8 and 16 seconds, and for the last time when the minute is over.
+    assert len(trace.rule_runs[0].attempts) == 7
+    assert trace.rule_runs[0].problems[-1] == "no valid response in 7 attempts: the fallback action applies to all"
+    assert destinations(trace) == {ANA: Destination.DROPPED, BEN: Destination.DROPPED}
+
+
+def test_a_rule_without_a_timeout_does_not_retry(start: Start) -> None:
+    [run] = start(ValueError("odd"), rule="timeout-minutes = 0\n").send().rule_runs
+    assert len(run.attempts) == 1
+
+
+def test_an_unknown_function_is_a_failed_attempt(start: Start) -> None:
+    queue = start(rule="timeout-minutes = 0\n")
+    object.__setattr__(queue.configuration, "functions", {})
+    trace = queue.send()
+    assert "rewrite" in trace.rule_runs[0].attempts[0].problem
+    assert destinations(trace) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
+
+
+def test_an_inbound_action_on_outbound_mail_breaks_the_contract(start: Start) -> None:
+    junk = {"actions": [{"action": {"type": "MOVE_TO_JUNK"}, "allRecipients": True}]}
+    trace = start(junk, ALL, direction="outbound").send(NORA, mail_from=ANA)
+    assert trace.rule_runs[0].problems[0].startswith("contract broken, in the response: at /actions/0/action/type")
+
+
+def test_more_than_ten_actions_are_a_problem_but_ten_of_them_apply(start: Start) -> None:
+    people = [f"p{number}@example.com" for number in range(11)]
+    trace = start({"actions": [{"action": {"type": "DROP"}, "recipients": [person]} for person in people]}).send(*people)
+    assert trace.rule_runs[0].problems == ("contract broken, in the response: more than 10 actions",)
+    assert [each for each, where in destinations(trace).items() if where is Destination.INBOX] == ["p10@example.com"]
+
+
+def test_the_content_of_a_put_is_delivered(start: Start) -> None:
+    queue = start()
+    queue.function = Scripted(queue.replace(RAW + b"!"))
+    [run] = queue.send().rule_runs
+    assert (run.puts, run.changed, queue.spool.content(run.message_id)) == (1, True, RAW + b"!")
+    assert {copy.raw for copy in queue.maildirs.delivered(ANA)} == {RAW + b"!"}
+
+
+def test_a_retry_reads_the_content_of_the_put_before_it(start: Start) -> None:
+    queue = start()
+    queue.function = Scripted(queue.replace(RAW + b"!", ValueError("odd")), ALL)
+    [run] = queue.send().rule_runs
+    assert (len(run.attempts), run.puts, queue.spool.content(run.message_id)) == (2, 1, RAW + b"!")
+
+
+def test_a_rejected_put_is_a_problem_even_if_the_function_succeeds(start: Start) -> None:
+    queue = start()
+    queue.function = Scripted(lambda: (queue.store.refuse(queue.function.events[0]["messageId"], "MessageRejected: line 3 ..."), ALL)[1])
+    assert queue.send().rule_runs[0].problems == ("Put refused: MessageRejected: line 3 ...",)
+
+
+def test_an_error_in_the_log_is_a_problem_and_a_warning_a_note(start: Start) -> None:
+    lines = [json.dumps({"level": level, "message": level.lower()}) for level in ("ERROR", "WARNING", "INFO")]
+    [run] = start((ALL, "\n".join(lines))).send().rule_runs
+    assert (run.problems, run.notes) == (("logged: error",), ("logged: warning",))
+
+
+def test_an_asynchronous_function_does_not_decide_delivery(start: Start) -> None:
+    trace = start(ValueError("odd"), {"actions": []}, rule=ASYNC).send()
+    assert trace.rule_runs[0].problems == ("the function failed: ValueError: odd",)
+    assert destinations(trace) == {ANA: Destination.INBOX, BEN: Destination.INBOX}
+
+
+def test_the_content_that_an_asynchronous_function_puts_is_not_delivered(start: Start) -> None:
+    queue = start(rule=ASYNC)
+    queue.function = Scripted(queue.replace(b"late", None))
+    [run] = queue.send().rule_runs
+    assert (run.changed, run.puts, queue.spool.content(run.message_id)) == (False, 1, RAW)
+    assert "delivered already" in run.problems[0]
+
+
+def test_an_asynchronous_invocation_that_fails_three_times_goes_to_the_dead_letter_queue(start: Start) -> None:
+    queue = start(ValueError("never"), rule=ASYNC)
+    [run] = queue.send().rule_runs
+    assert len(run.attempts) == 3
+    [(function, letter, error)] = queue.dead_letters
+    assert (function, letter["messageId"], error) == ("rewrite", run.message_id, "ValueError: never")
+
+
+def test_addresses_of_one_mailbox_get_one_copy_and_one_action_in_any_spelling(start: Start) -> None:
+    drop = {"action": {"type": "DROP"}, "recipients": ["ana@xn--bcher-kva.example"]}
+    queue = start({"actions": [drop, *ALL["actions"]]})
+    queue.configuration = load('organization = { domains = ["bücher.example"] }\n' + RULE.format("inbound"))
+    assert destinations(queue.send("ana@bücher.example", "ben@BÜCHER.example")) == {
+        "ana@bücher.example": Destination.DROPPED,
+        "ben@BÜCHER.example": Destination.INBOX,
+    }
+
+
+def test_a_message_in_transit_is_served_and_afterwards_read_only(start: Start) -> None:
+    queue = start()
+    [run] = queue.send().rule_runs
+    assert run.message_id not in queue.store
+    stored = load_delivered(queue.spool, run.message_id)
+    assert stored is not None
+    assert (stored.content, stored.frozen) == (RAW, True)
+    assert load_delivered(queue.spool, "unknown") is None
+
+
+class TestAnEventOfTheCallers:
+    def test_replaces_the_event_that_workmail_would_build(self, start: Start) -> None:
+        queue = start()
+        own = event(ANA, BEN, subject="Another one")
+        trace = queue.trace(queue.workers.accept_with_event(Submission(FlowDirection.INBOUND, NORA, (ANA, BEN), RAW), own))
+        assert queue.function.events == [own]
+        [run] = trace.rule_runs
+        assert (run.message_id, run.invocation_id) == (own["messageId"], own["invocationId"])
+
+    def test_that_is_truncated_gets_a_note_about_the_recipients_that_it_omits(self, start: Start) -> None:
+        queue = start()
+        own = event(ANA, truncated=True)
+        trace = queue.trace(queue.workers.accept_with_event(Submission(FlowDirection.INBOUND, NORA, (ANA,), RAW), own))
+        assert trace.rule_runs[0].notes == ("recipients that the truncated event omits get DEFAULT",)
+
+    @pytest.mark.parametrize("rule", ['[[rules]]\nname = "Ben"\ndirection = "inbound"\naction = "drop"\nsenders = ["example.net"]\n'])
+    def test_needs_one_rule_with_a_function(self, rule: str, start: Start) -> None:
+        queue = start(more=rule + 'recipients = ["ben@example.com"]\n')
+        with pytest.raises(InvalidArgument, match="needs one rule"):
+            queue.workers.accept_with_event(Submission(FlowDirection.INBOUND, NORA, (ANA, BEN), RAW), event(ANA, BEN))
+        assert queue.spool.count() == 0
+
+    def test_has_to_keep_the_contract(self, start: Start) -> None:
+        queue = start()
+        with pytest.raises(ContractError, match="at /flowDirection"):
+            queue.workers.accept_with_event(
+                Submission(FlowDirection.INBOUND, NORA, (ANA,), RAW), event(ANA) | {"flowDirection": "SIDEWAYS"}
+            )
+        assert (queue.spool.count(), queue.function.events) == (0, [])
+
+
+def test_a_job_keeps_its_ids_when_it_is_created_again(start: Start) -> None:
+    queue = start()
+    number = queue.send().summary.number
+    rules = RuleSet(queue.configuration.rules)
+    first, second = (create_jobs(queue.spool.message(number), rules) for _ in range(2))
+    assert first == second
+
+
+class TestVerification:
+    """`verify_delivered_once` itself."""
+
+    @contextmanager
+    def fails(self, queue: Queue, problem: str) -> Iterator[None]:
+        yield
+        with pytest.raises(AssertionError, match=problem):
+            verify_delivered_once(queue.spool, queue.configuration, queue.folder)
+
+    def test_finds_a_copy_that_is_lost(self, start: Start) -> None:
+        queue = start()
+        queue.send()
+        with self.fails(queue, f"missing: a copy in mailboxes/{ANA}"):
+            queue.maildirs.delivered(ANA)[0].path.unlink()
+
+    def test_finds_a_copy_too_many(self, start: Start) -> None:
+        queue = start()
+        queue.send()
+        with self.fails(queue, f"surplus: a copy in mailboxes/{BEN}"):
+            queue.maildirs.deliver(Destination.INBOX, BEN, "again", RAW)
+
+    def test_finds_a_copy_that_was_changed_or_is_for_another_mailbox(self, start: Start) -> None:
+        queue = start()
+        queue.send(ANA)
+        with self.fails(queue, f"missing: a copy in mailboxes/{ANA}\nsurplus: a copy in mailboxes/{ANA}\nsurplus: .*stranger"):
+            queue.maildirs.delivered(ANA)[0].path.write_bytes(RAW + b"!")
+            queue.maildirs.deliver(Destination.JUNK, "stranger@example.com", "again", RAW)
