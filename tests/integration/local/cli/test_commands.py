@@ -255,7 +255,7 @@ def test_send_prints_why_a_message_was_left_unchanged(tmp_path: Path, capsys: py
     done = local(capsys, "send", mail, "--function", "rewrite", "--to", "ana@example.com", "--mail", tmp_path / "mail")
     assert done.code == 0
     assert "unchanged, nothing put" in done.out
-    assert "CannotChangeSafely: WorkMail would refuse" in done.out
+    assert "CannotChangeSafely: WorkMail would reject" in done.out
     assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [mail.read_bytes()]}
 
 
