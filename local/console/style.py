@@ -1,4 +1,4 @@
-"""Console output: colours, the width of a line, numbers and paths in words."""
+"""Console output: colours, the width of a line, numbers with nouns, and short paths."""
 
 import os
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How to set a word off."""
+    """Formats words with colour or without."""
 
     colour: bool = False
 
     @classmethod
     def of(cls, stream: TextIO) -> "Style":
-        """Colour on a terminal, unless NO_COLOR asks for none (https://no-color.org)."""
+        """Use colour on a terminal, unless NO_COLOR is set (https://no-color.org)."""
         return cls(stream.isatty() and not os.environ.get("NO_COLOR"))
 
     def bold(self, text: str) -> str:
-        """A heading."""
+        """Format a heading."""
         return self._in("1", text)
 
     def bad(self, text: str) -> str:
-        """A failure."""
+        """Format a failure."""
         return self._in("31;1", text)
 
     def good(self, text: str) -> str:
-        """A success."""
+        """Format a success."""
         return self._in("32;1", text)
 
     def _in(self, code: str, text: str) -> str:
@@ -36,12 +36,12 @@ class Style:
 
 
 def number_of(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: `1 message`, `1,000 messages`."""
+    """Return a number with its noun: `1 message`, `1,000 messages`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def display_path(path: Path) -> str:
-    """Return a path relative to the current folder where it lies below it."""
+    """Return a path in its shortest form: relative to the current folder if the path is below it."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except ValueError:

@@ -118,8 +118,8 @@ class _Hit(NamedTuple):
 class _DirectionRules:
     """The rules of one direction. Of two equally specific rules the one with the lower index wins.
 
-    DECISION: of two rules with the same action the name decides. The guide does not say what decides, only that it is not the order in
-    which rules are defined.
+    DECISION: of two rules with the same action the name decides. The guide does not define this, only that the order of definition does
+    not matter.
     """
 
     def __init__(self, direction: FlowDirection, rules: Iterable[Rule]) -> None:

@@ -1,4 +1,4 @@
-"""The preview of a change: a message before and after, what changed in each part, and what WorkMail would reject."""
+"""The preview of a change: a message before and after, the changes of each part, and reasons for a rejection by WorkMail."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Preview:
         name: the name of the message's file.
         heading: the disclaimer's or policy's options, in a few words.
         before, after: the message; the same object when it is unchanged.
-        outcome: what happened, in words, with the reason when the message is unchanged.
+        outcome: the result in words, with the reason when the message is unchanged.
         rows_before, rows_after: the parts of both.
         rejections: reasons for which WorkMail might reject the changed message.
         notes: further remarks.
@@ -52,7 +52,7 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
         raw: the message.
     """
     before, heading = Message(raw), f"position {disclaimer.position}"
-    # The first address in From: WorkMail's event has it as `mailFrom`.
+    # WorkMail's event has the first address in From as `mailFrom`.
     values = own_values(before, next(iter(find_addresses(before, "from")), ""))
     try:
         change = disclaimer.change(before, values)

@@ -1,4 +1,4 @@
-"""The examples in the documentation are programs, and do what the page says."""
+"""The examples in the documentation run and have the documented result."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from mailhooks.hooks.runtime import sync_hook
 from mailhooks.settings import env
 from tests.support.hooks import HEADER, Memory
 from tests.support.mail import event
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def example(tmp_path: Path):
-    """`example("docs/hooks.md", "stamp")`: the block marked so, as a module."""
+    """Return a function that loads a marked code block of a page as a module, as in `example("docs/hooks.md", "stamp")`."""
 
     def load(page: str, name: str) -> ModuleType:
         text = (ROOT / page).read_text("utf-8")
@@ -30,7 +31,7 @@ def example(tmp_path: Path):
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/hooks.md"])
-def test_the_hook_in_ten_lines_bounces_as_it_says(example, page: str):
+def test_the_ten_line_hook_bounces(example, page: str):
     handler = example(page, "quiet").handler
     answer = handler(event("helpdesk@example.com", "user@example.com", subject="We are ON FIRE"), None)
     assert answer["actions"] == [
@@ -43,7 +44,7 @@ def test_the_hook_in_ten_lines_bounces_as_it_says(example, page: str):
     assert handler(event(), None)["actions"] == [{"action": {"type": "DEFAULT"}, "allRecipients": True}]
 
 
-def test_the_ten_lines_are_ten():
+def test_the_ten_line_hook_has_ten_lines():
     text = (ROOT / "README.md").read_text("utf-8")
     [code] = re.findall(r"<!-- tested: quiet -->\n```python\n(.*?)```", text, re.DOTALL)
     assert len([line for line in code.splitlines() if line]) <= 10
@@ -52,8 +53,6 @@ def test_the_ten_lines_are_ten():
 def test_the_content_example_changes_the_message_once(example):
     memory = Memory()
     stamp = example("docs/hooks.md", "stamp").Stamp()
-    from mailhooks.hooks.runtime import sync_hook
-
     handler = sync_hook(stamp, content=memory)
     for _ in range(2):
         handler(event(), None)
@@ -61,7 +60,7 @@ def test_the_content_example_changes_the_message_once(example):
     assert list(memory.messages.values()) == [HEADER + b"X-Stamped: yes\r\n\r\nBody\r\n"]
 
 
-def test_every_link_in_the_documentation_leads_somewhere():
+def test_every_link_in_the_documentation_has_a_target():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if "://" not in target:

@@ -1,4 +1,4 @@
-"""The recipes of docs/recipes: each does what its expected.yaml says, and nothing in report mode."""
+"""The recipes in docs/recipes have the outcomes of their expected.yaml, and no results in report mode."""
 
 import time
 from dataclasses import replace
@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from local.policy_tools.memory_services import MemoryRates
@@ -17,6 +16,7 @@ from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
 from mailhooks.policy.analysis.lint import Severity, lint
+from tests.support.tables import check_rows
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+01:00")
@@ -33,7 +33,7 @@ def message(folder: Path, case: dict[str, Any]) -> bytes:
     return raw
 
 
-def evaluated(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, bytes]:
+def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, bytes]:
     sent = message(folder, case)
     raw = sent if raw is None else raw
     subject = next(line for line in sent.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
@@ -47,56 +47,63 @@ def evaluated(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | N
     return outcome, raw, apply_changes(Message(raw), outcome.changes, own_values(Message(raw), case["from"])).content
 
 
-@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
-def test_a_recipe_does_what_is_expected_of_it(folder: Path, case: dict[str, Any]) -> None:
-    outcome, raw, content = evaluated(load(folder / "policy.yaml"), folder, case)
+def test_a_recipe_has_the_expected_outcome() -> None:
+    def check(folder: Path, case: dict[str, Any]) -> None:
+        outcome, raw, content = evaluate(load(folder / "policy.yaml"), folder, case)
 
-    assert list(outcome.matched) == case["matched"]
-    assert not outcome.failures
-    verdict = outcome.verdict()
-    for address, action in case.get("verdicts", {}).items():
-        assert verdict.action_for(address).type == action
-    assert list(outcome.added) == case.get("added", [])
-    if "changed" in case:
-        assert (content != raw) is case["changed"]
-    if "effects" in case:
-        assert [wanted.effect.name for wanted in outcome.effects if wanted.effect.name != "count"] == case["effects"]
-    shown = content.decode("utf-8")
-    assert all(text in shown for text in case.get("has", []))
-    assert not any(text in shown for text in case.get("lacks", []))
+        assert list(outcome.matched) == case["matched"]
+        assert not outcome.failures
+        verdict = outcome.verdict()
+        for address, action in case.get("verdicts", {}).items():
+            assert verdict.action_for(address).type == action
+        assert list(outcome.added) == case.get("added", [])
+        if "changed" in case:
+            assert (content != raw) is case["changed"]
+        if "effects" in case:
+            assert [wanted.effect.name for wanted in outcome.effects if wanted.effect.name != "count"] == case["effects"]
+        text = content.decode("utf-8")
+        assert all(each in text for each in case.get("has", []))
+        assert not any(each in text for each in case.get("lacks", []))
 
-
-@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
-def test_a_recipe_in_report_mode_only_says_what_it_would_do(folder: Path, case: dict[str, Any]) -> None:
-    policy = load(folder / "policy.yaml")
-    outcome, raw, content = evaluated(replace(policy, rules=tuple(replace(rule, report=True) for rule in policy.rules)), folder, case)
-
-    assert content == raw
-    assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
-    # Without their stops, more rules than otherwise may say that they would apply.
-    assert set(case["matched"]) <= set(outcome.reported)
+    check_rows(CASES, check)
 
 
-@pytest.mark.parametrize("folder, case", CASES, ids=lambda value: value.name if isinstance(value, Path) else "")
-def test_a_recipe_decides_the_same_of_the_message_that_it_has_changed_and_changes_it_no_more(folder: Path, case: dict[str, Any]) -> None:
-    policy = load(folder / "policy.yaml")
-    outcome, raw, content = evaluated(policy, folder, case)
-    again, _, same = evaluated(policy, folder, case, content)
+def test_a_recipe_in_report_mode_has_no_results() -> None:
+    def check(folder: Path, case: dict[str, Any]) -> None:
+        policy = load(folder / "policy.yaml")
+        report = replace(policy, rules=tuple(replace(rule, report=True) for rule in policy.rules))
+        outcome, raw, content = evaluate(report, folder, case)
 
-    assert again.verdict().to_response() == outcome.verdict().to_response()
-    assert (again.matched, same) == (outcome.matched, content)
-    assert not blocking(rejections(raw, content))
+        assert content == raw
+        assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
+        # Rules in report mode do not stop the evaluation, so further rules may be reported.
+        assert set(case["matched"]) <= set(outcome.reported)
+
+    check_rows(CASES, check)
 
 
-def test_nothing_of_a_recipe_is_odd_and_each_of_its_rules_bites() -> None:
+def test_a_recipe_has_the_same_outcome_for_the_changed_message_and_does_not_change_it_again() -> None:
+    def check(folder: Path, case: dict[str, Any]) -> None:
+        policy = load(folder / "policy.yaml")
+        outcome, raw, content = evaluate(policy, folder, case)
+        again, _, same = evaluate(policy, folder, case, content)
+
+        assert again.verdict().to_response() == outcome.verdict().to_response()
+        assert (again.matched, same) == (outcome.matched, content)
+        assert not blocking(rejections(raw, content))
+
+    check_rows(CASES, check)
+
+
+def test_a_recipe_has_no_warnings_and_each_of_its_rules_applies_in_a_case() -> None:
     for path in RECIPES.glob("*/policy.yaml"):
         policy = load(path)
         assert [str(finding) for finding in lint(policy, now=NOON) if finding.severity is Severity.WARNING] == []
-        bitten = {name for folder, case in CASES if folder == path.parent for name in case["matched"]}
-        assert bitten == {rule.name for rule in policy.rules}, path.parent.name
+        applied = {name for folder, case in CASES if folder == path.parent for name in case["matched"]}
+        assert applied == {rule.name for rule in policy.rules}, path.parent.name
 
 
-def test_each_recipe_is_expected_to_bite_and_to_let_go_and_stands_in_the_table() -> None:
+def test_each_recipe_has_cases_with_and_without_a_change_and_a_row_in_the_table() -> None:
     table = (RECIPES / "README.md").read_text("utf-8")
     folders = {path.parent for path in RECIPES.glob("*/policy.yaml")}
     assert len(folders) > 10

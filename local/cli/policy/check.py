@@ -1,4 +1,4 @@
-"""`python -m local check`: report a policy's errors, its warnings and notes, and what it needs."""
+"""`python -m local check`: report a policy's errors, warnings, notes and requirements."""
 
 import json
 import sys

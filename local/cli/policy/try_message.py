@@ -36,7 +36,7 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     """Print a policy's rules and outcome for the message in `mail`.
 
     Returns:
-        0, whatever the outcome is.
+        0, with any outcome.
 
     Raises:
         InvalidPolicy: the policy is invalid, or the message is empty.

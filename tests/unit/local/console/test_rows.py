@@ -1,4 +1,4 @@
-"""Rows of console output stay within their columns, whatever the text."""
+"""Rows of console output stay within their columns."""
 
 from local.console.rows import cell, first_rows, labelled_rows, wrap
 from local.console.style import WIDTH
