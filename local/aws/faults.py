@@ -1,9 +1,8 @@
-"""Trouble on order: makes the Message Flow API or the directory slow, or answer with an error, so that a hook can be tested against it.
+"""Injected faults: the Message Flow API or the directory answers late or with an error, to test how a hook handles that.
 
     wm.faults.add("get", error="ThrottlingException", status=429, times=None)
 
-boto3 tries again by itself (4 times in its "legacy" mode) when it is throttled or meets a 5xx: `times=1` tests boto3, `times=None`
-tests you.
+boto3 itself retries throttled calls and 5xx errors (4 times in its "legacy" mode): `times=1` tests boto3, `times=None` tests the hook.
 """
 
 import threading
@@ -27,13 +26,13 @@ Operation = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One piece of trouble.
+    """One injected fault.
 
     Attributes:
-        error: the name that the service would give it; None to be only slow.
-        status: the HTTP status that goes with `error`.
-        message: the text that goes with `error`.
-        delay_s: seconds to wait before answering.
+        error: the service's name of the error; None for a delay alone.
+        status: the HTTP status of the error.
+        message: the text of the error.
+        delay_s: seconds before the answer.
     """
 
     error: str | None
@@ -43,10 +42,10 @@ class Fault:
 
 
 class Faults:
-    """What is to go wrong, by operation: first ordered, first used."""
+    """The faults to come, by operation: those added first are used first."""
 
     def __init__(self) -> None:
-        self._ordered: dict[str, list[tuple[Fault, int | None]]] = {}
+        self._queues: dict[str, list[tuple[Fault, int | None]]] = {}
         self._lock = threading.Lock()
 
     def add(
@@ -57,32 +56,32 @@ class Faults:
         status: int = 500,
         times: int | None = 1,
         delay_s: float = 0.0,
-        message: str = "ordered by a test",
+        message: str = "injected by a test",
     ) -> None:
-        """Orders a fault for the next `times` calls of `operation`; None: for all until `clear`.
+        """Add a fault for the next `times` calls of an operation; None for all calls until `clear`.
 
         Args:
-            operation: `get` or `put` of the Message Flow API, or an operation of the directory by its name.
+            operation: `get` or `put` of the Message Flow API, or an operation of the WorkMail API by its name.
 
         Raises:
-            ValueError: no such operation, or a fault that neither fails nor takes time.
+            ValueError: there is no such operation, or the fault has neither an error nor a delay.
         """
         if operation not in get_args(Operation):
-            raise ValueError(f"no operation {operation!r}: {', '.join(get_args(Operation))}")
+            raise ValueError(f"no operation {operation!r}; use one of {', '.join(get_args(Operation))}")
         if error is None and delay_s <= 0:
             raise ValueError("a fault needs an error, a delay, or both")
         with self._lock:
-            self._ordered.setdefault(operation, []).append((Fault(error, status, message, delay_s), times))
+            self._queues.setdefault(operation, []).append((Fault(error, status, message, delay_s), times))
 
     def clear(self) -> None:
-        """Forgets every fault that is still to come."""
+        """Remove all faults that are still to come."""
         with self._lock:
-            self._ordered.clear()
+            self._queues.clear()
 
     def next(self, operation: Operation) -> Fault | None:
-        """The fault that the present call meets, counted as used."""
+        """Remove and return the fault for the current call; None when there is none."""
         with self._lock:
-            queue = self._ordered.get(operation)
+            queue = self._queues.get(operation)
             if not queue:
                 return None
             fault, times = queue.pop(0)

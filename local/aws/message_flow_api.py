@@ -1,7 +1,7 @@
-"""The Message Flow API over HTTP, as botocore's model `workmailmessageflow` (2019-05-01, REST-JSON) has it.
+"""The Message Flow API over HTTP, after botocore's model `workmailmessageflow` (2019-05-01, REST-JSON).
 
-What the service checks is checked here, each with the service's own error name. Signatures must be there and for this service; whether
-they are right nobody checks, as any key is good on a laptop.
+It makes the service's checks and answers with the service's error names. A request needs a signature for this service; the signature
+itself is not verified, so that any key works on a laptop.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.aws.content_rules import defects
+from local.aws.content_rules import find_defects
 from local.aws.faults import Faults, Operation
 from local.storage.message_store import MessageStore, StoredMessage
-from local.storage.s3_reference import BadLocation, S3Reference, TooLarge
+from local.storage.s3_reference import InvalidLocation, S3Reference, TooLarge
 from mailhooks.contract.limits import MESSAGE_ID_PATTERN
 
 SERVICE = "workmailmessageflow"
@@ -33,7 +33,7 @@ Listener = Callable[[str], None]
 
 
 class ServiceError(Exception):
-    """An error as the service answers it: name, HTTP status (400 where the model gives none) and a text that says why."""
+    """An error in the service's answer: name, text and HTTP status, which is 400 if the model gives none."""
 
     def __init__(self, name: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -44,14 +44,14 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MessageFlowApi:
-    """The two operations.
+    """The operations GetRawMessageContent and PutRawMessageContent.
 
     Attributes:
         store: the messages in transit.
-        faults: what is to go wrong.
-        s3: makes, or returns, the boto3 S3 client; called in a worker thread.
-        region: the organization's.
-        listener: told one line about every answered call; for the screen.
+        faults: injected faults.
+        s3: returns the boto3 S3 client; called in a worker thread.
+        region: of the organization.
+        listener: called with one line of text for each answered call.
     """
 
     store: MessageStore
@@ -61,7 +61,7 @@ class MessageFlowApi:
     listener: Listener | None = None
 
     def app(self) -> Starlette:
-        """The ASGI application."""
+        """Return the ASGI application."""
         path = "/messages/{message_id}"
         return Starlette(
             routes=[
@@ -76,8 +76,8 @@ class MessageFlowApi:
     ) -> Response:
         message_id = request.path_params["message_id"]
         try:
-            check_signed(request, SERVICE)
-            await meet_fault(self.faults, operation)
+            check_signature(request, SERVICE)
+            await apply_fault(self.faults, operation)
             response = await work(request, self._message(message_id))
             outcome = f"{len(self.store.content(message_id)):,} bytes"
         except ServiceError as error:
@@ -115,17 +115,17 @@ class MessageFlowApi:
             raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
         try:
             content = reference.read(self.s3(), self.region)
-        except BadLocation as error:
+        except InvalidLocation as error:
             raise ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {error}") from error
         except TooLarge as error:
             raise ServiceError("MessageRejected", str(error)) from error
-        if reasons := defects(message.original, content):
+        if reasons := find_defects(message.original, content):
             raise ServiceError("MessageRejected", "; ".join(reasons[:_MAX_REASONS]))
         return content
 
 
-async def meet_fault(faults: Faults, operation: Operation) -> None:
-    """Waits, and raises the `ServiceError`, that were ordered for this call."""
+async def apply_fault(faults: Faults, operation: Operation) -> None:
+    """Wait, and raise a `ServiceError`, as the injected fault for this call says."""
     fault = faults.next(operation)
     if fault is None:
         return
@@ -134,8 +134,8 @@ async def meet_fault(faults: Faults, operation: Operation) -> None:
         raise ServiceError(fault.error, fault.message, fault.status)
 
 
-def check_signed(request: Request, service: str) -> None:
-    """What AWS answers to a call without SigV4, or with a signature made for another service: a `ServiceError`."""
+def check_signature(request: Request, service: str) -> None:
+    """Raise AWS's `ServiceError` for a call without SigV4 or with a signature for another service."""
     header = request.headers.get("authorization", "")
     if not header:
         raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)

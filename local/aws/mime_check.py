@@ -1,6 +1,6 @@
-"""The parts of a MIME message, and what is not well-formed about them (RFC 2046 section 5.1).
+"""The parts of a MIME message, with a check that its multiparts are well-formed (RFC 2046 section 5.1).
 
-Written for the local WorkMail alone: what judges a hook's work should not share the hook's code for parts.
+The local WorkMail has its own check: one that shared the library's code for parts could not find the library's mistakes.
 """
 
 import re
@@ -18,28 +18,33 @@ _HEADERS_END = re.compile(rb"(?:\A|\r?\n)\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A leaf part: where it stands ("2.1" is the first part of the second part; "" is the message itself) and its attachment name."""
+    """A part that is no multipart.
+
+    Attributes:
+        place: "2.1" is the first part of the second part; "" is the message itself.
+        filename: of the attachment; "" when it has none.
+    """
 
     place: str
     filename: str
 
 
-class Malformed(ValueError):
-    """A multipart that is not well-formed. Its text names the place and the fault, never content."""
+class MalformedMultipart(ValueError):
+    """A multipart that is not well-formed. The text names its place and the defect, and never quotes content."""
 
 
 def leaf_parts(raw: bytes, place: str = "", depth: int = 0) -> Iterator[Part]:
-    """The parts that are not multiparts themselves, in order. An attached message is one part: what is in it is its own affair.
+    """Yield the parts that are no multiparts, in order. An attached message is one part, whose own parts are not checked.
 
     Raises:
-        Malformed: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
+        MalformedMultipart: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
     """
     headers, body = _split(raw)
     if headers.get_content_maintype() != "multipart":
         yield Part(place, _filename(headers))
         return
     if depth >= MAX_DEPTH:
-        raise Malformed(f"multiparts are nested over {MAX_DEPTH} deep")
+        raise MalformedMultipart(f"multiparts are nested over {MAX_DEPTH} deep")
     for number, part in enumerate(_bodies(headers, body, place), start=1):
         yield from leaf_parts(part, f"{place}.{number}".lstrip("."), depth + 1)
 
@@ -52,11 +57,11 @@ def _split(raw: bytes) -> tuple[Message, bytes]:
 
 
 def _bodies(headers: Message, body: bytes, place: str) -> list[bytes]:
-    """The parts between the delimiters, each without the line end that belongs to the delimiter after it."""
+    """Return the parts between the delimiters, each without the line end that belongs to the delimiter after it."""
     where = f"part {place}" if place else "the message"
     boundary = (headers.get_boundary() or "").encode("utf-8", "surrogateescape")
     if not boundary:
-        raise Malformed(f"{where} is a multipart without a boundary")
+        raise MalformedMultipart(f"{where} is a multipart without a boundary")
     delimiter = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$", re.MULTILINE)
     starts: list[int] = []
     ends: list[int] = []
@@ -69,9 +74,9 @@ def _bodies(headers: Message, body: bytes, place: str) -> list[bytes]:
             break
         starts.append(found.end() + 1)
     if not starts:
-        raise Malformed(f"{where} is a multipart without parts: its boundary is not in its body")
+        raise MalformedMultipart(f"{where} is a multipart without parts: its boundary is not in its body")
     if not closed:
-        raise Malformed(f"{where} is a multipart without its closing delimiter")
+        raise MalformedMultipart(f"{where} is a multipart without its closing delimiter")
     return [_without_line_end(body[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
@@ -80,7 +85,7 @@ def _without_line_end(part: bytes) -> bytes:
 
 
 def _filename(headers: Message) -> str:
-    """The attachment's name, from Content-Disposition or Content-Type, in either encoding (RFC 2231, RFC 2047)."""
+    """Return the attachment's name from Content-Disposition or Content-Type, decoded (RFC 2231, RFC 2047)."""
     value = headers.get_param("filename", "", "content-disposition") or headers.get_param("name", "")
     name = collapse_rfc2231_value(value) if value else ""
     try:

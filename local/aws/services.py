@@ -1,4 +1,4 @@
-"""The services that a hook calls, on the loopback interface: WorkMail's own APIs, and by moto those of AWS that it uses."""
+"""The services that a hook calls, on the loopback interface: WorkMail's APIs, and other AWS services on moto."""
 
 import os
 import uuid
@@ -11,17 +11,15 @@ from local.config.functions import REGION
 from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
 
-"""One of WorkMail's regions; all of the local WorkMail is in it."""
-
 MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
-"""What boto3 calls the services that moto's one server stands for. It has no AppConfig data: asked for, it fails here and not at AWS."""
+"""boto3's names of the services on moto's server. moto has no AppConfig data, but a call to it must fail here and not reach AWS."""
 
 WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
 
 _ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
-"""Where the name of the variable, made of the service's ID, is not boto3's own name in capitals."""
+"""Services whose endpoint variable is named after the service ID and not after boto3's name."""
 
-# Any keys are good here; these are none that AWS could take for somebody's.
+# Any keys work here; AWS would reject these.
 _ACCESS_KEY = "local"
 _SECRET_KEY = "local"  # noqa: S105
 
@@ -30,21 +28,21 @@ class LocalAws(Lifecycle):
     """WorkMail's APIs, S3 and the other services that a policy may use, over HTTP on the loopback interface.
 
     Args:
-        port: of the Message Flow API and the directory; 0 lets the system choose.
-        s3_port: of S3 and the other services, likewise.
-        bucket: name of the rewrite bucket; None for one that no other instance in this process has (moto keeps one S3 a process).
+        port: of WorkMail's APIs; 0 lets the system choose.
+        s3_port: of S3 and the other services; 0 lets the system choose.
+        bucket: name of the rewrite bucket; None for a unique one, because all instances of a process share moto's S3.
         clock: see `MessageStore`.
         listener: see `MessageFlowApi`.
 
     Attributes:
         store: the messages in transit.
-        faults: trouble on order.
+        faults: injected faults.
         organization: users, groups and domains.
-        bucket: the rewrite bucket, versioned as the stack's.
-        rates_table: the DynamoDB table in which `mailhooks.aws.rate_counter` counts.
+        bucket: the rewrite bucket, with versions as in the stack.
+        rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
 
     Raises:
-        ServerTrouble: on entering, when a port is taken.
+        ServerError: on entering, when a port is taken.
     """
 
     def __init__(
@@ -71,7 +69,7 @@ class LocalAws(Lifecycle):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that lead boto3 to these servers, and to nothing outside this machine."""
+        """Environment variables that make boto3 call these servers, and no server outside this machine."""
         return {
             **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
             "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
@@ -87,10 +85,10 @@ class LocalAws(Lifecycle):
         }
 
     def client(self, service: str) -> Any:
-        """A client of one of these servers' services, whatever this process's AWS settings are. Close it after use."""
+        """Create a boto3 client of a local service, independent of this process's AWS settings. Close it after use."""
         import botocore.session
 
-        # A session that reads no configuration of the developer's: a profile could lead elsewhere, or name one that is not there.
+        # The session ignores the developer's configuration: a profile may not exist, or name other endpoints.
         session = botocore.session.Session(
             session_vars={
                 "profile": (None, None, None, None),
@@ -107,12 +105,12 @@ class LocalAws(Lifecycle):
         )
 
     def sam_environment(self, functions: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """The hook settings of `events/env.json` with these servers' variables, as `sam local invoke --env-vars` reads them."""
+        """Add these servers' variables to hook settings such as `events/env.json`, for `sam local invoke --env-vars`."""
         return {name: {**variables, **self.environment} for name, variables in functions.items()}
 
     def _start(self) -> None:
         from local.aws.message_flow_api import MessageFlowApi
-        from local.aws.workmail_api import DirectoryApi
+        from local.aws.workmail_api import WorkMailApi
         from local.servers import HttpServer, S3Server
 
         moto = S3Server(self._ports[1])
@@ -125,14 +123,14 @@ class LocalAws(Lifecycle):
         self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
         self._make_table()
         app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
-        app.routes.extend(DirectoryApi(self.organization, self.faults, self._listener).routes())
+        app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
         http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)
         http.start()
         self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
 
     def _make_table(self) -> None:
-        """As the stack's. Gone with this instance, as moto's memory is the process's."""
+        """Create the stack's table. It is removed with this instance, because moto keeps it as long as the process runs."""
         dynamodb = self.client("dynamodb")
         self._stack.callback(dynamodb.close)
         dynamodb.create_table(
@@ -145,19 +143,19 @@ class LocalAws(Lifecycle):
         dynamodb.update_time_to_live(TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
 
     def _remove_table(self, dynamodb: Any) -> None:
-        """A test may have removed the table itself."""
+        """Remove the table, unless a test has removed it."""
         from botocore.exceptions import ClientError
 
         with suppress(ClientError):
             dynamodb.delete_table(TableName=self.rates_table)
 
     def make_bucket(self, name: str) -> None:
-        """A bucket that goes with this instance."""
+        """Create a bucket that is removed with this instance."""
         self._s3.create_bucket(Bucket=name)
         self._stack.callback(self._remove_bucket, name)
 
     def _remove_bucket(self, bucket: str) -> None:
-        """moto's S3 lives as long as the process: what is left in it would stay in memory. A test may have removed the bucket itself."""
+        """Remove a bucket, unless a test has removed it: moto keeps objects in memory as long as the process runs."""
         from botocore.exceptions import ClientError
 
         with suppress(ClientError):

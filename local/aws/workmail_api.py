@@ -1,6 +1,4 @@
-"""The organization: its users and groups in memory, and the calls of WorkMail's API that read them, over HTTP, as botocore's model
-`workmail` (2017-10-01, JSON 1.1) has them.
-"""
+"""The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and groups."""
 
 import json
 import uuid
@@ -13,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.aws.faults import Faults, Operation
-from local.aws.message_flow_api import ServiceError, check_signed, meet_fault
+from local.aws.message_flow_api import ServiceError, apply_fault, check_signature
+from mailhooks.address_patterns import canonical
 
 SERVICE: Final = "workmail"
 _TARGET: Final = "WorkMailService."
@@ -22,7 +21,7 @@ _DESCRIBED: Final = {
     "DescribeGroup": ("GroupId", "GROUP"),
     "DescribeEntity": ("Email", None),
 }
-"""Operations that tell of one entity: by which parameter it is named, and of which kind it has to be."""
+"""Operations that describe one entity: the parameter that names it, and its kind."""
 
 _JSON: Final = "application/x-amz-json-1.1"
 
@@ -34,7 +33,7 @@ class Entity:
     Attributes:
         kind: `USER` or `GROUP`.
         email: the primary address; empty while the entity is not enabled.
-        members: of a group: ids.
+        members: IDs of a group's members.
     """
 
     kind: str
@@ -47,13 +46,13 @@ class Entity:
 
 
 class Organization:
-    """An organization's directory, for tests to fill.
+    """An organization's users and groups, for tests to fill.
 
     Attributes:
-        id: the organization's.
+        id: of the organization.
         domains: its mail domains.
-        page_size: how many a page of an answer holds at most: few, so that everybody has to turn pages.
-        calls: the operations that were called, in order.
+        page_size: entries of an answer at most: few, so that tests meet several pages.
+        calls: names of the called operations, in order.
     """
 
     def __init__(self) -> None:
@@ -64,44 +63,47 @@ class Organization:
         self._entities: dict[str, Entity] = {}
 
     def clear(self) -> None:
-        """Removes everybody."""
+        """Remove all users and groups."""
         self._entities.clear()
 
     def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
-        """Adds a user and returns its id."""
+        """Add a user and return its ID."""
         return self._add(Entity("USER", email.partition("@")[0], email, list(aliases), state))
 
     def add_group(self, email: str, members: Iterable[str] = (), *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
-        """Adds a group and returns its id. Members are named by id, name or address."""
+        """Add a group and return its ID. Members are named by ID, name or address."""
         group = self._add(Entity("GROUP", email.partition("@")[0], email, list(aliases), state))
         self.add_members(group, *members)
         return group
 
     def add_members(self, group: str, *members: str) -> None:
-        """Adds to a group, by id, name or address, what is named likewise; the group itself, too: WorkMail is not known to mind.
+        """Add members to a group; each is named by ID, name or address. A group may be its own member.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: there is no such group or member.
         """
         self._named(group).members += [self._named(member).id for member in members]
 
     def remove(self, entity: str) -> None:
-        """Removes a user or a group, from all groups as well."""
+        """Remove a user or a group, and its memberships."""
         gone = self._entities.pop(self._named(entity).id)
         for each in self._entities.values():
             each.members = [member for member in each.members if member != gone.id]
 
-    def of_kind(self, kind: str) -> list[Entity]:
+    def list_entities(self, kind: str) -> list[Entity]:
+        """Return the entities of the kind `USER` or `GROUP`."""
         return [entity for entity in self._entities.values() if entity.kind == kind]
 
     def find(self, name: str, kind: str | None = None) -> Entity | None:
-        """By id, name or address, as the API's `EntityIdentifier`."""
+        """Return an entity by ID, name or address, as the API's `EntityIdentifier`; None when there is none."""
+        key = canonical(name)
         for entity in self._entities.values():
-            if kind in (None, entity.kind) and name.lower() in {entity.id, entity.name.lower(), entity.email.lower()}:
+            if kind in (None, entity.kind) and key in {entity.id, canonical(entity.name), canonical(entity.email)}:
                 return entity
         return None
 
-    def by_id(self, entity_id: str) -> Entity | None:
+    def get(self, entity_id: str) -> Entity | None:
+        """Return an entity by its ID; None when there is none."""
         return self._entities.get(entity_id)
 
     def _named(self, name: str) -> Entity:
@@ -116,13 +118,13 @@ class Organization:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryApi:
+class WorkMailApi:
     """The operations.
 
     Attributes:
-        organization: what is read.
-        faults: what is to go wrong.
-        listener: told one line about every answered call; for the screen.
+        organization: its users and groups are read.
+        faults: injected faults.
+        listener: called with one line of text for each answered call.
     """
 
     organization: Organization
@@ -130,14 +132,14 @@ class DirectoryApi:
     listener: Callable[[str], None] | None = None
 
     def routes(self) -> list[Route]:
-        """For the ASGI application of WorkMail's APIs."""
+        """Return the routes for the ASGI application of WorkMail's APIs."""
         return [Route("/", self._answer, methods=["POST"])]
 
     async def _answer(self, request: Request) -> Response:
         operation = request.headers.get("x-amz-target", "").removeprefix(_TARGET)
         try:
-            check_signed(request, SERVICE)
-            await meet_fault(self.faults, _known(operation))
+            check_signature(request, SERVICE)
+            await apply_fault(self.faults, _known(operation))
             self.organization.calls.append(operation)
             answer = self._page(operation, _parameters(await request.body()))
             response: Response = JSONResponse(answer, media_type=_JSON)
@@ -150,7 +152,7 @@ class DirectoryApi:
         return response
 
     def _page(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of the answer that is asked for. The token is the number of what came before."""
+        """Return one page of the answer. The token is the number of entries on the pages before."""
         if parameters.get("OrganizationId") != self.organization.id:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
         if operation == "DescribeOrganization":
@@ -165,16 +167,16 @@ class DirectoryApi:
         name, entries = getattr(self, f"_{operation}")(parameters)
         token = parameters.get("NextToken") or "0"
         if not token.isdecimal():
-            raise ServiceError("InvalidParameterException", "NextToken is none of ours")
+            raise ServiceError("InvalidParameterException", "NextToken was not returned by this API")
         start = int(token)
         end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
         return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
 
     def _ListUsers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802 - the operation's name
-        return "Users", _summaries(self.organization.of_kind("USER"), parameters)
+        return "Users", _summaries(self.organization.list_entities("USER"), parameters)
 
     def _ListGroups(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        return "Groups", _summaries(self.organization.of_kind("GROUP"), parameters)
+        return "Groups", _summaries(self.organization.list_entities("GROUP"), parameters)
 
     def _ListGroupMembers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
         group = self.organization.find(parameters["GroupId"], "GROUP")
@@ -182,24 +184,24 @@ class DirectoryApi:
             raise ServiceError("EntityNotFoundException", f"{parameters['GroupId']} was not found")
         if group.state == "DELETED":
             raise ServiceError("EntityStateException", f"{group.email} is deleted")
-        members = filter(None, map(self.organization.by_id, group.members))
+        members = filter(None, map(self.organization.get, group.members))
         return "Members", [{"Id": each.id, "Name": each.name, "Type": each.kind, "State": each.state} for each in members]
 
     def _ListAliases(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        entity = self.organization.by_id(parameters["EntityId"])
+        entity = self.organization.get(parameters["EntityId"])
         if entity is None:
             raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
         return "Aliases", entity.aliases
 
     def _entity(self, name: str, kind: str | None) -> dict[str, Any]:
-        """What DescribeUser, DescribeGroup and DescribeEntity share."""
+        """Return the fields that DescribeUser, DescribeGroup and DescribeEntity share."""
         entity = self.organization.find(name, kind)
         if entity is None:
             raise ServiceError("EntityNotFoundException", f"{name} was not found")
         return {"Name": entity.name, "Email": entity.email, "State": entity.state, "Id": entity.id, "Type": entity.kind}
 
     def _described(self) -> dict[str, Any]:
-        """DescribeOrganization."""
+        """Answer DescribeOrganization."""
         organization = self.organization
         return {
             "OrganizationId": organization.id,
@@ -227,8 +229,8 @@ def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> lis
 
 def _known(operation: str) -> Operation:
     described = operation == "DescribeOrganization" or operation in _DESCRIBED
-    if operation not in get_args(Operation) or not (described or hasattr(DirectoryApi, f"_{operation}")):
-        raise ServiceError("UnknownOperationException", "No such operation, here at least")
+    if operation not in get_args(Operation) or not (described or hasattr(WorkMailApi, f"_{operation}")):
+        raise ServiceError("UnknownOperationException", "The local WorkMail does not have this operation")
     return cast(Operation, operation)
 
 
@@ -238,5 +240,5 @@ def _parameters(body: bytes) -> Mapping[str, Any]:
     except ValueError as error:
         raise ServiceError("SerializationException", "The body is not JSON") from error
     if not isinstance(found, dict):
-        raise ServiceError("SerializationException", "The body is no object")
+        raise ServiceError("SerializationException", "The body is not a JSON object")
     return found

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.aws.content_rules import defects
+from local.aws.content_rules import find_defects
 from mailhooks.content.subject_tag import tag_edits
 from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
@@ -207,7 +207,7 @@ def test_real_mail_is_refused_where_the_local_workmail_refuses_it(path: Path):
     changed = b"X-Tag: 1\r\n" + raw
     # A boundary may be closed before a delimiter look-alike, and the like: of such mail the two may think differently.
     if not scan(raw).ambiguous and not raw.startswith((b"From ", b">From ")):
-        assert bool(blocking(rejections(raw, changed))) == bool(defects(raw, changed))
+        assert bool(blocking(rejections(raw, changed))) == bool(find_defects(raw, changed))
 
 
 _CHANGES = st.lists(

@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local.aws.faults import Fault
 from local.errors import ServerError
 from local.workmail import LocalWorkMail
 from tests.integration.local.conftest import Clock
@@ -58,14 +59,14 @@ def test_after_a_put_get_returns_the_new_content(wm: LocalWorkMail, workmail: An
     assert wm.store.puts(message_id) == 1
 
 
-def test_a_second_put_is_judged_by_what_arrived(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+def test_a_second_put_is_compared_with_the_original(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
     message_id = wm.store.add(RAW)
     put(wm, workmail, s3, message_id, CHANGED)
     put(wm, workmail, s3, message_id, RAW)
     assert (wm.store.content(message_id), wm.store.puts(message_id)) == (RAW, 2)
 
 
-def test_a_pinned_object_version_is_read_though_a_newer_one_is_there(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+def test_the_given_object_version_is_read_although_a_newer_one_exists(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
     message_id = wm.store.add(RAW)
     version = s3.put_object(Bucket=wm.bucket, Key="rewritten/1", Body=CHANGED)["VersionId"]
     put(wm, workmail, s3, message_id, b"not a message", objectVersion=version)
@@ -77,7 +78,7 @@ def test_the_error_classes_of_the_model_are_raised(wm: LocalWorkMail, workmail: 
         workmail.get_raw_message_content(messageId="no-such-message")
 
 
-def test_content_is_gone_after_24_hours_for_get_and_put(wm: LocalWorkMail, workmail: Any, s3: Any, clock: Clock) -> None:
+def test_get_and_put_fail_after_24_hours(wm: LocalWorkMail, workmail: Any, s3: Any, clock: Clock) -> None:
     message_id = wm.store.add(RAW)
     clock.now += 24 * 60 * 60
     assert get(workmail, message_id) == RAW
@@ -109,7 +110,7 @@ def test_a_frozen_message_can_be_read_and_not_changed(wm: LocalWorkMail, workmai
         ({"objectVersion": "00000000-0000-0000-0000-000000000000"}, "object version"),
     ],
 )
-def test_a_place_that_workmail_cannot_read_is_an_invalid_content_location(
+def test_an_object_that_workmail_cannot_read_is_an_invalid_content_location(
     reference: dict[str, str], why: str, wm: LocalWorkMail, workmail: Any, s3: Any
 ) -> None:
     message_id = wm.store.add(RAW)
@@ -139,7 +140,7 @@ def test_a_bucket_in_another_region_is_an_invalid_content_location(wm: LocalWork
     [
         (RAW + b"x" * 999 + b"\r\n", "line 7 has 1,001 octets"),
         (RAW.replace(b"Date", b"X-Date"), "the required header Date is missing"),
-        (b"Subject: twice\r\n" + RAW, "the unique header Subject stands there 2 times"),
+        (b"Subject: twice\r\n" + RAW, "the header Subject may occur once and occurs 2 times"),
         (RAW.replace(b"<1@", b"<2@"), "the immutable header Message-ID was changed"),
         (b"Content-Type: multipart/mixed; boundary=b\r\n" + RAW, "without parts"),
         (b"Content-Disposition: attachment; filename=a.exe\r\n" + RAW, ".exe"),
@@ -157,19 +158,19 @@ def test_content_that_breaks_a_rule_is_rejected_with_the_reason(
     assert [why in refusal for refusal in wm.store.refusals(message_id)] == [True]
 
 
-def test_a_line_of_1000_octets_is_taken(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
+def test_a_line_of_1000_octets_is_accepted(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:
     message_id = wm.store.add(RAW)
     put(wm, workmail, s3, message_id, RAW + b"x" * 998 + b"\r\n")
     assert wm.store.puts(message_id) == 1
 
 
 @pytest.mark.parametrize("message_id", ["UPPER", "with_underscore", "a" * 121, "a.b"])
-def test_a_message_id_against_the_models_pattern_is_refused(message_id: str, wm: LocalWorkMail, workmail: Any) -> None:
+def test_a_message_id_that_does_not_match_the_models_pattern_is_refused(message_id: str, wm: LocalWorkMail, workmail: Any) -> None:
     with service_error("ValidationException"):
         workmail.get_raw_message_content(messageId=message_id)
 
 
-def test_faults_come_as_ordered_and_boto3_tries_again_by_itself(wm: LocalWorkMail, workmail: Any) -> None:
+def test_an_injected_fault_occurs_once_and_boto3_retries(wm: LocalWorkMail, workmail: Any) -> None:
     message_id = wm.store.add(RAW)
     wm.faults.add("get", error="ThrottlingException", status=429)
     response = workmail.get_raw_message_content(messageId=message_id)
@@ -177,19 +178,19 @@ def test_faults_come_as_ordered_and_boto3_tries_again_by_itself(wm: LocalWorkMai
     assert response["ResponseMetadata"]["RetryAttempts"] == 1
 
 
-def test_a_fault_for_good_reaches_the_caller_under_its_own_name(wm: LocalWorkMail) -> None:
+def test_a_permanent_fault_reaches_the_caller_under_its_name(wm: LocalWorkMail) -> None:
     message_id = wm.store.add(RAW)
     wm.faults.add("put", error="ThrottlingException", status=429, times=None)
     with closing(_impatient_client(wm)) as client, service_error("ThrottlingException", 429):
         client.put_raw_message_content(messageId=message_id, content={"s3Reference": {"bucket": wm.bucket, "key": "x"}})
 
 
-def test_a_fault_can_be_slow_only(wm: LocalWorkMail, workmail: Any) -> None:
+def test_a_fault_can_be_a_delay_alone(wm: LocalWorkMail, workmail: Any) -> None:
     message_id = wm.store.add(RAW)
-    wm.faults.add("get", delay_s=0.2)
+    wm.faults.add("get", delay_s=0.05)
     started = time.monotonic()
     assert get(workmail, message_id) == RAW
-    assert time.monotonic() - started >= 0.2
+    assert time.monotonic() - started >= 0.05
 
 
 def _impatient_client(wm: LocalWorkMail) -> Any:
@@ -206,7 +207,7 @@ def _impatient_client(wm: LocalWorkMail) -> Any:
 def raw_request(
     wm: LocalWorkMail, method: str, path: str, body: bytes = b"", service: str | None = "workmailmessageflow"
 ) -> tuple[int, str, Any]:
-    """A request that boto3 would not make: status, x-amzn-ErrorType and the JSON body."""
+    """Make a request that boto3 would not make, and return status, x-amzn-ErrorType and the JSON body."""
     address = urlsplit(wm.environment["AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW"]).netloc
     headers = {}
     if service:
@@ -245,11 +246,11 @@ def test_a_body_of_another_shape_is_refused(body: bytes, name: str, wm: LocalWor
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/"), ("DELETE", "/messages/x"), ("GET", "/messages/a/b"), ("GET", "/messages/")])
-def test_anything_else_is_no_operation(method: str, path: str, wm: LocalWorkMail) -> None:
+def test_any_other_request_is_an_unknown_operation(method: str, path: str, wm: LocalWorkMail) -> None:
     assert raw_request(wm, method, path)[:2] == (404, "UnknownOperationException")
 
 
-def test_a_taken_port_is_an_error_at_once_and_leaves_nothing_behind(wm: LocalWorkMail) -> None:
+def test_a_taken_port_is_an_error_and_leaves_no_thread(wm: LocalWorkMail) -> None:
     threads = threading.active_count()
     for name, service in (("port", "WORKMAILMESSAGEFLOW"), ("s3_port", "S3")):
         taken = int(wm.environment[f"AWS_ENDPOINT_URL_{service}"].rpartition(":")[2])
@@ -258,10 +259,16 @@ def test_a_taken_port_is_an_error_at_once_and_leaves_nothing_behind(wm: LocalWor
     assert threading.active_count() == threads
 
 
-def test_stopping_ends_every_thread_even_while_a_call_waits() -> None:
+def test_stopping_ends_every_thread_while_a_call_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(threading.enumerate())
+    entered = threading.Event()
     with LocalWorkMail() as wm:
-        wm.faults.add("get", delay_s=30)
+
+        def next_fault(_operation: str) -> Fault:
+            entered.set()
+            return Fault(None, 500, "", delay_s=30)
+
+        monkeypatch.setattr(wm.faults, "next", next_fault)
         message_id = wm.store.add(RAW)
         failed: list[Exception] = []
 
@@ -273,14 +280,14 @@ def test_stopping_ends_every_thread_even_while_a_call_waits() -> None:
 
         waiting = threading.Thread(target=call)
         waiting.start()
-        time.sleep(0.2)
+        assert entered.wait(10)
         started = time.monotonic()
     waiting.join()
     assert time.monotonic() - started < 3
     assert set(threading.enumerate()) <= before
 
 
-def test_two_in_one_process_share_nothing(wm: LocalWorkMail, s3: Any) -> None:
+def test_two_instances_in_one_process_share_nothing(wm: LocalWorkMail, s3: Any) -> None:
     s3.put_object(Bucket=wm.bucket, Key="mine", Body=b"x")
     with LocalWorkMail() as other:
         assert other.bucket != wm.bucket
@@ -288,7 +295,7 @@ def test_two_in_one_process_share_nothing(wm: LocalWorkMail, s3: Any) -> None:
     assert s3.get_object(Bucket=wm.bucket, Key="mine")["ContentLength"] == 1
 
 
-def test_the_developers_own_aws_settings_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_developers_aws_settings_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with LocalWorkMail() as wm, closing(wm.client("workmailmessageflow")) as client:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.aws.content_rules import defects
+from local.aws.content_rules import find_defects
 from local.config.functions import ROOT, mail_function, read_settings
 from local.config.samples import Sample, load
 from local.errors import InvalidSample, InvalidSettings
@@ -23,7 +23,7 @@ def test_a_sample_is_a_valid_event_with_content_that_workmail_takes(sample: Samp
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", event.message_id)
     assert re.fullmatch(r"[0-9a-f]{32}", event.invocation_id)
     assert b"\n" not in sample.raw.replace(b"\r\n", b"")
-    assert defects(sample.raw, sample.raw) == []
+    assert find_defects(sample.raw, sample.raw) == []
 
 
 @each
