@@ -11,7 +11,7 @@ from local.errors import InvalidPolicy, NoEnvelope
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from local.policy_tools.archive_files import read_archived_event
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
-from mailhooks.content.template_variables import own_values
+from mailhooks.content.template import read_values
 from mailhooks.contract import ContractError, MailFlowEvent
 from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 from mailhooks.hooks.preflight import Rejection, rejections_of_edits
@@ -131,6 +131,6 @@ def read_date(raw: bytes) -> datetime | None:
 def change_message(message: SampleMessage, outcome: Outcome) -> tuple[AppliedChanges, list[Rejection]]:
     """Apply the outcome's changes, and return them with the reasons for which WorkMail might reject the changed message."""
     content = Message(message.raw)
-    applied = apply_changes(content, outcome.changes, own_values(content, message.event.mail_from))
+    applied = apply_changes(content, outcome.changes, read_values(content, message.event.mail_from))
     rejections = rejections_of_edits(content, applied.change.edits, added_parts=applied.change.added_parts) if applied.change.edits else []
     return applied, rejections

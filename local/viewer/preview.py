@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from local.mail.event_builder import with_crlf
 from local.viewer.part_changes import PartRow, describe_changes, describe_unchanged
 from mailhooks.content.disclaimer import Disclaimer
-from mailhooks.content.template_variables import OWN_VARIABLES, own_values
+from mailhooks.content.template import MESSAGE_VARIABLES, read_values
 from mailhooks.hooks.preflight import Rejection, rejections
 from mailhooks.mime.addresses import find_addresses
 from mailhooks.mime.edits import splice
@@ -53,7 +53,7 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
     """
     before, heading = Message(raw), f"position {disclaimer.position}"
     # WorkMail's event has the first address in From as `mailFrom`.
-    values = own_values(before, next(iter(find_addresses(before, "from")), ""))
+    values = read_values(before, next(iter(find_addresses(before, "from")), ""))
     try:
         change = disclaimer.change(before, values)
     except Blocked as blocked:
@@ -84,7 +84,7 @@ def _unchanged(name: str, heading: str, message: Message, outcome: str, disclaim
 
 def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:
     notes = []
-    unknown = sorted(frozenset().union(*(template.variables for template in disclaimer.templates)) - OWN_VARIABLES)
+    unknown = sorted(frozenset().union(*(template.variables for template in disclaimer.templates)) - MESSAGE_VARIABLES)
     if unknown:
         notes.append(f"empty in this preview, because their values come from the function's directory.json: {', '.join(unknown)}")
     if with_crlf(raw) is not raw:

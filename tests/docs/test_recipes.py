@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from local.policy_tools.memory_services import MemoryRates
-from mailhooks.content.template_variables import own_values
+from mailhooks.content.template import read_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.hooks.preflight import blocking, rejections
@@ -44,7 +44,7 @@ def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | No
         )
         now = datetime.fromisoformat(case["at"]) if "at" in case else NOON
         outcome = policy.evaluate(event, raw, services=services, now=now)
-    return outcome, raw, apply_changes(Message(raw), outcome.changes, own_values(Message(raw), case["from"])).content
+    return outcome, raw, apply_changes(Message(raw), outcome.changes, read_values(Message(raw), case["from"])).content
 
 
 def test_a_recipe_has_the_expected_outcome() -> None:

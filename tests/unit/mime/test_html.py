@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailhooks.mime.html import Kind, append_at, find_token, prepend_at, tokens, unescape, visible_text
+from mailhooks.mime.html import Kind, append_at, find_token, prepend_at, tokens, unescape
 from mailhooks.mime.quotes.reply import html_quote
 
 HERE = "[[HERE]]"
@@ -101,7 +101,6 @@ def test_tokens_cover_any_string_without_gaps_or_overlaps(html: str):
         assert isinstance(token.attrs, dict)
         assert token.kind is not Kind.UNFINISHED or position == len(html)
     assert position == len(html)
-    visible_text(html)
 
 
 @pytest.mark.fuzz
@@ -193,22 +192,6 @@ def test_a_block_is_prepended_before_the_first_thing_shown(html: str):
 )
 def test_frames_have_no_place_for_text(html: str):
     assert append_at(html) == prepend_at(html) == -1
-
-
-@pytest.mark.parametrize(
-    "html, text",
-    [
-        ("<p>a</p><p>b</p>", "a b"),
-        ("<b>a</b>b <i>c</i>", "ab c"),
-        ("a<br>b<td>c", "a b c"),
-        ("a&nbsp;&amp;\n&#228;&bogus;", "a & ä&bogus;"),
-        ("<title>t</title><style>s</style><script>j</script><!-- c -->x<textarea>y</textarea>", "x y"),
-        ("a &lt;b&gt; < c", "a <b> < c"),
-        ("x<a b='", "x"),
-    ],
-)
-def test_shown_text_is_read_on_one_line(html: str, text: str):
-    assert " ".join(visible_text(html).split()) == text.replace("x y", "xy") if "textarea" in html else visible_text(html) == text
 
 
 def test_a_token_is_found_in_shown_text_only():

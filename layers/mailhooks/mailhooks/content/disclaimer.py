@@ -13,8 +13,8 @@ from typing import Final
 from mailhooks.content import placement
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.content.placement import TOKEN, Position
-from mailhooks.content.template import Template, letters, text_of
-from mailhooks.mime import html
+from mailhooks.content.template import Template, letters
+from mailhooks.mime import html_text
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.errors import CannotEdit, Reason
 from mailhooks.mime.message import Message
@@ -67,13 +67,13 @@ class Disclaimer:
     @cached_property
     def templates(self) -> tuple[Template, Template]:
         """Of plain text and of HTML."""
-        text = self.text or text_of(self.html)
+        text = self.text or html_text.plain_text(self.html)
         return Template(text.replace("\r\n", "\n")), Template((self.html or as_html(self.text)).replace("\r\n", "\n"), is_html=True)
 
     @cached_property
     def _wordings(self) -> tuple[Template, Template]:
         """As plain text: ours, and as mail programs make it of the HTML."""
-        return self.templates[0], Template(text_of(self.html, bare=True))
+        return self.templates[0], Template(html_text.plain_text(self.html, only_words=True))
 
     def change(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
         """The change that puts the disclaimer into the message; an empty one when it has it already.
@@ -130,7 +130,7 @@ class Disclaimer:
         """
         if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
             return True
-        texts = [html.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
+        texts = [html_text.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
         return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
 
     def _edits(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:

@@ -6,9 +6,15 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Final, NamedTuple
+
+from mailhooks.mime import encoded_words
+from mailhooks.mime.addresses import parse_display_name
+from mailhooks.mime.message import Message
+
+MESSAGE_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
+"""The variables whose values every message has, in lower case. A directory may have more."""
 
 _VARIABLE: Final = re.compile(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
 
@@ -39,8 +45,6 @@ _BREAK: Final = re.compile(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", r
 
 _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 _VOID: Final = frozenset({"area", "br", "col", "hr", "img", "input", "wbr"})
-
-_BREAKS_BEFORE: Final = frozenset({"p", "div", "tr", "li", "table", "ul", "ol", "h1", "h2", "h3", "h4", "hr", "blockquote"})
 
 
 class _Stretch(NamedTuple):
@@ -140,6 +144,22 @@ class Template:
         return _unpaired_tags(line) if self.is_html else None
 
 
+def read_values(message: Message, mail_from: str) -> dict[str, str]:
+    """Return the values of `MESSAGE_VARIABLES`; `""` for a field the message does not have."""
+    fields: dict[str, bytes] = {}
+    for field in message.header.fields:
+        fields.setdefault(field.lname, field.value(message.raw))
+    # The name is parsed before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
+    name = parse_display_name(fields.get("from", b"").decode("latin-1"))
+    return {
+        "fromname": encoded_words.decode(name.encode("latin-1")),
+        "fromaddress": mail_from,
+        "fromdomain": mail_from.rpartition("@")[2],
+        "subject": encoded_words.decode(fields.get("subject", b"")),
+        "date": encoded_words.decode(fields.get("date", b"")),
+    }
+
+
 def letters(text: str) -> str:
     """Its letters and digits, to compare texts by: quoting adds marks and line ends. Case and accents do not matter: QUIRK: some programs
     send umlauts as two characters each (Unicode's decomposed form).
@@ -196,57 +216,3 @@ def _unpaired_tags(line: str) -> str:
         if not waiting:
             return ""
     return "".join(tag[0] for tag in tags)
-
-
-def text_of(source: str, *, bare: bool = False) -> str:
-    """An HTML text that an administrator wrote, as plain text: lines where elements break them, links with their addresses behind, images
-    as their `alt` text.
-
-    Args:
-        bare: only the words that HTML shows; U+FFFC stands for images and addresses.
-    """
-    reader = _Reader(bare)
-    reader.feed(source)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
-
-
-class _Reader(HTMLParser):
-    """Collects what is shown."""
-
-    def __init__(self, bare: bool) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-        self._bare = bare
-        self._hidden = 0
-        self._link = ""
-        self._link_at = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag in {"script", "style", "title"}:
-            self._hidden += 1
-        elif tag == "br":
-            self.pieces.append("\n")
-        elif tag == "img":
-            self.pieces.append("\ufffc" if self._bare else given.get("alt") or "")
-        elif tag == "a":
-            self._link, self._link_at = given.get("href") or "", len(self.pieces)
-        elif tag in _BREAKS_BEFORE and "".join(self.pieces).strip(" ") and not self.pieces[-1].endswith("\n"):
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"script", "style", "title"}:
-            self._hidden = max(self._hidden - 1, 0)
-        elif tag == "a" and self._link.startswith(("http://", "https://", "mailto:")):
-            address = self._link.removeprefix("mailto:")
-            if address not in "".join(self.pieces[self._link_at :]):
-                self.pieces.append(" \ufffc" if self._bare else f" <{address}>")
-            self._link = ""
-        elif tag in _BREAKS_BEFORE:
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.pieces.append(re.sub(r"\s+", " ", data))

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol, Self
 
-from mailhooks.content.template_variables import own_values
+from mailhooks.content.template import read_values
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
@@ -176,7 +176,7 @@ class PolicyHook:
         if any(wanted.change.variables for wanted in outcome.changes):
             sender = mail.event.mail_from
             attributes = self._address_book.lookup(sender) if self._address_book else {}
-            values = {name.lower(): value for name, value in attributes.items()} | own_values(message, sender)
+            values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)
         return change_content(message, outcome, values)
 
     def _run_side_effects(self, mail: Mail, outcome: Outcome, verdict: Verdict) -> Outcome:

@@ -197,17 +197,6 @@ def _is_shown(token: Token) -> bool:
     return token.kind is Kind.START and token.name == "img"
 
 
-def visible_text(html: str) -> str:
-    """The shown text on one line, to compare or to search: white space collapsed, character references resolved."""
-    pieces: list[str] = []
-    for token in tokens(html):
-        if token.kind is Kind.TEXT or (token.kind is Kind.RAW and token.name in ("textarea", "xmp")):
-            pieces.append(token.text)
-        elif token.name in BLOCKS or token.name in ("td", "th"):
-            pieces.append(" ")
-    return " ".join(unescape("".join(pieces)).split())
-
-
 def find_token(html: str, token: str) -> tuple[int, int] | None:
     """Where `token`, such as `_DISCLAIMER_`, first stands in shown text, in one piece; None if it does not."""
     if not token or token not in html:

@@ -11,7 +11,7 @@ import pytest
 from mailhooks.address_patterns import Pattern
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import STAMP, Disclaimer
-from mailhooks.content.template_variables import own_values
+from mailhooks.content.template import read_values
 from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import Audience, DisclaimerHook, Scope
@@ -196,11 +196,11 @@ def test_the_messages_own_variables(hooked: Callable[..., bytes]):
     ids=lambda value: repr(value)[:30],
 )
 def test_the_senders_name_is_taken_apart_before_it_is_decoded(field: bytes, name: str):
-    assert own_values(Message(b"From: " + field + b"\r\n\r\n"), "")["fromname"] == name
+    assert read_values(Message(b"From: " + field + b"\r\n\r\n"), "")["fromname"] == name
 
 
 def test_a_message_without_header_has_empty_values():
-    assert set(own_values(Message(b""), "").values()) == {""}
+    assert set(read_values(Message(b""), "").values()) == {""}
 
 
 def test_a_name_from_the_mail_is_escaped_in_html_and_forges_nothing_in_text(hooked: Callable[..., bytes]):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.html import append_at, visible_text
+from mailhooks.mime.html import append_at
+from mailhooks.mime.html_text import visible_text
 from mailhooks.mime.quotes.attribution import Level, Line, Looks, attribution, is_trailer
 from mailhooks.mime.quotes.reply import find_quote, html_quote, text_quote
 from tests.support.mail import CORPUS

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 from mailhooks.address_patterns import Pattern, canonical
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
-from mailhooks.content.template_variables import OWN_VARIABLES
+from mailhooks.content.template import MESSAGE_VARIABLES
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import AddressBook, FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.mime.text.wrapping import Image
@@ -203,7 +203,7 @@ def _check_templates(disclaimer: Disclaimer, address_book: StoredAddressBook) ->
         raise SettingsError(
             "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the function's folder"
         )
-    known = OWN_VARIABLES | {name.lower() for attributes in address_book.entries.values() for name in attributes}
+    known = MESSAGE_VARIABLES | {name.lower() for attributes in address_book.entries.values() for name in attributes}
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - known):
             raise SettingsError(f"the disclaimer has unknown variables: {', '.join(unknown)}: correct them, or add them to directory.json")

@@ -273,10 +273,10 @@ class _Run:
             "messageid": self.facts.event.message_id,
         }
         if "%%fromname%%" in wants or "%%date%%" in wants:
-            from mailhooks.content.template_variables import own_values
+            from mailhooks.content.template import read_values
 
             try:
-                own = own_values(self.facts.message, self.facts.event.mail_from)
+                own = read_values(self.facts.message, self.facts.event.mail_from)
             except ContentFailed as failed:
                 if not isinstance(failed.__cause__, PermanentError | Misconfigured):
                     raise

@@ -1,6 +1,5 @@
 """The text that a message shows, decoded, to look for words in: plain text, and HTML as text. Linear in its length, whatever it holds."""
 
-import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Final
 
 from mailhooks.mime import charset, part_content
 from mailhooks.mime.filenames import disposition
+from mailhooks.mime.html_text import searchable_text
 from mailhooks.mime.structure import Part
 from mailhooks.policy.facts.text_normalization import normal, without_ignorable
 
@@ -18,16 +18,6 @@ _DIGITS: Final = re.compile(rf"(?<!\d)(?<!\d[.,]){_NUMBER}(?:(?:{_BETWEEN}{{1,2}
 _GROUP: Final = re.compile(r"\d+")
 _SHORTEST: Final = 12
 _LONGEST: Final = 19
-
-_OPENING: Final = re.compile(r"<!--|<(script|style|title)\b[^>]*>", re.IGNORECASE)
-_CLOSING: Final = {name: re.compile(rf"</{name}\b[^>]*>", re.IGNORECASE) for name in ("script", "style", "title")}
-_COMMENT_END: Final = re.compile(r"--!?>")
-_BREAK: Final = re.compile(
-    r"</?(?:p|div|br|tr|td|th|li|ul|ol|table|h[1-6]|blockquote|pre|hr|section|article)\b[^>]*>",
-    re.IGNORECASE,
-)
-_TAG: Final = re.compile(r"</?[A-Za-z!?][^>]*>")
-"""Of these, none is looked for behind the last `>`: each that begins before it ends, and so the time is linear."""
 
 _NO_LETTER: Final = re.compile(r"[\W_]")
 _LETTERS: Final = re.compile(r"[^\W_]+")
@@ -54,36 +44,9 @@ def _texts(raw: bytes, root: Part, limit: int) -> Iterator[str]:
         elif part.content_type in {"text/plain", "text/html"} and disposition(raw, part) != "attachment":
             read += 1
             text = charset.decode_loosely(part_content.prefix(raw, part, limit), part.charset)
-            text = of_html(text) if part.subtype == "html" else text
+            text = searchable_text(text) if part.subtype == "html" else text
             # UTF-7 and references in HTML can have halves of surrogate pairs.
             yield text.encode("utf-8", "replace").decode("utf-8")
-
-
-def of_html(source: str) -> str:
-    """HTML as the text it shows, so far as words are looked for in it. A comment within a word does not part it."""
-    text = _without_hidden(source)
-    end = text.rfind(">") + 1
-    return html.unescape(_TAG.sub("", _BREAK.sub("\n", text[:end])) + text[end:])
-
-
-def _without_hidden(source: str) -> str:
-    """Without comments, scripts, styles and titles; what is never closed stays."""
-    pieces: list[str] = []
-    open_ended: set[str | None] = set()
-    kept = at = 0
-    last = source.rfind(">") + 1
-    while opening := _OPENING.search(source, at, last):
-        at, name = opening.end(), opening[1] and opening[1].lower()
-        if name in open_ended:
-            continue
-        # `<!-->` is a whole comment (HTML, section 13.2.5.43).
-        closing = _CLOSING[name].search(source, at, last) if name else _COMMENT_END.search(source, at - 2, last)
-        if closing is None:
-            open_ended.add(name)
-            continue
-        pieces.append(source[kept : opening.start()])
-        kept = at = closing.end()
-    return "".join((*pieces, source[kept:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _remove_recipients(value: Any, context: Context) -> Action:
 
 def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
-    from mailhooks.content.template_variables import OWN_VARIABLES
+    from mailhooks.content.template import MESSAGE_VARIABLES
 
     if not (value.get("text", "") or value.get("html", "")).strip():
         raise InvalidValue("expected text, html, or both")
@@ -114,8 +114,8 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
     if "cid:" in disclaimer.html:
         raise InvalidValue("expected images by their https: addresses: a policy carries no files", "html")
     for template in disclaimer.templates:
-        if unknown := sorted(template.variables - OWN_VARIABLES):
-            raise InvalidValue(f"expected the variables {', '.join(sorted(OWN_VARIABLES))}, and not %%{unknown[0]}%%")
+        if unknown := sorted(template.variables - MESSAGE_VARIABLES):
+            raise InvalidValue(f"expected the variables {', '.join(sorted(MESSAGE_VARIABLES))}, and not %%{unknown[0]}%%")
     return AddDisclaimer(disclaimer)
 
 

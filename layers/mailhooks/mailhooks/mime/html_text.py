@@ -1,0 +1,103 @@
+"""HTML as text, on the tokenizer of `mailhooks.mime.html`."""
+
+import re
+from typing import Final
+
+from mailhooks.mime.html import BLOCKS, Kind, Token, tokens, unescape
+
+_HIDDEN: Final = frozenset(("script", "style", "title"))
+"""Elements whose content is never displayed."""
+
+_LITERAL: Final = frozenset(("textarea", "xmp"))
+"""Elements whose content is displayed as it is written."""
+
+_BREAKS: Final = frozenset("p div br tr td th li ul ol table h1 h2 h3 h4 h5 h6 blockquote pre hr section article".split())
+_PARAGRAPHS: Final = frozenset("p div tr li table ul ol h1 h2 h3 h4 hr blockquote".split())
+
+_TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9]*+)[^>]*>|<[!?][^<>]*>")
+
+IMAGE_OR_ADDRESS: Final = "\ufffc"
+"""Stands for an image or an address in `plain_text` with `only_words`."""
+
+
+def visible_text(html: str) -> str:
+    """Return the displayed text on one line: white space collapsed, character references resolved."""
+    pieces: list[str] = []
+    for token in tokens(html):
+        if token.kind is Kind.TEXT or (token.kind is Kind.RAW and token.name in _LITERAL):
+            pieces.append(unescape(token.text))
+        elif token.name in BLOCKS or token.name in ("td", "th"):
+            pieces.append(" ")
+    return " ".join("".join(pieces).split())
+
+
+def searchable_text(html: str) -> str:
+    """Return the text that any mail program may display: white space as written, character references resolved.
+
+    Programs differ over a tag or comment without its end, and over elements such as `noscript`: the text there is returned too.
+    """
+    pieces: list[str] = []
+    for token in tokens(html):
+        if token.kind is Kind.TEXT:
+            pieces.append(unescape(token.text))
+        elif token.kind is Kind.UNFINISHED:
+            # Tags are searched up to the last `>` only, so that the time is linear.
+            end = max(html.rfind(">", token.start) + 1, token.start)
+            pieces.append(unescape(_TAG.sub(_line_end, html[token.start : end]) + html[end:]))
+        elif token.kind is Kind.RAW:
+            pieces.append("" if token.name in _HIDDEN else searchable_text(token.text))
+        elif token.name in _BREAKS:
+            pieces.append("\n")
+    return "".join(pieces)
+
+
+def _line_end(tag: re.Match[str]) -> str:
+    return "\n" if tag[1] and tag[1].lower() in _BREAKS else ""
+
+
+def plain_text(html: str, *, only_words: bool = False) -> str:
+    """Return HTML as plain text with lines. A link is followed by its address, an image is its `alt` text.
+
+    Args:
+        only_words: write `IMAGE_OR_ADDRESS` instead of addresses and images.
+    """
+    writer = _PlainText(only_words)
+    for token in tokens(html):
+        if token.kind is Kind.TEXT:
+            writer.pieces.append(re.sub(r"\s+", " ", unescape(token.text)))
+        elif token.kind in (Kind.START, Kind.END):
+            writer.add_tag(token)
+    lines = (" ".join(line.split()) for line in "".join(writer.pieces).split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+class _PlainText:
+    """Collects the pieces of a plain text."""
+
+    def __init__(self, only_words: bool) -> None:
+        self.pieces: list[str] = []
+        self._only_words = only_words
+        self._link = ""
+        self._link_at = 0
+
+    def add_tag(self, tag: Token) -> None:
+        is_end = tag.kind is Kind.END
+        if tag.name == "br":
+            self.pieces.append("\n")
+        elif tag.name == "img":
+            self.pieces.append(IMAGE_OR_ADDRESS if self._only_words else tag.attrs.get("alt", ""))
+        elif tag.name == "a" and not is_end:
+            self._link, self._link_at = tag.attrs.get("href", ""), len(self.pieces)
+        elif tag.name == "a":
+            self._end_link()
+        elif tag.name in _PARAGRAPHS:
+            if not is_end and any(piece.strip(" ") for piece in self.pieces) and not self.pieces[-1].endswith("\n"):
+                self.pieces.append("\n")
+            if is_end or tag.text.endswith("/>"):
+                self.pieces.append("\n")
+
+    def _end_link(self) -> None:
+        address = self._link.removeprefix("mailto:")
+        if self._link.startswith(("http://", "https://", "mailto:")) and address not in "".join(self.pieces[self._link_at :]):
+            self.pieces.append(f" {IMAGE_OR_ADDRESS}" if self._only_words else f" <{address}>")
+        self._link = ""
