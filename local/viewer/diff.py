@@ -1,4 +1,4 @@
-"""The lines that differ between two versions of a message or text, found with bounded work."""
+"""A line diff of two messages or texts with bounded work: edits, a unified diff, or an excerpt for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ MAX_LINES = 500_000
 """When more lines lie between the first and the last difference, they are one replaced block."""
 
 MAX_STEPS = 4_000_000
-"""Comparisons of one line with one other line, at most. Lines that are not compared are one replaced block."""
+"""The highest number of comparisons of one line with another. A block that would need more is replaced as a whole."""
 
 _POPULAR = 200_000
-"""A line that occurs more than `_POPULAR / lines` times is no anchor: matching each with each takes quadratic time."""
+"""A line that occurs more often than `_POPULAR / number of lines` starts no match, because it would be compared with each of its copies."""
 
 _CONTEXT = 3
 _MAX_SHOWN = 1000
@@ -60,9 +60,9 @@ class LineDiff:
     """The difference of two messages.
 
     Attributes:
-        offset, first: the octet and the line (from 0) at which `old` and `new` begin in the messages.
-        old, new: lines from some before the first difference to some behind the last one.
-        blocks: the replaced lines, as numbers into `old` and `new`.
+        offset, first: the offset in octets and in lines at which `old` and `new` begin in the messages.
+        old, new: the lines from the context of the first difference to the context of the last difference.
+        blocks: the replaced lines, as indexes of `old` and `new`.
     """
 
     offset: int
@@ -93,7 +93,7 @@ class LineDiff:
         return lines
 
     def _hunks(self) -> Iterator[list[Block]]:
-        """Yield blocks that are so near to each other that their contexts meet."""
+        """Yield groups of blocks whose contexts meet."""
         hunk: list[Block] = []
         for block in self.blocks:
             if hunk and block.start - hunk[-1].end > 2 * _CONTEXT:
@@ -135,7 +135,7 @@ def diff_messages(before: bytes, after: bytes) -> LineDiff:
         return LineDiff(0, 0, [], [], [])
     start = before.rfind(b"\n", 0, _common_length(before, after)) + 1
     tail = _common_length(before[start:][::-1], after[start:][::-1])
-    end = before.find(b"\n", len(before) - tail) + 1 or len(before)  # behind the first line end that both have
+    end = before.find(b"\n", len(before) - tail) + 1 or len(before)  # behind the first common line end
     behind = len(before) - end
     old, new = _split(before[start:end]), _split(after[start : len(after) - behind])
     lead = _split(before[_lines_back(before, start) : start])
@@ -156,8 +156,10 @@ def diff_lines(old: Sequence[T], new: Sequence[T]) -> Iterator[Block]:
     while waiting:
         block = waiting.pop()
         cost = steps[block.end] - steps[block.start]
-        at, new_at, size = matcher.find_longest_match(*block) if cost <= left else (0, 0, 0)
-        left -= min(cost, left)
+        at = new_at = size = 0
+        if cost <= left:
+            at, new_at, size = matcher.find_longest_match(*block)
+            left -= cost
         if size:
             waiting.append(Block(at + size, block.end, new_at + size, block.new_end))
             waiting.append(Block(block.start, at, block.new_start, new_at))
@@ -200,13 +202,14 @@ def _split(raw: bytes) -> list[bytes]:
 
 
 def _lines_back(raw: bytes, at: int) -> int:
-    """Return where the context before a line begins."""
+    """Return where the context before an offset begins."""
     for _ in range(_CONTEXT):
         at = raw.rfind(b"\n", 0, max(at - 1, 0)) + 1
     return at
 
 
 def _lines_on(raw: bytes, at: int) -> int:
+    """Return where the context behind an offset ends."""
     for _ in range(_CONTEXT):
         at = raw.find(b"\n", at) + 1 or len(raw)
     return at
