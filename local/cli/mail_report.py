@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from local.cli.sample_runner import SampleResult
-from local.console.rows import cell, first_rows, labelled_rows, wrap
-from local.console.style import WIDTH, Style, number_of
-from local.console.text_columns import printable
+from local.console.rows import format_cell, label_rows, limit_rows, wrap
+from local.console.style import WIDTH, Style, format_count
+from local.console.text_columns import escape_controls
 from local.mail.history import Destination, RecipientResult
 from local.mail.verdict import Origin
 from local.runtime.logs import metrics
@@ -29,7 +29,7 @@ def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Itera
     event, sample = result.event, result.sample
     direction = event.flow_direction if event else "?"
     kind = "async" if result.asynchronous else "sync"
-    yield f"{style.bold(printable(sample.stem))}  ({direction}, function {sample.function}, {kind})"
+    yield f"{style.bold(escape_controls(sample.stem))}  ({direction}, function {sample.function}, {kind})"
     if event:
         on_behalf = f", sent by {event.sender} on their behalf" if event.sender else ""
         yield from _show("Subject", [event.subject or "(none)"])
@@ -41,10 +41,10 @@ def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Itera
     yield from _show("Time", [", ".join(_times(result)) or "not called"])
     yield from _show("Note", result.notes)
     for problem in result.problems:
-        for number, line in enumerate(wrap(printable(problem), WIDTH - _LABEL - 2)):
+        for number, line in enumerate(wrap(escape_controls(problem), WIDTH - _LABEL - 2)):
             yield f"  {style.bad('FAILED') if not number else '      '}    {line}"
     if verbose:
-        yield from (f"  | {printable(line)}" for line in result.log.splitlines())
+        yield from (f"  | {escape_controls(line)}" for line in result.log.splitlines())
 
 
 def summary(results: Iterable[SampleResult], seconds: float, style: Style) -> Iterator[str]:
@@ -55,12 +55,12 @@ def summary(results: Iterable[SampleResult], seconds: float, style: Style) -> It
     bounced, dropped = (destinations.count(each) for each in (Destination.BOUNCED, Destination.DROPPED))
     changed = sum(result.run is not None and result.run.puts > 0 for result in results)
     counts = (
-        f"{number_of(len(results), 'message')}, {changed} changed: "
-        f"{number_of(len(destinations) - bounced - dropped, 'copy', 'copies')} delivered, {bounced} bounced, "
+        f"{format_count(len(results), 'message')}, {changed} changed: "
+        f"{format_count(len(destinations) - bounced - dropped, 'copy', 'copies')} delivered, {bounced} bounced, "
         f"{dropped} dropped ({seconds:.1f} s)"
     )
     if failed:
-        yield f"{style.bad('FAILED')}  {number_of(len(failed), 'message')} of {len(results)} with a problem: {', '.join(failed)}"
+        yield f"{style.bad('FAILED')}  {format_count(len(failed), 'message')} of {len(results)} with a problem: {', '.join(failed)}"
         yield counts
     else:
         yield f"{style.good('OK')}  {counts}"
@@ -70,7 +70,7 @@ def _recipients(result: SampleResult) -> Iterator[str]:
     if result.run is None:
         return
     results = result.run.results
-    rows = list(first_rows([_recipient(each) for each in results], _MAX_RECIPIENTS, "recipients"))
+    rows = list(limit_rows([_recipient(each) for each in results], _MAX_RECIPIENTS, "recipients"))
     if result.event and result.event.truncated:
         rows.append("(the event is truncated: it does not list all recipients)")
     yield from _show("To", rows)
@@ -80,7 +80,7 @@ def _recipients(result: SampleResult) -> Iterator[str]:
 
 def _recipient(result: RecipientResult) -> str:
     where = _DESTINATIONS.get(result.destination, result.destination.value)
-    return f"{cell(result.recipient, _ADDRESS + 2)}{result.action:<17}  {where:<13}  {_ORIGINS.get(result.origin, '')}".rstrip()
+    return f"{format_cell(result.recipient, _ADDRESS + 2)}{result.action:<17}  {where:<13}  {_ORIGINS.get(result.origin, '')}".rstrip()
 
 
 def _content(result: SampleResult) -> Iterator[str]:
@@ -99,4 +99,4 @@ def _times(result: SampleResult) -> Iterator[str]:
 
 
 def _show(label: str, texts: Iterable[str], *, wrapped: bool = False) -> Iterator[str]:
-    return labelled_rows(label, texts, label_width=_LABEL, wrapped=wrapped)
+    return label_rows(label, texts, label_width=_LABEL, wrapped=wrapped)

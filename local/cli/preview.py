@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from local.console.rows import LABEL, labelled_rows
+from local.console.rows import LABEL, label_rows
 from local.console.style import WIDTH, Style, display_path
-from local.console.text_columns import fit, printable
+from local.console.text_columns import escape_controls, fit
 from local.errors import PreviewError
 from local.viewer.diff import diff_messages
 from local.viewer.page import render_page
@@ -119,27 +119,27 @@ def _read(given: str) -> tuple[str, str]:
 
 def _report(preview: Preview, style: Style) -> Iterator[str]:
     before, after = preview.before.raw, preview.after.raw
-    yield f"{style.bold(printable(preview.name))}  ({printable(preview.heading)})"
+    yield f"{style.bold(escape_controls(preview.name))}  ({escape_controls(preview.heading)})"
     sizes = f", {len(before):,} -> {len(after):,} bytes" if preview.changed else f" ({len(before):,} bytes, unchanged)"
-    yield from labelled_rows("Result", [preview.outcome + sizes])
+    yield from label_rows("Result", [preview.outcome + sizes])
     for label, lines in preview.details:
-        yield from labelled_rows(label, lines)
-    yield from labelled_rows("Before", _parts(preview.rows_before))
+        yield from label_rows(label, lines)
+    yield from label_rows("Before", _parts(preview.rows_before))
     if preview.changed:
-        yield from labelled_rows("After", _parts(preview.rows_after))
-        yield from labelled_rows("Content", diff_messages(before, after).excerpt(WIDTH - LABEL - 2))
+        yield from label_rows("After", _parts(preview.rows_after))
+        yield from label_rows("Content", diff_messages(before, after).excerpt(WIDTH - LABEL - 2))
         found = [f"{'warning' if each.warning else 'REJECTED'}: {each}" for each in preview.rejections]
-        yield from labelled_rows("Pre-flight", found or ["no reason for WorkMail to reject it"])
-    yield from labelled_rows("Note", preview.notes)
+        yield from label_rows("Pre-flight", found or ["no reason for WorkMail to reject it"])
+    yield from label_rows("Note", preview.notes)
 
 
 def _parts(rows: Sequence[PartRow]) -> Iterator[str]:
     for row in rows[:_MAX_PARTS]:
         part = row.part
         indent = "  " * min(row.depth, 8)
-        kind = fit(printable(indent + part.content_type), 32)
-        charset = fit(printable(part.charset), 13) if part.maintype == "text" else ""
-        encoding = fit(printable(part.encoding), 16) if part.maintype != "multipart" else ""
+        kind = fit(escape_controls(indent + part.content_type), 32)
+        charset = fit(escape_controls(part.charset), 13) if part.maintype == "text" else ""
+        encoding = fit(escape_controls(part.encoding), 16) if part.maintype != "multipart" else ""
         yield f"{row.number:<6}{kind:<34}{charset:<14}{encoding:<18}{part.end - part.body:>12,}"
         yield from (f"{'':<6}{indent}{_SIGNS[row.mark]} {note}" for note in row.notes)
     if len(rows) > _MAX_PARTS:

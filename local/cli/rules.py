@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.config.configuration import DEFAULT_FILE, Configuration, load
-from local.console.rows import cell, wrap
+from local.console.rows import format_cell, wrap
 from local.console.style import WIDTH, Style, display_path
-from local.console.text_columns import fit, printable
+from local.console.text_columns import escape_controls, fit
 from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule
 from mailhooks.contract import FlowDirection
@@ -36,23 +36,23 @@ def print_matching_rules(author: str, sender: str, recipients: list[str], *, out
     configuration, style = load(file), Style.of(sys.stdout)
     direction = FlowDirection.OUTBOUND if outbound else FlowDirection.INBOUND
     headers = f"From {author}" + (f", Sender {sender}" if sender else "")
-    print(fit(f"{direction}  {printable(headers)}", WIDTH))
-    print(f"Rules of {printable(display_path(file))}")
+    print(fit(f"{direction}  {escape_controls(headers)}", WIDTH))
+    print(f"Rules of {escape_controls(display_path(file))}")
     for found in match_rules(configuration.rules, direction, author=author, sender=sender, recipients=recipients):
         print("", *_matched(found, direction, configuration, style), sep="\n")
     return 0
 
 
 def _matched(found: Match, direction: FlowDirection, configuration: Configuration, style: Style) -> Iterator[str]:
-    yield style.bold(fit(printable(found.recipient), WIDTH))
+    yield style.bold(fit(escape_controls(found.recipient), WIDTH))
     if direction is FlowDirection.INBOUND and not configuration.owns(found.recipient):
         yield "    Not in the organization's domains: WorkMail would accept no inbound mail for this recipient."
     if found.rule is None:
         yield f"    {found.why} WorkMail delivers the message as usual."
     for result in found.results:
         verdict = style.good("wins") if result.rule is found.rule else "matches" if result.matched else ""
-        yield f"  {cell(result.rule.name, _NAME)}{cell(_action(result.rule), _ACTION)}{verdict}".rstrip()
-        yield from (f"      {line}" for line in wrap(printable(result.why), WIDTH - 6))
+        yield f"  {format_cell(result.rule.name, _NAME)}{format_cell(_action(result.rule), _ACTION)}{verdict}".rstrip()
+        yield from (f"      {line}" for line in wrap(escape_controls(result.why), WIDTH - 6))
 
 
 def _action(rule: Rule) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from local.console.text_columns import printable
+from local.console.text_columns import escape_controls
 from local.errors import LocalError
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class ConfigurationError(LocalError):
 
     def __init__(self, file: str, line: int, place: str, key: str, *, found: str, expected: str) -> None:
         where = [f"{file}:{line}" if file and line else file, place, key]
-        super().__init__(printable(f"{': '.join(filter(None, where))}: expected {expected}, found {found}"))
+        super().__init__(escape_controls(f"{': '.join(filter(None, where))}: expected {expected}, found {found}"))
         self.file, self.line, self.place, self.key, self.found, self.expected = file, line, place, key, found, expected
 
 

@@ -1,37 +1,39 @@
-"""Rows of console output: cells of a table, rows with a label, wrapped text. Text from mail is made printable here."""
+"""Rows of console output: cells of a table, rows with a label, wrapped text. Control characters are escaped here."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from local.console.style import WIDTH
-from local.console.text_columns import columns, fit, printable
+from local.console.text_columns import count_columns, escape_controls, fit
 
 LABEL = 12
 """Columns of a label, unless a command has a reason for others."""
 
 
-def cell(text: str, width: int, *, gap: int = 2, keep_end: bool = False) -> str:
-    """Return the text cut to `width - gap` columns and padded to `width`.
+def format_cell(text: str, width: int, *, gap: int = 2, keep_end: bool = False) -> str:
+    """Cut a text to `width - gap` columns and pad it to `width`.
 
     Args:
         keep_end: cut the beginning instead, as for a long path.
     """
-    text = fit(printable(text), width - gap, keep_end=keep_end)
-    return text + " " * (width - columns(text))
+    text = fit(escape_controls(text), width - gap, keep_end=keep_end)
+    return text + " " * (width - count_columns(text))
 
 
-def labelled_rows(label: str, texts: Iterable[str], *, label_width: int = LABEL, wrapped: bool = False) -> Iterator[str]:
+def label_rows(label: str, texts: Iterable[str], *, label_width: int = LABEL, wrapped: bool = False) -> Iterator[str]:
     """Yield a row for each text, with the label before the first row.
 
     Args:
         wrapped: continue a long text in the next row instead of cutting it.
     """
     room = WIDTH - label_width - 2
-    lines = (line for text in texts for line in (wrap(printable(text), room, "  ") if wrapped else [fit(printable(text), room)]))
+    lines = (
+        line for text in texts for line in (wrap(escape_controls(text), room, "  ") if wrapped else [fit(escape_controls(text), room)])
+    )
     for number, line in enumerate(lines):
         yield f"  {'' if number else label:<{label_width}}{line}".rstrip()
 
 
-def first_rows(texts: Sequence[str], limit: int, noun: str = "") -> Iterator[str]:
+def limit_rows(texts: Sequence[str], limit: int, noun: str = "") -> Iterator[str]:
     """Yield the first `limit` texts, then the number of the others."""
     yield from texts[:limit]
     if len(texts) > limit:
@@ -39,16 +41,16 @@ def first_rows(texts: Sequence[str], limit: int, noun: str = "") -> Iterator[str
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
-    """Return the text in lines of at most `width` columns. A longer word is cut, and so is a line of a diff.
+    """Break a text into lines of at most `width` columns. A longer word is cut, and so is a line of a diff.
 
     Args:
         indent: begins every line but the first.
     """
-    if columns(text) <= width or text.startswith(("+ ", "- ", "@@ ")):
+    if count_columns(text) <= width or text.startswith(("+ ", "- ", "@@ ")):
         return [fit(text, width)]
     lines: list[str] = []
     for word in text.split():
-        if lines and columns(lines[-1]) + 1 + columns(word) <= width:
+        if lines and count_columns(lines[-1]) + 1 + count_columns(word) <= width:
             lines[-1] += f" {word}"
         else:
             lines.append((indent if lines else "") + word)

@@ -35,7 +35,7 @@ class Style:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
 
 
-def number_of(number: int, one: str, many: str = "") -> str:
+def format_count(number: int, one: str, many: str = "") -> str:
     """Return a number with its noun: `1 message`, `1,000 messages`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 

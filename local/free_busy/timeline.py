@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.console.rows import cell, first_rows
+from local.console.rows import format_cell, limit_rows
 from local.console.style import Style
 from local.console.text_columns import fit
 from local.free_busy.model import DAY, Calendar, Event, Span
@@ -59,7 +59,7 @@ class Timeline:
             name = shown(mailbox.address)
             if mailbox.error:
                 reason = failed.get(mailbox.address)
-                yield f"{cell(name, _LABEL)}{self.style.bad(f'{mailbox.error}: {reason}' if reason else mailbox.error)}"
+                yield f"{format_cell(name, _LABEL)}{self.style.bad(f'{mailbox.error}: {reason}' if reason else mailbox.error)}"
                 continue
             if len(days) > 1:
                 yield self.style.bold(name)
@@ -67,9 +67,9 @@ class Timeline:
                 label = name if len(days) == 1 else f"  {day.midnight:%a} {day.midnight.day:2} {day.midnight:%b}"
                 spans = day.spans(mailbox.events, mailbox.hours)
                 row = "".join(self._mark(minute, spans) for minute in range(0, DAY, self._minutes))
-                yield f"{cell(label, _LABEL)}{row}".rstrip()
+                yield f"{format_cell(label, _LABEL)}{row}".rstrip()
             described = [self._described(event, with_day=len(days) > 1) for event in mailbox.events if event.details]
-            yield from (f"  {line}" for line in first_rows(described, _MAX_EVENTS))
+            yield from (f"  {line}" for line in limit_rows(described, _MAX_EVENTS))
         yield ""
         yield "   ".join(f"{mark * 2} {'free, working hours' if kind == 'working' else kind}" for kind, mark in self.marks.items())
 

@@ -9,7 +9,7 @@ from io import BytesIO
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
-from local.console.text_columns import fit, printable
+from local.console.text_columns import escape_controls, fit
 from mailhooks.mime.edits import Edit
 
 MAX_LINES = 500_000
@@ -30,7 +30,7 @@ _LEAD = 24
 T = TypeVar("T", bytes, str)
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """The kinds of lines in a diff."""
 
     HUNK = "hunk"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 class Line(NamedTuple):
     """One line of a diff, without control characters."""
 
-    kind: Kind
+    kind: LineKind
     text: str
 
 
@@ -82,7 +82,7 @@ class LineDiff:
         for hunk in self._hunks():
             lines += self._hunk(hunk)
             if len(lines) > _MAX_SHOWN:
-                return [*lines[:_MAX_SHOWN], Line(Kind.HUNK, "... and more")]
+                return [*lines[:_MAX_SHOWN], Line(LineKind.HUNK, "... and more")]
         return lines
 
     def excerpt(self, width: int = 94, max_lines: int = 14) -> list[str]:
@@ -108,14 +108,14 @@ class LineDiff:
         start, end = blocks[0].start - lead, min(blocks[-1].end + _CONTEXT, len(self.old))
         new_start, new_end = blocks[0].new_start - lead, blocks[-1].new_end + end - blocks[-1].end
         place = f"-{self.first + start + 1},{end - start} +{self.first + new_start + 1},{new_end - new_start}"
-        yield Line(Kind.HUNK, f"@@ {place} @@")
+        yield Line(LineKind.HUNK, f"@@ {place} @@")
         at = start
         for block in blocks:
-            yield from _signed(Kind.SAME, " ", self.old[at : block.start])
-            yield from _signed(Kind.REMOVED, "-", self.old[block.start : block.end])
-            yield from _signed(Kind.ADDED, "+", self.new[block.new_start : block.new_end])
+            yield from _signed(LineKind.SAME, " ", self.old[at : block.start])
+            yield from _signed(LineKind.REMOVED, "-", self.old[block.start : block.end])
+            yield from _signed(LineKind.ADDED, "+", self.new[block.new_start : block.new_end])
             at = block.end
-        yield from _signed(Kind.SAME, " ", self.old[at:end])
+        yield from _signed(LineKind.SAME, " ", self.old[at:end])
 
     def _changes(self, block: Block, width: int) -> Iterator[str]:
         removed, added = self.old[block.start : block.end], self.new[block.new_start : block.new_end]
@@ -175,11 +175,11 @@ def mark_lines(old: str, new: str) -> tuple[list[Line], list[Line]]:
     for block in diff_lines(one, other):
         removed.update(range(block.start, block.end))
         added.update(range(block.new_start, block.new_end))
-    return _marked(one, removed, Kind.REMOVED), _marked(other, added, Kind.ADDED)
+    return _marked(one, removed, LineKind.REMOVED), _marked(other, added, LineKind.ADDED)
 
 
-def _marked(lines: Sequence[str], numbers: set[int], kind: Kind) -> list[Line]:
-    return [Line(kind if number in numbers else Kind.SAME, printable(line.expandtabs())) for number, line in enumerate(lines)]
+def _marked(lines: Sequence[str], numbers: set[int], kind: LineKind) -> list[Line]:
+    return [Line(kind if number in numbers else LineKind.SAME, escape_controls(line.expandtabs())) for number, line in enumerate(lines)]
 
 
 def _common_length(one: bytes, other: bytes) -> int:
@@ -215,10 +215,10 @@ def _lines_on(raw: bytes, at: int) -> int:
     return at
 
 
-def _signed(kind: Kind, sign: str, lines: Iterable[bytes]) -> Iterator[Line]:
+def _signed(kind: LineKind, sign: str, lines: Iterable[bytes]) -> Iterator[Line]:
     for line in lines:
         text = line[:_MAX_COLUMNS].removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "backslashreplace")
-        yield Line(kind, sign + printable(text))
+        yield Line(kind, sign + escape_controls(text))
 
 
 def _shared_columns(old: bytes, new: bytes) -> int:
@@ -228,4 +228,4 @@ def _shared_columns(old: bytes, new: bytes) -> int:
 
 def _visible(line: bytes, skip: int, width: int) -> str:
     text = line[skip : skip + _MAX_COLUMNS].removesuffix(b"\r\n").decode("utf-8", "backslashreplace")
-    return fit(("..." if skip else "") + printable(text), width)
+    return fit(("..." if skip else "") + escape_controls(text), width)

@@ -22,7 +22,7 @@ _MAX_FIELDS = 200
 _MAX_VALUE = 4000
 
 
-def visible_parts(message: Message, subtype: str) -> Iterator[Part]:
+def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
     """Yield the parts `text/<subtype>` that a mail program displays, also of a message that must not be changed."""
     for part in message.structure.root.walk():
         if (part.maintype, part.subtype) == ("text", subtype) and not part.embedded and disposition(message.raw, part) != "attachment":
@@ -50,8 +50,8 @@ def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], l
         limit: how many texts of each message are returned.
     """
     added = {id(row.part) for row in rows_after if row.mark is Mark.ADDED}
-    parts = list(islice(visible_parts(after, "plain"), limit))
-    old = [_text(before, part) for part in islice(visible_parts(before, "plain"), limit)]
+    parts = list(islice(find_visible_parts(after, "plain"), limit))
+    old = [_text(before, part) for part in islice(find_visible_parts(before, "plain"), limit)]
     new = [_text(after, part) for part in parts]
     if len(old) == len(new) and not any(id(part) in added for part in parts):
         pairs = [mark_lines(one, other) for one, other in zip(old, new, strict=True)]
@@ -86,7 +86,7 @@ def render_documents(message: Message) -> Iterator[str]:
         left -= len(image)
         return image if image and left > 0 else reference[0]
 
-    for part in visible_parts(message, "html"):
+    for part in find_visible_parts(message, "html"):
         yield sanitize(_CID.sub(inline, _text(message, part)))
 
 

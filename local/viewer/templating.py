@@ -6,7 +6,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from local.console.text_columns import printable
+from local.console.text_columns import escape_controls
 
 FOLDER: Final = Path(__file__).parent
 STYLE: Final = FOLDER / "static" / "viewer.css"
@@ -27,5 +27,5 @@ def create_environment(*folders: Path) -> Environment:
 def _escape_controls(value: Any) -> Any:
     """Write out control and direction characters: they could make text from mail read as something else."""
     if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
-        return "".join(char if char in "\n\t" else printable(char) for char in value.replace("\r\n", "\n"))
+        return "".join(char if char in "\n\t" else escape_controls(char) for char in value.replace("\r\n", "\n"))
     return value

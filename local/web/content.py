@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from local.mail.history import History, MessageTrace, RuleRun
 from local.viewer.comparison import Comparison
-from local.viewer.rendered import render_documents, visible_parts
+from local.viewer.rendered import find_visible_parts, render_documents
 from local.web.guard import MAIL_POLICY
 from local.web.templating import Site
 from mailhooks.mime.message import Message
@@ -148,7 +148,7 @@ def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> C
     before = load_content(history, trace, options.passage, "before")
     after = load_content(history, trace, options.passage, "after")
     comparison = Comparison.of(before, after)
-    view = options.view or (View.HTML if any(visible_parts(comparison.before, "html")) else View.TEXT)
+    view = options.view or (View.HTML if any(find_visible_parts(comparison.before, "html")) else View.TEXT)
     if view is View.SOURCE and not comparison.changed:
         view = View.HEADER
     sides = options.sides if comparison.changed else Sides.AFTER
@@ -158,7 +158,7 @@ def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> C
 
 def _count_frames(comparison: Comparison) -> dict[str, Any]:
     def count(message: Message) -> int:
-        return sum(1 for _ in islice(visible_parts(message, "html"), MAX_FRAMES))
+        return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
 
     return {"before": count(comparison.before), "after": count(comparison.after)}
 

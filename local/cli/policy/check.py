@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from local.console.rows import first_rows, labelled_rows
-from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import printable
+from local.console.rows import label_rows, limit_rows
+from local.console.style import WIDTH, Style, display_path, format_count
+from local.console.text_columns import escape_controls
 from mailhooks.policy import Policy, PolicyError, load
 from mailhooks.policy.analysis.lint import Finding, Severity, lint
 from mailhooks.policy.analysis.requirements import Need, needs
@@ -68,30 +68,30 @@ def _place(file: Path, line: int | None) -> str:
 
 def _errors(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
     for problem in error.problems:
-        yield f"{_place(file, problem.line)}: {printable(str(problem))}"
+        yield f"{_place(file, problem.line)}: {escape_controls(str(problem))}"
     if error.more:
         yield f"{display_path(file)}: and {error.more:,} more"
-    yield style.bad("INVALID") + f"  {number_of(len(error.problems) + error.more, 'problem')}"
+    yield style.bad("INVALID") + f"  {format_count(len(error.problems) + error.more, 'problem')}"
 
 
 def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
     for finding in findings:
-        text = f"{_place(file, finding.line)}: {printable(str(finding))}"
+        text = f"{_place(file, finding.line)}: {escape_controls(str(finding))}"
         yield from textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     for need in needed:
-        yield style.bold(f"Needed: {printable(need.what)}")
+        yield style.bold(f"Needed: {escape_controls(need.what)}")
         for label, texts in (
             ("for", [f"{rule}: {why}" for rule, why in need.rules]),
             ("settings", need.settings),
             ("may", need.permissions),
         ):
-            yield from labelled_rows(label, first_rows(texts, _MAX_ROWS), label_width=10)
+            yield from label_rows(label, limit_rows(texts, _MAX_ROWS), label_width=10)
     warnings = sum(finding.severity is Severity.WARNING for finding in findings)
     disabled = sum(not rule.enabled for rule in policy.rules)
     report = sum(rule.report and rule.enabled for rule in policy.rules)
     parts = [
-        number_of(len(policy.rules), "rule"),
+        format_count(len(policy.rules), "rule"),
         *([f"{disabled} not enabled"] if disabled else []),
         *([f"{report} in report mode"] if report else []),
     ]
-    yield f"{style.good('OK')}  {', '.join(parts)}; {number_of(warnings, 'warning')}, {number_of(len(findings) - warnings, 'note')}"
+    yield f"{style.good('OK')}  {', '.join(parts)}; {format_count(warnings, 'warning')}, {format_count(len(findings) - warnings, 'note')}"

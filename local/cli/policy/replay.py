@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-from local.console.rows import cell
-from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import fit, printable
+from local.console.rows import format_cell
+from local.console.style import WIDTH, Style, display_path, format_count
+from local.console.text_columns import escape_controls, fit
 from local.errors import InvalidPolicy
 from local.policy_tools.mail_files import find_messages
 from local.policy_tools.replay import OutcomeSummary, Replay, ReplayCounts, ReplayRow
@@ -62,14 +62,14 @@ def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | N
 
 def _lines(row: ReplayRow, style: Style) -> Iterator[str]:
     if row.error:
-        yield f"{cell(row.name, _NAME, keep_end=True)}{style.bad(fit(printable(row.error), WIDTH - _NAME))}"
+        yield f"{format_cell(row.name, _NAME, keep_end=True)}{style.bad(fit(escape_controls(row.error), WIDTH - _NAME))}"
     elif row.old is None:
         yield _outcome(row.name, row.new)
     else:
         yield _outcome(row.name, row.old)
         yield _outcome("  ->", row.new)
     for failure in row.new.failures:
-        yield fit(f"  not evaluated: {printable(failure)}", WIDTH)
+        yield fit(f"  not evaluated: {escape_controls(failure)}", WIDTH)
 
 
 def _outcome(name: str, outcome: OutcomeSummary) -> str:
@@ -78,8 +78,8 @@ def _outcome(name: str, outcome: OutcomeSummary) -> str:
 
 
 def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
-    row = cell(name, _NAME, keep_end=True) + cell(rules, _RULES) + cell(verdicts, _VERDICTS)
-    return row + fit(printable(changes), WIDTH - _NAME - _RULES - _VERDICTS)
+    row = format_cell(name, _NAME, keep_end=True) + format_cell(rules, _RULES) + format_cell(verdicts, _VERDICTS)
+    return row + fit(escape_controls(changes), WIDTH - _NAME - _RULES - _VERDICTS)
 
 
 def _summary(policy: Policy, old: Policy | None, counts: ReplayCounts, run: Replay, style: Style) -> Iterator[str]:
@@ -87,16 +87,16 @@ def _summary(policy: Policy, old: Policy | None, counts: ReplayCounts, run: Repl
     parts = [f"{number:,} {what}" for what, number in counts.errors.most_common()]
     parts += [f"{counts.retried:,} with an invocation that fails"] if counts.retried else []
     parts += [f"{counts.failed:,} with a condition that was not evaluated"] if counts.failed else []
-    count = f"{number_of(counts.messages, 'message')}{differ}"
+    count = f"{format_count(counts.messages, 'message')}{differ}"
     yield f"{style.bold(count)}{''.join(f'; {part}' for part in parts)}"
     own = [rule.name for rule in policy.rules]
     evaluated = counts.messages - counts.errors.total()
     for name in dict.fromkeys([*own, *(rule.name for rule in (old.rules if old else ()))]):
         number = f"{counts.old[name]:>9,} -> {counts.new[name]:<9,}" if old else f"{counts.new[name]:>9,}"
         idle = evaluated and name in own and not run.active[name]
-        yield fit(f"  {number}  {printable(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
+        yield fit(f"  {number}  {escape_controls(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
     for group in sorted(run.unknown_groups):
-        yield f"{printable(group)} has no members here: give them with --group"
+        yield f"{escape_controls(group)} has no members here: give them with --group"
 
 
 def _with_progress(rows: Iterable[ReplayRow], stream: TextIO) -> Iterator[ReplayRow]:

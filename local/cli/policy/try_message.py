@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from local.console.rows import LABEL, cell, first_rows, labelled_rows
-from local.console.style import WIDTH, Style, display_path, number_of
-from local.console.text_columns import fit, printable
+from local.console.rows import LABEL, format_cell, label_rows, limit_rows
+from local.console.style import WIDTH, Style, display_path, format_count
+from local.console.text_columns import escape_controls, fit
 from local.errors import InvalidPolicy
 from local.policy_tools.descriptions import (
     UNLISTED,
@@ -57,7 +57,7 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     except RuleFailed as failed:
         recipients = Recipients.of(message.event.recipients, truncated=message.event.truncated)
         print(*_rules(trace, Outcome(message.event, recipients), style), sep="\n")
-        print(f"\n{style.bad('FAILS')}  {printable(str(failed))}")
+        print(f"\n{style.bad('FAILS')}  {escape_controls(str(failed))}")
         print("       WorkMail retries the invocation until the flow rule's timeout; then the flow rule's fallback action applies.")
         return 0
     print(*_rules(trace, outcome, style), sep="\n")
@@ -67,11 +67,11 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
 
 def _head(file: Path, mail: Path, message: SampleMessage, now: datetime, style: Style) -> Iterator[str]:
     event = message.event
-    name = fit(printable(mail.name), 40)
-    yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(printable(display_path(file)), 40)})"
+    name = fit(escape_controls(mail.name), 40)
+    yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(escape_controls(display_path(file)), 40)})"
     yield from _show("Subject", [event.subject or "(none)"])
     yield from _show("From", [event.mail_from + (f", sent by {event.sender} on their behalf" if event.sender else "")])
-    yield from _show("To", first_rows(event.recipients, 5, "recipients"))
+    yield from _show("To", limit_rows(event.recipients, 5, "recipients"))
     yield from _show("At", [f"{now:%a} {now.isoformat(timespec='minutes')}"])
 
 
@@ -83,12 +83,12 @@ def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
 
 
 def _rule(rule: RuleSeen, outcome: Outcome, style: Style, *, report: bool) -> Iterator[str]:
-    name = style.bold(f'Rule "{printable(rule.name)}"')
+    name = style.bold(f'Rule "{escape_controls(rule.name)}"')
     if rule.skipped:
         yield f"{name}  skipped: {rule.skipped}"
         return
     applies = f"applies to {describe_recipients(outcome, rule.matched)}" if rule.matched else "does not apply"
-    word = (style.good if rule.matched else str)(printable(applies))
+    word = (style.good if rule.matched else str)(escape_controls(applies))
     yield f"{name}  {word}{' (report mode: it changes nothing)' if report and rule.matched else ''}"
     # The conditions of `when` are in a group of their own, which has no value to show.
     within = bool(rule.conditions) and rule.conditions[0].condition == "when"
@@ -107,8 +107,8 @@ def _rule(rule: RuleSeen, outcome: Outcome, style: Style, *, report: bool) -> It
 
 
 def _condition(seen: Seen, depth: int, outcome: Outcome) -> str:
-    name = cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
-    return fit(f"  {name}{cell(seen.saw, _VALUE, gap=1)}{printable(_answer(seen, outcome))}", WIDTH).rstrip()
+    name = format_cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
+    return fit(f"  {name}{format_cell(seen.saw, _VALUE, gap=1)}{escape_controls(_answer(seen, outcome))}", WIDTH).rstrip()
 
 
 def _answer(seen: Seen, outcome: Outcome) -> str:
@@ -127,7 +127,9 @@ def _answer(seen: Seen, outcome: Outcome) -> str:
 def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield style.bold("Outcome")
     verdicts = outcome.by_recipient
-    rows = [f"{cell(address or UNLISTED, _VALUE, gap=1)}  {action.type}" for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]]
+    rows = [
+        f"{format_cell(address or UNLISTED, _VALUE, gap=1)}  {action.type}" for address, action in list(verdicts.items())[:_MAX_RECIPIENTS]
+    ]
     if len(verdicts) > _MAX_RECIPIENTS:
         rows.append(f"... and {len(verdicts) - _MAX_RECIPIENTS} more: {count_verdicts(outcome)} in all")
     yield from _show("Verdicts", rows)
@@ -138,7 +140,7 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield from _show("Effects", effects)
     yield from _show("Mixed", [f'rule "{name}" wants its change for only some recipients who get the message' for name in outcome.mixed])
     yield from _show("Failed", describe_failures(outcome))
-    yield from _show("Answer", [f"{number_of(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
+    yield from _show("Answer", [f"{format_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
 
 
 def _content(message: SampleMessage, outcome: Outcome) -> Iterator[str]:
@@ -178,4 +180,4 @@ def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: SampleMessage)
 
 
 def _show(label: str, texts: Iterable[str]) -> Iterator[str]:
-    return labelled_rows(label, texts, wrapped=True)
+    return label_rows(label, texts, wrapped=True)

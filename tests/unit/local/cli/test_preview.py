@@ -6,7 +6,7 @@ import pytest
 
 from local.cli.preview import _report, read_disclaimer
 from local.console.style import Style
-from local.console.text_columns import columns
+from local.console.text_columns import count_columns
 from local.errors import PreviewError
 from local.viewer.preview import Preview, preview_disclaimer
 from mailhooks.content.change import OnUnmodifiable
@@ -68,7 +68,7 @@ def test_the_report_has_the_reasons_of_a_rejection_and_the_notes() -> None:
 @pytest.mark.parametrize("disclaimer", [after_reply(), after_reply(on_unmodifiable=OnUnmodifiable.WRAP, on_no_text=OnNoText.ADD_PART)])
 def test_the_report_of_real_mail_has_100_columns_and_no_control_characters(path: Path, disclaimer: Disclaimer) -> None:
     lines = report(preview_disclaimer(path.name, path.read_bytes(), disclaimer)).split("\n")
-    assert max(map(columns, lines)) <= 100
+    assert max(map(count_columns, lines)) <= 100
     assert all(line.isprintable() for line in lines)
 
 

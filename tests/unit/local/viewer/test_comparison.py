@@ -1,7 +1,7 @@
 import pytest
 
 from local.viewer.comparison import Comparison
-from local.viewer.diff import Kind
+from local.viewer.diff import LineKind
 from local.viewer.part_changes import Mark
 from mailhooks.content.disclaimer import add_disclaimer
 from tests.support.mail import CORPUS
@@ -41,8 +41,8 @@ def test_the_header_and_the_text_say_what_differs() -> None:
     compared = Comparison.of(MIXED, MIXED.replace(b"Hello\r\n", b"Hello\r\nBye\r\n").replace(b"From:", b"Subject: Hi\r\nFrom:"))
     assert [name for name, _, differs in compared.headers()[1] if differs] == ["Subject"]
     assert not any(differs for _, _, differs in compared.headers()[0])
-    assert [(line.kind, line.text) for line in compared.texts(5)[1][0]] == [(Kind.SAME, "Hello"), (Kind.ADDED, "Bye")]
-    assert [line.text for line in compared.diff() if line.kind is Kind.ADDED] == ["+Subject: Hi", "+Bye"]
+    assert [(line.kind, line.text) for line in compared.texts(5)[1][0]] == [(LineKind.SAME, "Hello"), (LineKind.ADDED, "Bye")]
+    assert [line.text for line in compared.diff() if line.kind is LineKind.ADDED] == ["+Subject: Hi", "+Bye"]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.console.text_columns import columns
+from local.console.text_columns import count_columns
 from local.viewer import diff
-from local.viewer.diff import Kind, diff_messages, mark_lines
+from local.viewer.diff import LineKind, diff_messages, mark_lines
 from mailhooks.mime.edits import splice
 
 LINES = st.lists(st.sampled_from([b"a\r\n", b"b\n", b"\r\n", b"c", b"unique 1\n", b"unique 2\n"]), max_size=60).map(b"".join)
@@ -97,8 +97,8 @@ def test_more_lines_than_the_limit_are_one_block(monkeypatch: pytest.MonkeyPatch
 def test_the_unified_diff_has_the_lines_of_both_messages(before: bytes, after: bytes) -> None:
     lines = diff_messages(before, after).unified()
     counts = Counter(line.kind for line in lines)
-    assert counts[Kind.ADDED] - counts[Kind.REMOVED] == len(diff._split(after)) - len(diff._split(before))
-    assert counts[Kind.SAME] + counts[Kind.REMOVED] <= len(diff._split(before))
+    assert counts[LineKind.ADDED] - counts[LineKind.REMOVED] == len(diff._split(after)) - len(diff._split(before))
+    assert counts[LineKind.SAME] + counts[LineKind.REMOVED] <= len(diff._split(before))
     assert all(line.text.isprintable() for line in lines)
 
 
@@ -114,8 +114,8 @@ def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> N
 def test_near_changes_share_a_hunk() -> None:
     before = b"".join(b"%d\n" % number for number in range(1, 21))
     lines = diff_messages(before, before.replace(b"8\n", b"eight\n", 1).replace(b"13\n", b"thirteen\n")).unified()
-    assert [line.text for line in lines if line.kind is Kind.HUNK] == ["@@ -5,12 +5,12 @@"]
-    assert [line.text for line in lines if line.kind in {Kind.REMOVED, Kind.ADDED}] == ["-8", "+eight", "-13", "+thirteen"]
+    assert [line.text for line in lines if line.kind is LineKind.HUNK] == ["@@ -5,12 +5,12 @@"]
+    assert [line.text for line in lines if line.kind in {LineKind.REMOVED, LineKind.ADDED}] == ["-8", "+eight", "-13", "+thirteen"]
 
 
 def test_a_unified_diff_is_bounded() -> None:
@@ -127,8 +127,8 @@ def test_a_unified_diff_is_bounded() -> None:
 
 def test_only_inserted_lines_of_a_text_are_marked() -> None:
     old, new = mark_lines("A\nB\n", "A\nnew\n\nB\n")
-    assert [line.text for line in old if line.kind is not Kind.SAME] == []
-    assert [line.text for line in new if line.kind is Kind.ADDED] == ["new", ""]
+    assert [line.text for line in old if line.kind is not LineKind.SAME] == []
+    assert [line.text for line in new if line.kind is LineKind.ADDED] == ["new", ""]
 
 
 # An excerpt for a terminal
@@ -162,7 +162,7 @@ def test_the_excerpt_is_bounded_in_lines_and_in_columns() -> None:
     lines = excerpt(before, after, width=40, max_lines=10)
     assert len(lines) == 10
     assert lines[-1] == "... and 92 more lines"
-    assert max(map(columns, lines)) <= 40
+    assert max(map(count_columns, lines)) <= 40
 
 
 def test_an_excerpt_counts_the_lines_of_a_large_change() -> None:
