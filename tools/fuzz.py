@@ -8,7 +8,11 @@ A crash leaves its input behind; it becomes a test, then a mend.
 
 import sys
 
-import atheris
+try:
+    import atheris
+except ImportError:
+    print("atheris is not installed: run `pip install atheris`, which compiles it", file=sys.stderr)
+    sys.exit(2)
 
 with atheris.instrument_imports():
     from mailhooks.content.disclaimer import add_disclaimer

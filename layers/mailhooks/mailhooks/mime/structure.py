@@ -128,16 +128,21 @@ class Structure:
             waiting.extend(reversed(children))
 
 
-def scan(raw: bytes) -> Structure:
-    """The structure of a message. Never raises."""
-    return _Scan(raw).structure()
+def scan(raw: bytes, header: HeaderBlock | None = None) -> Structure:
+    """Return the structure of a message. Never raises.
+
+    Args:
+        header: of the message, if it is parsed already.
+    """
+    return _Scan(raw, header or headers.scan(raw)).structure()
 
 
 class _Scan:
     """One pass over a message: `open` is the path from the message to the part that the pass is in."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, header: HeaderBlock) -> None:
         self._raw = raw
+        self._header = header
         self._defects: set[Defect] = set()
         self._open: list[Part] = []
         self._boundaries: dict[bytes, int] = {}
@@ -239,7 +244,7 @@ class _Scan:
 
     def _read(self, start: int, parent: Part | None) -> Part:
         raw = self._raw
-        block = headers.scan(raw, start)
+        block = self._header if parent is None else headers.scan(raw, start)
         body = block.end
         if block.complete:
             body += 2 if raw.startswith(b"\r\n", body) else 1 if raw.startswith(b"\n", body) else 0

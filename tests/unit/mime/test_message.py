@@ -1,0 +1,19 @@
+import pytest
+
+from mailhooks.mime import headers, structure
+from mailhooks.mime.message import Message
+
+RAW = b"Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"
+
+
+def test_header_and_structure_are_parsed_once(monkeypatch: pytest.MonkeyPatch):
+    scanned: list[object] = []
+    for module in (headers, structure):
+        monkeypatch.setattr(module, "scan", lambda raw, *rest, scan=module.scan: scanned.append(rest) or scan(raw, *rest))
+    message = Message(RAW)
+    assert scanned == []
+    assert [field.name for field in message.header.fields] == ["Subject", "Content-Type"]
+    assert message.structure.root.header is message.header
+    assert message.structure is message.structure
+    # The header of the message, the structure, and the header of its part.
+    assert scanned == [(), (message.header,), (RAW.index(b"--b") + 5,)]
