@@ -11,10 +11,7 @@ UNLISTED = "(recipients not listed)"
 
 
 def count_verdicts(outcome: Outcome) -> str:
-    """Return how many recipients have each verdict.
-
-    The most frequent verdict is the first.
-    """
+    """Describe how many recipients have each verdict, most frequent verdict first."""
     counts = Counter(str(action.type) for action in outcome.by_recipient.values())
     return ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
 

@@ -2,12 +2,11 @@
 
 import json
 import sys
-import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from local.console.rows import label_rows, limit_rows
+from local.console.rows import label_rows, limit_rows, wrap
 from local.console.style import WIDTH, Style, display_path, format_count
 from local.console.text_columns import escape_controls
 from mailhooks.policy import Policy, PolicyError, load
@@ -76,8 +75,7 @@ def _errors(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
 
 def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
     for finding in findings:
-        text = f"{_place(file, finding.line)}: {escape_controls(str(finding))}"
-        yield from textwrap.wrap(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        yield from wrap(f"{_place(file, finding.line)}: {escape_controls(str(finding))}", WIDTH, "    ")
     for need in needed:
         yield style.bold(f"Needed: {escape_controls(need.what)}")
         for label, texts in (

@@ -30,7 +30,7 @@ def test_a_disclaimer_is_an_html_file_a_text_file_or_the_text_itself(tmp_path: P
     assert (both.text, both.html, both.position, both.on_unmodifiable) == ("Köln", "<p>Köln</p>", "prepend", "wrap")
 
 
-def test_an_unclear_disclaimer_is_rejected() -> None:
+def test_an_invalid_disclaimer_is_rejected() -> None:
     for given, text, why in (
         ("banner.html", None, "there is no file banner.html"),
         ("banner.txt", None, "there is no file banner.txt"),

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_each_recipient_has_the_rule_that_wins_and_why_the_others_do_not(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_recipient_has_the_winning_rule_and_the_reasons_of_the_others(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test-rule", "--from", "nora@mail.example.net", "--to", "press@example.com", "ana@example.com", "--config", file]) == 0
     out = capsys.readouterr().out
     assert out.startswith("INBOUND  From nora@mail.example.net\nRules of ")
@@ -54,7 +54,7 @@ def test_each_recipient_has_the_rule_that_wins_and_why_the_others_do_not(file: s
     assert "\x1b" not in out
 
 
-def test_outbound_the_sender_may_match(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_outbound_rule_may_match_the_sender(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["test-rule", "--from", "ana@example.com", "--to", "x@example.org", "--outbound", "--config", file]
     assert main([*arguments, "--sender", "boss@example.com"]) == 0
     out = capsys.readouterr().out
@@ -64,7 +64,7 @@ def test_outbound_the_sender_may_match(file: str, capsys: pytest.CaptureFixture[
     assert "No outbound rule matches both sender and recipient. WorkMail delivers the message as usual." in capsys.readouterr().out
 
 
-def test_without_a_file_the_projects_own_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_default_file_is_the_project_s_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test-rule", "--from", "spam@example.net", "--to", "ana@example.com", "ana@example.org"]) == 0
     out = capsys.readouterr().out
     assert f"\nRules of {Path('local', 'workmail.toml')}\n" in out.replace(f"{ROOT}{os.sep}", "")
@@ -72,12 +72,12 @@ def test_without_a_file_the_projects_own_counts(capsys: pytest.CaptureFixture[st
     assert out.count("Not in the organization's domains: WorkMail would accept no inbound mail for this recipient.") == 1
 
 
-def test_a_terminal_meets_no_control_characters(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_do_not_reach_the_terminal(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test-rule", "--from", "\x1b[31m@x", "--sender", "\udc80", "--to", "\x1b]0;x\x07", "", "--config", file]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_a_file_that_cannot_be_used_is_refused_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_file_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "workmail.toml"
     file.write_text(CONFIGURATION.replace('"bounce"', '"delete"'), "utf-8")
     assert main(["test-rule", "--from", "a@example.net", "--to", "b@example.com", "--config", str(file)]) == 2

@@ -36,6 +36,6 @@ def test_a_word_wider_than_the_line_is_cut():
     assert wrap("a " + "日" * 30 + " b", 20, "  ") == ["a", "  " + "日" * 7 + "...", "  b"]
 
 
-def test_the_rest_is_counted():
+def test_rows_over_the_limit_are_counted():
     assert list(limit_rows(["a", "b", "c"], 2, "parts")) == ["a", "b", "... and 1 more parts"]
     assert list(limit_rows(["a", "b"], 2)) == ["a", "b"]

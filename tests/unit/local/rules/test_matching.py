@@ -77,7 +77,7 @@ def test_of_two_actions_the_more_restrictive_one_wins(direction: FlowDirection) 
         assert winners(case) == case.met
 
 
-def test_parse_rules_the_other_direction_do_not_count() -> None:
+def test_rules_of_the_other_direction_do_not_count() -> None:
     assert match_rules(parse_rules("a: drop *", OUT), IN, author="a@example.net", sender="", recipients=["b@example.com"])[0].rule is None
 
 

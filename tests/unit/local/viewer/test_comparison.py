@@ -13,7 +13,7 @@ MIXED = (
 )
 
 
-def test_what_was_changed_added_and_taken_away_is_marked_on_its_side() -> None:
+def test_changed_added_and_removed_parts_are_marked_on_their_side() -> None:
     compared = Comparison.of(MIXED, MIXED.replace(b"Hello", b"Hello there"))
     before, after = compared.rows()
     assert [(row.number, row.mark) for row in before] == [("", Mark.KEPT), ("1", Mark.CHANGED), ("2", Mark.KEPT)]
@@ -24,7 +24,7 @@ def test_what_was_changed_added_and_taken_away_is_marked_on_its_side() -> None:
     assert before[2].notes == ('"plan.pdf"',)
 
 
-def test_a_message_that_was_written_anew_with_other_boundaries_keeps_its_parts() -> None:
+def test_a_message_that_a_program_writes_again_with_other_boundaries_keeps_its_parts() -> None:
     anew = (
         MIXED.replace(b"boundary=m", b'boundary="===1=="').replace(b"--m", b"--===1==").replace(b"MIME-Version: 1.0", b"Mime-Version:  1.0")
     )
@@ -37,7 +37,7 @@ def test_an_unchanged_message_has_one_side() -> None:
     assert compared.rows()[0] == compared.rows()[1]
 
 
-def test_the_header_and_the_text_say_what_differs() -> None:
+def test_different_fields_and_lines_are_marked() -> None:
     compared = Comparison.of(MIXED, MIXED.replace(b"Hello\r\n", b"Hello\r\nBye\r\n").replace(b"From:", b"Subject: Hi\r\nFrom:"))
     assert [name for name, _, differs in compared.headers()[1] if differs] == ["Subject"]
     assert not any(differs for _, _, differs in compared.headers()[0])
@@ -46,7 +46,7 @@ def test_the_header_and_the_text_say_what_differs() -> None:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_that_a_disclaimer_was_added_to_is_told_as_such(path) -> None:
+def test_a_disclaimer_removes_no_part_of_real_mail(path) -> None:
     raw = path.read_bytes()
     compared = Comparison.of(raw, add_disclaimer(raw, text="Example GmbH", html="<p>Example GmbH</p>"))
     before, _ = compared.rows()
