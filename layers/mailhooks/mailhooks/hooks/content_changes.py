@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mailhooks import contract
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely, Misconfigured, PermanentError
-from mailhooks.hooks.preflight import PreparedChange, prepare_change, rejection_text
 from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
@@ -23,6 +22,9 @@ from mailhooks.policy.rules.actions import (
     TagSubject,
 )
 from mailhooks.policy.rules.rule import RuleErrorPolicy
+
+if TYPE_CHECKING:
+    from mailhooks.hooks.preflight import PreparedChange
 
 _BOUNCE: Final = "This message cannot be sent: {why}."
 
@@ -64,7 +66,7 @@ class ChangedContent:
     """
 
     outcome: Outcome
-    change: PreparedChange | None = None
+    change: "PreparedChange | None" = None
     applied: tuple[WantedChange, ...] = ()
     error: PermanentError | Misconfigured | None = None
 
@@ -105,6 +107,8 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     Args:
         values: of the variables of texts, names in lower case.
     """
+    from mailhooks.hooks.preflight import prepare_change, rejection_text
+
     wanted_changes = apply_changes(message, outcome.changes, values)
     for wanted, error in wanted_changes.refused:
         outcome = outcome.with_failures(_failure(wanted, error))

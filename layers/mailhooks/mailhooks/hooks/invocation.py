@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError
-from mailhooks.hooks.preflight import PreparedChange, Rejection, prepare_change
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
+
+if TYPE_CHECKING:
+    from mailhooks.hooks.preflight import PreparedChange, Rejection
 
 
 class ContentStore(Protocol):
@@ -102,14 +104,17 @@ class Mail:
         self.edit([Edit(0, len(self.raw), content)])
 
     @property
-    def change(self) -> Change | PreparedChange | None:
+    def change(self) -> "Change | PreparedChange | None":
         """The change that was set by `edit` or `replace`, checked if `refusals` was called."""
         return self._change
 
-    def refusals(self) -> tuple[Rejection, ...]:
+    def refusals(self) -> "tuple[Rejection, ...]":
         """Return why WorkMail would reject the change that was set (see `mailhooks.hooks.preflight`); empty if it would accept it."""
         if self._change is None:
             return ()
+        # Late for the cold start, here and in the other modules: a hook that changes nothing needs no pre-flight.
+        from mailhooks.hooks.preflight import prepare_change
+
         self._change = prepare_change(self.message, self._change)
         return self._change.rejections
 
@@ -153,7 +158,7 @@ class Reply:
     """
 
     verdict: Verdict | None = None
-    change: Change | PreparedChange | None = None
+    change: "Change | PreparedChange | None" = None
     log: Mapping[str, object] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_reason: PermanentError | None = None

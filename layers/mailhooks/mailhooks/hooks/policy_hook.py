@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol, Self
 
-from mailhooks.content.template import read_values
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
@@ -174,6 +173,9 @@ class PolicyHook:
             return skip_changes(outcome, error)
         values: dict[str, str] = {}
         if any(wanted.change.variables for wanted in outcome.changes):
+            # Late for the cold start: only texts with variables need it.
+            from mailhooks.content.template import read_values
+
             sender = mail.event.mail_from
             attributes = self._address_book.lookup(sender) if self._address_book else {}
             values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)

@@ -6,16 +6,18 @@ that WorkMail retries, and the log has only identifiers, counts and kinds of err
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import CannotChangeSafely, MailhooksError, Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.invocation import ContentStore, Mail, Reply, to_reply
-from mailhooks.hooks.preflight import PreparedChange, prepare_change, rejection_text
 from mailhooks.hooks.report import Handler, Record, Reporter
 from mailhooks.settings import OnError, Settings, env
+
+if TYPE_CHECKING:
+    from mailhooks.hooks.preflight import PreparedChange
 
 __all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "Reply", "SyncHook", "async_hook", "sync_hook"]
 
@@ -196,13 +198,15 @@ class _HandlerRuntime:
         record.verdict = verdict.types
         return response
 
-    def _write(self, mail: Mail, change: Change | PreparedChange) -> int | None:
+    def _write(self, mail: Mail, change: "Change | PreparedChange") -> int | None:
         """Write a change. Return the new size in octets; None if it changes nothing.
 
         Raises:
             CannotChangeSafely: WorkMail would reject the change.
             PermanentError, TransientError, Misconfigured: see `MessageFlow.put`.
         """
+        from mailhooks.hooks.preflight import prepare_change, rejection_text
+
         prepared = prepare_change(mail.message, change)
         if not prepared.edits:
             return None

@@ -1,10 +1,13 @@
 """A message and its parsed forms."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from mailhooks.mime import headers, structure
+from mailhooks.mime import headers
 from mailhooks.mime.headers import HeaderBlock
-from mailhooks.mime.structure import Structure
+
+if TYPE_CHECKING:
+    from mailhooks.mime.structure import Structure
 
 
 class Message:
@@ -23,6 +26,9 @@ class Message:
         return headers.scan(self.raw)
 
     @cached_property
-    def structure(self) -> Structure:
+    def structure(self) -> "Structure":
         """The parts of the message (RFC 2045, RFC 2046)."""
-        return structure.scan(self.raw, self.header)
+        # Late for the cold start: it loads the standard library's email package, and a hook that reads no parts does not need it.
+        from mailhooks.mime.structure import scan
+
+        return scan(self.raw, self.header)
