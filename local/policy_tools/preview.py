@@ -8,7 +8,7 @@ from pathlib import Path
 from local.console.style import display_path
 from local.errors import InvalidPolicy
 from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
-from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, change_message, load_policy, make_sample
+from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
 from local.viewer.part_changes import describe_changes, describe_unchanged
 from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
@@ -27,13 +27,13 @@ def preview_policy(file: Path, options: TrialOptions) -> Callable[[str, bytes], 
     trial = Trial(load_policy(file), options)
 
     def make(name: str, saved: bytes) -> Preview:
-        message = make_sample(saved, options, trial.domains)
+        message = make_trial_message(saved, options, trial.domains)
         return _preview(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, options)
 
     return make
 
 
-def _preview(name: str, heading: str, message: SampleMessage, trial: Trial, options: TrialOptions) -> Preview:
+def _preview(name: str, heading: str, message: TrialMessage, trial: Trial, options: TrialOptions) -> Preview:
     try:
         outcome = trial.evaluate(message, options.now or datetime.now().astimezone())
     except RuleFailed as failed:

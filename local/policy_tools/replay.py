@@ -9,7 +9,7 @@ from typing import Any
 
 from local.errors import NoEnvelope
 from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
-from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, make_sample, read_date
+from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, make_trial_message, read_date
 from mailhooks.policy import Outcome, Policy, RuleFailed
 
 
@@ -126,7 +126,7 @@ class Replay:
         saved = file.read_bytes()
         if not saved:
             return ReplayRow(name, error="empty")
-        message = make_sample(saved, self._options, self._domains, file)
+        message = make_trial_message(saved, self._options, self._domains, file)
         now = self._options.now or read_date(message.raw) or self._now
         self.active.update(rule.name for rule in self._new.policy.rules if rule.is_active(now))
         new = _summarize(self._new, message, now)
@@ -134,7 +134,7 @@ class Replay:
         return ReplayRow(name, message.event.flow_direction.lower(), len(message.event.recipients), new, old)
 
 
-def _summarize(trial: Trial, message: SampleMessage, now: datetime) -> OutcomeSummary:
+def _summarize(trial: Trial, message: TrialMessage, now: datetime) -> OutcomeSummary:
     try:
         outcome = trial.evaluate(message, now)
     except RuleFailed as failed:

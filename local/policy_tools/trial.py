@@ -42,7 +42,7 @@ class TrialOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleMessage:
+class TrialMessage:
     """A message and the event that WorkMail would send for it."""
 
     raw: bytes
@@ -65,7 +65,7 @@ class Trial:
         self._time = 0.0
         self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory)
 
-    def evaluate(self, message: SampleMessage, now: datetime, trace: Trace | None = None) -> Outcome:
+    def evaluate(self, message: TrialMessage, now: datetime, trace: Trace | None = None) -> Outcome:
         """Evaluate the policy for a message. Raises as `Policy.evaluate`."""
         self._time = now.timestamp()
         return self.policy.evaluate(message.event, message.raw, services=self._services, domains=self.domains, now=now, trace=trace)
@@ -86,7 +86,7 @@ def load_policy(path: Path) -> Policy:
         ) from None
 
 
-def make_sample(saved: bytes, options: TrialOptions, domains: frozenset[str], file: Path | None = None) -> SampleMessage:
+def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[str], file: Path | None = None) -> TrialMessage:
     """Return a saved message with its event.
 
     Args:
@@ -100,7 +100,7 @@ def make_sample(saved: bytes, options: TrialOptions, domains: frozenset[str], fi
         OSError: the archived envelope cannot be read.
     """
     if file is not None and (event := read_archived_event(file, options.overrides, truncated=options.truncated)):
-        return SampleMessage(saved, event)
+        return TrialMessage(saved, event)
     raw = with_crlf(saved)
     try:
         made = event_for(raw, options.overrides, domains)
@@ -108,7 +108,7 @@ def make_sample(saved: bytes, options: TrialOptions, domains: frozenset[str], fi
         hint = "" if domains else " (and name the organization's domains with --domains, or in the policy under organization)"
         raise NoEnvelope(f"{error}{hint}") from None
     try:
-        return SampleMessage(raw, MailFlowEvent.parse({**made, "truncated": options.truncated or made["truncated"]}))
+        return TrialMessage(raw, MailFlowEvent.parse({**made, "truncated": options.truncated or made["truncated"]}))
     except ContractError as error:
         raise NoEnvelope(f"WorkMail would not send this event: {error}") from None
 
@@ -128,7 +128,7 @@ def read_date(raw: bytes) -> datetime | None:
     return date
 
 
-def change_message(message: SampleMessage, outcome: Outcome) -> tuple[AppliedChanges, list[Rejection]]:
+def change_message(message: TrialMessage, outcome: Outcome) -> tuple[AppliedChanges, list[Rejection]]:
     """Apply the outcome's changes, and return them with the reasons for which WorkMail might reject the changed message."""
     content = Message(message.raw)
     applied = apply_changes(content, outcome.changes, read_values(content, message.event.mail_from))

@@ -17,7 +17,7 @@ from local.policy_tools.descriptions import (
     describe_failures,
     describe_recipients,
 )
-from local.policy_tools.trial import SampleMessage, Trial, TrialOptions, change_message, load_policy, make_sample
+from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
 from local.viewer.diff import diff_messages
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
@@ -48,7 +48,7 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     if not saved:
         raise InvalidPolicy(f"{display_path(mail)} is empty")
     trial = Trial(policy, options)
-    message = make_sample(saved, options, trial.domains)
+    message = make_trial_message(saved, options, trial.domains)
     style, trace = Style.of(sys.stdout), Trace()
     now = options.now or datetime.now().astimezone()
     print(*_head(file, mail, message, now, style), sep="\n")
@@ -65,7 +65,7 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     return 0
 
 
-def _head(file: Path, mail: Path, message: SampleMessage, now: datetime, style: Style) -> Iterator[str]:
+def _head(file: Path, mail: Path, message: TrialMessage, now: datetime, style: Style) -> Iterator[str]:
     event = message.event
     name = fit(escape_controls(mail.name), 40)
     yield f"{style.bold(name)}  ({event.flow_direction}, policy {fit(escape_controls(display_path(file)), 40)})"
@@ -143,7 +143,7 @@ def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
     yield from _show("Answer", [f"{format_count(len(outcome.verdict().to_response()['actions']), 'action')} for WorkMail"])
 
 
-def _content(message: SampleMessage, outcome: Outcome) -> Iterator[str]:
+def _content(message: TrialMessage, outcome: Outcome) -> Iterator[str]:
     """Show the changed lines, or that the content is unchanged."""
     if not outcome.changes:
         yield from _show("Content", [f"{len(message.raw):,} bytes, unchanged"])
@@ -169,7 +169,7 @@ def _rejection(rejection: Rejection) -> str:
     return f"{'warning' if rejection.warning else 'WorkMail would reject it'}: {rejection}"
 
 
-def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: SampleMessage) -> Iterator[str]:
+def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: TrialMessage) -> Iterator[str]:
     yield from outcome.notes
     for group in sorted(trial.directory.unknown):
         yield f"{group} has no members here: give them with --group {group}=ana@example.com,..."
