@@ -1,11 +1,11 @@
-"""Where mail ends, on disk: a Maildir a mailbox, one a recipient elsewhere, and what was dropped, with the reason beside it.
+"""Delivered and dropped mail on disk, with a Maildir for each address.
 
-    mailboxes/<address>/          the inbox; .Junk/ in it the junk folder
-    outgoing/<address>/           what would be sent to other organizations
-    gateway/<address>/            what a rule routes to an SMTP gateway
-    dropped/<name>.eml, .json     what was dropped, or could not be bounced
+    mailboxes/<address>/          the inbox, with the junk folder in .Junk/
+    outgoing/<address>/           mail for other organizations
+    gateway/<address>/            mail that a rule routes to an SMTP gateway
+    dropped/<name>.eml, .json     dropped mail, and mail that could not be bounced, with the reason
 
-A delivery has a name of its own: to do it again changes nothing, so that what a process has not finished is done once by the next.
+Each delivery has a name of its own, so that repeating it after a crash leaves one copy.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.mail.history import Destination
+from mailhooks.address_patterns import canonical
 
 _FOLDERS: Final = {
     Destination.INBOX: ("mailboxes", ""),
@@ -28,18 +29,19 @@ _FOLDERS: Final = {
 _PARTS: Final = ("tmp", "new", "cur")
 
 _UNSAFE: Final = re.compile(r"[^a-z0-9@._+-]|^\.")
-"""Characters that a folder's name escapes; "=" is one, so that an escape cannot be mistaken for text."""
+"""Characters that a folder's name escapes; "=" is one of them, so that no text looks like an escape."""
+
 _MAX_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A copy of a message in a mailbox, or on its way out.
+    """A copy of a message in a Maildir.
 
     Attributes:
-        destination: the kind of folder it is in.
-        raw: its bytes.
-        path: the file.
+        destination: the kind of folder.
+        raw: the bytes of the message.
+        path: of the file.
     """
 
     destination: Destination
@@ -48,79 +50,79 @@ class Delivered:
 
 
 class MaildirStore:
-    """The folders under one.
+    """The Maildirs and dropped mail in one folder.
 
     Args:
-        root: made when it is not there.
+        root: the folder; created when it does not exist.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._made: set[Path] = set()
+        self._created: set[Path] = set()
 
-    def deliver(self, place: Destination, address: str, name: str, raw: bytes) -> None:
-        """Puts a message into a Maildir, byte for byte; it is on the disk when this returns.
+    def deliver(self, destination: Destination, address: str, name: str, raw: bytes) -> None:
+        """Write a message to a Maildir, byte for byte; it is on disk when this returns.
 
         Args:
-            place: one that has mailboxes.
-            address: whose; any text is safe.
-            name: of this delivery: letters, digits, `.`, `-`. A second delivery of one name leaves one file.
+            destination: Inbox, Junk, Outgoing or SMTP gateway.
+            address: any text is safe.
+            name: of this delivery: letters, digits, `.`, `-`. A second delivery with the same name leaves one file.
         """
-        folder = self._maildir(place, address)
-        # It may have been delivered before, and moved since by a mail program, which adds flags behind a colon (Maildir's specification).
+        folder = self._maildir(destination, address)
+        # A mail program may have moved an earlier delivery to cur/, and added flags after a colon, as the Maildir specification says.
         with os.scandir(folder / "cur") as entries:
             if any(entry.name.partition(":")[0] == name for entry in entries):
                 return
         _write(folder / "tmp" / name, folder / "new" / name, raw)
 
     def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
-        """Keeps what is delivered to nobody aside, and why."""
+        """Store a dropped message and the reason."""
         folder = self.root / "dropped"
         folder.mkdir(parents=True, exist_ok=True)
         for ending, content in ((".json", json.dumps(reason, indent=2).encode()), (".eml", raw)):
             _write(folder / f".{name}{ending}", folder / f"{name}{ending}", content)
 
-    def delivered(self, address: str, *places: Destination) -> list[Delivered]:
-        """The copies for an address, oldest first, in these places; in all when none is given."""
-        found = [copy for place in places or _FOLDERS for copy in self._in(place, address)]
+    def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
+        """Return the copies for an address, oldest first; only those in these destinations if any are given."""
+        found = [copy for destination in destinations or _FOLDERS for copy in self._copies(destination, address)]
         return sorted(found, key=lambda copy: copy.path.name)
 
     def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
-        """What was dropped, oldest first, each with its reason."""
+        """Return the dropped messages, oldest first, each with the reason."""
         files = sorted((self.root / "dropped").glob("[!.]*.eml"))
         return [(file.read_bytes(), json.loads(file.with_suffix(".json").read_text())) for file in files]
 
-    def _in(self, place: Destination, address: str) -> Iterator[Delivered]:
-        folder = self._folder(place, address)
+    def _copies(self, destination: Destination, address: str) -> Iterator[Delivered]:
+        folder = self._folder(destination, address)
         for part in ("new", "cur"):
             for file in folder.glob(f"{part}/*"):
-                yield Delivered(place, file.read_bytes(), file)
+                yield Delivered(destination, file.read_bytes(), file)
 
-    def _folder(self, place: Destination, address: str) -> Path:
-        box, junk = _FOLDERS[place]
+    def _folder(self, destination: Destination, address: str) -> Path:
+        box, junk = _FOLDERS[destination]
         return self.root / box / directory_name(address) / junk
 
-    def _maildir(self, place: Destination, address: str) -> Path:
-        folder = self._folder(place, address)
-        if folder not in self._made:
+    def _maildir(self, destination: Destination, address: str) -> Path:
+        folder = self._folder(destination, address)
+        if folder not in self._created:
             for part in _PARTS:
                 (folder / part).mkdir(parents=True, exist_ok=True)
-            self._made.add(folder)
+            self._created.add(folder)
         return folder
 
 
 def directory_name(address: str) -> str:
-    """Return a safe folder name for any address. Addresses that differ by more than case get different names.
+    """Return a safe folder name for any address. Addresses with different canonical forms get different names.
 
     >>> directory_name("Ana@example.com"), directory_name("../x@example.com")
     ('ana@example.com', '=2e.=2fx@example.com')
     """
-    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), address.lower())
+    name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), canonical(address))
     return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def _write(temporary: Path, final: Path, raw: bytes) -> None:
-    """All of it or nothing, and on the disk: the file first, then its name."""
+    """Write a file completely or not at all, and wait until the file and its name are on disk."""
     with temporary.open("wb") as file:
         file.write(raw)
         file.flush()
@@ -130,7 +132,7 @@ def _write(temporary: Path, final: Path, raw: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there, and needs not
+    if os.name == "nt":  # Windows cannot open a folder, and does not need to
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""How the spool writes down what it keeps: stories as JSON, and back."""
+"""Rows and JSON of the spool, to and from the values of `local.mail`."""
 
 import json
 from collections import Counter
@@ -12,19 +12,22 @@ from local.mail.job import DeliveryJob
 from local.mail.verdict import Origin
 from mailhooks.contract import Action, ActionType, FlowDirection
 
-SUMMARY: Final = "number, received, direction, mail_from, recipients, written_by, subject, size, state, rules, places, changed, trouble"
-"""The columns that `message_summary` reads."""
+SUMMARY: Final = (
+    "number, received, direction, mail_from, recipients, from_text, subject, size, state, rules, destinations, changed, has_problems"
+)
+"""The columns that `load_summary` reads."""
 
-JOB: Final = "SELECT number, received, mail_from, told, leg FROM passages JOIN messages USING (number) WHERE passages.state <> 'done'"
-"""The rows that `job` reads."""
+JOB: Final = "SELECT number, received, mail_from, run, details FROM jobs JOIN messages USING (number) WHERE jobs.state <> 'done'"
+"""The rows that `load_job` reads."""
 
 
-def searchable(text: str) -> str:
-    """The text as it is kept for searching: case does not matter."""
+def fold_case(text: str) -> str:
+    """Return the text in the form in which messages are searched: case does not matter."""
     return valid_unicode(text.casefold())
 
 
-def message_summary(row: tuple[Any, ...]) -> MessageSummary:
+def load_summary(row: tuple[Any, ...]) -> MessageSummary:
+    """Read the columns `SUMMARY`."""
     number, received, direction, mail_from, recipients, author, subject, size, state, rules, destinations, changed, has_problems = row
     return MessageSummary(
         number,
@@ -44,7 +47,7 @@ def message_summary(row: tuple[Any, ...]) -> MessageSummary:
 
 
 def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
-    """Return the columns state, rules, places, changed and trouble of a message with these rule runs."""
+    """Return the columns state, rules, destinations, changed and has_problems of a message with these rule runs."""
     states = {run.state for run in runs}
     waiting = next((state for state in (State.RETRYING, State.ACCEPTED, State.DECIDED) if state in states), State.DONE)
     destinations = Counter(result.destination for run in runs for result in run.results)
@@ -53,10 +56,9 @@ def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
     return waiting, json.dumps(rules), json.dumps(list(destinations.items())), any(run.changed for run in runs), has_problems
 
 
-def as_text(job: DeliveryJob) -> tuple[str, str]:
+def dump_job(job: DeliveryJob) -> tuple[str, str]:
     """Return a job's rule run, and the rest of it, as JSON. Attempts and content have tables of their own."""
-    told = asdict(job.run) | {"attempts": []}
-    kept = {
+    details = {
         "event": job.event,
         "fallback": asdict(job.fallback),
         "action": asdict(job.action),
@@ -65,40 +67,43 @@ def as_text(job: DeliveryJob) -> tuple[str, str]:
         "delivered": job.delivered,
         "gateway": job.gateway,
     }
-    return json.dumps(told), json.dumps(kept)
+    return json.dumps(asdict(job.run) | {"attempts": []}), json.dumps(details)
 
 
-def rule_run(text: str) -> RuleRun:
-    told = json.loads(text)
-    told |= {
-        "direction": FlowDirection(told["direction"]),
-        "state": State(told["state"]),
-        "attempts": (),
-        "results": tuple(map(_result, told["results"])),
-    }
-    return RuleRun(**told | {name: tuple(told[name]) for name in ("recipients", "notes", "problems")})
-
-
-def job(row: tuple[Any, ...]) -> DeliveryJob:
+def load_job(row: tuple[Any, ...]) -> DeliveryJob:
     """Read a row of `JOB`."""
-    number, received, mail_from, told, text = row
-    kept = json.loads(text)
-    actions = {name: _action(kept[name]) for name in ("fallback", "action")}
-    return DeliveryJob(number, received, mail_from, rule_run(told), **kept | actions)
+    number, received, mail_from, run, text = row
+    details = json.loads(text)
+    actions = {name: _action(details[name]) for name in ("fallback", "action")}
+    return DeliveryJob(number, received, mail_from, load_rule_run(run), **details | actions)
 
 
-def attempt_as_text(attempt: Attempt) -> str:
+def load_rule_run(text: str) -> RuleRun:
+    """Read a rule run, without its attempts."""
+    values = json.loads(text)
+    values |= {
+        "direction": FlowDirection(values["direction"]),
+        "state": State(values["state"]),
+        "attempts": (),
+        "results": tuple(map(_result, values["results"])),
+    }
+    return RuleRun(**values | {name: tuple(values[name]) for name in ("recipients", "notes", "problems")})
+
+
+def dump_attempt(attempt: Attempt) -> str:
+    """Return an attempt as JSON."""
     return json.dumps(asdict(attempt))
 
 
-def attempt(text: str) -> Attempt:
+def load_attempt(text: str) -> Attempt:
+    """Read an attempt."""
     return Attempt(**json.loads(text))
 
 
-def _result(told: Mapping[str, Any]) -> RecipientResult:
-    destination = Destination(told["destination"])
-    return RecipientResult(told["recipient"], ActionType(told["action"]), Origin(told["origin"]), destination, told["note"])
+def _result(values: Mapping[str, Any]) -> RecipientResult:
+    destination = Destination(values["destination"])
+    return RecipientResult(values["recipient"], ActionType(values["action"]), Origin(values["origin"]), destination, values["note"])
 
 
-def _action(kept: Mapping[str, str]) -> Action:
-    return Action(ActionType(kept["type"]), kept["bounce_message"])
+def _action(values: Mapping[str, str]) -> Action:
+    return Action(ActionType(values["type"]), values["bounce_message"])

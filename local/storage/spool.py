@@ -1,7 +1,4 @@
-"""Every message that was accepted, on disk: what came, how far it is, and its story. What is not done is taken up again after a restart.
-
-The values that are told are those of `local.mail.history`; what only `local.queue.workers` needs stands beside them in `local.mail.job`.
-"""
+"""The spool: every accepted message on disk, with its jobs and its trace. A restart continues unfinished jobs."""
 
 import json
 import time
@@ -25,15 +22,15 @@ _PRUNE_EVERY: Final = 200
 
 
 class Spool:
-    """The messages in one folder. It is a `History`. Safe to use from several threads.
+    """The messages in one folder; a `History`. Safe to use from several threads.
 
     Args:
-        folder: made when it is not there; `spool.db` in it is ours.
-        keep: messages that are kept when they are done, besides those that are not; older ones are removed.
+        folder: created when it does not exist; its `spool.db` is the spool.
+        keep: number of the newest messages that are kept when they are done. Unfinished messages are always kept.
         clock: seconds since the epoch.
 
     Raises:
-        SpoolTrouble: it cannot be opened, or another process has it.
+        SpoolError: the file cannot be opened, or another process uses it.
     """
 
     def __init__(self, folder: Path, *, keep: int = 20_000, clock: Callable[[], float] = time.time) -> None:
@@ -43,7 +40,7 @@ class Spool:
         self._clock = clock
 
     def close(self) -> None:
-        """Writes what is still to be written."""
+        """Close the file."""
         self._database.close()
 
     def accept(self, submission: Submission) -> int:
@@ -53,7 +50,7 @@ class Spool:
         return self._database.write(lambda database: _insert(database, submission, header, received))
 
     def message(self, number: int) -> QueuedMessage:
-        """A message by its number. Raises LookupError when there is none."""
+        """Return a message by its number. Raises LookupError when there is none."""
         found = self._database.read(
             "SELECT number, received, token, direction, mail_from, recipients, author, sender, subject FROM messages WHERE number = ?",
             [number],
@@ -65,22 +62,24 @@ class Spool:
         return QueuedMessage(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, HeaderSummary(*header))
 
     def unfinished(self) -> list[int]:
-        """Numbers of the messages that are not done, oldest first."""
+        """Return the numbers of the unfinished messages, oldest first."""
         return [number for (number,) in self._database.read("SELECT number FROM messages WHERE state <> 'done' ORDER BY number")]
 
     def state(self, number: int) -> State | None:
-        """How far a message is; None when there is none of this number."""
+        """Return the state of a message; None when no message has this number."""
         found = self._database.read("SELECT state FROM messages WHERE number = ?", [number])
         return State(found[0][0]) if found else None
 
     def jobs(self, number: int) -> list[DeliveryJob]:
-        """Return the jobs of a message that are not done."""
-        return [serialization.job(row) for row in self._database.read(f"{serialization.JOB} AND number = ? ORDER BY position", [number])]
+        """Return the unfinished jobs of a message."""
+        return [
+            serialization.load_job(row) for row in self._database.read(f"{serialization.JOB} AND number = ? ORDER BY position", [number])
+        ]
 
     def job(self, message_id: str) -> DeliveryJob | None:
         """Return the job of a rule run; None when it is done."""
         found = self._database.read(f"{serialization.JOB} AND message_id = ?", [message_id])
-        return serialization.job(found[0]) if found else None
+        return serialization.load_job(found[0]) if found else None
 
     def attempts(self, message_id: str) -> int:
         """Return the number of stored attempts of a job."""
@@ -88,22 +87,22 @@ class Spool:
 
     def child_messages(self, number: int) -> list[int]:
         """Return the numbers of the messages that this one created: outbound mail to colleagues that entered the inbound rules."""
-        found = self._database.read("SELECT c.number FROM came_of c JOIN passages p USING (message_id) WHERE p.number = ?", [number])
+        found = self._database.read("SELECT c.number FROM created_messages c JOIN jobs j USING (message_id) WHERE j.number = ?", [number])
         return [child for (child,) in found]
 
     def has_jobs(self, number: int) -> bool:
         """Return whether the jobs of a message exist."""
-        return bool(self._database.read("SELECT 1 FROM passages WHERE number = ? LIMIT 1", [number]))
+        return bool(self._database.read("SELECT 1 FROM jobs WHERE number = ? LIMIT 1", [number]))
 
     def add_jobs(self, number: int, jobs: Sequence[DeliveryJob]) -> None:
         """Store the jobs of a message."""
 
         def work(database: Connection) -> None:
             for position, job in enumerate(jobs):
-                told, kept = serialization.as_text(job)
+                run, details = serialization.dump_job(job)
                 database.execute(
-                    "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?)",
-                    (job.run.message_id, number, position, job.run.state, told, kept),
+                    "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?)",
+                    (job.run.message_id, number, position, job.run.state, run, details),
                 )
             _summarize(database, number)
 
@@ -120,27 +119,25 @@ class Spool:
         Returns:
             The number of the created message; None when there is none, or when it exists already.
         """
-        told, kept = serialization.as_text(job)
+        run, details = serialization.dump_job(job)
         header = HeaderSummary.of(onward.raw) if onward else None
         received = self._clock()
 
         def work(database: Connection) -> int | None:
-            run = job.run
+            message_id = job.run.message_id
             database.execute(
-                "UPDATE passages SET state = ?, told = ?, leg = ? WHERE message_id = ?", (run.state, told, kept, run.message_id)
+                "UPDATE jobs SET state = ?, run = ?, details = ? WHERE message_id = ?", (job.run.state, run, details, message_id)
             )
             for attempt in attempts:
-                database.execute(
-                    "INSERT INTO attempts VALUES (?, ?, ?)", (run.message_id, attempt.number, serialization.attempt_as_text(attempt))
-                )
-            if run.changed and job.content is not None:
-                database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (run.message_id, job.content))
+                database.execute("INSERT INTO attempts VALUES (?, ?, ?)", (message_id, attempt.number, serialization.dump_attempt(attempt)))
+            if job.run.changed and job.content is not None:
+                database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (message_id, job.content))
             number = None
-            if onward and header and not database.execute("SELECT 1 FROM came_of WHERE message_id = ?", [run.message_id]).fetchone():
+            if onward and header and not database.execute("SELECT 1 FROM created_messages WHERE message_id = ?", [message_id]).fetchone():
                 number = _insert(database, onward, header, received)
-                database.execute("INSERT INTO came_of VALUES (?, ?)", (run.message_id, number))
+                database.execute("INSERT INTO created_messages VALUES (?, ?)", (message_id, number))
             _summarize(database, job.number)
-            if run.state is State.DONE and job.number % _PRUNE_EVERY == 0:
+            if job.run.state is State.DONE and job.number % _PRUNE_EVERY == 0:
                 _prune(database, self._keep)
             return number
 
@@ -151,12 +148,12 @@ class Spool:
 
         def work(database: Connection) -> None:
             database.execute(
-                "DELETE FROM contents WHERE message_id IN (SELECT message_id FROM passages WHERE state IN ('accepted', 'retrying'))"
+                "DELETE FROM contents WHERE message_id IN (SELECT message_id FROM jobs WHERE state IN ('accepted', 'retrying'))"
             )
 
         self._database.write(work)
 
-    # A `History`.
+    # The methods of `History`.
 
     def count(self) -> int:
         return int(self._database.read("SELECT count(*) FROM messages")[0][0])
@@ -169,29 +166,29 @@ class Spool:
             values.append(before)
         if text:
             where.append("instr(search, ?) > 0")
-            values.append(serialization.searchable(text))
-        # Only fixed text is put together; what comes from outside is a value.
+            values.append(serialization.fold_case(text))
+        # The statement consists of fixed text; input from outside is passed as values.
         statement = f"SELECT {serialization.SUMMARY} FROM messages WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?"  # noqa: S608
-        return [serialization.message_summary(row) for row in self._database.read(statement, [*values, limit])]
+        return [serialization.load_summary(row) for row in self._database.read(statement, [*values, limit])]
 
     def trace(self, number: int) -> MessageTrace | None:
         found = self._database.read(f"SELECT {serialization.SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608
         if not found:
             return None
-        passages = self._database.read("SELECT message_id, told FROM passages WHERE number = ? ORDER BY position", [number])
+        runs = self._database.read("SELECT message_id, run FROM jobs WHERE number = ? ORDER BY position", [number])
         return MessageTrace(
-            serialization.message_summary(found[0]),
-            tuple(replace(serialization.rule_run(told), attempts=self._attempts(key)) for key, told in passages),
+            serialization.load_summary(found[0]),
+            tuple(replace(serialization.load_rule_run(run), attempts=self._attempts(message_id)) for message_id, run in runs),
         )
 
     def original(self, number: int) -> bytes | None:
-        return _only(self._database.read("SELECT raw FROM originals WHERE number = ?", [number]))
+        return _first(self._database.read("SELECT raw FROM originals WHERE number = ?", [number]))
 
     def content(self, message_id: str) -> bytes | None:
-        changed = _only(self._database.read("SELECT raw FROM contents WHERE message_id = ?", [message_id]))
+        changed = _first(self._database.read("SELECT raw FROM contents WHERE message_id = ?", [message_id]))
         if changed is not None:
             return changed
-        return _only(self._database.read("SELECT raw FROM originals JOIN passages USING (number) WHERE message_id = ?", [message_id]))
+        return _first(self._database.read("SELECT raw FROM originals JOIN jobs USING (number) WHERE message_id = ?", [message_id]))
 
     def version(self) -> int:
         return self._database.writes
@@ -199,22 +196,22 @@ class Spool:
     def locate(self, message_id: str) -> tuple[float, FlowDirection, int] | None:
         """Return when the message of a rule run was accepted, its direction and its number; None for an unknown ID."""
         found = self._database.read(
-            "SELECT m.received, p.told, m.number FROM passages p JOIN messages m USING (number) WHERE message_id = ?", [message_id]
+            "SELECT m.received, j.run, m.number FROM jobs j JOIN messages m USING (number) WHERE message_id = ?", [message_id]
         )
-        return (found[0][0], serialization.rule_run(found[0][1]).direction, found[0][2]) if found else None
+        return (found[0][0], serialization.load_rule_run(found[0][1]).direction, found[0][2]) if found else None
 
     def _attempts(self, message_id: str) -> tuple[Attempt, ...]:
-        found = self._database.read("SELECT told FROM attempts WHERE message_id = ? ORDER BY number", [message_id])
-        return tuple(serialization.attempt(told) for (told,) in found)
+        found = self._database.read("SELECT attempt FROM attempts WHERE message_id = ? ORDER BY number", [message_id])
+        return tuple(serialization.load_attempt(attempt) for (attempt,) in found)
 
 
 def _insert(database: Connection, submission: Submission, header: HeaderSummary, received: float) -> int:
     recipients = json.dumps(submission.recipients)
-    told = (header.author, header.sender, header.subject, header.from_text)
-    search = serialization.searchable("\n".join((submission.mail_from, *told, *submission.recipients)))
-    columns = (received, submission.direction, submission.mail_from, recipients, *told, len(submission.raw), str(uuid.uuid4()), search)
+    fields = (header.author, header.sender, header.subject, header.from_text)
+    search = serialization.fold_case("\n".join((submission.mail_from, *fields, *submission.recipients)))
+    columns = (received, submission.direction, submission.mail_from, recipients, *fields, len(submission.raw), str(uuid.uuid4()), search)
     number = database.execute(
-        "INSERT INTO messages (received, direction, mail_from, recipients, author, sender, subject, written_by, size, token, search) "
+        "INSERT INTO messages (received, direction, mail_from, recipients, author, sender, subject, from_text, size, token, search) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         columns,
     ).lastrowid
@@ -224,22 +221,21 @@ def _insert(database: Connection, submission: Submission, header: HeaderSummary,
 
 
 def _summarize(database: Connection, number: int) -> None:
-    """What the list shows of a message, from its passages."""
+    """Update the columns of a message that its jobs determine."""
     found = [
-        serialization.rule_run(told)
-        for (told,) in database.execute("SELECT told FROM passages WHERE number = ? ORDER BY position", [number])
+        serialization.load_rule_run(run) for (run,) in database.execute("SELECT run FROM jobs WHERE number = ? ORDER BY position", [number])
     ]
     database.execute(
-        "UPDATE messages SET state = ?, rules = ?, places = ?, changed = ?, trouble = ? WHERE number = ?",
+        "UPDATE messages SET state = ?, rules = ?, destinations = ?, changed = ?, has_problems = ? WHERE number = ?",
         (*serialization.summarize(found), number),
     )
 
 
 def _prune(database: Connection, keep: int) -> None:
     newest = database.execute("SELECT max(number) FROM messages").fetchone()[0] or 0
-    database.execute("DELETE FROM came_of WHERE number <= ?", [newest - keep])
+    database.execute("DELETE FROM created_messages WHERE number <= ?", [newest - keep])
     database.execute("DELETE FROM messages WHERE number <= ? AND state = 'done'", [newest - keep])
 
 
-def _only(found: list[tuple[Any, ...]]) -> bytes | None:
+def _first(found: list[tuple[Any, ...]]) -> bytes | None:
     return bytes(found[0][0]) if found else None

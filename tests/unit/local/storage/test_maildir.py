@@ -59,3 +59,7 @@ def test_an_address_never_leads_out_of_the_folder(address: str, tmp_path: Path) 
 def test_two_addresses_have_two_names() -> None:
     addresses = ["a/b@example.com", "a=2fb@example.com", "a_b@example.com", "x" * 400, "x" * 401, ".a", "=2ea"]
     assert len({directory_name(address) for address in addresses}) == len(addresses)
+
+
+def test_spellings_of_one_address_share_a_folder() -> None:
+    assert directory_name("Ana@bücher.example") == directory_name("ana@xn--bcher-kva.example")
