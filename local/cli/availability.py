@@ -14,7 +14,7 @@ from local.free_busy.model import Calendar
 from local.free_busy.question import InvalidQuestion, Question
 from local.free_busy.timeline import Timeline, choose_marks
 from mailhooks.availability.function import config
-from mailhooks.availability.function.config import Configured
+from mailhooks.availability.function.config import Configuration
 from mailhooks.availability.function.config_source import FileSource, SecretSource
 from mailhooks.availability.provider import LookupStats
 from mailhooks.contract.availability import AvailabilityRequest
@@ -80,7 +80,7 @@ def check(where: str) -> int:
     return 0
 
 
-def _load(where: str) -> Configured:
+def _load(where: str) -> Configuration:
     source = SecretSource(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
     try:
         return config.load(source.read(fresh=True))
@@ -88,7 +88,7 @@ def _load(where: str) -> Configured:
         raise InvalidArgument(str(error)) from None
 
 
-def _lines(response: Any, stats: LookupStats, requester: str, configured: Configured, calendar: Calendar) -> Iterator[str]:
+def _lines(response: Any, stats: LookupStats, requester: str, configured: Configuration, calendar: Calendar) -> Iterator[str]:
     style = Style.of(sys.stdout)
     start, end = (_written(moment.astimezone(calendar.zone)) for moment in (calendar.window.start_date, calendar.window.end_date))
     asked = ", ".join(f"{name} {count}" for name, count in stats.mailboxes.items())

@@ -76,7 +76,7 @@ def _zone(name: str) -> ZoneInfo:
             return get_localzone()
         except LookupError:
             raise InvalidQuestion("zone", "this machine has no time zone (TZ): give one, such as Europe/Berlin") from None
-    zone = timezones.zone(name)
+    zone = timezones.find_zone(name)
     if zone is None:
         raise InvalidQuestion("zone", "give the name of a time zone, such as Europe/Berlin")
     return zone

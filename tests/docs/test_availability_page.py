@@ -19,7 +19,7 @@ def test_the_examples_on_the_page_are_true() -> None:
 
 def test_the_whole_example_is_a_configuration() -> None:
     provider = config.load(BLOCKS[0]).provider
-    assert provider.routes.of_mailbox("bob@sub.example.net") == "exchange"
+    assert provider.routes.find_backend("bob@sub.example.net") == "exchange"
 
 
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: json.loads(block)["type"])

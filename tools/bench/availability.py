@@ -96,7 +96,7 @@ _LOAD = """
 import sys
 sys.path[:0] = ["functions/availability", "layers/mailhooks"]
 import app
-assert app.handler._configured, app.handler._trouble
+assert app.handler._configuration, app.handler._config_error
 """
 
 

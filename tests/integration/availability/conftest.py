@@ -11,7 +11,7 @@ from requests import Session
 from mailhooks.availability.backends.google.backend import GoogleBackend
 from mailhooks.availability.backends.graph.backend import GraphBackend
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.tls import ssl_context
+from mailhooks.availability.backends.http.tls import create_ssl_context
 from tests.support.servers.certificates import Authority, ServerCertificate
 from tests.support.servers.ews import EwsServer, calendar
 from tests.support.servers.feeds import Feeds
@@ -64,7 +64,7 @@ def google(host: Host) -> GoogleCloud:
 
 @pytest.fixture
 def google_session() -> Iterator[Session]:
-    with http.session() as session:
+    with http.create_session() as session:
         yield session
 
 
@@ -83,7 +83,7 @@ def microsoft(host: Host, certificate: ServerCertificate) -> MicrosoftCloud:
 
 @pytest.fixture
 def microsoft_session(authority: Authority) -> Iterator[Session]:
-    with http.session(ssl_context(authority.pem)) as session:
+    with http.create_session(create_ssl_context(authority.pem)) as session:
         yield session
 
 

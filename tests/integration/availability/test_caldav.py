@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mailhooks.availability.backends.caldav import CalDavBackend, address
+from mailhooks.availability.backends.caldav import CalDavBackend, build_url
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -115,12 +115,12 @@ def test_more_occurrences_than_the_server_wants_to_tell_are_asked_for_in_pieces(
     ],
 )
 def test_a_mailbox_stays_in_its_segment_of_the_path(mailbox: str, path: str) -> None:
-    assert address("https://dav.example.net/{mailbox}/", mailbox) == f"https://dav.example.net{path}"
+    assert build_url("https://dav.example.net/{mailbox}/", mailbox) == f"https://dav.example.net{path}"
 
 
 @pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "bob@..", "bob", "\ud800@example.net"])
 def test_a_mailbox_that_would_be_a_step_of_the_path_is_not_found(mailbox: str) -> None:
-    assert address("https://dav.example.net/{domain}/{localPart}/", mailbox) is None
+    assert build_url("https://dav.example.net/{domain}/{localPart}/", mailbox) is None
     assert isinstance(look_up(backend("http://127.0.0.1:9/{domain}/{localPart}/"), mailbox), MailboxNotFound)
 
 

@@ -189,7 +189,7 @@ def test_nothing_listens(microsoft_session: Session) -> None:
 
 def test_a_certificate_that_is_not_trusted(microsoft: MicrosoftCloud) -> None:
     config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": microsoft.url, "endpoint": microsoft.url}
-    with http.session() as public, pytest.raises(Unreachable, match="not trusted"):
+    with http.create_session() as public, pytest.raises(Unreachable, match="not trusted"):
         ask(GraphBackend.from_config(config, session=public), ANA)
 
 

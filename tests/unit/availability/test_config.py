@@ -30,7 +30,7 @@ def hours(zone: str, start: str, end: str) -> dict[str, Any]:
     return {"timeZone": zone, "periods": [{"days": ["MON"], "start": start, "end": end}]}
 
 
-def load(**changes: Any) -> config.Configured:
+def load(**changes: Any) -> config.Configuration:
     return config.load(json.dumps(document(**changes)))
 
 
@@ -54,8 +54,8 @@ def test_everything_that_can_be_said_is_heard() -> None:
     )
     provider = configured.provider
     assert configured.budget_s == 12.5
-    assert provider.routes.of_mailbox("a@sub.example.org") == "dav"
-    assert isinstance(provider.routes.of_mailbox("a@example.com"), NotRouted)
+    assert provider.routes.find_backend("a@sub.example.org") == "dav"
+    assert isinstance(provider.routes.find_backend("a@example.com"), NotRouted)
     assert provider.privacy.show("ana@example.com") is Show.DETAILS
     assert provider.cache.seconds == 0
     assert (provider.new_breaker().failures, provider.new_breaker().seconds) == (2, 5)

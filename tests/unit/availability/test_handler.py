@@ -41,7 +41,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Fake]]:
 
     def use(*fakes: Fake) -> list[Fake]:
         waiting = list(fakes)
-        monkeypatch.setattr(config, "_backend", lambda _name, _config: waiting.pop(0))
+        monkeypatch.setattr(config, "_create_backend", lambda _name, _config: waiting.pop(0))
         return waiting
 
     return use

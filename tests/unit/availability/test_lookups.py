@@ -172,7 +172,7 @@ class Clock:
 
 
 def asking(fake: Fake, clock: Clock, failures: int = 3) -> "Provider":
-    return Provider({"x": fake}, Routes.of({"*": "x"}), new_breaker=lambda: CircuitBreaker(failures, 30, clock))
+    return Provider({"x": fake}, Routes.parse([("*", "x")]), new_breaker=lambda: CircuitBreaker(failures, 30, clock))
 
 
 def ask(provider: Provider) -> str | None:
@@ -212,11 +212,11 @@ def test_a_failure_of_one_mailbox_says_nothing_of_the_backend() -> None:
 def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
     clock = Clock()
     breaker = CircuitBreaker(1, 30, clock)
-    breaker.failed(TimedOut("x"))
+    breaker.record_failure(TimedOut("x"))
     clock.now += 31
-    assert [breaker.admits() for _ in range(3)] == [True, False, False]
-    breaker.succeeded()
-    assert breaker.admits()
+    assert [breaker.allows_request() for _ in range(3)] == [True, False, False]
+    breaker.record_success()
+    assert breaker.allows_request()
 
 
 # What backends may do wrong
@@ -262,12 +262,12 @@ def test_what_a_backend_learns_when_its_time_is_over_is_still_told() -> None:
 def test_a_trial_whose_end_is_never_told_does_not_shut_a_backend_for_good() -> None:
     clock = Clock()
     breaker = CircuitBreaker(1, 30, clock)
-    breaker.failed(TimedOut("x"))
+    breaker.record_failure(TimedOut("x"))
     clock.now += 31
-    assert breaker.admits()
-    assert not breaker.admits()
+    assert breaker.allows_request()
+    assert not breaker.allows_request()
     clock.now += 31
-    assert breaker.admits()
+    assert breaker.allows_request()
 
 
 # Pauses and scopes
@@ -297,7 +297,7 @@ def test_what_one_server_of_a_backend_refuses_is_no_reason_to_leave_the_others_a
         return {box: AuthenticationFailed("x") if box.startswith("a") else Schedule() for box in boxes}
 
     fake = Feeds(limits=Limits(1), script=script)
-    provider = Provider({"x": fake}, Routes.of({"*": "x"}))
+    provider = Provider({"x": fake}, Routes.parse([("*", "x")]))
     for _ in range(4):
         document = request("a@example.net", "b@example.net", days=len(fake.calls) + 1)
         response = provider.answer(AvailabilityRequest.parse(document), Deadline.after(5))

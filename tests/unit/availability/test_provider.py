@@ -35,7 +35,7 @@ NINE_TO_FIVE = (WorkingPeriod(540, 1020, (DayOfWeek.MON,)),)
 
 
 def provider(backends: dict[str, Fake], **more: Any) -> Provider:
-    return Provider(backends, Routes.of({pattern: pattern for pattern in backends}), **more)
+    return Provider(backends, Routes.parse((pattern, pattern) for pattern in backends), **more)
 
 
 def ask(of: Provider, document: dict[str, Any], budget_s: float = 5.0) -> list[dict[str, Any]]:
@@ -283,7 +283,7 @@ def test_the_cache_stays_small() -> None:
         cache.put(("x", str(number), window), Schedule())
     assert cache.get(("x", "0", window)) is None
     assert cache.get(("x", "4999", window)) is not None
-    assert len(cache._kept) <= 2000
+    assert len(cache._entries) <= 2000
 
 
 def test_no_cache_is_a_choice() -> None:

@@ -99,7 +99,7 @@ def window(year: int, month: int = 6) -> Window:
 
 @cache
 def told(name: str, year: int) -> TimeZone:
-    return timezones.time_zone(pinned(name), window(year))
+    return timezones.build_time_zone(pinned(name), window(year))
 
 
 def ends(zone: ZoneInfo, year: int) -> tuple[datetime, datetime]:
@@ -235,13 +235,13 @@ def written(rule: TimeZoneTransition | None) -> str | None:
 def test_known_zones_have_their_known_rules_with_the_sign_of_ews(
     name: str, year: int, bias: int, standard: str | None, daylight: str | None
 ) -> None:
-    found = timezones.time_zone(pinned(name), window(year, 4))
+    found = timezones.build_time_zone(pinned(name), window(year, 4))
     assert (found.name, found.bias, written(found.standard_time), written(found.daylight_time)) == (name, bias, standard, daylight)
 
 
 @pytest.mark.parametrize("year", YEARS)
 def test_the_last_sunday_is_the_last_one_also_in_years_when_it_is_the_fourth(year: int) -> None:
-    found = timezones.time_zone(pinned("Europe/Berlin"), window(year))
+    found = timezones.build_time_zone(pinned("Europe/Berlin"), window(year))
     assert found.standard_time is not None
     assert found.daylight_time is not None
     assert (found.standard_time.week, found.daylight_time.week) == (Week.LAST, Week.LAST)

@@ -64,7 +64,7 @@ def test_outbound_added_recipients_may_be_anywhere() -> None:
 def test_what_is_added_must_be_one_bare_address(no_address: str) -> None:
     for event in (inbound(), outbound()):
         verdict = Verdict(event, ["example.com", "example.com>", "example.com;", ""])
-        assert refusal(lambda verdict=verdict: verdict.add(no_address)) == ("/actions/-/recipients", "a string that is none")
+        assert refusal(lambda verdict=verdict: verdict.add(no_address)) == ("/actions/-/recipients", "a string that is not an address")
 
 
 @pytest.mark.parametrize("address", ["new+tag@example.com", "o'neil@example.com", "用户@example.com", "a.b/c=d@example.com"])

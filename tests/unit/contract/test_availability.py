@@ -28,7 +28,7 @@ from mailhooks.contract.availability import (
     WorkingHours,
     WorkingPeriod,
 )
-from mailhooks.contract.timestamps import write_time
+from mailhooks.contract.timestamps import format_time
 from tests.unit.contract.documents import load, named, put, refused
 
 GUIDE = load("availability-request-guide")
@@ -201,7 +201,7 @@ class TestEveryMailboxAskedIsAnsweredOnceAndInOrder:
 
     def test_a_mailbox_without_an_answer_is_refused(self) -> None:
         error = refused(AvailabilityResponse((self.A,)).to_response, self.asked_for(self.A, self.B))
-        assert (error.pointer, error.expected, error.got) == ("/mailboxes", "2 answers, one for each mailbox asked", "1")
+        assert (error.pointer, error.expected, error.got) == ("/mailboxes", "2 results, one for each requested mailbox", "1")
 
     def test_an_answer_nobody_asked_for_is_refused(self) -> None:
         assert refused(AvailabilityResponse((self.A, self.B)).to_response, self.asked_for(self.A)).pointer == "/mailboxes"
@@ -236,4 +236,4 @@ def test_a_moment_goes_out_and_comes_in_again_to_the_millisecond(one: datetime, 
     assert timedelta(0) <= start - read < timedelta(milliseconds=1)
     if end - start >= timedelta(milliseconds=1):
         window = AvailabilityRequest.parse(put("/window", {"startDate": said["startTime"], "endDate": said["endTime"]})(GUIDE)).window
-        assert (write_time(window.start_date), write_time(window.end_date)) == (said["startTime"], said["endTime"])
+        assert (format_time(window.start_date), format_time(window.end_date)) == (said["startTime"], said["endTime"])

@@ -133,7 +133,7 @@ def test_ten_actions_pass() -> None:
 
 def test_the_error_lists_the_properties_that_may_be_there() -> None:
     error = refused(lambda document: check_response(document, "INBOUND"), {"actions": [], "action": {}})
-    assert error.expected == "no properties besides actions"
+    assert error.expected == "no properties other than actions"
 
 
 def test_a_property_name_that_is_no_string_is_refused_like_others() -> None:

@@ -1,7 +1,7 @@
-"""Free/busy times of mailboxes elsewhere, for WorkMail's custom availability provider.
+"""Free/busy times from other calendar systems, for WorkMail's custom availability provider.
 
-`answer` is the whole of it for one request; `provider.Provider` the same with settings, a cache and a memory of failing backends, and
-`handler.availability_handler` the Lambda handler. Knows no AWS but in `handler`, `secret` and the backend `workmail`.
+`answer` serves one request. `provider.Provider` adds settings, a cache and circuit breakers, and `function.handler.availability_handler` is
+the Lambda handler. Only `function` and the backend `workmail` call AWS.
 """
 
 from mailhooks.availability.provider import answer

@@ -1,4 +1,4 @@
-"""Leaves a backend alone for a while that keeps failing, or that asks for it: those who ask wait neither for it nor on it."""
+"""Circuit breaker: skips a backend that keeps failing or that asks for a pause, so that requests do not wait for it."""
 
 import time
 from collections.abc import Callable
@@ -8,63 +8,66 @@ from typing import Final
 
 from mailhooks.availability.errors import AuthenticationFailed, LookupFailed
 
-_LONGEST_PAUSE_S: Final = 600.0
-"""That a server's wish is believed for."""
+_MAX_PAUSE_S: Final = 600.0
+"""Longest pause that a server may ask for."""
 
 
 @dataclass
 class CircuitBreaker:
-    """Counts failures in a row that speak for a backend as a whole (`LookupFailed.counts`), and remembers until when a server wants to be
-    left in peace (Retry-After). Per process, so per Lambda container; shared by all look-ups of the backend.
+    """The state of one backend in this process, shared by all its look-ups.
+
+    Counts consecutive failures of the backend as a whole (`LookupFailed.backend_wide`), and stores pauses that a server asks for
+    (Retry-After).
 
     Attributes:
-        failures: so many in a row open it. Refused credentials open it at the second: servers lock accounts that keep trying.
-        seconds: so long it stays open; then one look-up may try.
-        clock: seconds, monotonic.
+        failures: this many consecutive failures open the breaker. Rejected credentials open it at the second failure, because servers lock
+            accounts that keep trying.
+        seconds: how long the breaker stays open. Then one look-up may try the backend.
+        clock: monotonic time in seconds.
     """
 
     failures: int = 5
     seconds: float = 30.0
     clock: Callable[[], float] = time.monotonic
-    _row: int = 0
+    _consecutive: int = 0
     _open_until: float = 0.0
-    _tried_until: float = 0.0
+    _trial_until: float = 0.0
     _paused_until: float = 0.0
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def admits(self) -> bool:
-        """Whether a look-up may be made now. Who is admitted reports `succeeded` or `failed` afterwards."""
+    def allows_request(self) -> bool:
+        """Return whether a look-up may start now. If it may, the caller must call `record_success` or `record_failure` after it."""
         with self._lock:
             now = self.clock()
             if not self._open_until:
                 return True
-            if now < self._open_until or now < self._tried_until:
+            if now < self._open_until or now < self._trial_until:
                 return False
-            # Should its report never come, another may try after as long again.
-            self._tried_until = now + self.seconds
+            # If the result of this trial is never recorded, another look-up may try after the same time.
+            self._trial_until = now + self.seconds
             return True
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         with self._lock:
-            self._row, self._open_until, self._tried_until = 0, 0.0, 0.0
+            self._consecutive, self._open_until, self._trial_until = 0, 0.0, 0.0
 
-    def failed(self, failure: LookupFailed) -> None:
-        """A failure that does not count is an answer: the backend is there."""
-        if not failure.counts:
-            self.succeeded()
+    def record_failure(self, failure: LookupFailed) -> None:
+        """Count a failure. One that is not backend-wide shows that the backend works, so it counts as a success."""
+        if not failure.backend_wide:
+            self.record_success()
             return
         with self._lock:
-            self._row += 1
-            most = min(2, self.failures) if isinstance(failure, AuthenticationFailed) else self.failures
-            if self._open_until or self._row >= most:
+            self._consecutive += 1
+            limit = min(2, self.failures) if isinstance(failure, AuthenticationFailed) else self.failures
+            if self._open_until or self._consecutive >= limit:
                 self._open_until = self.clock() + self.seconds
-            self._tried_until = 0.0
+            self._trial_until = 0.0
 
     def pause(self, seconds: float) -> None:
-        """The server does not want to be asked before so many seconds are over."""
+        """Store that the server asks for a pause."""
         with self._lock:
-            self._paused_until = max(self._paused_until, self.clock() + min(seconds, _LONGEST_PAUSE_S))
+            self._paused_until = max(self._paused_until, self.clock() + min(seconds, _MAX_PAUSE_S))
 
-    def paused(self) -> float:
-        """Seconds until the server may be asked, 0.0 when it may now."""
+    def pause_left(self) -> float:
+        """Return the seconds that are left of a pause; 0.0 if there is none."""
         return max(0.0, self._paused_until - self.clock())

@@ -1,6 +1,6 @@
-"""Why a look-up failed, each with the code that WorkMail is told (guide, "Building a Custom Availability Provider Lambda function").
+"""Failures of a look-up, each with its WorkMail error code (guide, "Building a Custom Availability Provider Lambda function").
 
-No text here holds an address, a credential or an answer of a server: texts are logged.
+Texts are logged. They contain no address, no credential and no text of a server.
 """
 
 from typing import ClassVar
@@ -10,18 +10,18 @@ from mailhooks.errors import MailhooksError
 
 
 class LookupFailed(MailhooksError):
-    """A mailbox's calendar could not be read. Raised by a backend it stands for all mailboxes asked, returned for one it is that one's.
+    """A calendar could not be read. A backend raises it for all mailboxes of a look-up, or returns it for one mailbox.
 
     Attributes:
-        code: what WorkMail is told.
-        transient: whether the same look-up may succeed in a moment.
-        counts: whether it speaks for the state of the whole backend, so that one which keeps failing so is left alone for a while.
-        retry_after: seconds after which the server wants to be asked again; None where it does not say.
+        code: the error code for WorkMail.
+        transient: whether a retry may succeed.
+        backend_wide: whether the failure concerns the whole backend, so that the circuit breaker counts it.
+        retry_after: seconds after which the server accepts a retry; None if it does not say.
     """
 
     code: ClassVar[AvailabilityErrorCode] = AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
     transient: ClassVar[bool] = False
-    counts: ClassVar[bool] = False
+    backend_wide: ClassVar[bool] = False
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
         super().__init__(text)
@@ -29,7 +29,7 @@ class LookupFailed(MailhooksError):
 
 
 class MailboxNotFound(LookupFailed):
-    """The source knows no such mailbox."""
+    """The calendar system has no such mailbox."""
 
     code = AvailabilityErrorCode.MAILBOX_NOT_FOUND
 
@@ -41,36 +41,36 @@ class NotRouted(LookupFailed):
 
 
 class NoAccess(LookupFailed):
-    """The source has the mailbox but does not let our account see its free/busy times."""
+    """Our account may not see the mailbox's free/busy times."""
 
 
 class GenerationFailed(LookupFailed):
-    """Whatever else a source says against a look-up, or an answer that cannot be read."""
+    """Any other error of the calendar system, or a response that cannot be read."""
 
 
 class AuthenticationFailed(LookupFailed):
-    """The credentials are refused. The configuration is then read anew: they may have been rotated."""
+    """The server rejects the credentials. The configuration is then read again, because they may have been rotated."""
 
-    counts = True
+    backend_wide = True
 
 
 class ServerBusy(LookupFailed):
-    """The source is throttling us, or is overloaded."""
+    """The server throttles our requests or is overloaded."""
 
     code = AvailabilityErrorCode.SERVER_BUSY
     transient = True
-    counts = True
+    backend_wide = True
 
 
 class Unreachable(LookupFailed):
-    """No connection: the name does not resolve, the connection is refused or breaks, the certificate is not trusted."""
+    """No connection: the name does not resolve, the server rejects or breaks the connection, or its certificate is not trusted."""
 
     transient = True
-    counts = True
+    backend_wide = True
 
 
 class TimedOut(LookupFailed):
-    """No answer in time."""
+    """The server did not respond in time."""
 
     code = AvailabilityErrorCode.TIMEOUT_EXPIRED
-    counts = True
+    backend_wide = True

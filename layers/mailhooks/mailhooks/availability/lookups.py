@@ -1,4 +1,4 @@
-"""All look-ups of one request: split to each backend's limits, made side by side, tried again where that may help, over when time is."""
+"""All look-ups of one request: split to the backends' limits, run in parallel, retried, and ended at the deadline."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,27 +15,27 @@ from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 
 _FIRST_PAUSE_S: Final = 0.5
-"""Before a second attempt, where the server does not say when; twice as long before each further one."""
+"""Pause before the first retry, if the server asks for none; doubled before each further retry."""
 
 _ATTEMPTS: Final = 4
 
 _ATTEMPTS_TO_REACH: Final = 2
-"""A connection that breaks may be one that was kept open too long; a server that cannot be reached twice is not there."""
+"""Attempts for an unreachable server: the first may fail on a kept connection that the server has closed meanwhile."""
 
-_WORTHWHILE_S: Final = 0.3
-"""What an attempt needs at least, beyond the pause before it."""
+_MIN_ATTEMPT_S: Final = 0.3
+"""An attempt starts only if this much time is left after the pause."""
 
 _HANDOVER_S: Final = 0.2
-"""Kept back from a backend's time, a tenth of it at most: what it learns in the last moment has to be in the answer."""
+"""Time reserved between the backends' deadline and the request's (at most a tenth of it), so that late results are still used."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendQuery:
-    """One backend and what it is asked for.
+    """The mailboxes to look up at one backend.
 
     Attributes:
-        name: the backend's, for logs.
-        mailboxes: each once.
+        name: the backend's name, for logs.
+        mailboxes: without duplicates.
     """
 
     name: str
@@ -46,17 +46,21 @@ class BackendQuery:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One look-up within a backend's limits; `part` numbers the windows that the one asked for was split to."""
+    """One look-up within a backend's limits.
 
-    asked: BackendQuery
+    Attributes:
+        part: the number of the window among those that the requested window was split into.
+    """
+
+    query: BackendQuery
     mailboxes: Sequence[str]
     window: Window
     part: int
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
-    """What an attempt has brought; `over` when it was the job's last."""
+class _Update:
+    """The results of one attempt; `over` after the job's last attempt."""
 
     job: _Job
     results: Mapping[str, Result]
@@ -64,14 +68,14 @@ class _News:
 
 
 @dataclass
-class _Collected:
-    """The results of one mailbox: one a window, when all have come."""
+class _Partial:
+    """The results of one mailbox, one for each of its windows."""
 
     expected: int
     results: dict[int, Result] = field(default_factory=dict)
 
-    def joined(self) -> Result:
-        """One failure is the mailbox's: half of a calendar would show busy time as free."""
+    def join(self) -> Result:
+        """Join the windows. A failure in one window fails the mailbox: half a calendar would show busy time as free."""
         schedules = []
         for result in self.results.values():
             if isinstance(result, LookupFailed):
@@ -84,49 +88,48 @@ class _Collected:
         return Schedule(events, next((schedule.working_hours for schedule in schedules if schedule.working_hours), None))
 
 
-def look_up(asked: Sequence[BackendQuery], window: Window, deadline: Deadline) -> dict[tuple[str, str], Result]:
-    """Asks all backends at once.
+def look_up(queries: Sequence[BackendQuery], window: Window, deadline: Deadline) -> dict[tuple[str, str], Result]:
+    """Query all backends in parallel.
 
     Returns:
-        By backend name and mailbox: what is known when the last answer has come or the deadline is over.
+        The results by backend name and mailbox: those that came before the deadline, failures for all others.
     """
-    collected: dict[tuple[str, str], _Collected] = {}
-    news: SimpleQueue[_News] = SimpleQueue()
-    left = deadline.left()
-    theirs = Deadline(deadline.at - min(_HANDOVER_S, left / 10))
+    partials: dict[tuple[str, str], _Partial] = {}
+    updates: SimpleQueue[_Update] = SimpleQueue()
+    backend_deadline = Deadline(deadline.at - min(_HANDOVER_S, deadline.left() / 10))
     waiting = 0
-    for one in asked:
-        limits = one.backend.limits
+    for query in queries:
+        limits = query.backend.limits
         windows = list(split_window(window, limits))
-        collected |= {(one.name, mailbox): _Collected(len(windows)) for mailbox in one.mailboxes}
+        partials |= {(query.name, mailbox): _Partial(len(windows)) for mailbox in query.mailboxes}
         jobs: SimpleQueue[_Job] = SimpleQueue()
-        found = [_Job(one, batch, part, n) for batch in split_mailboxes(one.mailboxes, limits) for n, part in enumerate(windows)]
-        for job in found:
-            jobs.put(job)
-        waiting += len(found)
-        for number in range(min(limits.at_once, len(found))):
-            # A daemon, so that one which hangs keeps neither the answer nor the process.
-            Thread(target=_work, args=(jobs, news, theirs), name=f"{one.name}-{number}", daemon=True).start()
+        for batch in split_mailboxes(query.mailboxes, limits):
+            for number, part in enumerate(windows):
+                jobs.put(_Job(query, batch, part, number))
+        waiting += jobs.qsize()
+        for number in range(min(limits.at_once, jobs.qsize())):
+            # A daemon thread, so that one that hangs delays neither the response nor the end of the process.
+            Thread(target=_run_jobs, args=(jobs, updates, backend_deadline), name=f"{query.name}-{number}", daemon=True).start()
     while waiting:
         try:
-            latest = news.get(timeout=deadline.left())
+            update = updates.get(timeout=deadline.left())
         except Empty:
             break
-        waiting -= latest.over
-        for mailbox, result in latest.results.items():
-            collected[latest.job.asked.name, mailbox].results[latest.job.part] = result
-    return {key: entry.joined() for key, entry in collected.items()}
+        waiting -= update.over
+        for mailbox, result in update.results.items():
+            partials[update.job.query.name, mailbox].results[update.job.part] = result
+    return {key: partial.join() for key, partial in partials.items()}
 
 
 def split_mailboxes(mailboxes: Sequence[str], limits: Limits) -> Iterator[Sequence[str]]:
-    """Batches of at most `limits.mailboxes`, as even as can be: the slowest batch is what everybody waits for."""
+    """Yield batches of at most `limits.mailboxes`, of equal size if possible: the response waits for the slowest batch."""
     count = -(-len(mailboxes) // limits.mailboxes)
     for number in range(count):
         yield mailboxes[len(mailboxes) * number // count : len(mailboxes) * (number + 1) // count]
 
 
 def split_window(window: Window, limits: Limits) -> Iterator[Window]:
-    """Windows of at most `limits.span` that together are this one."""
+    """Yield consecutive windows of at most `limits.span` that cover the window."""
     start = window.start_date
     while limits.span is not None and window.end_date - start > limits.span:
         yield Window(start, start + limits.span)
@@ -134,88 +137,82 @@ def split_window(window: Window, limits: Limits) -> Iterator[Window]:
     yield Window(start, window.end_date)
 
 
-def _work(jobs: "SimpleQueue[_Job]", news: "SimpleQueue[_News]", deadline: Deadline) -> None:
+def _run_jobs(jobs: "SimpleQueue[_Job]", updates: "SimpleQueue[_Update]", deadline: Deadline) -> None:
     while True:
         try:
             job = jobs.get_nowait()
         except Empty:
             return
         try:
-            for results in _attempts(job, deadline):
-                news.put(_News(job, results))
+            for results in _run_attempts(job, deadline):
+                updates.put(_Update(job, results))
         finally:
-            news.put(_News(job, {}, over=True))
+            updates.put(_Update(job, {}, over=True))
 
 
-def _attempts(job: _Job, deadline: Deadline) -> Iterator[dict[str, Result]]:
-    """The results of one attempt after another, as many as help and as time allows: what has come is told before what may come is waited
-    for. Only those mailboxes are asked for again that may come.
-    """
-    left = list(job.mailboxes)
+def _run_attempts(job: _Job, deadline: Deadline) -> Iterator[dict[str, Result]]:
+    """Yield the results of each attempt before the pause for the next one. Retry only mailboxes with transient failures."""
+    mailboxes = list(job.mailboxes)
     for attempt in range(_ATTEMPTS):
-        results = _attempt(job, left, deadline)
+        results = _run_attempt(job, mailboxes, deadline)
         yield results
-        again = {mailbox: result for mailbox, result in results.items() if isinstance(result, LookupFailed) and result.transient}
-        if not again or (attempt + 1 >= _ATTEMPTS_TO_REACH and all(isinstance(failure, Unreachable) for failure in again.values())):
+        retries = {mailbox: result for mailbox, result in results.items() if isinstance(result, LookupFailed) and result.transient}
+        if not retries or (attempt + 1 >= _ATTEMPTS_TO_REACH and all(isinstance(failure, Unreachable) for failure in retries.values())):
             return
-        pause = max((failure.retry_after or 0.0 for failure in again.values()), default=0.0) or _FIRST_PAUSE_S * 2**attempt
-        if attempt == _ATTEMPTS - 1 or deadline.left() < pause + _WORTHWHILE_S:
+        pause = max((failure.retry_after or 0.0 for failure in retries.values()), default=0.0) or _FIRST_PAUSE_S * 2**attempt
+        if attempt == _ATTEMPTS - 1 or deadline.left() < pause + _MIN_ATTEMPT_S:
             return
         time.sleep(pause)
-        left = list(again)
+        mailboxes = list(retries)
 
 
-def _attempt(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
-    breaker = job.asked.breaker
-    if paused := breaker.paused():
-        # Another look-up was told so: this one need not be told too.
-        if deadline.left() < paused + _WORTHWHILE_S:
-            return dict.fromkeys(
-                mailboxes, NotAttempted("not asked, as the server wants to be left in peace for longer than there is time")
-            )
-        time.sleep(paused)
+def _run_attempt(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
+    breaker = job.query.breaker
+    # The server may have asked another look-up for a pause.
+    if pause := breaker.pause_left():
+        if deadline.left() < pause + _MIN_ATTEMPT_S:
+            return dict.fromkeys(mailboxes, NotAttempted("not queried: the server asked for a longer pause than there is time"))
+        time.sleep(pause)
     if not deadline.left():
-        return dict.fromkeys(mailboxes, TimedOut("not asked, as the time for an answer was over"))
-    if not breaker.admits():
-        return dict.fromkeys(mailboxes, NotAttempted("not asked, as the backend kept failing"))
-    results = _asked(job, mailboxes, deadline)
+        return dict.fromkeys(mailboxes, TimedOut("not queried: the time was over"))
+    if not breaker.allows_request():
+        return dict.fromkeys(mailboxes, NotAttempted("not queried: the backend kept failing"))
+    results = _query_backend(job, mailboxes, deadline)
     failures = [result for result in results.values() if isinstance(result, LookupFailed)]
     breaker.pause(max((failure.retry_after or 0.0 for failure in failures), default=0.0))
-    if len(failures) == len(results) and all(failure.counts for failure in failures):
-        breaker.failed(failures[0])
+    if len(failures) == len(results) and all(failure.backend_wide for failure in failures):
+        breaker.record_failure(failures[0])
     else:
-        breaker.succeeded()
+        breaker.record_success()
     return results
 
 
-def _asked(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
-    """What the backend says of each. Whatever it does, a mistake of its own is its mailboxes' failure and nobody else's, and nothing but a
-    `Schedule` is taken for a calendar.
-    """
+def _query_backend(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:
+    """Return a valid result for each mailbox. An unexpected error in a backend must not affect other backends' mailboxes."""
     try:
-        found = job.asked.backend.look_up(mailboxes, job.window, deadline)
-        return {mailbox: _result(found.get(mailbox), job.asked.name) for mailbox in mailboxes}
+        results = job.query.backend.look_up(mailboxes, job.window, deadline)
+        return {mailbox: _check_result(results.get(mailbox), job.query.name) for mailbox in mailboxes}
     except LookupFailed as failure:
         return dict.fromkeys(mailboxes, failure)
     except Exception as error:  # noqa: BLE001 - see above
-        return dict.fromkeys(mailboxes, GenerationFailed(f"{type(error).__name__} in the backend {job.asked.name}"))
+        return dict.fromkeys(mailboxes, GenerationFailed(f"{type(error).__name__} in the backend {job.query.name}"))
 
 
-def _result(found: object, name: str) -> Result:
-    if isinstance(found, LookupFailed):
-        return found
-    if isinstance(found, Schedule):
+def _check_result(result: object, name: str) -> Result:
+    if isinstance(result, LookupFailed):
+        return result
+    if isinstance(result, Schedule):
         with suppress(TypeError):
-            # What cannot be hashed is made of something else than the contract's values.
-            hash(found)
-            return found
-    if found is None:
-        return GenerationFailed("the source left this mailbox out")
-    return GenerationFailed(f"the backend {name} answered with neither a Schedule nor a LookupFailed")
+            # A schedule that cannot be hashed contains other values than the contract's.
+            hash(result)
+            return result
+    if result is None:
+        return GenerationFailed("the response leaves this mailbox out")
+    return GenerationFailed(f"the backend {name} returned neither a Schedule nor a LookupFailed")
 
 
 class NotAttempted(ServerBusy):
-    """To wait within this request would be of no use."""
+    """No query was sent: the circuit is open, or the server asked for a pause that is too long."""
 
     transient = False
-    counts = False
+    backend_wide = False

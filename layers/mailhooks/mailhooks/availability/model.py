@@ -1,4 +1,4 @@
-"""What a backend is asked and what it answers. Events, working hours and windows are the contract's own values: moments in UTC."""
+"""The interface of a backend. Events, working hours and windows are the contract's dataclasses, with times in UTC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from mailhooks.deadline import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a backend takes in one look-up.
+    """The limits of a backend's look-ups.
 
     Attributes:
-        mailboxes: at most so many mailboxes.
-        span: at most so long a window; None for any.
-        at_once: so many look-ups side by side.
+        mailboxes: mailboxes per look-up.
+        span: length of the window; None for no limit.
+        at_once: look-ups in parallel.
     """
 
     mailboxes: int
@@ -28,11 +28,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What a source tells of one mailbox.
+    """The calendar of one mailbox.
 
     Attributes:
-        events: in any order; those outside of the window are left out later, private ones lose their details later.
-        working_hours: None where the source does not tell. Biases have EWS's sign: UTC = local time + bias + offset.
+        events: in any order. The provider removes events outside of the window and details of private events.
+        working_hours: None if the calendar system has none. Biases have EWS's sign: UTC = local time + bias + offset.
     """
 
     events: tuple[CalendarEvent, ...] = ()
@@ -42,25 +42,24 @@ class Schedule:
 Result = Schedule | LookupFailed
 
 Answers = Mapping[str, Result]
-"""By mailbox, spelled as asked."""
+"""By mailbox, in the request's spelling."""
 
 
 class Backend(Protocol):
-    """A source of free/busy times. One object serves all requests of a process, also several at once, from several threads.
+    """A calendar system. One object serves all requests of a process, from several threads.
 
-    Optional: `scope(mailbox) -> str`, for a backend that stands for several servers or accounts: what keeps failing for some mailboxes is
-    then no reason to leave those of another scope alone.
+    A backend for several servers or accounts may define `scope(mailbox) -> str`: each scope then has its own circuit breaker.
     """
 
     @property
     def limits(self) -> Limits: ...
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
-        """Asks for some mailboxes, within `limits`. Time-outs of the network are bounded by `deadline.left()`.
+        """Look up mailboxes, within `limits`. Network time-outs must not exceed `deadline.left()`.
 
         Returns:
-            For each mailbox what the source tells, or why it does not. One that is missing counts as `GenerationFailed`.
+            The schedule or failure of each mailbox. A missing mailbox counts as `GenerationFailed`.
 
         Raises:
-            LookupFailed: nothing was learned of any of them.
+            LookupFailed: the look-up failed for all mailboxes.
         """

@@ -1,4 +1,4 @@
-"""What a requester sees of other people's appointments."""
+"""The parts of events that a requester may see."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,18 +9,18 @@ from mailhooks.contract.freebusy import CalendarEvent
 
 
 class Show(StrEnum):
-    """How much of an event is shown."""
+    """The visible part of an event."""
 
     BUSY = "busy"
     """Start, end and busy type."""
 
     DETAILS = "details"
-    """Subject, location and the rest too, but never of a private event."""
+    """All details as well, except those of private events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Rules by requester; the narrowest pattern counts, and without any a requester sees `busy`."""
+    """Rules by requester. The most specific pattern applies; a requester who matches none sees `busy`."""
 
     rules: tuple[tuple[Pattern, Show], ...] = ()
 
@@ -29,22 +29,22 @@ class Privacy:
         return max(matching, key=lambda rule: rule[0].specificity)[1] if matching else Show.BUSY
 
 
-def visible(events: tuple[CalendarEvent, ...], window: Window, show: Show) -> tuple[CalendarEvent, ...]:
-    """The events that lie in the window, if only in part, in order of time, each once, and with what may be seen of them.
+def select_visible(events: tuple[CalendarEvent, ...], window: Window, show: Show) -> tuple[CalendarEvent, ...]:
+    """Return the events that overlap the window, ordered by time, without duplicates and without hidden details.
 
-    EWS hands out what private items are about and leaves it to the client to hide it: here it goes.
+    EWS sends the details of private events and expects the client to hide them, so they are removed here.
     """
-    seen: dict[CalendarEvent, None] = {}
+    found: dict[CalendarEvent, None] = {}
     for event in events:
-        if not _touches(event, window):
+        if not _overlaps(event, window):
             continue
         if show is Show.BUSY or (event.details and event.details.is_private):
             event = replace(event, details=None)
-        seen[event] = None
-    return tuple(sorted(seen, key=lambda event: (event.start_time, event.end_time, event.busy_type)))
+        found[event] = None
+    return tuple(sorted(found, key=lambda event: (event.start_time, event.end_time, event.busy_type)))
 
 
-def _touches(event: CalendarEvent, window: Window) -> bool:
-    """The window has its start and not its end. An event without length lies at its start."""
+def _overlaps(event: CalendarEvent, window: Window) -> bool:
+    """Return whether an event overlaps the window, whose end is exclusive. An event without length is at its start."""
     ends_after = event.end_time > window.start_date or event.start_time == event.end_time == window.start_date
     return event.start_time < window.end_date and ends_after

@@ -1,4 +1,4 @@
-"""One availability request, from WorkMail's JSON to its answer: checked, routed, looked up, made fit for the requester's eyes, checked."""
+"""Serves one availability request: checks it, looks up its mailboxes, hides details and checks the response."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import LookupFailed
 from mailhooks.availability.lookups import BackendQuery, look_up
 from mailhooks.availability.model import Backend, Result, Schedule
-from mailhooks.availability.privacy import Privacy, visible
+from mailhooks.availability.privacy import Privacy, select_visible
 from mailhooks.availability.routes import Routes
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest, AvailabilityResponse, Window
@@ -21,25 +21,23 @@ from mailhooks.contract.freebusy import AvailabilityErrorCode, MailboxAvailabili
 from mailhooks.deadline import Deadline
 
 BUDGET_S: Final = 20.0
-"""WorkMail waits 25 seconds (guide, "Building a Custom Availability Provider Lambda function"); the way to and fro and a cold start take
-their part."""
-
+"""WorkMail waits 25 seconds (guide, "Building a Custom Availability Provider Lambda function"), including network and cold start."""
 
 MAX_OCTETS: Final = 5_500_000
-"""Of a response as JSON. Lambda refuses one over 6 MB (6,291,456 bytes), and with it every mailbox."""
+"""Size of a response as JSON. Lambda rejects a response of more than 6 MB (6,291,456 bytes)."""
 
 
 @dataclass
 class LookupStats:
-    """What became of the look-ups of a request. All but `failed` is fit for a log: counts and kinds, no addresses.
+    """Statistics of a request's look-ups, without addresses except in `failed`.
 
     Attributes:
-        mailboxes: by backend, how many were asked of it.
-        failures: by kind of failure, how many mailboxes.
-        reasons: the failures' texts, which name neither addresses nor credentials.
-        events: how many are in the answer.
-        cached: how many mailboxes were answered from the cache.
-        failed: by mailbox, spelled as asked, why it has no answer; for a screen.
+        mailboxes: the number of mailboxes looked up, by backend.
+        failures: the number of failed mailboxes, by the failure's class.
+        reasons: the failures' texts.
+        events: the number of events in the response.
+        cached: the number of mailboxes found in the cache.
+        failed: the failures by mailbox. Not for logs.
     """
 
     mailboxes: Counter[str] = field(default_factory=Counter)
@@ -49,28 +47,27 @@ class LookupStats:
     cached: int = 0
     failed: dict[str, LookupFailed] = field(default_factory=dict)
 
-    def take(self, other: "LookupStats", *, instead_of: type[LookupFailed]) -> None:
-        """Counts `other` in, in which the mailboxes were asked for again that had failed so."""
-        del self.failures[instead_of.__name__]
-        self.failed = {mailbox: failure for mailbox, failure in self.failed.items() if not isinstance(failure, instead_of)} | other.failed
-        self.failures += other.failures
-        self.reasons |= other.reasons
-        self.events += other.events
-        self.cached += other.cached
+    def merge_retry(self, retry: "LookupStats", retried: type[LookupFailed]) -> None:
+        """Add the statistics of a retry of all mailboxes that had failed with `retried`."""
+        del self.failures[retried.__name__]
+        self.failed = {mailbox: failure for mailbox, failure in self.failed.items() if not isinstance(failure, retried)} | retry.failed
+        self.failures += retry.failures
+        self.reasons |= retry.reasons
+        self.events += retry.events
+        self.cached += retry.cached
 
 
 @dataclass
 class Provider:
-    """Answers requests. Holds what is worth keeping from one to the next: connections and tokens in the backends, breakers, a cache.
+    """Serves requests, and keeps connections, tokens, circuit breakers and a cache from one request to the next.
 
     Attributes:
         backends: by name.
-        routes: which mailbox is whose.
-        privacy: what a requester sees.
-        default_hours: working hours for a window, where a source tells none.
-        convert: last touch to working hours, such as the other sign of biases (`worktime.flipped`).
-        cache: see `Cache`.
-        new_breaker: makes a backend's breaker.
+        routes: finds the backend of a mailbox.
+        privacy: finds what a requester may see.
+        default_hours: returns working hours for a window, for mailboxes without working hours.
+        convert: converts working hours for the response, such as by `timezones.flip_bias`.
+        new_breaker: creates the circuit breaker of a backend.
     """
 
     backends: Mapping[str, Backend]
@@ -84,51 +81,51 @@ class Provider:
     def __post_init__(self) -> None:
         self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
 
-    def answer(self, request: AvailabilityRequest, deadline: Deadline, tally: LookupStats | None = None) -> dict[str, Any]:
-        """The response for WorkMail: for every mailbox asked, in the order asked, its events or an error. What has not come by the
-        deadline is an error.
+    def answer(self, request: AvailabilityRequest, deadline: Deadline, stats: LookupStats | None = None) -> dict[str, Any]:
+        """Return the response for WorkMail: the events or an error of each requested mailbox.
 
         Args:
-            tally: counted up.
+            deadline: a mailbox without a result by then has an error.
+            stats: updated by this call.
         """
-        tally = tally or LookupStats()
-        # Of two spellings of one mailbox the first is asked for.
+        stats = stats or LookupStats()
+        # If one mailbox is requested in several spellings, look it up once in the first spelling.
         spelled: dict[str, str] = {}
         for mailbox in request.mailboxes:
             spelled.setdefault(canonical(mailbox), mailbox)
-        results = self._results(list(spelled.values()), request.window, deadline, tally)
+        results = self._look_up(list(spelled.values()), request.window, deadline, stats)
         show = self.privacy.show(request.requester.email)
         default = self.default_hours(request.window)
-        answers: list[MailboxAvailability | MailboxError] = []
+        response: list[MailboxAvailability | MailboxError] = []
         for mailbox in request.mailboxes:
             result = results[spelled[canonical(mailbox)]]
             if isinstance(result, LookupFailed):
-                tally.failures[type(result).__name__] += 1
-                tally.reasons.add(str(result))
-                tally.failed[mailbox] = result
-                answers.append(MailboxError(mailbox, result.code))
+                stats.failures[type(result).__name__] += 1
+                stats.reasons.add(str(result))
+                stats.failed[mailbox] = result
+                response.append(MailboxError(mailbox, result.code))
                 continue
-            events = visible(result.events, request.window, show)
-            tally.events += len(events)
+            events = select_visible(result.events, request.window, show)
+            stats.events += len(events)
             hours = result.working_hours or default
-            answers.append(MailboxAvailability(mailbox, events, self.convert(hours) if hours else None))
-        return _response(request, answers)
+            response.append(MailboxAvailability(mailbox, events, self.convert(hours) if hours else None))
+        return _build_response(request, response)
 
-    def _results(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, tally: LookupStats) -> dict[str, Result]:
+    def _look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, stats: LookupStats) -> dict[str, Result]:
         results: dict[str, Result] = {}
-        together: dict[tuple[str, str], list[str]] = {}
+        mailboxes_by_scope: dict[tuple[str, str], list[str]] = {}
         for mailbox in mailboxes:
-            name = self.routes.of_mailbox(mailbox)
+            name = self.routes.find_backend(mailbox)
             if isinstance(name, LookupFailed):
                 results[mailbox] = name
-            elif (kept := self.cache.get((name, canonical(mailbox), window))) is not None:
-                results[mailbox] = kept
-                tally.cached += 1
+            elif (cached := self.cache.get((name, canonical(mailbox), window))) is not None:
+                results[mailbox] = cached
+                stats.cached += 1
             else:
-                together.setdefault((name, self._scope(name, mailbox)), []).append(mailbox)
-                tally.mailboxes[name] += 1
-        asked = [BackendQuery(key[0], self.backends[key[0]], self._breaker(key), wanted) for key, wanted in together.items()]
-        for (name, mailbox), result in look_up(asked, window, deadline).items():
+                mailboxes_by_scope.setdefault((name, self._scope(name, mailbox)), []).append(mailbox)
+                stats.mailboxes[name] += 1
+        queries = [BackendQuery(key[0], self.backends[key[0]], self._breaker(key), group) for key, group in mailboxes_by_scope.items()]
+        for (name, mailbox), result in look_up(queries, window, deadline).items():
             results[mailbox] = result
             if isinstance(result, Schedule):
                 self.cache.put((name, canonical(mailbox), window), result)
@@ -139,16 +136,16 @@ class Provider:
         return scope(mailbox) if scope else ""
 
     def _breaker(self, key: tuple[str, str]) -> CircuitBreaker:
-        # Of two threads that come first at once, `setdefault` lets one win.
+        # `setdefault` gives all threads the same breaker.
         return self._breakers.get(key) or self._breakers.setdefault(key, self.new_breaker())
 
 
-def _response(request: AvailabilityRequest, answers: Sequence[MailboxAvailability | MailboxError]) -> dict[str, Any]:
-    """Checked, one by one: what WorkMail would not take of one mailbox, whatever its source made it of, is not the others' harm."""
-    documents = [_fit(request, answer) for answer in answers]
+def _build_response(request: AvailabilityRequest, results: Sequence[MailboxAvailability | MailboxError]) -> dict[str, Any]:
+    """Check each result separately, so that one that WorkMail would reject does not affect the others, and limit the response's size."""
+    documents = [_to_valid_document(request, result) for result in results]
     sizes = [len(json.dumps(document)) for document in documents]
-    # Rather without details than not at all, and rather a few not at all than none.
-    for shrink in (_without_details, _too_large):
+    # Remove the details of the largest calendars first, and whole calendars only if that is not enough.
+    for shrink in (_remove_details, _replace_by_error):
         for index in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
             if sum(sizes) <= MAX_OCTETS:
                 break
@@ -157,47 +154,47 @@ def _response(request: AvailabilityRequest, answers: Sequence[MailboxAvailabilit
     return {"mailboxes": documents}
 
 
-def _without_details(document: dict[str, Any]) -> dict[str, Any]:
+def _remove_details(document: dict[str, Any]) -> dict[str, Any]:
     events = [{name: value for name, value in event.items() if name != "details"} for event in document.get("events", ())]
     return document | ({"events": events} if "events" in document else {})
 
 
-def _too_large(document: dict[str, Any]) -> dict[str, Any]:
+def _replace_by_error(document: dict[str, Any]) -> dict[str, Any]:
     return {"mailbox": document["mailbox"], "error": str(AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED)}
 
 
-def _fit(request: AvailabilityRequest, answer: MailboxAvailability | MailboxError) -> dict[str, Any]:
-    """An answer that fits the contract; rather without working hours than not at all."""
-    alone = replace(request, mailboxes=(answer.mailbox,))
-    candidates = [answer, MailboxError(answer.mailbox, AvailabilityErrorCode.RESPONSE_SCHEMA_VALIDATION)]
-    if isinstance(answer, MailboxAvailability):
-        candidates.insert(1, replace(answer, working_hours=None))
-    for candidate in candidates[:-1]:
+def _to_valid_document(request: AvailabilityRequest, result: MailboxAvailability | MailboxError) -> dict[str, Any]:
+    """Return a result as JSON data that fits the contract: if necessary without working hours, or as an error."""
+    request = replace(request, mailboxes=(result.mailbox,))
+    candidates = [result]
+    if isinstance(result, MailboxAvailability):
+        candidates.append(replace(result, working_hours=None))
+    for candidate in candidates:
         with suppress(ContractError):
-            return _alone(candidate, alone)
-    return _alone(candidates[-1], alone)
+            return _to_document(candidate, request)
+    return _to_document(MailboxError(result.mailbox, AvailabilityErrorCode.RESPONSE_SCHEMA_VALIDATION), request)
 
 
-def _alone(answer: MailboxAvailability | MailboxError, request: AvailabilityRequest) -> dict[str, Any]:
-    document: dict[str, Any] = AvailabilityResponse((answer,)).to_response(request)["mailboxes"][0]
+def _to_document(result: MailboxAvailability | MailboxError, request: AvailabilityRequest) -> dict[str, Any]:
+    document: dict[str, Any] = AvailabilityResponse((result,)).to_response(request)["mailboxes"][0]
     return document
 
 
 def answer(request: dict[str, Any], backends: Mapping[str, Backend], *, budget_s: float = BUDGET_S) -> dict[str, Any]:
-    """Answers one availability request.
+    """Return the response to one availability request.
 
     Args:
-        request: as WorkMail sends it.
-        backends: by which mailboxes they know, in WorkMail's pattern forms: `{"example.net": exchange, "*": feeds}`; the narrowest counts.
-        budget_s: seconds after which the answer goes out with what has come by then.
+        request: the JSON data that WorkMail sends.
+        backends: by address pattern in WorkMail's forms: `{"example.net": exchange, "*": feeds}`. The most specific pattern applies.
+        budget_s: seconds. A mailbox without a result after this time has an error.
 
     Returns:
-        The response, checked: for every mailbox asked its events or an error of WorkMail's.
+        The response as JSON data, checked: the events or an error of each requested mailbox.
 
     Raises:
-        ContractError: the request is not what the guide says.
-        ValueError: a key of `backends` is no pattern.
+        ContractError: the request breaks the contract.
+        ValueError: a key of `backends` is not a pattern.
     """
     deadline = Deadline.after(budget_s)
-    provider = Provider(backends, Routes.of((pattern, pattern) for pattern in backends))
+    provider = Provider(backends, Routes.parse((pattern, pattern) for pattern in backends))
     return provider.answer(AvailabilityRequest.parse(request), deadline)

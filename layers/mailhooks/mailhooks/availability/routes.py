@@ -1,6 +1,6 @@
-"""Which backend knows a mailbox: by WorkMail's own pattern forms, the narrowest wins."""
+"""Which backend serves a mailbox, by address patterns in WorkMail's forms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailhooks.address_patterns import Pattern
@@ -9,26 +9,25 @@ from mailhooks.availability.errors import LookupFailed, MailboxNotFound, NotRout
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Patterns, each with a backend's name; of two equally narrow ones the first counts."""
+    """Patterns with the name of a backend. The most specific pattern applies; of equally specific ones the first."""
 
     entries: tuple[tuple[Pattern, str], ...]
 
     @classmethod
-    def of(cls, named: Mapping[str, str] | Iterable[tuple[str, str]]) -> "Routes":
-        """From patterns as text and names.
+    def parse(cls, pairs: Iterable[tuple[str, str]]) -> "Routes":
+        """Parse pairs of a pattern and a backend's name.
 
         Raises:
-            ValueError: a text is no pattern.
+            ValueError: a pattern is invalid.
         """
-        pairs = named.items() if isinstance(named, Mapping) else named
         return cls(tuple((Pattern.parse(text), name) for text, name in pairs))
 
-    def of_mailbox(self, mailbox: str) -> str | LookupFailed:
-        """The name of the mailbox's backend, or why it has none."""
+    def find_backend(self, mailbox: str) -> str | LookupFailed:
+        """Return the name of a mailbox's backend, or the failure if it has none."""
         local, at, domain = mailbox.rpartition("@")
         if not (local and at and domain):
-            return MailboxNotFound("no address of a mailbox")
+            return MailboxNotFound("the mailbox is not an address")
         matching = [(pattern, name) for pattern, name in self.entries if pattern.matches(mailbox)]
         if not matching:
-            return NotRouted("no route leads to a backend for this domain")
+            return NotRouted("no route matches the mailbox's domain")
         return max(matching, key=lambda entry: entry[0].specificity)[1]

@@ -1,6 +1,7 @@
-"""Time zones and working hours as WorkMail's availability response has them (guide, "Response elements", `timezone`).
+"""Time zones and working hours for WorkMail's availability response (guide, "Response elements", `timezone`).
 
-The response has rules ("the last Sunday of March at 02:00"), zoneinfo has moments: the rules are read off the moments of the year.
+The response describes changes of the clocks by rules ("the last Sunday of March at 02:00"). zoneinfo has no rules, so they are derived from
+the changes of a year.
 """
 
 import re
@@ -19,52 +20,52 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
 
 _DAYS: Final = (*tuple(DayOfWeek)[1:], DayOfWeek.SUN)
-"""In the order of `date.weekday`."""
+"""The days in the order of `date.weekday`."""
 
 _MINUTE: Final = timedelta(minutes=1)
 _STEP: Final = timedelta(days=3)
-"""Since 1970 no offset of any zone has lasted less: the shortest is a summer time of a week (America/Recife, 2000)."""
+"""Since 1970 each offset of each zone lasted longer: the shortest is a summer time of one week (America/Recife, 2000)."""
 
 _SECOND: Final = timedelta(seconds=1)
 
 _FIRST_DAY: Final = datetime(4, 1, 1, tzinfo=UTC)
 _LAST_DAY: Final = datetime(9996, 1, 1, tzinfo=UTC)
-"""What is asked for before or after is answered as of then: Python has no moments before year 1 or after 9999, and two years on either
-side are looked at."""
+"""Earlier and later times are replaced by these: Python's calendar covers the years 1 to 9999, and two years before and after a time are
+read as well."""
 
-_LONGEST: Final = timedelta(days=366)
-"""So much of a window counts for its offset: WorkMail asks for weeks, and to look through centuries would outlast its patience."""
+_MAX_SPAN: Final = timedelta(days=366)
+"""The part of a window that is searched for its offset. WorkMail requests weeks; a search of centuries would take too long."""
 
 _NO_ZONES: Final = {"factory", "localtime"}
-"""In the database, but they say "none was set" and "the one of this machine"."""
+"""Names in the tz database that mean "not set" and "this computer's zone"."""
 
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|(24):(00)")
 
 
-def bias_of(offset: timedelta) -> int:
-    """Minutes for `bias` and `offset`, of an offset from UTC: EWS's sign, UTC = local time + bias; zoneinfo has local = UTC + offset.
+def to_bias(offset: timedelta) -> int:
+    """Convert an offset from UTC to minutes for `bias` and `offset`, with EWS's sign: UTC = local time + bias.
 
-    The guide shows 60 for W. Europe, AWS's own sample function hands on what EWS says, which is -60. This is the one place of the sign;
-    `flipped` is for those whose WorkMail wants the other.
+    The guide shows 60 for W. Europe, but AWS's sample function passes on EWS's value, which is -60. Only this function defines the sign;
+    `flip_bias` converts to the other one.
     """
     return -(offset // _MINUTE)
 
 
-def flipped(hours: WorkingHours) -> WorkingHours:
-    """The same with the other sign: local time = UTC + bias."""
+def flip_bias(hours: WorkingHours) -> WorkingHours:
+    """Convert working hours to the other sign of biases: local time = UTC + bias."""
     zone = hours.timezone
-    turned = [rule and replace(rule, offset=-rule.offset) for rule in (zone.standard_time, zone.daylight_time)]
-    return replace(hours, timezone=replace(zone, bias=-zone.bias, standard_time=turned[0], daylight_time=turned[1]))
+    flipped = [rule and replace(rule, offset=-rule.offset) for rule in (zone.standard_time, zone.daylight_time)]
+    return replace(hours, timezone=replace(zone, bias=-zone.bias, standard_time=flipped[0], daylight_time=flipped[1]))
 
 
-def minutes(text: str) -> int:
-    """Minutes from midnight of a time of day.
+def parse_minutes(text: str) -> int:
+    """Convert a time of day to minutes from midnight.
 
-    >>> minutes("09:30"), minutes("24:00")
+    >>> parse_minutes("09:30"), parse_minutes("24:00")
     (570, 1440)
 
     Raises:
-        ValueError: not of the form hh:mm, or later than 24:00.
+        ValueError: the text is not hh:mm, or later than 24:00.
     """
     found = _CLOCK.fullmatch(text)
     if not found:
@@ -73,10 +74,11 @@ def minutes(text: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
-def zone(name: str) -> ZoneInfo | None:
-    """A zone by its IANA name, or by the name that Windows has for it (CLDR, territory 001); None for others.
+def find_zone(name: str) -> ZoneInfo | None:
+    """Find a zone by its IANA name or its Windows name (CLDR, territory 001); None if there is none.
 
-    In any case and in quotes, as calendars have them. Only names that the tz database lists are opened: no name is a path.
+    Case and quotation marks are ignored, as calendars contain both. Only names that the tz database lists are opened, so no name can be
+    used as a path.
     """
     wanted = name.strip().strip("\"'").strip()
     if wanted.lower() in {"tzone://microsoft/utc", "z"}:
@@ -91,34 +93,33 @@ def _names() -> dict[str, str]:
     return {windows.lower(): iana for windows, iana in win_tz.items() if iana.lower() in named} | named
 
 
-def working_hours(zone: ZoneInfo, periods: Sequence[WorkingPeriod], window: Window, name: str | None = None) -> WorkingHours:
-    """Working hours in a zone. Arguments as for `time_zone`."""
-    return WorkingHours(time_zone(zone, window, name), tuple(periods))
+def build_working_hours(zone: ZoneInfo, periods: Sequence[WorkingPeriod], window: Window, name: str | None = None) -> WorkingHours:
+    """Return working hours in a zone. Arguments as for `build_time_zone`."""
+    return WorkingHours(build_time_zone(zone, window, name), tuple(periods))
 
 
-def time_zone(zone: ZoneInfo, window: Window, name: str | None = None) -> TimeZone:
-    """The zone as rules for the (local) year in which the window begins, or, where its year fits no rules, with the one offset that most
-    of the window has.
+def build_time_zone(zone: ZoneInfo, window: Window, name: str | None = None) -> TimeZone:
+    """Return a zone with the rules of the local year in which the window begins.
 
-    A year fits when the clocks change twice, to and fro, by whole minutes: any day is "the n-th" or "the last" of its name in its month.
-    Years in which a law changed, with one change or more than two, do not.
-    Where the fourth day of its name is the last one too, the years around say which is meant, for windows over New Year.
+    If that year has no rules, return the offset that lasts longest in the window. A year has rules if the clocks change twice, forward and
+    back, by whole minutes: each change is on "the n-th" or "the last" weekday of a month. Years in which a law changed have fewer or more
+    changes. If the fourth weekday is also the last one, the years around show which of both is the rule.
 
     Args:
-        name: how the zone is called; else by its key.
+        name: the zone's name in the response; None: its key.
     """
     name = name or zone.key
     start = _in_range(window.start_date)
     rules = _rules(zone, start.astimezone(zone).year)
     if rules is None:
         end = max(_in_range(window.end_date), start + _SECOND)
-        return TimeZone(name, bias_of(_prevailing(zone, start, min(end, start + _LONGEST))))
+        return TimeZone(name, to_bias(_prevailing(zone, start, min(end, start + _MAX_SPAN))))
     bias, standard, daylight = rules
     return TimeZone(name, bias, standard, daylight)
 
 
 def _in_range(moment: datetime) -> datetime:
-    # In whole seconds, in which clocks change: between fractions, the search for a change might not end.
+    # Clocks change at whole seconds. With fractions the search for a change might not end.
     return min(max(moment, _FIRST_DAY), _LAST_DAY).replace(microsecond=0)
 
 
@@ -128,15 +129,15 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 @lru_cache(maxsize=256)
 def _changes(zone: ZoneInfo, year: int) -> tuple[datetime, ...]:
-    """The moments within a local year at which the offset changes, in UTC, to the second."""
+    """Return the times in a local year at which the offset changes, in UTC."""
     start = datetime(year, 1, 1, tzinfo=zone).astimezone(UTC)
     end = datetime(year + 1, 1, 1, tzinfo=zone).astimezone(UTC)
-    # The year's last second: a change at its very end is not this year's.
+    # Up to the year's last second: a change at its end belongs to the next year.
     return tuple(_changes_between(zone, start, end - _SECOND))
 
 
 def _changes_between(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
-    """As `_changes`; between moments in whole seconds."""
+    """Yield the changes between two times in whole seconds."""
     before, offset = start, _offset(zone, start)
     while before < end:
         after = min(before + _STEP, end)
@@ -149,34 +150,35 @@ def _changes_between(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator
 
 
 def _rules(zone: ZoneInfo, year: int) -> tuple[int, TimeZoneTransition, TimeZoneTransition] | None:
-    """Bias, and the rules for going to standard and to daylight time; None where there are none."""
+    """Return the bias and the rules for the changes to standard and to daylight time; None if the year has no rules."""
     changes = _changes(zone, year)
     if len(changes) != 2:
         return None
     offsets = [_offset(zone, moment) for moment in changes]
     first, second = offsets
-    # Where the year begins as it ends, the two changes are to and fro.
+    # The year must begin with the offset with which it ends.
     if _offset(zone, changes[0] - _SECOND) != second or any(offset % _MINUTE for offset in offsets):
         return None
-    # The clocks may be set back at the midnight of New Year (Asia/Dhaka, 2009): a reader would look for that day in this year's January.
+    # Clocks set back at midnight of New Year (Asia/Dhaka, 2009) have no rule: a reader would apply it to this year's January.
     if _clock(zone, changes[1]).year != year:
         return None
     standard = min(offsets)
-    rules = [_rule(zone, change, bias_of(after) - bias_of(standard)) for change, after in zip(changes, offsets, strict=True)]
+    rules = [_rule(zone, change, to_bias(after) - to_bias(standard)) for change, after in zip(changes, offsets, strict=True)]
     to_standard, to_daylight = rules if first == standard else reversed(rules)
-    return bias_of(standard), to_standard, to_daylight
+    return to_bias(standard), to_standard, to_daylight
 
 
 def _clock(zone: ZoneInfo, change: datetime) -> datetime:
-    """When the clocks change, as the clocks say that are about to: Windows's `TIME_ZONE_INFORMATION`, which EWS's `TimeZone` comes from,
-    has the change to standard time in daylight time and the other way round. 24:00 is 00:00 of the next day."""
+    """Return a change in the local time before it: Windows's `TIME_ZONE_INFORMATION`, the origin of EWS's `TimeZone`, expresses the change
+    to standard time in daylight time and vice versa. 24:00 is 00:00 of the next day.
+    """
     return (change + _offset(zone, change - _SECOND)).replace(tzinfo=None)
 
 
 def _rule(zone: ZoneInfo, change: datetime, offset: int) -> TimeZoneTransition:
     clock = _clock(zone, change)
     nth = (clock.day - 1) // 7
-    # The last of `Week` is LAST, which a fifth day always is.
+    # A fifth weekday is always the last one, and `Week` ends with LAST.
     week = Week.LAST if nth == 3 and _is_last(clock) and _is_last_elsewhere(zone, clock) else tuple(Week)[nth]
     return TimeZoneTransition(offset, clock.time(), tuple(Month)[clock.month - 1], week, _DAYS[clock.weekday()])
 
@@ -186,7 +188,7 @@ def _is_last(day: datetime) -> bool:
 
 
 def _is_last_elsewhere(zone: ZoneInfo, clock: datetime) -> bool:
-    """Whether the fourth day of its name, that is the last one too, stands for the last: going by the years around, the next one first."""
+    """Return whether a fourth weekday that is also the last one means the last, by the years around it, the next one first."""
     for year in (clock.year + 1, clock.year - 1, clock.year + 2, clock.year - 2):
         for other in (_clock(zone, change) for change in _changes(zone, year)):
             if (other.month, other.weekday()) == (clock.month, clock.weekday()) and not (_is_last(other) and other.day <= 28):
@@ -195,9 +197,9 @@ def _is_last_elsewhere(zone: ZoneInfo, clock: datetime) -> bool:
 
 
 def _prevailing(zone: ZoneInfo, start: datetime, end: datetime) -> timedelta:
-    """The offset that lasts longest between two moments; of two that last as long, the first."""
-    lasting: dict[timedelta, timedelta] = {}
+    """Return the offset that lasts longest between two times; the first of two that last equally long."""
+    durations: dict[timedelta, timedelta] = {}
     for since, until in pairwise([start, *_changes_between(zone, start, end), end]):
         offset = _offset(zone, since)
-        lasting[offset] = lasting.get(offset, timedelta()) + (until - since)
-    return max(lasting, key=lambda offset: lasting[offset])
+        durations[offset] = durations.get(offset, timedelta()) + (until - since)
+    return max(durations, key=lambda offset: durations[offset])

@@ -1,4 +1,4 @@
-"""What WorkMail sends and what it expects, checked against JSON Schemas. Knows no AWS and nothing else of the package."""
+"""The documents that WorkMail sends and accepts, checked against JSON Schemas. Makes no AWS call."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the availability contract when it is first asked for (PEP 562): it would cost each mail hook's cold start some 5 ms."""
+    """Import the availability contract on first use (PEP 562), which saves each mail hook 5 ms of its cold start."""
     if name in {"check_availability_request", "check_availability_response"}:
         from mailhooks.contract import availability
 

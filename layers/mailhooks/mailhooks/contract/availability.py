@@ -1,7 +1,7 @@
-"""What WorkMail asks of a custom availability provider, and the answer that it expects, as values.
+"""WorkMail's request to a custom availability provider and the response that it expects, as dataclasses.
 
-Guide, "Building a Custom Availability Provider Lambda function": "Request elements" and "Response elements". The fields have the guide's
-names in snake case. Moments are aware and in UTC. Mail hooks do not import this module: it would cost their cold start.
+Guide, "Building a Custom Availability Provider Lambda function": "Request elements" and "Response elements". Field names are the guide's,
+in snake case. Times are aware and in UTC. Mail hooks do not import this module, which would add to their cold start.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from mailhooks.contract.freebusy import (
     WorkingPeriod,
 )
 from mailhooks.contract.schema import check
-from mailhooks.contract.timestamps import check_order, put_in_utc, read_time, write_time
+from mailhooks.contract.timestamps import check_order, convert_to_utc, format_time, parse_time
 
 __all__ = [
     "AvailabilityErrorCode",
@@ -57,15 +57,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks.
+    """The user who requests free/busy times.
 
     Attributes:
         email: the primary address.
-        user_name: the user name.
-        organization: the requester's WorkMail organization ID.
-        user_id: the requester's ID.
-        origin: the remote address of the request, where WorkMail says it.
-        bearer: reserved by the guide for future use; no `repr` shows it, as it may become a credential.
+        organization: the WorkMail organization ID.
+        origin: the remote address of the request, if WorkMail sends it.
+        bearer: reserved by the guide for future use. `repr` omits it, because it may become a credential.
     """
 
     email: str
@@ -78,24 +76,24 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time asked for: from `start_date` up to, not including, `end_date`.
+    """The requested time span; `end_date` is exclusive.
 
     Raises:
-        ContractError: a moment is naive, or the end is not after the start.
+        ContractError: a time is naive, or the end is not after the start.
     """
 
     start_date: datetime
     end_date: datetime
 
     def __post_init__(self) -> None:
-        put_in_utc(self, start_date="/window/startDate", end_date="/window/endDate")
+        convert_to_utc(self, start_date="/window/startDate", end_date="/window/endDate")
         if self.end_date <= self.start_date:
-            raise ContractError("/window/endDate", "a time after startDate", "one that is not")
+            raise ContractError("/window/endDate", "a time after startDate", "an earlier or equal one")
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityRequest:
-    """Whose time is asked for, by whom and when."""
+    """A request for free/busy times."""
 
     requester: Requester
     mailboxes: tuple[str, ...]
@@ -103,10 +101,10 @@ class AvailabilityRequest:
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Checks the request and reads it. Unknown properties pass: WorkMail may add some at any time.
+        """Check and read a request. Unknown properties are ignored, because WorkMail may add some at any time.
 
         Raises:
-            ContractError: the request is not what the guide's "Request elements" say.
+            ContractError: the request breaks the guide's "Request elements".
         """
         check("availability-request", document)
         requester, window = document["requester"], document["window"]
@@ -120,99 +118,99 @@ class AvailabilityRequest:
                 bearer=requester.get("bearer"),
             ),
             tuple(document["mailboxes"]),
-            Window(read_time(window["startDate"], "/window/startDate"), read_time(window["endDate"], "/window/endDate")),
+            Window(parse_time(window["startDate"], "/window/startDate"), parse_time(window["endDate"], "/window/endDate")),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityResponse:
-    """One answer for each mailbox asked, in the order asked."""
+    """One result for each requested mailbox, in the request's order."""
 
     mailboxes: tuple[MailboxAvailability | MailboxError, ...]
 
     def to_response(self, request: AvailabilityRequest) -> dict[str, Any]:
-        """The response for WorkMail, checked.
+        """Return the response as JSON data, checked.
 
         Raises:
-            ContractError: a mailbox asked has no answer or two, an answer is for another mailbox or out of order, or the response
-                breaks the schema (see `check_availability_response`).
+            ContractError: the results do not match the requested mailboxes one by one, or the response breaks the schema (see
+                `check_availability_response`).
         """
-        asked = request.mailboxes
-        if len(self.mailboxes) != len(asked):
-            raise ContractError("/mailboxes", f"{len(asked)} answers, one for each mailbox asked", f"{len(self.mailboxes)}")
-        for index, (answer, mailbox) in enumerate(zip(self.mailboxes, asked, strict=True)):
-            if answer.mailbox != mailbox:
-                raise ContractError(f"/mailboxes/{index}/mailbox", "the mailbox asked in this place, spelled as asked", "another one")
-        response: dict[str, Any] = _document(self)
-        # Times are written here and their order is `CalendarEvent`'s: of events that differ in nothing else one is checked for all.
+        requested = request.mailboxes
+        if len(self.mailboxes) != len(requested):
+            raise ContractError("/mailboxes", f"{len(requested)} results, one for each requested mailbox", f"{len(self.mailboxes)}")
+        for index, (result, mailbox) in enumerate(zip(self.mailboxes, requested, strict=True)):
+            if result.mailbox != mailbox:
+                raise ContractError(f"/mailboxes/{index}/mailbox", "the mailbox that the request has here, in its spelling", "another one")
+        response: dict[str, Any] = _to_json(self)
+        # `CalendarEvent` has checked the times, so one event is checked for all events that differ only in their times and texts.
         check("availability-response", {"mailboxes": [_with_distinct_events(mailbox) for mailbox in response["mailboxes"]]})
         return response
 
 
 def _with_distinct_events(mailbox: dict[str, Any]) -> dict[str, Any]:
-    """The mailbox with one event of each kind, by all that the schema could object to: so a full calendar takes no longer."""
+    """Keep one of all events that the schema accepts or rejects alike, so that the check of a full calendar takes no longer."""
     if "events" not in mailbox:
         return mailbox
     distinct: dict[object, dict[str, Any]] = {}
     for event in mailbox["events"]:
-        # Of all but these two the schema asks for the type alone.
+        # The schema checks the value of instanceType and only the type of the other details.
         details = tuple((name, str(value) if name == "instanceType" else type(value)) for name, value in event.get("details", {}).items())
         distinct.setdefault((str(event["busyType"]), details), event)
     return mailbox | {"events": list(distinct.values())}
 
 
 def check_availability_request(document: object) -> None:
-    """Checks an availability request as `AvailabilityRequest.parse` does.
+    """Check an availability request.
 
     Raises:
-        ContractError: where it breaks, what was expected and what kind of thing came.
+        ContractError: the request breaks the guide's "Request elements".
     """
     AvailabilityRequest.parse(document)
 
 
 def check_availability_response(document: Any) -> None:
-    """Checks an availability response against the guide's "Response elements", whoever wrote it.
+    """Check an availability response against the guide's "Response elements".
 
     Raises:
-        ContractError: the schema is broken, a day does not exist, or an event ends before it starts.
+        ContractError: the response breaks the schema, a day does not exist, or an event ends before it starts.
     """
     check("availability-response", document)
-    for place, event in _events(document):
-        start = read_time(event["startTime"], f"{place}/startTime")
-        check_order(start, read_time(event["endTime"], f"{place}/endTime"), place)
+    for place, event in _iterate_events(document):
+        start = parse_time(event["startTime"], f"{place}/startTime")
+        check_order(start, parse_time(event["endTime"], f"{place}/endTime"), place)
 
 
-def _events(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _iterate_events(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for nth_mailbox, mailbox in enumerate(response["mailboxes"]):
         for nth_event, event in enumerate(mailbox.get("events", ())):
             yield f"/mailboxes/{nth_mailbox}/events/{nth_event}", event
 
 
-def _document(value: Any) -> Any:
-    """A value as JSON has it: a dataclass becomes an object under the guide's names, without what is None."""
+def _to_json(value: Any) -> Any:
+    """Convert a value to JSON data: a dataclass to an object with the guide's names, without fields that are None."""
     match value:
         case datetime():
-            return write_time(value)
+            return format_time(value)
         case time():
             return value.isoformat()
         case Enum():
             return value.value
         case tuple():
-            return [_document(item) for item in value]
+            return [_to_json(item) for item in value]
         case _ if is_dataclass(value):
             cls: Any = type(value)
-            named = ((name, getattr(value, attribute)) for attribute, name in _names(cls))
-            return {name: _document(content) for name, content in named if content is not None}
+            contents = ((name, getattr(value, attribute)) for attribute, name in _json_names(cls))
+            return {name: _to_json(content) for name, content in contents if content is not None}
         case _:
             return value
 
 
 @cache
-def _names(cls: Any) -> tuple[tuple[str, str], ...]:
-    """A dataclass's fields, each with the guide's name: `is_reminder_set` is `isReminderSet`."""
-    return tuple((item.name, _camel(item.name)) for item in fields(cls))
+def _json_names(cls: Any) -> tuple[tuple[str, str], ...]:
+    """Return the names of a dataclass's fields, each with the guide's name: `is_reminder_set` and `isReminderSet`."""
+    return tuple((item.name, _to_camel_case(item.name)) for item in fields(cls))
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))

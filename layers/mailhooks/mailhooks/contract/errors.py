@@ -1,14 +1,14 @@
-"""The one error of the contract."""
+"""The error of all contract checks."""
 
 
 class ContractError(ValueError):
-    """A document is not what WorkMail's contract says, or asks for what WorkMail would not accept.
+    """A document breaks WorkMail's contract, or requests what WorkMail would reject.
 
     Attributes:
-        pointer: where, as a JSON Pointer (RFC 6901) into the document; `""` is the whole document.
-        expected: what the contract has there.
-        got: the *kind* of thing that came ("a string of 12 characters"). Never its content: an event holds addresses and subjects, and
-            an error's text ends in a log.
+        pointer: the place in the document, as a JSON Pointer (RFC 6901); `""` is the whole document.
+        expected: the value that the contract requires there.
+        got: the *type* of the value that is there ("a string of 12 characters"). Never its content, because the error's text is logged and
+            an event contains addresses and subjects.
     """
 
     def __init__(self, pointer: str, expected: str, got: str) -> None:
@@ -18,10 +18,10 @@ class ContractError(ValueError):
         self.got = got
 
 
-def kind_of(value: object) -> str:
-    """What kind of JSON value this is, in words that give nothing of it away.
+def describe_kind(value: object) -> str:
+    """Return the type and size of a JSON value in words, without its content.
 
-    >>> kind_of("someone@example.com"), kind_of([]), kind_of(None)
+    >>> describe_kind("someone@example.com"), describe_kind([]), describe_kind(None)
     ('a string of 19 characters', 'an empty array', 'null')
     """
     match value:
@@ -32,16 +32,16 @@ def kind_of(value: object) -> str:
         case int() | float():
             return "a number"
         case str():
-            return _sized(value, "string", "character")
+            return _describe_size(value, "string", "character")
         case list() | tuple():
-            return _sized(value, "array", "item")
+            return _describe_size(value, "array", "item")
         case dict():
             return "an object" if value else "an empty object"
         case _:
             return f"a Python {type(value).__name__}"
 
 
-def _sized(value: str | list[object] | tuple[object, ...], name: str, unit: str) -> str:
+def _describe_size(value: str | list[object] | tuple[object, ...], name: str, unit: str) -> str:
     count = len(value)
     if not count:
         return f"an empty {name}"

@@ -1,4 +1,4 @@
-"""The event of a Run Lambda rule, as a value."""
+"""The event of a Run Lambda rule, as a dataclass."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,37 +8,36 @@ from mailhooks.contract.schema import check
 
 
 class FlowDirection(StrEnum):
-    """Whether the mail comes into the organization or leaves it."""
+    """The direction of a message: into the organization or out of it."""
 
     INBOUND = "INBOUND"
     OUTBOUND = "OUTBOUND"
 
 
 def check_event(document: object) -> None:
-    """Checks a Run Lambda event, sync or async, against the guide's section "Lambda event data".
+    """Check a synchronous or asynchronous Run Lambda event against the guide's section "Lambda event data".
 
-    Unknown properties and newer values of `summaryVersion` pass: WorkMail may add properties at any time.
+    Unknown properties and newer values of `summaryVersion` are accepted, because WorkMail may add properties at any time.
 
     Raises:
-        ContractError: where it breaks, what was expected and what kind of thing came.
+        ContractError: the event breaks the contract.
     """
     check("run-lambda-event", document)
 
 
 @dataclass(frozen=True, slots=True)
 class MailFlowEvent:
-    """One invocation for one message, as WorkMail describes it (guide, "Lambda event data").
+    """One invocation of a hook for one message (guide, "Lambda event data").
 
     Attributes:
-        summary_version: version of the event's layout; `2018-10-10` and `2019-07-28` have been seen.
-        mail_from: the person on whose behalf the mail is sent; `""` for mail without one, such as a delivery report.
-        recipients: To, Cc and Bcc together. Inbound: only those in the organization's domains.
-        sender: who sent it, when that is somebody else than `mail_from`.
-        subject: cut by WorkMail at 256 characters: good to decide by, never to write back.
-        message_id: opens the content, for 24 hours.
-        invocation_id: stays the same when WorkMail tries the same invocation again.
-        flow_direction: inbound or outbound.
-        truncated: the event was over 128 KB, so that `recipients` does not hold all of them.
+        summary_version: the version of the event's layout. WorkMail has sent `2018-10-10` and `2019-07-28`.
+        mail_from: the person on whose behalf the message is sent; `""` if there is none, as for a delivery report.
+        recipients: the addresses of To, Cc and Bcc. Inbound: only addresses in the organization's domains.
+        sender: the user who sent the message on behalf of `mail_from`.
+        subject: the subject, cut by WorkMail at 256 characters. Rules may match it; never write it back to the message.
+        message_id: the key of the message's content, valid for 24 hours.
+        invocation_id: the same for all retries of an invocation.
+        truncated: whether recipients are missing because the event would be larger than 128 KB.
     """
 
     summary_version: str
@@ -53,10 +52,10 @@ class MailFlowEvent:
 
     @classmethod
     def parse(cls, event: Any) -> Self:
-        """Checks the event and reads it.
+        """Check and read an event.
 
         Raises:
-            ContractError: the event is not what WorkMail's contract says.
+            ContractError: the event breaks the contract.
         """
         check_event(event)
         envelope = event["envelope"]
@@ -65,7 +64,7 @@ class MailFlowEvent:
             mail_from=_address(envelope.get("mailFrom")) or "",
             recipients=tuple(recipient["address"] for recipient in envelope["recipients"]),
             sender=_address(event.get("sender")),
-            # Cut by WorkMail, which may leave half of a surrogate pair at the end: no text that could be logged or sent.
+            # WorkMail may cut a surrogate pair in two; the remaining half can be neither logged nor sent.
             subject=(event.get("subject") or "").encode("utf-8", "replace").decode("utf-8"),
             message_id=event["messageId"],
             invocation_id=event["invocationId"],

@@ -1,18 +1,18 @@
-"""What an availability answer is made of: events, working hours and the errors that WorkMail tells apart.
+"""The parts of an availability response: events, working hours and WorkMail's error codes.
 
-Guide, "Building a Custom Availability Provider Lambda function", "Response elements". The fields have the guide's names in snake case.
-Moments are aware and in UTC; a naive one, whose zone only the caller knows, is refused.
+Guide, "Building a Custom Availability Provider Lambda function", "Response elements". Field names are the guide's, in snake case. Times are
+aware and in UTC; a naive time is rejected, because only the caller knows its zone.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 
-from mailhooks.contract.timestamps import check_order, put_in_utc
+from mailhooks.contract.timestamps import check_order, convert_to_utc
 
 
 class BusyType(StrEnum):
-    """What an event does to its owner's time."""
+    """How an event occupies its owner's time."""
 
     BUSY = "BUSY"
     FREE = "FREE"
@@ -20,7 +20,7 @@ class BusyType(StrEnum):
 
 
 class InstanceType(StrEnum):
-    """Whether an event is one of a series; `EXCEPTION` is one that was changed by itself."""
+    """Whether an event belongs to a series; `EXCEPTION` is a single changed event of a series."""
 
     SINGLE_INSTANCE = "SINGLE_INSTANCE"
     RECURRING_INSTANCE = "RECURRING_INSTANCE"
@@ -28,7 +28,7 @@ class InstanceType(StrEnum):
 
 
 class Month(StrEnum):
-    """The guide's list leaves out `MAY`: a misprint, as AWS's own sample function sends it."""
+    """The months. The guide omits `MAY` by mistake: AWS's sample function sends it."""
 
     JAN = "JAN"
     FEB = "FEB"
@@ -45,7 +45,7 @@ class Month(StrEnum):
 
 
 class Week(StrEnum):
-    """Which of the month's days of that name."""
+    """Which of a month's days of one name, such as the second Sunday."""
 
     FIRST = "FIRST"
     SECOND = "SECOND"
@@ -55,7 +55,7 @@ class Week(StrEnum):
 
 
 class DayOfWeek(StrEnum):
-    """As the guide abbreviates it."""
+    """The days, in the guide's abbreviations."""
 
     SUN = "SUN"
     MON = "MON"
@@ -67,7 +67,7 @@ class DayOfWeek(StrEnum):
 
 
 class AvailabilityErrorCode(StrEnum):
-    """The errors that WorkMail tells apart (guide, "Error"); it makes ERROR_FREE_BUSY_GENERATION_FAILED of anything else."""
+    """WorkMail's error codes (guide, "Error"). It treats any other code as ERROR_FREE_BUSY_GENERATION_FAILED."""
 
     MAILBOX_NOT_FOUND = "MailboxNotFound"
     CONFIG_NOT_FOUND = "ErrorAvailabilityConfigNotFound"
@@ -79,7 +79,7 @@ class AvailabilityErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What an event is about. Where there are details at all, the guide requires each of them."""
+    """An event's details. The guide requires all of them or none."""
 
     subject: str
     location: str
@@ -91,10 +91,10 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class CalendarEvent:
-    """A stretch of somebody's time, never cut at the window's ends (guide, "Window").
+    """An event, not cut at the window's ends (guide, "Window").
 
     Raises:
-        ContractError: a moment is naive, or the end is before the start.
+        ContractError: a time is naive, or the end is before the start.
     """
 
     start_time: datetime
@@ -104,17 +104,17 @@ class CalendarEvent:
 
     def __post_init__(self) -> None:
         place = "/mailboxes/-/events/-"
-        put_in_utc(self, start_time=f"{place}/startTime", end_time=f"{place}/endTime")
+        convert_to_utc(self, start_time=f"{place}/startTime", end_time=f"{place}/endTime")
         check_order(self.start_time, self.end_time, place)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeZoneTransition:
-    """When the clocks change: at `time` on the `week`-th `day_of_week` of `month`.
+    """A yearly change of the clocks, at `time` on the `week`-th `day_of_week` of `month`.
 
     Attributes:
-        offset: minutes, relative to the zone's `bias` and with its sign.
-        time: local time of day, without a zone, in whole seconds.
+        offset: minutes relative to the zone's `bias`, with the same sign.
+        time: local time of day in whole seconds.
     """
 
     offset: int
@@ -126,10 +126,10 @@ class TimeZoneTransition:
 
 @dataclass(frozen=True, slots=True)
 class TimeZone:
-    """A zone with both transitions, or with none where the offset is fixed.
+    """A time zone with both transitions, or with none if its offset is fixed.
 
     Attributes:
-        bias: minutes. The guide and EWS disagree on the sign (60 or -60 for W. Europe); it goes out as given.
+        bias: minutes. The guide and EWS disagree on the sign (60 or -60 for W. Europe); it is sent unchanged.
     """
 
     name: str
@@ -140,7 +140,7 @@ class TimeZone:
 
 @dataclass(frozen=True, slots=True)
 class WorkingPeriod:
-    """The same hours on some days. Minutes count from midnight, 0 to 1440."""
+    """Working hours of some days, in minutes from midnight (0 to 1440)."""
 
     start_minutes: int
     end_minutes: int
@@ -149,7 +149,7 @@ class WorkingPeriod:
 
 @dataclass(frozen=True, slots=True)
 class WorkingHours:
-    """When somebody works, and in which zone those hours are."""
+    """A user's working hours and their time zone."""
 
     timezone: TimeZone
     working_periods: tuple[WorkingPeriod, ...]
@@ -157,7 +157,7 @@ class WorkingHours:
 
 @dataclass(frozen=True, slots=True)
 class MailboxAvailability:
-    """The answer for a mailbox whose calendar could be read."""
+    """The result for a mailbox whose calendar was read."""
 
     mailbox: str
     events: tuple[CalendarEvent, ...] = ()
@@ -166,7 +166,7 @@ class MailboxAvailability:
 
 @dataclass(frozen=True, slots=True)
 class MailboxError:
-    """The answer for a mailbox whose calendar could not be read; the others' answers stand."""
+    """The result for a mailbox whose calendar could not be read. Other mailboxes are not affected."""
 
     mailbox: str
     error: AvailabilityErrorCode

@@ -1,8 +1,8 @@
-"""What WorkMail's Message Flow API asks of identifiers and of rewritten content, as data.
+"""Limits of WorkMail's Message Flow API for identifiers and rewritten content.
 
 Sources: the `workmailmessageflow` service model in botocore (patterns, "RawMessageContent"), the WorkMail administrator guide ("Updating
-message content with AWS Lambda", "Quotas") and the Amazon SES developer guide ("Unsupported attachment types"). Which headers count as
-required, immutable and unique is published nowhere; the sets below are the assumption that RFC 5322 section 3.6 suggests.
+message content with AWS Lambda", "Quotas") and the Amazon SES developer guide ("Unsupported attachment types"). AWS does
+not publish which headers are required, immutable and unique; the sets below are an assumption based on RFC 5322 section 3.6.
 """
 
 import re
@@ -23,7 +23,7 @@ MAX_RECIPIENTS: Final = 500
 MESSAGE_ID_PATTERN: Final = re.compile(r"[a-z0-9\-]{1,120}")
 BUCKET_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9\-]{2,62}")
 KEY_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-/]{1,1024}")
-"""For `fullmatch`. A bucket has no dots; a key has neither dot nor underscore, so none ends in `.eml`."""
+"""For `fullmatch`. A bucket has no dot; a key has neither dot nor underscore, so no key ends in `.eml`."""
 
 REQUIRED_HEADERS: Final = frozenset({"from", "date"})
 IMMUTABLE_HEADERS: Final = frozenset({"message-id", "from", "sender", "date"})
@@ -44,8 +44,8 @@ SES_SINGLE_HEADERS: Final = frozenset(
     sensitivity subject thread-index thread-topic user-agent vbr-info
     """.split()
 )
-"""Lower-case names that Amazon SES takes once (developer guide, "Header fields"). That WorkMail goes by this list is an inference, and
-mail that arrives has some of them twice, such as DKIM-Signature."""
+"""Lower-case names of headers that Amazon SES accepts once (developer guide, "Header fields"). It is an assumption that WorkMail uses this
+list, and received mail has some of them twice, such as DKIM-Signature."""
 
 SES_UNSUPPORTED_EXTENSIONS: Final = frozenset(
     """
@@ -55,4 +55,4 @@ SES_UNSUPPORTED_EXTENSIONS: Final = frozenset(
     .shb .shs .sys .tmp .url .vb .vbe .vbs .vps .vsmacros .vss .vst .vsw .vxd .ws .wsc .wsf .wsh .xnk
     """.split()
 )
-"""Attachment name endings that Amazon SES, and so PutRawMessageContent, refuses."""
+"""File name extensions of attachments that Amazon SES, and so PutRawMessageContent, rejects."""

@@ -1,7 +1,7 @@
-"""Checks a document against one of the JSON Schemas in `schemas/` (draft 2020-12), and says where it breaks.
+"""Checks documents against the JSON Schemas in `schemas/` (draft 2020-12).
 
-The schemas are the contract; this module only turns the validator's findings into a `ContractError`. A schema's `description` is a noun
-phrase and becomes the error's "expected ...".
+The schemas are the contract; this module converts the validator's errors to `ContractError`. A schema's `description` is a noun phrase: the
+error's "expected ...".
 """
 
 import json
@@ -17,41 +17,43 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.retrieval import to_cached_resource
 
-from mailhooks.contract.errors import ContractError, kind_of
+from mailhooks.contract.errors import ContractError, describe_kind
 
 
 def check(schema: str, document: object) -> None:
-    """Checks `document` against `schemas/<schema>.json`.
+    """Check a document against `schemas/<schema>.json`.
 
     Raises:
-        ContractError: names the outermost place that breaks the schema; of several, the first in the schema's order, or in the array's.
+        ContractError: the document breaks the schema. Names the outermost place; of several, the first in the order of the schema or array.
     """
-    found = min(_validator(schema).iter_errors(document), key=lambda error: len(error.absolute_path), default=None)
-    if found is not None:
-        raise _contract_error(found)
+    outermost = min(_validator(schema).iter_errors(document), key=lambda error: len(error.absolute_path), default=None)
+    if outermost is not None:
+        raise _contract_error(outermost)
 
 
-def findings(schema: str, document: object, limit: int) -> list[tuple[tuple[str | int, ...], str]]:
-    """Everything that breaks `schemas/<schema>.json`, at most `limit` of it: the place, as keys and positions, and what was expected
-    there. For documents that people write: what they call a property is named.
+def list_violations(schema: str, document: object, limit: int) -> list[tuple[tuple[str | int, ...], str]]:
+    """List where a document breaks `schemas/<schema>.json`, with the names of its unknown properties.
+
+    Returns:
+        At most `limit` violations: the place as keys and positions, and the problem in words.
     """
     found: list[tuple[tuple[str | int, ...], str]] = []
     for error in islice(_validator(schema).iter_errors(document), limit):
         place = tuple(error.absolute_path)
-        breach = _contract_error(error)
+        violation = _contract_error(error)
         if error.validator == "additionalProperties":
-            found.extend(((*place, name), f"expected {breach.expected}") for name in _unknown(error))
+            found.extend(((*place, name), f"expected {violation.expected}") for name in _unknown_properties(error))
         else:
-            missing = (_missing(error),) if error.validator == "required" else ()
-            found.append(((*place, *missing), _limit(error) or f"expected {breach.expected}, got {breach.got}"))
+            missing = (_missing_property(error),) if error.validator == "required" else ()
+            found.append(((*place, *missing), _describe_limit(error) or f"expected {violation.expected}, got {violation.got}"))
     return found
 
 
 _COUNTED: Final = {"rules": "rules", "lists": "lists", "do": "actions"}
 
 
-def _limit(error: ValidationError) -> str:
-    """What is said of a breach of a limit, or of properties that need others; "" for other breaches."""
+def _describe_limit(error: ValidationError) -> str:
+    """Describe a broken limit, or a property that requires another one; "" for other violations."""
     value: Any = error.instance
     schema: Any = error.schema
     match error.validator:
@@ -62,20 +64,20 @@ def _limit(error: ValidationError) -> str:
             return f"expected at most {error.validator_value:,} characters, got {len(value):,}"
         case "dependentRequired":
             given, needed = next((key, name) for key, names in schema["dependentRequired"].items() for name in names if name not in value)
-            return f"expected {needed} beside {given}"
+            return f"expected {needed} with {given}"
         case "minProperties" if value:
             others = [name for name in schema.get("properties", {}) if name not in value]
-            return f"expected {_expected(schema)}: beside {' and '.join(value)} one of {', '.join(others)}"
+            return f"expected {_expected(schema)}: with {' and '.join(value)} one of {', '.join(others)}"
     return ""
 
 
-def _unknown(error: ValidationError) -> list[str]:
+def _unknown_properties(error: ValidationError) -> list[str]:
     schema: Any = error.schema
     value: Any = error.instance
     return [str(name) for name in value if name not in schema.get("properties", {})]
 
 
-def _missing(error: ValidationError) -> str:
+def _missing_property(error: ValidationError) -> str:
     schema: Any = error.schema
     value: Any = error.instance
     return str(next(name for name in schema["required"] if name not in value))
@@ -83,31 +85,32 @@ def _missing(error: ValidationError) -> str:
 
 @cache
 def _validator(schema: str) -> Draft202012Validator:
-    """Read and compiled once a process, and only the schemas that are used."""
+    """Load and compile a schema, once per process."""
     document: dict[str, Any] = json.loads(_text(f"{schema}.json"))
     if file := document.pop("$ref", None):
-        # What the other file says is put in its place: jsonschema resolves a reference anew for every document, half of a check's time.
+        # Include the other file, because jsonschema resolves a reference again for every document, which takes half of the check's time.
         common = json.loads(_text(file))
         document["allOf"] = [{key: value for key, value in common.items() if key not in {"$id", "$schema"}}]
-    return Draft202012Validator(_inlined(document, document.get("$defs", {}), ()), registry=_REGISTRY)
+    return Draft202012Validator(_inline(document, document.get("$defs", {}), ()), registry=_REGISTRY)
 
 
-def _inlined(node: Any, defs: dict[str, Any], inside: tuple[str, ...]) -> Any:
-    """The schema with its own definitions in place of references to them, for the same reason; words beside a reference stay. A definition
-    that refers to itself keeps that reference.
+def _inline(node: Any, defs: dict[str, Any], inside: tuple[str, ...]) -> Any:
+    """Replace references to the schema's own definitions by the definitions, for the same reason.
+
+    Keywords next to a reference are kept. A definition that refers to itself keeps that reference.
     """
     if isinstance(node, list):
-        return [_inlined(item, defs, inside) for item in node]
+        return [_inline(item, defs, inside) for item in node]
     if not isinstance(node, dict):
         return node
     reference = node.get("$ref")
     name = reference.removeprefix("#/$defs/") if isinstance(reference, str) else ""
     if name in defs and name not in inside:
-        beside = {key: value for key, value in node.items() if key != "$ref"}
-        # Rules of the same name would overwrite each other; of words the nearer count.
-        if not (defs[name].keys() & beside.keys()) - {"description"}:
-            return {**_inlined(defs[name], defs, (*inside, name)), **_inlined(beside, defs, inside)}
-    return {key: value if key == "$defs" else _inlined(value, defs, inside) for key, value in node.items()}
+        siblings = {key: value for key, value in node.items() if key != "$ref"}
+        # Keywords of the same name would overwrite each other; of two descriptions the nearer one is used.
+        if not (defs[name].keys() & siblings.keys()) - {"description"}:
+            return {**_inline(defs[name], defs, (*inside, name)), **_inline(siblings, defs, inside)}
+    return {key: value if key == "$defs" else _inline(value, defs, inside) for key, value in node.items()}
 
 
 def _text(uri: str) -> str:
@@ -115,7 +118,7 @@ def _text(uri: str) -> str:
 
 
 _REGISTRY: Registry[Any] = Registry(retrieve=to_cached_resource()(_text))  # type: ignore[call-arg]  # attrs' alias of a private field
-"""Resolves the references of one schema to another by file name; a file is read once a process."""
+"""Resolves references from one schema to another by file name; reads each file once per process."""
 
 
 def _contract_error(error: ValidationError) -> ContractError:
@@ -124,26 +127,26 @@ def _contract_error(error: ValidationError) -> ContractError:
     schema: Any = error.schema
     match error.validator:
         case "required":
-            missing = _missing(error)
+            missing = _missing_property(error)
             schema = schema.get("properties", {}).get(missing, {})
-            return ContractError(pointer([*place, missing]), _expected(schema), "nothing")
+            return ContractError(to_pointer([*place, missing]), _expected(schema), "nothing")
         case "additionalProperties":
             known = schema.get("properties", {})
             named = next((f" named {name}" for name in value if name not in known and _is_misspelt(name, known)), "")
-            return ContractError(pointer(place), f"no properties besides {', '.join(known)}", f"another one{named}")
+            return ContractError(to_pointer(place), f"no properties other than {', '.join(known)}", f"another one{named}")
         case "uniqueItems":
-            return ContractError(pointer(place), f"{_expected(schema)}, none twice", f"{kind_of(value)}, one of them twice")
+            return ContractError(to_pointer(place), f"{_expected(schema)}, none twice", f"{describe_kind(value)}, one of them twice")
         case _:
-            return ContractError(pointer(place), _expected(schema), kind_of(value))
+            return ContractError(to_pointer(place), _expected(schema), describe_kind(value))
 
 
 def _is_misspelt(name: object, known: Iterable[str]) -> bool:
-    """Whether a name is nearly one of the contract's own. No other is quoted: a hook may have made a property's name of an address."""
+    """Return whether a name resembles a property of the contract. Other names are not quoted, because a name may contain an address."""
     return isinstance(name, str) and name.isidentifier() and bool(get_close_matches(name, list(known), n=1, cutoff=0.8))
 
 
 def _expected(schema: Any) -> str:
-    """The schema in words: its description; or, where the rule says it all, the rule."""
+    """Return a schema in words: its description, or its enum or type if it has none."""
     if "description" in schema:
         return str(schema["description"])
     if "enum" in schema:
@@ -152,10 +155,10 @@ def _expected(schema: Any) -> str:
     return " or ".join(f"a {name}" for name in ([types] if isinstance(types, str) else types))
 
 
-def pointer(place: Iterable[str | int]) -> str:
-    """A path as a JSON Pointer (RFC 6901).
+def to_pointer(place: Iterable[str | int]) -> str:
+    """Convert a path to a JSON Pointer (RFC 6901).
 
-    >>> pointer(["envelope", "recipients", 0, "address"])
+    >>> to_pointer(["envelope", "recipients", 0, "address"])
     '/envelope/recipients/0/address'
     """
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)

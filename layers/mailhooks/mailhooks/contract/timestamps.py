@@ -1,4 +1,4 @@
-"""Moments in an availability document: read, checked and written. Inside they are aware and in UTC."""
+"""Times of availability documents: strings there, aware datetimes in UTC here."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -6,33 +6,48 @@ from datetime import UTC, datetime
 from mailhooks.contract.errors import ContractError
 
 
-def read_time(text: str, place: str) -> datetime:
-    """For a string that fits `schemas/availability-response.json`, `time`."""
+def parse_time(text: str, place: str) -> datetime:
+    """Parse a time that the schema has accepted (`schemas/availability-response.json`, `time`).
+
+    Args:
+        place: the JSON Pointer for the error.
+
+    Raises:
+        ContractError: the month does not have that day.
+    """
     with suppress(ValueError):
         return datetime.fromisoformat(text)
-    # Behind the `with`, so that the error does not carry the ValueError, which quotes the text, as its context.
-    raise ContractError(place, "a day that the calendar has", "another")
+    # After the `with`: the ValueError quotes the text and must not become the context of this error.
+    raise ContractError(place, "a day that exists", "one that does not")
 
 
 def check_order(start: datetime, end: datetime, place: str) -> None:
+    """Raise ContractError if the end is before the start."""
     if end < start:
         raise ContractError(f"{place}/endTime", "a time not before startTime", "an earlier one")
 
 
-def put_in_utc(value: object, **places: str) -> None:
-    """Moves moments to UTC; for the `__post_init__` of a frozen dataclass, by the names of its fields."""
+def convert_to_utc(value: object, **places: str) -> None:
+    """Convert fields of a frozen dataclass to UTC, in its `__post_init__`.
+
+    Args:
+        places: the fields' names, each with the JSON Pointer for the error.
+
+    Raises:
+        ContractError: a time is naive.
+    """
     for name, place in places.items():
         moment: datetime = getattr(value, name)
         if moment.utcoffset() is None:
-            raise ContractError(place, "a moment with its time zone", "a naive one")
+            raise ContractError(place, "a time with its time zone", "a naive one")
         object.__setattr__(value, name, moment.astimezone(UTC))
 
 
-def write_time(moment: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds as in the guide's example.
+def format_time(moment: datetime) -> str:
+    """Format a time in UTC as RFC 3339, with milliseconds as in the guide's example.
 
-    >>> write_time(datetime(2021, 5, 4, tzinfo=UTC))
+    >>> format_time(datetime(2021, 5, 4, tzinfo=UTC))
     '2021-05-04T00:00:00.000Z'
     """
-    # Not strftime, which writes the year 999 in three digits.
+    # strftime writes the year 999 with three digits.
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What a synchronous hook answers: which recipient gets which action.
+"""The response of a synchronous hook: one action for each recipient.
 
 Guide sections: "Synchronous Run Lambda response schema", "... action limits", and the examples after them.
 """
@@ -19,11 +19,11 @@ from mailhooks.contract.schema import check
 MAX_RESPONSE_BYTES: Final = 256 * 1024
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-"""One bare address: no display name, no list, no second `@` by which two readers could see two domains."""
+"""One address without a display name. A second `@` is rejected, because two programs could read two different domains."""
 
 
 class ActionType(StrEnum):
-    """What can become of a message for a recipient. The last two exist for inbound mail only."""
+    """The actions for a recipient. The last two exist for inbound mail only."""
 
     DEFAULT = "DEFAULT"
     DROP = "DROP"
@@ -37,7 +37,7 @@ class ActionType(StrEnum):
 
     @property
     def delivers(self) -> bool:
-        """Whether the recipient gets the message at all."""
+        """Whether WorkMail delivers the message to the recipient."""
         return self not in {ActionType.DROP, ActionType.BOUNCE}
 
 
@@ -46,7 +46,7 @@ class Action:
     """An action and, for a bounce, its text.
 
     Raises:
-        ContractError: a bounce text on an action that is no bounce.
+        ContractError: an action other than BOUNCE has a bounce text.
     """
 
     type: ActionType
@@ -58,7 +58,7 @@ class Action:
 
     @classmethod
     def from_dict(cls, action: Mapping[str, Any]) -> Self:
-        """From a response's `action`, checked before."""
+        """Read the `action` of a response that is already checked."""
         parameters = action.get("parameters") or {}
         return cls(ActionType(action["type"]), parameters.get("bounceMessage", ""))
 
@@ -73,25 +73,28 @@ DEFAULT: Final = Action(ActionType.DEFAULT)
 
 
 def check_response(document: object, flow_direction: str) -> None:
-    """Checks the response of a synchronous Run Lambda function to a message of that direction (`INBOUND` or `OUTBOUND`).
+    """Check the response of a synchronous Run Lambda function.
+
+    Args:
+        flow_direction: the message's direction, `INBOUND` or `OUTBOUND`.
 
     Raises:
-        ContractError: the schema is broken, there are more than 10 actions, two of them are for one recipient or for all, or the JSON is
-            over 256 KB.
+        ContractError: the response breaks the schema, has more than 10 actions or two actions for one recipient or for all recipients, or
+            its JSON is larger than 256 KB.
     """
     check(f"run-lambda-response-{FlowDirection(flow_direction).lower()}", document)
     _check_once(document)
-    # As Lambda's own python3.13 runtime client writes it.
+    # Lambda's python3.13 runtime client writes JSON in this form.
     try:
         size = len(json.dumps(document, ensure_ascii=False).encode("utf-8"))
     except UnicodeEncodeError:
-        raise ContractError("/actions", "text that UTF-8 can say", "half of a surrogate pair") from None
+        raise ContractError("/actions", "text that UTF-8 can encode", "half of a surrogate pair") from None
     if size > MAX_RESPONSE_BYTES:
         raise ContractError("", f"a response of at most {MAX_RESPONSE_BYTES} bytes", f"one of {size} bytes")
 
 
 def _check_once(response: Any) -> None:
-    """The guide does not say which of two actions for one recipient counts: no answer of ours may ask."""
+    """Reject two actions for one recipient: the guide does not define which of them WorkMail applies."""
     named: set[str] = set()
     for index, entry in enumerate(response["actions"]):
         keys = {canonical(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())
@@ -101,12 +104,11 @@ def _check_once(response: Any) -> None:
 
 
 class Verdict:
-    """The answer to one event. Without a further call it lets the message go to everybody (`DEFAULT`).
+    """The actions for the recipients of one event. A new verdict delivers the message to all recipients (`DEFAULT`).
 
-    Each method names recipients with `to` (one address or several, of those in the event), or, without `to`, speaks for all recipients that
-    no other call names. Whatever is called, every recipient of the event is covered, those that a truncated event leaves out
-    included: nobody meets the rule's fallback action by accident. Calls return the verdict itself, so that they chain; one that is refused
-    changes nothing.
+    A method applies to the recipients `to` (one or several addresses of the event) or, without `to`, to all recipients that no other call
+    names. The response always covers every recipient, also those that a truncated event omits, so that the rule's fallback action never
+    applies. Methods return the verdict, so that calls can be chained. A call that raises an error changes nothing.
 
     >>> to = ("b@example.com", "c@example.com")
     >>> event = MailFlowEvent("2018-10-10", "a@example.net", to, None, "", "m-1", "i-1", FlowDirection.INBOUND)
@@ -114,14 +116,13 @@ class Verdict:
     {'action': {'type': 'DEFAULT'}, 'allRecipients': True}
 
     Args:
-        event: the event to answer.
         organization_domains: the domains in which an inbound verdict may add recipients (setting ORGANIZATION_DOMAINS).
     """
 
     def __init__(self, event: MailFlowEvent, organization_domains: Collection[str] = ()) -> None:
         self._event = event
         self._domains = frozenset(map(canonical, organization_domains))
-        # An event may have one recipient twice, spelled differently or alike; a response may not repeat a spelling.
+        # An event may name one recipient in several spellings, or in one spelling twice; a response must not repeat a spelling.
         self._spellings: dict[str, list[str]] = {}
         for address in dict.fromkeys(event.recipients):
             self._spellings.setdefault(canonical(address), []).append(address)
@@ -130,33 +131,33 @@ class Verdict:
         self._rest: Action | None = None
 
     def default(self, to: str | Iterable[str] | None = None) -> Self:
-        """Lets the message go its way."""
+        """Deliver the message."""
         return self.apply(DEFAULT, to)
 
     def drop(self, to: str | Iterable[str] | None = None) -> Self:
-        """Does not deliver, and tells nobody."""
+        """Discard the message without a notice to the sender."""
         return self.apply(Action(ActionType.DROP), to)
 
     def bounce(self, message: str = "", to: str | Iterable[str] | None = None) -> Self:
-        """Does not deliver, and sends the sender a bounce with this text."""
+        """Reject the message: WorkMail sends the sender a bounce with this text."""
         return self.apply(Action(ActionType.BOUNCE, message), to)
 
     def move_to_junk(self, to: str | Iterable[str] | None = None) -> Self:
-        """Delivers to the junk folder. Inbound only."""
+        """Deliver to the junk folder. Inbound only."""
         return self.apply(Action(ActionType.MOVE_TO_JUNK), to)
 
     def bypass_spam_check(self, to: str | Iterable[str] | None = None) -> Self:
-        """Delivers to the inbox, whatever the spam check says. Inbound only."""
+        """Deliver to the inbox without a spam check. Inbound only."""
         return self.apply(Action(ActionType.BYPASS_SPAM_CHECK), to)
 
     def apply(self, action: Action, to: str | Iterable[str] | None = None) -> Self:
-        """Sets an action for the recipients `to`, or for all that no call names.
+        """Set an action for the recipients `to`, or without `to` for all recipients that no call names.
 
-        An empty `to` names nobody.
+        An empty `to` applies to no recipient.
 
         Raises:
-            ContractError: the type does not exist in this direction; a recipient is not in the event (see `add`) or has another action
-                already; all recipients have another action already.
+            ContractError: the action does not exist in this direction; a recipient is not in the event (see `add`) or already has another
+                action; all recipients already have another action.
         """
         self._check_direction(action)
         if to is None:
@@ -164,23 +165,23 @@ class Verdict:
                 raise ContractError("/actions", "one action for all recipients", "a second one")
             self._rest = action
             return self
-        addresses = _listed(to)
+        addresses = _to_list(to)
         if any(canonical(address) not in self._spellings for address in addresses):
             raise ContractError("/actions/-/recipients", "recipients of this event (to add one, call add)", "another address")
-        self._name(addresses, action)
+        self._set_action(addresses, action)
         return self
 
     def add(self, addresses: str | Iterable[str], action: Action = DEFAULT) -> Self:
-        """Adds recipients, who get the message as Bcc; one that the event names already simply gets `action`.
+        """Add Bcc recipients. For a recipient of the event, set the action only.
 
         Raises:
-            ContractError: not an address; inbound, not in one of the organization's domains; the action does not deliver; outbound, more
-                than 500 recipients.
+            ContractError: an address is invalid; the action does not deliver; inbound, the address is in none of the organization's
+                domains; outbound, the message would have more than 500 recipients.
         """
         self._check_direction(action)
         if not action.type.delivers:
             raise ContractError("/actions/-/action/type", "an action that delivers, for an added recipient", f"{action.type}")
-        addresses = _listed(addresses)
+        addresses = _to_list(addresses)
         new: dict[str, str] = {}
         for address in addresses:
             if canonical(address) not in self._spellings and canonical(address) not in self._added:
@@ -189,35 +190,35 @@ class Verdict:
         total = len(self._event.recipients) + len(self._added) + len(new)
         if new and self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
             raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients with those added", f"{total}")
-        self._name(addresses, action)
+        self._set_action(addresses, action)
         self._added |= new
         return self
 
     def action_for(self, recipient: str) -> Action:
-        """The action that a recipient meets, named or not."""
+        """Return the action that applies to a recipient."""
         return self._named.get(canonical(recipient), self._rest or DEFAULT)
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types of action that some recipient meets, sorted."""
-        return tuple(sorted({str(entry["action"]["type"]) for entry in self._entries()}))
+        """The types of all actions that apply to a recipient, sorted."""
+        return tuple(sorted({str(entry["action"]["type"]) for entry in self._build_entries()}))
 
     @property
     def delivers(self) -> bool:
-        """Whether anybody gets the message."""
+        """Whether WorkMail delivers the message to at least one recipient."""
         return any(ActionType(name).delivers for name in self.types)
 
     def to_response(self) -> dict[str, Any]:
-        """The response for WorkMail, merged and checked.
+        """Return the response as JSON data, with equal actions merged, checked.
 
         Raises:
-            ContractError: more than 10 actions after merging, or over 256 KB.
+            ContractError: there are more than 10 actions after merging, or the JSON is larger than 256 KB.
         """
-        response = {"actions": self._entries()}
+        response = {"actions": self._build_entries()}
         check_response(response, self._event.flow_direction)
         return response
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def _build_entries(self) -> list[dict[str, Any]]:
         rest = self._rest or DEFAULT
         groups: dict[Action, list[str]] = {}
         for key, action in self._named.items():
@@ -227,12 +228,12 @@ class Verdict:
                 groups.setdefault(action, []).extend(self._spellings[key])
         entries: list[dict[str, Any]] = [{"action": action.to_dict(), "recipients": addresses} for action, addresses in groups.items()]
         if self._event.truncated or any(self.action_for(key) == rest for key in self._spellings):
-            # Apart from the entry of added recipients with the same action, as in the guide's "Add recipients" example: the guide does
-            # not say what `recipients` means beside `allRecipients`.
+            # Not merged with the entry of added recipients that have the same action (guide, example "Add recipients"): the guide does not
+            # define an entry with both `recipients` and `allRecipients`.
             entries.append({"action": rest.to_dict(), "allRecipients": True})
         return entries
 
-    def _name(self, addresses: list[str], action: Action) -> None:
+    def _set_action(self, addresses: list[str], action: Action) -> None:
         keys = list(map(canonical, addresses))
         if any(self._named.get(key, action) != action for key in keys):
             raise ContractError("/actions/-/recipients", "each recipient in one action", "an address named in two")
@@ -244,7 +245,7 @@ class Verdict:
 
     def _check_addition(self, address: str) -> None:
         if not (_ADDRESS.fullmatch(address) and address.isprintable()):
-            raise ContractError("/actions/-/recipients", "an address to add", "a string that is none")
+            raise ContractError("/actions/-/recipients", "an address to add", "a string that is not an address")
         if self._event.flow_direction is FlowDirection.INBOUND and canonical(address.rpartition("@")[2]) not in self._domains:
             raise ContractError(
                 "/actions/-/recipients",
@@ -253,5 +254,5 @@ class Verdict:
             )
 
 
-def _listed(addresses: str | Iterable[str]) -> list[str]:
+def _to_list(addresses: str | Iterable[str]) -> list[str]:
     return [addresses] if isinstance(addresses, str) else list(addresses)

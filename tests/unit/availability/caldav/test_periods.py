@@ -5,8 +5,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.availability.backends.ical.freebusy import free_busy
-from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.ical.freebusy import read_periods
+from mailhooks.availability.backends.ical.lines import parse_calendars
 from tests.unit.availability.ical.test_events import DAY, calendar
 
 _PERIODS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3_000), st.booleans()), min_size=1, max_size=12)
@@ -22,20 +22,20 @@ def test_periods_are_the_same_however_they_are_written(periods: list[tuple[int, 
     properties = [f"FREEBUSY:{','.join(texts)}"] if form == "one property" else [f"FREEBUSY:{text}" for text in texts]
     components = [[line] for line in properties] if form == "one component each" else [properties]
     content = calendar(*(f"{line}\r\n" for lines in components for line in ("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")))
-    [parsed] = calendars(content)
-    found = [(event.start_time, event.end_time) for event in free_busy(parsed)]
+    [parsed] = parse_calendars(content)
+    found = [(event.start_time, event.end_time) for event in read_periods(parsed)]
     assert found == [(DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)) for start, length, _ in periods]
 
 
 def test_components_without_periods_are_free_time() -> None:
     for lines in ([], ["FREEBUSY:"], ["DTSTART:20260504T000000Z", "DTEND:20260505T000000Z", "ATTENDEE:mailto:a@example.net"]):
-        [parsed] = calendars(calendar(*(f"{line}\r\n" for line in ("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY"))))
-        assert list(free_busy(parsed)) == []
+        [parsed] = parse_calendars(calendar(*(f"{line}\r\n" for line in ("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY"))))
+        assert list(read_periods(parsed)) == []
 
 
 def test_a_long_property_is_folded_anywhere() -> None:
     content = calendar("BEGIN:VFREEBUSY\r\nFREEBUSY:20260504T090000Z/PT1H,20260505T090000Z/PT1H\r\nEND:VFREEBUSY\r\n")
     start = content.index(b"FREEBUSY:") + 1
     for at in range(start, content.index(b"\r\nEND:VFREEBUSY")):
-        [parsed] = calendars(content[:at] + b"\r\n " + content[at:])
-        assert [event.start_time for event in free_busy(parsed)] == [DAY + timedelta(hours=9), DAY + timedelta(days=1, hours=9)]
+        [parsed] = parse_calendars(content[:at] + b"\r\n " + content[at:])
+        assert [event.start_time for event in read_periods(parsed)] == [DAY + timedelta(hours=9), DAY + timedelta(days=1, hours=9)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailhooks.availability.backends.caldav_xml import calendar_data
+from mailhooks.availability.backends.caldav_xml import read_calendar_data
 from mailhooks.availability.errors import GenerationFailed
 
 DATA = "BEGIN:VCALENDAR\nEND:VCALENDAR\n"
@@ -19,7 +19,7 @@ def response(data: str, status: str = "HTTP/1.1 200 OK") -> str:
 
 
 def test_the_data_of_all_responses_is_heard() -> None:
-    assert calendar_data(multistatus(response(DATA), response(f"<![CDATA[{DATA}]]>"))) == [DATA.encode()] * 2
+    assert read_calendar_data(multistatus(response(DATA), response(f"<![CDATA[{DATA}]]>"))) == [DATA.encode()] * 2
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_the_data_of_all_responses_is_heard() -> None:
 )
 def test_anything_else_is_a_failure_and_not_free_time(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
-        calendar_data(content)
+        read_calendar_data(content)

@@ -3,8 +3,8 @@
 import pytest
 from exchangelib import errors
 
-from mailhooks.availability.backends.ews.errors import KINDS, AvailabilityConfigNotFound, RequestRefused
-from mailhooks.availability.backends.ews.response import Result, read_answer
+from mailhooks.availability.backends.ews.errors import KINDS, AvailabilityConfigNotFound, RequestFailed
+from mailhooks.availability.backends.ews.response import Result, read_response
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,
@@ -19,7 +19,7 @@ from tests.support.tables import check_rows
 
 
 def read(response: str) -> Result:
-    (result,) = read_answer(answer(response), 1)
+    (result,) = read_response(answer(response), 1)
     return result
 
 
@@ -62,8 +62,8 @@ def check_code(code: str) -> None:
     assert result.code == TOLD[type(result)]
     assert str(result) == f"the server answers {code}"
     assert result.retry_after == (1.5 if type(result) is ServerBusy else None)
-    with pytest.raises(RequestRefused) as refused:
-        read_answer(fault(code), 3)
+    with pytest.raises(RequestFailed) as refused:
+        read_response(fault(code), 3)
     assert type(refused.value.failure) is kind_of(code)
 
 
@@ -81,8 +81,8 @@ def test_a_more_specific_code_inside_counts() -> None:
 
 
 def test_a_fault_without_details_is_read_by_its_faultcode() -> None:
-    with pytest.raises(RequestRefused) as refused:
-        read_answer(fault("ErrorServerBusy").replace(b"ResponseCode", b"Code"), 1)
+    with pytest.raises(RequestFailed) as refused:
+        read_response(fault("ErrorServerBusy").replace(b"ResponseCode", b"Code"), 1)
     assert type(refused.value.failure) is ServerBusy
 
 
@@ -95,6 +95,6 @@ def test_what_is_no_code_is_not_quoted(code: str) -> None:
 
 def test_an_error_for_all_beside_the_array_is_the_request_s() -> None:
     message = m("ResponseMessage", m("ResponseCode", "ErrorServerBusy"), back_off(1000), attributes=' ResponseClass="Error"')
-    with pytest.raises(RequestRefused) as refused:
-        read_answer(answer().replace(b"<m:FreeBusyResponseArray></m:FreeBusyResponseArray>", message.encode()), 1)
+    with pytest.raises(RequestFailed) as refused:
+        read_response(answer().replace(b"<m:FreeBusyResponseArray></m:FreeBusyResponseArray>", message.encode()), 1)
     assert (type(refused.value.failure), refused.value.failure.retry_after) == (ServerBusy, 1.0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.availability.backends.ews import backend, response
-from mailhooks.availability.backends.ews.response import Result, read_answer, read_moment
+from mailhooks.availability.backends.ews.response import Result, read_moment, read_response
 from mailhooks.availability.errors import GenerationFailed, NoAccess
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
@@ -19,7 +19,7 @@ NINE, TEN = datetime(2026, 5, 4, 9, tzinfo=UTC), datetime(2026, 5, 4, 10, tzinfo
 
 
 def read(response: str) -> Result:
-    (result,) = read_answer(answer(response), 1)
+    (result,) = read_response(answer(response), 1)
     return result
 
 
@@ -67,7 +67,7 @@ def test_each_busy_type_is_one_of_the_contract_s(written: str, busy: BusyType) -
 )
 def test_an_empty_list_of_events_is_free_time_only_where_the_view_would_show_some(kind: str, merged: str, expected: type[Result]) -> None:
     empty = b"</t:FreeBusyViewType><t:MergedFreeBusy>%s</t:MergedFreeBusy><t:CalendarEventArray/>" % merged.encode()
-    (result,) = read_answer(answer(calendar(kind=kind)).replace(b"</t:FreeBusyViewType>", empty), 1)
+    (result,) = read_response(answer(calendar(kind=kind)).replace(b"</t:FreeBusyViewType>", empty), 1)
     assert type(result) is expected
 
 
@@ -91,7 +91,7 @@ def test_a_time_may_be_written_in_many_ways(written: str) -> None:
 @pytest.mark.parametrize("written", ["", "soon", "2026-05-32T09:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_an_event_at_no_time_spoils_the_mailbox_and_no_other(written: str) -> None:
     bad = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"), event(written, "2026-05-04T10:00:00Z"))
-    first, second = read_answer(answer(bad, calendar()), 2)
+    first, second = read_response(answer(bad, calendar()), 2)
     assert isinstance(first, GenerationFailed)
     assert second == Schedule()
 

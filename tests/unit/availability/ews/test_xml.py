@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.availability.backends.ews.errors import RequestRefused
-from mailhooks.availability.backends.ews.response import read_answer
+from mailhooks.availability.backends.ews.errors import RequestFailed
+from mailhooks.availability.backends.ews.response import read_response
 from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
@@ -27,11 +27,11 @@ def test_mixed_up_namespaces_and_comments_change_nothing() -> None:
         (b"http://schemas.m", b"https://schemas.m"),
     ):
         told = told.replace(old, new)
-    assert read_answer(told, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.TENTATIVE),))]
+    assert read_response(told, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.TENTATIVE),))]
 
 
 def test_an_answer_may_have_space_around_it() -> None:
-    assert read_answer(b"\r\n " + answer(calendar()) + b"\r\n", 1) == [Schedule()]
+    assert read_response(b"\r\n " + answer(calendar()) + b"\r\n", 1) == [Schedule()]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
@@ -39,7 +39,9 @@ def test_an_answer_may_be_in_any_encoding_that_it_names(encoding: str) -> None:
     told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Prüfung")))).decode()
     ((found,),) = [
         result.events
-        for result in read_answer(told.replace('encoding="utf-8"', f'encoding="{encoding[:10].removesuffix("-sig")}"').encode(encoding), 1)
+        for result in read_response(
+            told.replace('encoding="utf-8"', f'encoding="{encoding[:10].removesuffix("-sig")}"').encode(encoding), 1
+        )
         if isinstance(result, Schedule)
     ]
     assert found.details is not None
@@ -48,7 +50,7 @@ def test_an_answer_may_be_in_any_encoding_that_it_names(encoding: str) -> None:
 
 def test_octets_that_are_not_utf_8_do_not_spoil_an_answer() -> None:
     told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Pr_fung"))))
-    (result,) = read_answer(told.replace(b"_", b"\xfc"), 1)
+    (result,) = read_response(told.replace(b"_", b"\xfc"), 1)
     assert isinstance(result, Schedule)
     assert result.events[0].details is not None
     assert result.events[0].details.subject == "Pr\ufffdfung"
@@ -75,8 +77,8 @@ DTD = "<!DOCTYPE s [<!ENTITY a '{}'>]>"
     ],
 )
 def test_what_is_no_answer_of_ews_is_refused(content: bytes) -> None:
-    with pytest.raises(RequestRefused) as refused:
-        read_answer(content, 1)
+    with pytest.raises(RequestFailed) as refused:
+        read_response(content, 1)
     assert type(refused.value.failure) is GenerationFailed
 
 
@@ -90,6 +92,6 @@ def test_a_mangled_answer_is_read_or_refused_but_never_worse(data: st.DataObject
     end = data.draw(st.integers(start, min(len(whole), start + 40)))
     mangled = whole[:start] + data.draw(st.binary(max_size=20)) + whole[end:]
     results: list[Any] = []
-    with suppress(RequestRefused):
-        results = read_answer(mangled, 2)
+    with suppress(RequestFailed):
+        results = read_response(mangled, 2)
     assert all(isinstance(result, (Schedule, LookupFailed)) for result in results)

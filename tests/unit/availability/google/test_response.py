@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailhooks.availability.backends.google.response import failure, read
-from mailhooks.availability.backends.http.client import Answer
+from mailhooks.availability.backends.http.client import HttpResponse
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
@@ -82,6 +82,6 @@ def test_what_is_no_answer_of_free_busy_fails_for_all(content: bytes) -> None:
     ],
 )
 def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed]) -> None:
-    failed = failure(Answer(status, {}, json.dumps(body).encode()))
+    failed = failure(HttpResponse(status, {}, json.dumps(body).encode()))
     assert type(failed) is kind
     assert "example.com" not in str(failed)

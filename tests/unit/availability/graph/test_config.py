@@ -20,7 +20,7 @@ MINIMAL = {"type": "graph", "tenantId": TENANT, "clientId": "app", "clientSecret
 
 @pytest.fixture
 def session() -> Iterator[Session]:
-    with http.session() as made:
+    with http.create_session() as made:
         yield made
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability.backends.graph.working_hours import working_hours
+from mailhooks.availability.backends.graph.working_hours import read_hours
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
 
@@ -36,7 +36,7 @@ def hours(**changes: Any) -> dict[str, Any]:
 
 
 def read(**changes: Any) -> WorkingHours:
-    found = working_hours(hours(**changes), WINDOW)
+    found = read_hours(hours(**changes), WINDOW)
     assert found is not None
     return found
 
@@ -129,4 +129,4 @@ def test_midnight_as_an_end_is_the_days_own(start: str, end: str, minutes: tuple
     ],
 )
 def test_hours_that_are_absent_or_cannot_be_read_are_none(value: Any) -> None:
-    assert working_hours(value, WINDOW) is None
+    assert read_hours(value, WINDOW) is None

@@ -3,7 +3,7 @@
 import pytest
 
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
-from mailhooks.availability.backends.http.client import Answer
+from mailhooks.availability.backends.http.client import HttpResponse
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy
 from mailhooks.deadline import Deadline
 
@@ -81,10 +81,10 @@ def test_a_rejected_token_is_not_used_if_the_token_server_is_busy() -> None:
 
 @pytest.mark.parametrize("statuses, tokens", [([200], ["1"]), ([403], ["1"]), ([401, 200], ["1", "2"]), ([401, 401], ["1", "2"])])
 def test_a_request_is_sent_again_once_after_http_401(statuses: list[int], tokens: list[str]) -> None:
-    answers = [Answer(status, {}, b"") for status in statuses]
+    answers = [HttpResponse(status, {}, b"") for status in statuses]
     sent: list[str] = []
 
-    def send(authorization: str) -> Answer:
+    def send(authorization: str) -> HttpResponse:
         sent.append(authorization)
         return answers[len(sent) - 1]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.ical.lines import parse_calendars
 from mailhooks.availability.backends.ics import FeedCalendar
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.contract.availability import Window
@@ -129,7 +129,7 @@ def test_more_of_anything_than_anybody_has_is_a_failure_at_once(content: bytes) 
 
 
 def test_expanding_ends_with_the_time_for_an_answer() -> None:
-    [component] = calendars(calendar(event(*NINE)))
+    [component] = parse_calendars(calendar(event(*NINE)))
     with pytest.raises(GenerationFailed):
         list(FeedCalendar.of(component, None).events(WINDOW, Deadline.after(0)))
 

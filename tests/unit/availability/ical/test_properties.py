@@ -11,7 +11,7 @@ import recurring_ical_events
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.ical.lines import parse_calendars
 from mailhooks.availability.backends.ics import FeedCalendar
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.contract.availability import Window
@@ -106,7 +106,7 @@ FEED = calendar(
 @given(st.integers(0, len(FEED) - 3))
 def test_a_calendar_that_was_cut_short_anywhere_is_a_failure(length: int) -> None:
     with pytest.raises(GenerationFailed):
-        calendars(FEED[:length])
+        parse_calendars(FEED[:length])
 
 
 _SNIPPETS = st.sampled_from(
@@ -122,7 +122,7 @@ def test_whatever_is_in_a_feed_is_events_or_a_failure_of_its_kind_and_soon(edits
         content = content[:at] + snippet + content[at + length :]
     began = time.monotonic()
     with suppress(GenerationFailed):
-        for component in calendars(content):
+        for component in parse_calendars(content):
             list(FeedCalendar.of(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))
     assert time.monotonic() - began < 8
 
@@ -132,5 +132,5 @@ def test_whatever_is_in_a_feed_is_events_or_a_failure_of_its_kind_and_soon(edits
 def test_lines_in_any_order_are_events_or_a_failure_of_its_kind(lines: list[bytes]) -> None:
     content = b"\r\n".join([b"BEGIN:VCALENDAR", *lines, b"END:VCALENDAR"])
     with suppress(GenerationFailed):
-        for component in calendars(content):
+        for component in parse_calendars(content):
             list(FeedCalendar.of(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))

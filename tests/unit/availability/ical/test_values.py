@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.availability.backends.ical import values
-from mailhooks.availability.backends.ical.lines import calendars
-from mailhooks.availability.backends.ical.values import Unreadable, duration, moment, period, split
+from mailhooks.availability.backends.ical.lines import parse_calendars
+from mailhooks.availability.backends.ical.values import Unreadable, parse_duration, parse_moment, parse_period, split_line
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed
 from tests.unit.availability.ical.test_events import calendar, event, times
@@ -32,20 +32,20 @@ def utc() -> Any:
     ],
 )
 def test_a_line_has_a_name_parameters_and_a_value(line: str, parameters: dict[str, str], value: str) -> None:
-    assert split(line) == (parameters, value)
+    assert split_line(line) == (parameters, value)
 
 
 @pytest.mark.parametrize("line", ["", "DTSTART", "DTSTART 20260504", ";A=b:c", 'A;B="c:d', "A;B:c", "A;B=c"])
 def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
     with pytest.raises(Unreadable):
-        split(line)
+        split_line(line)
 
 
 @pytest.mark.parametrize(
     "read, text",
     [
         *(
-            (moment, text)
+            (parse_moment, text)
             for text in (
                 "",
                 "2026-05-04",
@@ -56,9 +56,12 @@ def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
                 "\uff12\uff10\uff12\uff160504",
             )
         ),
-        *((moment, text) for text in ("00000101", "20260230", "20261301", "20260504T250000", "20260504T096000")),
-        *((period, text) for text in ("20260504T090000Z", "20260504T090000Z/", "/PT1H", "20260504/20260505", "20260504T090000Z/20260505")),
-        *((period, text) for text in ("20260504T090000Z/20260504T080000Z", "20260504T090000Z/-PT1H", "20260504T090000Z/PT1H/PT1H")),
+        *((parse_moment, text) for text in ("00000101", "20260230", "20261301", "20260504T250000", "20260504T096000")),
+        *(
+            (parse_period, text)
+            for text in ("20260504T090000Z", "20260504T090000Z/", "/PT1H", "20260504/20260505", "20260504T090000Z/20260505")
+        ),
+        *((parse_period, text) for text in ("20260504T090000Z/20260504T080000Z", "20260504T090000Z/-PT1H", "20260504T090000Z/PT1H/PT1H")),
     ],
 )
 def test_what_is_no_time_is_not_guessed_at(read: Callable[..., Any], text: str) -> None:
@@ -69,7 +72,7 @@ def test_what_is_no_time_is_not_guessed_at(read: Callable[..., Any], text: str) 
 @pytest.mark.parametrize("text", ["", "P", "PT", "1H", "P1", "P1H", "PT1D", "P1.5D", "P-1D", "P" + "9" * 30 + "D", "P999999999999W"])
 def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
     with pytest.raises(Unreadable):
-        duration(text)
+        parse_duration(text)
 
 
 @given(
@@ -78,24 +81,24 @@ def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
 def test_a_duration_is_read_as_it_was_written(length: timedelta, negative: bool) -> None:
     hours, rest = divmod(length.seconds, 3600)
     written = f"{'-' if negative else ''}P{length.days}DT{hours}H{rest // 60}M{rest % 60}S"
-    assert duration(written) == (-length if negative else length)
+    assert parse_duration(written) == (-length if negative else length)
 
 
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda value: value.replace(microsecond=0)))
 def test_a_moment_is_read_as_it_was_written(value: datetime) -> None:
     digits = f"{value.year:04}{value.month:02}{value.day:02}"
     berlin = ZoneInfo("Europe/Berlin")
-    assert moment(digits, utc) == date(value.year, value.month, value.day)
-    assert moment(f"{digits}T{value:%H%M%S}Z", lambda: berlin) == value.replace(tzinfo=UTC)
-    assert moment(f"{digits}T{value:%H%M%S}", lambda: berlin) == value.replace(tzinfo=berlin)
+    assert parse_moment(digits, utc) == date(value.year, value.month, value.day)
+    assert parse_moment(f"{digits}T{value:%H%M%S}Z", lambda: berlin) == value.replace(tzinfo=UTC)
+    assert parse_moment(f"{digits}T{value:%H%M%S}", lambda: berlin) == value.replace(tzinfo=berlin)
 
 
 def test_a_leap_second_is_the_one_before_it() -> None:
-    assert moment("20161231T235960Z", utc) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert parse_moment("20161231T235960Z", utc) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_text_is_without_its_escapes() -> None:
-    assert values.text(r"SUMMARY;LANGUAGE=en:a\, b\; c\\ d\ne\Nf\x") == "a, b; c\\ d\ne\nfx"
+    assert values.parse_text(r"SUMMARY;LANGUAGE=en:a\, b\; c\\ d\ne\Nf\x") == "a, b; c\\ d\ne\nfx"
 
 
 # Zones
@@ -141,7 +144,7 @@ def observance(name: str, start: str, offsets: tuple[str, str], *more: str) -> s
 
 
 def defined(*observances: str) -> Zones:
-    [component] = calendars(calendar(f"BEGIN:VTIMEZONE\r\nTZID:Office\r\nX-ODD:1\r\n{''.join(observances)}END:VTIMEZONE\r\n"))
+    [component] = parse_calendars(calendar(f"BEGIN:VTIMEZONE\r\nTZID:Office\r\nX-ODD:1\r\n{''.join(observances)}END:VTIMEZONE\r\n"))
     return Zones(component, None)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from mailhooks.contract.schema import findings
+from mailhooks.contract.schema import list_violations
 from mailhooks.policy.facts.message_types import Importance, MessageType
 from mailhooks.policy.loading.action_builders import _VERBS, WORDS
 from mailhooks.policy.loading.condition_builders import MAKERS
@@ -40,9 +40,9 @@ def test_the_schema_has_every_action_and_no_other():
     do = SCHEMA["$defs"]["rule"]["properties"]["do"]
     assert ACTION["properties"].keys() == do["properties"].keys() == _VERBS.keys()
     for word in WORDS:
-        assert findings("policy", policy(do=word), 9) == findings("policy", policy(do=[word]), 9) == []
+        assert list_violations("policy", policy(do=word), 9) == list_violations("policy", policy(do=[word]), 9) == []
     for value in ({}, [], "", "DROP", "drop\n", *_VERBS, {"drop": True}):
-        assert findings("policy", policy(do=value), 9)
+        assert list_violations("policy", policy(do=value), 9)
 
 
 def test_the_schema_has_every_kind_and_importance():
@@ -53,7 +53,7 @@ def test_the_schema_has_every_kind_and_importance():
 def test_no_condition_accepts_a_value_of_the_wrong_type() -> None:
     def check(name: str) -> None:
         for value in (None, 7, [], {}, "", [None], [[]], {"x": 1}, [{"x": 1}]):
-            assert findings("policy", policy(when={name: value}), 9), value
+            assert list_violations("policy", policy(when={name: value}), 9), value
 
     check_rows(sorted(MAKERS), check)
 
@@ -61,7 +61,7 @@ def test_no_condition_accepts_a_value_of_the_wrong_type() -> None:
 def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
     def check(name: str) -> None:
         for value in (None, 7, [], "", [None], [[]], {"x": 1}, [{"x": 1}]):
-            assert findings("policy", policy(do={name: value}), 9), value
+            assert list_violations("policy", policy(do={name: value}), 9), value
 
     check_rows(sorted(_VERBS), check)
 
@@ -69,10 +69,10 @@ def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
 def test_every_value_of_the_tables_is_taken():
     for name, rows in TABLES.items():
         for value, *_ in rows:
-            assert findings("policy", policy(when={name: value}), 9) == []
+            assert list_violations("policy", policy(when={name: value}), 9) == []
     for name, rows in CHANGES.items():
         for value, *_ in rows:
-            assert findings("policy", policy(do={name: value}), 9) == []
+            assert list_violations("policy", policy(do={name: value}), 9) == []
 
 
 def test_one_text_is_held_to_what_a_list_of_one_is():

@@ -12,11 +12,11 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from mailhooks.availability.backends.caldav_xml import calendar_data
+from mailhooks.availability.backends.caldav_xml import read_calendar_data
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.tls import ssl_context
-from mailhooks.availability.backends.ical.freebusy import free_busy
-from mailhooks.availability.backends.ical.lines import calendars
+from mailhooks.availability.backends.http.tls import create_ssl_context
+from mailhooks.availability.backends.ical.freebusy import read_periods
+from mailhooks.availability.backends.ical.lines import parse_calendars
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.contract.availability import Window
@@ -57,14 +57,14 @@ class CalDavBackend:
             raise SettingsError(
                 "url: put {mailbox}, or {localPart} and perhaps {domain}, into its path, such as https://dav.example.net/{mailbox}/"
             )
-        session = http.session(ssl_context(config.get("caCertificates")), connections=cls.limits.at_once)
+        session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=cls.limits.at_once)
         if "username" in config:
             session.auth = (config["username"].encode(), config.get("password", "").encode())
         return cls(url, session)
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
         [mailbox] = mailboxes
-        url = address(self._url, mailbox)
+        url = build_url(self._url, mailbox)
         if url is None:
             return {mailbox: MailboxNotFound("no address that a server's path could have")}
         return {mailbox: Schedule(tuple(self._events(url, window, deadline)))}
@@ -74,7 +74,7 @@ class CalDavBackend:
         if answer.status == 200:
             return list(_busy(answer.content))
         if answer.status == 207:
-            return [event for content in calendar_data(answer.content) for event in _busy(content)]
+            return [event for content in read_calendar_data(answer.content) for event in _busy(content)]
         span = window.end_date - window.start_date
         if _asks_too_much(answer) and span >= 2 * _SHORTEST:
             middle = window.start_date + span / 2
@@ -89,9 +89,9 @@ class CalDavBackend:
             raise MailboxNotFound("the server has no such calendar, or does not show it to this account (HTTP 404)")
         if 300 <= answer.status < 400:
             raise GenerationFailed("the server redirects to another one, to which credentials are not sent: configure its address")
-        raise http.failure(answer)
+        raise http.failure_for(answer)
 
-    def _report(self, url: str, window: Window, deadline: Deadline) -> http.Answer:
+    def _report(self, url: str, window: Window, deadline: Deadline) -> http.HttpResponse:
         # Whole seconds: no less than what is asked for.
         end = window.end_date + timedelta(seconds=1, microseconds=-1)
         body = _QUERY.format(start=_written(window.start_date), end=_written(end)).encode()
@@ -110,7 +110,7 @@ class CalDavBackend:
         return answer
 
 
-def address(template: str, mailbox: str) -> str | None:
+def build_url(template: str, mailbox: str) -> str | None:
     """The template with a mailbox in it, quoted such that it stays in its segment of the path; None where it cannot."""
     local, _, domain = mailbox.rpartition("@")
     values = {"mailbox": mailbox, "localPart": local, "domain": domain}
@@ -124,14 +124,14 @@ def address(template: str, mailbox: str) -> str | None:
 
 
 def _busy(content: bytes) -> Iterator[CalendarEvent]:
-    for calendar in calendars(content):
+    for calendar in parse_calendars(content):
         if calendar.all("VEVENT"):
             # Not of a free-busy-query: what stands for no VFREEBUSY would be free time.
             raise GenerationFailed("the server answers with appointments instead of busy times")
-        yield from free_busy(calendar)
+        yield from read_periods(calendar)
 
 
-def _asks_too_much(answer: http.Answer) -> bool:
+def _asks_too_much(answer: http.HttpResponse) -> bool:
     """RFC 4791 section 7.10, DAV:number-of-matches-within-limits; RFC 4331's 507. QUIRK: Radicale answers HTTP 400 over its
     max_freebusy_occurrence.
     """

@@ -11,7 +11,7 @@ _DATA: Final = "{urn:ietf:params:xml:ns:caldav}calendar-data"
 _SUCCESS: Final = re.compile(r"HTTP/\S+ 2\d\d\b")
 
 
-def calendar_data(content: bytes) -> list[bytes]:
+def read_calendar_data(content: bytes) -> list[bytes]:
     """The calendar data of an answer with HTTP 207. RFC 4791 section 7.10 has a server answer a free-busy-query with HTTP 200 and nothing
     around the data; this is for those that wrap it.
 

@@ -14,11 +14,11 @@ import requests
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.tls import ssl_context
-from mailhooks.availability.backends.ical.event_selection import Group, groups
-from mailhooks.availability.backends.ical.events import events
-from mailhooks.availability.backends.ical.freebusy import free_busy
-from mailhooks.availability.backends.ical.lines import Component, calendars
+from mailhooks.availability.backends.http.tls import create_ssl_context
+from mailhooks.availability.backends.ical.event_selection import Group, group_appointments
+from mailhooks.availability.backends.ical.events import expand_events
+from mailhooks.availability.backends.ical.freebusy import read_periods
+from mailhooks.availability.backends.ical.lines import Component, parse_calendars
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
 from mailhooks.availability.model import Limits, Schedule
@@ -49,7 +49,7 @@ class FeedCalendar:
         # QUIRK: some write it in lower case.
         if component.value("CALSCALE").upper() not in {"", "GREGORIAN"}:
             raise GenerationFailed("the calendar's years are none that we know")
-        return cls(groups(component), Zones(component, zone), tuple(free_busy(component)))
+        return cls(group_appointments(component), Zones(component, zone), tuple(read_periods(component)))
 
     def events(self, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
         """Those that touch the window, and perhaps others.
@@ -58,7 +58,7 @@ class FeedCalendar:
             GenerationFailed: as `ical_events.events`.
         """
         yield from self.periods
-        yield from events(self.appointments, self.zones, window, deadline)
+        yield from expand_events(self.appointments, self.zones, window, deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,10 @@ class IcsBackend:
                 raise SettingsError(f"feeds/{index}/mailbox: it has a feed already")
             auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
             feeds[mailbox] = _Feed(_web(entry["url"]), auth)
-        zone = timezones.zone(config["timeZone"]) if "timeZone" in config else None
+        zone = timezones.find_zone(config["timeZone"]) if "timeZone" in config else None
         if zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
-        return cls(feeds, http.session(ssl_context(config.get("caCertificates")), connections=cls.limits.at_once), zone)
+        return cls(feeds, http.create_session(create_ssl_context(config.get("caCertificates")), connections=cls.limits.at_once), zone)
 
     def scope(self, mailbox: str) -> str:
         """A feed's server and account: what one refuses says nothing of the others."""
@@ -137,7 +137,7 @@ class IcsBackend:
         if answer.status == 304 and kept:
             found = kept
         elif answer.status == 200:
-            calendars_ = [FeedCalendar.of(component, self._zone) for component in calendars(answer.content)]
+            calendars_ = [FeedCalendar.of(component, self._zone) for component in parse_calendars(answer.content)]
             headers = (str(answer.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
             found = _Content(calendars_, len(answer.content), *headers)
         elif answer.status in {404, 410}:
@@ -145,7 +145,7 @@ class IcsBackend:
         elif answer.status == 401 and feed.auth is None:
             raise NoAccess("the feed is not public (HTTP 401)")
         else:
-            raise http.failure(answer)
+            raise http.failure_for(answer)
         self._keep(feed, found)
         return found
 
@@ -161,7 +161,7 @@ class IcsBackend:
                 del self._recent[oldest]
                 oldest.kept = None
 
-    def _get(self, feed: _Feed, kept: _Content | None, deadline: Deadline) -> http.Answer:
+    def _get(self, feed: _Feed, kept: _Content | None, deadline: Deadline) -> http.HttpResponse:
         """Follows redirects itself: credentials go to the configured server only, and never from https to http."""
         known = {"If-None-Match": kept.etag, "If-Modified-Since": kept.modified} if kept else {}
         headers = {"Accept": "text/calendar"} | {name: value for name, value in known.items() if value}

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from mailhooks.availability.backends.ews.client import EXCHANGE_2010_SP2, Client
 from mailhooks.availability.backends.ews.lookup import look_up
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
-from mailhooks.availability.backends.http.tls import ssl_context
+from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from mailhooks.availability.model import Answers, Limits
 from mailhooks.aws.client import error_code, http_status, is_throttling, make_config
@@ -77,7 +77,7 @@ class WorkMailBackend:
         workmail = boto3.client("workmail", region_name=config["region"], config=_CONFIG)
         role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
         url = config.get("url") or _URL.format(region=config["region"])
-        return cls(Client(url, EXCHANGE_2010_SP2, ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume)))
+        return cls(Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume)))
 
     @property
     def limits(self) -> Limits:

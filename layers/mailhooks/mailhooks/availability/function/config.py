@@ -1,6 +1,6 @@
-"""The configuration of the availability provider: one JSON document, checked, made into a `Provider`.
+"""Loads the configuration of the availability provider, a JSON document.
 
-It holds credentials: no error here quotes it, each names the place.
+It contains credentials, so errors name the place and never quote the value.
 """
 
 import json
@@ -36,106 +36,106 @@ _BACKENDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Configured:
-    """A provider, and how long it may take for an answer (seconds)."""
+class Configuration:
+    """A provider and its time for a response, in seconds."""
 
     provider: Provider
     budget_s: float
 
 
-def load(text: str, *, cache: Cache | None = None) -> Configured:
-    """The provider that a configuration describes. Connects to nothing.
+def load(text: str, *, cache: Cache | None = None) -> Configuration:
+    """Create the provider that a configuration describes. Sends no request.
 
     Args:
-        text: JSON; `contract/schemas/availability-config.json` is its schema.
-        cache: that of an earlier provider, to go on with.
+        text: JSON that fits `contract/schemas/availability-config.json`.
+        cache: the cache of an earlier provider, to keep its content.
 
     Raises:
-        SettingsError: it is no JSON, breaks the schema, or refers to what is not there. Names the place, never what stands there.
+        SettingsError: the text is not JSON, breaks the schema, or has an invalid value. Names the place and does not quote the value.
     """
-    document = _parsed(text)
+    document = _parse(text)
     names = document["backends"]
     for index, route in enumerate(document["routes"]):
         if route["backend"] not in names:
             raise SettingsError(f"at /routes/{index}/backend: expected the name of one of the backends, got another")
-    routes = Routes(tuple((pattern, route["backend"]) for pattern, route in _by_pattern(document, "routes", "mailboxes")))
-    privacy = Privacy(tuple((pattern, Show(rule["show"])) for pattern, rule in _by_pattern(document, "details", "requesters")))
+    routes = Routes(tuple((pattern, route["backend"]) for pattern, route in _parse_patterns(document, "routes", "mailboxes")))
+    privacy = Privacy(tuple((pattern, Show(rule["show"])) for pattern, rule in _parse_patterns(document, "details", "requesters")))
     breaker = document.get("breaker", {})
     cache = cache or Cache()
     cache.seconds = document.get("cacheSeconds", Cache.seconds)
     provider = Provider(
-        {name: _backend(name, backend) for name, backend in names.items()},
+        {name: _create_backend(name, backend) for name, backend in names.items()},
         routes,
         privacy,
         _default_hours(document.get("workingHours")),
-        timezones.flipped if document.get("biasSign") == "gmt" else _as_ews_has_it,
+        timezones.flip_bias if document.get("biasSign") == "gmt" else lambda hours: hours,
         cache,
         lambda: CircuitBreaker(breaker.get("failures", CircuitBreaker.failures), breaker.get("seconds", CircuitBreaker.seconds)),
     )
-    return Configured(provider, document.get("budgetSeconds", BUDGET_S))
+    return Configuration(provider, document.get("budgetSeconds", BUDGET_S))
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError as error:
-        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
-        # Not chained: json's error holds the document.
-        raise SettingsError(f"the configuration is no JSON: see {where}") from None
+        where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        # Not chained: json's error contains the document.
+        raise SettingsError(f"the configuration is not JSON{where}") from None
     try:
         check("availability-config", document)
     except ContractError as error:
         raise SettingsError(str(error)) from None
-    checked: dict[str, Any] = document
-    return checked
+    result: dict[str, Any] = document
+    return result
 
 
-def _by_pattern(document: Mapping[str, Any], section: str, patterns: str) -> list[tuple[Pattern, Mapping[str, Any]]]:
-    found = []
+def _parse_patterns(document: Mapping[str, Any], section: str, patterns: str) -> list[tuple[Pattern, Mapping[str, Any]]]:
+    rules = []
     for number, entry in enumerate(document.get(section, ())):
         for nth, text in enumerate(entry[patterns]):
             try:
-                found.append((Pattern.parse(text), entry))
+                rules.append((Pattern.parse(text), entry))
             except ValueError as error:
                 raise SettingsError(f"at /{section}/{number}/{patterns}/{nth}: expected {error}") from None
-    return found
+    return rules
 
 
-def _backend(name: str, config: Mapping[str, Any]) -> Backend:
-    # Imported when it is asked for: exchangelib takes its time, and who has only Graph needs none of it.
+def _create_backend(name: str, config: Mapping[str, Any]) -> Backend:
+    # Imported late for the cold start: exchangelib takes 330 ms of CPU time, and only EWS and WorkMail need it.
     module_name, class_name = _BACKENDS[config["type"]]
     module = import_module(f"mailhooks.availability.backends.{module_name}")
     try:
         backend: Backend = getattr(module, class_name).from_config(config)
     except SettingsError as error:
         raise SettingsError(f"at /backends/{name}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - a library's own words for a key that it cannot read may quote the key
-        raise SettingsError(f"at /backends/{name}: it cannot be set up ({type(error).__name__}): check its credentials' form") from None
+    except Exception as error:  # noqa: BLE001 - a library's error for an unreadable key may quote the key
+        raise SettingsError(
+            f"at /backends/{name}: it cannot be set up ({type(error).__name__}): check the form of its credentials"
+        ) from None
     return backend
 
 
 def _default_hours(config: Mapping[str, Any] | None) -> Callable[[Window], WorkingHours | None]:
     if config is None:
         return lambda _: None
-    zone = timezones.zone(config["timeZone"])
+    zone = timezones.find_zone(config["timeZone"])
     if zone is None:
         raise SettingsError("at /workingHours/timeZone: expected a time zone's name, such as Europe/Berlin, got another")
     periods = tuple(
-        WorkingPeriod(timezones.minutes(period["start"]), timezones.minutes(period["end"]), tuple(map(DayOfWeek, period["days"])))
+        WorkingPeriod(
+            timezones.parse_minutes(period["start"]), timezones.parse_minutes(period["end"]), tuple(map(DayOfWeek, period["days"]))
+        )
         for period in config["periods"]
     )
     for index, period in enumerate(periods):
         if period.end_minutes <= period.start_minutes:
-            raise SettingsError(f"at /workingHours/periods/{index}/end: expected a time after start, got one that is not")
+            raise SettingsError(f"at /workingHours/periods/{index}/end: expected a time after start, got an earlier or equal one")
 
     def hours(window: Window) -> WorkingHours | None:
-        # The calendar of the time zone database ends before the year 9999 does.
+        # The time zone database ends before the end of the year 9999.
         with suppress(ValueError, OverflowError):
-            return timezones.working_hours(zone, periods, window)
+            return timezones.build_working_hours(zone, periods, window)
         return None
 
-    return hours
-
-
-def _as_ews_has_it(hours: WorkingHours) -> WorkingHours:
     return hours

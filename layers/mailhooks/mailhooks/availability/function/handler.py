@@ -1,4 +1,4 @@
-"""The Lambda handler of a custom availability provider: one answer for every mailbox, whatever goes wrong."""
+"""The Lambda handler of a custom availability provider. Every requested mailbox has a result, also after an error."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mailhooks.availability.errors import AuthenticationFailed
 from mailhooks.availability.function import config
-from mailhooks.availability.function.config import Configured
+from mailhooks.availability.function.config import Configuration
 from mailhooks.availability.function.config_source import FileSource, SecretSource, Source
 from mailhooks.availability.function.report import Reporter
 from mailhooks.availability.provider import LookupStats
@@ -20,34 +20,34 @@ from mailhooks.errors import SettingsError
 from mailhooks.settings import Settings, env
 
 _MARGIN_S: Final = 1.0
-"""Kept back for the answer and the log."""
+"""Time reserved for the response and the log."""
 
 _REREAD_S: Final = 10.0
-"""Between two readings of the configuration because credentials were refused."""
+"""Minimum time between two reads of the configuration because of rejected credentials."""
 
 _RETRY_S: Final = 60.0
-"""Between two readings of a configuration that cannot be read, while the last good one is in force."""
+"""Time between two reads after a failed one, while the last valid configuration is used."""
 
-_LOADING_S: Final = 8.0
-"""For the first reading: Lambda gives a function ten seconds to load."""
+_FIRST_READ_S: Final = 8.0
+"""Time for the first read: Lambda lets a function load for ten seconds."""
 
-_READING_S: Final = 6.0
-"""For a reading while a request waits."""
+_READ_S: Final = 6.0
+"""Time for a read while a request waits."""
 
-_SMALL_S: Final = 0.5
-"""What it takes at least to ask again."""
+_MIN_RETRY_S: Final = 0.5
+"""Minimum time for a retry of the look-ups."""
 
 
 def availability_handler(*, settings: Settings | None = None, source: Source | None = None) -> Callable[[Any, Any], dict[str, Any]]:
-    """The handler for `aws workmail create-availability-configuration --lambda-provider`.
+    """Create the handler for `aws workmail create-availability-configuration --lambda-provider`.
 
     Args:
-        settings: else the environment's: AVAILABILITY_SECRET names the configuration's secret, or AVAILABILITY_CONFIG its file.
-        source: else by these settings.
+        settings: None: the environment's. AVAILABILITY_SECRET names the configuration's secret, AVAILABILITY_CONFIG its file.
+        source: None: the source that the settings name.
 
     Returns:
-        `handler(event, context) -> dict`, the response of the guide. It raises ContractError when the request has no list of mailboxes,
-        and nothing else: trouble is each mailbox's `error`.
+        `handler(event, context) -> dict`, which returns the response for WorkMail. It raises ContractError if the request has no list of
+        mailboxes; all other errors become the `error` of each mailbox.
     """
     return _Handler(settings or env(), source)
 
@@ -58,83 +58,81 @@ class _Handler:
         self._settings = settings
         self._source = source
         self._text = ""
-        self._configured: Configured | None = None
-        self._trouble: Exception | None = None
-        self._next_reading = 0.0
-        self._next_rereading = 0.0
-        # While Lambda loads the function it has a whole processor, and no request waits.
-        self._refresh(Deadline.after(_LOADING_S))
+        self._configuration: Configuration | None = None
+        self._config_error: Exception | None = None
+        self._next_read = 0.0
+        self._next_reread = 0.0
+        # While Lambda loads the function, it has a whole processor and no request waits.
+        self._refresh(Deadline.after(_FIRST_READ_S))
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         started = time.monotonic()
-        tally = LookupStats()
-        trouble: Exception | None = None
+        stats = LookupStats()
+        failure: Exception | None = None
         response: dict[str, Any] = {}
         try:
             request = AvailabilityRequest.parse(event)
-            at_latest = started + _left(context)
-            if started >= self._next_reading:
-                self._refresh(Deadline(min(started + _READING_S, at_latest)))
-            # What reading the configuration took is part of the budget.
-            deadline = Deadline(min(started + self._usable().budget_s, at_latest))
-            response, tally = self._answer(request, deadline)
-        except Exception as error:  # noqa: BLE001 - whatever it is, every mailbox gets an answer
-            trouble = error
-            response = _failed(event, error)
+            at_latest = started + _seconds_left(context)
+            if started >= self._next_read:
+                self._refresh(Deadline(min(started + _READ_S, at_latest)))
+            # The budget includes the time for reading the configuration.
+            deadline = Deadline(min(started + self._require_configuration().budget_s, at_latest))
+            response, stats = self._answer(request, deadline)
+        except Exception as error:  # noqa: BLE001 - every mailbox must have a result
+            failure = error
+            response = _build_failure(event, error)
         finally:
-            self._reporter.report(response, tally, trouble or self._trouble, time.monotonic() - started)
+            self._reporter.report(response, stats, failure or self._config_error, time.monotonic() - started)
         return response
 
     def _answer(self, request: AvailabilityRequest, deadline: Deadline) -> tuple[dict[str, Any], LookupStats]:
-        """With those mailboxes asked for again whose backend refused the credentials, if there are others meanwhile: rotated ones."""
-        configured = self._usable()
-        tally = LookupStats()
-        response = configured.provider.answer(request, deadline, tally)
-        refused = tuple(mailbox for mailbox, failure in tally.failed.items() if isinstance(failure, AuthenticationFailed))
+        """Serve the request. If a backend rejects its credentials and the configuration has new ones, retry its mailboxes."""
+        configuration = self._require_configuration()
+        stats = LookupStats()
+        response = configuration.provider.answer(request, deadline, stats)
+        rejected = tuple(mailbox for mailbox, failure in stats.failed.items() if isinstance(failure, AuthenticationFailed))
         now = time.monotonic()
-        if not refused or now < self._next_rereading or deadline.left() < 2 * _SMALL_S:
-            return response, tally
-        self._next_rereading = now + _REREAD_S
-        self._refresh(Deadline(deadline.at - _SMALL_S), fresh=True)
-        if self._usable() is not configured and deadline.left() >= _SMALL_S:
-            again = LookupStats()
-            second = self._usable().provider.answer(replace(request, mailboxes=refused), deadline, again)
-            answers = {answer["mailbox"]: answer for answer in second["mailboxes"]}
-            response = {"mailboxes": [answers.get(answer["mailbox"], answer) for answer in response["mailboxes"]]}
-            tally.take(again, instead_of=AuthenticationFailed)
-        return response, tally
+        if not rejected or now < self._next_reread or deadline.left() < 2 * _MIN_RETRY_S:
+            return response, stats
+        self._next_reread = now + _REREAD_S
+        self._refresh(Deadline(deadline.at - _MIN_RETRY_S), fresh=True)
+        if self._require_configuration() is not configuration and deadline.left() >= _MIN_RETRY_S:
+            retry_stats = LookupStats()
+            retry = self._require_configuration().provider.answer(replace(request, mailboxes=rejected), deadline, retry_stats)
+            retried = {result["mailbox"]: result for result in retry["mailboxes"]}
+            response = {"mailboxes": [retried.get(result["mailbox"], result) for result in response["mailboxes"]]}
+            stats.merge_retry(retry_stats, AuthenticationFailed)
+        return response, stats
 
-    def _usable(self) -> Configured:
-        if self._configured is None:
-            raise self._trouble or SettingsError("there is no configuration")
-        return self._configured
+    def _require_configuration(self) -> Configuration:
+        if self._configuration is None:
+            raise self._config_error or SettingsError("there is no configuration")
+        return self._configuration
 
     def _refresh(self, deadline: Deadline, *, fresh: bool = False) -> None:
-        """Reads the configuration, and makes a provider of it when it is another. One that cannot be read in time, or meant, leaves the
-        last good one in force.
-        """
+        """Read the configuration, and create a new provider if it has changed. If that fails, keep the last valid provider."""
         try:
-            source = self._source = self._source or _source(self._settings)
+            source = self._source = self._source or _create_source(self._settings)
             text = deadline.wait_for("the configuration", lambda: source.read(fresh=fresh))
             if text != self._text:
-                # What was learned a moment ago is not asked for again because a password has changed.
-                kept = self._configured.provider.cache if self._configured else None
-                self._configured = config.load(text, cache=kept)
+                # The cached schedules are still valid.
+                cache = self._configuration.provider.cache if self._configuration else None
+                self._configuration = config.load(text, cache=cache)
                 self._text = text
-            self._trouble = None
+            self._config_error = None
         except Exception as error:  # noqa: BLE001 - reported with each request
-            self._trouble = error
-            if self._configured is not None:
-                self._next_reading = time.monotonic() + _RETRY_S
+            self._config_error = error
+            if self._configuration is not None:
+                self._next_read = time.monotonic() + _RETRY_S
 
 
-def _left(context: Any) -> float:
-    """Seconds for the answer, as far as Lambda is concerned."""
+def _seconds_left(context: Any) -> float:
+    """Return the seconds that Lambda leaves for the response."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return float("inf") if remaining is None else remaining() / 1000 - _MARGIN_S
 
 
-def _source(settings: Settings) -> Source:
+def _create_source(settings: Settings) -> Source:
     if settings.availability_config:
         return FileSource(Path(settings.availability_config))
     if settings.availability_secret:
@@ -142,19 +140,19 @@ def _source(settings: Settings) -> Source:
     raise SettingsError("AVAILABILITY_SECRET: set it to the name or ARN of the configuration's secret")
 
 
-def _failed(event: Any, error: Exception) -> dict[str, Any]:
-    """The same error for every mailbox.
+def _build_failure(event: Any, error: Exception) -> dict[str, Any]:
+    """Return the response with the same error for every mailbox.
 
     Raises:
-        ContractError: it cannot be told which mailboxes were asked for.
+        ContractError: the event has no list of mailboxes.
     """
     mailboxes = event.get("mailboxes") if isinstance(event, dict) else None
     if not isinstance(mailboxes, list) or not all(isinstance(mailbox, str) for mailbox in mailboxes):
         raise (
             error
             if isinstance(error, ContractError)
-            else ContractError("/mailboxes", "the mailboxes asked for (an array)", "another thing")
+            else ContractError("/mailboxes", "the requested mailboxes (an array of strings)", "something else")
         )
-    not_set_up = isinstance(error, SettingsError)
-    code = AvailabilityErrorCode.CONFIG_NOT_FOUND if not_set_up else AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
+    is_config_error = isinstance(error, SettingsError)
+    code = AvailabilityErrorCode.CONFIG_NOT_FOUND if is_config_error else AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
     return {"mailboxes": [{"mailbox": mailbox, "error": str(code)} for mailbox in mailboxes]}

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern, Specificity
 from mailhooks.contract import Action, ActionType, ContractError
-from mailhooks.contract.errors import kind_of
+from mailhooks.contract.errors import describe_kind
 from mailhooks.contract.schema import check
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import SettingsError
@@ -131,5 +131,5 @@ def _parse_patterns(place: str, rule: dict[str, Any]) -> tuple[Pattern, ...]:
         try:
             found.append(Pattern.parse(text))
         except ValueError:
-            raise ContractError(f"{place}/{index}", PATTERN_FORMS, kind_of(text)) from None
+            raise ContractError(f"{place}/{index}", PATTERN_FORMS, describe_kind(text)) from None
     return tuple(found)

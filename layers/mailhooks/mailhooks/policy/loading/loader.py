@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mailhooks.address_patterns import ascii_domain
-from mailhooks.contract.schema import findings
+from mailhooks.contract.schema import list_violations
 from mailhooks.policy.errors import PolicyError, Problem
 from mailhooks.policy.loading import action_builders
 from mailhooks.policy.loading.build_context import Context
@@ -41,7 +41,7 @@ def load_policy(path_or_text: Path | str) -> Policy:
 
 def make(document: Document) -> Policy:
     """The policy in a document. Raises PolicyError."""
-    breaches = findings("policy", document.data, _MOST_BREACHES)
+    breaches = list_violations("policy", document.data, _MOST_BREACHES)
     maker = _Maker(document, breaches)
     if len(breaches) >= _MOST_BREACHES:
         # There may be more: what else breaks the schema is not known, and nothing can be made of it.

@@ -13,7 +13,7 @@ from mailhooks.availability.backends.ews.lookup import look_up
 from mailhooks.availability.backends.ews.oauth import ClientCredentials
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
-from mailhooks.availability.backends.http.tls import ssl_context
+from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.model import Answers, Limits
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
@@ -38,11 +38,13 @@ class EwsBackend:
             SettingsError: `caCertificates` cannot be read.
         """
         auth, certificates = config["auth"], config.get("caCertificates")
-        context = ssl_context(certificates)
-        url = endpoint(config["url"])
+        context = create_ssl_context(certificates)
+        url = complete_endpoint(config["url"])
         if auth["type"] == "oauth":
             # A company's own token server has the same authority as its Exchange; others have a public one.
-            credentials = ClientCredentials.from_config(auth, http.session(ssl_context(certificates, public=True), connections=1))
+            credentials = ClientCredentials.from_config(
+                auth, http.create_session(create_ssl_context(certificates, public=True), connections=1)
+            )
             client = Client(url, EXCHANGE_2010, context, tokens=TokenCache(credentials.fetch))
         else:
             auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
@@ -58,10 +60,10 @@ class EwsBackend:
         return look_up(self._client, mailboxes, window, deadline, working_elsewhere=self._working_elsewhere)
 
 
-def endpoint(url: str) -> str:
+def complete_endpoint(url: str) -> str:
     """The address to post to. A server's mere name stands for where Exchange has it.
 
-    >>> endpoint("https://mail.example.com")
+    >>> complete_endpoint("https://mail.example.com")
     'https://mail.example.com/EWS/Exchange.asmx'
     """
     return url if urlsplit(url).path.strip("/") else url.rstrip("/") + "/EWS/Exchange.asmx"

@@ -30,9 +30,9 @@ from exchangelib.services import GetUserAvailability  # type: ignore[import-unty
 from exchangelib.transport import BASIC, NOAUTH, NTLM, get_auth_instance  # type: ignore[import-untyped]
 from exchangelib.version import EXCHANGE_2010, EXCHANGE_2010_SP2, Build, Version  # type: ignore[import-untyped]
 
-from mailhooks.availability.backends.ews.transport import Adapter, bound
+from mailhooks.availability.backends.ews.transport import Adapter, set_deadline
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
-from mailhooks.availability.backends.http.client import USER_AGENT, Answer, send
+from mailhooks.availability.backends.http.client import USER_AGENT, HttpResponse, send
 from mailhooks.availability.errors import AuthenticationFailed, LookupFailed
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
@@ -86,7 +86,7 @@ class Client:
         self._protocol = _Protocol(configuration, context)
         self._tokens = tokens
 
-    def ask(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, impersonate: str | None = None) -> Answer:
+    def ask(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, impersonate: str | None = None) -> HttpResponse:
         """Sends one request for these mailboxes.
 
         Args:
@@ -103,7 +103,7 @@ class Client:
             return self._post(envelope, deadline)
         return self._tokens.authorize(lambda token: self._post(envelope, deadline, Authorization=token), deadline)
 
-    def _post(self, envelope: bytes, deadline: Deadline, **headers: str) -> Answer:
+    def _post(self, envelope: bytes, deadline: Deadline, **headers: str) -> HttpResponse:
         with self._protocol.session(deadline) as session:
             return send(
                 session, "POST", self._protocol.service_endpoint, deadline, data=envelope, headers={"SOAPAction": _ACTION, **headers}
@@ -145,7 +145,7 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
             session = self._session_pool.get(block=False)
         except Empty:
             session = self.create_session()
-        bound(session, self.service_endpoint, deadline)
+        set_deadline(session, self.service_endpoint, deadline)
         try:
             yield session
         except Exception as error:

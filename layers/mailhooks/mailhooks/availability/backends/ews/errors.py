@@ -79,7 +79,7 @@ _SPELLED: Final = {code.lower(): code for code in KINDS.keys() | _DIVISIBLE}
 _CODE: Final = re.compile(r"Error[A-Za-z0-9]{1,80}")
 
 
-class RequestRefused(MailhooksError):
+class RequestFailed(MailhooksError):
     """The answer to a request is of no use for any of its mailboxes.
 
     Attributes:
@@ -93,7 +93,7 @@ class RequestRefused(MailhooksError):
         self.divisible = divisible
 
 
-def failure(code: str, back_off_s: float | None = None) -> LookupFailed:
+def failure_for_code(code: str, back_off_s: float | None = None) -> LookupFailed:
     """What a response code means.
 
     Args:
@@ -106,9 +106,9 @@ def failure(code: str, back_off_s: float | None = None) -> LookupFailed:
     return kind(f"the server answers {shown}", retry_after=back_off_s if kind is ServerBusy else None)
 
 
-def fault(code: str, back_off_s: float | None = None) -> RequestRefused:
+def fault_for_code(code: str, back_off_s: float | None = None) -> RequestFailed:
     """The same for a SOAP fault."""
-    return RequestRefused(failure(code, back_off_s), divisible=_as_documented(code) in _DIVISIBLE)
+    return RequestFailed(failure_for_code(code, back_off_s), divisible=_as_documented(code) in _DIVISIBLE)
 
 
 def _as_documented(code: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailhooks.availability.backends.ews.client import Client
-from mailhooks.availability.backends.ews.errors import RequestRefused
-from mailhooks.availability.backends.ews.response import Result, read_answer
-from mailhooks.availability.backends.http.client import Answer, failure
+from mailhooks.availability.backends.ews.errors import RequestFailed
+from mailhooks.availability.backends.ews.response import Result, read_response
+from mailhooks.availability.backends.http.client import HttpResponse, failure_for
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
@@ -50,7 +50,7 @@ def look_up(
             results |= zip(batch, _read(answer, len(batch), working_elsewhere), strict=True)
         except LookupFailed as failed:
             results |= dict.fromkeys(batch, failed)
-        except RequestRefused as refused:
+        except RequestFailed as refused:
             if refused.divisible and len(batch) > 1 and requests + len(batches) + 2 <= _MOST_REQUESTS:
                 half = len(batch) // 2
                 batches += [batch[:half], batch[half:]]
@@ -63,17 +63,17 @@ def _is_askable(mailbox: str) -> bool:
     return mailbox.isprintable() and " " not in mailbox and 0 < len(mailbox.encode(errors="replace")) <= _LONGEST_ADDRESS
 
 
-def _read(answer: Answer, mailboxes: int, working_elsewhere: BusyType) -> list[Schedule | LookupFailed]:
+def _read(answer: HttpResponse, mailboxes: int, working_elsewhere: BusyType) -> list[Schedule | LookupFailed]:
     """SOAP 1.1 section 6.2: a fault comes with HTTP 500; throttling is one. QUIRK: it comes with 503 too, or with 429, and without saying
     that it is XML.
     """
     if answer.status == 200:
-        return read_answer(answer.content, mailboxes, working_elsewhere)
-    refused = RequestRefused(failure(answer), divisible=answer.status == 400)
+        return read_response(answer.content, mailboxes, working_elsewhere)
+    refused = RequestFailed(failure_for(answer), divisible=answer.status == 400)
     if answer.status != 401 and b"Envelope" in answer.content[:4096]:
         try:
-            read_answer(answer.content, mailboxes, working_elsewhere)
-        except RequestRefused as told:
+            read_response(answer.content, mailboxes, working_elsewhere)
+        except RequestFailed as told:
             # What it says is better than a status that anything in between may have made; a fault that says nothing is not.
             if answer.status == 500 or type(told.failure) is not GenerationFailed:
                 refused = told

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from mailhooks.availability.backends.ews.errors import RequestRefused, failure, fault
+from mailhooks.availability.backends.ews.errors import RequestFailed, failure_for_code, fault_for_code
 from mailhooks.availability.backends.ews.working_hours import read_hours
-from mailhooks.availability.backends.ews.xml import Element, NotReadable, children, descendants, local_name, named, parse, text
+from mailhooks.availability.backends.ews.xml import Element, InvalidXml, children, children_by_name, descendants, local_name, parse, text
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, NoAccess
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
@@ -29,7 +29,7 @@ _SHOWS_EVENTS: Final = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "Det
 Result = Schedule | LookupFailed
 
 
-def read_answer(content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE) -> list[Result]:
+def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE) -> list[Result]:
     """What is told of each mailbox, in the order asked: "the order of users in the request determines the order in the response".
 
     Args:
@@ -42,27 +42,27 @@ def read_answer(content: bytes, mailboxes: int, working_elsewhere: BusyType = Bu
     """
     try:
         root = parse(content)
-    except NotReadable as error:
-        raise RequestRefused(GenerationFailed(f"the answer is not EWS: {error}")) from None
-    body = named(root).get("Body") if local_name(root) == "Envelope" else None
+    except InvalidXml as error:
+        raise RequestFailed(GenerationFailed(f"the answer is not EWS: {error}")) from None
+    body = children_by_name(root).get("Body") if local_name(root) == "Envelope" else None
     if body is None:
-        raise RequestRefused(GenerationFailed("the answer is not EWS: no SOAP envelope"))
-    parts = named(body)
+        raise RequestFailed(GenerationFailed("the answer is not EWS: no SOAP envelope"))
+    parts = children_by_name(body)
     if "Fault" in parts:
         raise _fault(parts["Fault"])
-    answer = named(parts["GetUserAvailabilityResponse"]) if "GetUserAvailabilityResponse" in parts else {}
+    answer = children_by_name(parts["GetUserAvailabilityResponse"]) if "GetUserAvailabilityResponse" in parts else {}
     code = _failed(answer.get("ResponseMessage"))
     if code is not None:
-        raise fault(code, _back_off(answer["ResponseMessage"]))
+        raise fault_for_code(code, _back_off(answer["ResponseMessage"]))
     responses = list(children(answer.get("FreeBusyResponseArray"), "FreeBusyResponse"))
     if len(responses) != mailboxes:
-        raise RequestRefused(GenerationFailed(f"the server answers for {len(responses)} of {mailboxes} mailboxes"), divisible=True)
+        raise RequestFailed(GenerationFailed(f"the server answers for {len(responses)} of {mailboxes} mailboxes"), divisible=True)
     return [_result(response, working_elsewhere) for response in responses]
 
 
-def _fault(element: Element) -> RequestRefused:
-    code = next((text(found) for found in descendants(element, "ResponseCode")), "") or text(named(element).get("faultcode"))
-    return fault(_values(element).get("InnerErrorResponseCode") or code.rpartition(":")[2], _back_off(element))
+def _fault(element: Element) -> RequestFailed:
+    code = next((text(found) for found in descendants(element, "ResponseCode")), "") or text(children_by_name(element).get("faultcode"))
+    return fault_for_code(_values(element).get("InnerErrorResponseCode") or code.rpartition(":")[2], _back_off(element))
 
 
 def _back_off(element: Element) -> float | None:
@@ -79,17 +79,17 @@ def _failed(message: Element | None) -> str | None:
     """A ResponseMessage's code if it tells of a failure: "" where it names none."""
     if message is None:
         return None
-    code = text(named(message).get("ResponseCode"))
+    code = text(children_by_name(message).get("ResponseCode"))
     return code if code not in ("", "NoError") or message.get("ResponseClass") == "Error" else None
 
 
 def _result(response: Element, working_elsewhere: BusyType) -> Result:
-    parts = named(response)
+    parts = children_by_name(response)
     message = parts.get("ResponseMessage")
     code = _failed(message)
     if message is not None and code is not None:
-        return failure(_values(message).get("InnerErrorResponseCode") or code, _back_off(message))
-    view = named(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
+        return failure_for_code(_values(message).get("InnerErrorResponseCode") or code, _back_off(message))
+    view = children_by_name(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
     array = view.get("CalendarEventArray")
     kind = text(view.get("FreeBusyViewType"))
     if not any(True for _ in children(array, "CalendarEvent")):
@@ -109,7 +109,7 @@ def _result(response: Element, working_elsewhere: BusyType) -> Result:
 
 
 def _event(element: Element, working_elsewhere: BusyType) -> CalendarEvent:
-    parts = named(element)
+    parts = children_by_name(element)
     kind = text(parts.get("BusyType"))
     busy = working_elsewhere if kind == "WorkingElsewhere" else BUSY_TYPES.get(kind, BusyType.BUSY)
     # QUIRK An end before the start: the time in between is taken, whichever way round.
@@ -133,7 +133,7 @@ def read_moment(written: str) -> datetime:
 def _details(event: dict[str, Element]) -> Details | None:
     if "CalendarEventDetails" not in event:
         return None
-    parts = named(event["CalendarEventDetails"])
+    parts = children_by_name(event["CalendarEventDetails"])
     if _flag(parts.get("IsException")):
         instance = InstanceType.EXCEPTION
     else:

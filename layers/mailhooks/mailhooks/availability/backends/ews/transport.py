@@ -14,7 +14,7 @@ from mailhooks.deadline import Deadline
 _CHUNK: Final = 65536
 
 
-def bound(session: requests.Session, url: str, deadline: Deadline) -> None:
+def set_deadline(session: requests.Session, url: str, deadline: Deadline) -> None:
     """Whatever is sent from now on by a session with an `Adapter` is over at the deadline, each leg of a handshake included."""
     adapter = session.get_adapter(url)
     assert isinstance(adapter, Adapter)
@@ -22,7 +22,7 @@ def bound(session: requests.Session, url: str, deadline: Deadline) -> None:
 
 
 class Adapter(TlsAdapter):
-    """A connection with a deadline (see `bound`)."""
+    """A connection with a deadline (see `set_deadline`)."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self.deadline = Deadline(0.0)

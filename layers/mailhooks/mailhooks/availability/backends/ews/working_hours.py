@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Final
 
-from mailhooks.availability.backends.ews.xml import Element, children, named, text
+from mailhooks.availability.backends.ews.xml import Element, children, children_by_name, text
 from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
 
 ZONE_NAME: Final = "Undefined"
@@ -34,7 +34,7 @@ def read_hours(element: Element | None) -> WorkingHours | None:
     if element is None:
         return None
     try:
-        parts = named(element)
+        parts = children_by_name(element)
         periods = tuple(_period(period) for period in children(parts.get("WorkingPeriodArray"), "WorkingPeriod"))
         return WorkingHours(_zone(parts["TimeZone"]), periods) if periods else None
     except (KeyError, ValueError):
@@ -43,7 +43,7 @@ def read_hours(element: Element | None) -> WorkingHours | None:
 
 def _zone(element: Element) -> TimeZone:
     """Biases keep their sign: UTC = local time + bias, as the contract's reader of working hours has it."""
-    parts = named(element)
+    parts = children_by_name(element)
     bias = _offset(parts["Bias"])
     standard, daylight = parts.get("StandardTime"), parts.get("DaylightTime")
     if standard is None or daylight is None:
@@ -56,27 +56,27 @@ def _zone(element: Element) -> TimeZone:
 
 
 def _transition_bias(element: Element) -> int:
-    return _offset(named(element)["Bias"])
+    return _offset(children_by_name(element)["Bias"])
 
 
 def _never(element: Element) -> bool:
-    return int(text(named(element)["Month"])) == 0
+    return int(text(children_by_name(element)["Month"])) == 0
 
 
 def _when(element: Element) -> tuple[str, ...]:
-    parts = named(element)
+    parts = children_by_name(element)
     return tuple(text(parts.get(name)) for name in ("Month", "DayOrder", "DayOfWeek", "Time", "Year"))
 
 
 def _transition(element: Element, bias: int) -> TimeZoneTransition:
-    parts = named(element)
+    parts = children_by_name(element)
     month = _MONTHS[_between(int(text(parts["Month"])), 1, 12) - 1]
     clock = time.fromisoformat(text(parts["Time"])).replace(microsecond=0, tzinfo=None)
     return TimeZoneTransition(bias, clock, month, _WEEKS[int(text(parts["DayOrder"]))], _DAYS[text(parts["DayOfWeek"])])
 
 
 def _period(element: Element) -> WorkingPeriod:
-    parts = named(element)
+    parts = children_by_name(element)
     days: list[DayOfWeek] = []
     for name in text(parts["DayOfWeek"]).split():
         days += _GROUPS.get(name) or (_DAYS[name],)

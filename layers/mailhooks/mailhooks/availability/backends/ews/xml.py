@@ -18,7 +18,7 @@ _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uff
 _REFERENCE: Final = re.compile(r"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));")
 
 
-class NotReadable(ValueError):
+class InvalidXml(ValueError):
     """No XML, or XML that a server should not send."""
 
 
@@ -36,10 +36,10 @@ def parse(content: bytes) -> Element:
             root = _parsed(_repaired(content), encoding="utf-8")
         except lxml.etree.XMLSyntaxError as error:
             # Not chained: its text quotes the document.
-            raise NotReadable(f"no XML (libxml2's error {error.code})") from None
+            raise InvalidXml(f"no XML (libxml2's error {error.code})") from None
     # SOAP 1.1 section 3: "A SOAP message MUST NOT contain a Document Type Declaration."
     if root.getroottree().docinfo.internalDTD is not None:
-        raise NotReadable("XML with a document type")
+        raise InvalidXml("XML with a document type")
     return root
 
 
@@ -71,7 +71,7 @@ def _reference(match: re.Match[str]) -> str:
     return match[0] if number <= 0x10FFFF and not _NOT_XML.match(chr(number)) else "\ufffd"
 
 
-def named(element: Element) -> dict[str, Element]:
+def children_by_name(element: Element) -> dict[str, Element]:
     """The children by local name; of several with one name the last."""
     return {local_name(child): child for child in element}
 

@@ -46,7 +46,7 @@ class GoogleBackend:
         Raises:
             SettingsError: the service account's key cannot be read.
         """
-        session = session or http.session(connections=_AT_ONCE)
+        session = session or http.create_session(connections=_AT_ONCE)
         account = ServiceAccount(session, config["serviceAccount"], config.get("subject"))
         return cls(session, TokenCache(account.fetch), config.get("endpoint", _ENDPOINT).rstrip("/"))
 

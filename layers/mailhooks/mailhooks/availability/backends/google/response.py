@@ -74,10 +74,10 @@ def _reasons_of(entry: Any) -> list[str]:
     return found or ["unknown"]
 
 
-def failure(answer: http.Answer) -> LookupFailed:
+def failure(answer: http.HttpResponse) -> LookupFailed:
     """What an answer means that is no success."""
     reasons = list(_reasons(json_object(answer.content).get("error")))
-    general = http.failure(answer)
+    general = http.failure_for(answer)
     kind = type(general)
     if answer.status == 500:
         kind = Faltered
@@ -86,7 +86,7 @@ def failure(answer: http.Answer) -> LookupFailed:
     if kind is MailboxNotFound:  # of the address that was called
         kind = GenerationFailed
     named = f"{general}, {loggable(reasons[0])}" if reasons else str(general)
-    return kind(named, retry_after=http.retry_after(answer))
+    return kind(named, retry_after=http.parse_retry_after(answer))
 
 
 def _reasons(error: Any) -> Iterator[str]:

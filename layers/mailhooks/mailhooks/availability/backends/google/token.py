@@ -80,7 +80,7 @@ class _Success:
         LookupFailed: the response is an error. google-auth would retry it, with pauses that ignore the deadline.
     """
 
-    def __init__(self, answer: http.Answer) -> None:
+    def __init__(self, answer: http.HttpResponse) -> None:
         document = json_object(answer.content)
         if answer.status != 200:
             error = document.get("error")

@@ -76,7 +76,7 @@ class GraphBackend:
         Raises:
             SettingsError: a certificate cannot be read, or the authority is no address that msal takes.
         """
-        session = session or http.session(connections=_AT_ONCE)
+        session = session or http.create_session(connections=_AT_ONCE)
         endpoint = config.get("endpoint", _ENDPOINT).rstrip("/")
         reader = Reader(BusyType(config.get("workingElsewhere", "FREE")), BusyType(config.get("unknown", "BUSY")))
         return cls(

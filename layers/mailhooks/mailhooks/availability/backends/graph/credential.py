@@ -14,7 +14,7 @@ from mailhooks.errors import SettingsError
 _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
 
 
-def credential(config: Mapping[str, Any]) -> str | dict[str, str]:
+def load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
     """The `client_credential` that msal takes.
 
     Raises:

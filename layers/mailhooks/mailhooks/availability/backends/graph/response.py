@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
-from mailhooks.availability.backends.graph.working_hours import working_hours
+from mailhooks.availability.backends.graph.working_hours import read_hours
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.json_api import json_object, loggable
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
@@ -113,7 +113,7 @@ class Reader:
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             # Not without the one that cannot be read: busy time would be shown as free.
             return GenerationFailed("a schedule item cannot be read")
-        return Schedule(events, working_hours(entry.get("workingHours"), window))
+        return Schedule(events, read_hours(entry.get("workingHours"), window))
 
     def _event(self, item: Mapping[str, Any]) -> CalendarEvent:
         return CalendarEvent(_moment(item["start"]), _moment(item["end"]), self._busy_type(item.get("status")), _details(item))
@@ -137,10 +137,10 @@ class Reader:
                 yield CalendarEvent(window.start_date + run.start() * slot, window.start_date + run.end() * slot, busy)
 
 
-def failure(answer: http.Answer) -> LookupFailed:
+def failure(answer: http.HttpResponse) -> LookupFailed:
     """What an answer means that is no success. One with status 404 speaks of the user in the address: `MailboxNotFound`."""
     codes = list(_codes(json_object(answer.content).get("error")))
-    general = http.failure(answer)
+    general = http.failure_for(answer)
     kind = type(general)
     if answer.status == 404 and codes:
         kind = MailboxNotFound
@@ -151,7 +151,7 @@ def failure(answer: http.Answer) -> LookupFailed:
     if known and kind in {GenerationFailed, MailboxNotFound, NoAccess}:
         kind = _meaning(known[-1], kind)
     named = f"{general}, {loggable((known or codes)[-1])}" if codes else str(general)
-    return kind(named, retry_after=http.retry_after(answer))
+    return kind(named, retry_after=http.parse_retry_after(answer))
 
 
 def _codes(error: Any) -> Iterator[str]:
@@ -194,7 +194,7 @@ def _moment(value: Mapping[str, Any]) -> datetime:
     if moment.tzinfo is not None:
         return moment
     name = value.get("timeZone") or "UTC"
-    zone = UTC if name == "UTC" else timezones.zone(name)
+    zone = UTC if name == "UTC" else timezones.find_zone(name)
     if zone is None:
         raise ValueError("a time zone that is not known")
     return moment.replace(tzinfo=zone)

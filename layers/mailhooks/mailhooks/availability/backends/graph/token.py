@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msal  # type: ignore[import-untyped]
 import requests
 
-from mailhooks.availability.backends.graph.credential import credential
+from mailhooks.availability.backends.graph.credential import load_credential
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import Token, token_failure
 from mailhooks.availability.backends.http.json_api import json_object
@@ -38,7 +38,7 @@ class EntraApp:
         self.authority = _authority(config)
         self.scope = f"{endpoint}/.default"
         self._client_id = config["clientId"]
-        self._credential = credential(config)
+        self._credential = load_credential(config)
         self._http = _HttpClient(session)
         self._app: Any = None
 
@@ -113,7 +113,7 @@ class _Success:
 
     status_code = 200
 
-    def __init__(self, answer: http.Answer) -> None:
+    def __init__(self, answer: http.HttpResponse) -> None:
         self.text = answer.content.decode("utf-8")
         self.headers = dict(answer.headers)
 
@@ -121,7 +121,7 @@ class _Success:
         """Raise nothing: the status is 200."""
 
 
-def _failure(answer: http.Answer, document: Mapping[str, Any]) -> LookupFailed:
+def _failure(answer: http.HttpResponse, document: Mapping[str, Any]) -> LookupFailed:
     """Name Entra's error numbers, which an administrator can look up, and not its text, which names apps and tenants."""
     numbers = document.get("error_codes")
     codes = [f"AADSTS{number}" for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []

@@ -15,7 +15,7 @@ _WEEKS: Final = tuple(Week)
 _DAY_MINUTES: Final = 24 * 60
 
 
-def working_hours(value: Any, window: Window) -> WorkingHours | None:
+def read_hours(value: Any, window: Window) -> WorkingHours | None:
     """None where there are none, or none that can be read: free/busy times are worth more than the hours that come with them.
 
     Graph has one span for all days: of hours that differ by day, the earliest start and the latest end.
@@ -36,8 +36,8 @@ def _in_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) ->
     name = value.get("name")
     if isinstance(value.get("bias"), int):
         return WorkingHours(_custom(name or "Customized Time Zone", value), (period,))
-    zone = timezones.zone(name) if name else None
-    return timezones.working_hours(zone, (period,), window, name) if zone else None
+    zone = timezones.find_zone(name) if name else None
+    return timezones.build_working_hours(zone, (period,), window, name) if zone else None
 
 
 def _custom(name: str, value: Mapping[str, Any]) -> TimeZone:

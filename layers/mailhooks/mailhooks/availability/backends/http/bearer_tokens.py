@@ -80,7 +80,7 @@ class TokenCache:
                 self._renew(deadline)
             return self._value
 
-    def authorize(self, send: Callable[[str], http.Answer], deadline: Deadline) -> http.Answer:
+    def authorize(self, send: Callable[[str], http.HttpResponse], deadline: Deadline) -> http.HttpResponse:
         """Send a request with a token; on HTTP 401 send it once more with a new token, since the old one may have been revoked.
 
         Args:
@@ -115,7 +115,7 @@ class TokenCache:
             self._lock.release()
 
 
-def token_failure(answer: http.Answer, error: object, reason: str) -> LookupFailed:
+def token_failure(answer: http.HttpResponse, error: object, reason: str) -> LookupFailed:
     """Return the failure that a token endpoint's error response means (RFC 6749 section 5.2).
 
     Args:
@@ -123,7 +123,7 @@ def token_failure(answer: http.Answer, error: object, reason: str) -> LookupFail
         reason: the cause, without names of apps and accounts, for the log.
     """
     if error in _BUSY:
-        return ServerBusy(f"no token: {error}", retry_after=http.retry_after(answer))
+        return ServerBusy(f"no token: {error}", retry_after=http.parse_retry_after(answer))
     if not isinstance(error, str) or answer.status in {408, 429} or answer.status >= 500:
-        return http.failure(answer)
+        return http.failure_for(answer)
     return AuthenticationFailed(f"no token (HTTP {answer.status}): {reason}")

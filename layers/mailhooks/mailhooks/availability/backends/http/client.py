@@ -9,7 +9,7 @@ from typing import Any, Final
 import requests
 import urllib3
 
-from mailhooks.availability.backends.http.tls import TlsAdapter, ssl_context
+from mailhooks.availability.backends.http.tls import TlsAdapter, create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, NoAccess, ServerBusy, TimedOut, Unreachable
 from mailhooks.deadline import Deadline
 
@@ -22,7 +22,7 @@ _CONNECT_S: Final = 5.0
 _CHUNK: Final = 65536
 
 
-class Answer:
+class HttpResponse:
     """An answer, read to its end.
 
     Attributes:
@@ -37,7 +37,7 @@ class Answer:
         self.content = content
 
 
-def session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
+def create_session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
     """A session with connections kept alive, for use from several threads.
 
     Args:
@@ -48,13 +48,13 @@ def session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> r
     # Neither proxies nor credentials of the process: a .netrc file would replace a Bearer token.
     made.trust_env = False
     made.headers["User-Agent"] = USER_AGENT
-    adapter = TlsAdapter(context or ssl_context(), connections=connections)
+    adapter = TlsAdapter(context or create_ssl_context(), connections=connections)
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made
 
 
-def send(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> Answer:
+def send(session: requests.Session, method: str, url: str, deadline: Deadline, **arguments: Any) -> HttpResponse:
     """Sends a request and reads the answer, whatever its status. Redirects are followed only with `allow_redirects=True`.
 
     Raises:
@@ -67,7 +67,7 @@ def send(session: requests.Session, method: str, url: str, deadline: Deadline, *
     arguments.setdefault("allow_redirects", False)
     try:
         with closing(session.request(method, url, timeout=(min(_CONNECT_S, left), left), stream=True, **arguments)) as response:
-            return Answer(response.status_code, response.headers, _read(response, deadline))
+            return HttpResponse(response.status_code, response.headers, _read(response, deadline))
     except LookupFailed:
         raise
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
@@ -108,7 +108,7 @@ def _bounded(content: bytes) -> bytes:
     return content
 
 
-def failure(answer: Answer) -> LookupFailed:
+def failure_for(answer: HttpResponse) -> LookupFailed:
     """What an answer means that is no success, where the protocol does not say otherwise."""
     status = answer.status
     match status:
@@ -117,14 +117,14 @@ def failure(answer: Answer) -> LookupFailed:
         case 403:
             return NoAccess("the account may not do this (HTTP 403)")
         case 429 | 502 | 503:
-            return ServerBusy(f"the server is busy (HTTP {status})", retry_after=retry_after(answer))
+            return ServerBusy(f"the server is busy (HTTP {status})", retry_after=parse_retry_after(answer))
         case 408 | 504:
             return TimedOut(f"the server had no answer in time (HTTP {status})")
         case _:
             return GenerationFailed(f"the server answered HTTP {status}")
 
 
-def retry_after(answer: Answer) -> float | None:
+def parse_retry_after(answer: HttpResponse) -> float | None:
     """Seconds that the header Retry-After asks for, as a number or as a date (RFC 9110 section 10.2.3); None where it is not there or not
     understood.
     """

@@ -12,7 +12,7 @@ from mailhooks.errors import SettingsError
 _CERTIFICATE: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]*CERTIFICATE)-----[A-Za-z0-9+/=\s]+-----END \1-----")
 
 
-def ssl_context(certificates: str | None = None, *, public: bool = False) -> ssl.SSLContext:
+def create_ssl_context(certificates: str | None = None, *, public: bool = False) -> ssl.SSLContext:
     """Return a context that checks servers' certificates.
 
     Args:

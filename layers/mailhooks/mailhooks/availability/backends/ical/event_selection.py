@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.values import Unreadable, duration, split
+from mailhooks.availability.backends.ical.values import Unreadable, parse_duration, split_line
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 
@@ -66,7 +66,7 @@ Group = list[Appointment]
 """A series and its changes, or one appointment."""
 
 
-def groups(calendar: Component) -> list[Group]:
+def group_appointments(calendar: Component) -> list[Group]:
     """A calendar's appointments by their UID. What has no start lies nowhere (RFC 5545 section 3.6.1 lets only calendars with a METHOD have
     such) and is left out.
     """
@@ -77,7 +77,7 @@ def groups(calendar: Component) -> list[Group]:
     return [part for group in by_uid.values() for part in _apart(group)]
 
 
-def chosen(groups: Sequence[Group], window: Window) -> Iterator[Group]:
+def select_groups(groups: Sequence[Group], window: Window) -> Iterator[Group]:
     """Those that may touch the window; a series with all its changes, as they take time away from it, and it from them."""
     begin, end = (window.start_date - _MARGIN).date(), (window.end_date + _MARGIN).date()
     for group in groups:
@@ -120,7 +120,7 @@ def _days(component: Component) -> tuple[date, date]:
         raise Unreadable("no day")
     first, last = min(start + ends), max(start + ends)
     for line in lines.get("DURATION", ()):
-        length = duration(split(line)[1])
+        length = parse_duration(split_line(line)[1])
         first, last = min(first, _later(first, length)), max(last, _later(last, length))
     if "RDATE" in lines:
         return date.min, date.max

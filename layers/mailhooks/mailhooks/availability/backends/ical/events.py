@@ -8,9 +8,9 @@ from typing import Any, Final
 import recurring_ical_events
 from icalendar import Calendar, Event, vDDDLists, vDDDTypes, vRecur
 
-from mailhooks.availability.backends.ical.event_selection import Appointment, Group, chosen
-from mailhooks.availability.backends.ical.recurrence_limits import Effort, TooMuch, checked, count, skipped
-from mailhooks.availability.backends.ical.values import Unreadable, duration, moment, period, split, text
+from mailhooks.availability.backends.ical.event_selection import Appointment, Group, select_groups
+from mailhooks.availability.backends.ical.recurrence_limits import Budget, BudgetExceeded, check_rule, count_recurrences, find_skip
+from mailhooks.availability.backends.ical.values import Unreadable, parse_duration, parse_moment, parse_period, parse_text, split_line
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.contract.availability import Window
@@ -31,7 +31,7 @@ _SOURCE: Final = "X-SOURCE"
 """Where an event of recurring-ical-events has the appointment that it was made of."""
 
 
-def events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
+def expand_events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
     """The events that touch the window, whole, and perhaps some that lie near it. What takes no time is left out.
 
     Args:
@@ -41,23 +41,23 @@ def events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Dead
     Raises:
         GenerationFailed: an appointment that may lie in the window cannot be read, or expanding takes more work than is worth it.
     """
-    effort = Effort(time.monotonic() + min(_LONGEST_S, deadline.left()))
+    effort = Budget(time.monotonic() + min(_LONGEST_S, deadline.left()))
     # A day more at either side, as days and local times lie elsewhere in UTC.
     begin, end = window.start_date - _DAY, window.end_date + _DAY
     try:
         calendar = Calendar()
-        for number, group in enumerate(chosen(groups, window)):
+        for number, group in enumerate(select_groups(groups, window)):
             calendar.subcomponents += _components(group, str(number), zones, begin.date(), effort)
             effort.events -= not group[0].recurs
             effort.check()
         query = recurring_ical_events.of(calendar)
-        count(query.series, begin, end, effort)
+        count_recurrences(query.series, begin, end, effort)
         for component in query.between(begin, end):
             if component[_SOURCE][0].busy_type is not BusyType.FREE:
                 yield _event(component, zones.here)
     except LookupFailed:
         raise
-    except TooMuch:
+    except BudgetExceeded:
         raise GenerationFailed("the calendar has too many events, or rules that take too long to expand") from None
     except Unreadable as error:
         raise GenerationFailed(f"an event that may lie in the time asked for cannot be read: {error}") from None
@@ -65,7 +65,7 @@ def events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Dead
         raise GenerationFailed(f"an event that may lie in the time asked for cannot be read ({type(error).__name__})") from None
 
 
-def _components(group: Group, uid: str, zones: Zones, day: date, effort: Effort) -> Iterator[Any]:
+def _components(group: Group, uid: str, zones: Zones, day: date, effort: Budget) -> Iterator[Any]:
     """A series with its changes, from a day on, or one appointment."""
     recurs = any(one.recurs or one.is_change for one in group)
     moves = sum(one.changes_following for one in group)
@@ -93,13 +93,13 @@ def _component(one: Appointment, zones: Zones) -> Any:
                 raise Unreadable("two times where one belongs")
             made[name] = vDDDTypes(_moments(lines[name][0], zones)[0])
     if "DTEND" not in lines and "DURATION" in lines:
-        made["DURATION"] = vDDDTypes(duration(split(lines["DURATION"][0])[1]))
+        made["DURATION"] = vDDDTypes(parse_duration(split_line(lines["DURATION"][0])[1]))
     for name in ("RDATE", "EXDATE"):
         if name in lines:
             made[name] = [vDDDLists(_moments(line, zones)) for line in lines[name]]
     if "RRULE" in lines:
         start = _wall(made["DTSTART"].dt)
-        made["RRULE"] = [vRecur.from_ical(checked(split(line)[1], start)) for line in lines["RRULE"]]
+        made["RRULE"] = [vRecur.from_ical(check_rule(split_line(line)[1], start)) for line in lines["RRULE"]]
     if one.changes_following:
         if abs(_wall(made["DTSTART"].dt) - _wall(made["RECURRENCE-ID"].dt)) > _FARTHEST:
             raise Unreadable("a series that moves by more than a year")
@@ -115,7 +115,7 @@ def _begin_late(component: Any, day: date) -> None:
     start, end = component["DTSTART"].dt, component["DTEND"].dt if "DTEND" in component else None
     lasting = _wall(end) - _wall(start) if end else component["DURATION"].dt if "DURATION" in component else _DAY
     # A month more: the start itself is taken for a recurrence, whether it fits the rule or not.
-    late = skipped(rules[0].to_ical().decode(), start, day - abs(lasting) - 31 * _DAY)
+    late = find_skip(rules[0].to_ical().decode(), start, day - abs(lasting) - 31 * _DAY)
     component["DTSTART"] = vDDDTypes(start + late)
     if end:
         component["DTEND"] = vDDDTypes(end + late)
@@ -129,8 +129,8 @@ def _instance_type(one: Appointment, recurs: bool) -> InstanceType:
 
 def _moments(line: str, zones: Zones) -> list[Any]:
     """The dates, aware moments and periods of a line."""
-    parameters, value = split(line)
-    read: Callable[[str, Callable[[], tzinfo]], Any] = period if "/" in value else moment
+    parameters, value = split_line(line)
+    read: Callable[[str, Callable[[], tzinfo]], Any] = parse_period if "/" in value else parse_moment
     found = [read(part.strip(), lambda: zones.of(parameters["TZID"]) if "TZID" in parameters else zones.here) for part in value.split(",")]
     # QUIRK: Google and others write UTC and name the zone in X-WR-TIMEZONE; recurrences are that one's.
     return [_local(part, zones.here) if zones.own else part for part in found]
@@ -160,7 +160,7 @@ def _utc(value: date, here: tzinfo) -> datetime:
 
 def _details(one: Appointment, instance_type: InstanceType) -> Details:
     component = one.component
-    subject, location = (text(component.lines[name][0]) if name in component.lines else "" for name in ("SUMMARY", "LOCATION"))
+    subject, location = (parse_text(component.lines[name][0]) if name in component.lines else "" for name in ("SUMMARY", "LOCATION"))
     return Details(
         subject=subject,
         location=location,

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Final
 
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.values import Unreadable, period, split
+from mailhooks.availability.backends.ical.values import Unreadable, parse_period, split_line
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
 
@@ -21,7 +21,7 @@ _MOST: Final = 50_000
 """Periods of one calendar: of a year, one each ten minutes."""
 
 
-def free_busy(calendar: Component) -> Iterator[CalendarEvent]:
+def read_periods(calendar: Component) -> Iterator[CalendarEvent]:
     """The periods of all its VFREEBUSY components, FREE ones left out. Several components are as good as one: QUIRK: Radicale sends one for
     each event, though RFC 4791 section 7.10 asks for exactly one.
 
@@ -39,12 +39,12 @@ def free_busy(calendar: Component) -> Iterator[CalendarEvent]:
 
 
 def _periods(line: str) -> Iterator[CalendarEvent]:
-    parameters, value = split(line)
+    parameters, value = split_line(line)
     kind = BUSY_TYPES.get(parameters.get("FBTYPE", "BUSY").upper(), BusyType.BUSY)
     if kind is BusyType.FREE:
         return
     # QUIRK: a property without a value says that there are no periods.
     for text in filter(None, value.split(",")):
         # Section 3.8.2.6 wants UTC. QUIRK: a moment without a zone is taken for that.
-        start, length = period(text.strip(), lambda: UTC)
+        start, length = parse_period(text.strip(), lambda: UTC)
         yield CalendarEvent(start, start + length, kind)

@@ -58,7 +58,7 @@ class Component:
         return lines[0].partition(":")[2].strip() if lines else ""
 
 
-def calendars(content: bytes) -> list[Component]:
+def parse_calendars(content: bytes) -> list[Component]:
     """The VCALENDAR objects in `content`; what stands around them is passed over.
 
     Raises:

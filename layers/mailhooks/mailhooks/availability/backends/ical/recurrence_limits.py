@@ -23,12 +23,12 @@ _SEARCH_YEARS: Final = 40
 """What comes on the same weekday of a leap day comes again within so many."""
 
 
-class TooMuch(Exception):
+class BudgetExceeded(Exception):
     """Expanding takes more than it is worth."""
 
 
 @dataclass(slots=True)
-class Effort:
+class Budget:
     """What may be spent on one calendar.
 
     Attributes:
@@ -46,10 +46,10 @@ class Effort:
     def check(self) -> None:
         """Raises TooMuch."""
         if min(self.steps, self.events, self.values) < 0 or time.monotonic() > self.until:
-            raise TooMuch
+            raise BudgetExceeded
 
 
-def checked(value: str, start: datetime) -> str:
+def check_rule(value: str, start: datetime) -> str:
     """The value of an RRULE that dateutil comes to an end with.
 
     Raises:
@@ -69,7 +69,7 @@ def checked(value: str, start: datetime) -> str:
     return ";".join(f"{name}={content}" for name, content in parts.items())
 
 
-def skipped(rule: str, start: date, day: date) -> timedelta:
+def find_skip(rule: str, start: date, day: date) -> timedelta:
     """What a series may begin later by: whole steps of its rule, such that it is the same from `day` on. dateutil counts from the first
     one, and many series are many years old. Nothing for rules whose recurrences are numbered, or which have no fixed step.
     """
@@ -91,7 +91,7 @@ def _finds_something(parts: dict[str, str], start: datetime) -> bool:
         raise Unreadable("no rule") from None
 
 
-def count(series: Iterable[Any], begin: datetime, end: datetime, effort: Effort) -> None:
+def count_recurrences(series: Iterable[Any], begin: datetime, end: datetime, effort: Budget) -> None:
     """Counts the recurrences of recurring-ical-events' series up to a moment. dateutil keeps what it has found for the expansion.
 
     Raises:
@@ -103,7 +103,7 @@ def count(series: Iterable[Any], begin: datetime, end: datetime, effort: Effort)
             _count(rule, begin - one.recurrence.core.duration, end, effort)
 
 
-def _count(rule: Any, begin: datetime, end: datetime, effort: Effort) -> None:
+def _count(rule: Any, begin: datetime, end: datetime, effort: Budget) -> None:
     compared = False
     for start in rule:
         if not compared:

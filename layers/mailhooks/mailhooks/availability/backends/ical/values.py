@@ -19,10 +19,10 @@ class Unreadable(ValueError):
     """A value, or a property as a whole, is not what the RFC has there. The text quotes nothing of it."""
 
 
-def split(line: str) -> tuple[dict[str, str], str]:
+def split_line(line: str) -> tuple[dict[str, str], str]:
     """The parameters, by name in upper case and without quotation marks, and the value of a line.
 
-    >>> split('DTSTART;TZID="Europe/Berlin":20260504T090000')
+    >>> split_line('DTSTART;TZID="Europe/Berlin":20260504T090000')
     ({'TZID': 'Europe/Berlin'}, '20260504T090000')
 
     Raises:
@@ -41,7 +41,7 @@ def split(line: str) -> tuple[dict[str, str], str]:
     return parameters, line[at + 1 :].strip()
 
 
-def moment(text: str, zone: Callable[[], tzinfo]) -> date:
+def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
     """A date, or an aware moment.
 
     Args:
@@ -64,10 +64,10 @@ def moment(text: str, zone: Callable[[], tzinfo]) -> date:
     return found.replace(tzinfo=UTC if match[7] else zone())
 
 
-def duration(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """A length of time; a sign may stand before it.
 
-    >>> duration("P1DT12H"), duration("-PT5M")
+    >>> parse_duration("P1DT12H"), parse_duration("-PT5M")
     (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=-1, seconds=86100))
 
     Raises:
@@ -85,20 +85,20 @@ def duration(text: str) -> timedelta:
     return -found if match[1] == "-" else found
 
 
-def period(text: str, zone: Callable[[], tzinfo]) -> Period:
+def parse_period(text: str, zone: Callable[[], tzinfo]) -> Period:
     """A period, written with its end or with its length (section 3.3.9).
 
     Raises:
         Unreadable: it is none, or it ends before it starts.
     """
     first, _, second = text.partition("/")
-    start = moment(first, zone)
+    start = parse_moment(first, zone)
     if not isinstance(start, datetime):
         raise Unreadable("a period of dates")
     if second[:1] in {"P", "p", "+", "-"}:
-        length = duration(second)
+        length = parse_duration(second)
     else:
-        end = moment(second, zone)
+        end = parse_moment(second, zone)
         if not isinstance(end, datetime):
             raise Unreadable("a period of dates")
         length = end - start
@@ -107,10 +107,10 @@ def period(text: str, zone: Callable[[], tzinfo]) -> Period:
     return start, length
 
 
-def text(line: str) -> str:
+def parse_text(line: str) -> str:
     """The value of a line of the type TEXT (section 3.3.11), such as SUMMARY; "" where it cannot be read."""
     try:
-        value = split(line)[1]
+        value = split_line(line)[1]
     except Unreadable:
         return ""
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)

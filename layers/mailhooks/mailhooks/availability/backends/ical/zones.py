@@ -10,8 +10,8 @@ from dateutil.tz import tzical
 
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.recurrence_limits import checked
-from mailhooks.availability.backends.ical.values import Unreadable, moment, split
+from mailhooks.availability.backends.ical.recurrence_limits import check_rule
+from mailhooks.availability.backends.ical.values import Unreadable, parse_moment, split_line
 
 _MOST_RULES: Final = 100
 """Of one zone: each is looked at for each time. Zones with all changes since 1900 have about 60."""
@@ -31,7 +31,7 @@ class Zones:
     """
 
     def __init__(self, calendar: Component, default: tzinfo | None) -> None:
-        named = timezones.zone(calendar.value("X-WR-TIMEZONE")) if "X-WR-TIMEZONE" in calendar.lines else None
+        named = timezones.find_zone(calendar.value("X-WR-TIMEZONE")) if "X-WR-TIMEZONE" in calendar.lines else None
         self.here: tzinfo = named or default or UTC
         self.own = named is not None
         self._defined = {component.value("TZID").strip('"'): component for component in calendar.all("VTIMEZONE")}
@@ -48,14 +48,14 @@ class Zones:
         return self._known[name]
 
     def _found(self, name: str) -> tzinfo:
-        if found := timezones.zone(name):
+        if found := timezones.find_zone(name):
             return found
         if name in self._defined:
             return _defined(self._defined[name])
         # QUIRK: Evolution and others write /freeassociation.sourceforge.net/Europe/Berlin (RFC 5545 section 3.2.19).
         pieces = name.split("/")
         for first in range(2, len(pieces)):
-            if found := timezones.zone("/".join(pieces[first:])):
+            if found := timezones.find_zone("/".join(pieces[first:])):
                 return found
         # Not taken for the calendar's own zone: busy time would be shown hours off.
         raise Unreadable("a time zone that nobody knows")
@@ -83,16 +83,16 @@ def _observance(part: Component) -> list[str]:
     start = _wall(part.value("DTSTART"))
     lines = [f"DTSTART:{start:%Y%m%dT%H%M%S}", *(f"{name}:{value}" for name, value in offsets.items())]
     for line in part.lines.get("RRULE", ()):
-        rule = split(line)[1]
+        rule = split_line(line)[1]
         if not _RULE.fullmatch(rule) or ("BY" in rule.upper() and "BYMONTH=" not in rule.upper()):
             raise Unreadable("a time zone that changes more often than in one month of a year")
-        lines.append(f"RRULE:{checked(rule, start)}")
+        lines.append(f"RRULE:{check_rule(rule, start)}")
     for line in part.lines.get("RDATE", ()):
-        lines += [f"RDATE:{_wall(text):%Y%m%dT%H%M%S}" for text in split(line)[1].split(",")]
+        lines += [f"RDATE:{_wall(text):%Y%m%dT%H%M%S}" for text in split_line(line)[1].split(",")]
     return lines
 
 
 def _wall(text: str) -> datetime:
-    found = moment(text.strip(), lambda: UTC)
+    found = parse_moment(text.strip(), lambda: UTC)
     # QUIRK: some write a date.
     return found.replace(tzinfo=None) if isinstance(found, datetime) else datetime(found.year, found.month, found.day)
