@@ -10,9 +10,9 @@ MatchingKeys = tuple[tuple[Specificity, tuple[str, ...]], ...]
 
 # A key begins with the digit of its form: in `x@*.example.com`, an address, the domain is spelled like a pattern of another form.
 _MAILBOX, _DOMAIN, _WILDCARD, _ANYBODY = (
-    str(int(each)) for each in (Specificity.MAILBOX, Specificity.DOMAIN, Specificity.DOMAIN_AND_SUBDOMAINS, Specificity.ANYBODY)
+    str(int(each)) for each in (Specificity.MAILBOX, Specificity.DOMAIN, Specificity.DOMAIN_AND_SUBDOMAINS, Specificity.ANY_ADDRESS)
 )
-_MATCHES_ANY: Final = (Specificity.ANYBODY, (_ANYBODY,))
+_MATCHES_ANY: Final = (Specificity.ANY_ADDRESS, (_ANYBODY,))
 
 
 def make_key(pattern: str) -> str:

@@ -33,13 +33,13 @@ def test_a_call_that_never_ends_is_given_up_when_the_deadline_passes():
     never.set()
 
 
-def test_when_the_deadline_is_over_nothing_is_begun():
-    begun = []
+def test_when_the_deadline_is_over_nothing_is_started():
+    started = []
     over = Deadline.after(-1)
     assert over.left() == 0
-    with pytest.raises(NoTimeLeft, match="not begun"):
-        over.wait_for("Late", lambda: begun.append(1))
-    assert not begun
+    with pytest.raises(NoTimeLeft, match="not started"):
+        over.wait_for("Late", lambda: started.append(1))
+    assert not started
 
 
 def _raise(error: Exception) -> None:

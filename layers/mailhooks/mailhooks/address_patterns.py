@@ -1,8 +1,10 @@
-"""Address patterns in the forms that WorkMail's flow rules take (guide, "Managing email flows", "Configuring email flow rules")."""
+"""Compares addresses, and matches them with the patterns of WorkMail's flow rules.
+
+The forms of patterns: guide, "Managing email flows", "Configuring email flow rules".
+"""
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -17,19 +19,19 @@ _EXACT: Final = re.compile(_DOMAIN)
 
 _LONGEST_DOMAIN: Final = 253
 _LONGEST_LABEL: Final = 63
-"""Octets (RFC 1035 section 2.3.4), and so at most as many characters: what is longer is no domain, and not worth the time."""
+"""Octets (RFC 1035 section 2.3.4), and so at most as many characters. A longer text is not a domain, and not converted."""
 
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-"""The full stops of other scripts part labels too (RFC 3490 section 3.1)."""
+"""The full stops of other scripts separate labels too (RFC 3490 section 3.1)."""
 
 _IN_DNS: Final = re.compile(r"[a-z0-9_-]+")
 
-_NOTHING: Final = re.compile("[\u00ad\u034f\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
-"""Characters that are in no domain, although people see none there (RFC 3454, table B.1)."""
+_INVISIBLE: Final = re.compile("[\u00ad\u034f\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
+"""Invisible characters, which are dropped from a domain (RFC 3454, table B.1)."""
 
 
 def canonical(address: str) -> str:
-    """An address in the one form in which addresses are compared: lower-case, its domain as the DNS has it. Never raises.
+    """Return an address in its canonical form: lower case, with A-labels in the domain. Equal addresses have equal forms. Never raises.
 
     >>> canonical("Müller@Bücher.example")
     'müller@xn--bcher-kva.example'
@@ -42,7 +44,10 @@ def canonical(address: str) -> str:
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain with A-labels for its U-labels (RFC 5890 section 2.3.2.1), lower-case; what is no domain stays as it is. Never raises."""
+    """Return a domain in lower case with A-labels for its U-labels (RFC 5890 section 2.3.2.1). Never raises.
+
+    A text that is not a domain is returned in lower case.
+    """
     domain = domain.lower()
     if domain.isascii() or len(domain) > _LONGEST_DOMAIN:
         return domain
@@ -56,25 +61,25 @@ def ascii_domain(domain: str) -> str:
 
 
 def _ascii_label(label: str) -> str | None:
-    """None for what cannot be one.
+    """Return the A-label for a label; None if it is not a label.
 
-    Not by the standard library's `encodings.idna`, which knows IDNA2003 and Unicode 3.2: it takes straße.example for strasse.example, which
-    is another domain today (RFC 5894 section 7.2), and for hostile labels it takes many times as long.
+    The standard library's `encodings.idna` implements IDNA2003 and Unicode 3.2: it converts straße.example to strasse.example, another
+    domain today (RFC 5894 section 7.2), and it is many times slower on hostile labels.
     """
     if label.isascii():
         return label
     if len(label) > _LONGEST_LABEL:
         return None
-    made = unicodedata.normalize("NFKC", _NOTHING.sub("", label)).lower()
-    if not made.isascii():
-        made = f"xn--{made.encode('punycode').decode('ascii')}"
-    return made if len(made) <= _LONGEST_LABEL and _IN_DNS.fullmatch(made) else None
+    ascii_label = unicodedata.normalize("NFKC", _INVISIBLE.sub("", label)).lower()
+    if not ascii_label.isascii():
+        ascii_label = f"xn--{ascii_label.encode('punycode').decode('ascii')}"
+    return ascii_label if len(ascii_label) <= _LONGEST_LABEL and _IN_DNS.fullmatch(ascii_label) else None
 
 
 class Specificity(IntEnum):
-    """How narrow a pattern is; of the rules that match, the narrowest wins."""
+    """How narrow a pattern is. Of the rules that match, WorkMail applies the narrowest."""
 
-    ANYBODY = 0
+    ANY_ADDRESS = 0
     DOMAIN_AND_SUBDOMAINS = 1
     DOMAIN = 2
     MAILBOX = 3
@@ -88,7 +93,7 @@ class Pattern:
     True
 
     Attributes:
-        text: without the asterisk, as `canonical` makes it.
+        text: without the asterisk, in canonical form.
     """
 
     text: str
@@ -96,33 +101,35 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> "Pattern":
-        """Raises:
-        ValueError: none of the four forms; `+` is in none of them.
+        """Parse a pattern.
+
+        Raises:
+            ValueError: it has none of the four forms; none of them has a `+`.
         """
-        # Composed, as a letter and its accent apart are no letter of a label.
+        # Composed: a letter and its accent as two characters do not match `_LABEL`.
         pattern = unicodedata.normalize("NFC", text.strip()).lower()
         if pattern == "*":
-            return cls("", Specificity.ANYBODY)
+            return cls("", Specificity.ANY_ADDRESS)
         if _WILDCARD.fullmatch(pattern):
-            return cls(_in_dns(pattern[2:]), Specificity.DOMAIN_AND_SUBDOMAINS)
+            return cls(_require_ascii(pattern[2:]), Specificity.DOMAIN_AND_SUBDOMAINS)
         if _MAILBOX.fullmatch(pattern):
             local, _, domain = pattern.rpartition("@")
-            return cls(f"{local}@{_in_dns(domain)}", Specificity.MAILBOX)
+            return cls(f"{local}@{_require_ascii(domain)}", Specificity.MAILBOX)
         if _EXACT.fullmatch(pattern):
-            return cls(_in_dns(pattern), Specificity.DOMAIN)
+            return cls(_require_ascii(pattern), Specificity.DOMAIN)
         raise ValueError(PATTERN_FORMS)
 
     def __str__(self) -> str:
-        """As it is compared."""
-        before = {Specificity.ANYBODY: "*", Specificity.DOMAIN_AND_SUBDOMAINS: "*."}
+        """The pattern with its text in canonical form."""
+        before = {Specificity.ANY_ADDRESS: "*", Specificity.DOMAIN_AND_SUBDOMAINS: "*."}
         return before.get(self.specificity, "") + self.text
 
     def matches(self, address: str) -> bool:
-        """Whether the address falls under the pattern; see `canonical`. `""` (no address) falls under `*` only."""
+        """Return whether the pattern matches an address. `""` (no address) matches `*` only."""
         address = canonical(address)
         domain = address.rpartition("@")[2]
         match self.specificity:
-            case Specificity.ANYBODY:
+            case Specificity.ANY_ADDRESS:
                 return True
             case Specificity.DOMAIN_AND_SUBDOMAINS:
                 return domain == self.text or domain.endswith("." + self.text)
@@ -132,13 +139,8 @@ class Pattern:
                 return address == self.text
 
 
-def _in_dns(domain: str) -> str:
-    found = ascii_domain(domain)
-    if not found.isascii():
+def _require_ascii(domain: str) -> str:
+    ascii_form = ascii_domain(domain)
+    if not ascii_form.isascii():
         raise ValueError(PATTERN_FORMS)
-    return found
-
-
-def narrowest(patterns: Iterable[Pattern], address: str) -> Specificity | None:
-    """How narrowly the patterns match the address at best; None when they do not."""
-    return max((pattern.specificity for pattern in patterns if pattern.matches(address)), default=None)
+    return ascii_form

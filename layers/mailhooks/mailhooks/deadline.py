@@ -1,4 +1,4 @@
-"""The one clock: until when an answer is worth anything."""
+"""The time by which a response must be sent."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment of the monotonic clock, in seconds."""
+    """A time of the monotonic clock, in seconds."""
 
     at: float
 
@@ -23,34 +23,37 @@ class Deadline:
         return cls(time.monotonic() + seconds)
 
     def left(self) -> float:
-        """Seconds until the deadline, 0.0 when it is over."""
+        """Return the seconds until the deadline; 0.0 when it is over."""
         return max(0.0, self.at - time.monotonic())
 
     def wait_for(self, what: str, call: Callable[[], T]) -> T:
-        """Makes a call that may block for long, and waits for it until the deadline, no longer.
+        """Make a call that may block, and wait for it until the deadline.
 
-        A socket's own time-outs bound one read each, so that a slow drip passes them for ever; hence a thread. When the deadline passes,
-        the call goes on unheard: it must be one that does no harm when it ends late.
+        The call runs in a thread: time-outs of a socket limit one read each, so that a server that sends one octet after the other never
+        meets them. After the deadline the call continues, and its result is ignored: it must do no harm if it ends late.
+
+        Args:
+            what: the name of the call, for the text of the error.
 
         Raises:
-            NoTimeLeft: the deadline passed first. `what` names the call in the error's text.
-            Exception: whatever the call raised.
+            NoTimeLeft: the deadline passed first.
+            Exception: the error of the call.
         """
         outcome: Future[T] = Future()
 
         def run() -> None:
             try:
                 outcome.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
+            except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
                 outcome.set_exception(error)
 
         left = self.left()
         if not left:
-            raise NoTimeLeft(f"{what}: not begun, as the time that WorkMail waits is nearly over")
+            raise NoTimeLeft(f"{what}: not started, as the time that WorkMail waits is nearly over")
         Thread(target=run, name=what, daemon=True).start()
         try:
             return outcome.result(left)
         except TimeoutError:
-            if outcome.done():  # the time-out is the call's own, or its result came in the last moment
+            if outcome.done():  # the call itself raised TimeoutError, or its result came at the last moment
                 return outcome.result()
             raise NoTimeLeft(f"{what}: no answer within the time that WorkMail waits") from None

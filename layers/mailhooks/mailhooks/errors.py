@@ -1,28 +1,28 @@
-"""What can go wrong with a message, sorted by what follows from it.
+"""The errors of the library, by what follows for the message.
 
-- `PermanentError`: trying again would not help. The message goes on unchanged; the reason is logged and counted.
-- `TransientError`: trying again may well help. It is raised to Lambda, so that WorkMail tries the invocation again and, when the rule's
-  timeout is over, takes the rule's fallback action.
-- Everything else, `Misconfigured` included, is unforeseen: the setting ON_ERROR decides between the two.
+- `PermanentError`: a retry would not help. The message is delivered unchanged; the reason is logged and counted.
+- `TransientError`: a retry may help. It is raised to Lambda, so that WorkMail retries the invocation and takes the rule's fallback action
+  when the rule timeout is over.
+- All others, `Misconfigured` included, are unexpected: the setting ON_ERROR decides between the two.
 
-Classes that stand for an error of a service carry the service's own name for it. No text here quotes a message or an address.
+An error of a service has the service's name for it. No text of an error quotes a message or an address.
 """
 
 
 class MailhooksError(Exception):
-    """The family of this package's errors; `ContractError` (a `ValueError`) stands beside it."""
+    """Base of the errors of this package, except `ContractError`, which is a `ValueError`."""
 
 
 class SettingsError(MailhooksError):
-    """An environment variable does not hold what it should. Raised when the function starts."""
+    """An environment variable has an invalid value. Raised when the function starts."""
 
 
 class Misconfigured(MailhooksError):
-    """A service refuses because of how it is set up: a permission, a bucket, a policy. An administrator has to act."""
+    """A service rejects a call because of its set-up: a permission, a bucket, a policy. An administrator has to correct it."""
 
 
 class InvalidContentLocation(Misconfigured):
-    """PutRawMessageContent cannot read the object: wrong region, another account's bucket, or a bucket policy that is missing."""
+    """PutRawMessageContent cannot read the object: wrong region, a bucket of another account, or a missing bucket policy."""
 
 
 class PermanentError(MailhooksError):
@@ -30,31 +30,31 @@ class PermanentError(MailhooksError):
 
 
 class ResourceNotFoundException(PermanentError):
-    """The message is gone: WorkMail keeps the content of mail in transit for a day."""
+    """The message is not there: WorkMail keeps the content of mail in transit for a day."""
 
 
 class MessageFrozen(PermanentError):
-    """WorkMail lets nobody change this message; usually it was redirected."""
+    """WorkMail does not allow to change this message; usually it was redirected."""
 
 
 class MessageRejected(PermanentError):
-    """WorkMail does not take the changed content; its text says why."""
+    """WorkMail rejects the changed content; the text says why."""
 
 
 class CannotChangeSafely(PermanentError):
-    """The message is such that a change might damage it."""
+    """A change might damage this message."""
 
 
 class TransientError(MailhooksError):
-    """Something that may be over at the next try."""
+    """A retry may not meet this error."""
 
 
 class Throttled(TransientError):
-    """A service says that too much is asked of it."""
+    """A service rejects a call because there are too many."""
 
 
 class ServiceFailed(TransientError):
-    """A service had an error of its own (5xx), broke the connection or sent less than it promised."""
+    """A service had an internal error (5xx), broke the connection or sent an incomplete response."""
 
 
 class NoTimeLeft(TransientError):

@@ -116,7 +116,7 @@ class AddressSet:
             frozenset(by[Specificity.MAILBOX]),
             frozenset(by[Specificity.DOMAIN]),
             frozenset(by[Specificity.DOMAIN_AND_SUBDOMAINS]),
-            bool(by[Specificity.ANYBODY]),
+            bool(by[Specificity.ANY_ADDRESS]),
             tuple(regexes),
             tuple(shared),
         )
