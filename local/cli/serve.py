@@ -16,7 +16,7 @@ from local.config.configuration import DEFAULT_FILE
 from local.config.functions import ROOT, Settings, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load
 from local.containers.relay import IMAGE, Relay
-from local.containers.sam_template import BUILT, FOR_ALL, overlay
+from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
 from local.servers import HOST, HttpServer, free_port
@@ -164,7 +164,7 @@ def _containers(wm: LocalWorkMail, settings: Settings, options: Options, relay: 
     _write(file, environment)
     built = BUILT.is_file()
     if built:
-        overlay(BUILT, environment)
+        write_local_template(BUILT, environment)
     return Containers(relay.network, file, options.lambda_endpoint, built)
 
 

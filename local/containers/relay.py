@@ -1,8 +1,8 @@
-"""Leads a Lambda container to servers that listen on 127.0.0.1 of this machine, and on nothing else.
+"""A relay that lets Lambda containers reach servers which listen on this machine's 127.0.0.1 alone.
 
-QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM leaves the name out
-and the container stays on Docker's bridge, from where 127.0.0.1 is the container itself. So the way is: function -> relay container, on
-a network of its own -> Unix sockets in a shared folder -> this process -> 127.0.0.1. No port is opened on any other address of the host.
+QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM omits the name, and
+the container stays on Docker's bridge, where 127.0.0.1 is the container itself. So a connection goes from the function to a relay container
+on a network of its own, through a Unix socket in a shared folder to this process, and to 127.0.0.1. The host opens no other port.
 """
 
 import shutil
@@ -20,13 +20,14 @@ from local.errors import ServerError
 from local.lifecycle import Lifecycle
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
-"""The base image that SAM runs functions of python3.13 on, on x86_64."""
+"""SAM's base image for python3.13 on x86_64."""
+
 PYTHON_IN_IMAGE = "/var/lang/bin/python3.13"
 _DOCKER_TIMEOUT_S = 60.0
 
 
 class Relay(Lifecycle):
-    """While entered, the ports of 127.0.0.1 are open on `address` for containers on `network`.
+    """Opens ports of 127.0.0.1 to the containers of a Docker network, from entering to leaving.
 
     Args:
         image: a Lambda base image for Python 3.13 that is on this machine.
@@ -34,10 +35,10 @@ class Relay(Lifecycle):
 
     Attributes:
         network: for `--docker-network` of `sam local invoke` and `sam local start-lambda`.
-        address: of the relay in that network; it has the same ports.
+        address: of the relay in that network, with the same ports.
 
     Raises:
-        ServerError: on entering, when Docker is not there or does not answer, the image is not there, or the relay does not start.
+        ServerError: on entering, when Docker is missing or does not answer, the image is missing, or the relay does not start.
     """
 
     def __init__(self, image: str, ports: Collection[int]) -> None:
@@ -49,19 +50,19 @@ class Relay(Lifecycle):
 
     def _start(self) -> None:
         self._require_image()
-        # A short path: that of a Unix socket may have 107 characters at most.
+        # A short path, because that of a Unix socket has at most 107 characters.
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-")))
         for port in self._ports:
             self._listen(folder / str(port), port)
         shutil.copy(socket_relay.__file__, folder / "socket_relay.py")
-        # Internal: the relay has no way out of this machine.
+        # Internal: the relay cannot connect to other machines.
         _docker("network", "create", "--internal", self.network)
         self._stack.callback(_remove_network, self.network)
         container = f"{self.network}-relay"
         options = ["--rm", "--pull", "never", "--name", container, "--network", self.network, "--entrypoint", PYTHON_IN_IMAGE]
         mount = ["--volume", f"{folder}:{socket_relay.FOLDER_IN_CONTAINER}:ro"]
         command = ["docker", "run", *options, *mount, self._image, "-u", f"{socket_relay.FOLDER_IN_CONTAINER}/socket_relay.py"]
-        # In a session of its own: a Ctrl-C is for this process, which ends the relay when nobody needs it any more.
+        # In a session of its own, so that Ctrl-C does not reach it: this process stops the relay after its users.
         running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own command
         self._stack.callback(_stop, running, container)
         self.address = _first_line(running)
@@ -72,8 +73,8 @@ class Relay(Lifecycle):
         try:
             _docker("image", "inspect", self._image)
         except ServerError as error:
-            _docker("version")  # fails with its own reason when it is the daemon that is not there
-            raise ServerError(f"the Lambda base image is not here: docker pull {self._image}") from error
+            _docker("version")  # raises its own error when the daemon does not run
+            raise ServerError(f"the Lambda base image is missing: run docker pull {self._image}") from error
 
     def _listen(self, path: Path, port: int) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -84,16 +85,16 @@ class Relay(Lifecycle):
 
 
 def _docker(*arguments: str) -> str:
-    """Runs one of Docker's commands, and returns what it prints.
+    """Run a Docker command and return its output.
 
     Raises:
-        ServerError: there is no Docker, its daemon does not answer, or the command failed; the text says which.
+        ServerError: Docker is not installed, its daemon does not answer, or the command failed.
     """
     try:
         command = ["docker", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOCKER_TIMEOUT_S).stdout  # noqa: S603
     except FileNotFoundError as error:
-        raise ServerError("no docker on PATH: install Docker and start it") from error
+        raise ServerError("docker is not on PATH: install Docker and start it") from error
     except OSError as error:
         raise ServerError(f"docker cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
@@ -103,7 +104,7 @@ def _docker(*arguments: str) -> str:
 
 
 def _first_line(running: "subprocess.Popen[str]") -> str:
-    """The relay's address, which it prints once it listens; nothing when it ended, or took too long."""
+    """Return the relay's address, which it prints once it listens; "" when it ended or took too long."""
     timer = threading.Timer(_DOCKER_TIMEOUT_S, running.kill)
     timer.start()
     try:
@@ -114,15 +115,15 @@ def _first_line(running: "subprocess.Popen[str]") -> str:
 
 
 def _remove_network(network: str) -> None:
-    """A container of SAM's, whose end this does not wait for, may still be on it: Docker removes none that is in use."""
+    """Remove the network. Docker refuses that while a container is in it, so SAM's containers that still run are disconnected."""
     with suppress(ServerError):
         for container in _docker("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network).split():
-            with suppress(ServerError):  # it has just ended
+            with suppress(ServerError):  # it ended in the meantime
                 _docker("network", "disconnect", "--force", network, container)
         _docker("network", "rm", network)
 
 
 def _stop(running: "subprocess.Popen[str]", container: str) -> None:
-    with suppress(ServerError):  # it may have ended by itself
+    with suppress(ServerError):  # it may have ended already
         _docker("rm", "--force", container)
     running.communicate()

@@ -1,8 +1,8 @@
-"""A built template for `sam local` that lets local endpoints in.
+"""A copy of the built SAM template that declares the variables of local endpoints.
 
-`sam local --env-vars` sets only variables that the template declares, and the template that is deployed declares no endpoints
-(`--container-env-vars` works only under a debugger, samcli/local/docker/lambda_container.py). So the built template is copied with the
-missing names added. `sam build` empties its folder, the copy with it: `python -m local.containers.sam_template FILE` makes it again.
+`sam local --env-vars` sets only variables that the template declares, and the deployed template declares no endpoints
+(`--container-env-vars` works only under a debugger, samcli/local/docker/lambda_container.py). `sam build` removes the copy with the rest
+of its folder; `python -m local.containers.sam_template FILE` writes it again.
 """
 
 import argparse
@@ -17,32 +17,29 @@ from local.config.functions import ROOT, Settings, read_settings
 from local.errors import InvalidSettings, LocalError
 
 BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
-"""Where `sam build` puts this project's."""
+"""The template of this project that `sam build` writes."""
 
 FOR_ALL: Final = "Parameters"
-"""SAM's own word for all functions, in a file for `--env-vars`."""
+"""The key for all functions in a file for `--env-vars`."""
 
 _FUNCTIONS: Final = frozenset({"AWS::Serverless::Function", "AWS::Lambda::Function"})
 
 
 def local_template_path(built: Path = BUILT) -> Path:
-    """Where the copy of a built template lies: beside it, as its paths are relative."""
+    """Return the path of the copy: in the folder of the built template, because its paths are relative."""
     return built.with_name("template.local.yaml")
 
 
-def overlay(built: Path, settings: Settings) -> Path:
-    """Writes the copy.
+def write_local_template(built: Path, settings: Settings) -> Path:
+    """Write the copy and return its path, for `--template`.
 
     Args:
-        built: the template that `sam build` wrote; it has no short-form tags (`!Ref`), so plain YAML reads it.
-        settings: what the file for `--env-vars` says: variables by a function's logical ID, and under `FOR_ALL` those of every function.
-
-    Returns:
-        The copy's path, for `--template`.
+        built: the template that `sam build` wrote. It has no short-form tags such as `!Ref`, so plain YAML reads it.
+        settings: the content of the file for `--env-vars`: variables by a function's logical ID, and those of all functions by `FOR_ALL`.
 
     Raises:
-        InvalidSettings: the template is none.
-        OSError: it cannot be read.
+        InvalidSettings: the file is not a built template.
+        OSError: the file cannot be read, or the copy not written.
     """
     template = _read(built)
     declared_for_all = _variables(template.get("Globals", {}).get("Function", {}))
@@ -59,19 +56,20 @@ def overlay(built: Path, settings: Settings) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m local.containers.sam_template FILE`: the copy of this project's built template, for that file of `--env-vars`.
+    """Run the command `python -m local.containers.sam_template FILE`.
 
     Returns:
-        0, or 2 when it cannot be written; then the reason is on standard error.
+        0, or 2 when the copy cannot be written; the reason is on standard error.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m local.containers.sam_template", description="Lets `sam local` set what a file for --env-vars says."
+        prog="python -m local.containers.sam_template",
+        description="Write a copy of the built template in which `sam local` can set the variables of a file for --env-vars.",
     )
     parser.add_argument("env_vars", type=Path, help="the file for --env-vars")
     parser.add_argument("--template", type=Path, default=BUILT, help="as `sam build` wrote it (default: .aws-sam/build/template.yaml)")
     options = parser.parse_args(arguments)
     try:
-        overlay(options.template, read_settings(options.env_vars))
+        write_local_template(options.template, read_settings(options.env_vars))
     except (LocalError, OSError) as error:
         print(f"local.containers.sam_template: {error}", file=sys.stderr)
         return 2
@@ -82,14 +80,14 @@ def _read(built: Path) -> dict[str, Any]:
     try:
         template: Any = yaml.safe_load(built.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{built.name} is no template that `sam build` wrote: {error}") from error
+        raise InvalidSettings(f"{built.name} is not a template that `sam build` wrote: {error}") from error
     if not (isinstance(template, dict) and isinstance(template.get("Resources"), dict)):
-        raise InvalidSettings(f"{built.name} is no template that `sam build` wrote: it has no Resources")
+        raise InvalidSettings(f"{built.name} is not a template that `sam build` wrote: it has no Resources")
     return template
 
 
 def _variables(properties: dict[str, Any]) -> dict[str, Any]:
-    """The variables that it declares; to be added to."""
+    """Return the declared variables, for the caller to extend."""
     found: dict[str, Any] = properties.setdefault("Environment", {}).setdefault("Variables", {})
     return found
 

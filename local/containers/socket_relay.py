@@ -1,7 +1,6 @@
-"""Joins sockets to sockets: for each connection to one, a new one to the other.
+"""Relays connections from a listening socket to another address.
 
-A relay has one on either side. This file is also the program that runs in the relay's container, on whatever Python that has, so that it
-imports nothing of this package.
+A relay uses it on both sides. This file is also the program in the relay's container, so it imports nothing of this package.
 """
 
 import socket
@@ -15,33 +14,33 @@ FOLDER_IN_CONTAINER = "/relay"
 
 
 def serve(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
-    """Joins each connection to a new one of `connect`, in the background, until the listener is closed."""
+    """Relay each connection to a new one from `connect`, in background threads, until the listener is closed."""
 
     def accept() -> None:
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                threading.Thread(target=_join, args=(near, connect), daemon=True).start()
+                threading.Thread(target=_relay, args=(near, connect), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
 
 
 def close(listener: socket.socket) -> None:
-    """Ends `serve`."""
+    """Close a listener and end `serve`."""
     with suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept()
     listener.close()
 
 
-def _join(near: socket.socket, connect: Callable[[], socket.socket]) -> None:
+def _relay(near: socket.socket, connect: Callable[[], socket.socket]) -> None:
     with near, connect() as far:
-        back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+        back = threading.Thread(target=_copy, args=(far, near), daemon=True)
         back.start()
-        _pump(near, far)
+        _copy(near, far)
         back.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while chunk := source.recv(65536):
             sink.sendall(chunk)
@@ -49,9 +48,9 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _run_in_container(folder: Path) -> None:
-    """TCP on every address of the container's one network, to the Unix sockets in the folder; each is named by its port."""
+    """Listen on the container's network, on one port for each Unix socket in the folder, and relay to it. Its name is the port."""
 
-    def to(path: Path) -> Callable[[], socket.socket]:
+    def connector(path: Path) -> Callable[[], socket.socket]:
         def connect() -> socket.socket:
             far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             far.connect(str(path))
@@ -61,7 +60,7 @@ def _run_in_container(folder: Path) -> None:
 
     for path in folder.iterdir():
         if path.is_socket():
-            serve(socket.create_server(("", int(path.name))), to(path))
+            serve(socket.create_server(("", int(path.name))), connector(path))
     sys.stdout.write(socket.gethostbyname(socket.gethostname()) + "\n")
     threading.Event().wait()
 

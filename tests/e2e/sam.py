@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.containers.sam_template import overlay
+from local.containers.sam_template import write_local_template
 from tests.e2e.toolchain import ROOT, Toolchain
 
 BUILD_TIMEOUT_S = 300
@@ -85,7 +85,7 @@ class Sam:
         event_file, variables_file = self.folder / "event.json", self.folder / "variables.json"
         event_file.write_text(json.dumps(event), "utf-8")
         variables_file.write_text(json.dumps({function: variables}), "utf-8")
-        template = overlay(self.folder / "template.yaml", {function: variables})
+        template = write_local_template(self.folder / "template.yaml", {function: variables})
         files = ["--template", str(template), "--event", str(event_file), "--env-vars", str(variables_file)]
         done = self._run(["local", "invoke", function, *files, "--skip-pull-image", "--docker-network", network], INVOKE_TIMEOUT_S)
         # The response is the last line of standard output, after what the function printed.
@@ -102,7 +102,7 @@ class Sam:
         """The address of `sam local start-lambda`, up inside; see `invoke` and `lambda_endpoint`."""
         variables_file, log = self.folder / "variables.lambda.json", self.folder / "start-lambda.log"
         variables_file.write_text(json.dumps({function: variables}), "utf-8")
-        template = overlay(self.folder / "template.yaml", {function: variables})
+        template = write_local_template(self.folder / "template.yaml", {function: variables})
         options = ["--template", str(template), "--env-vars", str(variables_file), "--docker-network", network]
         return lambda_endpoint(self._toolchain, options, log)
 

@@ -57,11 +57,11 @@ def find() -> Toolchain:
 def _require_docker() -> None:
     docker = shutil.which("docker")
     if docker is None:
-        raise Missing("no docker on PATH: install Docker and start it")
+        raise Missing("docker is not on PATH: install Docker and start it")
     if not _succeeds(docker, "info"):
         raise Missing("the Docker daemon does not answer `docker info`: start it, or let this user talk to it")
     if not _succeeds(docker, "image", "inspect", IMAGE):
-        raise Missing(f"the Lambda base image is not here: docker pull {IMAGE}")
+        raise Missing(f"the Lambda base image is missing: run docker pull {IMAGE}")
 
 
 def _sam() -> Path:

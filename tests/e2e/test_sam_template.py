@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local.containers.sam_template import main, overlay
+from local.containers.sam_template import main, write_local_template
 from local.errors import InvalidSettings
 
 BUILT = """
@@ -33,31 +33,33 @@ def variables(copy: Path) -> dict[str, object]:
 
 
 def test_each_function_declares_what_is_set_for_all_and_what_is_set_for_it(built: Path) -> None:
-    copy = overlay(built, {"Parameters": {"URL": "http://192.0.2.1"}, "Two": {"OWN": "1"}})
+    copy = write_local_template(built, {"Parameters": {"URL": "http://192.0.2.1"}, "Two": {"OWN": "1"}})
 
     assert variables(copy) == {"One": {"TAG": {"Ref": "Tag"}, "URL": ""}, "Two": {"URL": "", "OWN": ""}, "Plain": {"URL": ""}}
 
 
 def test_what_the_template_declares_stays_as_it_is(built: Path) -> None:
-    copy = overlay(built, {"Parameters": {"LEVEL": "DEBUG"}, "One": {"TAG": "x"}})
+    copy = write_local_template(built, {"Parameters": {"LEVEL": "DEBUG"}, "One": {"TAG": "x"}})
 
     assert variables(copy)["One"] == {"TAG": {"Ref": "Tag"}}
     assert yaml.safe_load(copy.read_text())["Globals"] == yaml.safe_load(built.read_text())["Globals"]
 
 
 def test_a_resource_that_is_no_function_stays_as_it_is(built: Path) -> None:
-    assert yaml.safe_load(overlay(built, {"Parameters": {"URL": ""}}).read_text())["Resources"]["Bucket"] == {"Type": "AWS::S3::Bucket"}
+    assert yaml.safe_load(write_local_template(built, {"Parameters": {"URL": ""}}).read_text())["Resources"]["Bucket"] == {
+        "Type": "AWS::S3::Bucket"
+    }
 
 
 def test_the_copy_lies_beside_the_template_whose_paths_are_relative(built: Path) -> None:
-    assert overlay(built, {}) == built.with_name("template.local.yaml")
+    assert write_local_template(built, {}) == built.with_name("template.local.yaml")
 
 
 @pytest.mark.parametrize("text", ["- a\n", "Resources: [1]\n", "a: !Ref b\n", "a: [\n"])
 def test_what_is_no_built_template_is_refused(text: str, built: Path) -> None:
     built.write_text(text)
-    with pytest.raises(InvalidSettings, match=r"template\.yaml is no template that `sam build` wrote"):
-        overlay(built, {})
+    with pytest.raises(InvalidSettings, match=r"template\.yaml is not a template that `sam build` wrote"):
+        write_local_template(built, {})
 
 
 def test_the_command_makes_the_copy_again(built: Path, tmp_path: Path) -> None:
