@@ -1,4 +1,4 @@
-"""Messages a second through the local WorkMail, from SMTP to the mailbox; and that none is lost or doubled, and memory stays what it is."""
+"""Measure the local WorkMail: messages per second from SMTP to the mailbox, and memory. Fail if a message is lost or duplicated."""
 
 import resource
 import smtplib
@@ -19,19 +19,19 @@ _BODY = b"Hello, hello, hello, hello, hello, hello, hello, hello, hello, hello.\
 
 
 def message(number: int) -> bytes:
-    """10 KB, each another one."""
+    """Return a message of 10 KB with its number in the subject."""
     return f"From: {NORA}\r\nTo: {ANA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: {number}.\r\n\r\n".encode() + _BODY
 
 
 def main() -> None:
-    print("\nThe local WorkMail: 10 KB each, 20 senders at once, spool and mailboxes on disk")
-    through("no rule", "", 2_000)
-    through("a verdict (bounce)", "bounce", 2_000)
-    through("read and written (rewrite)", "rewrite", 10_000)
+    print("\nThe local WorkMail: messages of 10 KB, 20 senders at once, spool and mailboxes on disk")
+    measure("no rule", "", 2_000)
+    measure("a verdict (bounce)", "bounce", 2_000)
+    measure("read and written (rewrite)", "rewrite", 10_000)
 
 
-def through(name: str, function: str, messages: int) -> None:
-    """Sends them, waits until the last is delivered, and looks at what lies in the mailbox."""
+def measure(name: str, function: str, messages: int) -> None:
+    """Send messages, wait until all are delivered, and check the mailbox."""
     with TemporaryDirectory() as folder, LocalWorkMail(_ORGANIZATION + (_RULE % function if function else ""), folder=Path(folder)) as wm:
         wm.send(message(0), to=[ANA])
         port, before = wm.smtp_port("INBOUND"), _resident_mb()
@@ -45,7 +45,7 @@ def through(name: str, function: str, messages: int) -> None:
         after = _resident_mb()
         found = Counter(_number(copy.raw) for copy in wm.delivered(ANA))
     if found != Counter(range(messages + 1)):
-        sys.exit(f"{name}: lost {len(set(range(messages + 1)) - found.keys())}, double {sum(count > 1 for count in found.values())}")
+        sys.exit(f"{name}: lost {len(set(range(messages + 1)) - found.keys())}, duplicated {sum(count > 1 for count in found.values())}")
     print(
         f"  {name:28} {messages:6,} messages: {messages / accepted:6,.0f}/s accepted, {messages / delivered:5,.0f}/s delivered, "
         f"all once; resident {before:,.0f} -> {after:,.0f} MB"
@@ -59,13 +59,13 @@ def _send(port: int, numbers: range) -> None:
 
 
 def _number(raw: bytes) -> int:
-    """From a subject with or without a tag."""
+    """Return the number in the subject, with or without a tag."""
     line = next(line for line in raw.split(b"\r\n") if line.startswith(b"Subject:"))
     return int(line.rstrip(b".").rpartition(b" ")[2])
 
 
 def _resident_mb() -> float:
-    """Of this process, now where the system says so, else at most so far."""
+    """Return this process's memory: the current one on Linux, the highest so far elsewhere."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
