@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.aws.services import LocalAws
+from local.aws_client import REGION
 from local.config.configuration import Configuration, Group, Person, load
-from local.config.functions import REGION
 from local.mail.event_builder import EnvelopeOverrides, envelope_for
 from local.mail.history import Destination, History, MessageTrace
 from local.mail.submission import Submission
@@ -83,6 +83,24 @@ class LocalWorkMail(LocalAws):
     def _start(self) -> None:
         super()._start()
         self._stack.callback(self._mail_stack.close)
+
+    def reset(self, configuration: Configuration | Callable[[], Configuration] | Path | str | None = None) -> None:
+        """Return to the state after the start, with another configuration: no mail and no history.
+
+        Starting a `LocalWorkMail` takes longer than a reset, so tests can share one. See `LocalAws.reset` for the services.
+
+        Raises:
+            ValueError: this instance has a folder of its own, whose mail is kept.
+        """
+        if self._folder is not None:
+            raise ValueError("a LocalWorkMail with a folder keeps its mail: only one without a folder can be reset")
+        self._mail_stack.close()
+        self._mail_server = None
+        self._smtp.clear()
+        self._rewritten.clear()
+        self._applied = None
+        self._configuration = configuration
+        super().reset()
 
     def send(
         self,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from local.aws.faults import Faults
-from local.config.functions import REGION
+from local.aws_client import KEYS, REGION, create_client
 from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
 
@@ -18,10 +18,6 @@ WORKMAIL_SERVICES: Final = ("workmailmessageflow", "workmail")
 
 _ENDPOINT_NAMES: Final = {"events": "EVENTBRIDGE", "secretsmanager": "SECRETS_MANAGER"}
 """Services whose endpoint variable is named after the service ID and not after boto3's name."""
-
-# Any keys work here; AWS would reject these.
-_ACCESS_KEY = "local"
-_SECRET_KEY = "local"  # noqa: S105
 
 
 class LocalAws(Lifecycle):
@@ -60,21 +56,21 @@ class LocalAws(Lifecycle):
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()
         self.organization = Organization()
-        self.bucket = bucket or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
-        self.rates_table = f"{self.bucket}-rates"
+        self._bucket_name = bucket
+        self._choose_names()
         self._ports = (port, s3_port)
         self._listener = listener
         self._urls: dict[str, str] = {}
+        self._buckets: list[str] = []
         self._s3: Any = None
+        self._dynamodb: Any = None
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that make boto3 call these servers, and no server outside this machine."""
         return {
             **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
-            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
-            "AWS_SESSION_TOKEN": _SECRET_KEY,
+            **KEYS,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -86,23 +82,7 @@ class LocalAws(Lifecycle):
 
     def client(self, service: str) -> Any:
         """Create a boto3 client of a local service, independent of this process's AWS settings. Close it after use."""
-        import botocore.session
-
-        # The session ignores the developer's configuration: a profile may not exist, or name other endpoints.
-        session = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
-        return session.create_client(
-            service,
-            region_name=REGION,
-            endpoint_url=self._urls[service],
-            aws_access_key_id=_ACCESS_KEY,
-            aws_secret_access_key=_SECRET_KEY,
-        )
+        return create_client(service, self._urls[service])
 
     def sam_environment(self, functions: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
         """Add these servers' variables to hook settings such as `events/env.json`, for `sam local invoke --env-vars`."""
@@ -119,9 +99,10 @@ class LocalAws(Lifecycle):
         self._urls |= dict.fromkeys(MOTO_SERVICES, moto.url)
         self._s3 = self.client("s3")
         self._stack.callback(self._s3.close)
-        self.make_bucket(self.bucket)
-        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-        self._make_table()
+        self._dynamodb = self.client("dynamodb")
+        self._stack.callback(self._dynamodb.close)
+        self._stack.callback(self._remove_storage)
+        self._create_storage()
         app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
         app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
         http = HttpServer(app, self._ports[0])
@@ -129,37 +110,53 @@ class LocalAws(Lifecycle):
         http.start()
         self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
 
-    def _make_table(self) -> None:
-        """Create the stack's table. It is removed with this instance, because moto keeps it as long as the process runs."""
-        dynamodb = self.client("dynamodb")
-        self._stack.callback(dynamodb.close)
-        dynamodb.create_table(
+    def reset(self) -> None:
+        """Return to the state after the start: no messages, faults, users or groups; another rewrite bucket and rates table.
+
+        The servers keep their URLs. Data in other services, such as SQS, stays, as moto keeps it for the whole process anyway.
+        """
+        self.store.clear()
+        self.faults.clear()
+        self.organization.reset()
+        self._remove_storage()
+        self._choose_names()
+        self._create_storage()
+
+    def _choose_names(self) -> None:
+        self.bucket = self._bucket_name or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
+        self.rates_table = f"{self.bucket}-rates"
+
+    def make_bucket(self, name: str) -> None:
+        """Create a bucket. It is removed with this instance."""
+        self._s3.create_bucket(Bucket=name)
+        self._buckets.append(name)
+
+    def _create_storage(self) -> None:
+        """Create the rewrite bucket and the rates table as the stack does."""
+        self.make_bucket(self.bucket)
+        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self._dynamodb.create_table(
             TableName=self.rates_table,
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        self._stack.callback(self._remove_table, dynamodb)
-        dynamodb.update_time_to_live(TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
+        self._dynamodb.update_time_to_live(
+            TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+        )
 
-    def _remove_table(self, dynamodb: Any) -> None:
-        """Remove the table, unless a test has removed it."""
+    def _remove_storage(self) -> None:
+        """Remove the buckets and the table: moto keeps them in memory as long as the process runs. A test may have removed them."""
         from botocore.exceptions import ClientError
 
+        while self._buckets:
+            with suppress(ClientError):
+                self._remove_bucket(self._buckets.pop())
         with suppress(ClientError):
-            dynamodb.delete_table(TableName=self.rates_table)
-
-    def make_bucket(self, name: str) -> None:
-        """Create a bucket that is removed with this instance."""
-        self._s3.create_bucket(Bucket=name)
-        self._stack.callback(self._remove_bucket, name)
+            self._dynamodb.delete_table(TableName=self.rates_table)
 
     def _remove_bucket(self, bucket: str) -> None:
-        """Remove a bucket, unless a test has removed it: moto keeps objects in memory as long as the process runs."""
-        from botocore.exceptions import ClientError
-
-        with suppress(ClientError):
-            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-                for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    self._s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
-            self._s3.delete_bucket(Bucket=bucket)
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                self._s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
+        self._s3.delete_bucket(Bucket=bucket)

@@ -56,11 +56,16 @@ class Organization:
     """
 
     def __init__(self) -> None:
+        self._entities: dict[str, Entity] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to an organization without users and groups."""
         self.id = f"m-{uuid.uuid4().hex}"
         self.domains = ["example.com"]
         self.page_size = 2
         self.calls: list[str] = []
-        self._entities: dict[str, Entity] = {}
+        self._entities.clear()
 
     def clear(self) -> None:
         """Remove all users and groups."""

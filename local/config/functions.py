@@ -13,9 +13,6 @@ from local.errors import InvalidSettings, UnknownFunction
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
-REGION: Final = "us-east-1"
-"""The region of the local WorkMail."""
-
 ASYNCHRONOUS: Final = frozenset({"observe"})
 """Functions written for asynchronous rules: WorkMail does not wait for them and ignores their response."""
 

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from local.config.functions import REGION
+from local.aws_client import create_client
 from local.errors import InvalidSettings
 from local.runtime.invocation import Invocation
 
@@ -103,16 +102,7 @@ class EndpointInvoker:
 
 def _lambda_client(url: str, timeout_s: float) -> Any:
     import botocore.config
-    import botocore.session
 
-    # A session that reads no configuration of the developer's, with keys that are nobody's: the endpoint may be anybody's.
-    session = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-    )
     config = botocore.config.Config(
         connect_timeout=min(_CONNECT_TIMEOUT_S, timeout_s),
         read_timeout=timeout_s,
@@ -122,14 +112,7 @@ def _lambda_client(url: str, timeout_s: float) -> Any:
         # An endpoint on this machine is not behind the developer's proxy.
         proxies={},
     )
-    return session.create_client(
-        "lambda",
-        region_name=REGION,
-        endpoint_url=url,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - these are no keys
-        config=config,
-    )
+    return create_client("lambda", url, config)
 
 
 def _read(returned: bytes, function_error: str | None, log: str) -> _Answer:

@@ -4,16 +4,13 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from local.config.functions import REGION, Function
+from local.aws_client import KEYS, REGION
+from local.config.functions import Function
 
 # What a child needs of the developer's own environment. Nothing else passes: an AWS profile or an ON_ERROR that happens to be set there
 # would not be in Lambda either.
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
-
-# Lambda gives a function keys for a session, so there is a token too. These are none that AWS could take for somebody's.
-_KEYS: Final = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
 
 
 def environment(function: Function, variables: Mapping[str, str], layer: Path) -> dict[str, str]:
@@ -29,7 +26,7 @@ def environment(function: Function, variables: Mapping[str, str], layer: Path) -
         the region and the keys are given here, for they lead to the local servers.
     """
     path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]
-    keys = _KEYS if variables.get("AWS_ACCESS_KEY_ID", _KEYS["AWS_ACCESS_KEY_ID"]) == _KEYS["AWS_ACCESS_KEY_ID"] else {}
+    keys = KEYS if variables.get("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"]) == KEYS["AWS_ACCESS_KEY_ID"] else {}
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or REGION
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},

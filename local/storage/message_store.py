@@ -69,6 +69,12 @@ class MessageStore:
         with self._lock:
             self._messages.pop(message_id, None)
 
+    def clear(self) -> None:
+        """Remove all messages and the keeper."""
+        with self._lock:
+            self._messages.clear()
+        self._keeper = None
+
     def keep(self, keeper: Callable[[str], StoredMessage | None]) -> None:
         """Names who has the messages that are forgotten."""
         self._keeper = keeper

@@ -20,10 +20,18 @@ _NUMBERS = itertools.count()
 Load = Callable[..., ModuleType]
 
 
-@pytest.fixture
-def workmail() -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
+@pytest.fixture(scope="session")
+def shared_workmail() -> Iterator[LocalWorkMail]:
+    """One local WorkMail for all tests of this process."""
+    with LocalWorkMail(speed=600.0) as running:
         yield running
+
+
+@pytest.fixture
+def workmail(shared_workmail: LocalWorkMail) -> Iterator[LocalWorkMail]:
+    """The shared local WorkMail, as new."""
+    yield shared_workmail
+    shared_workmail.reset()
 
 
 @pytest.fixture

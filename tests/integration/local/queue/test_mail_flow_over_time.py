@@ -1,83 +1,101 @@
-"""The local WorkMail while it runs: its history, configurations that change, functions that are slow."""
+"""The local WorkMail while it runs: its history, configurations that change, slow functions."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from local.config.configuration import load
 from local.mail.history import State
+from local.mail.submission import Submission
 from local.workmail import LocalWorkMail
-from tests.integration.local.queue.test_mail_flow import ANA, BEN, COUNT, GROUP, HOOK, ORGANIZATION, RAW, act, answer, hooked, submission
+from mailhooks.contract import FlowDirection
+from tests.integration.local.queue.conftest import ORGANIZATION, Hook
+from tests.integration.local.queue.test_mail_flow import ANA, BEN, DEFAULT, NORA, RAW
+
+WAIT = """
+    import time
+    while not pathlib.Path(__file__).with_name("go").exists():
+        time.sleep(0.01)
+"""
+"""The body of a function that waits until the test lets it go on."""
 
 
-def test_the_history_pages_and_searches():
-    with LocalWorkMail() as wm:
-        for n in range(7):
-            wm.send(RAW.replace(b"Offer", f"Größe {n}".encode()), to=[ANA])
-        assert [line.number for line in wm.history.summaries(limit=3)] == [7, 6, 5]
-        assert [line.number for line in wm.history.summaries(before=5, limit=2)] == [4, 3]
-        assert [line.number for line in wm.history.summaries(text="größe 2")] == [3]
-        assert wm.history.count() == 7
+def submission(*recipients: str) -> Submission:
+    return Submission(FlowDirection.INBOUND, NORA, recipients, RAW)
 
 
-def test_old_messages_that_are_done_are_removed_from_the_history():
-    text = ORGANIZATION + "history = { keep = 100 }\n"
-    with LocalWorkMail(text) as wm:
-        for _ in range(400):
-            wm.accept(submission(ANA))
-        wm.wait_until_idle(60)
-        assert 100 <= wm.history.count() < 400
-        assert len(wm.delivered(ANA)) == 400
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.01)
 
 
-def test_a_slow_function_holds_up_nobody_elses_mail(tmp_path: Path):
+def test_the_history_has_pages_and_can_be_searched(wm: LocalWorkMail) -> None:
+    for n in range(7):
+        wm.send(RAW.replace(b"Offer", f"Größe {n}".encode()), to=[ANA])
+    assert [line.number for line in wm.history.summaries(limit=3)] == [7, 6, 5]
+    assert [line.number for line in wm.history.summaries(before=5, limit=2)] == [4, 3]
+    assert [line.number for line in wm.history.summaries(text="größe 2")] == [3]
+    assert wm.history.count() == 7
+
+
+@pytest.mark.slow
+def test_old_messages_that_are_done_are_removed_from_the_history(wm: LocalWorkMail) -> None:
+    wm.reset(ORGANIZATION + "history = { keep = 100 }\n")
+    for _ in range(400):
+        wm.accept(submission(ANA))
+    wm.wait_until_idle(60)
+    assert 100 <= wm.history.count() < 400
+    assert len(wm.delivered(ANA)) == 400
+
+
+def test_a_slow_function_does_not_delay_other_mail(wm: LocalWorkMail, hook: Hook, tmp_path: Path) -> None:
     more = (
         '\n[[rules]]\nname = "Ben"\ndirection = "inbound"\naction = "default"\nsenders = ["example.net"]\nrecipients = ["ben@example.com"]'
     )
-    with hooked(tmp_path, "    import time\n    time.sleep(8)\n" + answer(act("DEFAULT")), more=more) as wm:
-        slow = [wm.accept(submission(ANA)) for _ in range(9)]
-        wm.send(RAW, to=[BEN])
-        assert wm.history.trace(slow[-1]).summary.state is not State.DONE  # type: ignore[union-attr]
+    hook.write(WAIT + DEFAULT)
+    wm.reset(hook.configuration(more=more))
+    slow = [wm.accept(submission(ANA)) for _ in range(9)]
+    wm.send(RAW, to=[BEN])
+    states = [trace.summary.state for number in slow if (trace := wm.history.trace(number))]
+    (tmp_path / "go").touch()
+    assert State.DONE not in states
+    wm.wait_until_idle(30)
+    assert len(wm.delivered(ANA)) == 9
 
 
-def test_a_call_that_is_being_made_when_its_settings_are_saved_comes_to_its_end(tmp_path: Path):
-    body = "\ndef handler(event, context):\n    count(event)\n    import time\n    time.sleep(2)\n"
-    (tmp_path / "app.py").write_text(COUNT + body + answer(act("DEFAULT")))
+def test_a_call_under_way_when_its_settings_are_saved_ends_with_the_old_settings(wm: LocalWorkMail, hook: Hook, tmp_path: Path) -> None:
+    hook.write(WAIT + DEFAULT)
     rule = 'timeout-minutes = 0\nfallback = "bounce"'
-    texts = [
-        ORGANIZATION + HOOK % {"direction": "inbound", "rule": rule, "path": tmp_path, "function": function}
-        for function in ("", 'environment = { A = "1" }')
-    ]
-    configurations = [load(text) for text in texts]
-    with LocalWorkMail(lambda: configurations[0]) as wm:
-        first = wm.accept(submission(ANA))
-        while not (tmp_path / "calls.jsonl").exists():
-            time.sleep(0.05)
-        configurations.reverse()
-        wm.send(RAW, to=[BEN])
-        wm.wait_for(first, 30)
-        assert len(wm.delivered(ANA)) == len(wm.delivered(BEN)) == 1
+    configurations = [load(hook.configuration(rule=rule, function=function)) for function in ("", 'environment = { A = "1" }')]
+    wm.reset(lambda: configurations[0])
+    first = wm.accept(submission(ANA))
+    wait_until(hook.calls)
+    configurations.reverse()
+    second = wm.accept(submission(BEN))
+    wait_until(lambda: len(hook.calls()) == 2)
+    (tmp_path / "go").touch()
+    for number in (first, second):
+        wm.wait_for(number, 30)
+    assert len(wm.delivered(ANA)) == len(wm.delivered(BEN)) == 1
 
 
-def test_directory_and_buckets_are_those_of_the_configuration_that_is_in_force():
+def test_directory_and_buckets_are_those_of_the_current_configuration(wm: LocalWorkMail) -> None:
     text = ORGANIZATION + '[[users]]\naddress = "ana@example.com"\n'
     configurations = [load(text), load(text + '[[users]]\naddress = "new@example.com"\n[storage]\nbuckets = ["new-bucket"]\n')]
-    with LocalWorkMail(lambda: configurations[0]) as wm:
-        wm.send(RAW, to=[ANA])
-        configurations.reverse()
-        wm.send(RAW, to=[ANA])
-        workmail, s3 = wm.client("workmail"), wm.client("s3")
-        users = workmail.list_users(OrganizationId=wm.organization.id)["Users"]
-        assert {user["Email"] for user in users} == {ANA, "new@example.com"}
-        found = workmail.describe_user(OrganizationId=wm.organization.id, UserId=users[0]["Id"])
-        assert found["Email"] == users[0]["Email"]
-        assert workmail.describe_entity(OrganizationId=wm.organization.id, Email=ANA)["Type"] == "USER"
-        assert "new-bucket" in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-        workmail.close()
-        s3.close()
-
-
-def test_a_bounce_to_nobody_in_the_organization_is_kept_aside(tmp_path: Path):
-    with hooked(tmp_path, answer(act("BOUNCE", bounceMessage="No.")), more=GROUP) as wm:
-        wm.send(RAW, mail_from="zz@example.com", to=[ANA], direction="INBOUND")
-        assert len(wm.dropped()) == 1
-        assert wm.delivered("zz@example.com") == []
+    wm.reset(lambda: configurations[0])
+    wm.send(RAW, to=[ANA])
+    configurations.reverse()
+    wm.send(RAW, to=[ANA])
+    workmail, s3 = wm.client("workmail"), wm.client("s3")
+    users = workmail.list_users(OrganizationId=wm.organization.id)["Users"]
+    assert {user["Email"] for user in users} == {ANA, "new@example.com"}
+    found = workmail.describe_user(OrganizationId=wm.organization.id, UserId=users[0]["Id"])
+    assert found["Email"] == users[0]["Email"]
+    assert workmail.describe_entity(OrganizationId=wm.organization.id, Email=ANA)["Type"] == "USER"
+    assert "new-bucket" in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    workmail.close()
+    s3.close()

@@ -1,125 +1,26 @@
-"""Delivery jobs, with a function that answers as the test says: no process, no server."""
+"""Delivery jobs, with a function that answers as the test says."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.config.configuration import Configuration, load
-from local.errors import InvalidArgument, UnknownFunction
-from local.mail.history import Destination, MessageTrace, State
+from local.config.configuration import load
+from local.errors import InvalidArgument
+from local.mail.history import Destination, State
 from local.mail.submission import Submission
-from local.queue.job_processor import JobProcessor, load_delivered
+from local.queue.job_processor import load_delivered
 from local.queue.routing import create_jobs
-from local.queue.workers import Workers
 from local.rules.matching import RuleSet
-from local.runtime.invocation import Invocation
-from local.storage.maildir import MaildirStore
-from local.storage.message_store import MessageStore
-from local.storage.spool import Spool
 from mailhooks.contract import ContractError, FlowDirection
 from tests.support.deliveries import verify_delivered_once
 from tests.support.mail import event
+from tests.support.queue import ALL, ANA, BEN, NORA, RAW, RULE, Queue, Scripted, destinations
+from tests.unit.local.queue.conftest import Start
 
-ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
-RAW = b"From: Nora <nora@example.net>\r\nTo: ana@example.com\r\nSubject: Offer\r\n\r\nHello\r\n"
-ALL = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
-ORGANIZATION = 'organization = { domains = ["example.com"] }\n'
-RULE = '[[rules]]\nname = "Hook"\ndirection = "{}"\naction = "lambda"\nsenders = ["*"]\nfunction = "rewrite"\n'
 ASYNC = "synchronous = false\n"
-
-
-class Scripted:
-    """A function with prepared responses: an exception fails, a callable is called, a pair is a response and a log. The last one stays."""
-
-    def __init__(self, *responses: Any) -> None:
-        self._responses = list(responses)
-        self.events: list[Mapping[str, Any]] = []
-
-    def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
-        self.events.append(event)
-        response = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
-        response, log = response if isinstance(response, tuple) else (response, "")
-        if callable(response):
-            response = response()
-        error = f"{type(response).__name__}: {response}" if isinstance(response, Exception) else None
-        return Invocation(None if error else response, error, 1.0, len(self.events) == 1, log)
-
-
-class Queue:
-    """A spool, its workers and a scripted function."""
-
-    def __init__(self, folder: Path, configuration: Configuration, function: Scripted) -> None:
-        self.folder = folder
-        self.configuration = configuration
-        self.function = function
-        self.store = MessageStore()
-        self.spool = Spool(folder)
-        self.maildirs = MaildirStore(folder)
-        self.dead_letters: list[tuple[str, Mapping[str, Any], str]] = []
-        processor = JobProcessor(
-            self.spool,
-            self.maildirs,
-            self.store,
-            configuration=lambda: self.configuration,
-            find_function=self.find_function,
-            dead_letter=lambda *letter: self.dead_letters.append(letter),
-            release=lambda _: None,
-            speed=100_000.0,
-        )
-        self.workers = Workers(self.spool, processor, lambda: self.configuration)
-
-    def find_function(self, name: str) -> tuple[Scripted, float]:
-        if name not in self.configuration.functions:
-            raise UnknownFunction(name)
-        return self.function, 14.0
-
-    def send(self, *recipients: str, mail_from: str = NORA, raw: bytes = RAW) -> MessageTrace:
-        direction = FlowDirection.OUTBOUND if self.configuration.owns(mail_from) else FlowDirection.INBOUND
-        return self.trace(self.workers.accept(Submission(direction, mail_from, recipients or (ANA, BEN), raw)))
-
-    def trace(self, number: int) -> MessageTrace:
-        self.workers.wait_for(number, 20)
-        found = self.spool.trace(number)
-        assert found is not None
-        verify_delivered_once(self.spool, self.configuration, self.folder)
-        return found
-
-    def replace(self, content: bytes, response: Any = ALL) -> Callable[[], Any]:
-        """A response after a Put of that content."""
-
-        def put() -> Any:
-            self.store.replace(self.function.events[-1]["messageId"], content)
-            return response
-
-        return put
-
-
-Start = Callable[..., Queue]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    queues: list[Queue] = []
-
-    def start_queue(*responses: Any, rule: str = "", direction: str = "inbound", more: str = "") -> Queue:
-        text = ORGANIZATION + RULE.format(direction) + rule + more
-        queue = Queue(tmp_path / f"queue-{len(queues)}", load(text), Scripted(*(responses or (ALL,))))
-        queues.append(queue)
-        queue.workers.start()
-        return queue
-
-    yield start_queue
-    for queue in queues:
-        queue.workers.stop()
-        queue.spool.close()
-
-
-def destinations(trace: MessageTrace) -> dict[str, Destination]:
-    return {result.recipient: result.destination for run in trace.rule_runs for result in run.results}
 
 
 def test_a_valid_response_delivers_to_each_recipient(start: Start) -> None:

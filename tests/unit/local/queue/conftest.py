@@ -1,0 +1,31 @@
+"""Queues that end with their test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.support.queue import ALL, Queue, Scripted, configure
+
+
+class Start(Protocol):
+    """`start(*responses, rule="", direction="inbound", more="")`: a queue whose function gives these responses."""
+
+    def __call__(self, *responses: Any, **configuration: str) -> Queue: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    queues: list[Queue] = []
+
+    def start_queue(*responses: Any, **configuration: str) -> Queue:
+        queue = Queue(tmp_path / f"queue-{len(queues)}", configure(**configuration), Scripted(*(responses or (ALL,))))
+        queues.append(queue)
+        queue.workers.start()
+        return queue
+
+    yield start_queue
+    for queue in queues:
+        queue.workers.stop()
+        queue.spool.close()
