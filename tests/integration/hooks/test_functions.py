@@ -123,7 +123,7 @@ def test_a_message_that_is_gone_frozen_or_unacceptable_goes_on_unchanged_without
     assert handler(long_line, Remaining(14)) == DELIVER
     line = logged(capsys)
     assert line["reason"] == "CannotChangeSafely"
-    assert "as was there before" in line["detail"]
+    assert "also before the change" in line["detail"]
     assert workmail.store.content(long_line["messageId"]) == RAW + b"x" * 2000 + b"\r\n"
     assert not workmail.store.refusals(long_line["messageId"]), "what would be refused is not even tried"
 

@@ -90,7 +90,7 @@ def test_lines_are_measured_across_the_seams_of_edits():
 def test_a_published_rule_holds_the_put_back_also_for_what_was_there_before(original: bytes, code: Code):
     [refusal] = blocking(rejections(original, b"X-Tag: 1\r\n" + original))
     assert (refusal.code, refusal.before) == (code, True)
-    assert str(refusal).endswith("as was there before")
+    assert str(refusal).endswith("also before the change")
 
 
 @pytest.mark.parametrize(

@@ -207,5 +207,5 @@ def test_a_hook_can_ask_why_a_change_would_be_refused_before_it_answers():
 
     memory = Memory()
     answer = handler_of(bounce_what_cannot_be_tagged, memory)(event(), None)
-    assert answer["actions"][0]["action"]["parameters"]["bounceMessage"] == "Sorry: a line has more than 998 octets and its CRLF"
+    assert answer["actions"][0]["action"]["parameters"]["bounceMessage"] == "Sorry: a line has more than 998 octets before its CRLF"
     assert memory.puts == 0
