@@ -34,7 +34,7 @@ def draw_rows(mailbox: Mailbox, days: Sequence[Day]) -> Iterator[Row]:
         yield Row(f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", spans, "; ".join(texts) or "no event")
 
 
-def percent(minutes: int) -> float:
+def to_percent(minutes: int) -> float:
     """Return the share of a day."""
     return round(minutes * 100 / DAY, 3)
 

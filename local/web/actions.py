@@ -50,7 +50,7 @@ class AvailabilityAnswer:
 class Actions(Protocol):
     """The actions of the pages. The pages call them in worker threads, so they are safe in any thread and may be slow."""
 
-    def rules(self) -> Sequence[Rule]:
+    def list_rules(self) -> Sequence[Rule]:
         """Return the flow rules in the order of the configuration."""
         ...
 
@@ -74,11 +74,11 @@ class Actions(Protocol):
         """
         ...
 
-    def samples(self) -> Mapping[str, bytes]:
+    def list_samples(self) -> Mapping[str, bytes]:
         """Return the sample messages by name."""
         ...
 
-    def addresses(self) -> Addresses:
+    def get_addresses(self) -> Addresses:
         """Return the addresses of the servers."""
         ...
 

@@ -17,7 +17,6 @@ from mailhooks.contract import ContractError, check_availability_request
 
 _MAX_LIMIT = 500
 
-
 _JSON_NAMES = {
     "summary": "line",
     "rule_runs": "passages",
@@ -29,7 +28,7 @@ _JSON_NAMES = {
 """The JSON names of renamed attributes: programs rely on them."""
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the routes of the JSON operations."""
     return [
         Route("/api/messages", partial(_list_messages, site)),
@@ -46,8 +45,8 @@ def _list_messages(site: Site, request: Request) -> Response:
         limit = min(max(int(query.get("limit", "50")), 1), _MAX_LIMIT)
     except ValueError:
         return JSONResponse({"error": "before and limit must be numbers"}, 400)
-    lines = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
-    return _ascii_json({"count": site.history.count(), "messages": [_document(line) for line in lines]})
+    summaries = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
+    return _ascii_json({"count": site.history.count(), "messages": [_document(summary) for summary in summaries]})
 
 
 def _show_trace(site: Site, request: Request) -> Response:

@@ -31,13 +31,13 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
     site = Site(history, actions)
     return Starlette(
         routes=[
-            *messages.routes(site),
-            *event_stream.routes(site),
-            *content.routes(site),
-            *rules.routes(site),
-            *availability.routes(site),
-            *compose.routes(site),
-            *api.routes(site),
+            *messages.make_routes(site),
+            *event_stream.make_routes(site),
+            *content.make_routes(site),
+            *rules.make_routes(site),
+            *availability.make_routes(site),
+            *compose.make_routes(site),
+            *api.make_routes(site),
             Route("/addresses", partial(_show_addresses, site)),
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("local.viewer", "static")])),
         ],
@@ -50,11 +50,11 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
 
 
 def _show_addresses(site: Site, request: Request) -> Response:
-    return site.page(request, "addresses.html", {"addresses": site.actions.addresses()})
+    return site.render(request, "addresses.html", {"addresses": site.actions.get_addresses()})
 
 
 def _show_error(site: Site, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": error.detail}, error.status_code)
-    return site.page(request, "error.html", {"status": error.status_code, "text": error.detail}, error.status_code)
+    return site.render(request, "error.html", {"status": error.status_code, "text": error.detail}, error.status_code)

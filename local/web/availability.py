@@ -26,7 +26,7 @@ _ZONES: Final = (
 ).split()
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the routes of the page."""
     return [
         Route("/availability", partial(_show_form, site)),
@@ -36,7 +36,7 @@ def routes(site: Site) -> list[Route]:
 
 
 def _show_form(site: Site, request: Request) -> Response:
-    addresses = site.actions.addresses()
+    addresses = site.actions.get_addresses()
     today = datetime.now().astimezone().date()
     form = {
         "mailboxes": ", ".join(addresses.calendars) or addresses.user,
@@ -68,7 +68,7 @@ def _answer(site: Site, request: Request, form: dict[str, str]) -> Response:
 
 def _show(site: Site, request: Request, form: dict[str, str], more: dict[str, Any] | None = None, status: int = 200) -> Response:
     context = {"form": form, "problem": None, "answer": None, "zones": _ZONES, "max_events": MAX_EVENTS} | (more or {})
-    return site.page(request, "availability.html", context, status)
+    return site.render(request, "availability.html", context, status)
 
 
 def _result(question: dict[str, Any], answer: AvailabilityAnswer, calendar: Calendar) -> dict[str, Any]:

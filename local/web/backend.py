@@ -39,7 +39,7 @@ class WebBackend:
         self._samples = samples
         self._policy = RecipientPolicy(wm.mail_server.workers, lambda: wm.configuration)
 
-    def rules(self) -> Sequence[Rule]:
+    def list_rules(self) -> Sequence[Rule]:
         return self._wm.configuration.rules
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
@@ -53,10 +53,10 @@ class WebBackend:
             raise Rejected("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
-    def samples(self) -> Mapping[str, bytes]:
+    def list_samples(self) -> Mapping[str, bytes]:
         return self._samples
 
-    def addresses(self) -> Addresses:
+    def get_addresses(self) -> Addresses:
         configuration, environment = self._wm.configuration, self._wm.environment
         endpoints = {name: url for name, url in environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
         return Addresses(

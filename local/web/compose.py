@@ -46,7 +46,7 @@ class _SendForm:
         return parse_direction(self.fields["direction"])
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the routes of the page."""
     return [Route(PATH, partial(_show_form, site)), Route(PATH, partial(_submit, site), methods=["POST"])]
 
@@ -57,17 +57,17 @@ def _show_form(site: Site, request: Request) -> Response:
 
 
 def _show(site: Site, request: Request, fields: Mapping[str, str], problem: _InvalidField | None = None) -> Response:
-    samples = {name: len(raw) for name, raw in site.actions.samples().items()}
+    samples = {name: len(raw) for name, raw in site.actions.list_samples().items()}
     kind = fields["kind"] if fields["kind"] in {"write", "sample", "file"} else "write"
     context: dict[str, Any] = {
         "form": fields,
         "kind": kind,
         "direction": parse_direction(fields["direction"]),
         "samples": samples,
-        "user": site.actions.addresses().user,
+        "user": site.actions.get_addresses().user,
         "problem": (problem.name, str(problem)) if problem else None,
     }
-    return site.page(request, "send.html", context, 422 if problem else 200)
+    return site.render(request, "send.html", context, 422 if problem else 200)
 
 
 async def _submit(site: Site, request: Request) -> Response:
@@ -97,7 +97,7 @@ def _send(site: Site, request: Request, form: _SendForm) -> Response:
 def _message(site: Site, form: _SendForm) -> bytes:
     kind = form.fields["kind"]
     if kind == "sample":
-        raw = site.actions.samples().get(form.fields["sample"])
+        raw = site.actions.list_samples().get(form.fields["sample"])
         if raw is None:
             raise _InvalidField("sample", "Sample: there is no sample of this name.")
         return with_crlf(raw)
@@ -134,5 +134,5 @@ def _envelope(site: Site, form: _SendForm, raw: bytes) -> tuple[str, list[str]]:
     mail_from, recipients = form.fields["mail_from"], split_addresses(form.fields["recipients"])
     if mail_from and recipients:
         return ("" if mail_from == "<>" else mail_from), recipients
-    envelope = envelope_for(raw, EnvelopeOverrides(form.direction, mail_from or None, recipients), site.actions.addresses().domains)
+    envelope = envelope_for(raw, EnvelopeOverrides(form.direction, mail_from or None, recipients), site.actions.get_addresses().domains)
     return ("" if mail_from == "<>" else envelope.author), list(envelope.recipients)

@@ -56,20 +56,20 @@ class ViewOptions:
     """The options in a page's address.
 
     Attributes:
-        passage: number of the rule run.
+        run: number of the rule run.
         view: None for HTML when the message has HTML, else for text.
     """
 
-    passage: int = 1
+    run: int = 1
     view: View | None = None
     sides: Sides = Sides.BOTH
 
 
 def read_options(query: Mapping[str, str]) -> ViewOptions:
     """Read the options of an address; an invalid option counts as absent."""
-    passage, view, sides = query.get("passage", ""), query.get("view", ""), query.get("side", "")
+    run, view, sides = query.get("passage", ""), query.get("view", ""), query.get("side", "")
     return ViewOptions(
-        int(passage) if passage.isascii() and passage.isdigit() and len(passage) < 5 else 1,
+        int(run) if run.isascii() and run.isdigit() and len(run) < 5 else 1,
         View(view) if view in set(View) else None,
         Sides(sides) if sides in set(Sides) else Sides.BOTH,
     )
@@ -81,13 +81,13 @@ class ContentView:
 
     Attributes:
         number: of the message.
-        passages, passage: how many rule runs the message has, and the number of the shown one.
+        runs, run: how many rule runs the message has, and the number of the shown one.
         shown: the values of the view; see `_VIEWS`.
     """
 
     number: int
-    passages: int
-    passage: int
+    runs: int
+    run: int
     view: View
     sides: Sides
     changed: bool
@@ -103,7 +103,7 @@ class ContentView:
 
     def base(self, side: str) -> str:
         """Return the address below which a side's download and frames are."""
-        return f"/messages/{self.number}/passages/{self.passage}/{side}"
+        return f"/messages/{self.number}/passages/{self.run}/{side}"
 
     @property
     def columns(self) -> list[str]:
@@ -111,7 +111,7 @@ class ContentView:
         return [self.sides] if self.sides is not Sides.BOTH else ["before", "after"]
 
     def _query(self, **other: str | int) -> str:
-        return urlencode({"passage": self.passage, "view": self.view, "side": self.sides} | other)
+        return urlencode({"passage": self.run, "view": self.view, "side": self.sides} | other)
 
 
 def select_run(trace: MessageTrace, number: int) -> RuleRun | None:
@@ -127,13 +127,13 @@ def select_run(trace: MessageTrace, number: int) -> RuleRun | None:
     return trace.rule_runs[number - 1]
 
 
-def load_content(history: History, trace: MessageTrace, passage: int, side: SideName) -> bytes:
+def load_content(history: History, trace: MessageTrace, run_number: int, side: SideName) -> bytes:
     """Return the message before or after a rule run.
 
     Raises:
         HTTPException: 404, the message is no longer stored or has no such rule run.
     """
-    run = select_run(trace, passage)
+    run = select_run(trace, run_number)
     original = history.original(trace.summary.number)
     if original is None:
         raise HTTPException(404, "This message is no longer stored.")
@@ -145,15 +145,15 @@ def load_content(history: History, trace: MessageTrace, passage: int, side: Side
 
 def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> ContentView:
     """Compute one view. The other views are not computed: each takes time with a large message."""
-    before = load_content(history, trace, options.passage, "before")
-    after = load_content(history, trace, options.passage, "after")
+    before = load_content(history, trace, options.run, "before")
+    after = load_content(history, trace, options.run, "after")
     comparison = Comparison.of(before, after)
     view = options.view or (View.HTML if any(find_visible_parts(comparison.before, "html")) else View.TEXT)
     if view is View.SOURCE and not comparison.changed:
         view = View.HEADER
     sides = options.sides if comparison.changed else Sides.AFTER
     shown = _VIEWS[view](comparison) | {"sizes": {"before": len(before), "after": len(after)}}
-    return ContentView(trace.summary.number, len(trace.rule_runs), options.passage, view, sides, comparison.changed, shown)
+    return ContentView(trace.summary.number, len(trace.rule_runs), options.run, view, sides, comparison.changed, shown)
 
 
 def _count_frames(comparison: Comparison) -> dict[str, Any]:
@@ -191,7 +191,7 @@ _VIEWS: Final = {
 }
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the routes of a message's content."""
     side = "/messages/{number:int}/passages/{passage:int}/{side}"
     return [
@@ -203,7 +203,7 @@ def routes(site: Site) -> list[Route]:
 
 def _show_fragment(site: Site, request: Request) -> Response:
     view = build_view(site.history, load_trace(site, request), read_options(request.query_params))
-    return site.page(request, "content.html", {"view": view, "View": View})
+    return site.render(request, "content.html", {"view": view, "View": View})
 
 
 def load_trace(site: Site, request: Request) -> MessageTrace:
@@ -230,8 +230,8 @@ def _side(request: Request) -> SideName:
 
 def download(site: Site, request: Request) -> Response:
     """Return the bytes of one side. The file's name has nothing of the message: the sender chose what is in it."""
-    side, passage = _side(request), int(request.path_params.get("passage", 1))
-    raw = load_content(site.history, load_trace(site, request), passage, side)
+    side, run_number = _side(request), int(request.path_params.get("passage", 1))
+    raw = load_content(site.history, load_trace(site, request), run_number, side)
     name = f"message-{request.path_params['number']}-{side}.eml"
     return Response(raw, media_type="message/rfc822", headers={"content-disposition": f'attachment; filename="{name}"'})
 

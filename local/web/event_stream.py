@@ -15,7 +15,7 @@ _POLL_S: Final = 0.2
 _KEEP_ALIVE_S: Final = 15.0
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the route of the stream."""
     return [Route("/events", partial(_stream, site))]
 

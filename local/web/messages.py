@@ -18,7 +18,7 @@ PAGE: Final = 50
 _MAX_QUERY: Final = 200
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the routes of both pages. `/rows` and `/live` are the parts that the script loads again."""
     return [
         Route("/", partial(_show_list, site, "messages.html")),
@@ -31,24 +31,24 @@ def routes(site: Site) -> list[Route]:
 def _show_list(site: Site, template: str, request: Request) -> Response:
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
     before = _number(request.query_params.get("before"))
-    # Read the version first: then a message that arrives while the lines are read has another one, and the page loads them again.
+    # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
-    lines = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
-    more = len(lines) > PAGE
-    lines = lines[:PAGE]
+    summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
+    more = len(summaries) > PAGE
+    summaries = summaries[:PAGE]
     context: dict[str, Any] = {
         "version": version,
-        "lines": lines,
+        "summaries": summaries,
         "count": count,
         "query": query,
         "before": before,
         "rows_url": "/rows?" + _query(q=query, before=before),
-        "older_url": "/?" + _query(q=query, before=lines[-1].number) if more else "",
+        "older_url": "/?" + _query(q=query, before=summaries[-1].number) if more else "",
         "newest_url": "/?" + _query(q=query) if before else "",
-        "addresses": site.actions.addresses() if not count else None,
-        "samples": list(site.actions.samples()) if not count else [],
+        "addresses": site.actions.get_addresses() if not count else None,
+        "samples": list(site.actions.list_samples()) if not count else [],
     }
-    return site.page(request, template, context)
+    return site.render(request, template, context)
 
 
 def _number(text: str | None) -> int | None:
@@ -62,11 +62,11 @@ def _query(**parameters: str | int | None) -> str:
 def _show_trace(site: Site, request: Request) -> Response:
     context = _context(site, request)
     view = build_view(site.history, context["trace"], read_options(request.query_params))
-    return site.page(request, "trace.html", context | {"view": view, "View": View})
+    return site.render(request, "trace.html", context | {"view": view, "View": View})
 
 
 def _show_live_part(site: Site, request: Request) -> Response:
-    return site.page(request, "trace_live.html", _context(site, request))
+    return site.render(request, "trace_live.html", _context(site, request))
 
 
 def _context(site: Site, request: Request) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _context(site: Site, request: Request) -> dict[str, Any]:
     return {
         "version": version,
         "trace": trace,
-        "line": trace.summary,
+        "summary": trace.summary,
         "done": trace.summary.state is State.DONE,
         "newer": number + 1 if number < site.history.count() else None,
         "older": number - 1 if number > 1 else None,

@@ -15,7 +15,7 @@ _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _MAX_RECIPIENTS: Final = 50
 
 
-def routes(site: Site) -> list[Route]:
+def make_routes(site: Site) -> list[Route]:
     """Return the route of the page."""
     return [Route("/rules", partial(_show_rules, site))]
 
@@ -48,11 +48,11 @@ def _show_rules(site: Site, request: Request) -> Response:
         problems.append(("recipients", f"Recipients: give at most {_MAX_RECIPIENTS} addresses."))
     matches = site.actions.test_rule(direction, form["author"], form["sender"], recipients) if submitted and not problems else ()
     context = {
-        "rules": site.actions.rules(),
+        "rules": site.actions.list_rules(),
         "form": form,
         "direction": direction,
         "problems": problems,
         "matches": matches,
-        "user": site.actions.addresses().user,
+        "user": site.actions.get_addresses().user,
     }
-    return site.page(request, "rules.html", context, 422 if problems else 200)
+    return site.render(request, "rules.html", context, 422 if problems else 200)

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from local.free_busy.model import Event
-from local.free_busy.svg import percent
+from local.free_busy.svg import to_percent
 from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
 from local.viewer.templating import create_environment
@@ -44,26 +43,26 @@ class Site:
     history: History
     actions: Actions
 
-    def page(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
+    def render(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
         """Render a template. A lone surrogate in text from a message becomes `?`."""
         values = {"path": request.url.path, "version": self.history.version(), **(context or {})}
-        text = templates().get_template(template).render(values)
+        text = load_templates().get_template(template).render(values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 
 
 @cache
-def templates() -> Environment:
+def load_templates() -> Environment:
     """Return the templates with their filters and globals, loaded once."""
     environment = create_environment(FOLDER / "templates")
     environment.filters |= {
-        "clock": clock,
-        "iso": iso,
-        "size": size,
-        "duration": duration,
-        "period": period,
-        "percent": percent,
-        "first_names": first_names,
-        "worst_first": worst_first,
+        "clock": format_time,
+        "iso": format_iso,
+        "size": format_size,
+        "duration": format_duration,
+        "period": format_period,
+        "percent": to_percent,
+        "first_names": join_first,
+        "worst_first": sort_worst_first,
         "format_json": format_json,
         "shorten": shorten,
         "quoted": shlex.quote,
@@ -73,21 +72,20 @@ def templates() -> Environment:
         "direction_word": lambda direction: _DIRECTIONS[direction],
         "origin_word": lambda origin: _ORIGINS[origin],
         "state_word": lambda state: _STATES[state],
-        "now": time.time,
     }
     return environment
 
 
-def worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
+def sort_worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
     """Sort bounces and drops first: a narrow cell shows only the first destinations."""
     order = ("bad", "warn", "good", "plain")
     return sorted(destinations, key=lambda counted: order.index(_COLOURS.get(counted[0], "plain")))
 
 
-def clock(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Format a time of day in this machine's zone, with the date if it is not today.
 
-    >>> clock(86_400 * 2)[-12:-5]
+    >>> format_time(86_400 * 2)[-12:-5]
     ' 1970, '
     """
     moment, today = datetime.fromtimestamp(seconds).astimezone(), datetime.now().astimezone()
@@ -97,15 +95,15 @@ def clock(seconds: float) -> str:
     return f"{moment.day} {moment:%b}{year}, {moment:%H:%M}"
 
 
-def iso(seconds: float) -> str:
+def format_iso(seconds: float) -> str:
     """Format a moment for `<time datetime>`, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Format a number of bytes.
 
-    >>> size(1), size(15_320), size(41_200_000)
+    >>> format_size(1), format_size(15_320), format_size(41_200_000)
     ('1 byte', '15.3 kB', '41.2 MB')
     """
     if count < 1000:
@@ -113,10 +111,10 @@ def size(count: int) -> str:
     return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
-def duration(milliseconds: float) -> str:
+def format_duration(milliseconds: float) -> str:
     """Format the duration of a call.
 
-    >>> duration(0.4), duration(23.4), duration(15_000)
+    >>> format_duration(0.4), format_duration(23.4), format_duration(15_000)
     ('0.4 ms', '23 ms', '15.0 s')
     """
     if milliseconds < 10:
@@ -124,17 +122,17 @@ def duration(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
 
 
-def period(event: Event) -> str:
+def format_period(event: Event) -> str:
     """Format the time of a calendar event."""
     start, end = event.start, event.end
     until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
     return f"{start:%a} {start.day} {start:%b %H:%M} - {until}"
 
 
-def first_names(names: tuple[str, ...], limit: int = 2) -> str:
+def join_first(names: tuple[str, ...], limit: int = 2) -> str:
     """Join the first names, and count the others.
 
-    >>> first_names(("a", "b", "c", "d"))
+    >>> join_first(("a", "b", "c", "d"))
     'a, b and 2 more'
     """
     more = f" and {len(names) - limit} more" if len(names) > limit else ""

@@ -5,25 +5,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.responses import Response
+from starlette.routing import Route
 
 from local.cli.parser import main
-from tests.support.servers import feeds
-from tests.unit.availability.ical.test_events import NINE, calendar, event
+from local.servers import HttpServer
+
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+UID:1
+DTSTART:20260504T090000Z
+DTEND:20260504T100000Z
+SUMMARY:Budget 2026
+LOCATION:Room 1
+END:VEVENT
+END:VCALENDAR
+"""
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[feeds.Feeds]:
-    with feeds.running() as site:
-        site.answers["/bob.ics"] = Response(calendar(event(*NINE, "SUMMARY:Budget 2026", "LOCATION:Room 1")))
-        yield site
+def feed() -> Iterator[str]:
+    """Serve a calendar feed, and return its address."""
+    server = HttpServer(Starlette(routes=[Route("/bob.ics", lambda _: Response(CALENDAR.replace("\n", "\r\n")))]), 0)
+    server.start()
+    yield f"{server.url}/bob.ics"
+    server.stop()
 
 
 @pytest.fixture
-def config(site: feeds.Feeds, tmp_path: Path) -> str:
+def config(feed: str, tmp_path: Path) -> str:
     file = tmp_path / "config.json"
     document = {
-        "backends": {"feeds": {"type": "ics", "feeds": [{"mailbox": "bob@example.net", "url": f"{site.url}/bob.ics"}]}},
+        "backends": {"feeds": {"type": "ics", "feeds": [{"mailbox": "bob@example.net", "url": feed}]}},
         "routes": [{"mailboxes": ["example.net"], "backend": "feeds"}],
         "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": ["MON"], "start": "09:00", "end": "17:00"}]},
         "details": [{"requesters": ["example.com"], "show": "details"}],

@@ -156,7 +156,7 @@ class FakeActions:
         """Forget all calls and settings."""
         vars(self).update(vars(FakeActions(self.history)))
 
-    def rules(self) -> Sequence[Rule]:
+    def list_rules(self) -> Sequence[Rule]:
         return RULES
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
@@ -168,10 +168,10 @@ class FakeActions:
         self.sent.append((direction, mail_from, tuple(recipients), raw))
         return self.history.add(raw, direction=direction, recipients=tuple(recipients))
 
-    def samples(self) -> Mapping[str, bytes]:
+    def list_samples(self) -> Mapping[str, bytes]:
         return self.files
 
-    def addresses(self) -> Addresses:
+    def get_addresses(self) -> Addresses:
         return Addresses(
             "127.0.0.1:2525",
             "127.0.0.1:2587",

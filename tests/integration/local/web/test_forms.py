@@ -140,6 +140,18 @@ def test_json_has_the_list_and_the_trace(site: Site) -> None:
     assert (listed["count"], [line["number"] for line in listed["messages"]]) == (2, [2])
     assert [line["number"] for line in site.get("/api/messages?before=2").json()["messages"]] == [1]
     trace = site.get("/api/messages/2").json()
+    [run] = trace["passages"]
+    assert set(trace) == {"line", "passages"}
+    assert trace["line"] == listed["messages"][0]
+    assert set(trace["line"]) == set(
+        "number received direction mail_from recipients author subject size state rules places changed trouble".split()
+    )
+    assert set(run) >= set(
+        "message_id invocation_id direction rule why function synchronous recipients state due".split()
+        + "attempts fates notes problems changed".split()
+    )
+    assert set(run["fates"][0]) == {"recipient", "action", "origin", "place", "note"}
+    assert set(run["attempts"][0]) == {"number", "started", "milliseconds", "cold", "problem", "response", "log"}
     assert trace["passages"][0]["attempts"][0]["milliseconds"] == 23.4
     assert trace["line"]["received"] > NOW
     assert site.get("/api/messages?limit=x").status_code == 400

@@ -1,4 +1,4 @@
-from local.free_busy.svg import MAX_EVENTS, draw_rows, percent
+from local.free_busy.svg import MAX_EVENTS, draw_rows, to_percent
 from tests.unit.local.free_busy.test_model import calendar, event, read
 
 
@@ -8,7 +8,7 @@ def test_row_has_spans_and_the_events_in_words() -> None:
     [row] = draw_rows(mailbox, window.days(31))
     assert row.label == "Tue 5 May"
     assert [span.kind for span in row.spans] == ["free", "busy", "outside"]
-    assert (percent(row.spans[0].start), percent(60)) == (50.0, 4.167)
+    assert (to_percent(row.spans[0].start), to_percent(60)) == (50.0, 4.167)
     assert row.text == "free 12:00 to 16:00; busy 14:00 to 15:00"
 
 
