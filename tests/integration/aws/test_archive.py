@@ -17,7 +17,7 @@ from mailhooks.aws.archive import Archiver
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
-from mailhooks.hooks.side_effects import envelope
+from mailhooks.hooks.side_effects import make_envelope
 
 RAW = b"From: ana@example.com\r\nSubject: \xff any octets\r\n\r\nHello\r\n"
 ENVELOPE = {"mailFrom": "ana@example.com", "recipients": ["b\u00e4n@example.com"], "subject": "a \ud800 surrogate"}
@@ -54,7 +54,7 @@ def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkM
 def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
     raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
-    Archiver().archive(wm.bucket, "mail/", INVOCATION, raw, envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
+    Archiver().archive(wm.bucket, "mail/", INVOCATION, raw, make_envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
     for key in (MESSAGE, SHEET):
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(read(s3, wm.bucket, key))
