@@ -1,11 +1,11 @@
-"""The errors of the library, by what follows for the message.
+"""The errors of the library, sorted by their consequence for the message.
 
 - `PermanentError`: a retry would not help. The message is delivered unchanged; the reason is logged and counted.
 - `TransientError`: a retry may help. It is raised to Lambda, so that WorkMail retries the invocation and takes the rule's fallback action
   when the rule timeout is over.
 - All others, `Misconfigured` included, are unexpected: the setting ON_ERROR decides between the two.
 
-An error of a service has the service's name for it. No text of an error quotes a message or an address.
+The class of a service's error has the name that the service uses. No text of an error quotes a message or an address.
 """
 
 

@@ -17,7 +17,7 @@ from mailhooks.errors import SettingsError
 
 
 class OnError(StrEnum):
-    """What the runtime does with a message after an unexpected error of its hook."""
+    """The runtime's action after an unexpected error of a hook."""
 
     DELIVER = "deliver"
     """Deliver it unchanged."""

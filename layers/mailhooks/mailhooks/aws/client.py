@@ -1,6 +1,6 @@
 """Clients of AWS services: their configuration, the deadline of a call, and our errors for botocore's.
 
-An error carries the service's name for it and never the service's text, which may quote the request: an address, a header.
+An error has the code of the service and never its text, which may quote the request: an address, a header.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ _TRANSIENT: Final = frozenset(
         "TransactionConflictException",
     }
 )
-"""Codes that a retry may not get, whatever their status: a stalled upload, expired credentials, a conflict of two writers."""
+"""Codes that a retry may not get again, with any status: a stalled upload, expired credentials, a conflict of two writers."""
 
 
 def make_config(*, connect_timeout_s: float = 3, read_timeout_s: float = 10, attempts: int = 3) -> Config:
@@ -85,7 +85,7 @@ def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: 
 
     Raises:
         TransientError, Misconfigured: see `mailhooks.errors`.
-        MailhooksError: what `map_own` returns.
+        MailhooksError: the error of `map_own`.
     """
     try:
         with subsegment(operation):
@@ -121,7 +121,7 @@ def is_throttling(code: str, status: int) -> bool:
 
 
 def error_code(error: ClientError) -> str:
-    """Return the service's name for the error; `""` if it has none."""
+    """Return the service's code of an error; `""` if it has none."""
     details: dict[str, Any] = error.response.get("Error", {})
     return str(details.get("Code", ""))
 

@@ -1,4 +1,4 @@
-"""Applies the changes that a policy wants to a message, and decides what follows if they cannot be applied or written."""
+"""Applies the changes that a policy wants to a message, with a fallback if they cannot be applied or written."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,15 +1,16 @@
 """The hook that runs a policy: one evaluation, one read and at most one write of a message.
 
-    event --> runtime --> policy hook --> evaluation ---> outcome
-                              |            (rules)           |
-                              v                              v
-                      earlier decision?                content changes --> pre-flight
-                       (retry: reply                         |
-                        with it again)                       v
-    Put   <-- runtime <--   reply   <--  stamp  <--  side effects
+    +---------+    +------------------+    +--------------+    +-----------------+
+    | runtime |--->| earlier decision |--->|  evaluation  |--->| content changes |
+    +---------+    +------------------+    +--------------+    +-----------------+
+       |   ^                | a retry                                   |
+       v   |                v                                           v
+      Put  |           +---------+   +-------+   +--------------+   +------------+
+           +-----------|  reply  |<--| stamp |<--| side effects |<--| pre-flight |
+                       +---------+   +-------+   +--------------+   +------------+
 
-The functions disclaimer, rewrite and bounce are policies of one rule (bounce: one for each entry of its list), made from settings: they run
-this hook too.
+The functions disclaimer, rewrite and bounce are policies of one rule made from settings (bounce: a rule for each entry of its list). They
+run this hook too.
 """
 
 from collections import Counter

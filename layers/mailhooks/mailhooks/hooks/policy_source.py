@@ -106,7 +106,7 @@ class PolicySource:
                 self._text = text
         except PolicyError as error:
             self.problem = str(error)
-        except Exception as error:  # noqa: BLE001 - the last valid policy stays in force, whatever the error
+        except Exception as error:  # noqa: BLE001 - the last valid policy stays in force after any error
             self.problem = str(error) if isinstance(error, MailhooksError) else f"it cannot be read ({_error_name(error)})"
         self._next_fetch = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
         if self.problem:

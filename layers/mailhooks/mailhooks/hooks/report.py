@@ -110,19 +110,19 @@ class Reporter:
                 }
         error = record.error
         if record.duplicate:
-            self._logger.info("the event came again", extra=line | {"duplicate": True})
+            self._logger.info("the event is a duplicate", extra=line | {"duplicate": True})
             return
         if error is None:
-            self._logger.info("the message went through", extra=line)
+            self._logger.info("the message is handled", extra=line)
             return
         line |= {"reason": type(error).__name__, "detail": self._detail(error)}
         if record.unexpected:
             line["frames"] = _frames(record.unexpected)
             self._logger.error("the hook failed", extra=line)
         elif record.transient:
-            self._logger.error("raised, so that the invocation is tried again", extra=line)
+            self._logger.error("raised, so that the invocation is retried", extra=line)
         else:
-            self._logger.warning("the message went on unchanged", extra=line)
+            self._logger.warning("the message is delivered unchanged", extra=line)
 
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""

@@ -102,7 +102,7 @@ def make_envelope(mail: Mail) -> dict[str, Any]:
 
 
 def make_notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
-    """Return a notice: identifiers and the verdict, and from the message only what the policy includes."""
+    """Return a notice: identifiers, the verdict, and the parts of the message that the policy includes."""
     included = ["messageId", "invocationId", "flowDirection"]
     if "subject" in effect.include:
         included.append("subject")

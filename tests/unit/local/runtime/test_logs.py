@@ -8,13 +8,13 @@ def test_warnings_and_errors_are_found_with_their_reason() -> None:
         [
             "START",
             json.dumps({"level": "INFO", "message": "fine"}),
-            json.dumps({"level": "WARNING", "message": "went on unchanged", "reason": "MessageFrozen", "detail": "redirected"}),
+            json.dumps({"level": "WARNING", "message": "is delivered unchanged", "reason": "MessageFrozen", "detail": "redirected"}),
             json.dumps({"level": "ERROR", "message": "failed"}),
             '{"level": "ERROR", broken',
             json.dumps(["level", "ERROR"]),
         ]
     )
-    assert troubles(log) == [("WARNING", "went on unchanged (MessageFrozen: redirected)"), ("ERROR", "failed")]
+    assert troubles(log) == [("WARNING", "is delivered unchanged (MessageFrozen: redirected)"), ("ERROR", "failed")]
 
 
 def test_metrics_of_the_embedded_format_are_put_in_one_line() -> None:

@@ -40,7 +40,7 @@ class BounceRule:
 
 @dataclass(frozen=True, slots=True)
 class BounceRules:
-    """Rules of which one applies to each recipient, by WorkMail's order of its own rules (guide, "Managing email flows").
+    """A list of rules. One rule applies to each recipient, in WorkMail's order of its own rules (guide, "Managing email flows").
 
     The narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action.
     """
