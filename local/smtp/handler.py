@@ -1,4 +1,4 @@
-"""The answers to SMTP commands, as a handler of aiosmtpd: who may send to whom, and when a message counts as accepted (RFC 5321)."""
+"""The answers to SMTP commands (RFC 5321), as a handler of aiosmtpd."""
 
 # ruff: noqa: N802 - aiosmtpd finds a method by the name of the command
 
@@ -25,6 +25,8 @@ _NEEDS_SMTPUTF8 = "553 5.6.7 A non-ASCII address needs SMTPUTF8"
 
 class Handler:
     """Answers the commands of one port.
+
+    QUIRK: aiosmtpd reads addresses with the `email` package, which drops comments in them and decodes encoded words.
 
     Args:
         direction: of the port.

@@ -35,7 +35,7 @@ _ENHANCED: Final = {"500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.
 
 
 class EnhancedSmtp(SMTP):
-    """aiosmtpd's conversation, for lines of any length and with an enhanced status code in each reply."""
+    """aiosmtpd's server side of one connection, for lines of any length and with an enhanced status code in each reply."""
 
     line_length_limit = MAX_MESSAGE_BYTES + len(".")
 
@@ -59,6 +59,8 @@ class EnhancedSmtp(SMTP):
 
 
 class _Controller(UnthreadedController):
+    """aiosmtpd's controller, for `EnhancedSmtp`."""
+
     def factory(self) -> SMTP:
         """Return the protocol of a new connection."""
         smtp = EnhancedSmtp(self.handler, **self.SMTP_kwargs)
@@ -106,7 +108,7 @@ class SmtpServer:
         """
         self._thread.start()
         self._started.wait()
-        if self._error:
+        if self._loop is None:
             raise ServerError(f"port {self.port} on {self._host} cannot be used: {self._error}") from self._error
 
     def stop(self, *, wait_s: float = STOP_S) -> None:
