@@ -9,7 +9,7 @@ from local.console.style import Style
 from local.console.text_columns import fit
 from local.free_busy.model import DAY, Calendar, Event, Span
 from mailhooks.availability.errors import LookupFailed
-from mailhooks.mime.filenames import shown
+from mailhooks.mime.filenames import make_printable
 
 _LABEL: Final = 26
 _MINUTES: Final = (15, 30, 60, 120)
@@ -56,7 +56,7 @@ class Timeline:
         days = self.calendar.days(_MAX_DAYS)
         yield f"{'':{_LABEL}}{self._ruler()}".rstrip()
         for mailbox in self.calendar.mailboxes(response):
-            name = shown(mailbox.address)
+            name = make_printable(mailbox.address)
             if mailbox.error:
                 reason = failed.get(mailbox.address)
                 yield f"{format_cell(name, _LABEL)}{self.style.bad(f'{mailbox.error}: {reason}' if reason else mailbox.error)}"
@@ -94,6 +94,6 @@ class Timeline:
     def _described(self, event: Event, *, with_day: bool) -> str:
         assert event.details is not None
         day = f"{event.start:%a} {event.start.day:2} {event.start:%b} " if with_day else ""
-        subject, location = (shown(event.details[name]) for name in ("subject", "location"))
+        subject, location = (make_printable(event.details[name]) for name in ("subject", "location"))
         text = f"{subject or '(no subject)'}{f' ({location})' if location else ''}"
         return fit(f"{day}{event.start:%H:%M}-{event.end:%H:%M}  {event.kind:<9}  {text}", self.width - 2)

@@ -9,7 +9,7 @@ from local.viewer.diff import Line, LineDiff, diff_messages
 from local.viewer.part_changes import Mark, PartRow, describe_changes, find_origins
 from local.viewer.rendered import mark_headers, mark_texts
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.filenames import filename
+from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
 
@@ -66,5 +66,5 @@ class Comparison:
         return self._diff.unified()
 
     def _named(self, part: Part) -> tuple[str, ...]:
-        name = filename(self.before.raw, part)
+        name = find_filename(self.before.raw, part)
         return (f'"{name}"',) if name else ()

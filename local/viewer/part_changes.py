@@ -10,7 +10,7 @@ from mailhooks.content.disclaimer import TOKEN, Disclaimer, Position
 from mailhooks.mime import charset, html
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.filenames import disposition, filename
+from mailhooks.mime.filenames import find_disposition, find_filename
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
 from mailhooks.mime.text.body import Blocked, find_displayed
@@ -145,13 +145,13 @@ def _displayed(message: Message) -> frozenset[int]:
 def _why_kept(message: Message, part: Part, displayed: frozenset[int]) -> tuple[str, ...]:
     if part.maintype == "multipart" or id(part) in displayed:
         return ()
-    name = filename(message.raw, part)
+    name = find_filename(message.raw, part)
     named = f' "{name}"' if name else ""
     if part.embedded:
         reason = "in a forwarded message"
     elif part.maintype == "message":
         reason = "a message of its own"
-    elif disposition(message.raw, part) == "attachment" or (name and part.maintype != "image"):
+    elif find_disposition(message.raw, part) == "attachment" or (name and part.maintype != "image"):
         reason = f"attachment{named}"
     elif part.maintype == "text" and part.subtype in {"plain", "html"}:
         reason = "not the text that is shown first" if displayed else ""
@@ -248,4 +248,4 @@ def _place_in_html(old: str, start: int, position: Position) -> str:
         return f"at the beginning{before}"
     if position is Position.APPEND:
         return f"at the end{before}"
-    return f"at the end{before}: nothing is quoted" if start == html.append_at(old) else f"above the quote{before}"
+    return f"at the end{before}: nothing is quoted" if start == html.find_end(old) else f"above the quote{before}"

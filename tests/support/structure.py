@@ -13,9 +13,9 @@ def check_structure(raw: bytes) -> None:
             assert position <= child.start
             assert child.end <= part.end
             position = child.end
-        filenames.filename(raw, part)
-        filenames.disposition(raw, part)
-        for name in filenames.all_filenames(raw, part):
-            filenames.extensions(name)
-            assert filenames.shown(name).isprintable()
+        filenames.find_filename(raw, part)
+        filenames.find_disposition(raw, part)
+        for name in filenames.find_all_filenames(raw, part):
+            filenames.find_extensions(name)
+            assert filenames.make_printable(name).isprintable()
         assert part.charset

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mailhooks.content.disclaimer import add_disclaimer
-from mailhooks.mime.quotes.reply import html_quote
+from mailhooks.mime.quotes.reply import find_html_quote
 from tests.fidelity import altermime
 
 MIB = 1024 * 1024
@@ -226,9 +226,9 @@ def _searches() -> None:
     worst = 0.0
     for name, html in searches():
         raw = _HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
-        if html_quote(html, str) is not None:
+        if find_html_quote(html, str) is not None:
             sys.exit(f"{name}: there is a quote, the figures would be those of a part of the search")
-        times = [(_timed(lambda html=html: html_quote(html, str)), _timed(lambda raw=raw: add(raw, "after-reply"))) for _ in range(5)]
+        times = [(_timed(lambda html=html: find_html_quote(html, str)), _timed(lambda raw=raw: add(raw, "after-reply"))) for _ in range(5)]
         alone, whole = (min(of_one) for of_one in zip(*times, strict=True))
         worst = max(worst, alone)
         print(f"  {name:32} {alone:7.1f} ms, in vain; with what `append` then takes {whole:7.1f} ms")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.content import filetypes
-from mailhooks.content.filetypes import EXECUTABLES, KNOWN, Listing, identify, is_archive, listing
+from mailhooks.content.filetypes import EXECUTABLES, KNOWN, ZipListing, identify, is_archive, list_zip
 
 PE = b"MZ\x90\0\x03\0\0\0" + bytes(52) + b"\x80\0\0\0" + bytes(64) + b"PE\0\0"
 
@@ -92,23 +92,23 @@ def test_an_archive_is_looked_into_by_content_or_name_but_a_document_is_not():
 
 def test_a_listing_has_names_nested_archives_included_and_no_directories():
     octets = archive("a.txt", "folder/", "folder/b.js", "c.zip", "ünï.exe", method=zipfile.ZIP_DEFLATED)
-    assert listing(octets) == Listing(("a.txt", "folder/b.js", "c.zip", "ünï.exe"), encrypted=False)
+    assert list_zip(octets) == ZipListing(("a.txt", "folder/b.js", "c.zip", "ünï.exe"), encrypted=False)
 
 
 def test_a_nul_in_a_listed_name_hides_nothing():
-    found = listing(archive("a.txtX.exe").replace(b"a.txtX", b"a.txt\0"))
+    found = list_zip(archive("a.txtX.exe").replace(b"a.txtX", b"a.txt\0"))
     assert found is not None
     assert found.names == ("a.txt\0.exe",)
 
 
 def test_encryption_is_reported():
-    found = listing(encrypted(archive("secret.doc")))
+    found = list_zip(encrypted(archive("secret.doc")))
     assert found is not None
     assert found.encrypted
 
 
 def test_a_self_extracting_archive_and_one_with_a_comment_are_listed():
-    found = listing(PE + archive("setup.js") + b"")
+    found = list_zip(PE + archive("setup.js") + b"")
     assert found is not None
     assert found.names == ("setup.js",)
 
@@ -118,7 +118,7 @@ def test_the_end_of_a_large_archive_suffices():
     with zipfile.ZipFile(holder, "w") as made:
         made.writestr("large.bin", bytes(3_000_000))
         made.writestr("b.js", b"x")
-    found = listing(holder.getvalue()[-filetypes.ZIP_TAIL_OCTETS :])
+    found = list_zip(holder.getvalue()[-filetypes.ZIP_TAIL_OCTETS :])
     assert found is not None
     assert found.names == ("large.bin", "b.js")
 
@@ -144,16 +144,16 @@ def lying(octets: bytes, offset: int, value: int, size: str = "<I") -> bytes:
     ],
 )
 def test_what_is_damaged_or_lies_about_where_its_directory_is_cannot_be_listed(octets: bytes):
-    assert listing(octets) is None
+    assert list_zip(octets) is None
 
 
 def test_a_stated_number_of_files_or_size_of_a_file_is_not_believed():
-    found = listing(lying(archive("a.exe", "b.exe"), 10, 60_000, "<H"))
+    found = list_zip(lying(archive("a.exe", "b.exe"), 10, 60_000, "<H"))
     assert found is not None
     assert found.names == ("a.exe", "b.exe")
     bomb = bytearray(archive("zeros"))
     struct.pack_into("<I", bomb, bytes(bomb).index(b"PK\x01\x02") + 24, 0xFFFFFFFE)
-    found = listing(bytes(bomb))
+    found = list_zip(bytes(bomb))
     assert found is not None
     assert found.names == ("zeros",)
 
@@ -163,9 +163,9 @@ def test_an_archive_of_a_hundred_thousand_files_is_not_listed_and_costs_nothing(
     directory = entry * 100_000
     octets = directory + b"PK\x05\x06" + bytes(4) + struct.pack("<HHIIH", 34_464, 34_464, len(directory), 0, 0)
     begun = time.perf_counter()
-    assert listing(octets) is None
+    assert list_zip(octets) is None
     assert time.perf_counter() - begun < 10  # listed, it takes minutes
-    assert listing(entry * 100 + b"PK\x05\x06" + bytes(4) + struct.pack("<HHIIH", 100, 100, 100 * len(entry), 0, 0)) is not None
+    assert list_zip(entry * 100 + b"PK\x05\x06" + bytes(4) + struct.pack("<HHIIH", 100, 100, 100 * len(entry), 0, 0)) is not None
 
 
 @pytest.mark.fuzz
@@ -176,4 +176,4 @@ def test_any_damage_leaves_a_listing_or_none(data: st.DataObject):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(octets)))
     for piece in (bytes(octets), bytes(octets[cut:]), bytes(octets[:cut])):
-        listing(piece)
+        list_zip(piece)

@@ -19,7 +19,7 @@ def message(fields: str, octets: bytes) -> bytes:
     [OPEN, OPEN + b"\r\n", b"a" + OPEN, JAPANESE + b"\r\n" + OPEN, ROMAN + b"\r\n", b"\x1b(Jx", b"", b"abc\r\n", JAPANESE],
 )
 def test_text_at_the_end_of_iso_2022_jp_is_read_as_ascii(before: bytes):
-    lead, trail = charset.shifts(before, b"", "iso-2022-jp")
+    lead, trail = charset.find_shifts(before, b"", "iso-2022-jp")
     assert (before + lead + UNLIKE_ROMAN.encode() + trail).decode("iso2022_jp") == before.decode("iso2022_jp") + UNLIKE_ROMAN
     assert trail == b""
 
@@ -28,27 +28,27 @@ def test_text_at_the_end_of_iso_2022_jp_is_read_as_ascii(before: bytes):
 def test_text_in_the_middle_is_read_as_ascii_and_what_follows_as_before(name: str):
     after = b"> 100\\\r\n" + JAPANESE
     for before in (JAPANESE + b"\r\n", ROMAN + b"\r\n"):
-        lead, trail = charset.shifts(before, after, name)
+        lead, trail = charset.find_shifts(before, after, name)
         whole, text = (before + after).decode("iso2022_jp"), before.decode("iso2022_jp")
         assert (before + lead + UNLIKE_ROMAN.encode() + trail + after).decode("iso2022_jp") == text + UNLIKE_ROMAN + whole[len(text) :]
 
 
 def test_where_programs_differ_over_what_follows_nothing_is_put_before_it():
     with pytest.raises(CannotEdit) as caught:
-        charset.shifts(OPEN + b"\r\n", b"> quoted\r\n", "iso-2022-jp")
+        charset.find_shifts(OPEN + b"\r\n", b"> quoted\r\n", "iso-2022-jp")
     assert caught.value.reason is Reason.CHARSET
 
 
 def test_hz_that_does_not_go_back_to_ascii_is_declined():
     chinese = "中国".encode("hz")
-    assert charset.shifts(chinese, b"", "hz-gb-2312") == (b"", b"")
+    assert charset.find_shifts(chinese, b"", "hz-gb-2312") == (b"", b"")
     with pytest.raises(CannotEdit):
-        charset.shifts(chinese.removesuffix(b"~}"), b"", "hz-gb-2312")
+        charset.find_shifts(chinese.removesuffix(b"~}"), b"", "hz-gb-2312")
 
 
 @pytest.mark.parametrize("name", ["utf-8", "us-ascii", "shift_jis", "x-unknown", "", "iso-2022-cn", "iso-2022-kr", "utf-7"])
 def test_other_charsets_have_nothing_to_go_back_from(name: str):
-    assert charset.shifts("한국".encode("iso2022_kr") + b"\r\n", b"x", name) == (b"", b"")
+    assert charset.find_shifts("한국".encode("iso2022_kr") + b"\r\n", b"x", name) == (b"", b"")
 
 
 @pytest.mark.parametrize("name, text", [("iso2022_kr", "한국"), ("utf-7", "日本")])
@@ -81,7 +81,7 @@ def test_html_whose_charset_nobody_says_takes_any_text_as_character_references(f
     "unicode_escape raw_unicode_escape Unicode-Escape charmap idna punycode undefined mbcs oem rot13 hex base64 quopri zlib bz2 uu".split(),
 )
 def test_codecs_that_are_pythons_own_are_no_charsets(name: str):
-    assert charset.codec(name) is None
+    assert charset.find_codec(name) is None
     assert charset.decode(b"a", name) is None
     assert charset.decode_loosely(rb"a\ud800 .exe", name) == r"a\ud800 .exe"
 

@@ -12,7 +12,7 @@ from tests.support.mail import CORPUS
 
 def given_names(fields: bytes) -> tuple[str, ...]:
     raw = fields + b"\r\n\r\n"
-    return filenames.all_filenames(raw, scan(raw).root)
+    return filenames.find_all_filenames(raw, scan(raw).root)
 
 
 def test_the_examples_do_what_they_say():
@@ -35,7 +35,7 @@ def test_the_examples_do_what_they_say():
 )
 def test_file_names_are_decoded_in_every_form_that_mailers_use(fields: str, name: str):
     raw = f"{fields}\r\n\r\n".encode()
-    assert filenames.filename(raw, scan(raw).root) == name
+    assert filenames.find_filename(raw, scan(raw).root) == name
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_file_names_are_decoded_in_every_form_that_mailers_use(fields: str, name
 )  # fmt: skip
 def test_a_disposition_is_the_word_in_front(value: bytes, disposition: str):
     raw = b"Content-Disposition: " + value + b"\r\n\r\n"
-    assert filenames.disposition(raw, scan(raw).root) == disposition
+    assert filenames.find_disposition(raw, scan(raw).root) == disposition
 
 
 def test_where_nothing_is_said_there_is_no_disposition():
-    assert filenames.disposition(b"\r\n", scan(b"\r\n").root) == ""
+    assert filenames.find_disposition(b"\r\n", scan(b"\r\n").root) == ""
 
 
 @pytest.mark.parametrize(
@@ -151,23 +151,23 @@ def test_time_is_linear_in_hostile_fields(pattern: bytes):
     ],
 )
 def test_a_name_ends_as_it_does_for_the_program_that_opens_it(name: str):
-    assert ".exe" in filenames.extensions(name).last
+    assert ".exe" in filenames.find_extensions(name).last
 
 
 @pytest.mark.parametrize("name", ["", "exe", "a.exe.pdf", "a.exe/b.pdf", "a.exe (1).pdf", "a.exes", "a.", "...", "example.exe says hi"])
 def test_a_name_does_not_end_in_what_stands_elsewhere_in_it(name: str):
-    assert ".exe" not in filenames.extensions(name).last
+    assert ".exe" not in filenames.find_extensions(name).last
 
 
 @pytest.mark.parametrize("name, inner", [("a.exe.pdf", {".exe"}), ("a.js.exe.pdf", {".js", ".exe"}), ("report for example.com.pdf", set())])
 def test_endings_before_the_last_are_told_but_host_names_are_none(name: str, inner: set[str]):
-    assert filenames.extensions(name) == ({".pdf"}, inner)
+    assert filenames.find_extensions(name) == ({".pdf"}, inner)
 
 
 def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
-    assert filenames.shown("a\r\nBcc: b\t\u202ec\u00a0d\0") == "a Bcc: b c d"
-    assert filenames.shown("日本語 resumé 😀.pdf") == "日本語 resumé 😀.pdf"
-    long = filenames.shown("x" * 10_000 + ".exe")
+    assert filenames.make_printable("a\r\nBcc: b\t\u202ec\u00a0d\0") == "a Bcc: b c d"
+    assert filenames.make_printable("日本語 resumé 😀.pdf") == "日本語 resumé 😀.pdf"
+    long = filenames.make_printable("x" * 10_000 + ".exe")
     assert len(long) == 120
     assert long.endswith(".exe")
 
@@ -175,14 +175,14 @@ def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
 @pytest.mark.fuzz
 @given(st.text(max_size=400))
 def test_any_text_has_endings_and_can_be_shown(name: str):
-    endings = filenames.extensions(name)
+    endings = filenames.find_extensions(name)
     for ending in endings.last | endings.inner:
         assert ending.startswith(".")
         assert len(ending) > 1
-    shown = filenames.shown(name)
+    shown = filenames.make_printable(name)
     assert shown.isprintable()
     assert len(shown) <= 120
-    assert filenames.shown(shown) == shown
+    assert filenames.make_printable(shown) == shown
 
 
 _PIECES = [
@@ -220,7 +220,7 @@ def test_real_mail_gives_the_names_that_the_standard_library_finds():
     for path in CORPUS:
         raw = path.read_bytes()
         theirs = [part.get_filename() for part in message_from_bytes(raw).walk()]
-        ours = [name for part in scan(raw).root.walk() for name in filenames.all_filenames(raw, part)]
+        ours = [name for part in scan(raw).root.walk() for name in filenames.find_all_filenames(raw, part)]
         for name in theirs:
             if name and name.isascii() and "=?" not in name:
                 seen += 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailhooks.mime.html import Kind, append_at, find_token, prepend_at, tokens, unescape
-from mailhooks.mime.quotes.reply import html_quote
+from mailhooks.mime.html import Kind, find_end, find_start, find_token, tokenize, unescape
+from mailhooks.mime.quotes.reply import find_html_quote
 
 HERE = "[[HERE]]"
 MARKUP = [
@@ -46,7 +46,7 @@ def split(html: str) -> tuple[str, int]:
 
 
 def kinds(html: str) -> list[tuple[str, str]]:
-    return [(token.kind.name, token.text) for token in tokens(html)]
+    return [(token.kind.name, token.text) for token in tokenize(html)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_markup_is_told_from_text_as_browsers_do(html: str, found: list[tuple[st
 
 
 def test_attributes_are_read_with_any_quotes_and_the_first_of_a_name_counts():
-    (token,) = tokens("<DIV Class = 'a&amp;b' id=x/y data-x \n title=\"it's\" CLASS=c / z==>")
+    (token,) = tokenize("<DIV Class = 'a&amp;b' id=x/y data-x \n title=\"it's\" CLASS=c / z==>")
     assert token.name == "div"
     assert token.attrs == {"class": "a&b", "id": "x/y", "data-x": "", "title": "it's", "z": "="}
 
@@ -95,7 +95,7 @@ def test_attributes_are_read_with_any_quotes_and_the_first_of_a_name_counts():
 @example("&#" + "0" * 5000 + ";")
 def test_tokens_cover_any_string_without_gaps_or_overlaps(html: str):
     position = 0
-    for token in tokens(html):
+    for token in tokenize(html):
         assert token.start == position < token.end
         position = token.end
         assert isinstance(token.attrs, dict)
@@ -112,11 +112,11 @@ def test_tokens_cover_any_string_without_gaps_or_overlaps(html: str):
 def test_a_block_at_a_place_that_was_found_is_a_block_and_all_other_markup_stays_what_it_was(html: str):
     block = '<div id="new">new</div>'
     before = kinds(html)
-    for at in (append_at(html), prepend_at(html), html_quote(html, str)):
+    for at in (find_end(html), find_start(html), find_html_quote(html, str)):
         if at is None or at < 0:
             continue
         assert 0 <= at <= len(html)
-        found = list(tokens(html[:at] + block + html[at:]))
+        found = list(tokenize(html[:at] + block + html[at:]))
         index = next(index for index, token in enumerate(found) if token.start == at)
         assert [token.text for token in found[index : index + 3]] == ['<div id="new">', "new", "</div>"]
         assert found[index].kind is Kind.START
@@ -161,7 +161,7 @@ def _cut(found: list[tuple[str, str]], at: int) -> list[str]:
 )
 def test_a_block_is_appended_at_the_end_of_what_is_shown(html: str):
     html, at = split(html)
-    assert append_at(html) == at
+    assert find_end(html) == at
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_a_block_is_appended_at_the_end_of_what_is_shown(html: str):
 )
 def test_a_block_is_prepended_before_the_first_thing_shown(html: str):
     html, at = split(html)
-    assert prepend_at(html) == at
+    assert find_start(html) == at
 
 
 @pytest.mark.parametrize(
     "html", ["<html><head></head><frameset cols=*><frame src=a></frameset></html>", "<FRAMESET>", "<frameset><noframes><body>x"]
 )
 def test_frames_have_no_place_for_text(html: str):
-    assert append_at(html) == prepend_at(html) == -1
+    assert find_end(html) == find_start(html) == -1
 
 
 def test_a_token_is_found_in_shown_text_only():
@@ -211,5 +211,5 @@ def test_character_references_without_a_character_do_no_harm():
 )
 def test_hostile_html_takes_as_many_tokens_as_it_has_pieces(piece: str):
     html = piece * 2000
-    assert sum(1 for _ in tokens(html)) <= 4000
-    assert re.sub(r"\s", "", "".join(token.text for token in tokens(html))) == re.sub(r"\s", "", html)
+    assert sum(1 for _ in tokenize(html)) <= 4000
+    assert re.sub(r"\s", "", "".join(token.text for token in tokenize(html))) == re.sub(r"\s", "", html)

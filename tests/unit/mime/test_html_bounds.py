@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailhooks.mime import html
-from mailhooks.mime.html import Kind, find_token, prepend_at, tokens
+from mailhooks.mime.html import Kind, find_start, find_token, tokenize
 
 
 @pytest.fixture
@@ -15,25 +15,25 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     read: list[Any] = []
 
     def counting(text: str) -> Iterator[html.Token]:
-        for token in tokens(text):
+        for token in tokenize(text):
             read.append(token)
             yield token
 
-    monkeypatch.setattr(html, "tokens", counting)
+    monkeypatch.setattr(html, "tokenize", counting)
     return read
 
 
 @pytest.mark.parametrize("tag", ["<link>", "</p>", "<!>", "<meta a=b>", "<!--x-->"])
 def test_a_banner_is_not_kept_away_by_the_number_of_tags_before_the_body(tag: str, counted: list[Any]) -> None:
     text = tag * 50_000 + "<body>Hello"
-    at = prepend_at(text)
+    at = find_start(text)
     assert 0 <= at < len(text) - len("<body>Hello")
     assert len(counted) == 10_000
 
 
 def test_the_body_of_a_newsletter_with_a_long_head_is_found() -> None:
     text = "<html><head>" + "<meta name=x><link rel=y><!-- comment -->" * 500 + "</head><body>Hello"
-    assert text[prepend_at(text) :] == "Hello"
+    assert text[find_start(text) :] == "Hello"
 
 
 def test_a_senders_token_is_found_behind_a_hundred_thousand_tags_and_not_looked_for_for_ever(counted: list[Any]) -> None:
@@ -46,12 +46,12 @@ def test_a_senders_token_is_found_behind_a_hundred_thousand_tags_and_not_looked_
 
 @pytest.mark.parametrize("space", [" ", "/", "\n", " / "])
 def test_attributes_with_much_white_space_behind_are_read_in_one_step_each(space: str) -> None:
-    [token, *_] = tokens(f"<a b=c d{space * 5000}>")
+    [token, *_] = tokenize(f"<a b=c d{space * 5000}>")
     assert token.attrs == {"b": "c", "d": ""}
     steps = sum(1 for _ in html._ONE_ATTRIBUTE.finditer(token.html, 2, token.end - 1))
     assert steps <= 3
 
 
 def test_an_end_tag_of_plaintext_is_a_tag_like_others() -> None:
-    assert [token.kind for token in tokens("</plaintext>Hello")] == [Kind.END, Kind.TEXT]
-    assert [token.kind for token in tokens("<plaintext>Hello")] == [Kind.UNFINISHED]
+    assert [token.kind for token in tokenize("</plaintext>Hello")] == [Kind.END, Kind.TEXT]
+    assert [token.kind for token in tokenize("<plaintext>Hello")] == [Kind.UNFINISHED]

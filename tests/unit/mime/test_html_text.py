@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailhooks.mime.html_text import plain_text, searchable_text, visible_text
+from mailhooks.mime.html_text import convert_to_plain_text, extract_searchable_text, extract_visible_text
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from mailhooks.mime.html_text import plain_text, searchable_text, visible_text
     ],
 )
 def test_visible_text_is_on_one_line(html: str, text: str):
-    assert visible_text(html) == text
+    assert extract_visible_text(html) == text
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_visible_text_is_on_one_line(html: str, text: str):
     ],
 )
 def test_searchable_text_has_what_only_some_programs_display(html: str, text: str):
-    assert searchable_text(html) == text
+    assert extract_searchable_text(html) == text
 
 
 @pytest.mark.parametrize(
@@ -58,23 +58,23 @@ def test_searchable_text_has_what_only_some_programs_display(html: str, text: st
     ],
 )
 def test_plain_text_has_lines_and_addresses(html: str, text: str):
-    assert [line for line in plain_text(html).split("\n") if line] == [line for line in text.split("\n") if line]
+    assert [line for line in convert_to_plain_text(html).split("\n") if line] == [line for line in text.split("\n") if line]
 
 
 def test_plain_text_of_only_words_marks_images_and_addresses():
-    assert plain_text('<a href="https://example.com/legal">Legal</a> <img alt="x">', only_words=True) == "Legal \ufffc \ufffc"
+    assert convert_to_plain_text('<a href="https://example.com/legal">Legal</a> <img alt="x">', only_words=True) == "Legal \ufffc \ufffc"
 
 
 @pytest.mark.fuzz
 @given(st.text(alphabet=st.sampled_from(list("<>/abpdivhref=\"' &;!-\n%"))))
 @example("&#" + "9" * 5000 + ";")
 def test_any_html_has_a_text(html: str):
-    for convert in (visible_text, searchable_text, plain_text):
+    for convert in (extract_visible_text, extract_searchable_text, convert_to_plain_text):
         assert isinstance(convert(html), str)
 
 
 def test_hostile_html_takes_linear_time():
     started = time.perf_counter()
     for html in ("<!-- ", "<a ", "<noscript>", "<iframe></iframe>", "<xmp><noscript>", "&#"):
-        searchable_text(html * 50_000)
+        extract_searchable_text(html * 50_000)
     assert time.perf_counter() - started < 10

@@ -7,7 +7,7 @@ from mailhooks.content.disclaimer import add_disclaimer, explain
 from mailhooks.hooks.preflight import Code, rejections
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.quotes.reply import text_quote
+from mailhooks.mime.quotes.reply import find_text_quote
 from mailhooks.mime.structure import scan
 from tests.unit.hooks.test_preflight import GOOD
 
@@ -63,7 +63,7 @@ def test_a_separator_may_be_made_of_any_dashes(dash: str) -> None:
         "",
         "> Hi",
     ]
-    assert text_quote(lines) == 2
+    assert find_text_quote(lines) == 2
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_structure_that_we_broke_is_not_said_to_have_been_broken_before() -> N
 
 
 def test_korean_that_does_not_go_back_to_ascii_does_so_before_more_is_said() -> None:
-    assert charset.shifts(b"\x1b$)C\x0e0!\n", b"", "iso-2022-kr") == (b"\x0f", b"")
-    assert charset.shifts(b"\x1b$)C\x0e0!\x0f\n", b"", "iso-2022-kr")[0] == b""
+    assert charset.find_shifts(b"\x1b$)C\x0e0!\n", b"", "iso-2022-kr") == (b"\x0f", b"")
+    assert charset.find_shifts(b"\x1b$)C\x0e0!\x0f\n", b"", "iso-2022-kr")[0] == b""
     with pytest.raises(CannotEdit):
-        charset.shifts(b"\x1b$)C\x0e0!\n", b"0!", "iso-2022-kr")
+        charset.find_shifts(b"\x1b$)C\x0e0!\n", b"0!", "iso-2022-kr")

@@ -18,7 +18,7 @@ def inserted(body: bytes, encoding: str, at: int, octets: bytes, around: tuple[b
     """The body after the edit; what lies around it in the message must not matter."""
     before, after = around
     raw = before + body + after
-    changed = splice(raw, [transfer_encoding.insertion(raw, len(before), len(before) + len(body), encoding, at, octets, b"\r\n")])
+    changed = splice(raw, [transfer_encoding.insert(raw, len(before), len(before) + len(body), encoding, at, octets, b"\r\n")])
     assert changed.startswith(before)
     assert changed.endswith(after)
     return changed[len(before) : len(changed) - len(after)]

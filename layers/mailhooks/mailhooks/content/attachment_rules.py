@@ -130,12 +130,12 @@ class AttachmentRules:
 
     def match(self, raw: bytes, part: Part) -> Match | None:
         """The first rule that a part meets, what costs least first; None when it is let through."""
-        given = filenames.all_filenames(raw, part)
+        given = filenames.find_all_filenames(raw, part)
         return self._by_name(given) or self._by_header(raw, part) or self._by_content(raw, part, given)
 
     def _by_name(self, given: tuple[str, ...]) -> Match | None:
         for name in given:
-            endings = filenames.extensions(name)
+            endings = filenames.find_extensions(name)
             if met := self.extensions & (endings.last | endings.inner):
                 return Match(Reason.EXTENSION, min(met), name)
             if self.ses_unsupported is Treatment.STRIP and (met := SES_UNSUPPORTED_EXTENSIONS & endings.last):
@@ -157,19 +157,19 @@ class AttachmentRules:
         true_type = filetypes.identify(beginning)
         if true_type and _of_type(true_type, self.true_types):
             return Match(Reason.TRUE_TYPE, true_type)
-        endings = frozenset(ending for name in given for ending in filenames.extensions(name).last)
+        endings = frozenset(ending for name in given for ending in filenames.find_extensions(name).last)
         if in_archives and filetypes.is_archive(beginning, endings):
-            return self._in_archive(filetypes.listing(part_content.tail(raw, part, filetypes.ZIP_TAIL_OCTETS)))
+            return self._in_archive(filetypes.list_zip(part_content.tail(raw, part, filetypes.ZIP_TAIL_OCTETS)))
         return None
 
-    def _in_archive(self, listing: filetypes.Listing | None) -> Match | None:
+    def _in_archive(self, listing: filetypes.ZipListing | None) -> Match | None:
         if listing is None:
             return Match(Reason.UNLISTABLE, "") if self.unlistable_archives is Treatment.STRIP else None
         if self.encrypted_archives is Treatment.STRIP and listing.encrypted:
             return Match(Reason.ENCRYPTED, "")
         if self.in_archives and self.extensions:
             for name in listing.names:
-                endings = filenames.extensions(name)
+                endings = filenames.find_extensions(name)
                 if met := self.extensions & (endings.last | endings.inner):
                     return Match(Reason.LISTED_EXTENSION, min(met))
         return None

@@ -15,7 +15,7 @@ from mailhooks.content.template import Template
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.filenames import disposition
+from mailhooks.mime.filenames import find_disposition
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
 
@@ -79,7 +79,7 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
         if match is None and part.children and rules.strips_forwarded:
             match, forwarded = _in_forwarded(raw, part, rules), True
         if match is not None:
-            name = filenames.shown(match.name or next(iter(filenames.all_filenames(raw, part)), ""))
+            name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
             found.append(Finding(part, name, match.reason, match.detail, forwarded, sealed, in_mixed))
     return found
@@ -133,12 +133,12 @@ def _is_shown(raw: bytes, part: Part, parent: Part | None) -> bool:
     """Whether a part is text that the message shows. A name makes it a file, but not where nothing else is to be shown in its stead."""
     if part.maintype != "text":
         return False
-    given = filenames.all_filenames(raw, part)
+    given = filenames.find_all_filenames(raw, part)
     # What calls itself a program is not taken for text because it says that it is some.
-    if any(filenames.extensions(name).last - _ENDINGS_OF_TEXT for name in given):
+    if any(filenames.find_extensions(name).last - _ENDINGS_OF_TEXT for name in given):
         return False
     named = bool(given)
-    if disposition(raw, part) == "attachment":
+    if find_disposition(raw, part) == "attachment":
         return part.subtype == "plain" and not named
     if parent is None or parent.content_type == "multipart/alternative":
         return True
@@ -149,7 +149,7 @@ def _is_seal(raw: bytes, part: Part) -> bool:
     """Whether a part is a signature or the encrypted message itself: by its type, and without a name that would make it something else."""
     if part.content_type not in _SEALS:
         return False
-    return all(filenames.extensions(name).last <= _ENDINGS_OF_SEALS for name in filenames.all_filenames(raw, part))
+    return all(filenames.find_extensions(name).last <= _ENDINGS_OF_SEALS for name in filenames.find_all_filenames(raw, part))
 
 
 def _in_forwarded(raw: bytes, message: Part, rules: AttachmentRules) -> Match | None:

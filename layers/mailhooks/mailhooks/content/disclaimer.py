@@ -13,7 +13,7 @@ from typing import Final
 from mailhooks.content import placement
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.content.placement import TOKEN, Position
-from mailhooks.content.template import Template, letters
+from mailhooks.content.template import Template, keep_alphanumeric
 from mailhooks.mime import html_text
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.errors import CannotEdit, Reason
@@ -21,7 +21,7 @@ from mailhooks.mime.message import Message
 from mailhooks.mime.text import wrapping
 from mailhooks.mime.text.body import Blocked, Obstacle, find_continuations, find_displayed
 from mailhooks.mime.text.closing_delimiters import close_multiparts
-from mailhooks.mime.text.part import TextPart, as_html
+from mailhooks.mime.text.part import TextPart, convert_to_html
 from mailhooks.mime.text.wrapping import Image
 
 __all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "Position", "add_disclaimer", "explain"]
@@ -67,13 +67,13 @@ class Disclaimer:
     @cached_property
     def templates(self) -> tuple[Template, Template]:
         """Of plain text and of HTML."""
-        text = self.text or html_text.plain_text(self.html)
-        return Template(text.replace("\r\n", "\n")), Template((self.html or as_html(self.text)).replace("\r\n", "\n"), is_html=True)
+        text = self.text or html_text.convert_to_plain_text(self.html)
+        return Template(text.replace("\r\n", "\n")), Template((self.html or convert_to_html(self.text)).replace("\r\n", "\n"), is_html=True)
 
     @cached_property
     def _wordings(self) -> tuple[Template, Template]:
         """As plain text: ours, and as mail programs make it of the HTML."""
-        return self.templates[0], Template(html_text.plain_text(self.html, only_words=True))
+        return self.templates[0], Template(html_text.convert_to_plain_text(self.html, only_words=True))
 
     def change(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
         """The change that puts the disclaimer into the message; an empty one when it has it already.
@@ -91,7 +91,7 @@ class Disclaimer:
             forms = [[part, *find_continuations(message, part)] for part in find_displayed(message)]
             if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
                 return Change([])
-            parts = [placement.part_for(form, self.position) for form in forms]
+            parts = [placement.select_part(form, self.position) for form in forms]
             change = self._with_images(message, parts, self._edits(parts, *said))
         except Blocked as blocked:
             change = self._around(message, blocked, *said)
@@ -130,8 +130,8 @@ class Disclaimer:
         """
         if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
             return True
-        texts = [html_text.visible_text(part.readable(part.view())) if part.is_html else part.readable(part.view()) for part in parts]
-        return any(wording.is_said_in(said, values) for said in map(letters, texts) for wording in self._wordings)
+        texts = [html_text.extract_visible_text(part.decode(part.view())) if part.is_html else part.decode(part.view()) for part in parts]
+        return any(wording.occurs_in(said, values) for said in map(keep_alphanumeric, texts) for wording in self._wordings)
 
     def _edits(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:
         """A disclaimer that is an image alone has no words for plain text."""
@@ -142,7 +142,7 @@ class Disclaimer:
 
     def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
         try:
-            return placement.put(part, self._marked(markup) if part.is_html else text, self.position)
+            return placement.insert(part, self._marked(markup) if part.is_html else text, self.position)
         except CannotEdit as error:
             raise Blocked(Obstacle.NO_PLACE if error.reason is Reason.NO_PLACE else Obstacle.UNREADABLE) from None
 
@@ -157,7 +157,7 @@ class Disclaimer:
         images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
-        return Change(*wrapping.beside_html(message.raw, message.structure.root, shown, edits, images))
+        return Change(*wrapping.add_images(message.raw, message.structure.root, shown, edits, images))
 
     def _around(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
         """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
@@ -172,18 +172,18 @@ class Disclaimer:
     def _enclosed(self, message: Message, text: str, markup: str, *, beside: bool = False) -> Change:
         """A new message with the disclaimer and, behind it, this one: as a message, or (`beside`) its body as a part."""
         raw, root = message.raw, message.structure.root
-        boundaries = [wrapping.boundary_for(raw, purpose) for purpose in ("cover", "images")]
+        boundaries = [wrapping.make_boundary(raw, purpose) for purpose in ("cover", "images")]
         images = self._shown_images()
-        cover = wrapping.text_part(text, self._marked(markup), root.header.newline, boundaries, images)
+        cover = wrapping.write_text_part(text, self._marked(markup), root.header.newline, boundaries, images)
         # The cover's alternative with its two forms, and what images take; then the new root.
         added = 4 + (len(images) + 1 if images else 0)
-        boundary = wrapping.boundary_for(raw, "enclosed")
+        boundary = wrapping.make_boundary(raw, "enclosed")
         if beside:
             # Of what was cut short, the delimiters come before our own.
-            return Change([*close_multiparts(message, []), *wrapping.beside(raw, root, cover, boundary)], added, wraps=True)
+            return Change([*close_multiparts(message, []), *wrapping.wrap_body(raw, root, cover, boundary)], added, wraps=True)
         # The parts of the enclosed message are no longer this one's; it is one part itself.
         added += 1 - sum(not part.embedded for part in root.walk())
-        return Change(wrapping.in_a_message(raw, root, cover, boundary), added, wraps=True)
+        return Change(wrapping.wrap_message(raw, root, cover, boundary), added, wraps=True)
 
     def _shown_images(self) -> list[Image]:
         return [image for image in self.images if f"cid:{image.content_id}" in self.html]

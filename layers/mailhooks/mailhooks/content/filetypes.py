@@ -12,7 +12,7 @@ PREFIX_OCTETS: Final = 4096
 """As much of a file `identify` wants to see."""
 
 ZIP_TAIL_OCTETS: Final = 1024 * 1024
-"""As much of an archive's end `listing` wants to see: the directory of `MAX_ENTRIES` files with names of 60 characters."""
+"""As much of an archive's end `list_zip` wants to see: the directory of `MAX_ENTRIES` files with names of 60 characters."""
 
 MAX_ENTRIES: Final = 10_000
 """Files in an archive whose names are looked at: about a tenth of a second."""
@@ -87,7 +87,7 @@ _CONTAINERS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ZipListing:
     """What an archive says of itself.
 
     Attributes:
@@ -122,7 +122,7 @@ def is_archive(beginning: bytes, endings: frozenset[str]) -> bool:
     return (_is_zip(beginning) and not endings & _CONTAINERS) or bool(endings & {".zip", ".jar"})
 
 
-def listing(tail: bytes) -> Listing | None:
+def list_zip(tail: bytes) -> ZipListing | None:
     """What a zip archive lists, read from its end (`ZIP_TAIL_OCTETS` suffice). None: damaged, too many files, or no archive at all.
 
     Sizes that the archive states are not believed and not used. An archive in it is one of the names.
@@ -136,7 +136,7 @@ def listing(tail: bytes) -> Listing | None:
         return None
     # QUIRK: `filename` ends at a NUL, `orig_filename` is what the archive says.
     names = tuple(entry.orig_filename for entry in entries if not entry.orig_filename.endswith("/"))
-    return Listing(names, any(entry.flag_bits & 1 for entry in entries))
+    return ZipListing(names, any(entry.flag_bits & 1 for entry in entries))
 
 
 def _is_zip(beginning: bytes) -> bool:

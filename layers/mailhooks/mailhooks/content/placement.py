@@ -8,7 +8,7 @@ from mailhooks.mime import html
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit, Reason
 from mailhooks.mime.quotes import reply
-from mailhooks.mime.text.part import TextPart, flowed
+from mailhooks.mime.text.part import TextPart, convert_to_flowed
 
 TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
 """Where a sender writes this, the disclaimer goes, whatever its position."""
@@ -23,7 +23,7 @@ class Position(StrEnum):
     """Under the newest reply and above what it quotes; at the end where nothing is quoted."""
 
 
-def part_for(form: Sequence[TextPart], position: Position) -> TextPart:
+def select_part(form: Sequence[TextPart], position: Position) -> TextPart:
     """Which of the parts that are shown one below the other has the place for the text."""
     if len(form) == 1:
         return form[0]
@@ -35,7 +35,7 @@ def part_for(form: Sequence[TextPart], position: Position) -> TextPart:
     return next(quoting_parts, form[-1])
 
 
-def put(part: TextPart, said: str, position: Position) -> list[Edit]:
+def insert(part: TextPart, said: str, position: Position) -> list[Edit]:
     """The edits that put a text into a part: HTML into HTML, plain text into plain text.
 
     Raises:
@@ -57,26 +57,26 @@ def _token(part: TextPart) -> tuple[int, int] | None:
 def _quote(part: TextPart) -> int | None:
     """Where a text goes that belongs above what is quoted."""
     if part.is_html:
-        return reply.html_quote(part.view(), part.readable)
-    quote = reply.text_quote(part.lines())
+        return reply.find_html_quote(part.view(), part.decode)
+    quote = reply.find_text_quote(part.lines())
     return None if quote is None else part.line_start(quote)
 
 
 def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
-    text = (flowed(text) if part.is_flowed else text).strip("\n")
+    text = (convert_to_flowed(text) if part.is_flowed else text).strip("\n")
     octets = part.octets
     if token := _token(part):
-        return part.replaced(*token, text)
+        return part.replace(*token, text)
     if position is Position.PREPEND:
-        return part.inserted(part.start, text + "\n\n" if octets[part.start :].strip() else text)
+        return part.insert(part.start, text + "\n\n" if octets[part.start :].strip() else text)
     at = len(octets)
     if position is Position.AFTER_REPLY and (quote := _quote(part)) is not None:
         at = quote
     before = octets[:at]
     blank = "\n" * (2 - _newlines_before(before)) if before[part.start :].strip() else ""
     if at < len(octets):
-        return part.inserted(at, f"{blank}{text}\n\n")
-    return part.inserted(at, f"{blank}{text}\n" if octets.endswith(b"\n") else f"{blank}{text}")
+        return part.insert(at, f"{blank}{text}\n\n")
+    return part.insert(at, f"{blank}{text}\n" if octets.endswith(b"\n") else f"{blank}{text}")
 
 
 def _newlines_before(octets: bytes) -> int:
@@ -88,13 +88,13 @@ def _newlines_before(octets: bytes) -> int:
 def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
     view = part.view()
     if token := _token(part):
-        return part.replaced(*token, markup)
+        return part.replace(*token, markup)
     at: int | None = None
     if position is Position.PREPEND:
-        at = html.prepend_at(view)
+        at = html.find_start(view)
     elif position is Position.AFTER_REPLY:
         at = _quote(part)
-    at = html.append_at(view) if at is None else at
+    at = html.find_end(view) if at is None else at
     if at < 0:
         raise CannotEdit(Reason.NO_PLACE)
-    return part.inserted(max(at, part.start), f"\n{markup}\n")
+    return part.insert(max(at, part.start), f"\n{markup}\n")

@@ -19,7 +19,7 @@ _MARKS: Final = re.compile(r"(?: ?(?:[^\s:\[\]]{1,12}(?:\[\d{1,3}\])? ?[:\uff1a]
 """What replies, forwards and lists put before a subject: `Re:`, `AW[2]:`, `[list]`. A tag farther on is no tag, but part of the text."""
 
 
-def checked_tag(tag: str) -> str:
+def check_tag(tag: str) -> str:
     """The tag that somebody typed, trimmed.
 
     Raises:

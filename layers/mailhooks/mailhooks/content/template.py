@@ -82,21 +82,21 @@ class Template:
             return "".join(self._line(self.source[start:end], values) or "" for start, end in pairwise(ends))
         return "\n".join(line for source in self.source.split("\n") if (line := self._line(source, values)) is not None)
 
-    def is_said_in(self, said: str, values: Mapping[str, str]) -> bool:
+    def occurs_in(self, said: str, values: Mapping[str, str]) -> bool:
         """Whether a text has this one somewhere, be it with other values: all that is constant in it, in order and close together.
 
         Lines with variables may be left out, and count only where the others say too little. Where these do so too, what is looked for is
         the beginning of the text with `values`.
 
         Args:
-            said: the letters and digits of the text (see `letters`).
+            said: the letters and digits of the text (see `keep_alphanumeric`).
         """
         for stretches in (self._stretches(), self._stretches(in_lines_with_variables=True)):
             lengths = [len(stretch.letters) for stretch in stretches]
             if sum(lengths) >= _LEAST_CONSTANT and max(lengths) >= _LEAST_SAMPLE:
                 anchor = lengths.index(max(lengths))
                 return any(_are_around(stretches, anchor, said, at) for at in _places(stretches[anchor].letters, said))
-        sample = letters(self.render(values))[:_SAMPLE]
+        sample = keep_alphanumeric(self.render(values))[:_SAMPLE]
         return len(sample) >= _LEAST_SAMPLE and sample in said
 
     def _stretches(self, *, in_lines_with_variables: bool = False) -> list[_Stretch]:
@@ -117,17 +117,17 @@ class Template:
         for line in self.source.split("\n"):
             variables = len(_VARIABLE.findall(line))
             if variables and not in_lines_with_variables:
-                yield "", len(letters(line)) + _LONGEST_VALUE * variables
+                yield "", len(keep_alphanumeric(line)) + _LONGEST_VALUE * variables
                 continue
             if variables:
                 yield "", 0
             done = 0
             for found in _VARYING.finditer(line):
                 others = _LONGEST_VALUE if found["variable"] else _LONGEST_ADDRESS
-                yield letters(line[done : found.start()]), others
-                yield letters(found["host"] or ""), others
+                yield keep_alphanumeric(line[done : found.start()]), others
+                yield keep_alphanumeric(found["host"] or ""), others
                 done = found.end()
-            yield letters(line[done:]), 0 if variables else None
+            yield keep_alphanumeric(line[done:]), 0 if variables else None
 
     def _line(self, source: str, values: Mapping[str, str]) -> str | None:
         """A line with its values; None when it has nothing to say."""
@@ -160,11 +160,11 @@ def read_values(message: Message, mail_from: str) -> dict[str, str]:
     }
 
 
-def letters(text: str) -> str:
+def keep_alphanumeric(text: str) -> str:
     """Its letters and digits, to compare texts by: quoting adds marks and line ends. Case and accents do not matter: QUIRK: some programs
     send umlauts as two characters each (Unicode's decomposed form).
 
-    >>> letters("> Grüße, 1\\n> x")
+    >>> keep_alphanumeric("> Grüße, 1\\n> x")
     'grusse1x'
     """
     return "".join(map(_letter, text))

@@ -22,8 +22,8 @@ from mailhooks.contract.limits import (
     UNIQUE_HEADERS,
 )
 from mailhooks.mime import filenames
-from mailhooks.mime.edits import Edit, pieces, splice
-from mailhooks.mime.filenames import disposition
+from mailhooks.mime.edits import Edit, splice, splice_pieces
+from mailhooks.mime.filenames import find_disposition
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import AMBIGUOUS, Defect
 from mailhooks.mime.text.closing_delimiters import close_multiparts
@@ -144,7 +144,7 @@ class PreparedChange:
 
     def pieces(self) -> list[bytes | memoryview]:
         """Return the changed message, not joined: a second copy of a large message may not fit into the function's memory."""
-        return pieces(self.message.raw, self.edits)
+        return splice_pieces(self.message.raw, self.edits)
 
     def with_edit(self, edit: Edit) -> Self:
         """Return the change with one more edit, before insertions at the same place. The edit is not checked."""
@@ -329,9 +329,9 @@ def _check_message(message: Message) -> Iterator[Rejection]:
 def _check_attachments(message: Message) -> Iterator[Rejection]:
     raw, count = message.raw, 0
     for place, part in message.structure.numbered():
-        given = filenames.all_filenames(raw, part)
-        if any(filenames.extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
+        given = filenames.find_all_filenames(raw, part)
+        if any(filenames.find_extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
             yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place or 0}")
-        count += not part.embedded and (bool(given) or disposition(raw, part) == "attachment")
+        count += not part.embedded and (bool(given) or find_disposition(raw, part) == "attachment")
     if count > MAX_ATTACHMENTS:
         yield Rejection(Code.TOO_MANY_ATTACHMENTS)

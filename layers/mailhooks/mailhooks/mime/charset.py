@@ -49,7 +49,7 @@ _DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
 """What makes the octets behind it characters of another set, until the next (RFC 1468, RFC 1554)."""
 
 
-def codec(charset: str) -> codecs.CodecInfo | None:
+def find_codec(charset: str) -> codecs.CodecInfo | None:
     """Python's text codec for a charset's name; None where there is none."""
     try:
         found = codecs.lookup(_LABELS.get(charset, charset))
@@ -61,7 +61,7 @@ def codec(charset: str) -> codecs.CodecInfo | None:
 
 def is_ascii_superset(charset: str) -> bool:
     """Whether markup and ASCII text stand in the octets as themselves: not in UTF-16, UTF-32 and EBCDIC. Unknown charsets are taken to."""
-    found = codec(charset)
+    found = find_codec(charset)
     if found is None:
         return not charset.startswith(("utf-16", "utf-32", "utf16", "utf32", "ucs", "iso-10646", "ebcdic"))
     sample = "<body> -- az AZ 09 +&;~"
@@ -73,11 +73,11 @@ def is_ascii_superset(charset: str) -> bool:
 
 def is_stateful(charset: str) -> bool:
     """Whether octets below 0x80 may be something else than ASCII, by what came before them."""
-    name = found.name if (found := codec(charset)) else charset
+    name = found.name if (found := find_codec(charset)) else charset
     return name.startswith(("iso2022", "iso-2022", "hz", "utf-7", "utf7"))
 
 
-def shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
+def find_shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
     """What has to stand on either side of text that begins and ends in ASCII, so that it is read so between octets of a stateful charset,
     and what comes after it as it was. Nothing in all other charsets.
 
@@ -88,7 +88,7 @@ def shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
     """
     if not is_stateful(charset):
         return b"", b""
-    found = codec(charset)
+    found = find_codec(charset)
     if found is not None and found.name == "hz":
         # The codec takes no line end in the state of two-octet characters.
         if decode(before + b"\n", charset) is None:
@@ -109,7 +109,7 @@ def shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
 
 def decode(octets: bytes, charset: str) -> str | None:
     """The text, or None where the octets are not in that charset."""
-    found = codec(charset)
+    found = find_codec(charset)
     if found is None:
         return None
     for name in (_SUPERSETS.get(found.name, found.name), found.name):
@@ -122,7 +122,7 @@ def decode(octets: bytes, charset: str) -> str | None:
 
 def decode_loosely(octets: bytes, charset: str) -> str:
     """The text as far as it can be read, for looking at and never for writing back. In no charset, each octet is a character."""
-    found = codec(charset)
+    found = find_codec(charset)
     text = octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
     # Of all codecs, UTF-7's alone lets halves of surrogate pairs through, which are no text.
     return _HALVES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text

@@ -22,10 +22,10 @@ def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
         ValueError: edits overlap or lie outside of `raw`.
     """
     edits = list(edits)
-    return b"".join(pieces(raw, edits)) if edits else raw
+    return b"".join(splice_pieces(raw, edits)) if edits else raw
 
 
-def pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
+def splice_pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
     """What `splice` joins: views of the bytes that stay, and what is new. For those who can do without a second copy of a large message.
 
     Raises:

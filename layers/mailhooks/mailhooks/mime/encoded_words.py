@@ -49,7 +49,7 @@ def _decoded(octets: bytes, charset: bytes) -> str:
     # No client reads UTF-7 any more, as too much has been hidden in it.
     if not octets:
         return ""
-    found = charsets.codec(charset.decode("ascii"))
+    found = charsets.find_codec(charset.decode("ascii"))
     text = charsets.decode(octets, found.name) if found is not None and found.name != "utf-7" else None
     return _text(octets) if text is None else text
 

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.parameters import as_written, is_bounded, parameters, without_comments
+from mailhooks.mime.parameters import is_bounded, parse_parameters, parse_strictly, remove_comments
 from mailhooks.mime.structure import Part
 
 _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
@@ -46,25 +46,25 @@ class Endings(NamedTuple):
     inner: frozenset[str]
 
 
-def disposition(raw: bytes, part: Part) -> str:
+def find_disposition(raw: bytes, part: Part) -> str:
     """`attachment`, `inline` or another disposition type in lower case; `""` where nothing is said."""
     found = next(part.header.named("content-disposition"), None)
-    return "" if found is None else encoded_words.decode(without_comments(found.value(raw))).partition(";")[0].strip().lower()
+    return "" if found is None else encoded_words.decode(remove_comments(found.value(raw))).partition(";")[0].strip().lower()
 
 
-def filename(raw: bytes, part: Part) -> str:
+def find_filename(raw: bytes, part: Part) -> str:
     """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
 
     RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
     """
     for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
         found = next(part.header.named(name), None)
-        if found is not None and (called := parameters(found.value(raw)).get(parameter)):
+        if found is not None and (called := parse_parameters(found.value(raw)).get(parameter)):
             return called
     return ""
 
 
-def all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
+def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
 
     Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
@@ -85,12 +85,12 @@ def _readings(value: bytes) -> list[bytes]:
     """The field as it is, and where programs differ, as those see it that know comments, that know nothing but the grammar, or both."""
     if _UNDISPUTED.fullmatch(value):
         return [value]
-    uncommented = without_comments(value)
+    uncommented = remove_comments(value)
     return list(dict.fromkeys((value, uncommented, _strict(value), _strict(uncommented))))
 
 
 def _strict(value: bytes) -> bytes:
-    named = ((name, text) for name, text in as_written(value) if b"name" in name)
+    named = ((name, text) for name, text in parse_strictly(value) if b"name" in name)
     return b"strict" + b"".join(b'; %s="%s"' % (name, text.replace(b"\\", b"/").replace(b'"', b"")) for name, text in named)
 
 
@@ -98,17 +98,17 @@ def _names(value: bytes) -> list[str]:
     number = itertools.count()
     # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
     apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
-    # In what `parameters` cannot read whole, names are looked for less exactly.
-    read = parameters(apart) if is_bounded(apart) else {}
+    # In what `parse_parameters` cannot read whole, names are looked for less exactly.
+    read = parse_parameters(apart) if is_bounded(apart) else {}
     if not read:
         return [encoded_words.decode(name) for name in _ANYWHERE.findall(value)]
     return [text for name, text in read.items() if _NAMED.fullmatch(name)]
 
 
-def shown(name: str) -> str:
+def make_printable(name: str) -> str:
     """A name that can be shown to people and written into text: one line without control characters and directions, of bounded length.
 
-    >>> shown("invoice\\u202efdp.exe")
+    >>> make_printable("invoice\\u202efdp.exe")
     'invoicefdp.exe'
     """
     name = name if len(name) <= 1000 else f"{name[:500]}…{name[-500:]}"
@@ -122,13 +122,13 @@ def _visible(char: str) -> str:
     return " " if unicodedata.category(char) in {"Cc", "Zs", "Zl", "Zp"} else ""
 
 
-def extensions(name: str) -> Endings:
+def find_extensions(name: str) -> Endings:
     """How a name ends for a program that opens the file, whatever a reader may see.
 
     Right-to-left overrides and other directions, zero-width and control characters are gone; full-width letters and dots are ASCII; dots
     and white space at the end do not count, as on Windows.
 
-    >>> sorted(extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
+    >>> sorted(find_extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
     ['.exe']
     """
     readings = [_suffixes(name)]

@@ -97,7 +97,7 @@ class Token(NamedTuple):
         return found
 
 
-def tokens(html: str) -> Iterator[Token]:
+def tokenize(html: str) -> Iterator[Token]:
     """All of `html`, cut into tokens without gaps. The last one may be UNFINISHED."""
     position, length = 0, len(html)
     while position < length:
@@ -145,7 +145,7 @@ def _token(html: str, start: int, end: int | bool | None, kind: Kind, name: str 
     return Token(start, end, kind, name, html) if end else Token(start, len(html), Kind.UNFINISHED, name, html)
 
 
-def append_at(html: str) -> int:
+def find_end(html: str) -> int:
     """Where a block goes that shall be the last thing shown; -1 when nowhere (frames).
 
     Before the last `</body>`, or `</html>` without one.
@@ -155,7 +155,7 @@ def append_at(html: str) -> int:
     at: int | None = None
     shown = body = False
     end = len(html)
-    for token in tokens(html):
+    for token in tokenize(html):
         if token.kind is Kind.UNFINISHED:
             end = token.start
         elif token.kind is Kind.END and (token.name == "body" or (token.name == "html" and at is None)):
@@ -169,7 +169,7 @@ def append_at(html: str) -> int:
     return end if at is None else at
 
 
-def prepend_at(html: str) -> int:
+def find_start(html: str) -> int:
     """Where a block goes that shall be the first thing shown; -1 when nowhere (frames).
 
     Behind `<body>`, or where the body begins without that tag: behind the last of the doctype and the tags of the head.
@@ -178,7 +178,7 @@ def prepend_at(html: str) -> int:
     Behind thousands of tags without anything shown the place is where the search has got to: nobody keeps a banner away by their number.
     """
     at = 0
-    for token in islice(tokens(html), _HEAD_TOKENS):
+    for token in islice(tokenize(html), _HEAD_TOKENS):
         if token.kind is Kind.START and token.name == "body":
             return token.end
         if token.kind is Kind.START and token.name == "frameset":
@@ -201,7 +201,7 @@ def find_token(html: str, token: str) -> tuple[int, int] | None:
     """Where `token`, such as `_DISCLAIMER_`, first stands in shown text, in one piece; None if it does not."""
     if not token or token not in html:
         return None
-    for piece in islice(tokens(html), _TOKENS_SEARCHED):
+    for piece in islice(tokenize(html), _TOKENS_SEARCHED):
         if piece.kind is Kind.TEXT and (at := html.find(token, piece.start, piece.end)) >= 0:
             return at, at + len(token)
     return None

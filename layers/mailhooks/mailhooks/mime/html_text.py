@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mailhooks.mime.html import BLOCKS, Kind, Token, tokens, unescape
+from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 
 _HIDDEN: Final = frozenset(("script", "style", "title"))
 """Elements whose content is never displayed."""
@@ -17,13 +17,13 @@ _PARAGRAPHS: Final = frozenset("p div tr li table ul ol h1 h2 h3 h4 hr blockquot
 _TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9]*+)[^>]*>|<[!?][^<>]*>")
 
 IMAGE_OR_ADDRESS: Final = "\ufffc"
-"""Stands for an image or an address in `plain_text` with `only_words`."""
+"""Stands for an image or an address in `convert_to_plain_text` with `only_words`."""
 
 
-def visible_text(html: str) -> str:
+def extract_visible_text(html: str) -> str:
     """Return the displayed text on one line: white space collapsed, character references resolved."""
     pieces: list[str] = []
-    for token in tokens(html):
+    for token in tokenize(html):
         if token.kind is Kind.TEXT or (token.kind is Kind.RAW and token.name in _LITERAL):
             pieces.append(unescape(token.text))
         elif token.name in BLOCKS or token.name in ("td", "th"):
@@ -31,13 +31,13 @@ def visible_text(html: str) -> str:
     return " ".join("".join(pieces).split())
 
 
-def searchable_text(html: str) -> str:
+def extract_searchable_text(html: str) -> str:
     """Return the text that any mail program may display: white space as written, character references resolved.
 
     Programs differ over a tag or comment without its end, and over elements such as `noscript`: the text there is returned too.
     """
     pieces: list[str] = []
-    for token in tokens(html):
+    for token in tokenize(html):
         if token.kind is Kind.TEXT:
             pieces.append(unescape(token.text))
         elif token.kind is Kind.UNFINISHED:
@@ -45,7 +45,7 @@ def searchable_text(html: str) -> str:
             end = max(html.rfind(">", token.start) + 1, token.start)
             pieces.append(unescape(_TAG.sub(_line_end, html[token.start : end]) + html[end:]))
         elif token.kind is Kind.RAW:
-            pieces.append("" if token.name in _HIDDEN else searchable_text(token.text))
+            pieces.append("" if token.name in _HIDDEN else extract_searchable_text(token.text))
         elif token.name in _BREAKS:
             pieces.append("\n")
     return "".join(pieces)
@@ -55,14 +55,14 @@ def _line_end(tag: re.Match[str]) -> str:
     return "\n" if tag[1] and tag[1].lower() in _BREAKS else ""
 
 
-def plain_text(html: str, *, only_words: bool = False) -> str:
+def convert_to_plain_text(html: str, *, only_words: bool = False) -> str:
     """Return HTML as plain text with lines. A link is followed by its address, an image is its `alt` text.
 
     Args:
         only_words: write `IMAGE_OR_ADDRESS` instead of addresses and images.
     """
     writer = _PlainText(only_words)
-    for token in tokens(html):
+    for token in tokenize(html):
         if token.kind is Kind.TEXT:
             writer.pieces.append(re.sub(r"\s+", " ", unescape(token.text)))
         elif token.kind in (Kind.START, Kind.END):

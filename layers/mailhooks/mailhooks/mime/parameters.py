@@ -31,7 +31,7 @@ def is_bounded(value: bytes) -> bool:
     return len(value) <= _LONGEST_VALUE and value.count(b";") <= _MOST_PARAMETERS
 
 
-def parameters(value: bytes) -> dict[str, str]:
+def parse_parameters(value: bytes) -> dict[str, str]:
     """The parameters of a field, decoded (RFC 2231; QUIRK: encoded words too), names in lower case.
 
     QUIRK: a comment is part of the value, as names of files that end in `(1)` are common and comments are not.
@@ -45,7 +45,7 @@ def parameters(value: bytes) -> dict[str, str]:
         return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _first_as_written(value).items()}
 
 
-def boundary(value: bytes) -> bytes:
+def parse_boundary(value: bytes) -> bytes:
     """The boundary parameter as octets: RFC 2046 allows ASCII, mailers write others. Empty where there is none."""
     try:
         found = _holder(value).get_boundary("").encode("latin-1", "replace")
@@ -54,7 +54,7 @@ def boundary(value: bytes) -> bytes:
     return found.rstrip(b" \t\r\n")
 
 
-def as_written(value: bytes) -> Iterator[tuple[bytes, bytes]]:
+def parse_strictly(value: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The parameters by the grammar alone and undecoded: names in lower case, values without the quotes and without what is behind them.
 
     QUIRK: Thunderbird reads fields so. What has no quotes ends for it at the first white space, and the type in front may be missing.
@@ -64,7 +64,7 @@ def as_written(value: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _first_as_written(value: bytes) -> dict[bytes, bytes]:
-    return dict(reversed(list(as_written(value[:_LONGEST_VALUE]))))
+    return dict(reversed(list(parse_strictly(value[:_LONGEST_VALUE]))))
 
 
 def _holder(value: bytes) -> Message:
@@ -81,10 +81,10 @@ def _decoded(text: str | tuple[str | None, str | None, str]) -> str:
     return text if text.isascii() and "=?" not in text else encoded_words.decode(text.encode("latin-1", "replace"))
 
 
-def without_comments(value: bytes) -> bytes:
+def remove_comments(value: bytes) -> bytes:
     """A field without its comments (RFC 5322 section 3.2.2), which may be nested; one that does not end goes on to the field's end.
 
-    >>> without_comments(b'attachment (as we (all) say); filename="(1).exe" (x; y)')
+    >>> remove_comments(b'attachment (as we (all) say); filename="(1).exe" (x; y)')
     b'attachment ; filename="(1).exe" '
     """
     if b"(" not in value:

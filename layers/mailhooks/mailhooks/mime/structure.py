@@ -12,7 +12,7 @@ from typing import Final
 
 from mailhooks.mime import headers
 from mailhooks.mime.headers import Field, HeaderBlock
-from mailhooks.mime.parameters import boundary, is_bounded, parameters
+from mailhooks.mime.parameters import is_bounded, parse_boundary, parse_parameters
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 10_000
@@ -284,9 +284,9 @@ class _Scan:
             part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
         else:
             self._found(Defect.UNREADABLE_TYPE, part)
-        part.params = parameters(value)
+        part.params = parse_parameters(value)
         if part.maintype == "multipart":
-            part.boundary = boundary(value)
+            part.boundary = parse_boundary(value)
 
 
 def _is_identity(encoding: str) -> bool:

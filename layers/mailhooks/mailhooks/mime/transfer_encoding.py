@@ -105,7 +105,7 @@ def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
     )
 
 
-def insertion(raw: bytes, start: int, end: int, encoding: str, at: int, octets: bytes, newline: bytes) -> Edit:
+def insert(raw: bytes, start: int, end: int, encoding: str, at: int, octets: bytes, newline: bytes) -> Edit:
     """The edit that puts `octets` at the decoded offset `at` of the body that lies at `start` to `end`.
 
     For an identity encoding, ask `fits` and `makes_delimiter` before.

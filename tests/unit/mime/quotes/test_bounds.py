@@ -10,8 +10,8 @@ import pytest
 from mailhooks.mime.html import Token
 from mailhooks.mime.quotes import attribution, html_lines, reply
 from mailhooks.mime.quotes.attribution import Level, Line
-from mailhooks.mime.quotes.html_lines import LINES, OCTETS, PIECES
-from mailhooks.mime.quotes.reply import find_quote, html_quote, text_quote
+from mailhooks.mime.quotes.html_lines import MAX_LINES, MAX_OCTETS, MAX_PIECES
+from mailhooks.mime.quotes.reply import find_html_quote, find_quote, find_text_quote
 
 WROTE = "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:"
 QUOTE = "<blockquote type=cite>Lunch?</blockquote>"
@@ -19,33 +19,33 @@ QUOTE = "<blockquote type=cite>Lunch?</blockquote>"
 
 def html_after(before: str) -> tuple[int | None, int]:
     """Where the place of a quote behind `before` is, and where it should be."""
-    return html_quote(before + QUOTE + "<br>" * 10, str), len(before)
+    return find_html_quote(before + QUOTE + "<br>" * 10, str), len(before)
 
 
 @pytest.mark.parametrize(
     "rest",
     [
-        "<blockquote type=cite>" + "<div>Lunch?</div>" * 3 * LINES,
-        "<blockquote type=cite>" + "<b>L</b>" * PIECES,
-        "<blockquote type=cite>Lunch? <!--" + "x" * OCTETS + "-->on Tuesday",
-        "<hr id=zwchr>" + "<p>Lunch?" * 3 * LINES,
-        "<div class=gmail_quote>" + "<img>" * PIECES,
+        "<blockquote type=cite>" + "<div>Lunch?</div>" * 3 * MAX_LINES,
+        "<blockquote type=cite>" + "<b>L</b>" * MAX_PIECES,
+        "<blockquote type=cite>Lunch? <!--" + "x" * MAX_OCTETS + "-->on Tuesday",
+        "<hr id=zwchr>" + "<p>Lunch?" * 3 * MAX_LINES,
+        "<div class=gmail_quote>" + "<img>" * MAX_PIECES,
     ],
     ids=["lines", "tags", "octets", "all that follows", "images"],
 )
 def test_in_html_a_quote_after_the_reply_is_found_however_long_it_is(rest: str):
-    assert html_quote("<p>Fine!</p>" + rest, str) == len("<p>Fine!</p>")
+    assert find_html_quote("<p>Fine!</p>" + rest, str) == len("<p>Fine!</p>")
 
 
 def test_in_plain_text_a_quote_after_the_reply_is_found_however_long_it_is():
-    assert text_quote(chain(["Fine!", "", WROTE], repeat("> Lunch?"))) == 2
-    assert text_quote(["Fine!", "", WROTE, "> Lunch? " * 1_000_000]) == 2
+    assert find_text_quote(chain(["Fine!", "", WROTE], repeat("> Lunch?"))) == 2
+    assert find_text_quote(["Fine!", "", WROTE, "> Lunch? " * 1_000_000]) == 2
 
 
 def test_plain_text_is_not_read_to_an_end_that_does_not_come():
-    assert text_quote(repeat("Lunch?")) is None
-    assert text_quote(repeat("")) is None
-    assert text_quote(repeat("Lunch? " * 5_000)) is None
+    assert find_text_quote(repeat("Lunch?")) is None
+    assert find_text_quote(repeat("")) is None
+    assert find_text_quote(repeat("Lunch? " * 5_000)) is None
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_plain_text_is_not_read_to_an_end_that_does_not_come():
         "<p>" + "many words " * 10_000,
         ("<p class=MsoNormal><span style='color:#1F497D'>" + "many words " * 10 + "<o:p></o:p></span></p>\r\n") * 2_500,
         "<table>" + ("<tr>" + "<td width=64 style='height:15.0pt'><p>12,345.67</p></td>" * 10 + "</tr>") * 1_000 + "</table>",
-        "<div>Fine!<br></div>" * (LINES - 10),
-        "<b>x</b>" * (PIECES // 4),
+        "<div>Fine!<br></div>" * (MAX_LINES - 10),
+        "<b>x</b>" * (MAX_PIECES // 4),
         "<style>" + "p.MsoNormal {margin: 0}\n" * 100_000 + "</style><!--[if mso]>" + "<xml></xml>" * 100_000 + "<![endif]--><p>Fine!",
         "<p>Fine!<img src='data:image/png;base64," + "iVBORw0KGgo" * 1_000_000 + "'>",
     ],
@@ -75,14 +75,20 @@ def test_a_quote_below_a_long_reply_is_found(reply: str):
 
 
 def test_a_quote_below_a_long_reply_is_found_in_plain_text():
-    reply = ["A line of some twelve words, of which a very long reply has many."] * (LINES - 10)
-    assert text_quote([*reply, "", WROTE, "> Lunch?"]) == len(reply) + 1
-    assert text_quote(["many words " * 1_000_000, "", WROTE, "> Lunch?"]) == 2
+    reply = ["A line of some twelve words, of which a very long reply has many."] * (MAX_LINES - 10)
+    assert find_text_quote([*reply, "", WROTE, "> Lunch?"]) == len(reply) + 1
+    assert find_text_quote(["many words " * 1_000_000, "", WROTE, "> Lunch?"]) == 2
 
 
 @pytest.mark.parametrize(
     "reply",
-    ["<div>Fine!</div>" * LINES, "<b>x</b>" * PIECES, "<pre>" + "x\n" * LINES, "Fine!<!--" + "x" * OCTETS + "-->", "Fine!<div>" * PIECES],
+    [
+        "<div>Fine!</div>" * MAX_LINES,
+        "<b>x</b>" * MAX_PIECES,
+        "<pre>" + "x\n" * MAX_LINES,
+        "Fine!<!--" + "x" * MAX_OCTETS + "-->",
+        "Fine!<div>" * MAX_PIECES,
+    ],
     ids=["lines", "tags", "lines of pre", "octets", "nesting"],
 )
 def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it(reply: str):
@@ -90,17 +96,17 @@ def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it(reply: str)
 
 
 def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it_in_plain_text():
-    assert text_quote(["Fine!"] * LINES + [WROTE, "> Lunch?"]) is None
-    assert text_quote(["words " * 3_000] * 400 + [WROTE, "> Lunch?"]) == 400
-    assert text_quote(["words " * 3_000] * 500 + [WROTE, "> Lunch?"]) is None
+    assert find_text_quote(["Fine!"] * MAX_LINES + [WROTE, "> Lunch?"]) is None
+    assert find_text_quote(["words " * 3_000] * 400 + [WROTE, "> Lunch?"]) == 400
+    assert find_text_quote(["words " * 3_000] * 500 + [WROTE, "> Lunch?"]) is None
 
 
-@pytest.mark.parametrize("lines, found", [(LINES - 10, False), (LINES + 10, True)])
+@pytest.mark.parametrize("lines, found", [(MAX_LINES - 10, False), (MAX_LINES + 10, True)])
 def test_a_reply_below_the_quote_counts_as_far_as_it_is_looked_for(lines: int, found: bool):
     quoted = ["> Lunch?"] * lines
-    assert (text_quote(["Hello", WROTE, *quoted, "No."]) == 1) == found
+    assert (find_text_quote(["Hello", WROTE, *quoted, "No."]) == 1) == found
     html = "<p>Hello</p>" + "<blockquote type=cite>" + "<br>Lunch?" * lines + "</blockquote>No."
-    assert (html_quote(html, str) == len("<p>Hello</p>")) == found
+    assert (find_html_quote(html, str) == len("<p>Hello</p>")) == found
 
 
 def times(unit: str, size: int) -> str:
@@ -137,8 +143,8 @@ HOSTILE = {
 @pytest.fixture
 def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (html_lines, reply):
-        monkeypatch.setattr(module, "LINES", 400)
-        monkeypatch.setattr(module, "PIECES", 2_400)
+        monkeypatch.setattr(module, "MAX_LINES", 400)
+        monkeypatch.setattr(module, "MAX_PIECES", 2_400)
     monkeypatch.setattr(html_lines, "_ENOUGH", 500)
     monkeypatch.setattr(attribution, "_CLOSELY", 6_000)
 
@@ -169,18 +175,18 @@ def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypat
         read.append(len(piece))
         return piece
 
-    def marked(token: Token, real: Callable[[Token], Any] = html_lines.marked) -> Any:
+    def read_markup(token: Token, real: Callable[[Token], Any] = html_lines.read_markup) -> Any:
         read.append(len(token.text))
         return real(token)
 
-    monkeypatch.setattr(html_lines, "marked", marked)
+    monkeypatch.setattr(html_lines, "read_markup", read_markup)
     works = []
     for size in (150_000, 600_000):
         read.clear()
         html = ("<pre>" if unit == "x\n" else "x<br>") + times(unit, size)
-        works.append((calls(lambda html=html: html_quote(html, decode)), sum(read)))
+        works.append((calls(lambda html=html: find_html_quote(html, decode)), sum(read)))
     # What is read of a text or of a tag at once may go beyond the bound, once.
-    most = (html_lines.PIECES + 1) * html_lines.PIECE + 2 * html_lines._ENOUGH
+    most = (html_lines.MAX_PIECES + 1) * html_lines.PIECE_LENGTH + 2 * html_lines._ENOUGH
     assert works[1][0] <= works[0][0] * 1.05
     assert works[1][1] <= most
 
@@ -189,17 +195,17 @@ def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypat
 def test_four_times_as_many_tokens_are_not_taken(monkeypatch: pytest.MonkeyPatch):
     taken = 0
 
-    def counted(html: str, real: Callable[[str], Iterator[Token]] = html_lines.tokens) -> Iterator[Token]:
+    def counted(html: str, real: Callable[[str], Iterator[Token]] = html_lines.tokenize) -> Iterator[Token]:
         nonlocal taken
         for token in real(html):
             taken += 1
             yield token
 
-    monkeypatch.setattr(html_lines, "tokens", counted)
+    monkeypatch.setattr(html_lines, "tokenize", counted)
     for size in (10_000, 40_000):
         taken = 0
-        html_quote("<b>" * size, str)
-        assert taken == html_lines.PIECES
+        find_html_quote("<b>" * size, str)
+        assert taken == html_lines.MAX_PIECES
 
 
 @pytest.mark.usefixtures("low_bounds")
@@ -230,13 +236,13 @@ def test_only_so_much_is_looked_at_closely_for_attributions(texts: list[str], mo
 def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypatch: pytest.MonkeyPatch):
     read: list[str] = []
 
-    def marked(token: Token, real: Callable[[Token], Any] = html_lines.marked) -> Any:
+    def read_markup(token: Token, real: Callable[[Token], Any] = html_lines.read_markup) -> Any:
         read.append(token.text)
         return real(token)
 
-    monkeypatch.setattr(html_lines, "marked", marked)
+    monkeypatch.setattr(html_lines, "read_markup", read_markup)
     html = "Hello<br><div class=gmail_quote" + " " * 2_000 + "/" * 2_000 + ">Lunch?</div>"
-    assert html_quote(html, str) == html.index("<div")
+    assert find_html_quote(html, str) == html.index("<div")
     assert [text.rstrip() for text in read] == ["<div class=gmail_quote"]
     assert len(read[0]) < 30
 
@@ -244,4 +250,4 @@ def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypat
 def test_a_border_that_is_none_makes_no_quote_of_an_indented_text():
     for style, is_quote in (("border-left: 1px solid", True), ("border-left: none", False), ("border-left:0", False)):
         html = f"Hello<br><blockquote style='{style}'>Lunch?</blockquote>"
-        assert (html_quote(html, str) is not None) == is_quote
+        assert (find_html_quote(html, str) is not None) == is_quote

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.html import append_at
-from mailhooks.mime.html_text import visible_text
-from mailhooks.mime.quotes.attribution import Level, Line, Looks, attribution, is_trailer
-from mailhooks.mime.quotes.reply import find_quote, html_quote, text_quote
+from mailhooks.mime.html import find_end
+from mailhooks.mime.html_text import extract_visible_text
+from mailhooks.mime.quotes.attribution import Budget, Level, Line, find_attribution, is_trailer
+from mailhooks.mime.quotes.reply import find_html_quote, find_quote, find_text_quote
 from tests.support.mail import CORPUS
 
 HERE = "[[HERE]]"
@@ -45,19 +45,19 @@ def test_in_plain_text_the_place_is_between_the_newest_reply_and_the_quote(text:
         lines = [line + "  " for line in lines]
     elif unfold == "indented":
         lines = [f" {line}" if line and not line.startswith(">") else line for line in lines]
-    assert text_quote(lines) == place
+    assert find_text_quote(lines) == place
 
 
 @pytest.mark.parametrize("text", samples("no_quotes_text.txt"))
 def test_plain_text_without_a_quote_below_the_reply_has_no_such_place(text: str):
-    assert text_quote(text.split("\n")) is None
+    assert find_text_quote(text.split("\n")) is None
 
 
 @pytest.mark.parametrize("html", samples("quotes_html.txt"))
 def test_in_html_the_place_is_between_the_newest_reply_and_the_quote(html: str):
     reply, mark, quote = (as_octets(piece) for piece in html.partition(HERE))
     assert mark
-    assert html_quote(reply + quote, as_text) == len(reply)
+    assert find_html_quote(reply + quote, as_text) == len(reply)
 
 
 @pytest.mark.parametrize("html", samples("quotes_html.txt"))
@@ -75,14 +75,14 @@ def test_the_place_does_not_hang_on_how_html_is_laid_out(html: str, change: obje
     reply, _, quote = (as_octets(piece) for piece in html.partition(HERE))
     changed = change(reply + "\0" + quote)  # type: ignore[operator]
     changed, expected = changed.replace("\0", ""), changed.partition("\0")[0]
-    place = html_quote(changed, as_text)
+    place = find_html_quote(changed, as_text)
     assert place is not None
-    assert visible_text(changed[:place]) == visible_text(expected)
+    assert extract_visible_text(changed[:place]) == extract_visible_text(expected)
 
 
 @pytest.mark.parametrize("html", samples("no_quotes_html.txt"))
 def test_html_without_a_quote_below_the_reply_has_no_such_place(html: str):
-    assert html_quote(as_octets(html), as_text) is None
+    assert find_html_quote(as_octets(html), as_text) is None
 
 
 def parts(path: Path) -> Iterator[tuple[str, bytes, str]]:
@@ -104,14 +104,14 @@ def test_in_replies_of_twelve_clients_both_forms_have_the_place_between_reply_an
     for subtype, octets, charset in parts(path):
         if subtype == "plain":
             lines = octets.decode(charset).splitlines()
-            place = text_quote(lines)
+            place = find_text_quote(lines)
             # Thunderbird's is written below the quote: the end of the text is the place.
             shown = ("\n".join(lines[:place]), "\n".join(lines[len(lines) if place is None else place :]))
         else:
             html = octets.decode("latin-1")
-            at = html_quote(html, lambda piece, charset=charset: piece.encode("latin-1").decode(charset))
+            at = find_html_quote(html, lambda piece, charset=charset: piece.encode("latin-1").decode(charset))
             assert at is not None
-            shown = (visible_text(html[:at]), visible_text(html[at:].encode("latin-1").decode(charset)))
+            shown = (extract_visible_text(html[:at]), extract_visible_text(html[at:].encode("latin-1").decode(charset)))
         reply, quote = (text.strip() for text in shown)
         assert re.search(r"\A(Hello|Allo!|On 04/02/2012)", reply)
         if "thunderbird" in path.name:
@@ -128,7 +128,7 @@ def test_in_collected_mail_a_place_is_found_only_where_somebody_quotes(path: Pat
     quoting |= {path for path in CORPUS if "We should not include these files" in path.read_text("latin-1")}
     for subtype, octets, _ in parts(path):
         text = octets.decode("latin-1")
-        found = text_quote(text.splitlines()) if subtype == "plain" else html_quote(text, str)
+        found = find_text_quote(text.splitlines()) if subtype == "plain" else find_html_quote(text, str)
         assert (found is not None) == (path in quoting)
 
 
@@ -163,20 +163,20 @@ TEXT_PIECES = [
 @pytest.mark.fuzz
 @given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=25))
 def test_any_text_has_an_answer_and_it_is_a_line_that_shows_something(lines: list[str]):
-    place = text_quote(lines)
+    place = find_text_quote(lines)
     assert place is None or lines[place].strip()
 
 
 @pytest.mark.fuzz
 @given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=12), st.integers(0, 3))
 def test_empty_lines_at_the_end_change_nothing(lines: list[str], count: int):
-    assert text_quote(lines + [""] * count) == text_quote(lines)
+    assert find_text_quote(lines + [""] * count) == find_text_quote(lines)
 
 
 @pytest.mark.fuzz
 @given(st.text(st.characters(codec="latin-1")))
 def test_any_html_has_an_answer_before_its_end(html: str):
-    place = html_quote(html, str)
+    place = find_html_quote(html, str)
     assert place is None or 0 <= place < len(html)
 
 
@@ -209,12 +209,12 @@ def test_only_a_bounded_neighbourhood_of_a_line_is_looked_at():
 
 def test_deeply_nested_html_is_walked_without_recursion():
     html = "<div>" * 50_000 + "Fine.<blockquote type=cite>Lunch?</blockquote>"
-    assert html_quote(html, str) == html.index("<blockquote")
-    assert append_at(html) == len(html)
+    assert find_html_quote(html, str) == html.index("<blockquote")
+    assert find_end(html) == len(html)
 
 
 def test_a_long_line_is_no_attribution():
-    assert attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, Looks(), above_quote=True) is None
+    assert find_attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, Budget(), above_quote=True) is None
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_html_that_quotes_or_names_a_pgp_message_is_none(html: str):
 
 def test_html_is_looked_through_only_where_the_words_stand(monkeypatch: pytest.MonkeyPatch):
     looked: list[int] = []
-    monkeypatch.setattr("mailhooks.mime.text.body.shown_lines", lambda html, decode: looked.append(len(html)) or [])
+    monkeypatch.setattr("mailhooks.mime.text.body.read_lines", lambda html, decode: looked.append(len(html)) or [])
     assert obstacle("html", "<p>BEGIN your day with privacy") is None
     assert not looked
     assert obstacle("html", f"<p>{ARMOUR}") is None

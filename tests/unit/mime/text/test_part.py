@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailhooks.mime.edits import splice
 from mailhooks.mime.errors import CannotEdit, Reason
 from mailhooks.mime.structure import scan
-from mailhooks.mime.text.part import TextPart, flowed
+from mailhooks.mime.text.part import TextPart, convert_to_flowed
 
 
 def opened(raw: bytes) -> TextPart:
@@ -18,7 +18,7 @@ def opened(raw: bytes) -> TextPart:
 
 def appended(raw: bytes, text: str) -> bytes:
     part = opened(raw)
-    return splice(raw, part.inserted(len(part.octets), text))
+    return splice(raw, part.insert(len(part.octets), text))
 
 
 def shown(raw: bytes) -> str:
@@ -147,7 +147,7 @@ def test_markup_is_not_seen_where_two_octet_characters_have_its_octets():
 
 
 def test_flowed_text_has_fixed_lines_and_stuffs_those_that_look_quoted():
-    assert flowed("a \n> b\nFrom c\n d\n-- \n") == "a\n > b\n From c\n  d\n-- \n"
+    assert convert_to_flowed("a \n> b\nFrom c\n d\n-- \n") == "a\n > b\n From c\n  d\n-- \n"
 
 
 _BODIES = st.lists(st.sampled_from(["word ", "ü", "日", "=", "\r\n", ".", "<b>", "x" * 80, " \r\n", "\t"]), max_size=30).map("".join)
@@ -170,7 +170,7 @@ def test_what_is_shown_after_an_insertion_is_what_was_shown_with_the_text_in_its
     part = opened(raw)
     lines = list(part.lines())
     index = data.draw(st.integers(0, len(lines) - 1))
-    changed = splice(raw, part.inserted(part.line_start(index), f"{text}\n"))
+    changed = splice(raw, part.insert(part.line_start(index), f"{text}\n"))
     assert "\n".join(TextPart.open(changed, scan(changed).root).lines()).split("\n") == [*lines[:index], text, *lines[index:]]
     assert all(len(line) <= 998 for line in changed.split(b"\n")) or any(len(line) > 998 for line in raw.split(b"\n"))
 
@@ -189,7 +189,7 @@ def test_between_japanese_that_does_not_go_back_and_more_text_nothing_is_put():
     octets = "日本".encode("iso2022_jp").removesuffix(b"\x1b(B") + b"\r\n> quoted\r\n"
     part = opened(message("text/plain; charset=iso-2022-jp", octets, "7bit"))
     with pytest.raises(CannotEdit) as caught:
-        part.inserted(octets.index(b">"), "Hello\n")
+        part.insert(octets.index(b">"), "Hello\n")
     assert caught.value.reason is Reason.CHARSET
 
 

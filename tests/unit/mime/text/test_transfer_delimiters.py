@@ -30,7 +30,7 @@ def test_thousands_of_bare_returns_make_no_endless_line():
 @pytest.mark.parametrize("at", [0, 10, 74])
 def test_a_splice_makes_no_line_longer_than_quoted_printable_may_have(at: int):
     body = b"x" * 73 + b"=20\r\nnext"  # as long as a line may be: no soft break fits
-    edit = transfer_encoding.insertion(body, 0, len(body), "quoted-printable", at, b"y" * 76, b"\r\n")
+    edit = transfer_encoding.insert(body, 0, len(body), "quoted-printable", at, b"y" * 76, b"\r\n")
     changed = splice(body, [edit])
     assert max(map(len, changed.split(b"\r\n"))) <= 76
     decoded = transfer_encoding.decode(body, "quoted-printable")
@@ -64,6 +64,6 @@ def test_no_splice_of_quoted_printable_makes_a_delimiter(decoded: bytes, new: by
     head = b"--b\r\n\r\n"
     at = data.draw(st.integers(0, len(transfer_encoding.decode(body, "quoted-printable"))))
     raw = head + body
-    changed = splice(raw, [transfer_encoding.insertion(raw, len(head), len(raw), "quoted-printable", at, new, b"\r\n")])[len(head) :]
+    changed = splice(raw, [transfer_encoding.insert(raw, len(head), len(raw), "quoted-printable", at, new, b"\r\n")])[len(head) :]
     delimiters = {b"--b", b"--b--"}
     assert {line.rstrip() for line in changed.splitlines()} & delimiters <= {line.rstrip() for line in body.splitlines()} & delimiters

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from mailhooks.content.header_changes import HeaderChanges
-from mailhooks.content.subject_tag import checked_tag
+from mailhooks.content.subject_tag import check_tag
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.policy.policy import Policy
@@ -40,7 +40,7 @@ class Rewrite:
         if not isinstance(add, dict) or not all(isinstance(value, str) for value in add.values()):
             raise SettingsError('ADD_HEADERS: set it to a JSON object of names and values, such as {"X-Name": "value"}')
         return cls(
-            checked_tag(settings.subject_tag),
+            check_tag(settings.subject_tag),
             HeaderChanges.checked(add.items(), settings.remove_headers),
             _attachment_rules(settings),
         )

@@ -1,7 +1,7 @@
 """Lines that mail clients write above a quote: `On ... wrote:`, `-----Original Message-----`, blocks of From:, Sent:, To:, Subject:.
 
 Knows nothing of plain text or HTML: a line is what a reader sees on it. What is looked at of a line and around it is bounded, so that time
-is linear in the number of lines; `Looks` bounds what takes longer.
+is linear in the number of lines; `Budget` bounds what takes longer.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 
 from mailhooks.mime.quotes.phrases import CJK_OPENERS, CJK_VERBS, LABELS, OPENERS, ORIGINAL, TRAILERS, VERBS, Label
 
-LONGEST: Final = 600
+MAX_LENGTH: Final = 600
 """Characters of an attribution at most, and of a line that is looked at."""
 
 _CLOSELY: Final = 300_000
@@ -66,7 +66,7 @@ class Line:
     mark: Mark = Mark.NONE
 
 
-class Looks:
+class Budget:
     """How much of a message may still be looked at closely. When nothing may, no more attributions are found in it."""
 
     __slots__ = ("left",)
@@ -95,7 +95,7 @@ _FIELD: Final = re.compile(r"[*_\s]{0,3}([^:：*\d]{1,30}+)[*_\s]{0,3}+[:：]") 
 _OPENED: Final = (*OPENERS, *CJK_OPENERS)
 
 
-def label(line: Line) -> Label | None:
+def find_label(line: Line) -> Label | None:
     """Which field of a header block the line is: `From: ...`, also `*From:* ...`."""
     found = _FIELD.match(line.text, 0, 50)
     return LABELS.get(found[1].strip("_ ").casefold()) if found else None
@@ -104,7 +104,7 @@ def label(line: Line) -> Label | None:
 def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
     """Whether the line is one of the kind of `-----Original Message-----`, or a rule above a block of fields."""
     text = lines[at].text
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return False
     words = text.strip(_AROUND).casefold()
     if words in ORIGINAL:
@@ -124,7 +124,9 @@ def _has_dashes(text: str) -> bool:
 
 def _unknown_fields(lines: Sequence[Line]) -> bool:
     fields = [line.text for line in lines if not line.level and _FIELD.match(line.text, 0, 50)]
-    return len(fields) >= 3 and any("@" in text[:LONGEST] for text in fields) and all(label(line) is not Label.TRACE for line in lines)
+    return (
+        len(fields) >= 3 and any("@" in text[:MAX_LENGTH] for text in fields) and all(find_label(line) is not Label.TRACE for line in lines)
+    )
 
 
 def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
@@ -133,7 +135,7 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
     `From: Berlin`, `To: Hamburg` and `Date:` are a journey: without a subject it takes an address.
 
     Args:
-        labels: `label` of each line.
+        labels: `find_label` of each line.
     """
     if labels[at] is None:
         return False
@@ -153,12 +155,12 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
             break
         since = 0
         seen.add(name)
-        address = address or (name is Label.FROM and "@" in line.text[:LONGEST])
+        address = address or (name is Label.FROM and "@" in line.text[:MAX_LENGTH])
     enough = len(seen - {Label.OTHER}) >= 3 or seen >= {Label.FROM, Label.SUBJECT, Label.DATE}
     return Label.FROM in seen and enough and (Label.SUBJECT in seen or address)
 
 
-def attribution(lines: Sequence[Line], end: int, looks: Looks, *, above_quote: bool) -> int | None:
+def find_attribution(lines: Sequence[Line], end: int, looks: Budget, *, above_quote: bool) -> int | None:
     """The first line of the attribution that ends with line `end`; None if it is none.
 
     Args:
@@ -173,7 +175,7 @@ def attribution(lines: Sequence[Line], end: int, looks: Looks, *, above_quote: b
     start = end
     level = lines[end].level
     text = ""
-    while start >= 0 and end - start < _WRAPPED and lines[start].level is level and len(text) + len(lines[start].text) < LONGEST:
+    while start >= 0 and end - start < _WRAPPED and lines[start].level is level and len(text) + len(lines[start].text) < MAX_LENGTH:
         text = f"{lines[start].text} {text}".strip()
         bare = text.strip(_AROUND).casefold()
         begins = bare.startswith(_OPENED) or _DATE_FIRST.match(bare) is not None
@@ -194,7 +196,7 @@ def attribution(lines: Sequence[Line], end: int, looks: Looks, *, above_quote: b
 
 def _may_end_attribution(last: str) -> bool:
     # QUIRK: Zoho writes `---- On ... wrote ----`, old Gmail `2012/4/2 Bob <bob@example.com>`.
-    return len(last) < LONGEST and last.rstrip("-* ").endswith((":", "：", ">", "wrote"))  # noqa: RUF001
+    return len(last) < MAX_LENGTH and last.rstrip("-* ").endswith((":", "：", ">", "wrote"))  # noqa: RUF001
 
 
 def _is_opened(bare: str, text: str) -> bool:
@@ -247,12 +249,12 @@ def is_quoted(text: str) -> bool:
     return text.lstrip(" \t")[:1] in (">", "＞") and not text.startswith(">From ")  # noqa: RUF001 - as in Japanese mail
 
 
-def is_nothing(line: Line) -> bool:
+def is_blank(line: Line) -> bool:
     """Whether it shows no words: an image that counts who reads, a rule, dots."""
     return not line.text.strip(_NOTHING)
 
 
 def is_trailer(line: Line) -> bool:
     """Whether what begins here is put behind everything by programs, or a signature: nobody's reply."""
-    text = line.text[:LONGEST]
+    text = line.text[:MAX_LENGTH]
     return line.mark is Mark.SIGNATURE or _DELIMITER.match(text) is not None or text.lstrip("*_[( ").casefold().startswith(TRAILERS)

@@ -7,7 +7,7 @@ from mailhooks.mime.html import Token
 from mailhooks.mime.quotes.attribution import Level, Mark
 
 
-class Marked(NamedTuple):
+class Markup(NamedTuple):
     """What an element is.
 
     Attributes:
@@ -21,13 +21,13 @@ class Marked(NamedTuple):
     scoped: bool = False
 
 
-NOTHING: Final = Marked()
-_INDENTED: Final = Marked(level=Level.INDENTED)
-_CITED: Final = Marked(level=Level.CITED)
-_SIGNATURE: Final = Marked(Mark.SIGNATURE, scoped=True)
-_SOFT: Final = Marked(Mark.SOFT, scoped=True)
-_HARD: Final = Marked(Mark.HARD)
-_WHOLE: Final = Marked(Mark.SOFT, Level.CITED, scoped=True)
+NO_MARKUP: Final = Markup()
+_INDENTED: Final = Markup(level=Level.INDENTED)
+_CITED: Final = Markup(level=Level.CITED)
+_SIGNATURE: Final = Markup(Mark.SIGNATURE, scoped=True)
+_SOFT: Final = Markup(Mark.SOFT, scoped=True)
+_HARD: Final = Markup(Mark.HARD)
+_WHOLE: Final = Markup(Mark.SOFT, Level.CITED, scoped=True)
 """An element that holds the quote and nothing else."""
 
 _CLASSES: Final = {
@@ -100,12 +100,12 @@ _TOP_BORDER: Final = re.compile(r"border-top:\s*solid\s+#(?:e1e1e1|b5c4df)\b")
 _LEFT_BORDER: Final = re.compile(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
 
 
-def marked(token: Token) -> Marked:
+def read_markup(token: Token) -> Markup:
     """What a start tag's attributes say."""
     if token.name not in ELEMENTS:
-        return NOTHING
+        return NO_MARKUP
     attrs = token.attrs if token.end - token.start > len(token.name) + 2 else {}
-    found = _named(attrs) if attrs else NOTHING
+    found = _named(attrs) if attrs else NO_MARKUP
     if token.name != "blockquote":
         return found
     if found.level is Level.CITED or attrs.get("type", "").lower() == "cite" or "cite" in attrs or found.mark:
@@ -116,7 +116,7 @@ def marked(token: Token) -> Marked:
     return _CITED if is_cited else _INDENTED
 
 
-def _named(attrs: dict[str, str]) -> Marked:
+def _named(attrs: dict[str, str]) -> Markup:
     for name in attrs.get("class", "").split()[:10]:
         if found := _CLASSES.get(_bare(name)):
             return found
@@ -127,7 +127,7 @@ def _named(attrs: dict[str, str]) -> Marked:
     if "name" in attrs and (found := _NAMES.get(_bare(attrs["name"]))):
         return found
     style = attrs.get("style", "")
-    return _HARD if "border-top" in style.lower() and _TOP_BORDER.search(style.lower()) else NOTHING
+    return _HARD if "border-top" in style.lower() and _TOP_BORDER.search(style.lower()) else NO_MARKUP
 
 
 def _bare(name: str) -> str:

@@ -8,21 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from mailhooks.mime.html import BLOCKS, Kind, Token, tokens, unescape
+from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 from mailhooks.mime.quotes.attribution import Level, Line, Mark, is_quoted
-from mailhooks.mime.quotes.client_markup import ELEMENTS, NOTHING, Marked, marked
+from mailhooks.mime.quotes.client_markup import ELEMENTS, NO_MARKUP, Markup, read_markup
 
-LINES: Final = 20_000
+MAX_LINES: Final = 20_000
 """Lines that are looked at, at most: a reply of some 200,000 words, or a table of as many rows."""
 
-PIECES: Final = 120_000
-"""Pieces that are looked at, at most. A tag, a text, a comment or a style sheet of any size is one, and so is each `PIECE` characters of a
-long text, or of a tag whose attributes were not met before. A paragraph of Outlook has about 10, a cell of its tables about 12.
+MAX_PIECES: Final = 120_000
+"""Pieces that are read, at most. A tag, a text, a comment or a style sheet of any size is one piece, and so is each `PIECE_LENGTH`
+characters of a long text, or of a tag that was not seen before. A paragraph of Outlook has about 10 pieces, a cell of its tables about 12.
 """
 
-PIECE: Final = 64
+PIECE_LENGTH: Final = 64
 
-OCTETS: Final = 16 * 1024 * 1024
+MAX_OCTETS: Final = 16 * 1024 * 1024
 """Octets of HTML that are looked at, at most, as a piece may be all of it: pictures in the HTML count here."""
 
 _ENOUGH: Final = 10_000
@@ -67,7 +67,7 @@ class _Element:
         self.level: Level = level if parent is None or level > parent.level else parent.level
 
 
-def shown_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
+def read_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
     """The lines that show something, in order, as far as the bounds go.
 
     Args:
@@ -75,14 +75,14 @@ def shown_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
         decode: makes real text of a piece of it. Must not raise.
     """
     reader = _Reader(decode)
-    for token in tokens(html[:OCTETS]):
+    for token in tokenize(html[:MAX_OCTETS]):
         if not reader.take(token):
             break
     reader.end_line()
     return reader.without_stray_marks()
 
 
-def enough(text: str) -> str:
+def cut_middle(text: str) -> str:
     """A text without the middle that nobody looks at when it is long."""
     return text if len(text) <= 2 * _ENOUGH else f"{text[:_ENOUGH]} {text[-_ENOUGH:]}"
 
@@ -94,7 +94,7 @@ class _Reader:
         self._decode = decode
         self._lines: list[Line] = []
         self._work = 0
-        self._said: dict[str, Marked] = {}
+        self._said: dict[str, Markup] = {}
         self._element: _Element | None = None
         self._open: defaultdict[str, int] = defaultdict(int)
         self._pieces: list[str] = []
@@ -120,7 +120,7 @@ class _Reader:
         return self._wants_more()
 
     def _wants_more(self) -> bool:
-        return self._work < PIECES and len(self._lines) < LINES
+        return self._work < MAX_PIECES and len(self._lines) < MAX_LINES
 
     def _show_preformatted(self, token: Token) -> None:
         """Text in `pre` has lines of its own."""
@@ -139,8 +139,8 @@ class _Reader:
         if first is None:
             self._pieces.append(" ")
             return
-        octets = enough(html[start:end])
-        self._work += len(octets) // PIECE
+        octets = cut_middle(html[start:end])
+        self._work += len(octets) // PIECE_LENGTH
         text = unescape(self._decode(octets))
         if not text.isascii():
             text = _INVISIBLE.sub("", text)
@@ -179,7 +179,7 @@ class _Reader:
         self._pieces.clear()
         if self._lines and not self._lines[-1].text:
             line = self._lines[-1]
-            line.text = " ".join(enough(text).split()) or _IMAGE
+            line.text = " ".join(cut_middle(text).split()) or _IMAGE
             if not line.level and is_quoted(line.text):
                 line.level = Level.CITED
 
@@ -198,7 +198,7 @@ class _Reader:
             return
         if name in _CLOSES:
             self._close_implied(name)
-        found = self._marked(token) if name in ELEMENTS else NOTHING
+        found = self._marked(token) if name in ELEMENTS else NO_MARKUP
         if found.mark > self._mark or name == "hr":
             self._anchor = self._anchor or (token.start, self._element)
         if name not in _VOID:
@@ -208,15 +208,15 @@ class _Reader:
             self._mark = found.mark
             self._mark_of = self._element if found.scoped else None
 
-    def _marked(self, token: Token) -> Marked:
+    def _marked(self, token: Token) -> Markup:
         """What the tag says of quotes. Mail is written by programs: most tags were met before, word for word."""
         written = token.html[token.start : min(token.end, token.start + _ENOUGH)]
         found = self._said.get(written)
         if found is None:
-            self._work += 1 + len(written) // PIECE
+            self._work += 1 + len(written) // PIECE_LENGTH
             # Of space at the end one character stays: attributes are looked for anew at each.
             end = min(len(written[:-1].rstrip(" \t\n\f\r/")) + 2, len(written))
-            found = self._said[written] = marked(token._replace(end=token.start + end))
+            found = self._said[written] = read_markup(token._replace(end=token.start + end))
         return found
 
     def _close_implied(self, name: str) -> None:

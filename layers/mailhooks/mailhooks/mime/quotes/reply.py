@@ -5,19 +5,19 @@ from itertools import islice
 from typing import Final
 
 from mailhooks.mime.quotes.attribution import (
+    Budget,
     Level,
     Line,
-    Looks,
     Mark,
-    attribution,
+    find_attribution,
+    find_label,
+    is_blank,
     is_header_block,
-    is_nothing,
     is_quoted,
     is_separator,
     is_trailer,
-    label,
 )
-from mailhooks.mime.quotes.html_lines import LINES, PIECE, PIECES, enough, shown_lines
+from mailhooks.mime.quotes.html_lines import MAX_LINES, MAX_PIECES, PIECE_LENGTH, cut_middle, read_lines
 from mailhooks.mime.quotes.phrases import DIGEST, Label
 
 _ATTRIBUTED: Final = 14
@@ -30,7 +30,7 @@ _TITLE: Final = 30
 """Characters that the first words of a digest are among."""
 
 
-def text_quote(lines: Iterable[str]) -> int | None:
+def find_text_quote(lines: Iterable[str]) -> int | None:
     """The index of the line before which a text goes that belongs under the newest reply and above the quote.
 
     None when nothing is quoted, or when the reply stands below or inside of the quote, as far as the bounds of `html_lines` go: lines
@@ -39,26 +39,26 @@ def text_quote(lines: Iterable[str]) -> int | None:
     Args:
         lines: decoded, without line ends. No more are taken than are looked at.
 
-    >>> text_quote(["Fine!", "", "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:", "", "> Lunch?"])
+    >>> find_text_quote(["Fine!", "", "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:", "", "> Lunch?"])
     2
     """
     shown: list[Line] = []
     gap = True
     work = 0
-    for index, whole in enumerate(islice(lines, LINES)):
-        text = enough(whole.rstrip())
+    for index, whole in enumerate(islice(lines, MAX_LINES)):
+        text = cut_middle(whole.rstrip())
         if words := " ".join(text.split()):
             shown.append(Line(words, index, gap, Level.CITED if is_quoted(text) else Level.NONE))
         gap = not words
-        work += 1 + len(text) // PIECE
-        if work >= PIECES:
+        work += 1 + len(text) // PIECE_LENGTH
+        if work >= MAX_PIECES:
             break
     found = find_quote(shown)
     return None if found is None else shown[found].at
 
 
-def html_quote(html: str, decode: Callable[[str], str]) -> int | None:
-    """The offset at which a block goes that belongs under the newest reply and above the quote; None as for `text_quote`.
+def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
+    """The offset at which a block goes that belongs under the newest reply and above the quote; None as for `find_text_quote`.
 
     It is in front of the largest element that has only the quote, and never where a block would be moved elsewhere, as in a table row.
 
@@ -66,7 +66,7 @@ def html_quote(html: str, decode: Callable[[str], str]) -> int | None:
         html: one character for each octet.
         decode: makes real text of a piece of it. Must not raise.
     """
-    shown = shown_lines(html, decode)
+    shown = read_lines(html, decode)
     found = find_quote(shown)
     return None if found is None else shown[found].at
 
@@ -92,8 +92,8 @@ class _Search:
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
-        self._labels = [label(line) for line in lines]
-        self._looks = Looks()
+        self._labels = [find_label(line) for line in lines]
+        self._looks = Budget()
 
     def next_quote(self, position: int, *, bare_counts: bool) -> tuple[int, int] | None:
         """The first line of the next quote, its attribution included, and where what is quoted begins; that is the end when all that
@@ -119,7 +119,7 @@ class _Search:
             if line.mark is Mark.SOFT and (body := self._quoted_after(at)) is not None:
                 return at, body
             above_quote = at + 1 < len(lines) and lines[at + 1].level > line.level
-            found = attribution(lines, at, self._looks, above_quote=above_quote)
+            found = find_attribution(lines, at, self._looks, above_quote=above_quote)
             # Alone above everything and without marked lines below, it may be left of a quote that the reply stands in place of.
             if found is not None and found >= position and (above_quote or found > 0):
                 return found, at + 1 if above_quote else len(lines)
@@ -130,7 +130,7 @@ class _Search:
         lines = self._lines
         while position < len(lines):
             line = lines[position]
-            if line.level or is_nothing(line) or self._was_wrapped(position):
+            if line.level or is_blank(line) or self._was_wrapped(position):
                 position += 1
             elif is_trailer(line) or self._ends_reply(position):
                 return None
@@ -161,7 +161,7 @@ class _Search:
         """Where the next quoted lines begin, if from `position` up to these is nothing but their attribution."""
         for end in range(position, min(position + 5, len(self._lines) - 1)):
             if self._lines[end + 1].level:
-                found = attribution(self._lines, end, self._looks, above_quote=True)
+                found = find_attribution(self._lines, end, self._looks, above_quote=True)
                 return end + 1 if found is not None and found <= position else None
         return None
 

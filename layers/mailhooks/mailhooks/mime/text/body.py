@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Final
 
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.filenames import disposition, filename
+from mailhooks.mime.filenames import find_disposition, find_filename
 from mailhooks.mime.message import Message
 from mailhooks.mime.quotes.attribution import Level
-from mailhooks.mime.quotes.html_lines import shown_lines
+from mailhooks.mime.quotes.html_lines import read_lines
 from mailhooks.mime.structure import Part
 from mailhooks.mime.text.part import TextPart
 
@@ -103,7 +103,7 @@ def _is_pgp(text: TextPart) -> bool:
         return False
     # HTML shows line ends too where a style says so, such as `white-space: pre-wrap`.
     begins_line = _PGP.search(text.octets) is not None
-    lines = [line for line in shown_lines(text.view(), text.readable) if _PGP_IN_HTML.search(line.text)]
+    lines = [line for line in read_lines(text.view(), text.decode) if _PGP_IN_HTML.search(line.text)]
     if not lines:
         # It stands behind all that is looked at, or is not shown.
         return begins_line
@@ -116,7 +116,7 @@ def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
         case "text/plain" | "text/html":
             if part.body == part.header.end:
                 return []  # a header without even an empty line behind it
-            attached = disposition(raw, part) == "attachment" or (not named and filename(raw, part) != "")
+            attached = find_disposition(raw, part) == "attachment" or (not named and find_filename(raw, part) != "")
             return [] if attached else [part]
         case "multipart/signed":
             raise Blocked(Obstacle.SIGNED)
@@ -128,7 +128,7 @@ def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
             return [shown for child in part.children for shown in _shown(raw, child)]
         case "multipart/related":
             return _shown(raw, _related_root(raw, part))
-    if part.content_type in _PKCS7 or (part.maintype == "application" and filename(raw, part).lower().endswith("smime.p7m")):
+    if part.content_type in _PKCS7 or (part.maintype == "application" and find_filename(raw, part).lower().endswith("smime.p7m")):
         raise Blocked(Obstacle.OPAQUE)
     if part.maintype == "multipart":
         return next((shown for child in part.children if (shown := _shown(raw, child, named=False))), [])

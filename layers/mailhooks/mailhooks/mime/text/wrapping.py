@@ -33,7 +33,7 @@ class Image:
     content: bytes
 
 
-def text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes], images: Sequence[Image] = ()) -> bytes:
+def write_text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes], images: Sequence[Image] = ()) -> bytes:
     """A part, header and all, that shows `text` and `html` as alternatives (RFC 2046 section 5.1.4), the latter with its images. Ends
     without a line end.
 
@@ -44,7 +44,7 @@ def text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes],
     shown = _leaf("html", html, newline)
     if images:
         head = b'Content-Type: multipart/related; type="text/html"; boundary="' + related + b'"'
-        attached = b"".join(image_parts(images, related, newline))
+        attached = b"".join(write_image_parts(images, related, newline))
         shown = newline.join([head, b"", b"--" + related, shown + attached, b"--" + related + b"--"])
     head = b'Content-Type: multipart/alternative; boundary="' + alternative + b'"'
     delimiter = b"--" + alternative
@@ -57,7 +57,7 @@ def _leaf(subtype: str, content: str, newline: bytes) -> bytes:
     return fields.replace(b"\n", newline) + transfer_encoding.encode(octets, "quoted-printable", newline)
 
 
-def in_a_message(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
+def wrap_message(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
     """A new message with the fields of the original, but for those of its content: first the part `cover`, then the original as
     `message/rfc822`, octet for octet.
     """
@@ -65,7 +65,7 @@ def in_a_message(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[
     return _enclosed(raw, root, cover, inner.replace(b"\n", root.header.newline) + raw[: root.body], boundary)
 
 
-def beside(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
+def wrap_body(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
     """The part `cover`, then the message's own body as a part of its own, which takes the Content- fields along."""
     inner = b"".join(raw[field.start : field.end] for field in root.header.fields if field.lname.startswith(_CONTENT))
     return _enclosed(raw, root, cover, inner + root.header.newline, boundary)
@@ -86,7 +86,7 @@ def _enclosed(raw: bytes, root: Part, cover: bytes, inner: bytes, boundary: byte
     ]
 
 
-def beside_html(raw: bytes, root: Part, part: Part, edits: Sequence[Edit], images: Sequence[Image]) -> tuple[list[Edit], int]:
+def add_images(raw: bytes, root: Part, part: Part, edits: Sequence[Edit], images: Sequence[Image]) -> tuple[list[Edit], int]:
     """`edits` of a message, and those that put images beside the HTML part which shows them; and how many parts these add.
 
     The images become the last parts of the nearest `multipart/related` around the HTML, whose root (RFC 2387 section 3.2) is or has the
@@ -96,7 +96,7 @@ def beside_html(raw: bytes, root: Part, part: Part, edits: Sequence[Edit], image
     if related is None:
         of_part = [edit for edit in edits if part.start <= edit.start and edit.end <= part.end]
         others = [edit for edit in edits if not (part.start <= edit.start and edit.end <= part.end)]
-        return [*others, *_in_a_related(raw, part, of_part, images, boundary_for(raw, "images"))], len(images) + 1
+        return [*others, *_in_a_related(raw, part, of_part, images, make_boundary(raw, "images"))], len(images) + 1
     there = {value for each in related.walk() if not each.embedded for value in each.values(raw, "content-id")}
     missing = [image for image in images if f"<{image.content_id}>".encode() not in there]
     return [*edits, *_at_the_end(raw, related, missing)], len(missing)
@@ -119,7 +119,7 @@ def _related_around(root: Part, part: Part) -> Part | None:
 
 def _at_the_end(raw: bytes, related: Part, images: Sequence[Image]) -> list[Edit]:
     newline, end = related.header.newline, related.children[-1].end
-    attached = b"".join(image_parts(images, related.boundary, newline))
+    attached = b"".join(write_image_parts(images, related.boundary, newline))
     # A part without content has no line end of its own before the delimiter.
     glued = end < len(raw) and not raw.startswith((b"\r\n", b"\n"), end)
     return [Edit(end, end, attached + (newline if glued else b""))] if images else []
@@ -140,11 +140,11 @@ def _in_a_related(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequenc
         Edit(part.start, part.header.end, outer + fields),
         Edit(part.body, part.body, blank + delimiter + newline + content + newline),
         *(edit for edit in edits if edit.start >= part.body),
-        Edit(part.end, part.end, b"".join(image_parts(images, boundary, newline)) + newline + delimiter + b"--" + newline),
+        Edit(part.end, part.end, b"".join(write_image_parts(images, boundary, newline)) + newline + delimiter + b"--" + newline),
     ]
 
 
-def image_parts(images: Iterable[Image], boundary: bytes, newline: bytes) -> Iterator[bytes]:
+def write_image_parts(images: Iterable[Image], boundary: bytes, newline: bytes) -> Iterator[bytes]:
     """Each image as a part, from the line end before its delimiter to its last octet."""
     for image in images:
         yield newline + b"--" + boundary + newline
@@ -153,7 +153,7 @@ def image_parts(images: Iterable[Image], boundary: bytes, newline: bytes) -> Ite
         yield transfer_encoding.encode(image.content, "base64", newline)
 
 
-def boundary_for(raw: bytes, purpose: str) -> bytes:
+def make_boundary(raw: bytes, purpose: str) -> bytes:
     """A boundary that is nowhere in `raw`; the same for the same message, so that a second run writes the same octets."""
     digest = hashlib.sha256(purpose.encode() + raw[:65536] + str(len(raw)).encode()).hexdigest()
     boundary = f"=_mailhooks_{digest[:24]}".encode()

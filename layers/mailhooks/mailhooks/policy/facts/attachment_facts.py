@@ -20,12 +20,12 @@ class File:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every name that its fields give it, decoded; see `composed`."""
-        return tuple(map(composed, filenames.all_filenames(self._raw, self._part)))
+        return tuple(map(composed, filenames.find_all_filenames(self._raw, self._part)))
 
     @cached_property
     def endings(self) -> frozenset[str]:
         """Of its names, also those before the last: lower-case, with their dot."""
-        found = [filenames.extensions(name) for name in self.names]
+        found = [filenames.find_extensions(name) for name in self.names]
         return frozenset().union(*(ending.last | ending.inner for ending in found))
 
     @property
@@ -47,11 +47,11 @@ class File:
         return part_content.prefix(self._raw, self._part, filetypes.PREFIX_OCTETS)
 
     @cached_property
-    def _listing(self) -> filetypes.Listing | None:
-        last = frozenset(ending for name in self.names for ending in filenames.extensions(name).last)
+    def _listing(self) -> filetypes.ZipListing | None:
+        last = frozenset(ending for name in self.names for ending in filenames.find_extensions(name).last)
         if self._part.children or not filetypes.is_archive(self._beginning, last):
             return None
-        return filetypes.listing(part_content.tail(self._raw, self._part, filetypes.ZIP_TAIL_OCTETS))
+        return filetypes.list_zip(part_content.tail(self._raw, self._part, filetypes.ZIP_TAIL_OCTETS))
 
     @property
     def is_encrypted(self) -> bool:
@@ -61,7 +61,7 @@ class File:
     @cached_property
     def listed_endings(self) -> frozenset[str]:
         """Endings of the names that a zip archive lists."""
-        found = [filenames.extensions(name) for name in self._listing.names] if self._listing else []
+        found = [filenames.find_extensions(name) for name in self._listing.names] if self._listing else []
         return frozenset().union(*(ending.last | ending.inner for ending in found))
 
 

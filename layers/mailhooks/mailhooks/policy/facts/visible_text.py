@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.mime import charset, part_content
-from mailhooks.mime.filenames import disposition
-from mailhooks.mime.html_text import searchable_text
+from mailhooks.mime.filenames import find_disposition
+from mailhooks.mime.html_text import extract_searchable_text
 from mailhooks.mime.structure import Part
 from mailhooks.policy.facts.text_normalization import normal, without_ignorable
 
@@ -41,10 +41,10 @@ def _texts(raw: bytes, root: Part, limit: int) -> Iterator[str]:
         part = waiting.pop()
         if part.maintype == "multipart":
             waiting.extend(reversed(part.children))
-        elif part.content_type in {"text/plain", "text/html"} and disposition(raw, part) != "attachment":
+        elif part.content_type in {"text/plain", "text/html"} and find_disposition(raw, part) != "attachment":
             read += 1
             text = charset.decode_loosely(part_content.prefix(raw, part, limit), part.charset)
-            text = searchable_text(text) if part.subtype == "html" else text
+            text = extract_searchable_text(text) if part.subtype == "html" else text
             # UTF-7 and references in HTML can have halves of surrogate pairs.
             yield text.encode("utf-8", "replace").decode("utf-8")
 

@@ -120,10 +120,10 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
 
 
 def _subject_tag(value: str, _: Context) -> Action:
-    from mailhooks.content.subject_tag import checked_tag
+    from mailhooks.content.subject_tag import check_tag
 
     _without_variables(value)
-    tag = checked_tag(value)
+    tag = check_tag(value)
     if not tag:
         raise InvalidValue("expected a tag, and not white space alone")
     return TagSubject(tag)
