@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.workmail import LocalWorkMail
 from mailhooks.aws.archive import Archiver
 from mailhooks.contract import FlowDirection, MailFlowEvent
@@ -54,7 +54,9 @@ def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkM
 def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
     raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
-    Archiver().archive(wm.bucket, "mail/", INVOCATION, raw, make_envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20))
+    Archiver().archive(
+        wm.bucket, "mail/", INVOCATION, raw, make_envelope(cast(Any, SimpleNamespace(event=event))), deadline=Deadline.after(20)
+    )
     for key in (MESSAGE, SHEET):
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(read(s3, wm.bucket, key))

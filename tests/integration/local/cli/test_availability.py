@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.servers import HttpServer
 
 CALENDAR = """BEGIN:VCALENDAR

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.config.configuration import load as load_configuration
 from local.config.functions import ROOT, Function
 from local.config.samples import load

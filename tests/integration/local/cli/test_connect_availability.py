@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.servers import HttpServer
 
 ORGANIZATION = "m-0123456789abcdef0123456789abcdef"

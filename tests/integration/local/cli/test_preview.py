@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.config.functions import ROOT
 from mailhooks.content.disclaimer import add_disclaimer
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.config.functions import ROOT
 
 CONFIGURATION = """\

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from tests.support.policy_files import POLICY, write_policy
 
 

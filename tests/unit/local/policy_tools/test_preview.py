@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from tests.support.policy_files import save_message, write_policy
 
 

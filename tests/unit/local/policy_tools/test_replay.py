@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.cli.policy.replay import _with_progress
 from local.policy_tools.replay import ReplayRow
 from tests.support.policy_files import MESSAGE, POLICY, save_message, write_policy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.parser import main
+from local.cli.main import main
 from local.policy_tools.memory_services import MemoryRates
 from tests.support.policy_files import MESSAGE, POLICY, save_message, write_policy
 

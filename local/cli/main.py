@@ -1,0 +1,171 @@
+"""Runs one command of `python -m local`. `local.cli.options` has the options of all commands."""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from local.cli.options import EVENTS, build_parser
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from local.policy_tools.trial import TrialOptions
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 when everything succeeded, 1 when a step failed, 2 when the command cannot run, 130 after Ctrl-C.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A subject may contain characters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = build_parser().parse_args(arguments)
+    try:
+        return _COMMANDS[options.command](options)
+    except (LocalError, OSError) as error:
+        print(f"local {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+# Each function imports its command late, so that `--help` answers at once.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from local.cli.run import run
+    from mailhooks.contract import Action, ActionType
+
+    return run(
+        options.sample,
+        events=options.events,
+        mail=options.mail,
+        settings_file=options.settings,
+        fallback=Action(ActionType(options.fallback)),
+        verbose=options.verbose,
+    )
+
+
+def _send(options: argparse.Namespace) -> int:
+    from local.cli.send import send
+    from local.mail.event_builder import EnvelopeOverrides
+    from mailhooks.contract import Action, ActionType, FlowDirection
+
+    direction = FlowDirection(options.direction.upper()) if options.direction else None
+    return send(
+        options.file,
+        options.function,
+        EnvelopeOverrides(direction, options.mail_from, options.to),
+        asynchronous=options.asynchronous or None,
+        settings_file=options.settings or EVENTS / "env.json",
+        mail=options.mail,
+        fallback=Action(ActionType(options.fallback)),
+        verbose=options.verbose,
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from local.cli.serve import Options, serve
+
+    names = Options.__dataclass_fields__
+    return serve(Options(**{name: value for name, value in vars(options).items() if name in names}))
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from local.cli.preview import print_preview, read_disclaimer
+    from local.policy_tools.preview import preview_policy
+    from local.viewer.preview import preview_disclaimer
+
+    if options.policy:
+        return print_preview(options.file, preview_policy(options.policy, _trial_options(options)), out=options.out, page=options.html)
+    disclaimer = read_disclaimer(
+        options.disclaimer,
+        options.text,
+        position=options.position,
+        on_unmodifiable=options.on_unmodifiable,
+        on_no_text=options.on_no_text,
+        images=options.images,
+    )
+    return print_preview(options.file, lambda name, raw: preview_disclaimer(name, raw, disclaimer), out=options.out, page=options.html)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from local.cli.policy.check import check
+
+    return check(options.policy, domains=_domains(options), as_json=options.json)
+
+
+def _try(options: argparse.Namespace) -> int:
+    from local.cli.policy.try_message import try_policy
+
+    return try_policy(options.policy, options.file, _trial_options(options))
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from local.cli.policy.replay import replay
+
+    return replay(options.policy, options.folder, _trial_options(options), against=options.against, table=options.csv)
+
+
+def _test_rule(options: argparse.Namespace) -> int:
+    from local.cli.rules import print_matching_rules
+    from local.config.configuration import DEFAULT_FILE
+
+    return print_matching_rules(
+        options.author, options.sender, options.recipients, outbound=options.outbound, file=options.config or DEFAULT_FILE
+    )
+
+
+def _availability(options: argparse.Namespace) -> int:
+    from local.cli.availability import availability, check
+    from local.free_busy.question import Question
+
+    if options.check:
+        return check(options.config)
+    question = Question(options.ask, options.requester, options.begin, options.end, options.zone)
+    return availability(options.config, question, as_json=options.json)
+
+
+def _connect_availability(options: argparse.Namespace) -> int:
+    from local.cli.connect_availability import connect
+
+    return connect(options.organization_id, options.domain, options.function_arn, region=options.region, replace=options.replace)
+
+
+_COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "run": _run,
+    "send": _send,
+    "serve": _serve,
+    "preview": _preview,
+    "check": _check,
+    "try": _try,
+    "replay": _replay,
+    "test-rule": _test_rule,
+    "availability": _availability,
+    "connect-availability": _connect_availability,
+}
+
+
+def _trial_options(options: argparse.Namespace) -> "TrialOptions":
+    """Return the conditions for a policy. A command may lack some of the options."""
+    from local.mail.event_builder import EnvelopeOverrides
+    from local.policy_tools.trial import TrialOptions
+    from mailhooks.contract import FlowDirection
+
+    given = vars(options)
+    direction = FlowDirection(options.direction.upper()) if options.direction else None
+    return TrialOptions(
+        EnvelopeOverrides(direction, given.get("mail_from"), given.get("to") or ()),
+        _domains(options),
+        given.get("at"),
+        given.get("rates", 0),
+        dict(given.get("group", ())),
+        given.get("truncated", False),
+    )
+
+
+def _domains(options: argparse.Namespace) -> frozenset[str]:
+    return frozenset(name.strip().lower() for names in options.domains for name in names.split(",") if name.strip())
