@@ -105,7 +105,7 @@ class MessageFlowApi:
             reference = _s3_reference(body)
             content = await run_in_threadpool(self._accepted, message, reference)
         except ServiceError as error:
-            self.store.refuse(message.message_id, f"{error.name}: {error.message}")
+            self.store.add_refusal(message.message_id, f"{error.name}: {error.message}")
             raise
         self.store.replace(message.message_id, content, reference)
         return JSONResponse({})

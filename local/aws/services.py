@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from local.aws.faults import Faults
+from local.aws.organization import Organization
 from local.aws_client import KEYS, REGION, create_client
 from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
@@ -50,8 +51,6 @@ class LocalAws(Lifecycle):
         clock: Callable[[], float] | None = None,
         listener: Callable[[str], None] | None = None,
     ) -> None:
-        from local.aws.workmail_api import Organization
-
         super().__init__()
         self.store = MessageStore(clock) if clock else MessageStore()
         self.faults = Faults()
@@ -89,6 +88,7 @@ class LocalAws(Lifecycle):
         return {name: {**variables, **self.environment} for name, variables in functions.items()}
 
     def _start(self) -> None:
+        # Imported late: Starlette and moto take most of the time of a start, which a command without servers must not wait for.
         from local.aws.message_flow_api import MessageFlowApi
         from local.aws.workmail_api import WorkMailApi
         from local.servers import HttpServer, S3Server

@@ -1,9 +1,8 @@
 """The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and groups."""
 
 import json
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
 from starlette.requests import Request
@@ -12,7 +11,8 @@ from starlette.routing import Route
 
 from local.aws.faults import Faults, Operation
 from local.aws.message_flow_api import ServiceError, apply_fault, check_signature
-from mailhooks.address_patterns import canonical
+from local.aws.organization import Entity, Organization
+from local.aws_client import REGION
 
 SERVICE: Final = "workmail"
 _TARGET: Final = "WorkMailService."
@@ -24,102 +24,6 @@ _DESCRIBED: Final = {
 """Operations that describe one entity: the parameter that names it, and its kind."""
 
 _JSON: Final = "application/x-amz-json-1.1"
-
-
-@dataclass(slots=True)
-class Entity:
-    """A user or a group.
-
-    Attributes:
-        kind: `USER` or `GROUP`.
-        email: the primary address; empty while the entity is not enabled.
-        members: IDs of a group's members.
-    """
-
-    kind: str
-    name: str
-    email: str
-    aliases: list[str] = field(default_factory=list)
-    state: str = "ENABLED"
-    members: list[str] = field(default_factory=list)
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-
-class Organization:
-    """An organization's users and groups, for tests to fill.
-
-    Attributes:
-        id: of the organization.
-        domains: its mail domains.
-        page_size: entries of an answer at most: few, so that tests meet several pages.
-        calls: names of the called operations, in order.
-    """
-
-    def __init__(self) -> None:
-        self._entities: dict[str, Entity] = {}
-        self.reset()
-
-    def reset(self) -> None:
-        """Return to an organization without users and groups."""
-        self.id = f"m-{uuid.uuid4().hex}"
-        self.domains = ["example.com"]
-        self.page_size = 2
-        self.calls: list[str] = []
-        self._entities.clear()
-
-    def clear(self) -> None:
-        """Remove all users and groups."""
-        self._entities.clear()
-
-    def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
-        """Add a user and return its ID."""
-        return self._add(Entity("USER", email.partition("@")[0], email, list(aliases), state))
-
-    def add_group(self, email: str, members: Iterable[str] = (), *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
-        """Add a group and return its ID. Members are named by ID, name or address."""
-        group = self._add(Entity("GROUP", email.partition("@")[0], email, list(aliases), state))
-        self.add_members(group, *members)
-        return group
-
-    def add_members(self, group: str, *members: str) -> None:
-        """Add members to a group; each is named by ID, name or address. A group may be its own member.
-
-        Raises:
-            KeyError: there is no such group or member.
-        """
-        self._named(group).members += [self._named(member).id for member in members]
-
-    def remove(self, entity: str) -> None:
-        """Remove a user or a group, and its memberships."""
-        gone = self._entities.pop(self._named(entity).id)
-        for each in self._entities.values():
-            each.members = [member for member in each.members if member != gone.id]
-
-    def list_entities(self, kind: str) -> list[Entity]:
-        """Return the entities of the kind `USER` or `GROUP`."""
-        return [entity for entity in self._entities.values() if entity.kind == kind]
-
-    def find(self, name: str, kind: str | None = None) -> Entity | None:
-        """Return an entity by ID, name or address, as the API's `EntityIdentifier`; None when there is none."""
-        key = canonical(name)
-        for entity in self._entities.values():
-            if kind in (None, entity.kind) and key in {entity.id, canonical(entity.name), canonical(entity.email)}:
-                return entity
-        return None
-
-    def get(self, entity_id: str) -> Entity | None:
-        """Return an entity by its ID; None when there is none."""
-        return self._entities.get(entity_id)
-
-    def _named(self, name: str) -> Entity:
-        found = self.find(name)
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def _add(self, entity: Entity) -> str:
-        self._entities[entity.id] = entity
-        return entity.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +119,7 @@ class WorkMailApi:
             "DirectoryType": "VpcDirectory",
             "DefaultMailDomain": organization.domains[0],
             "CompletedDate": 1577836800,
-            "ARN": f"arn:aws:workmail:us-east-1:123456789012:organization/{organization.id}",
+            "ARN": f"arn:aws:workmail:{REGION}:123456789012:organization/{organization.id}",
         }
 
     def _ListMailDomains(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: ARG002, N802

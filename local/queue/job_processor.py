@@ -198,13 +198,13 @@ class JobProcessor:
         message_id = job.run.message_id
         original = self._spool.original(job.number) or b""
         content = self._spool.content(message_id) or original
-        self._store.take(StoredMessage(message_id, str(job.run.direction), original, content, received_at=job.received))
+        self._store.insert(StoredMessage(message_id, str(job.run.direction), original, content, received_at=job.received))
         return original
 
     def _check_in(self, job: DeliveryJob) -> StoredMessage:
         """Take the message, with the content that the function left, from the store."""
         message = self._store.get(job.run.message_id)
-        self._store.forget(job.run.message_id)
+        self._store.remove(job.run.message_id)
         self._release(message.references)
         return message
 

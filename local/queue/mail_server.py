@@ -60,7 +60,7 @@ class MailServer(Lifecycle):
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
         self.maildirs = MaildirStore(folder)
-        store.keep(partial(load_delivered, self.spool))
+        store.set_loader(partial(load_delivered, self.spool))
         processor = JobProcessor(
             self.spool,
             self.maildirs,

@@ -1,4 +1,4 @@
-"""The messages in transit, as WorkMail keeps them for the Message Flow API."""
+"""The messages in transit, for the Message Flow API."""
 
 import threading
 import time
@@ -20,12 +20,12 @@ class StoredMessage:
         message_id: the ID that opens it.
         direction: `INBOUND` or `OUTBOUND`.
         original: the bytes as they arrived.
-        content: the bytes as they are now; `original` until a Put is accepted.
+        content: the current bytes; those of `original` until a Put is accepted.
         received_at: seconds since the epoch, by the store's clock.
-        frozen: whether WorkMail lets nobody change it.
-        puts: how many Puts were accepted.
-        refusals: why Puts were refused, in order.
-        references: where the accepted Puts' content lay, in order.
+        frozen: whether WorkMail rejects every change.
+        puts: number of accepted Puts.
+        refusals: the reasons of rejected Puts, in order.
+        references: the locations of the accepted Puts' content, in order.
     """
 
     message_id: str
@@ -40,58 +40,57 @@ class StoredMessage:
 
 
 class MessageStore:
-    """Messages by ID. Safe to use from several threads: the API answers on its own.
+    """Messages by ID. Safe to use from several threads, because the API answers in a thread of its own.
 
     Args:
-        clock: tells the time in seconds since the epoch; a test passes its own to let a day go by.
-        keeper: has messages that are not in memory any more; None for nobody.
+        clock: returns seconds since the epoch; a test passes its own to move time.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time, keeper: Callable[[str], StoredMessage | None] | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._keeper = keeper
+        self._loader: Callable[[str], StoredMessage | None] | None = None
         self._messages: dict[str, StoredMessage] = {}
         self._lock = threading.Lock()
 
     def add(self, raw: bytes, message_id: str | None = None, direction: str = "INBOUND") -> str:
-        """Takes a message into transit and returns its ID. An ID that is in use starts again with this content."""
+        """Add a message and return its ID. A message with the same ID is replaced."""
         message_id = message_id or str(uuid.uuid4())
-        self.take(StoredMessage(message_id, direction, raw, raw, received_at=self._clock()))
+        self.insert(StoredMessage(message_id, direction, raw, raw, received_at=self._clock()))
         return message_id
 
-    def take(self, message: StoredMessage) -> None:
-        """Takes a message as it is; one of the same ID goes."""
+    def insert(self, message: StoredMessage) -> None:
+        """Add a message in its current state. A message with the same ID is replaced."""
         with self._lock:
             self._messages[message.message_id] = message
 
-    def forget(self, message_id: str) -> None:
-        """Lets go of a message. Who has the ID asks the keeper from now on."""
+    def remove(self, message_id: str) -> None:
+        """Remove a message. From now on `get` asks the loader for it."""
         with self._lock:
             self._messages.pop(message_id, None)
 
     def clear(self) -> None:
-        """Remove all messages and the keeper."""
+        """Remove all messages and the loader."""
         with self._lock:
             self._messages.clear()
-        self._keeper = None
+        self._loader = None
 
-    def keep(self, keeper: Callable[[str], StoredMessage | None]) -> None:
-        """Names who has the messages that are forgotten."""
-        self._keeper = keeper
+    def set_loader(self, loader: Callable[[str], StoredMessage | None]) -> None:
+        """Set the function that loads messages which are no longer in transit."""
+        self._loader = loader
 
     def get(self, message_id: str) -> StoredMessage:
-        """The message, however old.
+        """Return a message of any age.
 
         Raises:
-            KeyError: there is none with this ID.
+            KeyError: no message has this ID.
         """
-        found = self._messages.get(message_id) or (self._keeper(message_id) if self._keeper else None)
+        found = self._messages.get(message_id) or (self._loader(message_id) if self._loader else None)
         if found is None:
             raise KeyError(message_id)
         return found
 
     def find(self, message_id: str) -> StoredMessage | None:
-        """The message as the API finds it: None when there is none, or when it is older than a day."""
+        """Return a message as the API finds it; None when it is unknown or older than a day."""
         try:
             message = self.get(message_id)
         except KeyError:
@@ -99,27 +98,23 @@ class MessageStore:
         return None if self._clock() - message.received_at > CONTENT_LIFETIME_S else message
 
     def content(self, message_id: str) -> bytes:
-        """The bytes as they are now. Raises KeyError when there is no such message."""
+        """Return the current bytes. Raises KeyError as `get`."""
         return self.get(message_id).content
 
     def puts(self, message_id: str) -> int:
-        """How many Puts were accepted. Raises KeyError when there is no such message."""
+        """Return the number of accepted Puts. Raises KeyError as `get`."""
         return self.get(message_id).puts
 
     def refusals(self, message_id: str) -> tuple[str, ...]:
-        """Why Puts were refused, in order. Raises KeyError when there is no such message."""
+        """Return the reasons of rejected Puts, in order. Raises KeyError as `get`."""
         return tuple(self.get(message_id).refusals)
 
-    def age(self, message_id: str) -> float:
-        """Seconds since the message arrived. Raises KeyError when there is no such message."""
-        return self._clock() - self.get(message_id).received_at
-
     def freeze(self, message_id: str) -> None:
-        """From now on every Put meets MessageFrozen, as for a redirected message. Raises KeyError when there is no such message."""
+        """Make every further Put fail with MessageFrozen, as for a redirected message. Raises KeyError as `get`."""
         self.get(message_id).frozen = True
 
     def replace(self, message_id: str, content: bytes, reference: S3Reference | None = None) -> None:
-        """An accepted Put: what Get returns from now on. Raises KeyError when there is no such message."""
+        """Replace the content after an accepted Put. Raises KeyError as `get`."""
         message = self.get(message_id)
         with self._lock:
             message.content = content
@@ -127,11 +122,11 @@ class MessageStore:
             if reference is not None:
                 message.references.append(reference)
 
-    def refuse(self, message_id: str, why: str) -> None:
-        """A refused Put, kept so that whoever runs a hook sees it. Raises KeyError when there is no such message."""
+    def add_refusal(self, message_id: str, reason: str) -> None:
+        """Record the reason of a rejected Put, for the author of the hook. Raises KeyError as `get`."""
         message = self.get(message_id)
         with self._lock:
-            message.refusals.append(why)
+            message.refusals.append(reason)
 
     def __contains__(self, message_id: str) -> bool:
         try:

@@ -4,26 +4,25 @@ from local.aws.faults import Faults
 from local.storage.message_store import MessageStore
 
 
-def test_a_message_is_found_for_24_hours_and_not_a_second_longer() -> None:
+def test_a_message_is_found_for_24_hours() -> None:
     now = [1000.0]
     store = MessageStore(lambda: now[0])
     message_id = store.add(b"x")
     now[0] += 24 * 60 * 60
     assert store.find(message_id) is not None
-    assert store.age(message_id) == 86400
     now[0] += 1
     assert store.find(message_id) is None
     assert store.content(message_id) == b"x"
 
 
-def test_an_accepted_put_replaces_the_content_and_keeps_the_original() -> None:
+def test_an_accepted_put_replaces_the_content_but_not_the_original() -> None:
     store = MessageStore()
     message_id = store.add(b"old", direction="OUTBOUND")
     store.replace(message_id, b"new")
     assert (store.content(message_id), store.get(message_id).original, store.puts(message_id)) == (b"new", b"old", 1)
 
 
-def test_an_id_that_is_added_again_starts_again() -> None:
+def test_adding_an_id_again_replaces_the_message() -> None:
     store = MessageStore()
     store.add(b"old", "m-1")
     store.replace("m-1", b"new")
@@ -36,7 +35,7 @@ def test_an_unknown_message_is_a_key_error() -> None:
         MessageStore().content("m-1")
 
 
-def test_faults_come_in_the_order_in_which_they_were_ordered_as_often_as_ordered() -> None:
+def test_faults_occur_in_their_order_and_number() -> None:
     faults = Faults()
     faults.add("get", error="A", times=2)
     faults.add("get", error="B")
@@ -47,8 +46,18 @@ def test_faults_come_in_the_order_in_which_they_were_ordered_as_often_as_ordered
     assert faults.next("put") is None
 
 
-def test_a_fault_that_does_nothing_is_refused() -> None:
+def test_a_fault_without_effect_is_an_error() -> None:
     with pytest.raises(ValueError, match="error, a delay"):
         Faults().add("get")
     with pytest.raises(ValueError, match="no operation"):
         Faults().add("post", error="A")  # type: ignore[arg-type]
+
+
+def test_a_removed_message_comes_from_the_loader() -> None:
+    store = MessageStore()
+    store.add(b"x", "m-1")
+    delivered = store.get("m-1")
+    store.remove("m-1")
+    assert "m-1" not in store
+    store.set_loader({"m-1": delivered}.get)
+    assert store.content("m-1") == b"x"
