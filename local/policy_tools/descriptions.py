@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mailhooks.policy import Outcome
 from mailhooks.policy.evaluation.outcome import WantedChange
+from mailhooks.policy.facts.recipients import RecipientSet
 from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, StripAttachments, TagSubject
 
 UNLISTED = "(recipients not listed)"
@@ -16,12 +17,11 @@ def count_verdicts(outcome: Outcome) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in counts.most_common())
 
 
-def describe_recipients(outcome: Outcome, bits: int, limit: int = 3) -> str:
-    """Name the recipients of a bit set; at most `limit` by their address."""
-    everybody = outcome.recipients.everybody
-    if bits == everybody:
-        return "all recipients" if bits.bit_count() > 1 else "the recipient"
-    names = [address or UNLISTED for _, address in outcome.recipients.named(bits)]
+def describe_recipients(outcome: Outcome, recipients: RecipientSet, limit: int = 3) -> str:
+    """Name a set of recipients; at most `limit` by their address."""
+    if recipients == outcome.recipients.all:
+        return "all recipients" if len(recipients) > 1 else "the recipient"
+    names = [address or UNLISTED for address in outcome.recipients.list_addresses(recipients)]
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 

@@ -24,7 +24,7 @@ class MemoryRates:
         self._times: dict[str, list[float]] = {}
         self._counts: dict[tuple[str, str], int] = {}
 
-    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:  # noqa: ARG002 - the protocol's
+    def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:  # noqa: ARG002 - the protocol's
         """Count a message; see `mailhooks.policy.Rates`."""
         with self._lock:
             if (key, invocation_id) not in self._counts:

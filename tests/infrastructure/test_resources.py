@@ -200,7 +200,9 @@ class TestRates:
                 TableName="rates", **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
             )
             rates = DynamoRates("rates")
-            counted = [rates.hit("joerg@example.net", each, window_s=60, limit=5, deadline=Deadline.after(10)) for each in ("1", "2", "2")]
+            counted = [
+                rates.increment("joerg@example.net", each, window_s=60, limit=5, deadline=Deadline.after(10)) for each in ("1", "2", "2")
+            ]
 
         assert counted == [1, 2, 2]
 

@@ -34,6 +34,7 @@ HOSTILE: Final[dict[str, bytes]] = {
     "words without end": _header(b"X-Word", b"=?utf-8?q?" * (_LONG // 12)),
     "half a character": _text(b"text/plain; charset=utf-7", b"+2AA- zz"),
     "half a character in HTML": _text(b"text/html; charset=utf-8", b"&#xD800;&#55296;&#x110000;&#0;"),
+    "a reference of thousands of digits": _text(b"text/html", b"&#" + b"9" * 5000 + b"; Hello"),
     "no charset": _text(b'text/plain; charset="no such\0charset"', b"\xff\xfe\x00"),
     "a codec of Python's": _text(b"text/plain; charset=unicode_escape", rb"\ud800\N{x}\x"),
     "two octets": _text(b"text/plain; charset=iso-2022-jp", b"\x1b$B\xff\xff\x1b(" * 1000),

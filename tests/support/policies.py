@@ -47,7 +47,7 @@ class Counts:
     broken: bool = False
     asked: list[tuple[str, str, int, int]] = field(default_factory=list)
 
-    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
+    def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
         if self.broken:
             raise TransientError("no answer")
         self.asked.append((key, invocation_id, window_s, limit))

@@ -11,7 +11,7 @@ from local.console.style import WIDTH, Style, display_path, format_count
 from local.console.text_columns import escape_controls
 from mailhooks.policy import Policy, PolicyError, load
 from mailhooks.policy.analysis.lint import Finding, Severity, lint
-from mailhooks.policy.analysis.requirements import Need, needs
+from mailhooks.policy.analysis.requirements import Requirement, list_requirements
 
 _MAX_ROWS = 20
 
@@ -34,7 +34,7 @@ def check(file: Path, *, domains: frozenset[str], as_json: bool) -> int:
     except PolicyError as error:
         print(_json(file, error=error) if as_json else "\n".join(_errors(file, error, Style.of(sys.stdout))))
         return 1
-    findings, needed = lint(policy, domains=domains), needs(policy)
+    findings, needed = lint(policy, domains=domains), list_requirements(policy)
     if as_json:
         print(_json(file, policy, findings, needed))
     else:
@@ -46,7 +46,7 @@ def _json(
     file: Path,
     policy: Policy | None = None,
     findings: tuple[Finding, ...] = (),
-    needed: tuple[Need, ...] = (),
+    needed: tuple[Requirement, ...] = (),
     error: PolicyError | None = None,
 ) -> str:
     document = {
@@ -73,7 +73,7 @@ def _errors(file: Path, error: PolicyError, style: Style) -> Iterator[str]:
     yield style.bad("INVALID") + f"  {format_count(len(error.problems) + error.more, 'problem')}"
 
 
-def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Need, ...], style: Style) -> Iterator[str]:
+def _report(file: Path, policy: Policy, findings: tuple[Finding, ...], needed: tuple[Requirement, ...], style: Style) -> Iterator[str]:
     for finding in findings:
         yield from wrap(f"{_place(file, finding.line)}: {escape_controls(str(finding))}", WIDTH, "    ")
     for need in needed:

@@ -23,7 +23,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.trace import RuleSeen, Seen
+from mailhooks.policy.evaluation.trace import ConditionTrace, RuleTrace
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.actions import NoDisclaimer
 
@@ -55,7 +55,7 @@ def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
     try:
         outcome = trial.evaluate(message, now, trace)
     except RuleFailed as failed:
-        recipients = Recipients.of(message.event.recipients, truncated=message.event.truncated)
+        recipients = Recipients(message.event.recipients, truncated=message.event.truncated)
         print(*_rules(trace, Outcome(message.event, recipients), style), sep="\n")
         print(f"\n{style.bad('FAILS')}  {escape_controls(str(failed))}")
         print("       WorkMail retries the invocation until the flow rule's timeout; then the flow rule's fallback action applies.")
@@ -82,14 +82,14 @@ def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
         yield from _rule(rule, outcome, style, report=rule.name in reported)
 
 
-def _rule(rule: RuleSeen, outcome: Outcome, style: Style, *, report: bool) -> Iterator[str]:
+def _rule(rule: RuleTrace, outcome: Outcome, style: Style, *, report: bool) -> Iterator[str]:
     name = style.bold(f'Rule "{escape_controls(rule.name)}"')
     if rule.skipped:
         yield f"{name}  skipped: {rule.skipped}"
         return
-    applies = f"applies to {describe_recipients(outcome, rule.matched)}" if rule.matched else "does not apply"
-    word = (style.good if rule.matched else str)(escape_controls(applies))
-    yield f"{name}  {word}{' (report mode: it changes nothing)' if report and rule.matched else ''}"
+    applies = f"applies to {describe_recipients(outcome, rule.matching)}" if rule.matching else "does not apply"
+    word = (style.good if rule.matching else str)(escape_controls(applies))
+    yield f"{name}  {word}{' (report mode: it changes nothing)' if report and rule.matching else ''}"
     # The conditions of `when` are in a group of their own, which has no value to show.
     within = bool(rule.conditions) and rule.conditions[0].condition == "when"
     conditions = rule.conditions[within:]
@@ -106,22 +106,22 @@ def _rule(rule: RuleSeen, outcome: Outcome, style: Style, *, report: bool) -> It
         yield "  (no conditions)"
 
 
-def _condition(seen: Seen, depth: int, outcome: Outcome) -> str:
+def _condition(seen: ConditionTrace, depth: int, outcome: Outcome) -> str:
     name = format_cell("  " * min(depth, 8) + seen.condition, _CONDITION, gap=1)
-    return fit(f"  {name}{format_cell(seen.saw, _VALUE, gap=1)}{escape_controls(_answer(seen, outcome))}", WIDTH).rstrip()
+    return fit(f"  {name}{format_cell(seen.observed, _VALUE, gap=1)}{escape_controls(_answer(seen, outcome))}", WIDTH).rstrip()
 
 
-def _answer(seen: Seen, outcome: Outcome) -> str:
+def _answer(seen: ConditionTrace, outcome: Outcome) -> str:
     """Describe for which recipients a condition is true."""
     if seen.error:
-        return f"not evaluated: {seen.error}" if seen.error != "not told" else "not evaluated"
+        return f"not evaluated: {seen.error}" if seen.error != "not evaluated" else "not evaluated"
     exception = seen.condition == "unless"
-    if seen.held == seen.among:
+    if seen.matching == seen.candidates:
         return "no exception" if exception else "yes"
-    if not seen.held:
+    if not seen.matching:
         return "an exception" if exception else "no"
     word = "no exception for" if exception else "yes for"
-    return f"{word} {seen.held.bit_count()} of {seen.among.bit_count()}: {describe_recipients(outcome, seen.held, 2)}"
+    return f"{word} {len(seen.matching)} of {len(seen.candidates)}: {describe_recipients(outcome, seen.matching, 2)}"
 
 
 def _outcome(outcome: Outcome, style: Style) -> Iterator[str]:
@@ -160,8 +160,8 @@ def _refusals(applied: AppliedChanges) -> Iterator[str]:
     for wanted, error in applied.refused:
         option = wanted.change.on_unmodifiable
         yield f'not made: {wanted.change.name} of rule "{wanted.rule.name}": {error} (on_unmodifiable: {option})'
-        may_go_on = isinstance(error, NoDisclaimer) and error.may_go_on
-        if option in {OnUnmodifiable.BOUNCE, OnUnmodifiable.DROP} and not may_go_on:
+        allows_delivery = isinstance(error, NoDisclaimer) and error.allows_delivery
+        if option in {OnUnmodifiable.BOUNCE, OnUnmodifiable.DROP} and not allows_delivery:
             yield f"so the recipients of this change do not get the message, unlike the verdicts above: {option}"
 
 

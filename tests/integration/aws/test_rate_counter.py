@@ -49,7 +49,7 @@ class Counter:
     def hit(self, invocation: str, *, key: str = KEY, limit: int = 5, after: float | None = None) -> int:
         if after is not None:
             self.clock.now = START + after
-        return self.rates.hit(key, invocation, window_s=WINDOW, limit=limit, deadline=Deadline.after(20))
+        return self.rates.increment(key, invocation, window_s=WINDOW, limit=limit, deadline=Deadline.after(20))
 
     def items(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._dynamodb.scan(TableName=self._table)["Items"]
@@ -88,7 +88,7 @@ def test_each_message_is_told_how_manieth_it_is_and_costs_one_write(counter: Cou
 
 def test_other_keys_and_other_windows_are_other_counts(counter: Counter) -> None:
     assert counter.hit("i1") == counter.hit("i1", key="other") == 1
-    assert counter.rates.hit(KEY, "i2", window_s=300, limit=5, deadline=Deadline.after(20)) == 1
+    assert counter.rates.increment(KEY, "i2", window_s=300, limit=5, deadline=Deadline.after(20)) == 1
 
 
 def test_the_same_event_twice_is_counted_once_and_told_the_same_without_a_write(counter: Counter) -> None:

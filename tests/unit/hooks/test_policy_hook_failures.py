@@ -12,10 +12,9 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import MessageFrozen, Misconfigured, ResourceNotFoundException, TransientError
 from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.hooks.runtime import Handler, HookFailed, Mail
+from mailhooks.policy import load
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.loading.loader import make
-from mailhooks.policy.loading.yaml_document import read
 from mailhooks.policy.rules.actions import Archive, Notify
 from mailhooks.settings import OnError
 from tests.support.hooks import Memory, handler_of
@@ -85,7 +84,11 @@ class Slow(NoSideEffects):
 
 def flow(rules: str, content: Content, effects: Any = None, services: Services | None = None, **settings: Any) -> Handler:
     text = f"version: 1\norganization: {{ domains: [example.com] }}\ndefaults: {{ mixed: all }}\nrules:{rules}"
-    return handler_of(PolicyHook(FixedPolicy(make(read(text, "policy.yaml"))), effects or NoSideEffects(), services), content, **settings)
+    return handler_of(
+        PolicyHook(FixedPolicy(load(text)), effects or NoSideEffects(), services),
+        content,
+        **settings,
+    )
 
 
 def by_recipient(response: Mapping[str, Any]) -> dict[str, str]:
@@ -265,7 +268,7 @@ class Dawdling:
         self.asked.append("directory")
         return frozenset()
 
-    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
+    def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
         self.asked.append("rates")
         return 1
 

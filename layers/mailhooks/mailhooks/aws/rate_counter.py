@@ -99,8 +99,8 @@ class DynamoRates:
         self._clock = clock
         self._client = make_client("dynamodb")
 
-    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
-        """Count a message; see `Rates.hit`. Windows of different lengths have different counts under the same key.
+    def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
+        """Count a message; see `Rates.increment`. Windows of different lengths have different counts under the same key.
 
         Args:
             limit: at most about 3,000, as a bucket must fit into an item of 400 KB.

@@ -160,9 +160,9 @@ class PolicyHook:
             return True
         if self._circumstances is None or self._circumstances[0] is not policy:
             # Late for the cold start: the functions whose policies are made from settings do not need it.
-            from mailhooks.policy.analysis.time_dependence import changes_by_circumstance
+            from mailhooks.policy.analysis.time_dependence import changes_depend_on_time
 
-            self._circumstances = policy, changes_by_circumstance(policy, asks_domains=self._services.directory is not None)
+            self._circumstances = policy, changes_depend_on_time(policy, asks_domains=self._services.directory is not None)
         return self._circumstances[1]
 
     def _change_content(self, mail: Mail, outcome: Outcome) -> ChangedContent:

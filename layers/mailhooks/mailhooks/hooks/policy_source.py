@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, SettingsError
 from mailhooks.policy.errors import PolicyError, Problem
-from mailhooks.policy.loading.loader import load_policy, make
-from mailhooks.policy.loading.yaml_document import MAX_OCTETS, read
+from mailhooks.policy.loading.loader import build_policy, load_policy
+from mailhooks.policy.loading.yaml_document import MAX_OCTETS, parse_document
 from mailhooks.policy.policy import Policy
 from mailhooks.settings import Settings
 
@@ -102,7 +102,7 @@ class PolicySource:
         try:
             text = Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", self._fetch)
             if text != self._text or self._policy is None:
-                self._policy = make(read(text, self._name))
+                self._policy = build_policy(parse_document(text, self._name))
                 self._text = text
         except PolicyError as error:
             self.problem = str(error)

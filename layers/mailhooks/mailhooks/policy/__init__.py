@@ -1,4 +1,4 @@
-"""The policy file: rules by recipient. Knows no AWS; what it may ask of the world is in `services`."""
+"""The policy file: rules by recipient. Calls no AWS service itself; see `services`."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ __all__ = ["Directory", "Outcome", "Policy", "PolicyError", "Problem", "Rates", 
 
 
 def load(path_or_text: Path | str) -> Policy:
-    """The policy in a file (a `Path`), or in a text (YAML or JSON).
+    """Load a policy from a file (a `Path`) or from a text (YAML or JSON).
 
     Raises:
-        PolicyError: what is wrong, with lines.
+        PolicyError: the policy is rejected; has one line for each problem.
         OSError: the file cannot be read.
     """
-    # Late: the functions whose policies are made of settings read no file.
+    # Late: a function whose policy is made from its settings needs no YAML and no schema at its cold start.
     from mailhooks.policy.loading.loader import load_policy
 
     return load_policy(path_or_text)

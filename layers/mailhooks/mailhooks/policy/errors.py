@@ -1,4 +1,4 @@
-"""What is wrong with a policy, said such that whoever wrote it finds the place."""
+"""Errors of a policy, with the place in the file."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from mailhooks.errors import MailhooksError, TransientError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
+    """One mistake in a policy.
 
     Attributes:
-        line: of the file, counted from 1; 0 where there is no file.
-        rule: the rule's name; `""` where it is in none, or in one without a name.
+        line: the line in the file, from 1; 0 if the problem has none.
+        rule: the name of the rule; `""` outside of rules, and in a rule without a name.
         place: keys and positions from the top, such as `rules/3/when/subject`.
-        text: what was expected, and what stands there.
+        text: the expected and the given value.
     """
 
     line: int
@@ -28,12 +28,12 @@ class Problem:
 
 
 class PolicyError(MailhooksError):
-    """A policy is refused.
+    """A policy is rejected.
 
     Attributes:
-        file: its name.
+        file: the name of the file.
         problems: at least one, in the order of the file.
-        more: how many there are besides.
+        more: the number of further problems, which are not listed.
     """
 
     def __init__(self, file: str, problems: tuple[Problem, ...], more: int = 0) -> None:
@@ -44,10 +44,10 @@ class PolicyError(MailhooksError):
         super().__init__(f"{self.lines()[0]}{f' (and {others} more)' if others else ''}")
 
     def lines(self) -> list[str]:
-        """A line a problem, as compilers write them: file, line, what; and one with the number of those that are not told."""
+        """Return one line for each problem, in the form of a compiler (file, line, text), and one for the number of further problems."""
         lines = [f"{self.file}:{problem.line}: {problem}" if problem.line else f"{self.file}: {problem}" for problem in self.problems]
         return [*lines, f"{self.file}: and {self.more} more"] if self.more else lines
 
 
 class RuleFailed(TransientError):
-    """What a rule needs could not be had, and the rule says `on_error: retry`."""
+    """A condition or an action of a rule failed, and the rule has `on_error: retry`."""

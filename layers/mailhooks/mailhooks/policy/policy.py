@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import MailFlowEvent
@@ -11,24 +12,24 @@ from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.evaluate import Evaluation
 from mailhooks.policy.evaluation.outcome import Outcome
 from mailhooks.policy.evaluation.trace import Trace
-from mailhooks.policy.facts.message_facts import Facts, asked_once
+from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Rule
 
-_PATIENCE_S = 10.0
-"""Seconds for what is asked of services, where the caller does not say until when."""
+_SERVICE_TIMEOUT_S: Final = 10.0
+"""Seconds for calls of services, if the caller gives no deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules in their order, and what they are about. Make one by `load`.
+    """The rules of one policy file, in their order. Use `load` to make one.
 
     Attributes:
-        rules: all of them, those that are not enabled too.
-        domains: the organization's, as `ascii_domain` makes them, as far as the policy says.
-        digest: names the policy's text: hexadecimal digits.
-        file: its name.
-        lists: by name, as they are written: a list in a list is `list:NAME`.
+        rules: all rules, including those that are not enabled.
+        domains: the organization's mail domains in the policy, in the form of `ascii_domain`; may be empty.
+        digest: an identifier of the policy's text, in hexadecimal digits.
+        file: the name of the file.
+        lists: the texts of each list by its name, as written; a list in a list is `list:NAME`.
     """
 
     rules: tuple[Rule, ...]
@@ -48,20 +49,20 @@ class Policy:
         deadline: Deadline | None = None,
         trace: Trace | None = None,
     ) -> Outcome:
-        """What shall become of one message.
+        """Evaluate the rules for one message.
 
         Args:
-            event: what WorkMail says of it.
-            message: the message or its bytes, or a function that fetches it, called only if a rule needs the content.
-            services: what rules may ask: counts, the directory.
-            domains: the organization's, where the policy does not say.
-            now: else this moment.
-            deadline: until when services are waited for.
-            trace: is told what each rule saw.
+            event: the event from WorkMail.
+            message: the message or its bytes, or a function that fetches it. The function is called only if a rule needs the content.
+            services: the counters and the directory that conditions use.
+            domains: the organization's mail domains, used if the policy has none.
+            now: the time for schedules; the current time by default.
+            deadline: the deadline for calls of services.
+            trace: records the value and the result of each condition.
 
         Raises:
             RuleFailed: a rule failed whose `on_error` is retry.
-            Exception: what the function `message` raises.
+            Exception: an error of the function `message`.
         """
         return self.start_evaluation(event, message, services=services, domains=domains, now=now, deadline=deadline, trace=trace).outcome()
 
@@ -80,10 +81,10 @@ class Policy:
         given = Message(message) if isinstance(message, bytes) else message
         facts = Facts(
             event,
-            asked_once(given if callable(given) else lambda: given),
+            given if callable(given) else lambda: given,
             self.domains or frozenset(map(ascii_domain, domains)),
             services or Services(),
             now or datetime.now(UTC),
-            deadline or Deadline.after(_PATIENCE_S),
+            deadline or Deadline.after(_SERVICE_TIMEOUT_S),
         )
         return Evaluation(self.rules, facts, trace)

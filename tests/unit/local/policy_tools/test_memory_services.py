@@ -11,7 +11,7 @@ def test_a_rate_counts_each_invocation_once_in_a_sliding_window() -> None:
     rates = MemoryRates(lambda: now[0])
 
     def hit(invocation: str, key: str = "k") -> int:
-        return rates.hit(key, invocation, window_s=60, limit=5, deadline=SOON)
+        return rates.increment(key, invocation, window_s=60, limit=5, deadline=SOON)
 
     assert [hit("a"), hit("b"), hit("a"), hit("c", "other")] == [1, 2, 1, 1]
     now[0] = 60.0

@@ -122,7 +122,7 @@ def test_a_rule_that_fails_with_retry_ends_the_evaluation(run_try, monkeypatch: 
     def fail(*_: object, **__: object) -> int:
         raise RuntimeError
 
-    monkeypatch.setattr(MemoryRates, "hit", fail)
+    monkeypatch.setattr(MemoryRates, "increment", fail)
     out = run_try(policy=rule("on_error: retry\n    when: { rate: { more_than: 5, minutes: 5 } }\n    do: drop"))
     assert line(out, "FAILS").startswith('FAILS rule "R": rate: RuntimeError')
     out = run_try(policy=rule("when: { rate: { more_than: 5, minutes: 5 } }\n    do: drop"))

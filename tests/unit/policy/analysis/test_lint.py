@@ -133,7 +133,7 @@ def test_a_second_verdict_of_one_rule_never_counts() -> None:
 
 
 def test_a_rule_that_is_over_is_never_asked() -> None:
-    assert said({"active": {"until": "2026-05-04T00:00:00Z"}}) == [("r1", "is never asked")]
+    assert said({"active": {"until": "2026-05-04T00:00:00Z"}}) == [("r1", "is never evaluated")]
     assert said({"active": {"until": "2026-05-04T00:00:01Z"}}) == []
 
 
@@ -222,7 +222,7 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
     assert "ORGANIZATION_DOMAINS" in note.text
 
 
-@pytest.mark.parametrize("mixed, word", [("all", "everybody"), ("none", "nobody")])
+@pytest.mark.parametrize("mixed, word", [("all", "every recipient"), ("none", "no recipient")])
 def test_content_for_some_recipients_says_who_will_see_it(mixed: str, word: str) -> None:
     [note] = findings({"when": {"recipient": "ana@example.com"}, "do": {"subject_tag": "[A]"}, "mixed": mixed})
     assert note.severity is Severity.NOTE

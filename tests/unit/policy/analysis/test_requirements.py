@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 from mailhooks.policy import Policy, load
-from mailhooks.policy.analysis.requirements import Need, needs, reads, reads_always
+from mailhooks.policy.analysis.requirements import Requirement, always_reads_content, list_content_readers, list_requirements
 from tests.support.tables import check_rows
 
 
@@ -10,9 +10,9 @@ def policy_of(document: dict[str, Any]) -> Policy:
     return load(json.dumps(document))
 
 
-def needed(*rules: dict[str, Any], **policy: Any) -> list[Need]:
+def needed(*rules: dict[str, Any], **policy: Any) -> list[Requirement]:
     named = [{"name": f"r{number}", "do": "drop", **rule} for number, rule in enumerate(rules, start=1)]
-    return list(needs(policy_of({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
+    return list(list_requirements(policy_of({"version": 1, "organization": {"domains": ["example.com"]}, "rules": named, **policy})))
 
 
 def test_a_policy_on_the_event_alone_needs_nothing() -> None:
@@ -35,8 +35,8 @@ READS = [
 def test_the_conditions_and_actions_that_read_the_content_are_named() -> None:
     def check(rule: dict[str, Any], what: tuple[str, ...]) -> None:
         policy = policy_of({"version": 1, "rules": [{"name": "r1", "do": "drop", **rule}]})
-        assert reads(policy.rules[0]) == what
-        content = [need for need in needs(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
+        assert list_content_readers(policy.rules[0]) == what
+        content = [need for need in list_requirements(policy) if "workmailmessageflow:GetRawMessageContent" in need.permissions]
         assert bool(content) is bool(what)
 
     check_rows(READS, check)
@@ -54,7 +54,7 @@ def test_a_rule_without_a_cheaper_condition_has_every_message_fetched() -> None:
             ],
         }
     ).rules
-    assert [reads_always(rule) for rule in rules] == [True, False, False, True]
+    assert [always_reads_content(rule) for rule in rules] == [True, False, False, True]
 
 
 def test_changed_messages_need_the_bucket() -> None:
@@ -75,7 +75,7 @@ def test_groups_need_the_directory_and_counts_a_table() -> None:
 
 def test_scopes_need_domains_that_the_policy_does_not_say() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
-    [need] = needs(policy_of({"version": 1, "rules": [rule]}))
+    [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}))
     assert "ORGANIZATION_DOMAINS" in need.settings[0]
 
 

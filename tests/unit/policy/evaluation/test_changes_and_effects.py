@@ -9,8 +9,9 @@ from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome
-from mailhooks.policy.loading.action_builders import _VERBS
-from mailhooks.policy.loading.condition_builders import MAKERS
+from mailhooks.policy.facts.recipients import RecipientSet
+from mailhooks.policy.loading.action_builders import ACTION_BUILDERS
+from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
 from mailhooks.policy.rules.actions import (
     AddDisclaimer,
     Archive,
@@ -128,7 +129,7 @@ def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": on_unmodifiable}}}, of=both(SIGNED)).changes
     with pytest.raises(NoDisclaimer) as caught:
         wanted.change.change(Message(SIGNED), VALUES)
-    assert not caught.value.may_go_on
+    assert not caught.value.allows_delivery
 
 
 def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
@@ -146,7 +147,7 @@ def test_a_message_without_text_goes_on_without_a_disclaimer():
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "bounce"}}}, of=both(raw)).changes
     with pytest.raises(NoDisclaimer) as caught:
         wanted.change.change(Message(raw), VALUES)
-    assert caught.value.may_go_on
+    assert caught.value.allows_delivery
 
 
 ON_UNMODIFIABLE = [
@@ -186,7 +187,7 @@ def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
     headers, strip = {"headers": {"remove": "X"}}, {"strip_attachments": {"extensions": "exe"}}
     outcome = outcome_of({"do": [strip, TAG]}, {"do": {"disclaimer": {"text": "x"}}}, {"do": [headers]})
     assert [type(wanted.change) for wanted in outcome.changes] == [StripAttachments, TagSubject, AddDisclaimer, ChangeHeaders]
-    assert {wanted.recipients for wanted in outcome.changes} == {0b11}
+    assert {wanted.recipients for wanted in outcome.changes} == {RecipientSet(0b11)}
 
 
 MIXED = [
@@ -236,7 +237,7 @@ def test_a_side_effect_is_wanted_for_the_matching_recipients_and_changes_no_verd
     def check(action: dict[str, Any], expected: Any) -> None:
         outcome = outcome_of({"when": TO_A, "do": [action, "deliver"]}, {"when": TO_A, "do": "drop"})
         [wanted] = outcome.effects
-        assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, 0b01, "rule 0")
+        assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, RecipientSet(0b01), "rule 0")
         assert outcome.changes == ()
         assert answers(outcome) == {"*": "DEFAULT"}
 
@@ -250,5 +251,5 @@ def test_every_condition_and_every_action_knows_its_own_name():
     assert [wanted.effect.name for wanted in outcome.effects] == [*effects]
     assert [wanted.change.name for wanted in outcome.changes] == [*changes]
     verdicts = {"bounce", "add_recipients", "remove_recipients"}
-    assert {*effects, *changes, *verdicts} == _VERBS.keys(), "an action without a table"
-    assert not _VERBS.keys() & MAKERS.keys()
+    assert {*effects, *changes, *verdicts} == ACTION_BUILDERS.keys(), "an action without a table"
+    assert not ACTION_BUILDERS.keys() & CONDITION_BUILDERS.keys()

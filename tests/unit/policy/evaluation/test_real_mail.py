@@ -6,7 +6,7 @@ from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services, Trace
-from mailhooks.policy.loading.condition_builders import MAKERS
+from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
 from tests.support.policies import Counts, Groups, evaluated, mail
 from tests.support.random_policies import ACTIONS, policy_of
 from tests.support.tables import check_rows
@@ -16,7 +16,7 @@ from tests.unit.policy.rules.test_conditions import TABLES
 _TESTS = Path(__file__).parents[3]
 MAILS = sorted([*_TESTS.rglob("*.eml"), *(_TESTS.parent / "events").rglob("*.eml")])
 
-ROWS = [(name, index, row[0]) for name in MAKERS for index, row in enumerate(TABLES[name])]
+ROWS = [(name, index, row[0]) for name in CONDITION_BUILDERS for index, row in enumerate(TABLES[name])]
 EVERY_CONDITION = [{"name": f"{name} {index}", "when": {name: value}, "do": {"count": "Seen"}} for name, index, value in ROWS]
 EVERY_ACTION = [{"name": f"action {index}", "do": action} for index, action in enumerate(ACTIONS)]
 POLICY = policy_of([*EVERY_CONDITION, *EVERY_ACTION])
@@ -48,7 +48,7 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_made_or_decl
         trace = Trace()
         outcome = evaluated(POLICY, of, trace=trace)
         assert outcome.failures == ()
-        assert {seen.condition for rule in trace.rules for seen in rule.conditions} >= MAKERS.keys()
+        assert {seen.condition for rule in trace.rules for seen in rule.conditions} >= CONDITION_BUILDERS.keys()
         assert {wanted.change.name for wanted in outcome.changes} == {"subject_tag", "headers", "disclaimer", "strip_attachments"}
         assert len(outcome.effects) > 3
         outcome.verdict().to_response()

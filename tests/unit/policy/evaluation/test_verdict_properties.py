@@ -11,11 +11,11 @@ from mailhooks.policy import Trace
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.facts.recipients import AddressSet, Recipients
 from mailhooks.policy.facts.regex import LineRegex
-from mailhooks.policy.loading.action_builders import WORDS
+from mailhooks.policy.loading.action_builders import VERDICT_WORDS
 from tests.support.policies import Mail, answers, evaluated
 from tests.support.random_policies import LEAVES, PEOPLE, RULE, RULES, Rule, essence, mails, named, policy_of, rules_of
 
-VERDICTS = {*WORDS, "bounce", "remove_recipients"}
+VERDICTS = {*VERDICT_WORDS, "bounce", "remove_recipients"}
 
 
 def names(rule: Rule) -> set[str]:
@@ -87,12 +87,12 @@ def test_a_policy_says_the_same_each_time_with_a_trace_or_without(rules: list[Ru
     first = evaluated(policy, of)
     assert essence(evaluated(policy, of)) == essence(evaluated(policy_of(rules), of, trace=trace)) == essence(first)
     assert [seen.name for seen in trace.rules] == [rule["name"] for rule in rules]
-    assert {seen.name for seen in trace.rules if seen.matched} == {*first.matched, *first.reported}
+    assert {seen.name for seen in trace.rules if seen.matching} == {*first.matched, *first.reported}
     for seen in (seen for rule in trace.rules for seen in rule.conditions):
-        assert seen.held & ~seen.among == 0
+        assert not seen.matching - seen.candidates
         assert seen.error == ""
-        assert len(seen.saw) <= 160
-        assert seen.saw.isprintable()
+        assert len(seen.observed) <= 160
+        assert seen.observed.isprintable()
 
 
 ADDRESSES = ["a@example.com", "example.com", "*.example.com", "*", "example.net", "sec@example.org", "b@example.com"]
@@ -105,7 +105,7 @@ SIMPLE = st.one_of(
     st.builds(lambda value: {"on_behalf": value}, st.booleans()),
 )
 DECIDING = ["deliver", "drop", "junk", "bypass_spam_check", {"bounce": "No."}, {"count": "Seen"}]
-TYPES = {word: str(action) for word, action in WORDS.items()} | {"bounce": "BOUNCE"}
+TYPES = {word: str(action) for word, action in VERDICT_WORDS.items()} | {"bounce": "BOUNCE"}
 
 
 def fits(pattern: str, address: str) -> bool:
@@ -174,9 +174,9 @@ def test_an_expression_is_in_the_same_addresses_asked_together_or_one_by_one(pat
         wanted = AddressSet.of([], [LineRegex(pattern)])
     except ValueError:
         assume(False)
-    recipients = Recipients.of(people, truncated=truncated)
-    found = wanted.mask(recipients, recipients.everybody)
-    assert [address for _, address in recipients.named(found)] == [address for address in recipients.addresses if wanted.matches(address)]
+    recipients = Recipients(people, truncated=truncated)
+    found = wanted.matching(recipients, recipients.all)
+    assert list(recipients.list_addresses(found)) == [address for address in recipients.addresses if wanted.matches(address)]
 
 
 OWN_LEAVES = [leaf for leaf in LEAVES if not {"any_recipient", "all_recipients", "recipient_count", "audience"} & leaf.keys()]

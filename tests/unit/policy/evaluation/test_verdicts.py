@@ -8,9 +8,10 @@ import pytest
 from mailhooks.contract import Action, ActionType, Verdict
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, RuleFailed, Services
-from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, addable
+from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, filter_addable
 from mailhooks.policy.facts import recipients
-from mailhooks.policy.loading.action_builders import WORDS
+from mailhooks.policy.facts.recipients import RecipientSet
+from mailhooks.policy.loading.action_builders import VERDICT_WORDS
 from mailhooks.policy.rules import bounds
 from tests.support.mail import parsed
 from tests.support.policies import HEAD, PLAIN, Counts, Groups, Mail, answers, evaluated, made, mail, nobody_listed, sent_by
@@ -40,11 +41,11 @@ def test_a_word_is_the_action_for_the_matching_recipients() -> None:
         assert said({"when": TO_A, "do": word}) == said({"when": TO_A, "do": [word]}) == expected
         assert said({"do": word}) == {"*": str(action)}
 
-    check_rows(WORDS.items(), check)
+    check_rows(VERDICT_WORDS.items(), check)
 
 
 def test_every_word_of_the_policy_has_its_action():
-    assert {word: str(action) for word, action in WORDS.items()} == {
+    assert {word: str(action) for word, action in VERDICT_WORDS.items()} == {
         "deliver": "DEFAULT",
         "drop": "DROP",
         "junk": "MOVE_TO_JUNK",
@@ -69,7 +70,7 @@ def test_after_a_rule_that_stops_no_later_one_is_asked_for_those_that_matched():
     stopped = {"when": TO_A, "do": {"count": "Seen"}, "stop": True}
     outcome = evaluated(made(stopped, {"do": ["drop", {"subject_tag": "[X]"}, {"count": "Later"}]}), both())
     assert answers(outcome) == {B: "DROP", "*": "DEFAULT"}
-    assert [effect.recipients for effect in outcome.effects] == [0b01, 0b10]
+    assert [effect.recipients for effect in outcome.effects] == [RecipientSet(0b01), RecipientSet(0b10)]
     assert outcome.matched == ("rule 0", "rule 1")
 
 
@@ -131,7 +132,7 @@ def test_the_message_is_not_fetched_for_a_bounce_that_says_nothing_of_it():
 def test_more_bounce_texts_than_an_answer_holds_become_one_and_nobody_gets_more_or_less():
     people = [f"p{n}@example.com" for n in range(40)]
     own = [{"when": {"recipient": person}, "do": {"bounce": f"Text {n // 2}"}} for n, person in enumerate(people[:30])]
-    rest = [{"when": {"recipient": person}, "do": word} for person, word in zip(people[30:], [*WORDS] * 2, strict=False)]
+    rest = [{"when": {"recipient": person}, "do": word} for person, word in zip(people[30:], [*VERDICT_WORDS] * 2, strict=False)]
     for added in ([], [{"do": {"add_recipients": "new@example.com"}}]):
         for truncated in (False, True):
             outcome = evaluated(made(*own, *rest, *added), mail(PLAIN, *people, truncated=truncated))
@@ -200,7 +201,7 @@ def test_outbound_no_more_are_added_than_a_message_may_have():
 
 def test_what_is_no_address_is_not_added():
     event = parsed(A, direction="OUTBOUND")
-    assert addable(event, (), ["a b@example.com", "a@b@c", "good@example.com", "x"]) == (["good@example.com"], 3)
+    assert filter_addable(event, (), ["a b@example.com", "a@b@c", "good@example.com", "x"]) == ["good@example.com"]
     assert Verdict(event).add(["good@example.com"]).to_response()
 
 
@@ -214,7 +215,7 @@ def test_recipients_that_are_removed_are_dropped_and_others_are_not():
 
 def test_refused_delivery_replaces_no_verdict_of_a_rule_and_leaves_the_first_outcome_as_it_is():
     outcome = evaluated(made({"when": {"recipient": B}, "do": "drop"}), both())
-    refused = outcome.refuse_delivery(outcome.recipients.everybody, Action(ActionType.BOUNCE, "No."))
+    refused = outcome.refuse_delivery(outcome.recipients.all, Action(ActionType.BOUNCE, "No."))
     assert answers(refused) in ({A: "BOUNCE", "*": "DROP"}, {B: "DROP", "*": "BOUNCE"})
     assert answers(outcome) == {B: "DROP", "*": "DEFAULT"}
 

@@ -9,8 +9,8 @@ import pytest
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy import load
 from mailhooks.policy.analysis.lint import lint
-from mailhooks.policy.facts import visible_text
-from mailhooks.policy.loading.lists import MAX_TAKEN, MAX_TEXTS
+from mailhooks.policy.facts import words
+from mailhooks.policy.loading.lists import MAX_COPIED_TEXTS, MAX_TEXTS
 from tests.support.policies import evaluated, made, mail, matching, refused, refused_rule, sent_by
 from tests.support.tables import check_rows
 
@@ -73,19 +73,19 @@ def test_lists_that_come_to_too_much_with_those_in_them_are_refused():
     lists = chain(499, holds=[f"a{n}@example.com" for n in range(1000)])
     lists = {name: [*texts, f"{name}@example.com"] for name, texts in lists.items()}
     [line] = refused(with_lists(lists, sender="list:l0")).lines()
-    assert f"expected lists of at most {MAX_TEXTS:,} texts in all, counting those of the lists in them" in line
+    assert f"expected at most {MAX_TEXTS:,} texts in all lists" in line
 
 
 def test_lists_that_are_copied_into_too_many_rules_are_refused():
     rules = [{"name": f"r{n}", "do": {"strip_attachments": {"extensions": "list:l"}}} for n in range(600)]
     [line] = refused(json.dumps({"version": 1, "lists": {"l": [f"x{n}" for n in range(1000)]}, "rules": rules})).lines()
-    assert f"expected lists of at most {MAX_TAKEN:,} texts in all that rules take" in line
+    assert f"expected at most {MAX_COPIED_TEXTS:,} texts of lists in all rules" in line
 
 
 def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_it(monkeypatch: pytest.MonkeyPatch):
     parsed: Counter[str] = Counter()
     normalized: Counter[str] = Counter()
-    parse, normal = Pattern.parse, visible_text.normal
+    parse, normal = Pattern.parse, words.normalize
 
     def counted_parse(text: str) -> Pattern:
         parsed[text] += 1
@@ -96,7 +96,7 @@ def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_
         return normal(text)
 
     monkeypatch.setattr(Pattern, "parse", counted_parse)
-    monkeypatch.setattr(visible_text, "normal", counted_normal)
+    monkeypatch.setattr(words, "normalize", counted_normal)
     rules = [
         {"when": {"sender": ["list:l", f"s{n}@example.net"], "subject": ["list:w", "more"], "body": {"contains": "list:w"}}, "do": "drop"}
         for n in range(50)
@@ -194,4 +194,4 @@ def test_no_more_recipients_are_added_through_a_list_than_by_name():
     lists = {"l": [f"a{n}@example.com" for n in range(499)]}
     assert made({"do": {"add_recipients": ["list:l", "b@example.com", "a1@example.com"]}}, lists=lists)
     line = refused_rule({"do": {"add_recipients": ["list:l", "b@example.com", "c@example.com"]}}, lists=lists)
-    assert line.endswith("do/add_recipients: expected at most 500 addresses, those of lists too, got 501")
+    assert line.endswith("do/add_recipients: expected at most 500 addresses including those of lists, got 501")

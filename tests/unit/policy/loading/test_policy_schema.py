@@ -6,8 +6,8 @@ from jsonschema import Draft202012Validator
 
 from mailhooks.contract.schema import list_violations
 from mailhooks.policy.facts.message_types import Importance, MessageType
-from mailhooks.policy.loading.action_builders import _VERBS, WORDS
-from mailhooks.policy.loading.condition_builders import MAKERS
+from mailhooks.policy.loading.action_builders import ACTION_BUILDERS, VERDICT_WORDS
+from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
 from tests.support.tables import check_rows
 from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES
 from tests.unit.policy.rules.test_conditions import TABLES
@@ -33,15 +33,15 @@ def test_the_schema_is_one_of_draft_2020_12():
 
 
 def test_the_schema_has_every_condition_and_no_other():
-    assert CONDITIONS.keys() == MAKERS.keys()
+    assert CONDITIONS.keys() == CONDITION_BUILDERS.keys()
 
 
 def test_the_schema_has_every_action_and_no_other():
     do = SCHEMA["$defs"]["rule"]["properties"]["do"]
-    assert ACTION["properties"].keys() == do["properties"].keys() == _VERBS.keys()
-    for word in WORDS:
+    assert ACTION["properties"].keys() == do["properties"].keys() == ACTION_BUILDERS.keys()
+    for word in VERDICT_WORDS:
         assert list_violations("policy", policy(do=word), 9) == list_violations("policy", policy(do=[word]), 9) == []
-    for value in ({}, [], "", "DROP", "drop\n", *_VERBS, {"drop": True}):
+    for value in ({}, [], "", "DROP", "drop\n", *ACTION_BUILDERS, {"drop": True}):
         assert list_violations("policy", policy(do=value), 9)
 
 
@@ -55,7 +55,7 @@ def test_no_condition_accepts_a_value_of_the_wrong_type() -> None:
         for value in (None, 7, [], {}, "", [None], [[]], {"x": 1}, [{"x": 1}]):
             assert list_violations("policy", policy(when={name: value}), 9), value
 
-    check_rows(sorted(MAKERS), check)
+    check_rows(sorted(CONDITION_BUILDERS), check)
 
 
 def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
@@ -63,7 +63,7 @@ def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
         for value in (None, 7, [], "", [None], [[]], {"x": 1}, [{"x": 1}]):
             assert list_violations("policy", policy(do={name: value}), 9), value
 
-    check_rows(sorted(_VERBS), check)
+    check_rows(sorted(ACTION_BUILDERS), check)
 
 
 def test_every_value_of_the_tables_is_taken():

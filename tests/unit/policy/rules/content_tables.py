@@ -128,6 +128,7 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("secret", html("<p>se<style>x</style>cret</p>"), USER),
         ("secret", html("<!-->secret<p>-->"), USER),
         ("secret", html("s&#101;cret&nbsp;plan"), USER),
+        ("secret", html(f"&#{'9' * 5000}; secret"), USER),
         ("secret", html("<p>a</p>secret<p>b"), USER),
         ("secret", html("x<br>secret"), USER),
         ("secret", html("<!-- secret --><script>secret</script><style>secret</style><title>secret</title>"), NONE),

@@ -5,7 +5,7 @@ import pytest
 
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services
-from mailhooks.policy.loading.condition_builders import MAKERS
+from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
 from tests.support.hostile_mail import HOSTILE
 from tests.support.policies import Counts, Groups, Mail, evaluated, made, mail, matching
 from tests.support.tables import check_rows
@@ -46,7 +46,7 @@ def test_a_negated_condition_matches_the_other_recipients():
 
 
 def test_every_condition_has_a_table_of_when_it_holds_and_when_not():
-    assert TABLES.keys() == MAKERS.keys()
+    assert TABLES.keys() == CONDITION_BUILDERS.keys()
     for name, rows in TABLES.items():
         found = [expected for _, _, expected in rows]
         assert NONE in found, name

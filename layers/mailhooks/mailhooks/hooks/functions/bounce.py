@@ -15,7 +15,7 @@ from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import SetVerdict
-from mailhooks.policy.rules.conditions import All, Condition, Cost, RecipientTest, Test, addresses
+from mailhooks.policy.rules.conditions import All, Condition, Cost, MessageTest, RecipientTest, address_test
 from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import OnError, Settings, parse_json
 
@@ -112,11 +112,11 @@ def _make_rule(
     senders = AddressSet.of(pattern for pattern in rule.senders if pattern.specificity is by_sender)
     recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
     conditions: list[Condition] = [
-        addresses("sender", senders, Cost.EVENT, address_of),
-        RecipientTest("recipient", Cost.EVENT, lambda facts, among: recipients.mask(facts.recipients, among)),
+        address_test("sender", senders, Cost.EVENT, address_of),
+        RecipientTest("recipient", Cost.EVENT, lambda facts, candidates: recipients.matching(facts.recipients, candidates)),
     ]
     if rule.action.type.inbound_only:
-        conditions.append(Test("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
+        conditions.append(MessageTest("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
     return Rule(f"rule {index}", index, All.of(conditions, "all"), (SetVerdict(rule.action.type, rule.action.bounce_message),))
 
 

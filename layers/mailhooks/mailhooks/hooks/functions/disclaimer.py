@@ -20,7 +20,7 @@ from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import AddDisclaimer
-from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, Test, addresses, every_recipient
+from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, MessageTest, Not, address_test, all_recipients_test
 from mailhooks.policy.rules.rule import Rule
 from mailhooks.settings import Settings
 
@@ -63,13 +63,13 @@ class Scope:
         senders, recipients = AddressSet.of(self.skip_senders), AddressSet.of(self.skip_recipients)
         skipped: list[Condition] = []
         if self.skip_senders:
-            skipped.append(addresses("sender", senders, Cost.EVENT, lambda facts: facts.senders))
+            skipped.append(address_test("sender", senders, Cost.EVENT, lambda facts: facts.senders))
         if self.skip_recipients:
-            skipped.append(Test("all_recipients", Cost.EVENT, every_recipient(recipients), lambda facts: facts.recipients.addresses))
+            skipped.append(all_recipients_test("all_recipients", recipients))
         conditions: list[Condition] = [Not("unless", AnyOf.of(skipped, "any"))] if skipped else []
         if self.audience is not Audience.ALL:
             external = self.audience is Audience.EXTERNAL
-            conditions.append(Test("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
+            conditions.append(MessageTest("audience", Cost.EVENT, lambda facts: _is_external(facts) is external, _is_external))
         return All.of(conditions, "all")
 
 
@@ -80,7 +80,7 @@ def _is_external(facts: Facts) -> bool:
     """
     if facts.inbound:
         return not facts.is_internal(facts.author)
-    return facts.internal_recipients != facts.everybody
+    return facts.internal_recipients != facts.recipients.all
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
-"""Why the conditions of a rule never hold together."""
+"""Conditions of a rule that never match together."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from mailhooks.address_patterns import ascii_domain
-from mailhooks.policy.analysis.rule_conditions import Said, Term
-from mailhooks.policy.rules.bounds import least_and_most
+from mailhooks.policy.analysis.rule_conditions import Constraint, RuleConditions
+from mailhooks.policy.rules.bounds import parse_bounds
 
 _PAIRS = (
     ("direction", ("inbound",), "recipient_scope", ("external",), "inbound mail has recipients in the organization only"),
@@ -19,61 +19,64 @@ _NUMBERS = ("recipient_count", "attachment_count", "size")
 _SCOPES = (("mail_from", "sender_scope"), ("recipient", "recipient_scope"))
 
 
-def reasons(said: Said, domains: Collection[str]) -> Iterator[str]:
-    """Each reason why a rule with these conditions never applies.
+def find_contradictions(conditions: RuleConditions, domains: Collection[str]) -> Iterator[str]:
+    """Yield each reason why a rule with these conditions never applies.
 
     Args:
-        domains: the organization's, as far as they are known.
+        conditions: the conditions of the rule.
+        domains: the organization's mail domains; empty if unknown.
     """
-    for index, term in enumerate(said.holds):
-        for other in said.holds[:index]:
-            if term.name == other.name in _ONE_VALUE and not (term.alternatives or frozenset()) & (other.alternatives or frozenset()):
-                yield f"{term.name} cannot be both {other.text} and {term.text}"
-        for other in said.fails:
-            if term.implies(other):
-                yield f"what it asks of {term.name} is what it does not apply to (`unless` or `not`)"
-    if any(term.always for term in said.fails):
+    for index, constraint in enumerate(conditions.required):
+        for other in conditions.required[:index]:
+            if constraint.name == other.name in _ONE_VALUE and not (constraint.alternatives or frozenset()) & (
+                other.alternatives or frozenset()
+            ):
+                yield f"{constraint.name} cannot be both {other.text} and {constraint.text}"
+        for other in conditions.excluded:
+            if constraint.implies(other):
+                yield f"its condition {constraint.name} is also an exception (`unless` or `not`)"
+    if any(constraint.matches_every_recipient for constraint in conditions.excluded):
         yield "every recipient is an exception (recipient: *)"
     for one, its, another, others, why in _PAIRS:
-        if said.only(one, *its) and said.only(another, *others):
+        if conditions.allows_only(one, *its) and conditions.allows_only(another, *others):
             yield f"{one} {its[0]} with {another} {' or '.join(others)}, and {why}"
-    yield from _numbers(said)
-    yield from _addresses(said, domains)
-    yield from _headers(said.terms("header"))
-    if said.only("on_behalf", False) and said.terms("on_behalf_sender"):
-        yield "on_behalf_sender with on_behalf false, and without it nobody sends for somebody else"
+    yield from _numbers(conditions)
+    yield from _addresses(conditions, domains)
+    yield from _headers(conditions.find_required("header"))
+    if conditions.allows_only("on_behalf", False) and conditions.find_required("on_behalf_sender"):
+        yield "on_behalf_sender with on_behalf false: without on_behalf a message has no such sender"
 
 
-def _numbers(said: Said) -> Iterator[str]:
+def _numbers(conditions: RuleConditions) -> Iterator[str]:
     for name in _NUMBERS:
-        ranges = [least_and_most(term.value) for term in said.terms(name)]
+        ranges = [parse_bounds(constraint.value) for constraint in conditions.find_required(name)]
         least = max((low for low, _ in ranges), default=0)
         most = min((high for _, high in ranges if high is not None), default=None)
         if most is not None and least > most:
             yield f"{name} allows no number"
-        elif name == "attachment_count" and most == 0 and said.terms("attachment"):
-            yield "an attachment is asked for, and attachment_count allows none"
+        elif name == "attachment_count" and most == 0 and conditions.find_required("attachment"):
+            yield "a condition on an attachment is required, and attachment_count allows none"
 
 
-def _addresses(said: Said, domains: Collection[str]) -> Iterator[str]:
-    """Addresses that are in the organization, or are not, where the opposite is asked."""
+def _addresses(conditions: RuleConditions, domains: Collection[str]) -> Iterator[str]:
+    """Yield the conditions on addresses that contradict a scope or a direction."""
     if not domains:
         return
     for name, scope in _SCOPES:
-        for term in said.terms(name):
-            found = _domains(term)
-            if found and said.only(scope, "external") and found <= frozenset(domains):
+        for constraint in conditions.find_required(name):
+            found = _domains(constraint)
+            if found and conditions.allows_only(scope, "external") and found <= frozenset(domains):
                 yield f"{name} names addresses of the organization only, with {scope} external"
-            elif found and said.only(scope, "internal") and found.isdisjoint(domains):
+            elif found and conditions.allows_only(scope, "internal") and found.isdisjoint(domains):
                 yield f"{name} names addresses outside of the organization only, with {scope} internal"
-            elif found and name == "recipient" and said.only("direction", "inbound") and found.isdisjoint(domains):
+            elif found and name == "recipient" and conditions.allows_only("direction", "inbound") and found.isdisjoint(domains):
                 yield "recipient names addresses outside of the organization only, and inbound mail has none"
 
 
-def _domains(term: Term) -> frozenset[str]:
-    """The domains in which all that fits a term lies; none where there may be others."""
+def _domains(constraint: Constraint) -> frozenset[str]:
+    """Return the domains of all addresses that a condition matches; none if it may match addresses in further domains."""
     found = set()
-    for alternative in term.alternatives or ():
+    for alternative in constraint.alternatives or ():
         text = alternative[1:]
         if not alternative.startswith(":") or "*" in text or text.startswith("list:"):
             return frozenset()
@@ -81,13 +84,13 @@ def _domains(term: Term) -> frozenset[str]:
     return frozenset(found)
 
 
-def _headers(terms: Iterable[Term]) -> Iterator[str]:
-    """A header that has to be there and must not be."""
+def _headers(constraints: Iterable[Constraint]) -> Iterator[str]:
+    """Yield the header fields that are required to be present and to be absent."""
     absent: set[str] = set()
     present: set[str] = set()
-    for term in terms:
-        given: list[dict[str, Any]] = [json.loads(each) for each in term.alternatives or ()]
+    for constraint in constraints:
+        given: list[dict[str, Any]] = [json.loads(each) for each in constraint.alternatives or ()]
         if len(given) == 1:
             (absent if given[0].get("present") is False else present).add(given[0]["name"].lower())
     for name in sorted(absent & present):
-        yield f"the header {name} cannot be both there and not there"
+        yield f"the header {name} cannot be both present and absent"

@@ -1,4 +1,4 @@
-"""What is odd about a policy that can be loaded: rules that are never reached, verdicts that never count, conditions that never hold."""
+"""Findings about a valid policy: rules that are never reached, verdicts without effect, conditions that never match."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import ActionType
-from mailhooks.policy.analysis.contradictions import reasons
-from mailhooks.policy.analysis.rule_conditions import Said, is_within, named, texts
+from mailhooks.policy.analysis.contradictions import find_contradictions
+from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider, iterate_conditions, iterate_texts
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
@@ -21,19 +21,20 @@ class Severity(StrEnum):
     """How much a finding matters."""
 
     WARNING = "warning"
-    """The policy does not do what it says."""
+    """The policy does not do what is written in it."""
     NOTE = "note"
-    """It may not do what was meant."""
+    """The policy may not do what its author wants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is odd.
+    """A remark about a policy.
 
     Attributes:
-        rule: the rule's name; `""` where it is in none.
-        text: what, and why.
-        line: of the file, on which the rule begins; 0 where there is none.
+        rule: the name of the rule; `""` for a finding about the whole policy.
+        text: the remark and its reason.
+        severity: how much it matters.
+        line: the line of the file on which the rule begins; 0 without a rule.
     """
 
     rule: str
@@ -46,185 +47,191 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A rule that is not switched off, and when it applies; or `in_part`, when it decides for some recipients."""
+class _EnabledRule:
+    """An enabled rule with its conditions.
+
+    If `for_some`, it is one action of the rule, which decides for some recipients only, with conditions on these.
+    """
 
     rule: Rule
-    said: Said
-    in_part: bool = False
+    conditions: RuleConditions
+    for_some: bool = False
 
-    def always_with(self, other: Rule) -> bool:
-        """Whether it is active whenever the other rule is."""
+    def always_active_with(self, other: Rule) -> bool:
+        """Return whether the rule is active whenever the other rule is."""
         begins = self.rule.begins is None or (other.begins is not None and self.rule.begins <= other.begins)
         return begins and (self.rule.ends is None or (other.ends is not None and other.ends <= self.rule.ends))
 
     @property
     def for_all(self) -> bool:
-        """Whether it applies to all recipients of a message, or to none."""
-        return not self.in_part and not self.rule.condition.per_recipient
+        """Whether the rule applies to all recipients of a message or to none."""
+        return not self.for_some and not self.rule.condition.per_recipient
 
-    def fails_like(self, other: Rule) -> bool:
-        """Whether it applies, or nothing is asked any more, where conditions that the other rule shares with it cannot be told."""
+    def covers_failures_of(self, other: Rule) -> bool:
+        """Return whether a failing condition that both rules have cannot make the other rule apply and this one not."""
         on_error = self.rule.on_error
         return self.rule.condition.cost is Cost.EVENT or on_error is not RuleErrorPolicy.SKIP or on_error is other.on_error
 
-    def removing(self, lists: Lists) -> "list[_Asked]":
-        """It, as a rule that decides for those whom it removes; such as also adds recipients may come to nothing."""
+    def removals(self, lists: Lists) -> "list[_EnabledRule]":
+        """Return each `remove_recipients` as a rule with a verdict. None if the rule also adds recipients: then it may be left out."""
         if not self.for_all or any(isinstance(action, AddRecipients) for action in self.rule.actions):
             return []
         do = self.rule.source["do"]
-        said = [each["remove_recipients"] for each in (do if isinstance(do, list) else [do]) if "remove_recipients" in each]
-        return [_Asked(self.rule, self.said.with_value("recipient", value, lists), in_part=True) for value in said]
+        values = [each["remove_recipients"] for each in (do if isinstance(do, list) else [do]) if "remove_recipients" in each]
+        return [_EnabledRule(self.rule, self.conditions.with_required("recipient", value, lists), for_some=True) for value in values]
 
-    def may_be(self, direction: str) -> bool:
-        return all(term.value == direction for term in self.said.terms("direction"))
+    def may_apply_to(self, direction: str) -> bool:
+        """Return whether the rule may apply to `inbound` or `outbound` mail."""
+        return all(constraint.value == direction for constraint in self.conditions.find_required("direction"))
 
 
 def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None = None) -> tuple[Finding, ...]:
-    """Everything that is odd about a policy, in the order of its rules; what is about none of them comes last.
+    """Return all findings about a policy, in the order of its rules. Findings about the whole policy are last.
 
     Args:
-        domains: the organization's, where the policy does not say.
-        now: the moment that tells which rules are over; else this one.
+        policy: the policy.
+        domains: the organization's mail domains, used if the policy has none.
+        now: the time by which rules have expired; the current time by default.
     """
     now = now or datetime.now(UTC)
-    own = policy.domains or frozenset(map(ascii_domain, domains))
+    own_domains = policy.domains or frozenset(map(ascii_domain, domains))
     lists = Lists(policy.lists)
-    asked = [_Asked(rule, Said.of(rule, lists)) for rule in policy.rules if rule.enabled]
-    found = []
-    able = []
-    for each in asked:
-        # Of a rule that never applies it would only confuse to say what it does, or keeps others from doing.
-        if never := [_of(each.rule, f"never applies: {why}") for why in reasons(each.said, own)]:
-            found += never
+    findings: list[Finding] = []
+    rules: list[_EnabledRule] = []
+    for each in [_EnabledRule(rule, RuleConditions.of(rule, lists)) for rule in policy.rules if rule.enabled]:
+        # A rule that never applies gets no other finding, and causes none for other rules.
+        if never := [_finding(each.rule, f"never applies: {why}") for why in find_contradictions(each.conditions, own_domains)]:
+            findings += never
         else:
-            able.append(each)
-            found += _of_actions(each, own)
-    found += [*_over(able, now), *_unreached(able), *_undecided(able, lists)]
-    found.sort(key=lambda finding: finding.line)
-    by_name = {rule.name: rule.index for rule in policy.rules}
-    found.sort(key=lambda finding: by_name[finding.rule])
-    return (*found, *_verdicts(able), *_lists(policy))
+            rules.append(each)
+            findings += _check_rule(each, own_domains)
+    findings += [*_find_expired(rules, now), *_find_unreached(rules), *_find_undecided(rules, lists)]
+    position = {rule.name: rule.index for rule in policy.rules}
+    findings.sort(key=lambda finding: position[finding.rule])
+    return (*findings, *_check_verdict_count(rules), *_find_unused_lists(policy))
 
 
-def _of(rule: Rule, text: str, severity: Severity = Severity.WARNING) -> Finding:
+def _finding(rule: Rule, text: str, severity: Severity = Severity.WARNING) -> Finding:
     return Finding(rule.name, text, severity, rule.line)
 
 
-def _over(asked: Iterable[_Asked], now: datetime) -> Iterator[Finding]:
-    for rule in (each.rule for each in asked):
+def _find_expired(rules: Iterable[_EnabledRule], now: datetime) -> Iterator[Finding]:
+    for rule in (each.rule for each in rules):
         if rule.ends is not None and rule.ends <= now:
-            yield _of(rule, f"is never asked: it was active until {rule.ends.isoformat()}")
+            yield _finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
 
 
-def _unreached(asked: Iterable[_Asked]) -> Iterator[Finding]:
-    """Rules before which another one always stops."""
-    stopping: list[_Asked] = []
-    for each in asked:
-        if before := _around(each, each.said, stopping):
-            yield _of(each.rule, f'is never reached: rule "{before.rule.name}" applies before it to all that this one is for, and stops')
+def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
+    """Yield a finding for each rule whose recipients an earlier rule always stops."""
+    stopping: list[_EnabledRule] = []
+    for each in rules:
+        if before := _find_covering(each, stopping):
+            yield _finding(each.rule, f'is never reached: rule "{before.rule.name}" before it applies to all its mail, and stops')
         elif each.rule.stop and not each.rule.report:
             stopping.append(each)
 
 
-def _undecided(asked: Iterable[_Asked], lists: Lists) -> Iterator[Finding]:
-    """Verdicts before which another rule has always decided."""
-    deciding: list[_Asked] = []
-    for each in (one for one in asked if not one.rule.report):
-        yield from _unremoved(each, deciding)
-        removing = each.removing(lists)
+def _find_undecided(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Finding]:
+    """Yield a finding for each verdict for recipients who always have a verdict of an earlier rule."""
+    deciding: list[_EnabledRule] = []
+    for each in (one for one in rules if not one.rule.report):
+        yield from _check_removal(each, deciding)
+        removals = each.removals(lists)
         verdicts = [action for action in each.rule.actions if isinstance(action, SetVerdict)]
         if not verdicts:
-            deciding += removing
+            deciding += removals
             continue
-        before = _around(each, each.said, [one for one in deciding if not one.rule.stop])
+        before = _find_covering(each, [one for one in deciding if not one.rule.stop])
         if before is not None:
-            yield _of(each.rule, f'its verdict never counts: rule "{before.rule.name}" has decided before, and the first to decide counts')
-        elif len(verdicts) > 1 and not (verdicts[0].type.inbound_only and each.may_be("outbound")):
-            yield _of(each.rule, "its second verdict never counts: the first one has decided")
-        for_inbound = all(verdict.type.inbound_only for verdict in verdicts)
-        deciding.append(_Asked(each.rule, each.said.with_value("direction", "inbound")) if for_inbound else each)
-        deciding += removing
+            yield _finding(each.rule, f'its verdict never counts: rule "{before.rule.name}" decides before, and the first verdict counts')
+        elif len(verdicts) > 1 and not (verdicts[0].type.inbound_only and each.may_apply_to("outbound")):
+            yield _finding(each.rule, "its second verdict never counts: the first verdict counts")
+        inbound_only = all(verdict.type.inbound_only for verdict in verdicts)
+        deciding.append(_EnabledRule(each.rule, each.conditions.with_required("direction", "inbound")) if inbound_only else each)
+        deciding += removals
 
 
-def _unremoved(each: _Asked, deciding: Iterable[_Asked]) -> Iterator[Finding]:
-    """Recipients whom a rule does not drop, as all of the message's have a verdict already."""
+def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iterator[Finding]:
+    """Yield a finding if all recipients have a verdict before `remove_recipients` of a rule."""
     if not any(isinstance(action, RemoveRecipients) for action in each.rule.actions):
         return
-    before = _around(each, each.said, [one for one in deciding if one.for_all and not one.rule.stop])
+    before = _find_covering(each, [one for one in deciding if one.for_all and not one.rule.stop])
     if before is not None:
-        text = f'its remove_recipients never counts: rule "{before.rule.name}" has decided before, and the first to decide counts'
-        yield _of(each.rule, text)
+        text = f'its remove_recipients never counts: rule "{before.rule.name}" decides before, and the first verdict counts'
+        yield _finding(each.rule, text)
     first = next(action for action in each.rule.actions if isinstance(action, RemoveRecipients | SetVerdict))
-    if isinstance(first, SetVerdict) and each.for_all and not (first.type.inbound_only and each.may_be("outbound")):
-        yield _of(each.rule, "its remove_recipients never counts: its verdict before has decided")
+    if isinstance(first, SetVerdict) and each.for_all and not (first.type.inbound_only and each.may_apply_to("outbound")):
+        yield _finding(each.rule, "its remove_recipients never counts: its verdict before it counts")
 
 
-def _around(each: _Asked, said: Said, earlier: Iterable[_Asked]) -> _Asked | None:
-    """The earlier rule, or the last of those, that together apply wherever this one does."""
-    able = {id(one.said): one for one in earlier if one.always_with(each.rule) and one.fails_like(each.rule)}
-    found = is_within(said, [one.said for one in able.values()])
-    return able[id(found)] if found is not None else None
+def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _EnabledRule | None:
+    """Return the earlier rule that applies wherever this one does, or the last of several that do so together."""
+    candidates = {id(one.conditions): one for one in earlier if one.always_active_with(each.rule) and one.covers_failures_of(each.rule)}
+    found = find_wider(each.conditions, [one.conditions for one in candidates.values()])
+    return candidates[id(found)] if found is not None else None
 
 
-def _of_actions(each: _Asked, domains: frozenset[str]) -> Iterator[Finding]:
-    """What is odd about a rule by itself."""
-    rule, said = each.rule, each.said
+def _check_rule(each: _EnabledRule, domains: frozenset[str]) -> Iterator[Finding]:
+    """Yield the findings about one rule that need no other rule."""
+    rule, conditions = each.rule, each.conditions
     for action in rule.actions:
-        if isinstance(action, SetVerdict) and action.type.inbound_only and each.may_be("outbound"):
+        if isinstance(action, SetVerdict) and action.type.inbound_only and each.may_apply_to("outbound"):
             word = "junk" if action.type is ActionType.MOVE_TO_JUNK else "bypass_spam_check"
-            if said.terms("direction"):
-                yield _of(rule, f"{word} does nothing: it exists for inbound mail only, and the rule is for outbound mail")
-            elif not said.only("sender_scope", "external"):
-                yield _of(rule, f"{word} does nothing for outbound mail, which the rule is for too (direction: inbound)", Severity.NOTE)
-        elif isinstance(action, AddRecipients) and each.may_be("inbound"):
-            yield from _added(rule, action, domains)
-    yield from _of_outbound(each)
-    if any(term.name == "sender" and ":*" in (term.alternatives or ()) for term in said.fails):
-        yield _of(rule, "applies to mail without a sender only: everybody else is an exception (sender: *)", Severity.NOTE)
+            if conditions.find_required("direction"):
+                yield _finding(rule, f"{word} does nothing: it exists for inbound mail only, and the rule is for outbound mail")
+            elif not conditions.allows_only("sender_scope", "external"):
+                text = f"{word} does nothing for outbound mail, to which the rule applies too (direction: inbound)"
+                yield _finding(rule, text, Severity.NOTE)
+        elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
+            yield from _check_addition(rule, action, domains)
+    yield from _check_outbound(each)
+    if any(constraint.name == "sender" and ":*" in (constraint.alternatives or ()) for constraint in conditions.excluded):
+        yield _finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
     if rule.changes_content and rule.condition.per_recipient:
-        yield _of(rule, _MIXED[rule.mixed], Severity.NOTE)
+        yield _finding(
+            rule, f"changes the content for some recipients, and all recipients get one content: {_MIXED[rule.mixed]}", Severity.NOTE
+        )
 
 
-def _of_outbound(each: _Asked) -> Iterator[Finding]:
-    """What only inbound mail has."""
-    rule, said = each.rule, each.said
-    if each.may_be("outbound") and said.terms("direction"):
-        if said.only("sender_scope", "external"):
+def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
+    """Yield a finding for each condition of a rule for outbound mail that only inbound mail can match."""
+    rule, conditions = each.rule, each.conditions
+    if each.may_apply_to("outbound") and conditions.find_required("direction"):
+        if conditions.allows_only("sender_scope", "external"):
             text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
-            yield _of(rule, text, Severity.NOTE)
-        if any(name == "authentication" for name, _ in named(rule.source.get("when", {}))):
-            yield _of(rule, "authentication on outbound mail: Amazon SES notes its results on inbound mail only", Severity.NOTE)
+            yield _finding(rule, text, Severity.NOTE)
+        if any(name == "authentication" for name, _ in iterate_conditions(rule.source.get("when", {}))):
+            yield _finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
 
 
 _MIXED = {
-    Mixed.ALL: "changes the content for some recipients, and a message has one content for all: with `mixed: all` everybody who gets the "
-    "message sees the change as soon as one of these recipients gets it",
-    Mixed.NONE: "changes the content for some recipients, and a message has one content for all: with `mixed: none` nobody sees the change "
-    "unless all who get the message are among these recipients",
+    Mixed.ALL: "with `mixed: all` every recipient sees the change as soon as one of these recipients gets the message",
+    Mixed.NONE: "with `mixed: none` no recipient sees the change unless all who get the message are among these recipients",
 }
 
 
-def _added(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterator[Finding]:
+def _check_addition(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterator[Finding]:
     if not domains:
         text = "add_recipients on inbound mail needs the organization's domains (organization.domains or ORGANIZATION_DOMAINS)"
-        yield _of(rule, text, Severity.NOTE)
+        yield _finding(rule, text, Severity.NOTE)
         return
     outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
     if outside:
         more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
-        yield _of(rule, f"WorkMail adds nobody outside of the organization's domains to inbound mail: {outside[0]}{more}")
+        yield _finding(rule, f"WorkMail adds only recipients in the organization's domains to inbound mail, and not {outside[0]}{more}")
 
 
-def _verdicts(asked: Iterable[_Asked]) -> Iterator[Finding]:
-    """An answer to WorkMail has at most 10 different actions. A rule about the whole message decides for all who have no verdict yet, so
-    that of such rules one counts; those about recipients each decide for some.
+def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
+    """Yield a finding if a response could need more than 10 different actions.
+
+    A rule about the whole message decides for all recipients without a verdict, so that one verdict of all such rules counts. Rules about
+    recipients decide for some recipients each, so that all their verdicts count.
     """
-    enforced = [each for each in asked if not each.rule.report]
+    enforced = [each for each in rules if not each.rule.report]
     for direction in ("inbound", "outbound"):
         verdicts, adds = {(str(ActionType.DEFAULT), "")}, False
         for_all: set[tuple[str, str]] = set()
-        for each in (one for one in enforced if one.may_be(direction)):
+        for each in (one for one in enforced if one.may_apply_to(direction)):
             for action in each.rule.actions:
                 adds = adds or isinstance(action, AddRecipients)
                 if isinstance(action, RemoveRecipients):
@@ -235,17 +242,16 @@ def _verdicts(asked: Iterable[_Asked]) -> Iterator[Finding]:
         room, number = MAX_ACTIONS - adds, len(verdicts) + (not for_all <= verdicts)
         if number > room:
             text = (
-                f"{number} different verdicts are possible for {direction} mail, and an answer to WorkMail has room for {room}: "
-                "if a message meets more, the bounce texts that fewest recipients would get become one general text"
+                f"{number} different verdicts are possible for {direction} mail, and a response to WorkMail has at most {room}: "
+                "if a message needs more, the rarest bounce texts become one general text"
             )
             yield Finding("", text)
             return
 
 
-def _lists(policy: Policy) -> Iterator[Finding]:
-    """Lists that nobody uses."""
+def _find_unused_lists(policy: Policy) -> Iterator[Finding]:
     used: set[str] = set()
-    waiting = [text[5:] for rule in policy.rules for text in texts(rule.source) if text.startswith("list:")]
+    waiting = [text[5:] for rule in policy.rules for text in iterate_texts(rule.source) if text.startswith("list:")]
     while waiting:
         name = waiting.pop()
         if name in policy.lists and name not in used:

@@ -1,4 +1,4 @@
-"""What a rule says of when it applies, as far as two rules can be compared without a message."""
+"""A rule's conditions, in a form that can be compared with another rule's without a message."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,32 +13,35 @@ BINARY: Final[dict[str, tuple[Any, Any]]] = {
     "recipient_scope": ("internal", "external"),
     "on_behalf": (True, False),
 }
-"""Conditions with two values, of which one holds of every message (or recipient)."""
+"""Conditions with two values, one of which matches each message (or recipient)."""
 
 _TEXTS: Final = frozenset(
     "sender mail_from on_behalf_sender header_from header_to recipient any_recipient all_recipients sender_in_group recipient_in_group "
     "subject body subject_or_body".split()
 )
-"""Conditions with addresses or words for alternatives."""
+"""Conditions whose alternatives are addresses or words."""
 
-_WORDS: Final = frozenset({"audience", "kind", "importance", "charset", "header", "attachment", "time", "any", "sender_scope", *BINARY})
-"""Those with other alternatives."""
+_OTHERS: Final = frozenset({"audience", "kind", "importance", "charset", "header", "attachment", "time", "any", "sender_scope", *BINARY})
+"""Conditions with other alternatives."""
 
-_MOST_COMPARED: Final = 100
-"""Texts of a list that is compared by what it holds; a longer one by its name, as many rules may take it."""
+_MAX_COMPARED: Final = 100
+"""Texts of a list that is compared by its texts. A longer list is compared by its name, because many rules may use it."""
 
 _NO_LISTS: Final = Lists()
 
-Pair = tuple[str, Any]
+NamedCondition = tuple[str, Any]
+"""The name and the value of a condition in a policy file."""
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Constraint:
     """A condition with its value.
 
     Attributes:
-        alternatives: the value, each as a text to compare; None for one that is no list of alternatives.
-        text: all of it, to compare.
+        name: the name of the condition.
+        value: the value in the policy file.
+        alternatives: the values of which one has to match, each as a text; None if the value is no list of alternatives.
+        text: the value as a text.
     """
 
     name: str
@@ -47,11 +50,12 @@ class Term:
     text: str
 
     @classmethod
-    def of(cls, name: str, value: Any, lists: Lists) -> "Term":
+    def of(cls, name: str, value: Any, lists: Lists) -> "Constraint":
+        """Make a constraint from a condition of a policy file."""
         return cls(name, value, _alternatives(name, value, lists), json.dumps(value, sort_keys=True))
 
-    def implies(self, other: "Term") -> bool:
-        """Whether it is seen that the other holds where this does. Two counts are two, whatever they say."""
+    def implies(self, other: "Constraint") -> bool:
+        """Return whether the other provably matches wherever this one does. Two counters are never comparable."""
         if self.name != other.name or self.name == "rate":
             return False
         if self.alternatives is None or other.alternatives is None:
@@ -59,133 +63,136 @@ class Term:
         return self.alternatives <= other.alternatives
 
     @property
-    def always(self) -> bool:
-        """Whether it holds for everybody."""
+    def matches_every_recipient(self) -> bool:
         return self.name == "recipient" and ":*" in (self.alternatives or ())
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A rule applies where all of `holds` hold and none of `fails`. Groups are taken apart where that changes nothing."""
+class RuleConditions:
+    """The conditions of a rule: it applies if all of `required` match and none of `excluded`.
 
-    holds: tuple[Term, ...]
-    fails: tuple[Term, ...]
+    Groups are taken apart where this does not change the meaning.
+    """
+
+    required: tuple[Constraint, ...]
+    excluded: tuple[Constraint, ...]
 
     @classmethod
-    def of(cls, rule: Rule, lists: Lists) -> "Said":
-        pairs = list(_holding(rule.source.get("when", {})))
+    def of(cls, rule: Rule, lists: Lists) -> "RuleConditions":
+        """Return the conditions of a rule."""
+        conditions = list(_flatten(rule.source.get("when", {})))
         for name, value in rule.source.get("unless", {}).items():
-            pairs.extend(_negated({name: value}))
-        holds, fails = [], []
-        for wanted, (name, value) in pairs:
-            if wanted:
-                holds.append(Term.of(name, value, lists))
+            conditions.extend(_flatten_negated({name: value}))
+        required, excluded = [], []
+        for is_required, (name, value) in conditions:
+            if is_required:
+                required.append(Constraint.of(name, value, lists))
             elif name in BINARY:
                 one, other = BINARY[name]
-                holds.append(Term.of(name, other if value == one else one, lists))
+                required.append(Constraint.of(name, other if value == one else one, lists))
             else:
-                fails.append(Term.of(name, value, lists))
-        return cls(tuple(holds), tuple(fails))
+                excluded.append(Constraint.of(name, value, lists))
+        return cls(tuple(required), tuple(excluded))
 
-    def with_value(self, name: str, value: Any, lists: Lists = _NO_LISTS) -> "Said":
-        """Only where this holds too."""
-        return Said((*self.holds, Term.of(name, value, lists)), self.fails)
+    def with_required(self, name: str, value: Any, lists: Lists = _NO_LISTS) -> "RuleConditions":
+        """Return these conditions with one more required condition."""
+        return RuleConditions((*self.required, Constraint.of(name, value, lists)), self.excluded)
 
-    def terms(self, name: str) -> list[Term]:
-        """What a condition has to hold with."""
-        return [term for term in self.holds if term.name == name]
+    def find_required(self, name: str) -> list[Constraint]:
+        """Return the required conditions with a name."""
+        return [constraint for constraint in self.required if constraint.name == name]
 
-    def only(self, name: str, *wanted: Any) -> bool:
-        """Whether a condition has to hold, and with no other values than these."""
-        allowed = {json.dumps(value) for value in wanted}
-        return any(term.alternatives is not None and term.alternatives <= allowed for term in self.terms(name))
+    def allows_only(self, name: str, *values: Any) -> bool:
+        """Return whether a condition is required, with no values other than these."""
+        allowed = {json.dumps(value) for value in values}
+        return any(each.alternatives is not None and each.alternatives <= allowed for each in self.find_required(name))
 
-    def is_within(self, other: "Said") -> bool:
-        """Whether it is seen that `other` applies wherever this does."""
-        return all(term.always or any(own.implies(term) for own in self.holds) for term in other.holds) and all(
-            any(term.implies(own) for own in self.fails) for term in other.fails
+    def is_within(self, other: "RuleConditions") -> bool:
+        """Return whether `other` provably applies wherever these conditions do."""
+        return all(each.matches_every_recipient or any(own.implies(each) for own in self.required) for each in other.required) and all(
+            any(each.implies(own) for own in self.excluded) for each in other.excluded
         )
 
 
-def named(value: Any) -> Iterator[Pair]:
-    """Every condition that a mapping of conditions names, those in groups too."""
-    for name, said in value.items():
+def iterate_conditions(value: Any) -> Iterator[NamedCondition]:
+    """Yield every condition in a mapping of conditions, also those in groups."""
+    for name, content in value.items():
         if name in {"any", "all"}:
-            for each in said:
-                yield from named(each)
+            for each in content:
+                yield from iterate_conditions(each)
         elif name == "not":
-            yield from named(said)
+            yield from iterate_conditions(content)
         else:
-            yield name, said
+            yield name, content
 
 
-def texts(value: Any) -> Iterator[str]:
-    """Every text in plain data."""
+def iterate_texts(value: Any) -> Iterator[str]:
+    """Yield every text in plain data."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
         for each in value.values() if isinstance(value, Mapping) else value:
-            yield from texts(each)
+            yield from iterate_texts(each)
 
 
-def _holding(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, Pair]]:
-    """What has to hold (True) or not to hold (False) where all of a mapping does."""
+def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
+    """Yield the conditions that have to match (True) or not to match (False) so that a mapping matches."""
     for name, value in mapping.items():
         if name == "all" or (name == "any" and len(value) == 1):
             for each in value:
-                yield from _holding(each)
+                yield from _flatten(each)
         elif name == "not":
-            yield from _negated(value)
+            yield from _flatten_negated(value)
         else:
             yield True, (name, value)
 
 
-def _negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, Pair]]:
-    """What has to hold, or not, where a mapping does not hold."""
+def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
+    """Yield the conditions that have to match, or not to match, so that a mapping does not match."""
     if len(mapping) > 1:
         yield False, ("all", [dict(mapping)])
         return
     [(name, value)] = mapping.items()
     if name == "not":
-        yield from _holding(value)
+        yield from _flatten(value)
     elif name == "any" or (name == "all" and len(value) == 1):
         for each in value:
-            yield from _negated(each)
+            yield from _flatten_negated(each)
     else:
         yield False, (name, value)
 
 
-def is_within(said: Said, others: Iterable[Said]) -> Said | None:
-    """The first of the others that is seen to apply wherever `said` does; or the last of those that do so together."""
+def find_wider(conditions: RuleConditions, others: Iterable[RuleConditions]) -> RuleConditions | None:
+    """Return the first of the others that provably applies wherever `conditions` do; or the last of several that do so together."""
     others = list(others)
     for other in others:
-        if said.is_within(other):
+        if conditions.is_within(other):
             return other
     for name, values in BINARY.items():
-        if not said.terms(name) and any(other.terms(name) for other in others):
-            found = [is_within(said.with_value(name, value), others) for value in values]
+        if not conditions.find_required(name) and any(other.find_required(name) for other in others):
+            found = [find_wider(conditions.with_required(name, value), others) for value in values]
             if all(found):
                 return max((each for each in found if each), key=others.index)
     return None
 
 
 def _alternatives(name: str, value: Any, lists: Lists) -> frozenset[str] | None:
-    if name in _WORDS:
+    if name in _OTHERS:
         return frozenset(json.dumps(each, sort_keys=True) for each in (value if isinstance(value, list) else [value]))
     if name not in _TEXTS:
         return None
     if not isinstance(value, dict):
-        return frozenset(f":{text.lower()}" for text in _expanded(value, lists))
+        return frozenset(f":{text.lower()}" for text in _expand(value, lists))
     if "first_kb" in value:
         return None
     found = {key for key, given in value.items() if given is True}
     for key in value.keys() - found:
-        kind = "" if key in {"patterns", "words"} else key
-        found |= {f"{kind}:{text if key == 'regex' else text.lower()}" for text in _expanded(value[key], lists)}
+        prefix = "" if key in {"patterns", "words"} else key
+        found |= {f"{prefix}:{text if key == 'regex' else text.lower()}" for text in _expand(value[key], lists)}
     return frozenset(found)
 
 
-def _expanded(value: Any, lists: Lists) -> Iterator[str]:
+def _expand(value: Any, lists: Lists) -> Iterator[str]:
     for text in [value] if isinstance(value, str) else dict.fromkeys(value):
-        held = lists.texts(text[5:]) if text.startswith("list:") else ()
-        yield from held if 0 < len(held) <= _MOST_COMPARED else (text,)
+        texts = lists.texts(text[5:]) if text.startswith("list:") else ()
+        yield from texts if 0 < len(texts) <= _MAX_COMPARED else (text,)

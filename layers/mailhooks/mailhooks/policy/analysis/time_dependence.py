@@ -1,26 +1,32 @@
-"""Whether the same message may be changed at one time and not at another."""
+"""Whether the changes of a policy depend on the time, counters or the directory."""
 
 from typing import Final
 
-from mailhooks.policy.analysis.rule_conditions import named
+from mailhooks.policy.analysis.rule_conditions import iterate_conditions
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Rule
 
-_CIRCUMSTANCES: Final = frozenset({"time", "rate", "sender_in_group", "recipient_in_group"})
-_OF_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
-"""Conditions whose answer may be another one at the next try; the latter where the directory says which domains are the organization's."""
+_VARYING: Final = frozenset({"time", "rate", "sender_in_group", "recipient_in_group"})
+"""Conditions with a result that a retry may not repeat."""
+
+_ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
+"""Conditions of the same kind, if the organization's domains come from the directory."""
 
 
-def changes_by_circumstance(policy: Policy, *, asks_domains: bool) -> bool:
-    """Whether the policy changes content, and any of its rules looks at the clock, counts, or asks the directory: a rule that changes
-    nothing may take away those for whom another one would.
+def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
+    """Return whether an earlier attempt may have changed a message that the policy does not change now.
+
+    A rule that changes no content counts too: it may drop the recipients for whom another rule would change it.
+
+    Args:
+        asks_domains: whether the organization's domains come from the directory if the policy has none.
     """
     rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
-    names = _CIRCUMSTANCES | _OF_DOMAINS if asks_domains and not policy.domains else _CIRCUMSTANCES
-    return any(rule.changes_content for rule in rules) and any(_depends(rule, names) for rule in rules)
+    names = _VARYING | _ON_DOMAINS if asks_domains and not policy.domains else _VARYING
+    return any(rule.changes_content for rule in rules) and any(_depends_on_time(rule, names) for rule in rules)
 
 
-def _depends(rule: Rule, names: frozenset[str]) -> bool:
+def _depends_on_time(rule: Rule, names: frozenset[str]) -> bool:
     if rule.begins or rule.ends:
         return True
-    return any(name in names for part in ("when", "unless") for name, _ in named(rule.source.get(part, {})))
+    return any(name in names for part in ("when", "unless") for name, _ in iterate_conditions(rule.source.get(part, {})))

@@ -1,28 +1,34 @@
-"""Whether recipients whom rules add come to get the message: nobody is to be dropped for somebody who does not."""
+"""Recipients that rules add. Do not drop a recipient when the replacement cannot be added."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailhooks import contract
 from mailhooks.errors import MailhooksError
-from mailhooks.policy.evaluation.outcome import Failure, addable
+from mailhooks.policy.evaluation.outcome import Failure, filter_addable
 from mailhooks.policy.facts.message_facts import Facts
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.actions import RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
-class Adding:
-    """A rule that has applied, and whom one of its actions adds."""
+class Addition:
+    """The addresses that one action of a matching rule adds.
+
+    Attributes:
+        rule: the rule.
+        addresses: as in the policy.
+        recipients: the recipients to whom the rule applies.
+    """
 
     rule: Rule
     addresses: tuple[str, ...]
-    recipients: int
-    """For whom the rule applied, as bits."""
+    recipients: RecipientSet
 
     @property
     def replaces(self) -> bool:
-        """Whether the rule also keeps the message from somebody."""
+        """Whether the rule also keeps the message from recipients."""
         return any(
             isinstance(action, RemoveRecipients) or (isinstance(action, SetVerdict) and not action.type.delivers)
             for action in self.rule.actions
@@ -30,68 +36,68 @@ class Adding:
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
-    """A rule whose addition comes to nothing."""
+class EmptyAddition:
+    """A rule whose added recipients would not get the message."""
 
     rule: Rule
     failure: Failure
 
 
-def empty_additions(
-    facts: Facts, adding: Sequence[Adding], verdicts: Mapping[str, contract.Action], *, all_at_once: bool
-) -> tuple[list[Empty], list[str]]:
-    """Rules of which nobody whom they add would get the message, and what is worth a line about the others.
+def find_empty_additions(
+    facts: Facts, additions: Sequence[Addition], verdicts: Mapping[str, contract.Action], *, all_at_once: bool
+) -> tuple[list[EmptyAddition], list[str]]:
+    """Return the rules whose added recipients would not get the message, and notes about addresses that the other rules cannot add.
 
-    An address that is a recipient anyway counts, if the rule keeps the message from somebody, only if it gets the message: two rules that
-    each put the other's recipient in place of its own would leave nobody. Of such rules only the first is returned, as without it the
-    others may be fine; all of them if `all_at_once`.
+    An added address may be a recipient of the event already. If the rule keeps the message from other recipients, such an address counts
+    only if it gets the message: two rules that replace each other's recipient would leave no recipient. Of such rules only the first is
+    returned, because without it the others may be fine; all of them if `all_at_once`.
 
     Args:
-        verdicts: by recipient, in lower case, as all rules together have decided.
+        verdicts: by recipient in lower case, as all rules together have decided.
     """
     error, detail = "NotAddable", "they cannot be added: at most 500 recipients; inbound, only in the organization's domains"
     try:
         domains = facts.domains
-    except MailhooksError as trouble:
-        domains, error, detail = frozenset(), type(trouble).__name__, str(trouble)
-    # Together, not each by itself: they share the room that there is.
-    wanted = {address.lower(): address for each in adding for address in each.addresses}
-    good = {address.lower() for address in addable(facts.event, domains, wanted.values())[0]}
-    found: dict[int, Empty] = {}
-    waiting: list[Empty] = []
+    except MailhooksError as failure:
+        domains, error, detail = frozenset(), type(failure).__name__, str(failure)
+    # All additions share the 500 recipients of one message.
+    wanted = {address.lower(): address for each in additions for address in each.addresses}
+    addable = {address.lower() for address in filter_addable(facts.event, domains, wanted.values())}
+    empty: dict[int, EmptyAddition] = {}
+    without_delivery: list[EmptyAddition] = []
     notes: list[str] = []
-    for each in adding:
-        addable_ones = [address for address in each.addresses if address.lower() in good]
-        empty = Empty(each.rule, Failure(each.rule.name, "add_recipients", error, detail))
-        if not addable_ones:
-            found[each.rule.index] = empty
-        elif each.replaces and not any(_gets_it(facts, address, verdicts) for address in addable_ones):
-            waiting.append(empty)
-        elif len(addable_ones) < len(each.addresses):
-            notes.append(f'rule "{each.rule.name}": {len(each.addresses) - len(addable_ones)} recipients: {detail}')
-    if all_at_once or not found:
-        found |= {empty.rule.index: empty for empty in waiting[: None if all_at_once else 1]}
-    return list(found.values()), notes
+    for each in additions:
+        own = [address for address in each.addresses if address.lower() in addable]
+        candidate = EmptyAddition(each.rule, Failure(each.rule.name, "add_recipients", error, detail))
+        if not own:
+            empty[each.rule.index] = candidate
+        elif each.replaces and not any(_gets_message(facts, address, verdicts) for address in own):
+            without_delivery.append(candidate)
+        elif len(own) < len(each.addresses):
+            notes.append(f'rule "{each.rule.name}": {len(each.addresses) - len(own)} recipients: {detail}')
+    if all_at_once or not empty:
+        empty |= {each.rule.index: each for each in without_delivery[: None if all_at_once else 1]}
+    return list(empty.values()), notes
 
 
-def _gets_it(facts: Facts, address: str, verdicts: Mapping[str, contract.Action]) -> bool:
-    """By whichever of its spellings it is a recipient; one that is none gets it, if it can be added."""
-    spellings = [named for _, named in facts.recipients.named(facts.recipients.of_address(address.lower()))]
+def _gets_message(facts: Facts, address: str, verdicts: Mapping[str, contract.Action]) -> bool:
+    """Return whether an addable address gets the message: as an added recipient, or as a recipient of the event in any spelling."""
+    spellings = list(facts.recipients.list_addresses(facts.recipients.find(address)))
     found = [verdicts.get(spelling) for spelling in spellings]
     return not found or any(verdict is None or verdict.type.delivers for verdict in found)
 
 
-def added_for(adding: Sequence[Adding]) -> dict[str, int]:
-    """For which recipients each address is added, as bits; addresses in lower case."""
-    found: dict[str, int] = {}
-    for each in adding:
+def map_added_for(additions: Sequence[Addition]) -> dict[str, RecipientSet]:
+    """Return the recipients for whom each address is added, by address in lower case."""
+    found: dict[str, RecipientSet] = {}
+    for each in additions:
         for address in each.addresses:
-            found[address.lower()] = found.get(address.lower(), 0) | each.recipients
+            found[address.lower()] = found.get(address.lower(), NO_RECIPIENTS) | each.recipients
     return found
 
 
 def known_domains(facts: Facts) -> frozenset[str]:
-    """Where recipients may be added; none where the directory does not say."""
+    """Return the domains in which recipients may be added; none if the directory fails."""
     try:
         return facts.domains
     except MailhooksError:

@@ -1,28 +1,24 @@
-"""Asks the rules of a policy, in their order, about one message."""
+"""Evaluates the rules of a policy, in their order, for one message."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from mailhooks import contract
 from mailhooks.contract import ActionType
 from mailhooks.errors import Misconfigured, PermanentError
-from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.added_recipients import Adding, Empty, added_for, empty_additions, known_domains
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, addable
-from mailhooks.policy.evaluation.trace import RuleSeen, Seen, Trace
-from mailhooks.policy.facts.message_facts import ContentFailed, Facts
+from mailhooks.policy.evaluation.added_recipients import Addition, EmptyAddition, find_empty_additions, known_domains, map_added_for
+from mailhooks.policy.evaluation.condition_evaluator import ConditionEvaluator
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, filter_addable
+from mailhooks.policy.evaluation.trace import RuleTrace, Trace
+from mailhooks.policy.facts.message_facts import ContentUnavailable, Facts
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.conditions import Condition
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
-_TURNS: Final = 8
-"""After which rules that put each other's recipients in place of their own are left out together, lest each cost a turn of its own."""
-
-
-class _Skipped(Exception):
-    """A condition failed whose rule is to be skipped."""
+_MAX_PASSES: Final = 8
+"""After this many passes, all rules that replace each other's recipients are left out together, and not one in each pass."""
 
 
 class Evaluation:
@@ -31,14 +27,14 @@ class Evaluation:
     Args:
         rules: in their order.
         facts: of the message.
-        trace: records what each rule read.
+        trace: records the value and the result of each condition.
     """
 
     def __init__(self, rules: Sequence[Rule], facts: Facts, trace: Trace | None = None) -> None:
         self._rules = rules
         self._facts = facts
         self._trace = trace
-        self._finished: _Run | None = None
+        self._finished: _RulePass | None = None
 
     def outcome_by_event(self) -> Outcome | None:
         """Return the outcome if no rule needs the content, without the rules in report mode; None if a rule needs it.
@@ -46,277 +42,221 @@ class Evaluation:
         Raises:
             RuleFailed: a rule failed whose `on_error` is retry.
         """
-        content, self._facts.content = self._facts.content, _withhold_content
+        self._facts.withholds_content = True
         try:
-            self._finished = self._ask_rules()
-        except ContentFailed:
+            self._finished = self._evaluate_rules()
+        except ContentUnavailable:
             return None
         finally:
-            self._facts.content = content
+            self._facts.withholds_content = False
         return self._finished.outcome()
 
     def outcome(self) -> Outcome:
         """Return the outcome. Call it once. Raises as `Policy.evaluate`."""
         try:
-            run = self._finished or self._ask_rules()
-            run.ask_reports()
-            return run.outcome()
-        except ContentFailed as failed:
-            raise (failed.__cause__ or failed) from None
+            rule_pass = self._finished or self._evaluate_rules()
+            rule_pass.evaluate_reports()
+            return rule_pass.outcome()
+        except ContentUnavailable as unavailable:
+            raise (unavailable.__cause__ or unavailable) from None
 
-    def _ask_rules(self) -> "_Run":
-        # Rules whose addition comes to nothing are left out, with all that they would have done, and the others are asked again: what they
-        # have found out is kept in the facts.
+    def _evaluate_rules(self) -> "_RulePass":
+        """Evaluate all rules, and again without those whose added recipients would not get the message.
+
+        Such a rule is left out with all its actions. The results of conditions are kept in the facts, so that a pass is cheap.
+        """
         failures: list[Failure] = []
         left_out: set[int] = set()
-        turn = 0
+        passes = 0
         while True:
-            run = _Run(self._facts, self._trace, frozenset(left_out), list(failures))
-            if self._trace is not None:
-                self._trace.rules.clear()
+            rule_pass = _RulePass(self._facts, self._trace, left_out, failures)
             for rule in self._rules:
-                run.ask_rule(rule)
-            empty = run.added_nobody(all_at_once=turn >= _TURNS)
+                rule_pass.evaluate(rule)
+            empty = rule_pass.find_empty_additions(all_at_once=passes >= _MAX_PASSES)
             if not empty:
-                return run
+                return rule_pass
             failures += [each.failure for each in empty]
             left_out |= {each.rule.index for each in empty}
-            turn += 1
+            passes += 1
 
 
-def _withhold_content() -> Message:
-    raise ContentFailed
+class _RulePass:
+    """One pass over the rules, with the results of their actions."""
 
+    def __init__(self, facts: Facts, trace: Trace | None, left_out: set[int], failures: Sequence[Failure]) -> None:
+        self._facts = facts
+        self._trace = trace
+        self._left_out = left_out
+        self._failures = list(failures)
+        self._reports: list[tuple[Rule, RecipientSet, RuleTrace | None]] = []
+        self._candidates = facts.recipients.all
+        self._all_stopped = False
+        self._decided = self._replaced = NO_RECIPIENTS
+        self._verdicts: dict[str, contract.Action] = {}
+        self._added: dict[str, str] = {}
+        self._additions: list[Addition] = []
+        self._changes: list[WantedChange] = []
+        self._effects: list[WantedEffect] = []
+        self._matched: list[str] = []
+        self._reported: list[str] = []
+        self._notes: list[str] = []
+        if trace is not None:
+            trace.rules.clear()
 
-@dataclass
-class _Run:
-    """One evaluation as it goes."""
-
-    facts: Facts
-    trace: Trace | None
-    left_out: frozenset[int] = frozenset()
-    failures: list[Failure] = field(default_factory=list)
-    asked: Rule | None = None
-    seen: RuleSeen = field(default_factory=lambda: RuleSeen(""))
-    adding: list[Adding] = field(default_factory=list)
-    reports: list[tuple[Rule, int, RuleSeen]] = field(default_factory=list)
-    stopped: int = 0
-    decided: int = 0
-    replaced: int = 0
-    verdicts: dict[str, contract.Action] = field(default_factory=dict)
-    added: dict[str, str] = field(default_factory=dict)
-    changes: list[WantedChange] = field(default_factory=list)
-    effects: list[WantedEffect] = field(default_factory=list)
-    matched: list[str] = field(default_factory=list)
-    reported: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    negated: bool = False
-    depth: int = 0
-
-    def ask_rule(self, rule: Rule) -> None:
-        seen = RuleSeen(rule.name)
-        if self.trace is not None:
-            self.trace.rules.append(seen)
-        among = self.facts.everybody & ~self.stopped
-        if not rule.is_active(self.facts.now):
-            seen.skipped = "not active at this moment" if rule.enabled else "not enabled"
-            return
-        if not among and (self.facts.everybody or self.stopped):
-            seen.skipped = "an earlier rule has stopped for all recipients"
-            return
-        if rule.index in self.left_out:
-            seen.skipped = "left out: none of those whom it adds would get the message"
+    def evaluate(self, rule: Rule) -> None:
+        """Evaluate a rule and note the results of its actions. A rule in report mode is kept for `evaluate_reports`."""
+        skipped = self._skip_reason(rule)
+        trace = None
+        if self._trace is not None:
+            trace = RuleTrace(rule.name, skipped=skipped)
+            self._trace.rules.append(trace)
+        if skipped:
             return
         if rule.report:
-            self.reports.append((rule, among, seen))
-            return
-        seen.matched = self._matched(rule, among, seen)
-        if seen.matched:
-            self._apply(rule, seen.matched)
+            self._reports.append((rule, self._candidates, trace))
+        elif matching := self._find_matching(rule, self._candidates, trace):
+            self._matched.append(rule.name)
+            self._apply(rule, matching)
 
-    def ask_reports(self) -> None:
-        """Rules in report mode come last, each for those for whom it would have been asked: what they cost is at nobody's expense."""
-        for rule, among, seen in self.reports:
-            seen.matched = self._matched(rule, among, seen)
-            if seen.matched:
-                self.reported.append(rule.name)
+    def _skip_reason(self, rule: Rule) -> str:
+        if not rule.is_active(self._facts.now):
+            return "not active at this moment" if rule.enabled else "not enabled"
+        if self._all_stopped:
+            return "an earlier rule has stopped for all recipients"
+        if rule.index in self._left_out:
+            return "left out: none of the recipients that it adds would get the message"
+        return ""
 
-    def _matched(self, rule: Rule, among: int, seen: RuleSeen) -> int:
-        """For whom a rule applies."""
-        self.asked, self.seen, self.negated, self.depth = rule, seen, False, 0
-        try:
-            return self.ask(rule.condition, self.facts, among)
-        except _Skipped:
-            return 0
-        except ContentFailed as failed:
-            # A rule that only reports must not be why the message is had, and why the invocation fails.
-            if not rule.report:
-                raise
-            self.failures.append(Failure(rule.name, "content", type(failed.__cause__).__name__, ""))
-            return 0
+    def evaluate_reports(self) -> None:
+        """Evaluate the rules in report mode, each for its own candidates. They come last, so that they delay no other rule."""
+        for rule, candidates, trace in self._reports:
+            if self._find_matching(rule, candidates, trace):
+                self._reported.append(rule.name)
 
-    def _apply(self, rule: Rule, matched: int) -> None:
-        self.matched.append(rule.name)
-        before, additions = self.decided, len(self.adding)
-        for action in rule.actions:
-            self.take(rule, action, matched)
-        if len(self.adding) > additions and self.adding[-1].replaces:
-            self.replaced |= self.decided & ~before
-        if rule.stop:
-            self.stopped |= matched
+    def _find_matching(self, rule: Rule, candidates: RecipientSet, trace: RuleTrace | None) -> RecipientSet:
+        evaluator = ConditionEvaluator(rule, trace)
+        matching = evaluator.find_matching(self._facts, candidates)
+        self._failures += evaluator.failures
+        if trace is not None:
+            trace.matching = matching
+        return matching
 
-    def added_nobody(self, *, all_at_once: bool) -> list[Empty]:
-        """Rules whose addition comes to nothing.
+    def find_empty_additions(self, *, all_at_once: bool) -> list[EmptyAddition]:
+        """Return the rules whose added recipients would not get the message.
 
         Raises:
-            RuleFailed: there is one, and it says retry.
+            RuleFailed: there is such a rule with `on_error: retry`.
         """
-        if not self.adding:
+        if not self._additions:
             return []
-        empty, notes = empty_additions(self.facts, self.adding, self.verdicts, all_at_once=all_at_once)
+        empty, notes = find_empty_additions(self._facts, self._additions, self._verdicts, all_at_once=all_at_once)
         for each in empty:
             if each.rule.on_error is RuleErrorPolicy.RETRY:
                 raise RuleFailed(f'rule "{each.rule.name}": add_recipients: {each.failure.error}')
         if not empty:
-            self.notes += notes
+            self._notes += notes
         return empty
 
-    def ask(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int:
-        """Asks a condition, and says what follows when it cannot be told."""
-        before = self.negated
-        self.negated = before ^ negated
-        place = self._begin(condition)
-        error = ""
-        try:
-            held = condition.mask(facts, among, self.ask)
-        except (_Skipped, RuleFailed):
-            raise
-        except ContentFailed as failed:
-            # What may pass is for the next try. What does not is the rule's affair, as any other failure.
-            cause = failed.__cause__
-            if (self.asked and self.asked.report) or not isinstance(cause, PermanentError | Misconfigured):
-                raise
-            error = type(cause).__name__
-            held = self._after_failure(condition, cause, among)
-        except Exception as trouble:  # noqa: BLE001 - each rule says what its failures mean
-            error = type(trouble).__name__
-            held = self._after_failure(condition, trouble, among)
-        finally:
-            self.negated = before
-            self.depth -= 1
-        if place is not None:
-            self._end(place, condition, among, held, error)
-        return held
+    def _apply(self, rule: Rule, matching: RecipientSet) -> None:
+        decided_before, additions_before = self._decided, len(self._additions)
+        for action in rule.actions:
+            self._apply_action(rule, action, matching)
+        if len(self._additions) > additions_before and self._additions[-1].replaces:
+            self._replaced |= self._decided - decided_before
+        if rule.stop:
+            self._candidates -= matching
+            self._all_stopped = not self._candidates
 
-    def _begin(self, condition: Condition) -> int | None:
-        self.depth += 1
-        if self.trace is None:
-            return None
-        conditions = self.seen.conditions
-        conditions.append(Seen(condition.name, self.depth - 1, "", 0, 0, "not told"))
-        return len(conditions) - 1
-
-    def _end(self, place: int, condition: Condition, among: int, held: int, error: str) -> None:
-        saw = "" if error else condition.saw(self.facts)
-        self.seen.conditions[place] = Seen(condition.name, self.depth, saw, held, among, error)
-
-    def _after_failure(self, condition: Condition, trouble: Exception, among: int) -> int:
-        rule = self.asked
-        assert rule is not None
-        failure = Failure.of(rule.name, condition.name, trouble)
-        self.failures.append(failure)
-        if rule.on_error is RuleErrorPolicy.RETRY and not rule.report:
-            raise RuleFailed(f'rule "{rule.name}": {failure.what}: {failure.error}: {failure.detail}'.rstrip(": ")) from None
-        if rule.on_error is RuleErrorPolicy.SKIP or rule.report:
-            raise _Skipped
-        return 0 if self.negated else among
-
-    def take(self, rule: Rule, action: Action, bits: int) -> None:
-        """Notes down what an action means; nothing is done yet."""
+    def _apply_action(self, rule: Rule, action: Action, matching: RecipientSet) -> None:
+        """Note the result of an action. Nothing is carried out."""
         match action:
             case SetVerdict():
-                self._decide(bits, self._said(rule, action))
+                verdict = self._verdict(rule, action)
+                if verdict is not None:
+                    self._decide(matching, verdict)
             case RemoveRecipients():
-                others = self.facts.everybody & ~self.stopped
-                self._decide(action.addresses.mask(self.facts.recipients, others), contract.Action(ActionType.DROP))
+                removed = action.addresses.matching(self._facts.recipients, self._candidates)
+                self._decide(removed, contract.Action(ActionType.DROP))
             case AddRecipients():
-                self.added.update({address.lower(): address for address in action.addresses})
-                self.adding.append(Adding(rule, action.addresses, bits))
+                self._added.update({address.lower(): address for address in action.addresses})
+                self._additions.append(Addition(rule, action.addresses, matching))
             case Archive() | Notify() | Count():
-                self.effects.append(WantedEffect(rule, action, bits))
+                self._effects.append(WantedEffect(rule, action, matching))
             case _:
-                self.changes.append(WantedChange(rule, action, bits))
+                self._changes.append(WantedChange(rule, action, matching))
 
-    def _decide(self, bits: int, action: contract.Action | None) -> None:
-        """The first rule with a verdict for a recipient decides."""
-        if action is None:
-            return
-        for _, address in self.facts.recipients.named(bits & ~self.decided):
-            self.verdicts[address] = action
-        self.decided |= bits
+    def _decide(self, recipients: RecipientSet, verdict: contract.Action) -> None:
+        """Set the verdict of recipients who have none. The first rule with a verdict for a recipient decides."""
+        for address in self._facts.recipients.list_addresses(recipients - self._decided):
+            self._verdicts[address] = verdict
+        self._decided |= recipients
 
-    def _said(self, rule: Rule, action: SetVerdict) -> contract.Action | None:
-        if action.type.inbound_only and not self.facts.inbound:
-            self.notes.append(f'rule "{rule.name}": there is no {action.type} for outbound mail')
+    def _verdict(self, rule: Rule, action: SetVerdict) -> contract.Action | None:
+        if action.type.inbound_only and not self._facts.inbound:
+            self._notes.append(f'rule "{rule.name}": there is no {action.type} for outbound mail')
             return None
         if action.type is not ActionType.BOUNCE:
             return contract.Action(action.type)
-        return contract.Action(ActionType.BOUNCE, action.bounce_text({**self._values(action), "rule": rule.name}))
+        return contract.Action(ActionType.BOUNCE, action.bounce_text({**self._bounce_values(action), "rule": rule.name}))
 
-    def _values(self, action: SetVerdict) -> dict[str, str]:
-        """The variables' values. Name and date are in the message only, which is not fetched for a text that does not have them."""
-        wants = action.text.lower()
+    def _bounce_values(self, action: SetVerdict) -> dict[str, str]:
+        """Return the values of the variables. The message is fetched only for a text with the author's name or the date."""
+        event = self._facts.event
         values = {
-            "subject": self.facts.event.subject,
-            "fromaddress": self.facts.event.mail_from,
-            "fromdomain": self.facts.author.rpartition("@")[2],
-            "messageid": self.facts.event.message_id,
+            "subject": event.subject,
+            "fromaddress": event.mail_from,
+            "fromdomain": self._facts.author.rpartition("@")[2],
+            "messageid": event.message_id,
         }
-        if "%%fromname%%" in wants or "%%date%%" in wants:
-            from mailhooks.content.template import read_values
+        if "%%fromname%%" not in action.text.lower() and "%%date%%" not in action.text.lower():
+            return values
+        # Late: few policies have such a text, and a cold start does not load the module for the others.
+        from mailhooks.content.template import read_values
 
-            try:
-                own = read_values(self.facts.message, self.facts.event.mail_from)
-            except ContentFailed as failed:
-                if not isinstance(failed.__cause__, PermanentError | Misconfigured):
-                    raise
-                # A name is no reason to let through what is to be bounced.
-                own = {"fromname": self.facts.event.mail_from, "date": ""}
-            values |= {name: own[name] for name in ("fromname", "date")}
-        return values
+        try:
+            own = read_values(self._facts.message, event.mail_from)
+        except ContentUnavailable as unavailable:
+            if not isinstance(unavailable.__cause__, PermanentError | Misconfigured):
+                raise
+            # A missing name is no reason to deliver a message that a rule bounces.
+            own = {"fromname": event.mail_from, "date": ""}
+        return values | {name: own[name] for name in ("fromname", "date")}
 
     def outcome(self) -> Outcome:
-        domains = known_domains(self.facts) if self.added else self.facts.stated_domains
-        good, _ = addable(self.facts.event, domains, self.added.values())
+        """Return the outcome of the pass."""
+        domains = known_domains(self._facts) if self._added else self._facts.configured_domains
+        addable = filter_addable(self._facts.event, domains, self._added.values())
         outcome = Outcome(
-            self.facts.event,
-            self.facts.recipients,
+            self._facts.event,
+            self._facts.recipients,
             domains,
-            self.verdicts,
-            tuple(good),
-            self.replaced,
-            added_for(self.adding) if self.adding else {},
-            effects=tuple(self.effects),
-            matched=tuple(self.matched),
-            reported=tuple(self.reported),
-            failures=tuple(self.failures),
-            notes=tuple(self.notes),
+            self._verdicts,
+            tuple(addable),
+            self._replaced,
+            map_added_for(self._additions) if self._additions else {},
+            effects=tuple(self._effects),
+            matched=tuple(self._matched),
+            reported=tuple(self._reported),
+            failures=tuple(self._failures),
+            notes=tuple(self._notes),
         )
-        changes, mixed = self._for_all(outcome)
+        changes, mixed = self._select_changes(outcome)
         return replace(outcome, changes=changes, mixed=mixed)
 
-    def _for_all(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
-        """What of the changes those who get the message shall see, as there is one for all; and the rules that wanted it for some."""
+    def _select_changes(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
+        """Return the changes to make, and the names of the rules that want a change for some recipients only.
+
+        All recipients get one content. A recipient who is added in place of all others gets the content that these would have got.
+        """
         delivering = outcome.delivering
-        chosen, mixed = [], []
-        for wanted in self.changes:
-            concerned = wanted.recipients & delivering
-            # Whom the message is passed on to in place of its recipients sees it as these would have.
-            if not concerned and not (outcome.added and not delivering):
+        selected, mixed = [], []
+        for wanted in self._changes:
+            recipients = wanted.recipients & delivering
+            if not recipients and not (outcome.added and not delivering):
                 continue
-            if concerned != delivering:
+            if recipients != delivering:
                 mixed.append(wanted.rule.name)
                 if wanted.rule.mixed is Mixed.NONE:
                     continue
-            chosen.append(wanted)
-        return tuple(chosen), tuple(dict.fromkeys(mixed))
+            selected.append(wanted)
+        return tuple(selected), tuple(dict.fromkeys(mixed))

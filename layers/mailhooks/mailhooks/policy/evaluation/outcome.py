@@ -1,50 +1,54 @@
-"""What a policy makes of one message: a verdict for each recipient, changes of the content, and what is done beside it."""
+"""The outcome of a policy for one message: a verdict for each recipient, changes of the content, and side effects."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from mailhooks import contract
 from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import MailhooksError
-from mailhooks.policy.facts.recipients import Recipients
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, UNLISTED, Recipients, RecipientSet
 from mailhooks.policy.rules.actions import ContentChange, Effect
 from mailhooks.policy.rules.rule import Rule
 
-MAX_ACTIONS = 10
-"""Different actions that an answer may have (guide, "Synchronous Run Lambda action limits")."""
+MAX_ACTIONS: Final = 10
+"""Different actions in one response (guide, "Synchronous Run Lambda action limits")."""
 
-_MERGED = contract.Action(ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization.")
-"""Stands for the bounce texts that an answer has no place for. Who gets the message stays the same."""
+_COMMON_BOUNCE: Final = contract.Action(
+    ActionType.BOUNCE, "This message was refused by a rule of the recipient's or sender's organization."
+)
+"""Replaces bounce texts that exceed the limit of a response."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedChange:
-    """A change of the content, wanted by a rule for some recipients (bits)."""
+    """A change of the content that a rule wants for some recipients."""
 
     rule: Rule
     change: ContentChange
-    recipients: int
+    recipients: RecipientSet
 
 
 @dataclass(frozen=True, slots=True)
 class WantedEffect:
-    """Something to do beside the message."""
+    """A side effect that a rule wants for some recipients."""
 
     rule: Rule
     effect: Effect
-    recipients: int
+    recipients: RecipientSet
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A condition or an action that could not be carried out; the rule says what follows.
+    """A condition or an action that failed.
 
     Attributes:
-        error: the kind of error.
-        detail: its text, where that is fit for a log.
+        rule: the name of the rule.
+        what: the name of the condition or action.
+        error: the type of the error.
+        detail: the text of the error if it may be logged; else `""`.
     """
 
     rule: str
@@ -53,27 +57,30 @@ class Failure:
     detail: str
 
     @classmethod
-    def of(cls, rule: str, what: str, trouble: Exception) -> Self:
-        """Our own errors' texts are fit for a log; a foreign one's may quote the message."""
-        return cls(rule, what, type(trouble).__name__, str(trouble) if isinstance(trouble, MailhooksError | ContractError) else "")
+    def of(cls, rule: str, what: str, error: Exception) -> Self:
+        """Make a failure of an error. Only the texts of our own errors may be logged: others may quote the message."""
+        return cls(rule, what, type(error).__name__, str(error) if isinstance(error, MailhooksError | ContractError) else "")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Attributes:
-    event: of the message.
-    recipients: of the event; bits elsewhere are about these.
-    verdicts: by recipient (lower case; `""` for those that a truncated event leaves out).
-    added: recipients to add.
-    replaced: recipients who do not get the message because somebody is added in their place, as bits.
-    added_for: for which recipients each was added (lower case), as bits.
-    changes: of the content, in the rules' order: what those who get the message shall see.
-    effects: in the rules' order.
-    matched: the names of the rules that applied.
-    reported: those that would have, were they not in report mode.
-    mixed: rules whose change was wanted for some of the recipients only.
-    failures: see `Failure`.
-    notes: what else is worth a line, without a word of the message.
+    """The outcome of a policy for one message. Nothing of it is carried out yet.
+
+    Attributes:
+        event: the event from WorkMail.
+        recipients: the recipients of the event.
+        domains: the organization's mail domains; may be empty.
+        verdicts: the verdicts of rules, by recipient in lower case; `""` for recipients that a truncated event omits.
+        added: the addresses to add.
+        replaced: the recipients who do not get the message, because a rule adds an address in their place.
+        added_for: the recipients for whom each address is added, by address in lower case.
+        changes: the changes to make, in the order of the rules. All recipients get the same content.
+        effects: the side effects, in the order of the rules.
+        matched: the names of the rules that apply.
+        reported: the names of the rules in report mode that would apply.
+        mixed: the names of the rules that want a change for some of the recipients only.
+        failures: the conditions and actions that failed.
+        notes: further remarks for the log. They do not quote the message.
     """
 
     event: MailFlowEvent
@@ -81,8 +88,8 @@ class Outcome:
     domains: frozenset[str] = frozenset()
     verdicts: Mapping[str, contract.Action] = field(default_factory=dict)
     added: tuple[str, ...] = ()
-    replaced: int = 0
-    added_for: Mapping[str, int] = field(default_factory=dict)
+    replaced: RecipientSet = NO_RECIPIENTS
+    added_for: Mapping[str, RecipientSet] = field(default_factory=dict)
     changes: tuple[WantedChange, ...] = ()
     effects: tuple[WantedEffect, ...] = ()
     matched: tuple[str, ...] = ()
@@ -95,34 +102,38 @@ class Outcome:
         """Return this outcome with more failures."""
         return replace(self, failures=(*self.failures, *failures))
 
-    def refuse_delivery(self, recipients: int, action: contract.Action) -> Self:
-        """Return this outcome with `action` for those of these recipients to whom the message, or its copy for a replacement, is delivered.
+    def refuse_delivery(self, recipients: RecipientSet, action: contract.Action) -> Self:
+        """Return this outcome with `action` for those of these recipients who get the message, or whose replacement gets it.
 
         A recipient whose message a rule drops or bounces keeps that verdict. An address is no longer added if it was added for refused
         recipients only.
         """
         refused = recipients & (self.delivering | self.replaced)
-        verdicts = {**self.verdicts, **{address: action for _, address in self.recipients.named(refused)}}
-        changed = replace(self, verdicts=verdicts, replaced=self.replaced & ~refused)
+        verdicts = {**self.verdicts, **dict.fromkeys(self.recipients.list_addresses(refused), action)}
+        changed = replace(self, verdicts=verdicts, replaced=self.replaced - refused)
         left = changed.delivering | changed.replaced
         return replace(changed, added=tuple(address for address in self.added if self.added_for.get(address.lower(), left) & left))
 
     @property
     def by_recipient(self) -> dict[str, contract.Action]:
-        """The verdict of each recipient, also of those who have none from a rule."""
+        """The verdict of each recipient, by address in lower case. Without a verdict of a rule it is DEFAULT."""
         return {address: self.verdicts.get(address, DEFAULT) for address in self.recipients.addresses}
 
     @property
-    def delivering(self) -> int:
+    def delivering(self) -> RecipientSet:
         """The recipients who get the message."""
-        return sum(1 << index for index, action in enumerate(self.by_recipient.values()) if action.type.delivers)
+        return self.recipients.select(lambda address: self.verdicts.get(address, DEFAULT).type.delivers, self.recipients.all)
 
     def verdict(self, organization_domains: Collection[str] = ()) -> Verdict:
-        """The answer for WorkMail, with at most 10 different actions: where there are more, bounce texts that few recipients would get
-        become one; who gets the message and who does not is never changed by that.
+        """Return the verdict for WorkMail, with at most 10 different actions.
+
+        If there are more, the rarest bounce texts become one common text. This never changes who gets the message.
+
+        Args:
+            organization_domains: the organization's mail domains, used if the policy has none.
         """
-        actions = self._merged()
-        rest = self._rest(actions)
+        actions = self._limit_actions()
+        rest = _action_for_rest(actions)
         verdict = Verdict(self.event, self.domains or organization_domains).apply(rest)
         by_action: dict[contract.Action, list[str]] = {}
         for address, action in actions.items():
@@ -130,22 +141,15 @@ class Outcome:
                 by_action.setdefault(action, []).append(address)
         for action, addresses in by_action.items():
             verdict.apply(action, to=addresses)
-        new = [address for address in self.added if not self.recipients.of_address(address.lower())]
-        if new:
-            verdict.add(new)
+        added = [address for address in self.added if not self.recipients.find(address)]
+        if added:
+            verdict.add(added)
         return verdict
 
-    def _rest(self, actions: dict[str, contract.Action]) -> contract.Action:
-        """The action for whoever is not named: of those that are not known; else to deliver, if anybody has that; else the commonest."""
-        if "" in actions:
-            return actions[""]
-        if not actions or DEFAULT in actions.values():
-            return DEFAULT
-        return Counter(actions.values()).most_common(1)[0][0]
-
-    def _merged(self) -> dict[str, contract.Action]:
+    def _limit_actions(self) -> dict[str, contract.Action]:
+        """Return the verdict of each recipient, with a common bounce text in place of those that exceed the limit."""
         actions = self.by_recipient
-        # An entry of its own for those added, if need be.
+        # Added recipients may need an entry of their own.
         room = MAX_ACTIONS - bool(self.added)
         counts = Counter(actions.values())
         if len(counts) <= room:
@@ -153,19 +157,29 @@ class Outcome:
         others = [action for action in counts if action.type is not ActionType.BOUNCE]
         bounces = [action for action, _ in counts.most_common() if action.type is ActionType.BOUNCE]
         kept = frozenset(bounces[: room - len(others) - 1]) | frozenset(others)
-        return {address: action if action in kept else _MERGED for address, action in actions.items()}
+        return {address: action if action in kept else _COMMON_BOUNCE for address, action in actions.items()}
 
 
-def addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[str]) -> tuple[list[str], int]:
-    """Those of the addresses that WorkMail lets a verdict add, and how many it does not."""
-    good: list[str] = []
-    refused = 0
+def _action_for_rest(actions: Mapping[str, contract.Action]) -> contract.Action:
+    """Return the action for all recipients whom the response does not name.
+
+    It is the action of the recipients that a truncated event omits; else DEFAULT if a recipient has it; else the most common action.
+    """
+    if UNLISTED in actions:
+        return actions[UNLISTED]
+    if not actions or DEFAULT in actions.values():
+        return DEFAULT
+    return Counter(actions.values()).most_common(1)[0][0]
+
+
+def filter_addable(event: MailFlowEvent, domains: Collection[str], addresses: Iterable[str]) -> list[str]:
+    """Return the addresses that WorkMail allows a verdict to add, in their order."""
+    added: list[str] = []
     verdict = Verdict(event, domains)
     for address in addresses:
         try:
             verdict.add(address)
         except ContractError:
-            refused += 1
-        else:
-            good.append(address)
-    return good, refused
+            continue
+        added.append(address)
+    return added

@@ -1,46 +1,50 @@
-"""What each rule saw, for people who try a policy."""
+"""A record of one evaluation: the value and the result of each condition."""
 
 from dataclasses import dataclass, field
 
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
+
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A condition that was asked.
+class ConditionTrace:
+    """One evaluated condition.
 
     Attributes:
         condition: its name.
-        depth: in how many groups it stands.
-        saw: the value it was asked of.
-        held: for which recipients it held, as bits; `among`: of which.
-        error: the kind of error, where it could not be told.
+        depth: the number of groups around it.
+        observed: the value that it was evaluated on.
+        matching: the candidates that it matches.
+        candidates: the recipients for whom it was evaluated.
+        error: the type of the error if it failed; `""` if it did not.
     """
 
     condition: str
     depth: int
-    saw: str
-    held: int
-    among: int
+    observed: str
+    matching: RecipientSet
+    candidates: RecipientSet
     error: str = ""
 
 
 @dataclass(slots=True)
-class RuleSeen:
-    """A rule that was asked, or not.
+class RuleTrace:
+    """One rule.
 
     Attributes:
-        matched: for which recipients it applies, as bits.
-        skipped: why it was not asked; `""` where it was.
-        conditions: in the order in which they were asked.
+        name: its name.
+        matching: the recipients to whom it applies.
+        skipped: why it was not evaluated; `""` if it was.
+        conditions: its conditions in the order of their evaluation.
     """
 
     name: str
-    matched: int = 0
+    matching: RecipientSet = NO_RECIPIENTS
     skipped: str = ""
-    conditions: list[Seen] = field(default_factory=list)
+    conditions: list[ConditionTrace] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Trace:
-    """Of one evaluation."""
+    """All rules of one evaluation."""
 
-    rules: list[RuleSeen] = field(default_factory=list)
+    rules: list[RuleTrace] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The attachments of a message, as conditions see them: nothing is looked at before it is asked for."""
+"""Facts of the attachments of a message, each computed at its first use."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -7,11 +7,11 @@ from mailhooks.content import attachments, filetypes
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
-from mailhooks.policy.facts.text_normalization import composed
+from mailhooks.policy.facts.text_normalization import compose
 
 
-class File:
-    """One attachment."""
+class AttachmentFacts:
+    """Facts of one attachment."""
 
     def __init__(self, raw: bytes, part: Part) -> None:
         self._raw = raw
@@ -19,14 +19,13 @@ class File:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every name that its fields give it, decoded; see `composed`."""
-        return tuple(map(composed, filenames.find_all_filenames(self._raw, self._part)))
+        """All names in the part's fields, decoded and composed (see `compose`)."""
+        return tuple(map(compose, filenames.find_all_filenames(self._raw, self._part)))
 
     @cached_property
-    def endings(self) -> frozenset[str]:
-        """Of its names, also those before the last: lower-case, with their dot."""
-        found = [filenames.find_extensions(name) for name in self.names]
-        return frozenset().union(*(ending.last | ending.inner for ending in found))
+    def extensions(self) -> frozenset[str]:
+        """All extensions of its names, in lower case and with their dot; `.exe` and `.pdf` of `a.exe.pdf`."""
+        return _extensions(self.names)
 
     @property
     def content_type(self) -> str:
@@ -34,12 +33,12 @@ class File:
 
     @cached_property
     def size(self) -> int:
-        """Octets, decoded."""
+        """The number of octets after decoding."""
         return part_content.size(self._raw, self._part)
 
     @cached_property
     def true_type(self) -> str:
-        """By its content; `""` where that says nothing."""
+        """The content type by the first octets; `""` if these have no known signature."""
         return "" if self._part.children else filetypes.identify(self._beginning)
 
     @cached_property
@@ -48,7 +47,7 @@ class File:
 
     @cached_property
     def _listing(self) -> filetypes.ZipListing | None:
-        last = frozenset(ending for name in self.names for ending in filenames.find_extensions(name).last)
+        last = frozenset(extension for name in self.names for extension in filenames.find_extensions(name).last)
         if self._part.children or not filetypes.is_archive(self._beginning, last):
             return None
         return filetypes.list_zip(part_content.tail(self._raw, self._part, filetypes.ZIP_TAIL_OCTETS))
@@ -59,12 +58,16 @@ class File:
         return self._listing is not None and self._listing.encrypted
 
     @cached_property
-    def listed_endings(self) -> frozenset[str]:
-        """Endings of the names that a zip archive lists."""
-        found = [filenames.find_extensions(name) for name in self._listing.names] if self._listing else []
-        return frozenset().union(*(ending.last | ending.inner for ending in found))
+    def archived_extensions(self) -> frozenset[str]:
+        """All extensions of the names in a zip archive."""
+        return _extensions(self._listing.names) if self._listing else frozenset()
 
 
-def files(message: Message) -> Iterator[File]:
-    """The attachments of a message, in its order."""
-    return (File(message.raw, part) for part in attachments.walk(message))
+def _extensions(names: tuple[str, ...]) -> frozenset[str]:
+    found = map(filenames.find_extensions, names)
+    return frozenset().union(*(extensions.last | extensions.inner for extensions in found))
+
+
+def list_attachments(message: Message) -> Iterator[AttachmentFacts]:
+    """Yield the attachments of a message, in its order."""
+    return (AttachmentFacts(message.raw, part) for part in attachments.walk(message))

@@ -1,8 +1,7 @@
-"""What Amazon SES, which takes in WorkMail's mail, says of a message's sender and content in the header (SES guide, "Email authentication
-verdicts"; RFC 8601; RFC 7208 section 9.1).
+"""Results of sender and content checks that Amazon SES, which receives WorkMail's mail, writes into the header.
 
-Whatever a sender wrote of the kind stands below what SES adds: of each field only the first counts, and of Authentication-Results only
-SES's own.
+See the SES guide, "Email authentication verdicts"; RFC 8601; RFC 7208 section 9.1. SES puts its fields above those that a sender wrote.
+Only the first field of each name counts, and only an Authentication-Results field of SES.
 """
 
 import re
@@ -11,22 +10,21 @@ from typing import Final
 from mailhooks.policy.facts.message_types import DecodedHeaders
 
 SERVER: Final = "amazonses.com"
-METHODS: Final = ("spf", "dkim", "dmarc", "spam", "virus")
 
 RESULTS: Final = frozenset("none pass fail hardfail softfail policy neutral temperror permerror gray processing_failed disabled".split())
-"""What methods come to (RFC 8601 section 2.7 and its forerunners), and what SES says of spam and viruses."""
+"""Results of methods (RFC 8601 section 2.7 and its predecessors), and of SES for spam and viruses."""
 
 _COMMENTS: Final = re.compile(r"\([^()]*\)|\"(?:[^\"\\]|\\.)*+\"")
 _RESULT: Final = re.compile(r"(?:^|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z_]+)")
 
 
-def results(headers: DecodedHeaders) -> dict[str, frozenset[str]]:
-    """The results by method, in lower case; several of a method where several signatures were looked at. A method of which nothing
-    is said is not there.
+def authentication_results(headers: DecodedHeaders) -> dict[str, frozenset[str]]:
+    """Return the results by method (spf, dkim, dmarc, spam, virus), in lower case.
+
+    A method has several results if several signatures were checked. A method without a result is not in the mapping.
     """
     found: dict[str, set[str]] = {}
-    stated = headers.first("authentication-results")
-    plain = _COMMENTS.sub("", stated[:10_000]).lower()
+    plain = _COMMENTS.sub("", headers.first("authentication-results")[:10_000]).lower()
     server, _, rest = plain.partition(";")
     if server.split()[:1] == [SERVER]:
         for method, result in _RESULT.findall(rest):

@@ -1,4 +1,4 @@
-"""What a policy may ask of the world, each optional and behind a Protocol. Neither knows which service answers."""
+"""The services that conditions use, each optional and behind a Protocol."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,41 +7,41 @@ from mailhooks.deadline import Deadline
 
 
 class Rates(Protocol):
-    """Counts messages."""
+    """Counters of messages."""
 
-    def hit(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
-        """Counts a message under `key`, once however often it is said with the same `invocation_id`.
+    def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
+        """Count a message under a key, once for each invocation ID.
 
         Args:
-            key: what is counted, at most 1,000 characters.
-            window_s: how far back messages count, in seconds.
-            limit: what the caller compares with; above it the answer need not be exact.
+            key: the name of the counter, at most 1,000 characters.
+            window_s: the length of the window in seconds.
+            limit: the number that the caller compares with; a result above it need not be exact.
 
         Returns:
-            How many messages of the window that ends with this one were counted up to it, itself included; the same when it is asked again.
+            The number of messages in the window that ends with this message, this one included. A retry returns the same number.
 
         Raises:
-            PassingTrouble, Misconfigured: see `mailhooks.errors`.
+            TransientError, Misconfigured: see `mailhooks.errors`.
         """
 
 
 class Directory(Protocol):
-    """Knows the organization."""
+    """The groups and domains of the organization."""
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:
-        """The addresses of all members of a group, those of groups in it included; lower-case. Empty for an unknown group.
+        """Return the addresses of all members of a group and of the groups in it, in lower case. Empty for an unknown group.
 
         Raises:
-            PassingTrouble, Misconfigured: see `mailhooks.errors`.
+            TransientError, Misconfigured: see `mailhooks.errors`.
         """
 
     def domains(self, deadline: Deadline) -> frozenset[str]:
-        """The organization's mail domains, lower-case. Raises as `members`."""
+        """Return the organization's mail domains, in lower case. Raises as `members`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What there is of them."""
+    """The services that a function has."""
 
     rates: Rates | None = None
     directory: Directory | None = None

@@ -1,4 +1,7 @@
-"""The actions by their names in the policy: how each is made from its value. `load` has checked the value against the schema."""
+"""Builders of actions, by the action's name in the policy. The schema allows the values that they get.
+
+Late imports in the builders: loading a policy imports only the modules of the actions that it has, for a short cold start.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,9 +13,9 @@ from mailhooks.address_patterns import ascii_domain
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import SettingsError
-from mailhooks.policy.loading.build_context import Context
+from mailhooks.policy.loading.build_context import BuildContext
 from mailhooks.policy.loading.metric_names import is_reserved
-from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, of_setting, several
+from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, as_list, from_setting
 from mailhooks.policy.rules.actions import (
     VARIABLES,
     Action,
@@ -27,15 +30,15 @@ from mailhooks.policy.rules.actions import (
     StripAttachments,
     TagSubject,
 )
-from mailhooks.policy.rules.bounds import octets
+from mailhooks.policy.rules.bounds import parse_size
 
 MAX_ADDED: Final = 500
-"""Recipients that one action adds; a message to WorkMail's limit has no more."""
+"""Recipients that one action adds. A message to WorkMail has no more."""
 
 _VARIABLE: Final = re.compile(r"%%\w{1,40}%%")
-_LOCAL: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
+_LOCALHOST: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
 
-WORDS: Final = {
+VERDICT_WORDS: Final = {
     "deliver": ActionType.DEFAULT,
     "drop": ActionType.DROP,
     "junk": ActionType.MOVE_TO_JUNK,
@@ -43,61 +46,61 @@ WORDS: Final = {
 }
 
 
-def actions(value: Any, context: Context) -> tuple[Action, ...]:
-    """What stands under `do`: an action, or a list of some.
+def build_actions(value: Any, context: BuildContext) -> tuple[Action, ...]:
+    """Build the actions of the key `do`: one action or a list.
 
     Raises:
-        InvalidValue: see there.
+        InvalidValue: has all invalid values.
     """
-    made = []
-    together = ErrorCollector()
-    for at, each in several(value):
-        with together, at:
-            made.append(_action(each, context))
-    together.end()
-    return tuple(made)
+    actions = []
+    collector = ErrorCollector()
+    for at, each in as_list(value):
+        with collector, at:
+            actions.append(_action(each, context))
+    collector.raise_errors()
+    return tuple(actions)
 
 
-def _action(value: Any, context: Context) -> Action:
+def _action(value: Any, context: BuildContext) -> Action:
     if isinstance(value, str):
-        return SetVerdict(WORDS[value])
+        return SetVerdict(VERDICT_WORDS[value])
     [(name, content)] = value.items()
     with ErrorPath(name):
         try:
-            return _VERBS[name](content, context)
+            return ACTION_BUILDERS[name](content, context)
         except SettingsError as error:
-            raise of_setting(error) from None
+            raise from_setting(error) from None
 
 
-def _bounce(value: str, _: Context) -> Action:
+def _bounce(value: str, _: BuildContext) -> Action:
     from mailhooks.content.template import Template
 
     if unknown := sorted(Template(value).variables - VARIABLES):
-        raise InvalidValue(f"expected the variables {', '.join(sorted(VARIABLES))}, and not %%{unknown[0]}%%")
+        raise InvalidValue(f"expected the variables {', '.join(sorted(VARIABLES))}, got %%{unknown[0]}%%")
     return SetVerdict(ActionType.BOUNCE, value)
 
 
-def _add_recipients(value: Any, context: Context) -> Action:
-    own, lists = context.made("recipients", _recipient, tuple, value)
+def _add_recipients(value: Any, context: BuildContext) -> Action:
+    own, lists = context.build_each("recipients", _recipient, tuple, value)
     addresses = tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
     if len(addresses) > MAX_ADDED:
-        raise InvalidValue(f"expected at most {MAX_ADDED} addresses, those of lists too, got {len(addresses):,}")
+        raise InvalidValue(f"expected at most {MAX_ADDED} addresses including those of lists, got {len(addresses):,}")
     return AddRecipients(addresses)
 
 
 def _recipient(address: str) -> str:
-    """As WorkMail has addresses, whose domains it tells by; the rest as it is written."""
+    """Return an address as written, with the domain in A-labels, by which WorkMail compares domains."""
     if not ADDRESS.fullmatch(address):
         raise ValueError("mail addresses")
     local, _, domain = address.rpartition("@")
     return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"
 
 
-def _remove_recipients(value: Any, context: Context) -> Action:
+def _remove_recipients(value: Any, context: BuildContext) -> Action:
     return RemoveRecipients(context.addresses(value))
 
 
-def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
+def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
     from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
     from mailhooks.content.template import MESSAGE_VARIABLES
 
@@ -112,44 +115,42 @@ def _disclaimer(value: Mapping[str, Any], _: Context) -> Action:
         on_no_text=OnNoText(value.get("on_no_text", "pass")),
     )
     if "cid:" in disclaimer.html:
-        raise InvalidValue("expected images by their https: addresses: a policy carries no files", "html")
+        raise InvalidValue("expected images by their https: addresses: a policy has no files", "html")
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - MESSAGE_VARIABLES):
-            raise InvalidValue(f"expected the variables {', '.join(sorted(MESSAGE_VARIABLES))}, and not %%{unknown[0]}%%")
+            raise InvalidValue(f"expected the variables {', '.join(sorted(MESSAGE_VARIABLES))}, got %%{unknown[0]}%%")
     return AddDisclaimer(disclaimer)
 
 
-def _subject_tag(value: str, _: Context) -> Action:
+def _subject_tag(value: str, _: BuildContext) -> Action:
     from mailhooks.content.subject_tag import check_tag
 
-    _without_variables(value)
+    _reject_variables(value)
     tag = check_tag(value)
     if not tag:
-        raise InvalidValue("expected a tag, and not white space alone")
+        raise InvalidValue("expected a tag that is not only white space")
     return TagSubject(tag)
 
 
-def _without_variables(text: str) -> None:
+def _reject_variables(text: str) -> None:
     if found := _VARIABLE.search(text):
-        raise InvalidValue(
-            f"expected a text without variables, and {found[0]} would stand in it as it is: bounces and disclaimers have them"
-        )
+        raise InvalidValue(f"expected a text without variables, got {found[0]}: only bounces and disclaimers have variables")
 
 
-def _headers(value: Mapping[str, Any], context: Context) -> Action:
+def _headers(value: Mapping[str, Any], context: BuildContext) -> Action:
     from mailhooks.content.header_changes import HeaderChanges
 
     for key in ("set", "add"):
         for name, text in value.get(key, {}).items():
             with ErrorPath(key, name):
-                _without_variables(text)
+                _reject_variables(text)
     given = value.get("set", {})
     add = [*given.items(), *value.get("add", {}).items()]
     remove = [*context.texts(value.get("remove", ()), "remove"), *given]
     return ChangeHeaders(HeaderChanges.checked(add, remove))
 
 
-def _strip_attachments(value: Mapping[str, Any], context: Context) -> Action:
+def _strip_attachments(value: Mapping[str, Any], context: BuildContext) -> Action:
     from mailhooks.content.attachment_rules import NOTICE, AttachmentRules
 
     words = {key: value[key] for key in ("encrypted_archives", "unlistable_archives", "forwarded", "ses_unsupported") if key in value}
@@ -157,34 +158,34 @@ def _strip_attachments(value: Mapping[str, Any], context: Context) -> Action:
         extensions=context.texts(value.get("extensions", ()), "extensions"),
         types=context.texts(value.get("types", ()), "types"),
         true_types=context.texts(value.get("true_types", ()), "true_types"),
-        max_octets=octets(value.get("over_size", 0)),
+        max_octets=parse_size(value.get("over_size", 0)),
         in_archives=value.get("in_archives", True),
         notice=value.get("notice", NOTICE),
         **words,
     )
     if not rules.any:
-        raise InvalidValue("expected something that attachments go by, such as extensions")
+        raise InvalidValue("expected a property of attachments, such as extensions")
     return StripAttachments(rules, OnUnmodifiable(value.get("on_unmodifiable", "pass")))
 
 
-def _archive(value: Mapping[str, Any], _: Context) -> Action:
+def _archive(value: Mapping[str, Any], _: BuildContext) -> Action:
     return Archive(**value)
 
 
-def _notify(value: Mapping[str, Any], context: Context) -> Action:
+def _notify(value: Mapping[str, Any], context: BuildContext) -> Action:
     webhook = value.get("webhook", "")
     if webhook and not _is_webhook(webhook):
-        raise InvalidValue("expected an https: address of a server, without a name or password in it", "webhook")
+        raise InvalidValue("expected an https: address of a server, without a user name or password", "webhook")
     if sum(key in value for key in ("sns", "eventbridge", "webhook")) != 1:
-        raise InvalidValue("expected one of sns, eventbridge and webhook")
+        raise InvalidValue("expected exactly one of sns, eventbridge and webhook")
     if ("webhook" in value) is not ("secret" in value):
-        raise InvalidValue("expected webhook and secret together: receivers tell by the signature who has sent it")
+        raise InvalidValue("expected webhook and secret together: the receiver checks the signature")
     targets = {key: value[key] for key in ("sns", "eventbridge", "webhook", "secret") if key in value}
     return Notify(**targets, include=frozenset(context.texts(value.get("include", ()))))
 
 
 def _is_webhook(address: str) -> bool:
-    if address.startswith("http://") and not _LOCAL.match(address):
+    if address.startswith("http://") and not _LOCALHOST.match(address):
         return False
     try:
         parts = urlsplit(address)
@@ -193,13 +194,13 @@ def _is_webhook(address: str) -> bool:
         return False
 
 
-def _count(value: str, _: Context) -> Action:
+def _count(value: str, _: BuildContext) -> Action:
     if is_reserved(value):
-        raise InvalidValue(f"expected a metric of its own, and {value!r} is one that each message has, or a key beside those")
+        raise InvalidValue(f"expected an unused metric name, got {value!r}: each message has a metric or a log key of this name")
     return Count(value)
 
 
-_VERBS: Final[dict[str, Callable[[Any, Context], Action]]] = {
+ACTION_BUILDERS: Final[dict[str, Callable[[Any, BuildContext], Action]]] = {
     "bounce": _bounce,
     "add_recipients": _add_recipients,
     "remove_recipients": _remove_recipients,

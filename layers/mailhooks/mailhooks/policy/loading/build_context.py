@@ -1,4 +1,4 @@
-"""What the values of conditions and actions refer to: the policy's lists, the rule, its time zone."""
+"""The context in which conditions and actions are built: the policy's lists, the rule's name, the time zone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import LineRegex, Regex, compile_regex
-from mailhooks.policy.loading.lists import Lists, unknown
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, several
+from mailhooks.policy.loading.lists import Lists, unknown_list
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list
 from mailhooks.policy.rules.conditions import Condition
 
 _R = TypeVar("_R")
@@ -17,13 +17,13 @@ _S = TypeVar("_S")
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What the values of conditions refer to.
+class BuildContext:
+    """The context of one rule.
 
     Attributes:
-        lists: by name, the lists in them put in.
-        rule: the name of the rule that is read.
-        zone: for times without one.
+        lists: the lists of the policy.
+        rule: the name of the rule.
+        zone: the time zone of times without one.
     """
 
     lists: Lists
@@ -31,77 +31,81 @@ class Context:
     zone: ZoneInfo
 
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:
-        """One text or several, with the texts of a list for each `list:NAME`."""
+        """Return one or several texts, with the texts of a list in place of each `list:NAME`."""
         found: list[str] = []
-        for at, text in several(value):
+        for at, text in as_list(value):
             if not text.startswith("list:"):
                 found.append(text)
                 continue
             with ErrorPath(*place), at:
                 if text[5:] not in self.lists:
-                    raise InvalidValue(unknown(text))
-                found.extend(self.lists.taken(text[5:]))
+                    raise InvalidValue(unknown_list(text))
+                found.extend(self.lists.texts_counted(text[5:]))
         return tuple(found)
 
-    def made(
-        self, kind: str, one: Callable[[str], _R], whole: Callable[[list[_R]], _S], value: Any, *place: str | int
+    def build_each(
+        self, kind: str, build: Callable[[str], _R], combine: Callable[[list[_R]], _S], value: Any, *place: str | int
     ) -> tuple[list[_R], list[_S]]:
-        """What is made of one text or several, and of each list among them: of a list only once, however many rules take it.
+        """Build a value from each text, and one value from each list. Values of a list are built once for all rules.
 
         Args:
-            kind: of what is made.
-            one: makes it of a text; raises ValueError, which says what is expected.
-            whole: makes one thing of all that a list holds.
+            kind: the kind of value, for the cache of the lists.
+            build: builds a value from a text; raises ValueError with the expected form.
+            combine: builds one value from the values of a list.
+            value: one or several texts, some of them `list:NAME`.
+            place: the place of `value`.
 
         Raises:
-            InvalidValue: names each text that is refused, and the list in which it stands.
+            InvalidValue: has each invalid text, and its list if it is in one.
         """
         own: list[_R] = []
         shared: dict[str, _S] = {}
-        together, around = ErrorCollector(), ErrorPath(*place)
-        for at, text in several(value):
-            with together, around, at:
+        collector, path = ErrorCollector(), ErrorPath(*place)
+        for at, text in as_list(value):
+            with collector, path, at:
                 if not text.startswith("list:"):
-                    own.append(_made(one, text))
+                    own.append(_build(build, text))
                 elif text[5:] not in self.lists:
-                    raise InvalidValue(unknown(text))
+                    raise InvalidValue(unknown_list(text))
                 elif text not in shared:
-                    shared[text] = self._of_list(text[5:], kind, one, whole)
-        together.end()
+                    shared[text] = self._build_list(text[5:], kind, build, combine)
+        collector.raise_errors()
         return own, list(shared.values())
 
-    def _of_list(self, name: str, kind: str, one: Callable[[str], _R], whole: Callable[[list[_R]], _S]) -> _S:
-        def make(texts: tuple[str, ...]) -> _S:
+    def _build_list(self, name: str, kind: str, build: Callable[[str], _R], combine: Callable[[list[_R]], _S]) -> _S:
+        def build_all(texts: tuple[str, ...]) -> _S:
             found: list[_R] = []
-            together = ErrorCollector()
+            collector = ErrorCollector()
             for text in texts:
-                with together:
-                    found.append(_made(one, text, lambda text: f" {self.lists.origin(name, text)}"))
-            together.end()
-            return whole(found)
+                with collector:
+                    found.append(_build(build, text, lambda text: f" {self.lists.describe_origin(name, text)}"))
+            collector.raise_errors()
+            return combine(found)
 
-        return self.lists.once(kind, name, make, whole([]))
+        return self.lists.cached(kind, name, build_all, combine([]))
 
     def regexes(self, value: Any, *place: str | int) -> tuple[Regex, ...]:
-        return self._regexes(compile_regex, value, *place)
+        """Compile one or several expressions. Raises InvalidValue."""
+        return self._compile(compile_regex, value, *place)
 
-    def _regexes(self, kind: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
+    def _compile(self, compile_one: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
         found = []
-        together = ErrorCollector()
-        for at, pattern in several(value):
-            with together, ErrorPath(*place), at:
+        collector = ErrorCollector()
+        for at, pattern in as_list(value):
+            with collector, ErrorPath(*place), at:
                 try:
-                    found.append(kind(pattern))
+                    found.append(compile_one(pattern))
                 except ValueError as error:
                     raise InvalidValue(f"expected {error}") from None
-        together.end()
+        collector.raise_errors()
         return tuple(found)
 
     def addresses(self, value: Any) -> AddressSet:
+        """Build a set of addresses from patterns, or from a mapping with `patterns` and `regex`. Raises InvalidValue."""
         patterns, regexes = (value.get("patterns", ()), value.get("regex", ())) if isinstance(value, dict) else (value, ())
         place = ("patterns",) if isinstance(value, dict) else ()
-        own, shared = self.made("addresses", _pattern, AddressSet.of, patterns, *place)
-        return AddressSet.of(own, self._regexes(LineRegex, regexes, "regex"), shared)
+        own, shared = self.build_each("addresses", _pattern, AddressSet.of, patterns, *place)
+        return AddressSet.of(own, self._compile(LineRegex, regexes, "regex"), shared)
 
 
 def _pattern(text: str) -> Pattern:
@@ -111,12 +115,13 @@ def _pattern(text: str) -> Pattern:
         raise ValueError(f"{error}; or list:NAME") from None
 
 
-def _made(one: Callable[[str], _R], text: str, where: Callable[[str], str] = lambda _: "") -> _R:
+def _build(build: Callable[[str], _R], text: str, origin: Callable[[str], str] = lambda _: "") -> _R:
     try:
-        return one(text)
+        return build(text)
     except ValueError as error:
         shown = text if len(text) <= 80 else f"{text[:77]}..."
-        raise InvalidValue(f"expected {error}, got {shown!r}{where(text)}") from None
+        raise InvalidValue(f"expected {error}, got {shown!r}{origin(text)}") from None
 
 
-Maker = Callable[[str, Any, Context], Condition]
+ConditionBuilder = Callable[[str, Any, BuildContext], Condition]
+"""Builds a condition from its name and its value, which the schema allows. Raises InvalidValue."""

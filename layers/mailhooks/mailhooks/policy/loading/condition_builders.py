@@ -1,4 +1,4 @@
-"""The conditions by their names in the policy: how each is made from its value. `load` has checked the value against the schema."""
+"""Builders of conditions, by the condition's name in the policy. The schema allows the values that they get."""
 
 from collections.abc import Callable, Mapping
 from itertools import chain
@@ -8,110 +8,126 @@ from mailhooks.address_patterns import canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.policy.facts.authentication import RESULTS
 from mailhooks.policy.facts.message_facts import Facts
+from mailhooks.policy.facts.message_types import find_importance
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.loading import content_conditions
-from mailhooks.policy.loading.build_context import Context, Maker
-from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, several
+from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
+from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, as_list
 from mailhooks.policy.rules import schedule
-from mailhooks.policy.rules.bounds import bounds
-from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not, RecipientTest, Test, addresses, every_recipient
+from mailhooks.policy.rules.bounds import bounds_test
+from mailhooks.policy.rules.conditions import (
+    All,
+    AnyOf,
+    Condition,
+    Cost,
+    MessageTest,
+    Not,
+    RecipientTest,
+    address_test,
+    all_recipients_test,
+)
 from mailhooks.policy.rules.rate_condition import RateCondition
 
 
-def conditions(value: Mapping[str, Any], context: Context, *, exceptions: bool = False) -> Condition:
-    """A mapping of conditions: all of them have to hold; of a rule's exceptions, one.
+def build_conditions(value: Mapping[str, Any], context: BuildContext, *, exceptions: bool = False) -> Condition:
+    """Build one condition from a mapping. All its conditions have to match; one of a rule's `exceptions` is enough.
 
     Raises:
-        InvalidValue: see there.
+        InvalidValue: has all invalid values.
     """
-    made = []
-    together = ErrorCollector()
-    for name, said in value.items():
-        with together, ErrorPath(name):
-            made.append(MAKERS[name](name, said, context))
-    together.end()
-    if len(made) == 1:
-        return made[0]
-    return AnyOf.of(made, "unless") if exceptions else All.of(made, "all")
+    conditions = []
+    collector = ErrorCollector()
+    for name, content in value.items():
+        with collector, ErrorPath(name):
+            conditions.append(CONDITION_BUILDERS[name](name, content, context))
+    collector.raise_errors()
+    if len(conditions) == 1:
+        return conditions[0]
+    return AnyOf.of(conditions, "unless") if exceptions else All.of(conditions, "all")
 
 
-def _group(kind: type[All] | type[AnyOf]) -> Maker:
-    def make(name: str, value: Any, context: Context) -> Condition:
-        made = []
-        together = ErrorCollector()
-        for at, each in several(value):
-            with together, at:
-                made.append(conditions(each, context))
-        together.end()
-        return kind.of(made, name)
+def _group(group: type[All] | type[AnyOf]) -> ConditionBuilder:
+    def build(name: str, value: Any, context: BuildContext) -> Condition:
+        conditions = []
+        collector = ErrorCollector()
+        for at, each in as_list(value):
+            with collector, at:
+                conditions.append(build_conditions(each, context))
+        collector.raise_errors()
+        return group.of(conditions, name)
 
-    return make
+    return build
 
 
-def _addresses(cost: Cost, found: Callable[[Facts], tuple[str, ...]]) -> Maker:
-    return lambda name, value, context: addresses(name, context.addresses(value), cost, found)
+def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> ConditionBuilder:
+    return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
 def _mail_from(facts: Facts) -> tuple[str, ...]:
     return (facts.author,) if facts.author else ()
 
 
-def _on_behalf(facts: Facts) -> tuple[str, ...]:
+def _on_behalf_sender(facts: Facts) -> tuple[str, ...]:
     return (facts.event.sender,) if facts.event.sender else ()
 
 
-def _recipient(name: str, value: Any, context: Context) -> Condition:
+def _recipient(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = context.addresses(value)
-    return RecipientTest(name, Cost.EVENT, lambda facts, among: wanted.mask(facts.recipients, among))
+    return RecipientTest(name, Cost.EVENT, lambda facts, candidates: wanted.matching(facts.recipients, candidates))
 
 
-def _every_recipient(name: str, value: Any, context: Context) -> Condition:
-    return Test(name, Cost.EVENT, every_recipient(context.addresses(value)), lambda facts: facts.recipients.addresses)
+def _all_recipients(name: str, value: Any, context: BuildContext) -> Condition:
+    return all_recipients_test(name, context.addresses(value))
 
 
-def _any_recipient(name: str, value: Any, context: Context) -> Condition:
+def _any_recipient(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = context.addresses(value)
-    return Test(
-        name,
-        Cost.EVENT,
-        lambda facts: wanted.mask(facts.recipients, facts.everybody) != 0,
-        lambda facts: facts.recipients.addresses,
-    )
+
+    def test(facts: Facts) -> bool:
+        return bool(wanted.matching(facts.recipients, facts.recipients.all))
+
+    return MessageTest(name, Cost.EVENT, test, lambda facts: facts.recipients.addresses)
 
 
-def _direction(name: str, value: Any, _: Context) -> Condition:
+def _direction(name: str, value: Any, _: BuildContext) -> Condition:
     wanted = FlowDirection(value.upper())
-    return Test(name, Cost.EVENT, lambda facts: facts.event.flow_direction is wanted, lambda facts: str(facts.event.flow_direction).lower())
+
+    def observed(facts: Facts) -> str:
+        return str(facts.event.flow_direction).lower()
+
+    return MessageTest(name, Cost.EVENT, lambda facts: facts.event.flow_direction is wanted, observed)
 
 
-def _is_on_behalf(name: str, value: Any, _: Context) -> Condition:
-    return Test(name, Cost.EVENT, lambda facts: bool(facts.event.sender) is value, lambda facts: bool(facts.event.sender))
+def _on_behalf(name: str, value: Any, _: BuildContext) -> Condition:
+    def observed(facts: Facts) -> bool:
+        return bool(facts.event.sender)
+
+    return MessageTest(name, Cost.EVENT, lambda facts: observed(facts) is value, observed)
 
 
-def _sender_scope(name: str, value: Any, _: Context) -> Condition:
-    return Test(name, Cost.EVENT, lambda facts: facts.sender_scope == value, lambda facts: facts.sender_scope)
+def _sender_scope(name: str, value: Any, _: BuildContext) -> Condition:
+    return MessageTest(name, Cost.EVENT, lambda facts: facts.sender_scope == value, lambda facts: facts.sender_scope)
 
 
-def _recipient_scope(name: str, value: Any, _: Context) -> Condition:
-    internal = value == "internal"
+def _recipient_scope(name: str, value: Any, _: BuildContext) -> Condition:
+    def select(facts: Facts, candidates: RecipientSet) -> RecipientSet:
+        return candidates & facts.internal_recipients if value == "internal" else candidates - facts.internal_recipients
 
-    def bits(facts: Facts, among: int) -> int:
-        return among & (facts.internal_recipients if internal else ~facts.internal_recipients)
-
-    return RecipientTest(name, Cost.EVENT, bits)
+    return RecipientTest(name, Cost.EVENT, select)
 
 
-def _audience(name: str, value: Any, context: Context) -> Condition:
+def _audience(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = frozenset(context.texts(value))
 
     def audience(facts: Facts) -> str:
-        inside = facts.internal_recipients
-        return "internal" if inside == facts.everybody else "mixed" if inside else "external"
+        internal = facts.internal_recipients
+        return "internal" if internal == facts.recipients.all else "mixed" if internal else "external"
 
-    return Test(name, Cost.EVENT, lambda facts: audience(facts) in wanted, audience)
+    return MessageTest(name, Cost.EVENT, lambda facts: audience(facts) in wanted, audience)
 
 
-def _groups(value: Any, context: Context) -> tuple[str, ...]:
-    own, lists = context.made("groups", _group_address, tuple, value)
+def _groups(value: Any, context: BuildContext) -> tuple[str, ...]:
+    own, lists = context.build_each("groups", _group_address, tuple, value)
     return tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
 
 
@@ -121,54 +137,61 @@ def _group_address(text: str) -> str:
     return canonical(text)
 
 
-def _sender_in_group(name: str, value: Any, context: Context) -> Condition:
+def _sender_in_group(name: str, value: Any, context: BuildContext) -> Condition:
     groups = _groups(value, context)
 
     def test(facts: Facts) -> bool:
         return any(sender in facts.members(group) for group in groups for sender in facts.senders)
 
-    return Test(name, Cost.DIRECTORY, test, lambda facts: facts.senders)
+    return MessageTest(name, Cost.DIRECTORY, test, lambda facts: facts.senders)
 
 
-def _recipient_in_group(name: str, value: Any, context: Context) -> Condition:
+def _recipient_in_group(name: str, value: Any, context: BuildContext) -> Condition:
     groups = _groups(value, context)
 
-    def bits(facts: Facts, among: int) -> int:
-        found = 0
+    def select(facts: Facts, candidates: RecipientSet) -> RecipientSet:
+        found = NO_RECIPIENTS
         for group in groups:
-            found |= facts.recipients.among_addresses(facts.members(group))
-        return found & among
+            found |= facts.recipients.with_addresses(facts.members(group))
+        return found & candidates
 
-    return RecipientTest(name, Cost.DIRECTORY, bits)
-
-
-def _number(cost: Cost, count: Callable[[Facts], int]) -> Maker:
-    def make(name: str, value: Any, _: Context) -> Condition:
-        within = bounds(value)
-        return Test(name, cost, lambda facts: within(count(facts)), count)
-
-    return make
+    return RecipientTest(name, Cost.DIRECTORY, select)
 
 
-def _kind(name: str, value: Any, context: Context) -> Condition:
+def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
+    def build(name: str, value: Any, _: BuildContext) -> Condition:
+        within = bounds_test(value)
+        return MessageTest(name, cost, lambda facts: within(count(facts)), count)
+
+    return build
+
+
+def _message_type(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = frozenset(context.texts(value))
-    return Test(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(facts.kinds), lambda facts: sorted(facts.kinds))
+
+    def test(facts: Facts) -> bool:
+        return not wanted.isdisjoint(facts.message_types)
+
+    return MessageTest(name, Cost.CONTENT, test, lambda facts: sorted(facts.message_types))
 
 
-def _importance(name: str, value: Any, context: Context) -> Condition:
-    from mailhooks.policy.facts.message_types import importance
-
+def _importance(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = frozenset(context.texts(value))
-    return Test(name, Cost.CONTENT, lambda facts: importance(facts.headers) in wanted, lambda facts: str(importance(facts.headers)))
+
+    def observed(facts: Facts) -> str:
+        return str(find_importance(facts.headers))
+
+    return MessageTest(name, Cost.CONTENT, lambda facts: observed(facts) in wanted, observed)
 
 
-def _charsets(facts: Facts) -> list[str]:
-    return sorted({part.charset for part in facts.root.walk() if part.maintype == "text" and not part.embedded})
-
-
-def _charset(name: str, value: Any, context: Context) -> Condition:
+def _charset(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = {text.lower() for text in context.texts(value)}
-    return Test(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(_charsets(facts)), _charsets)
+
+    def charsets(facts: Facts) -> list[str]:
+        parts = facts.message.structure.root.walk()
+        return sorted({part.charset for part in parts if part.maintype == "text" and not part.embedded})
+
+    return MessageTest(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(charsets(facts)), charsets)
 
 
 def _result(text: str) -> str:
@@ -177,51 +200,55 @@ def _result(text: str) -> str:
     return text.lower()
 
 
-def _authentication(name: str, value: Any, context: Context) -> Condition:
+def _authentication(name: str, value: Any, context: BuildContext) -> Condition:
     wanted: dict[str, frozenset[str]] = {}
     for method, results in value.items():
-        own, lists = context.made("results", _result, tuple, results, method)
+        own, lists = context.build_each("results", _result, tuple, results, method)
         wanted[method] = frozenset((*own, *chain.from_iterable(lists)))
 
     def test(facts: Facts) -> bool:
         return all(not results.isdisjoint(facts.authentication.get(method, ())) for method, results in wanted.items())
 
-    def value_of(facts: Facts) -> list[str]:
+    def observed(facts: Facts) -> list[str]:
         return [f"{method}={'/'.join(sorted(facts.authentication.get(method, {'(not there)'})))}" for method in wanted]
 
-    return Test(name, Cost.CONTENT, test, value_of)
+    return MessageTest(name, Cost.CONTENT, test, observed)
 
 
-def _time(name: str, value: Any, context: Context) -> Condition:
+def _time(name: str, value: Any, context: BuildContext) -> Condition:
     spans = []
-    for at, each in several(value):
+    for at, each in as_list(value):
         with at:
             try:
-                spans.append(schedule.Span.of(each, context.zone))
+                spans.append(schedule.WeeklySpan.of(each, context.zone))
             except ValueError as error:
                 raise InvalidValue(f"expected {error}") from None
-    return Test(name, Cost.EVENT, lambda facts: any(span.covers(facts.now) for span in spans), lambda facts: spans[0].shown(facts.now))
+
+    def test(facts: Facts) -> bool:
+        return any(span.covers(facts.now) for span in spans)
+
+    return MessageTest(name, Cost.EVENT, test, lambda facts: spans[0].format(facts.now))
 
 
-def _rate(name: str, value: Any, context: Context) -> Condition:
+def _rate(name: str, value: Any, context: BuildContext) -> Condition:
     return RateCondition(name, context.rule, value["more_than"], value["minutes"] * 60, value.get("per", "recipient"))
 
 
-def _not(name: str, value: Any, context: Context) -> Condition:
-    return Not(name, conditions(value, context))
+def _not(name: str, value: Any, context: BuildContext) -> Condition:
+    return Not(name, build_conditions(value, context))
 
 
-MAKERS: Final[dict[str, Maker]] = {
+CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "direction": _direction,
     "sender": _addresses(Cost.EVENT, lambda facts: facts.senders),
     "mail_from": _addresses(Cost.EVENT, _mail_from),
-    "on_behalf_sender": _addresses(Cost.EVENT, _on_behalf),
-    "on_behalf": _is_on_behalf,
+    "on_behalf_sender": _addresses(Cost.EVENT, _on_behalf_sender),
+    "on_behalf": _on_behalf,
     "header_from": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("from")),
     "header_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("to", "cc")),
     "recipient": _recipient,
     "any_recipient": _any_recipient,
-    "all_recipients": _every_recipient,
+    "all_recipients": _all_recipients,
     "recipient_count": _number(Cost.EVENT, lambda facts: len(facts.event.recipients)),
     "sender_scope": _sender_scope,
     "recipient_scope": _recipient_scope,
@@ -233,9 +260,9 @@ MAKERS: Final[dict[str, Maker]] = {
     "subject_or_body": content_conditions.subject_or_body,
     "header": content_conditions.header,
     "attachment": content_conditions.attachment,
-    "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.files)),
-    "size": _number(Cost.CONTENT, lambda facts: len(facts.raw)),
-    "kind": _kind,
+    "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments)),
+    "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
+    "kind": _message_type,
     "importance": _importance,
     "charset": _charset,
     "authentication": _authentication,

@@ -1,4 +1,4 @@
-"""The conditions on what a message says: its subject, header, text and attachments."""
+"""Builders of the conditions on subject, text, header and attachments."""
 
 import re
 from collections.abc import Callable
@@ -7,28 +7,37 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.errors import SettingsError
+from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.regex import Regex
-from mailhooks.policy.facts.text_normalization import composed, normal, without_ignorable
-from mailhooks.policy.facts.visible_text import Words, has_card_number
-from mailhooks.policy.loading.build_context import Context
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, of_setting, several
-from mailhooks.policy.rules.bounds import bounds
-from mailhooks.policy.rules.conditions import Condition, Cost, Test, shown
+from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
+from mailhooks.policy.facts.words import Words
+from mailhooks.policy.loading.build_context import BuildContext
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, from_setting
+from mailhooks.policy.rules.bounds import bounds_test
+from mailhooks.policy.rules.conditions import Condition, Cost, MessageTest, one_line
 
+# Late imports below: a policy without conditions on attachments loads no table of file types at its cold start.
 if TYPE_CHECKING:
     from mailhooks.content.attachment_rules import AttachmentRules
-    from mailhooks.policy.facts.attachment_facts import File
+    from mailhooks.policy.facts.attachment_facts import AttachmentFacts
 
 DEFAULT_FIRST_KB: Final = 256
-"""Of each text part, where a condition does not say."""
+"""KB of each text part in which a condition searches by default."""
 
-_NO_WORDS: Final = "words, and not white space alone"
+_NO_WORDS: Final = "words that are not only white space"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a text is looked through for; one of it has to be there."""
+class TextSearch:
+    """The search of a condition in a text. It has to find a word, a part of a word, an expression or a card number.
+
+    Attributes:
+        words: words, phrases and parts of words.
+        regexes: regular expressions.
+        card_number: whether to search for a card number.
+        limit: octets of each text part, for a condition on the body.
+    """
 
     words: Words
     regexes: tuple[Regex, ...] = ()
@@ -36,170 +45,168 @@ class Wanted:
     limit: int = DEFAULT_FIRST_KB * 1024
 
     @classmethod
-    def of(cls, value: Any, context: Context) -> "Wanted":
-        """Raises:
-        InvalidValue: see there.
-        """
+    def of(cls, value: Any, context: BuildContext) -> "TextSearch":
+        """Make a search from the value of a condition. Raises InvalidValue."""
         if not isinstance(value, dict):
-            words, shared = context.made("words", _word, Words.of, value)
+            words, shared = context.build_each("words", _word, Words.of, value)
             return cls(Words.of(words, (), shared))
-        together = ErrorCollector()
-        with together:
-            words, shared = context.made("words", _word, Words.of, value.get("words", ()), "words")
-        with together:
-            parts, more = context.made("parts", _part, lambda parts: Words.of((), parts), value.get("contains", ()), "contains")
-        with together:
+        collector = ErrorCollector()
+        with collector:
+            words, shared = context.build_each("words", _word, Words.of, value.get("words", ()), "words")
+        with collector:
+            parts, shared_parts = context.build_each(
+                "parts", _part, lambda parts: Words.of((), parts), value.get("contains", ()), "contains"
+            )
+        with collector:
             regexes = context.regexes(value.get("regex", ()), "regex")
-        together.end()
-        found = cls(
-            Words.of(words, parts, (*shared, *more)),
+        collector.raise_errors()
+        search = cls(
+            Words.of(words, parts, (*shared, *shared_parts)),
             regexes,
             value.get("card_number", False),
             int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
-        if not found.any:
+        if not (search.words or regexes or search.card_number):
             raise InvalidValue("expected words, contains, regex or card_number")
-        return found
+        return search
 
-    @property
-    def any(self) -> bool:
-        return bool(self.words.words or self.words.single or self.words.parts or self.words.shared or self.regexes or self.card_number)
-
-    def found(self, text: str, comparable: str) -> bool:
-        """Whether it is in a text, given as `composed` and as `normal` make it."""
-        if self.words.found(comparable) or any(regex.search(text) for regex in self.regexes):
+    def matches(self, composed: str, normalized: str) -> bool:
+        """Return whether a text matches, given in the forms of `compose` and `normalize`."""
+        if self.words.found_in(normalized) or any(regex.search(composed) for regex in self.regexes):
             return True
-        return self.card_number and has_card_number(text)
+        return self.card_number and has_card_number(composed)
 
 
 def _word(text: str) -> str:
-    if not normal(text).strip():
+    if not normalize(text).strip():
         raise ValueError(_NO_WORDS)
     return text.strip()
 
 
 def _part(text: str) -> str:
-    if not normal(text):
+    if not normalize(text):
         raise ValueError(_NO_WORDS)
     return text
 
 
-def subject(name: str, value: Any, context: Context) -> Condition:
-    """The subject as the event has it: a tag of an earlier try is not in it."""
-    wanted = Wanted.of(value, context)
-    return Test(name, Cost.EVENT, lambda facts: wanted.found(*facts.subject), lambda facts: facts.event.subject)
+def subject(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on the subject of the event, which does not have the tag of an earlier attempt."""
+    search = TextSearch.of(value, context)
+    return MessageTest(name, Cost.EVENT, lambda facts: search.matches(*facts.subject), lambda facts: facts.event.subject)
 
 
-def body(name: str, value: Any, context: Context) -> Condition:
-    wanted = Wanted.of(value, context)
-    return Test(name, Cost.BODY, lambda facts: _in_body(wanted, facts), _length)
+def body(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on the displayed text."""
+    search = TextSearch.of(value, context)
+
+    def observed(facts: Facts) -> str:
+        return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
+
+    return MessageTest(name, Cost.BODY, lambda facts: search.matches(*facts.body_text(search.limit)), observed)
 
 
-def subject_or_body(name: str, value: Any, context: Context) -> Condition:
-    wanted = Wanted.of(value, context)
+def subject_or_body(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on the subject of the event and the displayed text."""
+    search = TextSearch.of(value, context)
 
     def test(facts: Facts) -> bool:
-        return wanted.found(*facts.subject) or _in_body(wanted, facts)
+        return search.matches(*facts.subject) or search.matches(*facts.body_text(search.limit))
 
-    return Test(name, Cost.BODY, test, lambda facts: facts.event.subject)
-
-
-def _in_body(wanted: Wanted, facts: Facts) -> bool:
-    return wanted.found(*facts.body_text(wanted.limit))
+    return MessageTest(name, Cost.BODY, test, lambda facts: facts.event.subject)
 
 
-def _length(facts: Facts) -> str:
-    return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
-
-
-def header(name: str, value: Any, context: Context) -> Condition:
-    made = []
-    for at, each in several(value):
+def header(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on header fields. One of the mappings has to match."""
+    tests = []
+    for at, each in as_list(value):
         with at:
-            made.append((each["name"], _header_test(each, context)))
+            tests.append((each["name"], _header_test(each, context)))
 
-    def saw(facts: Facts) -> list[str]:
-        return [f"{field}: {shown(facts.headers.all(field)) if facts.headers.all(field) else '(not there)'}" for field, _ in made]
+    def observed(facts: Facts) -> list[str]:
+        return [f"{field}: {one_line(facts.headers.all(field)) if facts.headers.all(field) else '(not there)'}" for field, _ in tests]
 
-    return Test(name, Cost.CONTENT, lambda facts: any(test(facts) for _, test in made), saw)
+    return MessageTest(name, Cost.CONTENT, lambda facts: any(test(facts) for _, test in tests), observed)
 
 
-def _header_test(value: dict[str, Any], context: Context) -> Callable[[Facts], bool]:
+def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Facts], bool]:
     field = value["name"].lower()
     present = value.get("present")
-    said = {key: content for key, content in value.items() if key in {"words", "contains", "regex"}}
-    if not said:
+    searched = {key: content for key, content in value.items() if key in {"words", "contains", "regex"}}
+    if not searched:
         return lambda facts: bool(facts.headers.all(field)) is present
     if present is not None:
-        raise InvalidValue("expected present, or what the header says, and not both")
-    wanted = Wanted.of(said, context)
-    return lambda facts: any(wanted.found(composed(text), normal(text)) for text in facts.headers.all(field))
+        raise InvalidValue("expected either present, or words, contains and regex")
+    search = TextSearch.of(searched, context)
+    return lambda facts: any(search.matches(compose(text), normalize(text)) for text in facts.headers.all(field))
 
 
-def attachment(name: str, value: Any, context: Context) -> Condition:
+def attachment(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on attachments. One attachment has to match one of the mappings."""
     tests = []
-    for at, each in several(value):
+    for at, each in as_list(value):
         with at:
-            tests.append(_file_test(each, context))
+            tests.append(_attachment_test(each, context))
 
     def test(facts: Facts) -> bool:
-        return any(is_it(file) for file in facts.files for is_it in tests)
+        return any(matches(attached) for attached in facts.attachments for matches in tests)
 
-    def saw(facts: Facts) -> list[str]:
-        return [f"{next(iter(file.names), '(no name)')} ({file.content_type}, {file.size:,} bytes)" for file in facts.files]
+    def observed(facts: Facts) -> list[str]:
+        return [f"{next(iter(each.names), '(no name)')} ({each.content_type}, {each.size:,} bytes)" for each in facts.attachments]
 
-    return Test(name, Cost.BODY, test, saw)
+    return MessageTest(name, Cost.BODY, test, observed)
 
 
-def _file_test(value: dict[str, Any], context: Context) -> "Callable[[File], bool]":
-    """All of what a mapping says, of one attachment; what costs least first."""
-    tests: list[Callable[[File], bool]] = []
+def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[[AttachmentFacts], bool]":
+    """Return a test of one attachment, which has to pass all tests of a mapping. The cheapest test is first."""
+    tests: list[Callable[[AttachmentFacts], bool]] = []
     if "extension" in value:
-        tests.append(_by_extension(value, context))
+        tests.append(_extension_test(value, context))
     if "name" in value:
-        own, shared = context.made("globs", _glob, tuple, value["name"], "name")
-        globs = [tuple(own), *shared]
-        tests.append(
-            lambda file: any(pattern.match(without_ignorable(given)) for given in file.names for each in globs for pattern in each)
-        )
+        own, shared = context.build_each("globs", _glob, tuple, value["name"], "name")
+        globs = [*own, *(glob for globs in shared for glob in globs)]
+        tests.append(lambda attached: any(glob.match(remove_ignorable(given)) for given in attached.names for glob in globs))
     if "name_regex" in value:
         regexes = context.regexes(value["name_regex"], "name_regex")
-        tests.append(lambda file: any(regex.search(given) for given in file.names for regex in regexes))
+        tests.append(lambda attached: any(regex.search(given) for given in attached.names for regex in regexes))
     if "type" in value:
-        types = _checked(value, "type", context).types
-        tests.append(lambda file: _of_type(file.content_type, types))
+        types = _check(value, "type", context).types
+        tests.append(lambda attached: _is_of_type(attached.content_type, types))
     if "size" in value:
-        within = bounds(value["size"])
-        tests.append(lambda file: within(file.size))
+        within = bounds_test(value["size"])
+        tests.append(lambda attached: within(attached.size))
     if "true_type" in value:
         true_types = _true_types(context.texts(value["true_type"], "true_type"))
-        tests.append(lambda file: file.true_type != "" and _of_type(file.true_type, true_types))
+        tests.append(lambda attached: attached.true_type != "" and _is_of_type(attached.true_type, true_types))
     if "encrypted" in value:
-        tests.append(lambda file: file.is_encrypted)
+        tests.append(lambda attached: attached.is_encrypted)
     if not tests:
-        raise InvalidValue("expected something to know an attachment by, besides in_archives")
-    return lambda file: all(test(file) for test in tests)
+        raise InvalidValue("expected a property of attachments in addition to in_archives, such as extension")
+    return lambda attached: all(test(attached) for test in tests)
 
 
-def _by_extension(value: dict[str, Any], context: Context) -> "Callable[[File], bool]":
-    wanted = _checked(value, "extension", context).extensions
-    inside = value.get("in_archives", True)
-    return lambda file: not wanted.isdisjoint(file.endings) or (inside and not wanted.isdisjoint(file.listed_endings))
+def _extension_test(value: dict[str, Any], context: BuildContext) -> "Callable[[AttachmentFacts], bool]":
+    wanted = _check(value, "extension", context).extensions
+    in_archives = value.get("in_archives", True)
+
+    def test(attached: "AttachmentFacts") -> bool:
+        return not wanted.isdisjoint(attached.extensions) or (in_archives and not wanted.isdisjoint(attached.archived_extensions))
+
+    return test
 
 
-def _checked(value: dict[str, Any], key: str, context: Context) -> "AttachmentRules":
-    """Extensions or types in form. Raises InvalidValue for those that no attachment can have."""
-    from mailhooks.content.attachment_rules import AttachmentRules  # late: it knows types of files, for which most policies have no use
+def _check(value: dict[str, Any], key: str, context: BuildContext) -> "AttachmentRules":
+    """Return extensions or types in a common form. Raises InvalidValue for a value that no attachment can have."""
+    from mailhooks.content.attachment_rules import AttachmentRules
 
     texts = context.texts(value[key], key)
     with ErrorPath(key):
         try:
             return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
         except SettingsError as error:
-            raise of_setting(error) from None
+            raise from_setting(error) from None
 
 
-def _of_type(content_type: str, wanted: frozenset[str]) -> bool:
+def _is_of_type(content_type: str, wanted: frozenset[str]) -> bool:
     return content_type in wanted or f"{content_type.partition('/')[0]}/*" in wanted
 
 
@@ -211,14 +218,14 @@ def _true_types(texts: tuple[str, ...]) -> frozenset[str]:
         known = (
             filetypes.EXECUTABLES
             if text.lower() == "executable"
-            else {each for each in filetypes.KNOWN if _of_type(each, frozenset({text.lower()}))}
+            else {each for each in filetypes.KNOWN if _is_of_type(each, frozenset({text.lower()}))}
         )
         if not known:
-            raise InvalidValue("expected types that docs/attachments.md lists, or the word executable", "true_type")
+            raise InvalidValue("expected types listed in docs/attachments.md, or the word executable", "true_type")
         found |= known
     return frozenset(found)
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    """A pattern for file names with `*` and `?`, in any case. Names have at most 255 characters, and `translate` makes stars atomic."""
-    return re.compile(translate(composed(without_ignorable(pattern)).replace("[", "[[]")), re.IGNORECASE)
+    """Compile a pattern for file names with `*` and `?`. Its time is bounded: names have at most 255 characters, and stars are atomic."""
+    return re.compile(translate(compose(remove_ignorable(pattern)).replace("[", "[[]")), re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The policy's lists, the lists in them put in: each is resolved once, and what conditions make of it is made once."""
+"""The lists of a policy. Each list is resolved once, and the values built from its texts are built once."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,13 +7,13 @@ from typing import Any, Final, TypeVar
 from mailhooks.policy.loading.problems import InvalidValue, Place
 
 MAX_TEXTS: Final = 200_000
-"""Texts of all lists, those of the lists in them counted wherever they are put in: a small file can ask for very many."""
+"""Texts of all lists together. A list in a list counts each time, because a small file can name one list very often."""
 
-MAX_TAKEN: Final = 500_000
+MAX_COPIED_TEXTS: Final = 500_000
 """Texts of lists that are copied into conditions and actions."""
 
-_LONGEST_WAY: Final = 8
-"""Lists of a circle that are named."""
+_MAX_CIRCLE: Final = 8
+"""Lists of a circle that an error names."""
 
 _T = TypeVar("_T")
 
@@ -22,66 +22,67 @@ class Lists:
     """The lists of a policy by their names.
 
     Attributes:
-        refused: what is wrong with them, by place from the top.
+        problems: the place and the text of each problem, with places from the top.
     """
 
     def __init__(self, given: Mapping[str, Sequence[str]] | None = None, line: Callable[[Place], int] = lambda _: 0) -> None:
-        """Args:
-        given: texts by name as they are written, `list:NAME` among them.
-        line: of the file, for a place.
+        """Resolve the lists.
+
+        Args:
+            given: the texts by list as written, some of them `list:NAME`.
+            line: returns the line of a place in the file.
         """
         self._given = given or {}
         self._line = line
-        self._made: dict[tuple[str, str], Any] = {}
+        self._built: dict[tuple[str, str], Any] = {}
         self._places: dict[str, dict[str, tuple[str, int]]] = {}
-        self._taken = 0
-        self.refused: list[tuple[Place, str]] = []
-        self._texts = self._resolved()
+        self._copied = 0
+        self.problems: list[tuple[Place, str]] = []
+        self._texts = self._resolve()
 
     def __contains__(self, name: str) -> bool:
         return name in self._given
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """What a list holds, in its order, nothing twice."""
+        """Return the texts of a list and of the lists in it, in their order and without repetition."""
         return self._texts.get(name, ())
 
-    def taken(self, name: str) -> tuple[str, ...]:
-        """The same, for somebody who keeps a copy.
+    def texts_counted(self, name: str) -> tuple[str, ...]:
+        """Return the texts of a list for a copy, and count them against MAX_COPIED_TEXTS.
 
         Raises:
-            InvalidValue: there are too many of them.
+            InvalidValue: the limit is exceeded.
         """
-        before = self._taken
-        self._taken += len(self.texts(name))
-        if self._taken <= MAX_TAKEN:
+        before = self._copied
+        self._copied += len(self.texts(name))
+        if self._copied <= MAX_COPIED_TEXTS:
             return self.texts(name)
-        if before > MAX_TAKEN:
-            return self.texts(name)[:1]  # it is told already
-        raise InvalidValue(f"expected lists of at most {MAX_TAKEN:,} texts in all that rules take: some in fewer rules, or shorter ones")
+        if before > MAX_COPIED_TEXTS:
+            return self.texts(name)[:1]  # the problem is reported once
+        raise InvalidValue(f"expected at most {MAX_COPIED_TEXTS:,} texts of lists in all rules: shorten lists, or use them in fewer rules")
 
-    def once(self, kind: str, name: str, make: Callable[[tuple[str, ...]], _T], failing: _T) -> _T:
-        """What is made of a list's texts, made when it is first asked for. What is refused then is told once; later there is `failing`.
+    def cached(self, kind: str, name: str, build: Callable[[tuple[str, ...]], _T], failed: _T) -> _T:
+        """Return the value built from a list's texts. It is built at the first call for each `kind`.
 
-        Raises:
-            InvalidValue: as `make` does.
+        If `build` raises InvalidValue, only the first call raises it: later calls return `failed`.
         """
         key = kind, name
-        if key not in self._made:
-            self._made[key] = failing
-            self._made[key] = make(self.texts(name))
-        made: _T = self._made[key]
-        return made
+        if key not in self._built:
+            self._built[key] = failed
+            self._built[key] = build(self.texts(name))
+        built: _T = self._built[key]
+        return built
 
-    def origin(self, name: str, text: str) -> str:
-        """In words, in which list a text stands that `name` holds, be it in a list in it, and on which line."""
+    def describe_origin(self, name: str, text: str) -> str:
+        """Return the list and the line of a text of the list `name`, which may be in a list in that list."""
         if name not in self._places:
-            self._places[name] = self._places_in(name)
+            self._places[name] = self._find_places(name)
         each, index = self._places[name][text]
         line = self._line(("lists", each, index))
         return f'in list "{each}"' + (f" (line {line})" if line else "")
 
-    def _places_in(self, name: str) -> dict[str, tuple[str, int]]:
-        """Where each text stands that a list holds: list and position."""
+    def _find_places(self, name: str) -> dict[str, tuple[str, int]]:
+        """Return the list and the position of each text of a list."""
         found: dict[str, tuple[str, int]] = {}
         waiting = {name: None}
         while waiting:
@@ -93,33 +94,33 @@ class Lists:
                         waiting[text[5:]] = None
         return found
 
-    def _resolved(self) -> dict[str, tuple[str, ...]]:
-        """Each list once, after those that it holds."""
-        inner = {name: self._inner(name) for name in self._given}
-        missing = Counter({name: len(names) for name, names in inner.items()})
-        around: dict[str, list[str]] = {name: [] for name in self._given}
+    def _resolve(self) -> dict[str, tuple[str, ...]]:
+        """Return the texts of each list. A list is resolved after the lists in it."""
+        inner = {name: self._inner_lists(name) for name in self._given}
+        unresolved = Counter({name: len(names) for name, names in inner.items()})
+        outer: dict[str, list[str]] = {name: [] for name in self._given}
         for name, names in inner.items():
             for each in names:
-                around[each].append(name)
-        made: dict[str, tuple[str, ...]] = {}
+                outer[each].append(name)
+        resolved: dict[str, tuple[str, ...]] = {}
         room = MAX_TEXTS
-        ready = [name for name in self._given if not missing[name]]
+        ready = [name for name in self._given if not unresolved[name]]
         for name in ready:
-            size = len(self._given[name]) + sum(len(made[each]) for each in inner[name])
+            size = len(self._given[name]) + sum(len(resolved[each]) for each in inner[name])
             if 0 <= room < size:
-                text = f"expected lists of at most {MAX_TEXTS:,} texts in all, counting those of the lists in them for each of these"
-                self.refused.append((("lists", name), text))
+                text = f"expected at most {MAX_TEXTS:,} texts in all lists; the texts of a list in a list count again"
+                self.problems.append((("lists", name), text))
             room -= size
-            made[name] = tuple(dict.fromkeys(self._put_in(name, made))) if room >= 0 else ()
-            for each in around[name]:
-                missing[each] -= 1
-                if not missing[each]:
+            resolved[name] = tuple(dict.fromkeys(self._expand(name, resolved))) if room >= 0 else ()
+            for each in outer[name]:
+                unresolved[each] -= 1
+                if not unresolved[each]:
                     ready.append(each)
-        self._refuse_circles({name: [each for each in inner[name] if each not in made] for name in self._given if name not in made})
-        return made
+        self._reject_circles({name: [each for each in inner[name] if each not in resolved] for name in self._given if name not in resolved})
+        return resolved
 
-    def _inner(self, name: str) -> list[str]:
-        """The lists that a list names, each once."""
+    def _inner_lists(self, name: str) -> list[str]:
+        """Return the lists that a list names, each once."""
         found: dict[str, None] = {}
         for index, text in enumerate(self._given[name]):
             if not _is_list(text):
@@ -127,29 +128,29 @@ class Lists:
             if text[5:] in self._given:
                 found[text[5:]] = None
             else:
-                self.refused.append((("lists", name, index), unknown(text)))
+                self.problems.append((("lists", name, index), unknown_list(text)))
         return list(found)
 
-    def _put_in(self, name: str, made: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    def _expand(self, name: str, resolved: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         for text in dict.fromkeys(self._given[name]):
             if _is_list(text):
-                yield from made.get(text[5:], ())
+                yield from resolved.get(text[5:], ())
             else:
                 yield text
 
-    def _refuse_circles(self, inner: Mapping[str, list[str]]) -> None:
-        """Of the lists that cannot be resolved, each names such a one, so that all of them lead into a circle."""
+    def _reject_circles(self, inner: Mapping[str, list[str]]) -> None:
+        """Add a problem for each list that cannot be resolved. Each of them names another such list, so all lead into a circle."""
         for name in inner:
-            way = [name]
-            while way[-1] not in way[:-1] and len(way) <= _LONGEST_WAY:
-                way.append(inner[way[-1]][0])
-            more = " > ..." if way[-1] not in way[:-1] else ""
-            self.refused.append((("lists", name), f"expected a list that does not hold itself, as {' > '.join(way)}{more} does"))
+            path = [name]
+            while path[-1] not in path[:-1] and len(path) <= _MAX_CIRCLE:
+                path.append(inner[path[-1]][0])
+            more = " > ..." if path[-1] not in path[:-1] else ""
+            self.problems.append((("lists", name), f"expected a list that does not contain itself, got {' > '.join(path)}{more}"))
 
 
-def unknown(text: str) -> str:
-    """What is said of a `list:NAME` that names none."""
-    return f"expected the name of a list under `lists`, and {text[5:]!r} is none"
+def unknown_list(text: str) -> str:
+    """Return the error text for a `list:NAME` without such a list."""
+    return f"expected the name of a list under `lists`, got {text[5:]!r}"
 
 
 def _is_list(text: str) -> bool:

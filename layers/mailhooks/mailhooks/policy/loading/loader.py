@@ -1,98 +1,105 @@
-"""Makes a policy of a file or a text, or says what is wrong with it, all of it, line by line."""
+"""Loads a policy from a file or a text, and reports all its problems with their lines."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract.schema import list_violations
 from mailhooks.policy.errors import PolicyError, Problem
-from mailhooks.policy.loading import action_builders
-from mailhooks.policy.loading.build_context import Context
-from mailhooks.policy.loading.condition_builders import conditions
+from mailhooks.policy.loading.action_builders import build_actions
+from mailhooks.policy.loading.build_context import BuildContext
+from mailhooks.policy.loading.condition_builders import build_conditions
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place
-from mailhooks.policy.loading.yaml_document import Document, read
+from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.conditions import All, Condition, Not
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
-_MOST_PROBLEMS: Final = 50
-"""That are told; of the others there is the number."""
+_MAX_PROBLEMS: Final = 50
+"""Problems that an error lists; the others are counted."""
 
-_MOST_BREACHES: Final = 1000
-"""Of the schema, that are looked for."""
+_MAX_BREACHES: Final = 1000
+"""Breaches of the schema that are searched for."""
 
-_RATE_ALONE: Final = "expected rate to stand directly under `when`: it counts what meets all other conditions"
+_RATE_ALONE: Final = "expected rate directly under `when`: it counts messages that match all other conditions"
 
 
 def load_policy(path_or_text: Path | str) -> Policy:
-    """See `mailhooks.policy.load`."""
+    """Load a policy from a file or a text. See `mailhooks.policy.load`."""
     if isinstance(path_or_text, Path):
         try:
             text = path_or_text.read_text("utf-8-sig")
         except ValueError:
             raise PolicyError(path_or_text.name, (Problem(0, "", "", "save it as UTF-8"),)) from None
-        return make(read(text, path_or_text.name))
-    return make(read(path_or_text))
+        return build_policy(parse_document(text, path_or_text.name))
+    return build_policy(parse_document(path_or_text))
 
 
-def make(document: Document) -> Policy:
-    """The policy in a document. Raises PolicyError."""
-    breaches = list_violations("policy", document.data, _MOST_BREACHES)
-    maker = _Maker(document, breaches)
-    if len(breaches) >= _MOST_BREACHES:
-        # There may be more: what else breaks the schema is not known, and nothing can be made of it.
-        raise maker.refusal()
-    return maker.policy()
+def build_policy(document: PolicyDocument) -> Policy:
+    """Build a policy from a parsed document.
+
+    Raises:
+        PolicyError: the policy is rejected.
+    """
+    breaches = list_violations("policy", document.data, _MAX_BREACHES)
+    builder = _PolicyBuilder(document, breaches)
+    if len(breaches) >= _MAX_BREACHES:
+        # There may be more breaches, so it is unknown which rules are valid enough to build.
+        raise builder.error()
+    return builder.policy()
 
 
-class _Maker:
-    """Makes a policy of a document, and finds what its schema cannot say: also in one that breaks the schema, as far as it does not."""
+class _PolicyBuilder:
+    """Builds a policy, and finds problems that the schema cannot express, also in a document that breaks the schema elsewhere."""
 
-    def __init__(self, document: Document, breaches: Sequence[tuple[Place, str]]) -> None:
+    def __init__(self, document: PolicyDocument, breaches: Sequence[tuple[Place, str]]) -> None:
         self._document = document
         self._data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
-        self._found: list[tuple[Place, str]] = list(breaches)
+        self._problems: list[tuple[Place, str]] = list(breaches)
         self._broken = {place[: 2 if place[:1] == ("rules",) else 1] for place, _ in breaches}
-        defaults = self._sound("defaults", {})
+        defaults = self._valid_value("defaults", {})
         self._mixed: str | None = defaults.get("mixed")
         self._on_error: str = defaults.get("on_error", "skip")
 
     def policy(self) -> Policy:
+        """Return the policy. Raises PolicyError."""
         lists = Lists(self._lists(), self._document.line)
-        self._found += lists.refused
-        zone = schedule.zone("UTC")
+        self._problems += lists.problems
+        zone = schedule.parse_zone("UTC")
         try:
-            zone = schedule.zone(self._sound("time_zone", "UTC"))
+            zone = schedule.parse_zone(self._valid_value("time_zone", "UTC"))
         except ValueError as error:
-            self._refuse(("time_zone",), f"expected {error}")
-        self._refuse_names_twice()
+            self._add_problem(("time_zone",), f"expected {error}")
+        self._find_duplicate_names()
         rules = []
-        for index, value in self._sound_rules():
+        for index, value in self._valid_rules():
             try:
-                rules.append(self._rule(index, value, Context(lists, value["name"], zone)))
-            except InvalidValue as bad:
-                self._found += [(("rules", index, *place), text) for place, text in bad.found]
+                rules.append(self._rule(index, value, BuildContext(lists, value["name"], zone)))
+            except InvalidValue as invalid:
+                self._problems += [(("rules", index, *place), text) for place, text in invalid.problems]
         domains = self._domains()
-        if self._found:
-            raise self.refusal()
+        if self._problems:
+            raise self.error()
         return Policy(tuple(rules), domains, _digest(self._data), self._document.file, self._data.get("lists", {}))
 
-    def _rule(self, index: int, value: dict[str, Any], context: Context) -> Rule:
+    def _rule(self, index: int, value: dict[str, Any], context: BuildContext) -> Rule:
         active = value.get("active", {})
-        begins, ends = (self._moment(index, key, active) for key in ("from", "until"))
-        together = ErrorCollector()
-        with together:
+        begins, ends = (self._time(index, key, active) for key in ("from", "until"))
+        collector = ErrorCollector()
+        with collector:
             if begins and ends and begins >= ends:
                 raise InvalidValue("expected until to be after from", "active", "until")
-        with together:
+        with collector:
             condition = self._condition(value, context)
-        with together, ErrorPath("do"):
-            actions = action_builders.actions(value["do"], context)
-        together.end()
+        with collector, ErrorPath("do"):
+            actions = build_actions(value["do"], context)
+        collector.raise_errors()
         mixed = value.get("mixed", self._mixed)
         rule = Rule(
             value["name"],
@@ -111,82 +118,83 @@ class _Maker:
         )
         if mixed is None and rule.changes_content and condition.per_recipient:
             raise InvalidValue(
-                "expected mixed: all or none, as the rule changes the content for some recipients, and a message has one content for all"
+                "expected mixed: all or none, because the rule changes the content for some recipients, and all recipients get one content"
             )
         return rule
 
-    def _condition(self, value: dict[str, Any], context: Context) -> Condition:
-        """What has to hold: `when`, and none of `unless`; a count only when all else does."""
-        made: list[Condition] = []
-        together, when = ErrorCollector(), ErrorPath("when")
+    def _condition(self, value: dict[str, Any], context: BuildContext) -> Condition:
+        """Return one condition for `when` and `unless` together."""
+        conditions: list[Condition] = []
+        collector, when = ErrorCollector(), ErrorPath("when")
         for name, content in value.get("when", {}).items():
-            with together, when:
-                if name != "rate" and _counts(content):
+            with collector, when:
+                if name != "rate" and _contains_rate(content):
                     raise InvalidValue(_RATE_ALONE, name)
-                made.append(conditions({name: content}, context))
-        with together, ErrorPath("unless"):
+                conditions.append(build_conditions({name: content}, context))
+        with collector, ErrorPath("unless"):
             if unless := value.get("unless"):
-                if _counts(unless):
+                if _contains_rate(unless):
                     raise InvalidValue(_RATE_ALONE)
-                made.append(Not("unless", conditions(unless, context, exceptions=True)))
-        together.end()
-        return made[0] if len(made) == 1 else All.of(made, "when")
+                conditions.append(Not("unless", build_conditions(unless, context, exceptions=True)))
+        collector.raise_errors()
+        return conditions[0] if len(conditions) == 1 else All.of(conditions, "when")
 
-    def _moment(self, index: int, key: str, active: dict[str, str]) -> Any:
+    def _time(self, index: int, key: str, active: dict[str, str]) -> datetime | None:
         try:
-            return schedule.moment(active[key]) if key in active else None
+            return schedule.parse_time(active[key]) if key in active else None
         except ValueError as error:
-            self._refuse(("rules", index, "active", key), f"expected {error}")
+            self._add_problem(("rules", index, "active", key), f"expected {error}")
             return None
 
     def _domains(self) -> frozenset[str]:
-        found = [ascii_domain(domain) for domain in self._sound("organization", {}).get("domains", ())]
+        found = [ascii_domain(domain) for domain in self._valid_value("organization", {}).get("domains", ())]
         for index, domain in enumerate(found):
             if not domain.isascii():
-                self._refuse(("organization", "domains", index), "expected a domain")
+                self._add_problem(("organization", "domains", index), "expected a domain")
         return frozenset(found)
 
-    def _sound(self, key: str, default: Any) -> Any:
-        """What stands under a key of the policy; the default where that breaks the schema."""
+    def _valid_value(self, key: str, default: Any) -> Any:
+        """Return the value of a top key, or the default if the value breaks the schema."""
         return default if (key,) in self._broken else self._data.get(key, default)
 
-    def _sound_rules(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The rules that do not break the schema. None where no list can be known, or their own list is none: it is not their fault."""
+    def _valid_rules(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the rules that do not break the schema. None if `lists` is no mapping: then each `list:NAME` would be a false problem."""
         if isinstance(self._data.get("lists", {}), dict):
-            yield from ((index, rule) for index, rule in enumerate(self._sound("rules", ())) if ("rules", index) not in self._broken)
+            yield from ((index, rule) for index, rule in enumerate(self._valid_value("rules", ())) if ("rules", index) not in self._broken)
 
     def _lists(self) -> dict[str, list[str]]:
-        """The lists as they are written; of those that break the schema, the texts."""
+        """Return the lists as written; only the texts of lists that break the schema."""
         given: dict[str, list[str]] = self._data.get("lists", {})
         if ("lists",) not in self._broken:
             return given
         lists = given.items() if isinstance(given, dict) else ()
         return {name: [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else [] for name, texts in lists}
 
-    def _refuse_names_twice(self) -> None:
+    def _find_duplicate_names(self) -> None:
         seen: set[str] = set()
-        for index, rule in self._sound_rules():
+        for index, rule in self._valid_rules():
             if rule["name"] in seen:
-                self._refuse(("rules", index, "name"), "expected a name of its own: an earlier rule has it")
+                self._add_problem(("rules", index, "name"), "expected a unique name: an earlier rule has the same name")
             seen.add(rule["name"])
 
-    def _refuse(self, place: Sequence[str | int], text: str) -> None:
-        self._found.append((tuple(place), text))
+    def _add_problem(self, place: Sequence[str | int], text: str) -> None:
+        self._problems.append((tuple(place), text))
 
-    def refusal(self) -> PolicyError:
-        """All that was found, in the order of the file."""
-        problems = sorted((_problem(self._document, place, text) for place, text in self._found), key=lambda problem: problem.line)
-        return PolicyError(self._document.file, tuple(problems[:_MOST_PROBLEMS]), max(0, len(problems) - _MOST_PROBLEMS))
+    def error(self) -> PolicyError:
+        """Return an error with all problems, in the order of the file."""
+        problems = sorted((_problem(self._document, place, text) for place, text in self._problems), key=lambda problem: problem.line)
+        return PolicyError(self._document.file, tuple(problems[:_MAX_PROBLEMS]), max(0, len(problems) - _MAX_PROBLEMS))
 
 
-def _counts(value: Any) -> bool:
-    """Whether `rate` stands in a group of conditions."""
+def _contains_rate(value: Any) -> bool:
+    """Return whether a group of conditions contains `rate`."""
     if isinstance(value, list):
-        return any(map(_counts, value))
-    return isinstance(value, dict) and ("rate" in value or any(_counts(value[key]) for key in ("any", "all", "not") if key in value))
+        return any(map(_contains_rate, value))
+    groups = ("any", "all", "not")
+    return isinstance(value, dict) and ("rate" in value or any(_contains_rate(value[key]) for key in groups if key in value))
 
 
-def _problem(document: Document, place: Place, text: str) -> Problem:
+def _problem(document: PolicyDocument, place: Place, text: str) -> Problem:
     rule = ""
     if place[:1] == ("rules",) and len(place) > 1 and isinstance(place[1], int):
         found = document.data["rules"][place[1]]
@@ -197,6 +205,4 @@ def _problem(document: Document, place: Place, text: str) -> Problem:
 
 
 def _digest(data: Any) -> str:
-    import json
-
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What is refused of a policy that its schema lets through, and where it lies."""
+"""Collection of the invalid values of a policy, each with its place."""
 
 import re
 from collections.abc import Iterator
@@ -7,78 +7,80 @@ from typing import Any, Final
 from mailhooks.errors import SettingsError
 
 ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-"""What may be a mail address, and no pattern, as the schema has it."""
+"""A mail address, as in the schema; not a pattern."""
 
 Place = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
 
 
 class InvalidValue(Exception):
-    """Values that the schema lets through cannot be meant.
+    """Values that the schema allows are invalid.
 
     Attributes:
-        found: for each of them the place, which leads to it from the condition's value, and what was expected there.
+        problems: the place and the text of each problem. The place begins at the value that is being built.
     """
 
     def __init__(self, text: str, *place: str | int) -> None:
         super().__init__(text)
-        self.found: list[tuple[Place, str]] = [(place, text)]
+        self.problems: list[tuple[Place, str]] = [(place, text)]
 
 
 class ErrorPath:
-    """`with ErrorPath("when"):` what is refused inside lies there."""
+    """Puts keys before the places of an `InvalidValue` raised inside: `with ErrorPath("when"): ...`."""
 
     def __init__(self, *place: str | int) -> None:
         self._place = place
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, InvalidValue) and self._place:
-            error.found = [((*self._place, *place), text) for place, text in error.found]
+            error.problems = [((*self._place, *place), text) for place, text in error.problems]
 
 
 class ErrorCollector:
-    """Goes on after what is refused `with` it, so that all of it is told: `end` refuses it.
+    """Catches each `InvalidValue` raised `with` it; `raise_errors` raises all of them as one.
 
-    >>> together = ErrorCollector()
+    >>> collector = ErrorCollector()
     >>> for place in "ab":
-    ...     with together, ErrorPath(place):
+    ...     with collector, ErrorPath(place):
     ...         raise InvalidValue("expected c")
-    >>> together.end()
+    >>> collector.raise_errors()
     Traceback (most recent call last):
     mailhooks.policy.loading.problems.InvalidValue: expected c
     """
 
     def __init__(self) -> None:
-        self._refused: InvalidValue | None = None
+        self._error: InvalidValue | None = None
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> bool:
         if not isinstance(error, InvalidValue):
             return False
-        if self._refused is None:
-            self._refused = error
+        if self._error is None:
+            self._error = error
         else:
-            self._refused.found += error.found
+            self._error.problems += error.problems
         return True
 
-    def end(self) -> None:
-        """Raises:
-        InvalidValue: something was refused; it has all of it.
+    def raise_errors(self) -> None:
+        """Raise the collected errors as one.
+
+        Raises:
+            InvalidValue: at least one error was collected.
         """
-        if self._refused is not None:
-            raise self._refused
+        if self._error is not None:
+            raise self._error
 
 
-def of_setting(error: SettingsError) -> InvalidValue:
-    """What an error says that was written for environment variables, whose name comes first."""
+def from_setting(error: SettingsError) -> InvalidValue:
+    """Convert an error of an environment variable, whose text begins with the name of the variable."""
     return InvalidValue(str(error).partition(": ")[2] or str(error))
 
 
-def several(value: Any) -> Iterator[tuple[ErrorPath, Any]]:
-    """The values of a list, or the single one that stands for a list of one; each with where it lies."""
+def as_list(value: Any) -> Iterator[tuple[ErrorPath, Any]]:
+    """Yield the items of a list, or a single value that is written without a list, each with its place."""
     if isinstance(value, list | tuple):
         for index, each in enumerate(value):
             yield ErrorPath(index), each

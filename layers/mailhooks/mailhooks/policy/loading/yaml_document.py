@@ -1,7 +1,7 @@
-"""The text of a policy, YAML or JSON, as plain data, with a way back from a place in the data to a line of the text.
+"""Parser of a policy's text (YAML or JSON) into plain data, with the line of each place.
 
-YAML is read with few of its features: scalars as in YAML 1.2's core schema (`no` and `on` are words, a date is a text), no aliases, with
-which a small file could stand for a huge one, no tags, no key twice.
+It supports only a part of YAML: scalars of YAML 1.2's core schema (`no` and `on` are words, a date is a text), and no key twice. It rejects
+aliases, because a small file with aliases can mean a huge one, and tags.
 """
 
 import re
@@ -21,9 +21,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SURROGATES: Final = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
-"""A character as JSON writes it (RFC 8259 section 7), and YAML does not; or a backslash, written as two."""
+"""A character that JSON writes as two escapes (RFC 8259 section 7), which YAML does not know; or an escaped backslash."""
 
-_NO_ALIASES: Final = "anchors and aliases (& and *) are not taken: lists go under `lists`, texts that begin so in quotes"
+_NO_ALIASES: Final = "anchors and aliases (& and *) are not supported: put lists under `lists`, and quote texts that begin with & or *"
 
 _WORDS: Final = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -33,13 +33,13 @@ _WORDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """A policy's text, read.
+class PolicyDocument:
+    """The parsed text of a policy.
 
     Attributes:
-        file: its name, for errors.
+        file: the name of the file, for errors.
         data: the text as plain data.
-        root: the YAML node of the text, for the line numbers.
+        root: the YAML node of the text, for the lines.
     """
 
     file: str
@@ -47,7 +47,7 @@ class Document:
     root: Any
 
     def line(self, place: Sequence[str | int]) -> int:
-        """The line on which a place begins, or that of the nearest one around it."""
+        """Return the line on which a place begins, or the nearest place around it."""
         node = self.root
         line: int = node.start_mark.line
         for step in place:
@@ -59,37 +59,37 @@ class Document:
         return line + 1
 
 
-def read(text: str, file: str = "policy") -> Document:
-    """Reads a policy's text.
+def parse_document(text: str, file: str = "policy") -> PolicyDocument:
+    """Parse a policy's text.
 
     Raises:
-        PolicyError: it is too large, neither YAML nor JSON, or uses of YAML what is not to be used; names the line.
+        PolicyError: the text is too large, neither YAML nor JSON, or uses an unsupported feature of YAML; names the line.
     """
     if len(text) > MAX_OCTETS or len(text.encode("utf-8", "replace")) > MAX_OCTETS:
-        raise _refused(file, 0, f"a policy has at most {MAX_OCTETS // 1024} KB")
+        raise _error(file, 0, f"a policy has at most {MAX_OCTETS // 1024} KB")
     text = text.removeprefix("\ufeff")
     if text.lstrip()[:1] == "{":
-        text = _SURROGATES.sub(_joined, text)
+        text = _SURROGATES.sub(_join_surrogates, text)
     try:
-        root = _composed(text, file)
+        root = _parse_nodes(text, file)
     except UnicodeEncodeError:
-        raise _refused(file, 0, "half of a surrogate pair is no character") from None
+        raise _error(file, 0, "the text has half of a surrogate pair, which is not a character") from None
     except yaml.reader.ReaderError as error:
         at = text.find(chr(error.character))
-        raise _refused(file, text.count("\n", 0, at) + 1, f"U+{error.character:04X} is no character of a text") from None
+        raise _error(file, text.count("\n", 0, at) + 1, f"the character U+{error.character:04X} is not allowed in a policy") from None
     except yaml.YAMLError as error:
-        raise _refused(file, *_trouble(error)) from None
-    return Document(file, _value(root, file), root)
+        raise _error(file, *_explain(error)) from None
+    return PolicyDocument(file, _value(root, file), root)
 
 
-def _joined(pair: re.Match[str]) -> str:
+def _join_surrogates(pair: re.Match[str]) -> str:
     if pair[0] == "\\\\":
         return pair[0]
     return pair[0].encode("ascii").decode("unicode-escape").encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def _trouble(error: yaml.YAMLError) -> tuple[int, str]:
-    """The line, and what is the matter there."""
+def _explain(error: yaml.YAMLError) -> tuple[int, str]:
+    """Return the line and the text of a YAML error."""
     mark: Any = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark is not None else 0
     why = getattr(error, "problem", None) or "it cannot be read"
@@ -98,30 +98,30 @@ def _trouble(error: yaml.YAMLError) -> tuple[int, str]:
     return line, f"neither YAML nor JSON: {why}"
 
 
-def _composed(text: str, file: str) -> Any:
-    """The nodes of the text, without those features. Not by `yaml.compose`, which calls itself for each level until the process dies."""
-    around: list[Any] = []
+def _parse_nodes(text: str, file: str) -> Any:
+    """Return the root node of a text. `yaml.compose` is not used: it recurses for each level of nesting, until the process dies."""
+    parents: list[Any] = []
     root = None
     for event in yaml.parse(text, Loader=_Loader):
         start: Any = event.start_mark
         line = start.line + 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _refused(file, line, _NO_ALIASES)
+            raise _error(file, line, _NO_ALIASES)
         if getattr(event, "tag", None):
-            raise _refused(file, line, "tags (!) are not taken: a text that begins so goes in quotes")
+            raise _error(file, line, "tags (!) are not supported: quote texts that begin with !")
         if isinstance(event, yaml.CollectionEndEvent):
-            _close(around.pop())
+            _close(parents.pop())
         elif isinstance(event, yaml.NodeEvent):
-            if root is not None and not around:
-                raise _refused(file, line, "a policy is one document: nothing follows ---")
-            if len(around) > MAX_DEPTH:
-                raise _refused(file, line, "nested too deep")
+            if root is not None and not parents:
+                raise _error(file, line, "a policy is one document: remove --- and the text after it")
+            if len(parents) > MAX_DEPTH:
+                raise _error(file, line, "nested too deep")
             node = _node(event, start)
             root = root or node
-            if around:
-                around[-1].value.append(node)
+            if parents:
+                parents[-1].value.append(node)
             if not isinstance(event, yaml.ScalarEvent):
-                around.append(node)
+                parents.append(node)
     return root
 
 
@@ -129,18 +129,18 @@ def _node(event: Any, start: Any) -> Any:
     end: Any = event.end_mark
     if isinstance(event, yaml.ScalarEvent):
         return yaml.ScalarNode("", event.value, start, end, event.style)
-    kind = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
-    return kind("", [], start, end)
+    node_type = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
+    return node_type("", [], start, end)
 
 
 def _close(node: Any) -> None:
-    """Makes pairs of the keys and values of a mapping."""
+    """Join the keys and values of a complete mapping to pairs."""
     if isinstance(node, yaml.MappingNode):
         node.value = list(zip(node.value[::2], node.value[1::2], strict=True))
 
 
 def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
-    """The node to show for a step, and the one to go on from."""
+    """Return the node whose line is shown for a step, and the node at which the next step begins."""
     if isinstance(node, yaml.MappingNode):
         return next(((key, value) for key, value in node.value if key.value == step), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):
@@ -150,7 +150,7 @@ def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
 
 def _value(node: Any, file: str) -> Any:
     if node is None:
-        raise _refused(file, 1, "the file is empty")
+        raise _error(file, 1, "the file is empty")
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.style else _scalar(node.value)
@@ -159,11 +159,11 @@ def _value(node: Any, file: str) -> Any:
     found: dict[str, Any] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _refused(file, line, "a key is a word")
+            raise _error(file, line, "expected a word as key")
         if key.value == "<<" and not key.style:
-            raise _refused(file, key.start_mark.line + 1, "merges (<<) are not taken: say it in each place, or make a list under `lists`")
+            raise _error(file, key.start_mark.line + 1, "merges (<<) are not supported: repeat the values, or put a list under `lists`")
         if key.value in found:
-            raise _refused(file, key.start_mark.line + 1, f"the key {key.value!r} stands here twice")
+            raise _error(file, key.start_mark.line + 1, f"the key {key.value!r} is here twice")
         found[key.value] = _value(value, file)
     return found
 
@@ -179,5 +179,5 @@ def _scalar(text: str) -> Any:
     return text
 
 
-def _refused(file: str, line: int, text: str) -> PolicyError:
+def _error(file: str, line: int, text: str) -> PolicyError:
     return PolicyError(file, (Problem(line, "", "", text),))

@@ -1,6 +1,6 @@
-"""What a rule may do, as values: verdicts for recipients, changes of the content, and what is done beside the message."""
+"""The actions of a rule: verdicts for recipients, changes of the content, and side effects."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,23 +15,28 @@ if TYPE_CHECKING:
     from mailhooks.content.disclaimer import Disclaimer
     from mailhooks.content.header_changes import HeaderChanges
 
+# Late imports below: a policy loads the module of an action at a cold start only if a rule has the action.
+
+_NO_HEADER: Final = "the header is missing, or broken by a line that is not a field"
+
 VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain", "date", "rule", "messageid"})
-"""What a bounce's text may have between `%%` and `%%`, in lower case."""
+"""The variables of a bounce text, written between `%%` and `%%`, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetVerdict:
-    """What becomes of the message for the recipients that matched.
+    """Set the verdict of the matching recipients.
 
     Attributes:
         type: deliver, drop, junk, bypass the spam check, or bounce.
-        text: of a bounce, a template.
+        text: the template of a bounce message.
     """
 
     type: ActionType
     text: str = ""
 
     def bounce_text(self, values: Mapping[str, str]) -> str:
+        """Return the bounce message. `values` has the variables by their names in lower case."""
         if "%%" not in self.text:
             return self.text
         from mailhooks.content.template import Template
@@ -41,20 +46,20 @@ class SetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class AddRecipients:
-    """Sends the message to these too, as Bcc."""
+    """Deliver the message to further addresses, as Bcc."""
 
     addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveRecipients:
-    """Does not deliver to those of the message's recipients that fall under these."""
+    """Drop the message for recipients with these addresses."""
 
     addresses: AddressSet
 
 
 class ContentChange(Protocol):
-    """A change of the content."""
+    """An action that changes the content of the message."""
 
     @property
     def name(self) -> str: ...
@@ -64,17 +69,19 @@ class ContentChange(Protocol):
 
     @property
     def variables(self) -> frozenset[str]:
-        """The variables that its texts have, in lower case."""
+        """The variables in its texts, in lower case."""
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:
-        """Raises:
-        CannotChangeSafely: the message is not to be changed so.
+        """Return the change of a message. `values` has the variables by their names in lower case.
+
+        Raises:
+            CannotChangeSafely: the message must not be changed in this way.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TagSubject:
-    """Puts a tag before the subject (see `mailhooks.content.subject_tag`)."""
+    """Add a tag to the subject (see `mailhooks.content.subject_tag`)."""
 
     tag: str
     name: str = "subject_tag"
@@ -85,15 +92,15 @@ class TagSubject:
         from mailhooks.content.subject_tag import tag_edits
 
         block = message.header
-        # A subject that stands before a broken line is tagged all the same, lest a line of garbage keep the tag away.
+        # A subject above a broken line gets its tag, so that a sender cannot prevent the tag by a line of garbage.
         if not block.fields or not (block.complete or any(block.named("subject"))):
-            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
+            raise CannotChangeSafely(_NO_HEADER)
         return Change(tag_edits(message, self.tag))
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeHeaders:
-    """Sets, adds and removes header fields (see `mailhooks.content.header_changes`)."""
+    """Set, add and remove header fields (see `mailhooks.content.header_changes`)."""
 
     fields: "HeaderChanges"
     name: str = "headers"
@@ -103,13 +110,13 @@ class ChangeHeaders:
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         block = message.header
         if not block.fields or not block.complete:
-            raise CannotChangeSafely("the header is none, or broken by a line that is no field")
+            raise CannotChangeSafely(_NO_HEADER)
         return Change(self.fields.edits(message))
 
 
 @dataclass(frozen=True, slots=True)
 class StripAttachments:
-    """Puts a notice in the place of attachments (see `mailhooks.content.attachments`)."""
+    """Replace attachments by notices (see `mailhooks.content.attachments`)."""
 
     rules: "AttachmentRules"
     on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
@@ -120,16 +127,16 @@ class StripAttachments:
         from mailhooks.content import attachments
 
         if not message.header.complete:
-            # Where its body begins, programs see differently: no place to splice at. What it should lose is another matter.
+            # Mail programs disagree on where the body of such a message begins, so there is no safe place for an edit.
             if attachments.find(message, self.rules):
-                raise CannotChangeSafely("the header is broken by a line that is no field")
+                raise CannotChangeSafely(_NO_HEADER)
             return Change([])
         return Change(attachments.edits(message, self.rules))
 
 
 @dataclass(frozen=True, slots=True)
 class AddDisclaimer:
-    """Adds a disclaimer (see `mailhooks.content.disclaimer`)."""
+    """Add a disclaimer (see `mailhooks.content.disclaimer`)."""
 
     disclaimer: "Disclaimer"
     name: str = "disclaimer"
@@ -143,34 +150,38 @@ class AddDisclaimer:
         return frozenset().union(*(template.variables for template in self.disclaimer.templates))
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:
-        from mailhooks.mime.text.body import Blocked
-
-        try:
-            return self.disclaimer.change(message, values)
-        except Blocked as blocked:
-            raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
+        return self._unless_blocked(self.disclaimer.change, message, values)
 
     def wrap(self, message: Message, values: Mapping[str, str]) -> Change:
-        """As `change`, around a message whose own text shall stay as it is."""
+        """Return the change that puts the message, as it is, into a new one with the disclaimer. Arguments and errors as for `change`."""
+        return self._unless_blocked(self.disclaimer.wrap, message, values)
+
+    @staticmethod
+    def _unless_blocked(make: Callable[[Message, Mapping[str, str]], Change], message: Message, values: Mapping[str, str]) -> Change:
         from mailhooks.mime.text.body import Blocked
 
         try:
-            return self.disclaimer.wrap(message, values)
+            return make(message, values)
         except Blocked as blocked:
-            raise NoDisclaimer(blocked.obstacle, f"no disclaimer: {blocked.obstacle}") from None
+            raise NoDisclaimer(blocked.obstacle) from None
 
 
 class NoDisclaimer(CannotChangeSafely):
-    """A message's text is not to be changed, for the reason `obstacle` (a `mailhooks.mime.text.body.Obstacle`)."""
+    """A message gets no disclaimer.
 
-    def __init__(self, obstacle: str, text: str) -> None:
-        super().__init__(text)
+    Attributes:
+        obstacle: the reason, a `mailhooks.mime.text.body.Obstacle`.
+    """
+
+    def __init__(self, obstacle: str) -> None:
+        super().__init__(f"no disclaimer: {obstacle}")
         self.obstacle = obstacle
 
     @property
-    def may_go_on(self) -> bool:
-        """Whether it goes on even where such mail is bounced: a report answers mail, and to bounce it would answer an answer; what shows no
-        text has nothing to add to.
+    def allows_delivery(self) -> bool:
+        """Whether the message is delivered even if the rule bounces or drops messages without a disclaimer.
+
+        A report answers a message, and its bounce would answer an answer. A message without text has no text to add a disclaimer to.
         """
         from mailhooks.mime.text.body import Obstacle
 
@@ -179,7 +190,7 @@ class NoDisclaimer(CannotChangeSafely):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Keeps a copy of the message as it came, and its envelope, in a bucket."""
+    """Store a copy of the received message and its envelope in an S3 bucket."""
 
     bucket: str
     prefix: str = "mail/"
@@ -190,7 +201,13 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Tells somebody: one of `sns`, `eventbridge`, `webhook` is set, the last with the name of its secret."""
+    """Send a notification.
+
+    Attributes:
+        sns, eventbridge, webhook: the target; one of them is set.
+        secret: the name of the webhook's secret.
+        include: the fields of the message in the notification.
+    """
 
     sns: str = ""
     eventbridge: str = ""
@@ -202,7 +219,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Counts the message in a metric."""
+    """Count the message in a metric."""
 
     metric: str
     name: str = "count"

@@ -1,7 +1,7 @@
-"""What a rule may ask of a message: each condition tells for which recipients it holds, as bits (see `recipients`), and what it saw.
+"""The conditions of a rule. A condition returns the recipients that it matches, and the value that it observed.
 
-A condition that is not about recipients holds for all or for nobody. What a message does not have (a header, a result, a sender) meets no
-condition but a negated one.
+A condition that is not about recipients matches all of them or none. A missing header, result or sender matches no condition other than a
+negated one.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,27 +10,27 @@ from enum import IntEnum
 from typing import Protocol, Self
 
 from mailhooks.policy.facts.message_facts import Facts
-from mailhooks.policy.facts.recipients import AddressSet
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, AddressSet, RecipientSet
 
 
 class Cost(IntEnum):
-    """What has to be had before a condition can be told: those of a rule are asked in this order."""
+    """What must be loaded before a condition can be evaluated. The conditions of a rule are evaluated in this order."""
 
     EVENT = 0
     DIRECTORY = 1
     CONTENT = 2
     BODY = 3
-    COUNTED = 4
-    """It is a count, which asking changes: asked last of all, for those recipients for whom all else holds."""
+    COUNTER = 4
+    """A counter, which is incremented by the evaluation: last, for the recipients that match all other conditions."""
 
 
 class Condition(Protocol):
-    """One condition.
+    """A condition.
 
     Attributes:
-        name: as in the policy.
-        cost: see `Cost`.
-        per_recipient: whether it may hold for some recipients only.
+        name: the name in the policy.
+        cost: what must be loaded for it.
+        per_recipient: whether it may match some recipients only.
     """
 
     @property
@@ -42,22 +42,22 @@ class Condition(Protocol):
     @property
     def per_recipient(self) -> bool: ...
 
-    def mask(self, facts: Facts, among: int, ask: "Ask") -> int:
-        """Those of `among` for whom it holds. Conditions within it are asked by `ask`."""
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: "EvaluateCondition") -> RecipientSet:
+        """Return the candidates that it matches. A group evaluates its conditions by `evaluate`."""
 
-    def saw(self, facts: Facts) -> str:
-        """The value it was asked of, for people who try a policy."""
+    def observed(self, facts: Facts) -> str:
+        """Return the value that it was evaluated on, for a trace."""
 
 
-class Ask(Protocol):
-    """How the conditions of a group are asked: by the evaluation, which knows what a failure means and keeps the trace."""
+class EvaluateCondition(Protocol):
+    """Evaluates a condition of a group, handles its errors and records it in the trace."""
 
-    def __call__(self, condition: Condition, facts: Facts, among: int, *, negated: bool = False) -> int: ...
+    def __call__(self, condition: Condition, facts: Facts, candidates: RecipientSet, *, negated: bool = False) -> RecipientSet: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """A condition on the message: holds for all recipients or for nobody."""
+class MessageTest:
+    """A condition on the message: matches all recipients or none."""
 
     name: str
     cost: Cost
@@ -68,11 +68,11 @@ class Test:
     def per_recipient(self) -> bool:
         return False
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:  # noqa: ARG002 - the protocol's
-        return among if self.test(facts) else 0
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
+        return candidates if self.test(facts) else NO_RECIPIENTS
 
-    def saw(self, facts: Facts) -> str:
-        return shown(self.value(facts))
+    def observed(self, facts: Facts) -> str:
+        return one_line(self.value(facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +81,29 @@ class RecipientTest:
 
     name: str
     cost: Cost
-    bits: Callable[[Facts, int], int]
+    select: Callable[[Facts, RecipientSet], RecipientSet]
 
     @property
     def per_recipient(self) -> bool:
         return True
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:  # noqa: ARG002 - the protocol's
-        return self.bits(facts, among)
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
+        return self.select(facts, candidates)
 
-    def saw(self, facts: Facts) -> str:
-        return shown(address or "(not listed)" for address in facts.recipients.addresses)
+    def observed(self, facts: Facts) -> str:
+        return one_line(address or "(not listed)" for address in facts.recipients.addresses)
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Several conditions as one; what costs least is asked first, and no more than is needed."""
+    """Several conditions as one. They are evaluated by ascending cost, and only as far as needed."""
 
     name: str
     conditions: tuple[Condition, ...]
 
     @classmethod
     def of(cls, conditions: Iterable[Condition], name: str) -> Self:
+        """Make a group whose conditions are sorted by cost."""
         return cls(name, tuple(sorted(conditions, key=lambda one: one.cost)))
 
     @property
@@ -113,40 +114,40 @@ class _Group:
     def per_recipient(self) -> bool:
         return any(one.per_recipient for one in self.conditions)
 
-    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
+    def observed(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
         return ""
 
 
 class All(_Group):
-    """Holds for those for whom each of its conditions does."""
+    """Matches the recipients that all its conditions match."""
 
     __slots__ = ()
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:
         for one in self.conditions:
-            if not among:
+            if not candidates:
                 break
-            among = ask(one, facts, among)
-        return among
+            candidates = evaluate(one, facts, candidates)
+        return candidates
 
 
 class AnyOf(_Group):
-    """Holds for those for whom one of its conditions does."""
+    """Matches the recipients that at least one of its conditions matches."""
 
     __slots__ = ()
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:
-        found = 0
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:
+        found = NO_RECIPIENTS
         for one in self.conditions:
-            if found == among:
+            if found == candidates:
                 break
-            found |= ask(one, facts, among & ~found)
+            found |= evaluate(one, facts, candidates - found)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Holds for those for whom its condition does not."""
+    """Matches the recipients that its condition does not match."""
 
     name: str
     condition: Condition
@@ -159,15 +160,15 @@ class Not:
     def per_recipient(self) -> bool:
         return self.condition.per_recipient
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:
-        return among & ~ask(self.condition, facts, among, negated=True)
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:
+        return candidates - evaluate(self.condition, facts, candidates, negated=True)
 
-    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
+    def observed(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
         return ""
 
 
-def shown(value: object) -> str:
-    """A value, or several, such that it fits on a line and a terminal."""
+def one_line(value: object) -> str:
+    """Return a value or several values as one line of printable text, at most 160 characters long."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, Iterable):
@@ -180,15 +181,16 @@ def shown(value: object) -> str:
     return (f"{text[:157]}..." if len(text) > 160 else text) or "(nothing)"
 
 
-def addresses(name: str, wanted: AddressSet, cost: Cost, found: Callable[[Facts], Iterable[str]]) -> Test:
-    """One of the addresses has to be among those wanted."""
-    return Test(name, cost, lambda facts: any(map(wanted.matches, found(facts))), found)
+def address_test(name: str, wanted: AddressSet, cost: Cost, addresses: Callable[[Facts], Iterable[str]]) -> MessageTest:
+    """Return a condition that matches a message if one of its addresses matches."""
+    return MessageTest(name, cost, lambda facts: any(map(wanted.matches, addresses(facts))), addresses)
 
 
-def every_recipient(wanted: AddressSet) -> Callable[[Facts], bool]:
-    """Whether all recipients of the message are among those wanted, and there is one."""
+def all_recipients_test(name: str, wanted: AddressSet) -> MessageTest:
+    """Return a condition that matches a message with recipients that all match."""
 
     def test(facts: Facts) -> bool:
-        return bool(facts.everybody) and wanted.mask(facts.recipients, facts.everybody) == facts.everybody
+        everyone = facts.recipients.all
+        return bool(everyone) and wanted.matching(facts.recipients, everyone) == everyone
 
-    return test
+    return MessageTest(name, Cost.EVENT, test, lambda facts: facts.recipients.addresses)

@@ -1,27 +1,31 @@
-"""The condition `rate`: more than so many messages in so many minutes."""
+"""The condition `rate`: more than N messages in M minutes."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.errors import Misconfigured
 from mailhooks.policy.facts.message_facts import Facts
-from mailhooks.policy.rules.conditions import Ask, Cost
+from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
+from mailhooks.policy.facts.services import Rates
+from mailhooks.policy.rules.conditions import Cost, EvaluateCondition
 
-_AT_ONCE: Final = 16
-"""Counts that are asked for at once, of a message to many recipients."""
+_PARALLEL: Final = 16
+"""Counters of one message that are incremented in parallel."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateCondition:
-    """Counts the message for each recipient that is asked about, or once for its sender. Where it counts by sender, mail without one is
-    neither counted nor too much: all the world's delivery reports have not one sender.
+    """Counts the message for each candidate, or once for its author, and matches above a limit.
+
+    A message without an author is not counted by author and does not match: the delivery reports of the whole world have no common author.
 
     Attributes:
-        rule: whose count it is: each rule counts what meets its other conditions.
-        limit: the number of messages that is not yet too many.
-        window_s: seconds.
+        name: the name in the policy.
+        rule: the name of its rule. Each rule has its own counters.
+        limit: the highest number of messages that does not match.
+        window_s: the length of the window in seconds.
         per: `recipient`, `sender` or `pair`.
     """
 
@@ -33,45 +37,47 @@ class RateCondition:
 
     @property
     def cost(self) -> Cost:
-        return Cost.COUNTED
+        return Cost.COUNTER
 
     @property
     def per_recipient(self) -> bool:
         return self.per != "sender"
 
-    def mask(self, facts: Facts, among: int, ask: Ask) -> int:  # noqa: ARG002 - the protocol's
-        """Raises:
-        Misconfigured: there is nothing that counts; else as `Rates.hit`.
+    def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
+        """Count the message, and return the candidates above the limit.
+
+        Raises:
+            Misconfigured: the function has no counters; else as `Rates.increment`.
         """
         rates = facts.services.rates
         if rates is None:
             raise Misconfigured("the policy counts messages, and there is no table to count in: set RATES_TABLE (docs/policy.md)")
-
-        def over(key: str) -> bool:
-            # Kept: where rules are left out, the others are asked once more.
-            known = (key, self.window_s, self.limit)
-            if known not in facts.hits:
-                invocation = facts.event.invocation_id
-                facts.hits[known] = rates.hit(key, invocation, window_s=self.window_s, limit=self.limit, deadline=facts.deadline)
-            return facts.hits[known] > self.limit
-
-        keys = dict(self._keys(facts, among))
-        if len(keys) <= 1:
-            return sum(bits for bits, key in keys.items() if over(key))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return sum(bits for bits, too_many in zip(keys, pool.map(over, keys.values()), strict=True) if too_many)
-
-    def _keys(self, facts: Facts, among: int) -> Iterator[tuple[int, str]]:
-        rule = f"{len(self.rule)}:{self.rule}"
         if self.per != "recipient" and not facts.author:
-            return
+            return NO_RECIPIENTS
+        name = f"{len(self.rule)}:{self.rule}"
         if self.per == "sender":
-            yield among, f"{rule} from {facts.author}"
-            return
-        for bit, address in facts.recipients.named(among):
-            # Whom a truncated event leaves out is nobody whose messages could be counted.
-            if address:
-                yield bit, f"{rule} to {address}" + (f" from {facts.author}" if self.per == "pair" else "")
+            return candidates if self._find_above_limit(facts, rates, [f"{name} from {facts.author}"]) else NO_RECIPIENTS
+        author = f" from {facts.author}" if self.per == "pair" else ""
+        # A recipient that a truncated event omits has no address to count by.
+        keys = {address: f"{name} to {address}{author}" for address in facts.recipients.list_addresses(candidates) if address}
+        above = self._find_above_limit(facts, rates, list(keys.values()))
+        return facts.recipients.select(lambda address: keys.get(address) in above, candidates)
 
-    def saw(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
+    def _find_above_limit(self, facts: Facts, rates: Rates, keys: Sequence[str]) -> set[str]:
+        """Count the message under each key, and return the keys above the limit."""
+        invocation = facts.event.invocation_id
+
+        def increment(key: str) -> int:
+            # Stored, because rules may be evaluated again when another rule is left out.
+            known = (key, self.window_s, self.limit)
+            if known not in facts.counts:
+                facts.counts[known] = rates.increment(key, invocation, window_s=self.window_s, limit=self.limit, deadline=facts.deadline)
+            return facts.counts[known]
+
+        if len(keys) <= 1:
+            return {key for key in keys if increment(key) > self.limit}
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return {key for key, count in zip(keys, pool.map(increment, keys), strict=True) if count > self.limit}
+
+    def observed(self, facts: Facts) -> str:  # noqa: ARG002 - the protocol's
         return f"at most {self.limit} in {self.window_s // 60} min per {self.per}"

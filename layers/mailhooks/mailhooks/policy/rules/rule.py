@@ -1,4 +1,4 @@
-"""The rule of a policy."""
+"""A rule of a policy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,44 +9,46 @@ from typing import Any
 from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, ContentChange, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Condition
 
-_NO_CHANGE = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
+_NOT_CHANGES = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 
 
 class Mixed(StrEnum):
-    """What becomes of a change that a rule wants for some of those who get the message: there is one content for all (WorkMail's)."""
+    """What to do with a change that a rule wants for some of the recipients. WorkMail delivers one content to all of them."""
 
     ALL = "all"
-    """All get it changed."""
+    """Deliver the changed content to all."""
     NONE = "none"
-    """All get it as it is."""
+    """Deliver the unchanged content to all."""
 
 
 class RuleErrorPolicy(StrEnum):
-    """What becomes of a rule when a condition cannot be told or an action not be done."""
+    """What to do when a condition or an action of a rule fails."""
 
     SKIP = "skip"
-    """As if the rule did not match; as if the action were not there."""
+    """Treat the rule as one that does not match; skip the action."""
     APPLY = "apply"
-    """As if the condition did not stand in the way."""
+    """Treat the condition as one that matches; skip the action."""
     RETRY = "retry"
-    """The invocation fails: WorkMail tries again, and in the end takes the fallback action of its own rule."""
+    """Fail the invocation. WorkMail retries it, and finally takes the fallback action of its flow rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule.
+    """A policy rule.
 
     Attributes:
-        index: its place in the policy, from 0.
-        condition: when it applies.
-        actions: what it does, in this order.
-        stop: whether later rules are not asked for those that matched.
-        report: it decides, and changes nothing.
-        enabled: else it is not asked at all.
-        begins, ends: the moments from which and until which it is asked; None for any.
-        mixed, on_error: see there.
-        source: what it was made from.
-        line: of the file, on which it begins; 0 where there is no file.
+        name: unique in its policy.
+        index: its position in the policy, from 0.
+        condition: matches the recipients to whom the rule applies.
+        actions: its actions, in their order.
+        stop: whether the matching recipients skip all later rules.
+        report: whether the rule is in report mode: it is evaluated and logged, and changes nothing.
+        enabled: whether the rule is evaluated at all.
+        begins, ends: the rule is active from `begins` and before `ends`; None for no limit.
+        mixed: what to do with a change for some of the recipients.
+        on_error: what to do when a condition or an action fails.
+        source: the rule as in the policy file.
+        line: the line of the file on which it begins; 0 without a file.
     """
 
     name: str
@@ -64,12 +66,13 @@ class Rule:
     line: int = field(default=0, compare=False)
 
     def is_active(self, now: datetime) -> bool:
+        """Return whether the rule is enabled and within its time limits."""
         return self.enabled and (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
     @property
     def changes(self) -> tuple[ContentChange, ...]:
-        """Those of its actions that change the content."""
-        return tuple(action for action in self.actions if not isinstance(action, _NO_CHANGE))
+        """The actions that change the content."""
+        return tuple(action for action in self.actions if not isinstance(action, _NOT_CHANGES))
 
     @property
     def changes_content(self) -> bool:

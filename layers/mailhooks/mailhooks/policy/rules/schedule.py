@@ -1,4 +1,4 @@
-"""Times of day and days of the week in a zone, and moments."""
+"""Weekly schedules in a time zone, and points in time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DAY: Final = 24 * 60
 
 
-def zone(name: str) -> ZoneInfo:
-    """Raises:
-    ValueError: there is no such time zone.
+def parse_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its name.
+
+    Raises:
+        ValueError: the zone is unknown; the text says what is expected.
     """
     try:
         return ZoneInfo(name)
@@ -20,11 +21,11 @@ def zone(name: str) -> ZoneInfo:
         raise ValueError("a time zone such as Europe/Berlin") from None
 
 
-def moment(text: str) -> datetime:
-    """A moment with its offset from UTC.
+def parse_time(text: str) -> datetime:
+    """Return a point in time with its offset from UTC.
 
     Raises:
-        ValueError: there is no such moment.
+        ValueError: the text is not such a time; the error's text says what is expected.
     """
     try:
         found = datetime.fromisoformat(text)
@@ -36,12 +37,13 @@ def moment(text: str) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Days of the week and a time of day, by a zone's clocks.
+class WeeklySpan:
+    """A time of day on some days of the week, in a time zone.
 
     Attributes:
-        days: 0 is Monday. Of a span over midnight, the day on which it begins.
-        begin, end: minutes from midnight; `end` is not in it. Where `end` is not after `begin` it goes over midnight.
+        days: 0 is Monday. A span over midnight belongs to the day on which it begins.
+        begin, end: minutes from midnight; `end` is exclusive. If `end` is not after `begin`, the span goes over midnight.
+        zone: the time zone.
     """
 
     days: frozenset[int]
@@ -51,18 +53,17 @@ class Span:
 
     @classmethod
     def of(cls, value: Mapping[str, Any], default: ZoneInfo) -> Self:
-        """Raises:
-        ValueError: there is no such time zone.
-        """
+        """Make a span from a policy's `time`, in the zone `default` if the value names none. Raises as `parse_zone`."""
         days = value.get("days", DAYS)
         return cls(
             frozenset(DAYS.index(day) for day in ([days] if isinstance(days, str) else days)),
             _minutes(value.get("from", "00:00")),
             _minutes(value.get("until", "24:00")),
-            zone(value["zone"]) if "zone" in value else default,
+            parse_zone(value["zone"]) if "zone" in value else default,
         )
 
     def covers(self, now: datetime) -> bool:
+        """Return whether a time is within the span."""
         local = now.astimezone(self.zone)
         minute = local.hour * 60 + local.minute
         if self.begin < self.end:
@@ -71,8 +72,8 @@ class Span:
             return local.weekday() in self.days
         return minute < self.end and (local - timedelta(days=1)).weekday() in self.days
 
-    def shown(self, now: datetime) -> str:
-        """The moment as this span sees it."""
+    def format(self, now: datetime) -> str:
+        """Return a time as day, time of day and zone of the span."""
         local = now.astimezone(self.zone)
         return f"{DAYS[local.weekday()]} {local:%H:%M} {self.zone.key}"
 
