@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from local.aws.mime_check import MalformedMultipart, leaf_parts
+from local.aws.mime_check import MalformedMultipart, walk_leaf_parts
 from mailhooks.contract.limits import (
     IMMUTABLE_HEADERS,
     MAX_LINE_OCTETS,
@@ -49,7 +49,7 @@ def _line_defects(content: bytes) -> Iterator[str]:
 
 
 def _header_defects(original: bytes, content: bytes) -> Iterator[str]:
-    before, after = _headers(original), _headers(content)
+    before, after = _header_values(original), _header_values(content)
     for name in sorted(REQUIRED_HEADERS - after.keys()):
         yield f"the required header {_title(name)} is missing"
     counts = Counter({name: len(after.get(name, ())) for name in UNIQUE_HEADERS})
@@ -61,7 +61,7 @@ def _header_defects(original: bytes, content: bytes) -> Iterator[str]:
             yield f"the immutable header {_title(name)} was changed"
 
 
-def _headers(raw: bytes) -> dict[str, list[bytes]]:
+def _header_values(raw: bytes) -> dict[str, list[bytes]]:
     """Return values by lower-case name. Folding does not count (RFC 5322 section 2.2.3): white space is one space."""
     values: dict[str, list[bytes]] = {}
     for field in scan(raw).fields:
@@ -71,7 +71,7 @@ def _headers(raw: bytes) -> dict[str, list[bytes]]:
 
 def _part_defects(content: bytes) -> Iterator[str]:
     try:
-        for part in leaf_parts(content):
+        for part in walk_leaf_parts(content):
             extension = PurePosixPath(part.filename.rstrip(" .").lower()).suffix
             if extension in SES_UNSUPPORTED_EXTENSIONS:
                 yield f"part {part.place or 1} is an attachment of the type {extension}, which Amazon SES does not support"

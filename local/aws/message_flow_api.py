@@ -103,14 +103,14 @@ class MessageFlowApi:
         body = await request.body()
         try:
             reference = _s3_reference(body)
-            content = await run_in_threadpool(self._accepted, message, reference)
+            content = await run_in_threadpool(self._read_content, message, reference)
         except ServiceError as error:
             self.store.add_refusal(message.message_id, f"{error.name}: {error.message}")
             raise
         self.store.replace(message.message_id, content, reference)
         return JSONResponse({})
 
-    def _accepted(self, message: StoredMessage, reference: S3Reference) -> bytes:
+    def _read_content(self, message: StoredMessage, reference: S3Reference) -> bytes:
         if message.frozen:
             raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
         try:

@@ -33,30 +33,30 @@ class MalformedMultipart(ValueError):
     """A multipart that is not well-formed. The text names its place and the defect, and never quotes content."""
 
 
-def leaf_parts(raw: bytes, place: str = "", depth: int = 0) -> Iterator[Part]:
+def walk_leaf_parts(raw: bytes, place: str = "", depth: int = 0) -> Iterator[Part]:
     """Yield the parts that are no multiparts, in order. An attached message is one part, whose own parts are not checked.
 
     Raises:
         MalformedMultipart: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
     """
-    headers, body = _split(raw)
+    headers, body = _split_header(raw)
     if headers.get_content_maintype() != "multipart":
-        yield Part(place, _filename(headers))
+        yield Part(place, _attachment_name(headers))
         return
     if depth >= MAX_DEPTH:
         raise MalformedMultipart(f"multiparts are nested over {MAX_DEPTH} deep")
-    for number, part in enumerate(_bodies(headers, body, place), start=1):
-        yield from leaf_parts(part, f"{place}.{number}".lstrip("."), depth + 1)
+    for number, part in enumerate(_split_multipart(headers, body, place), start=1):
+        yield from walk_leaf_parts(part, f"{place}.{number}".lstrip("."), depth + 1)
 
 
-def _split(raw: bytes) -> tuple[Message, bytes]:
+def _split_header(raw: bytes) -> tuple[Message, bytes]:
     end = _HEADERS_END.search(raw)
     if end is None:
         return BytesHeaderParser().parsebytes(raw), b""
     return BytesHeaderParser().parsebytes(raw[: end.start()] + b"\r\n\r\n"), raw[end.end() :]
 
 
-def _bodies(headers: Message, body: bytes, place: str) -> list[bytes]:
+def _split_multipart(headers: Message, body: bytes, place: str) -> list[bytes]:
     """Return the parts between the delimiters, each without the line end that belongs to the delimiter after it."""
     where = f"part {place}" if place else "the message"
     boundary = (headers.get_boundary() or "").encode("utf-8", "surrogateescape")
@@ -84,7 +84,7 @@ def _without_line_end(part: bytes) -> bytes:
     return part.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _filename(headers: Message) -> str:
+def _attachment_name(headers: Message) -> str:
     """Return the attachment's name from Content-Disposition or Content-Type, decoded (RFC 2231, RFC 2047)."""
     value = headers.get_param("filename", "", "content-disposition") or headers.get_param("name", "")
     name = collapse_rfc2231_value(value) if value else ""

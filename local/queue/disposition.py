@@ -9,7 +9,7 @@ from local.config.configuration import Configuration
 from local.mail.history import Destination, RecipientResult, RuleRun
 from local.mail.job import DeliveryJob
 from local.mail.submission import Submission
-from local.queue.dsn import bounce, may_bounce
+from local.queue.dsn import may_bounce, write_bounce
 from local.storage.maildir import MaildirStore
 from mailhooks.contract import FlowDirection
 
@@ -54,7 +54,7 @@ def _bounce(
         maildirs.drop(name, content, _reason(job, bounced, why))
         return job.with_notes(why)
     domain = configuration.domains[0]
-    notification = bounce(
+    notification = write_bounce(
         content,
         reverse_path=job.mail_from,
         recipients=[(result.recipient, result.note) for result in bounced],

@@ -48,7 +48,7 @@ _NO: Final = re.compile(rb"no(?:[;\s(].*)?", re.IGNORECASE | re.DOTALL)
 _REPORT: Final = re.compile(rb"multipart\s*/\s*report|message\s*/\s*(?:global-)?delivery-status", re.IGNORECASE)
 
 
-def bounce(
+def write_bounce(
     original: bytes,
     *,
     reverse_path: str,
@@ -74,22 +74,22 @@ def bounce(
     """
     reasons: dict[str, str] = {}
     for address, reason in recipients:
-        reasons.setdefault(_line(address) or "unknown", reason)
+        reasons.setdefault(_to_line(address) or "unknown", reason)
     notification = EmailMessage(_POLICY)
-    notification["From"] = _address(postmaster, "Mail Delivery")
-    notification["To"] = _address(reverse_path)
+    notification["From"] = _format_address(postmaster, "Mail Delivery")
+    notification["To"] = _format_address(reverse_path)
     notification["Subject"] = "Delivery status notification (failure)"
     notification["Date"] = format_datetime(date)
-    notification["Message-ID"] = _ascii(message_id)
-    for name, value in _thread(original).items():
+    notification["Message-ID"] = _to_ascii(message_id)
+    for name, value in _threading_fields(original).items():
         notification[name] = value
     notification["Auto-Submitted"] = "auto-replied"  # RFC 3834 section 5
     notification["MIME-Version"] = "1.0"
     notification["Content-Type"] = "multipart/report; report-type=delivery-status"
     parts = [
-        _text(_explanation(reasons.items(), _line(reporting_mta)), "plain"),
-        _report(reasons.items(), _ascii(reporting_mta)),
-        _text(_returned_header(original), "rfc822-headers"),
+        _make_text_part(_write_explanation(reasons.items(), _to_line(reporting_mta)), "plain"),
+        _write_report(reasons.items(), _to_ascii(reporting_mta)),
+        _make_text_part(_cut_header(original), "rfc822-headers"),
     ]
     # No text can contain its own digest.
     digest = hashlib.sha256(b"".join(part.as_bytes() for part in parts)).hexdigest()
@@ -112,7 +112,7 @@ def may_bounce(reverse_path: str, original: bytes) -> bool:
     return not any(_REPORT.match(field.value(original)) for field in header.named("content-type"))
 
 
-def _explanation(reasons: Collection[tuple[str, str]], mail_system: str) -> str:
+def _write_explanation(reasons: Collection[tuple[str, str]], mail_system: str) -> str:
     """Write the text for people. Recipients with the same reason are listed together."""
     by_reason: dict[str, list[str]] = {}
     for address, reason in reasons:
@@ -130,31 +130,31 @@ def _paragraph(text: str, limit: int) -> list[str]:
     return [_CONTROLS.sub(" ", line) for line in _LINE_ENDS.split(cut)] if cut.strip() else ["(none)"]
 
 
-def _report(reasons: Collection[tuple[str, str]], mail_system: str) -> MIMEPart:
+def _write_report(reasons: Collection[tuple[str, str]], mail_system: str) -> MIMEPart:
     """Write the report for programs (RFC 3464 section 2).
 
     The message was accepted by SMTP and is rejected afterwards; `Diagnostic-Code: smtp` gives the reply that SMTP would have had (RFC 3464
     section 2.3.6), because programs that read reports look for it.
     """
-    blocks: list[Message[str, str] | str] = [_block({"Reporting-MTA": f"dns; {mail_system}"})]
+    blocks: list[Message[str, str] | str] = [_make_block({"Reporting-MTA": f"dns; {mail_system}"})]
     for address, text in reasons:
-        reason = _ascii(text)
+        reason = _to_ascii(text)
         given = _ENHANCED.match(reason)
         status, diagnostic = (given[1], f"550 {reason}") if given else (_STATUS, f"550 {_STATUS} {reason}".rstrip())
         fields = {
-            "Final-Recipient": f"rfc822; {address}" if address.isascii() else f"utf-8; {_xtext(address)}",
+            "Final-Recipient": f"rfc822; {address}" if address.isascii() else f"utf-8; {_to_xtext(address)}",
             "Action": "failed",
             "Status": status,
             "Diagnostic-Code": f"smtp; {reason if _SMTP_REPLY.match(reason) else diagnostic}",
         }
-        blocks.append(_block(fields))
+        blocks.append(_make_block(fields))
     part = MIMEPart(_POLICY)
     part["Content-Type"] = "message/delivery-status"
     part.set_payload(blocks)
     return part
 
 
-def _block(fields: dict[str, str]) -> "Message[str, str]":
+def _make_block(fields: dict[str, str]) -> "Message[str, str]":
     """Return a group of fields. A plain `Message` writes them as they are, where a `MIMEPart` would decode encoded words."""
     block: Message[str, str] = Message()
     for name, value in fields.items():
@@ -162,13 +162,13 @@ def _block(fields: dict[str, str]) -> "Message[str, str]":
     return block
 
 
-def _xtext(address: str) -> str:
+def _to_xtext(address: str) -> str:
     """Escape an address beyond ASCII (RFC 6533 section 3). It is one word, which cannot be folded: a long one is cut between escapes."""
     escaped = _NOT_IN_XTEXT.sub(lambda found: rf"\x{{{ord(found[0]):X}}}", address)[:_MAX_VALUE_OCTETS]
     return _HALF_ESCAPE.sub("", escaped)
 
 
-def _returned_header(original: bytes) -> str:
+def _cut_header(original: bytes) -> str:
     """Return whole fields of the original's header (RFC 6522 section 4), without controls; octets that are not UTF-8 are replaced."""
     head = original[:MAX_HEADER_OCTETS]
     block = scan(head)
@@ -178,14 +178,14 @@ def _returned_header(original: bytes) -> str:
     return "\n".join(_CONTROLS.sub(" ", line.removesuffix("\r")) for line in lines)
 
 
-def _text(content: str, subtype: str) -> MIMEPart:
+def _make_text_part(content: str, subtype: str) -> MIMEPart:
     part = MIMEPart(_POLICY)
     plain = content.isascii() and all(len(line) <= _MAX_LINE for line in content.split("\n"))
     part.set_content(content, subtype=subtype, cte="7bit" if plain else "quoted-printable")
     return part
 
 
-def _thread(original: bytes) -> dict[str, str]:
+def _threading_fields(original: bytes) -> dict[str, str]:
     """Return the fields that refer to the original's Message-ID, if it has a valid one (RFC 5322 section 3.6.4)."""
     head = original[:MAX_HEADER_OCTETS]
     found = next((field.value(head) for field in scan(head).named("message-id")), b"")
@@ -194,15 +194,15 @@ def _thread(original: bytes) -> dict[str, str]:
     return dict.fromkeys(("In-Reply-To", "References"), found.decode())
 
 
-def _address(address: str, phrase: str = "") -> str:
+def _format_address(address: str, phrase: str = "") -> str:
     """Return the value of an address field: an empty group when the address is invalid (RFC 5322 section 3.4, RFC 6854)."""
     return f"{phrase} <{address}>".lstrip() if is_mailbox(address) else f"{phrase or 'undisclosed-recipients'}:;"
 
 
-def _line(text: str) -> str:
+def _to_line(text: str) -> str:
     """Return text from outside as part of one line."""
     return _CONTROLS.sub(" ", text[: 2 * _MAX_VALUE_OCTETS]).strip(" ").encode()[:_MAX_VALUE_OCTETS].decode(errors="ignore").rstrip(" ")
 
 
-def _ascii(text: str) -> str:
-    return _line(text).encode("ascii", "replace").decode()
+def _to_ascii(text: str) -> str:
+    return _to_line(text).encode("ascii", "replace").decode()

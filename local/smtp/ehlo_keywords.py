@@ -4,7 +4,7 @@ from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
 
-def ehlo_keywords(direction: FlowDirection) -> tuple[str, ...]:
+def list_ehlo_keywords(direction: FlowDirection) -> tuple[str, ...]:
     """Return the EHLO keywords of the port for one direction, in the order in which they are sent.
 
     Only the port for submission offers AUTH. It does so without TLS, because it listens on the loopback interface.

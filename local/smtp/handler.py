@@ -10,7 +10,7 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Se
 
 from local.mail.addresses import is_mailbox
 from local.mail.submission import Acceptor, Submission, TemporarilyRefused
-from local.smtp.ehlo_keywords import ehlo_keywords
+from local.smtp.ehlo_keywords import list_ehlo_keywords
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_RECIPIENTS
@@ -46,7 +46,7 @@ class Handler:
     async def handle_EHLO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, _lines: list[str]) -> list[bytes]:
         """Answer EHLO (RFC 5321 section 4.1.1.1). The lines are bytes: see `EnhancedSmtp.push`."""
         session.host_name = hostname
-        *lines, last = server.hostname, *ehlo_keywords(self._direction)
+        *lines, last = server.hostname, *list_ehlo_keywords(self._direction)
         return [*(f"250-{line}".encode() for line in lines), f"250 {last}".encode()]
 
     async def handle_MAIL(self, _server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:

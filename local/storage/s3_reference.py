@@ -45,10 +45,10 @@ class S3Reference:
         try:
             self._check_region(s3, region)
             version = {"VersionId": self.version} if self.version else {}
-            found = s3.get_object(Bucket=self.bucket, Key=self.key, **version)
-            with found["Body"] as body:
-                if found["ContentLength"] > MAX_MESSAGE_BYTES:
-                    raise TooLarge(f"the object has {found['ContentLength']:,} bytes; at most {MAX_MESSAGE_BYTES:,} are accepted")
+            response = s3.get_object(Bucket=self.bucket, Key=self.key, **version)
+            with response["Body"] as body:
+                if response["ContentLength"] > MAX_MESSAGE_BYTES:
+                    raise TooLarge(f"the object has {response['ContentLength']:,} bytes; at most {MAX_MESSAGE_BYTES:,} are accepted")
                 return bytes(body.read())
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "an error")

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local.mail.addresses import is_mailbox
-from local.queue.dsn import MAX_HEADER_OCTETS, bounce, may_bounce
+from local.queue.dsn import MAX_HEADER_OCTETS, may_bounce, write_bounce
 from tests.support.mail import CORPUS, header_blocks
 
 ORIGINAL = b"From: Ana <ana@example.net>\r\nSubject: Hello\r\nMessage-ID: <1.x@example.net>\r\n\r\nThe body\r\n"
@@ -26,7 +26,7 @@ def bounced(original: bytes = ORIGINAL, *recipients: tuple[str, str], **changes:
         "message_id": "<b1@mail.example.com>",
         "date": WHEN,
     }
-    return bounce(original, **(given | changes))
+    return write_bounce(original, **(given | changes))
 
 
 def parsed(raw: bytes) -> tuple[EmailMessage, list[EmailMessage]]:
