@@ -1,4 +1,4 @@
-"""Reads template.yaml as it stands: short-form tags become their long forms, and nothing is resolved."""
+"""Reads template.yaml. Short-form tags become their long forms, and no reference is resolved."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -58,7 +58,7 @@ def function(name: str) -> dict[str, Any]:
 
 
 def grants(role: str, *conditions: str) -> Iterator[tuple[Any, ...]]:
-    """What a role may do: an action and a resource, and IAM's condition where there is one; fails on anything but Allow statements.
+    """Return the permissions of a role: action, resource, and IAM's condition if there is one. Fails on a statement that is not Allow.
 
     Args:
         role: its logical ID.
@@ -103,7 +103,7 @@ def holds(expression: Any, **parameters: str) -> bool:
 
 
 def refused(**parameters: str) -> list[str]:
-    """What CloudFormation says of these parameters before it creates anything: the descriptions of the assertions that fail."""
+    """Return the descriptions of the assertions of CloudFormation that fail for these parameters."""
     rules = {name: rule for name, rule in template()["Rules"].items() if name != "WorkMailRegion"}  # which asks for the stack's region
     return [
         assertion["AssertDescription"]

@@ -1,4 +1,4 @@
-"""The custom availability provider: all of it or nothing, in time, from within a VPC where that is wanted, and how it is connected."""
+"""The custom availability provider in the template: its resources, timeout, VPC and outputs."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def condition(name: str, **parameters: str) -> bool:
 
 
 class TestDeployment:
-    def test_everything_of_it_and_nothing_else_depends_on_the_secret(self) -> None:
+    def test_all_its_resources_and_no_others_depend_on_the_secret(self) -> None:
         named = {
             section: [name for name, found in template()[section].items() if found.get("Condition") == "Availability"]
             for section in ("Resources", "Outputs")
@@ -43,11 +43,11 @@ class TestDeployment:
             "PolicyRefusedAlarm": "PolicyElsewhere",
         }
 
-    def test_without_a_secret_there_is_none(self) -> None:
+    def test_without_a_secret_it_is_not_deployed(self) -> None:
         assert not condition("Availability")
         assert condition("Availability", AvailabilitySecretArn=SECRET)
 
-    def test_nothing_that_is_always_deployed_refers_to_it(self) -> None:
+    def test_resources_that_are_always_deployed_do_not_refer_to_it(self) -> None:
         always = [found for section in ("Resources", "Outputs") for found in template()[section].values() if "Condition" not in found]
 
         assert "Availability" not in json.dumps(always)
@@ -55,15 +55,15 @@ class TestDeployment:
     def test_it_reads_the_secret_that_its_role_may_read(self) -> None:
         assert function("AvailabilityFunction")["Environment"]["Variables"]["AVAILABILITY_SECRET"] == {"Ref": "AvailabilitySecretArn"}
 
-    def test_it_ends_before_workmail_gives_up_and_after_its_own_budget(self) -> None:
+    def test_its_timeout_is_between_its_budget_and_the_limit_of_workmail(self) -> None:
         assert BUDGET_S < function("AvailabilityFunction")["Timeout"] < WORKMAIL_WAITS_S
 
 
 class TestHalfASetting:
-    def test_a_stack_without_it_is_not_refused(self) -> None:
+    def test_a_stack_without_it_is_valid(self) -> None:
         assert refused() == []
 
-    def test_nor_is_one_with_everything(self) -> None:
+    def test_a_stack_with_all_settings_is_valid(self) -> None:
         assert (
             refused(
                 AvailabilitySecretArn=SECRET,
@@ -84,7 +84,7 @@ class TestHalfASetting:
             ({"AvailabilitySecurityGroupIds": "sg-01234567"}, "AvailabilitySubnetIds"),
         ],
     )
-    def test_one_of_two_that_go_together_is_refused(self, parameters: dict[str, str], needs: str) -> None:
+    def test_one_of_two_settings_that_belong_together_is_rejected(self, parameters: dict[str, str], needs: str) -> None:
         [given] = parameters
 
         assert refused(AvailabilitySecretArn=SECRET, **parameters) == [f"{given} needs {needs}."]
@@ -98,7 +98,7 @@ class TestHalfASetting:
             {"AvailabilitySubnetIds": "subnet-01234567", "AvailabilitySecurityGroupIds": "sg-01234567"},
         ],
     )
-    def test_settings_without_the_secret_are_refused(self, parameters: dict[str, str]) -> None:
+    def test_settings_without_the_secret_are_rejected(self, parameters: dict[str, str]) -> None:
         [why] = refused(**parameters)
 
         assert "need AvailabilitySecretArn" in why
@@ -115,7 +115,7 @@ class TestHalfASetting:
             ("AvailabilityVpc", {"AvailabilitySubnetIds": "subnet-01234567", "AvailabilitySecurityGroupIds": "sg-01234567"}),
         ],
     )
-    def test_each_has_a_condition_of_its_own_that_asks_for_all_of_it(self, name: str, parameters: dict[str, str]) -> None:
+    def test_each_pair_has_its_own_condition(self, name: str, parameters: dict[str, str]) -> None:
         assert not condition(name)
         assert condition(name, **parameters)
         for missing in parameters:
@@ -139,7 +139,7 @@ class TestOutputs:
     def test_name_the_function(self) -> None:
         assert template()["Outputs"]["AvailabilityFunctionArn"]["Value"] == {"Fn::GetAtt": ["AvailabilityFunction", "Arn"]}
 
-    def test_give_the_command_that_connects_it_as_the_aws_cli_takes_it(self) -> None:
+    def test_give_a_valid_aws_cli_command_that_connects_it(self) -> None:
         text, variables = template()["Outputs"]["AvailabilityConnect"]["Value"]["Fn::Sub"]
         assert variables == {"Region": {"Fn::If": ["AvailabilityElsewhere", {"Ref": "AvailabilityWorkMailRegion"}, {"Ref": "AWS::Region"}]}}
         values = {
@@ -165,7 +165,7 @@ class TestOutputs:
         assert len(template()["Outputs"]) == 10
 
 
-def test_the_sample_request_is_the_guides_own_and_stands_apart_from_the_samples_of_mail() -> None:
+def test_the_sample_request_is_the_guides_own_in_its_own_folder() -> None:
     text = (ROOT / "events" / "availability" / "guide.json").read_text("utf-8")
     guide: Any = json.loads((ROOT / "tests/unit/contract/data/availability-request-guide.json").read_text("utf-8"))
 

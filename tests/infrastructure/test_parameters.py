@@ -1,4 +1,4 @@
-"""What the stack can be told, and what it refuses before anything is created."""
+"""The parameters of the stack: accepted and rejected values, before anything is created."""
 
 import re
 from typing import Any
@@ -60,7 +60,7 @@ WORKMAIL = "arn:aws:workmail:eu-west-1:123456789012:organization/"
         ("AvailabilitySecurityGroupIds", "sg-0123456789abcdef0"),
     ],
 )
-def test_a_parameter_takes(name: str, value: str) -> None:
+def test_a_parameter_accepts(name: str, value: str) -> None:
     assert _accepts(name, value)
 
 
@@ -130,21 +130,21 @@ def test_a_parameter_takes(name: str, value: str) -> None:
         ("AvailabilitySecurityGroupIds", "default"),
     ],
 )
-def test_a_parameter_refuses(name: str, value: str) -> None:
+def test_a_parameter_rejects(name: str, value: str) -> None:
     assert not _accepts(name, value)
 
 
-def test_every_parameters_default_is_a_value_that_is_taken() -> None:
+def test_the_default_of_each_parameter_is_valid() -> None:
     parameters = template()["Parameters"]
 
     assert [name for name, parameter in parameters.items() if not _accepts(name, parameter.get("Default", ORGANIZATION))] == []
 
 
-def test_only_the_organization_has_to_be_given() -> None:
+def test_only_the_organization_is_required() -> None:
     assert [name for name, parameter in template()["Parameters"].items() if "Default" not in parameter] == ["OrganizationId"]
 
 
-def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() -> None:
+def test_by_default_no_mail_is_logged_in_clear_or_lost_by_an_error() -> None:
     defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
 
     assert defaults["LogAddresses"] == "false"
@@ -154,7 +154,7 @@ def test_a_mail_is_never_logged_in_the_open_nor_lost_for_a_fault_by_default() ->
     assert defaults["Tracing"] == "PassThrough"
 
 
-def test_mailflow_counts_asks_keeps_and_tells_nothing_by_default() -> None:
+def test_by_default_mailflow_uses_no_counts_directory_copies_or_notices() -> None:
     defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
 
     assert (defaults["PolicyCounting"], defaults["PolicyDirectory"]) == ("false", "false")
@@ -164,7 +164,7 @@ def test_mailflow_counts_asks_keeps_and_tells_nothing_by_default() -> None:
     assert {defaults[name] for name in ("PolicyObjectArn", "PolicyParameterArn", "PolicyConfigurationArn")} == {""}
 
 
-def test_each_place_that_a_policy_may_come_from_is_one_that_the_library_knows() -> None:
+def test_the_library_supports_each_source_of_a_policy() -> None:
     pattern = template()["Parameters"]["PolicySource"]["AllowedPattern"]
 
     assert set(re.findall(r"(\w+):", pattern)) == policy_source._FETCHERS.keys()
@@ -179,7 +179,7 @@ def test_each_place_that_a_policy_may_come_from_is_one_that_the_library_knows() 
         {"AlarmTopicArn": TOPIC},
     ],
 )
-def test_a_right_to_read_a_policy_that_is_not_read_is_refused(parameters: dict[str, str]) -> None:
+def test_a_permission_without_its_policy_source_is_rejected(parameters: dict[str, str]) -> None:
     [why] = refused(**parameters)
 
     assert "need a PolicySource other than policy.yaml" in why
@@ -202,14 +202,14 @@ def test_each_parameter_is_described_labelled_and_in_one_group_of_the_console() 
     assert all("ConstraintDescription" in parameter for parameter in template()["Parameters"].values() if "AllowedPattern" in parameter)
 
 
-def test_the_stack_refuses_regions_without_workmail() -> None:
+def test_the_stack_rejects_regions_without_workmail() -> None:
     [rule] = template()["Rules"]["WorkMailRegion"]["Assertions"]
 
     assert rule["Assert"] == {"Fn::Contains": [["us-east-1", "us-west-2", "eu-west-1"], {"Ref": "AWS::Region"}]}
 
 
 def _accepts(name: str, value: Any) -> bool:
-    """What CloudFormation would say of a parameter's value."""
+    """Return whether CloudFormation would accept a parameter's value."""
     parameter = template()["Parameters"][name]
     if "AllowedValues" in parameter:
         return value in parameter["AllowedValues"]

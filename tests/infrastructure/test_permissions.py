@@ -1,4 +1,4 @@
-"""Who may do what. The sets are closed: one permission more or less fails a test."""
+"""The permissions of each role, as complete sets: one permission more or less fails a test."""
 
 import re
 from itertools import chain
@@ -24,7 +24,7 @@ TRACES: list[tuple[Any, ...]] = [("xray:PutTraceSegments", "*"), ("xray:PutTelem
 
 
 def logs(group: str) -> list[tuple[Any, ...]]:
-    # A log group's Arn attribute ends in ":*", its streams; the group itself is named by it too.
+    # The Arn attribute of a log group ends in ":*", for its streams; it names the group too.
     arn = {"Fn::GetAtt": [group, "Arn"]}
     return [("logs:CreateLogStream", arn), ("logs:PutLogEvents", arn)]
 
@@ -44,13 +44,13 @@ GRANTS: dict[str, list[tuple[Any, ...]]] = {
         ("workmailmessageflow:GetRawMessageContent", MESSAGES),
         ("sqs:SendMessage", {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}),
     ],
-    # No s3:ListBucket: it lists all of a bucket's keys, and those have message IDs in them.
+    # No s3:ListBucket: the keys of the bucket have message IDs.
     "MailflowRole": [*logs("MailflowLogGroup"), *READ_AND_REPLACE, ("s3:PutObject", DECIDED), ("s3:GetObject", DECIDED)],
     "RewriteRole": [*logs("RewriteLogGroup"), *READ_AND_REPLACE],
     "DisclaimerRole": [*logs("DisclaimerLogGroup"), *READ_AND_REPLACE],
     "AvailabilityRole": [*logs("AvailabilityLogGroup"), ("secretsmanager:GetSecretValue", SECRET)],
 }
-"""What each role grants whatever the parameters say."""
+"""The permissions of each role with any parameters."""
 
 MORE: dict[str, dict[str, list[tuple[Any, ...]]]] = {
     "MailflowRole": {
@@ -96,7 +96,7 @@ MORE: dict[str, dict[str, list[tuple[Any, ...]]]] = {
                 {"StringEquals": {"workmail:ImpersonationRoleId": {"Ref": "AvailabilityImpersonationRoleId"}}},
             )
         ],
-        # Guide of Lambda, "Using source function ARN to control function access behavior": what Lambda does for itself has no such ARN.
+        # Guide of Lambda, "Using source function ARN to control function access behavior": Lambda's own calls have no such ARN.
         "AvailabilityVpc": [
             (f"ec2:{action}", "*", {"Null": {"lambda:SourceFunctionArn": "true"}})
             for action in (
@@ -110,23 +110,23 @@ MORE: dict[str, dict[str, list[tuple[Any, ...]]]] = {
         ],
     },
 }
-"""What each condition adds to a role."""
+"""The permissions that each condition adds to a role."""
 
 EACH_MORE = [(role, condition) for role, conditions in MORE.items() for condition in conditions]
 
 
-def test_every_role_is_one_of_those_that_are_checked_here() -> None:
+def test_all_roles_are_checked_here() -> None:
     assert of_type("AWS::IAM::Role").keys() == GRANTS.keys()
 
 
-def test_no_permission_comes_from_outside_the_roles() -> None:
+def test_all_permissions_are_in_the_roles() -> None:
     kinds = {resource["Type"] for resource in template()["Resources"].values() if resource["Type"].startswith("AWS::IAM::")}
 
     assert kinds == {"AWS::IAM::Role"}
 
 
 @pytest.mark.parametrize("role", GRANTS)
-def test_a_role_grants_just_what_its_function_uses(role: str) -> None:
+def test_a_role_grants_only_the_permissions_of_its_function(role: str) -> None:
     assert list(grants(role)) == GRANTS[role]
 
 
@@ -136,7 +136,7 @@ def test_tracing_adds_the_two_x_ray_actions_and_nothing_else(role: str) -> None:
 
 
 @pytest.mark.parametrize("role,condition", EACH_MORE)
-def test_what_a_function_needs_for_some_settings_is_granted_with_them_alone(role: str, condition: str) -> None:
+def test_a_permission_for_a_setting_is_granted_only_with_it(role: str, condition: str) -> None:
     assert list(grants(role, condition)) == GRANTS[role] + MORE[role][condition]
 
 
@@ -164,20 +164,20 @@ def test_no_other_condition_changes_what_a_role_grants(role: str) -> None:
         ("MailflowSignsWebhooks", {"WebhookSecretArn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook-AbC123"}),
     ],
 )
-def test_a_parameter_of_mailflow_makes_its_own_condition_hold_and_no_other(condition: str, parameters: dict[str, str]) -> None:
+def test_a_parameter_of_mailflow_sets_only_its_own_condition(condition: str, parameters: dict[str, str]) -> None:
     conditions = template()["Conditions"]
 
     assert [name for name in MORE["MailflowRole"] if holds(conditions[name])] == []
     assert [name for name in MORE["MailflowRole"] if holds(conditions[name], **parameters)] == [condition]
 
 
-def test_mailflow_keeps_its_decisions_where_it_may_and_workmail_may_not_look() -> None:
+def test_only_mailflow_may_read_its_decisions() -> None:
     assert re.fullmatch("decided/[0-9a-f]{32}", earlier_decision._key(parsed()))
     assert DECIDED["Fn::Sub"].endswith("/decided/*")
     assert not DECIDED["Fn::Sub"].startswith(REWRITTEN["Fn::Sub"].removesuffix("*"))
 
 
-def test_each_action_that_mailflow_may_be_granted_is_an_operation_of_its_service() -> None:
+def test_each_action_granted_to_mailflow_is_an_operation_of_the_service() -> None:
     models = {"appconfig": "appconfigdata"}
     for action, *_ in grants("MailflowRole", *template()["Conditions"]):
         service, operation = action.split(":")
@@ -189,7 +189,7 @@ def test_each_action_that_mailflow_may_be_granted_is_an_operation_of_its_service
 def test_no_role_grants_a_wildcard_action_or_every_resource(role: str) -> None:
     for action, resource, *_ in grants(role, *MORE.get(role, {})):
         assert "*" not in action
-        # For Lambda itself alone, see AvailabilityVpc.
+        # For Lambda itself, see AvailabilityVpc.
         assert resource != "*" or action.startswith("ec2:")
 
 
@@ -231,7 +231,7 @@ def test_only_workmail_may_invoke_a_function_and_only_for_this_organization() ->
     assert of_type("AWS::Lambda::Permission") == expected
 
 
-def test_workmail_may_read_rewritten_messages_for_this_organization_and_nobody_may_do_anything_without_tls() -> None:
+def test_workmail_may_read_rewritten_messages_and_all_access_needs_tls() -> None:
     deny, allow = properties("RewriteBucketPolicy")["PolicyDocument"]["Statement"]
 
     assert deny == {

@@ -1,4 +1,4 @@
-"""What the stack holds: functions, layers, bucket, logs, queue, outputs."""
+"""The resources of the stack: functions, layers, bucket, logs, queue, outputs."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def test_the_stack_holds_these_resources_and_no_others() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 class TestEachFunction:
-    def test_runs_python_3_13_with_its_layers_on_the_processor_that_is_asked_for(self, name: str) -> None:
+    def test_runs_python_3_13_with_its_layers_on_the_chosen_processor(self, name: str) -> None:
         found = function(name)
         layers = LAYERS if name == "AvailabilityFunction" else ["MailhooksLayer"]
 
@@ -57,7 +57,7 @@ class TestEachFunction:
         assert found["MemorySize"] == {"Ref": "MemorySize"}
         assert found["Tracing"] == {"Ref": "Tracing"}
 
-    def test_takes_what_follows_an_unforeseen_error_from_its_own_parameter(self, name: str) -> None:
+    def test_has_its_own_on_error_parameter(self, name: str) -> None:
         own = {found: {"Ref": f"OnError{found.removesuffix('Function')}"} for found in SYNCHRONOUS}
 
         assert function(name)["Environment"]["Variables"].get("ON_ERROR") == own.get(name)
@@ -68,26 +68,26 @@ class TestEachFunction:
 
         assert re.search(rf"^(def )?{handler}\b", source, re.MULTILINE)
 
-    def test_logs_to_its_own_group_which_forgets_after_the_days_that_are_asked_for(self, name: str) -> None:
+    def test_has_its_own_log_group_with_the_chosen_retention(self, name: str) -> None:
         group = name.replace("Function", "LogGroup")
 
         assert function(name)["LoggingConfig"] == {"LogGroup": {"Ref": group}}
         assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
         assert template()["Resources"][group]["DeletionPolicy"] == "Delete"
 
-    def test_has_no_name_of_its_own_so_that_two_stacks_fit_in_one_account(self, name: str) -> None:
+    def test_has_a_generated_name_so_that_two_stacks_fit_in_one_account(self, name: str) -> None:
         assert "FunctionName" not in function(name)
 
-    def test_carries_nothing_local(self, name: str) -> None:
+    def test_has_no_local_files(self, name: str) -> None:
         assert not [variable for variable in function(name)["Environment"]["Variables"] if variable.startswith("AWS_")]
 
 
 @pytest.mark.parametrize("name", SYNCHRONOUS)
-def test_a_synchronous_function_ends_before_workmail_gives_up(name: str) -> None:
+def test_a_synchronous_function_times_out_before_workmail(name: str) -> None:
     assert function(name)["Timeout"] == WORKMAIL_GIVES_UP_S - 1
 
 
-def test_observe_has_time_is_tried_again_and_hands_what_fails_to_its_queue() -> None:
+def test_observe_is_retried_and_sends_failed_events_to_its_queue() -> None:
     found = function("ObserveFunction")
 
     assert found["Timeout"] > WORKMAIL_GIVES_UP_S
@@ -95,7 +95,7 @@ def test_observe_has_time_is_tried_again_and_hands_what_fails_to_its_queue() -> 
     assert found["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["ObserveDeadLetterQueue", "Arn"]}}
 
 
-def test_the_dead_letter_queue_is_encrypted_and_forgets_after_two_weeks() -> None:
+def test_the_dead_letter_queue_is_encrypted_and_keeps_two_weeks() -> None:
     assert properties("ObserveDeadLetterQueue") == {"SqsManagedSseEnabled": True, "MessageRetentionPeriod": 14 * 24 * 60 * 60}
 
 
@@ -109,22 +109,22 @@ class TestEachLayer:
         assert layer["CompatibleArchitectures"] == template()["Parameters"]["Architecture"]["AllowedValues"]
         assert f"build-{name}:" in (ROOT / layer["ContentUri"] / "Makefile").read_text("utf-8")
 
-    def test_carries_the_versions_that_the_tests_run_against(self, name: str) -> None:
+    def test_has_the_package_versions_of_the_tests(self, name: str) -> None:
         carried = _pins(ROOT / properties(name)["ContentUri"] / "requirements.txt")
 
         assert carried
         assert carried <= _pins(ROOT / "requirements-dev.txt")
 
-    def test_takes_its_packages_by_hash_from_whichever_index(self, name: str) -> None:
+    def test_pins_its_packages_by_hash(self, name: str) -> None:
         lines = (ROOT / properties(name)["ContentUri"] / "requirements.txt").read_text("utf-8").splitlines()
 
         assert all(re.match(r"[a-z0-9.-]+==\S+ \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$", line) for line in lines)
 
 
-def test_the_availability_layer_leaves_no_package_to_the_runtime() -> None:
+def test_the_availability_layer_has_all_its_packages() -> None:
     carried = {name for name, _, _ in (pin.partition("==") for pin in _pins(ROOT / "layers/availability/requirements.txt"))}
 
-    # Needed by boto3 too, and so in the runtime, in whatever version.
+    # boto3 needs it too, so the runtime has it in some version.
     assert {"urllib3", "python-dateutil", "six"} <= carried
     assert {"boto3", "botocore"}.isdisjoint(carried)
 
@@ -140,7 +140,7 @@ class TestSettings:
         read_by_python = {"PYTHONTZPATH"}
         assert declared == (read.names | read_by_powertools | read_by_python) - for_laptops
 
-    def test_the_parameters_defaults_are_settings_that_the_library_takes(self) -> None:
+    def test_the_library_accepts_the_defaults_of_the_parameters(self) -> None:
         for name in FUNCTIONS:
             Settings.from_env({variable: _default(value) for variable, value in function(name)["Environment"]["Variables"].items()})
 
@@ -148,7 +148,7 @@ class TestSettings:
     def test_functions_that_change_mail_write_to_the_rewrite_bucket(self, name: str) -> None:
         assert function(name)["Environment"]["Variables"]["REWRITE_BUCKET"] == {"Ref": "RewriteBucket"}
 
-    def test_mailflow_takes_its_policy_its_organization_and_what_it_may_ask_from_parameters(self) -> None:
+    def test_the_settings_of_mailflow_come_from_parameters(self) -> None:
         variables = function("MailflowFunction")["Environment"]["Variables"]
 
         assert {name: variables[name] for name in ("POLICY", "POLICY_MAX_AGE", "RATES_TABLE", "POLICY_DIRECTORY", "ORGANIZATION_ID")} == {
@@ -159,7 +159,7 @@ class TestSettings:
             "ORGANIZATION_ID": {"Ref": "OrganizationId"},
         }
 
-    def test_the_policy_that_is_taken_by_default_is_built_with_mailflow(self) -> None:
+    def test_the_default_policy_is_built_with_mailflow(self) -> None:
         name = template()["Parameters"]["PolicySource"]["Default"]
 
         assert (ROOT / function("MailflowFunction")["CodeUri"] / name).is_file()
@@ -190,7 +190,7 @@ class TestRates:
         assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
-    def test_is_one_in_which_the_library_can_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_works_with_the_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -206,23 +206,23 @@ class TestRates:
 
         assert counted == [1, 2, 2]
 
-    def test_is_paid_by_request_encrypted_and_goes_with_the_stack(self) -> None:
+    def test_is_paid_by_request_encrypted_and_deleted_with_the_stack(self) -> None:
         assert properties("MailflowRates")["BillingMode"] == "PAY_PER_REQUEST"
         assert properties("MailflowRates")["SSESpecification"] == {"SSEEnabled": True}
         assert template()["Resources"]["MailflowRates"]["DeletionPolicy"] == "Delete"
 
-    def test_has_a_generated_name_which_an_output_tells(self) -> None:
+    def test_has_a_generated_name_in_an_output(self) -> None:
         assert "TableName" not in properties("MailflowRates")
         assert template()["Outputs"]["RatesTableName"]["Value"] == {"Ref": "MailflowRates"}
 
-    def test_is_there_only_when_rules_count(self) -> None:
+    def test_is_deployed_only_if_rules_count(self) -> None:
         parts = [template()["Resources"]["MailflowRates"], template()["Outputs"]["RatesTableName"]]
 
         assert [part["Condition"] for part in parts] == ["MailflowCounts", "MailflowCounts"]
 
 
 class TestPolicyRefusedAlarm:
-    def test_looks_at_what_the_library_counts(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_watches_a_metric_of_the_library(self, capsys: pytest.CaptureFixture[str]) -> None:
         looked_at = [entry["MetricStat"]["Metric"] for entry in properties("PolicyRefusedAlarm")["Metrics"] if "MetricStat" in entry]
         variables = function("MailflowFunction")["Environment"]["Variables"]
         counted = [_counted(direction, variables["POWERTOOLS_SERVICE_NAME"], capsys) for direction in ("INBOUND", "OUTBOUND")]
@@ -232,7 +232,7 @@ class TestPolicyRefusedAlarm:
         assert {metric["MetricName"] for metric in looked_at} == {"PolicyRefused"}
         assert [{each["Name"]: each["Value"] for each in metric["Dimensions"]} for metric in looked_at] == counted
 
-    def test_is_raised_by_one_message_for_an_hour_and_by_no_silence(self) -> None:
+    def test_one_message_raises_it_for_an_hour_and_missing_data_does_not(self) -> None:
         alarm = properties("PolicyRefusedAlarm")
         result, *inputs = alarm["Metrics"]
 
@@ -243,16 +243,16 @@ class TestPolicyRefusedAlarm:
         assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"] * 300) == (1, 60 * 60)
         assert alarm["TreatMissingData"] == "notBreaching"
 
-    def test_tells_the_topic_if_there_is_one(self) -> None:
+    def test_notifies_the_topic_if_there_is_one(self) -> None:
         told = {"Fn::If": ["AlarmIsHeard", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
         assert properties("PolicyRefusedAlarm")["AlarmActions"] == told
-        # No mail for an hour looks to it as a policy that is in order: nothing to tell anybody.
+        # Without mail for an hour the alarm is OK, as with a valid policy: that is no reason for a notification.
         assert "OKActions" not in properties("PolicyRefusedAlarm")
         assert not holds(template()["Conditions"]["AlarmIsHeard"])
         assert holds(template()["Conditions"]["AlarmIsHeard"], AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:alarms")
 
-    def test_is_there_when_the_policy_may_change_without_a_deployment(self) -> None:
+    def test_is_deployed_if_the_policy_can_change_without_a_deployment(self) -> None:
         condition = template()["Conditions"][template()["Resources"]["PolicyRefusedAlarm"]["Condition"]]
 
         assert not holds(condition)
@@ -272,7 +272,7 @@ class TestRewriteBucket:
             ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True
         )
 
-    def test_keeps_no_version_no_delete_marker_and_no_half_upload_beyond_a_day(self) -> None:
+    def test_deletes_versions_markers_and_partial_uploads_after_a_day(self) -> None:
         expiry, markers = properties("RewriteBucket")["LifecycleConfiguration"]["Rules"]
 
         assert expiry["Status"] == markers["Status"] == "Enabled"
@@ -282,16 +282,16 @@ class TestRewriteBucket:
         assert markers["ExpiredObjectDeleteMarker"] is True
         assert {"Prefix", "Filter", "TagFilters"}.isdisjoint(expiry.keys() | markers.keys())
 
-    def test_has_a_generated_name_which_fits_workmails_pattern(self) -> None:
+    def test_has_a_generated_name_that_workmail_accepts(self) -> None:
         assert "BucketName" not in properties("RewriteBucket")
         assert BUCKET_PATTERN.fullmatch("workmail-hooks-rewritebucket-a1b2c3d4e5f6")
 
-    def test_is_not_left_behind_with_mail_in_it(self) -> None:
+    def test_is_not_retained_with_mail_in_it(self) -> None:
         assert template()["Resources"]["RewriteBucket"]["DeletionPolicy"] == "Delete"
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_an_output_names_each_hooks_arn_and_where_to_paste_it(name: str) -> None:
+def test_an_output_has_the_arn_of_each_hook_and_where_to_paste_it(name: str) -> None:
     output = template()["Outputs"][f"{name}Arn"]
 
     assert output["Value"] == {"Fn::GetAtt": [name, "Arn"]}
@@ -302,7 +302,7 @@ def test_an_output_names_each_hooks_arn_and_where_to_paste_it(name: str) -> None
     assert synchronous == all(words in output["Description"] for words in ("fallback action", "rule timeout", "destination *"))
 
 
-def test_outputs_name_the_bucket_to_empty_and_the_queue_to_look_into() -> None:
+def test_outputs_name_the_bucket_and_the_queue() -> None:
     assert template()["Outputs"]["RewriteBucketName"]["Value"] == {"Ref": "RewriteBucket"}
     assert template()["Outputs"]["ObserveDeadLetterQueueUrl"]["Value"] == {"Ref": "ObserveDeadLetterQueue"}
 
@@ -314,7 +314,7 @@ def test_every_function_of_the_folder_is_deployed() -> None:
 
 
 def _counted(direction: str, service: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """Of the metric PolicyRefused, the dimensions under which mailflow counts it."""
+    """Return the dimensions of the metric PolicyRefused of mailflow."""
     record = Record(None, event=parsed(direction=direction), counts={"PolicyRefused": 1})
     Reporter(PolicyHook.name, Settings(service=service)).report(record)
     [line] = [found for found in map(json.loads, capsys.readouterr().out.splitlines()) if "_aws" in found]
@@ -325,12 +325,12 @@ def _counted(direction: str, service: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def _pins(path: Path) -> set[str]:
-    """The packages of a requirements file, as `name==version`."""
+    """Return the packages of a requirements file, as `name==version`."""
     return set(re.findall(r"^[a-z0-9.-]+==[^\s;]+", path.read_text("utf-8"), re.MULTILINE))
 
 
 class _Recorder(Mapping[str, str]):
-    """An empty environment that remembers what it was asked for."""
+    """An empty environment that records which variables are read."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -347,7 +347,7 @@ class _Recorder(Mapping[str, str]):
 
 
 def _default(value: Any) -> str:
-    """What a variable holds in a stack of defaults."""
+    """Return the value of a variable in a stack with default parameters."""
     match value:
         case {"Ref": "RewriteBucket"}:
             return "workmail-hooks-rewritebucket-a1b2c3d4e5f6"

@@ -1,4 +1,4 @@
-"""What the tests of the hook shell share: content in memory, what a handler printed, and small hooks."""
+"""Helpers for tests of hooks: content in memory, printed log lines, small hooks."""
 
 import itertools
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SHOUTED = HEADER + b"\r\nBODY\r\n"
 
 @dataclass
 class Memory:
-    """Messages in a dictionary; `trouble` is raised instead of an answer."""
+    """Messages in a dictionary. `get_trouble` and `put_trouble` are raised if they are set."""
 
     messages: dict[str, bytes] = field(default_factory=lambda: {event()["messageId"]: MESSAGE})
     get_trouble: Exception | None = None
@@ -46,7 +46,7 @@ class Memory:
 
 @dataclass
 class Log:
-    """What one handler printed: its log lines and its metrics."""
+    """The printed log lines and metrics of a handler."""
 
     lines: list[dict[str, Any]]
     metrics: list[dict[str, Any]]
@@ -61,7 +61,7 @@ _NUMBERS = itertools.count()
 
 
 def settings(**changes: Any) -> Settings:
-    """Each with a service, so a logger, of its own: Powertools' loggers keep the standard output of the test that came first."""
+    """Return settings with a new service name, and so a new logger: a Powertools logger keeps the output stream of its first test."""
     return Settings(service=f"test-{next(_NUMBERS)}", **changes)
 
 
@@ -88,7 +88,7 @@ def apply_policy(policy: Policy, raw: bytes) -> bytes:
 
 
 class Context:
-    """Lambda's, with 3 seconds left."""
+    """A Lambda context with 3 seconds left."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 3000

@@ -1,4 +1,4 @@
-"""Signed and encrypted messages, made with keys that are made for them, and how a recipient's program checks each."""
+"""Signed and encrypted messages with new keys, and a check of each by a mail program's tool."""
 
 import os
 import re
@@ -51,12 +51,12 @@ WORD = b"Words that are signed"
 
 @dataclass(frozen=True)
 class Sealed:
-    """A message with a signature or an encryption, and how a recipient's program checks it.
+    """A signed or encrypted message, and its check.
 
     Attributes:
         raw: the message.
-        holds: whether the signature is right, or the text can be decrypted and is the sender's.
-        damage: changes one letter of what is signed or encrypted.
+        holds: returns whether the signature is valid, or the text can be decrypted and is the sender's.
+        damage: changes one letter of the signed or encrypted part.
     """
 
     raw: bytes
@@ -79,20 +79,20 @@ def other_word(raw: bytes) -> bytes:
 
 
 def other_letter(raw: bytes) -> bytes:
-    """In the middle of the last long stretch of base64."""
+    """Change a letter in the middle of the last long run of base64."""
     at = next(found.start() + 8 for found in reversed(list(re.finditer(rb"(?m)^[A-Za-z0-9+/]{60,}", raw))))
     return raw[:at] + (b"A" if raw[at : at + 1] != b"A" else b"B") + raw[at + 1 :]
 
 
 def parts(raw: bytes) -> list[bytes]:
-    """The parts of the outermost multipart, octet for octet: what the standard library parses it might not write back alike."""
+    """Return the parts of the outermost multipart, octet for octet: the standard library might not write a parsed part back alike."""
     boundary = re.escape(str(message_from_bytes(raw).get_boundary()).encode())
     return re.split(rb"\r?\n--%s(?:--)?[ \t]*\r?\n" % boundary, raw)[1:-1]
 
 
 @contextmanager
 def smime() -> Iterator[dict[str, Sealed]]:
-    """By openssl, with a certificate made for it."""
+    """Yield messages of openssl, with a new certificate."""
     with tempfile.TemporaryDirectory() as name:
         key, certificate = Path(name, "key.pem"), Path(name, "certificate.pem")
         made(
@@ -124,7 +124,7 @@ def smime() -> Iterator[dict[str, Sealed]]:
 
 @contextmanager
 def pgp() -> Iterator[dict[str, Sealed]]:
-    """By gpg, with a key ring made for it."""
+    """Yield messages of gpg, with a new key ring."""
     with tempfile.TemporaryDirectory(prefix="gpg") as home:  # short: a socket lies in it
         gpg = (
             "gpg",

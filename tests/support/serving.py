@@ -1,4 +1,4 @@
-"""Servers that stand for services which moto does not play as a test wants: one `with` line each."""
+"""Servers in place of services that moto does not emulate as a test needs them."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Quiet:
-    """For a `BaseHTTPRequestHandler`: tells nobody of its requests, and reads and answers in one call each."""
+    """A mixin for `BaseHTTPRequestHandler` that logs no requests, and reads and answers in one call each."""
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -19,7 +19,7 @@ class Quiet:
         return content
 
     def answer(self: Any, status: int, body: bytes = b"", **headers: str) -> None:
-        """Header names have `_` for `-`."""
+        """Answer a request. Header names have `_` for `-`."""
         self.send_response(status)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         for name, value in {"Content-Length": str(len(body)), **given}.items():
@@ -30,7 +30,7 @@ class Quiet:
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of a server on the loopback interface, up inside."""
+    """Run a server on the loopback interface. Yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
@@ -44,7 +44,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def answering(status: int, code: str, seconds: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
-    """A service of AWS that answers every call with an error, after so many seconds: its address, and what was asked."""
+    """Run a service of AWS that answers each call with an error, after a delay. Yields its URL and the received requests."""
     asked: list[bytes] = []
     closing = threading.Event()
 

@@ -7,13 +7,13 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import NoTimeLeft
 
 
-def test_a_call_that_ends_in_time_gives_its_result_or_its_error():
+def test_a_call_in_time_returns_its_result_or_raises_its_error():
     assert Deadline.after(5).wait_for("call", lambda: 42) == 42
     with pytest.raises(TimeoutError, match="the call's own"):
         Deadline.after(5).wait_for("call", lambda: _raise(TimeoutError("the call's own")))
 
 
-def test_a_result_that_comes_in_the_last_moment_counts(monkeypatch: pytest.MonkeyPatch):
+def test_a_result_at_the_last_moment_is_returned(monkeypatch: pytest.MonkeyPatch):
     def too_late(outcome: Future[int], timeout: float | None = None) -> int:
         while not outcome.done():
             pass
@@ -26,14 +26,14 @@ def test_a_result_that_comes_in_the_last_moment_counts(monkeypatch: pytest.Monke
     assert Deadline.after(5).wait_for("call", lambda: 42) == 42
 
 
-def test_a_call_that_never_ends_is_given_up_when_the_deadline_passes():
+def test_a_call_that_never_ends_is_dropped_at_the_deadline():
     never = threading.Event()
     with pytest.raises(NoTimeLeft, match="Slow: no answer"):
         Deadline.after(0.05).wait_for("Slow", never.wait)
     never.set()
 
 
-def test_when_the_deadline_is_over_nothing_is_started():
+def test_no_call_starts_after_the_deadline():
     started = []
     over = Deadline.after(-1)
     assert over.left() == 0

@@ -4,7 +4,7 @@ from mailhooks.errors import SettingsError
 from mailhooks.settings import OnError, Settings
 
 
-def test_an_empty_environment_gives_the_defaults_also_where_variables_are_empty():
+def test_missing_and_empty_variables_give_the_defaults():
     names = ["ORGANIZATION_DOMAINS", "ON_ERROR", "LOG_ADDRESSES", "XRAY_TRACING", "ADD_HEADERS", "BOUNCE_RULES", "POWERTOOLS_SERVICE_NAME"]
     assert Settings.from_env({}) == Settings() == Settings.from_env(dict.fromkeys(names, " "))
 
@@ -42,7 +42,7 @@ def test_each_variable_is_read():
     )
 
 
-def test_domains_are_kept_as_they_stand_in_addresses():
+def test_domains_are_stored_with_a_labels():
     assert Settings.from_env({"ORGANIZATION_DOMAINS": "Bücher.example, XN--MNCHEN-3YA.example"}).organization_domains == {
         "xn--bcher-kva.example",
         "xn--mnchen-3ya.example",
@@ -53,6 +53,6 @@ def test_domains_are_kept_as_they_stand_in_addresses():
     "name, value",
     [("LOG_ADDRESSES", "yes"), ("XRAY_TRACING", "1"), ("ON_ERROR", "ignore")],
 )
-def test_a_value_of_another_form_is_refused_by_name(name: str, value: str):
+def test_an_error_names_the_invalid_variable(name: str, value: str):
     with pytest.raises(SettingsError, match=name):
         Settings.from_env({name: value})

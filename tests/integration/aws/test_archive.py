@@ -43,7 +43,7 @@ def versions(s3: Any, bucket: str) -> list[str]:
     return sorted(item["Key"] for item in s3.list_object_versions(Bucket=bucket).get("Versions", ()))
 
 
-def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkMail, s3: Any) -> None:
+def test_the_received_message_and_its_envelope_are_stored(wm: LocalWorkMail, s3: Any) -> None:
     assert keep(wm.bucket) is True
     assert read(s3, wm.bucket, MESSAGE) == RAW
     assert json.loads(read(s3, wm.bucket, SHEET)) == ENVELOPE | {"subject": "a ? surrogate"}
@@ -51,7 +51,7 @@ def test_the_message_is_kept_as_it_is_with_its_envelope_beside_it(wm: LocalWorkM
     assert types == ["message/rfc822", "application/json"]
 
 
-def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stored_copy_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     event = MailFlowEvent("2019-07-28", "ana@example.net", ("ben@example.com",), None, "Hello", "m-1", INVOCATION, FlowDirection.INBOUND)
     raw = b"From: list@example.org\r\nTo: everybody@example.org\r\nSubject: Hello\r\n\r\nHello\r\n"
     Archiver().archive(
@@ -68,21 +68,21 @@ def test_what_is_kept_can_be_replayed(wm: LocalWorkMail, s3: Any, tmp_path: Path
     assert "From Ana" in capsys.readouterr().out.splitlines()[1]
 
 
-def test_a_retry_that_sees_the_changed_message_leaves_the_copy_as_it_is(wm: LocalWorkMail, s3: Any) -> None:
+def test_a_retry_with_the_changed_message_does_not_overwrite_the_copy(wm: LocalWorkMail, s3: Any) -> None:
     keep(wm.bucket)
     assert keep(wm.bucket, b"Subject: [TAG] changed\r\n\r\n") is False
     assert read(s3, wm.bucket, MESSAGE) == RAW
     assert versions(s3, wm.bucket) == [SHEET, MESSAGE]
 
 
-def test_two_tries_at_once_leave_one_copy(wm: LocalWorkMail, s3: Any) -> None:
+def test_concurrent_attempts_store_one_copy(wm: LocalWorkMail, s3: Any) -> None:
     with ThreadPoolExecutor(2) as pool:
         assert any(pool.map(keep, [wm.bucket] * 2))
     assert read(s3, wm.bucket, MESSAGE) == RAW
 
 
-def test_the_envelope_comes_last_and_a_retry_adds_it_where_the_first_try_was_cut_off(wm: LocalWorkMail, s3: Any) -> None:
-    # What a try that ended between the two leaves.
+def test_the_envelope_is_stored_last_and_a_retry_adds_a_missing_one(wm: LocalWorkMail, s3: Any) -> None:
+    # As after an attempt that ended between the two writes.
     s3.put_object(Bucket=wm.bucket, Key=MESSAGE, Body=RAW)
     assert keep(wm.bucket, b"Subject: [TAG] changed\r\n\r\n") is True
     assert read(s3, wm.bucket, MESSAGE) == RAW
@@ -91,7 +91,7 @@ def test_the_envelope_comes_last_and_a_retry_adds_it_where_the_first_try_was_cut
     assert written == sorted(written)
 
 
-def test_without_the_message_there_is_no_envelope(wm: LocalWorkMail) -> None:
+def test_no_envelope_is_stored_without_the_message(wm: LocalWorkMail) -> None:
     archiver = Archiver()
     asked: list[str] = []
 
@@ -105,7 +105,7 @@ def test_without_the_message_there_is_no_envelope(wm: LocalWorkMail) -> None:
 
 
 @pytest.mark.parametrize("lock", ["governance", "compliance"])
-def test_what_is_locked_says_until_when_and_by_which_mode(lock: str, s3: Any) -> None:
+def test_a_lock_has_its_date_and_mode(lock: str, s3: Any) -> None:
     bucket = f"locked-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     assert keep(bucket, retain_days=30, lock=lock) is True
@@ -116,7 +116,7 @@ def test_what_is_locked_says_until_when_and_by_which_mode(lock: str, s3: Any) ->
     assert keep(bucket, retain_days=30, lock=lock) is False
 
 
-def test_a_put_with_a_lock_has_the_checksum_that_object_lock_asks_for(wm: LocalWorkMail, s3: Any) -> None:
+def test_a_put_with_a_lock_has_a_checksum(wm: LocalWorkMail, s3: Any) -> None:
     bucket = f"locked-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     archiver = Archiver()
@@ -141,7 +141,7 @@ def test_a_put_with_a_lock_has_the_checksum_that_object_lock_asks_for(wm: LocalW
         (400, "InvalidRequest", Misconfigured),
     ],
 )
-def test_what_s3_refuses_is_one_of_our_errors(
+def test_an_error_of_s3_is_mapped(
     status: int,
     code: str,
     expected: type[MailhooksError],
@@ -156,6 +156,6 @@ def test_what_s3_refuses_is_one_of_our_errors(
     assert wm.bucket not in str(caught.value)
 
 
-def test_a_bucket_without_object_lock_takes_no_locked_copy(wm: LocalWorkMail, s3: Any) -> None:
+def test_a_bucket_without_object_lock_stores_no_locked_copy(wm: LocalWorkMail, s3: Any) -> None:
     with pytest.raises(Misconfigured):
         keep(wm.bucket, retain_days=30, lock="governance")

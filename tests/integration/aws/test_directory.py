@@ -1,4 +1,4 @@
-"""The organization's groups and domains, asked over HTTP in pages of two, through real boto3."""
+"""The organization's groups and domains over HTTP in pages of two, through boto3."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def members(directory: WorkMailDirectory, group: str = GROUP) -> set[str]:
     return set(directory.members(group, Deadline.after(20)))
 
 
-def test_a_group_s_members_count_with_all_their_addresses_in_lower_case(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_members_have_all_their_addresses_in_lower_case(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     organization = wm.organization
     organization.add_user("Ana@example.com", aliases=["a@example.com", "Ana.B@example.org", "ab@example.com"])
     organization.add_user("ben@example.com")
@@ -44,7 +44,7 @@ def test_a_group_s_members_count_with_all_their_addresses_in_lower_case(wm: Loca
     }  # fmt: skip
 
 
-def test_every_page_is_turned(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_all_pages_are_read(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     users = [wm.organization.add_user(f"u{number}@example.com") for number in range(7)]
     for number in range(5):
         wm.organization.add_group(f"g{number}@example.com")
@@ -60,7 +60,7 @@ def test_every_page_is_turned(wm: LocalWorkMail, directory: WorkMailDirectory) -
     ]
 
 
-def test_members_of_nested_groups_count_and_circles_end(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_nested_groups_are_resolved_and_cycles_end(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     organization = wm.organization
     for name in ("ana", "ben", "cem"):
         organization.add_user(f"{name}@example.com")
@@ -70,10 +70,10 @@ def test_members_of_nested_groups_count_and_circles_end(wm: LocalWorkMail, direc
     organization.add_members("sales", "north", "pole", "sales")
     organization.add_members("north", "pole")
     assert members(directory) == {"ana@example.com", "ben@example.com", "cem@example.com"}
-    assert wm.organization.calls.count("ListGroupMembers") == 5  # sales has two pages and pole has two; each is asked for once
+    assert wm.organization.calls.count("ListGroupMembers") == 5  # two pages of sales, two of pole, one of north; each is read once
 
 
-def test_who_is_not_enabled_is_no_member(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_disabled_users_and_groups_are_no_members(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     wm.organization.add_user("ana@example.com")
     wm.organization.add_user("gone@example.com", aliases=["old@example.com"], state="DISABLED")
     wm.organization.add_user("ben@example.com")
@@ -83,12 +83,12 @@ def test_who_is_not_enabled_is_no_member(wm: LocalWorkMail, directory: WorkMailD
 
 
 @pytest.mark.parametrize("group", ["nobody@example.com", "ana@example.com", "", "é @x"])
-def test_an_address_that_is_no_group_s_has_no_members(group: str, wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_an_address_of_no_group_has_no_members(group: str, wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     wm.organization.add_user("ana@example.com")
     assert members(directory, group) == set()
 
 
-def test_an_answer_is_good_for_five_minutes_and_no_longer(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+def test_an_answer_is_cached_for_five_minutes(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
     wm.organization.add_group(GROUP, [wm.organization.add_user("ana@example.com")])
     assert members(directory) == {"ana@example.com"}
     calls = len(wm.organization.calls)
@@ -100,18 +100,18 @@ def test_an_answer_is_good_for_five_minutes_and_no_longer(wm: LocalWorkMail, dir
     assert members(directory) == {"ana@example.com", "ben@example.com"}
 
 
-def test_what_two_groups_share_is_no_older_in_the_second(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+def test_a_shared_cached_list_has_one_age_in_all_groups(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
     wm.organization.add_group("north@example.com", [wm.organization.add_user("ana@example.com")])
     wm.organization.add_group(GROUP)
     assert members(directory, "north@example.com") == {"ana@example.com"}
     clock.now += MAX_AGE_S - 1
     wm.organization.add_members(GROUP, wm.organization.add_user("ben@example.com"))
-    members(directory)  # made of the list of users that is nearly five minutes old, which does not know Ben
+    members(directory)  # uses the cached list of users, nearly five minutes old, without Ben
     clock.now += 1
     assert members(directory) == {"ben@example.com"}
 
 
-def test_a_refresh_that_fails_raises_and_the_next_one_may_do(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+def test_a_failed_refresh_raises_and_the_next_one_works(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
     wm.organization.add_group(GROUP, [wm.organization.add_user("ana@example.com")])
     members(directory)
     clock.now += MAX_AGE_S
@@ -121,13 +121,13 @@ def test_a_refresh_that_fails_raises_and_the_next_one_may_do(wm: LocalWorkMail, 
     assert members(directory) == {"ana@example.com"}
 
 
-def test_a_group_or_a_user_that_goes_meanwhile_is_none(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_a_group_or_user_removed_between_two_calls_is_skipped(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     organization = wm.organization
     organization.add_group(GROUP, [organization.add_user("ana@example.com", aliases=["a@example.com"])])
     north = organization.add_group("north@example.com", [organization.add_user("ben@example.com")])
     wm.faults.add("ListAliases", error="EntityNotFoundException", status=400)
     assert members(directory) == {"ana@example.com"}
-    organization.remove(north)  # which the remembered list of groups still has
+    organization.remove(north)  # the cached list of groups still has it
     assert members(directory, "north@example.com") == set()
 
 
@@ -141,7 +141,7 @@ def test_a_group_or_a_user_that_goes_meanwhile_is_none(wm: LocalWorkMail, direct
         (400, "OrganizationStateException", Misconfigured),
     ],
 )
-def test_what_workmail_refuses_is_one_of_our_errors_and_names_nobody(
+def test_an_error_of_workmail_is_mapped_and_names_no_address(
     operation: str,
     status: int,
     code: str,
@@ -159,18 +159,18 @@ def test_what_workmail_refuses_is_one_of_our_errors_and_names_nobody(
     assert str(caught.value).startswith(f"{operation}: {code}")
 
 
-def test_being_throttled_once_is_boto3_s_own_affair(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+def test_boto3_retries_after_a_throttling(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     wm.faults.add("ListMailDomains", error="ThrottlingException", status=400)
     assert directory.domains(Deadline.after(20)) == {"example.com"}
 
 
-def test_an_organization_that_is_not_there_is_a_mistake_of_the_settings(wm: LocalWorkMail) -> None:
+def test_an_unknown_organization_is_a_configuration_error(wm: LocalWorkMail) -> None:
     with pytest.raises(Misconfigured, match="OrganizationNotFoundException"):
         WorkMailDirectory("m-" + "0" * 32).domains(Deadline.after(20))
 
 
 @pytest.mark.parametrize("ask", [lambda found, end: found.members(GROUP, end), lambda found, end: found.domains(end)])
-def test_it_waits_no_longer_than_there_is_time(
+def test_no_call_outlasts_the_deadline(
     ask: Callable[[WorkMailDirectory, Deadline], object], wm: LocalWorkMail, directory: WorkMailDirectory
 ) -> None:
     for operation in ("ListGroups", "ListUsers", "ListMailDomains"):

@@ -24,7 +24,7 @@ def send(target: Target, document: dict[str, Any] = DOCUMENT) -> None:
 
 
 class Topic:
-    """A topic, and a queue that gets what is published."""
+    """A topic, and a queue that gets its messages."""
 
     def __init__(self, wm: LocalWorkMail, *, fifo: bool = False) -> None:
         name, attributes = f"t-{uuid.uuid4().hex}" + (".fifo" if fifo else ""), {"FifoQueue": "true"} if fifo else {}
@@ -47,7 +47,7 @@ def test_a_topic_gets_the_document_and_its_key(wm: LocalWorkMail) -> None:
     assert message["told"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
 
 
-def test_a_fifo_topic_passes_a_notice_on_once_however_often_it_is_sent(wm: LocalWorkMail) -> None:
+def test_a_fifo_topic_delivers_a_repeated_notice_once(wm: LocalWorkMail) -> None:
     topic = Topic(wm, fifo=True)
     for _ in range(2):
         send(SnsTarget(topic.arn))
@@ -56,7 +56,7 @@ def test_a_fifo_topic_passes_a_notice_on_once_however_often_it_is_sent(wm: Local
     assert message["told"]["rule"] == "VIP"
 
 
-def test_what_is_too_large_goes_without_content_and_then_without_headers_and_says_so(wm: LocalWorkMail) -> None:
+def test_a_notice_that_is_too_large_omits_content_and_then_headers(wm: LocalWorkMail) -> None:
     topic = Topic(wm)
     headers = [{"name": "Subject", "value": "\u00e4" * 1000}]
     for document, kept in (
@@ -69,7 +69,7 @@ def test_what_is_too_large_goes_without_content_and_then_without_headers_and_say
         assert told == (document if kept is None else kept | {"truncated": True})
 
 
-def test_a_topic_that_is_not_there_is_misconfigured(wm: LocalWorkMail) -> None:
+def test_a_missing_topic_is_a_configuration_error(wm: LocalWorkMail) -> None:
     with pytest.raises(Misconfigured, match="Publish: NotFound"):
         send(SnsTarget("arn:aws:sns:us-east-1:123456789012:no-such-topic"))
 
@@ -88,7 +88,7 @@ def test_a_bus_gets_an_event_that_rules_can_match(wm: LocalWorkMail) -> None:
 
 @contextmanager
 def failed_entry(code: str) -> Iterator[str]:
-    """An EventBridge that takes the call and not the event."""
+    """An EventBridge that accepts the call and rejects the event."""
 
     class Answer(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -103,7 +103,7 @@ def failed_entry(code: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     "code, expected", [("ThrottlingException", Throttled), ("InternalFailure", ServiceFailed), ("NotAuthorized", Misconfigured)]
 )
-def test_an_event_that_alone_is_not_taken_is_an_error_too(
+def test_a_rejected_entry_of_a_batch_is_an_error(
     code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with failed_entry(code) as url:

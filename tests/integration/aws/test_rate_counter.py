@@ -1,4 +1,4 @@
-"""Messages counted in DynamoDB (moto's, over HTTP): once each, in a window that slides, the same for a retry."""
+"""The rate counter on moto's DynamoDB over HTTP: sliding window, retries, concurrency."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ from tests.support.serving import answering
 KEY = "4:many to ana@example.com"
 WINDOW = 60
 START = 1_800_000_000.0
-"""Where a bucket of a minute begins."""
+"""The start of a bucket of a minute."""
 
 
 class Clock:
@@ -29,10 +29,10 @@ class Clock:
 
 
 class Counter:
-    """The table, with the clock in the test's hand.
+    """The table, with a clock that the test sets.
 
     Attributes:
-        writes: the update requests that were sent.
+        writes: the update requests.
     """
 
     def __init__(self, wm: LocalWorkMail) -> None:
@@ -81,36 +81,36 @@ def counter(make: Callable[[], Counter]) -> Counter:
     return make()
 
 
-def test_each_message_is_told_how_manieth_it_is_and_costs_one_write(counter: Counter) -> None:
+def test_each_message_gets_its_number_and_costs_one_write(counter: Counter) -> None:
     assert [counter.hit(f"i{number}") for number in range(4)] == [1, 2, 3, 4]
     assert len(counter.writes) == 4
 
 
-def test_other_keys_and_other_windows_are_other_counts(counter: Counter) -> None:
+def test_keys_and_windows_have_separate_counts(counter: Counter) -> None:
     assert counter.hit("i1") == counter.hit("i1", key="other") == 1
     assert counter.rates.increment(KEY, "i2", window_s=300, limit=5, deadline=Deadline.after(20)) == 1
 
 
-def test_the_same_event_twice_is_counted_once_and_told_the_same_without_a_write(counter: Counter) -> None:
+def test_a_retry_gets_the_same_number_without_a_write(counter: Counter) -> None:
     assert [counter.hit(name) for name in ("i1", "i2", "i1", "i3", "i2", "i1")] == [1, 2, 1, 3, 2, 1]
     assert len(counter.writes) == 3
 
 
-def test_the_window_slides_over_the_bucket_s_end(counter: Counter) -> None:
+def test_the_window_slides_over_the_end_of_a_bucket(counter: Counter) -> None:
     for after in (10, 20, 30, 59.999):
         counter.hit(f"i{after}", after=after)
-    # 60 seconds back from 80 is 20: what came then is just over.
+    # The window of 60 seconds before 80 begins after 20.
     assert counter.hit("late", after=80) == 3
     assert counter.hit("later", after=89.999) == 4
     assert counter.hit("latest", after=90) == 4
 
 
-def test_what_is_two_windows_old_counts_no_more(counter: Counter) -> None:
+def test_messages_before_the_window_are_not_counted(counter: Counter) -> None:
     counter.hit("old", after=0)
     assert counter.hit("new", after=120) == 1
 
 
-def test_a_retry_after_the_bucket_s_end_is_told_what_the_first_try_was_told(counter: Counter) -> None:
+def test_a_retry_after_the_end_of_the_bucket_gets_the_same_number(counter: Counter) -> None:
     counter.hit("earlier", after=30)
     assert counter.hit("i1", after=70) == 2
     counter.hit("i2", after=75)
@@ -119,26 +119,26 @@ def test_a_retry_after_the_bucket_s_end_is_told_what_the_first_try_was_told(coun
     assert len(counter.writes) == 3
 
 
-def test_a_retry_later_than_any_rule_s_timeout_is_a_new_message(counter: Counter) -> None:
+def test_a_retry_after_the_longest_rule_timeout_is_a_new_message(counter: Counter) -> None:
     counter.hit("earlier", after=0)
     counter.hit("i1", after=0)
     assert counter.hit("i1", after=RETRIED_FOR_S + 2 * WINDOW) == 1
 
 
-def test_an_item_stands_until_the_last_retry_of_the_bucket_after_it(counter: Counter) -> None:
+def test_an_item_expires_after_the_last_retry_of_the_next_bucket(counter: Counter) -> None:
     counter.hit("i1", after=30)
     [item] = counter.items()
-    # A message of the next bucket's end, tried again for the last time.
+    # The last retry of a message at the end of the next bucket.
     assert int(item["expires"]["N"]) >= START + 2 * WINDOW + RETRIED_FOR_S
 
 
-def test_many_at_once_take_each_a_number_of_their_own(counter: Counter) -> None:
+def test_concurrent_messages_get_different_numbers(counter: Counter) -> None:
     with ThreadPoolExecutor(16) as pool:
         told = list(pool.map(lambda number: counter.hit(f"i{number}", limit=100), range(40)))
     assert sorted(told) == list(range(1, 41))
 
 
-def test_one_invocation_in_two_threads_at_once_is_counted_once(counter: Counter) -> None:
+def test_concurrent_attempts_of_one_invocation_are_counted_once(counter: Counter) -> None:
     counter.hit("before")
     barrier = threading.Barrier(2)
 
@@ -152,16 +152,14 @@ def test_one_invocation_in_two_threads_at_once_is_counted_once(counter: Counter)
     assert item["n"] == {"N": "2"}
 
 
-def test_a_flood_is_over_the_limit_in_its_bucket_and_in_the_next_and_the_item_stays_small(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flood_stays_over_the_limit_in_the_next_bucket_and_in_a_small_item(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailhooks.aws.rate_counter._MIN_ENTRIES", 8)
     for number in range(30):
         assert counter.hit(f"i{number}", limit=2, after=number * 1.8) == number + 1
     [item] = counter.items()
     assert item["n"] == {"N": "30"}
     assert len([name for name in item if name.startswith("i")]) == 8
-    # The first are told the same again, and so are those that came last.
+    # The first and the last messages get the same numbers again.
     assert [counter.hit("i0", limit=2, after=70), counter.hit("i1", limit=2), counter.hit("i29", limit=2)] == [1, 2, 30]
     # The last came at 50.4 and 52.2.
     assert counter.hit("next", limit=2, after=110.3) == 3
@@ -174,7 +172,7 @@ def test_nothing_in_the_table_names_an_address_or_an_invocation(counter: Counter
     assert not [word for word in ("ana", "example", "0123456789abcdef") if word in text]
 
 
-def test_a_key_may_be_longer_than_a_key_of_dynamodb(counter: Counter) -> None:
+def test_a_key_can_be_longer_than_a_dynamodb_key(counter: Counter) -> None:
     assert counter.hit("i1", key="ä" * 1000 + "1") == counter.hit("i1", key="ä" * 1000 + "2") == 1
 
 
@@ -188,7 +186,7 @@ def test_a_key_may_be_longer_than_a_key_of_dynamodb(counter: Counter) -> None:
         (400, "ResourceNotFoundException", Misconfigured),
     ],
 )
-def test_what_dynamodb_refuses_is_one_of_our_errors_and_names_nobody(
+def test_an_error_of_dynamodb_is_mapped_and_names_no_address(
     status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(status, code) as (url, _):
@@ -200,7 +198,7 @@ def test_what_dynamodb_refuses_is_one_of_our_errors_and_names_nobody(
     assert code in str(caught.value)
 
 
-def test_it_waits_no_longer_than_there_is_time(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_outlasts_the_deadline(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(400, "ThrottlingException", seconds=10) as (url, _):
         for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
             monkeypatch.setenv(name, value)

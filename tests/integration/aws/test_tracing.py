@@ -1,4 +1,4 @@
-"""X-Ray, with a socket in the daemon's place: what the SDK sends is what the daemon would get."""
+"""Traces for X-Ray, received by a socket in place of the daemon."""
 
 import json
 import os
@@ -29,7 +29,7 @@ print(json.dumps(app.handler(json.loads(sys.argv[1]), Context())))
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_calls_to_aws_are_traced_and_the_trace_gives_nothing_of_the_mail_away(workmail: LocalWorkMail, refused: bool):
+def test_the_trace_has_the_calls_to_aws_and_no_content(workmail: LocalWorkMail, refused: bool):
     if refused:
         workmail.faults.add("put", error="MessageRejected", status=400, message="a secret of a@example.com", times=None)
     announced = event(messageId=workmail.store.add(b"From: from@example.net\r\nSubject: a secret\r\nDate: x\r\n\r\n"))

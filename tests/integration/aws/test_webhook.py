@@ -1,4 +1,4 @@
-"""Webhooks: the other end is a server that computes the signature itself; the secret is in moto's Secrets Manager."""
+"""Notices by webhook: the receiver computes the signature itself; the secret is in moto's Secrets Manager."""
 
 import hashlib
 import hmac
@@ -40,13 +40,13 @@ def send(target: WebhookTarget, seconds: float = 20) -> None:
 
 
 class Receiver:
-    """A webhook's other end, which computes the signature itself.
+    """A receiver of webhooks, which computes the signature itself.
 
     Attributes:
         url: its address.
-        good: bodies with a right signature.
+        good: bodies with a valid signature.
         keys: the Idempotency-Keys.
-        bad: how many came otherwise.
+        bad: the number of other requests.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Receiver:
 
 @contextmanager
 def receiving(status: int = 204, headers: dict[str, str] | None = None, stall: Callable[[Any], None] | None = None) -> Iterator[Receiver]:
-    """A receiver that answers so; `stall` is called before that, with the connection."""
+    """Run a receiver with an answer; `stall` is called before it, with the connection."""
     receiver = Receiver()
 
     class Handler(Quiet, BaseHTTPRequestHandler):
@@ -86,7 +86,7 @@ def receiving(status: int = 204, headers: dict[str, str] | None = None, stall: C
         yield receiver
 
 
-def test_a_webhook_can_verify_what_it_gets_and_know_it_again(secret: str) -> None:
+def test_a_webhook_can_verify_a_notice_and_recognise_a_repetition(secret: str) -> None:
     with receiving() as receiver:
         for _ in range(2):
             send(WebhookTarget(receiver.url, secret))
@@ -95,7 +95,7 @@ def test_a_webhook_can_verify_what_it_gets_and_know_it_again(secret: str) -> Non
     assert receiver.keys == [KEY, KEY]
 
 
-def test_the_signature_is_the_one_that_the_documentation_describes() -> None:
+def test_the_signature_is_the_documented_one() -> None:
     # Computed by: printf '1800000000.{}' | openssl dgst -sha256 -hmac key
     assert signature("key", "1800000000", b"{}") == "sha256=7321475872b03ff21bdc2dfd86ea2d99ec29c479fbe4a77aa6acf4509505493f"
 
@@ -105,12 +105,12 @@ def test_the_secret_is_read_once_in_five_minutes(wm: LocalWorkMail, secret: str)
     with receiving() as receiver:
         for _ in range(3):
             notifier.send(WebhookTarget(receiver.url, secret), DOCUMENT, KEY, Deadline.after(20))
-            # Who asks again finds it gone.
+            # A second read would fail.
             wm.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     assert len(receiver.good) == 3
 
 
-def test_a_secret_that_is_not_there_is_misconfigured(wm: LocalWorkMail) -> None:
+def test_a_missing_secret_is_a_configuration_error(wm: LocalWorkMail) -> None:
     with receiving() as receiver:
         with pytest.raises(Misconfigured, match="GetSecretValue: ResourceNotFoundException"):
             send(WebhookTarget(receiver.url, "no-such-secret"))
@@ -121,7 +121,7 @@ def test_a_secret_that_is_not_there_is_misconfigured(wm: LocalWorkMail) -> None:
     "status, code, expected",
     [(400, "AccessDeniedException", Misconfigured), (400, "ThrottlingException", Throttled), (500, "InternalServiceError", ServiceFailed)],
 )
-def test_a_secret_that_cannot_be_read_is_one_of_our_errors_and_quotes_nothing(
+def test_an_error_of_the_secret_is_mapped_and_quotes_nothing(
     status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(status, code) as (url, _):
@@ -134,7 +134,7 @@ def test_a_secret_that_cannot_be_read_is_one_of_our_errors_and_quotes_nothing(
 @pytest.mark.parametrize(
     "status, expected", [(429, Throttled), (500, ServiceFailed), (503, ServiceFailed), (400, Misconfigured), (401, Misconfigured)]
 )
-def test_a_webhook_s_status_decides(status: int, expected: type[MailhooksError], secret: str) -> None:
+def test_the_status_of_a_webhook_selects_the_error(status: int, expected: type[MailhooksError], secret: str) -> None:
     with receiving(status) as receiver, pytest.raises(expected, match=f"HTTP {status}") as caught:
         send(WebhookTarget(receiver.url, secret))
     assert "t0ken" not in str(caught.value)
@@ -149,7 +149,7 @@ def test_a_redirect_is_not_followed(secret: str) -> None:
         assert (other.good, other.bad) == ([], 0)
 
 
-def test_a_webhook_that_is_silent_ends_with_the_time(secret: str) -> None:
+def test_a_silent_webhook_is_dropped_at_the_deadline(secret: str) -> None:
     end = threading.Event()
     with receiving(stall=lambda _: end.wait(5) and None) as receiver:
         started = time.monotonic()
@@ -159,8 +159,8 @@ def test_a_webhook_that_is_silent_ends_with_the_time(secret: str) -> None:
         end.set()
 
 
-def test_a_webhook_that_drips_ends_with_the_time(secret: str) -> None:
-    """One octet of the header after the other: no time-out of a socket sees it."""
+def test_a_webhook_that_sends_single_octets_is_dropped_at_the_deadline(secret: str) -> None:
+    """The header comes in single octets, so that no time-out of a socket is reached."""
     end = threading.Event()
 
     def drip(stream: Any) -> None:
@@ -180,13 +180,13 @@ def test_a_webhook_that_drips_ends_with_the_time(secret: str) -> None:
         end.set()
 
 
-def test_a_webhook_that_says_yes_may_be_slow_with_what_it_says_besides(secret: str) -> None:
+def test_the_body_of_a_webhook_s_answer_is_not_read(secret: str) -> None:
     with receiving(200, {"Content-Length": "1000000"}) as receiver:
         send(WebhookTarget(receiver.url, secret), seconds=5)
     assert len(receiver.good) == 1
 
 
-def test_a_webhook_that_nobody_answers_may_be_there_later(secret: str) -> None:
+def test_a_refused_connection_is_a_transient_error(secret: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/t0ken"
     with pytest.raises(ServiceFailed) as caught:
@@ -195,18 +195,18 @@ def test_a_webhook_that_nobody_answers_may_be_there_later(secret: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://hook.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "nowhere"])
-def test_without_tls_nothing_leaves_this_machine(url: str, secret: str) -> None:
+def test_no_notice_leaves_this_machine_without_tls(url: str, secret: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         send(WebhookTarget(url, secret))
     assert url not in str(caught.value)
 
 
-def test_a_certificate_that_nobody_trusts_gets_nothing(secret: str, tmp_path: Path) -> None:
+def test_an_untrusted_certificate_gets_no_notice(secret: str, tmp_path: Path) -> None:
     with ServerPool() as pool, pool.host(Feeds(), Authority.new().issue(tmp_path)) as site, pytest.raises(ServiceFailed, match="SSLError"):
         send(WebhookTarget(site.url, secret))
 
 
-def test_a_secret_without_text_is_misconfigured(wm: LocalWorkMail) -> None:
+def test_a_binary_secret_is_a_configuration_error(wm: LocalWorkMail) -> None:
     name = wm.client("secretsmanager").create_secret(Name=f"hook-{uuid.uuid4().hex}", SecretBinary=b"key")["Name"]
     with pytest.raises(Misconfigured, match="no text"):
         send(WebhookTarget("https://hook.example/", name))

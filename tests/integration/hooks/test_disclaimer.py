@@ -1,4 +1,4 @@
-"""The function `disclaimer`, as it is deployed, against real servers."""
+"""The function `disclaimer`, as it is deployed, on the local WorkMail over HTTP."""
 
 import email
 from email import policy
@@ -14,7 +14,7 @@ SETTINGS = {"DISCLAIMER_TEXT": "Grüße vom Amt", "DISCLAIMER_HTML": "<p>Grüße
 TEXT = RAW.replace(b"\r\n\r\n\x00 any octets \xff\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n")
 
 
-def test_a_message_gets_it_once_however_often_workmail_calls(workmail: LocalWorkMail, load: Load):
+def test_a_message_gets_the_disclaimer_once_in_all_attempts(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail, TEXT, direction="OUTBOUND")
     handler = load("disclaimer", **SETTINGS).handler
     for _ in range(3):
@@ -25,7 +25,7 @@ def test_a_message_gets_it_once_however_often_workmail_calls(workmail: LocalWork
 
 
 @pytest.mark.parametrize("kind", ["multipart/signed; boundary=b", "application/pkcs7-mime"])
-def test_signed_mail_passes_is_wrapped_or_comes_back_as_the_setting_says(workmail: LocalWorkMail, load: Load, capsys, kind: str):
+def test_on_unmodifiable_delivers_wraps_or_bounces_signed_mail(workmail: LocalWorkMail, load: Load, capsys, kind: str):
     raw = TEXT.replace(b"text/plain; charset=utf-8", kind.encode()).replace(b"Hello", b"--b\r\n\r\nHello\r\n--b--")
     announced = arrive(workmail, raw, direction="OUTBOUND")
     assert load("disclaimer", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
@@ -38,13 +38,13 @@ def test_signed_mail_passes_is_wrapped_or_comes_back_as_the_setting_says(workmai
     assert workmail.store.puts(announced["messageId"]) == 1
 
 
-def test_mail_outside_of_the_scope_is_not_even_read(workmail: LocalWorkMail, load: Load):
+def test_mail_out_of_scope_is_not_fetched(workmail: LocalWorkMail, load: Load):
     workmail.faults.add("get", error="InternalFailure", status=500, times=None)
     handler = load("disclaimer", **SETTINGS, DISCLAIMER_AUDIENCE="external", ORGANIZATION_DOMAINS="example.com").handler
     assert handler(arrive(workmail, TEXT, direction="OUTBOUND"), Remaining(14)) == DELIVER
 
 
-def test_a_message_of_38_mib_is_sent_from_its_pieces_and_comes_through_whole(workmail: LocalWorkMail, load: Load):
+def test_a_message_of_38_mib_is_uploaded_in_pieces_and_arrives_whole(workmail: LocalWorkMail, load: Load):
     raw = max((message for _, message, _ in messages()), key=len)
     announced = arrive(workmail, raw, direction="OUTBOUND")
     assert load("disclaimer", DISCLAIMER_TEXT="plain").handler(announced, Remaining(14)) == DELIVER

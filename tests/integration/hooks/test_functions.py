@@ -1,4 +1,4 @@
-"""What each function does with a message, and what becomes of the message when something fails. Nothing below it is a stand-in."""
+"""Each function with a message, and with errors, on the local WorkMail over HTTP."""
 
 import json
 import time
@@ -22,7 +22,7 @@ DELIVER = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
 
 class Remaining:
-    """A Lambda context with so many seconds left."""
+    """A Lambda context with some seconds left."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
@@ -32,7 +32,7 @@ class Remaining:
 
 
 def arrive(workmail: LocalWorkMail, raw: bytes = RAW, **changes: Any) -> dict[str, Any]:
-    """Puts a message into transit and gives the event that announces it."""
+    """Add a message in transit and return its event."""
     return event(messageId=workmail.store.add(raw), **changes)
 
 
@@ -49,7 +49,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return next(line for line in reversed(lines) if "_aws" not in line)
 
 
-def test_rewrite_changes_the_message_in_transit_by_its_header_only(workmail: LocalWorkMail, load: Load):
+def test_rewrite_changes_only_the_header(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail)
     assert load("rewrite", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
     assert workmail.store.content(announced["messageId"]) == TAGGED
@@ -66,14 +66,14 @@ def test_the_same_invocation_twice_changes_the_message_once(workmail: LocalWorkM
     assert workmail.store.puts(announced["messageId"]) == len(objects(workmail)) == 1
 
 
-def test_nothing_is_written_anywhere_for_a_message_that_is_as_it_should_be(workmail: LocalWorkMail, load: Load):
+def test_nothing_is_written_for_a_message_that_needs_no_change(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail, TAGGED)
     assert load("rewrite", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
     assert workmail.store.puts(announced["messageId"]) == 0
     assert objects(workmail) == []
 
 
-def test_the_object_has_a_key_that_workmail_takes_and_its_version_is_pinned(workmail: LocalWorkMail, load: Load):
+def test_the_object_has_a_valid_key_and_a_pinned_version(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail)
     load("rewrite", **SETTINGS).handler(announced, Remaining(14))
     [stored] = objects(workmail)
@@ -83,7 +83,7 @@ def test_the_object_has_a_key_that_workmail_takes_and_its_version_is_pinned(work
     assert set(stored["Key"]).isdisjoint("._")
 
 
-def test_a_bucket_without_versions_does_too(workmail: LocalWorkMail, load: Load):
+def test_a_bucket_without_versions_works(workmail: LocalWorkMail, load: Load):
     client = workmail.client("s3")
     client.create_bucket(Bucket="plain-bucket")
     client.close()
@@ -97,7 +97,7 @@ def test_a_bucket_without_versions_does_too(workmail: LocalWorkMail, load: Load)
     "operation, error, status",
     [("get", "ResourceNotFoundException", 404), ("put", "MessageFrozen", 400), ("put", "MessageRejected", 400)],
 )
-def test_permanent_refusals_let_the_mail_go_on_unchanged(workmail: LocalWorkMail, load: Load, capsys, operation, error, status):
+def test_a_permanent_error_delivers_the_mail_unchanged(workmail: LocalWorkMail, load: Load, capsys, operation, error, status):
     announced = arrive(workmail)
     workmail.faults.add(
         operation, error=error, status=status, message="header Subject: My project; 'Date' and 'My secret' of <a@example.com>", times=None
@@ -109,9 +109,7 @@ def test_permanent_refusals_let_the_mail_go_on_unchanged(workmail: LocalWorkMail
     assert line["detail"].endswith(": header Subject: <...>")
 
 
-def test_a_message_that_is_gone_frozen_or_unacceptable_goes_on_unchanged_without_any_fault_on_order(
-    workmail: LocalWorkMail, load: Load, capsys
-):
+def test_a_missing_frozen_or_rejected_message_is_delivered_unchanged(workmail: LocalWorkMail, load: Load, capsys):
     handler = load("rewrite", **SETTINGS).handler
     assert handler(event(messageId="no-such-message"), Remaining(14)) == DELIVER
     assert logged(capsys)["reason"] == "ResourceNotFoundException"
@@ -139,7 +137,7 @@ def test_a_header_that_cannot_be_changed_safely_is_not_changed(workmail: LocalWo
 @pytest.mark.parametrize(
     "error, status, raised", [("ThrottlingException", 429, errors.Throttled), ("InternalFailure", 500, errors.ServiceFailed)]
 )
-def test_passing_trouble_is_raised_and_the_next_try_does_the_work_once(workmail, load: Load, operation, error, status, raised):
+def test_a_transient_error_is_raised_and_the_retry_changes_the_message_once(workmail, load: Load, operation, error, status, raised):
     announced = arrive(workmail)
     handler = load("rewrite", **SETTINGS, ON_ERROR="deliver").handler
     workmail.faults.add(operation, error=error, status=status, times=None)
@@ -152,7 +150,7 @@ def test_passing_trouble_is_raised_and_the_next_try_does_the_work_once(workmail,
     assert workmail.store.puts(announced["messageId"]) == 1
 
 
-def test_a_short_throttling_is_overcome_within_the_invocation(workmail: LocalWorkMail, load: Load):
+def test_a_short_throttling_is_retried_within_the_invocation(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail)
     workmail.faults.add("get", error="ThrottlingException", status=429, times=1)
     assert load("rewrite", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
@@ -160,7 +158,7 @@ def test_a_short_throttling_is_overcome_within_the_invocation(workmail: LocalWor
 
 
 @pytest.mark.parametrize("operation", ["get", "put"])
-def test_a_service_that_eats_the_deadline_is_left_in_time_to_say_so(workmail: LocalWorkMail, load: Load, capsys, operation):
+def test_a_slow_service_is_dropped_in_time_for_an_answer(workmail: LocalWorkMail, load: Load, capsys, operation):
     announced = arrive(workmail)
     workmail.faults.add(operation, delay_s=2.5)
     started = time.monotonic()
@@ -170,7 +168,7 @@ def test_a_service_that_eats_the_deadline_is_left_in_time_to_say_so(workmail: Lo
     assert logged(capsys)["reason"] == "NoTimeLeft"
 
 
-def test_a_put_that_ends_after_its_caller_gave_up_is_not_doubled_by_the_next_try(workmail: LocalWorkMail, load: Load):
+def test_a_put_that_ends_after_the_deadline_is_not_repeated_by_the_retry(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail)
     handler = load("rewrite", **SETTINGS).handler
     workmail.faults.add("put", delay_s=1.0)
@@ -193,7 +191,7 @@ def test_a_put_that_ends_after_its_caller_gave_up_is_not_doubled_by_the_next_try
         (400, "ExpiredToken", errors.ServiceFailed),
     ],
 )
-def test_an_s3_that_is_busy_or_broken_is_passing_trouble(workmail, load: Load, refusing_s3, status, code, raised):
+def test_a_busy_or_broken_s3_is_a_transient_error(workmail, load: Load, refusing_s3, status, code, raised):
     announced = arrive(workmail)
     handler = load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_S3=refusing_s3(status, code)).handler
     with pytest.raises(raised):
@@ -201,9 +199,7 @@ def test_an_s3_that_is_busy_or_broken_is_passing_trouble(workmail, load: Load, r
     assert workmail.store.content(announced["messageId"]) == RAW
 
 
-def test_an_s3_that_refuses_needs_an_administrator_and_on_error_decides_over_the_mail(
-    workmail: LocalWorkMail, load: Load, refusing_s3, capsys
-):
+def test_on_error_decides_when_s3_denies_access(workmail: LocalWorkMail, load: Load, refusing_s3, capsys):
     announced = arrive(workmail)
     address = refusing_s3(403, "AccessDenied")
     assert load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_S3=address).handler(announced, Remaining(14)) == DELIVER
@@ -215,21 +211,21 @@ def test_an_s3_that_refuses_needs_an_administrator_and_on_error_decides_over_the
     assert workmail.store.content(announced["messageId"]) == RAW
 
 
-def test_a_connection_that_nobody_takes_is_passing_trouble(workmail: LocalWorkMail, load: Load):
+def test_a_refused_connection_to_the_service_is_a_transient_error(workmail: LocalWorkMail, load: Load):
     announced = arrive(workmail)
     with pytest.raises(errors.ServiceFailed):
         load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW="http://127.0.0.1:9").handler(announced, Remaining(14))
 
 
-def test_a_message_that_breaks_off_on_the_way_is_not_taken_for_the_whole(workmail: LocalWorkMail, load: Load, refusing_s3):
-    """The refusing server answers a GET with less than it promises."""
+def test_a_truncated_download_is_an_error(workmail: LocalWorkMail, load: Load, refusing_s3):
+    """The server answers a GET with less content than its Content-Length."""
     announced = arrive(workmail)
     address = refusing_s3(200, "")
     with pytest.raises(errors.ServiceFailed):
         load("rewrite", **SETTINGS, AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW=address).handler(announced, Remaining(14))
 
 
-def test_a_content_location_that_workmail_cannot_read_is_for_an_administrator(workmail: LocalWorkMail, load: Load, capsys):
+def test_an_unreadable_content_location_is_a_configuration_error(workmail: LocalWorkMail, load: Load, capsys):
     announced = arrive(workmail)
     workmail.faults.add("put", error="InvalidContentLocation", status=400, times=None)
     assert load("rewrite", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
@@ -242,9 +238,7 @@ def test_a_content_location_that_workmail_cannot_read_is_for_an_administrator(wo
     "name, value",
     [("REWRITE_BUCKET", "has.dots"), ("ADD_HEADERS", "no JSON"), ("REMOVE_HEADERS", "Content-Type"), ("SUBJECT_TAG", "x" * 61)],
 )
-def test_a_slip_of_the_pen_in_the_settings_holds_up_no_mail_unless_on_error_says_so(
-    workmail: LocalWorkMail, load: Load, capsys, name, value
-):
+def test_an_invalid_setting_holds_up_mail_only_if_on_error_is_retry(workmail: LocalWorkMail, load: Load, capsys, name, value):
     announced = arrive(workmail)
     assert load("rewrite", **SETTINGS | {name: value}).handler(announced, Remaining(14)) == DELIVER
     line = logged(capsys)
@@ -255,13 +249,13 @@ def test_a_slip_of_the_pen_in_the_settings_holds_up_no_mail_unless_on_error_says
     assert workmail.store.content(announced["messageId"]) == RAW
 
 
-def test_without_a_bucket_the_mail_goes_on_and_the_log_says_what_is_missing(workmail: LocalWorkMail, load: Load, capsys):
+def test_without_a_bucket_the_mail_is_delivered_and_the_log_names_the_setting(workmail: LocalWorkMail, load: Load, capsys):
     announced = arrive(workmail)
     assert load("rewrite", **SETTINGS, REWRITE_BUCKET="").handler(announced, Remaining(14)) == DELIVER
     assert "REWRITE_BUCKET is not set" in logged(capsys)["detail"]
 
 
-def test_bounce_answers_by_recipient_and_never_touches_the_content(workmail: LocalWorkMail, load: Load, capsys):
+def test_bounce_decides_by_recipient_and_never_fetches_the_content(workmail: LocalWorkMail, load: Load, capsys):
     rules = [{"action": "BOUNCE", "recipients": ["ceo@example.com"], "bounceMessage": "Write to the office."}]
     announced = arrive(workmail)
     announced["envelope"]["recipients"].append({"address": "ceo@example.com"})
@@ -273,12 +267,12 @@ def test_bounce_answers_by_recipient_and_never_touches_the_content(workmail: Loc
     assert logged(capsys)["verdict"] == ["BOUNCE", "DEFAULT"]
 
 
-def test_bounce_raises_what_it_does_not_understand_rather_than_let_mail_through(load: Load):
+def test_bounce_raises_an_unexpected_error_instead_of_delivering(load: Load):
     with pytest.raises(HookFailed, match="ContractError"):
         load("bounce").handler({}, Remaining(14))
 
 
-def test_observe_logs_and_counts_a_message_once_though_its_event_comes_twice(workmail: LocalWorkMail, load: Load, capsys):
+def test_observe_counts_a_message_once_if_its_event_comes_twice(workmail: LocalWorkMail, load: Load, capsys):
     announced = arrive(workmail, direction="OUTBOUND", sender="assistant@example.com")
     handler = load("observe").handler
     for _ in range(2):
@@ -291,14 +285,14 @@ def test_observe_logs_and_counts_a_message_once_though_its_event_comes_twice(wor
     assert workmail.store.puts(announced["messageId"]) == 0
 
 
-def test_observe_leaves_the_content_alone_when_told_to_and_bears_a_message_that_is_gone(workmail: LocalWorkMail, load: Load, capsys):
+def test_observe_skips_the_content_if_set_and_tolerates_a_missing_message(workmail: LocalWorkMail, load: Load, capsys):
     assert load("observe", OBSERVE_CONTENT="false").handler(event(messageId="gone"), Remaining(60)) is None
     assert "reason" not in logged(capsys)
     assert load("observe", OBSERVE_CONTENT="true").handler(event(messageId="gone"), Remaining(60)) is None
     assert logged(capsys)["reason"] == "ResourceNotFoundException"
 
 
-def test_a_large_message_comes_through_whole(workmail: LocalWorkMail, load: Load):
+def test_a_large_message_arrives_whole(workmail: LocalWorkMail, load: Load):
     raw = RAW + b"0123456789abcdef\r\n" * 500_000
     announced = arrive(workmail, raw)
     assert load("rewrite", **SETTINGS).handler(announced, Remaining(14)) == DELIVER

@@ -1,4 +1,4 @@
-"""The function `mailflow`'s hook over HTTP: one read, one write, and the same answer whenever WorkMail asks again."""
+"""The hook of the function `mailflow` over HTTP: one read, one write, and the same answer to a retry."""
 
 import json
 import threading
@@ -79,7 +79,7 @@ def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, 
     assert content.endswith(b"\r\n\r\nBuy now.\r\n")
 
 
-def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_nothing_again(
+def test_a_retry_after_a_crash_between_put_and_answer_returns_the_same_verdict(
     wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     announced = came(wm, "ana@example.com", "ben@example.com")
@@ -87,7 +87,7 @@ def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_not
         first = handle(announced, None)
         capsys.readouterr()
         after = wm.store.content(announced["messageId"])
-        # The subject that the rules look for is no longer the message's; a new process, and meanwhile another policy.
+        # A new process with another policy, and a message that no longer has the subject of the rules.
         with handler(wm, tmp_path, POLICY.replace("[AD]", "[OTHER]").replace("junk", "drop")) as another:
             again = another(announced, None)
 
@@ -99,7 +99,7 @@ def test_a_retry_after_a_crash_between_put_and_answer_says_the_same_and_does_not
     assert not any("Offers" in line for line in printed)
 
 
-def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_two_concurrent_attempts_return_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path) -> None:
     announced = came(wm, "ana@example.com", "ben@example.com")
     answers: list[Any] = []
     with handler(wm, tmp_path, POLICY) as handle:
@@ -114,15 +114,15 @@ def test_two_at_once_say_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_pa
     assert wm.store.content(announced["messageId"]).count(b"[AD]") == 1
 
 
-def test_a_stamp_that_a_sender_wrote_means_nothing(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_stamp_from_the_sender_is_ignored(wm: LocalWorkMail, tmp_path: Path) -> None:
     forged = RAW.replace(b"Subject:", STAMP.encode() + b": 0123456789abcdef0123456789abcdef delivered\r\nSubject:")
     announced = came(wm, "ana@example.com", "ben@example.com", raw=forged)
     with handler(wm, tmp_path, POLICY) as handle:
         assert by_recipient(handle(announced, None))["ben@example.com"] == "BOUNCE"
 
 
-def test_a_message_that_no_rule_needs_to_look_into_is_not_fetched(wm: LocalWorkMail, tmp_path: Path) -> None:
-    announced = event("ben@example.com")  # not in the store: a Get would fail
+def test_a_message_is_not_fetched_if_no_rule_needs_its_content(wm: LocalWorkMail, tmp_path: Path) -> None:
+    announced = event("ben@example.com")  # not in the store, so that a Get would fail
     policy = POLICY.replace("{ subject: { regex", "{ direction: outbound, subject: { regex").replace(
         "recipient: ana@", "recipient: nobody@"
     )
@@ -130,7 +130,7 @@ def test_a_message_that_no_rule_needs_to_look_into_is_not_fetched(wm: LocalWorkM
         assert by_recipient(handle(announced, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}
 
 
-def test_counting_without_a_table_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_counting_without_a_table_follows_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = """
 version: 1
 rules:
@@ -148,7 +148,9 @@ rules:
         handle(announced, None)
 
 
-def test_nobody_is_dropped_for_somebody_who_cannot_be_added(wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipient_is_not_dropped_if_the_replacement_cannot_be_added(
+    wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rule = "{ name: leave, when: { recipient: ana@example.com }, do: [ drop, { add_recipients: ben@example.net } ] }"
     announced = came(wm, "ana@example.com")
     with handler(wm, tmp_path, f"version: 1\nrules: [ {rule} ]\n") as handle:

@@ -1,4 +1,4 @@
-"""What a policy does beside a message, and what its rules ask, over HTTP: copies, notices, counts, groups."""
+"""The side effects and services of a policy over HTTP: copies, notices, counts, groups."""
 
 import hashlib
 import hmac
@@ -38,7 +38,7 @@ Posts = list[tuple[dict[str, str], bytes]]
 
 @contextmanager
 def receiver(status: int = 200) -> Iterator[tuple[str, Posts]]:
-    """A webhook's other end, which answers so: its address, and what is posted there."""
+    """Run a receiver of webhooks that answers with a status. Yields its URL and the received requests."""
     posts: Posts = []
 
     class Handler(Quiet, BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def receiver(status: int = 200) -> Iterator[tuple[str, Posts]]:
         yield f"{url}/hook", posts
 
 
-def test_a_copy_is_kept_once_however_often_the_invocation_comes(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_copy_is_stored_once_in_all_attempts(wm: LocalWorkMail, tmp_path: Path) -> None:
     s3 = wm.client("s3")
     bucket = f"{wm.bucket}-archive"
     s3.create_bucket(Bucket=bucket)
@@ -64,7 +64,7 @@ def test_a_copy_is_kept_once_however_often_the_invocation_comes(wm: LocalWorkMai
     keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     folder = f"mail/{announced['invocationId']}"
     assert keys == {f"{folder}/message.eml", f"{folder}/envelope.json"}
-    # As it came, although what a retry sees has been changed.
+    # The received message, although the retry read the changed one.
     assert s3.get_object(Bucket=bucket, Key=f"{folder}/message.eml")["Body"].read() == RAW
     envelope = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/envelope.json")["Body"].read())
     assert envelope["recipients"] == ["ana@example.com", "ben@example.com"]
@@ -72,7 +72,7 @@ def test_a_copy_is_kept_once_however_often_the_invocation_comes(wm: LocalWorkMai
     assert by_recipient(first) == {"ben@example.com": "BOUNCE", "*": "DEFAULT"}
 
 
-def test_a_copy_that_cannot_be_kept_holds_the_message_up_only_where_its_rule_says_so(
+def test_a_failed_copy_holds_up_the_message_only_if_its_rule_says_retry(
     wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = "version: 1\nrules:\n  - name: copy\n    do: { archive: { bucket: no-such-bucket-anywhere } }\n    on_error: %s\n"
@@ -85,7 +85,7 @@ def test_a_copy_that_cannot_be_kept_holds_the_message_up_only_where_its_rule_say
         handle(announced, None)
 
 
-def test_a_webhook_gets_what_is_included_signed_and_with_one_key_for_all_tries(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_webhook_gets_a_signed_notice_with_one_key_in_all_attempts(wm: LocalWorkMail, tmp_path: Path) -> None:
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s3cret")["ARN"]
     announced = came(wm, "ana@example.com")
     with receiver() as (url, posts):
@@ -107,7 +107,7 @@ def test_a_webhook_gets_what_is_included_signed_and_with_one_key_for_all_tries(w
 
 
 @pytest.mark.parametrize("status, kind", [(500, "ServiceFailed"), (429, "Throttled"), (302, "Misconfigured"), (404, "Misconfigured")])
-def test_a_webhook_that_does_not_take_it_is_noted_and_no_mail_is_lost(
+def test_a_failing_webhook_is_logged_and_loses_no_mail(
     wm: LocalWorkMail,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -126,7 +126,7 @@ def test_a_webhook_that_does_not_take_it_is_noted_and_no_mail_is_lost(
     assert failure["error"] == kind
 
 
-def test_a_topic_gets_a_notice_without_a_word_of_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_topic_gets_a_notice_without_content(wm: LocalWorkMail, tmp_path: Path) -> None:
     sns, sqs = wm.client("sns"), wm.client("sqs")
     topic = sns.create_topic(Name=f"told-{wm.bucket}")["TopicArn"]
     queue = sqs.create_queue(QueueName=f"told-{wm.bucket}")["QueueUrl"]
@@ -142,7 +142,7 @@ def test_a_topic_gets_a_notice_without_a_word_of_the_message(wm: LocalWorkMail, 
     assert not any(word in message["Body"] for word in ("Offer", "example.net", "ana@", "Buy"))
 
 
-def test_a_storm_is_stopped_at_its_number_and_a_retry_is_no_new_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_rate_limit_stops_a_flood_and_does_not_count_retries(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = """
 version: 1
 rules:
@@ -162,7 +162,7 @@ rules:
         ]  # fmt: skip
 
 
-def test_members_of_nested_groups_meet_a_rule_for_the_group(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_group_rule_applies_to_members_of_nested_groups(wm: LocalWorkMail, tmp_path: Path) -> None:
     wm.organization.add_user("ana@example.com", aliases=["a.alias@example.com"])
     wm.organization.add_group("inner@example.com", ["ana@example.com"])
     wm.organization.add_group("board@example.com", ["inner@example.com"])
@@ -180,7 +180,7 @@ class FourSeconds:
         return 4000
 
 
-def test_a_webhook_that_never_answers_leaves_time_to_change_and_deliver_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_silent_webhook_leaves_time_to_change_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
     announced = came(wm, "ana@example.com")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -196,7 +196,7 @@ rules:
     assert b"Subject: [X] Offer" in wm.store.content(announced["messageId"])
 
 
-def test_counts_that_are_refused_follow_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_failed_counts_follow_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = "version: 1\nrules:\n  - name: storm\n    when: { rate: { more_than: 1, minutes: 5 } }\n    do: drop\n    on_error: %s\n"
     announced = came(wm, "ana@example.com")
     for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
@@ -206,7 +206,7 @@ def test_counts_that_are_refused_follow_the_rules_on_error(wm: LocalWorkMail, tm
         handle(announced, None)
 
 
-def test_without_stated_domains_the_directory_says_who_is_inside(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_the_directory_defines_the_internal_domains_if_no_setting_does(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = (
         "version: 1\nrules:\n  - name: out\n    when: { sender_scope: external }\n    do: [ junk, { add_recipients: ben@example.com } ]\n"
     )
@@ -218,7 +218,7 @@ def test_without_stated_domains_the_directory_says_who_is_inside(wm: LocalWorkMa
         assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
 
 
-def test_a_directory_that_refuses_follows_the_rules_on_error(wm: LocalWorkMail, tmp_path: Path) -> None:
+def test_a_failing_directory_follows_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = "version: 1\nrules:\n  - name: g\n    when: { recipient_in_group: board@example.com }\n    do: drop\n    on_error: %s\n"
     announced = came(wm, "ana@example.com")
     more = {"policy_directory": True, "organization_id": "m-00000000000000000000000000000000"}

@@ -1,4 +1,4 @@
-"""Where the policy lives: a file, S3, Systems Manager, AppConfig; and that a refused one never takes the place of the last good one."""
+"""Sources of the policy: a file, S3, Systems Manager, AppConfig. An invalid version never replaces a valid one."""
 
 import json
 from http.server import BaseHTTPRequestHandler
@@ -32,9 +32,7 @@ def rules(source: PolicySource) -> list[str]:
     return [rule.name for rule in source.current().rules]
 
 
-def test_a_change_in_s3_is_seen_when_its_time_has_come_and_a_refused_one_is_not_taken(
-    wm: LocalWorkMail, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_new_version_in_s3_is_used_after_its_age_and_an_invalid_one_never(wm: LocalWorkMail, capsys: pytest.CaptureFixture[str]) -> None:
     s3 = wm.client("s3")
     clock = Clock()
 
@@ -60,13 +58,13 @@ def test_a_change_in_s3_is_seen_when_its_time_has_come_and_a_refused_one_is_not_
     assert (rules(source), source.rejected) == (["third"], False)
 
 
-def test_a_parameter_of_systems_manager(wm: LocalWorkMail) -> None:
+def test_a_policy_is_read_from_systems_manager(wm: LocalWorkMail) -> None:
     wm.client("ssm").put_parameter(Name=f"/{wm.bucket}/policy", Value=GOOD % "by-ssm", Type="String")
     assert rules(PolicySource.from_settings(settings(policy=f"ssm:/{wm.bucket}/policy"))) == ["by-ssm"]
 
 
-def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto has no AppConfig data: this server answers as its API does, once with the configuration and then with nothing new."""
+def test_a_policy_is_read_from_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto has no AppConfig data API: this server answers once with the configuration, then with no new version."""
     asked: list[str] = []
 
     class Handler(Quiet, BaseHTTPRequestHandler):
@@ -92,7 +90,7 @@ def test_a_profile_of_appconfig(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPat
         assert asked == ["mail/production/policy"]
 
 
-def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built_with_it(
+def test_a_function_without_a_valid_policy_uses_the_built_in_file(
     wm: LocalWorkMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -110,7 +108,7 @@ def test_a_function_that_starts_without_a_good_one_takes_the_file_that_was_built
 
 
 @pytest.mark.parametrize("policy", ["s3://", "s3://bucket", "appconfig:a/b", "no-such-file.yaml"])
-def test_a_place_that_cannot_be_meant_is_refused(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_source_is_rejected(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises((SettingsError, PolicyError)):
         PolicySource.from_settings(settings(policy=policy)).current()
@@ -128,7 +126,7 @@ def test_messages_are_counted_while_the_newest_policy_is_rejected(capsys: pytest
     assert any(line.get("PolicyRefused") == [1.0] for line in printed)
 
 
-def test_a_slip_of_the_pen_in_a_new_policy_file_holds_no_mail_up(
+def test_an_invalid_policy_file_holds_up_no_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Signatures outlive the hooks: S/MIME by openssl, PGP by gpg, DKIM by dkimpy, each on messages made here, with keys made here."""
+"""Signatures stay valid: S/MIME by openssl, PGP by gpg, DKIM by dkimpy, on messages and keys made here."""
 
 import importlib.util
 import re
@@ -63,7 +63,7 @@ def sealed(request: pytest.FixtureRequest) -> Sealed:
     return of_kind[name]
 
 
-def test_the_check_notices_one_changed_letter(sealed: Sealed):
+def test_the_verifier_detects_one_changed_letter(sealed: Sealed):
     assert sealed.holds(sealed.raw)
     damaged = sealed.damage(sealed.raw)
     assert damaged != sealed.raw
@@ -71,11 +71,11 @@ def test_the_check_notices_one_changed_letter(sealed: Sealed):
 
 
 @pytest.mark.parametrize("position", MODES)
-def test_a_disclaimer_leaves_sealed_mail_alone(sealed: Sealed, position: str):
+def test_signed_and_encrypted_mail_gets_no_disclaimer(sealed: Sealed, position: str):
     assert add_disclaimer(sealed.raw, text=TEXT, html=HTML, position=position) is sealed.raw
 
 
-def test_sealed_mail_holds_after_a_rewrite_of_its_header(sealed: Sealed):
+def test_a_signature_is_valid_after_a_rewrite_of_the_header(sealed: Sealed):
     changed = apply_policy(REWRITE.policy(), sealed.raw)
     assert b"Subject: [EXTERNAL] Signed mail" in changed
     assert b"X-Mailer" not in changed
@@ -83,14 +83,14 @@ def test_sealed_mail_holds_after_a_rewrite_of_its_header(sealed: Sealed):
     assert apply_policy(REWRITE.policy(), changed) == changed
 
 
-def test_sealed_mail_holds_whatever_attachments_are_not_let_through(sealed: Sealed):
+def test_a_signature_is_valid_with_all_attachments_to_remove(sealed: Sealed):
     everything = AttachmentRules.checked(types=["application/*"], max_octets=1)
     with suppress(CannotChangeSafely):
         assert sealed.holds(strip(sealed.raw, everything))
 
 
 @pytest.mark.parametrize("position", MODES)
-def test_wrapped_it_is_there_octet_for_octet_and_holds(sealed: Sealed, position: str):
+def test_wrapped_mail_keeps_its_octets_and_its_signature(sealed: Sealed, position: str):
     disclaimer = Disclaimer(TEXT, HTML, Position(position), on_unmodifiable=OnUnmodifiable.WRAP)
     wrapped = splice(sealed.raw, disclaimer.change(Message(sealed.raw)).edits)
     message = message_from_bytes(wrapped)
@@ -146,7 +146,7 @@ def dkim_key() -> Dkim:
 
 
 @pytest.mark.parametrize("canonical", CANONICAL, ids=["relaxed", "simple"])
-def test_dkim_verifies_where_no_hook_has_changed_anything(dkim_key: Dkim, smime: dict[str, Sealed], canonical: tuple[bytes, bytes]):
+def test_dkim_verifies_if_no_hook_changes_the_message(dkim_key: Dkim, smime: dict[str, Sealed], canonical: tuple[bytes, bytes]):
     for sealed in smime.values():
         signed = dkim_key.sign(sealed.raw, canonical)
         passed = apply_policy(Rewrite().policy(), add_disclaimer(signed, text=TEXT, html=HTML))
@@ -155,14 +155,14 @@ def test_dkim_verifies_where_no_hook_has_changed_anything(dkim_key: Dkim, smime:
 
 
 @pytest.mark.parametrize("canonical", CANONICAL, ids=["relaxed", "simple"])
-def test_dkim_verifies_where_just_unsigned_fields_have_come_and_gone(dkim_key: Dkim, canonical: tuple[bytes, bytes]):
+def test_dkim_verifies_if_only_unsigned_fields_change(dkim_key: Dkim, canonical: tuple[bytes, bytes]):
     signed = dkim_key.sign(PLAIN, canonical)
     changed = apply_policy(Rewrite("", REWRITE.fields).policy(), signed)
     assert changed != signed
     assert dkim_key.verifies(changed)
 
 
-def test_dkim_notices_a_tag_and_a_disclaimer(dkim_key: Dkim):
+def test_dkim_detects_a_tag_and_a_disclaimer(dkim_key: Dkim):
     signed = dkim_key.sign(PLAIN, (b"relaxed", b"relaxed"))
     assert dkim_key.verifies(signed)
     assert not dkim_key.verifies(apply_policy(REWRITE.policy(), signed))

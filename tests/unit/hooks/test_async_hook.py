@@ -1,4 +1,4 @@
-"""The shell around an asynchronous hook."""
+"""The runtime of an asynchronous hook."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.support.hooks import MESSAGE, Context, Memory, settings, shout
 from tests.support.mail import event
 
 
-def test_an_asynchronous_hook_answers_nothing_and_cannot_change_the_message(log):
+def test_an_asynchronous_hook_returns_nothing_and_cannot_change_the_message(log):
     memory = Memory()
     assert async_hook(lambda mail: mail.raw, content=memory, settings=settings())(event(), Context()) is None
     assert log().lines[0]["bytes"] == len(MESSAGE)
@@ -20,7 +20,7 @@ def test_an_asynchronous_hook_answers_nothing_and_cannot_change_the_message(log)
     assert memory.puts == 0
 
 
-def test_an_asynchronous_hook_gives_up_on_permanent_trouble_and_raises_the_rest_for_lambda_to_retry(log):
+def test_an_asynchronous_hook_ends_on_a_permanent_error_and_raises_others(log):
     def read(mail: Mail) -> None:
         _ = mail.raw
 
@@ -36,7 +36,7 @@ def test_an_asynchronous_hook_gives_up_on_permanent_trouble_and_raises_the_rest_
     run(errors.Misconfigured(), on_error=OnError.DELIVER)
 
 
-def test_the_same_event_twice_is_noticed_once_by_an_asynchronous_hook_and_again_after_a_failure(log):
+def test_an_asynchronous_hook_handles_an_event_once_and_again_after_an_error(log):
     memory = Memory(get_trouble=errors.Throttled())
     seen = []
 

@@ -1,4 +1,4 @@
-"""Messages that could be changed, but that WorkMail would not take back: ON_UNMODIFIABLE speaks for them too."""
+"""Messages that WorkMail would reject after a change: ON_UNMODIFIABLE applies to them too."""
 
 from email import message_from_bytes
 from typing import Any
@@ -20,14 +20,14 @@ CUT_SHORT = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
 
 
 def run(raw: bytes, **settings: Any) -> tuple[dict[str, Any], bytes, int]:
-    """The answer, the message afterwards, and how often it was written."""
+    """Return the response, the message afterwards, and the number of Puts."""
     memory = Memory({event()["messageId"]: raw})
     handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH", **settings)
     return handler(outbound(), None), memory.messages[event()["messageId"]], memory.puts
 
 
 @pytest.mark.parametrize("raw, word", [(SCRIPT, "Amazon SES"), (LONG_LINE, "998 octets")])
-def test_by_default_it_goes_on_unchanged_and_with_bounce_it_goes_back_with_the_reason(raw: bytes, word: str) -> None:
+def test_by_default_it_is_delivered_unchanged_and_bounce_gives_the_reason(raw: bytes, word: str) -> None:
     assert run(raw) == (DELIVER, raw, 0)
     answer, after, puts = run(raw, on_unmodifiable="bounce")
     [action] = answer["actions"]
@@ -37,11 +37,11 @@ def test_by_default_it_goes_on_unchanged_and_with_bounce_it_goes_back_with_the_r
 
 
 @pytest.mark.parametrize("raw", [SCRIPT, LONG_LINE])
-def test_where_workmail_would_not_take_the_wrapped_message_either_the_original_goes_on(raw: bytes) -> None:
+def test_the_original_is_delivered_if_workmail_would_reject_the_wrapped_message(raw: bytes) -> None:
     assert run(raw, on_unmodifiable="wrap") == (DELIVER, raw, 0)
 
 
-def test_a_message_that_was_cut_short_has_the_disclaimer_and_is_whole_afterwards() -> None:
+def test_a_truncated_message_gets_the_disclaimer_and_its_delimiters() -> None:
     for on_unmodifiable in ("pass", "wrap", "bounce"):
         answer, after, puts = run(CUT_SHORT, on_unmodifiable=on_unmodifiable)
         assert (answer, puts) == (DELIVER, 1)
@@ -50,11 +50,11 @@ def test_a_message_that_was_cut_short_has_the_disclaimer_and_is_whole_afterwards
         assert text.get_payload().split() == ["Hello", "Example", "GmbH"]
 
 
-def test_too_many_header_fields_are_wrapped_where_that_mends_it_or_go_on() -> None:
+def test_a_repeated_header_field_is_not_cured_by_wrapping() -> None:
     twice = SCRIPT.replace(b"Subject: Offer", b"Subject: Offer\r\nSubject: Other")
     assert run(twice, on_unmodifiable="wrap") == (DELIVER, twice, 0)
 
 
-def test_what_our_own_change_is_to_blame_for_is_never_sent_back() -> None:
+def test_a_message_is_never_bounced_because_of_our_own_change() -> None:
     full = HEADER + b"\r\n" + b"x\r\n" * (40 * 1024 * 1024 // 3 - len(HEADER) // 3 - 8)
     assert run(full, on_unmodifiable="bounce") == (DELIVER, full, 0)

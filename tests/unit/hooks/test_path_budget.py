@@ -44,7 +44,7 @@ class Tracer:
 def test_a_disclaimer_takes_few_modules_and_one_scan_of_the_message():
     memory = Memory({event()["messageId"]: RAW})
     handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH")
-    handler(event(direction="OUTBOUND"), None)  # loads what is loaded late
+    handler(event(direction="OUTBOUND"), None)  # late imports
     memory.messages[event()["messageId"]] = RAW
     tracer = Tracer()
     sys.setprofile(tracer)
@@ -54,7 +54,7 @@ def test_a_disclaimer_takes_few_modules_and_one_scan_of_the_message():
         sys.setprofile(None)
     [changed] = memory.messages.values()
     assert b"Example GmbH" in changed
-    # The second scan is the pre-flight's: it checks what a reader sees in the changed message.
+    # The second scan is the pre-flight's, of the changed message.
     assert len(tracer.scanned) == 2
     assert tracer.scanned[0] == RAW
     assert b"Example GmbH" in tracer.scanned[1]

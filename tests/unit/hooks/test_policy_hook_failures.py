@@ -1,4 +1,4 @@
-"""What a policy's function does when a message cannot be had, changed or decided as its rules want: no verdict is lost, and no mail."""
+"""Errors in the policy hook: content that cannot be fetched or changed, decisions of retries, services. No verdict and no mail is lost."""
 
 import time
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ STRIP = """
 
 @dataclass
 class Content(Memory):
-    """A message, and what was decided of it."""
+    """A message and its stored decisions."""
 
     raw: bytes = PLAIN
     kept: dict[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Content(Memory):
 
 @dataclass
 class Slow(NoSideEffects):
-    """A place for copies that never answers."""
+    """Side effects that never answer."""
 
     waited: list[float] = field(default_factory=list)
 
@@ -95,7 +95,7 @@ def by_recipient(response: Mapping[str, Any]) -> dict[str, str]:
     return {address: each["action"]["type"] for each in response["actions"] for address in each.get("recipients") or ["*"]}
 
 
-def test_a_retry_repeats_the_decision_though_another_stamp_stands_before_its_own():
+def test_a_retry_returns_its_decision_though_another_stamp_comes_first():
     content = Content(raw=b"X-Mailhooks-Invocation: 0123456789abcdef0123456789abcdef delivered\r\n" + PLAIN)
     handle = flow(BOUNCE_BEN + TAG, content)
     first = handle(BOTH, None)
@@ -115,7 +115,7 @@ def test_a_header_without_an_empty_line_is_stamped_in_the_header():
     assert handle(BOTH, None) == first
 
 
-def test_a_retry_after_the_hour_repeats_what_was_decided_within_it():
+def test_a_retry_after_a_rule_has_ended_returns_the_first_decision():
     content = Content()
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     within = flow(BOUNCE_BEN + f'\n  - name: tag\n    active: {{ until: "{until}" }}\n    do: {{ subject_tag: "[SEEN]" }}\n', content)
@@ -126,17 +126,17 @@ def test_a_retry_after_the_hour_repeats_what_was_decided_within_it():
 
 
 @pytest.mark.parametrize("line", [b"X-A: a\rb\r\n", b"garbage\r\n", b">From x\r\n"])
-def test_an_attachment_that_cannot_be_taken_out_for_a_broken_header_is_not_let_through(line: bytes):
+def test_an_attachment_is_not_delivered_if_a_broken_header_prevents_its_removal(line: bytes):
     content = Content(raw=WITH_EXE.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n", 1))
     assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
     assert content.puts == 0
 
 
-def test_a_broken_header_alone_keeps_no_mail_back():
+def test_a_broken_header_alone_does_not_prevent_delivery():
     assert by_recipient(flow(STRIP, Content(raw=HEAD + b"garbage\r\n" + PLAIN[len(HEAD) :]))(BOTH, None)) == {"*": "DEFAULT"}
 
 
-def test_two_rules_that_put_each_others_recipient_in_place_of_their_own_leave_somebody():
+def test_two_rules_that_replace_each_others_recipient_leave_one():
     rules = """
   - { name: ana is away, when: { recipient: ana@example.com }, do: [drop, { add_recipients: [ben@example.com] }] }
   - { name: ben is away, when: { recipient: ben@example.com }, do: [drop, { add_recipients: [ana@example.com] }] }
@@ -144,7 +144,7 @@ def test_two_rules_that_put_each_others_recipient_in_place_of_their_own_leave_so
     assert "DEFAULT" in by_recipient(flow(rules, Content())(BOTH, None)).values()
 
 
-def test_nobody_is_dropped_for_somebody_whom_another_rule_bounces():
+def test_a_recipient_is_not_dropped_if_the_replacement_is_bounced():
     rules = """
   - { name: no ben, when: { recipient: ben@example.com }, do: { bounce: "no" } }
   - { name: ana is away, when: { recipient: ana@example.com }, do: [drop, { add_recipients: [ben@example.com] }] }
@@ -152,7 +152,7 @@ def test_nobody_is_dropped_for_somebody_whom_another_rule_bounces():
     assert by_recipient(flow(rules, Content())(BOTH, None)) == {BEN: "BOUNCE", "*": "DEFAULT"}
 
 
-def test_nobody_is_dropped_for_somebody_for_whom_there_is_no_room():
+def test_a_recipient_is_not_dropped_if_the_replacement_exceeds_the_limit():
     rules = """
   - { name: copy, do: { add_recipients: [copy@example.net] } }
   - { name: away, when: { recipient: u0@example.net }, do: [drop, { add_recipients: [ben@example.com] }] }
@@ -162,7 +162,7 @@ def test_nobody_is_dropped_for_somebody_for_whom_there_is_no_room():
     assert answer == {"copy@example.net": "DEFAULT", "*": "DEFAULT"}
 
 
-def test_a_copy_that_hangs_leaves_time_for_the_rest():
+def test_a_slow_copy_leaves_time_for_the_rest():
     effects = Slow()
     content = Content()
     rules = "\n  - name: copy\n    do: { archive: { bucket: some-bucket } }\n" + TAG
@@ -171,7 +171,7 @@ def test_a_copy_that_hangs_leaves_time_for_the_rest():
     assert effects.waited[0] < 0.6
 
 
-def test_a_copy_that_a_rule_insists_on_may_take_all_the_time():
+def test_a_required_copy_may_use_all_the_time():
     effects = Slow()
     rules = "\n  - name: copy\n    on_error: retry\n    do: { archive: { bucket: some-bucket } }\n"
     with pytest.raises(TransientError):
@@ -184,48 +184,48 @@ GONE = [ResourceNotFoundException("gone"), Misconfigured("no permission")]
 
 
 @pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_verdict_that_needs_no_content_stands_when_the_content_cannot_be_had(trouble: Exception):
+def test_a_verdict_by_event_stays_if_the_content_cannot_be_fetched(trouble: Exception):
     assert by_recipient(flow(DROP_BEN + TAG, Content(get_trouble=trouble))(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
 
 
 @pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_bounce_stands_though_the_name_in_its_text_cannot_be_had(trouble: Exception):
+def test_a_bounce_stays_if_the_name_in_its_text_cannot_be_fetched(trouble: Exception):
     rules = '\n  - { name: no ben, when: { recipient: ben@example.com }, do: { bounce: "Sorry, %%FromName%%." } }\n'
     response = flow(rules, Content(get_trouble=trouble))(BOTH, None)
     assert by_recipient(response) == {BEN: "BOUNCE", "*": "DEFAULT"}
 
 
 @pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_rule_that_says_retry_lets_nothing_pass_unseen(trouble: Exception):
+def test_a_rule_with_retry_delivers_nothing_unread(trouble: Exception):
     rules = "\n  - { name: cards, on_error: retry, when: { body: { card_number: true } }, do: drop }\n"
     with pytest.raises(RuleFailed):
         flow(rules, Content(get_trouble=trouble))(BOTH, None)
 
 
-def test_content_that_cannot_be_had_is_asked_for_once_however_many_rules_want_it():
+def test_unreadable_content_is_fetched_once_for_all_rules():
     content = Content(get_trouble=ResourceNotFoundException("gone"))
     rules = "".join(f"\n  - {{ name: r{n}, when: {{ body: word{n} }}, do: drop }}" for n in range(50)) + "\n"
     assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DEFAULT"}
     assert content.gets == 1
 
 
-def test_a_function_that_retries_on_errors_does_so_when_it_may_not_read():
+def test_a_function_with_on_error_retry_raises_if_it_may_not_read():
     with pytest.raises(HookFailed):
         flow(DROP_BEN + TAG, Content(get_trouble=Misconfigured("no permission")), on_error=OnError.RETRY)(BOTH, None)
 
 
-def test_a_decision_that_cannot_be_kept_is_worth_more_than_the_change():
+def test_a_decision_that_cannot_be_stored_cancels_the_change():
     content = Content(remember_trouble=Misconfigured("no bucket"))
     assert by_recipient(flow(BOUNCE_BEN + TAG, content)(BOTH, None)) == {BEN: "BOUNCE", "*": "DEFAULT"}
     assert content.puts == 0
 
 
-def test_an_attachment_is_not_let_through_because_workmail_freezes_the_message():
+def test_an_attachment_is_not_delivered_if_workmail_freezes_the_message():
     content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
     assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
 
 
-def test_a_tag_that_workmail_does_not_take_keeps_no_mail_back():
+def test_a_rejected_tag_does_not_prevent_delivery():
     content = Content(put_trouble=MessageFrozen("frozen"))
     assert by_recipient(flow(DROP_BEN + TAG, content)(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
 
@@ -239,7 +239,7 @@ def just_under(limit: int) -> bytes:
     )
 
 
-def test_a_disclaimer_that_makes_the_message_too_long_does_not_keep_an_executable_in():
+def test_a_disclaimer_that_makes_the_message_too_long_does_not_prevent_stripping():
     content = Content(raw=just_under(LIMIT - 1000))
     long = "Ours. " * 1000
     rules = STRIP + f'\n  - name: text\n    do: {{ disclaimer: {{ text: "{long}" }} }}\n'
@@ -249,7 +249,7 @@ def test_a_disclaimer_that_makes_the_message_too_long_does_not_keep_an_executabl
     assert b"Ours." not in content.now
 
 
-def test_those_who_are_added_do_not_get_what_is_kept_from_all_others():
+def test_added_recipients_do_not_get_a_message_refused_to_all_others():
     rules = "\n  - { name: copy, do: { add_recipients: [copy@example.com] } }\n" + STRIP
     content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
     assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DROP"}
@@ -257,7 +257,7 @@ def test_those_who_are_added_do_not_get_what_is_kept_from_all_others():
 
 @dataclass
 class Dawdling:
-    """A directory that takes all the time there is, and counts that need some."""
+    """A directory and counts that record the order of their calls."""
 
     asked: list[str] = field(default_factory=list)
 
@@ -273,7 +273,7 @@ class Dawdling:
         return 1
 
 
-def test_a_rule_in_report_mode_asks_when_all_others_have():
+def test_a_rule_in_report_mode_is_evaluated_last():
     services = Dawdling()
     rules = """
   - { name: only looks, mode: report, when: { sender_in_group: staff@example.com }, do: drop }
@@ -283,7 +283,7 @@ def test_a_rule_in_report_mode_asks_when_all_others_have():
     assert services.asked[0] == "rates"
 
 
-def test_a_later_rule_removes_nobody_for_whom_an_earlier_one_has_stopped():
+def test_a_later_rule_does_not_remove_recipients_of_a_rule_with_stop():
     rules = """
   - { name: vip, when: { recipient: ana@example.com }, do: { count: Vips }, stop: true }
   - { name: others, do: { remove_recipients: ["*.example.com"] } }

@@ -1,4 +1,4 @@
-"""Mail that cannot be changed as a policy wants: what becomes of it for each recipient, and that rules' verdicts stand."""
+"""Mail that a policy cannot change: its delivery to each recipient, and the verdicts of the rules."""
 
 import time
 
@@ -47,12 +47,12 @@ STRIP_FOR_BEN = STRIP.replace("    do:", "    when: { recipient: ben@example.com
     ],
     ids=["a drop", "a bounce", "a bounce of all", "a drop of all", "a replacement", "what is replaced and cannot be changed"],
 )
-def test_what_cannot_be_changed_overrides_no_verdict_of_a_rule(rules: str, answer: dict[str, str]):
+def test_an_unmodifiable_message_overrides_no_verdict_of_a_rule(rules: str, answer: dict[str, str]):
     content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
     assert by_recipient(flow(rules, content)(BOTH, None)) == answer
 
 
-def test_a_retry_after_a_rule_has_begun_that_drops_repeats_what_was_decided_before():
+def test_a_retry_after_a_drop_rule_has_begun_returns_the_first_decision():
     content = Content()
     soon = '\n  - {{ name: no, active: {{ from: "{0}" }}, do: drop }}\n'
     before = flow(soon.format(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))) + TAG, content)
@@ -66,27 +66,27 @@ SET_UP = Misconfigured("no permission")
 
 
 @pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_an_executable_is_not_let_through_by_how_the_bucket_is_set_up(trouble: str):
+def test_an_executable_is_not_delivered_because_of_a_bucket_error(trouble: str):
     content = Content(raw=WITH_EXE, **{trouble: SET_UP})
     answer = by_recipient(flow(BOUNCE_BEN + STRIP, content)(BOTH, None))
     assert answer == {BEN: "BOUNCE", "*": "DROP"}
 
 
 @pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_mail_is_not_sent_back_for_a_disclaimer_by_how_the_bucket_is_set_up(trouble: str):
+def test_mail_is_not_bounced_for_a_disclaimer_because_of_a_bucket_error(trouble: str):
     content = Content(**{trouble: SET_UP})
     answer = by_recipient(flow(BOUNCE_BEN + DISCLAIMER, content)(BOTH, None))
     assert answer == {BEN: "BOUNCE", "*": "DEFAULT"}
 
 
 @pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_a_change_that_a_rule_insists_on_is_tried_again_when_the_bucket_is_not_set_up(trouble: str):
+def test_a_required_change_is_retried_after_a_bucket_error(trouble: str):
     content = Content(**{trouble: SET_UP})
     with pytest.raises(RuleFailed):
         flow(BOUNCE_BEN + TAG.replace("    do:", "    on_error: retry\n    do:"), content)(BOTH, None)
 
 
-def test_a_replacement_under_another_spelling_of_its_domain_is_known():
+def test_a_replacement_is_recognised_in_another_spelling_of_its_domain():
     rules = """
   - { name: no ben, when: { recipient: "ben@bücher.example" }, do: drop }
   - { name: away, when: { recipient: ana@example.com }, do: [drop, { add_recipients: ["ben@bücher.example"] }] }
@@ -95,7 +95,7 @@ def test_a_replacement_under_another_spelling_of_its_domain_is_known():
     assert by_recipient(flow(rules, Content())(both, None)) == {"ben@bücher.example": "DROP", "*": "DEFAULT"}
 
 
-def test_counts_are_asked_for_once_though_rules_are_left_out():
+def test_a_message_is_counted_once_though_rules_are_skipped():
     services = Dawdling()
     rules = "\n  - { name: storm, when: { rate: { per: recipient, more_than: 5, minutes: 5 } }, do: drop }" + "".join(
         f"\n  - {{ name: a{n}, do: {{ add_recipients: [x{n}@example.net] }} }}" for n in range(30)
@@ -105,7 +105,7 @@ def test_counts_are_asked_for_once_though_rules_are_left_out():
     assert services.asked == ["rates"] * 20
 
 
-def test_a_message_near_the_limit_is_changed_without_a_stamp_rather_than_not_at_all():
+def test_a_message_near_the_size_limit_is_changed_without_a_stamp():
     content = Content(raw=PLAIN + (b"x" * 76 + b"\r\n") * ((LIMIT - len(PLAIN)) // 78))
     content.messages[BOTH["messageId"]] += b"y" * (LIMIT - len(content.now) - 60) + b"\r\n"
     assert by_recipient(flow(TAG, content)(BOTH, None)) == {"*": "DEFAULT"}

@@ -1,4 +1,4 @@
-"""What the shell logs and counts, and what it keeps to itself."""
+"""Log lines and metrics of the runtime."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_a_hook_that_ends_the_process_is_not_reported_as_a_success(log):
     assert (line["level"], line["reason"]) == ("ERROR", "SystemExit")
 
 
-def test_an_unforeseen_error_lets_the_mail_go_on_unchanged_by_default(log):
+def test_an_unexpected_error_delivers_the_mail_unchanged_by_default(log):
     assert handler_of(broken)(event(), None) == DELIVER
     printed = log()
     assert printed.lines[0] | {"level": "ERROR", "reason": "ValueError", "changed": False} == printed.lines[0]
@@ -26,7 +26,7 @@ def test_an_unforeseen_error_lets_the_mail_go_on_unchanged_by_default(log):
     assert printed.metrics[0]["Failed"] == printed.metrics[0]["ReasonValueError"] == [1.0]
 
 
-def test_an_unforeseen_error_is_raised_when_on_error_says_retry_and_gives_nothing_of_the_mail_away(log):
+def test_an_unexpected_error_is_raised_without_content_if_on_error_is_retry(log):
     with pytest.raises(HookFailed) as caught:
         handler_of(broken, on_error=OnError.RETRY)(event(), None)
     assert "secret" not in str(caught.value)
@@ -58,14 +58,14 @@ def test_a_log_line_has_identifiers_and_counts_and_neither_addresses_nor_subject
     assert "subject" not in printed.text.lower()
 
 
-def test_addresses_and_subjects_are_logged_when_the_setting_says_so(log):
+def test_log_addresses_adds_addresses_and_subjects(log):
     handler_of(broken, log_addresses=True)(event("a@example.com", sender="c@example.org"), None)
     line = log().lines[0]
     assert (line["recipients"], line["sender"], line["subject"]) == (["a@example.com"], "c@example.org", "A subject")
     assert "a secret subject" in line["detail"]
 
 
-def test_each_message_gives_one_log_line_and_one_set_of_metrics(log):
+def test_each_message_has_one_log_line_and_one_set_of_metrics(log):
     handler = handler_of(shout)
     for _ in range(3):
         handler(event(), None)
@@ -77,7 +77,7 @@ def test_each_message_gives_one_log_line_and_one_set_of_metrics(log):
     assert (metrics["hook"], metrics["direction"], metrics["VerdictDefault"], metrics["Recipients"]) == ("shout", "INBOUND", [1.0], [1.0])
 
 
-def test_a_message_is_not_held_up_when_the_log_cannot_be_written(monkeypatch, capsys):
+def test_a_failing_log_does_not_hold_up_a_message(monkeypatch, capsys):
     handler = handler_of(shout)
     monkeypatch.setattr("aws_lambda_powertools.metrics.EphemeralMetrics.flush_metrics", broken)
     assert handler(event(), None) == DELIVER

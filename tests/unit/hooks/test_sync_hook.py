@@ -1,4 +1,4 @@
-"""The shell around a synchronous hook. Content comes from a stand-in here; tests/integration has the real servers."""
+"""The runtime of a synchronous hook, with content in memory; tests/integration uses the local WorkMail."""
 
 import pytest
 
@@ -11,13 +11,13 @@ from tests.support.hooks import DELIVER, HEADER, MESSAGE, SHOUTED, Context, Memo
 from tests.support.mail import event
 
 
-def test_a_hook_that_says_nothing_lets_the_mail_go_to_everybody_and_touches_nothing():
+def test_a_hook_that_returns_none_delivers_to_all_and_fetches_nothing():
     memory = Memory()
     assert handler_of(lambda mail: None, memory)(event(), None) == DELIVER
     assert (memory.gets, memory.puts) == (0, 0)
 
 
-def test_content_is_read_once_however_often_it_is_touched_and_written_once():
+def test_content_is_fetched_once_and_written_once():
     memory = Memory()
 
     def twice(mail: Mail) -> None:
@@ -36,7 +36,7 @@ def test_nothing_is_written_when_nothing_changed(log):
     assert log().lines[0]["changed"] is False
 
 
-def test_nothing_is_written_for_a_message_that_nobody_gets():
+def test_nothing_is_written_for_a_message_without_delivery():
     memory = Memory()
 
     def change_and_drop(mail: Mail) -> Verdict:
@@ -48,7 +48,7 @@ def test_nothing_is_written_for_a_message_that_nobody_gets():
     assert memory.puts == 0
 
 
-def test_a_verdict_that_cannot_be_said_leaves_no_change_behind():
+def test_an_invalid_verdict_leaves_no_change_behind():
     memory = Memory()
 
     def eleven_bounces(mail: Mail) -> Verdict:
@@ -63,7 +63,7 @@ def test_a_verdict_that_cannot_be_said_leaves_no_change_behind():
     assert memory.puts == 0
 
 
-def test_recipients_may_be_added_in_the_domains_that_the_setting_lists():
+def test_recipients_can_be_added_in_the_organization_domains():
     def add(mail: Mail) -> Verdict:
         return mail.verdict().add("archive@example.com")
 
@@ -76,7 +76,7 @@ def test_recipients_may_be_added_in_the_domains_that_the_setting_lists():
 @pytest.mark.parametrize(
     "trouble", [errors.MessageFrozen, errors.MessageRejected, errors.ResourceNotFoundException, errors.CannotChangeSafely]
 )
-def test_permanent_trouble_lets_the_mail_go_on_unchanged_with_the_reason_logged_and_counted(trouble, log):
+def test_a_permanent_error_delivers_unchanged_and_is_logged_and_counted(trouble, log):
     for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
         assert handler_of(shout, memory, on_error=OnError.RETRY)(event(), None) == DELIVER
         assert list(memory.messages.values()) == [MESSAGE]
@@ -86,7 +86,7 @@ def test_permanent_trouble_lets_the_mail_go_on_unchanged_with_the_reason_logged_
 
 
 @pytest.mark.parametrize("change_first", [True, False])
-def test_a_hook_that_gives_up_halfway_leaves_no_half_change(change_first: bool, log):
+def test_a_hook_that_raises_leaves_no_change_behind(change_first: bool, log):
     memory = Memory()
 
     def halfway(mail: Mail) -> None:
@@ -99,7 +99,7 @@ def test_a_hook_that_gives_up_halfway_leaves_no_half_change(change_first: bool, 
     assert log().lines[0]["changed"] is False
 
 
-def test_a_verdict_stands_though_the_content_could_not_be_changed():
+def test_a_verdict_stays_if_the_content_cannot_be_changed():
     def bounce_one(mail: Mail) -> Verdict:
         shout(mail)
         return mail.verdict().bounce("no", to="b@example.com")
@@ -109,7 +109,7 @@ def test_a_verdict_stands_though_the_content_could_not_be_changed():
 
 
 @pytest.mark.parametrize("trouble", [errors.Throttled, errors.ServiceFailed, errors.NoTimeLeft])
-def test_passing_trouble_is_raised_whatever_on_error_says_so_that_workmail_tries_again(trouble, log):
+def test_a_transient_error_is_raised_with_any_on_error(trouble, log):
     for on_error in OnError:
         for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
             with pytest.raises(trouble):
@@ -119,7 +119,7 @@ def test_passing_trouble_is_raised_whatever_on_error_says_so_that_workmail_tries
             assert printed.metrics[0]["Passing"] == [1.0]
 
 
-def test_a_hooks_own_on_error_counts_where_the_setting_is_silent():
+def test_the_on_error_of_a_hook_is_the_default_of_the_setting():
     class Strict:
         on_error = OnError.RETRY
 
@@ -131,7 +131,7 @@ def test_a_hooks_own_on_error_counts_where_the_setting_is_silent():
     assert handler_of(Strict(), on_error=OnError.DELIVER)(event(), None) == DELIVER
 
 
-def test_an_unforeseen_error_of_the_write_lets_the_verdict_stand():
+def test_a_verdict_stays_after_an_unexpected_error_of_the_put():
     def bounce_one(mail: Mail) -> Verdict:
         shout(mail)
         return mail.verdict().bounce("no", to="b@example.com")
@@ -140,7 +140,7 @@ def test_an_unforeseen_error_of_the_write_lets_the_verdict_stand():
     assert response["actions"][0]["recipients"] == ["b@example.com"]
 
 
-def test_an_event_that_breaks_the_contract_follows_on_error_and_is_logged_with_its_place(log):
+def test_an_invalid_event_follows_on_error_and_its_place_is_logged(log):
     document = event(flowDirection="SIDEWAYS")
     assert handler_of(shout)(document, None) == DELIVER
     assert log().lines[0]["detail"].startswith("at /flowDirection: expected one of INBOUND, OUTBOUND")
@@ -148,7 +148,7 @@ def test_an_event_that_breaks_the_contract_follows_on_error_and_is_logged_with_i
         handler_of(shout, on_error=OnError.RETRY)(document, None)
 
 
-def test_a_hook_can_ask_how_long_it_has():
+def test_a_hook_can_read_the_time_left():
     left = []
 
     def ask(mail: Mail) -> None:
@@ -161,7 +161,7 @@ def test_a_hook_can_ask_how_long_it_has():
     assert 2 < left[1] <= 2.5
 
 
-def test_a_message_cannot_be_replaced_by_nothing_nor_by_more_than_workmail_takes(log):
+def test_a_message_cannot_be_replaced_by_nothing_or_by_too_much(log):
     memory = Memory()
     handler_of(lambda mail: mail.replace(b""), memory)(event(), None)
     assert log().lines[0]["reason"] == "ValueError"
@@ -170,7 +170,7 @@ def test_a_message_cannot_be_replaced_by_nothing_nor_by_more_than_workmail_takes
     assert memory.puts == 0
 
 
-def test_a_hook_that_returns_something_else_than_a_verdict_is_a_mistake_not_an_answer(log):
+def test_a_hook_that_returns_another_type_is_an_unexpected_error(log):
     assert handler_of(lambda mail: {"actions": []})(event(), None) == DELIVER
     assert log().lines[0]["reason"] == "TypeError"
 
@@ -179,7 +179,7 @@ def test_contract_errors_are_value_errors_that_hooks_may_catch():
     assert issubclass(ContractError, ValueError)
 
 
-def test_a_change_of_a_message_without_its_closing_delimiter_brings_that_too_since_workmail_wants_it():
+def test_a_change_adds_a_missing_closing_delimiter():
     cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
     memory = Memory({event()["messageId"]: cut})
     place = cut.index(b"Subject")
@@ -191,14 +191,14 @@ def test_a_change_of_a_message_without_its_closing_delimiter_brings_that_too_sin
     assert memory.messages[event()["messageId"]] == cut.replace(b"Subject", b"X-Tag: 1\r\nSubject") + b"\r\n--b--\r\n"
 
 
-def test_a_message_that_nothing_changes_is_not_closed_either():
+def test_an_unchanged_message_gets_no_closing_delimiter():
     cut = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nBody\r\n"
     memory = Memory({event()["messageId"]: cut})
     assert handler_of(lambda mail: mail.edit([]), memory)(event(), None) == DELIVER
     assert memory.puts == 0
 
 
-def test_a_hook_can_ask_why_a_change_would_be_refused_before_it_answers():
+def test_a_hook_can_read_why_its_change_would_be_rejected():
     def bounce_what_cannot_be_tagged(mail: Mail) -> Verdict | None:
         mail.edit([Edit(0, 0, b"X-Tag: " + b"x" * 1000 + b"\r\n")])
         refused = mail.refusals()

@@ -16,7 +16,7 @@ def rules(*rules: dict[str, Any]) -> BounceRules:
 
 
 def answer(bounce_rules: BounceRules, *recipients: str, **event: Any) -> dict[str, str]:
-    """Each recipient's action by the verdict, and under `"*"` what allRecipients says."""
+    """Return the action of each recipient, and under `"*"` that of all others."""
     mail = parsed(*recipients, **event)
     response = bounce_rules.policy().evaluate(mail, b"").verdict().to_response()
     found = {}
@@ -59,16 +59,16 @@ def test_patterns_match_as_in_workmails_own_rules(pattern: str, matching: list[s
         "localhost",
     ],
 )
-def test_what_workmail_takes_for_no_pattern_is_refused(text: str):
+def test_invalid_patterns_are_rejected(text: str):
     with pytest.raises(ValueError, match=r"a pattern: mailbox@example\.com"):
         Pattern.parse(text)
 
 
-def test_no_rules_let_everything_through():
+def test_without_rules_all_mail_is_delivered():
     assert answer(rules(), "a@example.com") == {"*": "DEFAULT"}
 
 
-def test_each_recipient_meets_its_own_rule():
+def test_each_recipient_gets_the_action_of_its_rule():
     by_recipient = rules(
         {"action": "BOUNCE", "recipients": ["ceo@example.com"], "bounceMessage": "Write to the office."},
         {"action": "DROP", "senders": ["example.net"], "recipients": ["list@example.com"]},
@@ -90,31 +90,31 @@ def test_the_narrowest_sender_pattern_wins_then_the_narrowest_recipient_pattern(
     assert answer(narrow, "user@example.com", "other@example.com") == {"*": "DEFAULT", "other@example.com": "MOVE_TO_JUNK"}
 
 
-def test_of_equally_narrow_rules_the_most_restrictive_wins():
+def test_the_most_restrictive_of_equally_narrow_rules_wins():
     order = ["BYPASS_SPAM_CHECK", "DEFAULT", "MOVE_TO_JUNK", "BOUNCE", "DROP"]
     for weaker, stronger in itertools.pairwise(order):
         for both in ([weaker, stronger], [stronger, weaker]):
             assert answer(rules(*({"action": action} for action in both)), "a@example.com") == {"*": stronger}
 
 
-def test_sender_is_matched_before_from_and_from_only_where_sender_matches_nothing():
+def test_from_is_matched_only_if_sender_matches_no_rule():
     by_sender = rules({"action": "DROP", "senders": ["sender@example.org"]}, {"action": "BOUNCE", "senders": ["from@example.net"]})
     assert answer(by_sender, sender="sender@example.org") == {"*": "DROP"}
     assert answer(by_sender, sender="nobody@example.org") == {"*": "BOUNCE"}
     assert answer(by_sender) == {"*": "BOUNCE"}
 
 
-def test_junk_and_spam_check_rules_do_not_concern_outgoing_mail():
+def test_junk_and_spam_check_rules_skip_outbound_mail():
     inbound_only = rules({"action": "MOVE_TO_JUNK"}, {"action": "BYPASS_SPAM_CHECK", "senders": ["example.net"]})
     assert answer(inbound_only, direction="OUTBOUND") == {"*": "DEFAULT"}
 
 
-def test_a_truncated_event_leaves_nobody_out():
+def test_unlisted_recipients_of_a_truncated_event_get_an_action():
     everyone = rules({"action": "BOUNCE"}, {"action": "DEFAULT", "recipients": ["desk@example.com"]})
     assert answer(everyone, "desk@example.com", truncated=True) == {"desk@example.com": "DEFAULT", "*": "BOUNCE"}
 
 
-def test_a_report_without_a_sender_meets_only_the_rules_for_everybody():
+def test_a_report_without_a_sender_matches_only_rules_for_all_senders():
     mail_without_from = {"envelope": {"mailFrom": {"address": ""}, "recipients": [{"address": "a@example.com"}]}}
     assert answer(rules({"action": "DROP", "senders": ["example.net"]}), **mail_without_from) == {"*": "DEFAULT"}
     assert answer(rules({"action": "DROP"}), **mail_without_from) == {"*": "DROP"}
@@ -136,7 +136,7 @@ def test_a_report_without_a_sender_meets_only_the_rules_for_everybody():
         (json.dumps([{"action": "BOUNCE", "bounceMessage": str(n)} for n in range(10)]), "at most 10"),
     ],
 )
-def test_rules_that_cannot_be_meant_are_refused_with_their_place(text: str, where: str):
+def test_an_error_names_the_place_of_an_invalid_rule(text: str, where: str):
     with pytest.raises(SettingsError, match=r"BOUNCE_RULES") as caught:
         BounceRules.from_settings(Settings.from_env({"BOUNCE_RULES": text}))
     assert where in str(caught.value)

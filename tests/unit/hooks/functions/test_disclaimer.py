@@ -85,7 +85,7 @@ def texts(raw: bytes) -> list[str]:
 
 
 def put(folder: Path, **files: str | bytes) -> None:
-    """Files of the disclaimer's folder; `_` stands for the dot."""
+    """Write files of the disclaimer's folder, with `_` for the dot."""
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
         (folder / name.replace("_", ".")).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -113,19 +113,19 @@ def covers(scope: Scope, announced: dict[str, Any]) -> bool:
         (("nonsense",), True),
     ],
 )
-def test_outbound_mail_is_external_when_one_recipient_is(recipients: tuple[str, ...], external: bool):
+def test_outbound_mail_is_external_if_one_recipient_is(recipients: tuple[str, ...], external: bool):
     for audience, covered in ((Audience.EXTERNAL, external), (Audience.INTERNAL, not external), (Audience.ALL, True)):
         assert covers(Scope(audience, organization_domains=DOMAINS), outbound(*recipients)) is covered
 
 
 @pytest.mark.parametrize("sender, external", [("x@example.org", True), ("ana@Example.Com", False), ("", True)])
-def test_inbound_mail_is_external_when_its_sender_is_and_so_is_mail_from_nobody(sender: str, external: bool):
+def test_inbound_mail_is_external_if_its_sender_is_external_or_missing(sender: str, external: bool):
     announced = event("ana@example.com", envelope={"mailFrom": {"address": sender}, "recipients": [{"address": "ana@example.com"}]})
     for audience, covered in ((Audience.EXTERNAL, external), (Audience.INTERNAL, not external), (Audience.ALL, True)):
         assert covers(Scope(audience, organization_domains=DOMAINS), announced) is covered
 
 
-def test_recipients_that_a_truncated_event_does_not_list_are_taken_for_external():
+def test_unlisted_recipients_count_as_external():
     announced = outbound("ben@example.com", truncated=True)
     assert covers(Scope(Audience.EXTERNAL, organization_domains=DOMAINS), announced)
     assert not covers(Scope(Audience.INTERNAL, organization_domains=DOMAINS), announced)
@@ -139,23 +139,23 @@ def patterns(*texts: str) -> tuple[Pattern, ...]:
     "skipped, covered",
     [((), True), (("ana@example.com",), False), (("example.com",), False), (("*.example.com",), False), (("example.org",), True)],
 )
-def test_mail_from_skipped_senders_is_left_alone(skipped: tuple[str, ...], covered: bool):
+def test_mail_from_skipped_senders_gets_no_disclaimer(skipped: tuple[str, ...], covered: bool):
     assert covers(Scope(skip_senders=patterns(*skipped)), outbound()) is covered
 
 
-def test_a_skipped_sender_is_one_that_sends_on_behalf_too():
+def test_a_sender_on_behalf_can_be_skipped():
     scope = Scope(skip_senders=patterns("robot@example.com"))
     assert not covers(scope, outbound() | {"sender": {"address": "robot@example.com"}})
 
 
-def test_mail_is_left_alone_when_all_its_recipients_are_skipped_and_all_are_known():
+def test_mail_gets_no_disclaimer_if_all_recipients_are_listed_and_skipped():
     scope = Scope(skip_recipients=patterns("example.org"))
     assert not covers(scope, outbound("a@example.org", "b@example.org"))
     assert covers(scope, outbound("a@example.org", "c@example.net"))
     assert covers(scope, outbound("a@example.org", truncated=True))
 
 
-def test_content_of_a_message_out_of_scope_is_not_even_read(folder: Path):
+def test_the_content_of_a_message_out_of_scope_is_not_fetched(folder: Path):
     memory = Memory({event()["messageId"]: PLAIN})
     handler = handler_of(
         DisclaimerHook,
@@ -169,10 +169,10 @@ def test_content_of_a_message_out_of_scope_is_not_even_read(folder: Path):
     assert memory.gets == 0
 
 
-# What the variables stand for
+# Variables
 
 
-def test_the_messages_own_variables(hooked: Callable[..., bytes]):
+def test_variables_of_the_message(hooked: Callable[..., bytes]):
     changed = hooked(PLAIN, disclaimer_text="%%FromName%%|%%FROMADDRESS%%|%%fromdomain%%|%%Subject%%|%%Date%%")
     assert texts(changed) == ["Hello\n\nAna Silva|ana@example.com|example.com|Offer|Mon, 4 May 2026 08:00:00 +0000\n"]
 
@@ -195,7 +195,7 @@ def test_the_messages_own_variables(hooked: Callable[..., bytes]):
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_the_senders_name_is_taken_apart_before_it_is_decoded(field: bytes, name: str):
+def test_the_name_of_the_sender_is_parsed_before_it_is_decoded(field: bytes, name: str):
     assert read_values(Message(b"From: " + field + b"\r\n\r\n"), "")["fromname"] == name
 
 
@@ -203,7 +203,7 @@ def test_a_message_without_header_has_empty_values():
     assert set(read_values(Message(b""), "").values()) == {""}
 
 
-def test_a_name_from_the_mail_is_escaped_in_html_and_forges_nothing_in_text(hooked: Callable[..., bytes]):
+def test_the_name_of_the_sender_is_escaped_in_html_and_text(hooked: Callable[..., bytes]):
     raw = BOTH.replace(b"Ana Silva", b'"<script>x</script> =?utf-8?q?=0D=0A--b=0D=0A?="')
     plain, markup = texts(hooked(raw, disclaimer_text="By %%FromName%%", disclaimer_html="<p>By %%FromName%%</p>"))
     assert plain.rstrip().endswith("By <script>x</script>   --b")
@@ -211,7 +211,7 @@ def test_a_name_from_the_mail_is_escaped_in_html_and_forges_nothing_in_text(hook
     assert "&lt;script&gt;x&lt;/script&gt;" in markup
 
 
-def test_the_directory_knows_more_of_a_sender_whatever_the_case_and_nothing_of_a_stranger(hooked: Callable[..., bytes], folder: Path):
+def test_the_directory_adds_variables_of_a_known_sender_in_any_case(hooked: Callable[..., bytes], folder: Path):
     put(folder, directory_json=json.dumps({"Ana@Example.com": {"Title": "Engineer", "Phone": 7}}))
     template = "%%FromName%%\n%%Title%%\nPhone: %%phone%%\nExample GmbH"
     assert texts(hooked(PLAIN, disclaimer_text=template)) == ["Hello\n\nAna Silva\nEngineer\nPhone: 7\nExample GmbH\n"]
@@ -219,12 +219,12 @@ def test_the_directory_knows_more_of_a_sender_whatever_the_case_and_nothing_of_a
     assert texts(stranger) == ["Hello\n\nAna Silva\nExample GmbH\n"]
 
 
-def test_the_directory_does_not_replace_what_the_message_says(hooked: Callable[..., bytes], folder: Path):
+def test_the_directory_does_not_replace_variables_of_the_message(hooked: Callable[..., bytes], folder: Path):
     put(folder, directory_json=json.dumps({"ana@example.com": {"FromName": "Somebody", "Subject": "else"}}))
     assert texts(hooked(PLAIN, disclaimer_text="%%FromName%% %%Subject%%")) == ["Hello\n\nAna Silva Offer\n"]
 
 
-def test_a_disclaimer_that_is_empty_for_a_sender_changes_nothing(hooked: Callable[..., bytes], folder: Path):
+def test_an_empty_disclaimer_changes_nothing(hooked: Callable[..., bytes], folder: Path):
     put(folder, directory_json=json.dumps({"ben@example.com": {"Title": "Engineer"}}))
     assert hooked(PLAIN, disclaimer_text="%%Title%%") == PLAIN
 
@@ -232,7 +232,7 @@ def test_a_disclaimer_that_is_empty_for_a_sender_changes_nothing(hooked: Callabl
 # The folder
 
 
-def test_templates_come_from_the_folder_unless_the_settings_have_them(hooked: Callable[..., bytes], folder: Path):
+def test_templates_are_read_from_the_folder_if_no_setting_has_them(hooked: Callable[..., bytes], folder: Path):
     put(folder, disclaimer_txt="\ufeffFrom the file", disclaimer_html="<p>HTML of the file</p>")
     plain, markup = texts(hooked(BOTH))
     assert plain.rstrip() == "Hello\n\nFrom the file"
@@ -250,7 +250,7 @@ LOGO = '<p><img src="cid:logo.png" alt="Example"></p>'
 
 
 @pytest.mark.parametrize("raw", [HTML, BOTH], ids=["html", "alternative"])
-def test_an_image_stands_once_beside_the_html_that_shows_it(raw: bytes, hooked: Callable[..., bytes], folder: Path):
+def test_an_image_is_added_once_as_a_related_part(raw: bytes, hooked: Callable[..., bytes], folder: Path):
     put(folder, disclaimer_html=LOGO + LOGO, logo_png=b"\x89PNG logo", unused_png=b"not shown")
     changed = hooked(raw)
     [(identity, content)] = images(changed)
@@ -262,14 +262,14 @@ def test_an_image_stands_once_beside_the_html_that_shows_it(raw: bytes, hooked: 
     assert hooked(changed) == changed
 
 
-def test_an_image_joins_those_that_the_html_has(hooked: Callable[..., bytes], folder: Path):
+def test_an_image_is_added_to_existing_related_parts(hooked: Callable[..., bytes], folder: Path):
     put(folder, disclaimer_html=LOGO, logo_png=b"logo")
     changed = hooked(RELATED)
     assert [content for _, content in images(changed)] == [b"\0\0\0", b"logo"]
     assert [part.get_content_type() for part in read(changed).walk()] == ["multipart/related", "text/html", "image/png", "image/png"]
 
 
-def test_two_images_of_the_same_name_have_two_names_in_mail(hooked: Callable[..., bytes], folder: Path):
+def test_two_images_with_one_name_get_two_content_ids(hooked: Callable[..., bytes], folder: Path):
     identities = set()
     for content in (b"old logo", b"new logo"):
         put(folder, disclaimer_html=LOGO, logo_png=content)
@@ -294,7 +294,7 @@ def test_the_same_invocation_twice_changes_the_message_once(folder: Path):
     assert read(memory.messages[event()["messageId"]]).get_all(STAMP) == [Disclaimer(text="D").stamp]
 
 
-def test_two_disclaimers_both_come(hooked: Callable[..., bytes]):
+def test_two_disclaimers_are_both_added(hooked: Callable[..., bytes]):
     changed = hooked(hooked(PLAIN, disclaimer_text="One"), disclaimer_text="Two")
     assert texts(changed) == ["Hello\n\nOne\n\nTwo\n"]
 
@@ -303,7 +303,7 @@ QUOTING = PLAIN + b"\r\nOn Mon, 4 May 2026, Clara <clara@example.org> wrote:\r\n
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_once_a_thread_a_message_that_quotes_the_disclaimer_is_left_alone(once: bool, hooked: Callable[..., bytes]):
+def test_once_per_thread_skips_a_message_that_quotes_the_disclaimer(once: bool, hooked: Callable[..., bytes]):
     changed = hooked(QUOTING, disclaimer_text="This message is confidential.", disclaimer_once_per_thread=once)
     assert (changed == QUOTING) is once
     assert hooked(PLAIN, disclaimer_text="This message is confidential.", disclaimer_once_per_thread=once) != PLAIN
@@ -318,21 +318,21 @@ def test_once_a_thread_a_message_that_quotes_the_disclaimer_is_left_alone(once: 
         ("After-Reply", "Hello\n\nD\n\nOn Mon, Clara wrote:\n> Hi\n"),
     ],
 )
-def test_the_position_is_the_settings(position: str, text: str, hooked: Callable[..., bytes]):
+def test_the_setting_selects_the_position(position: str, text: str, hooked: Callable[..., bytes]):
     raw = PLAIN + b"\r\nOn Mon, Clara wrote:\r\n> Hi\r\n"
     assert texts(hooked(raw, disclaimer_text="D", disclaimer_position=position)) == [text]
 
 
-def test_the_token_outranks_the_position(hooked: Callable[..., bytes]):
+def test_the_token_wins_over_the_position(hooked: Callable[..., bytes]):
     raw = PLAIN.replace(b"Hello", b"Hello\r\n_DISCLAIMER_\r\nBye")
     assert texts(hooked(raw, disclaimer_text="D", disclaimer_position="prepend")) == ["Hello\nD\nBye\n"]
 
 
-# What cannot be changed
+# Unmodifiable messages
 
 
 @pytest.mark.parametrize("raw", [SIGNED, BROKEN, REPORT, NO_TEXT], ids=["signed", "broken", "report", "no text"])
-def test_by_default_what_cannot_be_changed_goes_on_unchanged_and_the_log_says_why(raw: bytes, hooked: Callable[..., bytes], log):
+def test_by_default_an_unmodifiable_message_is_delivered_and_the_reason_logged(raw: bytes, hooked: Callable[..., bytes], log):
     assert hooked(raw, disclaimer_text="D") == raw
     [line] = log().lines
     assert (line["level"], line["reason"]) == ("WARNING", "CannotChangeSafely")
@@ -340,7 +340,7 @@ def test_by_default_what_cannot_be_changed_goes_on_unchanged_and_the_log_says_wh
     assert "Hello" not in json.dumps(line)
 
 
-def test_wrapped_the_signed_message_is_in_a_new_one_octet_for_octet(hooked: Callable[..., bytes]):
+def test_a_wrapped_message_keeps_its_octets(hooked: Callable[..., bytes]):
     changed = hooked(SIGNED, disclaimer_text="D", on_unmodifiable="wrap")
     mail = read(changed)
     cover, original = mail.iter_parts()
@@ -351,7 +351,7 @@ def test_wrapped_the_signed_message_is_in_a_new_one_octet_for_octet(hooked: Call
 
 
 @pytest.mark.parametrize("raw, word", [(SIGNED, "signed"), (BROKEN, "broken")])
-def test_bounced_mail_goes_back_with_the_reason_and_nothing_is_written(raw: bytes, word: str, folder: Path):
+def test_a_bounce_has_the_reason_and_nothing_is_written(raw: bytes, word: str, folder: Path):
     memory = Memory({event()["messageId"]: raw})
     handler = handler_of(DisclaimerHook, memory, disclaimer_folder=str(folder), disclaimer_text="D", on_unmodifiable="bounce")
     [action] = handler(outbound(), None)["actions"]
@@ -365,7 +365,7 @@ def test_neither_reports_nor_mail_without_text_are_bounced(raw: bytes, hooked: C
     assert hooked(raw, disclaimer_text="D", on_unmodifiable="bounce") == raw
 
 
-def test_mail_without_text_may_get_a_part_that_has_it(hooked: Callable[..., bytes]):
+def test_mail_without_text_can_get_a_new_text_part(hooked: Callable[..., bytes]):
     changed = hooked(NO_TEXT, disclaimer_text="D", on_no_text="add-part")
     cover, original = read(changed).iter_parts()
     assert cover.get_body(("plain",)).get_content().strip() == "D"
@@ -394,7 +394,7 @@ def test_mail_without_text_may_get_a_part_that_has_it(hooked: Callable[..., byte
         ({"disclaimer_html": "<img src='cid:../logo.png'>"}, r"cid:\.\./logo\.png"),
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused_by_name(settings: dict[str, Any], why: str, folder: Path):
+def test_an_error_names_an_invalid_setting(settings: dict[str, Any], why: str, folder: Path):
     with pytest.raises(SettingsError, match=why):
         made(folder, **settings)
 
@@ -411,20 +411,20 @@ def test_settings_that_cannot_be_meant_are_refused_by_name(settings: dict[str, A
         ({"disclaimer_html": '<img src="cid:notes.txt">', "notes_txt": "no image"}, r"cid:notes\.txt"),
     ],
 )
-def test_files_that_cannot_be_meant_are_refused_by_name(files: dict[str, Any], why: str, folder: Path):
+def test_an_error_names_an_invalid_file(files: dict[str, Any], why: str, folder: Path):
     put(folder, **{"disclaimer_txt": "D"} | files)
     with pytest.raises(SettingsError, match=why):
         made(folder)
 
 
-def test_with_wrong_settings_mail_goes_on_unchanged_and_the_log_says_what_is_wrong(hooked: Callable[..., bytes], log):
+def test_invalid_settings_are_logged_and_mail_is_delivered_unchanged(hooked: Callable[..., bytes], log):
     assert hooked(PLAIN, disclaimer_text="%%Mood%%") == PLAIN
     [line] = log().lines
     assert (line["level"], line["reason"]) == ("ERROR", "SettingsError")
     assert "mood" in line["detail"]
 
 
-def test_the_choices_are_words_in_any_case(folder: Path):
+def test_choices_are_accepted_in_any_case(folder: Path):
     hook = made(folder, disclaimer_text="D", on_unmodifiable="WRAP", disclaimer_position="Prepend")
     assert hook.disclaimer.on_unmodifiable is OnUnmodifiable.WRAP
 

@@ -167,7 +167,7 @@ def test_real_mail_keeps_all_other_fields_and_the_body(tag: str):
 
 
 def differences(raw: bytes, changed: bytes, tag: str) -> list[str]:
-    """Return what is wrong with a rewritten message."""
+    """Return the defects of a rewritten message."""
     before, after = scan(raw), scan(changed)
     others = {"subject", "x-checked", "x-mailer"}
     subjects, own = [encoded_words.decode(field.value(changed)) for field in after.named("subject")], next(before.named("subject"), None)
