@@ -1,7 +1,7 @@
 """Creates the delivery jobs of a message: which rule each recipient meets, and where each result leads. Pure."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from local.mail.event_builder import HeaderSummary, Identity, build_event
 from local.mail.history import Destination, RecipientResult, RuleRun, State
 from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.verdict import Delivery, Origin, RecipientOutcome, unique_addresses
-from local.rules.matching import Match, RuleAction, RuleSet
+from local.rules.matching import Match, match_rules
+from local.rules.rule import Rule, RuleAction
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent
 from mailhooks.contract.verdict import DEFAULT
@@ -30,7 +31,7 @@ _ACTIONS: Final = {
 """For delivery, all other rule actions equal DEFAULT: they choose the way, or let a function decide."""
 
 
-def create_jobs(message: QueuedMessage, rules: RuleSet, event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
+def create_jobs(message: QueuedMessage, rules: Iterable[Rule], event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
     """Create one job for each rule that wins for a recipient, in the order of the recipients.
 
     The IDs derive from the message and the rule, so that they are the same when the jobs are created again after a restart.
@@ -42,7 +43,7 @@ def create_jobs(message: QueuedMessage, rules: RuleSet, event: Mapping[str, Any]
         InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
     """
     author = message.header.author or message.mail_from
-    matches = rules.match(message.direction, author=author, sender=message.header.sender, recipients=message.recipients)
+    matches = match_rules(rules, message.direction, author=author, sender=message.header.sender, recipients=message.recipients)
     by_rule: dict[str, list[Match]] = {}
     for match in matches:
         by_rule.setdefault(match.rule.name if match.rule else "", []).append(match)

@@ -18,7 +18,6 @@ from local.mail.submission import Submission
 from local.queue.delay_queue import DelayQueue
 from local.queue.job_processor import JobProcessor
 from local.queue.routing import create_jobs
-from local.rules.matching import RuleSet
 from local.storage.spool import Spool
 
 _ERROR_PAUSE_S: Final = 5.0
@@ -70,7 +69,6 @@ class Workers:
         self._queues: dict[str, tuple[DelayQueue[_Task], list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
-        self._rules: tuple[Configuration, RuleSet] | None = None
         self._changed = threading.Condition()
 
     def start(self) -> None:
@@ -106,7 +104,7 @@ class Workers:
         header = HeaderSummary.of(submission.raw)
         unstored = QueuedMessage(0, 0.0, uuid.uuid4(), submission.direction, submission.mail_from, submission.recipients, header)
         # Before the message is stored: what raises here leaves nothing behind.
-        jobs = create_jobs(unstored, self._rule_set(), event)
+        jobs = create_jobs(unstored, self._configuration().rules, event)
         number = self._spool.accept(submission)
         received = self._spool.message(number).received
         self._spool.add_jobs(number, [replace(job, number=number, received=received) for job in jobs])
@@ -173,7 +171,7 @@ class Workers:
         """Create the jobs of a message, or advance one job. Each job is one task at a time, never two."""
         if not task.message_id:
             if not self._spool.has_jobs(task.number):
-                self._spool.add_jobs(task.number, create_jobs(self._spool.message(task.number), self._rule_set()))
+                self._spool.add_jobs(task.number, create_jobs(self._spool.message(task.number), self._configuration().rules))
             for job in self._spool.jobs(task.number):
                 self._put(_Task(task.number, job.run.message_id), job.run.due or 0.0, job.run.function)
             return
@@ -185,9 +183,3 @@ class Workers:
             self._put(_Task(progress.child))
         if progress.job.run.due is not None:
             self._put(task, progress.job.run.due, progress.job.run.function)
-
-    def _rule_set(self) -> RuleSet:
-        configuration = self._configuration()
-        if self._rules is None or self._rules[0] is not configuration:
-            self._rules = configuration, RuleSet(configuration.rules)
-        return self._rules[1]

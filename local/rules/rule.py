@@ -45,7 +45,7 @@ STRICTNESS: Final = {
     ),
     # DECISION: the guide says that the most restrictive action wins, and that its list has this order. Its outbound list begins with
     # Default, which restricts nothing. We follow the list, because it is the guide's own definition; the guide's one example, "Drop takes
-    # precedence over Bounce", holds either way.
+    # precedence over Bounce", is true in either order.
     FlowDirection.OUTBOUND: (
         RuleAction.DEFAULT,
         RuleAction.DROP,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from local.rules.matching import Match, Rule
+from local.rules.matching import Match
+from local.rules.rule import Rule
 from mailhooks.contract import FlowDirection
 
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from local.errors import LocalError
 from local.mail.submission import Submission
 from local.queue.recipient_policy import RecipientPolicy
-from local.rules.matching import Match, Rule, match_rules
+from local.rules.matching import Match, match_rules
+from local.rules.rule import Rule
 from local.servers import HOST
 from local.web import Addresses, AvailabilityAnswer
 from local.workmail import LocalWorkMail

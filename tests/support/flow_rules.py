@@ -1,6 +1,6 @@
 """Flow rules from one line of text."""
 
-from local.rules.matching import Rule, RuleAction
+from local.rules.rule import Rule, RuleAction
 from mailhooks.contract import FlowDirection
 
 WORDS = {

@@ -13,7 +13,8 @@ from typing import Any
 from local.errors import LocalError
 from local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
 from local.mail.verdict import Origin
-from local.rules.matching import Match, Rule, RuleAction, match_rules
+from local.rules.matching import Match, match_rules
+from local.rules.rule import Rule, RuleAction
 from local.web import Addresses, AvailabilityAnswer
 from mailhooks.contract import Action, ActionType, FlowDirection
 

@@ -13,7 +13,6 @@ from local.mail.history import Destination, State
 from local.mail.submission import Submission
 from local.queue.job_processor import load_delivered
 from local.queue.routing import create_jobs
-from local.rules.matching import RuleSet
 from mailhooks.contract import ContractError, FlowDirection
 from tests.support.deliveries import verify_delivered_once
 from tests.support.mail import event
@@ -180,7 +179,7 @@ class TestAnEventOfTheCallers:
 def test_a_job_keeps_its_ids_when_it_is_created_again(start: Start) -> None:
     queue = start()
     number = queue.send().summary.number
-    rules = RuleSet(queue.configuration.rules)
+    rules = queue.configuration.rules
     first, second = (create_jobs(queue.spool.message(number), rules) for _ in range(2))
     assert first == second
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from local.rules.matching import RuleSet, match_rules
+from local.rules.matching import match_rules
 from local.rules.rule import STRICTNESS, Rule, RuleAction
 from mailhooks.contract import FlowDirection
 from tests.support.flow_rules import WORDS, parse_rules
@@ -82,7 +82,7 @@ def test_rules_of_the_other_direction_do_not_count() -> None:
 
 
 def test_without_rules_no_rule_wins() -> None:
-    [found] = RuleSet(()).match(IN, author="a@example.net", sender="", recipients=["b@example.com"])
+    [found] = match_rules((), IN, author="a@example.net", sender="", recipients=["b@example.com"])
     assert (found.rule, found.results) == (None, ())
     assert found.why == "No inbound rule matches both sender and recipient."
 
@@ -113,7 +113,7 @@ def test_each_loser_has_the_reason() -> None:
     reasons = explain(IN, rules, "nora@example.net")
     assert next(iter(reasons)) == "w"
     assert reasons["w"][1].endswith(
-        'as specific as "x", with the same action: the name decides, because the guide does not say which rule wins.'
+        'as specific as "x", with the same action: the name decides, because the guide does not define which rule wins.'
     )
     assert reasons["a"] == (True, "Matches, but the sender pattern * is less specific than example.net.")
     assert reasons["b"] == (True, "Matches, but the recipient pattern * is less specific than example.com.")
@@ -139,11 +139,11 @@ def test_the_reason_names_the_deciding_header() -> None:
 
 
 def test_texts_that_are_not_addresses_match_the_star_only() -> None:
-    rules = RuleSet([*parse_rules("a: drop example.org | b: junk *", IN), *parse_rules("c: gateway *.example.org | d: drop *", OUT)])
+    rules = [*parse_rules("a: drop example.org | b: junk *", IN), *parse_rules("c: gateway *.example.org | d: drop *", OUT)]
 
     def check(hostile: str) -> None:
         for direction, expected in ((IN, "b"), (OUT, "d")):
-            [found] = rules.match(direction, author=hostile, sender=hostile, recipients=[hostile])
+            [found] = match_rules(rules, direction, author=hostile, sender=hostile, recipients=[hostile])
             assert found.rule is not None
             assert found.rule.name == expected
             assert len(found.results) == 2
@@ -162,6 +162,6 @@ def test_the_most_rules_and_recipients_are_matched() -> None:
         for number in range(1_000)
     ]
     recipients = [f"u{number}@x{number}.example.com" for number in range(500)]
-    found = RuleSet(many).match(IN, author="s7@example.net", sender="", recipients=recipients)
+    found = match_rules(many, IN, author="s7@example.net", sender="", recipients=recipients)
     assert {each.rule.name for each in found if each.rule} == {"r007"}
     assert len(found) == 500

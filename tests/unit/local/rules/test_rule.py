@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.rules.matching import RuleSet
-from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, InvalidRule, Rule, RuleAction
+from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, InvalidRule, Rule, RuleAction, check_rules
 from mailhooks.contract import Action, ActionType
 from tests.support.flow_rules import parse_rules
 from tests.support.tables import check_rows
@@ -66,12 +65,12 @@ def test_valid_rules_are_accepted() -> None:
 
 def test_two_rules_with_one_name_are_rejected() -> None:
     with pytest.raises(InvalidRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
-        RuleSet(parse_rules("a: drop * | a: junk *", IN))
+        check_rules(parse_rules("a: drop * | a: junk *", IN))
 
 
 def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))
     rules = [Rule(f"r{number}", IN, RuleAction.DROP, patterns) for number in range(MAX_ORGANIZATION_PATTERNS // MAX_SENDER_PATTERNS)]
-    RuleSet(rules)
+    check_rules(rules)
     with pytest.raises(InvalidRule, match="rules: senders: expected at most 1,000 sender patterns in all rules together, found 1,001"):
-        RuleSet([*rules, *parse_rules("one: drop *", OUT)])
+        check_rules([*rules, *parse_rules("one: drop *", OUT)])
