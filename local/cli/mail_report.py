@@ -10,7 +10,7 @@ from local.console.text_columns import escape_controls
 from local.mail.history import Destination, RecipientResult
 from local.mail.verdict import Origin
 from local.runtime.logs import metrics
-from local.viewer.diff import diff_messages
+from local.viewer.diff import LineDiff
 
 _LABEL: Final = 10
 _ADDRESS: Final = 40
@@ -87,7 +87,7 @@ def _content(result: SampleResult) -> Iterator[str]:
     if result.run is None:
         return
     before, after = result.sample.raw, result.content
-    lines = diff_messages(before, after).excerpt(WIDTH - _LABEL - 2)
+    lines = LineDiff(before, after).excerpt(WIDTH - _LABEL - 2)
     puts = {0: "nothing put", 1: "put once"}.get(result.run.puts, f"put {result.run.puts} times")
     change = f"{len(before):,} -> {len(after):,} bytes" if lines else f"{len(before):,} bytes, unchanged"
     yield from _show("Content", [f"{change}, {puts}", *lines])

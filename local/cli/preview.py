@@ -8,7 +8,7 @@ from local.console.rows import LABEL, label_rows
 from local.console.style import WIDTH, Style, display_path
 from local.console.text_columns import escape_controls, fit
 from local.errors import PreviewError
-from local.viewer.diff import diff_messages
+from local.viewer.diff import LineDiff
 from local.viewer.page import render_page
 from local.viewer.part_changes import Mark, PartRow
 from local.viewer.preview import Preview
@@ -127,7 +127,7 @@ def _report(preview: Preview, style: Style) -> Iterator[str]:
     yield from label_rows("Before", _parts(preview.rows_before))
     if preview.changed:
         yield from label_rows("After", _parts(preview.rows_after))
-        yield from label_rows("Content", diff_messages(before, after).excerpt(WIDTH - LABEL - 2))
+        yield from label_rows("Content", LineDiff(before, after).excerpt(WIDTH - LABEL - 2))
         found = [f"{'warning' if each.warning else 'REJECTED'}: {each}" for each in preview.rejections]
         yield from label_rows("Pre-flight", found or ["no reason for WorkMail to reject it"])
     yield from label_rows("Note", preview.notes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from local.viewer.diff import Line, LineDiff, diff_messages
+from local.viewer.diff import Line, LineDiff
 from local.viewer.part_changes import Mark, PartRow, describe_changes, find_origins
 from local.viewer.rendered import mark_headers, mark_texts
 from mailhooks.mime.edits import Edit
@@ -29,7 +29,7 @@ class Comparison:
 
     @cached_property
     def _diff(self) -> LineDiff:
-        return diff_messages(self.before.raw, self.after.raw)
+        return LineDiff(self.before.raw, self.after.raw)
 
     @cached_property
     def edits(self) -> Sequence[Edit]:

@@ -7,7 +7,7 @@ from itertools import islice
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from local.viewer.diff import diff_messages
+from local.viewer.diff import LineDiff
 from local.viewer.preview import Preview
 from local.viewer.rendered import mark_headers, mark_texts, render_documents
 from local.viewer.templating import STYLE, create_environment
@@ -40,7 +40,7 @@ def render_page(preview: Preview) -> str:
         style=Markup(STYLE.read_text("utf-8")),  # noqa: S704 - our own file
         preview=preview,
         sides=sides,
-        lines=diff_messages(preview.before.raw, preview.after.raw).unified(),
+        lines=LineDiff(preview.before.raw, preview.after.raw).unified(),
         max_parts=_MAX_PARTS,
     )
 

@@ -18,7 +18,7 @@ from local.policy_tools.descriptions import (
     describe_recipients,
 )
 from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
-from local.viewer.diff import diff_messages
+from local.viewer.diff import LineDiff
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
@@ -149,7 +149,7 @@ def _content(message: TrialMessage, outcome: Outcome) -> Iterator[str]:
         yield from _show("Content", [f"{len(message.raw):,} bytes, unchanged"])
         return
     applied, rejections = change_message(message, outcome)
-    lines = diff_messages(message.raw, applied.content).excerpt(WIDTH - LABEL - 2)
+    lines = LineDiff(message.raw, applied.content).excerpt(WIDTH - LABEL - 2)
     size = f"{len(message.raw):,}"
     size = f"{size} -> {len(applied.content):,} bytes" if lines else f"{size} bytes, unchanged: the message already has all of it"
     yield from _show("Content", [size, *lines, *_refusals(applied), *map(_rejection, rejections)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from local.console.text_columns import count_columns
 from local.viewer import diff
-from local.viewer.diff import LineKind, diff_messages, mark_lines
+from local.viewer.diff import LineDiff, LineKind, mark_lines
 from mailhooks.mime.edits import splice
 
 LINES = st.lists(st.sampled_from([b"a\r\n", b"b\n", b"\r\n", b"c", b"unique 1\n", b"unique 2\n"]), max_size=60).map(b"".join)
@@ -19,7 +19,7 @@ NUMBERS = [b"%d" % number for number in range(MANY)]
 
 
 def excerpt(before: bytes, after: bytes, width: int = 94, max_lines: int = 14) -> list[str]:
-    return diff_messages(before, after).excerpt(width, max_lines)
+    return LineDiff(before, after).excerpt(width, max_lines)
 
 
 # Edits
@@ -27,13 +27,13 @@ def excerpt(before: bytes, after: bytes, width: int = 94, max_lines: int = 14) -
 
 @given(LINES | st.binary(max_size=200), LINES | st.binary(max_size=200))
 def test_the_edits_turn_one_message_into_the_other(before: bytes, after: bytes) -> None:
-    assert splice(before, diff_messages(before, after).edits()) == after
+    assert splice(before, LineDiff(before, after).edits()) == after
 
 
 def test_only_the_lines_that_differ_are_edited() -> None:
     before = b"".join(b"line %d\r\n" % number for number in range(5000))
     after = before.replace(b"line 10\r\n", b"line ten\r\n").replace(b"line 4000\r\n", b"line 4000\r\nnew\r\n")
-    assert [(before[edit.start : edit.end], edit.new) for edit in diff_messages(before, after).edits()] == [
+    assert [(before[edit.start : edit.end], edit.new) for edit in LineDiff(before, after).edits()] == [
         (b"line 10\r\n", b"line ten\r\n"),
         (b"", b"new\r\n"),
     ]
@@ -42,14 +42,14 @@ def test_only_the_lines_that_differ_are_edited() -> None:
 def test_repeated_lines_between_two_changes_are_not_edited() -> None:
     zeros = b"AAAA\r\n" * 10_000
     before, after = b"one\r\nsame\r\n" + zeros + b"two\r\n", b"1\r\nsame\r\n" + zeros + b"2\r\n"
-    assert [edit.new for edit in diff_messages(before, after).edits()] == [b"1\r\n", b"2\r\n"]
+    assert [edit.new for edit in LineDiff(before, after).edits()] == [b"1\r\n", b"2\r\n"]
 
 
 @pytest.mark.parametrize("line", [b"A" * 76 + b"\r\n", b"A\n", b"AB" * 40], ids=["alike", "short", "no line end"])
 def test_forty_megabytes_that_differ_at_both_ends_are_compared(line: bytes) -> None:
     body = line * (40_000_000 // len(line))
     before, after = b"Subject: x\r\n\r\n" + body + b"end\r\n", b"Subject: y\r\n\r\n" + body + b"\r\nEND\r\n"
-    assert splice(before, diff_messages(before, after).edits()) == after
+    assert splice(before, LineDiff(before, after).edits()) == after
 
 
 # The bound
@@ -70,15 +70,16 @@ def test_forty_megabytes_that_differ_at_both_ends_are_compared(line: bytes) -> N
 def test_the_work_for_hostile_messages_is_bounded(old: list[bytes], new: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 0
 
-    class Counting(SequenceMatcher):
-        def find_longest_match(self, alo, ahi, blo, bhi):
-            nonlocal steps
-            steps += sum(1 + len(self.b2j.get(line, ())) for line in self.a[alo:ahi])
-            return super().find_longest_match(alo, ahi, blo, bhi)
+    find_longest_match = SequenceMatcher.find_longest_match
 
-    monkeypatch.setattr(diff, "SequenceMatcher", Counting)
+    def count(self, alo, ahi, blo, bhi):
+        nonlocal steps
+        steps += sum(1 + len(self.b2j.get(line, ())) for line in self.a[alo:ahi])
+        return find_longest_match(self, alo, ahi, blo, bhi)
+
+    monkeypatch.setattr(SequenceMatcher, "find_longest_match", count)
     before, after = b"\n".join(old), b"\n".join(new)
-    edits = diff_messages(before, after).edits()
+    edits = LineDiff(before, after).edits()
     assert splice(before, edits) == after
     assert 0 < steps <= diff.MAX_STEPS
 
@@ -86,7 +87,7 @@ def test_the_work_for_hostile_messages_is_bounded(old: list[bytes], new: list[by
 def test_more_lines_than_the_limit_are_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diff, "MAX_LINES", 100)
     body = b"".join(b"%d\n" % number for number in range(150))
-    [edit] = diff_messages(b"a\n" + body + b"b\n", b"c\n" + body + b"d\n").edits()
+    [edit] = LineDiff(b"a\n" + body + b"b\n", b"c\n" + body + b"d\n").edits()
     assert edit.new == b"c\n" + body + b"d\n"
 
 
@@ -95,7 +96,7 @@ def test_more_lines_than_the_limit_are_one_block(monkeypatch: pytest.MonkeyPatch
 
 @given(LINES | st.binary(max_size=200), LINES | st.binary(max_size=200))
 def test_the_unified_diff_has_the_lines_of_both_messages(before: bytes, after: bytes) -> None:
-    lines = diff_messages(before, after).unified()
+    lines = LineDiff(before, after).unified()
     counts = Counter(line.kind for line in lines)
     assert counts[LineKind.ADDED] - counts[LineKind.REMOVED] == len(diff._split(after)) - len(diff._split(before))
     assert counts[LineKind.SAME] + counts[LineKind.REMOVED] <= len(diff._split(before))
@@ -105,7 +106,7 @@ def test_the_unified_diff_has_the_lines_of_both_messages(before: bytes, after: b
 def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> None:
     raw = b"".join(b"%d\r\n" % number for number in range(1, 101))
     changed = b"new\r\n" + raw.replace(b"90\r\n", b"")
-    assert [line.text for line in diff_messages(raw, changed).unified()] == [
+    assert [line.text for line in LineDiff(raw, changed).unified()] == [
         *("@@ -1,3 +1,4 @@", "+new", " 1", " 2", " 3"),
         *("@@ -87,7 +88,6 @@", " 87", " 88", " 89", "-90", " 91", " 92", " 93"),
     ]
@@ -113,16 +114,16 @@ def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> N
 
 def test_near_changes_share_a_hunk() -> None:
     before = b"".join(b"%d\n" % number for number in range(1, 21))
-    lines = diff_messages(before, before.replace(b"8\n", b"eight\n", 1).replace(b"13\n", b"thirteen\n")).unified()
+    lines = LineDiff(before, before.replace(b"8\n", b"eight\n", 1).replace(b"13\n", b"thirteen\n")).unified()
     assert [line.text for line in lines if line.kind is LineKind.HUNK] == ["@@ -5,12 +5,12 @@"]
     assert [line.text for line in lines if line.kind in {LineKind.REMOVED, LineKind.ADDED}] == ["-8", "+eight", "-13", "+thirteen"]
 
 
 def test_a_unified_diff_is_bounded() -> None:
-    lines = diff_messages(b"a\n" * 5000, b"b\n" * 5000 + b"x" * 1_000_000).unified()
+    lines = LineDiff(b"a\n" * 5000, b"b\n" * 5000 + b"x" * 1_000_000).unified()
     assert len(lines) == 1001
     assert lines[-1].text == "... and more"
-    assert max(len(line.text) for line in diff_messages(b"", b"x" * 1_000_000).unified()) == 2001
+    assert max(len(line.text) for line in LineDiff(b"", b"x" * 1_000_000).unified()) == 2001
 
 
 def test_only_inserted_lines_of_a_text_are_marked() -> None:
@@ -135,7 +136,7 @@ def test_only_inserted_lines_of_a_text_are_marked() -> None:
 
 
 def test_equal_messages_have_an_empty_diff() -> None:
-    same = diff_messages(b"a\r\n", b"a\r\n")
+    same = LineDiff(b"a\r\n", b"a\r\n")
     assert (same.edits(), same.unified(), same.excerpt()) == ([], [], [])
 
 
