@@ -60,7 +60,7 @@ def test_the_report_of_an_unchanged_message_has_one_version() -> None:
 
 def test_the_report_has_the_reasons_of_a_rejection_and_the_notes() -> None:
     shown = report(preview_disclaimer("m.eml", b"From: ana@example.com\n\n" + b"Hello\n" * 400, Disclaimer(text="D")))
-    assert "REJECTED: a required header is missing (date)" in shown
+    assert "REJECTED: a required header field is missing (date)" in shown
     assert "  Note        the file has LF line ends" in shown
 
 
