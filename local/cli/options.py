@@ -114,9 +114,7 @@ def _add_availability(ask: argparse.ArgumentParser) -> None:
     ask.add_argument("--ask", nargs="+", default=[], metavar="ADDRESS", help="the mailboxes")
     ask.add_argument("--from", dest="begin", default="", metavar="TIME", help="today (default), 2026-05-04 or 2026-05-04T08:30")
     ask.add_argument("--to", dest="end", default="", metavar="TIME", help="the same; a day is included (default: the end of the first day)")
-    ask.add_argument(
-        "--as", dest="requester", default="somebody@example.invalid", metavar="ADDRESS", help="the requester; decides the details"
-    )
+    ask.add_argument("--as", dest="requester", default="requester@example.invalid", metavar="ADDRESS", help="the user who asks")
     ask.add_argument("--zone", default="", help="time zone of these times and of the picture (default: this machine's)")
     ask.add_argument("--json", action="store_true", help="print only the response that WorkMail would get")
     ask.add_argument("--check", action="store_true", help="only check the configuration; calls no server")

@@ -1,55 +1,56 @@
-"""`python -m local serve`: WorkMail on a laptop, until Ctrl-C."""
+"""`python -m local serve`: runs WorkMail on a laptop until Ctrl-C."""
 
 import json
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from local.cli.serve_banner import Containers, Screen, exports
+from local.cli.serve_banner import Banner, Containers, export_lines
 from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
-from local.config.functions import ROOT, Settings, read_settings
+from local.config.functions import Settings, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
+from local.lifecycle import Lifecycle
 from local.servers import HOST, HttpServer, free_port
+from local.web.app import HOSTS, create_app
+from local.web.backend import WebBackend
 from local.workmail import LocalWorkMail
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
 BUCKET: Final = "rewritten-mail"
-FOLDER: Final = ROOT / ".local" / "workmail"
 
-_LOOK_S: Final = 0.2
-"""Between two looks at whether it was asked to stop."""
+_POLL_S: Final = 0.2
+"""Seconds between two checks for a signal."""
 
 _INBOUND_PORT: Final = 1025
 _OUTBOUND_PORT: Final = 1587
 _WEB_PORT: Final = 8025
-"""Those of MailHog and Mailpit, which people know; where another program has one, any free one is taken."""
+"""The ports of MailHog and Mailpit, which developers know. When another program uses one, any free port is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says.
+    """The options of the command line.
 
     Attributes:
-        config: the `workmail.toml`; None for the one that comes with the project.
-        folder: of the spool and the mailboxes.
-        port, s3_port: of the Message Flow API, and of S3; 0 for any.
-        smtp_port, submission_port, web_port: None for the usual one, or any where that is taken.
-        host: where SMTP and the pages listen.
+        config: the `workmail.toml`; None for the one of this project.
+        folder: holds the spool and the mailboxes.
+        port, s3_port: of the Message Flow API, and of S3; 0 for a free one.
+        smtp_port, submission_port, web_port: None for the usual port, or a free one when it is in use.
+        host: the address of SMTP and the web page.
         events: folder of the samples whose content is served.
-        env_file: where to write `events/env.json` with these servers' variables; None for nowhere, or with `containers` in the folder.
-        export: print nothing but lines for a shell.
-        lambda_endpoint: "" for none.
-        containers: whether functions in Lambda containers shall reach the servers; what `sam local` takes for that is written then.
+        env_file: where to write `events/env.json` with the servers' variables; None for nowhere, or with `containers` for the folder.
+        export: print only lines for a shell.
+        lambda_endpoint: see `LocalWorkMail`.
+        containers: let functions in Lambda containers reach the servers, and write the files for `sam local`.
         speed: see `LocalWorkMail`.
     """
 
@@ -70,109 +71,114 @@ class Options:
 
 
 def serve(options: Options) -> int:
-    """Serves, and says on one screen what is there and what to do with it.
+    """Run the servers until SIGINT or SIGTERM, and print what they offer.
 
     Returns:
-        0, when it was asked to stop.
+        0 after a signal.
 
     Raises:
-        LocalError: something is not as it should be; nothing is served then.
+        LocalError: a server cannot start; none runs then.
     """
-    # Not a threading.Event: a handler runs in the main thread between any two steps of it, and would wait for ever for the event's lock
-    # where that thread holds it.
-    asked: list[int] = []
-    previous = {number: signal.signal(number, lambda n, _f: asked.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A list and not a threading.Event: a signal handler interrupts the main thread anywhere, also while it holds the event's lock.
+    received: list[int] = []
+    previous = {number: signal.signal(number, lambda n, _frame: received.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with ExitStack() as stack:
-            lines = _start(options, stack)
-            print(*lines, sep="\n", flush=True)
-            while not asked:
-                time.sleep(_LOOK_S)
+        with _Servers(options) as servers:
+            print(*servers.lines, sep="\n", flush=True)
+            while not received:
+                time.sleep(_POLL_S)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
 
 
-def _start(options: Options, stack: ExitStack) -> list[str]:
-    """Starts everything, and returns what is to be said about it."""
-    told: Callable[[str], None] = (lambda _: None) if options.export else _say
-    samples, settings = load(options.events), read_settings(options.events / SETTINGS_FILE)
-    configuration = ConfigReload(options.config or DEFAULT_FILE, told)
-    wm = stack.enter_context(
-        LocalWorkMail(
-            configuration,
-            folder=options.folder,
-            speed=options.speed,
-            lambda_endpoint=options.lambda_endpoint,
-            port=options.port,
-            s3_port=options.s3_port,
-            bucket=BUCKET,
-            listener=None if options.export else _say,
+class _Servers(Lifecycle):
+    """All servers of the command, up while entered.
+
+    Attributes:
+        lines: the lines to print.
+    """
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._options = options
+        self._config = options.config or DEFAULT_FILE
+        self._print: Callable[[str], None] = (lambda _: None) if options.export else _print_with_time
+
+    def _start(self) -> None:
+        options = self._options
+        samples, settings = load(options.events), read_settings(options.events / SETTINGS_FILE)
+        wm = self._start_workmail()
+        for sample in samples:
+            _add_to_store(wm, sample)
+        relay = self._start_relay(wm) if options.containers else None
+        # The function that reads the calendars runs in a container or in a local process.
+        sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
+        containers = self._write_container_files(wm, settings, relay) if relay else None
+        if options.env_file is not None and containers is None:
+            _write_json(options.env_file, wm.sam_environment(settings))
+        wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
+        wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
+        page = self._start_web_page(wm, samples)
+        if options.export:
+            self.lines = list(export_lines(wm.environment))
+        else:
+            self.lines = list(Banner(wm, page, samples, options.folder, self._config, containers).lines())
+
+    def _start_workmail(self) -> LocalWorkMail:
+        options = self._options
+        return self._stack.enter_context(
+            LocalWorkMail(
+                ConfigReload(self._config, self._print),
+                folder=options.folder,
+                speed=options.speed,
+                lambda_endpoint=options.lambda_endpoint,
+                port=options.port,
+                s3_port=options.s3_port,
+                bucket=BUCKET,
+                listener=None if options.export else self._print,
+            )
         )
-    )
-    for sample in samples:
-        _add(wm, sample)
-    relay = _relay(wm, stack) if options.containers else None
-    # The availability function has to reach the calendars from where it runs.
-    sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
-    containers = _containers(wm, settings, options, relay) if relay else None
-    if options.env_file is not None and containers is None:
-        _write(options.env_file, wm.sam_environment(settings))
-    wm.smtp_port(FlowDirection.INBOUND, _port(options.smtp_port, _INBOUND_PORT, options.host), options.host)
-    wm.smtp_port(FlowDirection.OUTBOUND, _port(options.submission_port, _OUTBOUND_PORT, options.host), options.host)
-    page = _pages(wm, samples, options, stack)
-    if options.export:
-        return list(exports(wm.environment))
-    return list(Screen(wm, page, samples, options.folder, options.config or DEFAULT_FILE, containers).lines())
+
+    def _start_web_page(self, wm: LocalWorkMail, samples: list[Sample]) -> str:
+        """Start the server of the web page; return its URL."""
+        provider = wm.configuration.functions.get(wm.configuration.availability)
+        calendars = sample_calendars.ADDRESSES if provider and sample_calendars.SECRET in provider.environment.values() else ()
+        backend = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
+        app = create_app(wm.history, backend, [*HOSTS, self._options.host])
+        server = HttpServer(app, self._port(self._options.web_port, _WEB_PORT), host=self._options.host, name="pages")
+        self._stack.callback(server.stop)
+        server.start()
+        return server.url
+
+    def _start_relay(self, wm: LocalWorkMail) -> Relay:
+        """Start the relay by which containers reach the servers."""
+        urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
+        return self._stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
+
+    def _write_container_files(self, wm: LocalWorkMail, settings: Settings, relay: Relay) -> Containers:
+        """Write the files for `sam local start-lambda`."""
+        options = self._options
+        servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
+        environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
+        for function in wm.configuration.functions.values():
+            if name := function.at_endpoint:
+                environment[name] = {**function.variables(servers), **servers}
+        file = options.env_file or options.folder / "containers.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write_json(file, environment)
+        built = BUILT.is_file()
+        if built:
+            write_local_template(BUILT, environment)
+        return Containers(relay.network, file, options.lambda_endpoint, built)
+
+    def _port(self, given: int | None, usual: int) -> int:
+        return free_port(usual, self._options.host) if given is None else given
 
 
-def _pages(wm: LocalWorkMail, samples: list[Sample], options: Options, stack: ExitStack) -> str:
-    """Serves the pages, and returns their address."""
-    from local.web.app import HOSTS, create_app
-    from local.web.backend import WebBackend
-
-    own = wm.configuration.functions.get(wm.configuration.availability)
-    calendars = sample_calendars.ADDRESSES if own and sample_calendars.SECRET in own.environment.values() else ()
-    backend = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
-    app = create_app(wm.history, backend, [*HOSTS, options.host])
-    server = HttpServer(app, _port(options.web_port, _WEB_PORT, options.host), host=options.host, name="pages")
-    stack.callback(server.stop)
-    server.start()
-    return server.url
-
-
-def _port(wanted: int | None, usual: int, host: str) -> int:
-    return free_port(usual, host) if wanted is None else wanted
-
-
-def _relay(wm: LocalWorkMail, stack: ExitStack) -> Relay:
-    """Lets containers reach the servers."""
-    urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
-    return stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
-
-
-def _containers(wm: LocalWorkMail, settings: Settings, options: Options, relay: Relay) -> Containers:
-    """Writes what `sam local start-lambda` is to be given."""
-    servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
-    environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
-    for function in wm.configuration.functions.values():
-        if at := function.at_endpoint:
-            environment[at] = {**function.variables(servers), **servers}
-    file = options.env_file or options.folder / "containers.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _write(file, environment)
-    built = BUILT.is_file()
-    if built:
-        write_local_template(BUILT, environment)
-    return Containers(relay.network, file, options.lambda_endpoint, built)
-
-
-def _write(file: Path, environment: Settings) -> None:
-    file.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
-
-
-def _add(wm: LocalWorkMail, sample: Sample) -> None:
+def _add_to_store(wm: LocalWorkMail, sample: Sample) -> None:
     try:
         event = MailFlowEvent.parse(sample.event)
     except ContractError as error:
@@ -180,5 +186,9 @@ def _add(wm: LocalWorkMail, sample: Sample) -> None:
     wm.store.add(sample.raw, event.message_id, event.flow_direction)
 
 
-def _say(line: str) -> None:
+def _write_json(file: Path, environment: Settings) -> None:
+    file.write_text(json.dumps(environment, indent=2) + "\n", "utf-8")
+
+
+def _print_with_time(line: str) -> None:
     print(f"  {time.strftime('%H:%M:%S')}  {line}", flush=True)

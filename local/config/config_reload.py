@@ -1,4 +1,4 @@
-"""A configuration that is read again when its file is saved."""
+"""A configuration that is loaded again when its file is saved."""
 
 import threading
 from collections.abc import Callable
@@ -6,24 +6,25 @@ from pathlib import Path
 
 from local.config.configuration import Configuration, load
 from local.config.file_watch import Watch
+from local.console.style import format_count
 from local.errors import LocalError
 
 
 class ConfigReload:
-    """Gives the configuration in a file, as it was last saved without a mistake. Safe to use from any thread.
+    """Returns the configuration of a file, as it was last saved without an error. Safe to use from any thread.
 
     Args:
-        path: of the file.
-        told: is told in a sentence what became of a change.
+        path: the file.
+        report: is called with a sentence about each change.
 
     Raises:
-        BadConfiguration: it cannot be used to begin with.
-        OSError: it cannot be read.
+        ConfigurationError: the file is invalid at the start.
+        OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, told: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path = path
-        self._told = told
+        self._report = report
         self._watch = Watch(path.parent)
         self._lock = threading.Lock()
         self._version = self._watch.version(now=True)
@@ -35,18 +36,18 @@ class ConfigReload:
         if version != self._version:
             with self._lock:
                 self._version = version
-                self._read()
+                self._load()
         return self._configuration
 
-    def _read(self) -> None:
-        """A file half written, or with a mistake, does not take the place of a good one."""
+    def _load(self) -> None:
+        """Load the file. A file with an error, or saved in part, does not replace a valid configuration."""
         try:
             text = self._path.read_bytes()
             if text == self._text:
                 return
             configuration = load(self._path)
         except (LocalError, OSError) as error:
-            self._told(f"{self._path.name} has changed, and what was there before goes on: {error}")
+            self._report(f"{self._path.name} has changed, but has an error, so the configuration before it stays in force: {error}")
             return
         self._text, self._configuration = text, configuration
-        self._told(f"{self._path.name} has changed: {len(configuration.rules)} rules")
+        self._report(f"{self._path.name} has changed: {format_count(len(configuration.rules), 'rule')}")

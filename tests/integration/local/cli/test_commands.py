@@ -1,4 +1,4 @@
-"""`python -m local run`, `send` and `serve`, as somebody types them; `preview` has a module of its own."""
+"""The commands `run`, `send` and `serve`: three in a process of their own, the others in this one."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -283,32 +285,7 @@ def serving(folder: Path, *arguments: str | Path) -> Iterator["subprocess.Popen[
             process.kill()
 
 
-def exports(process: "subprocess.Popen[str]") -> dict[str, str]:
-    """The variables that it prints, up to the last one."""
-    assert process.stdout is not None
-    found: dict[str, str] = {}
-    for line in process.stdout:
-        if match := re.fullmatch(r" *export (\w+)=(.*)\n", line):
-            found[match[1]] = match[2]
-            if match[1] == "REWRITE_BUCKET":
-                break
-    return found
-
-
-def stopped(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[str, str]:
-    """What it still prints when it is told to stop. Not `communicate`: that one passes over what `exports` has read ahead."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.send_signal(number)
-    rest, errors = process.stdout.read(), process.stderr.read()
-    process.wait(timeout=10)
-    return rest, errors
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_says_where_everything_is_and_answers_for_the_samples_until_it_is_told_to_stop(
-    number: signal.Signals, tmp_path: Path
-) -> None:
+def test_serve_prints_its_addresses_and_serves_the_samples_until_it_is_terminated(tmp_path: Path) -> None:
     [sample] = load(only=["rewrite-external"])
     read = """if True:
         import boto3, sys
@@ -318,6 +295,7 @@ def test_serve_says_where_everything_is_and_answers_for_the_samples_until_it_is_
     with serving(tmp_path / "mail", "--env-file", tmp_path / "sam-env.json") as process:
         screen = ""
         assert process.stdout is not None
+        assert process.stderr is not None
         for line in process.stdout:
             screen += line
             if line == "Calls:\n":
@@ -328,18 +306,31 @@ def test_serve_says_where_everything_is_and_answers_for_the_samples_until_it_is_
             [sys.executable, "-c", read, sample.event["messageId"]], env=environment, capture_output=True, timeout=30, check=True
         )
         assert done.stdout == sample.raw
-        rest, errors = stopped(process, number)
+        process.send_signal(signal.SIGTERM)
+        # Not `communicate`: it would miss the lines that the loop has read ahead.
+        rest, errors = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=10)
     assert (process.returncode, errors) == (0, "")
     assert len(screen.splitlines()) < 25
-    for what in ("Web page", "SMTP, inbound", "SMTP, submission", "Message Flow API", "swaks --server", "test-rule"):
-        assert what in screen
+    for text in ("Web page", "SMTP, inbound", "SMTP, submission", "Message Flow API", "swaks --server", "test-rule"):
+        assert text in screen
     assert re.search(rf"get  {sample.event['messageId']}  200  {len(sample.raw):,} bytes", rest)
 
 
-def test_serve_writes_the_variables_for_sam_and_can_print_export_lines_only(tmp_path: Path) -> None:
-    with serving(tmp_path / "mail", "--export", "--env-file", tmp_path / "sam-env.json") as process:
-        variables = exports(process)
-        rest, errors = stopped(process, signal.SIGINT)
-    assert (process.returncode, rest, errors) == (0, "", "")
-    written = json.loads((tmp_path / "sam-env.json").read_text())
+def test_serve_writes_the_variables_for_sam_and_prints_export_lines_only_until_ctrl_c(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env_file = tmp_path / "sam-env.json"
+
+    def interrupt() -> None:
+        """Press Ctrl-C during the start."""
+        while not env_file.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    done = local(capsys, "serve", "--export", "--folder", tmp_path / "mail", "--env-file", env_file)
+    assert (done.code, done.err) == (0, "")
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in done.out.splitlines())
+    written = json.loads(env_file.read_text())
     assert written["RewriteFunction"] == json.loads((ROOT / "events/env.json").read_text())["RewriteFunction"] | variables
