@@ -60,7 +60,7 @@ def test_a_line_end_goes_back_to_ascii_where_no_escape_sequence_does(name: str, 
 @pytest.mark.parametrize("fields", ["Content-Type: text/plain", "Content-Type: text/plain; charset=us-ascii", "X-Mailer: none"])
 def test_text_whose_charset_nobody_says_is_not_said_to_be_utf8_though_it_might_be(fields: str):
     raw = message(fields, "Grüße\r\n".encode())
-    assert explain(raw, text="ä") == "the charset or encoding of its text is unknown, or not what it says"
+    assert explain(raw, text="ä") == "the charset or encoding of its text is unknown or wrong"
     assert add_disclaimer(raw, text="ä", html="") is raw
     assert explain(raw, text="plain") == ""
     assert add_disclaimer(raw, text="plain", html="").endswith("Grüße\r\n\r\nplain\r\n".encode())

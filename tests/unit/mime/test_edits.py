@@ -16,7 +16,7 @@ def test_insertions_at_one_place_keep_their_order():
 
 @pytest.mark.parametrize("edits", [[Edit(0, 3, b""), Edit(2, 4, b"")], [Edit(3, 2, b"")], [Edit(0, 6, b"")], [Edit(-1, 2, b"")]])
 def test_edits_that_overlap_or_lie_outside_are_refused(edits: list[Edit]):
-    with pytest.raises(ValueError, match="overlaps another or lies outside"):
+    with pytest.raises(ValueError, match="overlaps another edit, or is outside"):
         splice(b"12345", edits)
 
 

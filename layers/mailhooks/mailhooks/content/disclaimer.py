@@ -157,7 +157,7 @@ class Disclaimer:
         images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
-        return Change(*wrapping.add_images(message.raw, message.structure.root, shown, edits, images))
+        return Change(*wrapping.add_images(message, shown, edits, images))
 
     def _around(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
         """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
@@ -180,10 +180,10 @@ class Disclaimer:
         boundary = wrapping.make_boundary(raw, "enclosed")
         if beside:
             # Of what was cut short, the delimiters come before our own.
-            return Change([*close_multiparts(message, []), *wrapping.wrap_body(raw, root, cover, boundary)], added, wraps=True)
+            return Change([*close_multiparts(message, []), *wrapping.wrap_body(message, cover, boundary)], added, wraps=True)
         # The parts of the enclosed message are no longer this one's; it is one part itself.
         added += 1 - sum(not part.embedded for part in root.walk())
-        return Change(wrapping.wrap_message(raw, root, cover, boundary), added, wraps=True)
+        return Change(wrapping.wrap_message(message, cover, boundary), added, wraps=True)
 
     def _shown_images(self) -> list[Image]:
         return [image for image in self.images if f"cid:{image.content_id}" in self.html]

@@ -1,1 +1,1 @@
-"""Bytes of a message: where its fields lie, and how to change some without touching the rest. Knows no policy and no AWS."""
+"""Parsing and editing of messages as bytes. Independent of policies and of AWS."""

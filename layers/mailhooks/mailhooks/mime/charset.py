@@ -1,4 +1,4 @@
-"""Charsets of text parts: Python's codecs by the names that mail gives them."""
+"""Charsets of text parts, by Python's codecs."""
 
 import codecs
 import re
@@ -6,7 +6,7 @@ from typing import Final
 
 from mailhooks.mime.errors import CannotEdit, Reason
 
-# QUIRK: mailers write the old name and send the newer superset, as browsers found out (WHATWG Encoding Standard, "Names and labels").
+# QUIRK: mailers write the name of an old charset and send its newer superset (WHATWG Encoding Standard, "Names and labels").
 _SUPERSETS: Final = {
     "us-ascii": "ascii",
     "ascii": "ascii",
@@ -30,37 +30,37 @@ _LABELS: Final = {
     "unicode-1-1-utf-8": "utf-8",
     "utf8mb4": "utf-8",
 }
-"""Names that Python lacks (WHATWG Encoding Standard, "Names and labels")."""
+"""Names that Python does not know (WHATWG Encoding Standard, "Names and labels")."""
 
 _NO_CHARSETS: Final = frozenset(
     "idna punycode undefined charmap mbcs oem unicode-escape raw-unicode-escape unicode_escape raw_unicode_escape".split()
 )
-"""Python's own codecs of text, which mean nothing to a mail client."""
+"""Codecs of Python that are no charsets."""
 
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
-"""A stretch of two-octet characters in the ISO 2022 charsets (RFC 1468, RFC 1554, RFC 1557), which end at the end of each line."""
+"""Two-octet characters in an ISO 2022 charset (RFC 1468, RFC 1554, RFC 1557), up to the end of the line."""
 
 _ASCII: Final = b"\x1b(B"
 _ROMAN: Final = b"\x1b(J"
-"""JIS X 0201's Roman set: ASCII but for a yen sign and an overline."""
+"""The Roman set of JIS X 0201: ASCII except for a yen sign and an overline."""
 _DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
-"""What makes the octets behind it characters of another set, until the next (RFC 1468, RFC 1554)."""
+"""An escape sequence that selects the character set of the octets after it (RFC 1468, RFC 1554)."""
 
 
 def find_codec(charset: str) -> codecs.CodecInfo | None:
-    """Python's text codec for a charset's name; None where there is none."""
+    """Return Python's text codec for a charset; None if there is none."""
     try:
         found = codecs.lookup(_LABELS.get(charset, charset))
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         return None
-    # Base64, zlib and the like are codecs too, but none of text.
+    # Python also has codecs that are not for text, such as base64 and zlib.
     return found if getattr(found, "_is_text_encoding", True) and found.name not in _NO_CHARSETS else None
 
 
 def is_ascii_superset(charset: str) -> bool:
-    """Whether markup and ASCII text stand in the octets as themselves: not in UTF-16, UTF-32 and EBCDIC. Unknown charsets are taken to."""
+    """Return whether ASCII text is encoded as ASCII octets. Not so in UTF-16, UTF-32 and EBCDIC; assumed for unknown charsets."""
     found = find_codec(charset)
     if found is None:
         return not charset.startswith(("utf-16", "utf-32", "utf16", "utf32", "ucs", "iso-10646", "ebcdic"))
@@ -72,29 +72,28 @@ def is_ascii_superset(charset: str) -> bool:
 
 
 def is_stateful(charset: str) -> bool:
-    """Whether octets below 0x80 may be something else than ASCII, by what came before them."""
+    """Return whether octets below 0x80 may be other characters than ASCII, depending on the octets before them."""
     name = found.name if (found := find_codec(charset)) else charset
     return name.startswith(("iso2022", "iso-2022", "hz", "utf-7", "utf7"))
 
 
 def find_shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes]:
-    """What has to stand on either side of text that begins and ends in ASCII, so that it is read so between octets of a stateful charset,
-    and what comes after it as it was. Nothing in all other charsets.
+    """Return the octets that switch to ASCII before inserted text, and back after it. Empty for charsets that are not stateful.
 
-    QUIRK: mailers end text without going back to ASCII, as RFC 1468 wants it at the end of each line.
+    QUIRK: RFC 1468 requires a switch to ASCII at the end of each line, and some mailers end the text without it.
 
     Raises:
-        CannotEdit: more text follows such a line, of which some programs start in ASCII and others do not.
+        CannotEdit: text follows a line without that switch: programs differ over the character set of the next line.
     """
     if not is_stateful(charset):
         return b"", b""
     found = find_codec(charset)
     if found is not None and found.name == "hz":
-        # The codec takes no line end in the state of two-octet characters.
+        # The codec rejects a line end among two-octet characters.
         if decode(before + b"\n", charset) is None:
             raise CannotEdit(Reason.CHARSET)
         return b"", b""
-    # ISO-2022-KR (RFC 1557): SO and SI lead to Korean and back, up to the end of the line for some and beyond it for others.
+    # ISO-2022-KR (RFC 1557): SO switches to Korean and SI back. For some programs the end of the line switches back too.
     if before.rfind(b"\x0e") > before.rfind(b"\x0f"):
         if after:
             raise CannotEdit(Reason.CHARSET)
@@ -108,7 +107,7 @@ def find_shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes
 
 
 def decode(octets: bytes, charset: str) -> str | None:
-    """The text, or None where the octets are not in that charset."""
+    """Return the text; None if the octets are not in this charset."""
     found = find_codec(charset)
     if found is None:
         return None
@@ -121,16 +120,17 @@ def decode(octets: bytes, charset: str) -> str | None:
 
 
 def decode_loosely(octets: bytes, charset: str) -> str:
-    """The text as far as it can be read, for looking at and never for writing back. In no charset, each octet is a character."""
+    """Return the text with replacement characters where it cannot be decoded. Octets in an unknown charset are read as Latin-1."""
     found = find_codec(charset)
     text = octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
-    # Of all codecs, UTF-7's alone lets halves of surrogate pairs through, which are no text.
+    # Only the codec of UTF-7 returns lone surrogates.
     return _HALVES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text
 
 
 def view(octets: bytes, charset: str) -> str:
-    """A character for each octet, so that places in it are places in the octets; two-octet characters of ISO 2022 become letters, so that
-    none of their octets is taken for markup.
+    """Return one character for each octet: an offset in it is an offset in the octets.
+
+    Two-octet characters of ISO 2022 are replaced by letters, so that their octets are not read as markup.
     """
     if is_stateful(charset):
         octets = _STATEFUL.sub(lambda stretch: b"x" * len(stretch[0]), octets)

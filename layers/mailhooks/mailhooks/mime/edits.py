@@ -1,11 +1,11 @@
-"""Splicing: a change is a list of edits, and every byte outside them stays what and where it was."""
+"""Edits of a message. Every byte outside of the edits stays as it is."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 
 class Edit(NamedTuple):
-    """Replaces `raw[start:end]` by `new`; `start == end` inserts."""
+    """Replace `raw[start:end]` by `new`. An edit with `start == end` inserts."""
 
     start: int
     end: int
@@ -13,20 +13,20 @@ class Edit(NamedTuple):
 
 
 def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
-    """Applies edits, all in offsets of `raw`. Insertions at the same place keep the order given. No edits: `raw` itself.
+    """Return `raw` with its edits, all in offsets of `raw`. Insertions at the same place keep their order. No edits: `raw` itself.
 
     >>> splice(b"Subject: Hi", [Edit(9, 9, b"[X] "), Edit(0, 7, b"Title")])
     b'Title: [X] Hi'
 
     Raises:
-        ValueError: edits overlap or lie outside of `raw`.
+        ValueError: edits overlap, or one is outside of `raw`.
     """
     edits = list(edits)
     return b"".join(splice_pieces(raw, edits)) if edits else raw
 
 
 def splice_pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
-    """What `splice` joins: views of the bytes that stay, and what is new. For those who can do without a second copy of a large message.
+    """Return the pieces that `splice` joins: a large message need not be copied.
 
     Raises:
         ValueError: as `splice`.
@@ -37,7 +37,7 @@ def splice_pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]
     done = 0
     for start, end, new in ordered:
         if not done <= start <= end <= len(raw):
-            raise ValueError(f"the edit of {start} to {end} overlaps another or lies outside of the {len(raw)} bytes")
+            raise ValueError(f"the edit of {start} to {end} overlaps another edit, or is outside of the {len(raw)} bytes")
         pieces += (view[done:start], new)
         done = end
     pieces.append(view[done:])
@@ -45,65 +45,65 @@ def splice_pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]
 
 
 def compose(first: Iterable[Edit], second: Iterable[Edit]) -> list[Edit]:
-    """The edits that do at once what `first` does and then `second`, whose offsets are those of the result of `first`.
+    """Merge two lists of edits into one. The offsets of `second` are those of the result of `first`.
 
     >>> compose([Edit(0, 1, b"HE")], [Edit(1, 3, b"")])
     [Edit(start=0, end=2, new=b'H')]
 
     Raises:
-        ValueError: edits of one of the two overlap.
+        ValueError: edits of one list overlap.
     """
     result = _Tiles(first)
     final: list[_Tile] = []
     for start, end, new in sorted(second, key=lambda edit: (edit.start, edit.end)):
-        final += result.upto(start)
-        result.upto(end)
+        final += result.read_to(start)
+        result.read_to(end)
         final.append(new)
-    final += result.upto(None)
-    return list(_edits(final))
+    final += result.read_to(None)
+    return list(_to_edits(final))
 
 
 _Tile = tuple[int, int] | bytes
-"""A stretch of a text: octets of the original from start to end, or others."""
+"""Octets of the original, from start to end, or new octets."""
 
 _END: Final = 1 << 62
-"""Behind every original."""
+"""An offset after the end of every original."""
 
 
 class _Tiles:
-    """The text that edits make, taken tile by tile from its start."""
+    """Reads the result of edits, tile by tile."""
 
     def __init__(self, edits: Iterable[Edit]) -> None:
         self._tiles: list[_Tile] = []
-        self._taken = 0
+        self._position = 0
         done = 0
         for start, end, new in sorted(edits, key=lambda edit: (edit.start, edit.end)):
             if not done <= start <= end:
-                raise ValueError(f"the edit of {start} to {end} overlaps another")
+                raise ValueError(f"the edit of {start} to {end} overlaps another edit")
             self._tiles += ((done, start), new)
             done = end
         self._tiles.append((done, _END))
         self._tiles.reverse()
 
-    def upto(self, offset: int | None) -> list[_Tile]:
-        """Takes what is left up to an offset of the text."""
+    def read_to(self, offset: int | None) -> list[_Tile]:
+        """Read the tiles up to an offset of the result; None for all."""
         found: list[_Tile] = []
-        if offset is not None and offset < self._taken:
-            raise ValueError(f"an edit at {offset} overlaps another")
-        while self._tiles and (offset is None or self._taken < offset):
+        if offset is not None and offset < self._position:
+            raise ValueError(f"an edit at {offset} overlaps another edit")
+        while self._tiles and (offset is None or self._position < offset):
             tile = self._tiles.pop()
             length = len(tile) if isinstance(tile, bytes) else tile[1] - tile[0]
-            wanted = length if offset is None else min(length, offset - self._taken)
+            wanted = length if offset is None else min(length, offset - self._position)
             if wanted < length:
                 self._tiles.append(tile[wanted:] if isinstance(tile, bytes) else (tile[0] + wanted, tile[1]))
                 tile = tile[:wanted] if isinstance(tile, bytes) else (tile[0], tile[0] + wanted)
             found.append(tile)
-            self._taken += wanted
+            self._position += wanted
         return found
 
 
-def _edits(tiles: list[_Tile]) -> Iterator[Edit]:
-    """The edits that make a text of these tiles: whatever of the original is left out between two tiles is replaced."""
+def _to_edits(tiles: list[_Tile]) -> Iterator[Edit]:
+    """Yield the edits that result in these tiles. They replace the octets of the original that no tile has."""
     done, new = 0, b""
     for tile in tiles:
         if isinstance(tile, bytes):

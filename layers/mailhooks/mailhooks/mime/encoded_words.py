@@ -1,4 +1,4 @@
-"""Unstructured text in header fields: RFC 2047 encoded words, both ways, by the standard library's codecs."""
+"""Unstructured text in header fields: RFC 2047 encoded words, with the codecs of the standard library."""
 
 import binascii
 import re
@@ -9,18 +9,18 @@ from typing import Final
 from mailhooks.mime import charset as charsets
 
 _ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([BbQq])\?([^?\r\n]*)\?=")
-"""QUIRK: mailers write spaces and 8-bit text into encoded words, and clients decode those too."""
+"""QUIRK: some mailers write spaces and 8-bit text into encoded words, and mail programs decode them."""
 
 _UTF8: Final = Charset("utf-8")
-_UTF8.header_encoding = QP  # legible for the ASCII part of a tag, unlike base64
+_UTF8.header_encoding = QP  # the ASCII part of a tag stays readable
 
 
 def decode(value: bytes) -> str:
-    """The text that a mail client shows for an unfolded field body. Never raises; linear time.
+    """Return the text that a mail program displays for an unfolded field body. Never raises; linear time.
 
-    White space between encoded words is not shown, and a character may be torn over two of them (RFC 2047 section 6.2; QUIRK: section 5
-    forbids the tearing, and mailers do it). QUIRK: raw 8-bit text (RFC 6532, and mailers that know no RFC) is read as UTF-8, or else as
-    Latin-1; a word in an unknown charset likewise.
+    White space between two encoded words is not displayed (RFC 2047 section 6.2). QUIRK: some mailers split a character over two words,
+    which section 5 forbids. QUIRK: raw 8-bit text (RFC 6532, and older mailers) and words in an unknown charset are read as UTF-8, or else
+    as Latin-1.
     """
     pieces: list[str] = []
     octets = charset = b""
@@ -46,7 +46,7 @@ def _octets(encoding: bytes, content: bytes) -> bytes:
 
 
 def _decoded(octets: bytes, charset: bytes) -> str:
-    # No client reads UTF-7 any more, as too much has been hidden in it.
+    # Mail programs no longer read UTF-7: it was used to hide markup.
     if not octets:
         return ""
     found = charsets.find_codec(charset.decode("ascii"))
@@ -62,20 +62,24 @@ def _text(value: bytes) -> str:
 
 
 def starts_encoded(value: bytes) -> bool:
-    """Whether a field body begins with an encoded word: white space between two of them is not shown (RFC 2047 section 6.2)."""
+    """Return whether a field body begins with an encoded word."""
     return _ENCODED_WORD.match(value) is not None
 
 
 def is_plain(text: str) -> bool:
-    """Whether text can stand in a field as it is: printable US-ASCII that nobody takes for an encoded word."""
+    """Return whether text can be written without encoded words: printable US-ASCII that cannot be read as one."""
     return text.isascii() and text.isprintable() and "=?" not in text
 
 
 def encode(text: str, name: str, newline: bytes) -> bytes:
-    """Text as the body of the field `name`: as it is when plain, else as encoded words; folded with `newline` so that no line is over 78
-    characters where a space allows (RFC 5322 section 2.1.1).
+    """Return text as the body of a field, with encoded words unless it is plain.
 
-    `text` has no line ends; the result begins right behind "name: ".
+    It is folded at spaces, so that lines have at most 78 characters where possible (RFC 5322 section 2.1.1).
+
+    Args:
+        text: without line ends.
+        name: of the field. The result follows "name: ".
+        newline: the line end to fold with.
     """
     header = Header(text, charset="us-ascii" if is_plain(text) else _UTF8, maxlinelen=78, header_name=name)
     return header.encode(linesep=newline.decode("ascii"), splitchars=" ").encode("ascii")

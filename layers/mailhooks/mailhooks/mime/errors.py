@@ -1,18 +1,18 @@
-"""The one error of this package: a part that nobody can change without guessing."""
+"""The error of this package: text cannot be inserted into a part without guessing."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why text cannot be put into a part."""
+    """Why text cannot be inserted into a part."""
 
     ENCODING = "its content-transfer-encoding is unknown"
-    CHARSET = "its charset is unknown, or not what its octets are in, and cannot say the text"
+    CHARSET = "its charset is unknown, does not match its octets, or cannot encode the text"
     NO_PLACE = "it has no place for text, such as a frameset"
 
 
 class CannotEdit(Exception):
-    """A part cannot take the text; `reason` says why."""
+    """Text cannot be inserted into a part, for a `reason`."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(str(reason))

@@ -1,6 +1,4 @@
-"""What a part says of itself as a file (RFC 2183): whether it is attached, every name that its fields give it, and how a name ends once
-what hides its ending is gone.
-"""
+"""The disposition and the file names of a part (RFC 2183), and the extensions of a name without the characters that hide them."""
 
 import itertools
 import re
@@ -16,30 +14,30 @@ _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
 _ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
 
 _UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s;\"(]++)\s*+)?+)*+")
-"""A field that every program reads alike: no comments, quoted pairs, white space without quotes, or anything behind quotes."""
+"""A field that all programs read alike: without comments, quoted pairs, unquoted white space and text after quotes."""
 
 _LONGEST_NAME: Final = 255
-"""Characters of a name that count, from its end: no file system takes more, and normalising is not linear for hostile text."""
+"""Characters that are read, from the end of a name: file systems accept no more, and normalization of hostile text is not linear."""
 
 _HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
-"""Shown as nothing although no control characters: Unicode's Default_Ignorable_Code_Point, and the empty braille pattern."""
+"""Invisible characters that are no control characters: Default_Ignorable_Code_Point of Unicode, and the empty braille pattern."""
 
 _FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702", "."))
-"""Full stops of other scripts. The full-width and small ones become ASCII by NFKC."""
+"""Full stops of other scripts. NFKC replaces the full-width and small ones."""
 
 _STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
-"""QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as (streams of) a.exe."""
+"""QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as streams of a.exe."""
 
 _DOMAINS: Final = frozenset({".com", ".app", ".zip", ".sh", ".pl", ".py", ".ps", ".mov", ".md", ".rs"})
-"""Endings of host names too. `example.com.pdf` is a report about a site, not a program in disguise."""
+"""Extensions that also end host names: `example.com.pdf` is a report about a site, not a hidden program."""
 
 
 class Endings(NamedTuple):
-    """How a name ends: lower-case, each with its dot.
+    """The extensions of a name, in lower case, each with its dot.
 
     Attributes:
-        last: what a program goes by; two where a NUL leaves two readings, none where there is no dot.
-        inner: the extensions before it, as `.exe` in `invoice.exe.txt`, but for those that may be a host name's.
+        last: the extension that programs use. A name with a NUL may have two, a name without a dot has none.
+        inner: extensions before the last one, such as `.exe` in `invoice.exe.txt`, without those of host names.
     """
 
     last: frozenset[str]
@@ -47,15 +45,15 @@ class Endings(NamedTuple):
 
 
 def find_disposition(raw: bytes, part: Part) -> str:
-    """`attachment`, `inline` or another disposition type in lower case; `""` where nothing is said."""
+    """Return the disposition type in lower case, such as `attachment` or `inline`; `""` if there is none."""
     found = next(part.header.named("content-disposition"), None)
     return "" if found is None else encoded_words.decode(remove_comments(found.value(raw))).partition(";")[0].strip().lower()
 
 
 def find_filename(raw: bytes, part: Part) -> str:
-    """The name that the sender gave a part, decoded: `filename` of its disposition or else `name` of its type; `""` if none.
+    """Return the file name of a part, decoded: `filename` of its disposition, or else `name` of its type; `""` if there is none.
 
-    RFC 2231 by the standard library. QUIRK: mailers write RFC 2047 encoded words and raw UTF-8 there, which no RFC allows.
+    QUIRK: mailers use, apart from RFC 2231, RFC 2047 encoded words and raw UTF-8, which no RFC allows.
     """
     for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
         found = next(part.header.named(name), None)
@@ -65,11 +63,11 @@ def find_filename(raw: bytes, part: Part) -> str:
 
 
 def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
-    """Every name in the part's Content-Disposition and Content-Type fields, decoded, without repetition.
+    """Return every file name in the Content-Disposition and Content-Type fields of a part, decoded, each once.
 
-    Mail clients differ over which they take when there are several: `filename` and `name`, the plain and the extended form of either
-    (RFC 2231 section 4), repeated parameters and repeated fields. They differ over where one ends, too: `a.exe (x)` is that name, or
-    `a.exe` and a comment (RFC 2045 section 5.1). A judgement about names has to hear them all.
+    Mail programs differ over the name they use when there are several: `filename` and `name`, the plain and the extended form of either
+    (RFC 2231 section 4), repeated parameters and repeated fields. They also differ over the end of a name: `a.exe (x)` is the name, or
+    `a.exe` and a comment (RFC 2045 section 5.1). A rule about names has to check all of them.
     """
     found: dict[str, None] = {}
     for field in part.header.fields:
@@ -82,7 +80,7 @@ def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
 
 
 def _readings(value: bytes) -> list[bytes]:
-    """The field as it is, and where programs differ, as those see it that know comments, that know nothing but the grammar, or both."""
+    """Return the field as it is and, if programs may read it differently, without comments, by the strict grammar, and both."""
     if _UNDISPUTED.fullmatch(value):
         return [value]
     uncommented = remove_comments(value)
@@ -96,9 +94,9 @@ def _strict(value: bytes) -> bytes:
 
 def _names(value: bytes) -> list[str]:
     number = itertools.count()
-    # Numbered, so that neither a repetition nor the extended form takes the place of the plain one.
+    # Numbered, so that neither a repetition nor the extended form replaces the plain form.
     apart = _PLAIN.sub(lambda m: b"%s%sname-%d%s" % (m[1], m[2] or b"", next(number), m[3]), value)
-    # In what `parse_parameters` cannot read whole, names are looked for less exactly.
+    # In a field that is too long for `parse_parameters`, names are searched less exactly.
     read = parse_parameters(apart) if is_bounded(apart) else {}
     if not read:
         return [encoded_words.decode(name) for name in _ANYWHERE.findall(value)]
@@ -106,7 +104,7 @@ def _names(value: bytes) -> list[str]:
 
 
 def make_printable(name: str) -> str:
-    """A name that can be shown to people and written into text: one line without control characters and directions, of bounded length.
+    """Return a name that can be displayed: one line of at most 120 characters, without control and direction characters.
 
     >>> make_printable("invoice\\u202efdp.exe")
     'invoicefdp.exe'
@@ -123,17 +121,17 @@ def _visible(char: str) -> str:
 
 
 def find_extensions(name: str) -> Endings:
-    """How a name ends for a program that opens the file, whatever a reader may see.
+    """Return the extensions of a name, as a program that opens the file reads them.
 
-    Right-to-left overrides and other directions, zero-width and control characters are gone; full-width letters and dots are ASCII; dots
-    and white space at the end do not count, as on Windows.
+    Direction, zero-width and control characters are removed, and full-width letters and dots are replaced by ASCII. Dots and white space at
+    the end do not count, as on Windows.
 
     >>> sorted(find_extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
     ['.exe']
     """
     readings = [_suffixes(name)]
     if "\0" in name:
-        # QUIRK: to a program written in C the name ends at the NUL.
+        # QUIRK: in a program written in C the name ends at the NUL.
         readings.append(_suffixes(name.partition("\0")[0]))
     last = {suffixes[-1] for suffixes in readings if suffixes}
     inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}

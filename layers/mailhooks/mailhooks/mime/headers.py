@@ -1,7 +1,6 @@
-"""The header block of a message (RFC 5322 section 2.2): which fields it has and where each lies.
+"""The header of a message or part (RFC 5322 section 2.2): its fields and their offsets.
 
-Reading never fails and never changes anything: any byte string has a header block, if an empty one. Time is linear in the block's size,
-and the body is not looked at.
+Scanning never raises: every byte string has a header, perhaps an empty one. Time is linear in its size, and the body is not read.
 """
 
 import re
@@ -12,10 +11,10 @@ from typing import Final
 from mailhooks.mime.edits import Edit
 
 _LINE_END: Final = re.compile(rb"\r?\n")
-"""QUIRK: Unix tools leave bare LF. A bare CR is an octet of the line like others (RFC 5321 section 2.3.8)."""
+"""QUIRK: Unix tools write bare LF. A bare CR is part of the line (RFC 5321 section 2.3.8)."""
 
 _NAME: Final = re.compile(rb"([!-9;-~]+)[ \t]*:")
-"""A field name (RFC 5322 section 2.2: printable US-ASCII but the colon); white space before the colon is section 4.5's obsolete form."""
+"""A field name (RFC 5322 section 2.2: printable US-ASCII without colon). White space before the colon is obsolete syntax (section 4.5)."""
 
 _BARE_CR: Final = re.compile(rb"\r(?!\n)")
 
@@ -29,8 +28,8 @@ class Field:
     Attributes:
         name: as written.
         start: offset of the name.
-        body: offset right behind the colon.
-        end: offset behind the field's last line, its line end included.
+        body: offset after the colon.
+        end: offset after the last line and its line end.
     """
 
     name: str
@@ -40,25 +39,25 @@ class Field:
 
     @property
     def lname(self) -> str:
-        """The name in lower case: names are the same whatever their case."""
+        """The name in lower case."""
         return self.name.lower()
 
     def value(self, raw: bytes) -> bytes:
-        """The field's body, unfolded (RFC 5322 section 2.2.3), without the white space around it."""
+        """Return the body of the field, unfolded (RFC 5322 section 2.2.3), without surrounding white space."""
         return _FOLD.sub(b"", raw[self.body : self.end]).strip(b" \t\r\n")
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderBlock:
-    """The fields in their order.
+    """The fields of a header, in their order.
 
     Attributes:
-        start: where the block begins.
-        fields: all of them, also those that stand twice.
-        end: offset behind the last line of the block: where the empty line is, or where a body begins without one, or the message's end.
-        complete: whether an empty line stands there, or the message's end behind a line end; and no bare CR is in the block, which some
-            programs take for a line end. Only then fields can be appended.
-        newline: the line end that the block uses; CRLF where it has none.
+        start: offset of the first field.
+        fields: all fields, repeated ones too.
+        end: offset after the last line: of the empty line, of a body without an empty line before it, or of the message's end.
+        complete: whether fields can be appended: an empty line follows, or a line end and the message's end. A bare CR, which some programs
+            read as a line end, makes the header incomplete.
+        newline: the line end of the header; CRLF if it has none.
     """
 
     start: int
@@ -68,20 +67,20 @@ class HeaderBlock:
     newline: bytes
 
     def named(self, name: str) -> Iterator[Field]:
-        """The fields of that name, in lower case."""
+        """Return the fields with a name, given in lower case."""
         return (field for field in self.fields if field.lname == name)
 
     def appended(self, lines: bytes) -> Edit:
-        """The edit that puts whole lines behind the last field of a complete block."""
+        """Return the edit that adds lines after the last field of a complete header."""
         return Edit(self.end, self.end, lines)
 
 
 def scan(raw: bytes, start: int = 0) -> HeaderBlock:
-    """Finds the header block at `start`, which is the start of the message or of a part.
+    """Scan the header at `start`, the offset of a message or part.
 
-    QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is stepped over, as mail stored by Unix mailers begins so.
-    QUIRK: a line that is neither a field nor folded ends the block, and leaves it incomplete. Programs differ over what follows, be it more
-    fields or a body without the empty line that RFC 5322 section 2.1 wants.
+    QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is skipped: mail from Unix mailboxes has one.
+    QUIRK: a line that is not a field and not folded ends the header and makes it incomplete. For some programs more fields follow, for
+    others a body without the empty line of RFC 5322 section 2.1.
     """
     ends: list[int] = []
     names: list[re.Match[bytes]] = []
@@ -105,6 +104,6 @@ def scan(raw: bytes, start: int = 0) -> HeaderBlock:
 
 
 def _newline(raw: bytes, start: int, end: int) -> bytes:
-    """The first line end of the block, or else of the empty line behind it."""
+    """Return the first line end of the header or of the empty line after it."""
     found = _LINE_END.search(raw, start, end + 2)
     return found[0] if found else b"\r\n"

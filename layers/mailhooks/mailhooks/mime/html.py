@@ -1,8 +1,8 @@
-"""Where something can be put into HTML, found without building a tree: the HTML itself is never written again.
+"""A tokenizer of HTML, and the offsets at which a block can be inserted. It builds no tree, and the HTML is never serialized again.
 
-The tokenizer follows the HTML standard (WHATWG, section 13.2.5) as far as places depend on it. It works on a `str` in which each character
-may be one octet (HTML decoded as Latin-1): markup is ASCII, so that places in the string are places in the octets. It takes any string,
-and time is linear in its length: each expression is possessive and no character is looked at again by a later token.
+The tokenizer follows the HTML standard (WHATWG, section 13.2.5) as far as offsets depend on it. It accepts any string, also one in which
+each character is one octet (decoded as Latin-1): markup is ASCII, so an offset in the string is an offset in the octets. Time is linear:
+each expression is possessive, and no character is read again by a later token.
 """
 
 import html as entities
@@ -17,25 +17,25 @@ BLOCKS: Final = frozenset(
     frameset h1 h2 h3 h4 h5 h6 head header hr html legend li listing main menu nav ol optgroup option p pre section summary table tbody
     tfoot thead title tr ul xmp""".split()
 )
-"""Elements at which a line of shown text ends."""
+"""Elements that end a line of displayed text."""
 
 _RAW: Final = "script style textarea title xmp iframe noembed noframes noscript".split()
-"""Elements without markup inside (section 13.2.6.2). QUIRK: `noscript` has some where scripts do not run; nothing is put there anyhow."""
+"""Elements whose content is not markup (section 13.2.6.2). QUIRK: in a program without scripts the content of `noscript` is markup."""
 
 _HEAD: Final = frozenset(("html", "head", "meta", "link", "base", "title", "style", "script", "noscript"))
-"""Elements that may stand before anything is shown."""
+"""Elements that may come before the displayed text."""
 
 _SPACE: Final = r"[ \t\n\f\r]"
-"""White space of the standard; `\\s` would take octets of UTF-8 sequences for it."""
+"""White space of the standard. `\\s` would match octets of UTF-8 sequences."""
 
 _ATTRIBUTE: Final = (
     rf"(?:{_SPACE}|/)*+([^ \t\n\f\r/>][^ \t\n\f\r/>=]*+)"
     rf"(?:{_SPACE}*+={_SPACE}*+(?:\"([^\"]*+)(?:\"|\Z)|'([^']*+)(?:'|\Z)|(?![\"'])([^ \t\n\f\r>]*+)))?+"
 )
-"""A name and perhaps a value; one that lacks its closing quote goes on to the end."""
+"""A name and perhaps a value. A value without its closing quote extends to the end."""
 
 _ONE_ATTRIBUTE: Final = re.compile(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
-"""Or white space behind the last one, in one step: else each octet of it would be a start to fail from."""
+"""Or white space after the last attribute, in one step: otherwise a match would be tried at each octet of it."""
 
 _TAG_NAME: Final = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _TAG_REST: Final = re.compile(rf"(?:{_ATTRIBUTE})*+(?:{_SPACE}|/)*+>")
@@ -45,34 +45,34 @@ _RAW_END: Final = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE
 _NUMBER: Final = re.compile(r"&#0*+([0-9]*+)")
 
 _HEAD_TOKENS: Final = 10_000
-"""That are looked at for the beginning of the body: newsletters have a hundred before it."""
+"""Tokens that are read to find the body: newsletters have about a hundred before it."""
 
 _TOKENS_SEARCHED: Final = 300_000
-"""That are searched for a sender's own token: megabytes of HTML, in about a second."""
+"""Tokens that are searched for a sender's own token: megabytes of HTML, in about a second."""
 
 _BYTE_ORDER_MARK: Final = "\xef\xbb\xbf"
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     TEXT = "text"
     START = "start tag"
     END = "end tag"
-    RAW = "content of an element that holds no markup"
-    COMMENT = "comment, or what is taken for one"
+    RAW = "content of an element without markup"
+    COMMENT = "comment, or markup that is read as one"
     DOCTYPE = "document type"
-    UNFINISHED = "a tag, a comment or an element without markup that has no end: nothing behind it is shown"
+    UNFINISHED = "a tag, a comment or an element without markup that has no end: nothing after it is displayed"
 
 
 class Token(NamedTuple):
     """A piece of HTML.
 
     Attributes:
-        start, end: where it lies.
-        kind: what it is.
-        name: of a tag, or of the element that RAW is in, in lower case; `""` for others.
-        html: what it lies in.
+        start, end: its offsets in `html`.
+        kind: see `Kind`.
+        name: of a tag, or of the element of RAW, in lower case; `""` for others.
+        html: the whole HTML.
     """
 
     start: int
@@ -83,12 +83,12 @@ class Token(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As written."""
+        """The source of the token."""
         return self.html[self.start : self.end]
 
     @property
     def attrs(self) -> dict[str, str]:
-        """The attributes of a tag, names in lower case, character references resolved; of two with the same name the first."""
+        """The attributes of a tag: names in lower case, character references resolved. The first of two with the same name counts."""
         found: dict[str, str] = {}
         name = _TAG_NAME.match(self.html, self.start)
         for match in _ONE_ATTRIBUTE.finditer(self.html, name.end() if name else self.end, self.end - 1):
@@ -98,7 +98,7 @@ class Token(NamedTuple):
 
 
 def tokenize(html: str) -> Iterator[Token]:
-    """All of `html`, cut into tokens without gaps. The last one may be UNFINISHED."""
+    """Yield the tokens of HTML, without gaps between them. The last one may be UNFINISHED."""
     position, length = 0, len(html)
     while position < length:
         opening = _OPEN.search(html, position)
@@ -123,16 +123,16 @@ def tokenize(html: str) -> Iterator[Token]:
 
 
 def _markup(html: str, at: int) -> Token:
-    """The token at a `<` that opens one."""
+    """Return the token at a `<` that opens markup."""
     name = _TAG_NAME.match(html, at)
     if name:
         rest = _TAG_REST.match(html, name.end())
         kind = Kind.END if html[at + 1] == "/" else Kind.START
-        # `plaintext` cannot be ended: what follows is shown as it is written.
+        # `plaintext` has no end: everything after it is displayed as it is written.
         endless = kind is Kind.START and name[1].lower() == "plaintext"
         return _token(html, at, rest and not endless and rest.end(), kind, name[1].lower())
     if html.startswith("<!--", at):
-        # `<!-->` and `<!--->` are whole comments.
+        # `<!-->` and `<!--->` are complete comments.
         if html.startswith((">", "->"), at + 4):
             return _token(html, at, html.index(">", at) + 1, Kind.COMMENT)
         end = _COMMENT_END.search(html, at + 4)
@@ -146,11 +146,11 @@ def _token(html: str, start: int, end: int | bool | None, kind: Kind, name: str 
 
 
 def find_end(html: str) -> int:
-    """Where a block goes that shall be the last thing shown; -1 when nowhere (frames).
+    """Return the offset at which a block is displayed last; -1 if there is none (frames).
 
-    Before the last `</body>`, or `</html>` without one.
-    QUIRK: mailing lists and gateways put text behind these. Clients show it as part of the body (section 13.2.6.4.19), so that the end is
-    then behind that text.
+    That is before the last `</body>`, or before `</html>` without one.
+    QUIRK: mailing lists and gateways add text after these. Mail programs display it as part of the body (section 13.2.6.4.19): then the
+    offset is after that text.
     """
     at: int | None = None
     shown = body = False
@@ -170,12 +170,12 @@ def find_end(html: str) -> int:
 
 
 def find_start(html: str) -> int:
-    """Where a block goes that shall be the first thing shown; -1 when nowhere (frames).
+    """Return the offset at which a block is displayed first; -1 if there is none (frames).
 
-    Behind `<body>`, or where the body begins without that tag: behind the last of the doctype and the tags of the head.
-    QUIRK: text before `<html>` or `<body>` is shown first (section 13.2.6.4.4), and then the place is before that.
+    That is after `<body>`. Without that tag it is after the doctype and the tags of the head.
+    QUIRK: text before `<html>` or `<body>` is displayed first (section 13.2.6.4.4): then the offset is before that text.
 
-    Behind thousands of tags without anything shown the place is where the search has got to: nobody keeps a banner away by their number.
+    The search ends after thousands of tags without displayed text, at the last possible offset: their number cannot prevent a banner.
     """
     at = 0
     for token in islice(tokenize(html), _HEAD_TOKENS):
@@ -186,7 +186,7 @@ def find_start(html: str) -> int:
         if token.kind is Kind.UNFINISHED or _is_shown(token) or (token.kind is Kind.START and token.name not in _HEAD):
             break
         if token.kind is Kind.DOCTYPE or (token.kind in (Kind.START, Kind.END) and token.name in _HEAD):
-            # Behind a start tag of an element without markup the place would be inside of it: its end tag follows.
+            # After the start tag of an element without markup the offset would be inside of it. Its end tag follows.
             at = token.end if token.kind is not Kind.START or token.name not in _RAW_END else at
     return at
 
@@ -198,7 +198,7 @@ def _is_shown(token: Token) -> bool:
 
 
 def find_token(html: str, token: str) -> tuple[int, int] | None:
-    """Where `token`, such as `_DISCLAIMER_`, first stands in shown text, in one piece; None if it does not."""
+    """Return the start and end of `token`, such as `_DISCLAIMER_`, in one piece of displayed text; None if it is not there."""
     if not token or token not in html:
         return None
     for piece in islice(tokenize(html), _TOKENS_SEARCHED):
@@ -208,9 +208,9 @@ def find_token(html: str, token: str) -> tuple[int, int] | None:
 
 
 def unescape(text: str) -> str:
-    """Character references resolved, by the standard library.
+    """Resolve character references, by the standard library.
 
-    QUIRK: that raises for numbers of thousands of digits, which name no character anyhow.
+    QUIRK: the library raises an error for numbers of thousands of digits.
     """
     if "&" not in text:
         return text

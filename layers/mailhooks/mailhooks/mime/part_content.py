@@ -1,4 +1,4 @@
-"""Looks into a part's content without decoding all of it: how large it is, how it begins, how it ends."""
+"""The size, the beginning and the end of a part's decoded content, without decoding all of it."""
 
 import binascii
 import re
@@ -12,15 +12,15 @@ _LETTERS: Final = re.compile(rb"[A-Za-z0-9+/=]+")
 _NO_LETTERS: Final = bytes(octet for octet in range(256) if not _LETTERS.match(bytes([octet])))
 _WHITE_SPACE: Final = (b"\r", b"\n", b" ", b"\t")
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue"})
-"""QUIRK: in no RFC, yet Outlook and Thunderbird decode it."""
+"""QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
 _SEAM: Final = 64
-"""Octets at the end of a piece of encoded content that may be wrong, as an escape or a line is cut there."""
+"""Octets at the end of a cut content that may be wrong, because an escape or a line is cut there."""
 
 _UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)? [^\n]*\n", re.MULTILINE)
 
 
 def size(raw: bytes, part: Part) -> int:
-    """Octets of the part's content when decoded, by arithmetic: nothing is decoded. Damaged encodings make it an estimate."""
+    """Return the octets of a part's decoded content, by arithmetic without decoding. An estimate for damaged content."""
     start, end = part.body, part.end
     if part.encoding == "base64":
         letters = _letters_between(raw, start, end)
@@ -34,7 +34,7 @@ def size(raw: bytes, part: Part) -> int:
 
 
 def prefix(raw: bytes, part: Part, limit: int) -> bytes:
-    """The first `limit` octets of the part's content. No more is decoded than that takes."""
+    """Return the first `limit` octets of a part's content, and decode no more than needed."""
     if part.encoding == "base64":
         return _base64_prefix(raw, part, limit)
     end = min(part.end, part.body + limit)
@@ -46,10 +46,10 @@ def prefix(raw: bytes, part: Part, limit: int) -> bytes:
 
 
 def tail(raw: bytes, part: Part, limit: int) -> bytes:
-    """The last octets of the part's content: `limit` of them; fewer if there are no more, or if base64 has much between its letters."""
+    """Return the last `limit` octets of a part's content; fewer if base64 has many other octets between its letters."""
     start = max(part.body, part.end - limit * 3 // 2 - _SEAM)
     if part.encoding == "base64":
-        # Four letters are three octets: those of a group that began before are left out.
+        # Four letters are three octets. Letters of a group that starts before are left out.
         begun = -_letters_between(raw, part.body, start) % 4
         letters = raw[start : part.end].translate(None, _NO_LETTERS)
         return _decoded(letters[begun:], "base64")[-limit:]
@@ -63,7 +63,7 @@ def _letters_between(raw: bytes, start: int, end: int) -> int:
 
 
 def _base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
-    """Whatever stands between the letters, were it a megabyte of spaces, does not keep the content from being seen."""
+    """Return the first `limit` octets. Octets outside of the base64 alphabet are skipped, however many there are."""
     runs: list[bytes] = []
     wanted = limit * 4 // 3 + 4
     for run in _LETTERS.finditer(raw, part.body, part.end):
@@ -73,7 +73,7 @@ def _base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
             break
     letters = b"".join(runs)
     if wanted <= 0:
-        # Cut between groups, counted from the last padding.
+        # Cut between two groups, counted from the last padding.
         letters = letters[: len(letters) - len(letters.rpartition(b"=")[2]) % 4]
     return _decoded(letters, "base64")[:limit]
 
@@ -95,7 +95,7 @@ def _from_uuencode(body: bytes) -> bytes:
             break
         octets = (line[0] - 32) & 63 if line else 0
         try:
-            # QUIRK: some encoders fill the last group with more than they count.
+            # QUIRK: some encoders write more into the last group than they count.
             pieces.append(binascii.a2b_uu(line[: 1 + (octets + 2) // 3 * 4]))
         except binascii.Error:
             break

@@ -1,7 +1,7 @@
-"""Where every part of a message lies (RFC 2045, RFC 2046), found in one pass that copies and decodes no body.
+"""The parts of a message and their offsets (RFC 2045, RFC 2046), found in one pass that copies and decodes no body.
 
-The scan is total: any byte string has a structure, and what is odd about it is said in `Defect`s. Time is linear in the message's size,
-whatever its content; nesting and the number of parts are bounded.
+Scanning never raises: every byte string has a structure, with `Defect`s. Time is linear in the size of the message, for any content; the
+depth and the number of parts are bounded.
 """
 
 import re
@@ -16,47 +16,47 @@ from mailhooks.mime.parameters import is_bounded, parse_boundary, parse_paramete
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 10_000
-"""WorkMail itself takes 500 attachments a message (guide, "Quotas")."""
+"""WorkMail accepts 500 attachments in a message (guide, "Quotas")."""
 
 _LONGEST_DELIMITER: Final = 256
-"""Octets of a line that may be a delimiter. RFC 2046 section 5.1.1 allows boundaries of 70; QUIRK: mailers exceed that, if not by much."""
+"""Octets of the longest delimiter line. RFC 2046 section 5.1.1 allows boundaries of 70 octets. QUIRK: some mailers exceed that a little."""
 
 
 class Defect(StrEnum):
-    """What is odd about a message. Some of these leave its meaning to each reader's guess: see `AMBIGUOUS`."""
+    """A defect in the structure of a message. See `AMBIGUOUS`."""
 
-    BROKEN_HEADER = "a line among the header fields that is none"
-    TWO_CONTENT_FIELDS = "a Content- field that stands twice"
+    BROKEN_HEADER = "a line in a header that is not a field"
+    TWO_CONTENT_FIELDS = "a repeated Content- field"
     NO_BOUNDARY = "a multipart without a boundary parameter"
     NO_PARTS = "a multipart without any part"
-    SAME_BOUNDARY = "a multipart with the boundary of one around it"
+    SAME_BOUNDARY = "a multipart with the boundary of an outer multipart"
     NOT_CLOSED = "a multipart without its closing delimiter"
-    LONG_FIELD = "a Content- field too long to be read"
-    TOO_DEEP = "multiparts nested too deep"
+    LONG_FIELD = "a Content- field that is too long"
+    TOO_DEEP = "too deeply nested multiparts"
     TOO_MANY = "too many parts"
-    UNREADABLE_TYPE = "a Content-Type that says no type"
+    UNREADABLE_TYPE = "a Content-Type without a type"
     ENCODED_MULTIPART = "a multipart or message with a transfer encoding"
 
 
 AMBIGUOUS: Final = frozenset(Defect) - {Defect.NOT_CLOSED}
-"""Defects with which two programs may see two different messages. A missing closing delimiter alone is read alike by all."""
+"""Defects with which programs may read the message differently. All read a missing closing delimiter alike."""
 
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """A message, or a part of one. Offsets are octets from the start of the raw message.
+    """A message or a part. Offsets are octets from the start of the raw message.
 
     Attributes:
         header: its fields.
-        body: where its body begins.
-        end: where its body ends; the line end before a delimiter belongs to the delimiter (RFC 2046 section 5.1.1).
-        maintype, subtype: of its content, in lower case; `text/plain` where nothing is said, `message/rfc822` in a digest.
-        encoding: its content-transfer-encoding, in lower case; `7bit` where nothing is said.
+        body: offset of its body.
+        end: offset of the end of its body. The line end before a delimiter belongs to the delimiter (RFC 2046 section 5.1.1).
+        maintype, subtype: of its content type, in lower case. The default is `text/plain`, in a digest `message/rfc822`.
+        encoding: its content-transfer-encoding, in lower case. The default is `7bit`.
         children: the parts of a multipart, or the one message in a `message/rfc822`.
-        embedded: whether it lies inside of a forwarded message.
-        closed: for a multipart: whether its closing delimiter is there.
-        params: of its content type, names in lower case.
-        boundary: of a multipart, as its delimiters have it.
+        embedded: whether it is part of a forwarded message.
+        closed: whether a multipart has its closing delimiter.
+        params: the parameters of its content type, names in lower case.
+        boundary: of a multipart, as in its delimiters.
     """
 
     header: HeaderBlock
@@ -76,7 +76,7 @@ class Part:
         return self.header.start
 
     def values(self, raw: bytes, name: str) -> Iterator[bytes]:
-        """The values of the header fields with that name (in lower case)."""
+        """Return the values of the header fields with a name, given in lower case."""
         return (field.value(raw) for field in self.header.named(name))
 
     @property
@@ -85,12 +85,12 @@ class Part:
 
     @property
     def charset(self) -> str:
-        """As declared, in lower case; `us-ascii` where nothing is said (RFC 2046 section 4.1.2)."""
-        # QUIRK: comments, and quotes that do not match, stay behind the name.
+        """As declared, in lower case. The default is `us-ascii` (RFC 2046 section 4.1.2)."""
+        # QUIRK: comments and unmatched quotes may follow the name.
         return re.split(r"[\s;(\"']", self.params.get("charset", "").strip("\"' "))[0].lower() or "us-ascii"
 
     def walk(self) -> Iterator["Part"]:
-        """This part and all in it, in the order of the message."""
+        """Yield this part and all parts in it, in the order of the message."""
         waiting = [self]
         while waiting:
             part = waiting.pop()
@@ -100,11 +100,11 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class Structure:
-    """What a message consists of.
+    """The parts of a message.
 
     Attributes:
         root: the message itself.
-        defects: what is odd.
+        defects: of all parts.
     """
 
     root: Part
@@ -112,7 +112,7 @@ class Structure:
 
     @property
     def ambiguous(self) -> frozenset[Defect]:
-        """The defects for which nothing in the message may be changed."""
+        """The defects that forbid any change of the message."""
         return self.defects & AMBIGUOUS
 
     def numbered(self) -> Iterator[tuple[str, Part]]:
@@ -134,11 +134,11 @@ def scan(raw: bytes, header: HeaderBlock | None = None) -> Structure:
     Args:
         header: of the message, if it is parsed already.
     """
-    return _Scan(raw, header or headers.scan(raw)).structure()
+    return _Scan(raw, header or headers.scan(raw)).run()
 
 
 class _Scan:
-    """One pass over a message: `open` is the path from the message to the part that the pass is in."""
+    """One pass over a message. `_open` is the path from the message to the current part."""
 
     def __init__(self, raw: bytes, header: HeaderBlock) -> None:
         self._raw = raw
@@ -149,12 +149,12 @@ class _Scan:
         self._needle = b""
         self._count = 0
 
-    def structure(self) -> Structure:
+    def run(self) -> Structure:
         raw = self._raw
         root = self._enter(0)
         position = self._open[-1].body
         while self._boundaries:
-            # A position is always at the start of a line, so that the line end before it is there, but for a message without any header.
+            # A position is the start of a line. So there is a line end before it, except in a message without a header.
             found = raw.find(self._needle, max(position - 1, 0))
             if found < 0:
                 break
@@ -162,12 +162,12 @@ class _Scan:
             after = raw.find(b"\n", line) + 1 or len(raw)
             position = after
             if after - line <= _LONGEST_DELIMITER:
-                position = self._delimiter(line, after)
+                position = self._read_delimiter(line, after)
         self._leave(0, len(raw))
         return Structure(root, frozenset(self._defects))
 
-    def _delimiter(self, line: int, after: int) -> int:
-        """Takes notice of a line that begins with two hyphens. Returns where to go on."""
+    def _read_delimiter(self, line: int, after: int) -> int:
+        """Read a line that begins with two hyphens. Return the offset to continue at."""
         content = self._raw[line + 2 : after].rstrip(b" \t\r\n")
         depth = self._boundaries.get(content)
         closing = False
@@ -182,7 +182,7 @@ class _Scan:
         if closing:
             multipart.closed = True
             del self._boundaries[multipart.boundary]
-            self._aim()
+            self._update_needle()
             return after
         if self._count >= MAX_PARTS:
             self._defects.add(Defect.TOO_MANY)
@@ -192,8 +192,8 @@ class _Scan:
         return self._open[-1].body
 
     def _enter(self, start: int, parent: Part | None = None) -> Part:
-        """Reads the header of the part at `start` and goes into it; in a forwarded message, into that too."""
-        part = self._read(start, parent)
+        """Open the part at `start`, and the message in it if it is a forwarded message."""
+        part = self._read_header(start, parent)
         self._open.append(part)
         self._count += 1
         if part.maintype == "multipart":
@@ -202,47 +202,47 @@ class _Scan:
             if len(self._open) < MAX_DEPTH:
                 part.children.append(self._enter(part.body, part))
             else:
-                self._found(Defect.TOO_DEEP, part)
+                self._add_defect(Defect.TOO_DEEP, part)
         return part
 
-    def _found(self, defect: Defect, part: Part) -> None:
-        """Inside of a forwarded message, which is a whole that nobody changes, only that is odd which blurs where it ends."""
+    def _add_defect(self, defect: Defect, part: Part) -> None:
+        """Add a defect. In a forwarded message, which is never changed, only a defect that obscures its end counts."""
         if not part.embedded or defect is Defect.SAME_BOUNDARY:
             self._defects.add(defect)
 
     def _open_multipart(self, part: Part) -> None:
         if not part.boundary:
-            self._found(Defect.NO_BOUNDARY, part)
+            self._add_defect(Defect.NO_BOUNDARY, part)
         elif {part.boundary, part.boundary + b"--", part.boundary.removesuffix(b"--")} & self._boundaries.keys():
-            self._found(Defect.SAME_BOUNDARY, part)
+            self._add_defect(Defect.SAME_BOUNDARY, part)
         elif len(self._open) > MAX_DEPTH:
-            self._found(Defect.TOO_DEEP, part)
+            self._add_defect(Defect.TOO_DEEP, part)
         else:
             self._boundaries[part.boundary] = len(self._open) - 1
-            self._aim()
+            self._update_needle()
 
-    def _aim(self) -> None:
-        """The longer the stretch that all delimiters to come begin with, the faster it is looked for."""
+    def _update_needle(self) -> None:
+        """Search for the longest common prefix of the delimiters: the longer it is, the faster is the search."""
         first, last = min(self._boundaries, default=b""), max(self._boundaries, default=b"")
         same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
         self._needle = b"\n--" + first[:same]
 
     def _leave(self, depth: int, end: int) -> None:
-        """Ends the open parts from `depth` on."""
+        """Close the open parts from `depth` on."""
         for index in range(len(self._open) - 1, depth - 1, -1):
             part = self._open[index]
-            # A header right before a delimiter takes the line end that is the delimiter's.
+            # A header directly before a delimiter includes the line end that belongs to the delimiter.
             part.end = max(end, part.body, *(child.end for child in part.children[-1:]))
             if part.maintype == "multipart":
                 if self._boundaries.get(part.boundary) == index:
                     del self._boundaries[part.boundary]
-                    self._aim()
-                    self._found(Defect.NOT_CLOSED, part)
+                    self._update_needle()
+                    self._add_defect(Defect.NOT_CLOSED, part)
                 if not part.children:
-                    self._found(Defect.NO_PARTS, part)
+                    self._add_defect(Defect.NO_PARTS, part)
         del self._open[depth:]
 
-    def _read(self, start: int, parent: Part | None) -> Part:
+    def _read_header(self, start: int, parent: Part | None) -> Part:
         raw = self._raw
         block = self._header if parent is None else headers.scan(raw, start)
         body = block.end
@@ -254,36 +254,36 @@ class _Scan:
             if parent.content_type == "multipart/digest":
                 part.maintype, part.subtype = "message", "rfc822"
         if not block.complete:
-            self._found(Defect.BROKEN_HEADER, part)
+            self._add_defect(Defect.BROKEN_HEADER, part)
         for name in ("content-type", "content-transfer-encoding"):
             fields = list(block.named(name))
             if len(fields) > 1:
-                self._found(Defect.TWO_CONTENT_FIELDS, part)
+                self._add_defect(Defect.TWO_CONTENT_FIELDS, part)
             if fields:
-                self._note(part, fields[0])
-        # QUIRK: an encoded `message/rfc822` (RFC 2046 section 5.2.1 forbids it) is not looked into by anybody: a leaf like others.
+                self._read_field(part, fields[0])
+        # QUIRK: RFC 2046 section 5.2.1 forbids to encode a `message/rfc822`. No program reads the message in it, so it is a leaf.
         is_leaf = part.maintype == "message" and parent is not None and part.encoding in {"base64", "quoted-printable"}
         if part.maintype in {"multipart", "message"} and not (_is_identity(part.encoding) or is_leaf):
-            self._found(Defect.ENCODED_MULTIPART, part)
+            self._add_defect(Defect.ENCODED_MULTIPART, part)
         return part
 
-    def _note(self, part: Part, found: Field) -> None:
+    def _read_field(self, part: Part, found: Field) -> None:
         value = found.value(self._raw)
         if not is_bounded(value):
-            self._found(Defect.LONG_FIELD, part)
+            self._add_defect(Defect.LONG_FIELD, part)
         if found.lname == "content-transfer-encoding":
             # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
             token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
             part.encoding = token or "7bit"
             return
         kind = re.match(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)", value)
-        # QUIRK: `text` alone is text/plain to all (RFC 2045 section 5.2 for what cannot be read).
+        # QUIRK: all programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read).
         if not kind and value.partition(b";")[0].strip().lower() == b"text":
             part.maintype, part.subtype = "text", "plain"
         elif kind:
             part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
         else:
-            self._found(Defect.UNREADABLE_TYPE, part)
+            self._add_defect(Defect.UNREADABLE_TYPE, part)
         part.params = parse_parameters(value)
         if part.maintype == "multipart":
             part.boundary = parse_boundary(value)

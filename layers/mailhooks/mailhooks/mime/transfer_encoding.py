@@ -1,7 +1,6 @@
-"""Content-transfer-encodings (RFC 2045 section 6): octets of a body, and how to put more of them in between.
+"""Content-transfer-encodings (RFC 2045 section 6): decode, encode, and insert octets into an encoded body.
 
-Identity and quoted-printable bodies are spliced, so that what was there keeps its encoded form too. Base64 has no seams and is encoded
-again.
+An insertion into an identity or quoted-printable body is an edit: the rest keeps its encoded form. A base64 body is encoded again.
 """
 
 import binascii
@@ -12,11 +11,11 @@ from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit, Reason
 
 IDENTITY: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
-"""QUIRK: the hyphens, which some mailers write."""
+"""QUIRK: some mailers write a hyphen."""
 
 _HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-"""QUIRK: some programs take a bare CR for a line end, the standard library's parser among them."""
+"""QUIRK: some programs, such as the parser of the standard library, read a bare CR as a line end."""
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
@@ -24,17 +23,17 @@ MAX_LINE: Final = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
 
 _MAX_QUOTED: Final = 76
-"""Likewise, of quoted-printable (RFC 2045 section 6.7)."""
+"""Octets of a line in quoted-printable (RFC 2045 section 6.7)."""
 
 _NEWLINE: Final = re.compile(rb"\r?\n")
 _LINE: Final = re.compile(rb"(?s)(.*?)(\r?\n|\Z)")
 
 
 def decode(body: bytes, encoding: str) -> bytes:
-    """The octets that an encoded body stands for. In quoted-printable, what is damaged is left as it is, as by every mail client.
+    """Return the decoded octets of a body. Damaged quoted-printable stays as it is, as in every mail program.
 
     Raises:
-        CannotEdit: no such encoding, or a base64 body with something else in it, which would be lost with the next encoding.
+        CannotEdit: the encoding is unknown, or a base64 body has other octets, which would be lost by encoding again.
     """
     if encoding in IDENTITY:
         return body
@@ -46,7 +45,7 @@ def decode(body: bytes, encoding: str) -> bytes:
 
 
 def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
-    """Octets as a quoted-printable or base64 body, lines of at most 76."""
+    """Return octets as a quoted-printable or base64 body, with lines of at most 76 octets."""
     if encoding == "base64":
         lines = (binascii.b2a_base64(octets[at : at + 57], newline=False) for at in range(0, len(octets), 57))
         return newline.join(lines)
@@ -54,7 +53,7 @@ def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
 
 
 def _quoted_line(line: bytes, newline: bytes) -> bytes:
-    """One line without its end; every line keeps its own, be it bare."""
+    """Encode one line without its end. Every line keeps its own end, LF too."""
     quoted = b"=0D".join(binascii.b2a_qp(stretch, istext=True) for stretch in line.split(b"\r"))
     if b"\r" in line or quoted.startswith(b"--") or b"\n--" in quoted:
         return _wrapped(quoted.replace(b"=\n", b""), newline)
@@ -62,13 +61,13 @@ def _quoted_line(line: bytes, newline: bytes) -> bytes:
 
 
 def _wrapped(quoted: bytes, newline: bytes) -> bytes:
-    """A quoted line with soft breaks: no line of it begins with two hyphens, as a delimiter does, nor is one longer than 76."""
+    """Add soft line breaks: no line begins with two hyphens, as a delimiter does, and none is longer than 76 octets."""
     lines: list[bytes] = []
     at = 0
     while at < len(quoted):
         hyphens = quoted.startswith(b"--", at)
         end = at + (73 if hyphens else 75)
-        # An escape is not torn.
+        # Do not split an escape.
         escape = quoted.rfind(b"=", end - 2, end) if end < len(quoted) else -1
         end = escape if escape >= 0 else end
         lines.append(b"=2D" + quoted[at + 1 : end] if hyphens else quoted[at:end])
@@ -77,9 +76,9 @@ def _wrapped(quoted: bytes, newline: bytes) -> bytes:
 
 
 def fits(octets: bytes, encoding: str) -> bool:
-    """Whether octets can stand in an identity-encoded body as they are; every other encoding takes all.
+    """Return whether octets can be written in an encoding. All octets can, except in an identity encoding.
 
-    A line that begins with two hyphens cannot: it might be a delimiter of the message.
+    There a line that begins with two hyphens cannot: it might be a delimiter of the message.
     """
     if encoding not in IDENTITY:
         return True
@@ -89,13 +88,19 @@ def fits(octets: bytes, encoding: str) -> bool:
 
 
 def _longest(octets: bytes) -> int:
-    """Octets of the longest line."""
+    """Return the octets of the longest line."""
     return max(map(len, _NEWLINE.split(octets)))
 
 
 def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
-    """Whether `new`, which takes the place of the lines `old` of a body that begins at `start`, has a line that `old` has not and that
-    would be a delimiter of a multipart around that body (RFC 2046 section 5.1.1): each has had one before it.
+    """Return whether replacing lines of a body would add a delimiter of a multipart around it (RFC 2046 section 5.1.1).
+
+    Every such multipart has a delimiter before the body.
+
+    Args:
+        start: offset of the body.
+        old: the replaced lines.
+        new: the lines in their place.
     """
     there = set(_ANY_LINE_END.split(old))
     lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in there}
@@ -106,12 +111,17 @@ def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
 
 
 def insert(raw: bytes, start: int, end: int, encoding: str, at: int, octets: bytes, newline: bytes) -> Edit:
-    """The edit that puts `octets` at the decoded offset `at` of the body that lies at `start` to `end`.
+    """Return the edit that inserts octets into an encoded body.
 
-    For an identity encoding, ask `fits` and `makes_delimiter` before.
+    For an identity encoding, check `fits` and `makes_delimiter` before.
+
+    Args:
+        start, end: offsets of the body.
+        at: offset in the decoded body.
+        newline: the line end of added lines.
 
     Raises:
-        CannotEdit: no such encoding.
+        CannotEdit: the encoding is unknown.
     """
     if encoding in IDENTITY:
         return Edit(start + at, start + at, octets)
@@ -124,14 +134,14 @@ def insert(raw: bytes, start: int, end: int, encoding: str, at: int, octets: byt
         old = body[line:after]
         changed = old[: place - line] + new + old[place - line :]
         spoils = _longest(changed) > max(_MAX_QUOTED, _longest(old)) or makes_delimiter(raw, start, old, changed)
-        # An unfinished escape or soft break at the seam would swallow what comes next.
+        # After an unfinished escape or soft line break, the next octets would be read differently.
         if not spoils and binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
             return Edit(start + place, start + place, new)
     return Edit(start, end, encode(wanted, encoding, newline) + (newline if encoding == "base64" and body.endswith(b"\n") else b""))
 
 
 def _quoted_printable(body: bytes, place: int, octets: bytes, newline: bytes) -> bytes:
-    """Octets to stand at `place`: on lines of their own, joined by soft breaks to what is around them."""
+    """Encode octets on lines of their own, joined to the surrounding text by soft line breaks."""
     encoded = encode(octets, "quoted-printable", newline)
     begins_line = place == 0 or body.endswith(b"\n", 0, place)
     ends_line = place == len(body) or encoded.endswith(b"\n") or _NEWLINE.match(body, place) is not None
@@ -140,7 +150,7 @@ def _quoted_printable(body: bytes, place: int, octets: bytes, newline: bytes) ->
 
 
 def _quoted_printable_place(body: bytes, decoded: bytes, at: int) -> int | None:
-    """The offset in the encoded body at which the decoded offset `at` lies, and no escape is torn; None where damage hides it."""
+    """Return the offset in the encoded body for an offset in the decoded one, outside of escapes; None if the body is damaged."""
     if at >= len(decoded):
         return len(body)
     position = count = 0
@@ -158,7 +168,7 @@ def _quoted_printable_place(body: bytes, decoded: bytes, at: int) -> int | None:
             low = middle + 1
         else:
             high = middle
-    # The search may have met half an escape, which decodes as it stands.
+    # The search may end in half an escape, which is decoded as it is.
     for place in range(max(low - 2, 0), min(low + 3, len(line)) + 1):
         if binascii.a2b_qp(body[: position + place]) == decoded[:at] and binascii.a2b_qp(body[position + place :]) == decoded[at:]:
             return position + place
@@ -166,7 +176,7 @@ def _quoted_printable_place(body: bytes, decoded: bytes, at: int) -> int | None:
 
 
 def _from_base64(body: bytes) -> bytes:
-    """QUIRK: lines that do not end at a group of four, and missing padding. More than that, such as a list's footer, is not base64."""
+    """Decode base64. QUIRK: lines may end inside of a group, and padding may be missing. Other octets, such as a footer, are an error."""
     letters = b"".join(body.split())
     if not _BASE64.fullmatch(letters) or len(letters.rstrip(b"=")) % 4 == 1:
         raise CannotEdit(Reason.ENCODING)

@@ -97,7 +97,7 @@ def test_mail_without_text_gets_an_added_part() -> None:
 def test_an_unchanged_message_has_its_reason_and_is_the_same_object() -> None:
     for raw, disclaimer, outcome in (
         (SIGNED, GERMAN, "declined: it is signed"),
-        (b"\x00\xff", GERMAN, "declined: its structure is broken, so that programs read it differently"),
+        (b"\x00\xff", GERMAN, "declined: its structure is broken, and programs read it differently"),
         (splice(PLAIN, GERMAN.change(Message(PLAIN)).edits), GERMAN, "nothing to do: the message has this disclaimer"),
         (PLAIN, Disclaimer(text="%%Title%%"), "nothing to do: the disclaimer is empty for this message"),
     ):

@@ -1,4 +1,4 @@
-"""Which parts of a message a reader sees as its text, or why nobody may touch them."""
+"""The displayed text parts of a message, or the obstacle to changing them."""
 
 import re
 from enum import StrEnum
@@ -14,19 +14,19 @@ from mailhooks.mime.text.part import TextPart
 
 
 class Obstacle(StrEnum):
-    """Why a message's text is not to be changed."""
+    """A reason not to change the text of a message."""
 
     SIGNED = "it is signed"
     ENCRYPTED = "it is encrypted"
-    OPAQUE = "it is an S/MIME message whose text lies inside of a signature or an encryption"
+    OPAQUE = "it is an S/MIME message whose text is inside of a signature or an encryption"
     RIGHTS_MANAGED = "it is rights-managed"
     INLINE_PGP = "its text is a PGP message"
-    REPORT = "it is a delivery report or another report for programs"
-    AMBIGUOUS = "its structure is broken, so that programs read it differently"
-    NO_TEXT = "it shows no text"
-    UNREADABLE = "the charset or encoding of its text is unknown, or not what it says"
-    NO_WORDS = "it shows plain text alone, and the disclaimer is nothing but an image"
-    NO_PLACE = "its text has no place for more, such as a frameset"
+    REPORT = "it is a delivery report or another report that programs read"
+    AMBIGUOUS = "its structure is broken, and programs read it differently"
+    NO_TEXT = "it has no displayed text"
+    UNREADABLE = "the charset or encoding of its text is unknown or wrong"
+    NO_WORDS = "it has only plain text, and the disclaimer is only an image"
+    NO_PLACE = "its text has no place for more text, such as a frameset"
 
 
 _PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -39,7 +39,7 @@ _PROGRAM: Final = frozenset({"mime-version", "x-mailer", "x-user-agent"})
 
 
 class Blocked(Exception):
-    """`obstacle` stands between us and the message's text."""
+    """The text of a message must not be changed, because of an `obstacle`."""
 
     def __init__(self, obstacle: Obstacle) -> None:
         super().__init__(str(obstacle))
@@ -47,32 +47,34 @@ class Blocked(Exception):
 
 
 def find_displayed(message: Message) -> list[TextPart]:
-    """The text parts that are shown: both sides of an alternative, the root of related parts, the first text of mixed ones. Never those of
-    attachments, forwarded messages, calendar entries and reports.
+    """Return the text parts that a mail program displays.
+
+    They are all forms of an alternative, the root of related parts, and the first text of mixed parts. Texts in attachments, forwarded
+    messages, calendar entries and reports are not among them.
 
     Raises:
-        Blocked: there are none, or they are not to be changed.
+        Blocked: there is no such part, or it must not be changed.
     """
     structure = message.structure
     if structure.ambiguous:
         raise Blocked(Obstacle.AMBIGUOUS)
     if any(part.content_type == _RIGHTS_MANAGED for part in structure.root.walk()):
         raise Blocked(Obstacle.RIGHTS_MANAGED)
-    parts = _shown(message.raw, structure.root)
+    parts = _find_displayed(message.raw, structure.root)
     if not parts:
         raise Blocked(Obstacle.NO_TEXT)
-    return _opened(message.raw, parts)
+    return _open(message.raw, parts)
 
 
 def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
-    """The parts in which a displayed text goes on below; none for most.
+    """Return the parts that continue a displayed text below an attachment. Most texts have none.
 
-    QUIRK: Apple's programs cut a text where an attachment stands in it. Outlook knows them by these words and shows the pieces as one, as
-    others do anyhow ([MS-OXCMAIL] section 2.2.3.3.2.2); later texts of other programs it shows as attachments. A mailing list's footer is
-    such a text too.
+    QUIRK: Apple's programs split a text at an attachment. Outlook recognizes them by these header fields and displays the parts as one text
+    ([MS-OXCMAIL] section 2.2.3.3.2.2), as other programs do for all mail. A later text of another program is an attachment for Outlook, and
+    so is the footer of a mailing list.
 
     Raises:
-        Blocked: one of them is not to be changed.
+        Blocked: one of the parts must not be changed.
     """
     raw, root = message.raw, message.structure.root
     mixed = next((part for part in root.walk() if text.part in part.children), None)
@@ -81,41 +83,45 @@ def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
     if mixed is None or mixed.content_type != "multipart/mixed" or not apple or any(field.lname.startswith("list-") for field in fields):
         return []
     later = mixed.children[mixed.children.index(text.part) + 1 :]
-    parts = [part for part in later if part.content_type == text.part.content_type and _shown(raw, part, named=False)]
-    return _opened(raw, parts)
+    parts = [part for part in later if part.content_type == text.part.content_type and _find_displayed(raw, part, named=False)]
+    return _open(raw, parts)
 
 
-def _opened(raw: bytes, parts: list[Part]) -> list[TextPart]:
+def _open(raw: bytes, parts: list[Part]) -> list[TextPart]:
     try:
         texts = [TextPart.open(raw, part) for part in parts]
     except CannotEdit:
         raise Blocked(Obstacle.UNREADABLE) from None
-    if any(map(_is_pgp, texts)):
+    if any(map(_begins_pgp, texts)):
         raise Blocked(Obstacle.INLINE_PGP)
     return texts
 
 
-def _is_pgp(text: TextPart) -> bool:
-    """Whether a line of the text itself, and not of what it quotes, begins a PGP message (RFC 9580 sections 6.2 and 7)."""
+def _begins_pgp(text: TextPart) -> bool:
+    """Return whether a line of the text, outside of quotes, begins a PGP message (RFC 9580 sections 6.2 and 7)."""
     if not text.is_html:
         return _PGP.search(text.octets) is not None
     if b"BEGIN" not in text.octets or b"PGP" not in text.octets:
         return False
-    # HTML shows line ends too where a style says so, such as `white-space: pre-wrap`.
+    # A style such as `white-space: pre-wrap` displays the line ends of the source.
     begins_line = _PGP.search(text.octets) is not None
     lines = [line for line in read_lines(text.view(), text.decode) if _PGP_IN_HTML.search(line.text)]
     if not lines:
-        # It stands behind all that is looked at, or is not shown.
+        # It is after the lines that are read, or is not displayed.
         return begins_line
     return any(line.level is not Level.CITED and (begins_line or _PGP_IN_HTML.match(line.text)) for line in lines)
 
 
-def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
-    """The text parts that are shown of `part`; `named` says whether one with a file's name is, as it is where no attachment can be."""
+def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
+    """Return the displayed text parts in a part.
+
+    Args:
+        named: whether a text with a file name is displayed too: it is where no attachment is possible.
+    """
     match part.content_type:
         case "text/plain" | "text/html":
             if part.body == part.header.end:
-                return []  # a header without even an empty line behind it
+                return []  # there is no empty line after the header
             attached = find_disposition(raw, part) == "attachment" or (not named and find_filename(raw, part) != "")
             return [] if attached else [part]
         case "multipart/signed":
@@ -125,18 +131,18 @@ def _shown(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
         case "multipart/report":
             raise Blocked(Obstacle.REPORT)
         case "multipart/alternative":
-            return [shown for child in part.children for shown in _shown(raw, child)]
+            return [text for child in part.children for text in _find_displayed(raw, child)]
         case "multipart/related":
-            return _shown(raw, _related_root(raw, part))
+            return _find_displayed(raw, _related_root(raw, part))
     if part.content_type in _PKCS7 or (part.maintype == "application" and find_filename(raw, part).lower().endswith("smime.p7m")):
         raise Blocked(Obstacle.OPAQUE)
     if part.maintype == "multipart":
-        return next((shown for child in part.children if (shown := _shown(raw, child, named=False))), [])
+        return next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
     return []
 
 
 def _related_root(raw: bytes, part: Part) -> Part:
-    """The part that `start` names by its Content-ID, or else the first (RFC 2387 section 3.2)."""
+    """Return the part whose Content-ID is in `start`, or else the first part (RFC 2387 section 3.2)."""
     start = part.params.get("start", "").strip()
     for child in part.children:
         identity = next(child.header.named("content-id"), None)

@@ -1,4 +1,4 @@
-"""Closing delimiters for multiparts that came without them (RFC 2046 section 5.1.1)."""
+"""Closing delimiters for multiparts without them (RFC 2046 section 5.1.1)."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ from mailhooks.mime.structure import Part
 
 
 def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
-    """`edits`, and those that put the closing delimiters which the message lacks, where programs take them to be.
+    """Return the edits together with those that add missing closing delimiters.
 
-    QUIRK: mail that was cut short, or that some mailing lists and gateways have passed on, lacks them. All readers end such a part at the
-    next delimiter of a multipart around it, or at the end of the message; so the delimiter says what is so already. Each begins with a
-    line end of its own, whereby the part before it keeps all of its octets. Forwarded messages are wholes and stay as they are, and so does
-    a multipart that the edits replace altogether.
+    QUIRK: mail that was cut, and mail from some mailing lists and gateways, lacks closing delimiters. All programs end such a part at the
+    next delimiter of an outer multipart, or at the end of the message. Adding the delimiter there does not change how they read the
+    message. It begins with its own line end, so that the part before it keeps all octets. Forwarded messages stay as they are, and so
+    does a multipart that the edits replace.
 
     >>> cut_short = Message(b"Content-Type: multipart/mixed; boundary=b\\n\\n--b\\n\\nHello\\n")
     >>> [edit.new for edit in close_multiparts(cut_short, [])]
@@ -22,18 +22,18 @@ def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
     edits, root = list(edits), message.structure.root
     replaced = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
     return edits + [
-        _closing(message.raw, part, root.header.newline)
-        # A part stands before those in it: the other way round the delimiters are in the order of the parts' ends.
+        _closing_delimiter(message.raw, part, root.header.newline)
+        # A part comes before the parts in it. In reverse, the delimiters are in the order of the ends of the parts.
         for part in reversed([part for part in root.walk() if part.children and part.boundary and not part.closed])
         if not part.embedded and not any(start <= part.start and part.end <= end for start, end in replaced)
     ]
 
 
-def _closing(raw: bytes, part: Part, newline: bytes) -> Edit:
-    # A part without content has no line end of its own before the delimiter.
-    glued = part.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), part.end)
-    # One that begins where the message ends, in the midst of the line of its delimiter, has not even the empty line of a header.
+def _closing_delimiter(raw: bytes, part: Part, newline: bytes) -> Edit:
+    # A part without content shares its line end with the delimiter after it.
+    needs_line_break = part.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), part.end)
+    # A part that begins at the end of the message, after a delimiter without line end, has not even an empty header.
     child = part.children[-1]
     first = newline if child.start == len(raw) and not raw.endswith(b"\n") else b""
-    last = newline if glued or (part.end == len(raw) and part.start == 0) else b""
+    last = newline if needs_line_break or (part.end == len(raw) and part.start == 0) else b""
     return Edit(part.end, part.end, first + newline + b"--" + part.boundary + b"--" + last)

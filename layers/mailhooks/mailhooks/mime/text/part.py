@@ -1,4 +1,4 @@
-"""Puts text into one text part: in its own charset and encoding when those can say it, else in UTF-8, with just its own fields changed."""
+"""Inserts text into one text part: in its own charset and encoding if possible, else in UTF-8. Only its own fields change."""
 
 import html as entities
 import re
@@ -14,18 +14,18 @@ from mailhooks.mime.structure import Part
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
 _NEWLINE: Final = re.compile(rb"\r?\n")
 _LONG_HEADER_LINE: Final = 200
-"""Octets after which a parameter goes on a line of its own."""
+"""Octets of a header line after which a parameter is folded to the next line."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A text part, decoded as far as octets.
+    """A text part without its transfer encoding.
 
     Attributes:
-        octets: its content without the transfer encoding.
-        newline: the line end that its content has.
+        octets: its content, decoded from the transfer encoding but not from the charset.
+        newline: the line end of its content.
     """
 
     raw: bytes
@@ -35,8 +35,10 @@ class TextPart:
 
     @classmethod
     def open(cls, raw: bytes, part: Part) -> Self:
-        """Raises:
-        CannotEdit: the transfer encoding is unknown, or the charset one in which markup cannot be found.
+        """Decode the transfer encoding of a text part.
+
+        Raises:
+            CannotEdit: the transfer encoding is unknown, or markup cannot be found in the charset.
         """
         octets = transfer_encoding.decode(raw[part.body : part.end], part.encoding)
         if not charset.is_ascii_superset(part.charset) and not charset.is_stateful(part.charset):
@@ -52,24 +54,24 @@ class TextPart:
 
     @property
     def is_flowed(self) -> bool:
-        """RFC 3676: a line that ends in a space goes on in the next."""
+        """Whether it is format=flowed: a line that ends in a space continues on the next line (RFC 3676)."""
         return self.part.params.get("format", "").strip().lower() == "flowed"
 
     @property
     def start(self) -> int:
-        """Where content begins: behind a byte order mark."""
+        """The offset of the content, after a byte order mark."""
         return len(_BYTE_ORDER_MARK) if self.octets.startswith(_BYTE_ORDER_MARK) else 0
 
     def view(self) -> str:
-        """A character for each octet: places in it are places in `octets`."""
+        """Return one character for each octet: an offset in it is an offset in `octets`."""
         return charset.view(self.octets, self.part.charset)
 
     def decode(self, view: str) -> str:
-        """A piece of `view` as real text, to look at."""
+        """Decode a piece of `view` by the charset, with replacement characters where it cannot be decoded."""
         return charset.decode_loosely(view.encode("latin-1"), self.part.charset)
 
     def lines(self) -> Iterator[str]:
-        """The lines as real text, without their ends, each decoded when it is asked for."""
+        """Yield the lines without their ends, decoded one by one."""
         start = 0
         for end in _NEWLINE.finditer(self.octets):
             yield charset.decode_loosely(self.octets[start : end.start()], self.part.charset)
@@ -77,79 +79,80 @@ class TextPart:
         yield charset.decode_loosely(self.octets[start:], self.part.charset)
 
     def line_start(self, index: int) -> int:
-        """The offset in `octets` of the line that `lines` has at `index`."""
+        """Return the offset in `octets` of a line, by its index in `lines`."""
         position = 0
         for _ in range(index):
             position = self.octets.index(b"\n", position) + 1
         return position
 
     def replace(self, start: int, end: int, text: str) -> list[Edit]:
-        """The edits that put `text` (lines ended by LF) in place of the octets from `start` to `end`.
+        """Return the edits that replace the octets from `start` to `end` by text, whose lines end in LF.
 
         Raises:
-            CannotEdit: neither the part's charset nor UTF-8 can say it without guessing what is there.
+            CannotEdit: the part's charset cannot encode the text, and its content cannot be converted to UTF-8.
         """
         return [*self._replacement(start, end, text), *self._ensure_line_break()]
 
     def _replacement(self, start: int, end: int, text: str) -> list[Edit]:
         lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.part.charset)
-        said = self._encode(text, self.part.charset)
-        said = None if said is None else lead + said + trail
-        if said is not None and transfer_encoding.fits(said, self.part.encoding) and not self._breaks_line_rules(start, end, said):
+        encoded = self._encode(text, self.part.charset)
+        encoded = None if encoded is None else lead + encoded + trail
+        if encoded is not None and transfer_encoding.fits(encoded, self.part.encoding) and not self._breaks_line_rules(start, end, encoded):
             if start == end:
                 part = self.part
-                return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, said, self._newline_of_header)]
-            return self._reencode_body(self.octets[:start] + said + self.octets[end:], self.part.charset, self.part.encoding)
-        if said is not None:
-            return self._reencode_body(self.octets[:start] + said + self.octets[end:], self.part.charset, "quoted-printable")
+                return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
+            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.part.charset, self.part.encoding)
+        if encoded is not None:
+            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.part.charset, "quoted-printable")
         before, after = self._to_utf8(self.octets[:start]), self._to_utf8(trail + self.octets[end:])
-        said = self._encode(text, "utf-8") or b""
-        return self._reencode_body(before + said + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
+        encoded = self._encode(text, "utf-8") or b""
+        return self._reencode_body(before + encoded + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
 
     def insert(self, at: int, text: str) -> list[Edit]:
-        """The edits that put `text` (lines ended by LF) at an offset of `octets`. Raises as `replaced`."""
+        """Return the edits that insert text at an offset of `octets`. Raises as `replace`."""
         return self.replace(at, at, text)
 
-    def _breaks_line_rules(self, start: int, end: int, said: bytes) -> bool:
-        """Whether a line of an identity encoding would become longer than mail may have, and than it was; or a delimiter, as of
-        `--boundary<!--` in front of whose comment the text goes.
+    def _breaks_line_rules(self, start: int, end: int, encoded: bytes) -> bool:
+        """Return whether inserted octets would make a line too long, or a delimiter. Only in an identity encoding.
+
+        A line may already be too long before. A delimiter is possible where text is inserted before the comment of `--boundary<!--`.
         """
         if self.part.encoding not in transfer_encoding.IDENTITY:
             return False
         before = self.octets[self.octets.rfind(b"\n", 0, start) + 1 : start]
         after = self.octets[end:].split(b"\n", 1)[0]
-        old, new = before + self.octets[start:end] + after, before + said + after
+        old, new = before + self.octets[start:end] + after, before + encoded + after
         longest = max(map(len, _NEWLINE.split(new)))
         return longest > max(transfer_encoding.MAX_LINE, len(old)) or transfer_encoding.makes_delimiter(self.raw, self.part.body, old, new)
 
     def _ensure_line_break(self) -> list[Edit]:
-        """A part without content has no line end of its own before the delimiter: the empty line behind its header serves for both."""
+        """Return the edit that adds a line break to an empty part, which shares its empty line with the delimiter after it."""
         end = self.part.end
         needs_line_break = end < len(self.raw) and not self.raw.startswith((b"\r\n", b"\n"), end)
-        return [Edit(end, end, self._newline_of_header)] if needs_line_break else []
+        return [Edit(end, end, self._line_end)] if needs_line_break else []
 
     @property
-    def _newline_of_header(self) -> bytes:
-        """Of the message, for encoded lines."""
+    def _line_end(self) -> bytes:
+        """The line end of the header, for encoded lines."""
         return self.part.header.newline
 
     def _encode(self, text: str, name: str) -> bytes | None:
-        """The text in a charset, or None. HTML can say all in ASCII, by character references."""
+        """Encode text in a charset, HTML with character references where necessary; None if the charset cannot encode it."""
         text = text.replace("\n", self.newline.decode("ascii"))
         codec = charset.find_codec(name)
         if self.is_html:
             if codec is not None and not charset.is_stateful(name):
                 return text.encode(codec.name, "xmlcharrefreplace")
-            # Even ASCII is not always said by its own octets: `~~` in HZ, `+-` in UTF-7.
+            # Some charsets encode ASCII characters by other octets: `~~` in HZ, `+-` in UTF-7.
             return text.encode("ascii", "xmlcharrefreplace").decode("ascii").encode(codec.name if codec else "ascii")
         if text.isascii() and not charset.is_stateful(name):
             return text.encode("ascii")
         if codec is None:
             return None
         try:
-            said = text.encode(codec.name)
-            # QUIRK: some codecs take a yen sign for a backslash, and say nothing.
-            return said if said.decode(codec.name) == text else None
+            encoded = text.encode(codec.name)
+            # QUIRK: some codecs encode a yen sign as a backslash without an error.
+            return encoded if encoded.decode(codec.name) == text else None
         except ValueError:
             return None
 
@@ -160,49 +163,49 @@ class TextPart:
         return text.encode("utf-8")
 
     def _reencode_body(self, octets: bytes, name: str, encoding: str) -> list[Edit]:
-        """The whole body written again, and what its fields then must say."""
+        """Return the edits that write the whole body again, with a charset and encoding, and update the fields."""
         part = self.part
         edits: list[Edit] = []
-        body = octets if encoding in transfer_encoding.IDENTITY else transfer_encoding.encode(octets, encoding, self._newline_of_header)
+        body = octets if encoding in transfer_encoding.IDENTITY else transfer_encoding.encode(octets, encoding, self._line_end)
         if encoding == "base64" and self.raw.endswith(b"\n", part.body, part.end):
-            body += self._newline_of_header
+            body += self._line_end
         fields = b""
         if name != part.charset:
             edits, fields = self._charset_edits(name)
         if encoding != part.encoding:
             field = next(part.header.named("content-transfer-encoding"), None)
             if field is None:
-                fields += b"Content-Transfer-Encoding: " + encoding.encode() + self._newline_of_header
+                fields += b"Content-Transfer-Encoding: " + encoding.encode() + self._line_end
             else:
                 end = field.end - (2 if self.raw.endswith(b"\r\n", 0, field.end) else 1)
                 edits.append(Edit(field.body, max(end, field.body), b" " + encoding.encode()))
         if fields:
             if part.start == 0 and not any(part.header.named("mime-version")):
-                fields = b"MIME-Version: 1.0" + self._newline_of_header + fields
+                fields = b"MIME-Version: 1.0" + self._line_end + fields
             edits.append(part.header.appended(fields))
         return [*edits, Edit(part.body, part.end, body)]
 
     def _charset_edits(self, name: str) -> tuple[list[Edit], bytes]:
-        """Edits of the Content-Type field, or the field to add."""
+        """Return the edits of the Content-Type field, or the field to add."""
         field = next(self.part.header.named("content-type"), None)
         if field is None:
-            return [], b"Content-Type: text/plain; charset=" + name.encode() + self._newline_of_header
+            return [], b"Content-Type: text/plain; charset=" + name.encode() + self._line_end
         value = self.raw[field.body : field.end]
         for parameter in _PARAMETER.finditer(value):
             if re.fullmatch(rb"charset\*?(\d+\*?)?", parameter[1], re.IGNORECASE):
                 start = field.body + parameter.start(1)
                 line = start - self.raw.rfind(b"\n", 0, start)
-                fold = self._newline_of_header + b" " if line > _LONG_HEADER_LINE else b""
+                fold = self._line_end + b" " if line > _LONG_HEADER_LINE else b""
                 return [Edit(start, field.body + parameter.end(2), fold + b"charset=" + name.encode())], b""
         end = field.body + len(value.rstrip(b" \t\r\n;"))
-        # On a line of its own where the last one is long (RFC 5322 section 2.1.1).
+        # Folded if the last line is long (RFC 5322 section 2.1.1).
         line = end - max(self.raw.rfind(b"\n", 0, end) + 1, field.start)
-        fold = self._newline_of_header if line + len(name) > _LONG_HEADER_LINE else b""
+        fold = self._line_end if line + len(name) > _LONG_HEADER_LINE else b""
         return [Edit(end, end, b";" + fold + b" charset=" + name.encode())], b""
 
 
 def convert_to_html(text: str) -> str:
-    """Plain text as an HTML fragment.
+    """Return plain text as an HTML fragment.
 
     >>> convert_to_html("a < b\\nc")
     'a &lt; b<br>\\nc'
@@ -211,8 +214,9 @@ def convert_to_html(text: str) -> str:
 
 
 def convert_to_flowed(text: str) -> str:
-    """Plain text as fixed lines of a format=flowed part: none ends in a space, and those that might be taken for a quote or for an mbox
-    separator are stuffed with one (RFC 3676 sections 4.2 and 4.4).
+    """Return plain text as lines of a format=flowed part.
+
+    No line ends in a space. A line that could be read as a quote or as an mbox separator begins with one (RFC 3676 sections 4.2 and 4.4).
     """
     lines = (line if line == "-- " else line.rstrip(" ") for line in text.split("\n"))
     return "\n".join(f" {line}" if line.startswith((" ", ">", "From ")) else line for line in lines)

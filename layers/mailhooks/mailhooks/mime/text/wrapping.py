@@ -1,7 +1,6 @@
-"""Parts built around what is there: a message inside of a new one, a text beside a body that has none, images beside an HTML part.
+"""Wraps a message into a new one, adds a text part to a body without text, and adds images to an HTML part.
 
-As everywhere, by splices: what is enclosed keeps its octets and its order, and the new lines stand around it. A new multipart says of
-itself when there is 8-bit content in it (RFC 2045 section 6.4).
+These are edits too: the wrapped parts keep their octets and their order. A new multipart declares 8-bit content (RFC 2045 section 6.4).
 """
 
 import hashlib
@@ -13,6 +12,7 @@ from mailhooks.mime import transfer_encoding
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.headers import HeaderBlock
 from mailhooks.mime.headers import scan as scan_header
+from mailhooks.mime.message import Message
 from mailhooks.mime.structure import Part
 
 _CONTENT: Final = "content-"
@@ -20,7 +20,7 @@ _CONTENT: Final = "content-"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that HTML shows by `cid:` and its `content_id`.
+    """An image that HTML references by `cid:` and its `content_id`.
 
     Attributes:
         content_id: without angle brackets.
@@ -34,79 +34,84 @@ class Image:
 
 
 def write_text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes], images: Sequence[Image] = ()) -> bytes:
-    """A part, header and all, that shows `text` and `html` as alternatives (RFC 2046 section 5.1.4), the latter with its images. Ends
-    without a line end.
+    """Return a part with plain text and HTML as alternatives (RFC 2046 section 5.1.4), without a line end after it.
 
     Args:
-        boundaries: two, for the alternative and for the images.
+        boundaries: of the alternative, and of the HTML with its images.
     """
     alternative, related = boundaries
-    shown = _leaf("html", html, newline)
+    shown = _write_leaf("html", html, newline)
     if images:
         head = b'Content-Type: multipart/related; type="text/html"; boundary="' + related + b'"'
         attached = b"".join(write_image_parts(images, related, newline))
         shown = newline.join([head, b"", b"--" + related, shown + attached, b"--" + related + b"--"])
     head = b'Content-Type: multipart/alternative; boundary="' + alternative + b'"'
     delimiter = b"--" + alternative
-    return newline.join([head, b"", delimiter, _leaf("plain", text, newline), delimiter, shown, delimiter + b"--"])
+    return newline.join([head, b"", delimiter, _write_leaf("plain", text, newline), delimiter, shown, delimiter + b"--"])
 
 
-def _leaf(subtype: str, content: str, newline: bytes) -> bytes:
+def _write_leaf(subtype: str, content: str, newline: bytes) -> bytes:
     fields = f"Content-Type: text/{subtype}; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n".encode()
     octets = content.replace("\n", newline.decode("ascii")).encode("utf-8")
     return fields.replace(b"\n", newline) + transfer_encoding.encode(octets, "quoted-printable", newline)
 
 
-def wrap_message(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
-    """A new message with the fields of the original, but for those of its content: first the part `cover`, then the original as
-    `message/rfc822`, octet for octet.
+def wrap_message(message: Message, cover: bytes, boundary: bytes) -> list[Edit]:
+    """Return the edits that wrap a message into a new one: first the part `cover`, then the original as `message/rfc822`.
+
+    The new message has the header fields of the original, except those of its content.
     """
-    inner = b"Content-Type: message/rfc822\nContent-Disposition: inline\nContent-Transfer-Encoding: " + _encoding(raw, root) + b"\n\n"
-    return _enclosed(raw, root, cover, inner.replace(b"\n", root.header.newline) + raw[: root.body], boundary)
+    raw, root = message.raw, message.structure.root
+    inner = b"Content-Type: message/rfc822\nContent-Disposition: inline\nContent-Transfer-Encoding: " + _outer_encoding(raw, root) + b"\n\n"
+    return _wrap(message, cover, inner.replace(b"\n", root.header.newline) + raw[: root.body], boundary)
 
 
-def wrap_body(raw: bytes, root: Part, cover: bytes, boundary: bytes) -> list[Edit]:
-    """The part `cover`, then the message's own body as a part of its own, which takes the Content- fields along."""
-    inner = b"".join(raw[field.start : field.end] for field in root.header.fields if field.lname.startswith(_CONTENT))
-    return _enclosed(raw, root, cover, inner + root.header.newline, boundary)
+def wrap_body(message: Message, cover: bytes, boundary: bytes) -> list[Edit]:
+    """Return the edits that make the body of a message a part with its Content- fields, after the part `cover`."""
+    header = message.header
+    inner = b"".join(message.raw[field.start : field.end] for field in header.fields if field.lname.startswith(_CONTENT))
+    return _wrap(message, cover, inner + header.newline, boundary)
 
 
-def _enclosed(raw: bytes, root: Part, cover: bytes, inner: bytes, boundary: bytes) -> list[Edit]:
+def _wrap(message: Message, cover: bytes, inner: bytes, boundary: bytes) -> list[Edit]:
+    raw, root = message.raw, message.structure.root
     newline = root.header.newline
     delimiter = b"--" + boundary
     before = newline.join([delimiter, cover, delimiter, b""]) + inner
     blank = b"" if root.body > root.header.end else newline
-    encoding = _encoding(inner if raw.isascii() else inner + raw[root.body :], root)
-    fields = _fields(root.header, b'multipart/mixed; boundary="' + boundary + b'"', encoding)
+    encoding = _outer_encoding(inner if raw.isascii() else inner + raw[root.body :], root)
+    fields = _content_fields(root.header, b'multipart/mixed; boundary="' + boundary + b'"', encoding)
     return [
-        *_without_content_fields(root.header),
+        *(Edit(field.start, field.end, b"") for field in root.header.fields if field.lname.startswith(_CONTENT)),
         root.header.appended(fields),
         Edit(root.body, root.body, blank + before),
         Edit(len(raw), len(raw), newline + delimiter + b"--" + newline),
     ]
 
 
-def add_images(raw: bytes, root: Part, part: Part, edits: Sequence[Edit], images: Sequence[Image]) -> tuple[list[Edit], int]:
-    """`edits` of a message, and those that put images beside the HTML part which shows them; and how many parts these add.
+def add_images(message: Message, part: Part, edits: Sequence[Edit], images: Sequence[Image]) -> tuple[list[Edit], int]:
+    """Return the edits of a message together with those that add images to an HTML part, and the number of added parts.
 
-    The images become the last parts of the nearest `multipart/related` around the HTML, whose root (RFC 2387 section 3.2) is or has the
-    HTML, as no other part of it is shown; or of a new one. An image that is there does not come again: a reply brings along what it quotes.
+    The images become the last parts of the nearest `multipart/related` around the HTML, or of a new one. Its root (RFC 2387 section 3.2)
+    is or contains the HTML, because its other parts are not displayed. An image that is there is not added again: a reply may have the
+    images that it quotes.
     """
-    related = _related_around(root, part)
+    raw = message.raw
+    related = _find_related(message.structure.root, part)
     if related is None:
         of_part = [edit for edit in edits if part.start <= edit.start and edit.end <= part.end]
         others = [edit for edit in edits if not (part.start <= edit.start and edit.end <= part.end)]
-        return [*others, *_in_a_related(raw, part, of_part, images, make_boundary(raw, "images"))], len(images) + 1
-    there = {value for each in related.walk() if not each.embedded for value in each.values(raw, "content-id")}
-    missing = [image for image in images if f"<{image.content_id}>".encode() not in there]
-    return [*edits, *_at_the_end(raw, related, missing)], len(missing)
+        return [*others, *_wrap_in_related(raw, part, of_part, images, make_boundary(raw, "images"))], len(images) + 1
+    present = {value for each in related.walk() if not each.embedded for value in each.values(raw, "content-id")}
+    missing = [image for image in images if f"<{image.content_id}>".encode() not in present]
+    return [*edits, *_add_to_related(raw, related, missing)], len(missing)
 
 
-def _related_around(root: Part, part: Part) -> Part | None:
-    """The nearest `multipart/related` around a part.
+def _find_related(root: Part, part: Part) -> Part | None:
+    """Return the nearest `multipart/related` around a part.
 
-    None where its last part is or ends with a multipart that was not closed: the closing delimiter (`mime.close`) would come to the very
-    place where the images go, but behind them.
+    None if its last part is or ends with a multipart without closing delimiter: `close_multiparts` would add the delimiter at the place of
+    the images, and after them.
     """
     around = [each for each in root.walk() if each.children and each.start <= part.start and part.end <= each.end]
     related = next((each for each in reversed(around) if each.content_type == "multipart/related"), None)
@@ -117,23 +122,23 @@ def _related_around(root: Part, part: Part) -> Part | None:
     return None if unclosed else related
 
 
-def _at_the_end(raw: bytes, related: Part, images: Sequence[Image]) -> list[Edit]:
+def _add_to_related(raw: bytes, related: Part, images: Sequence[Image]) -> list[Edit]:
     newline, end = related.header.newline, related.children[-1].end
     attached = b"".join(write_image_parts(images, related.boundary, newline))
-    # A part without content has no line end of its own before the delimiter.
-    glued = end < len(raw) and not raw.startswith((b"\r\n", b"\n"), end)
-    return [Edit(end, end, attached + (newline if glued else b""))] if images else []
+    # A part without content shares its line end with the delimiter after it.
+    needs_line_break = end < len(raw) and not raw.startswith((b"\r\n", b"\n"), end)
+    return [Edit(end, end, attached + (newline if needs_line_break else b""))] if images else []
 
 
-def _in_a_related(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequence[Image], boundary: bytes) -> list[Edit]:
-    """`edits` of an HTML part, and images beside it in a `multipart/related` (RFC 2387) that takes the part's place."""
+def _wrap_in_related(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequence[Image], boundary: bytes) -> list[Edit]:
+    """Return the edits of an HTML part together with those that wrap it and images into a `multipart/related` (RFC 2387)."""
     newline = part.header.newline
     changed = splice(raw[part.start : part.end], (Edit(e.start - part.start, e.end - part.start, e.new) for e in edits))
     block = scan_header(changed)
     content = b"".join(changed[field.start : field.end] for field in block.fields if field.lname.startswith(_CONTENT))
     outer = b"".join(changed[field.start : field.end] for field in block.fields if not field.lname.startswith(_CONTENT))
     kind = b'multipart/related; type="text/html"; boundary="' + boundary + b'"'
-    fields = _fields(block, kind, _encoding(content + changed[block.end :], part), of_message=part.start == 0)
+    fields = _content_fields(block, kind, _outer_encoding(content + changed[block.end :], part), of_message=part.start == 0)
     delimiter = b"--" + boundary
     blank = b"" if part.body > part.header.end else newline
     return [
@@ -145,7 +150,7 @@ def _in_a_related(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequenc
 
 
 def write_image_parts(images: Iterable[Image], boundary: bytes, newline: bytes) -> Iterator[bytes]:
-    """Each image as a part, from the line end before its delimiter to its last octet."""
+    """Yield each image as a part, from the line end before its delimiter to its last octet."""
     for image in images:
         yield newline + b"--" + boundary + newline
         yield f"Content-Type: image/{image.subtype}\nContent-ID: <{image.content_id}>\n".encode().replace(b"\n", newline)
@@ -154,7 +159,7 @@ def write_image_parts(images: Iterable[Image], boundary: bytes, newline: bytes) 
 
 
 def make_boundary(raw: bytes, purpose: str) -> bytes:
-    """A boundary that is nowhere in `raw`; the same for the same message, so that a second run writes the same octets."""
+    """Return a boundary that does not occur in a message. It depends only on the message, so a retry writes the same octets."""
     digest = hashlib.sha256(purpose.encode() + raw[:65536] + str(len(raw)).encode()).hexdigest()
     boundary = f"=_mailhooks_{digest[:24]}".encode()
     while boundary in raw:
@@ -162,19 +167,19 @@ def make_boundary(raw: bytes, purpose: str) -> bytes:
     return boundary
 
 
-def _without_content_fields(header: HeaderBlock) -> list[Edit]:
-    return [Edit(field.start, field.end, b"") for field in header.fields if field.lname.startswith(_CONTENT)]
+def _outer_encoding(content: bytes, part: Part) -> bytes:
+    """Return the content-transfer-encoding of a multipart that contains a part (RFC 2045 section 6.4).
 
-
-def _encoding(content: bytes, part: Part) -> bytes:
-    """The content-transfer-encoding of what encloses `part`, whose octets are in `content` (RFC 2045 section 6.4)."""
+    Args:
+        content: the octets in the multipart.
+    """
     if content.isascii():
         return b"7bit"
     return b"binary" if any(each.encoding == "binary" for each in part.walk()) else b"8bit"
 
 
-def _fields(header: HeaderBlock, kind: bytes, encoding: bytes, *, of_message: bool = True) -> bytes:
+def _content_fields(header: HeaderBlock, kind: bytes, encoding: bytes, *, of_message: bool = True) -> bytes:
     version = b"" if any(header.named("mime-version")) or not of_message else b"MIME-Version: 1.0" + header.newline
-    # 7bit is what is meant where nothing is said.
-    said = b"" if encoding == b"7bit" else b"Content-Transfer-Encoding: " + encoding + header.newline
-    return version + b"Content-Type: " + kind + header.newline + said
+    # 7bit is the default.
+    declared = b"" if encoding == b"7bit" else b"Content-Transfer-Encoding: " + encoding + header.newline
+    return version + b"Content-Type: " + kind + header.newline + declared
