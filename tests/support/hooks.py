@@ -23,24 +23,24 @@ SHOUTED = HEADER + b"\r\nBODY\r\n"
 
 @dataclass
 class Memory:
-    """Messages in a dictionary. `get_trouble` and `put_trouble` are raised if they are set."""
+    """Messages in a dictionary. `get_error` and `put_error` are raised if they are set."""
 
     messages: dict[str, bytes] = field(default_factory=lambda: {event()["messageId"]: MESSAGE})
-    get_trouble: Exception | None = None
-    put_trouble: Exception | None = None
+    get_error: Exception | None = None
+    put_error: Exception | None = None
     gets: int = 0
     puts: int = 0
 
     def get(self, message_id: str, deadline: Deadline) -> bytes:
         self.gets += 1
-        if self.get_trouble:
-            raise self.get_trouble
+        if self.get_error:
+            raise self.get_error
         return self.messages[message_id]
 
     def put(self, message_id: str, pieces: Sequence[bytes | memoryview], deadline: Deadline) -> None:
         self.puts += 1
-        if self.put_trouble:
-            raise self.put_trouble
+        if self.put_error:
+            raise self.put_error
         self.messages[message_id] = b"".join(pieces)
 
 

@@ -68,17 +68,17 @@ def run(*command: str, given: bytes = b"", **environment: str) -> subprocess.Com
     return subprocess.run(command, input=given, capture_output=True, env=os.environ | environment, timeout=60, check=False)
 
 
-def made(*command: str, given: bytes = b"", **environment: str) -> bytes:
+def output_of(*command: str, given: bytes = b"", **environment: str) -> bytes:
     done = run(*command, given=given, **environment)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout
 
 
-def other_word(raw: bytes) -> bytes:
+def change_word(raw: bytes) -> bytes:
     return raw.replace(WORD, WORD.swapcase(), 1)
 
 
-def other_letter(raw: bytes) -> bytes:
+def change_letter(raw: bytes) -> bytes:
     """Change a letter in the middle of the last long run of base64."""
     at = next(found.start() + 8 for found in reversed(list(re.finditer(rb"(?m)^[A-Za-z0-9+/]{60,}", raw))))
     return raw[:at] + (b"A" if raw[at : at + 1] != b"A" else b"B") + raw[at + 1 :]
@@ -95,7 +95,7 @@ def smime() -> Iterator[dict[str, Sealed]]:
     """Yield messages of openssl, with a new certificate."""
     with tempfile.TemporaryDirectory() as name:
         key, certificate = Path(name, "key.pem"), Path(name, "certificate.pem")
-        made(
+        output_of(
             *"openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=Ada/emailAddress=ada@example.net".split(),
             *("-addext", "keyUsage=digitalSignature,keyEncipherment"),
             *("-keyout", str(key), "-out", str(certificate)),
@@ -111,14 +111,14 @@ def smime() -> Iterator[dict[str, Sealed]]:
             return done.returncode == 0 and done.stdout == CONTENT
 
         def of(*command: str) -> bytes:
-            return HEAD + made("openssl", "smime", "-crlfeol", *command, given=CONTENT)
+            return HEAD + output_of("openssl", "smime", "-crlfeol", *command, given=CONTENT)
 
         clear = of("-sign", *own)
         yield {
-            "S/MIME, clear-signed": Sealed(clear, verifies, other_word),
-            "S/MIME, clear-signed, with bare LF": Sealed(clear.replace(b"\r\n", b"\n"), verifies, other_word),
-            "S/MIME, signed and opaque": Sealed(of("-sign", "-nodetach", *own), verifies, other_letter),
-            "S/MIME, encrypted": Sealed(of("-encrypt", "-binary", "-aes256", str(certificate)), decrypts, other_letter),
+            "S/MIME, clear-signed": Sealed(clear, verifies, change_word),
+            "S/MIME, clear-signed, with bare LF": Sealed(clear.replace(b"\r\n", b"\n"), verifies, change_word),
+            "S/MIME, signed and opaque": Sealed(of("-sign", "-nodetach", *own), verifies, change_letter),
+            "S/MIME, encrypted": Sealed(of("-encrypt", "-binary", "-aes256", str(certificate)), decrypts, change_letter),
         }
 
 
@@ -140,7 +140,7 @@ def pgp() -> Iterator[dict[str, Sealed]]:
             "--pinentry-mode",
             "loopback",
         )
-        made(*gpg, "--quick-gen-key", "ada@example.net", "rsa2048", "sign,encr", "never")
+        output_of(*gpg, "--quick-gen-key", "ada@example.net", "rsa2048", "sign,encr", "never")
         try:
             yield _pgp(gpg, Path(home))
         finally:
@@ -170,17 +170,17 @@ def _pgp(gpg: tuple[str, ...], home: Path) -> dict[str, Sealed]:
 
     signed = (
         (b"", CONTENT),
-        (b"Content-Type: application/pgp-signature\r\n\r\n", crlf(made(*gpg, "--armor", "--detach-sign", given=CONTENT))),
+        (b"Content-Type: application/pgp-signature\r\n\r\n", crlf(output_of(*gpg, "--armor", "--detach-sign", given=CONTENT))),
     )
     encrypted = (
         (b"Content-Type: application/pgp-encrypted\r\n\r\n", b"Version: 1"),
         (
             b"Content-Type: application/octet-stream\r\n\r\n",
-            crlf(made(*gpg, "--armor", "--encrypt", "--recipient", "ada@example.net", given=CONTENT)),
+            crlf(output_of(*gpg, "--armor", "--encrypt", "--recipient", "ada@example.net", given=CONTENT)),
         ),
     )
     return {
-        "PGP/MIME, signed": Sealed(multipart('signed; protocol="application/pgp-signature"', *signed), detached, other_word),
-        "PGP/MIME, encrypted": Sealed(multipart('encrypted; protocol="application/pgp-encrypted"', *encrypted), decrypts, other_letter),
-        "PGP, inline": Sealed(HEAD + b"\r\n" + crlf(made(*gpg, "--clear-sign", given=WORD + b" here.\n")), inline, other_word),
+        "PGP/MIME, signed": Sealed(multipart('signed; protocol="application/pgp-signature"', *signed), detached, change_word),
+        "PGP/MIME, encrypted": Sealed(multipart('encrypted; protocol="application/pgp-encrypted"', *encrypted), decrypts, change_letter),
+        "PGP, inline": Sealed(HEAD + b"\r\n" + crlf(output_of(*gpg, "--clear-sign", given=WORD + b" here.\n")), inline, change_word),
     }

@@ -1,5 +1,8 @@
-"""Public names for your own hook: `sync_hook` and `async_hook` make a Lambda handler, `Mail` is its message (docs/hooks.md)."""
+"""Public names for your own hook (docs/hooks.md): `sync_hook` and `async_hook` make a Lambda handler of it.
 
-from mailhooks.hooks.runtime import AsyncHook, Configurable, ContentStore, HookFailed, Mail, SyncHook, async_hook, sync_hook
+A hook gets a `Mail` and returns a verdict, a `Reply` or None.
+"""
 
-__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "SyncHook", "async_hook", "sync_hook"]
+from mailhooks.hooks.runtime import AsyncHook, Configurable, ContentStore, HookFailed, Mail, Reply, SyncHook, async_hook, sync_hook
+
+__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "Reply", "SyncHook", "async_hook", "sync_hook"]

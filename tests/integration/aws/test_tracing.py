@@ -32,7 +32,7 @@ print(json.dumps(app.handler(json.loads(sys.argv[1]), Context())))
 def test_the_trace_has_the_calls_to_aws_and_no_content(workmail: LocalWorkMail, refused: bool):
     if refused:
         workmail.faults.add("put", error="MessageRejected", status=400, message="a secret of a@example.com", times=None)
-    announced = event(messageId=workmail.store.add(b"From: from@example.net\r\nSubject: a secret\r\nDate: x\r\n\r\n"))
+    document = event(messageId=workmail.store.add(b"From: from@example.net\r\nSubject: a secret\r\nDate: x\r\n\r\n"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
         daemon.settimeout(5)
@@ -47,7 +47,7 @@ def test_the_trace_has_the_calls_to_aws_and_no_content(workmail: LocalWorkMail, 
             "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
         }
         done = subprocess.run(
-            [sys.executable, "-c", INVOKE, json.dumps(announced)], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", INVOKE, json.dumps(document)], env=environment, capture_output=True, text=True, check=True
         )
         traced = ""
         while "## handler" not in traced:  # it ends last

@@ -15,27 +15,27 @@ TEXT = RAW.replace(b"\r\n\r\n\x00 any octets \xff\r\n", b"\r\nContent-Type: text
 
 
 def test_a_message_gets_the_disclaimer_once_in_all_attempts(workmail: LocalWorkMail, load: Load):
-    announced = arrive(workmail, TEXT, direction="OUTBOUND")
+    document = arrive(workmail, TEXT, direction="OUTBOUND")
     handler = load("disclaimer", **SETTINGS).handler
     for _ in range(3):
-        assert handler(announced, Remaining(14)) == DELIVER
-    assert workmail.store.puts(announced["messageId"]) == 1
-    changed = email.message_from_bytes(workmail.store.content(announced["messageId"]), policy=policy.default)
+        assert handler(document, Remaining(14)) == DELIVER
+    assert workmail.store.puts(document["messageId"]) == 1
+    changed = email.message_from_bytes(workmail.store.content(document["messageId"]), policy=policy.default)
     assert changed.get_content().splitlines() == ["Hello", "", "Grüße vom Amt"]
 
 
 @pytest.mark.parametrize("kind", ["multipart/signed; boundary=b", "application/pkcs7-mime"])
 def test_on_unmodifiable_delivers_wraps_or_bounces_signed_mail(workmail: LocalWorkMail, load: Load, capsys, kind: str):
     raw = TEXT.replace(b"text/plain; charset=utf-8", kind.encode()).replace(b"Hello", b"--b\r\n\r\nHello\r\n--b--")
-    announced = arrive(workmail, raw, direction="OUTBOUND")
-    assert load("disclaimer", **SETTINGS).handler(announced, Remaining(14)) == DELIVER
+    document = arrive(workmail, raw, direction="OUTBOUND")
+    assert load("disclaimer", **SETTINGS).handler(document, Remaining(14)) == DELIVER
     assert logged(capsys)["reason"] == "CannotChangeSafely"
-    assert workmail.store.content(announced["messageId"]) == raw
-    bounced = load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="bounce").handler(announced, Remaining(14))
+    assert workmail.store.content(document["messageId"]) == raw
+    bounced = load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="bounce").handler(document, Remaining(14))
     assert bounced["actions"][0]["action"]["type"] == "BOUNCE"
-    assert load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="wrap").handler(announced, Remaining(14)) == DELIVER
-    assert raw in workmail.store.content(announced["messageId"])
-    assert workmail.store.puts(announced["messageId"]) == 1
+    assert load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="wrap").handler(document, Remaining(14)) == DELIVER
+    assert raw in workmail.store.content(document["messageId"])
+    assert workmail.store.puts(document["messageId"]) == 1
 
 
 def test_mail_out_of_scope_is_not_fetched(workmail: LocalWorkMail, load: Load):
@@ -46,8 +46,8 @@ def test_mail_out_of_scope_is_not_fetched(workmail: LocalWorkMail, load: Load):
 
 def test_a_message_of_38_mib_is_uploaded_in_pieces_and_arrives_whole(workmail: LocalWorkMail, load: Load):
     raw = max((message for _, message, _ in messages()), key=len)
-    announced = arrive(workmail, raw, direction="OUTBOUND")
-    assert load("disclaimer", DISCLAIMER_TEXT="plain").handler(announced, Remaining(14)) == DELIVER
-    changed = workmail.store.content(announced["messageId"])
+    document = arrive(workmail, raw, direction="OUTBOUND")
+    assert load("disclaimer", DISCLAIMER_TEXT="plain").handler(document, Remaining(14)) == DELIVER
+    changed = workmail.store.content(document["messageId"])
     assert changed.endswith(raw[-20_000_000:])
     assert changed.count(b"plain") == raw.count(b"plain") + 2

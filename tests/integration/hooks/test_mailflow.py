@@ -51,7 +51,7 @@ def handler(wm: LocalWorkMail, tmp_path: Path, policy: str, **more: Any) -> Iter
     yield sync_hook(PolicyHook, content=MessageFlow, settings=own)
 
 
-def came(wm: LocalWorkMail, *recipients: str, raw: bytes = RAW) -> dict[str, Any]:
+def announce(wm: LocalWorkMail, *recipients: str, raw: bytes = RAW) -> dict[str, Any]:
     found = event(*recipients, subject="Offer")
     found["envelope"]["mailFrom"]["address"] = "nora@example.net"
     wm.store.add(raw, found["messageId"])
@@ -63,9 +63,9 @@ def by_recipient(response: dict[str, Any]) -> dict[str, str]:
 
 
 def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, tmp_path: Path) -> None:
-    announced = came(wm, "ana@example.com", "ben@example.com", "cem@example.com")
+    document = announce(wm, "ana@example.com", "ben@example.com", "cem@example.com")
     with handler(wm, tmp_path, POLICY) as handle:
-        response = handle(announced, None)
+        response = handle(document, None)
 
     assert by_recipient(response) == {
         "ana@example.com": "MOVE_TO_JUNK",
@@ -73,8 +73,8 @@ def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, 
         "archive@example.com": "DEFAULT",
         "*": "DEFAULT",
     }
-    assert wm.store.puts(announced["messageId"]) == 1
-    content = wm.store.content(announced["messageId"])
+    assert wm.store.puts(document["messageId"]) == 1
+    content = wm.store.content(document["messageId"])
     assert b"Subject: [AD] Offer\r\n" in content
     assert content.endswith(b"\r\n\r\nBuy now.\r\n")
 
@@ -82,28 +82,28 @@ def test_verdicts_by_recipient_and_one_change_of_the_content(wm: LocalWorkMail, 
 def test_a_retry_after_a_crash_between_put_and_answer_returns_the_same_verdict(
     wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announced = came(wm, "ana@example.com", "ben@example.com")
+    document = announce(wm, "ana@example.com", "ben@example.com")
     with handler(wm, tmp_path, POLICY) as handle:
-        first = handle(announced, None)
+        first = handle(document, None)
         capsys.readouterr()
-        after = wm.store.content(announced["messageId"])
+        after = wm.store.content(document["messageId"])
         # A new process with another policy, and a message that no longer has the subject of the rules.
         with handler(wm, tmp_path, POLICY.replace("[AD]", "[OTHER]").replace("junk", "drop")) as another:
-            again = another(announced, None)
+            again = another(document, None)
 
     assert again == first
-    assert wm.store.content(announced["messageId"]) == after
-    assert wm.store.puts(announced["messageId"]) == 1
+    assert wm.store.content(document["messageId"]) == after
+    assert wm.store.puts(document["messageId"]) == 1
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any(line.get("decidedBefore") for line in printed)
     assert not any("Offers" in line for line in printed)
 
 
 def test_two_concurrent_attempts_return_the_same_and_leave_one_change(wm: LocalWorkMail, tmp_path: Path) -> None:
-    announced = came(wm, "ana@example.com", "ben@example.com")
+    document = announce(wm, "ana@example.com", "ben@example.com")
     answers: list[Any] = []
     with handler(wm, tmp_path, POLICY) as handle:
-        threads = [threading.Thread(target=lambda: answers.append(handle(announced, None))) for _ in range(4)]
+        threads = [threading.Thread(target=lambda: answers.append(handle(document, None))) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -111,23 +111,23 @@ def test_two_concurrent_attempts_return_the_same_and_leave_one_change(wm: LocalW
 
     assert len(answers) == 4
     assert all(by_recipient(answer) == by_recipient(answers[0]) for answer in answers)
-    assert wm.store.content(announced["messageId"]).count(b"[AD]") == 1
+    assert wm.store.content(document["messageId"]).count(b"[AD]") == 1
 
 
 def test_a_stamp_from_the_sender_is_ignored(wm: LocalWorkMail, tmp_path: Path) -> None:
     forged = RAW.replace(b"Subject:", STAMP.encode() + b": 0123456789abcdef0123456789abcdef delivered\r\nSubject:")
-    announced = came(wm, "ana@example.com", "ben@example.com", raw=forged)
+    document = announce(wm, "ana@example.com", "ben@example.com", raw=forged)
     with handler(wm, tmp_path, POLICY) as handle:
-        assert by_recipient(handle(announced, None))["ben@example.com"] == "BOUNCE"
+        assert by_recipient(handle(document, None))["ben@example.com"] == "BOUNCE"
 
 
 def test_a_message_is_not_fetched_if_no_rule_needs_its_content(wm: LocalWorkMail, tmp_path: Path) -> None:
-    announced = event("ben@example.com")  # not in the store, so that a Get would fail
+    document = event("ben@example.com")  # not in the store, so that a Get would fail
     policy = POLICY.replace("{ subject: { regex", "{ direction: outbound, subject: { regex").replace(
         "recipient: ana@", "recipient: nobody@"
     )
     with handler(wm, tmp_path, policy) as handle:
-        assert by_recipient(handle(announced, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}
 
 
 def test_counting_without_a_table_follows_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
@@ -139,21 +139,21 @@ rules:
     do: drop
     on_error: %s
 """
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with handler(wm, tmp_path, policy % "skip") as handle:
-        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"*": "DEFAULT"}
     with handler(wm, tmp_path, policy % "apply") as handle:
-        assert set(by_recipient(handle(announced, None)).values()) == {"DROP"}
+        assert set(by_recipient(handle(document, None)).values()) == {"DROP"}
     with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(TransientError):
-        handle(announced, None)
+        handle(document, None)
 
 
 def test_a_recipient_is_not_dropped_if_the_replacement_cannot_be_added(
     wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rule = "{ name: leave, when: { recipient: ana@example.com }, do: [ drop, { add_recipients: ben@example.net } ] }"
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with handler(wm, tmp_path, f"version: 1\nrules: [ {rule} ]\n") as handle:
-        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"*": "DEFAULT"}
     [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
     assert (failure["rule"], failure["what"]) == ("leave", "add_recipients")

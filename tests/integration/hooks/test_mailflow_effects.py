@@ -13,7 +13,7 @@ import pytest
 
 from local.workmail import LocalWorkMail
 from mailhooks.errors import TransientError
-from tests.integration.hooks.test_mailflow import RAW, by_recipient, came, handler
+from tests.integration.hooks.test_mailflow import RAW, announce, by_recipient, handler
 from tests.support.serving import Quiet, serving
 
 ARCHIVE = """
@@ -54,21 +54,21 @@ def test_a_copy_is_stored_once_in_all_attempts(wm: LocalWorkMail, tmp_path: Path
     s3 = wm.client("s3")
     bucket = f"{wm.bucket}-archive"
     s3.create_bucket(Bucket=bucket)
-    announced = came(wm, "ana@example.com", "ben@example.com")
+    document = announce(wm, "ana@example.com", "ben@example.com")
     with handler(wm, tmp_path, ARCHIVE % bucket) as handle:
-        first = handle(announced, None)
-        assert handle(announced, None) == first
+        first = handle(document, None)
+        assert handle(document, None) == first
     with handler(wm, tmp_path, ARCHIVE % bucket) as handle:
-        assert handle(announced, None) == first
+        assert handle(document, None) == first
 
     keys = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
-    folder = f"mail/{announced['invocationId']}"
+    folder = f"mail/{document['invocationId']}"
     assert keys == {f"{folder}/message.eml", f"{folder}/envelope.json"}
     # The received message, although the retry read the changed one.
     assert s3.get_object(Bucket=bucket, Key=f"{folder}/message.eml")["Body"].read() == RAW
     envelope = json.loads(s3.get_object(Bucket=bucket, Key=f"{folder}/envelope.json")["Body"].read())
     assert envelope["recipients"] == ["ana@example.com", "ben@example.com"]
-    assert b"[SEEN]" in wm.store.content(announced["messageId"])
+    assert b"[SEEN]" in wm.store.content(document["messageId"])
     assert by_recipient(first) == {"ben@example.com": "BOUNCE", "*": "DEFAULT"}
 
 
@@ -76,24 +76,24 @@ def test_a_failed_copy_holds_up_the_message_only_if_its_rule_says_retry(
     wm: LocalWorkMail, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = "version: 1\nrules:\n  - name: copy\n    do: { archive: { bucket: no-such-bucket-anywhere } }\n    on_error: %s\n"
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with handler(wm, tmp_path, policy % "skip") as handle:
-        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"*": "DEFAULT"}
     line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert [failure["rule"] for failure in line["failures"]] == ["copy"]
     with handler(wm, tmp_path, policy % "retry") as handle, pytest.raises(TransientError):
-        handle(announced, None)
+        handle(document, None)
 
 
 def test_a_webhook_gets_a_signed_notice_with_one_key_in_all_attempts(wm: LocalWorkMail, tmp_path: Path) -> None:
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s3cret")["ARN"]
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with receiver() as (url, posts):
         notice = f"{{ webhook: '{url}', secret: '{secret}', include: [subject, headers] }}"
         policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {notice} }}\n"
         for _ in range(2):
             with handler(wm, tmp_path, policy) as handle:
-                handle(announced, None)
+                handle(document, None)
 
     assert len({headers["Idempotency-Key"] for headers, _ in posts}) == 1
     headers, body = posts[0]
@@ -115,11 +115,11 @@ def test_a_failing_webhook_is_logged_and_loses_no_mail(
     kind: str,
 ) -> None:
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with receiver(status) as (url, posts):
         policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {{ webhook: '{url}', secret: '{secret}' }} }}\n"
         with handler(wm, tmp_path, policy) as handle:
-            assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+            assert by_recipient(handle(document, None)) == {"*": "DEFAULT"}
 
     assert len(posts) == 1
     [failure] = json.loads(capsys.readouterr().out.splitlines()[0])["failures"]
@@ -132,9 +132,9 @@ def test_a_topic_gets_a_notice_without_content(wm: LocalWorkMail, tmp_path: Path
     queue = sqs.create_queue(QueueName=f"told-{wm.bucket}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with handler(wm, tmp_path, f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {{ sns: '{topic}' }} }}\n") as handle:
-        handle(announced, None)
+        handle(document, None)
 
     [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2)["Messages"]
     told = json.loads(message["Body"])
@@ -153,9 +153,9 @@ rules:
     with handler(wm, tmp_path, policy, rates_table=wm.rates_table) as handle:
 
         def verdict(number: int) -> str:
-            announced = came(wm, "list@example.com", "ana@example.com")
-            announced["invocationId"] = f"{number:032x}"
-            return by_recipient(handle(announced, None)).get("list@example.com", "DEFAULT")
+            document = announce(wm, "list@example.com", "ana@example.com")
+            document["invocationId"] = f"{number:032x}"
+            return by_recipient(handle(document, None)).get("list@example.com", "DEFAULT")
 
         assert [verdict(number) for number in (1, 2, 2, 2, 3, 4, 3, 4, 5)] == [
             "DEFAULT", "DEFAULT", "DEFAULT", "DEFAULT", "DEFAULT", "DROP", "DEFAULT", "DROP", "DROP",
@@ -167,10 +167,10 @@ def test_a_group_rule_applies_to_members_of_nested_groups(wm: LocalWorkMail, tmp
     wm.organization.add_group("inner@example.com", ["ana@example.com"])
     wm.organization.add_group("board@example.com", ["inner@example.com"])
     policy = "version: 1\nrules:\n  - name: board\n    when: { recipient_in_group: board@example.com }\n    do: junk\n"
-    announced = came(wm, "a.alias@example.com", "ben@example.com")
+    document = announce(wm, "a.alias@example.com", "ben@example.com")
     more = {"policy_directory": True, "organization_id": wm.organization.id}
     with handler(wm, tmp_path, policy, **more) as handle:
-        assert by_recipient(handle(announced, None)) == {"a.alias@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"a.alias@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
 
 
 class FourSeconds:
@@ -182,7 +182,7 @@ class FourSeconds:
 
 def test_a_silent_webhook_leaves_time_to_change_the_message(wm: LocalWorkMail, tmp_path: Path) -> None:
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s")["ARN"]
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         policy = f"""
@@ -192,38 +192,38 @@ rules:
     do: [ {{ subject_tag: "[X]" }}, {{ notify: {{ webhook: "{url}", secret: "{secret}" }} }} ]
 """
         with handler(wm, tmp_path, policy) as handle:
-            assert by_recipient(handle(announced, FourSeconds())) == {"*": "DEFAULT"}
-    assert b"Subject: [X] Offer" in wm.store.content(announced["messageId"])
+            assert by_recipient(handle(document, FourSeconds())) == {"*": "DEFAULT"}
+    assert b"Subject: [X] Offer" in wm.store.content(document["messageId"])
 
 
 def test_failed_counts_follow_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = "version: 1\nrules:\n  - name: storm\n    when: { rate: { more_than: 1, minutes: 5 } }\n    do: drop\n    on_error: %s\n"
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
         with handler(wm, tmp_path, policy % on_error, rates_table="no-such-table") as handle:
-            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+            assert set(by_recipient(handle(document, None)).values()) == {verdict}
     with handler(wm, tmp_path, policy % "retry", rates_table="no-such-table") as handle, pytest.raises(TransientError):
-        handle(announced, None)
+        handle(document, None)
 
 
 def test_the_directory_defines_the_internal_domains_if_no_setting_does(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = (
         "version: 1\nrules:\n  - name: out\n    when: { sender_scope: external }\n    do: [ junk, { add_recipients: ben@example.com } ]\n"
     )
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     more = {"policy_directory": True, "organization_id": wm.organization.id}
     with handler(wm, tmp_path, policy, **more) as handle:
-        assert by_recipient(handle(announced, None)) == {"*": "MOVE_TO_JUNK", "ben@example.com": "DEFAULT"}
-        announced["envelope"]["mailFrom"]["address"] = "cem@example.com"
-        assert by_recipient(handle(announced, None)) == {"*": "DEFAULT"}
+        assert by_recipient(handle(document, None)) == {"*": "MOVE_TO_JUNK", "ben@example.com": "DEFAULT"}
+        document["envelope"]["mailFrom"]["address"] = "cem@example.com"
+        assert by_recipient(handle(document, None)) == {"*": "DEFAULT"}
 
 
 def test_a_failing_directory_follows_the_on_error_of_the_rule(wm: LocalWorkMail, tmp_path: Path) -> None:
     policy = "version: 1\nrules:\n  - name: g\n    when: { recipient_in_group: board@example.com }\n    do: drop\n    on_error: %s\n"
-    announced = came(wm, "ana@example.com")
+    document = announce(wm, "ana@example.com")
     more = {"policy_directory": True, "organization_id": "m-00000000000000000000000000000000"}
     for on_error, verdict in (("skip", "DEFAULT"), ("apply", "DROP")):
         with handler(wm, tmp_path, policy % on_error, **more) as handle:
-            assert set(by_recipient(handle(announced, None)).values()) == {verdict}
+            assert set(by_recipient(handle(document, None)).values()) == {verdict}
     with handler(wm, tmp_path, policy % "retry", **more) as handle, pytest.raises(TransientError):
-        handle(announced, None)
+        handle(document, None)

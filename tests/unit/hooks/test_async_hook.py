@@ -24,8 +24,8 @@ def test_an_asynchronous_hook_ends_on_a_permanent_error_and_raises_others(log):
     def read(mail: Mail) -> None:
         _ = mail.raw
 
-    def run(trouble: Exception, **changes: Any) -> None:
-        async_hook(read, content=Memory(get_trouble=trouble), settings=settings(**changes))(event(), Context())
+    def run(error: Exception, **changes: Any) -> None:
+        async_hook(read, content=Memory(get_error=error), settings=settings(**changes))(event(), Context())
 
     run(errors.ResourceNotFoundException())
     assert log().metrics[0]["ReasonResourceNotFoundException"] == [1.0]
@@ -37,7 +37,7 @@ def test_an_asynchronous_hook_ends_on_a_permanent_error_and_raises_others(log):
 
 
 def test_an_asynchronous_hook_handles_an_event_once_and_again_after_an_error(log):
-    memory = Memory(get_trouble=errors.Throttled())
+    memory = Memory(get_error=errors.Throttled())
     seen = []
 
     def notice(mail: Mail) -> None:
@@ -46,7 +46,7 @@ def test_an_asynchronous_hook_handles_an_event_once_and_again_after_an_error(log
     handler = async_hook(notice, content=memory, settings=settings())
     with pytest.raises(errors.Throttled):
         handler(event(), Context())
-    memory.get_trouble = None
+    memory.get_error = None
     log()
     for _ in range(2):
         handler(event(), Context())

@@ -50,7 +50,7 @@ class Content(Memory):
 
     raw: bytes = PLAIN
     kept: dict[str, str] = field(default_factory=dict)
-    remember_trouble: Exception | None = None
+    save_error: Exception | None = None
 
     def __post_init__(self) -> None:
         self.messages = {BOTH["messageId"]: self.raw}
@@ -60,8 +60,8 @@ class Content(Memory):
         return self.messages[BOTH["messageId"]]
 
     def save_decision(self, key: str, text: str, deadline: Deadline) -> None:
-        if self.remember_trouble:
-            raise self.remember_trouble
+        if self.save_error:
+            raise self.save_error
         self.kept[key] = text
 
     def load_decision(self, key: str, deadline: Deadline) -> str | None:
@@ -183,27 +183,27 @@ DROP_BEN = "\n  - { name: no ben, when: { recipient: ben@example.com }, do: drop
 GONE = [ResourceNotFoundException("gone"), Misconfigured("no permission")]
 
 
-@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_verdict_by_event_stays_if_the_content_cannot_be_fetched(trouble: Exception):
-    assert by_recipient(flow(DROP_BEN + TAG, Content(get_trouble=trouble))(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
+@pytest.mark.parametrize("error", GONE, ids=lambda error: type(error).__name__)
+def test_a_verdict_by_event_stays_if_the_content_cannot_be_fetched(error: Exception):
+    assert by_recipient(flow(DROP_BEN + TAG, Content(get_error=error))(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
 
 
-@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_bounce_stays_if_the_name_in_its_text_cannot_be_fetched(trouble: Exception):
+@pytest.mark.parametrize("error", GONE, ids=lambda error: type(error).__name__)
+def test_a_bounce_stays_if_the_name_in_its_text_cannot_be_fetched(error: Exception):
     rules = '\n  - { name: no ben, when: { recipient: ben@example.com }, do: { bounce: "Sorry, %%FromName%%." } }\n'
-    response = flow(rules, Content(get_trouble=trouble))(BOTH, None)
+    response = flow(rules, Content(get_error=error))(BOTH, None)
     assert by_recipient(response) == {BEN: "BOUNCE", "*": "DEFAULT"}
 
 
-@pytest.mark.parametrize("trouble", GONE, ids=lambda trouble: type(trouble).__name__)
-def test_a_rule_with_retry_delivers_nothing_unread(trouble: Exception):
+@pytest.mark.parametrize("error", GONE, ids=lambda error: type(error).__name__)
+def test_a_rule_with_retry_delivers_nothing_unread(error: Exception):
     rules = "\n  - { name: cards, on_error: retry, when: { body: { card_number: true } }, do: drop }\n"
     with pytest.raises(RuleFailed):
-        flow(rules, Content(get_trouble=trouble))(BOTH, None)
+        flow(rules, Content(get_error=error))(BOTH, None)
 
 
 def test_unreadable_content_is_fetched_once_for_all_rules():
-    content = Content(get_trouble=ResourceNotFoundException("gone"))
+    content = Content(get_error=ResourceNotFoundException("gone"))
     rules = "".join(f"\n  - {{ name: r{n}, when: {{ body: word{n} }}, do: drop }}" for n in range(50)) + "\n"
     assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DEFAULT"}
     assert content.gets == 1
@@ -211,22 +211,22 @@ def test_unreadable_content_is_fetched_once_for_all_rules():
 
 def test_a_function_with_on_error_retry_raises_if_it_may_not_read():
     with pytest.raises(HookFailed):
-        flow(DROP_BEN + TAG, Content(get_trouble=Misconfigured("no permission")), on_error=OnError.RETRY)(BOTH, None)
+        flow(DROP_BEN + TAG, Content(get_error=Misconfigured("no permission")), on_error=OnError.RETRY)(BOTH, None)
 
 
 def test_a_decision_that_cannot_be_stored_cancels_the_change():
-    content = Content(remember_trouble=Misconfigured("no bucket"))
+    content = Content(save_error=Misconfigured("no bucket"))
     assert by_recipient(flow(BOUNCE_BEN + TAG, content)(BOTH, None)) == {BEN: "BOUNCE", "*": "DEFAULT"}
     assert content.puts == 0
 
 
 def test_an_attachment_is_not_delivered_if_workmail_freezes_the_message():
-    content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
+    content = Content(raw=WITH_EXE, put_error=MessageFrozen("frozen"))
     assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
 
 
 def test_a_rejected_tag_does_not_prevent_delivery():
-    content = Content(put_trouble=MessageFrozen("frozen"))
+    content = Content(put_error=MessageFrozen("frozen"))
     assert by_recipient(flow(DROP_BEN + TAG, content)(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
 
 
@@ -251,7 +251,7 @@ def test_a_disclaimer_that_makes_the_message_too_long_does_not_prevent_stripping
 
 def test_added_recipients_do_not_get_a_message_refused_to_all_others():
     rules = "\n  - { name: copy, do: { add_recipients: [copy@example.com] } }\n" + STRIP
-    content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
+    content = Content(raw=WITH_EXE, put_error=MessageFrozen("frozen"))
     assert by_recipient(flow(rules, content)(BOTH, None)) == {"*": "DROP"}
 
 

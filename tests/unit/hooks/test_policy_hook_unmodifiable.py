@@ -48,7 +48,7 @@ STRIP_FOR_BEN = STRIP.replace("    do:", "    when: { recipient: ben@example.com
     ids=["a drop", "a bounce", "a bounce of all", "a drop of all", "a replacement", "what is replaced and cannot be changed"],
 )
 def test_an_unmodifiable_message_overrides_no_verdict_of_a_rule(rules: str, answer: dict[str, str]):
-    content = Content(raw=WITH_EXE, put_trouble=MessageFrozen("frozen"))
+    content = Content(raw=WITH_EXE, put_error=MessageFrozen("frozen"))
     assert by_recipient(flow(rules, content)(BOTH, None)) == answer
 
 
@@ -65,23 +65,23 @@ def test_a_retry_after_a_drop_rule_has_begun_returns_the_first_decision():
 SET_UP = Misconfigured("no permission")
 
 
-@pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_an_executable_is_not_delivered_because_of_a_bucket_error(trouble: str):
-    content = Content(raw=WITH_EXE, **{trouble: SET_UP})
+@pytest.mark.parametrize("error", ["put_error", "save_error"])
+def test_an_executable_is_not_delivered_because_of_a_bucket_error(error: str):
+    content = Content(raw=WITH_EXE, **{error: SET_UP})
     answer = by_recipient(flow(BOUNCE_BEN + STRIP, content)(BOTH, None))
     assert answer == {BEN: "BOUNCE", "*": "DROP"}
 
 
-@pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_mail_is_not_bounced_for_a_disclaimer_because_of_a_bucket_error(trouble: str):
-    content = Content(**{trouble: SET_UP})
+@pytest.mark.parametrize("error", ["put_error", "save_error"])
+def test_mail_is_not_bounced_for_a_disclaimer_because_of_a_bucket_error(error: str):
+    content = Content(**{error: SET_UP})
     answer = by_recipient(flow(BOUNCE_BEN + DISCLAIMER, content)(BOTH, None))
     assert answer == {BEN: "BOUNCE", "*": "DEFAULT"}
 
 
-@pytest.mark.parametrize("trouble", ["put_trouble", "remember_trouble"])
-def test_a_required_change_is_retried_after_a_bucket_error(trouble: str):
-    content = Content(**{trouble: SET_UP})
+@pytest.mark.parametrize("error", ["put_error", "save_error"])
+def test_a_required_change_is_retried_after_a_bucket_error(error: str):
+    content = Content(**{error: SET_UP})
     with pytest.raises(RuleFailed):
         flow(BOUNCE_BEN + TAG.replace("    do:", "    on_error: retry\n    do:"), content)(BOTH, None)
 

@@ -74,15 +74,15 @@ def test_recipients_can_be_added_in_the_organization_domains():
 
 
 @pytest.mark.parametrize(
-    "trouble", [errors.MessageFrozen, errors.MessageRejected, errors.ResourceNotFoundException, errors.CannotChangeSafely]
+    "error", [errors.MessageFrozen, errors.MessageRejected, errors.ResourceNotFoundException, errors.CannotChangeSafely]
 )
-def test_a_permanent_error_delivers_unchanged_and_is_logged_and_counted(trouble, log):
-    for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
+def test_a_permanent_error_delivers_unchanged_and_is_logged_and_counted(error, log):
+    for memory in (Memory(get_error=error("why")), Memory(put_error=error("why"))):
         assert handler_of(shout, memory, on_error=OnError.RETRY)(event(), None) == DELIVER
         assert list(memory.messages.values()) == [MESSAGE]
         printed = log()
-        assert printed.lines[0] | {"level": "WARNING", "reason": trouble.__name__, "detail": "why", "changed": False} == printed.lines[0]
-        assert printed.metrics[0][f"Reason{trouble.__name__}"] == printed.metrics[0]["Permanent"] == [1.0]
+        assert printed.lines[0] | {"level": "WARNING", "reason": error.__name__, "detail": "why", "changed": False} == printed.lines[0]
+        assert printed.metrics[0][f"Reason{error.__name__}"] == printed.metrics[0]["Permanent"] == [1.0]
 
 
 @pytest.mark.parametrize("change_first", [True, False])
@@ -104,18 +104,18 @@ def test_a_verdict_stays_if_the_content_cannot_be_changed():
         shout(mail)
         return mail.verdict().bounce("no", to="b@example.com")
 
-    response = handler_of(bounce_one, Memory(put_trouble=errors.MessageFrozen()))(event("a@example.com", "b@example.com"), None)
+    response = handler_of(bounce_one, Memory(put_error=errors.MessageFrozen()))(event("a@example.com", "b@example.com"), None)
     assert response["actions"][0]["recipients"] == ["b@example.com"]
 
 
-@pytest.mark.parametrize("trouble", [errors.Throttled, errors.ServiceFailed, errors.NoTimeLeft])
-def test_a_transient_error_is_raised_with_any_on_error(trouble, log):
+@pytest.mark.parametrize("error", [errors.Throttled, errors.ServiceFailed, errors.NoTimeLeft])
+def test_a_transient_error_is_raised_with_any_on_error(error, log):
     for on_error in OnError:
-        for memory in (Memory(get_trouble=trouble("why")), Memory(put_trouble=trouble("why"))):
-            with pytest.raises(trouble):
+        for memory in (Memory(get_error=error("why")), Memory(put_error=error("why"))):
+            with pytest.raises(error):
                 handler_of(shout, memory, on_error=on_error)(event(), None)
             printed = log()
-            assert (printed.lines[0]["level"], printed.lines[0]["reason"]) == ("ERROR", trouble.__name__)
+            assert (printed.lines[0]["level"], printed.lines[0]["reason"]) == ("ERROR", error.__name__)
             assert printed.metrics[0]["Passing"] == [1.0]
 
 
@@ -136,7 +136,7 @@ def test_a_verdict_stays_after_an_unexpected_error_of_the_put():
         shout(mail)
         return mail.verdict().bounce("no", to="b@example.com")
 
-    response = handler_of(bounce_one, Memory(put_trouble=errors.Misconfigured()))(event("a@example.com", "b@example.com"), None)
+    response = handler_of(bounce_one, Memory(put_error=errors.Misconfigured()))(event("a@example.com", "b@example.com"), None)
     assert response["actions"][0]["recipients"] == ["b@example.com"]
 
 

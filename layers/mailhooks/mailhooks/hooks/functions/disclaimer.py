@@ -35,7 +35,7 @@ _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Audience(StrEnum):
-    """Which mail gets the disclaimer: by the author of inbound mail, and by any recipient of outbound mail."""
+    """The mail that gets the disclaimer, by the author of inbound mail and by any recipient of outbound mail."""
 
     ALL = "all"
     EXTERNAL = "external"
@@ -44,7 +44,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which messages get the disclaimer.
+    """The messages that get the disclaimer.
 
     Attributes:
         audience: see `Audience`.
@@ -122,17 +122,17 @@ class DisclaimerHook(PolicyHook):
         disclaimer = Disclaimer(
             text=settings.disclaimer_text or _read_text(folder / "disclaimer.txt"),
             html=html,
-            position=_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
+            position=_parse_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
             once_per_thread=settings.disclaimer_once_per_thread,
-            on_unmodifiable=_choice(_ON_UNMODIFIABLE, "ON_UNMODIFIABLE", settings.on_unmodifiable or OnUnmodifiable.PASS),
-            on_no_text=_choice(OnNoText, "ON_NO_TEXT", settings.on_no_text or OnNoText.PASS),
+            on_unmodifiable=_parse_choice(_ON_UNMODIFIABLE, "ON_UNMODIFIABLE", settings.on_unmodifiable or OnUnmodifiable.PASS),
+            on_no_text=_parse_choice(OnNoText, "ON_NO_TEXT", settings.on_no_text or OnNoText.PASS),
             images=images,
         )
         _check_templates(disclaimer, address_book)
         scope = Scope(
-            _choice(Audience, "DISCLAIMER_AUDIENCE", settings.disclaimer_audience or Audience.ALL),
-            _patterns("DISCLAIMER_SKIP_SENDERS", settings.disclaimer_skip_senders),
-            _patterns("DISCLAIMER_SKIP_RECIPIENTS", settings.disclaimer_skip_recipients),
+            _parse_choice(Audience, "DISCLAIMER_AUDIENCE", settings.disclaimer_audience or Audience.ALL),
+            _parse_patterns("DISCLAIMER_SKIP_SENDERS", settings.disclaimer_skip_senders),
+            _parse_patterns("DISCLAIMER_SKIP_RECIPIENTS", settings.disclaimer_skip_recipients),
             settings.organization_domains,
         )
         if scope.audience is not Audience.ALL and not scope.organization_domains:
@@ -143,13 +143,13 @@ class DisclaimerHook(PolicyHook):
 _E = TypeVar("_E", bound=StrEnum)
 
 
-def _choice(choices: Iterable[_E], variable: str, value: str) -> _E:
+def _parse_choice(choices: Iterable[_E], variable: str, value: str) -> _E:
     if found := next((choice for choice in choices if choice == value.lower()), None):
         return found
     raise SettingsError(f"{variable}: set it to {' or '.join(choices)}")
 
 
-def _patterns(variable: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:
+def _parse_patterns(variable: str, texts: tuple[str, ...]) -> tuple[Pattern, ...]:
     try:
         return tuple(map(Pattern.parse, texts))
     except ValueError as error:
@@ -201,7 +201,7 @@ def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
 def _check_templates(disclaimer: Disclaimer, address_book: StoredAddressBook) -> None:
     if not (disclaimer.text or disclaimer.html).strip():
         raise SettingsError(
-            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the function's folder"
+            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the folder of the function"
         )
     known = MESSAGE_VARIABLES | {name.lower() for attributes in address_book.entries.values() for name in attributes}
     for template in disclaimer.templates:
