@@ -103,7 +103,7 @@ def test_another_disclaimer_is_added_beside_the_first():
         ('multipart/report; boundary="b"', "report"),
         ("application/pkcs7-mime; smime-type=signed-data", "S/MIME"),
         ("application/x-microsoft-rpmsg-message", "rights-managed"),
-        ("text/calendar; method=REQUEST", "no text"),
+        ("text/calendar; method=REQUEST", "no displayed text"),
         ("multipart/mixed", "broken"),
         ("text/plain; charset=utf-16", "charset"),
     ],
