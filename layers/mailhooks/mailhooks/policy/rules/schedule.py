@@ -30,9 +30,9 @@ def parse_time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("a moment such as 2026-01-31T18:00:00+01:00") from None
+        raise ValueError("a date and time such as 2026-01-31T18:00:00+01:00") from None
     if found.tzinfo is None:
-        raise ValueError("a moment with its offset from UTC, such as 2026-01-31T18:00:00+01:00")
+        raise ValueError("a date and time with its offset from UTC, such as 2026-01-31T18:00:00+01:00")
     return found
 
 
