@@ -1,4 +1,4 @@
-"""Messages that nobody sends who means well, and some that broken mailers do."""
+"""Messages of hostile senders and of broken mail programs."""
 
 from typing import Final
 

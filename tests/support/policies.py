@@ -20,28 +20,29 @@ HEAD = b"From: Ana <ana@example.net>\r\nTo: User <user@example.com>\r\nSubject: 
 PLAIN = HEAD + b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello world\r\n"
 
 
-def made(*rules: dict[str, Any], **top: Any) -> Policy:
-    """A policy of these rules, named if they are not; what they say goes through the text."""
+def make_policy(*rules: dict[str, Any], **top: Any) -> Policy:
+    """Load a policy of these rules from JSON. A rule without a name gets one."""
     named = [{"name": f"rule {index}"} | rule for index, rule in enumerate(rules)]
     settings = {"version": 1, "organization": {"domains": ["example.com"]}, "defaults": {"mixed": "all"}}
     return load(json.dumps(settings | top | {"rules": named}))
 
 
-def refused(text: str) -> PolicyError:
+def load_error(text: str) -> PolicyError:
+    """Return the error of an invalid policy."""
     with pytest.raises(PolicyError) as caught:
         load(text)
     return caught.value
 
 
-def refused_rule(rule: dict[str, Any], **top: Any) -> str:
-    """What is said of a rule that is refused, on one line."""
-    [line] = refused(json.dumps({"version": 1, "rules": [{"name": "Rule", "do": "drop"} | rule]} | top)).lines()
+def rule_error(rule: dict[str, Any], **top: Any) -> str:
+    """Return the one line of the error of an invalid rule."""
+    [line] = load_error(json.dumps({"version": 1, "rules": [{"name": "Rule", "do": "drop"} | rule]} | top)).lines()
     return line
 
 
 @dataclass
 class Counts:
-    """Counts as `Rates` says, of which some have begun; broken where `broken`."""
+    """Counters that begin with some numbers, by the end of their keys; or that fail if `broken`."""
 
     begun: dict[str, int] = field(default_factory=dict)
     broken: bool = False
@@ -56,7 +57,7 @@ class Counts:
 
 @dataclass
 class Groups:
-    """A directory of groups; broken where `broken`."""
+    """A directory of groups; it fails if `broken`."""
 
     groups: dict[str, set[str]] = field(default_factory=dict)
     broken: bool = False
@@ -71,7 +72,7 @@ class Groups:
 
 
 class Mail(NamedTuple):
-    """A message, what WorkMail says of it, and what services know."""
+    """A message with its event, the services and the time of its evaluation."""
 
     raw: bytes
     event: MailFlowEvent
@@ -83,23 +84,23 @@ def mail(raw: bytes = PLAIN, *recipients: str, services: Services | None = None,
     return Mail(raw, parsed(*recipients, **event), services or Services(), now)
 
 
-def sent_by(address: str | None, *recipients: str, raw: bytes = PLAIN, **event: Any) -> Mail:
-    """A message from this address, or from nobody."""
+def mail_from(address: str | None, *recipients: str, raw: bytes = PLAIN, **event: Any) -> Mail:
+    """Return a message from this address; None for a message without a sender."""
     to = [{"address": recipient} for recipient in recipients or ("user@example.com",)]
     return mail(raw, envelope={"mailFrom": {"address": address} if address is not None else None, "recipients": to}, **event)
 
 
-def nobody_listed(raw: bytes = PLAIN, **event: Any) -> Mail:
-    """A message whose event was too long for any of its recipients."""
+def unlisted_mail(raw: bytes = PLAIN, **event: Any) -> Mail:
+    """Return a message whose truncated event names no recipient."""
     return mail(raw, envelope={"mailFrom": {"address": "from@example.net"}, "recipients": []}, truncated=True, **event)
 
 
-def evaluated(policy: Policy, of: Mail, **more: Any) -> Outcome:
-    return policy.evaluate(of.event, of.raw, services=of.services, now=of.now, **more)
+def evaluate(policy: Policy, sample: Mail, **more: Any) -> Outcome:
+    return policy.evaluate(sample.event, sample.raw, services=sample.services, now=sample.now, **more)
 
 
-def answers(outcome: Outcome) -> dict[str, str]:
-    """Each recipient's action in the answer to WorkMail, and under `"*"` that of all others."""
+def actions_by_recipient(outcome: Outcome) -> dict[str, str]:
+    """Return each recipient's action in the response to WorkMail, and under `"*"` the action of all others."""
     found: dict[str, str] = {}
     for entry in outcome.verdict().to_response()["actions"]:
         for address in entry.get("recipients", ["*"]):
@@ -108,9 +109,9 @@ def answers(outcome: Outcome) -> dict[str, str]:
     return found
 
 
-def matching(when: dict[str, Any], of: Mail, **rule: Any) -> set[str]:
-    """The recipients for whom conditions hold; `""` for those who are not listed. None of them may have failed."""
-    outcome = evaluated(made({"when": when, "do": "drop", **rule}), of)
+def match_conditions(when: dict[str, Any], sample: Mail, **rule: Any) -> set[str]:
+    """Return the recipients that conditions match; `""` for those that a truncated event omits. No condition may fail."""
+    outcome = evaluate(make_policy({"when": when, "do": "drop", **rule}), sample)
     assert outcome.failures == ()
     outcome.verdict().to_response()
     return set(outcome.verdicts)

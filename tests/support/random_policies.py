@@ -1,4 +1,4 @@
-"""Policies and messages at random, of all that a policy can say."""
+"""Random policies and messages, with all conditions and actions."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailhooks.policy import Outcome, Policy, Services
 from tests.support.hostile_mail import HOSTILE
 from tests.support.mail import CORPUS
-from tests.support.policies import PLAIN, Counts, Groups, Mail, made, mail
+from tests.support.policies import PLAIN, Counts, Groups, Mail, mail, make_policy
 from tests.unit.policy.evaluation.test_changes_and_effects import CHANGES, EXE
 from tests.unit.policy.rules.test_conditions import LISTS, TABLES
 
@@ -34,8 +34,8 @@ ACTIONS: Final[list[Any]] = [
 LEAVES: Final = [{name: value} for name, rows in TABLES.items() if name not in (*_IN_GROUPS, "rate") for value, *_ in rows]
 
 
-def grouped(leaves: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
-    """Mappings of conditions, groups of them in groups."""
+def nest(leaves: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
+    """Return random mappings of conditions, with nested groups."""
 
     def deeper(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
         several = st.lists(inner, min_size=1, max_size=3)
@@ -53,7 +53,7 @@ _RATES = st.sampled_from([{}, {}, {"rate": {"more_than": 1, "minutes": 5}}, {"ra
 
 
 def rules_of(leaves: st.SearchStrategy[Rule], actions: list[Any]) -> st.SearchStrategy[Rule]:
-    conditions = grouped(leaves)
+    conditions = nest(leaves)
     whens = st.tuples(conditions, _RATES).map(lambda both: both[0] | both[1]) if actions is ACTIONS else conditions
     return st.fixed_dictionaries(
         {"do": st.lists(st.sampled_from(actions), min_size=1, max_size=4)},
@@ -102,11 +102,11 @@ def mails(draw: st.DrawFn, raws: list[Any] = _RAWS) -> Mail:
 
 
 def policy_of(rules: list[Rule]) -> Policy:
-    return made(*rules, lists=LISTS | {"bad": ["exe"], "fields": ["X-A"]})
+    return make_policy(*rules, lists=LISTS | {"bad": ["exe"], "fields": ["X-A"]})
 
 
-def essence(outcome: Outcome) -> Any:
-    """All that an outcome does."""
+def summarize(outcome: Outcome) -> Any:
+    """Return everything in an outcome that has an effect."""
     return (
         outcome.verdict().to_response(),
         outcome.added,

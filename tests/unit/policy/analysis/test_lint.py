@@ -18,8 +18,8 @@ def findings(*rules: dict[str, Any], **policy: Any) -> list[Finding]:
     return list(lint(load(json.dumps(data)), now=NOW))
 
 
-def said(*rules: dict[str, Any], **policy: Any) -> list[tuple[str, str]]:
-    """The rule and the first words of each finding's text."""
+def heads(*rules: dict[str, Any], **policy: Any) -> list[tuple[str, str]]:
+    """Return the rule and the first words of each finding."""
     return [(finding.rule, finding.text.partition(":")[0]) for finding in findings(*rules, **policy)]
 
 
@@ -56,7 +56,7 @@ NEVER_REACHED = [
 
 def test_a_rule_after_one_that_stops_for_all_its_mail_is_never_reached() -> None:
     def check(first: dict[str, Any], second: dict[str, Any]) -> None:
-        assert UNREACHED in said(first, second, lists={"partners": ["partner.example", "list:more"], "more": ["x.example"]})
+        assert UNREACHED in heads(first, second, lists={"partners": ["partner.example", "list:more"], "more": ["x.example"]})
 
     check_rows(NEVER_REACHED, check)
 
@@ -82,59 +82,59 @@ MAY_BE_REACHED = [
 
 def test_no_finding_for_a_rule_that_may_be_reached() -> None:
     def check(first: dict[str, Any], second: dict[str, Any]) -> None:
-        assert UNREACHED not in said(first, second)
+        assert UNREACHED not in heads(first, second)
 
     check_rows(MAY_BE_REACHED, check)
 
 
-def test_of_a_rule_that_never_applies_nothing_else_is_said_and_nothing_follows_for_others() -> None:
+def test_a_rule_that_never_applies_has_one_finding_and_causes_none() -> None:
     never = {"when": {"direction": "inbound", "recipient_scope": "external"}, "stop": True, "do": "junk"}
-    assert said(stop(direction="inbound"), never) == [("r2", "never applies")]
-    assert said(never, never["when"] and {"when": {"direction": "inbound"}, "do": {"count": "X"}}) == [("r1", "never applies")]
+    assert heads(stop(direction="inbound"), never) == [("r2", "never applies")]
+    assert heads(never, never["when"] and {"when": {"direction": "inbound"}, "do": {"count": "X"}}) == [("r1", "never applies")]
 
 
-def test_an_exception_for_every_sender_leaves_mail_without_one() -> None:
+def test_an_exception_for_every_sender_is_noted() -> None:
     [note] = findings({"unless": {"sender": "*"}})
     assert (note.severity, note.text.partition(":")[0]) == (Severity.NOTE, "applies to mail without a sender only")
 
 
-def test_two_rules_that_stop_for_both_directions_leave_nobody_to_the_third() -> None:
+def test_a_rule_after_stops_for_both_directions_is_never_reached() -> None:
     found = findings(stop(direction="inbound"), stop(direction="outbound"), when(kind="list"))
     assert [(finding.rule, finding.severity) for finding in found] == [("r3", Severity.WARNING)]
     assert '"r2"' in found[0].text
 
 
-def test_two_rules_that_stop_for_both_scopes_leave_mail_without_a_sender_to_the_third() -> None:
-    assert said(stop(sender_scope="internal"), stop(sender_scope="external"), when(kind="list")) == []
+def test_a_rule_after_stops_for_both_sender_scopes_may_be_reached() -> None:
+    assert heads(stop(sender_scope="internal"), stop(sender_scope="external"), when(kind="list")) == []
 
 
-def test_a_rule_may_be_reached_before_the_other_is_active() -> None:
+def test_a_rule_may_be_reached_while_the_other_is_not_active() -> None:
     before = {**stop(), "active": {"from": "2026-05-01T00:00:00Z", "until": "2026-09-01T00:00:00Z"}}
-    assert UNREACHED in said(before, {"active": {"from": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}})
-    assert UNREACHED not in said(before, {"active": {"from": "2026-06-01T00:00:00Z"}})
+    assert UNREACHED in heads(before, {"active": {"from": "2026-06-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}})
+    assert UNREACHED not in heads(before, {"active": {"from": "2026-06-01T00:00:00Z"}})
 
 
-def test_a_verdict_never_counts_behind_one_for_everybody() -> None:
-    assert said({}, when(kind="list")) == [("r2", "its verdict never counts")]
-    assert said({}, {"do": {"count": "Seen"}}) == []
-    assert said({"mode": "report"}, {}) == []
-    assert said(when(kind="list"), {}) == []
+def test_a_verdict_after_one_for_all_recipients_is_found() -> None:
+    assert heads({}, when(kind="list")) == [("r2", "its verdict never counts")]
+    assert heads({}, {"do": {"count": "Seen"}}) == []
+    assert heads({"mode": "report"}, {}) == []
+    assert heads(when(kind="list"), {}) == []
 
 
 def test_junk_decides_for_inbound_mail_only() -> None:
     junk = {"when": INBOUND, "do": "junk"}
-    assert said(junk, {}) == []
-    assert said(junk, when(direction="inbound")) == [("r2", "its verdict never counts")]
+    assert heads(junk, {}) == []
+    assert heads(junk, when(direction="inbound")) == [("r2", "its verdict never counts")]
 
 
-def test_a_second_verdict_of_one_rule_never_counts() -> None:
-    assert said({"do": ["deliver", "drop"]}) == [("r1", "its second verdict never counts")]
-    assert said({"do": ["junk", "drop"]})[0][1].startswith("junk does nothing for outbound mail")
+def test_a_second_verdict_of_one_rule_is_found() -> None:
+    assert heads({"do": ["deliver", "drop"]}) == [("r1", "its second verdict never counts")]
+    assert heads({"do": ["junk", "drop"]})[0][1].startswith("junk does nothing for outbound mail")
 
 
-def test_a_rule_that_is_over_is_never_asked() -> None:
-    assert said({"active": {"until": "2026-05-04T00:00:00Z"}}) == [("r1", "is never evaluated")]
-    assert said({"active": {"until": "2026-05-04T00:00:01Z"}}) == []
+def test_a_rule_that_is_no_longer_active_is_found() -> None:
+    assert heads({"active": {"until": "2026-05-04T00:00:00Z"}}) == [("r1", "is never evaluated")]
+    assert heads({"active": {"until": "2026-05-04T00:00:01Z"}}) == []
 
 
 NEVER_APPLIES = [
@@ -164,7 +164,7 @@ NEVER_APPLIES = [
 
 def test_conditions_that_can_never_match_are_found() -> None:
     def check(rule: dict[str, Any]) -> None:
-        assert ("r1", "never applies") in said(rule, lists={"own": ["example.com"]})
+        assert ("r1", "never applies") in heads(rule, lists={"own": ["example.com"]})
 
     check_rows(NEVER_APPLIES, check)
 
@@ -192,13 +192,13 @@ MAY_APPLY = [
 
 def test_no_finding_for_conditions_that_can_match() -> None:
     def check(rule: dict[str, Any]) -> None:
-        assert said(rule) == []
+        assert heads(rule) == []
 
     check_rows(MAY_APPLY, check)
 
 
 @pytest.mark.parametrize("word", ["junk", "bypass_spam_check"])
-def test_what_does_nothing_for_outbound_mail_is_found(word: str) -> None:
+def test_an_action_without_effect_on_outbound_mail_is_found(word: str) -> None:
     [warning] = findings({"when": {"direction": "outbound"}, "do": word})
     assert (warning.severity, warning.text.split()[0]) == (Severity.WARNING, word)
     [note] = findings({"do": word})
@@ -207,7 +207,7 @@ def test_what_does_nothing_for_outbound_mail_is_found(word: str) -> None:
     assert findings({"when": {"sender_scope": "external"}, "do": word}) == []
 
 
-def test_outbound_mail_with_what_only_inbound_mail_has_is_noted() -> None:
+def test_a_condition_on_outbound_mail_that_only_inbound_mail_matches_is_noted() -> None:
     assert [finding.severity for finding in findings(when(direction="outbound", sender_scope="external"))] == [Severity.NOTE]
     assert [finding.severity for finding in findings(when(direction="outbound", authentication={"spf": "fail"}))] == [Severity.NOTE]
 
@@ -223,24 +223,24 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
 
 
 @pytest.mark.parametrize("mixed, word", [("all", "every recipient"), ("none", "no recipient")])
-def test_content_for_some_recipients_says_who_will_see_it(mixed: str, word: str) -> None:
+def test_a_change_for_some_recipients_is_noted(mixed: str, word: str) -> None:
     [note] = findings({"when": {"recipient": "ana@example.com"}, "do": {"subject_tag": "[A]"}, "mixed": mixed})
     assert note.severity is Severity.NOTE
     assert word in note.text
     assert findings({"when": {"direction": "inbound"}, "do": {"subject_tag": "[A]"}}) == []
 
 
-def test_lists_that_nobody_uses_are_noted() -> None:
+def test_unused_lists_are_noted() -> None:
     lists = {"a": ["list:b"], "b": ["x.example"], "c": ["y.example"], "d": ["list:c"]}
     found = findings(when(sender="list:a"), lists=lists)
     assert [finding.text for finding in found] == ['list "c" is used by no rule', 'list "d" is used by no rule']
 
 
-def test_rules_that_are_not_enabled_are_let_alone() -> None:
+def test_rules_that_are_not_enabled_have_no_findings() -> None:
     assert findings({"enabled": False, "when": {"direction": "inbound", "recipient_scope": "external"}, "do": "junk"}) == []
 
 
-def test_findings_come_in_the_order_of_the_rules_with_their_lines() -> None:
+def test_findings_are_in_the_order_of_the_rules_with_their_lines() -> None:
     text = (
         "version: 1\nlists: {a: [b.example]}\nrules:\n"
         "  - {name: First, when: {direction: outbound}, do: junk}\n  - {name: Second, do: drop}\n  - {name: Third, do: drop}\n"
@@ -250,6 +250,6 @@ def test_findings_come_in_the_order_of_the_rules_with_their_lines() -> None:
     assert str(found[0]).startswith('warning: rule "First": junk does nothing')
 
 
-def test_many_rules_that_have_nothing_to_do_with_each_other_give_no_findings() -> None:
+def test_many_independent_rules_have_no_findings() -> None:
     rules = [{"when": {"sender": [f"a{number}.example", f"b{number}.example"]}, "do": "drop", "stop": True} for number in range(300)]
     assert findings(*rules) == []

@@ -1,10 +1,10 @@
-"""What the lint sees of verdicts: which never count, which rules decide before others, and how many a message may have."""
+"""Findings about verdicts: without effect, after another rule's verdict, and more than a response may have."""
 
 from typing import Any
 
 import pytest
 
-from tests.unit.policy.analysis.test_lint import INBOUND, UNREACHED, findings, said, stop, when
+from tests.unit.policy.analysis.test_lint import INBOUND, UNREACHED, findings, heads, stop, when
 
 FAILING = {"sender_in_group": "g@example.com"}
 
@@ -23,35 +23,35 @@ FAILING = {"sender_in_group": "g@example.com"}
 )
 def test_a_rule_that_fails_otherwise_than_the_one_before_may_be_reached(first: str, second: str, unreached: bool) -> None:
     rules = [{**stop(**FAILING), "on_error": first}, {"when": FAILING, "do": {"count": "X"}, "on_error": second}]
-    assert (UNREACHED in said(*rules)) is unreached
-    assert UNREACHED in said({**stop(subject="x"), "on_error": first}, {**when(subject="x"), "on_error": second})
+    assert (UNREACHED in heads(*rules)) is unreached
+    assert UNREACHED in heads({**stop(subject="x"), "on_error": first}, {**when(subject="x"), "on_error": second})
 
 
-def test_removed_recipients_whom_a_rule_before_has_decided_for_are_found() -> None:
+def test_a_removal_after_the_verdict_of_another_rule_is_found() -> None:
     remove = {"do": {"remove_recipients": "ben@example.com"}}
     found = ("r2", "its remove_recipients never counts")
-    assert said({"do": "deliver"}, remove) == [found]
-    assert said({"when": INBOUND, "do": "deliver"}, {"when": INBOUND, **remove}) == [found]
-    assert said({"do": ["deliver", *[remove["do"]]]}) == [("r1", "its remove_recipients never counts")]
-    assert said({"when": {"recipient": "a@example.com"}, "do": "deliver"}, {"when": {"recipient": "a@example.com"}, **remove}) == []
-    assert said({"when": INBOUND, "do": "deliver"}, remove) == []
-    assert said({"do": [remove["do"], "deliver"]}) == []
-    assert said({"do": "deliver", "mode": "report"}, remove) == []
+    assert heads({"do": "deliver"}, remove) == [found]
+    assert heads({"when": INBOUND, "do": "deliver"}, {"when": INBOUND, **remove}) == [found]
+    assert heads({"do": ["deliver", *[remove["do"]]]}) == [("r1", "its remove_recipients never counts")]
+    assert heads({"when": {"recipient": "a@example.com"}, "do": "deliver"}, {"when": {"recipient": "a@example.com"}, **remove}) == []
+    assert heads({"when": INBOUND, "do": "deliver"}, remove) == []
+    assert heads({"do": [remove["do"], "deliver"]}) == []
+    assert heads({"do": "deliver", "mode": "report"}, remove) == []
 
 
-def test_a_verdict_for_those_whom_a_rule_before_has_removed_never_counts() -> None:
+def test_a_verdict_after_a_removal_by_another_rule_is_found() -> None:
     remove = {"do": {"remove_recipients": ["ben@example.com", "list:more"]}}
     lists = {"more": ["c@example.com"]}
     unheard = ("r2", "its verdict never counts")
-    assert said(remove, when(recipient="Ben@example.com"), lists=lists) == [unheard]
-    assert said(remove, when(recipient="c@example.com"), lists=lists) == [unheard]
-    assert said(remove, when(recipient="d@example.com"), lists=lists) == []
-    assert said({"when": INBOUND, **remove}, when(recipient="c@example.com"), lists=lists) == []
-    assert said({"do": [*[remove["do"]], {"add_recipients": "x@example.com"}]}, when(recipient="c@example.com"), lists=lists) == []
-    assert said(remove, {"when": {"recipient": "c@example.com"}, "do": {"remove_recipients": "z@example.com"}}, lists=lists) == []
+    assert heads(remove, when(recipient="Ben@example.com"), lists=lists) == [unheard]
+    assert heads(remove, when(recipient="c@example.com"), lists=lists) == [unheard]
+    assert heads(remove, when(recipient="d@example.com"), lists=lists) == []
+    assert heads({"when": INBOUND, **remove}, when(recipient="c@example.com"), lists=lists) == []
+    assert heads({"do": [*[remove["do"]], {"add_recipients": "x@example.com"}]}, when(recipient="c@example.com"), lists=lists) == []
+    assert heads(remove, {"when": {"recipient": "c@example.com"}, "do": {"remove_recipients": "z@example.com"}}, lists=lists) == []
 
 
-def test_more_verdicts_than_an_answer_has_room_for_are_found() -> None:
+def test_more_verdicts_than_a_response_may_have_are_found() -> None:
     rules = [{"when": {"recipient": f"r{number}@example.com"}, "do": {"bounce": f"No {number}"}} for number in range(9)]
     assert findings(*rules) == []
     [finding] = findings(*rules, when(recipient="x@example.com"))
@@ -62,7 +62,7 @@ def test_more_verdicts_than_an_answer_has_room_for_are_found() -> None:
 
 
 @pytest.mark.parametrize("rule", [{}, {"stop": True}])
-def test_of_verdicts_for_the_whole_message_a_message_has_one(rule: dict[str, Any]) -> None:
+def test_verdicts_for_the_whole_message_count_as_one(rule: dict[str, Any]) -> None:
     whole = [{"when": {"subject": f"word{number}"}, "do": {"bounce": f"No {number}"}, **rule} for number in range(20)]
     assert findings(*whole) == []
     some = [{"when": {"recipient": f"r{number}@example.com"}, "do": {"bounce": f"Not {number}"}} for number in range(8)]

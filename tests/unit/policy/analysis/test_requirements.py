@@ -42,7 +42,7 @@ def test_the_conditions_and_actions_that_read_the_content_are_named() -> None:
     check_rows(READS, check)
 
 
-def test_a_rule_without_a_cheaper_condition_has_every_message_fetched() -> None:
+def test_a_rule_without_a_cheaper_condition_always_reads_the_content() -> None:
     rules = policy_of(
         {
             "version": 1,
@@ -73,13 +73,13 @@ def test_groups_need_the_directory_and_counts_a_table() -> None:
     assert (rates.rules, rates.settings) == ((("r2", "rate"),), ("RATES_TABLE",))
 
 
-def test_scopes_need_domains_that_the_policy_does_not_say() -> None:
+def test_scopes_need_domains_if_the_policy_has_none() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
     [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}))
     assert "ORGANIZATION_DOMAINS" in need.settings[0]
 
 
-def test_archives_and_notices_name_what_they_write_to() -> None:
+def test_archives_and_notifications_need_permissions_on_their_targets() -> None:
     found = needed(
         {"do": {"archive": {"bucket": "example-bucket", "prefix": "a/", "retain_days": 5, "lock": "governance"}}},
         {"do": {"notify": {"webhook": "https://example.net/x", "secret": "key"}}},

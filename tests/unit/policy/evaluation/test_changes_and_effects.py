@@ -23,7 +23,7 @@ from mailhooks.policy.rules.actions import (
     TagSubject,
 )
 from tests.support.hostile_mail import HOSTILE
-from tests.support.policies import HEAD, PLAIN, Mail, answers, evaluated, made, mail
+from tests.support.policies import HEAD, PLAIN, Mail, actions_by_recipient, evaluate, mail, make_policy
 from tests.support.tables import check_rows
 from tests.unit.content.test_attachments import mail as mail_of
 from tests.unit.content.test_attachments import mixed, multipart, part, text
@@ -42,13 +42,13 @@ def both(raw: bytes = PLAIN) -> Mail:
     return mail(raw, A, B)
 
 
-def outcome_of(*rules: dict[str, Any], of: Mail | None = None, **top: Any) -> Outcome:
-    return evaluated(made(*rules, **top), of or both())
+def outcome_of(*rules: dict[str, Any], sample: Mail | None = None, **top: Any) -> Outcome:
+    return evaluate(make_policy(*rules, **top), sample or both())
 
 
 def changed(raw: bytes, action: dict[str, Any], **top: Any) -> bytes:
-    """A message after an action of a policy."""
-    [wanted] = outcome_of({"do": action}, of=both(raw), **top).changes
+    """Return a message after an action of a policy."""
+    [wanted] = outcome_of({"do": action}, sample=both(raw), **top).changes
     return splice(raw, wanted.change.change(Message(raw), VALUES).edits)
 
 
@@ -126,14 +126,14 @@ def test_a_message_without_a_header_gets_neither_tag_nor_field():
 
 @pytest.mark.parametrize("on_unmodifiable", ["pass", "bounce"])
 def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
-    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": on_unmodifiable}}}, of=both(SIGNED)).changes
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": on_unmodifiable}}}, sample=both(SIGNED)).changes
     with pytest.raises(NoDisclaimer) as caught:
         wanted.change.change(Message(SIGNED), VALUES)
     assert not caught.value.allows_delivery
 
 
-def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
-    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, of=both(SIGNED)).changes
+def test_a_signed_message_is_wrapped_if_the_rule_says_so():
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, sample=both(SIGNED)).changes
     assert isinstance(wanted.change, AddDisclaimer)
     for made_so in (wanted.change.change(Message(SIGNED), VALUES), wanted.change.wrap(Message(SIGNED), VALUES)):
         assert made_so.wraps
@@ -142,9 +142,9 @@ def test_a_signed_message_gets_a_disclaimer_around_it_where_the_rule_wraps():
         assert SIGNED.partition(b"\r\n\r\n")[2] in content
 
 
-def test_a_message_without_text_goes_on_without_a_disclaimer():
+def test_a_message_without_text_is_delivered_without_a_disclaimer():
     raw = HEAD + b"Content-Type: image/png\r\n\r\nx"
-    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "bounce"}}}, of=both(raw)).changes
+    [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "bounce"}}}, sample=both(raw)).changes
     with pytest.raises(NoDisclaimer) as caught:
         wanted.change.change(Message(raw), VALUES)
     assert caught.value.allows_delivery
@@ -183,7 +183,7 @@ def test_a_hostile_message_is_changed_or_declined():
     check_rows(HOSTILE.items(), check)
 
 
-def test_changes_come_in_the_order_of_the_rules_and_of_their_actions():
+def test_changes_are_in_the_order_of_the_rules_and_of_their_actions():
     headers, strip = {"headers": {"remove": "X"}}, {"strip_attachments": {"extensions": "exe"}}
     outcome = outcome_of({"do": [strip, TAG]}, {"do": {"disclaimer": {"text": "x"}}}, {"do": [headers]})
     assert [type(wanted.change) for wanted in outcome.changes] == [StripAttachments, TagSubject, AddDisclaimer, ChangeHeaders]
@@ -210,7 +210,7 @@ def test_all_recipients_get_the_same_content() -> None:
     check_rows(MIXED, check)
 
 
-def test_what_is_wanted_for_some_is_told():
+def test_a_rule_with_a_change_for_some_recipients_is_in_mixed():
     assert outcome_of({"name": "TagSubject", "when": TO_A, "do": [TAG, {"headers": {"remove": "X"}}]}).mixed == ("TagSubject",)
     assert outcome_of({"name": "TagSubject", "do": TAG}).mixed == ()
     assert outcome_of({"name": "TagSubject", "when": TO_A, "do": TAG, "mixed": "none"}).mixed == ("TagSubject",)
@@ -239,7 +239,7 @@ def test_a_side_effect_is_wanted_for_the_matching_recipients_and_changes_no_verd
         [wanted] = outcome.effects
         assert (wanted.effect, wanted.recipients, wanted.rule.name) == (expected, RecipientSet(0b01), "rule 0")
         assert outcome.changes == ()
-        assert answers(outcome) == {"*": "DEFAULT"}
+        assert actions_by_recipient(outcome) == {"*": "DEFAULT"}
 
     check_rows(EFFECTS, check)
 

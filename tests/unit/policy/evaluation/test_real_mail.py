@@ -7,7 +7,7 @@ from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services, Trace
 from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
-from tests.support.policies import Counts, Groups, evaluated, mail
+from tests.support.policies import Counts, Groups, evaluate, mail
 from tests.support.random_policies import ACTIONS, policy_of
 from tests.support.tables import check_rows
 from tests.unit.policy.evaluation.test_changes_and_effects import VALUES
@@ -44,9 +44,9 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_made_or_decl
     def check(path: Path) -> None:
         raw = path.read_bytes()
         message = Message(raw)
-        of = mail(raw, "user@example.com", "a@example.com", services=Services(Counts(), Groups()))
+        sample = mail(raw, "user@example.com", "a@example.com", services=Services(Counts(), Groups()))
         trace = Trace()
-        outcome = evaluated(POLICY, of, trace=trace)
+        outcome = evaluate(POLICY, sample, trace=trace)
         assert outcome.failures == ()
         assert {seen.condition for rule in trace.rules for seen in rule.conditions} >= CONDITION_BUILDERS.keys()
         assert {wanted.change.name for wanted in outcome.changes} == {"subject_tag", "headers", "disclaimer", "strip_attachments"}
@@ -61,11 +61,11 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_made_or_decl
 
 
 def test_all_changes_made_again_change_nothing():
-    """A retry finds the changed message, and must not change it once more."""
+    """A retry reads the changed message and must not change it again."""
 
     def check(path: Path) -> None:
         raw = path.read_bytes()
-        changes = evaluated(CHANGING, mail(raw, "a@example.com")).changes
+        changes = evaluate(CHANGING, mail(raw, "a@example.com")).changes
         assert len(changes) > 3
         applied = apply_changes(Message(raw), changes, VALUES)
         if applied.change.wraps or any(wanted.change.name == "disclaimer" for wanted, _ in applied.refused):
@@ -76,13 +76,13 @@ def test_all_changes_made_again_change_nothing():
 
 
 def test_most_real_mail_can_be_changed():
-    outcome = evaluated(POLICY, mail(services=Services(Counts(), Groups())))
+    outcome = evaluate(POLICY, mail(services=Services(Counts(), Groups())))
     for wanted in outcome.changes:
-        made = 0
+        count = 0
         for path in MAILS:
             try:
                 wanted.change.change(Message(path.read_bytes()), VALUES)
             except CannotChangeSafely:
                 continue
-            made += 1
-        assert made > len(MAILS) * 0.7, wanted.change.name
+            count += 1
+        assert count > len(MAILS) * 0.7, wanted.change.name

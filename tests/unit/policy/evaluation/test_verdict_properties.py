@@ -12,8 +12,8 @@ from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.facts.recipients import AddressSet, Recipients
 from mailhooks.policy.facts.regex import LineRegex
 from mailhooks.policy.loading.action_builders import VERDICT_WORDS
-from tests.support.policies import Mail, answers, evaluated
-from tests.support.random_policies import LEAVES, PEOPLE, RULE, RULES, Rule, essence, mails, named, policy_of, rules_of
+from tests.support.policies import Mail, actions_by_recipient, evaluate
+from tests.support.random_policies import LEAVES, PEOPLE, RULE, RULES, Rule, mails, named, policy_of, rules_of, summarize
 
 VERDICTS = {*VERDICT_WORDS, "bounce", "remove_recipients"}
 
@@ -24,68 +24,68 @@ def names(rule: Rule) -> set[str]:
 
 @pytest.mark.fuzz
 @given(RULES, mails())
-def test_everybody_meets_one_action_of_an_answer_that_workmail_takes(rules: list[Rule], of: Mail):
-    outcome = evaluated(policy_of(rules), of)
+def test_each_recipient_has_one_action_of_a_valid_response(rules: list[Rule], sample: Mail):
+    outcome = evaluate(policy_of(rules), sample)
     assert outcome.failures == ()
     response = outcome.verdict().to_response()
-    check_response(response, of.event.flow_direction)
+    check_response(response, sample.event.flow_direction)
     assert len(response["actions"]) <= MAX_ACTIONS
-    found = answers(outcome)
-    for recipient in of.event.recipients:
+    found = actions_by_recipient(outcome)
+    for recipient in sample.event.recipients:
         assert recipient in found or "*" in found
-    assert not of.event.truncated or "*" in found
-    known = {recipient.lower() for recipient in of.event.recipients}
+    assert not sample.event.truncated or "*" in found
+    known = {recipient.lower() for recipient in sample.event.recipients}
     assert {address.lower() for address in found} - known - {"*"} == {address.lower() for address in outcome.added} - known
 
 
 @pytest.mark.fuzz
 @given(RULES, mails(), RULE, st.data())
-def test_a_rule_in_report_mode_changes_nothing_wherever_it_stands(rules: list[Rule], of: Mail, rule: Rule, data: st.DataObject):
+def test_a_rule_in_report_mode_changes_nothing_at_any_position(rules: list[Rule], sample: Mail, rule: Rule, data: st.DataObject):
     at = data.draw(st.integers(0, len(rules)))
-    before = evaluated(policy_of(rules), of)
-    after = evaluated(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": "report"}, *rules[at:]]), of)
-    assert essence(after) == essence(before)
+    before = evaluate(policy_of(rules), sample)
+    after = evaluate(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": "report"}, *rules[at:]]), sample)
+    assert summarize(after) == summarize(before)
     assert set(after.reported) - {"Reported"} == set(before.reported)
     assert "Reported" not in after.matched
 
 
 @pytest.mark.fuzz
 @given(RULES, mails(), RULE, st.data())
-def test_a_rule_in_report_mode_is_reported_where_it_would_have_applied(rules: list[Rule], of: Mail, rule: Rule, data: st.DataObject):
+def test_a_rule_in_report_mode_is_reported_if_it_would_apply(rules: list[Rule], sample: Mail, rule: Rule, data: st.DataObject):
     at = data.draw(st.integers(0, len(rules)))
 
     def with_rule(mode: str) -> Any:
-        return evaluated(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": mode}, *rules[at:]]), of)
+        return evaluate(policy_of([*rules[:at], {"name": "Reported"} | rule | {"mode": mode}, *rules[at:]]), sample)
 
     assert ("Reported" in with_rule("report").reported) == ("Reported" in with_rule("enforce").matched)
 
 
 @pytest.mark.fuzz
 @given(RULES, mails())
-def test_a_rule_that_is_not_enabled_is_as_one_that_is_not_there(rules: list[Rule], of: Mail):
+def test_a_rule_that_is_not_enabled_has_no_effect(rules: list[Rule], sample: Mail):
     enabled = [rule for rule in rules if rule.get("enabled", True)]
     assume(enabled and len(enabled) < len(rules))
-    assert essence(evaluated(policy_of(rules), of)) == essence(evaluated(policy_of(enabled), of))
+    assert summarize(evaluate(policy_of(rules), sample)) == summarize(evaluate(policy_of(enabled), sample))
 
 
 @pytest.mark.fuzz
 @given(RULES, mails(), st.randoms(use_true_random=False))
-def test_rules_that_neither_decide_nor_stop_may_stand_anywhere(rules: list[Rule], of: Mail, random: Any):
+def test_the_position_of_a_rule_without_verdict_and_stop_changes_no_verdict(rules: list[Rule], sample: Mail, random: Any):
     deciding = [rule for rule in rules if names(rule) & VERDICTS or rule.get("stop")]
     others = [rule for rule in rules if rule not in deciding]
     assume(others)
     moved = list(deciding)
     for rule in others:
         moved.insert(random.randint(0, len(moved)), rule)
-    assert evaluated(policy_of(moved), of).verdicts == evaluated(policy_of(rules), of).verdicts
+    assert evaluate(policy_of(moved), sample).verdicts == evaluate(policy_of(rules), sample).verdicts
 
 
 @pytest.mark.fuzz
 @given(RULES, mails())
-def test_a_policy_says_the_same_each_time_with_a_trace_or_without(rules: list[Rule], of: Mail):
+def test_an_evaluation_has_the_same_outcome_with_and_without_a_trace(rules: list[Rule], sample: Mail):
     policy, trace = policy_of(rules), Trace()
-    first = evaluated(policy, of)
-    assert essence(evaluated(policy, of)) == essence(evaluated(policy_of(rules), of, trace=trace)) == essence(first)
+    first = evaluate(policy, sample)
+    assert summarize(evaluate(policy, sample)) == summarize(evaluate(policy_of(rules), sample, trace=trace)) == summarize(first)
     assert [seen.name for seen in trace.rules] == [rule["name"] for rule in rules]
     assert {seen.name for seen in trace.rules if seen.matching} == {*first.matched, *first.reported}
     for seen in (seen for rule in trace.rules for seen in rule.conditions):
@@ -118,7 +118,7 @@ def fits(pattern: str, address: str) -> bool:
 
 
 def holds(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
-    """One condition for one recipient, as docs/policy.md has it, word by word."""
+    """Return whether a condition matches one recipient: a second implementation, by the words of docs/policy.md."""
     inbound = event.flow_direction is FlowDirection.INBOUND
     sender, author = (event.sender or "").lower(), event.mail_from.lower()
     match name:
@@ -147,7 +147,7 @@ def all_hold(mapping: dict[str, Any], event: MailFlowEvent, recipient: str) -> b
 
 
 def decided(rules: list[Rule], event: MailFlowEvent, recipient: str) -> str:
-    """What one recipient meets: one rule after the other, nothing remembered of other recipients."""
+    """Return the action for one recipient: one rule after the other, without the other recipients."""
     for rule in rules:
         if not rule.get("enabled", True) or rule.get("mode") == "report":
             continue
@@ -169,7 +169,7 @@ _PIECES = st.sampled_from([*r"^ $ a @ example \. . com | (a|b) [^@] \A \z (?i) (
 
 @pytest.mark.fuzz
 @given(st.lists(_PIECES, max_size=6).map("".join), st.lists(st.sampled_from(PEOPLE), max_size=6), st.booleans())
-def test_an_expression_is_in_the_same_addresses_asked_together_or_one_by_one(pattern: str, people: list[str], truncated: bool):
+def test_an_expression_matches_the_same_addresses_together_and_one_by_one(pattern: str, people: list[str], truncated: bool):
     try:
         wanted = AddressSet.of([], [LineRegex(pattern)])
     except ValueError:
@@ -185,20 +185,20 @@ SIMPLE_RULES = st.lists(rules_of(SIMPLE, DECIDING), min_size=1, max_size=6).map(
 
 @pytest.mark.fuzz
 @given(SIMPLE_RULES, mails([b""]))
-def test_each_recipient_meets_what_the_rules_say_read_one_by_one(rules: list[Rule], of: Mail):
-    found = answers(evaluated(policy_of(rules), of))
-    expected = {recipient: decided(rules, of.event, recipient.lower()) for recipient in of.event.recipients}
+def test_each_recipient_gets_the_verdict_of_the_rules_read_one_by_one(rules: list[Rule], sample: Mail):
+    found = actions_by_recipient(evaluate(policy_of(rules), sample))
+    expected = {recipient: decided(rules, sample.event, recipient.lower()) for recipient in sample.event.recipients}
     assert {recipient: found.get(recipient, found.get("*")) for recipient in expected} == expected
-    if of.event.truncated:
-        assert found["*"] == decided(rules, of.event, "")
+    if sample.event.truncated:
+        assert found["*"] == decided(rules, sample.event, "")
 
 
 @pytest.mark.fuzz
 @given(st.lists(rules_of(st.sampled_from(OWN_LEAVES), DECIDING), min_size=1, max_size=6).map(named), mails())
-def test_a_recipient_gets_the_same_verdict_alone_and_among_others(rules: list[Rule], of: Mail):
-    """For all conditions but those on all recipients together."""
+def test_a_recipient_gets_the_same_verdict_alone_and_among_others(rules: list[Rule], sample: Mail):
+    """Not for conditions on all recipients together."""
     policy = policy_of(rules)
-    found = evaluated(policy, of)
-    for recipient in of.event.recipients:
-        alone = of._replace(event=replace(of.event, recipients=(recipient,), truncated=False))
-        assert evaluated(policy, alone).by_recipient == {recipient.lower(): found.by_recipient[recipient.lower()]}
+    found = evaluate(policy, sample)
+    for recipient in sample.event.recipients:
+        alone = sample._replace(event=replace(sample.event, recipients=(recipient,), truncated=False))
+        assert evaluate(policy, alone).by_recipient == {recipient.lower(): found.by_recipient[recipient.lower()]}

@@ -1,4 +1,4 @@
-"""Lists of a policy: what they hold, how often they are made, and what is said of those that cannot be meant."""
+"""Lists of a policy: their texts, how often values are built from them, and their problems."""
 
 import json
 from collections import Counter
@@ -11,12 +11,12 @@ from mailhooks.policy import load
 from mailhooks.policy.analysis.lint import lint
 from mailhooks.policy.facts import words
 from mailhooks.policy.loading.lists import MAX_COPIED_TEXTS, MAX_TEXTS
-from tests.support.policies import evaluated, made, mail, matching, refused, refused_rule, sent_by
+from tests.support.policies import evaluate, load_error, mail, mail_from, make_policy, match_conditions, rule_error
 from tests.support.tables import check_rows
 
 
 def lines(text: str) -> list[str]:
-    return [line.removeprefix("policy:") for line in refused(text).lines()]
+    return [line.removeprefix("policy:") for line in load_error(text).lines()]
 
 
 def with_lists(lists: dict[str, list[str]], **when: Any) -> str:
@@ -24,7 +24,7 @@ def with_lists(lists: dict[str, list[str]], **when: Any) -> str:
 
 
 def chain(length: int, times: int = 1, **last: Any) -> dict[str, list[str]]:
-    """Lists that each name the next one so often."""
+    """Return lists that each name the next one several times."""
     return {f"l{n}": [f"list:l{n + 1}"] * times for n in range(length)} | {f"l{length}": last.get("holds", ["user@example.com"])}
 
 
@@ -37,52 +37,52 @@ CIRCLES = [
 
 def test_a_circle_of_lists_is_rejected_with_its_names() -> None:
     def check(lists: dict[str, list[str]], shown: list[str]) -> None:
-        said = refused(with_lists(lists)).lines()
+        said = load_error(with_lists(lists)).lines()
         assert len(said) == len(shown)
         assert all(way in line for way, line in zip(shown, said, strict=True))
 
     check_rows(CIRCLES, check)
 
 
-def test_a_circle_of_a_thousand_lists_is_told_in_short():
+def test_the_error_of_a_circle_of_a_thousand_lists_is_short():
     lists = chain(999) | {"l999": ["list:l0"]}
-    error = refused(with_lists(lists))
+    error = load_error(with_lists(lists))
     assert (len(error.problems), error.more) == (50, 950)
     assert max(map(len, error.lines())) < 200
 
 
-def test_a_list_may_hold_another():
+def test_a_list_may_contain_another_list():
     lists = {"a": ["list:b", "list:c"], "b": ["list:c"], "c": ["user@example.com"]}
-    outcome = evaluated(made({"when": {"recipient": "list:a"}, "do": "drop"}, lists=lists), mail())
+    outcome = evaluate(make_policy({"when": {"recipient": "list:a"}, "do": "drop"}, lists=lists), mail())
     assert set(outcome.verdicts) == {"user@example.com"}
 
 
-def test_lists_that_name_each_other_twice_each_are_put_in_once():
+def test_a_list_in_a_list_is_resolved_once():
     policy = load(with_lists(chain(100, times=2), recipient="list:l0"))
-    assert set(evaluated(policy, mail()).verdicts) == {"user@example.com"}
+    assert set(evaluate(policy, mail()).verdicts) == {"user@example.com"}
     assert lint(policy) == ()
 
 
-def test_a_chain_of_a_thousand_lists_is_followed_to_its_end():
+def test_a_chain_of_a_thousand_lists_is_resolved():
     policy = load(with_lists(chain(999), recipient=["list:l0"] * 3))
-    assert set(evaluated(policy, mail()).verdicts) == {"user@example.com"}
+    assert set(evaluate(policy, mail()).verdicts) == {"user@example.com"}
     assert [finding.text for finding in lint(policy)] == []
 
 
-def test_lists_that_come_to_too_much_with_those_in_them_are_refused():
+def test_lists_with_too_many_texts_are_rejected():
     lists = chain(499, holds=[f"a{n}@example.com" for n in range(1000)])
     lists = {name: [*texts, f"{name}@example.com"] for name, texts in lists.items()}
-    [line] = refused(with_lists(lists, sender="list:l0")).lines()
+    [line] = load_error(with_lists(lists, sender="list:l0")).lines()
     assert f"expected at most {MAX_TEXTS:,} texts in all lists" in line
 
 
-def test_lists_that_are_copied_into_too_many_rules_are_refused():
+def test_lists_that_are_copied_into_too_many_rules_are_rejected():
     rules = [{"name": f"r{n}", "do": {"strip_attachments": {"extensions": "list:l"}}} for n in range(600)]
-    [line] = refused(json.dumps({"version": 1, "lists": {"l": [f"x{n}" for n in range(1000)]}, "rules": rules})).lines()
+    [line] = load_error(json.dumps({"version": 1, "lists": {"l": [f"x{n}" for n in range(1000)]}, "rules": rules})).lines()
     assert f"expected at most {MAX_COPIED_TEXTS:,} texts of lists in all rules" in line
 
 
-def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_it(monkeypatch: pytest.MonkeyPatch):
+def test_the_patterns_and_words_of_a_list_are_built_once_for_all_rules(monkeypatch: pytest.MonkeyPatch):
     parsed: Counter[str] = Counter()
     normalized: Counter[str] = Counter()
     parse, normal = Pattern.parse, words.normalize
@@ -101,7 +101,7 @@ def test_the_patterns_and_words_of_a_list_are_made_once_however_many_rules_take_
         {"when": {"sender": ["list:l", f"s{n}@example.net"], "subject": ["list:w", "more"], "body": {"contains": "list:w"}}, "do": "drop"}
         for n in range(50)
     ]
-    made(*rules, lists={"l": ["a.example"], "w": ["word"]})
+    make_policy(*rules, lists={"l": ["a.example"], "w": ["word"]})
     assert parsed["a.example"] == 1
     assert normalized["word"] <= 2  # as a word, and as a part of one
 
@@ -126,10 +126,10 @@ def test_a_list_matches_as_if_its_texts_were_in_the_condition() -> None:
     def check(when: dict[str, Any], expected: bool) -> None:
         lists = {"l": ["list:deep"], "deep": ["ana@example.net"], "none": ["b.example"], "r": ["*.com"], "w": ["subject"], "p": ["ubjec"]}
         lists = lists | {"r": ["user@example.com"]}
-        message = sent_by("Ana@example.net")
-        policy = made({"when": when, "do": "drop"}, lists=lists)
-        assert (set(evaluated(policy, message).verdicts) == {"user@example.com"}) is expected
-        assert matching({"recipient": "user@example.com"}, message) == {"user@example.com"}
+        message = mail_from("Ana@example.net")
+        policy = make_policy({"when": when, "do": "drop"}, lists=lists)
+        assert (set(evaluate(policy, message).verdicts) == {"user@example.com"}) is expected
+        assert match_conditions({"recipient": "user@example.com"}, message) == {"user@example.com"}
 
     check_rows(LIST_CONDITIONS, check)
 
@@ -151,28 +151,28 @@ rules:
 """
 
 
-def test_a_bad_pattern_is_named_with_its_line():
+def test_an_invalid_pattern_is_reported_with_its_line():
     [line] = lines(BAD % "ana+1@example.com")
     assert line.startswith('12: rule "R": when/sender/1: expected a pattern: mailbox@example.com')
     assert line.endswith("got 'ana+1@example.com'")
 
 
 @pytest.mark.parametrize("name", ["l", "outer"])
-def test_a_bad_pattern_of_a_list_is_named_with_the_list_and_the_line_where_it_stands(name: str):
+def test_an_invalid_pattern_of_a_list_is_reported_with_its_list_and_line(name: str):
     [line] = lines(BAD % f"list:{name}")
     assert line.startswith('12: rule "R": when/sender/1: expected a pattern: mailbox@example.com')
     assert line.endswith("""got 'bad pattern' in list "l" (line 5)""")
 
 
-def test_a_bad_list_is_told_once_however_many_rules_take_it():
+def test_an_invalid_list_is_reported_once_for_all_rules():
     rules = [{"name": f"r{n}", "when": {"sender": "list:l"}, "do": "drop"} for n in range(5)]
-    [line] = refused(json.dumps({"version": 1, "lists": {"l": ["free money"]}, "rules": rules})).lines()
+    [line] = load_error(json.dumps({"version": 1, "lists": {"l": ["free money"]}, "rules": rules})).lines()
     assert """got 'free money' in list "l" (line 1)""" in line
 
 
-def test_each_bad_pattern_of_a_condition_is_told():
+def test_all_invalid_patterns_of_a_condition_are_reported():
     text = json.dumps({"version": 1, "rules": [{"name": "R", "when": {"sender": ["a b", "a.example", "c d", "list:none"]}, "do": "drop"}]})
-    assert [line.split(": ")[2] for line in refused(text).lines()] == ["when/sender/0", "when/sender/2", "when/sender/3"]
+    assert [line.split(": ")[2] for line in load_error(text).lines()] == ["when/sender/0", "when/sender/2", "when/sender/3"]
 
 
 INVALID_TEXTS = [
@@ -185,13 +185,13 @@ INVALID_TEXTS = [
 
 def test_a_problem_of_a_text_in_a_list_names_the_list() -> None:
     def check(rule: dict[str, Any], expected: str) -> None:
-        assert refused_rule(rule, lists={"l": ["free money"], "blank": [" "]}).endswith(expected)
+        assert rule_error(rule, lists={"l": ["free money"], "blank": [" "]}).endswith(expected)
 
     check_rows(INVALID_TEXTS, check)
 
 
-def test_no_more_recipients_are_added_through_a_list_than_by_name():
+def test_the_recipients_of_a_list_count_against_the_limit_of_an_action():
     lists = {"l": [f"a{n}@example.com" for n in range(499)]}
-    assert made({"do": {"add_recipients": ["list:l", "b@example.com", "a1@example.com"]}}, lists=lists)
-    line = refused_rule({"do": {"add_recipients": ["list:l", "b@example.com", "c@example.com"]}}, lists=lists)
+    assert make_policy({"do": {"add_recipients": ["list:l", "b@example.com", "a1@example.com"]}}, lists=lists)
+    line = rule_error({"do": {"add_recipients": ["list:l", "b@example.com", "c@example.com"]}}, lists=lists)
     assert line.endswith("do/add_recipients: expected at most 500 addresses including those of lists, got 501")

@@ -7,7 +7,7 @@ import pytest
 from mailhooks.policy import PolicyError, load
 from mailhooks.policy.loading.yaml_document import MAX_DEPTH, MAX_OCTETS, parse_document
 from mailhooks.policy.rules.actions import VARIABLES
-from tests.support.policies import made, refused, refused_rule
+from tests.support.policies import load_error, make_policy, rule_error
 from tests.support.tables import check_rows
 
 TOP = """version: 1
@@ -93,7 +93,7 @@ FILES = [
 
 def test_a_problem_of_a_file_names_line_rule_and_expected_value() -> None:
     def check(text: str, line: int, expected: str) -> None:
-        error = refused(text)
+        error = load_error(text)
         assert error.lines()[0].startswith(f"policy:{line}: " if line else "policy: ")
         assert expected in error.lines()[0]
 
@@ -220,7 +220,7 @@ INVALID_RULES = [
 
 def test_a_problem_of_a_rule_names_the_rule_and_the_place() -> None:
     def check(rule: dict[str, Any], place: str, expected: str) -> None:
-        line = refused_rule(rule, lists={"domains": ["example.com", "a@example.com"]})
+        line = rule_error(rule, lists={"domains": ["example.com", "a@example.com"]})
         named = "" if expected == "nested too deep" else 'rule "Rule": '
         assert line.startswith(f"policy:1: {named}{place + ': ' if place else ''}")
         assert expected in line
@@ -241,12 +241,12 @@ VALID_RULES = [
 
 def test_a_valid_rule_is_loaded() -> None:
     def check(rule: dict[str, Any]) -> None:
-        assert made(rule, defaults={}).rules[0].name == "rule 0"
+        assert make_policy(rule, defaults={}).rules[0].name == "rule 0"
 
     check_rows(VALID_RULES, check)
 
 
-def test_a_file_is_named_by_its_name(tmp_path: Path):
+def test_an_error_has_the_name_of_the_file(tmp_path: Path):
     path = tmp_path / "company.yaml"
     path.write_text("version: 1\n", "utf-8")
     with pytest.raises(PolicyError, match=r"^company\.yaml:1: rules: expected"):
@@ -260,13 +260,13 @@ def test_a_file_is_named_by_its_name(tmp_path: Path):
         load(tmp_path / "none.yaml")
 
 
-def test_json_is_as_good_as_yaml():
+def test_json_is_loaded_like_yaml():
     data = {"version": 1, "rules": [{"name": 'Ü\\ud83d\\ude00 😀 "/', "when": {"size": {"over": 1}}, "do": ["drop"]}]}
     for text in (json.dumps(data), json.dumps(data, indent="\t"), json.dumps(data, ensure_ascii=False, separators=(",", ":"))):
         assert load(text).rules[0].name == data["rules"][0]["name"]
         assert parse_document(text).data == data
     assert load(json.dumps(data)).digest == load(json.dumps(data, indent=4)).digest
-    assert load(json.dumps(data)).digest != made({"do": "drop"}).digest
+    assert load(json.dumps(data)).digest != make_policy({"do": "drop"}).digest
 
 
 def test_scalars_are_resolved_as_yaml_1_2_says():
@@ -281,20 +281,20 @@ def test_scalars_are_resolved_as_yaml_1_2_says():
     assert parse_document("no: 1\n7: 2\n~: 3").data == {"no": 1, "7": 2, "~": 3}
 
 
-def test_words_that_are_no_texts_in_other_yaml_are_words_here():
+def test_on_no_and_dates_are_texts():
     policy = load("version: 1\nrules:\n  - {name: on, when: {subject: [no, on, 2026-01-31]}, do: drop}\n")
     assert policy.rules[0].name == "on"
 
 
-def test_every_variable_that_a_bounce_may_have_is_taken():
-    assert made({"do": {"bounce": " ".join(f"%%{name.upper()}%%" for name in VARIABLES)}})
+def test_a_bounce_text_may_have_every_variable():
+    assert make_policy({"do": {"bounce": " ".join(f"%%{name.upper()}%%" for name in VARIABLES)}})
 
 
-def test_a_text_of_half_a_megabyte_is_read_and_one_of_a_megabyte_is_not():
+def test_a_policy_has_at_most_2000_rules_and_half_a_megabyte():
     rule = "  - {name: r%d, when: {sender: [a@example.com]}, do: drop}\n"
     assert len(load("version: 1\nrules:\n" + "".join(rule % n for n in range(2000))).rules) == 2000
     assert (
         "rules: expected at most 2,000 rules, got 2,001"
-        in refused("version: 1\nrules:\n" + "".join(rule % n for n in range(2001))).lines()[0]
+        in load_error("version: 1\nrules:\n" + "".join(rule % n for n in range(2001))).lines()[0]
     )
-    assert "at most 512 KB" in refused("version: 1\nrules:\n" + "".join(rule % n for n in range(20_000))).lines()[0]
+    assert "at most 512 KB" in load_error("version: 1\nrules:\n" + "".join(rule % n for n in range(20_000))).lines()[0]

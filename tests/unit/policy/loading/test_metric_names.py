@@ -1,10 +1,10 @@
-"""The metrics that each message has: a rule's count of such a name would be added to it, or take its place."""
+"""Reserved metric names. A rule's count of such a name would be added to the metric of each message, or replace it."""
 
 import re
 from pathlib import Path
 
 from mailhooks.policy.loading.metric_names import is_reserved
-from tests.support.policies import made
+from tests.support.policies import make_policy
 from tests.support.tables import check_rows
 
 LIBRARY = Path(__file__).parents[4] / "layers/mailhooks/mailhooks"
@@ -12,12 +12,12 @@ NAMES = re.compile(r'counts\["(\w+)"\]|"([A-Z]\w+)": (?:\d|int\(|len\()|add_(?:m
 
 
 def emitted() -> set[str]:
-    """Names of metrics, and the keys that stand beside them, as the library's source has them."""
+    """Return the names of metrics, dimensions and metadata in the source of the library."""
     sources = [path.read_text("utf-8") for path in [*LIBRARY.glob("hooks/**/*.py"), *LIBRARY.glob("aws/*.py")]]
     return {name for source in sources for found in NAMES.findall(source) for name in found if name}
 
 
-def test_every_name_that_the_library_gives_is_reserved():
+def test_every_metric_name_of_the_library_is_reserved():
     assert {"Messages", "PolicyRefused", "RuleFailures", "ContentMixed", "Duration", "Recipients", "hook", "messageId"} <= emitted()
     assert [name for name in emitted() if not is_reserved(name)] == []
 
@@ -31,6 +31,6 @@ def test_names_with_a_reserved_prefix_are_reserved() -> None:
 
 def test_other_names_are_free() -> None:
     def check(name: str) -> None:
-        made({"do": {"count": name}})
+        make_policy({"do": {"count": name}})
 
     check_rows(["ExternalMail", "messages", "Verdicts", "Reasonable", "Hits"], check)

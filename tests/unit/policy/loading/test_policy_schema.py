@@ -66,7 +66,7 @@ def test_no_action_accepts_a_value_of_the_wrong_type() -> None:
     check_rows(sorted(ACTION_BUILDERS), check)
 
 
-def test_every_value_of_the_tables_is_taken():
+def test_the_schema_accepts_every_value_of_the_tables():
     for name, rows in TABLES.items():
         for value, *_ in rows:
             assert list_violations("policy", policy(when={name: value}), 9) == []
@@ -75,8 +75,8 @@ def test_every_value_of_the_tables_is_taken():
             assert list_violations("policy", policy(do={name: value}), 9) == []
 
 
-def test_one_text_is_held_to_what_a_list_of_one_is():
-    """What is asked of the items of a list is asked of the text that stands for it."""
+def test_one_text_is_checked_like_a_list_of_one_text():
+    """A single text in place of a list is checked like the items of the list."""
     either = [node for node in nodes(SCHEMA) if {"string", "array"} <= set(node.get("type", ()))]
     assert len(either) > 8
     for node in either:

@@ -1,4 +1,4 @@
-"""When each condition on the content holds, and when not. A row: the value, the message, and for which of its recipients it holds."""
+"""Tables of the conditions on the content. A row: the value, the message, and the recipients that it matches."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ SEALED: Final = mail(mixed(part("application/zip", "a.zip", encrypted(archive("a
 
 
 def field(name: str, *values: str) -> Mail:
-    """A message with header fields of one name and nothing else of interest."""
+    """Return a message with header fields of one name."""
     return mail(b"".join(f"{name}: {value}\r\n".encode() for value in values) + b"\r\nHello\r\n")
 
 
@@ -49,7 +49,7 @@ HALVES: Final = [
     "filename*=utf-8''invoice%ED%A0%80.exe",
     'filename="=?utf-7?q?invoice+2AA-?=.exe"',
 ]
-"""Names that a careless reader makes halves of surrogate pairs of, which are no text."""
+"""File names that a careless decoder turns into halves of surrogate pairs, which are not valid text."""
 
 
 def named(parameter: str) -> Mail:
@@ -57,56 +57,56 @@ def named(parameter: str) -> Mail:
 
 
 def _addresses(name: str) -> list[Row]:
-    def said(*values: str) -> Mail:
+    def make_mail(*values: str) -> Mail:
         return field(name, *values)
 
     return [
-        ("evil.example", said("Ana <ana@Evil.example>"), USER),
-        ("evil.example", said("ana@evil.example"), USER),
-        ("*.evil.example", said("<a@x.evil.example>"), USER),
-        ("evil.example", said("a@example.org, (an@example.net) Bo <bo@evil.example>"), USER),
-        ("evil.example", said("Friends: a@example.org, bo@evil.example;"), USER),
-        ("evil.example", said('"a, b" <a@example.org>', "bo@evil.example"), USER),
-        ("evil.example", said("=?utf-8?q?=22?= <ana@evil.example>"), USER),
-        ("evil.example", said('"never closed <ana@evil.example>'), USER),
-        ("evil.example", said("( never closed <ana@evil.example>"), USER),
-        ("evil.example", said("<@relay.example,@x.example:ana@evil.example>"), USER),
-        ("ana@evil.example", said('"ana"@evil.example'), USER),
-        ("evil.example", said("Ana <ana@evil . example>"), USER),
-        ("evil.example", said("Ana <ana@evil.\r\n example>"), USER),
-        ("ana@evil.example", said("ana @ evil .\texample ."), USER),
-        ("evil.example", said("Ana <ana@evil.example.>"), USER),
-        ("*.evil.example", said("ana@x.evil.example., b@example.org"), USER),
-        ("evil.example", said("Dr. ana@evil.example. Bye"), USER),
-        ("ana@evil.example", said("Dr. ana@evil.example"), USER),
-        ("ana.b@evil.example", said("ana . b@evil.example"), USER),
-        ("evil.example", said("ana@evil.example.."), NONE),
-        ("evil.example", said('"ana@evil . example" <a@example.org>'), NONE),
-        ({"regex": "^a_._b@"}, said('"a . b"@evil.example'), USER),
-        ({"regex": r"^a\.b@"}, said('"a . b"@evil.example'), NONE),
-        ("bücher.example", said("Ana <ana@xn--bcher-kva.example>"), USER),
-        ("xn--bcher-kva.example", said("Ana <ana@bücher.example>"), USER),
-        ("evil.example", said("Ana <ana@ev\u00adil.example>"), USER),
-        ("evil.example", said("Ana <ana@evil\u3002example>"), USER),
-        ({"regex": "^ana@"}, said("ANA @ evil.example"), USER),
-        ("ceo@example.com", said('"ceo@example.com" <ana@evil.example>'), NONE),
-        ("ceo@example.com", said("=?utf-8?q?=3Cceo=40example=2Ecom=3E?= <ana@evil.example>"), NONE),
-        ("ceo@example.com", said("<ana@evil.example> (ceo@example.com)"), NONE),
-        ("evil.example", said("Ana <ana@example.org>"), NONE),
-        ("evil.example", said(""), NONE),
-        ("*", said("nobody"), NONE),
+        ("evil.example", make_mail("Ana <ana@Evil.example>"), USER),
+        ("evil.example", make_mail("ana@evil.example"), USER),
+        ("*.evil.example", make_mail("<a@x.evil.example>"), USER),
+        ("evil.example", make_mail("a@example.org, (an@example.net) Bo <bo@evil.example>"), USER),
+        ("evil.example", make_mail("Friends: a@example.org, bo@evil.example;"), USER),
+        ("evil.example", make_mail('"a, b" <a@example.org>', "bo@evil.example"), USER),
+        ("evil.example", make_mail("=?utf-8?q?=22?= <ana@evil.example>"), USER),
+        ("evil.example", make_mail('"never closed <ana@evil.example>'), USER),
+        ("evil.example", make_mail("( never closed <ana@evil.example>"), USER),
+        ("evil.example", make_mail("<@relay.example,@x.example:ana@evil.example>"), USER),
+        ("ana@evil.example", make_mail('"ana"@evil.example'), USER),
+        ("evil.example", make_mail("Ana <ana@evil . example>"), USER),
+        ("evil.example", make_mail("Ana <ana@evil.\r\n example>"), USER),
+        ("ana@evil.example", make_mail("ana @ evil .\texample ."), USER),
+        ("evil.example", make_mail("Ana <ana@evil.example.>"), USER),
+        ("*.evil.example", make_mail("ana@x.evil.example., b@example.org"), USER),
+        ("evil.example", make_mail("Dr. ana@evil.example. Bye"), USER),
+        ("ana@evil.example", make_mail("Dr. ana@evil.example"), USER),
+        ("ana.b@evil.example", make_mail("ana . b@evil.example"), USER),
+        ("evil.example", make_mail("ana@evil.example.."), NONE),
+        ("evil.example", make_mail('"ana@evil . example" <a@example.org>'), NONE),
+        ({"regex": "^a_._b@"}, make_mail('"a . b"@evil.example'), USER),
+        ({"regex": r"^a\.b@"}, make_mail('"a . b"@evil.example'), NONE),
+        ("bücher.example", make_mail("Ana <ana@xn--bcher-kva.example>"), USER),
+        ("xn--bcher-kva.example", make_mail("Ana <ana@bücher.example>"), USER),
+        ("evil.example", make_mail("Ana <ana@ev\u00adil.example>"), USER),
+        ("evil.example", make_mail("Ana <ana@evil\u3002example>"), USER),
+        ({"regex": "^ana@"}, make_mail("ANA @ evil.example"), USER),
+        ("ceo@example.com", make_mail('"ceo@example.com" <ana@evil.example>'), NONE),
+        ("ceo@example.com", make_mail("=?utf-8?q?=3Cceo=40example=2Ecom=3E?= <ana@evil.example>"), NONE),
+        ("ceo@example.com", make_mail("<ana@evil.example> (ceo@example.com)"), NONE),
+        ("evil.example", make_mail("Ana <ana@example.org>"), NONE),
+        ("evil.example", make_mail(""), NONE),
+        ("*", make_mail("nobody"), NONE),
         ("*", EMPTY, NONE),
-        ("evil.example", said("(" * 50_000, '"' * 90_000 + "@evil", "<" * 90_000), NONE),
+        ("evil.example", make_mail("(" * 50_000, '"' * 90_000 + "@evil", "<" * 90_000), NONE),
     ]
 
 
-def _numbers(of: Mail, count: int) -> list[Row]:
+def _numbers(sample: Mail, count: int) -> list[Row]:
     return [
-        ({"over": count - 1}, of, USER),
-        ({"over": count}, of, NONE),
-        ({"at_least": count, "at_most": count}, of, USER),
-        ({"under": count}, of, NONE),
-        ({"under": count + 1}, of, USER),
+        ({"over": count - 1}, sample, USER),
+        ({"over": count}, sample, NONE),
+        ({"at_least": count, "at_most": count}, sample, USER),
+        ({"under": count}, sample, NONE),
+        ({"under": count + 1}, sample, USER),
         ({"over": 0}, EMPTY, NONE),
         ({"at_most": 0}, EMPTY, USER),
     ]
@@ -160,8 +160,8 @@ CONTENT: Final[dict[str, list[Row]]] = {
     ],
     "header": [
         *[
-            ({"name": "X-A"} | (value if isinstance(value, dict) else {"words": value}), of, found)
-            for value, of, found in texts(lambda text: field("x-a", text))
+            ({"name": "X-A"} | (value if isinstance(value, dict) else {"words": value}), sample, found)
+            for value, sample, found in texts(lambda text: field("x-a", text))
         ],
         ({"name": "X-A", "present": True}, field("x-A", ""), USER),
         ({"name": "X-A", "present": True}, field("X-B", "a"), NONE),

@@ -1,56 +1,56 @@
-"""When a condition on a text holds, and when not, whatever the text is of: rows as in the other tables."""
+"""Rows for every condition on a text: subject, body and header. A row is as in the other tables."""
 
 from typing import Any, Final
 
 from tests.unit.policy.rules.envelope_tables import NONE, USER, Row
 
 
-def texts(said: Any) -> list[Row]:
-    """What all conditions on texts have in common; `said` makes a message that says something."""
+def texts(make_mail: Any) -> list[Row]:
+    """Return the rows of all conditions on texts. `make_mail` returns a message with a text."""
     return [
-        ("secret", said("A SECRET, kept"), USER),
-        (["x", "plan b"], said("my Plan  B."), USER),
-        ("list:words", said("plan b"), USER),
-        ("secret", said("secretary"), NONE),
-        ("secret", said("topsecret"), NONE),
-        ("secret", said("a_secret_"), USER),
-        ("c++", said("in C++ and"), USER),
-        ("straße", said("STRASSE"), USER),
-        ({"contains": "cret"}, said("secretary"), USER),
-        ({"contains": "x y"}, said("x  y"), USER),
-        ({"contains": "xx"}, said("secretary"), NONE),
-        ({"regex": "^s.*y$"}, said("Secretary"), USER),
-        ({"regex": "(?-i)^s"}, said("Secretary"), NONE),
-        ({"regex": ["a{3}", "y$"]}, said("secretary"), USER),
-        ({"regex": r"\C\C"}, said("é"), USER),
-        ({"words": "no", "contains": "no", "regex": "tary$"}, said("secretary"), USER),
-        ({"words": "no", "contains": "no", "regex": "no$"}, said("secretary"), NONE),
-        ({"words": ["secret", *(f"word{n}" for n in range(300))]}, said("no secret!"), USER),
-        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, said("secretary to do it"), USER),
-        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, said("secretary word1x"), NONE),
-        ("secret", said(""), NONE),
-        ({"regex": "."}, said(""), NONE),
-        ("a" * 2000, said("b" + "a" * 3000), NONE),
-        ("Café", said("im Cafe\u0301 heute"), USER),
-        ("Cafe\u0301", said("im CAFÉ heute"), USER),
-        ("ΐ", said("\u03aa\u0301"), USER),
-        ("cafe", said("im Cafe\u0301 heute"), NONE),
-        ({"contains": "fe\u0301"}, said("Café"), USER),
-        ({"regex": "café$"}, said("ein Cafe\u0301"), USER),
-        ({"regex": "cafe\u0301$"}, said("ein Café"), USER),
-        ({"words": ["Café", *(f"word{n}" for n in range(300))]}, said("CAFE\u0301!"), USER),
-        ("secret", said("se\u200bcr\u00ade\u2060t"), USER),
-        ("se\u00adcret", said("secret"), USER),
-        ("secret", said("s\u034fe\u200dc\ufeffr\u200ce\ufe0ft"), USER),
-        ("é", said("e\u034f\u0301"), USER),
-        ({"contains": "ecre"}, said("se\u200bcret"), USER),
-        ("a" + "\u0301" * 40, said("a" + "\u0301" * 40), USER),
-        ("secret", said("a" + "\u0301\u0316" * 50_000 + " secret"), USER),
+        ("secret", make_mail("A SECRET, kept"), USER),
+        (["x", "plan b"], make_mail("my Plan  B."), USER),
+        ("list:words", make_mail("plan b"), USER),
+        ("secret", make_mail("secretary"), NONE),
+        ("secret", make_mail("topsecret"), NONE),
+        ("secret", make_mail("a_secret_"), USER),
+        ("c++", make_mail("in C++ and"), USER),
+        ("straße", make_mail("STRASSE"), USER),
+        ({"contains": "cret"}, make_mail("secretary"), USER),
+        ({"contains": "x y"}, make_mail("x  y"), USER),
+        ({"contains": "xx"}, make_mail("secretary"), NONE),
+        ({"regex": "^s.*y$"}, make_mail("Secretary"), USER),
+        ({"regex": "(?-i)^s"}, make_mail("Secretary"), NONE),
+        ({"regex": ["a{3}", "y$"]}, make_mail("secretary"), USER),
+        ({"regex": r"\C\C"}, make_mail("é"), USER),
+        ({"words": "no", "contains": "no", "regex": "tary$"}, make_mail("secretary"), USER),
+        ({"words": "no", "contains": "no", "regex": "no$"}, make_mail("secretary"), NONE),
+        ({"words": ["secret", *(f"word{n}" for n in range(300))]}, make_mail("no secret!"), USER),
+        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, make_mail("secretary to do it"), USER),
+        ({"words": ["secret", "to do", *(f"word{n}" for n in range(300))]}, make_mail("secretary word1x"), NONE),
+        ("secret", make_mail(""), NONE),
+        ({"regex": "."}, make_mail(""), NONE),
+        ("a" * 2000, make_mail("b" + "a" * 3000), NONE),
+        ("Café", make_mail("im Cafe\u0301 heute"), USER),
+        ("Cafe\u0301", make_mail("im CAFÉ heute"), USER),
+        ("ΐ", make_mail("\u03aa\u0301"), USER),
+        ("cafe", make_mail("im Cafe\u0301 heute"), NONE),
+        ({"contains": "fe\u0301"}, make_mail("Café"), USER),
+        ({"regex": "café$"}, make_mail("ein Cafe\u0301"), USER),
+        ({"regex": "cafe\u0301$"}, make_mail("ein Café"), USER),
+        ({"words": ["Café", *(f"word{n}" for n in range(300))]}, make_mail("CAFE\u0301!"), USER),
+        ("secret", make_mail("se\u200bcr\u00ade\u2060t"), USER),
+        ("se\u00adcret", make_mail("secret"), USER),
+        ("secret", make_mail("s\u034fe\u200dc\ufeffr\u200ce\ufe0ft"), USER),
+        ("é", make_mail("e\u034f\u0301"), USER),
+        ({"contains": "ecre"}, make_mail("se\u200bcret"), USER),
+        ("a" + "\u0301" * 40, make_mail("a" + "\u0301" * 40), USER),
+        ("secret", make_mail("a" + "\u0301\u0316" * 50_000 + " secret"), USER),
     ]
 
 
 def either(rows: list[Row]) -> list[Row]:
-    """Without what looks for any text at all, as one of the two always has some."""
+    """Return the rows without the one that matches every text: subject or body always has a text."""
     return [row for row in rows if row[0] != {"regex": "."}]
 
 
@@ -87,5 +87,5 @@ CARDS: Final[list[tuple[str, bool]]] = [
 ]
 
 
-def cards(said: Any) -> list[Row]:
-    return [({"card_number": True}, said(text), USER if found else NONE) for text, found in CARDS]
+def cards(make_mail: Any) -> list[Row]:
+    return [({"card_number": True}, make_mail(text), USER if found else NONE) for text, found in CARDS]

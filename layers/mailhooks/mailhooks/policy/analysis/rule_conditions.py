@@ -13,7 +13,7 @@ BINARY: Final[dict[str, tuple[Any, Any]]] = {
     "recipient_scope": ("internal", "external"),
     "on_behalf": (True, False),
 }
-"""Conditions with two values, one of which matches each message (or recipient)."""
+"""Conditions with two values: each message (or recipient) matches one of them."""
 
 _TEXTS: Final = frozenset(
     "sender mail_from on_behalf_sender header_from header_to recipient any_recipient all_recipients sender_in_group recipient_in_group "
@@ -40,7 +40,7 @@ class Constraint:
     Attributes:
         name: the name of the condition.
         value: the value in the policy file.
-        alternatives: the values of which one has to match, each as a text; None if the value is no list of alternatives.
+        alternatives: the alternative values, each as a text; None if the value is no list of alternatives.
         text: the value as a text.
     """
 
