@@ -1,5 +1,20 @@
-"""WorkMail on a laptop: the Message Flow API, S3, flow rules, functions and mailboxes. For development; never deployed.
+"""WorkMail on a laptop: SMTP, flow rules, functions, mailboxes, the Message Flow API and S3. For developers; never deployed.
 
-Start at `local.workmail` (all servers in one `with` statement), or at `local.cli.options` for the commands. Nothing is imported here, so
-that `python -m local --help` answers at once.
+`LocalWorkMail` starts all of it in one `with` statement (docs/testing.md); `python -m local` is the command line.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.workmail import LocalWorkMail
+
+__all__ = ["LocalWorkMail"]
+
+
+def __getattr__(name: str) -> object:
+    """Import `LocalWorkMail` at its first use: it needs moto and boto3, and `python -m local --help` must answer at once."""
+    if name == "LocalWorkMail":
+        from local.workmail import LocalWorkMail
+
+        return LocalWorkMail
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
