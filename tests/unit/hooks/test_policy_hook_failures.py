@@ -289,3 +289,15 @@ def test_a_later_rule_does_not_remove_recipients_of_a_rule_with_stop():
   - { name: others, do: { remove_recipients: ["*.example.com"] } }
 """
     assert by_recipient(flow(rules, Content())(BOTH, None)) == {BEN: "DROP", "*": "DEFAULT"}
+
+
+def test_a_retry_finds_added_recipients_in_another_spelling_of_their_domain():
+    rules = '\n  - { name: copy, do: [ { subject_tag: "[SEEN]" }, { add_recipients: ["copy@bücher.example"] } ] }\n'
+    content = Content()
+    handle = flow(rules, content)
+    document = event(ANA, "ben@xn--bcher-kva.example", direction="OUTBOUND")
+    first = handle(document, None)
+    assert by_recipient(first)["*"] == "DEFAULT"
+    assert len(first["actions"]) == 2
+    assert handle(document, None) == first
+    assert content.puts == 1

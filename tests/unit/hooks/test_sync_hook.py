@@ -1,10 +1,12 @@
 """The runtime of a synchronous hook, with content in memory; tests/integration uses the local WorkMail."""
 
+from contextlib import suppress
+
 import pytest
 
 from mailhooks import errors
 from mailhooks.contract import ContractError, Verdict
-from mailhooks.hooks.runtime import HookFailed, Mail
+from mailhooks.hooks.runtime import HookFailed, Mail, Reply
 from mailhooks.mime.edits import Edit
 from mailhooks.settings import OnError
 from tests.support.hooks import DELIVER, HEADER, MESSAGE, SHOUTED, Context, Memory, handler_of, shout
@@ -209,3 +211,35 @@ def test_a_hook_can_read_why_its_change_would_be_rejected():
     answer = handler_of(bounce_what_cannot_be_tagged, memory)(event(), None)
     assert answer["actions"][0]["action"]["parameters"]["bounceMessage"] == "Sorry: a line has more than 998 octets before its CRLF"
     assert memory.puts == 0
+
+
+def test_a_reply_adds_log_fields_and_counts(log):
+    def count_words(mail: Mail) -> Reply:
+        return Reply(log={"words": 3}, counts={"Words": 3})
+
+    assert handler_of(count_words)(event(), None) == DELIVER
+    printed = log()
+    assert (printed.lines[0]["words"], printed.metrics[0]["Words"]) == (3, [3.0])
+
+
+def test_a_reply_can_replace_itself_if_its_change_is_rejected(log):
+    def shout_or_drop(mail: Mail) -> Reply:
+        shout(mail)
+        return Reply(change=mail.change, on_put_rejected=lambda error: Reply(mail.verdict().drop(), log={"dropped": True}))
+
+    handler = handler_of(shout_or_drop, Memory(put_error=errors.MessageFrozen("why")))
+    assert handler(event(), None)["actions"][0]["action"] == {"type": "DROP"}
+    line = log().lines[0]
+    assert (line["reason"], line["dropped"], line["verdict"]) == ("MessageFrozen", True, ["DROP"])
+
+
+def test_a_message_that_cannot_be_read_is_fetched_once(log):
+    memory = Memory(get_error=errors.ResourceNotFoundException("why"))
+
+    def read_twice(mail: Mail) -> None:
+        for _ in range(2):
+            with suppress(errors.PermanentError):
+                _ = mail.raw
+
+    assert handler_of(read_twice, memory)(event(), None) == DELIVER
+    assert memory.gets == 1
