@@ -48,9 +48,9 @@ class WorkMailApi:
         operation = request.headers.get("x-amz-target", "").removeprefix(_TARGET)
         try:
             check_signature(request, SERVICE)
-            await apply_fault(self.faults, _known(operation))
+            await apply_fault(self.faults, _check_operation(operation))
             self.organization.calls.append(operation)
-            answer = self._page(operation, _parameters(await request.body()))
+            answer = self._page(operation, _parse_parameters(await request.body()))
             response: Response = JSONResponse(answer, media_type=_JSON)
             outcome = f"{len(response.body):,} bytes"
         except ServiceError as error:
@@ -65,10 +65,10 @@ class WorkMailApi:
         if parameters.get("OrganizationId") != self.organization.id:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
         if operation == "DescribeOrganization":
-            return self._described()
+            return self._describe_organization()
         if operation in _DESCRIBED:
             key, kind = _DESCRIBED[operation]
-            found = self._entity(str(parameters.get(key, "")), kind)
+            found = self._describe_entity(str(parameters.get(key, "")), kind)
             identity = found.pop("Id"), found.pop("Type")
             if kind is None:
                 return {"EntityId": identity[0], "Name": found["Name"], "Type": identity[1]}
@@ -82,10 +82,10 @@ class WorkMailApi:
         return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
 
     def _ListUsers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802 - the operation's name
-        return "Users", _summaries(self.organization.list_entities("USER"), parameters)
+        return "Users", _summarize(self.organization.list_entities("USER"), parameters)
 
     def _ListGroups(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        return "Groups", _summaries(self.organization.list_entities("GROUP"), parameters)
+        return "Groups", _summarize(self.organization.list_entities("GROUP"), parameters)
 
     def _ListGroupMembers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
         group = self.organization.find(parameters["GroupId"], "GROUP")
@@ -102,14 +102,14 @@ class WorkMailApi:
             raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
         return "Aliases", entity.aliases
 
-    def _entity(self, name: str, kind: str | None) -> dict[str, Any]:
+    def _describe_entity(self, name: str, kind: str | None) -> dict[str, Any]:
         """Return the fields that DescribeUser, DescribeGroup and DescribeEntity share."""
         entity = self.organization.find(name, kind)
         if entity is None:
             raise ServiceError("EntityNotFoundException", f"{name} was not found")
         return {"Name": entity.name, "Email": entity.email, "State": entity.state, "Id": entity.id, "Type": entity.kind}
 
-    def _described(self) -> dict[str, Any]:
+    def _describe_organization(self) -> dict[str, Any]:
         """Answer DescribeOrganization."""
         organization = self.organization
         return {
@@ -127,7 +127,7 @@ class WorkMailApi:
         return "MailDomains", [{"DomainName": name, "DefaultDomain": name == domains[0]} for name in domains]
 
 
-def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _summarize(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     wanted = (parameters.get("Filters") or {}).get("State")
     return [
         {"Id": each.id, "Name": each.name, "State": each.state} | ({"Email": each.email} if each.state == "ENABLED" else {})
@@ -136,14 +136,14 @@ def _summaries(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> lis
     ]
 
 
-def _known(operation: str) -> Operation:
+def _check_operation(operation: str) -> Operation:
     described = operation == "DescribeOrganization" or operation in _DESCRIBED
     if operation not in get_args(Operation) or not (described or hasattr(WorkMailApi, f"_{operation}")):
         raise ServiceError("UnknownOperationException", "The local WorkMail does not have this operation")
     return cast(Operation, operation)
 
 
-def _parameters(body: bytes) -> Mapping[str, Any]:
+def _parse_parameters(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
     except ValueError as error:
