@@ -42,9 +42,9 @@ HOSTILE = {
 }
 
 
-def hostile(name: str) -> bytes:
-    body = HOSTILE[name].encode()
-    return FROM_CLARA + b"Subject: " + body[:800] + b"\r\nContent-Type: text/html\r\n\r\n<p>Here is mail</p>" + body + b"\r\n"
+def hostile(html: str, subject: str = "Hostile", content_type: str = "text/html") -> bytes:
+    head = f"Subject: {subject}\r\nContent-Type: {content_type}\r\n\r\n"
+    return FROM_CLARA + f"{head}<p>Here is mail</p>{html}\r\n".encode()
 
 
 def open_and_click(visit: Visit) -> None:
@@ -66,11 +66,8 @@ def leaks(visit: Visit, trap: Trap) -> list[str]:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_html_runs_nothing_and_loads_nothing(visit: Visit, trap: Trap, name: str) -> None:
-    visit.history.add(hostile(name))
+    visit.history.add(hostile(HOSTILE[name]))
     open_and_click(visit)
-    for view in ("text", "structure", "header", "source"):
-        visit.open(f"/messages/1?view={view}")
-    visit.open("/").get_by_role("row").last.wait_for()
     assert leaks(visit, trap) + visit.requests_elsewhere == []
 
 
@@ -78,9 +75,20 @@ def test_hostile_html_runs_nothing_and_loads_nothing(visit: Visit, trap: Trap, n
 def test_policy_of_the_frame_blocks_what_is_left_in_the_html(visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`block_navigation` stays: a policy does not stop connections that a browser opens ahead. Only the policy blocks loads here."""
     monkeypatch.setattr("local.viewer.html_sanitizer.block_loading", lambda markup: markup)
-    visit.history.add(hostile(name))
+    visit.history.add(hostile(HOSTILE[name]))
     open_and_click(visit)
     assert leaks(visit, trap) == []
+
+
+def test_hostile_html_is_text_in_every_other_place(visit: Visit, trap: Trap) -> None:
+    subject = "\r\n ".join(html[:800] for html in HOSTILE.values())
+    body = "\r\n".join(HOSTILE.values())
+    before = hostile(body, subject, "text/plain")
+    visit.history.add(before, before.replace(b"Here is mail", b"Here is hostile mail"), notes=(body,), problems=(body,), why=body)
+    for view in ("text", "structure", "header", "source"):
+        expect(visit.open(f"/messages/1?view={view}").locator("#content")).to_contain_text("ostile" if view == "text" else "text/plain")
+    visit.open("/").get_by_role("row").last.wait_for()
+    assert leaks(visit, trap) + visit.requests_elsewhere == []
 
 
 def test_no_connection_comes_late(visit: Visit, trap: Trap) -> None:
