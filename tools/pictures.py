@@ -90,7 +90,7 @@ def _add_outbound(history: FakeHistory) -> None:
         function="disclaimer",
         why="From matches example.com and the recipient *; no other rule matches as specifically.",
         recipients=("clara@example.org", "dora@example.net"),
-        place=Destination.OUTGOING,
+        destination=Destination.OUTGOING,
         attempts=(Attempt(1, NOW + 1, 212.7, True, "", RESPONSE, LOG),),
     )
 

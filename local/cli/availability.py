@@ -27,7 +27,7 @@ _OPTIONS: Final = {"mailboxes": "--ask", "requester": "--as", "begin": "--from",
 _SHOWN: Final = {"busy": "times only", "details": "details of what is not private"}
 
 
-def availability(where: str, question: Question, *, as_json: bool = False) -> int:
+def ask(where: str, question: Question, *, as_json: bool = False) -> int:
     """Answer a question and print the answer.
 
     Args:
@@ -96,7 +96,7 @@ def _lines(response: Any, stats: LookupStats, requester: str, configured: Config
     yield f"Asked by    {requester}, who sees {_SHOWN[configured.provider.privacy.show(requester)]}"
     yield f"Asked of    {asked or 'no backend'}\n"
     width = min(max(shutil.get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
-    yield from Timeline(calendar, choose_marks(sys.stdout.encoding), style, width).lines(response, stats.failed)
+    yield from Timeline(calendar, choose_marks(sys.stdout.encoding), style, width).draw(response, stats.failed)
 
 
 def _written(moment: datetime) -> str:

@@ -120,13 +120,13 @@ def _test_rule(options: argparse.Namespace) -> int:
 
 
 def _availability(options: argparse.Namespace) -> int:
-    from local.cli.availability import availability, check
+    from local.cli.availability import ask, check
     from local.free_busy.question import Question
 
     if options.check:
         return check(options.config)
     question = Question(options.ask, options.requester, options.begin, options.end, options.zone)
-    return availability(options.config, question, as_json=options.json)
+    return ask(options.config, question, as_json=options.json)
 
 
 def _connect_availability(options: argparse.Namespace) -> int:

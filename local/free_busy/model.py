@@ -93,7 +93,7 @@ class Day:
         # A day that the zone skips has no start (Samoa, 30 December 2011).
         return cls(midnight, window, [(start, end, zero) for (start, zero), end in zip(starts, ends, strict=False)])
 
-    def spans(self, events: Iterable[Event], hours: Mapping[str, Any] | None) -> list[Span]:
+    def find_spans(self, events: Iterable[Event], hours: Mapping[str, Any] | None) -> list[Span]:
         """Return the spans in the order in which to draw them: a later span covers an earlier one."""
         found = list(self._working(hours)) if hours else []
         by_kind = sorted(events, key=lambda event: _DRAWING_ORDER.index(event.kind))
@@ -121,7 +121,7 @@ class Calendar:
     window: Window
     zone: ZoneInfo
 
-    def days(self, limit: int) -> list[Day]:
+    def list_days(self, limit: int) -> list[Day]:
         """Return the first days of the window."""
         # The window ends before `end_date`: it has no part of a day that begins there.
         first, last = (
@@ -130,7 +130,7 @@ class Calendar:
         )
         return [Day.of(first + timedelta(number), self.window) for number in range(min((last - first).days + 1, limit))]
 
-    def mailboxes(self, response: Mapping[str, Any]) -> list[Mailbox]:
+    def read_mailboxes(self, response: Mapping[str, Any]) -> list[Mailbox]:
         """Read a response that has its working hours in EWS's sign."""
         return [self._mailbox(document) for document in response["mailboxes"]]
 

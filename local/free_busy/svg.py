@@ -28,7 +28,7 @@ class Row:
 def draw_rows(mailbox: Mailbox, days: Sequence[Day]) -> Iterator[Row]:
     """Yield a row for each day; none when the mailbox has an error."""
     for day in () if mailbox.error else days:
-        spans = day.spans(mailbox.events[:MAX_EVENTS], mailbox.hours)
+        spans = day.find_spans(mailbox.events[:MAX_EVENTS], mailbox.hours)
         events = sorted((span.start, span.end, span.kind) for span in spans if span.kind not in {"working", "outside"})
         texts = [f"{kind} {_clock(start)} to {_clock(end)}" for start, end, kind in events]
         yield Row(f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", spans, "; ".join(texts) or "no event")

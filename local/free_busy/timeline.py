@@ -46,16 +46,16 @@ class Timeline:
     style: Style
     width: int = 80
 
-    def lines(self, response: Mapping[str, Any], failed: Mapping[str, LookupFailed]) -> Iterator[str]:
+    def draw(self, response: Mapping[str, Any], failed: Mapping[str, LookupFailed]) -> Iterator[str]:
         """Yield the whole picture.
 
         Args:
             response: the response for WorkMail, with working hours in EWS's sign.
             failed: the errors of the mailboxes that have no events.
         """
-        days = self.calendar.days(_MAX_DAYS)
+        days = self.calendar.list_days(_MAX_DAYS)
         yield f"{'':{_LABEL}}{self._ruler()}".rstrip()
-        for mailbox in self.calendar.mailboxes(response):
+        for mailbox in self.calendar.read_mailboxes(response):
             name = make_printable(mailbox.address)
             if mailbox.error:
                 reason = failed.get(mailbox.address)
@@ -65,7 +65,7 @@ class Timeline:
                 yield self.style.bold(name)
             for day in days:
                 label = name if len(days) == 1 else f"  {day.midnight:%a} {day.midnight.day:2} {day.midnight:%b}"
-                spans = day.spans(mailbox.events, mailbox.hours)
+                spans = day.find_spans(mailbox.events, mailbox.hours)
                 row = "".join(self._mark(minute, spans) for minute in range(0, DAY, self._minutes))
                 yield f"{format_cell(label, _LABEL)}{row}".rstrip()
             described = [self._described(event, with_day=len(days) > 1) for event in mailbox.events if event.details]

@@ -12,13 +12,13 @@ _WEEKS: Final = "FIRST SECOND THIRD FOURTH LAST".split()
 
 def is_at_work(hours: Mapping[str, Any], moment: datetime) -> bool:
     """Return whether a moment is in the working hours of a response."""
-    local = moment.astimezone(UTC) - timedelta(minutes=bias(hours["timezone"], moment))
+    local = moment.astimezone(UTC) - timedelta(minutes=find_bias(hours["timezone"], moment))
     minutes = local.hour * 60 + local.minute
     day = _DAYS[local.weekday()]
     return any(day in period["days"] and period["startMinutes"] <= minutes < period["endMinutes"] for period in hours["workingPeriods"])
 
 
-def bias(zone: Mapping[str, Any], moment: datetime) -> int:
+def find_bias(zone: Mapping[str, Any], moment: datetime) -> int:
     """Return the minutes between local time and UTC at a moment: UTC = local time + bias."""
     base: int = zone["bias"]
     standard, daylight = zone.get("standardTime"), zone.get("daylightTime")

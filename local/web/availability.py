@@ -73,11 +73,11 @@ def _show(site: Site, request: Request, form: dict[str, str], more: dict[str, An
 
 def _result(question: dict[str, Any], answer: AvailabilityAnswer, calendar: Calendar) -> dict[str, Any]:
     mailboxes, error = [], answer.error
-    days = calendar.days(MAX_DAYS + 1)
+    days = calendar.list_days(MAX_DAYS + 1)
     if answer.response is not None:
         try:
             check_availability_response(answer.response)
-            mailboxes = [(mailbox, list(draw_rows(mailbox, days[:MAX_DAYS]))) for mailbox in calendar.mailboxes(answer.response)]
+            mailboxes = [(mailbox, list(draw_rows(mailbox, days[:MAX_DAYS]))) for mailbox in calendar.read_mailboxes(answer.response)]
         except ContractError as problem:
             error = error or f"WorkMail would not accept the response: {problem}"
     return {

@@ -63,7 +63,11 @@ class WebBackend:
         return Addresses(
             inbound=f"{HOST}:{self._wm.smtp_port('INBOUND')}",
             outbound=f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
-            endpoints={name.removeprefix("AWS_ENDPOINT_URL_").lower(): url for name, url in endpoints.items() if urlsplit(url).port},
+            endpoints={
+                name.removeprefix("AWS_ENDPOINT_URL_").lower().replace("_", " "): url
+                for name, url in endpoints.items()
+                if urlsplit(url).port
+            },
             environment=environment,
             domains=configuration.domains,
             user=configuration.users[0].address if configuration.users else f"ana@{configuration.domains[0]}",

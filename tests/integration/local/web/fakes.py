@@ -79,13 +79,13 @@ class FakeHistory:
         return number
 
     def rule_run(self, raw: bytes, after: bytes | None = None, **changes: Any) -> RuleRun:
-        message_id = str(uuid.uuid4())
+        message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"message:{len(self.contents)}"))
         self.contents[message_id] = raw if after is None else after
         recipients = changes.get("recipients", ("ana@example.com",))
-        place = changes.pop("place", Destination.INBOX)
+        destination = changes.pop("destination", Destination.INBOX)
         run = RuleRun(
             message_id=message_id,
-            invocation_id=uuid.uuid4().hex,
+            invocation_id=message_id.replace("-", ""),
             direction=FlowDirection.INBOUND,
             rule="Scan all mail",
             why="From matches * and the recipient *; no other rule matches as specifically.",
@@ -94,7 +94,7 @@ class FakeHistory:
             recipients=recipients,
             state=State.DONE,
             attempts=(Attempt(1, NOW + 1, 23.4, True, "", RESPONSE, LOG),),
-            results=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, place) for address in recipients),
+            results=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, destination) for address in recipients),
             changed=after is not None and after != raw,
         )
         return replace(run, **changes)

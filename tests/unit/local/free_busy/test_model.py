@@ -21,14 +21,14 @@ def event(start: str, end: str, kind: str = "BUSY", **details: Any) -> dict[str,
 
 
 def read(of: Calendar, *events: dict[str, Any], **more: Any) -> Mailbox:
-    [mailbox] = of.mailboxes({"mailboxes": [{"mailbox": "bob@example.net", "events": list(events), **more}]})
+    [mailbox] = of.read_mailboxes({"mailboxes": [{"mailbox": "bob@example.net", "events": list(events), **more}]})
     return mailbox
 
 
 def spans(of: Calendar, *events: dict[str, Any], **more: Any) -> list[list[Span]]:
     """Return the spans of each day."""
     mailbox = read(of, *events, **more)
-    return [day.spans(mailbox.events, mailbox.hours) for day in of.days(99)]
+    return [day.find_spans(mailbox.events, mailbox.hours) for day in of.list_days(99)]
 
 
 def test_event_over_midnight_has_a_span_on_both_days() -> None:
@@ -68,7 +68,7 @@ def test_event_over_a_change_of_the_clock_has_two_spans(day: str, start: str, en
 
 def test_day_that_a_zone_has_skipped_is_empty() -> None:
     apia = ZoneInfo("Pacific/Apia")
-    days = calendar("2011-12-29T00:00", "2012-01-01T00:00", apia).days(99)
+    days = calendar("2011-12-29T00:00", "2012-01-01T00:00", apia).list_days(99)
     assert [(day.midnight.day, len(day.periods)) for day in days] == [(29, 1), (30, 0), (31, 1)]
 
 
@@ -79,9 +79,9 @@ def test_working_hours_are_in_the_zone_that_is_shown() -> None:
 
 
 def test_days_are_limited() -> None:
-    assert len(calendar("2026-01-01T00:00", "2027-01-01T00:00").days(31)) == 31
+    assert len(calendar("2026-01-01T00:00", "2027-01-01T00:00").list_days(31)) == 31
 
 
 def test_mailbox_with_an_error_has_no_events() -> None:
-    [mailbox] = calendar("2026-05-05T00:00", "2026-05-06T00:00").mailboxes({"mailboxes": [{"mailbox": "a@example.net", "error": "E"}]})
+    [mailbox] = calendar("2026-05-05T00:00", "2026-05-06T00:00").read_mailboxes({"mailboxes": [{"mailbox": "a@example.net", "error": "E"}]})
     assert mailbox == Mailbox("a@example.net", "E")

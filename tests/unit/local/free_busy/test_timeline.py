@@ -17,7 +17,7 @@ MARKS = choose_marks("ascii")
 def drawn(*mailboxes: dict[str, Any], start: str = "2026-05-04T00:00", hours: float = 24, zone: str = "UTC", width: int = 80) -> list[str]:
     begin = datetime.fromisoformat(start).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     timeline = Timeline(Calendar(Window(begin, begin + timedelta(hours=hours)), ZoneInfo(zone)), MARKS, Style(), width)
-    return list(timeline.lines({"mailboxes": mailboxes}, {"a@example.net": TimedOut("no answer in time")}))
+    return list(timeline.draw({"mailboxes": mailboxes}, {"a@example.net": TimedOut("no answer in time")}))
 
 
 def mailbox(*events: tuple[str, str, str], **more: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.free_busy.working_hours import bias, is_at_work
+from local.free_busy.working_hours import find_bias, is_at_work
 
 BERLIN = {
     "name": "W. Europe Standard Time",
@@ -23,12 +23,12 @@ SYDNEY = {
 def test_bias_is_the_offset_of_the_zone_at_every_hour_of_a_year(rule: dict, zone: str) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     while moment.year == 2026:
-        assert timedelta(minutes=-bias(rule, moment)) == moment.astimezone(ZoneInfo(zone)).utcoffset(), moment
+        assert timedelta(minutes=-find_bias(rule, moment)) == moment.astimezone(ZoneInfo(zone)).utcoffset(), moment
         moment += timedelta(hours=1)
 
 
 def test_zone_without_transitions_has_one_bias() -> None:
-    assert bias({"name": "x", "bias": 480}, datetime(2026, 7, 1, tzinfo=UTC)) == 480
+    assert find_bias({"name": "x", "bias": 480}, datetime(2026, 7, 1, tzinfo=UTC)) == 480
 
 
 @pytest.mark.parametrize(
