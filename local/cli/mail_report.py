@@ -9,7 +9,7 @@ from local.console.style import WIDTH, Style, format_count
 from local.console.text_columns import escape_controls
 from local.mail.history import Destination, RecipientResult
 from local.mail.verdict import Origin
-from local.runtime.logs import metrics
+from local.runtime.logs import format_metrics
 from local.viewer.diff import LineDiff
 
 _LABEL: Final = 10
@@ -36,7 +36,7 @@ def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Itera
         yield from _show("From", [f"{event.mail_from or '(none)'}{on_behalf}"])
     yield from _recipients(result)
     yield from _content(result)
-    if result.asynchronous and (found := metrics(result.log)):
+    if result.asynchronous and (found := format_metrics(result.log)):
         yield from _show("Metrics", [found], wrapped=True)
     yield from _show("Time", [", ".join(_times(result)) or "not called"])
     yield from _show("Note", result.notes)

@@ -20,7 +20,7 @@ from local.queue.disposition import carry_out
 from local.queue.response_check import accepted_response
 from local.queue.routing import recipient_results, rule_delivery
 from local.runtime.invocation import Invocation, Invoker
-from local.runtime.logs import troubles
+from local.runtime.logs import find_problems
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore, StoredMessage
 from local.storage.s3_reference import S3Reference
@@ -178,7 +178,7 @@ class JobProcessor:
             invocation = invoker.invoke(job.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
         except LocalError as error:
             invocation = Invocation(None, str(error), 0.0, False, "")
-        for level, text in troubles(invocation.log):
+        for level, text in find_problems(invocation.log):
             job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
         job = job.with_problems(*(f"Put refused: {why}" for why in self._store.refusals(job.run.message_id)))
         response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The environment variables that a function has in Lambda, and what little of the developer's own it needs to run here."""
+"""The environment variables of a function's process: those of Lambda, and the few of the developer that it needs."""
 
 import os
 import sys
@@ -8,28 +8,25 @@ from pathlib import Path
 from local.aws_client import KEYS, REGION
 from local.config.functions import Function
 
-# What a child needs of the developer's own environment. Nothing else passes: an AWS profile or an ON_ERROR that happens to be set there
-# would not be in Lambda either.
-_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
+# No other variable is inherited: an AWS profile, or an ON_ERROR that the developer has set, does not exist in Lambda either.
+_INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
-def environment(function: Function, variables: Mapping[str, str], layer: Path) -> dict[str, str]:
-    """All variables of a function's process.
+def build_environment(function: Function, variables: Mapping[str, str], layer: Path) -> dict[str, str]:
+    """Return all variables of a function's process (developer guide, "Defined runtime environment variables").
+
+    A function cannot set Lambda's reserved variables. Region and keys are exceptions here, as those of the local servers are passed so.
 
     Args:
-        function: which one.
-        variables: its own.
-        layer: the folder that stands for /opt/python: what is in it can be imported.
-
-    Returns:
-        Those that Lambda sets (developer guide, "Defined runtime environment variables"). The reserved ones are not the function's to set;
-        the region and the keys are given here, for they lead to the local servers.
+        function: the function.
+        variables: the function's own variables.
+        layer: the folder in place of /opt/python, whose modules can be imported.
     """
     path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]
     keys = KEYS if variables.get("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"]) == KEYS["AWS_ACCESS_KEY_ID"] else {}
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or REGION
     return {
-        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         "TZ": ":UTC",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         **keys,

@@ -1,14 +1,14 @@
-"""What a function's log says, as far as somebody at a screen wants to know it at once."""
+"""Finds problems and metrics in a function's log."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 
-def troubles(log: str) -> list[tuple[str, str]]:
-    """Level and text of each JSON log line (as Powertools and Lambda write them) of level WARNING or above.
+def find_problems(log: str) -> list[tuple[str, str]]:
+    """Return level and text of each JSON log line, as Powertools and Lambda write them, of level WARNING or above.
 
-    A hook that swallows its own failure so that mail goes on is safe in production; on a laptop its author should see it.
+    A hook may hide its own failure so that mail is delivered; its author should see it here.
     """
     found = []
     for entry in _entries(log):
@@ -20,8 +20,8 @@ def troubles(log: str) -> list[tuple[str, str]]:
     return found
 
 
-def metrics(log: str) -> str:
-    """Metrics written in CloudWatch's embedded metric format, in short: `Messages=1 MessageSize=812 (hook=observe)`."""
+def format_metrics(log: str) -> str:
+    """Format the metrics in CloudWatch's embedded metric format: `Messages=1 MessageSize=812 (hook=observe)`."""
     values: dict[str, Any] = {}
     dimensions: dict[str, Any] = {}
     for entry in _entries(log):

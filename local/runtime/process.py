@@ -1,4 +1,4 @@
-"""One process that answers lines with lines: started, asked, ended with all that it started. What it prints is kept."""
+"""A child process that answers each line with a line; and the log of its output."""
 
 import os
 import select
@@ -10,30 +10,30 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _CHUNK = 1 << 18
 _LINGER_S = 1.0
-"""How long a process that has closed its side may take to say with which status it ends."""
+"""Seconds that a process which has closed its output may take to end."""
 
 LOG_LIMIT: Final = 256 * 1024
-"""Bytes of log kept of one call: its beginning and its end."""
+"""Bytes of the log of one call, from its beginning and its end."""
 _LOG_FILE_LIMIT = 16 * 1024 * 1024
 
 
 class Log:
-    """What a process prints, in a file without a name."""
+    """The output of processes, in a file without a name."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._read = 0
 
     def fileno(self) -> int:
-        """The descriptor to print to; it may be handed to any number of processes."""
+        """Return the descriptor of the file; any number of processes may write to it."""
         return self._file.fileno()
 
-    def new(self) -> str:
-        """What has come since the last call; of very much only the beginning and the end."""
+    def read_new(self) -> str:
+        """Return the output since the last call; of a long one only the beginning and the end."""
         end = os.fstat(self.fileno()).st_size
         start, self._read = min(self._read, end), end
         if end - start <= LOG_LIMIT:
@@ -43,14 +43,14 @@ class Log:
             left_out = end - start - 2 * half
             text = f"{self._between(start, start + half)}\n[... {left_out} bytes left out ...]\n{self._between(end - half, end)}"
         if end > _LOG_FILE_LIMIT:
-            # The processes share the file's position with this one, so that they go on at the beginning.
+            # The processes share the position in the file with this one: they continue at its beginning.
             os.ftruncate(self.fileno(), 0)
             os.lseek(self.fileno(), 0, os.SEEK_SET)
             self._read = 0
         return text
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Close the file."""
         self._file.close()
 
     def _between(self, start: int, end: int) -> str:
@@ -58,11 +58,11 @@ class Log:
 
 
 class Process:
-    """A child in a process group of its own, so that whatever it starts ends with it.
+    """A child in its own process group, so that its children end with it.
 
     Args:
-        command, environment, folder: what to run, and where.
-        log: gets its standard error.
+        command, environment, folder: the program, its variables and its current folder.
+        log: receives its standard error.
 
     Raises:
         OSError: it cannot be started.
@@ -81,26 +81,26 @@ class Process:
         )
         self._ending = threading.Lock()
         self._closed = False
-        # Neither a request that nobody reads nor half an answer may hold a caller longer than its time.
-        self._to, self._from = (_not_blocking(pipe) for pipe in (self._child.stdin, self._child.stdout))
+        # Not blocking, so that neither a request that is not read nor half a response delays a caller beyond its deadline.
+        self._to, self._from = _without_blocking(self._child.stdin), _without_blocking(self._child.stdout)
         self._writable, self._readable = select.poll(), select.poll()
         self._writable.register(self._to, select.POLLOUT)
         self._readable.register(self._from, select.POLLIN)
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for the next request; False when it has ended since it last answered."""
+        """Whether the process waits for a request; False when it has ended or printed since its last response."""
         return not self._readable.poll(0)
 
     def ask(self, request: bytes, until: float) -> bytes | None:
-        """Sends a line and waits for the line that answers it.
+        """Send a line and wait for the response.
 
         Args:
-            request: with its line end.
-            until: when to give up, by `time.monotonic`. The process cannot be asked again then.
+            request: the line, with its line end.
+            until: the deadline, by `time.monotonic`. After it the process must not be asked again.
 
         Returns:
-            The line; b"" when the process ended before; None when the time was up.
+            The line of the response; b"" when the process ended; None when the deadline passed.
         """
         try:
             rest = memoryview(request)
@@ -121,19 +121,19 @@ class Process:
         return bytes(answer)
 
     def status(self) -> str:
-        """How a process ended that did so by itself, in words."""
+        """Describe how the process ended by itself."""
         with suppress(subprocess.TimeoutExpired):
             code = self._child.wait(_LINGER_S)
             return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         return "it closed its standard output"
 
     def kill(self) -> None:
-        """Ends it and its children at once, from any thread; `ask` returns."""
+        """Kill the process and its children, from any thread; `ask` returns."""
         with self._ending:
             self._kill()
 
     def close(self) -> None:
-        """Ends it and gives everything back. Not while another thread asks."""
+        """Kill the process and release its resources. Not while another thread calls `ask`."""
         with self._ending:
             self._kill()
             self._closed = True
@@ -143,18 +143,18 @@ class Process:
 
     def _kill(self) -> None:
         if self._closed:
-            return  # the number may be another's by now
-        # The group may outlive the process itself; that it is gone, or is no more than a zombie, is as well.
+            return  # the process ID may belong to another process by now
+        # The group may exist longer than the process; it may also be gone, or have only a zombie left.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
 
 
 def _wait(poll: select.poll, until: float) -> bool:
-    """Whether it became ready in time."""
+    """Return whether a descriptor was ready before the deadline."""
     return bool(poll.poll(max(0.0, (until - time.monotonic()) * 1000)))
 
 
-def _not_blocking(pipe: object) -> int:
-    descriptor: int = pipe.fileno()  # type: ignore[attr-defined]
-    os.set_blocking(descriptor, False)
-    return descriptor
+def _without_blocking(pipe: IO[bytes] | None) -> int:
+    assert pipe is not None
+    os.set_blocking(pipe.fileno(), False)
+    return pipe.fileno()

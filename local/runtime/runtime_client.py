@@ -1,9 +1,8 @@
-"""The inside of a sandbox: loads one function, then answers one event after another. Run by `local.runtime.sandbox`, never imported.
+"""The process of a sandbox: loads one function and answers one event after another. Run by `local.runtime.sandbox`, never imported.
 
-Behaves as Lambda's Python runtime client does (awslambdaric, in AWS's base images as /var/runtime), so that a function cannot tell the
-difference. Events come as lines of JSON on standard input, answers go as lines of JSON to standard output. The function gets neither: its
-own standard input is empty, and what it prints goes to standard error, so that it can never be taken for an answer. Like Lambda's client
-this knows nothing of what it runs.
+It behaves as Lambda's Python runtime client (awslambdaric, in AWS's base images under /var/runtime). Events arrive as lines of JSON on
+standard input, responses leave as lines of JSON on standard output. The function gets neither: its standard input is empty, and its output
+goes to standard error, so that it cannot be mistaken for a response. Like Lambda's client, this module imports nothing of the project.
 """
 
 import importlib
@@ -18,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 Handler = Callable[[Any, Any], Any]
@@ -25,16 +25,16 @@ Handler = Callable[[Any, Any], Any]
 ACCOUNT = "123456789012"
 RESPONSE_LIMIT = 6_291_556
 """Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
-FRESH_S = 2.0
+RECENT_S = 2.0
 LIBRARY = "mailhooks"
 
 
-class Fault(Exception):
-    """What Lambda itself says of a function; the first argument is its errorType, the second its errorMessage."""
+class RuntimeFault(Exception):
+    """An error that Lambda itself reports about a function; the arguments are its errorType and errorMessage."""
 
 
 class Identity:
-    """Lambda's CognitoIdentity: mail comes from no app that signs its users in."""
+    """Lambda's CognitoIdentity, empty: mail comes from no app with signed-in users."""
 
     cognito_identity_id = cognito_identity_pool_id = None
 
@@ -55,11 +55,11 @@ class Context:
         self._ends_at = ends_at
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda would end the invocation."""
+        """Return the milliseconds until Lambda ends the invocation."""
         return max(0, int((self._ends_at - time.time()) * 1000))
 
     def log(self, message: object) -> None:
-        """Writes to the log as it is."""
+        """Write to the log without formatting."""
         sys.stdout.write(str(message))
 
     def __repr__(self) -> str:
@@ -67,18 +67,18 @@ class Context:
 
 
 class LambdaLoggerHandler(logging.Handler):
-    """The handler that the root logger has before the function is loaded, which makes `logging.basicConfig` do nothing there."""
+    """The handler of the root logger before the function is loaded. Because of it, `logging.basicConfig` has no effect, as in Lambda."""
 
     request_id = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """To standard output as it is now. An error in a record's arguments is the caller's, as in Lambda."""
+        """Write a record to the current standard output. Raises for wrong arguments of a record, as in Lambda."""
         record.aws_request_id = self.request_id
         sys.stdout.write(self.format(record))
 
     @classmethod
     def install(cls) -> "LambdaLoggerHandler":
-        """Puts one before everything else that logs."""
+        """Add a handler with Lambda's format to the root logger."""
         logging.Formatter.converter = time.gmtime
         handler = cls()
         line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
@@ -96,61 +96,58 @@ class Runtime:
         self._log = LambdaLoggerHandler.install()
 
     def answer(self, request: dict[str, Any]) -> bytes:
-        """The answer to one request, as JSON without a line end. What the function raises becomes an answer too, and a log entry."""
+        """Call the function and return its response as one line of JSON. An exception becomes an error response and a log entry."""
         self._log.request_id = request["requestId"]
         noise = os.urandom(20).hex()
-        # Not sampled: the X-Ray SDK then makes no segments, and does not complain of having none.
+        # Not sampled: the X-Ray SDK then creates no segments, and logs no error about a missing one.
         os.environ["_X_AMZN_TRACE_ID"] = f"Root=1-{int(time.time()):08x}-{noise[:24]};Parent={noise[24:]};Sampled=0"
         try:
             if self._handler is None:
-                self._handler = load(self._name)
+                self._handler = load_handler(self._name)
             response = self._handler(request["event"], Context(request["requestId"], request["endsAt"]))
-            text = marshalled(response)
-        except Exception as error:  # noqa: BLE001 - a function may raise anything; its sandbox goes on, as in Lambda
-            said = described(error)
-            log_error(said, error)
-            # One that cannot be loaded is loaded anew by a new process, as in Lambda.
-            return json.dumps({"error": said, "over": self._handler is None}).encode()
+            text = encode_response(response)
+        except Exception as error:  # noqa: BLE001 - a function may raise anything; its process continues, as in Lambda
+            message = describe_error(error)
+            log_error(message, error)
+            # "over": a function that cannot be loaded is loaded again by a new process, as in Lambda.
+            return json.dumps({"error": message, "over": self._handler is None}).encode()
         return b'{"library": %s, "response": %s}' % (b"true" if LIBRARY in sys.modules else b"false", text)
 
 
-def load(handler: str) -> Handler:
-    """The function that `module.function` names; the module may be written as a path."""
+def load_handler(handler: str) -> Handler:
+    """Import the function named `module.function`; the module may be a path with slashes."""
     path, dot, name = handler.rpartition(".")
     if not dot:
-        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)")
+        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)")
     if path.split(".")[0] in sys.builtin_module_names:
-        raise Fault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {path} as a handler module")
+        raise RuntimeFault("Runtime.BuiltInModuleConflict", f"Cannot use built-in module {path} as a handler module")
     try:
         module = importlib.import_module(path.replace("/", "."))
     except ImportError as error:
-        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{path}': {error}") from error
+        raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{path}': {error}") from error
     except SyntaxError as error:
-        raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}") from error
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{path}': {error}") from error
     try:
         found: Handler = getattr(module, name)
     except AttributeError as error:
-        raise Fault("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{path}'") from error
+        raise RuntimeFault("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{path}'") from error
     return found
 
 
-def marshalled(response: object) -> bytes:
-    """A response as Lambda sends it."""
+def encode_response(response: object) -> bytes:
+    """Encode a response as Lambda does. Bytes are sent unchanged; here they have to be JSON, in one line."""
     try:
-        # Bytes are sent as they are; here they have to be JSON, and in one line.
         text = ENCODER.encode(json.loads(response) if isinstance(response, bytes) else response).encode()
     except Exception as error:
-        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
     if len(text) > RESPONSE_LIMIT:
-        said = f"Response payload size ({len(text)} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
-        raise Fault("Function.ResponseSizeTooLarge", said)
+        message = f"Response payload size ({len(text)} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        raise RuntimeFault("Function.ResponseSizeTooLarge", message)
     return text
 
 
-def _more(value: object) -> object:
-    """What Lambda's encoder, simplejson, takes beyond the standard library's."""
-    from decimal import Decimal
-
+def _encode_other(value: object) -> object:
+    """Convert the types that Lambda's encoder, simplejson, accepts and the standard library's does not."""
     if isinstance(value, Decimal):
         return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
@@ -158,21 +155,21 @@ def _more(value: object) -> object:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-ENCODER = json.JSONEncoder(ensure_ascii=False, default=_more)
+ENCODER = json.JSONEncoder(ensure_ascii=False, default=_encode_other)
 
 
-def described(error: Exception) -> str:
-    """An error in one line. A fault of Lambda's own also names the exception behind it."""
-    if not isinstance(error, Fault):
+def describe_error(error: Exception) -> str:
+    """Describe an error in one line. A fault of Lambda also names the exception behind it."""
+    if not isinstance(error, RuntimeFault):
         return f"{type(error).__name__}: {error}"
     kind, message = error.args
     return f"{kind}: {message}" + (f" ({type(error.__cause__).__name__})" if error.__cause__ else "")
 
 
-def log_error(said: str, error: Exception) -> None:
-    """To the log, with the function's part of the traceback."""
-    cause = error.__cause__ if isinstance(error, Fault) else error
-    print(f"[ERROR] {said}", file=sys.stderr)
+def log_error(message: str, error: Exception) -> None:
+    """Log an error with the frames of the function, without those of this module."""
+    cause = error.__cause__ if isinstance(error, RuntimeFault) else error
+    print(f"[ERROR] {message}", file=sys.stderr)
     if cause is not None:
         frames = cause.__traceback__
         while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
@@ -180,24 +177,26 @@ def log_error(said: str, error: Exception) -> None:
         traceback.print_exception(cause.with_traceback(frames))
 
 
-def distrust_fresh_bytecode() -> None:
-    """QUIRK: bytecode counts as current when it notes the source's size and the second of its last change. A file that is saved twice in
-    one second at the same length would go on as it was before. So for what has just been saved, bytecode is neither read nor written.
+def ignore_recent_bytecode() -> None:
+    """Neither read nor write the bytecode of a file that was saved a moment ago.
+
+    QUIRK: bytecode is valid when it names the source's size and the second of its last change. After a second save in the same second, at
+    the same length, Python would run the old code.
     """
     loader = importlib.machinery.SourceFileLoader
-    stats = loader.path_stats
+    read_stats = loader.path_stats
 
     def path_stats(self: importlib.machinery.SourceFileLoader, path: str) -> Any:
-        found = stats(self, path)
-        if time.time() - found["mtime"] < FRESH_S:
-            raise OSError("just saved")  # which the loader takes for: no bytecode
-        return found
+        stats = read_stats(self, path)
+        if time.time() - stats["mtime"] < RECENT_S:
+            raise OSError("saved a moment ago")  # the loader then uses no bytecode
+        return stats
 
-    loader.path_stats = path_stats  # type: ignore[method-assign]
+    type.__setattr__(loader, "path_stats", path_stats)
 
 
-def end_with(requests: int) -> None:
-    """Ends this process and all its children when nobody is left to ask it: the other end may be killed in the middle of a call."""
+def end_with_parent(requests: int) -> None:
+    """Kill this process and its children when the other end of standard input closes: the parent may be killed during a call."""
 
     def wait() -> None:
         poll = select.poll()
@@ -209,14 +208,14 @@ def end_with(requests: int) -> None:
 
 
 def main() -> None:
-    """Answers until standard input ends."""
+    """Answer requests until standard input ends."""
     requests, answers = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
     os.close(nothing)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    end_with(requests)
-    distrust_fresh_bytecode()
+    end_with_parent(requests)
+    ignore_recent_bytecode()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     runtime = Runtime(os.environ["_HANDLER"])
     with open(requests, "rb") as lines, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors

@@ -1,4 +1,4 @@
-"""A function in a process of its own, as in Lambda: its own environment, its own cold start, its own log; ended when it takes too long."""
+"""Runs functions in processes as Lambda does: each with its environment, its cold start, its log and its timeout."""
 
 import json
 import sys
@@ -12,30 +12,33 @@ from typing import Any, Final, Self
 from local.config.file_watch import EVERY_S, Mark, Sources
 from local.config.functions import ROOT, Function
 from local.runtime.invocation import Invocation
-from local.runtime.lambda_environment import environment
+from local.runtime.lambda_environment import build_environment
 from local.runtime.process import Log, Process
 
 LAYER: Final = ROOT / "layers" / "mailhooks"
-"""The folder that stands for /opt/python: the library is in it."""
+"""The folder in place of /opt/python; it contains the library."""
 _LIBRARY = "mailhooks"
 LIMIT: Final = 4
-"""Processes of one function at once, where nobody says otherwise."""
-_WORKER = Path(__file__).with_name("runtime_client.py")
+"""Processes of one function at once, by default."""
+_RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
 _CLOSE_S = 5.0
-"""How long a call that was cut off may take to be over."""
+"""Seconds that a cancelled call may take to return."""
 _CLOSED = "its sandbox was closed"
 
 
 class Sandbox:
-    """One function's process: started at the first call, after each that had to be ended, and when its files have changed.
+    """One process of a function. It starts at the first call, and again after it was killed or the function's files have changed.
 
-    Safe to use from any thread; one call waits for the other, as a process of Lambda's has one invocation at a time.
+    Safe to use from any thread. Calls wait for each other, because a process of Lambda has one invocation at a time.
 
     Args:
-        function: which one.
-        variables: its environment variables, besides those that every function has in Lambda.
-        layer: the folder that stands for /opt/python.
-        sources: what tells that its files have changed; None for one of its own.
+        function: the function.
+        variables: its environment variables, in addition to those of Lambda.
+        layer: the folder in place of /opt/python.
+        sources: watches the function's files; None to create a watch.
+
+    Raises:
+        UnknownFunction: the function has no code here.
     """
 
     def __init__(self, function: Function, variables: Mapping[str, str], *, layer: Path = LAYER, sources: Sources | None = None) -> None:
@@ -51,14 +54,14 @@ class Sandbox:
         self._closed = False
 
     def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
-        """See `Invoker`. The function has no more time than its own `timeout_s`."""
+        """See `Invoker`. The function's own `timeout_s` limits the time too."""
         with self._busy:
             if self._closed:
                 return Invocation(None, _CLOSED, 0.0, False, "")
             return self._invoke(event, request_id, min(timeout_s, self._function.timeout_s))
 
     def close(self) -> None:
-        """Ends the process, and with it a call that another thread may be making."""
+        """End the process, and with it a call in another thread."""
         self._closed = True
         process = self._process
         if process is not None:
@@ -80,14 +83,14 @@ class Sandbox:
             process = self._process = self._process or self._start()
         except OSError as error:
             return Invocation(None, f"its process cannot be started: {error.strerror}", 0.0, cold, "")
-        # close() may have come by while there was no process yet to kill.
+        # close() may have been called before there was a process to kill.
         line = b"" if self._closed else process.ask(request, until)
         milliseconds = (time.perf_counter() - started) * 1000
         answer: dict[str, Any] = json.loads(line) if line else {"error": self._why(process, line, timeout_s), "over": True}
         self._uses_library = answer.get("library", self._uses_library)
         if answer.get("over"):
             self._end()
-        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.new())
+        return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new())
 
     def _why(self, process: Process, line: bytes | None, timeout_s: float) -> str:
         if self._closed:
@@ -95,11 +98,11 @@ class Sandbox:
         return f"no answer within {timeout_s:g} s" if line is None else f"Runtime.ExitError: its process ended ({process.status()})"
 
     def _start(self) -> Process:
-        # Before the process reads the files: what is saved in between shows at the next call.
+        # Before the process reads the files: a file that is saved meanwhile then counts as changed.
         self._mark = self._sources.mark()
-        # -P: the folder of the worker, full of modules, is no place for a function to import from. -u: logs in order.
-        command = [sys.executable, "-P", "-u", str(_WORKER), self._function.name]
-        return Process(command, environment(self._function, self._variables, self._layer), self._function.folder, self._log)
+        # -P: a function must not import the modules in the folder of the runtime client. -u: logs stay in order.
+        command = [sys.executable, "-P", "-u", str(_RUNTIME_CLIENT), self._function.name]
+        return Process(command, build_environment(self._function, self._variables, self._layer), self._function.folder, self._log)
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -108,12 +111,12 @@ class Sandbox:
 
 
 class Pool:
-    """Up to so many processes of one function at once, as Lambda runs one invocation a process. Safe to use from any thread.
+    """Several processes of one function, because one process has one invocation at a time. Safe to use from any thread.
 
     Args:
         function, variables, layer: see `Sandbox`.
-        limit: how many at most; further calls wait for one that is free. Their wait is no part of an invocation's time.
-        every_s: seconds between two looks at whether the function's files have changed.
+        limit: maximum number of processes. Further calls wait for a free one; the wait does not count as time of the invocation.
+        every_s: see `Watch`.
     """
 
     def __init__(
@@ -151,9 +154,7 @@ class Pool:
             self._give_back(sandbox)
 
     def retire(self) -> None:
-        """Lets the calls that are being made, and those of whoever has this pool at hand, come to their ends, and keeps no process after
-        that: another pool has taken its place.
-        """
+        """Finish the current calls, and end each process after its call: another pool replaces this one."""
         with self._changed:
             self._retired = True
             idle, self._free = self._free, []
@@ -171,16 +172,16 @@ class Pool:
             sandbox.close()
 
     def close(self) -> None:
-        """Ends all processes, and with them the calls that are being made or waiting."""
+        """End all processes, and with them the current and the waiting calls."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            made = list(self._all)
-        for sandbox in made:
+            sandboxes = list(self._all)
+        for sandbox in sandboxes:
             sandbox.close()
 
     def _take(self) -> Sandbox | None:
-        """The free one that was used last, for it is the warmest; None when the pool is closed."""
+        """Take the free sandbox that was used last, as Lambda does; None when the pool is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._free or len(self._all) < self._limit)
             if self._closed:

@@ -1,4 +1,4 @@
-"""Functions for the tests, written where a test wants them."""
+"""Writes Lambda functions for tests."""
 
 import textwrap
 from pathlib import Path
@@ -8,7 +8,7 @@ from local.config.functions import Function
 
 
 def write(folder: Path, files: dict[str, str], **settings: Any) -> Function:
-    """A function of these files, by their paths in its code folder; `settings` are those of `Function`."""
+    """Write a function of several files, given by their paths in its code folder; `settings` are those of `Function`."""
     for name, source in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -17,5 +17,5 @@ def write(folder: Path, files: dict[str, str], **settings: Any) -> Function:
 
 
 def app(folder: Path, source: str, **settings: Any) -> Function:
-    """A function that is one app.py."""
+    """Write a function of one app.py."""
     return write(folder, {"app.py": source}, **settings)

@@ -1,4 +1,4 @@
-"""Functions behind a Lambda endpoint, against a server that speaks Lambda's Invoke API over HTTP."""
+"""Functions at a Lambda endpoint, with a server that implements Lambda's Invoke API."""
 
 import base64
 import json
@@ -16,15 +16,14 @@ from local.errors import InvalidSettings
 from local.runtime.endpoint import EndpointInvoker
 from tests.support.serving import Quiet, serving
 
-Answer = tuple[int, bytes, dict[str, str]]
 Serve = Callable[..., str]
 
 EVENT = {"messageId": "m-1", "subject": "Grüße"}
 JSON = {"Content_Type": "application/json"}
 
 
-class Asked:
-    """What came to the server."""
+class Received:
+    """The requests that the server received."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -33,13 +32,13 @@ class Asked:
 
 
 @pytest.fixture
-def asked() -> Asked:
-    return Asked()
+def received() -> Received:
+    return Received()
 
 
 @pytest.fixture
-def serve(asked: Asked) -> Iterator[Serve]:
-    """`serve(200, b"{}", X_Amz_Function_Error="Unhandled")`: the address of an endpoint that answers everything so."""
+def serve(received: Received) -> Iterator[Serve]:
+    """`serve(200, b"{}", X_Amz_Function_Error="Unhandled")`: the URL of an endpoint with this response."""
     closing_down = threading.Event()
     with ExitStack() as servers:
 
@@ -48,9 +47,9 @@ def serve(asked: Asked) -> Iterator[Serve]:
                 protocol_version = "HTTP/1.1"
 
                 def do_POST(self) -> None:
-                    asked.paths.append(self.path)
-                    asked.bodies.append(json.loads(self.body()))
-                    asked.headers.append(dict(self.headers))
+                    received.paths.append(self.path)
+                    received.bodies.append(json.loads(self.body()))
+                    received.headers.append(dict(self.headers))
                     closing_down.wait(seconds)
                     self.answer(status, body, **JSON, **headers)
 
@@ -76,14 +75,14 @@ def invoker() -> Iterator[Callable[..., EndpointInvoker]]:
 Make = Callable[..., EndpointInvoker]
 
 
-def test_the_event_goes_there_and_the_response_comes_back(serve: Serve, invoker: Make, asked: Asked) -> None:
+def test_the_event_is_sent_and_the_response_returned(serve: Serve, invoker: Make, received: Received) -> None:
     done = invoker(serve(200, '{"actions": ["Grüße"]}'.encode())).invoke(EVENT, "r-1", 5)
 
     assert (done.response, done.error, done.cold, done.log) == ({"actions": ["Grüße"]}, None, False, "")
     assert done.milliseconds > 0
-    assert asked.paths == ["/2015-03-31/functions/RewriteFunction/invocations"]
-    assert asked.bodies == [EVENT]
-    assert asked.headers[0].get("X-Amz-Log-Type", "None") == "None"
+    assert received.paths == ["/2015-03-31/functions/RewriteFunction/invocations"]
+    assert received.bodies == [EVENT]
+    assert received.headers[0].get("X-Amz-Log-Type", "None") == "None"
 
 
 def test_null_is_a_response(serve: Serve, invoker: Make) -> None:
@@ -91,31 +90,31 @@ def test_null_is_a_response(serve: Serve, invoker: Make) -> None:
     assert (done.response, done.error) == (None, None)
 
 
-def test_the_log_comes_when_it_is_asked_for(serve: Serve, invoker: Make, asked: Asked) -> None:
+def test_the_log_is_returned_on_request(serve: Serve, invoker: Make, received: Received) -> None:
     log = "START\nGrüße\nEND\n"
     url = serve(200, b"{}", X_Amz_Log_Result=base64.b64encode(log.encode()).decode())
     assert invoker(url, tail=True).invoke(EVENT, "r-1", 5).log == log
-    assert asked.headers[0]["X-Amz-Log-Type"] == "Tail"
+    assert received.headers[0]["X-Amz-Log-Type"] == "Tail"
 
 
 class TestFailure:
     TRACE = ('  File "app.py", line 1\n',)
     FAILED = json.dumps({"errorMessage": "'x'", "errorType": "KeyError", "requestId": "1", "stackTrace": TRACE}).encode()
 
-    def test_of_the_function_is_told_by_the_header(self, serve: Serve, invoker: Make) -> None:
+    def test_of_the_function_is_read_from_the_header(self, serve: Serve, invoker: Make) -> None:
         done = invoker(serve(200, self.FAILED, X_Amz_Function_Error="Unhandled")).invoke(EVENT, "r-1", 5)
         assert (done.response, done.error) == (None, "KeyError: 'x'")
         assert done.log == "[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File \"app.py\", line 1\n"
 
-    def test_is_told_by_the_body_alone_where_the_header_is_missing(self, serve: Serve, invoker: Make) -> None:
+    def test_is_read_from_the_body_when_the_header_is_missing(self, serve: Serve, invoker: Make) -> None:
         assert invoker(serve(200, self.FAILED)).invoke(EVENT, "r-1", 5).error == "KeyError: 'x'"
 
     @pytest.mark.parametrize("body", [b'"a text"', b"{}", b'{"errorMessage": null}'])
-    def test_without_details_is_one_too(self, body: bytes, serve: Serve, invoker: Make) -> None:
+    def test_without_details_is_a_failure(self, body: bytes, serve: Serve, invoker: Make) -> None:
         done = invoker(serve(200, body, X_Amz_Function_Error="Handled")).invoke(EVENT, "r-1", 5)
         assert (done.response, done.error) == (None, "the function failed (Handled)")
 
-    def test_a_response_that_speaks_of_errors_is_none(self, serve: Serve, invoker: Make) -> None:
+    def test_is_not_a_response_with_other_keys_than_an_error(self, serve: Serve, invoker: Make) -> None:
         body = {"errorMessage": "x", "errorType": "y", "actions": []}
         done = invoker(serve(200, json.dumps(body).encode())).invoke(EVENT, "r-1", 5)
         assert (done.response, done.error) == (body, None)
@@ -123,58 +122,58 @@ class TestFailure:
     @pytest.mark.parametrize(
         "body, error",
         [
-            (b"", "an empty answer"),
-            (b"\n", "an empty answer"),
-            (b"<html>", "the answer is not JSON"),
-            (b"\xff", "the answer is not JSON"),
+            (b"", "empty response"),
+            (b"\n", "empty response"),
+            (b"<html>", "the response is not JSON"),
+            (b"\xff", "the response is not JSON"),
         ],
     )
-    def test_an_answer_that_is_none(self, body: bytes, error: str, serve: Serve, invoker: Make) -> None:
+    def test_an_invalid_response(self, body: bytes, error: str, serve: Serve, invoker: Make) -> None:
         assert (invoker(serve(200, body)).invoke(EVENT, "r-1", 5).error or "").startswith(error)
 
-    def test_an_answer_over_six_megabytes(self, serve: Serve, invoker: Make) -> None:
+    def test_a_response_over_six_megabytes(self, serve: Serve, invoker: Make) -> None:
         error = invoker(serve(200, b'"' + b"x" * 6_291_555 + b'"')).invoke(EVENT, "r-1", 10).error or ""
         assert error.startswith("Function.ResponseSizeTooLarge: ")
 
 
-class TestTrouble:
-    def test_no_function_of_that_name(self, serve: Serve, invoker: Make) -> None:
+class TestError:
+    def test_unknown_function(self, serve: Serve, invoker: Make) -> None:
         body = b'{"Type": "User", "Message": "Function not found"}'
         url = serve(404, body, x_amzn_errortype="ResourceNotFound")
         assert invoker(url).invoke(EVENT, "r-1", 5).error == f"there is no function 'RewriteFunction' at {url}"
 
     @pytest.mark.parametrize("status, code", [(429, "TooManyRequestsException"), (500, "Service"), (501, "NotImplemented")])
-    def test_a_refusal_is_told_and_not_tried_again(self, status: int, code: str, serve: Serve, invoker: Make, asked: Asked) -> None:
+    def test_a_rejected_call_is_not_retried(self, status: int, code: str, serve: Serve, invoker: Make, received: Received) -> None:
         url = serve(status, b'{"Message": "not now"}', x_amzn_errortype=code)
         error = invoker(url).invoke(EVENT, "r-1", 5).error
-        assert error == f"the Lambda endpoint refused the call with {status} ({code}): not now"
-        assert len(asked.bodies) == 1
+        assert error == f"the Lambda endpoint rejected the call with {status} ({code}): not now"
+        assert len(received.bodies) == 1
 
-    def test_an_answer_that_comes_too_late(self, serve: Serve, invoker: Make, asked: Asked) -> None:
+    def test_a_response_after_the_timeout(self, serve: Serve, invoker: Make, received: Received) -> None:
         done = invoker(serve(200, b"{}", seconds=30.0)).invoke(EVENT, "r-1", 0.5)
         assert (done.response, done.error) == (None, "no answer within 0.5 s")
-        assert len(asked.bodies) == 1
+        assert len(received.bodies) == 1
 
-    def test_nobody_there(self, invoker: Make) -> None:
+    def test_no_server(self, invoker: Make) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
         error = invoker(f"http://127.0.0.1:{port}").invoke(EVENT, "r-1", 5).error or ""
-        assert error == f"nothing answers at http://127.0.0.1:{port}: is the Lambda endpoint (`sam local start-lambda`) up?"
+        assert error == f"no server answers at http://127.0.0.1:{port}: start the Lambda endpoint (`sam local start-lambda`)"
 
-    @pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
-    def test_somebody_who_speaks_otherwise_or_hangs_up(self, said: bytes, invoker: Make) -> None:
+    @pytest.mark.parametrize("sent", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+    def test_a_server_with_another_protocol_or_a_closed_connection(self, sent: bytes, invoker: Make) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
 
             def hang_up() -> None:
                 with server.accept()[0] as connection:
                     connection.recv(65536)
-                    connection.sendall(said)
+                    connection.sendall(sent)
 
             thread = threading.Thread(target=hang_up)
             thread.start()
             error = invoker(f"http://127.0.0.1:{server.getsockname()[1]}").invoke(EVENT, "r-1", 5).error or ""
             thread.join()
-        assert "gave no answer that can be read" in error
+        assert "returned an invalid response" in error
 
     def test_a_developers_profile_and_proxy_do_not_matter(self, serve: Serve, invoker: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
@@ -184,7 +183,7 @@ class TestTrouble:
         assert invoker(serve(200, b"{}")).invoke(EVENT, "r-1", 5).error is None
 
 
-def test_many_calls_at_once_each_get_their_own_answer(invoker: Make) -> None:
+def test_many_calls_at_once_get_their_own_responses(invoker: Make) -> None:
     class Echo(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -199,11 +198,11 @@ def test_many_calls_at_once_each_get_their_own_answer(invoker: Make) -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:3001", "ftp://127.0.0.1", "http://", "", "sam"])
-def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
-    with pytest.raises(InvalidSettings, match="should look like"):
+def test_an_invalid_url_is_rejected(url: str) -> None:
+    with pytest.raises(InvalidSettings, match="give a URL such as"):
         EndpointInvoker(url, "RewriteFunction")
 
 
-def test_a_function_without_a_name_likewise() -> None:
-    with pytest.raises(InvalidSettings, match="its name"):
+def test_a_function_without_a_name_is_rejected() -> None:
+    with pytest.raises(InvalidSettings, match="no name at the Lambda endpoint"):
         EndpointInvoker("http://127.0.0.1:3001", "")

@@ -1,4 +1,4 @@
-"""Functions that know nothing of this project, written as AWS's guides and samples write them: they run here unchanged."""
+"""Functions written as in AWS's guides and samples, without this project's library: they run unchanged."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -64,8 +64,8 @@ def event_for(message_id: str) -> dict[str, Any]:
     }
 
 
-class TestOneThatRewritesMail:
-    # Clients of boto3 at module level, a helper beside app.py, the email package, INFO logging, the bucket by its environment.
+class TestRewritingFunction:
+    # boto3 clients at module level, a helper module, the email package, INFO logging, the bucket in a variable.
     APP = """
         import logging
 
@@ -122,18 +122,18 @@ class TestOneThatRewritesMail:
         assert f"message {message_id} comes in" in done.log
         assert done.log.startswith("[INFO]\t")
 
-    def test_a_setting_that_is_missing_is_its_own_error(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_a_missing_setting_is_an_error_of_the_function(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         function = write(tmp_path, {"app.py": self.APP, "mailtools.py": self.TOOLS}, handler="app.lambda_handler")
         assert run(function, wm.store.add(MESSAGE)).error == "KeyError: 'UPDATED_EMAIL_BUCKET'"
 
-    def test_a_message_that_is_gone_is_the_services_error(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_a_missing_message_is_an_error_of_the_service(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         function = write(tmp_path, {"app.py": self.APP, "mailtools.py": self.TOOLS}, handler="app.lambda_handler")
         error = run(function, "00000000-0000-0000-0000-000000000000", UPDATED_EMAIL_BUCKET=wm.bucket).error or ""
         assert error.startswith("ResourceNotFoundException: An error occurred (ResourceNotFoundException)")
 
 
-class TestOthers:
-    def test_clients_in_the_handler_with_the_region_of_the_environment(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+class TestOtherFunctions:
+    def test_clients_created_in_the_handler_use_the_region_of_the_environment(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         source = """
             import email.policy, os, uuid
             import boto3
@@ -158,7 +158,7 @@ class TestOthers:
         assert (done.error, done.response) == (None, DELIVER)
         assert b"\r\nX-Seen-By: hook\r\n" in wm.store.content(message_id)
 
-    def test_an_upload_from_a_file_in_tmp_and_a_session_of_its_own(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_an_upload_from_tmp_with_a_session_of_the_function(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         source = """
             import os, tempfile
             import boto3
@@ -180,7 +180,7 @@ class TestOthers:
             """
         assert run(app(tmp_path, source, handler="app.lambda_handler")).response == ["kept", "NoSuchKey", "us-east-1"]
 
-    def test_one_that_asks_the_directory(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_calls_the_directory(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         source = """
             import os
             import boto3
@@ -197,11 +197,11 @@ class TestOthers:
         done = run(app(tmp_path, source, handler="app.lambda_handler"), WORKMAIL_ORGANIZATION_ID=wm.organization.id)
         assert (done.error, done.response) == (None, ["ana"])
 
-    def test_one_that_returns_nothing(self, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_returns_none(self, run: Run, tmp_path: Path) -> None:
         done = run(app(tmp_path, "def lambda_handler(event, context):\n    print('seen')", handler="app.lambda_handler"))
         assert (done.error, done.response, done.log) == (None, None, "seen\n")
 
-    def test_one_that_raises_an_error_of_its_own(self, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_raises_its_own_error(self, run: Run, tmp_path: Path) -> None:
         source = """
             class NotToday(Exception): ...
 
@@ -212,7 +212,7 @@ class TestOthers:
         assert (done.error, done.response) == ("NotToday: come back tomorrow", None)
         assert "Traceback (most recent call last):" in done.log
 
-    def test_one_that_takes_too_long_while_it_waits_for_a_service(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_waits_too_long_for_a_service(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         source = """
             import boto3
 
@@ -224,7 +224,7 @@ class TestOthers:
         done = run(app(tmp_path, source, handler="app.lambda_handler"), wm.store.add(MESSAGE), timeout_s=3)
         assert (done.error, done.log) == ("no answer within 3 s", "asks\n")
 
-    def test_one_that_prints_a_lot(self, run: Run, tmp_path: Path) -> None:
+    def test_a_function_with_a_large_log(self, run: Run, tmp_path: Path) -> None:
         source = """
             import json, logging
 
@@ -241,7 +241,7 @@ class TestOthers:
         assert json.loads(done.log.splitlines()[0])["number"] == 0
         assert done.log.endswith("\tthrough\n")
 
-    def test_one_that_works_in_threads_and_leaves_one_behind(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_leaves_a_thread_running(self, wm: LocalWorkMail, run: Run, tmp_path: Path) -> None:
         source = """
             import threading, time
             from concurrent.futures import ThreadPoolExecutor
@@ -260,7 +260,7 @@ class TestOthers:
             """
         assert run(app(tmp_path, source, handler="app.lambda_handler"), wm.store.add(MESSAGE)).response == [len(MESSAGE)] * 8
 
-    def test_one_that_starts_processes(self, run: Run, tmp_path: Path) -> None:
+    def test_a_function_that_starts_processes(self, run: Run, tmp_path: Path) -> None:
         source = """
             import multiprocessing, subprocess
 
@@ -279,7 +279,7 @@ class TestOthers:
         done = run(app(tmp_path, source, handler="app.lambda_handler"))
         assert (done.error, done.response) == (None, ["from a process", ""])
 
-    def test_one_with_a_package_and_data_beside_it(self, run: Run, tmp_path: Path) -> None:
+    def test_a_function_with_a_package_and_a_data_file(self, run: Run, tmp_path: Path) -> None:
         files = {
             "hooks/__init__.py": "",
             "hooks/mail/__init__.py": "",

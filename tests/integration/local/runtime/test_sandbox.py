@@ -1,4 +1,4 @@
-"""Functions in processes of their own."""
+"""A function in its own process."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def test_a_function_keeps_its_process_as_in_lambda(sandbox: Make) -> None:
     assert (first.response, first.cold, second.response, second.cold) == ([1], True, [1, 2], False)
 
 
-def test_what_it_prints_is_its_log_and_never_its_answer(sandbox: Make) -> None:
+def test_output_goes_to_the_log_and_never_into_the_response(sandbox: Make) -> None:
     box = sandbox(
         """
         import os, sys
@@ -50,7 +50,7 @@ def test_what_it_prints_is_its_log_and_never_its_answer(sandbox: Make) -> None:
     assert box.invoke({}, "r-2", 10).log == done.log
 
 
-def test_what_it_raises_is_the_invocations_error_and_its_traceback_is_in_the_log(sandbox: Make) -> None:
+def test_an_exception_is_the_error_and_its_traceback_is_in_the_log(sandbox: Make) -> None:
     done = sandbox("def handler(event, context):\n    raise KeyError('odd')").invoke({}, "r-1", 10)
     assert (done.response, done.error) == (None, "KeyError: 'odd'")
     assert "Traceback" in done.log
@@ -65,13 +65,13 @@ def test_what_it_raises_is_the_invocations_error_and_its_traceback_is_in_the_log
         ("import os\ndef handler(event, context):\n    os._exit(3)", "its process ended"),
     ],
 )
-def test_whatever_is_wrong_with_it_is_an_error_and_no_crash(source: str, error: str, sandbox: Make) -> None:
+def test_every_defect_of_a_function_is_an_error(source: str, error: str, sandbox: Make) -> None:
     box = sandbox(source)
     for attempt in range(2):
         assert error in (box.invoke({}, f"r-{attempt}", 10).error or "")
 
 
-def test_one_that_takes_too_long_is_ended_and_the_next_call_starts_afresh(sandbox: Make) -> None:
+def test_after_a_timeout_the_next_call_starts_a_new_process(sandbox: Make) -> None:
     box = sandbox("import time\ndef handler(event, context):\n    time.sleep(event['s'])\n    return 'done'")
     late = box.invoke({"s": 60}, "r-1", 0.5)
     assert late.error == "no answer within 0.5 s"
@@ -80,7 +80,7 @@ def test_one_that_takes_too_long_is_ended_and_the_next_call_starts_afresh(sandbo
     assert (again.response, again.cold) == ("done", True)
 
 
-def test_its_context_tells_who_it_is_and_how_long_it_has(sandbox: Make) -> None:
+def test_the_context_has_the_functions_name_and_remaining_time(sandbox: Make) -> None:
     box = sandbox(
         """
         def handler(event, context):
@@ -92,7 +92,7 @@ def test_its_context_tells_who_it_is_and_how_long_it_has(sandbox: Make) -> None:
     assert 8000 < left <= 10000
 
 
-def test_it_sees_its_own_variables_and_nothing_of_the_developers(sandbox: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_has_its_own_variables_and_none_of_the_developer(sandbox: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("ON_ERROR", "retry")
     box = sandbox("import os\ndef handler(event, context):\n    return dict(os.environ)", SUBJECT_TAG="[X]")
@@ -101,7 +101,7 @@ def test_it_sees_its_own_variables_and_nothing_of_the_developers(sandbox: Make, 
     assert not {"AWS_PROFILE", "ON_ERROR"} & seen.keys()
 
 
-def test_it_may_import_what_lies_beside_it_and_nothing_of_the_harness(sandbox: Make, tmp_path: Path) -> None:
+def test_it_imports_its_own_modules_and_none_of_the_runtime_client(sandbox: Make, tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text("ANSWER = 42")
     box = sandbox(
         """
@@ -114,14 +114,14 @@ def test_it_may_import_what_lies_beside_it_and_nothing_of_the_harness(sandbox: M
     assert box.invoke({}, "r-1", 10).response == [42, True]
 
 
-def test_non_ascii_comes_and_goes(sandbox: Make) -> None:
+def test_non_ascii_text_is_unchanged(sandbox: Make) -> None:
     box = sandbox("def handler(event, context):\n    print(event['subject'])\n    return event")
     done = box.invoke({"subject": "Übersicht ✨\u2028x"}, "r-1", 10)
     assert done.response == {"subject": "Übersicht ✨\u2028x"}
     assert done.log.startswith("Übersicht ✨")
 
 
-def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
+def test_closing_twice_is_allowed(tmp_path: Path) -> None:
     with closing(Sandbox(Function("hook", tmp_path / "app.py"), {})) as box:
         assert box.invoke({}, "r-1", 10).error
         box.close()

@@ -1,4 +1,4 @@
-"""How a function's process, and all that it started, comes to its end."""
+"""The end of a function's process and its children."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from tests.support.functions import app
 
 
 class TestTime:
-    def test_is_no_more_than_the_functions_own_limit(self, tmp_path: Path) -> None:
+    def test_is_limited_by_the_function_too(self, tmp_path: Path) -> None:
         box = Sandbox(app(tmp_path, "import time\ndef handler(event, context):\n    time.sleep(60)", timeout_s=0.5), {})
         late = box.invoke({}, "r-1", 10)
         box.close()
         assert late.error == "no answer within 0.5 s"
 
-    def test_that_is_up_ends_what_the_function_started_too(self, tmp_path: Path) -> None:
+    def test_that_is_over_ends_the_children_of_the_function_too(self, tmp_path: Path) -> None:
         source = """
             import subprocess, sys
             def handler(event, context):
@@ -35,8 +35,8 @@ class TestTime:
         assert late.error == "no answer within 2 s"
         assert ended(int(late.log))
 
-    def test_of_a_function_that_never_reads_its_event_is_up_too(self, tmp_path: Path) -> None:
-        # A process that is stopped reads nothing; an event of more than a pipe holds would be written for ever.
+    def test_is_over_for_a_function_that_never_reads_its_event(self, tmp_path: Path) -> None:
+        # A stopped process reads nothing, so writing an event larger than a pipe's buffer would never end.
         source = "import os\ndef handler(event, context):\n    return os.getpid()"
         box = Sandbox(app(tmp_path, source), {})
         os.kill(box.invoke({}, "r-1", 10).response, 19)
@@ -45,7 +45,7 @@ class TestTime:
         assert late.error == "no answer within 0.5 s"
 
 
-def test_a_worker_ends_when_whoever_asked_it_is_killed(tmp_path: Path) -> None:
+def test_a_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     source = """
         import os, time
         def handler(event, context):
@@ -71,7 +71,7 @@ Sandbox(Function("hook", Path({json.dumps(str(tmp_path))})), {{}}).invoke({{}}, 
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone, or soon will be; one that nobody waits for stays as a zombie."""
+    """Whether a process ends soon. Without a parent that waits, it remains as a zombie."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:

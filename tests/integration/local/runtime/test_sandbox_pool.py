@@ -13,7 +13,7 @@ from local.runtime.invocation import Invocation
 from local.runtime.sandbox import Pool
 from tests.support.functions import app
 
-# Waits until as many calls are under way as the event says, or for ever.
+# Waits until as many calls run as the event says.
 MEET = """
     import os, pathlib, time
     def handler(event, context):
@@ -43,19 +43,19 @@ def at_once(pool: Pool, events: list[dict[str, Any]], timeout_s: float = 20) -> 
         return list(threads.map(lambda item: pool.invoke(item[1], f"r-{item[0]}", timeout_s), enumerate(events)))
 
 
-def test_as_many_processes_run_at_once_as_the_limit_says(pool: Pool, meeting: Path) -> None:
+def test_processes_up_to_the_limit_run_at_once(pool: Pool, meeting: Path) -> None:
     done = at_once(pool, [{"folder": str(meeting), "others": 3}] * 3)
     assert [each.error for each in done] == [None] * 3
     assert len({each.response for each in done}) == 3
 
 
-def test_and_no_more(pool: Pool, meeting: Path) -> None:
-    # Four that wait for each other never meet: the fourth has to wait until one of the others has been ended.
+def test_no_more_processes_than_the_limit_run(pool: Pool, meeting: Path) -> None:
+    # Four calls that wait for each other never meet: the fourth starts after the timeout of another.
     done = at_once(pool, [{"folder": str(meeting), "others": 4}] * 4, timeout_s=1.5)
     assert sorted(each.error is None for each in done) == [False, False, False, True]
 
 
-def test_many_calls_share_few_processes_and_each_gets_its_own_answer(tmp_path: Path) -> None:
+def test_many_calls_share_few_processes_and_get_their_own_responses(tmp_path: Path) -> None:
     function = app(tmp_path, "import os\ndef handler(event, context):\n    print(event)\n    return [event, os.getpid()]")
     with Pool(function, {}, limit=3) as pool, ThreadPoolExecutor(12) as threads:
         done = list(threads.map(lambda number: pool.invoke({"n": number}, f"r-{number}", 20), range(300)))
@@ -65,14 +65,14 @@ def test_many_calls_share_few_processes_and_each_gets_its_own_answer(tmp_path: P
     assert sum(each.cold for each in done) == len({each.response[1] for each in done})
 
 
-def test_one_call_after_another_is_always_the_same_process(pool: Pool, meeting: Path) -> None:
+def test_consecutive_calls_use_the_same_process(pool: Pool, meeting: Path) -> None:
     at_once(pool, [{"folder": str(meeting), "others": 3}] * 3)
     last = [pool.invoke({"folder": str(meeting), "others": 0}, "r", 10) for _ in range(5)]
     assert len({each.response for each in last}) == 1
     assert not any(each.cold for each in last)
 
 
-def test_a_call_that_fails_leaves_room_for_the_next(tmp_path: Path) -> None:
+def test_a_failed_call_frees_its_process(tmp_path: Path) -> None:
     source = "import os\ndef handler(event, context):\n    if event['die']:\n        os._exit(1)\n    return 'well'"
     with Pool(app(tmp_path, source), {}, limit=1) as pool:
         ended = [pool.invoke({"die": True}, f"r-{number}", 10).error for number in range(3)]
@@ -80,20 +80,20 @@ def test_a_call_that_fails_leaves_room_for_the_next(tmp_path: Path) -> None:
         assert pool.invoke({"die": False}, "r-4", 10).response == "well"
 
 
-def test_the_wait_for_a_free_process_is_no_part_of_the_invocation(tmp_path: Path) -> None:
+def test_the_wait_for_a_free_process_does_not_count(tmp_path: Path) -> None:
     source = "import time\ndef handler(event, context):\n    time.sleep(event['s'])\n    return 'done'"
     with Pool(app(tmp_path, source), {}, limit=1) as pool:
-        # The five take longer together than each of them may.
+        # All five together take longer than the timeout of one.
         done = at_once(pool, [{"s": 0.5}] * 5, timeout_s=1.5)
     assert [each.response for each in done] == ["done"] * 5
 
 
 class TestClose:
-    def test_ends_calls_that_are_under_way_and_those_that_wait(self, tmp_path: Path, meeting: Path) -> None:
+    def test_ends_current_and_waiting_calls(self, tmp_path: Path, meeting: Path) -> None:
         pool = Pool(app(tmp_path / "code", MEET), {}, limit=2)
         done: list[Invocation] = []
         event = {"folder": str(meeting), "others": 99}
-        threads = [threading.Thread(target=lambda n=n: done.append(pool.invoke(event, f"r-{n}", 600))) for n in range(4)]  # type: ignore[misc]
+        threads = [threading.Thread(target=lambda n=n: done.append(pool.invoke(event, f"r-{n}", 600))) for n in range(4)]
         for thread in threads:
             thread.start()
         while len(list(meeting.iterdir())) < 2:
@@ -103,7 +103,7 @@ class TestClose:
             thread.join(20)
         assert [each.error for each in done] == ["its sandbox was closed"] * 4
 
-    def test_twice_does_no_harm_and_calls_afterwards_are_refused(self, tmp_path: Path) -> None:
+    def test_twice_is_allowed_and_later_calls_fail(self, tmp_path: Path) -> None:
         pool = Pool(app(tmp_path, "def handler(event, context):\n    return 1"), {})
         pool.invoke({}, "r-1", 10)
         pool.close()

@@ -1,4 +1,4 @@
-"""A function whose files are saved while it runs."""
+"""A function whose files change while it runs."""
 
 import os
 import threading
@@ -18,11 +18,11 @@ SAYS = "def handler(event, context):\n    return {!r}"
 
 @pytest.fixture
 def pool() -> Iterator[Make]:
-    """A pool that looks at the files before each call."""
+    """A pool that checks the files before each call."""
     made: list[Pool] = []
 
     def make(function: Function, **options: object) -> Pool:
-        made.append(Pool(function, {}, every_s=0.0, **options))  # type: ignore[arg-type]
+        made.append(Pool(function, {}, every_s=0.0, **options))
         return made[-1]
 
     yield make
@@ -30,23 +30,23 @@ def pool() -> Iterator[Make]:
         each.close()
 
 
-def test_the_call_after_a_save_runs_what_was_saved(tmp_path: Path, pool: Make) -> None:
+def test_the_call_after_a_save_runs_the_saved_code(tmp_path: Path, pool: Make) -> None:
     hook = pool(app(tmp_path, SAYS.format(0)))
     answers = []
     for number in range(4):
-        # Of one length, and all in one second or two: bytecode must not hold on to what was there before.
+        # The same length, within two seconds: old bytecode must not be used.
         app(tmp_path, SAYS.format(number))
         answers.append(hook.invoke({}, f"r-{number}", 10).response)
     assert answers == [0, 1, 2, 3]
 
 
-def test_nothing_saved_nothing_started(tmp_path: Path, pool: Make) -> None:
+def test_without_a_save_the_process_stays(tmp_path: Path, pool: Make) -> None:
     hook = pool(app(tmp_path, SAYS.format("same")))
     assert [hook.invoke({}, f"r-{number}", 10).cold for number in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("name", ["helper.py", "templates/banner.html", "deep/er/words.txt"])
-def test_any_file_of_the_code_folder_counts(name: str, tmp_path: Path, pool: Make) -> None:
+def test_a_change_of_any_file_in_the_code_folder_counts(name: str, tmp_path: Path, pool: Make) -> None:
     source = f"TEXT = open({name!r}).read()\ndef handler(event, context):\n    return TEXT"
     hook = pool(write(tmp_path, {"app.py": source, name: "one"}))
     before = hook.invoke({}, "r-1", 10).response
@@ -54,14 +54,14 @@ def test_any_file_of_the_code_folder_counts(name: str, tmp_path: Path, pool: Mak
     assert (before, hook.invoke({}, "r-2", 10).response) == ("one", "two")
 
 
-def test_a_module_beside_it_is_loaded_anew(tmp_path: Path, pool: Make) -> None:
+def test_a_changed_module_of_the_function_is_loaded_again(tmp_path: Path, pool: Make) -> None:
     hook = pool(write(tmp_path, {"app.py": "import words\ndef handler(event, context):\n    return words.TEXT", "words.py": "TEXT = 1"}))
     before = hook.invoke({}, "r-1", 10).response
     write(tmp_path, {"words.py": "TEXT = 2"})
     assert (before, hook.invoke({}, "r-2", 10).response) == (1, 2)
 
 
-def test_a_file_that_comes_and_one_that_goes_count_as_well(tmp_path: Path, pool: Make) -> None:
+def test_added_and_removed_files_count(tmp_path: Path, pool: Make) -> None:
     hook = pool(app(tmp_path, "import os\nNAMES = sorted(os.listdir())\ndef handler(event, context):\n    return NAMES"))
     seen = [hook.invoke({}, "r-1", 10).response]
     (tmp_path / "new.txt").touch()
@@ -79,7 +79,7 @@ def test_caches_and_hidden_folders_do_not_count(name: str, tmp_path: Path, pool:
     assert hook.invoke({}, "r-2", 10).cold is False
 
 
-def test_a_file_half_written_is_an_error_until_the_next_save(tmp_path: Path, pool: Make) -> None:
+def test_a_partly_written_file_is_an_error_until_the_next_save(tmp_path: Path, pool: Make) -> None:
     hook = pool(app(tmp_path, SAYS.format("whole")))
     hook.invoke({}, "r-1", 10)
     app(tmp_path, "def handler(event, con")
@@ -90,8 +90,8 @@ def test_a_file_half_written_is_an_error_until_the_next_save(tmp_path: Path, poo
     assert (healed.response, healed.error) == ("healed", None)
 
 
-def test_a_call_that_is_under_way_ends_as_it_began(tmp_path: Path, pool: Make) -> None:
-    # It tells that it has begun by a file elsewhere, and waits for another one.
+def test_a_current_call_ends_with_the_old_code(tmp_path: Path, pool: Make) -> None:
+    # The function creates a file when it starts, and waits for another file.
     begun, go = tmp_path / "begun", tmp_path / "go"
     code = tmp_path / "code"
     source = f"""
@@ -122,20 +122,20 @@ class TestLibrary:
         write(tmp_path / "layer", {"mailhooks/__init__.py": "WORD = 1"})
         return tmp_path / "layer"
 
-    def test_counts_for_a_function_that_uses_it(self, tmp_path: Path, layer: Path, pool: Make) -> None:
+    def test_changes_count_for_a_function_that_imports_it(self, tmp_path: Path, layer: Path, pool: Make) -> None:
         source = "import mailhooks\ndef handler(event, context):\n    return mailhooks.WORD"
         hook = pool(app(tmp_path / "code", source), layer=layer)
         before = hook.invoke({}, "r-1", 10).response
         write(layer, {"mailhooks/__init__.py": "WORD = 2"})
         assert (before, hook.invoke({}, "r-2", 10).response) == (1, 2)
 
-    def test_counts_for_nobody_else(self, tmp_path: Path, layer: Path, pool: Make) -> None:
+    def test_changes_do_not_count_for_other_functions(self, tmp_path: Path, layer: Path, pool: Make) -> None:
         hook = pool(app(tmp_path / "code", SAYS.format("same")), layer=layer)
         hook.invoke({}, "r-1", 10)
         write(layer, {"mailhooks/__init__.py": "WORD = 2"})
         assert hook.invoke({}, "r-2", 10).cold is False
 
-    def test_broken_and_mended_is_as_good_as_before(self, tmp_path: Path, layer: Path, pool: Make) -> None:
+    def test_that_is_broken_and_repaired_works_again(self, tmp_path: Path, layer: Path, pool: Make) -> None:
         source = "import mailhooks\ndef handler(event, context):\n    return mailhooks.WORD"
         write(layer, {"mailhooks/__init__.py": "WORD = "})
         hook = pool(app(tmp_path / "code", source), layer=layer)
@@ -144,7 +144,7 @@ class TestLibrary:
         assert (broken is None, hook.invoke({}, "r-2", 10).response) == (False, 3)
 
 
-def test_all_processes_of_a_pool_see_the_save(tmp_path: Path, pool: Make) -> None:
+def test_all_processes_of_a_pool_run_the_saved_code(tmp_path: Path, pool: Make) -> None:
     meet = "import os, time\ndef handler(event, context):\n    time.sleep(0.3)\n    return [{!r}, os.getpid()]"
     hook = pool(app(tmp_path, meet.format("old")), limit=3)
 
@@ -165,7 +165,7 @@ def test_all_processes_of_a_pool_see_the_save(tmp_path: Path, pool: Make) -> Non
     assert not {pid for _, pid in before} & {pid for _, pid in after}
 
 
-def test_a_save_is_seen_by_its_time_alone(tmp_path: Path, pool: Make) -> None:
+def test_a_save_with_the_same_size_is_noticed(tmp_path: Path, pool: Make) -> None:
     hook = pool(app(tmp_path, SAYS.format("same")))
     hook.invoke({}, "r-1", 10)
     os.utime(tmp_path / "app.py", (1_800_000_000, 1_800_000_000))

@@ -1,4 +1,4 @@
-"""What a function finds in its process, and what becomes of what it does: as in Lambda's Python runtime."""
+"""Handler, context, variables, response and log of a function, compared with Lambda's Python runtime."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def call() -> Iterator[Call]:
 
     def once(function: Function, event: object = None, **variables: str) -> Invocation:
         made.append(Sandbox(function, variables))
-        return made[-1].invoke({} if event is None else event, "r-1", 10)  # type: ignore[arg-type]
+        return made[-1].invoke({} if event is None else event, "r-1", 10)
 
     yield once
     for each in made:
@@ -60,22 +60,22 @@ class TestHandler:
             ("import sys\nsys.exit(4)", "app.handler", "Runtime.ExitError: its process ended (exit status 4)"),
         ],
     )
-    def test_that_cannot_be_had_is_lambdas_error(self, source: str, handler: str, error: str, tmp_path: Path, call: Call) -> None:
+    def test_that_is_missing_is_lambdas_error(self, source: str, handler: str, error: str, tmp_path: Path, call: Call) -> None:
         assert (call(app(tmp_path, source, handler=handler)).error or "").startswith(error)
 
-    def test_that_cannot_be_loaded_is_loaded_anew_by_a_new_process(self, tmp_path: Path) -> None:
+    def test_that_cannot_be_loaded_is_loaded_again_by_a_new_process(self, tmp_path: Path) -> None:
         box = Sandbox(app(tmp_path, "import os\nraise RuntimeError(os.getpid())"), {})
         first, second = box.invoke({}, "r-1", 10), box.invoke({}, "r-2", 10)
         box.close()
         assert first.error != second.error
         assert (first.cold, second.cold) == (True, True)
 
-    def test_of_a_folder_that_is_gone_is_an_error_too(self, tmp_path: Path, call: Call) -> None:
+    def test_in_a_removed_folder_is_an_error(self, tmp_path: Path, call: Call) -> None:
         done = call(Function("hook", tmp_path / "gone" / "app.py"))
         assert done.error == "its process cannot be started: No such file or directory"
 
 
-class TestAnswer:
+class TestResponse:
     @pytest.mark.parametrize(
         "returned, response",
         [
@@ -88,16 +88,16 @@ class TestAnswer:
             ("'Gr\\u00fc\\u00dfe \\u2028'", "Grüße \u2028"),
         ],
     )
-    def test_is_made_json_as_lambda_does(self, returned: str, response: object, tmp_path: Path, call: Call) -> None:
+    def test_is_encoded_as_lambda_does(self, returned: str, response: object, tmp_path: Path, call: Call) -> None:
         assert call(app(tmp_path, f"import decimal, json\ndef handler(event, context):\n    return {returned}")).response == response
 
     @pytest.mark.parametrize("returned", ["{1, 2}", "datetime.datetime.now()", "object()", "{(1, 2): 3}", "b'no JSON'", "'\\ud800'"])
-    def test_that_cannot_be_is_a_marshal_error(self, returned: str, tmp_path: Path, call: Call) -> None:
+    def test_that_cannot_be_encoded_is_a_marshal_error(self, returned: str, tmp_path: Path, call: Call) -> None:
         done = call(app(tmp_path, f"import datetime\ndef handler(event, context):\n    return {returned}"))
         assert (done.error or "").startswith("Runtime.MarshalError: Unable to marshal response: ")
         assert done.response is None
 
-    def test_of_more_than_six_megabytes_is_refused_and_one_of_six_is_not(self, tmp_path: Path) -> None:
+    def test_of_more_than_six_megabytes_is_rejected(self, tmp_path: Path) -> None:
         box = Sandbox(app(tmp_path, "def handler(event, context):\n    return 'x' * event['n']"), {})
         largest, larger = box.invoke({"n": 6_291_554}, "r-1", 10), box.invoke({"n": 6_291_555}, "r-2", 10)
         box.close()
@@ -105,7 +105,7 @@ class TestAnswer:
         assert (larger.error or "").startswith("Function.ResponseSizeTooLarge: Response payload size (6291557 bytes) exceeded")
         assert larger.cold is False
 
-    def test_to_a_large_event_comes_whole(self, tmp_path: Path, call: Call) -> None:
+    def test_to_a_large_event_is_complete(self, tmp_path: Path, call: Call) -> None:
         event = {"text": "é" * 1_000_000}
         assert call(app(tmp_path, "def handler(event, context):\n    return event"), event).response == event
 
@@ -119,9 +119,7 @@ class TestAnswer:
             ("raise KeyboardInterrupt", "signal SIGINT"),
         ],
     )
-    def test_of_a_process_that_ends_is_an_exit_error_and_the_next_call_starts_another(
-        self, ending: str, status: str, tmp_path: Path
-    ) -> None:
+    def test_of_a_process_that_ends_is_an_exit_error(self, ending: str, status: str, tmp_path: Path) -> None:
         box = Sandbox(
             app(tmp_path, f"import os, sys\ndef handler(event, context):\n    if event:\n        {ending}\n    return 'well'"), {}
         )
@@ -130,7 +128,7 @@ class TestAnswer:
         assert ended.error == f"Runtime.ExitError: its process ended ({status})"
         assert (again.response, again.cold) == ("well", True)
 
-    def test_of_a_process_that_ended_between_two_calls_comes_from_another(self, tmp_path: Path) -> None:
+    def test_comes_from_a_new_process_after_the_old_one_has_ended(self, tmp_path: Path) -> None:
         box = Sandbox(app(tmp_path, "import os\ndef handler(event, context):\n    return os.getpid()"), {})
         first = box.invoke({}, "r-1", 10).response
         os.kill(first, 9)
@@ -141,7 +139,7 @@ class TestAnswer:
         assert again.response != first
 
 
-class TestSurroundings:
+class TestVariables:
     def test_are_those_of_lambda(self, tmp_path: Path, call: Call) -> None:
         source = """
             import os, sys, time
@@ -170,17 +168,17 @@ class TestSurroundings:
         assert seen["_X_AMZN_TRACE_ID"].endswith(";Sampled=0")
         assert (folder, path, stdin, zone) == (str(tmp_path), str(tmp_path), "", "UTC")
 
-    def test_hold_the_region_and_the_keys_that_are_given(self, tmp_path: Path, call: Call) -> None:
+    def test_contain_the_given_region_and_keys(self, tmp_path: Path, call: Call) -> None:
         given = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "another", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "t"}
         seen = call(app(tmp_path, "import os\ndef handler(event, context):\n    return dict(os.environ)"), **given).response
         assert given.items() <= seen.items()
         assert seen["AWS_DEFAULT_REGION"] == "eu-west-1"
 
-    def test_have_no_session_token_beside_keys_that_have_none(self, tmp_path: Path, call: Call) -> None:
+    def test_have_no_session_token_for_keys_without_one(self, tmp_path: Path, call: Call) -> None:
         source = "import os\ndef handler(event, context):\n    return 'AWS_SESSION_TOKEN' in os.environ"
         assert call(app(tmp_path, source), AWS_ACCESS_KEY_ID="another", AWS_SECRET_ACCESS_KEY="secret").response is False
 
-    def test_the_context_is_whole(self, tmp_path: Path, call: Call) -> None:
+    def test_the_context_is_complete(self, tmp_path: Path, call: Call) -> None:
         source = """
             def handler(event, context):
                 names = ["function_name", "function_version", "invoked_function_arn", "memory_limit_in_mb", "aws_request_id",
@@ -197,7 +195,7 @@ class TestSurroundings:
 
 
 class TestLog:
-    def test_has_warnings_by_default_and_info_once_the_level_is_set(self, tmp_path: Path, call: Call) -> None:
+    def test_has_warnings_by_default_and_info_after_the_level_is_set(self, tmp_path: Path, call: Call) -> None:
         source = """
             import logging
             logging.basicConfig(level=logging.DEBUG, format="never seen")
@@ -219,7 +217,7 @@ class TestLog:
         assert log.splitlines()[:2] == ["[ERROR] KeyError: 'nothing'", "Traceback (most recent call last):"]
         assert "runtime_client.py" not in log
 
-    def test_of_very_much_keeps_the_beginning_and_the_end(self, tmp_path: Path) -> None:
+    def test_keeps_beginning_and_end_of_a_large_output(self, tmp_path: Path) -> None:
         source = (
             "def handler(event, context):\n    print('first')\n    print(('x' * 99 + '\\n') * event['lines'], end='')\n    print('last')"
         )
