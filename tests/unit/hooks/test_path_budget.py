@@ -15,7 +15,7 @@ RAW = (
 )
 
 MAX_MODULES = 33
-MAX_MODULE_CHANGES = 230
+MAX_MODULE_CHANGES = 220
 
 
 class Tracer:

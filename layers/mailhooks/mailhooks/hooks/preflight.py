@@ -5,7 +5,7 @@ An assumed rule rejects only a defect that our change causes. It warns of a defe
 and a Put that is not attempted leaves the message unchanged without need.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
@@ -35,9 +35,6 @@ _SHORT: Final = 4096
 
 _Slice = tuple[bytes, int, int]
 """Bytes, and the start and the end of a slice of them."""
-
-_BLOCK: Final = 65536
-"""Octets that are compared in one step."""
 
 
 class Code(StrEnum):
@@ -96,12 +93,7 @@ def rejections(original: bytes, changed: bytes, *, added_parts: int = 0) -> list
     Args:
         added_parts: how many parts the change adds on purpose. A multipart is a part too.
     """
-    start, end = _common_ends(original, changed)
-    # With the octet at either side, as a line end may be half inside the change.
-    start, end = max(start - 1, 0), max(end - 1, 0)
-    old, new = (original, start, len(original) - end), (changed, start, len(changed) - end)
-    found = [*_check_size(original, len(changed)), *_check_lines(original, [(changed, 0, len(changed))]), *_check_line_ends(old, new)]
-    return found + _check_structure(Message(original), changed, added_parts)
+    return rejections_of_edits(Message(original), [Edit(0, len(original), changed)], added_parts=added_parts)
 
 
 def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts: int = 0) -> list[Rejection]:
@@ -115,7 +107,11 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
         start, end = max(edit.start - 1, 0), min(edit.end + 1, len(original))
         new = original[start : edit.start] + edit.new + original[edit.end : end]
         found += _check_line_ends((original, start, end), (new, 0, len(new)))
-    return found + _check_structure(message, _sketch(message, edits), added_parts)
+    after = Message(_sketch(message, edits))
+    found += [*_check_immutable_headers(_header_values(message), _header_values(after)), *_check_part_count(message, after, added_parts)]
+    in_changed = list(_check_message(after))
+    there_before = set(map(_defect_of, _check_message(message))) if in_changed else set()
+    return found + [Rejection(rejection.code, rejection.place, _defect_of(rejection) in there_before) for rejection in in_changed]
 
 
 def blocking(found: Iterable[Rejection]) -> tuple[Rejection, ...]:
@@ -166,36 +162,6 @@ def prepare_change(message: Message, change: Change | PreparedChange) -> Prepare
     if not change.wraps and Defect.NOT_CLOSED in message.structure.defects:
         edits = close_multiparts(message, edits)
     return PreparedChange(message, tuple(edits), blocking(rejections_of_edits(message, edits, added_parts=change.added_parts)))
-
-
-def _check_structure(message: Message, changed: bytes, added_parts: int) -> list[Rejection]:
-    """Check header fields and parts. Bodies may be missing in `changed`."""
-    after = Message(changed)
-    found = [*_check_immutable_headers(_header_values(message), _header_values(after)), *_check_part_count(message, after, added_parts)]
-    in_changed = list(_check_message(after))
-    there_before = set(map(_defect_of, _check_message(message))) if in_changed else set()
-    return found + [Rejection(rejection.code, rejection.place, _defect_of(rejection) in there_before) for rejection in in_changed]
-
-
-def _common_ends(one: bytes, other: bytes) -> tuple[int, int]:
-    """Return the lengths of the common start and of the common end."""
-    longest = min(len(one), len(other))
-    start = _measure(longest, lambda at, step: other.startswith(one[at : at + step], at))
-    ones, others = len(one), len(other)
-    end = _measure(longest - start, lambda at, step: other.endswith(one[ones - at - step : ones - at], 0, others - at))
-    return start, end
-
-
-def _measure(longest: int, same: Callable[[int, int], bool]) -> int:
-    """Return how far `same(at, step)` is true, at most `longest`: in steps of a block, then in halves of it."""
-    at, step = 0, _BLOCK
-    while at < longest and step:
-        step = min(step, longest - at)
-        if same(at, step):
-            at += step
-        else:
-            step //= 2
-    return at
 
 
 def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
