@@ -1,6 +1,6 @@
 """The content of a message before and after: five views, its HTML for frames, and both sides as downloads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -156,38 +156,20 @@ def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> C
     return ContentView(trace.summary.number, len(trace.rule_runs), options.run, view, sides, comparison.changed, shown)
 
 
-def _count_frames(comparison: Comparison) -> dict[str, Any]:
-    def count(message: Message) -> int:
-        return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
-
-    return {"before": count(comparison.before), "after": count(comparison.after)}
+def _both(values: tuple[Any, Any]) -> dict[str, Any]:
+    return dict(zip(("before", "after"), values, strict=True))
 
 
-def _compare_texts(comparison: Comparison) -> dict[str, Any]:
-    before, after = comparison.texts(MAX_TEXTS)
-    return {"before": before, "after": after}
+def _count_frames(message: Message) -> int:
+    return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
 
 
-def _compare_structure(comparison: Comparison) -> dict[str, Any]:
-    before, after = comparison.rows()
-    return {"before": before, "after": after, "most": MAX_ROWS}
-
-
-def _compare_headers(comparison: Comparison) -> dict[str, Any]:
-    before, after = comparison.headers()
-    return {"before": before, "after": after}
-
-
-def _diff_source(comparison: Comparison) -> dict[str, Any]:
-    return {"lines": comparison.diff()}
-
-
-_VIEWS: Final = {
-    View.HTML: _count_frames,
-    View.TEXT: _compare_texts,
-    View.STRUCTURE: _compare_structure,
-    View.HEADER: _compare_headers,
-    View.SOURCE: _diff_source,
+_VIEWS: Final[Mapping[View, Callable[[Comparison], dict[str, Any]]]] = {
+    View.HTML: lambda comparison: _both((_count_frames(comparison.before), _count_frames(comparison.after))),
+    View.TEXT: lambda comparison: _both(comparison.texts(MAX_TEXTS)),
+    View.STRUCTURE: lambda comparison: _both(comparison.rows()) | {"limit": MAX_ROWS},
+    View.HEADER: lambda comparison: _both(comparison.headers()),
+    View.SOURCE: lambda comparison: {"lines": comparison.diff()},
 }
 
 
