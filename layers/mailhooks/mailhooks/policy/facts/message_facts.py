@@ -55,6 +55,7 @@ class Facts:
     withholds_content: bool = False
     counts: dict[tuple[str, int, int], int] = field(default_factory=dict)
     _message: "Message | Exception | None" = None
+    _header_addresses: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _body_texts: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -129,10 +130,12 @@ class Facts:
 
     def header_addresses(self, *names: str) -> tuple[str, ...]:
         """Return the canonical addresses in the header fields with these names, in lower case."""
-        from mailhooks.mime.addresses import find_addresses
+        if names not in self._header_addresses:
+            from mailhooks.mime.addresses import find_addresses
 
-        found = find_addresses(self.message, *names, max_characters=_MAX_FIELD)
-        return tuple(map(canonical, found[:_MAX_ADDRESSES]))
+            found = find_addresses(self.message, *names, max_characters=_MAX_FIELD)
+            self._header_addresses[names] = tuple(map(canonical, found[:_MAX_ADDRESSES]))
+        return self._header_addresses[names]
 
     def body_text(self, limit: int) -> tuple[str, str]:
         """Return the displayed text, composed (for expressions) and normalized (for words), of at most `limit` octets of each text part."""

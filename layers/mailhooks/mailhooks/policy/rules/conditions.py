@@ -177,7 +177,10 @@ def one_line(value: object) -> str:
         text = ", ".join(items[:8]) + more if items else "(nothing)"
     else:
         text = str(value)
-    text = "".join(char if char.isprintable() else " " for char in text[:400]).strip()
+    text = text[:400]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    text = text.strip()
     return (f"{text[:157]}..." if len(text) > 160 else text) or "(nothing)"
 
 
