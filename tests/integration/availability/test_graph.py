@@ -145,7 +145,7 @@ def test_with_a_user_in_the_configuration_all_calls_are_made_to_theirs(microsoft
 
 
 def test_a_wrong_user_in_the_configuration_does_not_make_everybody_unknown(make_graph: Make) -> None:
-    with pytest.raises(GenerationFailed, match="the user that the configuration names") as raised:
+    with pytest.raises(GenerationFailed, match="the configured `user`") as raised:
         ask(make_graph(user="free-busy@contoso.com"), ANA)
     assert type(raised.value) is GenerationFailed
 

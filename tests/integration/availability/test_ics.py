@@ -161,7 +161,7 @@ def test_what_has_not_changed_is_forgotten_when_there_is_too_much_of_it(site: Fe
     boxes = [f"room{number}@example.net" for number in range(3)]
     site.answers |= {f"/{box}": answer for box in boxes}
     of = IcsBackend.from_config({"type": "ics", "feeds": [{"mailbox": box, "url": f"{site.url}/{box}"} for box in boxes]})
-    monkeypatch.setattr(ics, "KEPT_OCTETS", 2 * len(FEED))
+    monkeypatch.setattr(ics, "CACHE_OCTETS", 2 * len(FEED))
     for box in [*boxes, boxes[2], boxes[1], boxes[0]]:
         found = look_up(of, box)
         assert isinstance(found, Schedule)

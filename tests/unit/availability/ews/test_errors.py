@@ -60,7 +60,7 @@ def check_code(code: str) -> None:
     assert isinstance(result, LookupFailed)
     assert type(result) is kind_of(code)
     assert result.code == TOLD[type(result)]
-    assert str(result) == f"the server answers {code}"
+    assert str(result) == f"the server responded with {code}"
     assert result.retry_after == (1.5 if type(result) is ServerBusy else None)
     with pytest.raises(RequestFailed) as refused:
         read_response(fault(code), 3)
@@ -90,7 +90,7 @@ def test_a_fault_without_details_is_read_by_its_faultcode() -> None:
 def test_what_is_no_code_is_not_quoted(code: str) -> None:
     result = read(error(code))
     assert isinstance(result, GenerationFailed)
-    assert str(result) == "the server answers an error without a known code"
+    assert str(result) == "the server responded with an error without a known code"
 
 
 def test_an_error_for_all_beside_the_array_is_the_request_s() -> None:

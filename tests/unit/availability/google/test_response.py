@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability.backends.google.response import failure, read
+from mailhooks.availability.backends.google.response import failure_for, read_response
 from mailhooks.availability.backends.http.client import HttpResponse
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy
 from mailhooks.availability.model import Schedule
@@ -16,7 +16,7 @@ ANA, BEN, TEAM = "ana@example.net", "ben@example.net", "team@example.net"
 
 
 def answer(calendars: Any, **more: Any) -> dict[str, Schedule | LookupFailed]:
-    return read(json.dumps({"kind": "calendar#freeBusy", "calendars": calendars, **more}).encode(), [ANA, BEN, TEAM])
+    return read_response(json.dumps({"kind": "calendar#freeBusy", "calendars": calendars, **more}).encode(), [ANA, BEN, TEAM])
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_time_without_an_offset_is_in_the_zone_that_was_asked_for() -> None:
 
 def test_a_calendar_is_found_in_either_form_of_its_domain() -> None:
     content = json.dumps({"calendars": {"ana@xn--bcher-kva.example": {"busy": []}}}).encode()
-    assert read(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
+    assert read_response(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
 
 
 def test_what_the_answer_leaves_out_is_missing() -> None:
@@ -68,7 +68,7 @@ def test_a_group_is_left_out_unless_google_has_an_error_for_it() -> None:
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b'{"calendars": []}', b"{}", b"\xff"])
 def test_what_is_no_answer_of_free_busy_fails_for_all(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
-        read(content, [ANA])
+        read_response(content, [ANA])
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,6 @@ def test_what_is_no_answer_of_free_busy_fails_for_all(content: bytes) -> None:
     ],
 )
 def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed]) -> None:
-    failed = failure(HttpResponse(status, {}, json.dumps(body).encode()))
+    failed = failure_for(HttpResponse(status, {}, json.dumps(body).encode()))
     assert type(failed) is kind
     assert "example.com" not in str(failed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability.backends.graph.response import Reader, WindowTooLong, failure
+from mailhooks.availability.backends.graph.response import Reader, WindowTooLong, failure_for
 from mailhooks.availability.backends.http.client import HttpResponse
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
 from mailhooks.availability.model import Schedule
@@ -289,6 +289,6 @@ def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]
     ],
 )
 def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed] | None) -> None:
-    failed = failure(HttpResponse(status, {}, json.dumps(body).encode()))
+    failed = failure_for(HttpResponse(status, {}, json.dumps(body).encode()))
     assert type(failed).__name__ == (kind.__name__ if kind else "AuthenticationFailed")
     assert "example.com" not in str(failed)

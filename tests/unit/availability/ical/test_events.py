@@ -28,7 +28,7 @@ def event(*lines: str, uid: str = "1") -> str:
 
 def expanded(content: bytes, window: Window = WINDOW, zone: str | None = None) -> list[CalendarEvent]:
     [component] = parse_calendars(content)
-    found = list(FeedCalendar.of(component, ZoneInfo(zone) if zone else None).events(window, Deadline.after(10)))
+    found = list(FeedCalendar.parse(component, ZoneInfo(zone) if zone else None).events(window, Deadline.after(10)))
     touching = [e for e in found if e.start_time < window.end_date and (e.end_time > window.start_date or e.start_time == e.end_time)]
     return sorted(touching, key=lambda e: e.start_time)
 

@@ -131,7 +131,7 @@ def test_more_of_anything_than_anybody_has_is_a_failure_at_once(content: bytes) 
 def test_expanding_ends_with_the_time_for_an_answer() -> None:
     [component] = parse_calendars(calendar(event(*NINE)))
     with pytest.raises(GenerationFailed):
-        list(FeedCalendar.of(component, None).events(WINDOW, Deadline.after(0)))
+        list(FeedCalendar.parse(component, None).events(WINDOW, Deadline.after(0)))
 
 
 def test_five_hundred_series_of_many_years_take_no_time_to_speak_of() -> None:

@@ -123,7 +123,7 @@ def test_whatever_is_in_a_feed_is_events_or_a_failure_of_its_kind_and_soon(edits
     began = time.monotonic()
     with suppress(GenerationFailed):
         for component in parse_calendars(content):
-            list(FeedCalendar.of(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))
+            list(FeedCalendar.parse(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))
     assert time.monotonic() - began < 8
 
 
@@ -133,4 +133,4 @@ def test_lines_in_any_order_are_events_or_a_failure_of_its_kind(lines: list[byte
     content = b"\r\n".join([b"BEGIN:VCALENDAR", *lines, b"END:VCALENDAR"])
     with suppress(GenerationFailed):
         for component in parse_calendars(content):
-            list(FeedCalendar.of(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))
+            list(FeedCalendar.parse(component, None).events(Window(DAY, DAY + timedelta(days=7)), Deadline.after(60)))

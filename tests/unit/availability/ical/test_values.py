@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailhooks.availability.backends.ical import values
 from mailhooks.availability.backends.ical.lines import parse_calendars
-from mailhooks.availability.backends.ical.values import Unreadable, parse_duration, parse_moment, parse_period, split_line
+from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, parse_moment, parse_period, split_line
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed
 from tests.unit.availability.ical.test_events import calendar, event, times
@@ -37,7 +37,7 @@ def test_a_line_has_a_name_parameters_and_a_value(line: str, parameters: dict[st
 
 @pytest.mark.parametrize("line", ["", "DTSTART", "DTSTART 20260504", ";A=b:c", 'A;B="c:d', "A;B:c", "A;B=c"])
 def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidValue):
         split_line(line)
 
 
@@ -65,13 +65,13 @@ def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
     ],
 )
 def test_what_is_no_time_is_not_guessed_at(read: Callable[..., Any], text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidValue):
         read(text, utc)
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "1H", "P1", "P1H", "PT1D", "P1.5D", "P-1D", "P" + "9" * 30 + "D", "P999999999999W"])
 def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidValue):
         parse_duration(text)
 
 
@@ -160,7 +160,7 @@ LIBICAL = (
 
 @pytest.mark.parametrize("observances", [OUTLOOK, LIBICAL])
 def test_a_zone_that_a_calendar_defines_is_the_one_that_it_means(observances: tuple[str, ...]) -> None:
-    office, berlin = defined(*observances).of("Office"), ZoneInfo("Europe/Berlin")
+    office, berlin = defined(*observances).find("Office"), ZoneInfo("Europe/Berlin")
     for day in range(366 * 2):
         wall = datetime(2026, 1, 1, 12) + timedelta(days=day)
         assert wall.replace(tzinfo=office).utcoffset() == wall.replace(tzinfo=berlin).utcoffset()
@@ -171,7 +171,7 @@ def test_a_zone_may_change_on_single_days() -> None:
         observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000")),
         observance("DAYLIGHT", "DTSTART:20260401T000000", ("+0000", "+0100"), "RDATE;VALUE=DATE-TIME:20260601T000000,20270401T000000"),
         observance("STANDARD", "DTSTART;VALUE=DATE:20260501", ("+0100", "+0000")),
-    ).of("Office")
+    ).find("Office")
     offsets = [datetime(2026, month, 15, tzinfo=office).utcoffset() for month in range(3, 7)]
     assert offsets == [timedelta(hours=hours) for hours in (0, 1, 0, 1)]
 
@@ -190,5 +190,5 @@ def test_a_zone_may_change_on_single_days() -> None:
     ],
 )
 def test_a_definition_that_cannot_be_read_is_no_zone(observances: tuple[str, ...]) -> None:
-    with pytest.raises(Unreadable):
-        defined(*observances).of("Office")
+    with pytest.raises(InvalidValue):
+        defined(*observances).find("Office")

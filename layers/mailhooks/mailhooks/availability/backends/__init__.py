@@ -1,4 +1,5 @@
-"""The sources of free/busy times, a module each; made from the configuration by `mailhooks.availability.function.config`.
+"""The backends, one for each type of calendar system.
 
-A module is imported when a configuration names its type: exchangelib alone takes longer to load than the rest of the function.
+`mailhooks.availability.function.config` imports a backend when a configuration names its type: exchangelib alone takes longer to load
+than the rest of the function.
 """

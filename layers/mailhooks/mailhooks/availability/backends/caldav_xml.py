@@ -1,4 +1,4 @@
-"""Multistatus answers of CalDAV servers (RFC 4918 section 13)."""
+"""Reads multistatus responses of CalDAV servers (RFC 4918 section 13)."""
 
 import re
 from typing import Final
@@ -12,22 +12,23 @@ _SUCCESS: Final = re.compile(r"HTTP/\S+ 2\d\d\b")
 
 
 def read_calendar_data(content: bytes) -> list[bytes]:
-    """The calendar data of an answer with HTTP 207. RFC 4791 section 7.10 has a server answer a free-busy-query with HTTP 200 and nothing
-    around the data; this is for those that wrap it.
+    """Return the calendar data of a response with HTTP 207.
+
+    RFC 4791 section 7.10 requires HTTP 200 and the data alone, but some servers wrap the data.
 
     Raises:
-        GenerationFailed: there is none, a part of the answer is no success, or it is no XML that a server should send.
+        GenerationFailed: the response has no data, reports an error or is not safe XML.
     """
-    # Entities are for attacks only, and need a document type.
+    # Entities, which serve attacks only, need a document type.
     if b"<!DOCTYPE" in content or b"\0" in content:
-        raise GenerationFailed("the server answers with XML that nobody should send")
+        raise GenerationFailed("the response has a document type or a null byte")
     try:
         root = ElementTree.fromstring(content)  # noqa: S314 - see above
     except ElementTree.ParseError:
-        raise GenerationFailed("the server's answer is no XML") from None
+        raise GenerationFailed("the response is not XML") from None
     if not all(_SUCCESS.match((status.text or "").strip()) for status in root.iter(f"{_DAV}status")):
-        raise GenerationFailed("a part of the server's answer is no success")
+        raise GenerationFailed("a part of the response reports an error")
     found = [(element.text or "").encode() for element in root.iter(_DATA)]
     if not found:
-        raise GenerationFailed("the server answers with HTTP 207 and no calendar data")
+        raise GenerationFailed("the response with HTTP 207 has no calendar data")
     return found

@@ -1,7 +1,7 @@
-"""Another organization of Amazon WorkMail, by an impersonation role (guide, "Using impersonation roles").
+"""Another Amazon WorkMail organization, by an impersonation role (guide, "Using impersonation roles").
 
-The role's token lets us ask for nothing in its own name: each mailbox is asked for in its owner's (`ExchangeImpersonation`), as in the
-guide's examples. So there is one request a mailbox. To ask for many in the name of one would show what that one user may see.
+The role has no mailbox, so each request impersonates the mailbox's owner (`ExchangeImpersonation`), as in the guide's examples. Requests
+for several mailboxes would return only what the impersonated user may see, so there is one request per mailbox.
 """
 
 import re
@@ -26,7 +26,7 @@ from mailhooks.availability.backends.ews.lookup import look_up
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
-from mailhooks.availability.model import Answers, Limits
+from mailhooks.availability.model import Answers, Limits, Result
 from mailhooks.aws.client import error_code, http_status, is_throttling, make_config
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
@@ -60,16 +60,16 @@ _CODE: Final = re.compile(r"[A-Za-z]{1,80}")
 
 
 class WorkMailBackend:
-    """Asks WorkMail for one mailbox after another."""
+    """Queries one WorkMail organization."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "WorkMailBackend":
-        """From a configuration that fits `contract/schemas/availability-config.json`, `workmail`.
+        """Create the backend from a configuration (`contract/schemas/availability-config.json`, `workmail`). Sends no request.
 
-        Makes the boto3 client here, which takes its time: while Lambda loads a function it has a whole processor.
+        Creates the boto3 client here, because a function has a whole processor while Lambda loads it.
 
         Raises:
             SettingsError: `caCertificates` cannot be read.
@@ -84,11 +84,11 @@ class WorkMailBackend:
         return _LIMITS
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
-        """See `Backend`. Raises nothing: each mailbox has its own failure."""
-        answers: dict[str, Any] = {}
+        """Look up mailboxes. Never raises: each mailbox has its own failure."""
+        results: dict[str, Result] = {}
         for mailbox in mailboxes:
-            answers |= look_up(self._client, [mailbox], window, deadline, impersonate=mailbox)
-        return answers
+            results |= look_up(self._client, [mailbox], window, deadline, impersonate=mailbox)
+        return results
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,10 @@ class _Role:
     role: str
 
     def assume(self, deadline: Deadline) -> Token:
-        """Raises:
-        LookupFailed: there is no token to be had.
+        """Get a new token.
+
+        Raises:
+            LookupFailed: the role cannot be assumed.
         """
         try:
             answer = deadline.wait_for(
@@ -111,7 +113,7 @@ class _Role:
         except ClientError as error:
             raise _failure(error) from None
         except (NoTimeLeft, ConnectTimeoutError, ReadTimeoutError):
-            raise TimedOut("AssumeImpersonationRole: no answer in time") from None
+            raise TimedOut("AssumeImpersonationRole: no response in time") from None
         except (ConnectionError, HTTPClientError):
             raise Unreachable("AssumeImpersonationRole: no connection") from None
         except NoCredentialsError:
@@ -122,7 +124,7 @@ class _Role:
 
 
 def _failure(error: ClientError) -> LookupFailed:
-    """The operation's own errors (ResourceNotFoundException and the like) are mistakes of the configuration: `GenerationFailed`."""
+    """Return the failure that an AWS error means. Any other error, such as ResourceNotFoundException, is an error of the configuration."""
     code, status = error_code(error), http_status(error)
     shown = f"AssumeImpersonationRole: {code if _CODE.fullmatch(code) else 'an error'} (HTTP {status})"
     if code in _REFUSED:

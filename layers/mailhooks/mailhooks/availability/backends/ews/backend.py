@@ -1,6 +1,6 @@
-"""Exchange Server on premises, and whatever else speaks Exchange Web Services.
+"""Exchange Server on premises, and other servers with Exchange Web Services (EWS).
 
-Not Exchange Online: it has Microsoft Graph, and takes no EWS of others any more.
+Exchange Online no longer accepts EWS; use the backend `graph`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _LIMITS: Final = Limits(mailboxes=100, span=timedelta(days=42))
 
 
 class EwsBackend:
-    """Asks one server, all mailboxes of a look-up in one request."""
+    """Queries one server, with one request for all mailboxes of a look-up."""
 
     def __init__(self, client: Client, working_elsewhere: BusyType = BusyType.FREE) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class EwsBackend:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "EwsBackend":
-        """From a configuration that fits `contract/schemas/availability-config.json`, `ews`. Connects to nothing.
+        """Create the backend from a configuration (`contract/schemas/availability-config.json`, `ews`). Sends no request.
 
         Raises:
             SettingsError: `caCertificates` cannot be read.
@@ -41,7 +41,7 @@ class EwsBackend:
         context = create_ssl_context(certificates)
         url = complete_endpoint(config["url"])
         if auth["type"] == "oauth":
-            # A company's own token server has the same authority as its Exchange; others have a public one.
+            # The token server may have the authority of the Exchange server or a public one.
             credentials = ClientCredentials.from_config(
                 auth, http.create_session(create_ssl_context(certificates, public=True), connections=1)
             )
@@ -56,12 +56,12 @@ class EwsBackend:
         return _LIMITS
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
-        """See `Backend`. Raises nothing: each mailbox has its own failure."""
+        """Look up mailboxes. Never raises: each mailbox has its own failure."""
         return look_up(self._client, mailboxes, window, deadline, working_elsewhere=self._working_elsewhere)
 
 
 def complete_endpoint(url: str) -> str:
-    """The address to post to. A server's mere name stands for where Exchange has it.
+    """Return the URL of the EWS endpoint: Exchange's usual path if the URL has none.
 
     >>> complete_endpoint("https://mail.example.com")
     'https://mail.example.com/EWS/Exchange.asmx'

@@ -1,8 +1,8 @@
-"""Exchange Web Services by exchangelib: its sessions and ways to sign in, its envelope, its GetUserAvailability.
+"""The EWS operation GetUserAvailability, with exchangelib's sessions, sign-in and SOAP envelope.
 
-What it does beyond that is left aside here: it asks for time zones first (which some servers do not offer), tries request versions until
-one is taken, waits and asks again on its own, keeps every connection in a cache of the process, has time-outs for the process only, and
-logs requests with the addresses in them when something unforeseen happens.
+The rest of exchangelib is not used: it requests time zones first (which some servers do not support), tries several request versions,
+retries on its own, caches connections per process, has time-outs per process only, and logs requests with addresses after an unexpected
+error.
 """
 
 import ssl
@@ -39,8 +39,8 @@ from mailhooks.deadline import Deadline
 
 __all__ = ["BASIC", "EXCHANGE_2010", "EXCHANGE_2010_SP2", "NTLM", "Client"]
 
-_IDLE: Final = 8
-"""Sessions that are kept."""
+_MAX_IDLE: Final = 8
+"""Number of sessions to keep."""
 
 _ALMOST_A_SECOND: Final = timedelta(microseconds=999_999)
 
@@ -51,20 +51,22 @@ _ZONE: Final = TimeZone(
     standard_time=StandardTime(bias=0, time=time(0), occurrence=1, iso_month=1, weekday=1),
     daylight_time=DaylightTime(bias=0, time=time(0), occurrence=5, iso_month=12, weekday=7),
 )
-"""UTC, for the times of the request and of its answer. Some servers want both transitions even where the clocks never change: these are
-exchangelib's own for that case (its issue 488).
+"""UTC, for the times of the request and the response. Some servers require both transitions even if the clocks never change; these are
+exchangelib's for that case (its issue 488).
 """
 
 
 class Client:
-    """One EWS address and one way to sign in. Serves several threads; a session is one thread's at a time, as NTLM signs in connections.
+    """A client for one EWS endpoint and account, for several threads.
+
+    A thread uses a session alone, because NTLM signs in a connection and not a request.
 
     Args:
-        url: of Exchange.asmx.
-        version: the request's, as a build: servers take requests of older versions, so the oldest that will do.
-        user: for `auth_type` BASIC or NTLM.
-        tokens: signs in by bearer tokens instead.
-        context: whose certificates are trusted.
+        url: the URL of Exchange.asmx.
+        version: the request's version. Servers accept older versions, so it is the oldest that has the operation.
+        context: checks the server's certificate.
+        user: user name and password, for `auth_type` BASIC or NTLM.
+        tokens: for sign-in by bearer tokens.
     """
 
     def __init__(
@@ -86,19 +88,19 @@ class Client:
         self._protocol = _Protocol(configuration, context)
         self._tokens = tokens
 
-    def ask(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, impersonate: str | None = None) -> HttpResponse:
-        """Sends one request for these mailboxes.
+    def request(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, impersonate: str | None = None) -> HttpResponse:
+        """Send one request for these mailboxes.
 
         Args:
-            impersonate: in whose name.
+            impersonate: the user on whose behalf the request is sent.
 
         Returns:
-            The HTTP answer, whatever its status.
+            The HTTP response of any status.
 
         Raises:
-            LookupFailed: there is none.
+            LookupFailed: the server did not respond.
         """
-        envelope = _Service(self._protocol, impersonate).envelope(mailboxes, window)
+        envelope = _Service(self._protocol, impersonate).build_envelope(mailboxes, window)
         if self._tokens is None:
             return self._post(envelope, deadline)
         return self._tokens.authorize(lambda token: self._post(envelope, deadline, Authorization=token), deadline)
@@ -111,7 +113,7 @@ class Client:
 
 
 class _Protocol(BaseProtocol):  # type: ignore[misc]
-    """exchangelib's sessions, each with its way to sign in; not its `Protocol`, which is one for the process by address and user."""
+    """exchangelib's sessions with their sign-in. Its subclass `Protocol` would be shared by URL and user in the process."""
 
     USERAGENT = USER_AGENT
 
@@ -121,7 +123,7 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
 
     @property
     def version(self) -> Version:
-        """As configured: exchangelib's own would ask the server."""
+        """The configured version; exchangelib would ask the server."""
         return self.config.version
 
     def create_session(self) -> Any:
@@ -129,17 +131,17 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
         session.trust_env = False
         session.mount(self.service_endpoint, Adapter(self._context))
         if self.auth_type == BASIC:
-            # requests would write them in Latin-1, which has not all names.
+            # As bytes, because requests encodes strings in Latin-1.
             user, password = self.credentials.username.encode(), self.credentials.password.encode()
             session.auth = get_auth_instance(auth_type=BASIC, username=user, password=password)
         return session
 
     @contextmanager
     def session(self, deadline: Deadline) -> Iterator[Any]:
-        """A session for one request, kept for the next one unless something goes wrong.
+        """Provide a session for one request, and keep it for the next one unless an error occurs.
 
         Raises:
-            AuthenticationFailed: the server does not go along with NTLM.
+            AuthenticationFailed: the NTLM handshake fails.
         """
         try:
             session = self._session_pool.get(block=False)
@@ -152,16 +154,16 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
             session.close()
             if self.auth_type != NTLM or isinstance(error, LookupFailed):
                 raise
-            # requests_ntlm and spnego have no family of errors for a handshake that a server breaks off or makes nonsense of.
-            raise AuthenticationFailed(f"the NTLM handshake goes wrong ({type(error).__name__})") from None
-        if self._session_pool.qsize() < _IDLE:
+            # requests_ntlm and spnego have no common error class for a failed handshake.
+            raise AuthenticationFailed(f"the NTLM handshake failed ({type(error).__name__})") from None
+        if self._session_pool.qsize() < _MAX_IDLE:
             self._session_pool.put(session)
         else:
             session.close()
 
 
 class _Service(GetUserAvailability):  # type: ignore[misc]
-    """exchangelib's request, without what goes on around it."""
+    """Builds exchangelib's request without sending it."""
 
     def __init__(self, protocol: _Protocol, impersonate: str | None) -> None:
         super().__init__(protocol)
@@ -171,18 +173,18 @@ class _Service(GetUserAvailability):  # type: ignore[misc]
     def _account_to_impersonate(self) -> Identity | None:
         return Identity(smtp_address=self._impersonate) if self._impersonate else None
 
-    def envelope(self, mailboxes: Sequence[str], window: Window) -> bytes:
-        """The SOAP request for `mailboxes`, in whole seconds."""
+    def build_envelope(self, mailboxes: Sequence[str], window: Window) -> bytes:
+        """Build the SOAP request, with the window widened to whole seconds."""
         payload = self.get_payload(
             mailbox_data=[
                 MailboxData(email=Email(email_address=mailbox), attendee_type="Required", exclude_conflicts=False) for mailbox in mailboxes
             ],
             timezone=_ZONE,
             free_busy_view_options=FreeBusyViewOptions(
-                time_window=TimeWindow(start=_seconds(window.start_date), end=_seconds(window.end_date + _ALMOST_A_SECOND)),
-                # The schema wants it; there are no merged times in the view that is asked for.
+                time_window=TimeWindow(start=_drop_fraction(window.start_date), end=_drop_fraction(window.end_date + _ALMOST_A_SECOND)),
+                # Required by the schema, though the requested view has no merged times.
                 merged_free_busy_interval=30,
-                # The most there is; the server gives less where the account may see less.
+                # The server reduces the view to what the account may see.
                 requested_view="Detailed",
             ),
         )
@@ -190,5 +192,5 @@ class _Service(GetUserAvailability):  # type: ignore[misc]
         return envelope
 
 
-def _seconds(moment: datetime) -> datetime:
+def _drop_fraction(moment: datetime) -> datetime:
     return moment.replace(microsecond=0, tzinfo=UTC)

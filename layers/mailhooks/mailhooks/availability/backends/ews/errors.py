@@ -1,7 +1,7 @@
-"""What EWS's response codes mean for a look-up: the one table of them.
+"""The failures that EWS response codes mean.
 
-Source: Microsoft's EWS reference, "ResponseCode". GetUserAvailability gives a code for each mailbox, or a SOAP fault's for the whole
-request. The 200 or so that are not here can befall other operations only, or say no more than that it did not work: `GenerationFailed`.
+Source: Microsoft's EWS reference, "ResponseCode". GetUserAvailability returns a code for each mailbox, or a SOAP fault with a code for the
+whole request.
 """
 
 import re
@@ -21,26 +21,26 @@ from mailhooks.errors import MailhooksError
 
 
 class AvailabilityConfigNotFound(LookupFailed):
-    """Exchange itself knows no place to ask for the mailbox's forest. WorkMail has this very code."""
+    """Exchange has no availability configuration for the mailbox's forest. WorkMail has the same error code."""
 
     code = AvailabilityErrorCode.CONFIG_NOT_FOUND
 
 
 KINDS: Final[dict[str, type[LookupFailed]]] = {
-    # There is no such mailbox. ErrorCannotFindUser and ErrorRecipientNotFound are Exchange 2013's and later.
+    # The mailbox does not exist. ErrorCannotFindUser and ErrorRecipientNotFound exist since Exchange 2013.
     "ErrorMailRecipientNotFound": MailboxNotFound,
     "ErrorNonExistentMailbox": MailboxNotFound,
     "ErrorCannotFindUser": MailboxNotFound,
     "ErrorRecipientNotFound": MailboxNotFound,
     "ErrorInvalidSmtpAddress": MailboxNotFound,
-    # There is, and we may not see its times.
+    # Our account may not see its times.
     "ErrorNoFreeBusyAccess": NoAccess,
     "ErrorAccessDenied": NoAccess,
     "ErrorImpersonateUserDenied": NoAccess,
     "ErrorImpersonationDenied": NoAccess,
     "ErrorInvalidOrganizationRelationshipForFreeBusy": NoAccess,
     "ErrorOrganizationAccessBlocked": NoAccess,
-    # Too much is asked of the server, by us or by all; "try your request again later" is what the reference says of these.
+    # The server is overloaded or throttles our requests; for these the reference says "try your request again later".
     "ErrorServerBusy": ServerBusy,
     "ErrorExceededConnectionCount": ServerBusy,
     "ErrorTooManyObjectsOpened": ServerBusy,
@@ -50,7 +50,7 @@ KINDS: Final[dict[str, type[LookupFailed]]] = {
     "ErrorConnectionFailedTransientError": ServerBusy,
     "ErrorADUnavailable": ServerBusy,
     "ErrorTimeoutExpired": TimedOut,
-    # Our own account.
+    # Our account cannot sign in.
     "ErrorPasswordExpired": AuthenticationFailed,
     "ErrorPasswordChangeRequired": AuthenticationFailed,
     "ErrorInvalidAuthorizationContext": AuthenticationFailed,
@@ -72,7 +72,7 @@ _DIVISIBLE: Final = frozenset(
     }
     | {code for code, kind in KINDS.items() if kind is MailboxNotFound}
 )
-"""As a fault: one mailbox may be to blame, or their number."""
+"""Codes of faults that one mailbox, or the number of mailboxes, may have caused."""
 
 _SPELLED: Final = {code.lower(): code for code in KINDS.keys() | _DIVISIBLE}
 
@@ -80,11 +80,10 @@ _CODE: Final = re.compile(r"Error[A-Za-z0-9]{1,80}")
 
 
 class RequestFailed(MailhooksError):
-    """The answer to a request is of no use for any of its mailboxes.
+    """A request failed for all of its mailboxes.
 
     Attributes:
-        failure: what is the matter.
-        divisible: whether fewer mailboxes at once may fare better.
+        divisible: whether a request for fewer mailboxes may succeed.
     """
 
     def __init__(self, failure: LookupFailed, *, divisible: bool = False) -> None:
@@ -94,24 +93,24 @@ class RequestFailed(MailhooksError):
 
 
 def failure_for_code(code: str, back_off_s: float | None = None) -> LookupFailed:
-    """What a response code means.
+    """Return the failure that a response code means.
 
     Args:
-        code: as the server sends it; one that looks like none is not quoted.
-        back_off_s: seconds that the server wants to be left alone.
+        code: the code that the server sent. It is quoted only if it has the form of a code.
+        back_off_s: the pause in seconds that the server asks for.
     """
-    code = _as_documented(code)
+    code = _normalize_code(code)
     kind = KINDS.get(code, GenerationFailed)
     shown = code if _CODE.fullmatch(code) else "an error without a known code"
-    return kind(f"the server answers {shown}", retry_after=back_off_s if kind is ServerBusy else None)
+    return kind(f"the server responded with {shown}", retry_after=back_off_s if kind is ServerBusy else None)
 
 
 def fault_for_code(code: str, back_off_s: float | None = None) -> RequestFailed:
-    """The same for a SOAP fault."""
-    return RequestFailed(failure_for_code(code, back_off_s), divisible=_as_documented(code) in _DIVISIBLE)
+    """Return the error that a SOAP fault with this code means."""
+    return RequestFailed(failure_for_code(code, back_off_s), divisible=_normalize_code(code) in _DIVISIBLE)
 
 
-def _as_documented(code: str) -> str:
-    """QUIRK: servers that are not Exchange write codes with a namespace's prefix, or in other letters."""
+def _normalize_code(code: str) -> str:
+    """QUIRK: servers other than Exchange write codes with a namespace prefix or in another case."""
     bare = code.rpartition(":")[2].strip()
     return _SPELLED.get(bare.lower(), bare)

@@ -40,8 +40,8 @@ class ClientCredentials:
         """
         # No further request follows until the token expires.
         headers = {"Accept": "application/json", "Connection": "close"}
-        answer = http.send(self.session, "POST", self.url, deadline, data=self.form, headers=headers)
-        document = json_object(answer.content)
-        if answer.status != 200:
-            raise token_failure(answer, document.get("error"), "the token server rejects the client's credentials")
+        response = http.send(self.session, "POST", self.url, deadline, data=self.form, headers=headers)
+        document = json_object(response.content)
+        if response.status != 200:
+            raise token_failure(response, document.get("error"), "the token server rejects the client's credentials")
         return Token.of(document.get("access_token"), document.get("expires_in"))

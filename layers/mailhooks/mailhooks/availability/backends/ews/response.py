@@ -1,4 +1,4 @@
-"""Reads the answer to GetUserAvailability (EWS reference, "GetUserAvailability operation"; MS-OXWAVLS section 2.2)."""
+"""Reads the response to GetUserAvailability (EWS reference, "GetUserAvailability operation"; MS-OXWAVLS section 2.2)."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from mailhooks.availability.backends.ews.errors import RequestFailed, failure_for_code, fault_for_code
 from mailhooks.availability.backends.ews.working_hours import read_hours
 from mailhooks.availability.backends.ews.xml import Element, InvalidXml, children, children_by_name, descendants, local_name, parse, text
-from mailhooks.availability.errors import GenerationFailed, LookupFailed, NoAccess
-from mailhooks.availability.model import Schedule
+from mailhooks.availability.errors import GenerationFailed, NoAccess
+from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 
 BUSY_TYPES: Final = {
@@ -15,49 +15,47 @@ BUSY_TYPES: Final = {
     "Tentative": BusyType.TENTATIVE,
     "Busy": BusyType.BUSY,
     "OOF": BusyType.BUSY,
-    # In Outlook it is no conflict, and Microsoft Graph counts it as free; AWS's sample function, which knows only BUSY for what it does
-    # not know, makes it BUSY. Hence a setting.
+    # A setting: Outlook shows no conflict and Microsoft Graph counts it as free, but AWS's sample function converts it to BUSY, as every
+    # type that it does not know.
     "WorkingElsewhere": BusyType.FREE,
-    # Nothing is known of this time. AWS's sample function takes it for BUSY too.
+    # Exchange has no data for this time. AWS's sample function converts it to BUSY too.
     "NoData": BusyType.BUSY,
 }
-"""What is not here is BUSY: busy time must never look free."""
+"""Any other type is BUSY: busy time must never look free."""
 
 _SHOWS_EVENTS: Final = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged"})
-"""Types of view in which no events means that there are none."""
-
-Result = Schedule | LookupFailed
+"""Views that contain all events. In these, an empty list means that the calendar is free."""
 
 
 def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE) -> list[Result]:
-    """What is told of each mailbox, in the order asked: "the order of users in the request determines the order in the response".
+    """Read the result of each mailbox, in the request's order ("the order of users in the request determines the order in the response").
 
     Args:
         content: the SOAP envelope.
-        mailboxes: how many were asked for.
-        working_elsewhere: what that kind of time counts as.
+        mailboxes: the number of requested mailboxes.
+        working_elsewhere: the busy type of events that Exchange marks as "working elsewhere".
 
     Raises:
-        RequestRefused: a fault, no answer of EWS at all, or one for more or fewer mailboxes, so that nobody can tell whose is whose.
+        RequestFailed: the content is a fault or not EWS, or has results for more or fewer mailboxes, which cannot be assigned to them.
     """
     try:
         root = parse(content)
     except InvalidXml as error:
-        raise RequestFailed(GenerationFailed(f"the answer is not EWS: {error}")) from None
+        raise RequestFailed(GenerationFailed(f"the response is not EWS: {error}")) from None
     body = children_by_name(root).get("Body") if local_name(root) == "Envelope" else None
     if body is None:
-        raise RequestFailed(GenerationFailed("the answer is not EWS: no SOAP envelope"))
+        raise RequestFailed(GenerationFailed("the response is not EWS: it has no SOAP envelope"))
     parts = children_by_name(body)
     if "Fault" in parts:
         raise _fault(parts["Fault"])
-    answer = children_by_name(parts["GetUserAvailabilityResponse"]) if "GetUserAvailabilityResponse" in parts else {}
-    code = _failed(answer.get("ResponseMessage"))
+    response = children_by_name(parts["GetUserAvailabilityResponse"]) if "GetUserAvailabilityResponse" in parts else {}
+    code = _error_code(response.get("ResponseMessage"))
     if code is not None:
-        raise fault_for_code(code, _back_off(answer["ResponseMessage"]))
-    responses = list(children(answer.get("FreeBusyResponseArray"), "FreeBusyResponse"))
-    if len(responses) != mailboxes:
-        raise RequestFailed(GenerationFailed(f"the server answers for {len(responses)} of {mailboxes} mailboxes"), divisible=True)
-    return [_result(response, working_elsewhere) for response in responses]
+        raise fault_for_code(code, _back_off(response["ResponseMessage"]))
+    results = list(children(response.get("FreeBusyResponseArray"), "FreeBusyResponse"))
+    if len(results) != mailboxes:
+        raise RequestFailed(GenerationFailed(f"the response has {len(results)} results for {mailboxes} mailboxes"), divisible=True)
+    return [_read_result(result, working_elsewhere) for result in results]
 
 
 def _fault(element: Element) -> RequestFailed:
@@ -66,7 +64,7 @@ def _fault(element: Element) -> RequestFailed:
 
 
 def _back_off(element: Element) -> float | None:
-    """Seconds. EWS reference, "EWS throttling in Exchange": BackOffMilliseconds, in MessageXml."""
+    """Return the pause in seconds that the server asks for (EWS reference, "EWS throttling in Exchange": BackOffMilliseconds)."""
     value = _values(element).get("BackOffMilliseconds", "")
     return int(value) / 1000 if value.isascii() and value.isdigit() else None
 
@@ -75,74 +73,74 @@ def _values(element: Element) -> dict[str, str]:
     return {value.get("Name", ""): text(value) for value in descendants(element, "Value")}
 
 
-def _failed(message: Element | None) -> str | None:
-    """A ResponseMessage's code if it tells of a failure: "" where it names none."""
+def _error_code(message: Element | None) -> str | None:
+    """Return the code of a ResponseMessage that reports an error; "" if it has no code, None if it reports success."""
     if message is None:
         return None
     code = text(children_by_name(message).get("ResponseCode"))
     return code if code not in ("", "NoError") or message.get("ResponseClass") == "Error" else None
 
 
-def _result(response: Element, working_elsewhere: BusyType) -> Result:
+def _read_result(response: Element, working_elsewhere: BusyType) -> Result:
     parts = children_by_name(response)
     message = parts.get("ResponseMessage")
-    code = _failed(message)
+    code = _error_code(message)
     if message is not None and code is not None:
         return failure_for_code(_values(message).get("InnerErrorResponseCode") or code, _back_off(message))
     view = children_by_name(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
     array = view.get("CalendarEventArray")
     kind = text(view.get("FreeBusyViewType"))
     if not any(True for _ in children(array, "CalendarEvent")):
-        # QUIRK An empty array comes from some servers whatever the view: it says that nothing is there only where the view shows events.
+        # QUIRK: some servers send an empty array with any view, so it means a free calendar only in a view with events.
         if kind == "None":
-            return NoAccess("the server shows nothing of the calendar")
+            return NoAccess("the server does not show the calendar to this account")
         if (kind and kind not in _SHOWS_EVENTS) or (array is None and not kind):
-            return GenerationFailed("the server tells no events")
+            return GenerationFailed("the response has no events")
         if text(view.get("MergedFreeBusy")).strip("0"):
-            return GenerationFailed("the server tells of busy time, but of no events")
+            return GenerationFailed("the response has busy time without events")
     try:
-        events = [_event(event, working_elsewhere) for event in children(array, "CalendarEvent")]
+        events = [_read_event(event, working_elsewhere) for event in children(array, "CalendarEvent")]
     except (ValueError, OverflowError):
-        # Without the one that cannot be read busy time would look free.
-        return GenerationFailed("the server tells of an event whose time cannot be read")
+        # To skip the event would show busy time as free.
+        return GenerationFailed("the time of an event cannot be read")
     return Schedule(tuple(events), read_hours(view.get("WorkingHours")))
 
 
-def _event(element: Element, working_elsewhere: BusyType) -> CalendarEvent:
+def _read_event(element: Element, working_elsewhere: BusyType) -> CalendarEvent:
     parts = children_by_name(element)
     kind = text(parts.get("BusyType"))
     busy = working_elsewhere if kind == "WorkingElsewhere" else BUSY_TYPES.get(kind, BusyType.BUSY)
-    # QUIRK An end before the start: the time in between is taken, whichever way round.
+    # QUIRK: some events end before they start. The time between both is busy.
     start, end = sorted((read_moment(text(parts.get("StartTime"))), read_moment(text(parts.get("EndTime")))))
-    return CalendarEvent(start, end, busy, _details(parts))
+    return CalendarEvent(start, end, busy, _read_details(parts))
 
 
 def read_moment(written: str) -> datetime:
-    """A moment in UTC. One without an offset is in the zone that was asked for, which is UTC.
+    """Parse a time. Without an offset it is in the requested zone, which is UTC.
 
     >>> read_moment("2026-05-04T09:00:00+0200")
     datetime.datetime(2026, 5, 4, 7, 0, tzinfo=datetime.timezone.utc)
 
     Raises:
-        ValueError, OverflowError: it is none.
+        ValueError, OverflowError: the text is not a time.
     """
     moment = datetime.fromisoformat(written)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _details(event: dict[str, Element]) -> Details | None:
+def _read_details(event: dict[str, Element]) -> Details | None:
     if "CalendarEventDetails" not in event:
         return None
     parts = children_by_name(event["CalendarEventDetails"])
-    if _flag(parts.get("IsException")):
+    if _is_true(parts.get("IsException")):
         instance = InstanceType.EXCEPTION
     else:
-        instance = InstanceType.RECURRING_INSTANCE if _flag(parts.get("IsRecurring")) else InstanceType.SINGLE_INSTANCE
-    # QUIRK The reference's own example has IsPrivate beside the details too. What is neither true nor false is private.
+        instance = InstanceType.RECURRING_INSTANCE if _is_true(parts.get("IsRecurring")) else InstanceType.SINGLE_INSTANCE
+    # QUIRK: the reference's example also has IsPrivate outside of the details. A value other than true or false counts as private.
     private = any(text(flag).lower() not in ("", "false", "0") for flag in (parts.get("IsPrivate"), event.get("IsPrivate")))
     subject, location = text(parts.get("Subject")), text(parts.get("Location"))
-    return Details(subject, location, instance, _flag(parts.get("IsMeeting")), _flag(parts.get("IsReminderSet")), private)
+    return Details(subject, location, instance, _is_true(parts.get("IsMeeting")), _is_true(parts.get("IsReminderSet")), private)
 
 
-def _flag(element: Element | None) -> bool:
+def _is_true(element: Element | None) -> bool:
     return text(element).lower() in ("true", "1")

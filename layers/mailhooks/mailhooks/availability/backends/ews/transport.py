@@ -1,4 +1,4 @@
-"""Connections that trust what a configuration says, and that are over when the time is."""
+"""HTTP connections with a deadline for a whole sign-in handshake."""
 
 import ssl
 from typing import Any, Final
@@ -15,7 +15,7 @@ _CHUNK: Final = 65536
 
 
 def set_deadline(session: requests.Session, url: str, deadline: Deadline) -> None:
-    """Whatever is sent from now on by a session with an `Adapter` is over at the deadline, each leg of a handshake included."""
+    """Set the deadline of all following requests of a session with an `Adapter`, also of each request of a handshake."""
     adapter = session.get_adapter(url)
     assert isinstance(adapter, Adapter)
     adapter.deadline = deadline
@@ -35,32 +35,32 @@ class Adapter(TlsAdapter):
             raise ReadTimeout("the time is over")
         connect, read = kwargs["timeout"]
         response = super().send(request, *args, **{**kwargs, "stream": True, "timeout": (min(connect, left), min(read, left))})
-        # requests_ntlm looks into the socket of an unread 401 for the server's certificate.
+        # requests_ntlm reads the server's certificate from the socket of an unread 401.
         if response.status_code != 401:
             _read(response, deadline)
         return response
 
 
 def _read(response: requests.Response, deadline: Deadline) -> None:
-    """Reads the body while there is time: a socket's own time-out bounds one read, which a drip passes for ever."""
+    """Read the body until the deadline: the socket's time-out limits one read only, not a body that comes a few bytes at a time."""
     pieces = []
     size = 0
     try:
-        # One that is too large is for `http.send` to refuse.
+        # `http.send` rejects a larger body.
         while size <= MAX_OCTETS and (piece := response.raw.read1(_CHUNK, decode_content=True)):
             pieces.append(piece)
             size += len(piece)
             if not deadline.left():
-                raise ReadTimeout("the answer comes too slowly")
+                raise ReadTimeout("the response comes too slowly")
     except urllib3.exceptions.ReadTimeoutError:
-        raise ReadTimeout("no more of the answer came in time") from None
+        raise ReadTimeout("the response did not end in time") from None
     except urllib3.exceptions.DecodeError:
-        raise ContentDecodingError("the answer cannot be unpacked") from None
+        raise ContentDecodingError("the response cannot be decompressed") from None
     except urllib3.exceptions.HTTPError:
-        raise ChunkedEncodingError("the answer was cut off") from None
+        raise ChunkedEncodingError("the response was cut off") from None
     finally:
-        if not response.raw.closed:  # not read to its end
+        if not response.raw.closed:  # the body has not been read to its end
             response.close()
-    # As requests itself does it for `stream=False`, in its Response.content.
+    # As requests does for `stream=False` in Response.content.
     response._content = b"".join(pieces)
     response._content_consumed = True  # type: ignore[attr-defined]

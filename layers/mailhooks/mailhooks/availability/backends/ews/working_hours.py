@@ -1,4 +1,4 @@
-"""Working hours as EWS has them (EWS reference, "WorkingHours", "TimeZone (Availability)", "WorkingPeriod")."""
+"""Reads EWS working hours (EWS reference, "WorkingHours", "TimeZone (Availability)", "WorkingPeriod")."""
 
 from datetime import time
 from typing import Final
@@ -7,7 +7,7 @@ from mailhooks.availability.backends.ews.xml import Element, children, children_
 from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
 
 ZONE_NAME: Final = "Undefined"
-"""EWS tells a zone by its rules only. AWS's own sample function sends this name to WorkMail."""
+"""EWS has no names of zones. AWS's sample function sends this name to WorkMail."""
 
 _DAY_MINUTES: Final = 1440
 
@@ -30,29 +30,29 @@ _WEEKS: Final = {1: Week.FIRST, 2: Week.SECOND, 3: Week.THIRD, 4: Week.FOURTH, 5
 
 
 def read_hours(element: Element | None) -> WorkingHours | None:
-    """An element WorkingHours. None where there is none or it makes no sense: nobody's free/busy times are worth less for that."""
+    """Read an element WorkingHours. Return None if it is absent or invalid, because events are useful without working hours."""
     if element is None:
         return None
     try:
         parts = children_by_name(element)
-        periods = tuple(_period(period) for period in children(parts.get("WorkingPeriodArray"), "WorkingPeriod"))
-        return WorkingHours(_zone(parts["TimeZone"]), periods) if periods else None
+        periods = tuple(_read_period(period) for period in children(parts.get("WorkingPeriodArray"), "WorkingPeriod"))
+        return WorkingHours(_read_zone(parts["TimeZone"]), periods) if periods else None
     except (KeyError, ValueError):
         return None
 
 
-def _zone(element: Element) -> TimeZone:
-    """Biases keep their sign: UTC = local time + bias, as the contract's reader of working hours has it."""
+def _read_zone(element: Element) -> TimeZone:
+    """Read a time zone. Biases keep EWS's sign: UTC = local time + bias."""
     parts = children_by_name(element)
     bias = _offset(parts["Bias"])
     standard, daylight = parts.get("StandardTime"), parts.get("DaylightTime")
     if standard is None or daylight is None:
         return TimeZone(ZONE_NAME, bias)
     standard_bias, daylight_bias = _transition_bias(standard), _transition_bias(daylight)
-    # Month 0 says that the clocks never change, and so do two transitions to the same time: what exchangelib and others send for UTC.
+    # The clocks never change if the month is 0, or if both transitions have the same time or bias, as exchangelib and others send for UTC.
     if standard_bias == daylight_bias or _when(standard) == _when(daylight) or _never(standard) or _never(daylight):
         return TimeZone(ZONE_NAME, _within_a_day(bias + standard_bias))
-    return TimeZone(ZONE_NAME, bias, _transition(standard, standard_bias), _transition(daylight, daylight_bias))
+    return TimeZone(ZONE_NAME, bias, _read_transition(standard, standard_bias), _read_transition(daylight, daylight_bias))
 
 
 def _transition_bias(element: Element) -> int:
@@ -68,14 +68,14 @@ def _when(element: Element) -> tuple[str, ...]:
     return tuple(text(parts.get(name)) for name in ("Month", "DayOrder", "DayOfWeek", "Time", "Year"))
 
 
-def _transition(element: Element, bias: int) -> TimeZoneTransition:
+def _read_transition(element: Element, bias: int) -> TimeZoneTransition:
     parts = children_by_name(element)
     month = _MONTHS[_between(int(text(parts["Month"])), 1, 12) - 1]
     clock = time.fromisoformat(text(parts["Time"])).replace(microsecond=0, tzinfo=None)
     return TimeZoneTransition(bias, clock, month, _WEEKS[int(text(parts["DayOrder"]))], _DAYS[text(parts["DayOfWeek"])])
 
 
-def _period(element: Element) -> WorkingPeriod:
+def _read_period(element: Element) -> WorkingPeriod:
     parts = children_by_name(element)
     days: list[DayOfWeek] = []
     for name in text(parts["DayOfWeek"]).split():
@@ -97,5 +97,5 @@ def _within_a_day(minutes: int) -> int:
 
 def _between(value: int, least: int, most: int) -> int:
     if not least <= value <= most:
-        raise ValueError("a number out of its range")
+        raise ValueError("a number out of range")
     return value

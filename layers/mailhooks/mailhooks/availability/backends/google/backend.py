@@ -1,4 +1,4 @@
-"""Google Workspace: the Calendar API's Freebusy: query. It tells busy times only: no details, nothing tentative, no working hours."""
+"""Google Workspace, by the Calendar API's "Freebusy: query". It returns busy times only: no details, busy types and working hours."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 import requests
 
-from mailhooks.availability.backends.google.response import TooManyCalendars, failure, read
+from mailhooks.availability.backends.google.response import TooManyCalendars, failure_for, read_response
 from mailhooks.availability.backends.google.token import ServiceAccount
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
@@ -21,13 +21,13 @@ _MAX_CALENDARS: Final = 50
 """calendarExpansionMax is at most 50 ("Freebusy: query")."""
 
 _MAX_SPAN: Final = timedelta(days=60)
-"""Not documented; calcom/cal.com issue 11704 has found 90 days to be the most (error timeRangeTooLong)."""
+"""The limit is not documented; calcom/cal.com issue 11704 reports 90 days (error timeRangeTooLong)."""
 
 _AT_ONCE: Final = 4
 
 
 class GoogleBackend:
-    """Asks as a service account, or as a user in whose name it acts: it is told of the calendars that the asker may see."""
+    """Queries as a service account, or on behalf of a user. Google returns the calendars that this account may see."""
 
     limits = Limits(_MAX_CALENDARS, _MAX_SPAN, _AT_ONCE)
 
@@ -38,10 +38,10 @@ class GoogleBackend:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
-        """From `schemas/availability-config.json`, `google`. Connects to nothing.
+        """Create the backend from a configuration (`contract/schemas/availability-config.json`, `google`). Sends no request.
 
         Args:
-            session: instead of `http.session()`, for tests.
+            session: for tests.
 
         Raises:
             SettingsError: the service account's key cannot be read.
@@ -51,9 +51,9 @@ class GoogleBackend:
         return cls(session, TokenCache(account.fetch), config.get("endpoint", _ENDPOINT).rstrip("/"))
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
-        """See `Backend`. Those that are too many for one call are asked for in halves."""
+        """Look up mailboxes. Split a request with too many calendars for the service."""
         try:
-            found = read(self._called(mailboxes, window, deadline), mailboxes)
+            found = read_response(self._post(mailboxes, window, deadline), mailboxes)
         except TooManyCalendars as failed:
             found = dict.fromkeys(mailboxes, failed)
         left = [mailbox for mailbox, result in found.items() if isinstance(result, TooManyCalendars)]
@@ -63,22 +63,22 @@ class GoogleBackend:
                 found |= look_up_apart(lambda part: self.look_up(part, window, deadline), half)
         return found
 
-    def _called(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
+    def _post(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
         """Return the response's body."""
         request = {
-            "timeMin": _rfc3339(window.start_date),
-            "timeMax": _rfc3339(window.end_date),
+            "timeMin": _format_time(window.start_date),
+            "timeMax": _format_time(window.end_date),
             "timeZone": "UTC",
             "calendarExpansionMax": _MAX_CALENDARS,
             "items": [{"id": mailbox} for mailbox in mailboxes],
         }
-        answer = self._tokens.authorize(
+        response = self._tokens.authorize(
             lambda token: http.send(self._session, "POST", self._url, deadline, json=request, headers={"Authorization": token}), deadline
         )
-        if answer.status != 200:
-            raise failure(answer)
-        return answer.content
+        if response.status != 200:
+            raise failure_for(response)
+        return response.content
 
 
-def _rfc3339(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

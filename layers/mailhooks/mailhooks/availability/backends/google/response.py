@@ -1,7 +1,4 @@
-"""What Google Calendar's Freebusy: query answers: busy times, and errors for one calendar or for all.
-
-Google Calendar API: "Freebusy: query" and "Handle API errors".
-"""
+"""Reads responses of Google Calendar's "Freebusy: query" (Google Calendar API, also "Handle API errors")."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,11 +13,11 @@ from mailhooks.contract.freebusy import BusyType, CalendarEvent
 
 
 class TooManyCalendars(GenerationFailed):
-    """More than one call takes."""
+    """The request has more calendars than the service accepts."""
 
 
 class Faltered(GenerationFailed):
-    """An error of Google's own: it asks to be tried again with growing pauses."""
+    """An internal error of Google, which asks for retries with growing pauses."""
 
     transient = True
 
@@ -38,35 +35,35 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
     "RATE_LIMIT_EXCEEDED": ServerBusy,
     "RESOURCE_EXHAUSTED": ServerBusy,
 }
-"""By reason. Those of usage limits besides are told by their ending; any other is a `GenerationFailed`."""
+"""By reason. See `_failure_type` for other reasons."""
 
 
-def read(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]:
-    """What an answer says of each mailbox; those that it leaves out are missing, groups among them.
+def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]:
+    """Read the result of each mailbox. Mailboxes that the response leaves out, such as groups, are missing.
 
     Raises:
-        GenerationFailed: it is no answer of freeBusy.
+        GenerationFailed: the response is not freeBusy's.
     """
     document = json_object(content)
     calendars, groups = document.get("calendars"), document.get("groups")
     if not isinstance(calendars, dict):
-        raise GenerationFailed("the answer is not one of freeBusy")
-    by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _reasons_of(entry)}
+        raise GenerationFailed("the response is not freeBusy's")
+    by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _list_reasons(entry)}
     by_name |= {canonical(name): entry for name, entry in calendars.items()}
-    return {mailbox: _result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
+    return {mailbox: _read_result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
 
 
-def _result(entry: Any) -> Result:
-    reasons = _reasons_of(entry)
+def _read_result(entry: Any) -> Result:
+    reasons = _list_reasons(entry)
     if reasons:
-        return _meaning(reasons[0])(f"Google has no busy times for the calendar ({loggable(reasons[0])})")
+        return _failure_type(reasons[0])(f"Google has no busy times for the calendar ({loggable(reasons[0])})")
     try:
-        return Schedule(tuple(CalendarEvent(_moment(busy["start"]), _moment(busy["end"]), BusyType.BUSY) for busy in entry["busy"]))
+        return Schedule(tuple(CalendarEvent(_parse_time(busy["start"]), _parse_time(busy["end"]), BusyType.BUSY) for busy in entry["busy"]))
     except (ValueError, TypeError, KeyError, OverflowError):
         return GenerationFailed("a busy time cannot be read")
 
 
-def _reasons_of(entry: Any) -> list[str]:
+def _list_reasons(entry: Any) -> list[str]:
     errors = entry.get("errors") if isinstance(entry, dict) else None
     if not errors:
         return []
@@ -74,23 +71,23 @@ def _reasons_of(entry: Any) -> list[str]:
     return found or ["unknown"]
 
 
-def failure(answer: http.HttpResponse) -> LookupFailed:
-    """What an answer means that is no success."""
-    reasons = list(_reasons(json_object(answer.content).get("error")))
-    general = http.failure_for(answer)
+def failure_for(response: http.HttpResponse) -> LookupFailed:
+    """Return the failure that an error response means."""
+    reasons = list(_reasons(json_object(response.content).get("error")))
+    general = http.failure_for(response)
     kind = type(general)
-    if answer.status == 500:
+    if response.status == 500:
         kind = Faltered
     if kind in {GenerationFailed, NoAccess}:
-        kind = next((meaning for reason in reasons if (meaning := _meaning(reason)) is not GenerationFailed), kind)
-    if kind is MailboxNotFound:  # of the address that was called
+        kind = next((meaning for reason in reasons if (meaning := _failure_type(reason)) is not GenerationFailed), kind)
+    if kind is MailboxNotFound:  # HTTP 404 concerns the URL
         kind = GenerationFailed
     named = f"{general}, {loggable(reasons[0])}" if reasons else str(general)
-    return kind(named, retry_after=http.parse_retry_after(answer))
+    return kind(named, retry_after=http.parse_retry_after(response))
 
 
 def _reasons(error: Any) -> Iterator[str]:
-    """Those of the errors listed, and those in the form of google.rpc.ErrorInfo and google.rpc.Code."""
+    """Yield the reasons of an error: of its list of errors, of google.rpc.ErrorInfo and of google.rpc.Code."""
     if not isinstance(error, dict):
         return
     for listed in (error.get("errors"), error.get("details")):
@@ -101,13 +98,13 @@ def _reasons(error: Any) -> Iterator[str]:
         yield status
 
 
-def _meaning(reason: str) -> type[LookupFailed]:
+def _failure_type(reason: str) -> type[LookupFailed]:
     if reason in _MEANINGS:
         return _MEANINGS[reason]
     # rateLimitExceeded, userRateLimitExceeded, quotaExceeded, dailyLimitExceeded
     return ServerBusy if reason.endswith("Exceeded") else GenerationFailed
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # the zone asked for
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # the requested zone

@@ -80,13 +80,13 @@ class _Success:
         LookupFailed: the response is an error. google-auth would retry it, with pauses that ignore the deadline.
     """
 
-    def __init__(self, answer: http.HttpResponse) -> None:
-        document = json_object(answer.content)
-        if answer.status != 200:
+    def __init__(self, response: http.HttpResponse) -> None:
+        document = json_object(response.content)
+        if response.status != 200:
             error = document.get("error")
-            raise token_failure(answer, error, _REASONS.get(str(error), "for a reason that is not documented"))
+            raise token_failure(response, error, _REASONS.get(str(error), "for a reason that is not documented"))
         if not isinstance(document.get("access_token"), str):
             raise GenerationFailed("the token server's response cannot be read")
-        self.status = answer.status
-        self.headers = answer.headers
-        self.data = answer.content
+        self.status = response.status
+        self.headers = response.headers
+        self.data = response.content

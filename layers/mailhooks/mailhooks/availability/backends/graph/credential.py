@@ -1,4 +1,4 @@
-"""What the app proves itself with, checked before it is used: a wrong key should show when the configuration is read."""
+"""Loads the app's secret or certificate. A wrong key is reported when the configuration is read."""
 
 import re
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
 
 
 def load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
-    """The `client_credential` that msal takes.
+    """Return msal's `client_credential`.
 
     Raises:
-        SettingsError: the certificate's parts cannot be read or do not belong together.
+        SettingsError: the key or the certificate cannot be read, or they do not belong together.
     """
     secret: str | None = config.get("clientSecret")
     if secret is not None:
@@ -30,7 +30,7 @@ def load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
     public = certificate.get("publicCertificate")
     _check(found["private_key"], found.get("passphrase"), public)
     if public is not None:
-        # Rather than a thumbprint: msal then signs PS256 and names the certificate by SHA-256, as Entra recommends.
+        # With the certificate instead of a thumbprint msal signs with PS256 and SHA-256, as Entra recommends.
         return found | {"public_certificate": public}
     thumbprint = re.sub(r"[:\s]", "", certificate.get("thumbprint", ""))
     if not _SHA1.fullmatch(thumbprint):
@@ -39,7 +39,7 @@ def load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
 
 
 def _check(private_key: str, passphrase: str | None, public: str | None) -> None:
-    # The libraries' own errors stay out of it: they may quote the key.
+    # Not chained: the libraries' errors may quote the key.
     try:
         key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase is not None else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

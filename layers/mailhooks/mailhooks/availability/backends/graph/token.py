@@ -99,13 +99,13 @@ class _HttpClient:
         """Do nothing: the backend owns the session."""
 
     def _send(self, method: str, url: str, required: tuple[str, ...], **arguments: Any) -> "_Success":
-        answer = http.send(self._session, method, url, self.deadline, **arguments)
-        document = json_object(answer.content)
-        if answer.status != 200:
-            raise _failure(answer, document)
+        response = http.send(self._session, method, url, self.deadline, **arguments)
+        document = json_object(response.content)
+        if response.status != 200:
+            raise _failure(response, document)
         if not all(isinstance(document.get(name), str) for name in required):
             raise GenerationFailed("the authority's response cannot be read")
-        return _Success(answer)
+        return _Success(response)
 
 
 class _Success:
@@ -113,16 +113,16 @@ class _Success:
 
     status_code = 200
 
-    def __init__(self, answer: http.HttpResponse) -> None:
-        self.text = answer.content.decode("utf-8")
-        self.headers = dict(answer.headers)
+    def __init__(self, response: http.HttpResponse) -> None:
+        self.text = response.content.decode("utf-8")
+        self.headers = dict(response.headers)
 
     def raise_for_status(self) -> None:
         """Raise nothing: the status is 200."""
 
 
-def _failure(answer: http.HttpResponse, document: Mapping[str, Any]) -> LookupFailed:
+def _failure(response: http.HttpResponse, document: Mapping[str, Any]) -> LookupFailed:
     """Name Entra's error numbers, which an administrator can look up, and not its text, which names apps and tenants."""
     numbers = document.get("error_codes")
     codes = [f"AADSTS{number}" for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []
-    return token_failure(answer, document.get("error"), ", ".join(codes) or "Entra rejects the credentials, the app or the tenant")
+    return token_failure(response, document.get("error"), ", ".join(codes) or "Entra rejects the credentials, the app or the tenant")

@@ -1,4 +1,4 @@
-"""Working hours as Microsoft Graph tells them ("workingHours", "timeZoneBase", "customTimeZone")."""
+"""Reads Microsoft Graph's working hours ("workingHours", "timeZoneBase", "customTimeZone")."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -16,9 +16,9 @@ _DAY_MINUTES: Final = 24 * 60
 
 
 def read_hours(value: Any, window: Window) -> WorkingHours | None:
-    """None where there are none, or none that can be read: free/busy times are worth more than the hours that come with them.
+    """Read working hours. Return None if they are absent or invalid, because events are useful without working hours.
 
-    Graph has one span for all days: of hours that differ by day, the earliest start and the latest end.
+    Graph has the same hours for all days: if a user's hours differ by day, the earliest start and the latest end.
     """
     if not isinstance(value, dict):
         return None
@@ -27,26 +27,28 @@ def read_hours(value: Any, window: Window) -> WorkingHours | None:
         start, end = _minutes(value["startTime"]), _minutes(value["endTime"]) or _DAY_MINUTES
         if not days or end <= start:
             return None
-        return _in_zone(value["timeZone"], WorkingPeriod(start, end, days), window)
+        return _add_zone(value["timeZone"], WorkingPeriod(start, end, days), window)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _in_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) -> WorkingHours | None:
+def _add_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) -> WorkingHours | None:
     name = value.get("name")
     if isinstance(value.get("bias"), int):
-        return WorkingHours(_custom(name or "Customized Time Zone", value), (period,))
+        return WorkingHours(_read_custom_zone(name or "Customized Time Zone", value), (period,))
     zone = timezones.find_zone(name) if name else None
     return timezones.build_working_hours(zone, (period,), window, name) if zone else None
 
 
-def _custom(name: str, value: Mapping[str, Any]) -> TimeZone:
-    """QUIRK: "customTimeZone" says that zones ahead of UTC have a positive bias, but the examples of getSchedule have 480 and -60 for
-    Pacific time, which is EWS's sign, ours too: UTC = local time + bias + offset.
+def _read_custom_zone(name: str, value: Mapping[str, Any]) -> TimeZone:
+    """Read a custom time zone.
+
+    QUIRK: in "customTimeZone" zones ahead of UTC have a positive bias, but the examples of getSchedule have 480 and -60 for Pacific time.
+    That is EWS's sign: UTC = local time + bias + offset.
     """
     try:
-        standard = _transition(value["standardOffset"], 0)
-        daylight = _transition(value["daylightOffset"], value["daylightOffset"]["daylightBias"])
+        standard = _read_transition(value["standardOffset"], 0)
+        daylight = _read_transition(value["daylightOffset"], value["daylightOffset"]["daylightBias"])
     except (KeyError, ValueError, TypeError, IndexError, AttributeError):
         standard = daylight = None
     if standard is None or daylight is None:
@@ -54,8 +56,8 @@ def _custom(name: str, value: Mapping[str, Any]) -> TimeZone:
     return TimeZone(name, value["bias"], standard, daylight)
 
 
-def _transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransition | None:
-    """None for a change that does not take place (month 0) or not every year, which no rule says."""
+def _read_transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransition | None:
+    """Return None for a change that never happens (month 0) or not every year."""
     if value.get("year") or not value["month"]:
         return None
     moment = time.fromisoformat(value["time"]).replace(microsecond=0)
@@ -64,6 +66,6 @@ def _transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransition | N
 
 
 def _minutes(text: str) -> int:
-    """From midnight, of `08:00:00.0000000`."""
+    """Convert a time such as `08:00:00.0000000` to minutes from midnight."""
     moment = time.fromisoformat(text)
     return moment.hour * 60 + moment.minute

@@ -87,16 +87,16 @@ class TokenCache:
             send: sends the request with this value of the header Authorization.
         """
         token = self.get(deadline)
-        answer = send(f"Bearer {token}")
-        if answer.status == 401:
-            answer = send(f"Bearer {self.get(deadline, rejected=token)}")
-        return answer
+        response = send(f"Bearer {token}")
+        if response.status == 401:
+            response = send(f"Bearer {self.get(deadline, rejected=token)}")
+        return response
 
     def _renew(self, deadline: Deadline) -> None:
         try:
             token = self._fetch(deadline)
         except LookupFailed as failure:
-            # The token server may answer again before the token expires.
+            # The token server may response again before the token expires.
             if failure.transient and self._value and self._clock() < self._expires_at:
                 return
             raise
@@ -115,7 +115,7 @@ class TokenCache:
             self._lock.release()
 
 
-def token_failure(answer: http.HttpResponse, error: object, reason: str) -> LookupFailed:
+def token_failure(response: http.HttpResponse, error: object, reason: str) -> LookupFailed:
     """Return the failure that a token endpoint's error response means (RFC 6749 section 5.2).
 
     Args:
@@ -123,7 +123,7 @@ def token_failure(answer: http.HttpResponse, error: object, reason: str) -> Look
         reason: the cause, without names of apps and accounts, for the log.
     """
     if error in _BUSY:
-        return ServerBusy(f"no token: {error}", retry_after=http.parse_retry_after(answer))
-    if not isinstance(error, str) or answer.status in {408, 429} or answer.status >= 500:
-        return http.failure_for(answer)
-    return AuthenticationFailed(f"no token (HTTP {answer.status}): {reason}")
+        return ServerBusy(f"no token: {error}", retry_after=http.parse_retry_after(response))
+    if not isinstance(error, str) or response.status in {408, 429} or response.status >= 500:
+        return http.failure_for(response)
+    return AuthenticationFailed(f"no token (HTTP {response.status}): {reason}")

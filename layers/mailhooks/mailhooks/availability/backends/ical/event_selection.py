@@ -1,5 +1,6 @@
-"""Which appointments of a calendar may lie in the time asked for, told by a look at their dates: the others need not be read at all, and
-those that cannot be read do no harm.
+"""Selects the appointments of a calendar that may overlap a window, by their dates only.
+
+The other appointments are never parsed, so invalid ones among them do not matter.
 """
 
 import re
@@ -9,14 +10,14 @@ from datetime import date, timedelta
 from typing import Final
 
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.values import Unreadable, parse_duration, split_line
+from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, split_line
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 
 _DAY: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)(?!\d)", re.ASCII)
 
 _MARGIN: Final = timedelta(days=3)
-"""More than a local day and its time zone can lie elsewhere in UTC, and a whole day's end after its start."""
+"""More than the difference between a local date and UTC, and than the length of an all-day event."""
 
 _MICROSOFT: Final = {
     "FREE": BusyType.FREE,
@@ -25,7 +26,7 @@ _MICROSOFT: Final = {
     "OOF": BusyType.BUSY,
     "WORKINGELSEWHERE": BusyType.FREE,
 }
-"""X-MICROSOFT-CDO-BUSYSTATUS of Outlook and Exchange (MS-OXCICAL section 2.1.3.1.1.20.31), whose TRANSP knows two states only."""
+"""X-MICROSOFT-CDO-BUSYSTATUS of Outlook and Exchange (MS-OXCICAL section 2.1.3.1.1.20.31), whose TRANSP has two values only."""
 
 
 @dataclass(slots=True)
@@ -33,9 +34,9 @@ class Appointment:
     """A VEVENT.
 
     Attributes:
-        first: the first day that it touches, if it does not recur; the day before all where that cannot be told.
-        last: its last day, with all its recurrences; the day after all where that cannot be told.
-        busy_type: FREE for what is cancelled, too.
+        first: the first day, without recurrences; `date.min` if unknown.
+        last: the last day, with all recurrences; `date.max` if unknown.
+        busy_type: FREE also for a cancelled event.
     """
 
     component: Component
@@ -49,7 +50,7 @@ class Appointment:
 
     @property
     def is_change(self) -> bool:
-        """Of one recurrence, or of those that follow, too."""
+        """Whether it changes a recurrence of a series, or that one and all following ones."""
         return "RECURRENCE-ID" in self.component.lines
 
     @property
@@ -67,32 +68,34 @@ Group = list[Appointment]
 
 
 def group_appointments(calendar: Component) -> list[Group]:
-    """A calendar's appointments by their UID. What has no start lies nowhere (RFC 5545 section 3.6.1 lets only calendars with a METHOD have
-    such) and is left out.
+    """Group a calendar's appointments by UID, without those that have no start.
+
+    RFC 5545 section 3.6.1 allows an appointment without a start only in calendars with a METHOD.
     """
     by_uid: dict[object, Group] = {}
     for component in calendar.all("VEVENT"):
         if "DTSTART" in component.lines:
-            by_uid.setdefault(component.value("UID") or id(component), []).append(_appointment(component))
-    return [part for group in by_uid.values() for part in _apart(group)]
+            by_uid.setdefault(component.value("UID") or id(component), []).append(_read_appointment(component))
+    return [part for group in by_uid.values() for part in _split_group(group)]
 
 
 def select_groups(groups: Sequence[Group], window: Window) -> Iterator[Group]:
-    """Those that may touch the window; a series with all its changes, as they take time away from it, and it from them."""
+    """Yield the groups that may overlap the window: a series always with all its changes, because they depend on each other."""
     begin, end = (window.start_date - _MARGIN).date(), (window.end_date + _MARGIN).date()
     for group in groups:
-        takes_time = any(one.busy_type is not BusyType.FREE for one in group)
-        if takes_time and any(_touches(one, begin, end) or one.changes_following for one in group):
+        is_busy = any(one.busy_type is not BusyType.FREE for one in group)
+        if is_busy and any(_overlaps(one, begin, end) or one.changes_following for one in group):
             yield group
 
 
-def _touches(one: Appointment, begin: date, end: date) -> bool:
+def _overlaps(one: Appointment, begin: date, end: date) -> bool:
     return one.first <= end and one.last >= begin
 
 
-def _apart(group: Group) -> Iterator[Group]:
-    """QUIRK: booking systems give one UID to several appointments, of which one would count. Older versions of an appointment are left out
-    (RFC 5545 section 3.8.7.4); what has one number has one standing. Changes belong to the one that recurs.
+def _split_group(group: Group) -> Iterator[Group]:
+    """Split a group into one series with its changes and single appointments, without older versions (RFC 5545 section 3.8.7.4).
+
+    QUIRK: booking systems use one UID for several appointments with one sequence number. Changes belong to the appointment that recurs.
     """
     masters = [one for one in group if not one.is_change]
     if len(masters) < 2:
@@ -104,43 +107,43 @@ def _apart(group: Group) -> Iterator[Group]:
     yield from ([one] for one in current[1:])
 
 
-def _appointment(component: Component) -> Appointment:
+def _read_appointment(component: Component) -> Appointment:
     try:
-        first, last = _days(component)
+        first, last = _read_days(component)
     except ValueError:
         first, last = date.min, date.max
     return Appointment(component, first, last, _busy_type(component))
 
 
-def _days(component: Component) -> tuple[date, date]:
+def _read_days(component: Component) -> tuple[date, date]:
     lines = component.lines
-    start = _dates(component, "DTSTART")
-    ends = _dates(component, "DTEND") if "DTEND" in lines else start
+    start = _read_dates(component, "DTSTART")
+    ends = _read_dates(component, "DTEND") if "DTEND" in lines else start
     if not start or not ends:
-        raise Unreadable("no day")
+        raise InvalidValue("no day")
     first, last = min(start + ends), max(start + ends)
     for line in lines.get("DURATION", ()):
         length = parse_duration(split_line(line)[1])
-        first, last = min(first, _later(first, length)), max(last, _later(last, length))
+        first, last = min(first, _add_duration(first, length)), max(last, _add_duration(last, length))
     if "RDATE" in lines:
         return date.min, date.max
     if "RRULE" in lines:
         until = [_DAY.search(line.upper().partition("UNTIL=")[2][:8]) for line in lines["RRULE"]]
         if None in until:
             return first, date.max
-        last = _later(max(_date(match) for match in until if match), last - first)
+        last = _add_duration(max(_to_date(match) for match in until if match), last - first)
     return first, last
 
 
-def _dates(component: Component, name: str) -> list[date]:
-    return [_date(match) for line in component.lines[name] for match in _DAY.finditer(line.rpartition(":")[2].partition("T")[0])]
+def _read_dates(component: Component, name: str) -> list[date]:
+    return [_to_date(match) for line in component.lines[name] for match in _DAY.finditer(line.rpartition(":")[2].partition("T")[0])]
 
 
-def _date(match: re.Match[str]) -> date:
+def _to_date(match: re.Match[str]) -> date:
     return date(*map(int, match.groups()))
 
 
-def _later(day: date, length: timedelta) -> date:
+def _add_duration(day: date, length: timedelta) -> date:
     try:
         return day + length
     except OverflowError:
@@ -151,8 +154,8 @@ def _busy_type(component: Component) -> BusyType:
     status = component.value("STATUS").upper()
     if status == "CANCELLED":
         return BusyType.FREE
-    if said := _MICROSOFT.get(component.value("X-MICROSOFT-CDO-BUSYSTATUS").upper()):
-        return said
+    if busy_type := _MICROSOFT.get(component.value("X-MICROSOFT-CDO-BUSYSTATUS").upper()):
+        return busy_type
     if component.value("TRANSP").upper() == "TRANSPARENT":
         return BusyType.FREE
     return BusyType.TENTATIVE if status == "TENTATIVE" else BusyType.BUSY

@@ -1,4 +1,4 @@
-"""Values of calendar data (RFC 5545 section 3.3), read strictly: what cannot be read is an error and not something else."""
+"""Parses values of calendar data (RFC 5545 section 3.3) strictly."""
 
 import re
 from collections.abc import Callable
@@ -12,105 +12,105 @@ _DURATION: Final = re.compile(r"([+-]?)P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 Period = tuple[datetime, timedelta]
-"""A start, and how long it lasts."""
+"""A start and a duration."""
 
 
-class Unreadable(ValueError):
-    """A value, or a property as a whole, is not what the RFC has there. The text quotes nothing of it."""
+class InvalidValue(ValueError):
+    """A value or a property breaks the RFC. The text does not quote it."""
 
 
 def split_line(line: str) -> tuple[dict[str, str], str]:
-    """The parameters, by name in upper case and without quotation marks, and the value of a line.
+    """Split a line into its parameters, by name in upper case and without quotation marks, and its value.
 
     >>> split_line('DTSTART;TZID="Europe/Berlin":20260504T090000')
     ({'TZID': 'Europe/Berlin'}, '20260504T090000')
 
     Raises:
-        Unreadable: it is no content line (RFC 5545 section 3.1).
+        InvalidValue: the line is not a content line (RFC 5545 section 3.1).
     """
     name = _NAME.match(line)
     if not name:
-        raise Unreadable("a line without a name")
+        raise InvalidValue("a line without a name")
     at = name.end()
     parameters = {}
     while match := _PARAMETER.match(line, at):
         parameters[match[1].upper()] = match[2].strip('"')
         at = match.end()
     if line[at : at + 1] != ":":
-        raise Unreadable("a line without a value")
+        raise InvalidValue("a line without a value")
     return parameters, line[at + 1 :].strip()
 
 
 def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
-    """A date, or an aware moment.
+    """Parse a date or a time, which is aware.
 
     Args:
-        zone: of a time that does not end in Z.
+        zone: returns the zone of a time that does not end in Z.
 
     Raises:
-        Unreadable: it is neither, or the calendar has no such day.
+        InvalidValue: the text is neither, or the day or time does not exist.
     """
     match = _MOMENT.fullmatch(text)
     if not match:
-        raise Unreadable("no date or time")
+        raise InvalidValue("an invalid date or time")
     try:
         day = date(int(match[1]), int(match[2]), int(match[3]))
         if match[4] is None:
             return day
-        # Section 3.3.12: who knows no leap seconds takes 60 for 59.
+        # Section 3.3.12: programs without leap seconds read 60 as 59.
         found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(match[6]), 59))
     except ValueError:
-        raise Unreadable("no day or time that there is") from None
+        raise InvalidValue("a day or time that does not exist") from None
     return found.replace(tzinfo=UTC if match[7] else zone())
 
 
 def parse_duration(text: str) -> timedelta:
-    """A length of time; a sign may stand before it.
+    """Parse a duration with an optional sign.
 
     >>> parse_duration("P1DT12H"), parse_duration("-PT5M")
     (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=-1, seconds=86100))
 
     Raises:
-        Unreadable: it is none, or longer than there is time.
+        InvalidValue: the text is not a duration, or the duration is too long.
     """
     match = _DURATION.fullmatch(text)
-    # Longer numbers would overflow, and take long to read.
+    # Longer numbers would overflow, and would take long to parse.
     if not match or not any(match.groups()[1:]) or len(text) > 40:
-        raise Unreadable("no duration")
+        raise InvalidValue("an invalid duration")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
     try:
         found = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     except OverflowError:
-        raise Unreadable("a duration beyond all time") from None
+        raise InvalidValue("a duration that is too long") from None
     return -found if match[1] == "-" else found
 
 
 def parse_period(text: str, zone: Callable[[], tzinfo]) -> Period:
-    """A period, written with its end or with its length (section 3.3.9).
+    """Parse a period with an end or a duration (section 3.3.9).
 
     Raises:
-        Unreadable: it is none, or it ends before it starts.
+        InvalidValue: the text is not a period, or the period ends before it starts.
     """
     first, _, second = text.partition("/")
     start = parse_moment(first, zone)
     if not isinstance(start, datetime):
-        raise Unreadable("a period of dates")
+        raise InvalidValue("a period of dates")
     if second[:1] in {"P", "p", "+", "-"}:
         length = parse_duration(second)
     else:
         end = parse_moment(second, zone)
         if not isinstance(end, datetime):
-            raise Unreadable("a period of dates")
+            raise InvalidValue("a period of dates")
         length = end - start
     if length < timedelta():
-        raise Unreadable("a period that ends before it starts")
+        raise InvalidValue("a period that ends before it starts")
     return start, length
 
 
 def parse_text(line: str) -> str:
-    """The value of a line of the type TEXT (section 3.3.11), such as SUMMARY; "" where it cannot be read."""
+    """Return the value of a line of type TEXT (section 3.3.11), such as SUMMARY; "" if it is invalid."""
     try:
         value = split_line(line)[1]
-    except Unreadable:
+    except InvalidValue:
         return ""
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
