@@ -105,18 +105,12 @@ class Rule:
 
 
 def check_rules(rules: Iterable[Rule]) -> None:
-    """Check the limits that concern all rules together.
+    """Check the limit of all rules together.
 
     Raises:
-        InvalidRule: two rules have the same name, or there are too many sender patterns.
+        InvalidRule: there are too many sender patterns.
     """
-    names: set[str] = set()
-    patterns = 0
-    for rule in rules:
-        if rule.name in names:
-            raise InvalidRule(rule.name, "name", "a second rule of this name", "a name that no other rule has")
-        names.add(rule.name)
-        patterns += len(rule.senders)
+    patterns = sum(len(rule.senders) for rule in rules)
     if patterns > MAX_ORGANIZATION_PATTERNS:
         raise InvalidRule("", "senders", f"{patterns:,}", f"at most {MAX_ORGANIZATION_PATTERNS:,} sender patterns in all rules together")
 

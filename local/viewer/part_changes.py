@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from local.viewer.diff import LineDiff
 from mailhooks.content.disclaimer import TOKEN, Disclaimer, Position
 from mailhooks.mime import charset, html
 from mailhooks.mime.edits import Edit
@@ -44,18 +45,36 @@ class PartRow:
 
     Attributes:
         number: see `Structure.numbered`.
-        notes: where it changed and why. They hold names from the message: escape them before they are shown.
+        notes: where it changed and why, with names from the message: escape them before they are shown.
+        origin: the part of the original message from which it comes, in a list of the changed message's parts; None for an added part.
     """
 
     number: str
     part: Part
     mark: Mark = Mark.KEPT
     notes: tuple[str, ...] = ()
+    origin: Part | None = None
 
     @property
     def depth(self) -> int:
         """How many parts contain it."""
         return self.number.count(".") + 1 if self.number else 0
+
+
+def compare_parts(before: Message, after: Message) -> tuple[list[PartRow], list[PartRow]]:
+    """Return the parts of two messages when the function that changed the first one is not known.
+
+    The first list marks removed parts, the second added parts, both mark changed parts. With a large message this is slow.
+    """
+    unchanged = before is after
+    rows_after = [] if unchanged else describe_changes(before, after, LineDiff(before.raw, after.raw).edits())
+    marks = {id(row.origin): row.mark for row in rows_after}
+    rows_before = []
+    for number, part in before.structure.numbered():
+        name = find_filename(before.raw, part)
+        mark = Mark.KEPT if unchanged else marks.get(id(part), Mark.REMOVED)
+        rows_before.append(PartRow(number, part, mark, (f'"{name}"',) if name else ()))
+    return rows_before, rows_before if unchanged else rows_after
 
 
 def describe_unchanged(message: Message) -> list[PartRow]:
@@ -74,7 +93,7 @@ def describe_changes(
         text: the disclaimer in plain text, with this message's values.
     """
     opening = text.strip().partition("\n")[0].strip()
-    origins = find_origins(before, after, edits)
+    origins = _find_origins(before, after, edits)
     displayed = _displayed(before)
     rows = []
     for number, part in after.structure.numbered():
@@ -89,11 +108,11 @@ def describe_changes(
             mark, notes = Mark.KEPT, _why_kept(before, origin, displayed)
         if not number and (fields := tuple(_field_changes(before, after))):
             mark, notes = mark if mark is Mark.ADDED else Mark.CHANGED, (*notes, *fields)
-        rows.append(PartRow(number, part, mark, notes))
+        rows.append(PartRow(number, part, mark, notes, origin))
     return rows
 
 
-def find_origins(before: Message, after: Message, edits: Sequence[Edit]) -> dict[int, Part]:
+def _find_origins(before: Message, after: Message, edits: Sequence[Edit]) -> dict[int, Part]:
     """Return the original part of each changed part, by the changed part's `id`. Added parts have none.
 
     Edits change neither the order of parts nor their types.

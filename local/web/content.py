@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.mail.history import History, MessageTrace, RuleRun
-from local.viewer.comparison import Comparison
-from local.viewer.rendered import find_visible_parts, render_documents
+from local.viewer.diff import LineDiff
+from local.viewer.part_changes import compare_parts
+from local.viewer.rendered import find_visible_parts, mark_headers, mark_texts, render_documents
 from local.web.guard import MAIL_POLICY
 from local.web.templating import Site
 from mailhooks.mime.message import Message
@@ -147,13 +148,15 @@ def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> C
     """Compute one view. The other views are not computed: each takes time with a large message."""
     before = load_content(history, trace, options.run, "before")
     after = load_content(history, trace, options.run, "after")
-    comparison = Comparison.of(before, after)
-    view = options.view or (View.HTML if any(find_visible_parts(comparison.before, "html")) else View.TEXT)
-    if view is View.SOURCE and not comparison.changed:
+    changed = before != after
+    message = Message(before)
+    other = Message(after) if changed else message
+    view = options.view or (View.HTML if any(find_visible_parts(message, "html")) else View.TEXT)
+    if view is View.SOURCE and not changed:
         view = View.HEADER
-    sides = options.sides if comparison.changed else Sides.AFTER
-    shown = _VIEWS[view](comparison) | {"sizes": {"before": len(before), "after": len(after)}}
-    return ContentView(trace.summary.number, len(trace.rule_runs), options.run, view, sides, comparison.changed, shown)
+    sides = options.sides if changed else Sides.AFTER
+    shown = _VIEWS[view](message, other) | {"sizes": {"before": len(before), "after": len(after)}}
+    return ContentView(trace.summary.number, len(trace.rule_runs), options.run, view, sides, changed, shown)
 
 
 def _both(values: tuple[Any, Any]) -> dict[str, Any]:
@@ -164,12 +167,12 @@ def _count_frames(message: Message) -> int:
     return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
 
 
-_VIEWS: Final[Mapping[View, Callable[[Comparison], dict[str, Any]]]] = {
-    View.HTML: lambda comparison: _both((_count_frames(comparison.before), _count_frames(comparison.after))),
-    View.TEXT: lambda comparison: _both(comparison.texts(MAX_TEXTS)),
-    View.STRUCTURE: lambda comparison: _both(comparison.rows()) | {"limit": MAX_ROWS},
-    View.HEADER: lambda comparison: _both(comparison.headers()),
-    View.SOURCE: lambda comparison: {"lines": comparison.diff()},
+_VIEWS: Final[Mapping[View, Callable[[Message, Message], dict[str, Any]]]] = {
+    View.HTML: lambda before, after: _both((_count_frames(before), _count_frames(after))),
+    View.TEXT: lambda before, after: _both(mark_texts(before, after, compare_parts(before, after)[1], MAX_TEXTS)),
+    View.STRUCTURE: lambda before, after: _both(compare_parts(before, after)) | {"limit": MAX_ROWS},
+    View.HEADER: lambda before, after: _both(mark_headers(before, after)),
+    View.SOURCE: lambda before, after: {"lines": LineDiff(before.raw, after.raw).unified()},
 }
 
 
@@ -222,7 +225,7 @@ def _show_html(site: Site, request: Request) -> Response:
     """Return one HTML part. The page shows it in a frame with an empty `sandbox`; the policy here sets the same sandbox again."""
     nth = request.path_params["nth"]
     raw = load_content(site.history, load_trace(site, request), request.path_params["passage"], _side(request))
-    markup = next(islice(render_documents(Comparison.of(raw, raw).before), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
+    markup = next(islice(render_documents(Message(raw)), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
     if markup is None:
         raise HTTPException(404, "This message has no HTML part of this number.")
     # A byte order mark overrides the charset that the markup declares.

@@ -63,11 +63,6 @@ def test_valid_rules_are_accepted() -> None:
         assert make_rule(**changes)
 
 
-def test_two_rules_with_one_name_are_rejected() -> None:
-    with pytest.raises(InvalidRule, match="rule 'a': name: expected a name that no other rule has, found a second rule of this name"):
-        check_rules(parse_rules("a: drop * | a: junk *", IN))
-
-
 def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))
     rules = [Rule(f"r{number}", IN, RuleAction.DROP, patterns) for number in range(MAX_ORGANIZATION_PATTERNS // MAX_SENDER_PATTERNS)]
