@@ -1,7 +1,6 @@
 """The preview of a policy for one message: its outcome, and the changed message part by part."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from local.console.style import display_path
 from local.errors import InvalidPolicy
 from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
 from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
-from local.viewer.part_changes import describe_changes, describe_unchanged
+from local.viewer.part_changes import describe_changes
 from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.content_changes import AppliedChanges
@@ -41,15 +40,13 @@ def _preview(name: str, heading: str, message: TrialMessage, trial: Trial, optio
     applied, rejections = change_message(message, outcome)
     before = Message(message.raw)
     after = Message(applied.content) if applied.change.edits else before
-    kept = describe_unchanged(before)
     return Preview(
         name,
         heading,
         before,
         after,
         _describe(applied),
-        [replace(row, notes=()) for row in kept] if applied.change.edits else kept,
-        describe_changes(before, after, applied.change.edits) if applied.change.edits else kept,
+        describe_changes(before, after, applied.change.edits),
         rejections,
         [*describe_failures(outcome), *outcome.notes],
         (

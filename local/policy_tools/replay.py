@@ -1,7 +1,8 @@
 """A policy, or two to compare, evaluated for many messages one after the other."""
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from local.errors import NoEnvelope
 from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
 from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, make_trial_message, read_date
 from mailhooks.policy import Outcome, Policy, RuleFailed
+
+_MAILDIR = frozenset({"cur", "new"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +67,15 @@ class ReplayRow:
         return self.old is not None and self.old.key != self.new.key
 
 
-@dataclass(slots=True)
-class ReplayCounts:
-    """The numbers of messages so far: by error, by rule, and in all."""
-
-    messages: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    differ: int = 0
-    retried: int = 0
-    failed: int = 0
-    new: Counter[str] = field(default_factory=Counter)
-    old: Counter[str] = field(default_factory=Counter)
-
-    def add(self, row: ReplayRow) -> None:
-        self.messages += 1
-        if row.error:
-            self.errors[row.error.partition(":")[0]] += 1
-            return
-        self.differ += row.differs
-        self.retried += bool(row.new.retry)
-        self.failed += bool(row.new.failures)
-        self.new.update((*row.new.rules, *row.new.reported))
-        if row.old is not None:
-            self.old.update((*row.old.rules, *row.old.reported))
-
-
 class Replay:
-    """Evaluates a policy for many messages, and compares it with another policy.
+    """Evaluates a policy for a folder of messages, and compares it with another policy.
 
     Attributes:
-        active: for each rule of the policy, the number of messages at whose time the rule is active.
+        messages: the number of messages so far.
+        errors: the messages without an outcome, by kind of error.
+        differ, retried, failed: the messages with another outcome, a failing invocation, a condition or action that failed.
+        applied, applied_old: for each rule of the policy, and of the other policy, the messages that it applies to.
+        active: for each rule of the policy, the messages at whose time the rule is active.
     """
 
     def __init__(self, policy: Policy, against: Policy | None, options: TrialOptions) -> None:
@@ -102,6 +84,10 @@ class Replay:
         self._old = Trial(against, options) if against else None
         self._domains = self._new.domains | (self._old.domains if self._old else frozenset())
         self._now = datetime.now().astimezone()
+        self.messages = self.differ = self.retried = self.failed = 0
+        self.errors: Counter[str] = Counter()
+        self.applied: Counter[str] = Counter()
+        self.applied_old: Counter[str] = Counter()
         self.active: Counter[str] = Counter()
 
     @property
@@ -109,20 +95,22 @@ class Replay:
         """Groups that a policy asked for and the options do not have."""
         return self._new.directory.unknown | (self._old.directory.unknown if self._old else set())
 
-    def rows(self, folder: Path, files: Iterable[Path]) -> Iterator[ReplayRow]:
-        """Yield a row for each file. A file that cannot be used has a row with an error."""
-        for file in files:
+    def rows(self, folder: Path) -> Iterator[ReplayRow]:
+        """Yield a row for each message below a folder. A file that cannot be used has a row with an error."""
+        for file in _find_messages(folder):
             name = str(file.relative_to(folder))
             try:
-                yield self._row(name, file)
+                row = self._evaluate(name, file)
             except OSError as error:
-                yield ReplayRow(name, error=f"cannot be read: {error.strerror or type(error).__name__}")
+                row = ReplayRow(name, error=f"cannot be read: {error.strerror or type(error).__name__}")
             except NoEnvelope as error:
-                yield ReplayRow(name, error=f"no envelope: {error}")
+                row = ReplayRow(name, error=f"no envelope: {error}")
             except Exception as error:  # noqa: BLE001 - one message must not end the replay of the others
-                yield ReplayRow(name, error=f"cannot be evaluated: {type(error).__name__}: {error}")
+                row = ReplayRow(name, error=f"cannot be evaluated: {type(error).__name__}: {error}")
+            self._count(row)
+            yield row
 
-    def _row(self, name: str, file: Path) -> ReplayRow:
+    def _evaluate(self, name: str, file: Path) -> ReplayRow:
         saved = file.read_bytes()
         if not saved:
             return ReplayRow(name, error="empty")
@@ -132,6 +120,31 @@ class Replay:
         new = _summarize(self._new, message, now)
         old = _summarize(self._old, message, now) if self._old else None
         return ReplayRow(name, message.event.flow_direction.lower(), len(message.event.recipients), new, old)
+
+    def _count(self, row: ReplayRow) -> None:
+        self.messages += 1
+        if row.error:
+            self.errors[row.error.partition(":")[0]] += 1
+        self.differ += row.differs
+        self.retried += bool(row.new.retry)
+        self.failed += bool(row.new.failures)
+        self.applied.update((*row.new.rules, *row.new.reported))
+        if row.old is not None:
+            self.applied_old.update((*row.old.rules, *row.old.reported))
+
+
+def _find_messages(folder: Path) -> Iterator[Path]:
+    """Yield the message files below a folder in the order of their paths: `*.eml`, and all files in a Maildir's `cur` and `new`.
+
+    Links to folders are not followed, because they may form a circle. Outlook's `.msg` files are not messages of RFC 5322.
+    """
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        in_maildir = Path(place).name in _MAILDIR
+        for name in sorted(names):
+            lower = name.lower()
+            if lower.endswith(".eml") or (in_maildir and not lower.endswith(".msg") and not name.startswith(".")):
+                yield Path(place, name)
 
 
 def _summarize(trial: Trial, message: TrialMessage, now: datetime) -> OutcomeSummary:

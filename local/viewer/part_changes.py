@@ -77,18 +77,13 @@ def compare_parts(before: Message, after: Message) -> tuple[list[PartRow], list[
     return rows_before, rows_before if unchanged else rows_after
 
 
-def describe_unchanged(message: Message) -> list[PartRow]:
-    """Return the parts of an unchanged message, each with the reason why a disclaimer would not change that part."""
-    displayed = _displayed(message)
-    return [PartRow(number, part, Mark.KEPT, _why_kept(message, part, displayed)) for number, part in message.structure.numbered()]
-
-
 def describe_changes(
     before: Message, after: Message, edits: Sequence[Edit], disclaimer: Disclaimer | None = None, text: str = ""
 ) -> list[PartRow]:
-    """Return the parts of the changed message.
+    """Return the parts of the changed message. A kept part has the reason why a disclaimer would not change it.
 
     Args:
+        after: the changed message; `before` when there are no edits.
         disclaimer: the disclaimer that was added; None when a policy changed the message.
         text: the disclaimer in plain text, with this message's values.
     """

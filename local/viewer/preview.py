@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from local.mail.event_builder import with_crlf
-from local.viewer.part_changes import PartRow, describe_changes, describe_unchanged
+from local.viewer.part_changes import PartRow, describe_changes
+from mailhooks.content.change import Change
 from mailhooks.content.disclaimer import Disclaimer
 from mailhooks.content.template import MESSAGE_VARIABLES, read_values
 from mailhooks.hooks.preflight import Rejection, rejections
@@ -22,7 +23,7 @@ class Preview:
         heading: the disclaimer's or policy's options, in a few words.
         before, after: the message; the same object when it is unchanged.
         outcome: the result in words, with the reason when the message is unchanged.
-        rows_before, rows_after: the parts of both.
+        rows_after: the parts of `after`.
         rejections: reasons for which WorkMail might reject the changed message.
         notes: further remarks.
         details: further results, each with a label.
@@ -33,7 +34,6 @@ class Preview:
     before: Message
     after: Message
     outcome: str
-    rows_before: list[PartRow]
     rows_after: list[PartRow]
     rejections: list[Rejection]
     notes: list[str]
@@ -43,6 +43,11 @@ class Preview:
     def changed(self) -> bool:
         return self.after is not self.before
 
+    @property
+    def rows_before(self) -> list[PartRow]:
+        """The parts of `before`. Notes and marks are in `rows_after`."""
+        return [PartRow(*numbered) for numbered in self.before.structure.numbered()] if self.changed else self.rows_after
+
 
 def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview:
     """Add the disclaimer to a message.
@@ -51,35 +56,28 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
         name: the name of the message's file.
         raw: the message.
     """
-    before, heading = Message(raw), f"position {disclaimer.position}"
+    before, change = Message(raw), Change([])
     # WorkMail's event has the first address in From as `mailFrom`.
     values = read_values(before, next(iter(find_addresses(before, "from")), ""))
+    text = disclaimer.templates[0].render(values)
     try:
         change = disclaimer.change(before, values)
-    except Blocked as blocked:
-        return _unchanged(name, heading, before, f"declined: {blocked.obstacle}", disclaimer)
-    text = disclaimer.templates[0].render(values)
-    if not change.edits:
         why = "the message has this disclaimer" if text.strip() else "the disclaimer is empty for this message"
-        return _unchanged(name, heading, before, f"nothing to do: {why}", disclaimer)
-    after = Message(splice(raw, change.edits))
+        outcome = "changed" if change.edits else f"nothing to do: {why}"
+    except Blocked as blocked:
+        outcome = f"declined: {blocked.obstacle}"
+    after = Message(splice(raw, change.edits)) if change.edits else before
     return Preview(
         name,
-        heading,
+        f"position {disclaimer.position}",
         before,
         after,
-        "changed",
-        [PartRow(*numbered) for numbered in before.structure.numbered()],
+        outcome,
         describe_changes(before, after, change.edits, disclaimer, text),
         # With the line ends of SMTP: for WorkMail a bare LF ends no line.
-        rejections(with_crlf(raw), with_crlf(after.raw), added_parts=change.added_parts),
+        rejections(with_crlf(raw), with_crlf(after.raw), added_parts=change.added_parts) if change.edits else [],
         _notes(raw, disclaimer),
     )
-
-
-def _unchanged(name: str, heading: str, message: Message, outcome: str, disclaimer: Disclaimer) -> Preview:
-    rows = describe_unchanged(message)
-    return Preview(name, heading, message, message, outcome, rows, rows, [], _notes(message.raw, disclaimer))
 
 
 def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:

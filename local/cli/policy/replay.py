@@ -12,13 +12,13 @@ from local.console.rows import format_cell
 from local.console.style import WIDTH, Style, display_path, format_count
 from local.console.text_columns import escape_controls, fit
 from local.errors import InvalidPolicy
-from local.policy_tools.mail_files import find_messages
-from local.policy_tools.replay import OutcomeSummary, Replay, ReplayCounts, ReplayRow
+from local.policy_tools.replay import OutcomeSummary, Replay, ReplayRow
 from local.policy_tools.trial import TrialOptions, load_policy
 from mailhooks.policy import Policy
 
 _NAME, _RULES, _VERDICTS = 26, 24, 18
 _PROGRESS_S = 0.2
+_CLEAR_LINE = "\x1b[K"
 _OUTCOME_FIELDS = ("rules", "reported", "verdicts", "bounces", "added", "changes", "effects", "failures", "retry")
 
 
@@ -27,7 +27,7 @@ def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | N
 
     Args:
         file: the policy.
-        folder: the messages; see `find_messages`.
+        folder: the messages: `.eml` files and Maildirs, also in its subfolders.
         against: the policy to compare with.
         table: the CSV file to write all rows to.
 
@@ -41,19 +41,17 @@ def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | N
     policy, old = load_policy(file), load_policy(against) if against else None
     if not folder.is_dir():
         raise InvalidPolicy(f"{display_path(folder)} is not a folder")
-    style, counts = Style.of(sys.stdout), ReplayCounts()
-    run = Replay(policy, old, options)
+    style, run = Style.of(sys.stdout), Replay(policy, old, options)
     with ExitStack() as stack:
         writer = _Table(stack.enter_context(table.open("w", newline="", encoding="utf-8")), bool(old)) if table else None
         print(style.bold(_columns("Message", "Rules", "Verdicts", "Changes and more")))
-        for row in _with_progress(run.rows(folder, find_messages(folder)), sys.stderr):
-            counts.add(row)
+        for row in _with_progress(run.rows(folder), sys.stderr):
             if writer:
                 writer.write(row)
             if old is None or row.differs or row.error:
                 print(*_lines(row, style), sep="\n")
-    print("", *_summary(policy, old, counts, run, style), sep="\n")
-    if not counts.messages:
+    print("", *_summary(policy, old, run, style), sep="\n")
+    if not run.messages:
         print(f"No mail in {display_path(folder)}: replay reads .eml files, and the folders cur/ and new/ of Maildirs, also in subfolders")
     if table:
         print(f"Table: {display_path(table)}")
@@ -82,17 +80,17 @@ def _columns(name: str, rules: str, verdicts: str, changes: str) -> str:
     return row + fit(escape_controls(changes), WIDTH - _NAME - _RULES - _VERDICTS)
 
 
-def _summary(policy: Policy, old: Policy | None, counts: ReplayCounts, run: Replay, style: Style) -> Iterator[str]:
-    differ = f", {counts.differ:,} differ" if old else ""
-    parts = [f"{number:,} {what}" for what, number in counts.errors.most_common()]
-    parts += [f"{counts.retried:,} with an invocation that fails"] if counts.retried else []
-    parts += [f"{counts.failed:,} with a condition that was not evaluated"] if counts.failed else []
-    count = f"{format_count(counts.messages, 'message')}{differ}"
+def _summary(policy: Policy, old: Policy | None, run: Replay, style: Style) -> Iterator[str]:
+    differ = f", {run.differ:,} differ" if old else ""
+    parts = [f"{number:,} {what}" for what, number in run.errors.most_common()]
+    parts += [f"{run.retried:,} with an invocation that fails"] if run.retried else []
+    parts += [f"{run.failed:,} with a condition that was not evaluated"] if run.failed else []
+    count = f"{format_count(run.messages, 'message')}{differ}"
     yield f"{style.bold(count)}{''.join(f'; {part}' for part in parts)}"
     own = [rule.name for rule in policy.rules]
-    evaluated = counts.messages - counts.errors.total()
+    evaluated = run.messages - run.errors.total()
     for name in dict.fromkeys([*own, *(rule.name for rule in (old.rules if old else ()))]):
-        number = f"{counts.old[name]:>9,} -> {counts.new[name]:<9,}" if old else f"{counts.new[name]:>9,}"
+        number = f"{run.applied_old[name]:>9,} -> {run.applied[name]:<9,}" if old else f"{run.applied[name]:>9,}"
         idle = evaluated and name in own and not run.active[name]
         yield fit(f"  {number}  {escape_controls(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
     for group in sorted(run.unknown_groups):
@@ -100,22 +98,15 @@ def _summary(policy: Policy, old: Policy | None, counts: ReplayCounts, run: Repl
 
 
 def _with_progress(rows: Iterable[ReplayRow], stream: TextIO) -> Iterator[ReplayRow]:
-    """Yield the rows, and show their number on a terminal."""
-    if not stream.isatty():
-        yield from rows
-        return
-    last, width = time.monotonic(), 0
+    """Yield the rows, and show their number on a terminal. A printed row overwrites it."""
+    last = time.monotonic()
     for number, row in enumerate(rows, start=1):
-        if time.monotonic() - last >= _PROGRESS_S:
-            text = f"{number:,} messages"
-            last, width = time.monotonic(), len(text)
-            print(f"\r{text}", end="\r", file=stream, flush=True)
-        elif width:
-            print(" " * width, end="\r", file=stream, flush=True)
-            width = 0
+        if stream.isatty() and time.monotonic() - last >= _PROGRESS_S:
+            last = time.monotonic()
+            print(f"{number:,} messages", end="\r", file=stream, flush=True)
         yield row
-    if width:
-        print(" " * width, end="\r", file=stream, flush=True)
+    if stream.isatty():
+        print(_CLEAR_LINE, end="", file=stream, flush=True)
 
 
 class _Table:

@@ -211,5 +211,5 @@ def test_a_terminal_shows_the_progress_and_clears_it(monkeypatch: pytest.MonkeyP
     stream = Terminal()
     rows = [ReplayRow(name) for name in "abc"]
     assert list(_with_progress(rows, stream)) == rows
-    assert stream.getvalue().startswith("\r1 messages\r\r2 messages\r")
-    assert stream.getvalue().endswith(" " * len("3 messages") + "\r")
+    assert stream.getvalue().startswith("1 messages\r2 messages\r")
+    assert stream.getvalue().endswith("\r\x1b[K")
