@@ -6,7 +6,7 @@ Late imports in the builders: loading a policy imports only the modules of the a
 import re
 from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from mailhooks.address_patterns import ascii_domain
@@ -31,6 +31,9 @@ from mailhooks.policy.rules.actions import (
     TagSubject,
 )
 from mailhooks.policy.rules.bounds import parse_size
+
+if TYPE_CHECKING:
+    from mailhooks.content.template import Template
 
 MAX_ADDED: Final = 500
 """Recipients that one action adds. A message to WorkMail has no more."""
@@ -75,9 +78,13 @@ def _action(value: Any, context: BuildContext) -> Action:
 def _bounce(value: str, _: BuildContext) -> Action:
     from mailhooks.content.template import Template
 
-    if unknown := sorted(Template(value).variables - VARIABLES):
-        raise InvalidValue(f"expected the variables {', '.join(sorted(VARIABLES))}, got %%{unknown[0]}%%")
+    _check_variables(Template(value), VARIABLES)
     return SetVerdict(ActionType.BOUNCE, value)
+
+
+def _check_variables(template: "Template", allowed: frozenset[str]) -> None:
+    if unknown := sorted(template.variables - allowed):
+        raise InvalidValue(f"expected the variables {', '.join(sorted(allowed))}, got %%{unknown[0]}%%")
 
 
 def _add_recipients(value: Any, context: BuildContext) -> Action:
@@ -117,8 +124,7 @@ def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
     if "cid:" in disclaimer.html:
         raise InvalidValue("expected images by their https: addresses: a policy has no files", "html")
     for template in disclaimer.templates:
-        if unknown := sorted(template.variables - MESSAGE_VARIABLES):
-            raise InvalidValue(f"expected the variables {', '.join(sorted(MESSAGE_VARIABLES))}, got %%{unknown[0]}%%")
+        _check_variables(template, MESSAGE_VARIABLES)
     return AddDisclaimer(disclaimer)
 
 

@@ -7,7 +7,7 @@ negated one.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, AddressSet, RecipientSet
@@ -63,10 +63,7 @@ class MessageTest:
     cost: Cost
     test: Callable[[Facts], bool]
     value: Callable[[Facts], object]
-
-    @property
-    def per_recipient(self) -> bool:
-        return False
+    per_recipient: ClassVar[bool] = False
 
     def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
         return candidates if self.test(facts) else NO_RECIPIENTS
@@ -82,10 +79,7 @@ class RecipientTest:
     name: str
     cost: Cost
     select: Callable[[Facts, RecipientSet], RecipientSet]
-
-    @property
-    def per_recipient(self) -> bool:
-        return True
+    per_recipient: ClassVar[bool] = True
 
     def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
         return self.select(facts, candidates)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from mailhooks.errors import Misconfigured
 from mailhooks.policy.facts.message_facts import Facts
@@ -35,9 +35,7 @@ class RateCondition:
     window_s: int
     per: str
 
-    @property
-    def cost(self) -> Cost:
-        return Cost.COUNTER
+    cost: ClassVar[Cost] = Cost.COUNTER
 
     @property
     def per_recipient(self) -> bool:
