@@ -44,7 +44,7 @@ class PolicyError(MailhooksError):
         super().__init__(f"{self.lines()[0]}{f' (and {others} more)' if others else ''}")
 
     def lines(self) -> list[str]:
-        """Return one line for each problem, in the form of a compiler (file, line, text), and one for the number of further problems."""
+        """Return one line for each problem, as a compiler does: file, line, text. The last line counts further problems."""
         lines = [f"{self.file}:{problem.line}: {problem}" if problem.line else f"{self.file}: {problem}" for problem in self.problems]
         return [*lines, f"{self.file}: and {self.more} more"] if self.more else lines
 

@@ -74,7 +74,7 @@ def _addresses(conditions: RuleConditions, domains: Collection[str]) -> Iterator
 
 
 def _domains(constraint: Constraint) -> frozenset[str]:
-    """Return the domains of all addresses that a condition matches; none if it may match addresses in further domains."""
+    """Return the domains of a condition on addresses. None if it may match other domains too."""
     found = set()
     for alternative in constraint.alternatives or ():
         text = alternative[1:]

@@ -68,7 +68,7 @@ class _EnabledRule:
         return not self.for_some and not self.rule.condition.per_recipient
 
     def covers_failures_of(self, other: Rule) -> bool:
-        """Return whether a failing condition that both rules have cannot make the other rule apply and this one not."""
+        """Return whether the other rule never applies without this one when a condition of both rules fails."""
         on_error = self.rule.on_error
         return self.rule.condition.cost is Cost.EVENT or on_error is not RuleErrorPolicy.SKIP or on_error is other.on_error
 
@@ -132,7 +132,7 @@ def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
 
 
 def _find_undecided(rules: Iterable[_EnabledRule], lists: Lists) -> Iterator[Finding]:
-    """Yield a finding for each verdict for recipients who always have a verdict of an earlier rule."""
+    """Yield a finding for each verdict after one of an earlier rule for the same mail."""
     deciding: list[_EnabledRule] = []
     for each in (one for one in rules if not one.rule.report):
         yield from _check_removal(each, deciding)
@@ -165,7 +165,7 @@ def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iter
 
 
 def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _EnabledRule | None:
-    """Return the earlier rule that applies wherever this one does, or the last of several that do so together."""
+    """Return an earlier rule that applies to all mail of this one. If several do so together, it is the last of them."""
     candidates = {id(one.conditions): one for one in earlier if one.always_active_with(each.rule) and one.covers_failures_of(each.rule)}
     found = find_wider(each.conditions, [one.conditions for one in candidates.values()])
     return candidates[id(found)] if found is not None else None
@@ -194,7 +194,7 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str]) -> Iterator[Finding
 
 
 def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
-    """Yield a finding for each condition of a rule for outbound mail that only inbound mail can match."""
+    """Yield the conditions of a rule for outbound mail that only inbound mail matches."""
     rule, conditions = each.rule, each.conditions
     if each.may_apply_to("outbound") and conditions.find_required("direction"):
         if conditions.allows_only("sender_scope", "external"):

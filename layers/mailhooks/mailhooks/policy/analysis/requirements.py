@@ -71,7 +71,7 @@ def list_content_readers(rule: Rule) -> tuple[str, ...]:
 
 
 def always_reads_content(rule: Rule) -> bool:
-    """Return whether a rule reads the content of every message: it has no cheaper condition that could prevent this."""
+    """Return whether a rule reads the content of every message. A cheaper condition could prevent this."""
     if not list_content_readers(rule):
         return False
     first = rule.condition.conditions if isinstance(rule.condition, All) else (rule.condition,)

@@ -136,7 +136,7 @@ def iterate_texts(value: Any) -> Iterator[str]:
 
 
 def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
-    """Yield the conditions that have to match (True) or not to match (False) so that a mapping matches."""
+    """Yield the required (True) and the excluded (False) conditions of a mapping."""
     for name, value in mapping.items():
         if name == "all" or (name == "any" and len(value) == 1):
             for each in value:
@@ -148,7 +148,7 @@ def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]
 
 
 def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
-    """Yield the conditions that have to match, or not to match, so that a mapping does not match."""
+    """Yield the required (True) and the excluded (False) conditions of a negated mapping."""
     if len(mapping) > 1:
         yield False, ("all", [dict(mapping)])
         return
@@ -163,7 +163,7 @@ def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCo
 
 
 def find_wider(conditions: RuleConditions, others: Iterable[RuleConditions]) -> RuleConditions | None:
-    """Return the first of the others that provably applies wherever `conditions` do; or the last of several that do so together."""
+    """Return one of the others that provably applies wherever `conditions` do. If several do so together, it is the last of them."""
     others = list(others)
     for other in others:
         if conditions.is_within(other):

@@ -14,7 +14,7 @@ _ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
 
 
 def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
-    """Return whether an earlier attempt may have changed a message that the policy does not change now.
+    """Return whether an earlier attempt may have changed a message that is not changed now.
 
     A rule that changes no content counts too: it may drop the recipients for whom another rule would change it.
 

@@ -46,7 +46,9 @@ class EmptyAddition:
 def find_empty_additions(
     facts: Facts, additions: Sequence[Addition], verdicts: Mapping[str, contract.Action], *, all_at_once: bool
 ) -> tuple[list[EmptyAddition], list[str]]:
-    """Return the rules whose added recipients would not get the message, and notes about addresses that the other rules cannot add.
+    """Return the rules whose added recipients would not get the message, and notes about the other rules.
+
+    A note says how many addresses of a rule cannot be added.
 
     An added address may be a recipient of the event already. If the rule keeps the message from other recipients, such an address counts
     only if it gets the message: two rules that replace each other's recipient would leave no recipient. Of such rules only the first is
@@ -81,7 +83,7 @@ def find_empty_additions(
 
 
 def _gets_message(facts: Facts, address: str, verdicts: Mapping[str, contract.Action]) -> bool:
-    """Return whether an addable address gets the message: as an added recipient, or as a recipient of the event in any spelling."""
+    """Return whether an addable address gets the message, as an added recipient or as a recipient of the event."""
     spellings = list(facts.recipients.list_addresses(facts.recipients.find(address)))
     found = [verdicts.get(spelling) for spelling in spellings]
     return not found or any(verdict is None or verdict.type.delivers for verdict in found)

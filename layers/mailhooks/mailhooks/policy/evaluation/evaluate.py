@@ -37,7 +37,7 @@ class Evaluation:
         self._finished: _RulePass | None = None
 
     def outcome_by_event(self) -> Outcome | None:
-        """Return the outcome if no rule needs the content, without the rules in report mode; None if a rule needs it.
+        """Return the outcome without the rules in report mode, or None if a rule needs the content.
 
         Raises:
             RuleFailed: a rule failed whose `on_error` is retry.
@@ -244,7 +244,7 @@ class _RulePass:
         return replace(outcome, changes=changes, mixed=mixed)
 
     def _select_changes(self, outcome: Outcome) -> tuple[tuple[WantedChange, ...], tuple[str, ...]]:
-        """Return the changes to make, and the names of the rules that want a change for some recipients only.
+        """Return the changes to make, and the rules that want one for some recipients only.
 
         All recipients get one content. A recipient who is added in place of all others gets the content that these would have got.
         """

@@ -103,7 +103,7 @@ class Outcome:
         return replace(self, failures=(*self.failures, *failures))
 
     def refuse_delivery(self, recipients: RecipientSet, action: contract.Action) -> Self:
-        """Return this outcome with `action` for those of these recipients who get the message, or whose replacement gets it.
+        """Return this outcome without delivery to these recipients or to their replacements. `action` is their verdict.
 
         A recipient whose message a rule drops or bounces keeps that verdict. An address is no longer added if it was added for refused
         recipients only.
@@ -147,7 +147,7 @@ class Outcome:
         return verdict
 
     def _limit_actions(self) -> dict[str, contract.Action]:
-        """Return the verdict of each recipient, with a common bounce text in place of those that exceed the limit."""
+        """Return the verdict of each recipient, with a common text for the bounces beyond the limit."""
         actions = self.by_recipient
         # Added recipients may need an entry of their own.
         room = MAX_ACTIONS - bool(self.added)

@@ -34,7 +34,7 @@ def has_card_number(text: str) -> bool:
 
 
 def _candidates(groups: list[str], first: int) -> Iterator[str]:
-    """Yield the numbers of a valid length that begin with one group and continue with groups of the sizes on cards."""
+    """Yield the numbers of a valid length that begin with one group and may continue with the next groups."""
     digits = groups[first]
     if len(digits) >= _MIN_DIGITS:
         yield digits

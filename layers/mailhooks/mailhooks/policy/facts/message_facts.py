@@ -138,7 +138,7 @@ class Facts:
         return self._header_addresses[names]
 
     def body_text(self, limit: int) -> tuple[str, str]:
-        """Return the displayed text, composed (for expressions) and normalized (for words), of at most `limit` octets of each text part."""
+        """Return the displayed text, composed and normalized. At most `limit` octets of each text part are read."""
         if limit not in self._body_texts:
             from mailhooks.policy.facts.visible_text import visible_text
 

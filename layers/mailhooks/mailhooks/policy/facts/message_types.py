@@ -50,7 +50,7 @@ class DecodedHeaders:
         return next(iter(self.all(name)), "")
 
     def word(self, name: str) -> str:
-        """Return the value of the first field with a name, in lower case and without parameters and comments."""
+        """Return the value of the first field with a name, in lower case, up to its parameters and comments."""
         return self.first(name).partition(";")[0].partition("(")[0].strip().lower()
 
 

@@ -17,7 +17,7 @@ _MANY_MARKS: Final = re.compile(r"[^\w\x00-\x7f]{30}")
 
 
 def compose(text: str) -> str:
-    """Return a text in normalization form C, where a letter and its accent are one character if Unicode has one.
+    """Return a text in normalization form C: a letter and its accent are one character if Unicode has one.
 
     Long runs of marks are split before they are sorted, because the time of sorting grows with the square of their number.
     """

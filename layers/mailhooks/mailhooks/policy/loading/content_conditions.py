@@ -90,7 +90,7 @@ def _part(text: str) -> str:
 
 
 def subject(name: str, value: Any, context: BuildContext) -> Condition:
-    """Build a condition on the subject of the event, which does not have the tag of an earlier attempt."""
+    """Build a condition on the subject of the event. It does not have the tag of an earlier attempt."""
     search = TextSearch.of(value, context)
     return MessageTest(name, Cost.EVENT, lambda facts: search.matches(*facts.subject), lambda facts: facts.event.subject)
 

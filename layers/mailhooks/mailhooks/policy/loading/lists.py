@@ -74,7 +74,7 @@ class Lists:
         return built
 
     def describe_origin(self, name: str, text: str) -> str:
-        """Return the list and the line of a text of the list `name`, which may be in a list in that list."""
+        """Return the list and the line that a text of the list `name` comes from."""
         if name not in self._places:
             self._places[name] = self._find_places(name)
         each, index = self._places[name][text]

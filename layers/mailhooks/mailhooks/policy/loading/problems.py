@@ -80,7 +80,7 @@ def from_setting(error: SettingsError) -> InvalidValue:
 
 
 def as_list(value: Any) -> Iterator[tuple[ErrorPath, Any]]:
-    """Yield the items of a list, or a single value that is written without a list, each with its place."""
+    """Yield the items of a list, or a single value, each with its place."""
     if isinstance(value, list | tuple):
         for index, each in enumerate(value):
             yield ErrorPath(index), each

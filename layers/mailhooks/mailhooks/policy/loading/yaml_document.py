@@ -140,7 +140,7 @@ def _close(node: Any) -> None:
 
 
 def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:
-    """Return the node whose line is shown for a step, and the node at which the next step begins."""
+    """Return the node with the line of a step, and the node of the next step."""
     if isinstance(node, yaml.MappingNode):
         return next(((key, value) for key, value in node.value if key.value == step), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and 0 <= step < len(node.value):

@@ -23,7 +23,7 @@ def parse_size(value: float | str) -> int:
 
 
 def parse_bounds(value: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Return the least and the greatest number that the bounds allow; None if there is no upper bound.
+    """Return the least and the greatest number within bounds; None without an upper bound.
 
     The bounds are `over`, `under`, `at_least` and `at_most`.
     """
