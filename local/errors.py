@@ -1,49 +1,49 @@
-"""The family of errors that end a command: something is to be put right before it can do its work. Their texts say what."""
+"""The errors that end a command. Each message says what is wrong and what to do."""
 
 
 class LocalError(Exception):
-    """The command cannot be carried out; nothing has been done to a message yet."""
+    """A command cannot run. No message has been processed."""
 
 
 class UnknownFunction(LocalError):
-    """There is no such function; the text lists those that there are."""
+    """No function has this name, or it has no code here."""
 
 
 class InvalidSettings(LocalError):
-    """A file of settings does not look like `events/env.json`."""
+    """A file of settings does not have the format of `events/env.json`, or a setting is invalid."""
 
 
 class InvalidSample(LocalError):
-    """A sample message cannot be read; the text says which and why."""
+    """A sample message cannot be read."""
 
 
 class NoEnvelope(LocalError):
-    """A message's headers do not say who sends to whom; the text says what to give."""
+    """The headers of a message have no sender or no recipient."""
 
 
 class ForeignFolder(LocalError):
-    """A folder holds something else than mail delivered here: it is not emptied."""
+    """A folder contains other files than delivered mail, so it is not emptied."""
 
 
 class ServerError(LocalError):
-    """A server could not be started; the text says why."""
+    """A server cannot start."""
 
 
 class PreviewError(LocalError):
-    """There is no message or no disclaimer to preview; the text says why."""
+    """The message or the disclaimer of a preview is missing or invalid."""
 
 
 class InvalidArgument(LocalError):
-    """A question for free/busy times, or the configuration that shall answer it, cannot be meant; the text says why."""
+    """An argument, or a combination of arguments, is invalid."""
 
 
 class NotConnected(LocalError):
-    """WorkMail does not take the availability function; the text says why and what to do."""
+    """WorkMail does not accept the availability function."""
 
 
 class InvalidPolicy(LocalError):
-    """A policy is refused, or cannot be tried as somebody wants; the text says where and why."""
+    """A policy is invalid, or cannot be evaluated with the given options."""
 
 
 class SpoolError(LocalError):
-    """The spool cannot be opened or written; what was accepted before is still there."""
+    """The spool cannot be opened or written. Messages that were accepted before are still in it."""

@@ -1,6 +1,6 @@
 """Fixtures for tests of your own hooks: `pytest_plugins = ["local.pytest_plugin"]` in a conftest.py (docs/testing.md).
 
-`workmail` is a `LocalWorkMail` for each test, with the configuration that the fixture `workmail_configuration` gives: override that one.
+`workmail` is a `LocalWorkMail` for each test. Override the fixture `workmail_configuration` to give it rules.
 """
 
 import os
@@ -16,12 +16,12 @@ from local.workmail import LocalWorkMail
 
 @pytest.fixture
 def workmail_configuration() -> Configuration | Path | str | None:
-    """What `LocalWorkMail` takes: the path of a `workmail.toml`, its text, or None for no rules."""
+    """The configuration of `LocalWorkMail`: the path of a `workmail.toml`, its text, or None for no rules."""
     return None
 
 
 @pytest.fixture
 def workmail(workmail_configuration: Configuration | Path | str | None) -> Iterator[LocalWorkMail]:
-    """A local WorkMail of the test's own. boto3, in this process too, is led to it while the test runs."""
+    """A local WorkMail for one test. While the test runs, boto3 calls its servers, in this process too."""
     with LocalWorkMail(workmail_configuration) as wm, patch.dict(os.environ, wm.environment):
         yield wm

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from local.aws.services import LocalAws
 from local.aws_client import REGION
-from local.config.configuration import Configuration, Group, Person, load
+from local.config.configuration import Configuration, load
+from local.config.directory import Group, User
 from local.mail.event_builder import EnvelopeOverrides, envelope_for
 from local.mail.history import Destination, History, MessageTrace
 from local.mail.submission import Submission
@@ -247,7 +248,7 @@ class LocalWorkMail(LocalAws):
             self.organization.add_user(user.address, aliases=user.aliases)
         for group in configuration.groups:
             self.organization.add_group(group.address, aliases=group.aliases)
-        entities: list[Person | Group] = [*configuration.users, *configuration.groups]
+        entities: list[User | Group] = [*configuration.users, *configuration.groups]
         primary = {alias: each.address for each in entities for alias in each.aliases}
         for group in configuration.groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))

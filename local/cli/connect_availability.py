@@ -1,4 +1,4 @@
-"""`python -m local connect-availability`: has WorkMail ask the availability function for a domain's free/busy times, and tries it.
+"""`python -m local connect-availability`: makes the deployed function the availability provider of domains.
 
 API reference, WorkMail: TestAvailabilityConfiguration, ListAvailabilityConfigurations, CreateAvailabilityConfiguration,
 UpdateAvailabilityConfiguration.
@@ -12,57 +12,58 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import NotConnected
+from mailhooks.address_patterns import ascii_domain
 
 _CONFIG: Final = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 3})
-"""WorkMail waits 25 seconds for the function itself."""
+"""WorkMail itself waits 25 seconds for the function."""
 
 _HINTS: Final = {
-    "AccessDeniedException": "your own credentials lack workmail:*AvailabilityConfiguration* for this organization",
-    "OrganizationNotFoundException": "check the organization's ID and --region, which has to be the organization's",
+    "AccessDeniedException": "your credentials lack workmail:*AvailabilityConfiguration* for this organization",
+    "OrganizationNotFoundException": "check the organization's ID and region (--region)",
     "OrganizationStateException": "the organization is not active",
     "NameAvailabilityException": "the domain has a provider already",
-    "LimitExceededException": "the organization has as many providers as it may have: delete one",
+    "LimitExceededException": "the organization has the maximum number of providers: delete one",
     "InvalidParameterException": "check the domain and the function's ARN",
     "ResourceNotFoundException": "the domain has no provider",
 }
-"""By the service's names of its errors."""
+"""Advice by the service's error codes."""
 
 _AFTER_A_FAILED_TEST: Final = """\
-  Often it is one of these:
+  Check these first:
   - the function's permission: principal availability.workmail.REGION.amazonaws.com (WorkMail's region), with SourceAccount and SourceArn of
-    this organization; the stack makes it from OrganizationId and AvailabilityWorkMailRegion;
-  - the function's ARN is of another account, or has an alias without that permission;
-  - the function fails or takes longer than WorkMail waits: see its log."""
+    this organization; the stack creates it from OrganizationId and AvailabilityWorkMailRegion;
+  - the function's ARN: its account, and the permission of its alias;
+  - the function's log: it may fail, or take longer than WorkMail waits."""
 
 
 def connect(organization: str, domains: Sequence[str], function: str, *, region: str | None = None, replace: bool = False) -> int:
-    """Tries the function, and where WorkMail likes it, makes it the provider of each domain. Run again it changes nothing.
+    """Test the function, and make it the provider of each domain if WorkMail's test passes. Repeated calls change nothing.
 
     Args:
-        organization: ID of the WorkMail organization that asks.
-        domains: whose mailboxes are elsewhere.
-        function: its ARN, perhaps with an alias.
-        region: WorkMail's; else that of the environment.
-        replace: whether a domain may get this provider instead of one of another kind, or of another function.
+        organization: ID of the WorkMail organization whose users ask.
+        domains: domains whose mailboxes are outside of WorkMail.
+        function: the function's ARN, with or without an alias.
+        region: WorkMail's region; None for that of the environment.
+        replace: replace another provider of a domain.
 
     Returns:
-        0 when each domain has the function as its provider and the test passed, 1 otherwise.
+        0 when the function is the provider of each domain and every test passed, 1 otherwise.
 
     Raises:
-        NotConnected: WorkMail refuses a call; the text says why and what to do.
+        NotConnected: WorkMail rejects a call; the text has advice.
     """
     workmail = _Organization(organization, region)
-    if not _passes(workmail, "the function", LambdaProvider={"LambdaArn": function}):
+    if not _test_provider(workmail, "the function", LambdaProvider={"LambdaArn": function}):
         print("Nothing was changed.")
         return 1
-    there = workmail.providers()
+    providers = workmail.list_providers()
     code = 0
-    for domain in map(str.lower, domains):
-        current = there.get(domain)
+    for domain in map(ascii_domain, domains):
+        current = providers.get(domain)
         if current == function:
             print(f"  {domain}: the function is its provider already")
         elif current is not None and not replace:
-            print(f"  {domain}: left alone, as it has another provider ({_kind(current)}); --replace puts the function in its place")
+            print(f"  {domain}: unchanged, because it has another provider ({_kind(current)}); use --replace to replace it")
             code = 1
             continue
         elif current is None:
@@ -71,12 +72,12 @@ def connect(organization: str, domains: Sequence[str], function: str, *, region:
         else:
             workmail.call("update_availability_configuration", DomainName=domain, LambdaProvider={"LambdaArn": function})
             print(f"  {domain}: the function is now its provider, instead of another ({_kind(current)})")
-        code = code if _passes(workmail, domain, DomainName=domain) else 1
+        code = code if _test_provider(workmail, domain, DomainName=domain) else 1
     return code
 
 
 class _Organization:
-    """WorkMail's calls for one organization."""
+    """Calls WorkMail's API for one organization."""
 
     def __init__(self, organization: str, region: str | None) -> None:
         self._organization = organization
@@ -97,25 +98,27 @@ class _Organization:
             raise NotConnected(f"{operation}: {error}") from None
         return answer
 
-    def providers(self) -> dict[str, str]:
-        """By domain in lower case, the ARN of its function, or `EWS`."""
+    def list_providers(self) -> dict[str, str]:
+        """Return the ARN of the function, or `EWS`, by domain."""
         found: dict[str, str] = {}
         token: dict[str, str] = {}
         while True:
             page = self.call("list_availability_configurations", **token)
             for entry in page.get("AvailabilityConfigurations", ()):
-                found[entry["DomainName"].lower()] = entry.get("LambdaProvider", {}).get("LambdaArn") or entry.get("ProviderType", "EWS")
+                function = entry.get("LambdaProvider", {}).get("LambdaArn")
+                found[ascii_domain(entry["DomainName"])] = function or entry.get("ProviderType", "EWS")
             if not page.get("NextToken"):
                 return found
             token = {"NextToken": page["NextToken"]}
 
 
-def _passes(workmail: _Organization, what: str, **of: Any) -> bool:
-    result = workmail.call("test_availability_configuration", **of)
+def _test_provider(workmail: _Organization, subject: str, **provider: Any) -> bool:
+    """Run WorkMail's test and print the result; return whether it passed."""
+    result = workmail.call("test_availability_configuration", **provider)
     if result.get("TestPassed"):
-        print(f"  {what}: WorkMail's test passed")
+        print(f"  {subject}: WorkMail's test passed")
         return True
-    print(f"  {what}: WorkMail's test FAILED: {result.get('FailureReason') or 'no reason given'}\n{_AFTER_A_FAILED_TEST}")
+    print(f"  {subject}: WorkMail's test FAILED: {result.get('FailureReason') or 'no reason given'}\n{_AFTER_A_FAILED_TEST}")
     return False
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from local.config.directory import Directory, Group, Person, read_directory
+from local.config.directory import Directory, Group, User, read_directory
 from local.config.functions import ROOT, Function, project_function, read_functions
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.addresses import domain_of
@@ -20,14 +20,12 @@ from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction,
 from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
 from mailhooks.contract import Action, FlowDirection
 
-__all__ = ["DEFAULT_FILE", "Configuration", "ConfigurationError", "Group", "Person", "default", "load"]
-
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
 
 _ORGANIZATION_ID: Final = "m-0123456789abcdef0123456789abcdef"
 _ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
-"""The names that PutRawMessageContent takes (service model of `workmailmessageflow`, S3Reference)."""
+"""The names that PutRawMessageContent accepts (service model of `workmailmessageflow`, S3Reference)."""
 
 _KEEP: Final = 10_000
 _MOST_KEPT: Final = 1_000_000
@@ -39,18 +37,18 @@ _SYNCHRONOUS_KEYS: Final = ("fallback", "timeout-minutes")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a file says, checked.
+    """A valid configuration.
 
     Attributes:
         name: the file's name.
         organization_id: `m-` and 32 hexadecimal digits.
-        domains: the organization's, as `ascii_domain` has them.
+        domains: the organization's domains, as `ascii_domain` returns them.
         directory: its users and groups.
-        rules: in the file's order, which does not matter.
-        functions: those of [functions], and those of this project that a rule or availability names; by their names.
+        rules: in the order of the file, which has no effect.
+        functions: by name: those of [functions], and those of this project that a rule or availability names.
         availability: the name of the availability function; "" for none.
-        buckets: S3 buckets to make, besides the rewrite bucket.
-        history: how many messages to keep.
+        buckets: S3 buckets to create, in addition to the rewrite bucket.
+        history: number of messages to keep.
     """
 
     name: str
@@ -64,16 +62,17 @@ class Configuration:
     history: int = _KEEP
 
     @property
-    def users(self) -> tuple[Person, ...]:
-        """Empty when every address of the domains is a mailbox."""
+    def users(self) -> tuple[User, ...]:
+        """The users; empty when every address of the domains has a mailbox."""
         return self.directory.users
 
     @property
     def groups(self) -> tuple[Group, ...]:
+        """The groups."""
         return self.directory.groups
 
     def owns(self, address: str) -> bool:
-        """Whether the address is in one of the organization's domains, be there such a mailbox or not."""
+        """Return whether the address is in a domain of the organization; it need not have a mailbox."""
         return domain_of(address) in self.domains
 
     def mailboxes(self, address: str) -> tuple[str, ...]:
@@ -82,10 +81,10 @@ class Configuration:
 
 
 def load(path_or_text: Path | str) -> Configuration:
-    """The configuration in a file (`Path`) or a text (`str`), whose paths are against the current folder.
+    """Load the configuration in a file (`Path`) or a text (`str`). Relative paths start at the file's folder, or at the current folder.
 
     Raises:
-        ConfigurationError: it cannot be used; the text says where and why.
+        ConfigurationError: it is invalid.
         OSError: the file cannot be read.
     """
     if isinstance(path_or_text, str):
@@ -97,54 +96,49 @@ def load(path_or_text: Path | str) -> Configuration:
     return _read(Source(path_or_text.name, path_or_text.absolute().parent, text))
 
 
-def default() -> Configuration:
-    """The one that comes with this project: `local/workmail.toml`."""
-    return load(DEFAULT_FILE)
-
-
 def _read(source: Source) -> Configuration:
-    document = source.document()
-    document.only("organization", "users", "groups", "rules", "functions", "availability", "storage", "history")
-    organization = document.table("organization")
-    organization.only("id", "domains")
-    domains = _domains(organization)
-    availability = document.table("availability")
-    availability.only("function")
-    functions = _Functions(read_functions(document.table("functions")))
-    rules = _rules(document.tables("rules"), functions)
-    provider = availability.text("function", "")
+    document = source.parse()
+    document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history")
+    organization = document.read_table("organization")
+    organization.reject_other_keys("id", "domains")
+    domains = _read_domains(organization)
+    availability = document.read_table("availability")
+    availability.reject_other_keys("function")
+    functions = _Functions(read_functions(document.read_table("functions")))
+    rules = _read_rules(document.read_tables("rules"), functions)
+    provider = availability.read_text("function", "")
     if provider:
-        functions.need(provider, availability, "function")
+        functions.require(provider, availability, "function")
     return Configuration(
         source.name,
-        _organization_id(organization),
+        _read_organization_id(organization),
         domains,
-        read_directory(document.tables("users"), document.tables("groups"), domains),
+        read_directory(document.read_tables("users"), document.read_tables("groups"), domains),
         rules,
         MappingProxyType(functions.found),
         provider,
-        _buckets(document.table("storage")),
-        _history(document.table("history")),
+        _read_buckets(document.read_table("storage")),
+        _read_history(document.read_table("history")),
     )
 
 
-def _organization_id(table: Table) -> str:
-    found = table.text("id", _ORGANIZATION_ID)
+def _read_organization_id(table: Table) -> str:
+    found = table.read_text("id", _ORGANIZATION_ID)
     if not _ID.fullmatch(found):
-        raise table.bad("id", found=repr(found), expected="m- and 32 hexadecimal digits")
+        raise table.error("id", found=repr(found), expected="m- and 32 hexadecimal digits")
     return found
 
 
-def _domains(table: Table) -> tuple[str, ...]:
+def _read_domains(table: Table) -> tuple[str, ...]:
     found: list[str] = []
-    for domain in table.texts("domains"):
+    for domain in table.read_texts("domains"):
         if not _is_domain(domain):
-            raise table.bad("domains", found=repr(domain), expected="a domain such as example.com")
+            raise table.error("domains", found=repr(domain), expected="a domain such as example.com")
         if ascii_domain(domain) in found:
-            raise table.bad("domains", found=f"{domain!r} twice", expected="each domain once")
+            raise table.error("domains", found=f"{domain!r} twice", expected="each domain once")
         found.append(ascii_domain(domain))
     if not found:
-        raise table.bad("domains", found="none", expected="at least one domain")
+        raise table.error("domains", found="none", expected="at least one domain")
     return tuple(found)
 
 
@@ -156,82 +150,82 @@ def _is_domain(text: str) -> bool:
 
 
 class _Functions:
-    """Those of the file; those of this project are added when they are asked for."""
+    """The functions of the file. Functions of this project are added when a rule names them."""
 
     def __init__(self, found: dict[str, Function]) -> None:
         self.found = found
 
-    def need(self, name: str, table: Table, key: str) -> None:
-        """Raises ConfigurationError, about that key, when there is no such function."""
+    def require(self, name: str, table: Table, key: str) -> None:
+        """Add the function if it is one of this project. Raises ConfigurationError about the key when it does not exist."""
         if name in self.found:
             return
         function = project_function(name)
         if function is None:
-            raise table.bad(key, found=repr(name), expected="a function of a table [functions.NAME], or a folder of functions/")
+            raise table.error(key, found=repr(name), expected="a function of a table [functions.NAME], or a folder of functions/")
         self.found[name] = function
 
 
-def _rules(tables: Sequence[Table], functions: _Functions) -> tuple[Rule, ...]:
+def _read_rules(tables: Sequence[Table], functions: _Functions) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     for table in tables:
-        rule = _rule(table)
+        rule = _read_rule(table)
         if rule.name in rules:
-            raise table.bad("name", found="a second rule of this name", expected="a name that no other rule has")
+            raise table.error("name", found="a second rule of this name", expected="a name that no other rule has")
         if rule.function:
-            functions.need(rule.function, table, "function")
+            functions.require(rule.function, table, "function")
         rules[rule.name] = rule
     try:
         check_rules(rules.values())
     except InvalidRule as error:
-        raise tables[-1].bad(error.key, found=error.found, expected=error.expected) from None
+        raise tables[-1].error(error.key, found=error.found, expected=error.expected) from None
     return tuple(rules.values())
 
 
-def _rule(table: Table) -> Rule:
-    name = table.text("name")
+def _read_rule(table: Table) -> Rule:
+    name = table.read_text("name")
     table.place = f'rule "{name}"'
-    table.only("name", "direction", "action", "senders", "recipients", *_LAMBDA_KEYS)
-    direction = table.word("direction", _DIRECTIONS)
-    action = table.word("action", _ACTIONS)
-    synchronous = table.flag("synchronous", default=True)
-    _refuse_idle(table, action, synchronous=synchronous)
+    table.reject_other_keys("name", "direction", "action", "senders", "recipients", *_LAMBDA_KEYS)
+    direction = table.read_word("direction", _DIRECTIONS)
+    action = table.read_word("action", _ACTIONS)
+    synchronous = table.read_flag("synchronous", default=True)
+    _reject_unused_keys(table, action, synchronous=synchronous)
     kinds = {kind.value.lower().replace("_", "-"): kind for kind in list_fallbacks(direction)}
     try:
         return Rule(
             name,
             direction,
             action,
-            table.texts("senders"),
-            table.texts("recipients", ("*",)),
-            table.text("function", ""),
+            table.read_texts("senders"),
+            table.read_texts("recipients", ("*",)),
+            table.read_text("function", ""),
             synchronous,
-            Action(table.word("fallback", kinds, "default")),
-            table.integer("timeout-minutes", 30, 0, MAX_TIMEOUT_MINUTES),
+            Action(table.read_word("fallback", kinds, "default")),
+            table.read_integer("timeout-minutes", 30, 0, MAX_TIMEOUT_MINUTES),
         )
     except InvalidRule as error:
-        raise table.bad(error.key.replace("_", "-"), found=error.found, expected=error.expected) from None
+        raise table.error(error.key.replace("_", "-"), found=error.found, expected=error.expected) from None
 
 
-def _refuse_idle(table: Table, action: RuleAction, *, synchronous: bool) -> None:
-    """Keys that would change nothing: whoever writes them means something else."""
+def _reject_unused_keys(table: Table, action: RuleAction, *, synchronous: bool) -> None:
+    """Raise an error for a key without effect, because its author expects one."""
     for key in _LAMBDA_KEYS:
         if key in table and action is not RuleAction.LAMBDA:
-            raise table.bad(key, found="it", expected='no such key, unless action is "lambda"')
+            raise table.error(key, found="it", expected='no such key, unless action is "lambda"')
         if key in table and key in _SYNCHRONOUS_KEYS and not synchronous:
-            raise table.bad(key, found="it", expected="no such key, as WorkMail does not wait for the function")
+            raise table.error(key, found="it", expected="no such key, because WorkMail does not wait for the function")
 
 
-def _buckets(table: Table) -> tuple[str, ...]:
-    table.only("buckets")
-    buckets = table.texts("buckets", ())
+def _read_buckets(table: Table) -> tuple[str, ...]:
+    table.reject_other_keys("buckets")
+    buckets = table.read_texts("buckets", ())
     for bucket in buckets:
         if not _BUCKET.fullmatch(bucket):
-            raise table.bad("buckets", found=repr(bucket), expected="a name of 3 to 63 characters: a to z, 0 to 9 and, not first, -")
+            raise table.error("buckets", found=repr(bucket), expected="a name of 3 to 63 characters: a to z, 0 to 9 and, not first, -")
         if buckets.count(bucket) > 1:
-            raise table.bad("buckets", found=f"{bucket!r} twice", expected="each bucket once")
+            raise table.error("buckets", found=f"{bucket!r} twice", expected="each bucket once")
     return buckets
 
 
-def _history(table: Table) -> int:
-    table.only("keep")
-    return table.integer("keep", _KEEP, 1, _MOST_KEPT)
+def _read_history(table: Table) -> int:
+    table.reject_other_keys("keep")
+    return table.read_integer("keep", _KEEP, 1, _MOST_KEPT)

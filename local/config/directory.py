@@ -1,4 +1,4 @@
-"""Users and groups of an organization: whose mailbox a message to an address goes to."""
+"""Users and groups of an organization, and the mailboxes of an address."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,8 @@ _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A user: a mailbox."""
+class User:
+    """A user, who has a mailbox."""
 
     address: str
     aliases: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group: mail to it goes to its members, who are users and groups, by any of their addresses."""
+    """A group. Its members are users and groups, named by any of their addresses."""
 
     address: str
     members: tuple[str, ...] = ()
@@ -32,16 +32,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Who is there.
+    """The users and groups of an organization.
 
     Attributes:
-        domains: the organization's, as `ascii_domain` has them.
-        users: without any, every address of the domains that is no group's is a mailbox.
+        domains: the organization's domains, as `ascii_domain` returns them.
+        users: without users, every address of the domains that is not a group has a mailbox.
         groups: may be members of each other.
     """
 
     domains: tuple[str, ...]
-    users: tuple[Person, ...] = ()
+    users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
     _primary: Mapping[str, str] = field(init=False, repr=False, compare=False)
     _members: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
@@ -66,46 +66,44 @@ class Directory:
 
 
 def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tuple[str, ...]) -> Directory:
-    """The tables [[users]] and [[groups]].
-
-    Raises:
-        BadConfiguration: one cannot be meant.
-    """
-    taken: dict[str, str] = {}
-    people = tuple(_user(table, domains, taken) for table in users)
-    directory = Directory(domains, people, tuple(_group(table, domains, taken) for table in groups))
+    """Read the tables [[users]] and [[groups]]. Raises ConfigurationError."""
+    used: dict[str, str] = {}
+    user_entries = tuple(_read_user(table, domains, used) for table in users)
+    directory = Directory(domains, user_entries, tuple(_read_group(table, domains, used) for table in groups))
     for table, group in zip(groups, directory.groups, strict=True):
         for member in group.members:
-            if canonical(member) not in taken and (people or domain_of(member) not in domains):
-                raise table.bad("members", found=repr(member), expected="the address of a user or a group")
+            if canonical(member) not in used and (user_entries or domain_of(member) not in domains):
+                raise table.error("members", found=repr(member), expected="the address of a user or a group")
     return directory
 
 
-def _user(table: Table, domains: tuple[str, ...], taken: dict[str, str]) -> Person:
-    address = table.text("address")
+def _read_user(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> User:
+    address = table.read_text("address")
     table.place = f'user "{address}"'
-    table.only("address", "aliases")
-    aliases = table.texts("aliases", ())
-    _take(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, taken)
-    return Person(address, aliases)
+    table.reject_other_keys("address", "aliases")
+    aliases = table.read_texts("aliases", ())
+    _reserve(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, used)
+    return User(address, aliases)
 
 
-def _group(table: Table, domains: tuple[str, ...], taken: dict[str, str]) -> Group:
-    address = table.text("address")
+def _read_group(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> Group:
+    address = table.read_text("address")
     table.place = f'group "{address}"'
-    table.only("address", "members", "aliases")
-    aliases = table.texts("aliases", ())
-    _take(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, taken)
-    return Group(address, table.texts("members", ()), aliases)
+    table.reject_other_keys("address", "members", "aliases")
+    aliases = table.read_texts("aliases", ())
+    _reserve(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, used)
+    return Group(address, table.read_texts("members", ()), aliases)
 
 
-def _take(table: Table, addresses: Iterable[tuple[str, str]], domains: tuple[str, ...], taken: dict[str, str]) -> None:
-    """Addresses that nobody else may have."""
+def _reserve(table: Table, addresses: Iterable[tuple[str, str]], domains: tuple[str, ...], used: dict[str, str]) -> None:
+    """Note addresses as used. Raises ConfigurationError for an invalid address, and for one that is used already."""
     for key, address in addresses:
         if not (_ADDRESS.fullmatch(address) and address.isprintable()):
-            raise table.bad(key, found=repr(address), expected="an address")
+            raise table.error(key, found=repr(address), expected="an address")
         if domain_of(address) not in domains:
-            raise table.bad(key, found=repr(address), expected=f"an address in {' or '.join(domains)}")
-        if canonical(address) in taken:
-            raise table.bad(key, found=f"{address!r}, which {taken[canonical(address)]} has", expected="an address that nobody else has")
-        taken[canonical(address)] = table.place
+            raise table.error(key, found=repr(address), expected=f"an address in {' or '.join(domains)}")
+        if canonical(address) in used:
+            raise table.error(
+                key, found=f"{address!r}, which {used[canonical(address)]} has", expected="an address that no other entry has"
+            )
+        used[canonical(address)] = table.place

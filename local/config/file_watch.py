@@ -1,4 +1,4 @@
-"""Whether files have changed since a process was started from them: by their times and sizes, looked at now and then."""
+"""Notices changed files by their times and sizes, checked at intervals."""
 
 import os
 import threading
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 EVERY_S = 0.5
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 _SHARE = 20
-"""A look that takes long (a folder with thousands of files) is followed by this many times its length without one."""
-_NO_SOURCES = frozenset({"__pycache__", "node_modules"})
+"""After a slow check (a folder with thousands of files) the pause is this many times its length."""
+_IGNORED = frozenset({"__pycache__", "node_modules"})
 
 Mark = tuple[int, int]
 
 
 class Watch:
-    """One folder, with all below it but hidden folders and caches. Safe to use from any thread.
+    """Watches a folder and its subfolders, without hidden folders and caches. Safe to use from any thread.
 
     Args:
-        folder: need not exist.
-        every_s: seconds between two looks at it; 0 to look each time.
+        folder: the folder; it may be missing.
+        every_s: seconds between two checks; 0 to check at each call.
     """
 
     def __init__(self, folder: Path, every_s: float = EVERY_S) -> None:
@@ -33,7 +33,7 @@ class Watch:
         self._version = 0
 
     def version(self, *, now: bool = False) -> int:
-        """Another number whenever something has changed. Without `now` a change shows after `every_s` at the latest."""
+        """Return a number that differs after every change. Without `now`, a change is noticed after `every_s` at the latest."""
         if not now and time.monotonic() < self._due:
             return self._version
         with self._lock:
@@ -49,11 +49,11 @@ class Watch:
 
 
 class Sources:
-    """What the processes of one function are made of.
+    """Watches the files of one function.
 
     Args:
         code: the function's code folder.
-        library: the package that functions may share; it counts only for those that use it.
+        library: a package that functions share; its changes count only for functions that import it.
         every_s: see `Watch`.
     """
 
@@ -62,28 +62,28 @@ class Sources:
         self._library = Watch(library, every_s)
 
     def mark(self) -> Mark:
-        """How things stand now. To be taken before a process starts: what changes while it does shows later."""
+        """Return the current state. Call it before a process starts, so that a change during the start is noticed later."""
         return self._code.version(now=True), self._library.version(now=True)
 
-    def changed(self, since: Mark, *, library: bool) -> bool:
-        """Whether anything has changed since the mark; in the library only if `library`."""
+    def has_changed(self, since: Mark, *, library: bool) -> bool:
+        """Return whether a file has changed since the mark; files of the library count only if `library`."""
         return self._code.version() != since[0] or (library and self._library.version() != since[1])
 
 
 def _files(folder: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Path, and what a save changes: time, size, and the inode where an editor writes a new file and renames it."""
+    """Yield each path with the time, size and inode of the file. An editor may save by renaming a new file, with another inode."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
         return
     for entry in entries:
         try:
-            # A link to a folder is not followed: it could lead around in a circle.
+            # Links to folders are not followed, because they may form a circle.
             if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.name not in _NO_SOURCES:
+                if not entry.name.startswith(".") and entry.name not in _IGNORED:
                     yield from _files(entry.path)
                 continue
             found = entry.stat()
         except OSError:
-            continue  # gone since it was listed
+            continue  # removed since the folder was listed
         yield entry.path, (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -188,20 +188,20 @@ def _is_variables(value: object) -> bool:
 
 def read_functions(tables: Table) -> dict[str, Function]:
     """Read the table [functions]. Raises ConfigurationError."""
-    return {name: _read_function(name, tables.table(name)) for name in tables}
+    return {name: _read_function(name, tables.read_table(name)) for name in tables}
 
 
 def _read_function(name: str, table: Table) -> Function:
     table.place = f'function "{name}"'
     if not _NAME.fullmatch(name):
-        raise table.bad("", found="another name", expected="a name of 1 to 64 letters, digits, - and _")
-    table.only(*_KEYS)
+        raise table.error("", found="another name", expected="a name of 1 to 64 letters, digits, - and _")
+    table.reject_other_keys(*_KEYS)
     # A table about a function of this project only changes the keys that it has.
     base = project_function(name) or Function(name, None)
     path = _read_path(table) or base.path
-    endpoint_name = table.text("lambda-name", "")
+    endpoint_name = table.read_text("lambda-name", "")
     if path is None and not endpoint_name:
-        raise table.bad("path", found="none", expected="path or lambda-name, as this project has no function of this name")
+        raise table.error("path", found="none", expected="path or lambda-name, as this project has no function of this name")
     inherited = base if path == base.path else Function(name, None)
     return Function(
         name,
@@ -209,39 +209,39 @@ def _read_function(name: str, table: Table) -> Function:
         _read_handler(table, path),
         _read_environment(table, inherited.environment),
         endpoint_name,
-        float(table.integer("timeout-seconds", int(inherited.timeout_s), 1, int(LONGEST_S))),
-        table.integer("memory-mb", inherited.memory_mb, *_MEMORY),
+        float(table.read_integer("timeout-seconds", int(inherited.timeout_s), 1, int(LONGEST_S))),
+        table.read_integer("memory-mb", inherited.memory_mb, *_MEMORY),
     )
 
 
 def _read_path(table: Table) -> Path | None:
     if "path" not in table:
         return None
-    path = (table.folder / table.text("path")).resolve()
+    path = (table.folder / table.read_text("path")).resolve()
     if not path.exists():
-        raise table.bad("path", found="a path to nothing", expected="the folder or the file of the function, from this file's folder")
+        raise table.error("path", found="a path to nothing", expected="the folder or the file of the function, from this file's folder")
     return path
 
 
 def _read_handler(table: Table, path: Path | None) -> str:
-    handler = table.text("handler", f"{path.stem}.handler" if path and path.is_file() else HANDLER)
+    handler = table.read_text("handler", f"{path.stem}.handler" if path and path.is_file() else HANDLER)
     if not _HANDLER.fullmatch(handler):
-        raise table.bad("handler", found=repr(handler), expected="module.function")
+        raise table.error("handler", found=repr(handler), expected="module.function")
     return handler
 
 
 def _read_environment(table: Table, inherited: Mapping[str, str]) -> dict[str, str]:
     from_file = _read_environment_file(table)
-    return {**(inherited if from_file is None else from_file), **_read_variables(table.table("environment"))}
+    return {**(inherited if from_file is None else from_file), **_read_variables(table.read_table("environment"))}
 
 
 def _read_variables(table: Table) -> dict[str, str]:
-    variables = {name: table.text(name, allow_empty=True) for name in table}
+    variables = {name: table.read_text(name, allow_empty=True) for name in table}
     for name, value in variables.items():
         if not _VARIABLE.fullmatch(name):
-            raise table.bad(name, found="another name", expected="a variable's name: letters, digits and _, a letter first")
+            raise table.error(name, found="another name", expected="a variable's name: letters, digits and _, a letter first")
         if "\0" in value:
-            raise table.bad(name, found="a NUL", expected="a text without NUL, which no variable can contain")
+            raise table.error(name, found="a NUL", expected="a text without NUL, which no variable can contain")
     return variables
 
 
@@ -249,13 +249,13 @@ def _read_environment_file(table: Table) -> dict[str, str] | None:
     """Read a function's variables in a file for `sam local invoke --env-vars`; None when the table names no file."""
     if "environment-file" not in table:
         if "environment-name" in table:
-            raise table.bad("environment-name", found="no environment-file", expected="environment-file together with environment-name")
+            raise table.error("environment-name", found="no environment-file", expected="environment-file together with environment-name")
         return None
-    name = table.text("environment-name")
+    name = table.read_text("environment-name")
     try:
-        settings = read_settings(table.folder / table.text("environment-file"))
+        settings = read_settings(table.folder / table.read_text("environment-file"))
     except (InvalidSettings, OSError) as error:
-        raise table.bad("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
+        raise table.error("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
     if name not in settings:
-        raise table.bad("environment-name", found=repr(name), expected=f"one of {', '.join(settings) or 'none, as the file is empty'}")
+        raise table.error("environment-name", found=repr(name), expected=f"one of {', '.join(settings) or 'none, as the file is empty'}")
     return {**settings.get("Parameters", {}), **settings[name]}

@@ -1,4 +1,4 @@
-"""Sample messages: `events/<function>-<case>.json` is the event, `events/mail/<function>-<case>.eml` the content that goes with it."""
+"""Sample messages: the event `events/<function>-<case>.json`, and its content `events/mail/<function>-<case>.eml`."""
 
 import json
 from collections.abc import Collection
@@ -14,7 +14,7 @@ SETTINGS_FILE = "env.json"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One message on its way to one function."""
+    """A message and its event for one function."""
 
     stem: str
     function: str
@@ -23,15 +23,15 @@ class Sample:
 
 
 def load(folder: Path = ROOT / "events", only: Collection[str] = (), functions: Collection[str] | None = None) -> list[Sample]:
-    """The samples in a folder, in the order of their names.
+    """Load the samples in a folder, in the order of their names.
 
     Args:
-        folder: where the events are.
-        only: stems to take; empty for all.
-        functions: the functions there are; None to look.
+        folder: the folder of the events.
+        only: load only samples with these stems; empty for all.
+        functions: the names of all functions; None for those of this project.
 
     Raises:
-        InvalidSample: one of `only` is not there, a file cannot be read, or no function answers to a name.
+        InvalidSample: a sample of `only` is missing, a file cannot be read, or a sample's name begins with no function's name.
     """
     functions = mail_functions() if functions is None else functions
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
@@ -43,7 +43,9 @@ def load(folder: Path = ROOT / "events", only: Collection[str] = (), functions: 
 def _read(folder: Path, stem: str, functions: Collection[str]) -> Sample:
     function = max((name for name in functions if stem == name or stem.startswith(f"{name}-")), key=len, default=None)
     if function is None:
-        raise InvalidSample(f"{stem}.json: its name begins with no function's name ({', '.join(sorted(functions)) or 'none there'})")
+        raise InvalidSample(
+            f"{stem}.json: its name does not begin with the name of a function ({', '.join(sorted(functions)) or 'there are none'})"
+        )
     try:
         event = json.loads((folder / f"{stem}.json").read_text("utf-8"))
         raw = (folder / "mail" / f"{stem}.eml").read_bytes()

@@ -1,4 +1,4 @@
-"""A TOML file read strictly: each key is known, each value is of its type, each complaint says file, line, place and key."""
+"""Reads a TOML file strictly: unknown keys and wrong types are errors with file, line, table and key."""
 
 import re
 import tomllib
@@ -15,18 +15,18 @@ T = TypeVar("T")
 _TYPES: Final = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 _LINE: Final = re.compile(r"\(at line (\d+), ")
 _SHOWN: Final = 80
-"""Characters of a value that a complaint shows."""
+"""Characters of a value in an error message."""
 
 
 class ConfigurationError(LocalError):
-    """A configuration cannot be used.
+    """A configuration is invalid.
 
     Attributes:
-        file: its name; "" when it is not read from one.
-        line: of the table or of the key; 0 where it was not found.
-        place: the table, by its name where it has one, such as `rule "Offers"`.
-        key: in the table; "" for the table itself.
-        found, expected: in words.
+        file: the file's name; "" for none.
+        line: the line of the key or the table; 0 when it is unknown.
+        place: the table, by its name if it has one, such as `rule "Offers"`.
+        key: the key in the table; "" for the table itself.
+        found, expected: descriptions.
     """
 
     def __init__(self, file: str, line: int, place: str, key: str, *, found: str, expected: str) -> None:
@@ -37,22 +37,23 @@ class ConfigurationError(LocalError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configuration's text.
+    """The text of a configuration.
 
     Attributes:
-        name: of its file; a word that stands for it when it has none.
-        folder: against which its paths are.
+        name: the file's name, or a name for a text without a file.
+        folder: relative paths in the text start here.
+        text: the TOML.
     """
 
     name: str
     folder: Path
     text: str
 
-    def document(self) -> "Table":
-        """All of it.
+    def parse(self) -> "Table":
+        """Parse the text.
 
         Raises:
-            ConfigurationError: it is not TOML.
+            ConfigurationError: the text is not TOML.
         """
         try:
             return Table(self, tomllib.loads(self.text))
@@ -60,14 +61,14 @@ class Source:
             line = _LINE.search(str(error))
             raise ConfigurationError(self.name, int(line[1]) if line else 0, "", "", found=str(error), expected="TOML") from None
         except RecursionError:
-            raise ConfigurationError(self.name, 0, "", "", found="brackets in brackets without end", expected="TOML") from None
+            raise ConfigurationError(self.name, 0, "", "", found="too many nested brackets", expected="TOML") from None
 
-    def line(self, header: str, number: int, key: str) -> int:
-        """Where a key stands, or else its table; by a search, as tomllib does not say.
+    def find_line(self, header: str, number: int, key: str) -> int:
+        """Return the line of a key, or else of its table. It is searched for, because tomllib does not report lines.
 
         Args:
-            header: the table's full name; "" for the document's own keys.
-            number: which table of this name, from 0.
+            header: the table's full name; "" for keys outside of tables.
+            number: index among the tables of this name.
         """
         dotted = r"\s*\.\s*".join(rf"[\"']?{re.escape(part)}[\"']?" for part in (header or key).split("."))
         opening = re.compile(rf"\s*\[\[?\s*{dotted}\s*{']' if header else '[].]'}")
@@ -83,16 +84,16 @@ class Source:
                 inside = False
             elif inside and assignment and assignment.match(line):
                 return count
-        # A table may stand in braces, as a value of the one that it is in.
+        # The table may be an inline table: a value of its parent.
         parent, _, name = header.rpartition(".")
-        return at or (self.line(parent, 0, name) if parent else 0)
+        return at or (self.find_line(parent, 0, name) if parent else 0)
 
 
 class Table:
-    """A table of a file.
+    """A table of a file. Every method that reads a value raises ConfigurationError for an invalid one.
 
     Attributes:
-        place: what complaints call it; may be set once its name is known.
+        place: the table's name in error messages; set it once the table's own name is known.
     """
 
     def __init__(self, source: Source, data: Mapping[str, Any], header: str = "", number: int = 0, place: str = "") -> None:
@@ -110,82 +111,83 @@ class Table:
 
     @property
     def folder(self) -> Path:
-        """Against which paths are."""
+        """The folder at which relative paths start."""
         return self._source.folder
 
-    def bad(self, key: str, *, found: str, expected: str) -> ConfigurationError:
-        """A complaint about a key, to be raised."""
-        line = self._source.line(self._header, self._number, key)
+    def error(self, key: str, *, found: str, expected: str) -> ConfigurationError:
+        """Create the error about a key."""
+        line = self._source.find_line(self._header, self._number, key)
         return ConfigurationError(self._source.name, line, self.place, key, found=found, expected=expected)
 
-    def only(self, *keys: str) -> None:
-        """Refuses every other key. Raises ConfigurationError."""
+    def reject_other_keys(self, *keys: str) -> None:
+        """Raise ConfigurationError for every other key."""
         for key in self._data:
             if key not in keys:
-                raise self.bad(key, found=f"the key {_shown(key)}", expected=f"one of {', '.join(keys)}")
+                raise self.error(key, found=f"the key {_shorten(key)}", expected=f"one of {', '.join(keys)}")
 
-    def text(self, key: str, default: str | None = None, *, allow_empty: bool = False) -> str:
-        """A string, or the default; without a default it must be there. Raises ConfigurationError, as all of these do."""
+    def read_text(self, key: str, default: str | None = None, *, allow_empty: bool = False) -> str:
+        """Return a string, or the default; without a default the key is required."""
         value = self._value(key, str, default)
         if not value.strip() and key in self._data and not allow_empty:
-            raise self.bad(key, found="an empty one", expected="some text")
+            raise self.error(key, found="an empty one", expected="some text")
         return value
 
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        """A list of strings."""
+    def read_texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Return a list of strings."""
         values = self._value(key, list, None if default is None else list(default))
         for value in values:
             if not isinstance(value, str):
-                raise self.bad(key, found=_kind(value), expected="a list of strings")
+                raise self.error(key, found=_describe_type(value), expected="a list of strings")
         return tuple(values)
 
-    def integer(self, key: str, default: int, least: int, most: int) -> int:
-        """A whole number between two others."""
+    def read_integer(self, key: str, default: int, least: int, most: int) -> int:
+        """Return an integer from `least` to `most`."""
         value = self._value(key, int, default)
         if not least <= value <= most:
-            raise self.bad(key, found=str(value), expected=f"{least:,} to {most:,}")
+            raise self.error(key, found=str(value), expected=f"{least:,} to {most:,}")
         return value
 
-    def flag(self, key: str, *, default: bool) -> bool:
+    def read_flag(self, key: str, *, default: bool) -> bool:
+        """Return a boolean."""
         return self._value(key, bool, default)
 
-    def word(self, key: str, words: Mapping[str, T], default: str | None = None) -> T:
-        """What one of some words stands for. Capitals and `_` for `-` are taken as well: that is how WorkMail's JSON spells them."""
-        value = self.text(key, default)
+    def read_word(self, key: str, words: Mapping[str, T], default: str | None = None) -> T:
+        """Return the value of one of several words. The spelling in WorkMail's JSON, in capitals and with `_`, is accepted too."""
+        value = self.read_text(key, default)
         word = value.lower().replace("_", "-")
         if word not in words:
-            raise self.bad(key, found=_shown(value), expected=f"one of {', '.join(words)}")
+            raise self.error(key, found=_shorten(value), expected=f"one of {', '.join(words)}")
         return words[word]
 
-    def table(self, key: str) -> "Table":
-        """A table in this one; an empty one when it is not there."""
+    def read_table(self, key: str) -> "Table":
+        """Return a table in this table; an empty one when it is missing."""
         header = f"{self._header}.{key}" if self._header else key
         return Table(self._source, self._value(key, dict, {}), header)
 
-    def tables(self, key: str) -> list["Table"]:
-        """A list of tables; empty when it is not there."""
+    def read_tables(self, key: str) -> list["Table"]:
+        """Return a list of tables; empty when it is missing."""
         values = self._value(key, list, [])
         for value in values:
             if not isinstance(value, dict):
-                raise self.bad(key, found=f"a list with {_kind(value)}", expected=f"tables, as [[{key}]]")
+                raise self.error(key, found=f"a list with {_describe_type(value)}", expected=f"tables, as [[{key}]]")
         return [Table(self._source, value, key, number, f"[[{key}]] {number + 1}") for number, value in enumerate(values)]
 
     def _value(self, key: str, kind: type[T], default: T | None) -> T:
         if key not in self._data:
             if default is None:
-                raise self.bad(key, found="none", expected=_TYPES[kind])
+                raise self.error(key, found="none", expected=_TYPES[kind])
             return default
         value = self._data[key]
-        # Not isinstance: to Python, true is a whole number.
+        # Not isinstance: in Python, a boolean is an integer.
         if type(value) is not kind:
-            raise self.bad(key, found=_kind(value), expected=_TYPES[kind])
+            raise self.error(key, found=_describe_type(value), expected=_TYPES[kind])
         return value
 
 
-def _kind(value: object) -> str:
+def _describe_type(value: object) -> str:
     return _TYPES.get(type(value), "a date or a time")
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     quoted = repr(text)
     return quoted if len(quoted) <= _SHOWN else quoted[: _SHOWN - 3] + "..."

@@ -76,7 +76,7 @@ class Sandbox:
     def _invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
         started, until = time.perf_counter(), time.monotonic() + timeout_s
         request = json.dumps({"event": event, "requestId": request_id, "endsAt": time.time() + timeout_s}).encode() + b"\n"
-        if self._process is not None and (not self._process.idle or self._sources.changed(self._mark, library=self._uses_library)):
+        if self._process is not None and (not self._process.idle or self._sources.has_changed(self._mark, library=self._uses_library)):
             self._end()
         cold = self._process is None
         try:

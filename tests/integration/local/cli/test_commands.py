@@ -28,7 +28,7 @@ from local.storage.spool import Spool
 from tests.support.deliveries import verify_delivered_once
 
 INBOX, OUTGOING = "Inbox", "Outgoing"
-# What each sample is there to show: who gets it in which folder, and whether its content changes.
+# The expected result of each sample: recipients with their folder, and whether the content changes.
 EXPECTED: dict[str, tuple[dict[str, str], bool]] = {
     "bounce-blocked": ({"ana@example.com": INBOX, "ben@example.com": INBOX}, False),
     "bounce-junk": ({"ana@example.com": "Junk", "ben@example.com": "Junk"}, False),
@@ -227,7 +227,7 @@ def test_an_event_that_breaks_the_contract_is_a_failure_of_its_sample(tmp_path: 
         (["serve", "--port", "99999"], "port 99999"),
     ],
 )
-def test_a_command_that_cannot_be_carried_out_prints_why_in_one_line(
+def test_a_command_that_cannot_run_prints_why_in_one_line(
     arguments: list[str], why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)

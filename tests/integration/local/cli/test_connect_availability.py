@@ -41,7 +41,7 @@ class WorkMail:
         assert asked["OrganizationId"] == ORGANIZATION
         assert "AWS4-HMAC-SHA256" in request.headers["authorization"]
         if code := self.errors.get(operation):
-            return self._json({"__type": code, "message": "said by the service"}, 400)
+            return self._json({"__type": code, "message": "from the service"}, 400)
         return self._json(getattr(self, operation)(asked))
 
     @staticmethod
@@ -53,7 +53,7 @@ class WorkMail:
         return {"TestPassed": False, "FailureReason": self.failing[what]} if what in self.failing else {"TestPassed": True}
 
     def ListAvailabilityConfigurations(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        # One a page, so that whoever reads only the first is found out.
+        # One entry a page, so that the caller has to read all pages.
         names = sorted(self.providers)
         at = int(asked.get("NextToken", 0))
         page = [{"DomainName": name, **self.providers[name]} for name in names[at : at + 1]]
@@ -101,19 +101,25 @@ def test_a_domain_gets_the_function_as_its_provider_and_a_second_run_changes_not
     assert capsys.readouterr().out.count("already") == 2
 
 
+def test_an_internationalized_domain_is_sent_in_ascii(workmail: WorkMail) -> None:
+    assert run(domains=("bücher.example",)) == 0
+    assert run(domains=("BÜCHER.example", "xn--bcher-kva.example")) == 0
+    assert (workmail.providers.keys(), workmail.changes) == ({"xn--bcher-kva.example"}, ["create"])
+
+
 def test_a_function_that_workmail_cannot_use_replaces_nothing(workmail: WorkMail, capsys: pytest.CaptureFixture[str]) -> None:
     workmail.failing[FUNCTION] = "Lambda invocation failed"
     assert run() == 1
     assert workmail.changes == []
-    said = capsys.readouterr().out
-    assert "Lambda invocation failed" in said
-    assert "SourceArn" in said
+    shown = capsys.readouterr().out
+    assert "Lambda invocation failed" in shown
+    assert "SourceArn" in shown
 
 
 @pytest.mark.parametrize(
     "there", [{"ProviderType": "EWS", "EwsProvider": {}}, {"ProviderType": "LAMBDA", "LambdaProvider": {"LambdaArn": OTHER}}]
 )
-def test_another_provider_is_replaced_only_when_told_so(workmail: WorkMail, there: dict[str, Any]) -> None:
+def test_another_provider_is_replaced_only_on_request(workmail: WorkMail, there: dict[str, Any]) -> None:
     workmail.providers |= {"a.example.net": there, "example.net": there}
     assert run() == 1
     assert workmail.changes == []
@@ -123,7 +129,7 @@ def test_another_provider_is_replaced_only_when_told_so(workmail: WorkMail, ther
     assert workmail.providers["a.example.net"] == there
 
 
-def test_a_domain_whose_test_fails_afterwards_is_said_and_the_others_go_on(workmail: WorkMail) -> None:
+def test_a_domain_whose_test_fails_is_reported_and_the_others_are_connected(workmail: WorkMail) -> None:
     workmail.failing["example.net"] = "no answer"
     assert run(domains=("example.net", "example.org")) == 1
     assert workmail.changes == ["create", "create"]
@@ -140,12 +146,12 @@ def test_a_domain_whose_test_fails_afterwards_is_said_and_the_others_go_on(workm
         ("CreateAvailabilityConfiguration", "LimitExceededException", "delete one"),
     ],
 )
-def test_what_the_service_refuses_is_told_with_what_to_do(
+def test_a_rejected_call_is_reported_with_advice(
     workmail: WorkMail, operation: str, code: str, hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workmail.errors[operation] = code
     assert run() == 2
-    said = capsys.readouterr().err
-    assert code in said
-    assert "said by the service" in said
-    assert hint in said
+    shown = capsys.readouterr().err
+    assert code in shown
+    assert "from the service" in shown
+    assert hint in shown

@@ -43,7 +43,7 @@ path = "tag"
 
 @dataclass(frozen=True)
 class Served:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     process: "subprocess.Popen[str]"
     inbound: int
@@ -78,7 +78,7 @@ def message(name: str) -> bytes:
 
 
 def send_many(port: int, names: list[str], accepted: list[str], lock: threading.Lock) -> None:
-    """One connection, one message after the other; notes down what was accepted. Ends when the server does."""
+    """Send messages over one connection and note the accepted ones. Stops when the server is killed."""
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
             for name in names:
@@ -90,7 +90,7 @@ def send_many(port: int, names: list[str], accepted: list[str], lock: threading.
 
 
 def subjects(folder: Path, address: str = ANA) -> Counter[str]:
-    """How often each message lies in a mailbox, by its subject; all of it has to be there."""
+    """Count the copies of each message in a mailbox by subject, and check that each is complete."""
     found: Counter[str] = Counter()
     for file in (folder / "mailboxes" / address / "new").glob("*"):
         raw = file.read_bytes()
@@ -102,7 +102,7 @@ def subjects(folder: Path, address: str = ANA) -> Counter[str]:
 
 
 def by_smtplib(raw: bytes) -> bytes:
-    """What smtplib sends: it doubles a dot behind a bare LF too, where no server may take one away; and it ends the last line."""
+    """The message as smtplib sends it: with a line end at its end, and a dot doubled also after a bare LF, where no server removes it."""
     doubled = re.sub(rb"(?m)^\.", b"..", raw)
     lines = doubled.split(b"\r\n")
     undone = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
@@ -110,7 +110,7 @@ def by_smtplib(raw: bytes) -> bytes:
 
 
 def by_swaks(raw: bytes) -> bytes:
-    """What swaks sends, but for the end: line ends as CRLF, and without the line with which an mbox begins."""
+    """The message as swaks sends it, without its end: CRLF as line ends, and without the first line of an mbox."""
     return re.sub(rb"\r?\n", b"\r\n", re.sub(rb"\AFrom [^\n]*\n", b"", raw)).rstrip()
 
 
@@ -163,7 +163,7 @@ def test_many_senders_at_once_lose_and_double_nothing(senders: int, messages: in
     assert raws == Counter(message(name) for name in accepted)
 
 
-def test_all_of_the_corpus_comes_in_and_goes_out_byte_for_byte():
+def test_all_of_the_corpus_is_delivered_byte_for_byte():
     with LocalWorkMail(NO_RULES) as wm:
         raws = [path.read_bytes() for path in CORPUS]
         for port, sender, recipients in (
@@ -180,7 +180,7 @@ def test_all_of_the_corpus_comes_in_and_goes_out_byte_for_byte():
 
 
 @pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed (Debian package `swaks`)")
-def test_all_of_the_corpus_comes_in_by_swaks():
+def test_all_of_the_corpus_is_accepted_from_swaks():
     with LocalWorkMail(NO_RULES) as wm:
         port = wm.smtp_port("INBOUND")
 

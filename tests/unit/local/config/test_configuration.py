@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local.config.configuration import Configuration, ConfigurationError, default, load
+from local.config.configuration import DEFAULT_FILE, Configuration, load
 from local.config.functions import ROOT, read_settings
+from local.config.toml_reader import ConfigurationError
 from local.rules.matching import match_rules
 from mailhooks.contract import ActionType, FlowDirection
 
@@ -27,7 +28,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_this_project() -> None:
-    found = default()
+    found = load(DEFAULT_FILE)
     assert found.domains == ("example.com",)
     assert found.mailboxes("team@example.com") == ("ana@example.com", "ben@example.com", "cem@example.com")
     assert {rule.direction for rule in found.rules} == set(FlowDirection)
@@ -36,7 +37,7 @@ def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_thi
     assert len({rule.action for rule in found.rules}) == 6
 
 
-def test_the_example_of_the_documentation_is_what_it_says(tmp_path: Path) -> None:
+def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "rules.md").read_text("utf-8")
     [text] = re.findall(r"<!-- tested: workmail.toml -->\n```toml\n(.*?)```", page, re.DOTALL)
     found = load(written(tmp_path, text))
@@ -52,19 +53,19 @@ def test_the_example_of_the_documentation_is_what_it_says(tmp_path: Path) -> Non
     assert names == ["Offers", "Inbound mail"]
 
 
-def test_little_is_enough() -> None:
+def test_only_domains_are_required() -> None:
     found = load('organization = { domains = ["Example.COM"] }')
     assert found == Configuration("workmail.toml", found.organization_id, ("example.com",), found.directory)
     assert (found.rules, dict(found.functions), found.availability, found.buckets, found.history) == ((), {}, "", (), 10_000)
 
 
-def test_a_rule_has_all_that_its_table_says() -> None:
+def test_a_rule_has_the_values_of_its_table() -> None:
     [rule] = load(ORGANIZATION + LAMBDA + 'fallback = "MOVE_TO_JUNK"\ntimeout-minutes = 240\n').rules
     assert (rule.name, rule.direction, rule.function, rule.synchronous) == ("L", "INBOUND", "mailflow", True)
     assert (rule.fallback.type, rule.timeout_minutes, rule.recipients) == (ActionType.MOVE_TO_JUNK, 240, ("*",))
 
 
-def test_without_users_every_address_of_the_domains_is_a_mailbox() -> None:
+def test_without_users_every_address_of_the_domains_has_a_mailbox() -> None:
     found = load(ORGANIZATION + '[[groups]]\naddress = "all@example.com"\nmembers = ["ana@example.com", "ALL@example.com"]\n')
     assert found.mailboxes("Any.Body@Example.com") == ("any.body@example.com",)
     assert found.mailboxes("x@BÜCHER.example") == ("x@xn--bcher-kva.example",)
@@ -72,7 +73,7 @@ def test_without_users_every_address_of_the_domains_is_a_mailbox() -> None:
     assert [found.mailboxes(address) for address in ("a@example.net", "a@mail.example.com", "@example.com", "", "example.com")] == [()] * 5
 
 
-def test_with_users_only_theirs_are_and_groups_are_resolved_to_each_mailbox_once() -> None:
+def test_with_users_only_they_have_mailboxes_and_groups_are_expanded() -> None:
     found = load(
         ORGANIZATION
         + '[[users]]\naddress = "Ana@example.com"\naliases = ["a@example.com"]\n[[users]]\naddress = "ben@example.com"\n'
@@ -94,12 +95,12 @@ def test_a_function_of_this_project_needs_no_table() -> None:
     assert (function.handler, function.timeout_s) == ("app.handler", 14.0)
 
 
-def test_the_availability_function_is_found_likewise() -> None:
+def test_the_availability_function_needs_no_table() -> None:
     found = load(ORGANIZATION + '[availability]\nfunction = "availability"\n')
     assert (found.availability, found.functions["availability"].timeout_s) == ("availability", 24.0)
 
 
-def test_a_function_elsewhere_has_its_path_from_the_file(tmp_path: Path) -> None:
+def test_a_functions_path_is_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "hook.py").write_text("")
     (tmp_path / "env.json").write_text(json.dumps({"Parameters": {"A": "1", "B": "1"}, "Mine": {"B": "2", "C": "2"}}))
@@ -113,11 +114,11 @@ def test_a_function_elsewhere_has_its_path_from_the_file(tmp_path: Path) -> None
     assert (hook.path, hook.handler, hook.timeout_s, hook.memory_mb) == (tmp_path.resolve() / "code/hook.py", "hook.handler", 7.0, 128)
     assert hook.environment == {"A": "1", "B": "2", "C": "3", "D": ""}
     assert (functions["folder"].handler, functions["folder"].environment) == ("hook.run", {})
-    # That of another folder, though this project has one of this name.
+    # The path differs from that of the function of this name in this project.
     assert functions["mailflow"].environment == {}
 
 
-def test_variables_of_the_servers_are_filled_in() -> None:
+def test_references_to_server_variables_are_replaced() -> None:
     environment = 'A = "s3://${REWRITE_BUCKET}/${AWS_REGION}"\nB = "$${REWRITE_BUCKET} $HOME $$ ${"\n'
     function = load(f'{ORGANIZATION}[functions.x]\nlambda-name = "X"\n[functions.x.environment]\n{environment}').functions["x"]
     servers = {"REWRITE_BUCKET": "b", "AWS_REGION": "us-east-1"}
@@ -126,7 +127,7 @@ def test_variables_of_the_servers_are_filled_in() -> None:
         function.variables({"AWS_REGION": "us-east-1"})
 
 
-def test_a_complaint_says_file_line_place_key_what_was_found_and_what_was_expected(tmp_path: Path) -> None:
+def test_an_error_has_file_line_table_key_and_the_found_and_expected_values(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(written(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
     error = caught.value
@@ -235,7 +236,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_meant_is_refused_with_its_place(name: str) -> None:
+def test_an_invalid_value_is_rejected_with_its_place(name: str) -> None:
     text, line, place, key = REFUSED[name]
     error = refusal(text)
     assert (error.line, error.place, error.key) == (line, place, key), str(error)
@@ -243,14 +244,14 @@ def test_what_cannot_be_meant_is_refused_with_its_place(name: str) -> None:
     assert str(error).isprintable()
 
 
-def test_too_many_patterns_in_all_rules_are_refused() -> None:
+def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = json.dumps([f"a{number}@example.net" for number in range(250)])
     rules = [RULE.replace('["*"]', patterns).replace('"A"', f'"{number}"') for number in range(4)]
     assert len(load(ORGANIZATION + "".join(rules)).rules) == 4
     assert refusal(ORGANIZATION + "".join(rules) + RULE).expected == "at most 1,000 sender patterns in all rules together"
 
 
-def test_a_name_that_the_file_of_variables_does_not_have_is_refused_with_those_it_has(tmp_path: Path) -> None:
+def test_an_unknown_name_in_the_environment_file_is_rejected_with_the_known_names(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text('{"Mine": {}}')
     text = f'{ORGANIZATION}[functions.mailflow]\nenvironment-file = "env.json"\nenvironment-name = "Yours"\n'
     with pytest.raises(ConfigurationError, match=r"mine.toml:5: .*environment-name: expected one of Mine, found 'Yours'"):

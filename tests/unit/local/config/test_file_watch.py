@@ -1,4 +1,4 @@
-"""Whether files have changed."""
+"""How changed files are noticed."""
 
 import os
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from local.config.file_watch import Sources, Watch
 
 
-def test_nothing_changed_is_the_same_number(tmp_path: Path) -> None:
+def test_without_a_change_the_version_stays(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("x")
     watch = Watch(tmp_path, every_s=0.0)
     assert watch.version() == watch.version() == watch.version(now=True)
 
 
-def test_a_change_shows_by_its_time_its_size_or_its_file(tmp_path: Path) -> None:
+def test_a_change_of_time_size_or_inode_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "app.py"
     file.write_text("x")
     os.utime(file, ns=(1, 1))
@@ -23,7 +23,7 @@ def test_a_change_shows_by_its_time_its_size_or_its_file(tmp_path: Path) -> None
     file.write_text("xx")
     os.utime(file, ns=(1, 2))
     seen.append(watch.version())
-    # As editors save: a new file of the same time and size takes the old one's place.
+    # Editors save by renaming a new file; here it has the same time and size.
     other = tmp_path.parent / f"{tmp_path.name}-other"
     other.write_text("yy")
     os.utime(other, ns=(1, 2))
@@ -34,7 +34,7 @@ def test_a_change_shows_by_its_time_its_size_or_its_file(tmp_path: Path) -> None
     assert len(set(seen)) == 5
 
 
-def test_between_two_looks_nothing_shows_unless_it_is_asked_now(tmp_path: Path) -> None:
+def test_between_two_checks_a_change_is_noticed_only_with_now(tmp_path: Path) -> None:
     watch = Watch(tmp_path, every_s=3600.0)
     before = watch.version()
     (tmp_path / "app.py").touch()
@@ -43,7 +43,7 @@ def test_between_two_looks_nothing_shows_unless_it_is_asked_now(tmp_path: Path) 
     assert watch.version() != before
 
 
-def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_empty_one(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "later", every_s=0.0)
     before = watch.version()
     (tmp_path / "later").mkdir()
@@ -51,7 +51,7 @@ def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
     assert watch.version() != before
 
 
-def test_links_in_a_circle_and_links_to_nothing_do_no_harm(tmp_path: Path) -> None:
+def test_circular_and_broken_links_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "nothing").symlink_to(tmp_path / "gone")
     watch = Watch(tmp_path, every_s=0.0)
@@ -60,10 +60,10 @@ def test_links_in_a_circle_and_links_to_nothing_do_no_harm(tmp_path: Path) -> No
     assert watch.version() != before
 
 
-def test_the_library_counts_only_for_those_who_use_it(tmp_path: Path) -> None:
+def test_the_library_counts_only_for_functions_that_import_it(tmp_path: Path) -> None:
     (tmp_path / "library").mkdir()
     sources = Sources(tmp_path / "code", tmp_path / "library", every_s=0.0)
     mark = sources.mark()
     (tmp_path / "library" / "subject.py").touch()
-    assert sources.changed(mark, library=True)
-    assert not sources.changed(mark, library=False)
+    assert sources.has_changed(mark, library=True)
+    assert not sources.has_changed(mark, library=False)

@@ -18,7 +18,7 @@ each = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem
 
 
 @each
-def test_a_sample_is_a_valid_event_with_content_that_workmail_takes(sample: Sample) -> None:
+def test_a_sample_has_a_valid_event_and_content_that_workmail_accepts(sample: Sample) -> None:
     event = MailFlowEvent.parse(sample.event)
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", event.message_id)
     assert re.fullmatch(r"[0-9a-f]{32}", event.invocation_id)
@@ -27,7 +27,7 @@ def test_a_sample_is_a_valid_event_with_content_that_workmail_takes(sample: Samp
 
 
 @each
-def test_a_sample_names_nobody_who_exists(sample: Sample) -> None:
+def test_a_sample_has_example_addresses_only(sample: Sample) -> None:
     text = json.dumps(sample.event) + sample.raw.decode("ascii")
     domains = set(re.findall(r"@([\w.-]+\w)", text))
     assert all(re.search(r"(^|\.)example\.(com|net|org)$", domain) for domain in domains)
@@ -36,7 +36,7 @@ def test_a_sample_names_nobody_who_exists(sample: Sample) -> None:
 
 
 @each
-def test_a_samples_subject_is_the_messages_own_cut_at_256_characters(sample: Sample) -> None:
+def test_a_samples_subject_is_that_of_its_message_cut_at_256_characters(sample: Sample) -> None:
     value = str(BytesHeaderParser().parsebytes(sample.raw)["subject"])
     assert sample.event["subject"] == str(make_header(decode_header("".join(value.splitlines()))))[:256]
 
@@ -47,7 +47,7 @@ def test_samples_share_no_ids_and_each_function_has_some() -> None:
     assert {sample.function for sample in SAMPLES} >= {"rewrite", "bounce", "observe"}
 
 
-def test_the_sample_settings_are_settings_that_the_functions_can_read() -> None:
+def test_the_functions_can_read_the_sample_settings() -> None:
     settings = read_settings(ROOT / "events" / "env.json")
     for name in ("rewrite", "bounce", "observe"):
         variables = mail_function(name, settings).environment
@@ -56,13 +56,13 @@ def test_the_sample_settings_are_settings_that_the_functions_can_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"F": []}', '{"F": {"A": 1}}'])
-def test_settings_of_another_shape_are_refused(text: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text(text)
     with pytest.raises(InvalidSettings, match=r"env\.json"):
         read_settings(tmp_path / "env.json")
 
 
-def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_invalid_sample_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text("{}")
     (tmp_path / "rewrite-x.json").write_text("{")
     with pytest.raises(InvalidSample, match="rewrite-x"):
@@ -72,5 +72,5 @@ def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(InvalidSample, match="no sample 'y'"):
         load(tmp_path, ["y"])
-    with pytest.raises(InvalidSample, match="no function"):
+    with pytest.raises(InvalidSample, match="the name of a function"):
         load(tmp_path, functions=["bounce"])

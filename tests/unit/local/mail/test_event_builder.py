@@ -57,7 +57,7 @@ def test_the_subject_is_cut_at_256_characters_not_octets() -> None:
 
 
 @pytest.mark.parametrize("subject", [b"=?no-such?Q?x?=", b"=?utf-8?B?!?=", b"=?utf-8?B?abcde?=", b"", b"\xff\xfe"])
-def test_an_odd_subject_still_makes_an_event(subject: bytes) -> None:
+def test_a_malformed_subject_gives_a_valid_event(subject: bytes) -> None:
     check_event(event_for(b"From: a@example.net\r\nTo: ana@example.com\r\nSubject: " + subject + b"\r\n\r\n", EnvelopeOverrides(), DOMAINS))
 
 

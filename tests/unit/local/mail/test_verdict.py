@@ -25,7 +25,7 @@ def test_all_recipients_covers_those_that_no_other_action_names() -> None:
     assert outcomes(entry("DEFAULT", every=True), entry("DROP", BEN)) == {ANA: "DEFAULT all", BEN: "DROP named"}
 
 
-def test_recipients_that_are_left_out_get_the_fallback_action_and_a_note_says_so() -> None:
+def test_recipients_that_are_left_out_get_the_fallback_action_with_a_note() -> None:
     delivery = apply_verdict(parsed(ANA, BEN), {"actions": [entry("DEFAULT", ANA)]}, DROP, ())
     assert [(outcome.action, outcome.origin) for outcome in delivery.outcomes] == [(DEFAULT, Origin.NAMED), (DROP, Origin.FALLBACK)]
     assert delivery.notes == ("the response leaves out 1 of 2 recipients: they get the fallback action",)
@@ -75,7 +75,7 @@ def test_a_recipient_in_two_actions_gets_the_first() -> None:
 
 
 @pytest.mark.parametrize("actions, action", [([entry("DROP", every=True)], "DROP"), ([entry("DROP", ANA)], "DEFAULT")])
-def test_recipients_that_a_truncated_event_leaves_out_are_reached_by_all_recipients_only(actions: list[Any], action: str) -> None:
+def test_recipients_that_a_truncated_event_omits_get_the_action_for_all(actions: list[Any], action: str) -> None:
     delivery = apply_verdict(parsed(ANA, truncated=True), {"actions": actions}, DEFAULT, ())
     assert delivery.unlisted is not None
     assert delivery.unlisted.action.type == action
