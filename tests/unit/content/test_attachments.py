@@ -268,7 +268,7 @@ def test_a_forwarded_message_stays_or_goes_as_a_whole():
     assert (finding.name, finding.forwarded) == ("a.exe", True)
     changed = strip(raw, rules)
     assert b"message/rfc822" not in changed
-    assert "something attached to this message" in notices(changed)[0].replace("\n", " ")
+    assert "an attachment of this forwarded message" in notices(changed)[0].replace("\n", " ")
     assert strip(changed, rules) is changed
 
 

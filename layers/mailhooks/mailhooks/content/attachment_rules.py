@@ -1,4 +1,4 @@
-"""Which attachments are not let through, and why one is not. Judges one part at a time; what becomes of it is `attachments`' affair."""
+"""Rules that match attachments, one part at a time. `attachments` removes the parts that match."""
 
 import re
 from collections.abc import Iterable
@@ -21,28 +21,28 @@ Reason: %%Reason%%
 """
 
 EXECUTABLE: Final = "executable"
-"""Stands for all of `filetypes.EXECUTABLES` among the true types."""
+"""A value of `true_types` for all of `filetypes.EXECUTABLES`."""
 
 _EXTENSION: Final = re.compile(r"\.?([^\s./\\:*?\"<>|]{1,30})")
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
-"""RFC 6838 section 4.2, or all subtypes."""
+"""A media type (RFC 6838 section 4.2), or all subtypes of a type."""
 
 
 class Reason(StrEnum):
-    """Why an attachment is not let through."""
+    """Why an attachment is not allowed."""
 
-    EXTENSION = "its name has an ending that is not let through"
-    DECLARED_TYPE = "it is declared as a type that is not let through"
-    TRUE_TYPE = "its content is of a type that is not let through"
-    SIZE = "it is larger than what is let through"
-    LISTED_EXTENSION = "it is an archive of files, one of whose names has an ending that is not let through"
+    EXTENSION = "its name has an extension that is not allowed"
+    DECLARED_TYPE = "its declared type is not allowed"
+    TRUE_TYPE = "its content is of a type that is not allowed"
+    SIZE = "it is larger than allowed"
+    LISTED_EXTENSION = "it is an archive that lists a file with an extension that is not allowed"
     ENCRYPTED = "it is an encrypted archive"
-    UNLISTABLE = "it is an archive whose content cannot be listed"
-    SES_UNSUPPORTED = "its name has an ending that the mail service does not take"
+    UNLISTABLE = "it is an archive whose files cannot be listed"
+    SES_UNSUPPORTED = "its name has an extension that the mail service does not accept"
 
 
 class Match(NamedTuple):
-    """A rule that a part meets: `name` is the one of the part's names that met it, `""` where another property did."""
+    """A rule that matches a part. `name` is the matching name of the part; `""` if another property matches."""
 
     reason: Reason
     detail: str
@@ -50,7 +50,7 @@ class Match(NamedTuple):
 
 
 class Treatment(StrEnum):
-    """What becomes of an attachment of some kind."""
+    """What happens to a kind of attachment."""
 
     LEAVE = "leave"
     STRIP = "strip"
@@ -58,18 +58,19 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRules:
-    """Which attachments are not let through. Make one from what somebody typed by `checked`.
+    """Rules for attachments that are not allowed. `checked` makes them from settings.
 
     Attributes:
-        extensions: endings of names, lower-case with their dot. An ending before the last one counts too, as in `invoice.exe.pdf`.
+        extensions: in lower case, with their dot. An extension before the last one counts too, as in `invoice.exe.pdf`.
         types: declared types, `type/subtype` or `type/*`.
-        true_types: types told by the content (`filetypes.KNOWN`), or `type/*`.
-        max_octets: the size, decoded, that an attachment may have; 0 for any.
-        in_archives: whether `extensions` also goes for the names that a zip archive lists.
-        encrypted_archives, unlistable_archives: zip archives with encrypted files; such that are damaged or list too much.
-        forwarded: a forwarded message (`message/rfc822`) with an attachment that is not let through goes as a whole, or stays.
-        ses_unsupported: attachments for which Amazon SES, and so WorkMail, refuses any change of the message.
-        notice: the text left in their place; `%%Name%%` and `%%Reason%%` are filled in.
+        true_types: types of the content (`filetypes.KNOWN`), or `type/*`.
+        max_octets: the largest decoded size; 0 for any.
+        in_archives: whether `extensions` also applies to the names that a zip archive lists.
+        encrypted_archives: for zip archives with encrypted files.
+        unlistable_archives: for zip archives that are damaged or list too many files.
+        forwarded: for forwarded messages (`message/rfc822`) with an attachment that is not allowed. The whole message is removed.
+        ses_unsupported: for attachments with which Amazon SES, and so WorkMail, rejects any change of the message.
+        notice: the text that replaces an attachment. It may have `%%Name%%` and `%%Reason%%`.
     """
 
     extensions: frozenset[str] = frozenset()
@@ -98,10 +99,10 @@ class AttachmentRules:
         ses_unsupported: str = "leave",
         notice: str = NOTICE,
     ) -> Self:
-        """For values that somebody typed. `true_types` may have the word `executable`; an extension may lack its dot.
+        """Check the values of settings. `true_types` may have the word `executable`; an extension may be without its dot.
 
         Raises:
-            SettingsError: a value is not of its form, or is a rule that nothing could ever meet.
+            SettingsError: a value is invalid, or a rule cannot match any attachment.
         """
         if max_octets < 0:
             raise SettingsError("STRIP_OVER_BYTES: set it to a number of bytes, or to 0 for any size")
@@ -120,7 +121,7 @@ class AttachmentRules:
 
     @property
     def any(self) -> bool:
-        """Whether there is a rule at all."""
+        """Whether there is any rule."""
         by_property = self.extensions or self.types or self.true_types or self.max_octets
         return bool(by_property) or Treatment.STRIP in {self.encrypted_archives, self.unlistable_archives, self.ses_unsupported}
 
@@ -129,68 +130,68 @@ class AttachmentRules:
         return self.forwarded is Treatment.STRIP
 
     def match(self, raw: bytes, part: Part) -> Match | None:
-        """The first rule that a part meets, what costs least first; None when it is let through."""
-        given = filenames.find_all_filenames(raw, part)
-        return self._by_name(given) or self._by_header(raw, part) or self._by_content(raw, part, given)
+        """Return the first rule that matches a part, the cheapest rule first; None if none matches."""
+        names = filenames.find_all_filenames(raw, part)
+        return self._by_name(names) or self._by_header(raw, part) or self._by_content(raw, part, names)
 
-    def _by_name(self, given: tuple[str, ...]) -> Match | None:
-        for name in given:
-            endings = filenames.find_extensions(name)
-            if met := self.extensions & (endings.last | endings.inner):
-                return Match(Reason.EXTENSION, min(met), name)
-            if self.ses_unsupported is Treatment.STRIP and (met := SES_UNSUPPORTED_EXTENSIONS & endings.last):
-                return Match(Reason.SES_UNSUPPORTED, min(met), name)
+    def _by_name(self, names: tuple[str, ...]) -> Match | None:
+        for name in names:
+            extensions = filenames.find_extensions(name)
+            if matched := self.extensions & (extensions.last | extensions.inner):
+                return Match(Reason.EXTENSION, min(matched), name)
+            if self.ses_unsupported is Treatment.STRIP and (matched := SES_UNSUPPORTED_EXTENSIONS & extensions.last):
+                return Match(Reason.SES_UNSUPPORTED, min(matched), name)
         return None
 
     def _by_header(self, raw: bytes, part: Part) -> Match | None:
-        if met := _of_type(part.content_type, self.types):
-            return Match(Reason.DECLARED_TYPE, met)
+        if matched := _match_type(part.content_type, self.types):
+            return Match(Reason.DECLARED_TYPE, matched)
         if self.max_octets and part_content.size(raw, part) > self.max_octets:
             return Match(Reason.SIZE, f"{self.max_octets:,} bytes")
         return None
 
-    def _by_content(self, raw: bytes, part: Part, given: tuple[str, ...]) -> Match | None:
+    def _by_content(self, raw: bytes, part: Part, names: tuple[str, ...]) -> Match | None:
         in_archives = (self.in_archives and self.extensions) or Treatment.STRIP in {self.encrypted_archives, self.unlistable_archives}
         if part.children or not (in_archives or self.true_types):
             return None
         beginning = part_content.prefix(raw, part, filetypes.PREFIX_OCTETS)
         true_type = filetypes.identify(beginning)
-        if true_type and _of_type(true_type, self.true_types):
+        if true_type and _match_type(true_type, self.true_types):
             return Match(Reason.TRUE_TYPE, true_type)
-        endings = frozenset(ending for name in given for ending in filenames.find_extensions(name).last)
-        if in_archives and filetypes.is_archive(beginning, endings):
-            return self._in_archive(filetypes.list_zip(part_content.tail(raw, part, filetypes.ZIP_TAIL_OCTETS)))
+        extensions = frozenset(extension for name in names for extension in filenames.find_extensions(name).last)
+        if in_archives and filetypes.is_archive(beginning, extensions):
+            return self._by_listing(filetypes.list_zip(part_content.tail(raw, part, filetypes.ZIP_TAIL_OCTETS)))
         return None
 
-    def _in_archive(self, listing: filetypes.ZipListing | None) -> Match | None:
+    def _by_listing(self, listing: filetypes.ZipListing | None) -> Match | None:
         if listing is None:
             return Match(Reason.UNLISTABLE, "") if self.unlistable_archives is Treatment.STRIP else None
         if self.encrypted_archives is Treatment.STRIP and listing.encrypted:
             return Match(Reason.ENCRYPTED, "")
         if self.in_archives and self.extensions:
             for name in listing.names:
-                endings = filenames.find_extensions(name)
-                if met := self.extensions & (endings.last | endings.inner):
-                    return Match(Reason.LISTED_EXTENSION, min(met))
+                extensions = filenames.find_extensions(name)
+                if matched := self.extensions & (extensions.last | extensions.inner):
+                    return Match(Reason.LISTED_EXTENSION, min(matched))
         return None
 
 
-def _of_type(content_type: str, patterns: frozenset[str]) -> str:
-    """The pattern that a type meets, or `""`."""
+def _match_type(content_type: str, patterns: frozenset[str]) -> str:
+    """Return the pattern that matches a type, or `""`."""
     return next((pattern for pattern in (content_type, f"{content_type.partition('/')[0]}/*") if pattern in patterns), "")
 
 
 def _extension(value: str) -> str:
     found = _EXTENSION.fullmatch(value.strip().lower())
     if not found or not found[1].isprintable():
-        raise SettingsError("STRIP_EXTENSIONS: an extension is the last part of a name, such as exe or .exe, without another dot")
+        raise SettingsError("STRIP_EXTENSIONS: use extensions such as exe or .exe, without another dot")
     return f".{found[1]}"
 
 
 def _type(setting: str, value: str) -> str:
     found = value.strip().lower()
     if not _TYPE.fullmatch(found):
-        raise SettingsError(f"{setting}: a type has the form type/subtype or type/*")
+        raise SettingsError(f"{setting}: use types of the form type/subtype or type/*")
     return found
 
 
@@ -198,9 +199,9 @@ def _true_types(value: str) -> frozenset[str]:
     if value.strip().lower() == EXECUTABLE:
         return filetypes.EXECUTABLES
     found = _type("STRIP_TRUE_TYPES", value)
-    if not any(_of_type(known, frozenset({found})) for known in filetypes.KNOWN):
+    if not any(_match_type(known, frozenset({found})) for known in filetypes.KNOWN):
         raise SettingsError(
-            f"STRIP_TRUE_TYPES: no content is recognised as {found}; use {EXECUTABLE} or types that docs/attachments.md lists"
+            f"STRIP_TRUE_TYPES: content of type {found} is not recognized; use {EXECUTABLE} or a type of docs/attachments.md"
         )
     return frozenset({found})
 
@@ -215,7 +216,7 @@ def _treatment(setting: str, value: str) -> Treatment:
 def _notice(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not text.strip() or len(text) > 5000 or not text.replace("\n", "").replace("\t", "").isprintable():
-        raise SettingsError("STRIP_NOTICE: a notice is text of at most 5,000 characters without control characters")
+        raise SettingsError("STRIP_NOTICE: use a text of at most 5,000 characters without control characters")
     if unknown := Template(text).variables - {"name", "reason"}:
-        raise SettingsError(f"STRIP_NOTICE: a notice can have %%Name%% and %%Reason%%, not {min(unknown)}")
+        raise SettingsError(f"STRIP_NOTICE: use only the variables %%Name%% and %%Reason%%, not {min(unknown)}")
     return text

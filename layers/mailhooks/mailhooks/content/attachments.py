@@ -1,8 +1,8 @@
-"""Takes attachments out of a message and puts a notice in the place of each, as splices: the number of parts and all other bytes stay.
+"""Replaces attachments of a message by notices, by edits: the number of parts and all other bytes stay as they are.
 
-Which ones go is said by `AttachmentRules`. The text that a message shows is no attachment. What lies inside of a signature or an encryption
-is not touched, nor is what lies inside of a forwarded message, which stays or goes as a whole. A notice is text without a name, which no
-rule finds; so a second run changes nothing.
+`AttachmentRules` decides which attachments are removed. Displayed text is never an attachment. Parts of signed or encrypted messages are
+not changed. A forwarded message is removed as a whole or not at all. A notice is a text without a name, which matches no rule: so a second
+run changes nothing.
 """
 
 from collections.abc import Iterator
@@ -29,26 +29,26 @@ _SEALS: Final = frozenset(
         "pkcs7-mime x-pkcs7-mime pkcs7-signature x-pkcs7-signature pgp-signature pgp-encrypted x-microsoft-rpmsg-message".split()
     )
 )
-_ENDINGS_OF_SEALS: Final = frozenset({".p7m", ".p7s", ".p7c", ".p7z", ".asc", ".sig", ".pgp", ".gpg", ".rpmsg"})
+_SEAL_EXTENSIONS: Final = frozenset({".p7m", ".p7s", ".p7c", ".p7z", ".asc", ".sig", ".pgp", ".gpg", ".rpmsg"})
 
-_ENDINGS_OF_TEXT: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
+_TEXT_EXTENSIONS: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
 
 _LINE: Final = 74
-"""Characters of a line of a notice: two less than quoted-printable may have (RFC 2045 section 6.7), as a first hyphen becomes `=2D`."""
+"""Characters of a line of a notice: two less than in quoted-printable (RFC 2045 section 6.7), because a first hyphen becomes `=2D`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An attachment that a rule does not let through.
+    """An attachment that matches a rule.
 
     Attributes:
-        part: what would be replaced; of a forwarded message, all of it.
-        name: the attachment's, such that it can be shown and logged; `""` if it has none.
+        part: the part to replace. A forwarded message is replaced as a whole.
+        name: the name of the attachment, fit to be displayed and logged; `""` if it has none.
         reason: the rule.
-        detail: what of the rule: the ending, the type, the limit. Never a word of the message.
-        forwarded: whether the rule is met by something attached to a forwarded message.
-        sealed: whether it lies inside of a signature or an encryption, where nothing can be changed.
-        in_mixed: whether it stands beside the message's text, and not as one of several forms of it or as a piece of it.
+        detail: of the rule: the extension, the type, the limit. Never content of the message.
+        forwarded: whether the rule matches an attachment of a forwarded message.
+        sealed: whether it is part of a signed or encrypted message, which cannot be changed.
+        in_mixed: whether it is separate from the message's text, and not a form or a part of the text.
     """
 
     part: Part
@@ -61,15 +61,15 @@ class Finding:
 
     @property
     def explanation(self) -> str:
-        """The reason, for people."""
-        of_what = "something attached to this message is not let through: " if self.forwarded else ""
-        return f"{of_what}{self.reason}" + (f" ({self.detail})" if self.detail else "")
+        """The reason in a notice."""
+        prefix = "an attachment of this forwarded message is not allowed: " if self.forwarded else ""
+        return f"{prefix}{self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
 def find(message: Message, rules: AttachmentRules) -> list[Finding]:
-    """The attachments that the rules do not let through, in the order of the message. Never raises.
+    """Return the attachments that match a rule, in the order of the message. Never raises.
 
-    In a message with `structure.ambiguous` another program may see other attachments.
+    If `structure.ambiguous`, another program may find other attachments.
     """
     if not rules.any:
         return []
@@ -77,7 +77,7 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
     for part, parent, sealed in _attachments(message):
         match, forwarded = rules.match(raw, part), False
         if match is None and part.children and rules.strips_forwarded:
-            match, forwarded = _in_forwarded(raw, part, rules), True
+            match, forwarded = _match_forwarded(raw, part, rules), True
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
@@ -86,56 +86,56 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
 
 
 def walk(message: Message) -> Iterator[Part]:
-    """Every attachment, in the order of the message: whatever is neither a multipart nor shown as its text, nor a signature."""
+    """Return all attachments, in the order of the message: the parts that are no multipart, no displayed text and no signature."""
     return (part for part, _, _ in _attachments(message))
 
 
 def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
-    """The edits that replace every attachment found by a notice; none when there is nothing to do.
+    """Return the edits that replace the attachments that match a rule by notices.
 
     Raises:
-        CannotChangeSafely: there is something to do, but the structure is ambiguous, or it lies inside of a signature or an encryption.
+        CannotChangeSafely: an attachment matches, but the structure is ambiguous, or the attachment is signed or encrypted.
     """
     found, structure = find(message, rules), message.structure
     if found and structure.ambiguous:
-        raise CannotChangeSafely(f"an attachment is not let through, but the message has {min(structure.ambiguous)}")
+        raise CannotChangeSafely(f"an attachment is not allowed, but cannot be removed: the message has {min(structure.ambiguous)}")
     if any(finding.sealed for finding in found):
-        raise CannotChangeSafely("an attachment is not let through, but it is signed or encrypted together with the message")
+        raise CannotChangeSafely("an attachment is not allowed, but cannot be removed: it is signed or encrypted together with the message")
     newline = structure.root.header.newline
     changes: list[Edit] = []
     for finding in found:
-        body = _notice(finding, rules.notice, newline)
+        body = _write_notice(finding, rules.notice, newline)
         if finding.part is structure.root:
-            changes += _in_place_of_the_body(structure.root, body)
+            changes += _replace_body(structure.root, body)
         else:
-            changes.append(_in_place_of_a_part(message.raw, finding, body, newline))
+            changes.append(_replace_part(message.raw, finding, body, newline))
     return changes
 
 
 def strip(raw: bytes, rules: AttachmentRules) -> bytes:
-    """The message without the attachments that the rules do not let through; `raw` itself when it has none. Raises as `edits`."""
+    """Return the message without the attachments that match a rule; `raw` itself if none does. Raises as `edits`."""
     return splice(raw, edits(Message(raw), rules)) if rules.any else raw
 
 
 def _attachments(message: Message) -> Iterator[tuple[Part, Part | None, bool]]:
-    """Every part that is neither a multipart nor shown as the message's text, with the multipart it is in, and whether it is sealed."""
+    """Yield each attachment with its multipart and whether it is sealed."""
     waiting: list[tuple[Part, Part | None, bool]] = [(message.structure.root, None, False)]
     while waiting:
         part, parent, sealed = waiting.pop()
         if part.maintype == "multipart":
             sealed = sealed or part.content_type in _SEALED
             waiting.extend((child, part, sealed) for child in reversed(part.children))
-        elif not _is_shown(message.raw, part, parent) and not _is_seal(message.raw, part):
+        elif not _is_displayed(message.raw, part, parent) and not _is_seal(message.raw, part):
             yield part, parent, sealed
 
 
-def _is_shown(raw: bytes, part: Part, parent: Part | None) -> bool:
-    """Whether a part is text that the message shows. A name makes it a file, but not where nothing else is to be shown in its stead."""
+def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
+    """Return whether a part is displayed text. A text with a name is a file, except where no other text can be displayed."""
     if part.maintype != "text":
         return False
     given = filenames.find_all_filenames(raw, part)
-    # What calls itself a program is not taken for text because it says that it is some.
-    if any(filenames.find_extensions(name).last - _ENDINGS_OF_TEXT for name in given):
+    # A file with the name of a program is not a text, although its type says so.
+    if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in given):
         return False
     named = bool(given)
     if find_disposition(raw, part) == "attachment":
@@ -146,27 +146,27 @@ def _is_shown(raw: bytes, part: Part, parent: Part | None) -> bool:
 
 
 def _is_seal(raw: bytes, part: Part) -> bool:
-    """Whether a part is a signature or the encrypted message itself: by its type, and without a name that would make it something else."""
+    """Return whether a part is a signature or the encrypted message: by its type, and without the name of another kind of file."""
     if part.content_type not in _SEALS:
         return False
-    return all(filenames.find_extensions(name).last <= _ENDINGS_OF_SEALS for name in filenames.find_all_filenames(raw, part))
+    return all(filenames.find_extensions(name).last <= _SEAL_EXTENSIONS for name in filenames.find_all_filenames(raw, part))
 
 
-def _in_forwarded(raw: bytes, message: Part, rules: AttachmentRules) -> Match | None:
-    """What the rules do not let through in a forwarded message, however deep."""
+def _match_forwarded(raw: bytes, message: Part, rules: AttachmentRules) -> Match | None:
+    """Return the first match in a forwarded message, at any depth."""
     parents = {id(child): part for part in message.walk() for child in part.children}
     for part in message.children[0].walk():
         parent = parents[id(part)]
         around = None if parent.maintype == "message" else parent
-        if part.maintype != "multipart" and not _is_shown(raw, part, around) and (match := rules.match(raw, part)):
+        if part.maintype != "multipart" and not _is_displayed(raw, part, around) and (match := rules.match(raw, part)):
             return match
     return None
 
 
-def _notice(finding: Finding, notice: str, newline: bytes) -> bytes:
-    """The text of a notice, in quoted-printable.
+def _write_notice(finding: Finding, notice: str, newline: bytes) -> bytes:
+    """Return the text of a notice in quoted-printable.
 
-    No line begins with a hyphen: a name could have been made such that a line of the notice is the delimiter of a multipart.
+    No line begins with a hyphen: with a prepared file name, a line of the notice could be the delimiter of a multipart.
     """
     values = {"name": finding.name or "(without a name)", "reason": finding.explanation}
     text = Template(notice).render(values).strip("\n") + "\n"
@@ -175,7 +175,7 @@ def _notice(finding: Finding, notice: str, newline: bytes) -> bytes:
     return newline.join((f"=2D{line[1:]}" if line.startswith("-") else line).encode("ascii") for line in lines)
 
 
-def _fields(newline: bytes, *, inline: bool) -> bytes:
+def _notice_fields(newline: bytes, *, inline: bool) -> bytes:
     lines = (
         b"Content-Type: text/plain; charset=utf-8",
         b"Content-Transfer-Encoding: quoted-printable",
@@ -184,23 +184,23 @@ def _fields(newline: bytes, *, inline: bool) -> bytes:
     return b"".join(line + newline for line in lines)
 
 
-def _in_place_of_a_part(raw: bytes, finding: Finding, body: bytes, newline: bytes) -> Edit:
-    """The delimiter behind the part keeps its line: a part without a body has no line end of its own before it.
+def _replace_part(raw: bytes, finding: Finding, body: bytes, newline: bytes) -> Edit:
+    """Return the edit that replaces a part by a notice, with a line end before the next delimiter.
 
-    In an alternative or beside what is related to a text, the notice must not be what a client prefers to show: there it is attached.
+    In an alternative or among related parts, the notice is an attachment: otherwise a mail program might display it instead of the text.
     """
     part = finding.part
-    ended = raw.startswith((b"\r\n", b"\n"), part.end)
-    return Edit(part.start, part.end, _fields(newline, inline=finding.in_mixed) + newline + body + (b"" if ended else newline))
+    line_ends = raw.startswith((b"\r\n", b"\n"), part.end)
+    return Edit(part.start, part.end, _notice_fields(newline, inline=finding.in_mixed) + newline + body + (b"" if line_ends else newline))
 
 
-def _in_place_of_the_body(root: Part, body: bytes) -> list[Edit]:
-    """For a message that is nothing but an attachment: its Content- fields and its body become the notice's."""
+def _replace_body(root: Part, body: bytes) -> list[Edit]:
+    """Return the edits that replace the body and the Content- fields of a message that is only an attachment."""
     newline = root.header.newline
     version = b"" if any(root.header.named("mime-version")) else b"MIME-Version: 1.0" + newline
     blank = b"" if root.body > root.header.end else newline
     return [
         *(Edit(field.start, field.end, b"") for field in root.header.fields if field.lname.startswith("content-")),
-        root.header.appended(version + _fields(newline, inline=True)),
+        root.header.appended(version + _notice_fields(newline, inline=True)),
         Edit(root.body, root.end, blank + body + newline),
     ]

@@ -10,9 +10,9 @@ class Change(NamedTuple):
     """Edits of one message.
 
     Attributes:
-        edits: what to replace, in octets from the start of the message. Empty: the message stays as it is.
-        added_parts: how many parts the message has more afterwards.
-        wraps: whether the edits put the whole message, as it is, into a new one.
+        edits: in offsets of the message. No edits: the message stays as it is.
+        added_parts: the number of parts that the change adds to the message.
+        wraps: whether the edits wrap the whole message, as it is, into a new one.
     """
 
     edits: list[Edit]

@@ -1,6 +1,6 @@
-"""Puts a disclaimer, signature or banner into the text of a message, once, as splices.
+"""Adds a disclaimer, signature or banner to the text of a message, once, by edits.
 
-Knows neither WorkMail nor AWS; `mailhooks.hooks.functions.disclaimer` makes a hook of it.
+Independent of WorkMail and AWS. The hook is in `mailhooks.hooks.functions.disclaimer`.
 """
 
 import hashlib
@@ -27,11 +27,11 @@ from mailhooks.mime.text.wrapping import Image
 __all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "Position", "add_disclaimer", "explain"]
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
-"""The field that says which disclaimers a message has: a second run, such as a retry's, finds its own and adds nothing."""
+"""The field that names the disclaimers of a message: with the stamp, a retry adds nothing."""
 
 
 class OnNoText(StrEnum):
-    """What becomes of a message that shows no text."""
+    """What happens to a message without displayed text."""
 
     PASS = "pass"  # noqa: S105
     ADD_PART = "add-part"
@@ -39,16 +39,16 @@ class OnNoText(StrEnum):
 
 @dataclass(frozen=True)
 class Disclaimer:
-    """What to say and where.
+    """A disclaimer and its options.
 
     Attributes:
-        text: template for plain text; derived from `html` when empty.
-        html: template for HTML; derived from `text` when empty.
+        text: template for plain text; derived from `html` if empty.
+        html: template for HTML; derived from `text` if empty.
         position: see `Position`.
-        once_per_thread: leave a message alone that quotes one with this disclaimer.
-        on_unmodifiable: for `wrap`; `bounce` is the hook's.
+        once_per_thread: whether to skip a message that quotes this disclaimer.
+        on_unmodifiable: only `wrap` has an effect here; the hook bounces.
         on_no_text: see `OnNoText`.
-        images: those that `html` shows by `cid:`.
+        images: images for the `cid:` references of `html`.
     """
 
     text: str = ""
@@ -61,55 +61,55 @@ class Disclaimer:
 
     @cached_property
     def stamp(self) -> str:
-        """Names this disclaimer by its templates and position: hexadecimal digits."""
+        """The name of this disclaimer, from its templates and position: hexadecimal digits."""
         return hashlib.sha256("\0".join((self.text, self.html, self.position)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @cached_property
     def templates(self) -> tuple[Template, Template]:
-        """Of plain text and of HTML."""
+        """The templates for plain text and for HTML."""
         text = self.text or html_text.convert_to_plain_text(self.html)
         return Template(text.replace("\r\n", "\n")), Template((self.html or convert_to_html(self.text)).replace("\r\n", "\n"), is_html=True)
 
     @cached_property
     def _wordings(self) -> tuple[Template, Template]:
-        """As plain text: ours, and as mail programs make it of the HTML."""
+        """The plain text, and the HTML as plain text as mail programs convert it."""
         return self.templates[0], Template(html_text.convert_to_plain_text(self.html, only_words=True))
 
     def change(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
-        """The change that puts the disclaimer into the message; an empty one when it has it already.
+        """Return the change that adds the disclaimer; an empty one if the message has it already.
 
         Args:
             values: of the templates' variables, names in lower case.
 
         Raises:
-            Blocked: nothing may be changed, and `on_unmodifiable` or `on_no_text` does not say otherwise.
+            Blocked: the text must not be changed, and `on_unmodifiable` and `on_no_text` do not add a part instead.
         """
-        said = self._said(message, values or {})
-        if said is None:
+        rendered = self._render(message, values or {})
+        if rendered is None:
             return Change([])
         try:
             forms = [[part, *find_continuations(message, part)] for part in find_displayed(message)]
-            if self.once_per_thread and self._is_in([part for form in forms for part in form], values or {}):
+            if self.once_per_thread and self._occurs_in([part for form in forms for part in form], values or {}):
                 return Change([])
             parts = [placement.select_part(form, self.position) for form in forms]
-            change = self._with_images(message, parts, self._edits(parts, *said))
+            change = self._add_images(message, parts, self._insert(parts, *rendered))
         except Blocked as blocked:
-            change = self._around(message, blocked, *said)
-        return self._stamped(message, change)
+            change = self._add_part(message, blocked, *rendered)
+        return self._add_stamp(message, change)
 
     def wrap(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
-        """As `change`, for a message whose own text shall stay as it is: it goes as it is into a new one that has the disclaimer.
+        """Return the change that wraps the message, as it is, into a new one with the disclaimer; an empty one as in `change`.
 
         Raises:
-            Blocked: its header is broken.
+            Blocked: the header of the message is broken.
         """
         if not message.header.complete:
             raise Blocked(Obstacle.AMBIGUOUS)
-        said = self._said(message, values or {})
-        return Change([]) if said is None else self._stamped(message, self._enclosed(message, *said))
+        rendered = self._render(message, values or {})
+        return Change([]) if rendered is None else self._add_stamp(message, self._wrap(message, *rendered))
 
-    def _said(self, message: Message, values: Mapping[str, str]) -> tuple[str, str] | None:
-        """What is to be added, as plain text and as HTML; None where nothing is, or has been already."""
+    def _render(self, message: Message, values: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the disclaimer as plain text and as HTML; None if it is empty or the message has its stamp."""
         header = message.header
         if not header.fields:
             raise Blocked(Obstacle.AMBIGUOUS)
@@ -118,70 +118,72 @@ class Disclaimer:
         text, markup = (template.render(values) for template in self.templates)
         return (text, markup) if text.strip() or markup.strip() else None
 
-    def _stamped(self, message: Message, change: Change) -> Change:
+    def _add_stamp(self, message: Message, change: Change) -> Change:
         header = message.header
-        # First, as a body that begins right behind the header has its edits at the same place.
+        # The stamp comes first: an edit of a body directly after the header may have the same offset.
         stamp = header.appended(f"{STAMP}: {self.stamp}".encode() + header.newline)
         return change._replace(edits=[stamp, *change.edits])
 
-    def _is_in(self, parts: Sequence[TextPart], values: Mapping[str, str]) -> bool:
-        """Whether a shown text has this one somewhere, quoted or not, be it with a colleague's values: by the class of its element, or by
-        its letters and digits.
+    def _occurs_in(self, parts: Sequence[TextPart], values: Mapping[str, str]) -> bool:
+        """Return whether a displayed text contains this disclaimer, quoted or not, perhaps with the values of a colleague.
+
+        It is recognized by the class of its element, or by its letters and digits.
         """
         if any(part.is_html and f"mailhooks-{self.stamp}" in part.view() for part in parts):
             return True
         texts = [html_text.extract_visible_text(part.decode(part.view())) if part.is_html else part.decode(part.view()) for part in parts]
-        return any(wording.occurs_in(said, values) for said in map(keep_alphanumeric, texts) for wording in self._wordings)
+        return any(wording.occurs_in(text, values) for text in map(keep_alphanumeric, texts) for wording in self._wordings)
 
-    def _edits(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:
-        """A disclaimer that is an image alone has no words for plain text."""
+    def _insert(self, parts: Sequence[TextPart], text: str, markup: str) -> list[Edit]:
+        # A disclaimer that is only an image has no words for plain text.
         wanted = [part for part in parts if (markup if part.is_html else text).strip()]
         if not wanted:
             raise Blocked(Obstacle.NO_WORDS)
-        return [edit for part in wanted for edit in self._in_part(part, text, markup)]
+        return [edit for part in wanted for edit in self._insert_into_part(part, text, markup)]
 
-    def _in_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
+    def _insert_into_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
         try:
-            return placement.insert(part, self._marked(markup) if part.is_html else text, self.position)
+            return placement.insert(part, self._mark(markup) if part.is_html else text, self.position)
         except CannotEdit as error:
             raise Blocked(Obstacle.NO_PLACE if error.reason is Reason.NO_PLACE else Obstacle.UNREADABLE) from None
 
-    def _marked(self, markup: str) -> str:
-        """In an element whose class names the disclaimer: most clients keep it when they quote."""
+    def _mark(self, markup: str) -> str:
+        """Return the HTML in an element whose class names the disclaimer. Most mail programs keep the class when they quote."""
         return f'<div class="mailhooks-disclaimer mailhooks-{self.stamp}">{markup}</div>'
 
-    def _with_images(self, message: Message, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
-        """The edits with the images beside the HTML that shows them, once a message."""
-        # Of several forms in HTML readers are shown the last (RFC 2046 section 5.1.4).
+    def _add_images(self, message: Message, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
+        # Mail programs display the last HTML form of an alternative (RFC 2046 section 5.1.4).
         shown = next((part.part for part in reversed(parts) if part.is_html), None)
         images = self._shown_images()
         if shown is None or not images:
             return Change(edits)
         return Change(*wrapping.add_images(message, shown, edits, images))
 
-    def _around(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
-        """A part of our own instead of a change of theirs, where the settings say so; else the obstacle stands. A report stays what
-        programs expect.
+    def _add_part(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
+        """Return the change that adds the disclaimer as its own part, if the options say so. A report is never changed.
+
+        Raises:
+            Blocked: the same obstacle, if no part is added.
         """
         no_text = blocked.obstacle is Obstacle.NO_TEXT
         asked_for = self.on_no_text is OnNoText.ADD_PART if no_text else self.on_unmodifiable is OnUnmodifiable.WRAP
         if not asked_for or not message.header.complete or blocked.obstacle in {Obstacle.REPORT, Obstacle.NO_WORDS}:
             raise blocked
-        return self._enclosed(message, text, markup, beside=no_text)
+        return self._wrap(message, text, markup, only_body=no_text)
 
-    def _enclosed(self, message: Message, text: str, markup: str, *, beside: bool = False) -> Change:
-        """A new message with the disclaimer and, behind it, this one: as a message, or (`beside`) its body as a part."""
+    def _wrap(self, message: Message, text: str, markup: str, *, only_body: bool = False) -> Change:
+        """Return the change to a new message with the disclaimer, and after it the original as a message or `only_body` as a part."""
         raw, root = message.raw, message.structure.root
         boundaries = [wrapping.make_boundary(raw, purpose) for purpose in ("cover", "images")]
         images = self._shown_images()
-        cover = wrapping.write_text_part(text, self._marked(markup), root.header.newline, boundaries, images)
-        # The cover's alternative with its two forms, and what images take; then the new root.
+        cover = wrapping.write_text_part(text, self._mark(markup), root.header.newline, boundaries, images)
+        # The new root, the alternative of the disclaimer with its two forms, and the images with their multipart.
         added = 4 + (len(images) + 1 if images else 0)
         boundary = wrapping.make_boundary(raw, "enclosed")
-        if beside:
-            # Of what was cut short, the delimiters come before our own.
+        if only_body:
+            # Missing delimiters of the original come before our own.
             return Change([*close_multiparts(message, []), *wrapping.wrap_body(message, cover, boundary)], added, wraps=True)
-        # The parts of the enclosed message are no longer this one's; it is one part itself.
+        # The parts of the wrapped message no longer count. It is one part itself.
         added += 1 - sum(not part.embedded for part in root.walk())
         return Change(wrapping.wrap_message(message, cover, boundary), added, wraps=True)
 
@@ -190,19 +192,19 @@ class Disclaimer:
 
 
 def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append") -> bytes:
-    """The message with a disclaimer in every displayed form of its text.
+    """Add a disclaimer to every displayed form of a message's text.
 
     Args:
-        raw: the message as it is.
-        text: for plain text; derived from `html` when empty.
-        html: for HTML; derived from `text` when empty.
+        raw: the message.
+        text: template for plain text; derived from `html` if empty.
+        html: template for HTML; derived from `text` if empty.
         position: `append`, `prepend` or `after-reply`.
 
     Returns:
-        A new message, or `raw` itself when nothing may be changed (`explain` says why) or the disclaimer is there already.
+        The changed message. `raw` itself if it has the disclaimer already, or must not be changed (see `explain`).
 
     Raises:
-        ValueError: no such position.
+        ValueError: the position is unknown.
     """
     try:
         return splice(raw, Disclaimer(text=text, html=html, position=Position(position)).change(Message(raw)).edits)
@@ -211,7 +213,7 @@ def add_disclaimer(raw: bytes, *, text: str, html: str, position: str = "append"
 
 
 def explain(raw: bytes, *, text: str = "x", html: str = "", position: str = "append") -> str:
-    """Why `add_disclaimer` would not change a message with these arguments; `""` when it would."""
+    """Return why `add_disclaimer` does not change a message with these arguments; `""` if it does."""
     try:
         Disclaimer(text=text, html=html, position=Position(position)).change(Message(raw))
     except Blocked as blocked:

@@ -1,4 +1,4 @@
-"""What a file is by its content, and what a zip archive lists. Nothing is unpacked, and nothing but a beginning or an end is read."""
+"""The type of a file by its content, and the files that a zip archive lists. Reads only the beginning or the end; unpacks nothing."""
 
 import io
 import re
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 PREFIX_OCTETS: Final = 4096
-"""As much of a file `identify` wants to see."""
+"""Octets of a file's beginning that `identify` reads."""
 
 ZIP_TAIL_OCTETS: Final = 1024 * 1024
-"""As much of an archive's end `list_zip` wants to see: the directory of `MAX_ENTRIES` files with names of 60 characters."""
+"""Octets of an archive's end that `list_zip` reads: the directory of `MAX_ENTRIES` files with names of 60 characters."""
 
 MAX_ENTRIES: Final = 10_000
-"""Files in an archive whose names are looked at: about a tenth of a second."""
+"""Files of an archive that are listed, at most: this takes about a tenth of a second."""
 
 _DIRECTORY_ENTRY: Final = b"PK\x01\x02"
-"""Begins each file's entry in an archive's directory (APPNOTE section 4.3.12): counted before anything is believed."""
+"""The beginning of a file's entry in the directory of an archive (APPNOTE section 4.3.12). Entries are counted before they are read."""
 
 _PE: Final = "application/vnd.microsoft.portable-executable"
 _MACH_O: Final = "application/x-mach-binary"
@@ -45,7 +45,7 @@ _BEGINNINGS: Final = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "application/onenote"),
     (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
-    (b"{\\rt", "application/rtf"),  # Word reads what begins so, whatever comes next
+    (b"{\\rt", "application/rtf"),  # Word opens any file that begins like this
     (b"%!PS", "application/postscript"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -75,7 +75,7 @@ _SCRIPT_START: Final = re.compile(rb"\A#![ \t]*/")
 EXECUTABLES: Final = frozenset(
     {_PE, _MACH_O, _JAVA, _JAR, _SCRIPT, "application/x-elf", "application/x-ms-shortcut", "application/vnd.ms-htmlhelp"}
 )
-"""What a double click runs. An installer (.msi) is not told from an old Office file, both being `application/x-ole-storage`."""
+"""Types that a double click runs. An installer (.msi) is not among them: like an old Office file it is `application/x-ole-storage`."""
 
 _CONTAINERS: Final = frozenset(
     """
@@ -83,16 +83,16 @@ _CONTAINERS: Final = frozenset(
     .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
     """.split()
 )
-"""Documents that are zip archives inside: what they list are their own pieces, which nobody opens one by one."""
+"""Extensions of documents that are zip archives: the listed files are parts of the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZipListing:
-    """What an archive says of itself.
+    """The files that an archive lists.
 
     Attributes:
-        names: of its files, directories left out, as written.
-        encrypted: whether any of them is.
+        names: of the files, as written, without directories.
+        encrypted: whether any file is encrypted.
     """
 
     names: tuple[str, ...]
@@ -100,7 +100,7 @@ class ZipListing:
 
 
 def identify(beginning: bytes) -> str:
-    """The type of a file by its first octets (`PREFIX_OCTETS` suffice), one of `KNOWN`; `""` where they say nothing.
+    """Return the type of a file by its first `PREFIX_OCTETS`, one of `KNOWN`; `""` if it is not recognized.
 
     >>> identify(b"%PDF-1.7"), identify(b"Dear all,")
     ('application/pdf', '')
@@ -114,18 +114,19 @@ def identify(beginning: bytes) -> str:
     return ""
 
 
-def is_archive(beginning: bytes, endings: frozenset[str]) -> bool:
-    """Whether a file is a zip archive that people look into: by its content, or by its name although it begins otherwise.
+def is_archive(beginning: bytes, extensions: frozenset[str]) -> bool:
+    """Return whether a file is a zip archive and not a document: by its content, or by its name if it begins differently.
 
-    `endings` of its name are lower-case, with their dot.
+    Args:
+        extensions: of its name, in lower case, with their dot.
     """
-    return (_is_zip(beginning) and not endings & _CONTAINERS) or bool(endings & {".zip", ".jar"})
+    return (_is_zip(beginning) and not extensions & _CONTAINERS) or bool(extensions & {".zip", ".jar"})
 
 
 def list_zip(tail: bytes) -> ZipListing | None:
-    """What a zip archive lists, read from its end (`ZIP_TAIL_OCTETS` suffice). None: damaged, too many files, or no archive at all.
+    """Return the files that a zip archive lists, from its last `ZIP_TAIL_OCTETS`; None if it is damaged or has too many files.
 
-    Sizes that the archive states are not believed and not used. An archive in it is one of the names.
+    Sizes in the archive are not used. An archive in the archive is a name in the list.
     """
     if tail.count(_DIRECTORY_ENTRY) > MAX_ENTRIES:
         return None
@@ -134,7 +135,7 @@ def list_zip(tail: bytes) -> ZipListing | None:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError, struct.error):
         return None
-    # QUIRK: `filename` ends at a NUL, `orig_filename` is what the archive says.
+    # QUIRK: `filename` ends at a NUL, `orig_filename` is the name in the archive.
     names = tuple(entry.orig_filename for entry in entries if not entry.orig_filename.endswith("/"))
     return ZipListing(names, any(entry.flag_bits & 1 for entry in entries))
 
@@ -143,22 +144,22 @@ def _is_zip(beginning: bytes) -> bool:
     return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK"))
 
 
-def _first_entry(*names: bytes) -> Callable[[bytes], bool]:
-    """Whether it is a zip archive whose first file has a name that begins so (name at 30; APPNOTE section 4.3.7)."""
+def _has_first_entry(*names: bytes) -> Callable[[bytes], bool]:
+    """Return a test for zip archives whose first file name, at octet 30, begins with one of the names (APPNOTE section 4.3.7)."""
     return lambda beginning: _is_zip(beginning) and beginning.startswith(names, 30)
 
 
 def _is_pe(beginning: bytes) -> bool:
-    # A text may begin with MZ; where a program has its header's offset (at 60, less than 2 ** 24) it cannot be without NUL.
+    # A text may begin with MZ. A program has a NUL in the offset of its header (at 60, less than 2 ** 24), a text has none.
     return beginning.startswith(b"MZ") and b"\0" in beginning[:64]
 
 
 def _is_class_file(beginning: bytes) -> bool:
-    # A Mach-O universal binary begins likewise, but has there a count of architectures instead of a version, which is 45 or more.
+    # A Mach-O universal binary begins the same, with a count of architectures instead of the version, which is 45 or more.
     return beginning.startswith(b"\xca\xfe\xba\xbe") and int.from_bytes(beginning[4:8], "big") >= 45
 
 
-def _riff(form: bytes) -> Callable[[bytes], bool]:
+def _is_riff(form: bytes) -> Callable[[bytes], bool]:
     return lambda beginning: beginning.startswith(b"RIFF") and beginning.startswith(form, 8)
 
 
@@ -166,15 +167,15 @@ _TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     (_PE, _is_pe),
     (_JAVA, _is_class_file),
     (_MACH_O, lambda beginning: beginning.startswith((b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"))),
-    (_OFFICE, _first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
-    (_OPEN_DOCUMENT, _first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
-    (_EPUB, _first_entry(b"mimetypeapplication/epub+zip")),
-    (_JAR, _first_entry(b"META-INF/")),
+    (_OFFICE, _has_first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
+    (_OPEN_DOCUMENT, _has_first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
+    (_EPUB, _has_first_entry(b"mimetypeapplication/epub+zip")),
+    (_JAR, _has_first_entry(b"META-INF/")),
     (_ZIP, _is_zip),
     ("application/pdf", lambda beginning: b"%PDF-" in beginning[:1024]),
-    ("image/webp", _riff(b"WEBP")),
-    ("audio/wav", _riff(b"WAVE")),
-    ("video/x-msvideo", _riff(b"AVI ")),
+    ("image/webp", _is_riff(b"WEBP")),
+    ("audio/wav", _is_riff(b"WAVE")),
+    ("video/x-msvideo", _is_riff(b"AVI ")),
     ("video/mp4", lambda beginning: beginning.startswith(b"ftyp", 4)),
     ("image/bmp", lambda beginning: beginning.startswith(b"BM") and beginning[6:10] == b"\0\0\0\0"),
     (_TAR, lambda beginning: beginning.startswith(b"ustar", 257)),
@@ -184,4 +185,4 @@ _TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
 )
 
 KNOWN: Final = frozenset(name for _, name in _BEGINNINGS) | frozenset(name for name, _ in _TESTS)
-"""Every type that `identify` tells."""
+"""Every type that `identify` returns."""

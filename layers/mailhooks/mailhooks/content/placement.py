@@ -1,4 +1,4 @@
-"""Where in the text of a message a disclaimer goes."""
+"""Finds the place of a disclaimer in the text of a message, and inserts it."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,67 +10,67 @@ from mailhooks.mime.errors import CannotEdit, Reason
 from mailhooks.mime.quotes import reply
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
 
-TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not that kind of token
-"""Where a sender writes this, the disclaimer goes, whatever its position."""
+TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not a password
+"""If the sender writes this token, the disclaimer replaces it, for any position."""
 
 
 class Position(StrEnum):
-    """Where the text goes."""
+    """The position of a disclaimer in the text."""
 
     APPEND = "append"
     PREPEND = "prepend"
     AFTER_REPLY = "after-reply"
-    """Under the newest reply and above what it quotes; at the end where nothing is quoted."""
+    """Below the newest reply and above its quote; at the end if nothing is quoted."""
 
 
 def select_part(form: Sequence[TextPart], position: Position) -> TextPart:
-    """Which of the parts that are shown one below the other has the place for the text."""
+    """Return the part that receives the text, of the parts that continue each other."""
     if len(form) == 1:
         return form[0]
-    if token := next((part for part in form if _token(part)), None):
+    if token := next((part for part in form if _find_token(part)), None):
         return token
     if position is Position.PREPEND:
         return form[0]
-    quoting_parts = (part for part in form[:-1] if position is Position.AFTER_REPLY and _quote(part) is not None)
+    quoting_parts = (part for part in form[:-1] if position is Position.AFTER_REPLY and _find_quote(part) is not None)
     return next(quoting_parts, form[-1])
 
 
-def insert(part: TextPart, said: str, position: Position) -> list[Edit]:
-    """The edits that put a text into a part: HTML into HTML, plain text into plain text.
+def insert(part: TextPart, text: str, position: Position) -> list[Edit]:
+    """Return the edits that insert a text into a part: HTML into HTML, plain text into plain text.
 
     Raises:
-        CannotEdit: see `TextPart.replaced`; or there is no place.
+        CannotEdit: see `TextPart.replace`; or there is no place for it.
     """
-    return _into_html(part, said, position) if part.is_html else _into_text(part, said, position)
+    return _insert_html(part, text, position) if part.is_html else _insert_text(part, text, position)
 
 
-def _token(part: TextPart) -> tuple[int, int] | None:
-    """Where the token stands; one in what is quoted is somebody else's."""
+def _find_token(part: TextPart) -> tuple[int, int] | None:
+    """Return the start and end of the token; None without one. A token in a quote is not the sender's."""
     if part.is_html:
         found = html.find_token(part.view(), TOKEN)
     else:
         at = part.octets.find(TOKEN.encode())
         found = (at, at + len(TOKEN)) if at >= 0 else None
-    return found if found and ((quote := _quote(part)) is None or found[0] < quote) else None
+    return found if found and ((quote := _find_quote(part)) is None or found[0] < quote) else None
 
 
-def _quote(part: TextPart) -> int | None:
-    """Where a text goes that belongs above what is quoted."""
+def _find_quote(part: TextPart) -> int | None:
+    """Return the offset above the quote; None if nothing is quoted."""
     if part.is_html:
         return reply.find_html_quote(part.view(), part.decode)
     quote = reply.find_text_quote(part.lines())
     return None if quote is None else part.line_start(quote)
 
 
-def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
+def _insert_text(part: TextPart, text: str, position: Position) -> list[Edit]:
     text = (convert_to_flowed(text) if part.is_flowed else text).strip("\n")
     octets = part.octets
-    if token := _token(part):
+    if token := _find_token(part):
         return part.replace(*token, text)
     if position is Position.PREPEND:
         return part.insert(part.start, text + "\n\n" if octets[part.start :].strip() else text)
     at = len(octets)
-    if position is Position.AFTER_REPLY and (quote := _quote(part)) is not None:
+    if position is Position.AFTER_REPLY and (quote := _find_quote(part)) is not None:
         at = quote
     before = octets[:at]
     blank = "\n" * (2 - _newlines_before(before)) if before[part.start :].strip() else ""
@@ -80,20 +80,20 @@ def _into_text(part: TextPart, text: str, position: Position) -> list[Edit]:
 
 
 def _newlines_before(octets: bytes) -> int:
-    """Line ends at the end: 0, 1, or 2 for more."""
+    """Return the number of line ends at the end, at most 2."""
     tail = octets[-4:].replace(b"\r\n", b"\n")
     return min(len(tail) - len(tail.rstrip(b"\n")), 2)
 
 
-def _into_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
+def _insert_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
     view = part.view()
-    if token := _token(part):
+    if token := _find_token(part):
         return part.replace(*token, markup)
     at: int | None = None
     if position is Position.PREPEND:
         at = html.find_start(view)
     elif position is Position.AFTER_REPLY:
-        at = _quote(part)
+        at = _find_quote(part)
     at = html.find_end(view) if at is None else at
     if at < 0:
         raise CannotEdit(Reason.NO_PLACE)

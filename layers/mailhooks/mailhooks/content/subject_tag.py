@@ -1,6 +1,6 @@
-"""Puts a tag such as `[EXTERNAL]` before a message's subject, once, as a splice into the message's own field.
+"""Adds a tag such as `[EXTERNAL]` before the subject of a message, once, by an edit of the Subject field.
 
-The subject is read from the message: the one in the event is cut at 256 characters.
+The subject is read from the message, because the one in the event is cut at 256 characters.
 """
 
 import re
@@ -13,17 +13,17 @@ from mailhooks.mime.headers import Field, HeaderBlock
 from mailhooks.mime.message import Message
 
 _LINE: Final = 78
-"""Characters that a line of a header should not exceed (RFC 5322 section 2.1.1)."""
+"""Characters of a header line (RFC 5322 section 2.1.1)."""
 
-_MARKS: Final = re.compile(r"(?: ?(?:[^\s:\[\]]{1,12}(?:\[\d{1,3}\])? ?[:\uff1a]|\[[^\[\]]{1,40}\]))* ?")
-"""What replies, forwards and lists put before a subject: `Re:`, `AW[2]:`, `[list]`. A tag farther on is no tag, but part of the text."""
+_PREFIXES: Final = re.compile(r"(?: ?(?:[^\s:\[\]]{1,12}(?:\[\d{1,3}\])? ?[:\uff1a]|\[[^\[\]]{1,40}\]))* ?")
+"""Prefixes of a subject in replies, forwards and lists: `Re:`, `AW[2]:`, `[list]`. After other text, a tag is part of the subject."""
 
 
 def check_tag(tag: str) -> str:
-    """The tag that somebody typed, trimmed.
+    """Return the tag of a setting, without surrounding white space.
 
     Raises:
-        SettingsError: it has control characters or line ends, which would forge fields, or is too long to be a tag.
+        SettingsError: it is too long, or has control characters or line ends, which would add header fields.
     """
     tag = tag.strip()
     if not tag.isprintable() or len(tag) > 60:
@@ -32,29 +32,30 @@ def check_tag(tag: str) -> str:
 
 
 def tag_edits(message: Message, tag: str) -> list[Edit]:
-    """The edit that puts `tag` and a space before the subject; none when it stands there, be it behind the marks of replies and lists.
+    """Return the edit that adds a tag and a space before the subject. No edit if the tag is there, perhaps after prefixes such as `Re:`.
 
-    The subject's own octets, encoded words and folds stay as they are. Of several Subject fields the first is edited, as clients show it.
+    The octets of the subject, its encoded words and its folds, stay as they are. The first of several Subject fields is edited, because
+    mail programs display it.
     """
     raw, block = message.raw, message.header
     subject = next(block.named("subject"), None)
     if subject is None:
         return [block.appended(b"Subject: " + encoded_words.encode(tag, "Subject", block.newline) + block.newline)]
     value = subject.value(raw)
-    before, found, _ = _bare(encoded_words.decode(value)).partition(_bare(tag))
-    if found and _MARKS.fullmatch(before):
+    before, found, _ = _normalize(encoded_words.decode(value)).partition(_normalize(tag))
+    if found and _PREFIXES.fullmatch(before):
         return []
-    return [_before(raw, block, subject, value, tag)]
+    return [_insert_before(raw, block, subject, value, tag)]
 
 
-def _before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:
+def _insert_before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:
     own = raw[subject.body : subject.end]
     gap = len(own) - len(own.lstrip(b" \t\r\n"))
-    # Between two encoded words white space is not shown, so that the tag's own must hold the space (RFC 2047 section 6.2).
+    # White space between two encoded words is not displayed (RFC 2047 section 6.2), so the space is part of the encoded tag.
     inside = encoded_words.starts_encoded(value) and not encoded_words.is_plain(tag)
     encoded = encoded_words.encode(tag + " " * inside, "Subject", block.newline)
     if not value or b"\n" in own[:gap]:
-        # Nothing on the first line: the tag goes there, and the fold (if any) is the space behind it.
+        # The first line is empty: the tag is inserted there, and the fold after it, if any, is the space.
         return Edit(subject.body, subject.body, b" " + encoded)
     at = subject.body + gap
     first_line = own[gap:].split(b"\n", 1)[0].rstrip(b"\r")
@@ -63,6 +64,6 @@ def _before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: s
     return Edit(at, at, (b"" if gap else b" ") + encoded + (b" " if fits else block.newline + b" "))
 
 
-def _bare(text: str) -> str:
-    """For comparing: case and the width of white space do not matter."""
+def _normalize(text: str) -> str:
+    """Return a text to compare, without differences in case and white space."""
     return " ".join(text.split()).casefold()

@@ -1,4 +1,4 @@
-"""Text with variables, such as `%%Title%%`, as Exchange's disclaimers have them; for texts that administrators write."""
+"""Templates of administrators: text with variables such as `%%Title%%`, as in disclaimers of Exchange."""
 
 import html
 import re
@@ -14,41 +14,41 @@ from mailhooks.mime.addresses import parse_display_name
 from mailhooks.mime.message import Message
 
 MESSAGE_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
-"""The variables whose values every message has, in lower case. A directory may have more."""
+"""Variables with values from the message, in lower case. A directory may have more."""
 
 _VARIABLE: Final = re.compile(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
 
 _VARYING: Final = re.compile(r"(?P<variable>%%[A-Za-z][A-Za-z0-9]{0,39}%%)|\ufffc|(?<!\S)[^\s@]*?(?:://|@|\bwww\.)(?P<host>[\w.-]*)\S*")
-"""What differs where a text is quoted: variables' values, what only HTML shows, and addresses. QUIRK: of an address, mail programs leave
-out the scheme, write the whole twice, or lead it through a server that checks links; the host's name stays.
+"""Parts of a template that differ in a quote: values of variables, images, and addresses. QUIRK: mail programs omit the scheme of an
+address, write it twice, or replace it by the address of a server that checks links. The host name stays.
 """
 
 _LONGEST_VALUE: Final = 200
 _LONGEST_ADDRESS: Final = 1000
-"""Letters and digits in the place of a variable, and around an address or in the place of an image, at most."""
+"""Letters and digits of a variable's value, and around an address or instead of an image, at most."""
 
-_LEAST_CONSTANT: Final = 40
-"""Letters and digits that are characteristic of a text, whoever sends it: more than are in `Mit freundlichen Grüßen`."""
+_MIN_CONSTANT: Final = 40
+"""Constant letters and digits that identify a text for any sender: more than in `Mit freundlichen Grüßen`."""
 
-_LEAST_SAMPLE: Final = 20
-"""Of them in one piece, and with the values of a sender: fewer are found anywhere."""
+_MIN_SAMPLE: Final = 20
+"""Letters and digits in one piece, and of a text with the sender's values. Fewer occur in any text."""
 
-_SAMPLE: Final = 120
-"""Of them with the values of a sender, at most."""
+_MAX_SAMPLE: Final = 120
+"""Letters and digits of a text with the sender's values that are compared, at most."""
 
-_OCCURRENCES: Final = 100
-"""Places that are looked at. This bounds the time."""
+_MAX_OCCURRENCES: Final = 100
+"""Occurrences that are checked. This bounds the time."""
 
 _BLOCK: Final = "(?:address|blockquote|div|dl|dt|dd|h[1-6]|hr|li|ol|p|table|tbody|tfoot|thead|tr|ul)"
 _BREAK: Final = re.compile(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", re.IGNORECASE)
-"""Where a line of HTML ends: as it is written, and as it is shown. Templates often come on one line altogether."""
+"""The end of a line in HTML, as it is written or displayed. A template is often written on one line."""
 
 _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 _VOID: Final = frozenset({"area", "br", "col", "hr", "img", "input", "wbr"})
 
 
 class _Stretch(NamedTuple):
-    """Letters and digits that a text always has, and how many others are before them, up to the stretch before, at most."""
+    """Letters and digits that a text always has, and the maximum of others between them and the stretch before."""
 
     letters: str
     gap: int
@@ -56,11 +56,11 @@ class _Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A text with variables. Names are the same whatever their case.
+    """A text with variables. The case of names does not matter.
 
     Attributes:
         source: the text.
-        is_html: whether values have to be escaped.
+        is_html: whether values are escaped.
     """
 
     source: str
@@ -68,39 +68,39 @@ class Template:
 
     @cached_property
     def variables(self) -> frozenset[str]:
-        """The names that occur, in lower case."""
+        """The names of the variables, in lower case."""
         return frozenset(name.lower() for name in _VARIABLE.findall(self.source))
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text for these values, whose names are in lower case. A line whose variables are all empty is left out; of HTML, the tags
-        stay that belong to other lines.
+        """Return the text with values, whose names are in lower case.
 
-        Values lose control characters and line ends: they come from mail.
+        A line is omitted if all its variables are empty. In HTML, tags that belong to other lines stay. Control characters and line ends
+        are removed from values, because they come from mail.
         """
         if self.is_html:
             ends = [0, *(found.end() for found in _BREAK.finditer(self.source)), len(self.source)]
             return "".join(self._line(self.source[start:end], values) or "" for start, end in pairwise(ends))
         return "\n".join(line for source in self.source.split("\n") if (line := self._line(source, values)) is not None)
 
-    def occurs_in(self, said: str, values: Mapping[str, str]) -> bool:
-        """Whether a text has this one somewhere, be it with other values: all that is constant in it, in order and close together.
+    def occurs_in(self, text: str, values: Mapping[str, str]) -> bool:
+        """Return whether a text contains this template, perhaps with other values: its constant parts, in order and close together.
 
-        Lines with variables may be left out, and count only where the others say too little. Where these do so too, what is looked for is
-        the beginning of the text with `values`.
+        Lines with variables may be missing, and are compared only if the other lines are too short. If all are too short, the beginning of
+        the template with `values` is searched.
 
         Args:
-            said: the letters and digits of the text (see `keep_alphanumeric`).
+            text: the letters and digits of the text (see `keep_alphanumeric`).
         """
         for stretches in (self._stretches(), self._stretches(in_lines_with_variables=True)):
             lengths = [len(stretch.letters) for stretch in stretches]
-            if sum(lengths) >= _LEAST_CONSTANT and max(lengths) >= _LEAST_SAMPLE:
+            if sum(lengths) >= _MIN_CONSTANT and max(lengths) >= _MIN_SAMPLE:
                 anchor = lengths.index(max(lengths))
-                return any(_are_around(stretches, anchor, said, at) for at in _places(stretches[anchor].letters, said))
-        sample = keep_alphanumeric(self.render(values))[:_SAMPLE]
-        return len(sample) >= _LEAST_SAMPLE and sample in said
+                return any(_surround(stretches, anchor, text, at) for at in _find_occurrences(stretches[anchor].letters, text))
+        sample = keep_alphanumeric(self.render(values))[:_MAX_SAMPLE]
+        return len(sample) >= _MIN_SAMPLE and sample in text
 
     def _stretches(self, *, in_lines_with_variables: bool = False) -> list[_Stretch]:
-        """What of a plain text is constant."""
+        """Return the constant parts of a plain text."""
         stretches: list[_Stretch] = []
         text, gap = "", 0
         for constant, varying in self._constants(in_lines_with_variables):
@@ -113,7 +113,7 @@ class Template:
         return [*stretches, _Stretch(text, gap)] if text else stretches
 
     def _constants(self, in_lines_with_variables: bool) -> Iterator[tuple[str, int | None]]:
-        """Constant letters and digits, and how many others may follow; None where none can."""
+        """Yield constant letters and digits, and the maximum of others after them; None if no others can follow."""
         for line in self.source.split("\n"):
             variables = len(_VARIABLE.findall(line))
             if variables and not in_lines_with_variables:
@@ -130,7 +130,7 @@ class Template:
             yield keep_alphanumeric(line[done:]), 0 if variables else None
 
     def _line(self, source: str, values: Mapping[str, str]) -> str | None:
-        """A line with its values; None when it has nothing to say."""
+        """Return a line with its values; None to omit it."""
         found = []
 
         def value(variable: re.Match[str]) -> str:
@@ -161,8 +161,9 @@ def read_values(message: Message, mail_from: str) -> dict[str, str]:
 
 
 def keep_alphanumeric(text: str) -> str:
-    """Its letters and digits, to compare texts by: quoting adds marks and line ends. Case and accents do not matter: QUIRK: some programs
-    send umlauts as two characters each (Unicode's decomposed form).
+    """Return the letters and digits of a text, without case and accents, to compare it with a quoted text.
+
+    Quoting adds marks and line ends. QUIRK: some programs send an umlaut as two characters (Unicode's decomposed form).
 
     >>> keep_alphanumeric("> Grüße, 1\\n> x")
     'grusse1x'
@@ -175,34 +176,32 @@ def _letter(char: str) -> str:
     return "".join(base for base in unicodedata.normalize("NFKD", char).casefold() if base.isalnum())
 
 
-def _places(sample: str, said: str) -> Iterator[int]:
+def _find_occurrences(sample: str, text: str) -> Iterator[int]:
     at = -1
-    for _ in range(_OCCURRENCES):
-        at = said.find(sample, at + 1)
+    for _ in range(_MAX_OCCURRENCES):
+        at = text.find(sample, at + 1)
         if at < 0:
             return
         yield at
 
 
-def _are_around(stretches: list[_Stretch], anchor: int, said: str, at: int) -> bool:
-    """Whether the other stretches are around that one of index `anchor`, which is at `at`."""
+def _surround(stretches: list[_Stretch], anchor: int, text: str, at: int) -> bool:
+    """Return whether the other stretches are around the stretch of index `anchor`, which is at offset `at`."""
     start, end = at, at + len(stretches[anchor].letters)
-    for text, gap in stretches[anchor + 1 :]:
-        found = said.find(text, end, end + gap + len(text))
+    for letters, gap in stretches[anchor + 1 :]:
+        found = text.find(letters, end, end + gap + len(letters))
         if found < 0:
             return False
-        end = found + len(text)
-    for (text, _), (_, gap) in reversed(list(pairwise(stretches[: anchor + 1]))):
-        start = said.rfind(text, max(start - gap - len(text), 0), start)
+        end = found + len(letters)
+    for (letters, _), (_, gap) in reversed(list(pairwise(stretches[: anchor + 1]))):
+        start = text.rfind(letters, max(start - gap - len(letters), 0), start)
         if start < 0:
             return False
     return True
 
 
 def _unpaired_tags(line: str) -> str:
-    """What has to stay of a line of HTML that is left out: nothing when its tags close each other, else all of them, or, where comments
-    make even that unsure, the line.
-    """
+    """Return the tags to keep of an omitted line of HTML: none if they close each other, else all. With comments, keep the whole line."""
     if "<!" in line:
         return line
     tags = [tag for tag in _TAG.finditer(line) if tag[2].lower() not in _VOID]

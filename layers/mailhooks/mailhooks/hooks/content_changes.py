@@ -113,7 +113,7 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
     for wanted, error in wanted_changes.refused:
         outcome = outcome.with_failures(_failure(wanted, error))
         if not (isinstance(error, NoDisclaimer) and error.allows_delivery):
-            outcome = _refuse_delivery(outcome, wanted, getattr(error, "obstacle", "an attachment is not let through"))
+            outcome = _refuse_delivery(outcome, wanted, getattr(error, "obstacle", "an attachment is not allowed"))
     skipped = None
     if wanted_changes.refused and len(wanted_changes.refused) == len(outcome.changes):
         skipped = CannotChangeSafely(str(wanted_changes.refused[0][1]))

@@ -32,7 +32,7 @@ _DOMAINS: Final = frozenset({".com", ".app", ".zip", ".sh", ".pl", ".py", ".ps",
 """Extensions that also end host names: `example.com.pdf` is a report about a site, not a hidden program."""
 
 
-class Endings(NamedTuple):
+class Extensions(NamedTuple):
     """The extensions of a name, in lower case, each with its dot.
 
     Attributes:
@@ -120,7 +120,7 @@ def _visible(char: str) -> str:
     return " " if unicodedata.category(char) in {"Cc", "Zs", "Zl", "Zp"} else ""
 
 
-def find_extensions(name: str) -> Endings:
+def find_extensions(name: str) -> Extensions:
     """Return the extensions of a name, as a program that opens the file reads them.
 
     Direction, zero-width and control characters are removed, and full-width letters and dots are replaced by ASCII. Dots and white space at
@@ -135,7 +135,7 @@ def find_extensions(name: str) -> Endings:
         readings.append(_suffixes(name.partition("\0")[0]))
     last = {suffixes[-1] for suffixes in readings if suffixes}
     inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}
-    return Endings(frozenset(last), frozenset(inner - last - _DOMAINS))
+    return Extensions(frozenset(last), frozenset(inner - last - _DOMAINS))
 
 
 def _suffixes(name: str) -> list[str]:

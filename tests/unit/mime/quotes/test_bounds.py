@@ -146,7 +146,7 @@ def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MAX_LINES", 400)
         monkeypatch.setattr(module, "MAX_PIECES", 2_400)
     monkeypatch.setattr(html_lines, "_ENOUGH", 500)
-    monkeypatch.setattr(attribution, "_CLOSELY", 6_000)
+    monkeypatch.setattr(attribution, "_BUDGET", 6_000)
 
 
 def calls(action: Callable[[], object]) -> int:
@@ -222,15 +222,15 @@ def test_four_times_as_many_tokens_are_not_taken(monkeypatch: pytest.MonkeyPatch
 def test_only_so_much_is_looked_at_closely_for_attributions(texts: list[str], monkeypatch: pytest.MonkeyPatch):
     looked = 0
 
-    def verb_at(bare: str, real: Callable[[str], int] = attribution._verb_at) -> int:
+    def find_verb(bare: str, real: Callable[[str], int] = attribution._find_verb) -> int:
         nonlocal looked
         looked += len(bare)
         return real(bare)
 
-    monkeypatch.setattr(attribution, "_verb_at", verb_at)
+    monkeypatch.setattr(attribution, "_find_verb", find_verb)
     lines = [Line(text, 0, False, Level.CITED if text.startswith(">") else Level.NONE) for text in texts * 4_000]
     assert find_quote(lines) is None
-    assert attribution._CLOSELY / 2 < looked <= 3 * attribution._CLOSELY
+    assert attribution._BUDGET / 2 < looked <= 3 * attribution._BUDGET
 
 
 def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypatch: pytest.MonkeyPatch):

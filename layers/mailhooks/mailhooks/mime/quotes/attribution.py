@@ -1,7 +1,7 @@
-"""Lines that mail clients write above a quote: `On ... wrote:`, `-----Original Message-----`, blocks of From:, Sent:, To:, Subject:.
+"""Lines that mail programs write above a quote: `On ... wrote:`, `-----Original Message-----`, blocks of From:, Sent:, To:, Subject:.
 
-Knows nothing of plain text or HTML: a line is what a reader sees on it. What is looked at of a line and around it is bounded, so that time
-is linear in the number of lines; `Budget` bounds what takes longer.
+A line is its displayed text, from plain text or HTML. The length that is read of each line is bounded, so that time is linear in the number
+of lines. `Budget` bounds the slower search for attributions.
 """
 
 import re
@@ -13,49 +13,49 @@ from typing import Final
 from mailhooks.mime.quotes.phrases import CJK_OPENERS, CJK_VERBS, LABELS, OPENERS, ORIGINAL, TRAILERS, VERBS, Label
 
 MAX_LENGTH: Final = 600
-"""Characters of an attribution at most, and of a line that is looked at."""
+"""Characters of the longest attribution, and of a line that is read."""
 
-_CLOSELY: Final = 300_000
-"""Characters of possible attributions that are looked at closely, at most: thousands of lines that begin and end as one does."""
+_BUDGET: Final = 300_000
+"""Characters of possible attributions that are read: enough for thousands of lines that begin and end like one."""
 
-_SHORT: Final = 150
-"""Characters of an attribution without a date, at most."""
+_MAX_UNDATED: Final = 150
+"""Characters of the longest attribution without a date."""
 
-_WRAPPED: Final = 5
-"""Lines that an attribution is wrapped over, at most."""
+_MAX_LINES: Final = 5
+"""Lines of the longest wrapped attribution."""
 
-_BLOCK: Final = 14
-"""Lines in which a block of header fields shows itself as one."""
+_BLOCK_LINES: Final = 14
+"""Lines that are read to recognize a block of header fields."""
 
 
 class Mark(IntEnum):
-    """What the markup says of a line, in HTML."""
+    """A mark of a line in HTML, by its markup."""
 
     NONE = 0
     SIGNATURE = 1
-    """A client's own element for signatures."""
+    """It is in an element for signatures."""
     SOFT = 2
-    """A quote begins, and what is quoted has marks of its own: a reply may be written between."""
+    """A quote begins. Its lines have their own markup, and a reply may be between them."""
     HARD = 3
-    """The quote begins, and it is all that follows."""
+    """The quote begins, and it extends to the end."""
 
 
 class Level(IntEnum):
-    """Whether a line is quoted."""
+    """How a line is quoted."""
 
     NONE = 0
     INDENTED = 1
-    """Perhaps: people and programs indent for other reasons too."""
+    """Perhaps quoted: people and programs also indent for other reasons."""
     CITED = 2
 
 
 @dataclass(slots=True)
 class Line:
-    """A line that shows something.
+    """A line with displayed text or an image.
 
     Attributes:
         text: white space collapsed.
-        at: where a text goes that shall stand above the line; the meaning is the caller's.
+        at: where to insert a text above the line: an offset or an index, depending on the caller.
         gap: whether an empty line is above it.
     """
 
@@ -67,15 +67,15 @@ class Line:
 
 
 class Budget:
-    """How much of a message may still be looked at closely. When nothing may, no more attributions are found in it."""
+    """The characters of a message that may still be searched for attributions. Without budget, no more are found."""
 
     __slots__ = ("left",)
 
     def __init__(self) -> None:
-        self.left = _CLOSELY
+        self.left = _BUDGET
 
-    def take(self, text: str) -> bool:
-        """Whether this text may be looked at, too."""
+    def spend(self, text: str) -> bool:
+        """Subtract a text from the budget. Return whether the budget was sufficient."""
         self.left -= len(text)
         return self.left >= 0
 
@@ -96,33 +96,33 @@ _OPENED: Final = (*OPENERS, *CJK_OPENERS)
 
 
 def find_label(line: Line) -> Label | None:
-    """Which field of a header block the line is: `From: ...`, also `*From:* ...`."""
+    """Return the header field of a line such as `From: ...` or `*From:* ...`; None if it is no known field."""
     found = _FIELD.match(line.text, 0, 50)
     return LABELS.get(found[1].strip("_ ").casefold()) if found else None
 
 
 def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
-    """Whether the line is one of the kind of `-----Original Message-----`, or a rule above a block of fields."""
+    """Return whether a line is a separator such as `-----Original Message-----`, or a rule above a block of fields."""
     text = lines[at].text
     if len(text) > MAX_LENGTH:
         return False
     words = text.strip(_AROUND).casefold()
     if words in ORIGINAL:
-        # Without dashes it needs the colon (`Begin forwarded message:`), or it is a heading.
+        # Without dashes it has a colon (`Begin forwarded message:`). Otherwise it is a heading.
         return text.rstrip("* ").endswith((":", "：")) or _has_dashes(text)  # noqa: RUF001
     if not _has_dashes(text) or at + 1 == len(lines):
         return False
-    # The last is for languages that are not in the tables.
-    return is_header_block(lines, at + 1, labels) or _unknown_fields(lines[at + 1 : at + 6])
+    # The second check is for languages that are not in the tables.
+    return is_header_block(lines, at + 1, labels) or _has_unknown_fields(lines[at + 1 : at + 6])
 
 
 def _has_dashes(text: str) -> bool:
-    """Two or more at each end."""
+    """Return whether a text has two or more dashes at each end."""
     text = text.strip("*> ")
     return len(text) > 1 and not (text[:2] + text[-2:]).strip(_DASHES)
 
 
-def _unknown_fields(lines: Sequence[Line]) -> bool:
+def _has_unknown_fields(lines: Sequence[Line]) -> bool:
     fields = [line.text for line in lines if not line.level and _FIELD.match(line.text, 0, 50)]
     return (
         len(fields) >= 3 and any("@" in text[:MAX_LENGTH] for text in fields) and all(find_label(line) is not Label.TRACE for line in lines)
@@ -130,9 +130,9 @@ def _unknown_fields(lines: Sequence[Line]) -> bool:
 
 
 def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
-    """Whether a block of From:, Sent:, To:, Subject: begins at the line.
+    """Return whether a block of From:, Sent:, To:, Subject: begins at a line.
 
-    `From: Berlin`, `To: Hamburg` and `Date:` are a journey: without a subject it takes an address.
+    Without a subject it must have an address: `From: Berlin`, `To: Hamburg` and `Date:` describe a journey.
 
     Args:
         labels: `find_label` of each line.
@@ -142,12 +142,12 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
     seen: set[Label] = set()
     address = False
     since = 0
-    for line, name in zip(lines[at : at + _BLOCK], labels[at : at + _BLOCK], strict=True):
+    for line, name in zip(lines[at : at + _BLOCK_LINES], labels[at : at + _BLOCK_LINES], strict=True):
         if name is Label.TRACE:
             return False
         if name is None:
             since += 1
-            # A value is on the next line, or wrapped; more than that is text.
+            # A value may be on the next line, or wrapped. More lines are text.
             if since > 3 or line.level is not lines[at].level:
                 break
             continue
@@ -160,13 +160,13 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
     return Label.FROM in seen and enough and (Label.SUBJECT in seen or address)
 
 
-def find_attribution(lines: Sequence[Line], end: int, looks: Budget, *, above_quote: bool) -> int | None:
-    """The first line of the attribution that ends with line `end`; None if it is none.
+def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_quote: bool) -> int | None:
+    """Return the first line of the attribution that ends with line `end`; None if that is not an attribution.
 
     Args:
-        looks: those that are left.
-        above_quote: whether a quote follows, which can be seen as one. If none does, a date, a time and a verb are wanted: prose says
-            "On Monday she wrote:" too.
+        budget: reduced by the search.
+        above_quote: whether a quoted line follows. If not, an attribution must have a date, a time and a verb, because ordinary text may
+            contain "On Monday she wrote:" too.
     """
     if not _may_end_attribution(lines[end].text):
         return None
@@ -175,14 +175,14 @@ def find_attribution(lines: Sequence[Line], end: int, looks: Budget, *, above_qu
     start = end
     level = lines[end].level
     text = ""
-    while start >= 0 and end - start < _WRAPPED and lines[start].level is level and len(text) + len(lines[start].text) < MAX_LENGTH:
+    while start >= 0 and end - start < _MAX_LINES and lines[start].level is level and len(text) + len(lines[start].text) < MAX_LENGTH:
         text = f"{lines[start].text} {text}".strip()
         bare = text.strip(_AROUND).casefold()
         begins = bare.startswith(_OPENED) or _DATE_FIRST.match(bare) is not None
-        if (begins or above_quote) and not looks.take(bare):
+        if (begins or above_quote) and not budget.spend(bare):
             return None
-        if above_quote or (begins and _stands_alone(bare, lines[start].gap)):
-            if _is_opened(bare, text):
+        if above_quote or (begins and _is_unmistakable(bare, lines[start].gap)):
+            if _begins_with_opener(bare, text):
                 return start
             if dated is None and _starts_with_date(bare):
                 dated = start
@@ -199,37 +199,37 @@ def _may_end_attribution(last: str) -> bool:
     return len(last) < MAX_LENGTH and last.rstrip("-* ").endswith((":", "：", ">", "wrote"))  # noqa: RUF001
 
 
-def _is_opened(bare: str, text: str) -> bool:
-    """`On <date> ... wrote:`; also `On Monday, Bob wrote:`, but not prose that goes on."""
+def _begins_with_opener(bare: str, text: str) -> bool:
+    """Return whether it is `On <date> ... wrote:` or `On Monday, Bob wrote:`, and not a longer sentence."""
     if not bare.startswith(_OPENED):
         return False
-    verb = _verb_at(bare) >= 0
-    return (_is_dated(bare) and (verb or "@" in bare)) or (verb and text.lstrip("-* ")[:1].isupper() and len(bare) < _SHORT)
+    verb = _find_verb(bare) >= 0
+    return (_is_dated(bare) and (verb or "@" in bare)) or (verb and text.lstrip("-* ")[:1].isupper() and len(bare) < _MAX_UNDATED)
 
 
 def _starts_with_date(bare: str) -> bool:
-    """`<date>, <name and address>:`, `<date> ... написал:`."""
-    return _DATE_FIRST.match(bare) is not None and _is_dated(bare) and ("@" in bare or _verb_at(bare) >= 0)
+    """Return whether it is `<date>, <name and address>:` or `<date> ... написал:`."""
+    return _DATE_FIRST.match(bare) is not None and _is_dated(bare) and ("@" in bare or _find_verb(bare) >= 0)
 
 
 def _is_dated(bare: str) -> bool:
     return _DAY.search(bare) is not None or _TIME.search(bare) is not None
 
 
-def _stands_alone(bare: str, gap: bool) -> bool:
-    """Whether it can be nothing else, even with no quote to be seen behind it."""
-    if not (gap or "@" in bare) or _TIME.search(bare) is None or _DAY.search(bare) is None or _verb_at(bare) < 0:
+def _is_unmistakable(bare: str, gap: bool) -> bool:
+    """Return whether it is an attribution even without a quoted line after it."""
+    if not (gap or "@" in bare) or _TIME.search(bare) is None or _DAY.search(bare) is None or _find_verb(bare) < 0:
         return False
     return _SENTENCES.search(bare) is None
 
 
 def _names_author(bare: str) -> bool:
-    """`Bob wrote:`, `Bob <bob@example.com> schrieb am ...:`."""
-    return 1 < _verb_at(bare) < _SHORT
+    """Return whether it is `Bob wrote:` or `Bob <bob@example.com> schrieb am ...:`."""
+    return 1 < _find_verb(bare) < _MAX_UNDATED
 
 
-def _verb_at(bare: str) -> int:
-    """Where it first says that somebody wrote; -1 when it does not. A search for each word is faster than one expression of all."""
+def _find_verb(bare: str) -> int:
+    """Return the offset of the first verb of writing; -1 without one. Searching for each word is faster than one expression for all."""
     found = [at for verb in CJK_VERBS if (at := bare.find(verb)) >= 0]
     for verb in VERBS:
         at = bare.find(verb)
@@ -245,16 +245,16 @@ def _is_letter(char: str) -> bool:
 
 
 def is_quoted(text: str) -> bool:
-    """Whether a line of plain text is marked as quoted. QUIRK: `>From ` is how Unix mailboxes store a line that begins with `From `."""
+    """Return whether a line of plain text begins with a quote mark. QUIRK: Unix mailboxes store a line with `From ` as `>From `."""
     return text.lstrip(" \t")[:1] in (">", "＞") and not text.startswith(">From ")  # noqa: RUF001 - as in Japanese mail
 
 
 def is_blank(line: Line) -> bool:
-    """Whether it shows no words: an image that counts who reads, a rule, dots."""
+    """Return whether a line has no words: a tracking image, a rule, dots."""
     return not line.text.strip(_NOTHING)
 
 
 def is_trailer(line: Line) -> bool:
-    """Whether what begins here is put behind everything by programs, or a signature: nobody's reply."""
+    """Return whether a line begins a signature or a text that programs add at the end: then no reply follows."""
     text = line.text[:MAX_LENGTH]
     return line.mark is Mark.SIGNATURE or _DELIMITER.match(text) is not None or text.lstrip("*_[( ").casefold().startswith(TRAILERS)

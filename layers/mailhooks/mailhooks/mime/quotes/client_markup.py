@@ -1,4 +1,4 @@
-"""What mail clients' classes, ids and other attributes say of quotes."""
+"""Classes, ids and other attributes by which mail programs mark quotes in HTML."""
 
 import re
 from typing import Final, NamedTuple
@@ -8,12 +8,12 @@ from mailhooks.mime.quotes.attribution import Level, Mark
 
 
 class Markup(NamedTuple):
-    """What an element is.
+    """The meaning of an element.
 
     Attributes:
-        mark: for the first line in it, or behind it.
+        mark: of the first line in it or after it.
         level: of all lines in it.
-        scoped: whether the mark is void when the element turns out empty.
+        scoped: whether the mark is ignored if the element has no displayed text.
     """
 
     mark: Mark = Mark.NONE
@@ -28,10 +28,10 @@ _SIGNATURE: Final = Markup(Mark.SIGNATURE, scoped=True)
 _SOFT: Final = Markup(Mark.SOFT, scoped=True)
 _HARD: Final = Markup(Mark.HARD)
 _WHOLE: Final = Markup(Mark.SOFT, Level.CITED, scoped=True)
-"""An element that holds the quote and nothing else."""
+"""An element that contains only the quote."""
 
 _CLASSES: Final = {
-    # Gmail. Not gmail_extra, which old versions put around the signature too.
+    # Gmail. Not gmail_extra, which in old versions also contains the signature.
     "gmail_quote": _SOFT,
     "gmail_quote_container": _SOFT,
     "gmail_attr": _SOFT,
@@ -61,7 +61,7 @@ _CLASSES: Final = {
     "protonmail_signature_block": _SIGNATURE,
 }
 _IDS: Final = {
-    # Outlook of the web, WorkMail's web client; of phones; of macOS; of Hotmail
+    # Outlook on the web and WorkMail's web client; on phones; on macOS; Hotmail
     "appendonsend": _HARD,
     "divrplyfwdmsg": _HARD,
     "mail-editor-reference-message-container": _HARD,
@@ -85,51 +85,51 @@ _MARKERS: Final = {"__divider__": _HARD, "__headers__": _HARD, "__quoted_text__"
 """Zimbra's `data-marker`."""
 
 _NAMES: Final = {"quote": _WHOLE, "_mailoriginal": _HARD, "_____replyseparator": _HARD, "messagereplysection": _HARD}
-"""GMX's `name`; the anchors of Outlook for Windows; Spark's."""
+"""Values of `name`: of GMX, of the anchors of Outlook for Windows, of Spark."""
 
 ELEMENTS: Final = frozenset(("div", "blockquote", "hr", "a", "p", "span", "section", "table", "cite"))
-"""Those whose attributes say something of quotes."""
+"""Elements whose attributes mark quotes."""
 
 _PREFIX: Final = re.compile(r"(?:x_|ydp[0-9a-f]{6,10})+")
-"""QUIRK: Outlook and WorkMail put `x_` before names in what they show and quote, once more each time; Yahoo a number of its own."""
+"""QUIRK: Outlook and WorkMail add `x_` to names each time they display and quote a message. Yahoo adds its own prefix with a number."""
 
 _NUMBER: Final = re.compile(r"_\d+$")
 _TOP_BORDER: Final = re.compile(r"border-top:\s*solid\s+#(?:e1e1e1|b5c4df)\b")
-"""Above From: of Outlook for Windows: 2013 and newer, 2007 and 2010."""
+"""The line above From: in Outlook for Windows: 2013 and newer, 2007 and 2010."""
 
 _LEFT_BORDER: Final = re.compile(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
 
 
 def read_markup(token: Token) -> Markup:
-    """What a start tag's attributes say."""
+    """Return the meaning of a start tag by its attributes."""
     if token.name not in ELEMENTS:
         return NO_MARKUP
     attrs = token.attrs if token.end - token.start > len(token.name) + 2 else {}
-    found = _named(attrs) if attrs else NO_MARKUP
+    found = _read_names(attrs) if attrs else NO_MARKUP
     if token.name != "blockquote":
         return found
     if found.level is Level.CITED or attrs.get("type", "").lower() == "cite" or "cite" in attrs or found.mark:
-        # The class that Gmail gives its container stands on its blockquotes too, each of which is nothing but quoted.
+        # Gmail gives its blockquotes the class of its container. A blockquote is only quoted.
         return _CITED
     named = attrs.get("class", "").lower()
     is_cited = "quote" in named or "cite" in named or _LEFT_BORDER.search(attrs.get("style", "").lower())
     return _CITED if is_cited else _INDENTED
 
 
-def _named(attrs: dict[str, str]) -> Markup:
+def _read_names(attrs: dict[str, str]) -> Markup:
     for name in attrs.get("class", "").split()[:10]:
-        if found := _CLASSES.get(_bare(name)):
+        if found := _CLASSES.get(_normalize_name(name)):
             return found
-    if "id" in attrs and (found := _IDS.get(bare := _bare(attrs["id"])) or _CLASSES.get(bare)):
+    if "id" in attrs and (found := _IDS.get(bare := _normalize_name(attrs["id"])) or _CLASSES.get(bare)):
         return found
     if "data-marker" in attrs and (found := _MARKERS.get(attrs["data-marker"].lower())):
         return found
-    if "name" in attrs and (found := _NAMES.get(_bare(attrs["name"]))):
+    if "name" in attrs and (found := _NAMES.get(_normalize_name(attrs["name"]))):
         return found
     style = attrs.get("style", "")
     return _HARD if "border-top" in style.lower() and _TOP_BORDER.search(style.lower()) else NO_MARKUP
 
 
-def _bare(name: str) -> str:
+def _normalize_name(name: str) -> str:
     name = name[:80].lower()
     return _NUMBER.sub("", name[found.end() :] if (found := _PREFIX.match(name)) else name)

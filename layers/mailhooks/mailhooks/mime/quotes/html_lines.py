@@ -1,6 +1,6 @@
-"""The lines that HTML shows, each with the place above it where a block may go, and what the markup says of quotes.
+"""The displayed lines of HTML, each with the offset at which a block can be inserted above it, and with its marks of quotes.
 
-The newest reply stands at the beginning: what lies behind the bounds below is not looked at, so that no HTML takes longer than these allow.
+The newest reply is at the beginning. HTML after the bounds below is not read, so that they limit the time for any HTML.
 """
 
 import re
@@ -13,7 +13,7 @@ from mailhooks.mime.quotes.attribution import Level, Line, Mark, is_quoted
 from mailhooks.mime.quotes.client_markup import ELEMENTS, NO_MARKUP, Markup, read_markup
 
 MAX_LINES: Final = 20_000
-"""Lines that are looked at, at most: a reply of some 200,000 words, or a table of as many rows."""
+"""Lines that are read, at most: a reply of about 200,000 words, or a table of 20,000 rows."""
 
 MAX_PIECES: Final = 120_000
 """Pieces that are read, at most. A tag, a text, a comment or a style sheet of any size is one piece, and so is each `PIECE_LENGTH`
@@ -23,18 +23,18 @@ characters of a long text, or of a tag that was not seen before. A paragraph of 
 PIECE_LENGTH: Final = 64
 
 MAX_OCTETS: Final = 16 * 1024 * 1024
-"""Octets of HTML that are looked at, at most, as a piece may be all of it: pictures in the HTML count here."""
+"""Octets of HTML that are read, at most, because a piece may have any size. Images in the HTML count here."""
 
 _ENOUGH: Final = 10_000
-"""Characters of a text that are looked at from its beginning and from its end, and of a tag from its beginning."""
+"""Characters of a text that are read at its beginning and at its end, and of a tag at its beginning."""
 
 _BREAKS: Final = {"p": 2, "br": 1, "hr": 1}
-"""Line ends of a start tag: two of them leave an empty line."""
+"""Line ends of a start tag. Two of them make an empty line."""
 
 _VOID: Final = frozenset("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr".split())
 
 _TABLE: Final = frozenset(("table", "tbody", "thead", "tfoot", "tr", "colgroup", "ul", "ol", "dl", "select", "svg", "math"))
-"""Elements in which no block may stand by itself: a browser would move it out of a table, to before it (section 13.2.6.4.9)."""
+"""Elements in which a block cannot be inserted: a browser would move it to before the table (section 13.2.6.4.9)."""
 
 _ROOTS: Final = frozenset(("html", "body"))
 
@@ -45,7 +45,7 @@ _CLOSES: Final = {
     "th": frozenset(("td", "th")),
     "li": frozenset(("li",)),
 }
-"""What a start tag ends that has no end tag of its own: a block an open paragraph, a cell the one before."""
+"""Open elements that a start tag ends without their end tag: a block ends an open paragraph, a cell the cell before it."""
 
 _SCOPES: Final = frozenset(("table", "ul", "ol", "blockquote", "div"))
 
@@ -56,7 +56,7 @@ _IMAGE: Final = "\ufffc"
 
 
 class _Element:
-    """An open element. Elements point to those around them, so that a line keeps its whole path at no cost."""
+    """An open element, with its parent: so a line keeps its whole path without a copy."""
 
     __slots__ = ("level", "name", "parent", "start")
 
@@ -68,33 +68,33 @@ class _Element:
 
 
 def read_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
-    """The lines that show something, in order, as far as the bounds go.
+    """Return the lines with displayed text or images, in order, up to the bounds.
 
     Args:
         html: one character for each octet.
-        decode: makes real text of a piece of it. Must not raise.
+        decode: decodes a piece of it by the charset. Must not raise.
     """
     reader = _Reader(decode)
     for token in tokenize(html[:MAX_OCTETS]):
-        if not reader.take(token):
+        if not reader.read(token):
             break
     reader.end_line()
-    return reader.without_stray_marks()
+    return reader.remove_stray_marks()
 
 
 def cut_middle(text: str) -> str:
-    """A text without the middle that nobody looks at when it is long."""
+    """Return a text, without its middle if it is long."""
     return text if len(text) <= 2 * _ENOUGH else f"{text[:_ENOUGH]} {text[-_ENOUGH:]}"
 
 
 class _Reader:
-    """Goes through the tokens once. `_shown` is where something was shown last: what lies behind belongs to the line that comes next."""
+    """Reads the tokens once. `_shown` is the offset of the last displayed text: tokens after it belong to the next line."""
 
     def __init__(self, decode: Callable[[str], str]) -> None:
         self._decode = decode
         self._lines: list[Line] = []
         self._work = 0
-        self._said: dict[str, Markup] = {}
+        self._markup_cache: dict[str, Markup] = {}
         self._element: _Element | None = None
         self._open: defaultdict[str, int] = defaultdict(int)
         self._pieces: list[str] = []
@@ -104,8 +104,8 @@ class _Reader:
         self._mark = Mark.NONE
         self._mark_of: _Element | None = None
 
-    def take(self, token: Token) -> bool:
-        """Whether the next one is wanted."""
+    def read(self, token: Token) -> bool:
+        """Read a token. Return whether to read the next one."""
         self._work += 1
         kind = token.kind
         if kind is Kind.TEXT:
@@ -123,7 +123,7 @@ class _Reader:
         return self._work < MAX_PIECES and len(self._lines) < MAX_LINES
 
     def _show_preformatted(self, token: Token) -> None:
-        """Text in `pre` has lines of its own."""
+        """Read text in `pre`, which has its own lines."""
         start = token.start
         while (end := token.html.find("\n", start, token.end)) >= 0:
             self._show(token.html, start, end)
@@ -150,11 +150,11 @@ class _Reader:
         self._pieces.append(text)
 
     def _begin_line(self, at: int) -> None:
-        """Notes where the line lies, with its first word or image."""
+        """Begin a line with its first word or image."""
         if self._lines and not self._lines[-1].text:
             return
         place, element = self._anchor or (at, self._element)
-        line = Line("", self._outermost(place, element), self._breaks > 1 or not self._lines)
+        line = Line("", self._find_outermost(place, element), self._breaks > 1 or not self._lines)
         if self._element:
             line.level = self._element.level
         line.mark = self._mark
@@ -163,8 +163,8 @@ class _Reader:
         self._mark = Mark.NONE
         self._breaks = 0
 
-    def _outermost(self, at: int, element: _Element | None) -> int:
-        """The place before the largest element of which nothing else is shown yet."""
+    def _find_outermost(self, at: int, element: _Element | None) -> int:
+        """Return the offset before the largest element without other displayed text so far."""
         best = at
         while element is not None and element.name not in _ROOTS and self._shown < element.start:
             if element.parent is None or element.parent.name not in _TABLE:
@@ -198,7 +198,7 @@ class _Reader:
             return
         if name in _CLOSES:
             self._close_implied(name)
-        found = self._marked(token) if name in ELEMENTS else NO_MARKUP
+        found = self._read_markup(token) if name in ELEMENTS else NO_MARKUP
         if found.mark > self._mark or name == "hr":
             self._anchor = self._anchor or (token.start, self._element)
         if name not in _VOID:
@@ -208,15 +208,15 @@ class _Reader:
             self._mark = found.mark
             self._mark_of = self._element if found.scoped else None
 
-    def _marked(self, token: Token) -> Markup:
-        """What the tag says of quotes. Mail is written by programs: most tags were met before, word for word."""
+    def _read_markup(self, token: Token) -> Markup:
+        """Return the marks of quotes of a tag. They are cached: programs write the same tags again and again."""
         written = token.html[token.start : min(token.end, token.start + _ENOUGH)]
-        found = self._said.get(written)
+        found = self._markup_cache.get(written)
         if found is None:
             self._work += 1 + len(written) // PIECE_LENGTH
-            # Of space at the end one character stays: attributes are looked for anew at each.
+            # Only one space at the end is kept, because attributes are searched at each.
             end = min(len(written[:-1].rstrip(" \t\n\f\r/")) + 2, len(written))
-            found = self._said[written] = read_markup(token._replace(end=token.start + end))
+            found = self._markup_cache[written] = read_markup(token._replace(end=token.start + end))
         return found
 
     def _close_implied(self, name: str) -> None:
@@ -225,7 +225,7 @@ class _Reader:
             return
         last: str | None = None
         element = self._element
-        # The nearest few: paragraphs and cells that were left open lie close by, and time stays bounded.
+        # Open paragraphs and cells are near, and the limit bounds the time.
         for _ in range(20):
             if element is None or (element.name in _SCOPES and element.name not in closes):
                 break
@@ -245,21 +245,21 @@ class _Reader:
 
     def _pop(self, name: str) -> None:
         while self._element is not None:
-            gone = self._element
-            self._open[gone.name] -= 1
-            self._element = gone.parent
-            if gone is self._mark_of:
-                # It has closed without showing anything: a quote was deleted, and its container is left.
+            closed = self._element
+            self._open[closed.name] -= 1
+            self._element = closed.parent
+            if closed is self._mark_of:
+                # It had no displayed text: the sender deleted a quote, and its container is left.
                 self._mark, self._mark_of, self._anchor = Mark.NONE, None, None
-            if gone.name == name:
+            if closed.name == name:
                 return
 
-    def without_stray_marks(self) -> list[Line]:
-        """QUIRK: newsletters begin links with `>`, one at a time. A client's quote of such lines begins with several fields."""
+    def remove_stray_marks(self) -> list[Line]:
+        """Return the lines, without the level of single lines with a quote mark. QUIRK: newsletters begin single links with `>`."""
         lines = self._lines
         quoted = [is_quoted(line.text) for line in lines]
         for index, line in enumerate(lines):
-            beside = quoted[max(index - 1, 0) : index + 2]
-            if quoted[index] and sum(beside) == 1:
+            neighbours = quoted[max(index - 1, 0) : index + 2]
+            if quoted[index] and sum(neighbours) == 1:
                 line.level = Level.NONE if line.level is Level.CITED and not line.mark else line.level
         return lines

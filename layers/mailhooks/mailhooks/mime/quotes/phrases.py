@@ -1,6 +1,6 @@
-"""What mail clients write around a quote, in the languages that they speak: data for `attribution`.
+"""Phrases that mail programs write around a quote, in many languages: data for `attribution`.
 
-All in lower case, as `str.casefold` makes it, words one space apart.
+All are in lower case by `str.casefold`, with one space between words.
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets that look like Latin ones are meant
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Label(Enum):
-    """A line of the block that stands above an original message."""
+    """A field in the block above an original message."""
 
     FROM = "from"
     DATE = "date"
@@ -17,11 +17,11 @@ class Label(Enum):
     COPY = "cc"
     SUBJECT = "subject"
     OTHER = "importance, attachments, ..."
-    TRACE = "a field that only a whole header has, such as somebody pastes when asking for help: no client writes it above a quote"
+    TRACE = "a field of a complete header, which people paste when they ask for help; no program writes it above a quote"
 
 
-def _table(rows: str) -> frozenset[str]:
-    """Phrases of all rows: `language: phrase, phrase`; the language only serves readers."""
+def _read_phrases(rows: str) -> frozenset[str]:
+    """Return the phrases of all rows `language: phrase, phrase`. The language is for the reader of the code."""
     return frozenset(
         phrase.strip().casefold() for row in rows.strip().splitlines() for phrase in row.partition(":")[2].split(",") if phrase.strip()
     )
@@ -30,7 +30,7 @@ def _table(rows: str) -> frozenset[str]:
 OPENERS: Final = tuple(
     f"{phrase} "
     for phrase in sorted(
-        _table("""
+        _read_phrases("""
         en: on, at, in message
         fr: le
         de: am
@@ -48,11 +48,11 @@ OPENERS: Final = tuple(
         """)
     )
 )
-"""First words of an attribution, before its date."""
+"""First words of an attribution, before the date."""
 
 CJK_OPENERS: Final = ("在", "于", "於")
 
-VERBS: Final = _table("""
+VERBS: Final = _read_phrases("""
     en: wrote, writes, wrote the following, said
     fr: a écrit, a ecrit, écrit, ecrit, nous a dit
     de: schrieb, geschrieben, schrieben, schreibt
@@ -77,7 +77,7 @@ VERBS: Final = _table("""
     id, vi: menulis, đã viết
     he, ar: כתב, כתבה, כתב/ה, كتب
 """)
-"""What the author did."""
+"""Verbs of writing."""
 
 CJK_VERBS: Final = (
     "のメール",
@@ -93,7 +93,7 @@ CJK_VERBS: Final = (
     "쓴 글",
 )
 
-ORIGINAL: Final = _table("""
+ORIGINAL: Final = _read_phrases("""
     en: original message, original, original appointment, reply message, replied message, forwarded message, forwarded by, reply separator,
     en: begin forwarded message, original mail, original email, forwarded mail
     fr: message original, message d'origine, message d’origine, message initial, message transféré, message transmis
@@ -205,10 +205,10 @@ _LABELS: Final = {
     """,
 }
 
-LABELS: Final = {phrase: label for label, rows in _LABELS.items() for phrase in _table(rows)}
+LABELS: Final = {phrase: label for label, rows in _LABELS.items() for phrase in _read_phrases(rows)}
 
 DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in this issue", "topic digest", "digest summary")
-"""First words of lines above the table of contents of a mailing list's digest: the blocks in it are mail, but nobody's quote."""
+"""First words of lines above the contents of a mailing list's digest: header blocks in a digest are not quotes."""
 
 TRAILERS: Final = (
     # of phones
@@ -268,4 +268,4 @@ TRAILERS: Final = (
     "livre de vírus",
     "virusvrij",
 )
-"""First words of what programs put behind everything: it is nobody's reply."""
+"""First words of texts that programs add at the end."""
