@@ -80,7 +80,10 @@ def _preview(options: argparse.Namespace) -> int:
     from local.viewer.preview import preview_disclaimer
 
     if options.policy:
-        return print_preview(options.file, preview_policy(options.policy, _trial_options(options)), out=options.out, page=options.html)
+        trial = _trial_options(options)
+        return print_preview(
+            options.file, lambda name, raw: preview_policy(name, raw, options.policy, trial), out=options.out, page=options.html
+        )
     disclaimer = read_disclaimer(
         options.disclaimer,
         options.text,

@@ -2,7 +2,6 @@
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Mapping
-from threading import Lock
 
 from local.mail.groups import expand_group
 from mailhooks.address_patterns import ascii_domain, canonical
@@ -20,20 +19,18 @@ class MemoryRates:
     def __init__(self, clock: Callable[[], float], before: int = 0) -> None:
         self._clock = clock
         self._before = before
-        self._lock = Lock()
         self._times: dict[str, list[float]] = {}
         self._counts: dict[tuple[str, str], int] = {}
 
     def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:  # noqa: ARG002 - the protocol's
         """Count a message; see `mailhooks.policy.Rates`."""
-        with self._lock:
-            if (key, invocation_id) not in self._counts:
-                now = self._clock()
-                times = self._times.setdefault(key, [])
-                insort(times, now)
-                count = bisect_right(times, now) - bisect_right(times, now - window_s)
-                self._counts[key, invocation_id] = self._before + count
-            return self._counts[key, invocation_id]
+        if (key, invocation_id) not in self._counts:
+            now = self._clock()
+            times = self._times.setdefault(key, [])
+            insort(times, now)
+            count = bisect_right(times, now) - bisect_right(times, now - window_s)
+            self._counts[key, invocation_id] = self._before + count
+        return self._counts[key, invocation_id]
 
 
 class MemoryDirectory:

@@ -1,13 +1,12 @@
 """The preview of a policy for one message: its outcome, and the changed message part by part."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from local.console.style import display_path
 from local.errors import InvalidPolicy
 from local.policy_tools.descriptions import count_verdicts, describe_change, describe_effect, describe_failures
-from local.policy_tools.trial import Trial, TrialMessage, TrialOptions, change_message, load_policy, make_trial_message
+from local.policy_tools.trial import Trial, TrialOptions, change_message, load_policy, make_trial_message
 from local.viewer.part_changes import describe_changes
 from local.viewer.preview import Preview
 from mailhooks.errors import CannotChangeSafely
@@ -16,23 +15,21 @@ from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
 
 
-def preview_policy(file: Path, options: TrialOptions) -> Callable[[str, bytes], Preview]:
-    """Return a function that makes the preview of a message from its file's name and content.
+def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -> Preview:
+    """Evaluate a policy for a message, and apply its changes.
+
+    Args:
+        name: the name of the message's file.
+        saved: the message.
+        file: the policy.
 
     Raises:
-        InvalidPolicy: the policy is invalid.
+        InvalidPolicy: the policy is invalid, or cannot be evaluated.
+        NoEnvelope: the message does not name a sender and a recipient.
         OSError: the policy cannot be read.
     """
     trial = Trial(load_policy(file), options)
-
-    def make(name: str, saved: bytes) -> Preview:
-        message = make_trial_message(saved, options, trial.domains)
-        return _preview(name, f"{message.event.flow_direction}, policy {display_path(file)}", message, trial, options)
-
-    return make
-
-
-def _preview(name: str, heading: str, message: TrialMessage, trial: Trial, options: TrialOptions) -> Preview:
+    message = make_trial_message(saved, options, trial.domains)
     try:
         outcome = trial.evaluate(message, options.now or datetime.now().astimezone())
     except RuleFailed as failed:
@@ -42,7 +39,7 @@ def _preview(name: str, heading: str, message: TrialMessage, trial: Trial, optio
     after = Message(applied.content) if applied.change.edits else before
     return Preview(
         name,
-        heading,
+        f"{message.event.flow_direction}, policy {display_path(file)}",
         before,
         after,
         _describe(applied),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.config.functions import ROOT, mail_function, read_settings
 from local.config.samples import InvalidSample, load
-from local.console.text_columns import excerpt
+from local.viewer.diff import LineDiff
 from tests.e2e.containers import Containers
 from tests.e2e.sam import SamError
 from tests.e2e.toolchain import Missing, find
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> str | None:
             print(f"== {sample.stem}: {called.logical_id}\n{answer.log.rstrip()}")
             print(f"response: {json.dumps(answer.response)}")
             print(f"Puts: {containers.store.puts(message_id)}")
-            print(*excerpt(sample.raw, containers.store.content(message_id)), sep="\n")
+            print(*LineDiff(sample.raw, containers.store.content(message_id)).excerpt(), sep="\n")
     return None
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from local.console.rows import format_cell
 from local.console.style import WIDTH, Style, display_path, format_count
@@ -43,11 +43,15 @@ def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | N
         raise InvalidPolicy(f"{display_path(folder)} is not a folder")
     style, run = Style.of(sys.stdout), Replay(policy, old, options)
     with ExitStack() as stack:
-        writer = _Table(stack.enter_context(table.open("w", newline="", encoding="utf-8")), bool(old)) if table else None
+        writer = None
+        if table:
+            stream = stack.enter_context(table.open("w", newline="", encoding="utf-8"))
+            writer = csv.DictWriter(stream, _cells(ReplayRow(""), compares=bool(old)))
+            writer.writeheader()
         print(style.bold(_columns("Message", "Rules", "Verdicts", "Changes and more")))
         for row in _with_progress(run.rows(folder), sys.stderr):
             if writer:
-                writer.write(row)
+                writer.writerow(_cells(row, compares=bool(old)))
             if old is None or row.differs or row.error:
                 print(*_lines(row, style), sep="\n")
     print("", *_summary(policy, old, run, style), sep="\n")
@@ -109,28 +113,22 @@ def _with_progress(rows: Iterable[ReplayRow], stream: TextIO) -> Iterator[Replay
         print(_CLEAR_LINE, end="", file=stream, flush=True)
 
 
-class _Table:
-    """Rows as CSV (RFC 4180)."""
-
-    def __init__(self, stream: TextIO, compares: bool) -> None:
-        self._writer = csv.writer(stream)
-        self._compares = compares
-        head = ["message", "direction", "recipients", "trouble", *_OUTCOME_FIELDS]
-        self._writer.writerow([*head, *(["differs", *(f"old_{name}" for name in _OUTCOME_FIELDS)] if compares else [])])
-
-    def write(self, row: ReplayRow) -> None:
-        cells = [row.name, row.direction, row.recipients, row.error, *_cells(row.new)]
-        if self._compares:
-            cells += ["yes" if row.differs else "no", *_cells(row.old or OutcomeSummary())]
-        self._writer.writerow([_escape_formula(cell) for cell in cells])
+def _cells(row: ReplayRow, *, compares: bool) -> dict[str, str]:
+    """Return the cells of a row, by column."""
+    cells = {"message": row.name, "direction": row.direction, "recipients": str(row.recipients), "trouble": row.error}
+    cells |= _outcome_cells(row.new)
+    if compares:
+        cells["differs"] = "yes" if row.differs else "no"
+        cells |= {f"old_{column}": cell for column, cell in _outcome_cells(row.old or OutcomeSummary()).items()}
+    return {column: _escape_formula(cell) for column, cell in cells.items()}
 
 
-def _cells(outcome: OutcomeSummary) -> list[str]:
-    values = [getattr(outcome, name) for name in _OUTCOME_FIELDS]
-    return [value if isinstance(value, str) else "; ".join(value) for value in values]
+def _outcome_cells(outcome: OutcomeSummary) -> dict[str, str]:
+    values = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS}
+    return {name: value if isinstance(value, str) else "; ".join(value) for name, value in values.items()}
 
 
-def _escape_formula(cell: Any) -> str:
+def _escape_formula(cell: str) -> str:
     """Return a cell that no spreadsheet evaluates as a formula: names and addresses from mail are untrusted."""
-    text = str(cell).encode("utf-8", "backslashreplace").decode()
+    text = cell.encode("utf-8", "backslashreplace").decode()
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
