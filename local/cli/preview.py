@@ -23,15 +23,12 @@ _SIGNS = {Mark.KEPT: " ", Mark.CHANGED: "~", Mark.ADDED: "+", Mark.REMOVED: "-"}
 
 
 def print_preview(file: Path, make: Callable[[str, bytes], Preview], *, out: Path | None, page: Path | None) -> int:
-    """Print the preview of the message in `file`.
+    """Print the preview of the message in `file`. Return 0, also when the message must not be changed.
 
     Args:
         make: makes the preview from the file's name and content.
         out: where to write the changed message.
         page: where to write a page that shows the message before and after.
-
-    Returns:
-        0, also when the message must not be changed.
 
     Raises:
         PreviewError: the file is empty or would be overwritten.

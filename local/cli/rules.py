@@ -18,16 +18,13 @@ _ACTION = 40
 
 
 def print_matching_rules(author: str, sender: str, recipients: list[str], *, outbound: bool, file: Path = DEFAULT_FILE) -> int:
-    """Print the matching rule of each recipient, and why the other rules do not apply.
+    """Print the matching rule of each recipient, and why the other rules do not apply. Return 0.
 
     Args:
         author: the address in From.
         sender: the address in Sender; "" for none.
         outbound: match the outbound rules, not the inbound rules.
         file: the configuration, `workmail.toml`.
-
-    Returns:
-        0.
 
     Raises:
         ConfigurationError: the file is not a valid configuration.

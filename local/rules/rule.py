@@ -43,9 +43,9 @@ STRICTNESS: Final = {
         RuleAction.BYPASS,
         RuleAction.LAMBDA,
     ),
-    # DECISION: the guide says that the most restrictive action wins, and that its list has this order. Its outbound list begins with
-    # Default, which restricts nothing. We follow the list, because it is the guide's own definition; the guide's one example, "Drop takes
-    # precedence over Bounce", is true in either order.
+    # DECISION: according to the guide, the most restrictive action wins, and its list has this order. Its outbound list begins with
+    # Default, which restricts nothing. We follow the list, because it is the guide's own definition. The guide's one example, Drop before
+    # Bounce, is true in either order.
     FlowDirection.OUTBOUND: (
         RuleAction.DEFAULT,
         RuleAction.DROP,

@@ -1,4 +1,4 @@
-"""A stand-alone page with a message before and after: no script, no network, all text from mail escaped or in a sandbox."""
+"""A self-contained page with a message before and after: no script, no network, all text from mail escaped or in a sandbox."""
 
 from collections.abc import Iterator
 from functools import cache

@@ -91,7 +91,7 @@ def render_documents(message: Message) -> Iterator[str]:
 
 
 def _images(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield Content-IDs with their images as `data:` addresses, the only form that a stand-alone page can show."""
+    """Yield Content-IDs with their images as `data:` addresses, the only form that a page without a server can show."""
     left = _MAX_IMAGES
     for part in message.structure.root.walk():
         identity = next(part.header.named("content-id"), None)

@@ -23,16 +23,13 @@ _OUTCOME_FIELDS = ("rules", "reported", "verdicts", "bounces", "added", "changes
 
 
 def replay(file: Path, folder: Path, options: TrialOptions, *, against: Path | None, table: Path | None) -> int:
-    """Print a row for each message, or with `against` for each message with another outcome, and the totals.
+    """Print a row for each message, or with `against` for each message with another outcome, and the totals. Return 0.
 
     Args:
         file: the policy.
         folder: the messages: `.eml` files and Maildirs, also in its subfolders.
         against: the policy to compare with.
         table: the CSV file to write all rows to.
-
-    Returns:
-        0, also when messages cannot be evaluated.
 
     Raises:
         InvalidPolicy: a policy is invalid, or the folder does not exist.

@@ -33,10 +33,7 @@ _MAX_RECIPIENTS = 20
 
 
 def try_policy(file: Path, mail: Path, options: TrialOptions) -> int:
-    """Print a policy's rules and outcome for the message in `mail`.
-
-    Returns:
-        0, with any outcome.
+    """Print a policy's rules and outcome for the message in `mail`. Return 0, with any outcome.
 
     Raises:
         InvalidPolicy: the policy is invalid, or the message is empty.

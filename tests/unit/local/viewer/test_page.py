@@ -1,4 +1,4 @@
-"""The stand-alone page of a preview."""
+"""The self-contained page of a preview."""
 
 from html import unescape
 from pathlib import Path
