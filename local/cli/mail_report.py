@@ -24,7 +24,7 @@ _DESTINATIONS: Final = {
 }
 
 
-def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Iterator[str]:
+def format_result(result: SampleResult, style: Style, *, verbose: bool = False) -> Iterator[str]:
     """Yield the lines about one sample; `verbose` adds the function's log."""
     event, sample = result.event, result.sample
     direction = event.flow_direction if event else "?"
@@ -39,7 +39,7 @@ def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Itera
     if result.asynchronous and (found := format_metrics(result.log)):
         yield from _show("Metrics", [found], wrapped=True)
     yield from _show("Time", [", ".join(_times(result)) or "not called"])
-    yield from _show("Note", result.notes)
+    yield from _show("Note", result.notes, wrapped=True)
     for problem in result.problems:
         for number, line in enumerate(wrap(escape_controls(problem), WIDTH - _LABEL - 2)):
             yield f"  {style.bad('FAILED') if not number else '      '}    {line}"
@@ -47,7 +47,7 @@ def block(result: SampleResult, style: Style, *, verbose: bool = False) -> Itera
         yield from (f"  | {escape_controls(line)}" for line in result.log.splitlines())
 
 
-def summary(results: Iterable[SampleResult], seconds: float, style: Style) -> Iterator[str]:
+def format_summary(results: Iterable[SampleResult], seconds: float, style: Style) -> Iterator[str]:
     """Yield the closing lines: counts over all samples, and the samples with problems."""
     results = list(results)
     failed = [result.sample.stem for result in results if result.problems]

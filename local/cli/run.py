@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.cli.mail_report import block, summary
+from local.cli.mail_report import format_result, format_summary
 from local.cli.sample_runner import SampleResult, SampleRunner
 from local.config.functions import read_settings
 from local.config.samples import SETTINGS_FILE, load
@@ -27,8 +27,8 @@ def run(stems: Sequence[str], *, events: Path, mail: Path, settings_file: Path |
     with SampleRunner(read_settings(settings_file), mail, fallback) as runner:
         for sample in samples:
             results.append(runner.run(sample))
-            print(*block(results[-1], style, verbose=verbose), "", sep="\n", flush=True)
-    print(*summary(results, time.perf_counter() - started, style), sep="\n")
+            print(*format_result(results[-1], style, verbose=verbose), "", sep="\n", flush=True)
+    print(*format_summary(results, time.perf_counter() - started, style), sep="\n")
     print(f"Delivered mail: {display_path(mail)}/*/<address>/new   Settings: {display_path(settings_file)}")
     print("Next: python -m local send FILE.eml --function rewrite   (your own mail; --verbose shows the log)")
     return int(any(result.problems for result in results))

@@ -23,10 +23,10 @@ from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import Action, ContractError, FlowDirection, MailFlowEvent
 
 TIMEOUT_MINUTES: Final = 1
-"""The timeout of the rules: five to seven attempts, and so a failing function takes little time."""
+"""The rules' timeout. A failing function is called up to seven times."""
 
 SPEED: Final = 600.0
-"""A minute of retries takes a tenth of a second, and the time of the attempts."""
+"""Pauses between attempts are this many times shorter."""
 
 _WAIT_S: Final = 600.0
 _MARK: Final = ".local-workmail"

@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from local.cli.mail_report import block
+from local.cli.mail_report import format_result
 from local.cli.sample_runner import SampleRunner, organization_domains
 from local.config.functions import mail_function, read_settings
 from local.config.samples import Sample
@@ -38,6 +38,6 @@ def send(
         result = runner.run(sample, asynchronous=asynchronous)
     if raw != saved:
         result = replace(result, notes=(*result.notes, "the file's line ends are LF; made CRLF, as SMTP transfers them"))
-    print(*block(result, Style.of(sys.stdout), verbose=verbose), sep="\n")
+    print(*format_result(result, Style.of(sys.stdout), verbose=verbose), sep="\n")
     print(f"\nDelivered mail: {display_path(mail)}/*/<address>/new")
     return int(bool(result.problems))

@@ -160,7 +160,7 @@ class Workers:
         while (task := queue.take()) is not None:
             try:
                 self._process(task)
-            except Exception as error:  # noqa: BLE001 - the message is on disk and is tried again; the thread must go on
+            except Exception as error:  # noqa: BLE001 - the message is on disk and is tried again; the thread must not end
                 # Not the error's text: it may contain an address.
                 _log.error("message %d has to wait: %s", task.number, type(error).__name__)
                 self._put(task, self._clock() + _ERROR_PAUSE_S, function)

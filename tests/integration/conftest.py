@@ -1,4 +1,4 @@
-"""The functions as they are deployed, loaded in this process, with real boto3 and real servers on the loopback interface."""
+"""The deployed functions, loaded in this process, with the real boto3 and real servers on the loopback interface."""
 
 import importlib.util
 import itertools
@@ -36,7 +36,7 @@ def workmail(shared_workmail: LocalWorkMail) -> Iterator[LocalWorkMail]:
 
 @pytest.fixture
 def wm(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> LocalWorkMail:
-    """A local WorkMail, to which boto3 in this process leads."""
+    """A local WorkMail; boto3 in this process calls its servers."""
     for name, value in workmail.environment.items():
         monkeypatch.setenv(name, value)
     return workmail
@@ -44,7 +44,7 @@ def wm(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> LocalWorkMai
 
 @pytest.fixture
 def load(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """`load("rewrite", SUBJECT_TAG="[X]")`: the function's module, loaded anew with these variables on top of the servers'."""
+    """`load("rewrite", SUBJECT_TAG="[X]")`: a new module of the function, with these variables and those of the servers."""
 
     def load_function(name: str, **variables: str) -> ModuleType:
         number = next(_NUMBERS)
@@ -64,7 +64,7 @@ def load(workmail: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
 
 @pytest.fixture
 def refusing_s3() -> Iterator[Callable[[int, str], str]]:
-    """`refusing_s3(503, "SlowDown")`: the address of an S3 that answers everything so. moto's own S3 refuses nobody."""
+    """`refusing_s3(503, "SlowDown")`: the URL of an S3 with this response to all requests, which moto cannot give."""
     with ExitStack() as servers:
 
         def start(status: int, code: str) -> str:

@@ -1,4 +1,4 @@
-"""One local WorkMail for the tests of a module, and clients for it."""
+"""One local WorkMail for the tests of a module, and its clients."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +12,7 @@ NOW = 1_800_000_000.0
 
 
 class Clock:
-    """A clock that a test can put forward."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = NOW

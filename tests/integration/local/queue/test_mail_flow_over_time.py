@@ -19,7 +19,7 @@ WAIT = """
     while not pathlib.Path(__file__).with_name("go").exists():
         time.sleep(0.01)
 """
-"""The body of a function that waits until the test lets it go on."""
+"""The body of a function that waits for a file of the test."""
 
 
 def submission(*recipients: str) -> Submission:

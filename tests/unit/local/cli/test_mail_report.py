@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.cli.mail_report import block, summary
+from local.cli.mail_report import format_result, format_summary
 from local.cli.sample_runner import SampleResult
 from local.config.samples import Sample
 from local.console.style import Style
@@ -34,7 +34,7 @@ def delivered(address: str, destination: Destination = Destination.INBOX, origin
 def test_a_block_has_a_row_for_each_recipient_and_what_happened_to_the_content() -> None:
     bounced = delivered("x@example.com", Destination.BOUNCED, Origin.NAMED, "No.")
     results = (delivered(ANA), delivered(BEN, Destination.JUNK, Origin.FALLBACK), bounced, delivered("n@example.org", origin=Origin.ADDED))
-    assert list(block(result(*results, content=RAW + b"!", puts=2), Style())) == [
+    assert list(format_result(result(*results, content=RAW + b"!", puts=2), Style())) == [
         "sample  (INBOUND, function hook, sync)",
         "  Subject   A subject",
         "  From      from@example.net",
@@ -52,7 +52,7 @@ def test_a_block_has_a_row_for_each_recipient_and_what_happened_to_the_content()
 
 def test_an_event_that_breaks_the_contract_is_a_failure_and_calls_no_function() -> None:
     broken = SampleResult(Sample("sample", "hook", {}, RAW), False, problems=("contract broken, in the event: no messageId",))
-    assert list(block(broken, Style())) == [
+    assert list(format_result(broken, Style())) == [
         "sample  (?, function hook, sync)",
         "  Time      not called",
         "  FAILED    contract broken, in the event: no messageId",
@@ -65,7 +65,7 @@ def test_a_block_is_at_most_100_columns_wide_and_sends_no_command_to_the_termina
     results += [delivered(f"p{number}@example.com") for number in range(30)]
     hostile = {"subject": "Süßes \x1b]0;x " * 40, "sender": "\u202eevil@example.com"}
     shown = result(*results, log="log \x07 line", problems=("failed: " + "word \x1b[2J" * 60,), notes=("note \x07",), **hostile)
-    lines = list(block(shown, Style(), verbose=True))
+    lines = list(format_result(shown, Style(), verbose=True))
     assert max(map(len, lines)) <= 100
     assert all(line.isprintable() for line in lines)
     assert any("... and 11 more recipients" in line for line in lines)
@@ -73,14 +73,14 @@ def test_a_block_is_at_most_100_columns_wide_and_sends_no_command_to_the_termina
 
 
 def test_a_truncated_event_is_marked() -> None:
-    assert any("(the event is truncated" in line for line in block(result(delivered(ANA), truncated=True), Style()))
+    assert any("(the event is truncated" in line for line in format_result(result(delivered(ANA), truncated=True), Style()))
 
 
 def test_the_summary_counts_messages_and_names_those_that_failed() -> None:
     good = result(delivered(ANA), delivered(BEN), puts=1)
     bad = result(delivered(ANA, Destination.DROPPED), delivered(BEN, Destination.BOUNCED), problems=("odd",))
-    assert list(summary([good], 1.0, Style())) == ["OK  1 message, 1 changed: 2 copies delivered, 0 bounced, 0 dropped (1.0 s)"]
-    assert list(summary([good, bad], 1.0, Style())) == [
+    assert list(format_summary([good], 1.0, Style())) == ["OK  1 message, 1 changed: 2 copies delivered, 0 bounced, 0 dropped (1.0 s)"]
+    assert list(format_summary([good, bad], 1.0, Style())) == [
         "FAILED  1 message of 2 with a problem: sample",
         "2 messages, 1 changed: 2 copies delivered, 1 bounced, 1 dropped (1.0 s)",
     ]
