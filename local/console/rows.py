@@ -6,7 +6,7 @@ from local.console.style import WIDTH
 from local.console.text_columns import count_columns, escape_controls, fit
 
 LABEL = 12
-"""Columns of a label, unless a command has a reason for others."""
+"""Columns of a label; a command may use another width."""
 
 
 def format_cell(text: str, width: int, *, gap: int = 2, keep_end: bool = False) -> str:

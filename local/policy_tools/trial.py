@@ -43,7 +43,7 @@ class TrialOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrialMessage:
-    """A message and the event that WorkMail would send for it."""
+    """A message with the event that WorkMail would send."""
 
     raw: bytes
     event: MailFlowEvent
@@ -99,16 +99,16 @@ def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[s
             to give.
         OSError: the archived envelope cannot be read.
     """
-    if file is not None and (event := read_archived_event(file, options.overrides, truncated=options.truncated)):
-        return TrialMessage(saved, event)
+    if file is not None and (archived := read_archived_event(file, options.overrides, truncated=options.truncated)):
+        return TrialMessage(saved, archived)
     raw = with_crlf(saved)
     try:
-        made = event_for(raw, options.overrides, domains)
+        event = event_for(raw, options.overrides, domains)
     except NoEnvelope as error:
         hint = "" if domains else " (and name the organization's domains with --domains, or in the policy under organization)"
         raise NoEnvelope(f"{error}{hint}") from None
     try:
-        return TrialMessage(raw, MailFlowEvent.parse({**made, "truncated": options.truncated or made["truncated"]}))
+        return TrialMessage(raw, MailFlowEvent.parse({**event, "truncated": options.truncated or event["truncated"]}))
     except ContractError as error:
         raise NoEnvelope(f"WorkMail would not send this event: {error}") from None
 

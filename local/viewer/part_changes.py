@@ -1,8 +1,8 @@
-"""How each part of a message changed, where and why, from both versions of the message and the edits between them."""
+"""Describe how each part of a message changed, where and why, from both versions of the message and the edits."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,7 +31,7 @@ _ADDED = {
 
 
 class Mark(StrEnum):
-    """How a part changed."""
+    """The kinds of change of a part."""
 
     KEPT = "kept"
     CHANGED = "changed"
@@ -57,7 +57,7 @@ class PartRow:
 
     @property
     def depth(self) -> int:
-        """How many parts contain it."""
+        """The number of parts that contain this part."""
         return self.number.count(".") + 1 if self.number else 0
 
 
@@ -116,8 +116,8 @@ def _find_origins(before: Message, after: Message, edits: Sequence[Edit]) -> dic
     for part in after.structure.root.walk():
         by_body.setdefault(part.body, part)
     found: dict[int, Part] = {}
-    lost: list[Part] = []
-    for part in before.structure.root.walk():
+    lost: list[tuple[str, Part]] = []
+    for number, part in before.structure.numbered():
         low, high = _moved(part.body, edits)
         # An insertion where a body begins is a header or an enclosing part (the body begins behind it), or new text in the body.
         for offset in (high, low):
@@ -126,21 +126,14 @@ def _find_origins(before: Message, after: Message, edits: Sequence[Edit]) -> dic
                 found[id(candidate)] = part
                 break
         else:
-            lost.append(part)
-    return found | _match_by_number(before, after, lost, found)
-
-
-def _match_by_number(before: Message, after: Message, lost: Sequence[Part], found: Mapping[int, Part]) -> dict[int, Part]:
-    """Match parts by number and type: a program that writes the whole message again, with new boundaries, keeps both."""
-    if not lost:
-        return {}
+            lost.append((number, part))
+    # A program that writes the whole message again, with new boundaries, keeps the numbers and types of parts.
     free = {number: part for number, part in after.structure.numbered() if id(part) not in found}
-    ids = {id(part) for part in lost}
-    return {
-        id(free[number]): part
-        for number, part in before.structure.numbered()
-        if id(part) in ids and number in free and free[number].content_type == part.content_type
-    }
+    for number, part in lost:
+        candidate = free.get(number)
+        if candidate is not None and candidate.content_type == part.content_type:
+            found[id(candidate)] = part
+    return found
 
 
 def _moved(offset: int, edits: Sequence[Edit]) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def create_environment(*folders: Path) -> Environment:
 
 
 def _escape_controls(value: Any) -> Any:
-    """Write out control and direction characters: they could make text from mail read as something else."""
+    """Escape control and direction characters: they could change how text from mail is read."""
     if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
         return "".join(char if char in "\n\t" else escape_controls(char) for char in value.replace("\r\n", "\n"))
     return value

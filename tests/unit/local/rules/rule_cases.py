@@ -31,15 +31,15 @@ class Case(NamedTuple):
     rules: str
     author: str
     sender: str
-    met: dict[str, str]
+    expected: dict[str, str]
 
 
-def to_ana(direction: FlowDirection, rules: str, author: str, met: str, sender: str = "") -> Case:
-    return Case(direction, rules, author, sender, {"ana@example.com": met})
+def to_ana(direction: FlowDirection, rules: str, author: str, expected: str, sender: str = "") -> Case:
+    return Case(direction, rules, author, sender, {"ana@example.com": expected})
 
 
-def to(rules: str, recipient: str, met: str) -> Case:
-    return Case(IN, rules, "nora@example.net", "", {recipient: met})
+def to(rules: str, recipient: str, expected: str) -> Case:
+    return Case(IN, rules, "nora@example.net", "", {recipient: expected})
 
 
 CASES = {
@@ -60,8 +60,8 @@ CASES = {
     "forms-wildcard-not-the-end-of-a-label": to_ana(IN, "a: drop *.example.net", "nora@counterexample.net", ""),
     "forms-wildcard-not-a-parent": to_ana(IN, "a: drop *.mail.example.net", "nora@example.net", ""),
     "forms-star": to_ana(IN, "a: drop *", "anybody@anywhere.example", "a"),
-    "forms-star-nobody": to_ana(IN, "a: drop *", "", "a"),
-    "forms-nobody-matches-nothing-else": to_ana(IN, "a: drop *.example.net, example.net", "", ""),
+    "forms-star-no-address": to_ana(IN, "a: drop *", "", "a"),
+    "forms-no-address-matches-nothing-else": to_ana(IN, "a: drop *.example.net, example.net", "", ""),
     "forms-second-pattern-of-a-rule": to_ana(IN, "a: drop example.org, *.example.net", "nora@mail.example.net", "a"),
     "forms-recipient-mailbox": to("a: drop * > ana@example.com", "ana@example.com", "a"),
     "forms-recipient-mailbox-not-another": to("a: drop * > ana@example.com", "ben@example.com", ""),

@@ -36,14 +36,14 @@ HOSTILE = [
 
 def winners(case: Case) -> dict[str, str]:
     found = match_rules(
-        parse_rules(case.rules, case.direction), case.direction, author=case.author, sender=case.sender, recipients=case.met
+        parse_rules(case.rules, case.direction), case.direction, author=case.author, sender=case.sender, recipients=case.expected
     )
     return {each.recipient: each.rule.name if each.rule else "" for each in found}
 
 
 def test_each_recipient_has_the_rule_of_the_guide() -> None:
     def check(name: str) -> None:
-        assert winners(CASES[name]) == CASES[name].met, next(text for key, text in SENTENCES.items() if name.startswith(key))
+        assert winners(CASES[name]) == CASES[name].expected, next(text for key, text in SENTENCES.items() if name.startswith(key))
 
     check_rows(CASES, check)
 
@@ -52,9 +52,9 @@ def test_neither_the_order_of_rules_nor_other_recipients_matter() -> None:
     def check(name: str) -> None:
         case = CASES[name]
         turned = case._replace(rules=" | ".join(reversed([part.strip() for part in case.rules.split("|")])))
-        assert winners(turned) == case.met
-        for recipient, rule in case.met.items():
-            assert winners(case._replace(met={recipient: rule})) == {recipient: rule}
+        assert winners(turned) == case.expected
+        for recipient, rule in case.expected.items():
+            assert winners(case._replace(expected={recipient: rule})) == {recipient: rule}
 
     check_rows(CASES, check)
 
@@ -74,7 +74,7 @@ def test_of_two_actions_the_more_restrictive_one_wins(direction: FlowDirection) 
     assert [words[action] for action in STRICTNESS[direction]] == order
     for stricter, other in combinations(order, 2):
         case = to_ana(direction, f"a: {other} example.net | b: {stricter} example.net", "nora@example.net", "b")
-        assert winners(case) == case.met
+        assert winners(case) == case.expected
 
 
 def test_rules_of_the_other_direction_do_not_count() -> None:
@@ -153,7 +153,7 @@ def test_texts_that_are_not_addresses_match_the_star_only() -> None:
 
 def test_a_domain_with_thousands_of_labels_matches_a_parent_domain() -> None:
     case = to_ana(IN, "a: drop *.example.net", "a@" + "x." * 5_000 + "example.net", "a")
-    assert winners(case) == case.met
+    assert winners(case) == case.expected
 
 
 def test_the_most_rules_and_recipients_are_matched() -> None:
