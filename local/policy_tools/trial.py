@@ -1,15 +1,16 @@
 """The evaluation of a policy for messages from files: the common part of `try`, `replay` and `preview --policy`."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from local.console.style import display_path
 from local.errors import InvalidPolicy, NoEnvelope
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
-from local.policy_tools.archive_files import read_archived_event
 from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
 from mailhooks.content.template import read_values
 from mailhooks.contract import ContractError, MailFlowEvent
@@ -99,7 +100,7 @@ def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[s
             to give.
         OSError: the archived envelope cannot be read.
     """
-    if file is not None and (archived := read_archived_event(file, options.overrides, truncated=options.truncated)):
+    if file is not None and (archived := _read_archived_event(file, options.overrides, truncated=options.truncated)):
         return TrialMessage(saved, archived)
     raw = with_crlf(saved)
     try:
@@ -111,6 +112,43 @@ def make_trial_message(saved: bytes, options: TrialOptions, domains: frozenset[s
         return TrialMessage(raw, MailFlowEvent.parse({**event, "truncated": options.truncated or event["truncated"]}))
     except ContractError as error:
         raise NoEnvelope(f"WorkMail would not send this event: {error}") from None
+
+
+def _read_archived_event(file: Path, overrides: EnvelopeOverrides, *, truncated: bool) -> MailFlowEvent | None:
+    """Return the event of a message that the policy action `archive` stored, with `envelope.json` in its folder; None for another file.
+
+    Args:
+        overrides: values that replace those of the archived envelope.
+        truncated: whether the event omits recipients, even if the archived one did not.
+    """
+    envelope = file.with_name("envelope.json")
+    if file.name != "message.eml" or not envelope.is_file():
+        return None
+    try:
+        archived = json.loads(envelope.read_bytes())
+        return MailFlowEvent.parse(_archived_event(archived, overrides, truncated=truncated))
+    except (ContractError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        why = f": {error}" if isinstance(error, ContractError) else ""
+        raise NoEnvelope(f"envelope.json in its folder was not written by `archive`{why}") from None
+
+
+def _archived_event(archived: dict[str, Any], overrides: EnvelopeOverrides, *, truncated: bool) -> dict[str, Any]:
+    author = overrides.mail_from or archived["mailFrom"]
+    # The archived Sender acted for the archived author, not for another one.
+    sender = None if overrides.mail_from else archived.get("sender")
+    return {
+        "summaryVersion": "2019-07-28",
+        "envelope": {
+            "mailFrom": {"address": author} if author else None,
+            "recipients": [{"address": address} for address in overrides.recipients or archived["recipients"]],
+        },
+        "sender": {"address": sender} if sender else None,
+        "subject": archived.get("subject"),
+        "messageId": archived["messageId"],
+        "invocationId": archived["invocationId"],
+        "flowDirection": str(overrides.direction) if overrides.direction else archived["flowDirection"],
+        "truncated": truncated or bool(archived.get("truncated")),
+    }
 
 
 def read_date(raw: bytes) -> datetime | None:

@@ -1,3 +1,5 @@
+"""The examples of docs/availability.md have the documented results."""
+
 import doctest
 import json
 import re
@@ -13,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs/availability.md"
 BLOCKS = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
-def test_the_examples_on_the_page_are_true() -> None:
+def test_the_examples_on_the_page_have_the_documented_results() -> None:
     assert doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8").failed == 0
 
 
@@ -23,7 +25,7 @@ def test_the_whole_example_is_a_configuration() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: json.loads(block)["type"])
-def test_each_backends_example_fits_the_schema(block: str) -> None:
+def test_the_example_of_each_backend_is_valid(block: str) -> None:
     backend = json.loads(block)
     if backend["type"] == "workmail":
         backend["organizationId"] = "m-" + "0" * 32

@@ -9,7 +9,7 @@ CURRENT, OLD = PAGE.split("## Old paths", 1)
 
 
 def is_importable(name: str) -> bool:
-    """Whether a dotted name is a module, or an attribute of one."""
+    """Return whether a dotted name is a module, or an attribute of one."""
     module, _, attribute = name.rpartition(".")
     if hasattr(importlib.import_module(module), attribute):
         return True
@@ -44,7 +44,7 @@ def test_names_that_hooks_rely_on_are_listed() -> None:
         assert f"`{name}`" in CURRENT, name
 
 
-def test_old_paths_still_lead_to_what_they_held() -> None:
+def test_old_paths_lead_to_the_objects_at_the_new_paths() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", OLD, re.MULTILINE)
     assert rows
     for old, new in rows:

@@ -1,4 +1,4 @@
-"""The examples of docs/testing.md."""
+"""The examples of docs/testing.md run."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def test_the_example_for_pytest_runs(pytester: pytest.Pytester, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("call", re.findall(r"`wm\.faults\.add\((.*?)\)`", PAGE))
-def test_the_faults_of_the_table_can_be_ordered(call: str) -> None:
+def test_the_faults_of_the_table_can_be_added(call: str) -> None:
     from local.aws.faults import Faults
 
     faults = Faults()

@@ -73,20 +73,19 @@ def _head(file: Path, mail: Path, message: TrialMessage, now: datetime, style: S
 
 
 def _rules(trace: Trace, outcome: Outcome, style: Style) -> Iterator[str]:
-    reported = frozenset(outcome.reported)
     for rule in trace.rules:
         yield ""
-        yield from _rule(rule, outcome, style, report=rule.name in reported)
+        yield from _rule(rule, outcome, style)
 
 
-def _rule(rule: RuleTrace, outcome: Outcome, style: Style, *, report: bool) -> Iterator[str]:
+def _rule(rule: RuleTrace, outcome: Outcome, style: Style) -> Iterator[str]:
     name = style.bold(f'Rule "{escape_controls(rule.name)}"')
     if rule.skipped:
         yield f"{name}  skipped: {rule.skipped}"
         return
     applies = f"applies to {describe_recipients(outcome, rule.matching)}" if rule.matching else "does not apply"
     word = (style.good if rule.matching else str)(escape_controls(applies))
-    yield f"{name}  {word}{' (report mode: it changes nothing)' if report and rule.matching else ''}"
+    yield f"{name}  {word}{' (report mode: it changes nothing)' if rule.name in outcome.reported and rule.matching else ''}"
     # The conditions of `when` are in a group of their own, which has no value to show.
     within = bool(rule.conditions) and rule.conditions[0].condition == "when"
     conditions = rule.conditions[within:]

@@ -71,7 +71,7 @@ CASES = {
     "forms-recipient-star": to("a: drop * > *", "ben@mail.example.com", "a"),
     "forms-sender-alone-is-not-enough": to("a: drop nora@example.net > ana@example.com", "ben@example.com", ""),
     "forms-recipient-alone-is-not-enough": to("a: drop example.org > ana@example.com", "ana@example.com", ""),
-    # Which of several wins by its sender pattern: each form against each that is less specific, with the less restrictive action.
+    # Rules that win by the sender pattern: each form against each less specific form, with the less restrictive action.
     "specific-mailbox-before-domain": to_ana(IN, "a: drop example.net | b: default nora@example.net", "nora@example.net", "b"),
     "specific-mailbox-before-wildcard": to_ana(IN, "a: drop *.example.net | b: default nora@example.net", "nora@example.net", "b"),
     "specific-mailbox-before-star": to_ana(IN, "a: drop * | b: default nora@example.net", "nora@example.net", "b"),
@@ -85,7 +85,7 @@ CASES = {
         IN, "a: drop *, example.net | b: default *, nora@example.net", "nora@example.net", "b"
     ),
     "specific-lambda-before-drop-for-all": to_ana(IN, "a: drop * | b: lambda example.net", "nora@example.net", "b"),
-    # Which of two equally specific ones wins.
+    # Two equally specific rules.
     "inbound-strict-drop-bounce": to_ana(IN, "a: bounce * | b: drop *", "nora@example.net", "b"),
     "inbound-strict-mailboxes": to_ana(IN, "a: lambda nora@example.net | b: junk nora@example.net", "nora@example.net", "b"),
     "inbound-strict-domains": to_ana(IN, "a: lambda example.net | b: drop example.net", "nora@example.net", "b"),
