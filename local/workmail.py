@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from local.aws.services import LocalAws
 from local.aws_client import REGION
-from local.config.configuration import Configuration, load
+from local.config.configuration import Configuration, load_configuration
 from local.config.directory import Group, User
 from local.mail.event_builder import EnvelopeOverrides, envelope_for
 from local.mail.history import Destination, History, MessageTrace
@@ -203,7 +203,7 @@ class LocalWorkMail(LocalAws):
         """The current configuration."""
         source = self._configuration
         if source is None or isinstance(source, Path | str):
-            source = self._configuration = load(_DEFAULT_CONFIGURATION if source is None else source)
+            source = self._configuration = load_configuration(_DEFAULT_CONFIGURATION if source is None else source)
         return source if isinstance(source, Configuration) else source()
 
     @property

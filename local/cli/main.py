@@ -68,10 +68,10 @@ def _send(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from local.cli.serve import Options, serve
+    from local.cli.serve import ServeOptions, serve
 
-    names = Options.__dataclass_fields__
-    return serve(Options(**{name: value for name, value in vars(options).items() if name in names}))
+    names = ServeOptions.__dataclass_fields__
+    return serve(ServeOptions(**{name: value for name, value in vars(options).items() if name in names}))
 
 
 def _preview(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.config.configuration import DEFAULT_FILE, Configuration, load
+from local.config.configuration import DEFAULT_FILE, Configuration, load_configuration
 from local.console.rows import format_cell, wrap
 from local.console.style import WIDTH, Style, display_path
 from local.console.text_columns import escape_controls, fit
@@ -30,7 +30,7 @@ def print_matching_rules(author: str, sender: str, recipients: list[str], *, out
         ConfigurationError: the file is not a valid configuration.
         OSError: the file cannot be read.
     """
-    configuration, style = load(file), Style.of(sys.stdout)
+    configuration, style = load_configuration(file), Style.of(sys.stdout)
     direction = FlowDirection.OUTBOUND if outbound else FlowDirection.INBOUND
     headers = f"From {author}" + (f", Sender {sender}" if sender else "")
     print(fit(f"{direction}  {escape_controls(headers)}", WIDTH))

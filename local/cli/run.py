@@ -8,7 +8,7 @@ from pathlib import Path
 from local.cli.mail_report import format_result, format_summary
 from local.cli.sample_runner import SampleResult, SampleRunner
 from local.config.functions import read_settings
-from local.config.samples import SETTINGS_FILE, load
+from local.config.samples import SETTINGS_FILE, load_samples
 from local.console.style import Style, display_path
 from mailhooks.contract import Action
 
@@ -21,7 +21,7 @@ def run(stems: Sequence[str], *, events: Path, mail: Path, settings_file: Path |
     """
     started = time.perf_counter()
     style = Style.of(sys.stdout)
-    samples = load(events, stems)
+    samples = load_samples(events, stems)
     settings_file = settings_file or events / SETTINGS_FILE
     results: list[SampleResult] = []
     with SampleRunner(read_settings(settings_file), mail, fallback) as runner:

@@ -13,7 +13,7 @@ from local.cli.serve_banner import Banner, Containers, export_lines
 from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, read_settings
-from local.config.samples import SETTINGS_FILE, Sample, load
+from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
@@ -37,7 +37,7 @@ _WEB_PORT: Final = 8025
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ServeOptions:
     """The options of the command line.
 
     Attributes:
@@ -70,7 +70,7 @@ class Options:
     speed: float
 
 
-def serve(options: Options) -> int:
+def serve(options: ServeOptions) -> int:
     """Run the servers until SIGINT or SIGTERM, and print what they offer.
 
     Returns:
@@ -100,7 +100,7 @@ class _Servers(Lifecycle):
         lines: the lines to print.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: ServeOptions) -> None:
         super().__init__()
         self.lines: list[str] = []
         self._options = options
@@ -109,7 +109,7 @@ class _Servers(Lifecycle):
 
     def _start(self) -> None:
         options = self._options
-        samples, settings = load(options.events), read_settings(options.events / SETTINGS_FILE)
+        samples, settings = load_samples(options.events), read_settings(options.events / SETTINGS_FILE)
         wm = self._start_workmail()
         for sample in samples:
             _add_to_store(wm, sample)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from local.config.configuration import Configuration, load
+from local.config.configuration import Configuration, load_configuration
 from local.config.file_watch import Watch
 from local.console.style import format_count
 from local.errors import LocalError
@@ -29,7 +29,7 @@ class ConfigReload:
         self._lock = threading.Lock()
         self._version = self._watch.version(now=True)
         self._text = path.read_bytes()
-        self._configuration = load(path)
+        self._configuration = load_configuration(path)
 
     def __call__(self) -> Configuration:
         version = self._watch.version()
@@ -45,7 +45,7 @@ class ConfigReload:
             text = self._path.read_bytes()
             if text == self._text:
                 return
-            configuration = load(self._path)
+            configuration = load_configuration(self._path)
         except (LocalError, OSError) as error:
             self._report(f"{self._path.name} has changed, but has an error, so the configuration before it stays in force: {error}")
             return

@@ -1,6 +1,6 @@
 """`workmail.toml`: the organization, its rules and the functions that they run (docs/rules.md).
 
->>> configuration = load('organization = { domains = ["example.com"] }')
+>>> configuration = load_configuration('organization = { domains = ["example.com"] }')
 >>> configuration.mailboxes("Ana@EXAMPLE.com")
 ('ana@example.com',)
 """
@@ -80,7 +80,7 @@ class Configuration:
         return self.directory.mailboxes(address)
 
 
-def load(path_or_text: Path | str) -> Configuration:
+def load_configuration(path_or_text: Path | str) -> Configuration:
     """Load the configuration in a file (`Path`) or a text (`str`). Relative paths start at the file's folder, or at the current folder.
 
     Raises:

@@ -22,7 +22,7 @@ class Sample:
     raw: bytes
 
 
-def load(folder: Path = ROOT / "events", only: Collection[str] = (), functions: Collection[str] | None = None) -> list[Sample]:
+def load_samples(folder: Path = ROOT / "events", only: Collection[str] = (), functions: Collection[str] | None = None) -> list[Sample]:
     """Load the samples in a folder, in the order of their names.
 
     Args:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore import exceptions
+from botocore.config import Config
+
 from local.aws_client import create_client
 from local.errors import InvalidSettings
 from local.runtime.invocation import Invocation
@@ -69,8 +72,6 @@ class EndpointInvoker:
             self._clients.clear()
 
     def _call(self, payload: bytes, timeout_s: float) -> _Response:
-        from botocore import exceptions
-
         try:
             found = self._client(timeout_s).invoke(FunctionName=self._name, Payload=payload, LogType="Tail" if self._tail else "None")
             with closing(found["Payload"]) as body:
@@ -100,9 +101,7 @@ class EndpointInvoker:
 
 
 def _lambda_client(url: str, timeout_s: float) -> Any:
-    import botocore.config
-
-    config = botocore.config.Config(
+    config = Config(
         connect_timeout=min(_CONNECT_TIMEOUT_S, timeout_s),
         read_timeout=timeout_s,
         # Each call is one attempt of WorkMail: retries belong to WorkMail.

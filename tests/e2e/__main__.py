@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from local.config.functions import ROOT, mail_function, read_settings
-from local.config.samples import InvalidSample, load
+from local.config.samples import InvalidSample, load_samples
 from local.viewer.diff import LineDiff
 from tests.e2e.containers import Containers
 from tests.e2e.sam import SamError
@@ -19,7 +19,7 @@ from tests.e2e.toolchain import Missing, find
 def main(arguments: list[str]) -> str | None:
     """Prints what the function logged, its response, and what it changed. Returns why it could not, or None."""
     try:
-        samples = load(only=arguments)
+        samples = load_samples(only=arguments)
         toolchain = find()
     except (InvalidSample, Missing) as error:
         return str(error)

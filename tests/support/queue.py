@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local.config.configuration import Configuration, load
+from local.config.configuration import Configuration, load_configuration
 from local.errors import UnknownFunction
 from local.mail.history import Destination, MessageTrace
 from local.mail.submission import Submission
@@ -102,4 +102,4 @@ class Queue:
 
 def configure(rule: str = "", direction: str = "inbound", more: str = "") -> Configuration:
     """One rule that runs the function for all mail of a direction."""
-    return load(ORGANIZATION + RULE.format(direction) + rule + more)
+    return load_configuration(ORGANIZATION + RULE.format(direction) + rule + more)

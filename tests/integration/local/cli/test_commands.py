@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from local.cli.main import main
-from local.config.configuration import load as load_configuration
+from local.config.configuration import load_configuration
 from local.config.functions import ROOT, Function
-from local.config.samples import load
+from local.config.samples import load_samples
 from local.storage.spool import Spool
 from tests.support.deliveries import verify_delivered_once
 
@@ -123,7 +123,7 @@ def test_a_bounced_message_is_returned_to_its_sender(whole_run: Any) -> None:
 
 def test_unchanged_mail_is_delivered_byte_for_byte(whole_run: Any) -> None:
     copies = delivered(whole_run[1])
-    for sample in load():
+    for sample in load_samples():
         folders, changed = EXPECTED[sample.stem]
         for place in folders.items():
             assert copies[place].count(sample.raw) == (0 if changed else 1), (sample.stem, place)
@@ -131,7 +131,7 @@ def test_unchanged_mail_is_delivered_byte_for_byte(whole_run: Any) -> None:
 
 def test_rewritten_mail_differs_in_its_header_only(whole_run: Any) -> None:
     mails = [raw for copies in delivered(whole_run[1]).values() for raw in copies]
-    for sample in load():
+    for sample in load_samples():
         if EXPECTED[sample.stem][1] and sample.function == "rewrite":
             body = sample.raw.partition(b"\r\n\r\n")[2]
             received = [raw for raw in mails if raw.partition(b"\r\n\r\n")[2] == body]
@@ -141,7 +141,7 @@ def test_rewritten_mail_differs_in_its_header_only(whole_run: Any) -> None:
 
 def test_a_disclaimer_is_in_each_form_of_the_text_once_and_the_rest_is_unchanged(whole_run: Any) -> None:
     mails = [message_from_bytes(raw, policy=default) for copies in delivered(whole_run[1]).values() for raw in copies]
-    for sample in load():
+    for sample in load_samples():
         if EXPECTED[sample.stem][1] and sample.function == "disclaimer":
             before = message_from_bytes(sample.raw, policy=default)
             received = [mail for mail in mails if mail["Message-ID"] == before["Message-ID"]]
@@ -184,14 +184,14 @@ def test_a_run_fails_when_a_function_raises_and_the_mail_gets_the_fallback_actio
     assert done.code == 1
     assert "the function failed: RuntimeError: odd" in done.out
     assert "fallback action" in done.out
-    [sample] = load(only=["rewrite-signed"])
+    [sample] = load_samples(only=["rewrite-signed"])
     assert delivered(tmp_path / "mail") == {("ana@example.com", INBOX): [sample.raw]}
 
 
 def events_with(folder: Path, **changes: Any) -> Path:
     """A folder with the sample rewrite-signed twice; `changes` are those of its events."""
     (folder / "mail").mkdir(parents=True)
-    [sample] = load(only=["rewrite-signed"])
+    [sample] = load_samples(only=["rewrite-signed"])
     for stem in ("rewrite-one", "rewrite-two"):
         (folder / f"{stem}.json").write_text(json.dumps(sample.event | changes))
         (folder / "mail" / f"{stem}.eml").write_bytes(sample.raw)
@@ -286,7 +286,7 @@ def serving(folder: Path, *arguments: str | Path) -> Iterator["subprocess.Popen[
 
 
 def test_serve_prints_its_addresses_and_serves_the_samples_until_it_is_terminated(tmp_path: Path) -> None:
-    [sample] = load(only=["rewrite-external"])
+    [sample] = load_samples(only=["rewrite-external"])
     read = """if True:
         import boto3, sys
         response = boto3.client("workmailmessageflow").get_raw_message_content(messageId=sys.argv[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.config.configuration import load
+from local.config.configuration import load_configuration
 from local.mail.history import State
 from local.mail.submission import Submission
 from local.workmail import LocalWorkMail
@@ -70,7 +70,8 @@ def test_a_slow_function_does_not_delay_other_mail(wm: LocalWorkMail, hook: Hook
 def test_a_call_under_way_when_its_settings_are_saved_ends_with_the_old_settings(wm: LocalWorkMail, hook: Hook, tmp_path: Path) -> None:
     hook.write(WAIT + DEFAULT)
     rule = 'timeout-minutes = 0\nfallback = "bounce"'
-    configurations = [load(hook.configuration(rule=rule, function=function)) for function in ("", 'environment = { A = "1" }')]
+    texts = [hook.configuration(rule=rule, function=function) for function in ("", 'environment = { A = "1" }')]
+    configurations = [load_configuration(text) for text in texts]
     wm.reset(lambda: configurations[0])
     first = wm.accept(submission(ANA))
     wait_until(hook.calls)
@@ -85,7 +86,10 @@ def test_a_call_under_way_when_its_settings_are_saved_ends_with_the_old_settings
 
 def test_directory_and_buckets_are_those_of_the_current_configuration(wm: LocalWorkMail) -> None:
     text = ORGANIZATION + '[[users]]\naddress = "ana@example.com"\n'
-    configurations = [load(text), load(text + '[[users]]\naddress = "new@example.com"\n[storage]\nbuckets = ["new-bucket"]\n')]
+    configurations = [
+        load_configuration(text),
+        load_configuration(text + '[[users]]\naddress = "new@example.com"\n[storage]\nbuckets = ["new-bucket"]\n'),
+    ]
     wm.reset(lambda: configurations[0])
     wm.send(RAW, to=[ANA])
     configurations.reverse()

@@ -1,10 +1,12 @@
+import doctest
 import json
 import re
 from pathlib import Path
 
 import pytest
 
-from local.config.configuration import DEFAULT_FILE, Configuration, load
+from local.config import configuration
+from local.config.configuration import DEFAULT_FILE, Configuration, load_configuration
 from local.config.functions import ROOT, read_settings
 from local.config.toml_reader import ConfigurationError
 from local.rules.matching import match_rules
@@ -15,9 +17,13 @@ RULE = '[[rules]]\nname = "A"\ndirection = "inbound"\naction = "drop"\nsenders =
 LAMBDA = '[[rules]]\nname = "L"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "mailflow"\n'
 
 
+def test_the_examples_in_the_documentation_hold() -> None:
+    assert doctest.testmod(configuration).failed == 0
+
+
 def refusal(text: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
-        load(text)
+        load_configuration(text)
     return caught.value
 
 
@@ -28,7 +34,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_this_project() -> None:
-    found = load(DEFAULT_FILE)
+    found = load_configuration(DEFAULT_FILE)
     assert found.domains == ("example.com",)
     assert found.mailboxes("team@example.com") == ("ana@example.com", "ben@example.com", "cem@example.com")
     assert {rule.direction for rule in found.rules} == set(FlowDirection)
@@ -40,7 +46,7 @@ def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_thi
 def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "rules.md").read_text("utf-8")
     [text] = re.findall(r"<!-- tested: workmail.toml -->\n```toml\n(.*?)```", page, re.DOTALL)
-    found = load(written(tmp_path, text))
+    found = load_configuration(written(tmp_path, text))
     assert found.functions["mailflow"].variables({})["LOG_ADDRESSES"] == "true"
     assert found.functions["mailflow"].variables({})["POLICY"] == "policy.yaml"
     assert found.functions["stamp"].variables({"REWRITE_BUCKET": "b"}) == {"BUCKET": "b"}
@@ -54,19 +60,19 @@ def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
 
 
 def test_only_domains_are_required() -> None:
-    found = load('organization = { domains = ["Example.COM"] }')
+    found = load_configuration('organization = { domains = ["Example.COM"] }')
     assert found == Configuration("workmail.toml", found.organization_id, ("example.com",), found.directory)
     assert (found.rules, dict(found.functions), found.availability, found.buckets, found.history) == ((), {}, "", (), 10_000)
 
 
 def test_a_rule_has_the_values_of_its_table() -> None:
-    [rule] = load(ORGANIZATION + LAMBDA + 'fallback = "MOVE_TO_JUNK"\ntimeout-minutes = 240\n').rules
+    [rule] = load_configuration(ORGANIZATION + LAMBDA + 'fallback = "MOVE_TO_JUNK"\ntimeout-minutes = 240\n').rules
     assert (rule.name, rule.direction, rule.function, rule.synchronous) == ("L", "INBOUND", "mailflow", True)
     assert (rule.fallback.type, rule.timeout_minutes, rule.recipients) == (ActionType.MOVE_TO_JUNK, 240, ("*",))
 
 
 def test_without_users_every_address_of_the_domains_has_a_mailbox() -> None:
-    found = load(ORGANIZATION + '[[groups]]\naddress = "all@example.com"\nmembers = ["ana@example.com", "ALL@example.com"]\n')
+    found = load_configuration(ORGANIZATION + '[[groups]]\naddress = "all@example.com"\nmembers = ["ana@example.com", "ALL@example.com"]\n')
     assert found.mailboxes("Any.Body@Example.com") == ("any.body@example.com",)
     assert found.mailboxes("x@BÜCHER.example") == ("x@xn--bcher-kva.example",)
     assert found.mailboxes("all@example.com") == ("ana@example.com",)
@@ -74,7 +80,7 @@ def test_without_users_every_address_of_the_domains_has_a_mailbox() -> None:
 
 
 def test_with_users_only_they_have_mailboxes_and_groups_are_expanded() -> None:
-    found = load(
+    found = load_configuration(
         ORGANIZATION
         + '[[users]]\naddress = "Ana@example.com"\naliases = ["a@example.com"]\n[[users]]\naddress = "ben@example.com"\n'
         + '[[groups]]\naddress = "one@example.com"\nmembers = ["a@example.com", "two@example.com"]\n'
@@ -89,14 +95,14 @@ def test_with_users_only_they_have_mailboxes_and_groups_are_expanded() -> None:
 
 
 def test_a_function_of_this_project_needs_no_table() -> None:
-    function = load(ORGANIZATION + LAMBDA).functions["mailflow"]
+    function = load_configuration(ORGANIZATION + LAMBDA).functions["mailflow"]
     assert function.path == ROOT / "functions" / "mailflow"
     assert function.environment == read_settings(ROOT / "events" / "env.json")["MailflowFunction"]
     assert (function.handler, function.timeout_s) == ("app.handler", 14.0)
 
 
 def test_the_availability_function_needs_no_table() -> None:
-    found = load(ORGANIZATION + '[availability]\nfunction = "availability"\n')
+    found = load_configuration(ORGANIZATION + '[availability]\nfunction = "availability"\n')
     assert (found.availability, found.functions["availability"].timeout_s) == ("availability", 24.0)
 
 
@@ -109,7 +115,7 @@ def test_a_functions_path_is_relative_to_the_file(tmp_path: Path) -> None:
         "timeout-seconds = 7\nmemory-mb = 128\n"
     )
     folder = 'path = "code"\nhandler = "hook.run"\n[functions.mailflow]\npath = "code"\n'
-    functions = load(written(tmp_path, f"{ORGANIZATION}[functions.mine]\n{mine}[functions.folder]\n{folder}")).functions
+    functions = load_configuration(written(tmp_path, f"{ORGANIZATION}[functions.mine]\n{mine}[functions.folder]\n{folder}")).functions
     hook = functions["mine"]
     assert (hook.path, hook.handler, hook.timeout_s, hook.memory_mb) == (tmp_path.resolve() / "code/hook.py", "hook.handler", 7.0, 128)
     assert hook.environment == {"A": "1", "B": "2", "C": "3", "D": ""}
@@ -120,7 +126,9 @@ def test_a_functions_path_is_relative_to_the_file(tmp_path: Path) -> None:
 
 def test_references_to_server_variables_are_replaced() -> None:
     environment = 'A = "s3://${REWRITE_BUCKET}/${AWS_REGION}"\nB = "$${REWRITE_BUCKET} $HOME $$ ${"\n'
-    function = load(f'{ORGANIZATION}[functions.x]\nlambda-name = "X"\n[functions.x.environment]\n{environment}').functions["x"]
+    function = load_configuration(f'{ORGANIZATION}[functions.x]\nlambda-name = "X"\n[functions.x.environment]\n{environment}').functions[
+        "x"
+    ]
     servers = {"REWRITE_BUCKET": "b", "AWS_REGION": "us-east-1"}
     assert function.variables(servers) == {"A": "s3://b/us-east-1", "B": "${REWRITE_BUCKET} $HOME $$ ${"}
     with pytest.raises(ConfigurationError, match=r'^function "x": environment: A: expected one of AWS_REGION, found \$\{REWRITE_BUCKET\}$'):
@@ -129,7 +137,7 @@ def test_references_to_server_variables_are_replaced() -> None:
 
 def test_an_error_has_file_line_table_key_and_the_found_and_expected_values(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(written(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
+        load_configuration(written(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
     error = caught.value
     assert (error.file, error.line, error.place, error.key, error.found) == ("mine.toml", 11, 'rule "B"', "action", "'delete'")
     assert str(error).startswith('mine.toml:11: rule "B": action: expected one of drop, bounce, move-to-junk, ')
@@ -247,7 +255,7 @@ def test_an_invalid_value_is_rejected_with_its_place(name: str) -> None:
 def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = json.dumps([f"a{number}@example.net" for number in range(250)])
     rules = [RULE.replace('["*"]', patterns).replace('"A"', f'"{number}"') for number in range(4)]
-    assert len(load(ORGANIZATION + "".join(rules)).rules) == 4
+    assert len(load_configuration(ORGANIZATION + "".join(rules)).rules) == 4
     assert refusal(ORGANIZATION + "".join(rules) + RULE).expected == "at most 1,000 sender patterns in all rules together"
 
 
@@ -255,13 +263,13 @@ def test_an_unknown_name_in_the_environment_file_is_rejected_with_the_known_name
     (tmp_path / "env.json").write_text('{"Mine": {}}')
     text = f'{ORGANIZATION}[functions.mailflow]\nenvironment-file = "env.json"\nenvironment-name = "Yours"\n'
     with pytest.raises(ConfigurationError, match=r"mine.toml:5: .*environment-name: expected one of Mine, found 'Yours'"):
-        load(written(tmp_path, text))
+        load_configuration(written(tmp_path, text))
 
 
 def test_a_file_is_utf_8_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(ORGANIZATION.encode("utf-8-sig"))
-    assert load(path).domains == ("example.com", "xn--bcher-kva.example")
+    assert load_configuration(path).domains == ("example.com", "xn--bcher-kva.example")
     path.write_bytes(ORGANIZATION.encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"^mine.toml: expected a file in UTF-8, found other bytes$"):
-        load(path)
+        load_configuration(path)

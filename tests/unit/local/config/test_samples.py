@@ -8,12 +8,12 @@ import pytest
 
 from local.aws.content_rules import find_defects
 from local.config.functions import ROOT, mail_function, read_settings
-from local.config.samples import Sample, load
+from local.config.samples import Sample, load_samples
 from local.errors import InvalidSample, InvalidSettings
 from mailhooks.contract import MailFlowEvent
 from mailhooks.settings import Settings
 
-SAMPLES = load()
+SAMPLES = load_samples()
 each = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
 
 
@@ -66,11 +66,11 @@ def test_an_invalid_sample_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text("{}")
     (tmp_path / "rewrite-x.json").write_text("{")
     with pytest.raises(InvalidSample, match="rewrite-x"):
-        load(tmp_path)
+        load_samples(tmp_path)
     (tmp_path / "rewrite-x.json").write_text("{}")
     with pytest.raises(InvalidSample, match="rewrite-x"):
-        load(tmp_path)
+        load_samples(tmp_path)
     with pytest.raises(InvalidSample, match="no sample 'y'"):
-        load(tmp_path, ["y"])
+        load_samples(tmp_path, ["y"])
     with pytest.raises(InvalidSample, match="the name of a function"):
-        load(tmp_path, functions=["bounce"])
+        load_samples(tmp_path, functions=["bounce"])

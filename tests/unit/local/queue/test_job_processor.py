@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.config.configuration import load
+from local.config.configuration import load_configuration
 from local.errors import InvalidArgument
 from local.mail.history import Destination, State
 from local.mail.submission import Submission
@@ -128,7 +128,7 @@ def test_an_asynchronous_invocation_that_fails_three_times_goes_to_the_dead_lett
 def test_addresses_of_one_mailbox_get_one_copy_and_one_action_in_any_spelling(start: Start) -> None:
     drop = {"action": {"type": "DROP"}, "recipients": ["ana@xn--bcher-kva.example"]}
     queue = start({"actions": [drop, *ALL["actions"]]})
-    queue.configuration = load('organization = { domains = ["bücher.example"] }\n' + RULE.format("inbound"))
+    queue.configuration = load_configuration('organization = { domains = ["bücher.example"] }\n' + RULE.format("inbound"))
     assert destinations(queue.send("ana@bücher.example", "ben@BÜCHER.example")) == {
         "ana@bücher.example": Destination.DROPPED,
         "ben@BÜCHER.example": Destination.INBOX,

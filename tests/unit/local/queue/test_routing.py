@@ -2,14 +2,14 @@
 
 import pytest
 
-from local.config.configuration import load
+from local.config.configuration import load_configuration
 from local.mail.history import Destination, RuleRun, State
 from local.mail.job import DeliveryJob
 from local.mail.verdict import Delivery, Origin, RecipientOutcome
 from local.queue.routing import recipient_results
 from mailhooks.contract import Action, ActionType, FlowDirection
 
-CONFIGURATION = load('organization = { domains = ["example.com"] }\n[[users]]\naddress = "ana@example.com"\n')
+CONFIGURATION = load_configuration('organization = { domains = ["example.com"] }\n[[users]]\naddress = "ana@example.com"\n')
 
 
 def destination(address: str, action: str, direction: FlowDirection, *, gateway: bool = False) -> tuple[Destination, str]:

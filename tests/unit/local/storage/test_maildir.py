@@ -1,15 +1,21 @@
 """Delivered mail on disk."""
 
+import doctest
 import os
 from pathlib import Path
 
 import pytest
 
 from local.mail.history import Destination
+from local.storage import maildir
 from local.storage.maildir import MaildirStore, directory_name
 
 RAW = b"Subject: x\r\n\r\nCRLF\r\nLF\nCR\r8-bit \xff\r\nFrom here\r\nno end"
 ANA = "ana@example.com"
+
+
+def test_the_examples_in_the_documentation_hold() -> None:
+    assert doctest.testmod(maildir).failed == 0
 
 
 def test_mail_is_delivered_byte_for_byte_to_inbox_and_junk(tmp_path: Path) -> None:

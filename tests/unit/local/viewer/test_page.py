@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.config.samples import load
+from local.config.samples import load_samples
 from local.viewer.page import render_page
 from local.viewer.preview import preview_disclaimer
 from mailhooks.content.change import OnUnmodifiable
@@ -31,7 +31,7 @@ OURS = set(
 )
 
 
-@pytest.mark.parametrize("raw", [HOSTILE, REPLY, SIGNED, *(sample.raw for sample in load() if sample.function == "disclaimer")])
+@pytest.mark.parametrize("raw", [HOSTILE, REPLY, SIGNED, *(sample.raw for sample in load_samples() if sample.function == "disclaimer")])
 def test_the_page_has_no_elements_from_mail_and_no_links_to_servers(raw: bytes) -> None:
     page = render_page(preview_disclaimer('<script>"m".eml', raw, after_reply()))
     tags = Elements(page).tags
