@@ -164,12 +164,12 @@ def test_an_honest_implementation_passes(raw: bytes):
 
 
 @pytest.mark.parametrize("raw, broken, kind", [pytest.param(*row[1:], id=row[0]) for row in BROKEN])
-def test_an_implementation_that_errs_is_found_out(raw: bytes, broken: Callable[..., bytes], kind: Kind):
+def test_a_wrong_implementation_fails(raw: bytes, broken: Callable[..., bytes], kind: Kind):
     verdict = Judge(raw, broken).verdict(CASE)
     assert (verdict.kind, kind.bad) == (kind, True), verdict
 
 
-def test_writing_the_message_again_is_damage_even_where_it_means_the_same():
+def test_a_rewritten_message_is_damage():
     assert Judge(MESSAGE, written_again).verdict(CASE).kind.bad
 
 
@@ -198,18 +198,18 @@ def test_the_worst_finding_is_the_verdict():
         (PLAIN.replace(b"Bob", b"J\xf6rg"), "8-bit"),
     ],
 )
-def test_a_message_may_be_left_alone_for_a_reason_that_the_judge_sees(raw: bytes, why: str):
+def test_a_message_may_stay_unchanged_for_a_visible_reason(raw: bytes, why: str):
     verdict = Judge(raw, lambda raw, **_: raw).verdict(CASE)
     assert verdict.kind is Kind.UNCHANGED
     assert why in verdict.detail
 
 
 @pytest.mark.parametrize("said, kind", [("it is Monday", Kind.DECLINED), ("", Kind.MISSING)])
-def test_a_reason_that_only_the_implementation_sees_is_shown_as_such(said: str, kind: Kind):
+def test_a_reason_of_the_implementation_is_marked(said: str, kind: Kind):
     assert Judge(MESSAGE, lambda raw, **_: raw, lambda raw: said).verdict(CASE).kind is kind
 
 
-def test_a_charset_may_grow_when_the_text_stays():
+def test_the_charset_may_change_if_the_text_stays():
     latin = b"From: a@example.net\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\nGr\xfc\xdfe \x93\r\n"
     for_utf8 = latin.replace(b"iso-8859-1", b"utf-8")
 
@@ -224,13 +224,13 @@ def test_a_charset_may_grow_when_the_text_stays():
     assert Judge(latin, lambda raw, **given: grown(raw, **given).replace("ß".encode(), b"ss")).verdict(CASE).kind is Kind.TEXT_DAMAGED
 
 
-def test_of_html_only_that_is_read_which_is_shown():
+def test_only_displayed_html_is_read():
     head = "<html><head><style>p{}</style><title>T</title></head>"
     html = head + "<body>a &amp; b<!-- c --><script>d</script><p>e</p></body></html> f <a href='g"
     assert squeezed(visible_text(html)) == "a&bef"
 
 
-def test_flowed_text_is_read_as_it_is_shown():
+def test_flowed_text_is_read_as_displayed():
     assert unflowed("one \r\n two\r\n> quoted \r\n> on \r\nfree\r\n-- \r\nsig", delsp=False) == [
         "one two",
         "quoted on ",
@@ -241,7 +241,7 @@ def test_flowed_text_is_read_as_it_is_shown():
     assert unflowed("日 \r\n本", delsp=True) == ["日本"]
 
 
-def test_one_piece_is_an_insertion_and_two_are_none():
+def test_one_piece_is_an_insertion_and_two_are_not():
     assert is_insertion("aab", "aaaab")
     assert is_insertion("", "x")
     assert not is_insertion("abc", "abxbcx")

@@ -59,10 +59,10 @@ def faults(raw: bytes) -> str:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_is_not_damaged_and_carries_the_disclaimer_or_says_why_not(path: Path):
+def test_real_mail_has_the_disclaimer_or_a_reason(path: Path):
     assert faults(path.read_bytes()) == ""
 
 
 @pytest.mark.parametrize("raw", SHAPES.values(), ids=SHAPES)
-def test_odd_mail_is_not_damaged_and_carries_the_disclaimer_or_says_why_not(raw: bytes):
+def test_odd_mail_has_the_disclaimer_or_a_reason(raw: bytes):
     assert faults(raw) == ""

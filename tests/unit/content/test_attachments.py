@@ -84,7 +84,7 @@ def digest(leaf: PythonMessage) -> str:
     ).hexdigest()
 
 
-def test_an_attachment_is_replaced_by_a_notice_that_names_it_and_nothing_else_changes():
+def test_an_attachment_is_replaced_by_a_notice_with_its_name():
     kept = part("application/pdf", "b.pdf")
     raw = mixed(part("application/x-msdownload", "a.exe", PE), kept)
     changed = strip(raw, EXE)
@@ -98,7 +98,7 @@ def test_an_attachment_is_replaced_by_a_notice_that_names_it_and_nothing_else_ch
     assert f"Reason: {Reason.EXTENSION} (.exe)" in notice
 
 
-def test_the_message_itself_comes_back_when_nothing_is_to_do():
+def test_a_message_without_matches_is_returned_itself():
     raw = mixed(part("application/pdf", "b.pdf"))
     assert strip(raw, EXE) is raw
     assert strip(raw, checked()) is raw
@@ -131,7 +131,7 @@ def test_the_message_itself_comes_back_when_nothing_is_to_do():
         (checked(extensions=["eml"]), forwarded(text(), "x.eml"), Reason.EXTENSION, ".eml"),
     ],
 )
-def test_each_rule_finds_what_it_is_for(rules: AttachmentRules, attachment: bytes, reason: Reason, detail: str):
+def test_each_rule_finds_its_attachments(rules: AttachmentRules, attachment: bytes, reason: Reason, detail: str):
     raw = mixed(attachment)
     assert [(why, what) for _, why, what in found(raw, rules)] == [(reason, detail)]
     changed = strip(raw, rules)
@@ -153,7 +153,7 @@ def test_each_rule_finds_what_it_is_for(rules: AttachmentRules, attachment: byte
         (checked(ses_unsupported="strip"), part("a/b", "a.crt.txt")),
     ],
 )
-def test_no_rule_finds_its_neighbour(rules: AttachmentRules, attachment: bytes):
+def test_no_rule_finds_other_attachments(rules: AttachmentRules, attachment: bytes):
     assert found(mixed(attachment), rules) == []
 
 
@@ -168,7 +168,7 @@ def test_no_rule_finds_its_neighbour(rules: AttachmentRules, attachment: bytes):
         b"filename*=utf-8''a%EF%BC%8Eexe",
     ],
 )
-def test_a_disguised_name_is_seen_through_and_shown_without_its_disguise(field: bytes):
+def test_a_hidden_extension_is_found_and_displayed(field: bytes):
     raw = mixed(b"Content-Type: application/pdf\r\nContent-Disposition: attachment; " + field + b"\r\n\r\nx")
     [(name, reason, _)] = found(raw, EXE)
     assert reason is Reason.EXTENSION
@@ -176,13 +176,13 @@ def test_a_disguised_name_is_seen_through_and_shown_without_its_disguise(field: 
     assert f"Name: {name}" in notices(strip(raw, EXE))[0]
 
 
-def test_the_text_that_a_message_shows_is_no_attachment():
+def test_displayed_text_is_no_attachment():
     related = multipart("related", text(b"<p>", "html"), part("image/png", "i.png", disposition="inline"), boundary=b"r")
     raw = mail(multipart("mixed", multipart("alternative", text(), related, boundary=b"a"), text(b"more"), part("text/plain", "n.txt")))
     assert [name for name, _, _ in found(raw, EVERYTHING)] == ["i.png", "n.txt"]
 
 
-def test_a_named_text_is_an_attachment_unless_nothing_else_would_be_shown():
+def test_a_named_text_is_an_attachment_unless_no_other_text_is_displayed():
     named = b"Content-Type: text/html; name=a.html\r\n\r\n<p>"
     rules = checked(extensions=["html"])
     assert len(found(mixed(named), rules)) == 1
@@ -190,7 +190,7 @@ def test_a_named_text_is_an_attachment_unless_nothing_else_would_be_shown():
     assert found(mail(multipart("alternative", text(), named)), rules) == []
 
 
-def test_in_an_alternative_the_notice_is_attached_so_that_the_text_stays_what_is_shown():
+def test_the_notice_in_an_alternative_is_an_attachment():
     raw = mail(multipart("alternative", text(), text(b"<p>", "html"), part("a/b", "a.exe")))
     changed = strip(raw, EXE)
     assert leaves(changed)[-1].get_content_disposition() == "attachment"
@@ -199,7 +199,7 @@ def test_in_an_alternative_the_notice_is_attached_so_that_the_text_stays_what_is
 
 
 @pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
-def test_a_message_that_is_nothing_but_an_attachment_becomes_a_notice(newline: bytes):
+def test_a_message_that_is_only_an_attachment_becomes_a_notice(newline: bytes):
     content = b"Subject: s\r\n" + part("application/zip", "a.exe") + b"\r\n"
     raw = (b"From: a@example.com\r\n" + content).replace(b"\r\n", newline)
     changed = strip(raw, EXE)
@@ -211,21 +211,21 @@ def test_a_message_that_is_nothing_but_an_attachment_becomes_a_notice(newline: b
 
 
 @pytest.mark.parametrize("fields", [b"Content-Type: a/b; name=a.exe\r\n\r\n", b"Content-Type: a/b; name=a.exe\r\n\r\n\r\n"])
-def test_a_part_without_a_body_leaves_the_delimiter_behind_it_whole(fields: bytes):
+def test_replacing_a_part_without_body_keeps_the_next_delimiter(fields: bytes):
     raw = mail(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\n" + fields + b"--b--")
     changed = strip(raw, EXE)
     assert changed.endswith(b"\r\n--b--\r\n")
     assert [leaf.get_content_type() for leaf in leaves(changed)] == ["text/plain", "text/plain"]
 
 
-def test_the_last_part_of_a_message_without_closing_delimiter_is_replaced():
+def test_the_last_part_without_closing_delimiter_is_replaced():
     raw = mixed(part("a/b", "a.exe")).removesuffix(b"\r\n--b--\r\n")
     changed = strip(raw, EXE)
     assert len(notices(changed)) == 1
     assert strip(changed, EXE) is changed
 
 
-def test_in_signed_mail_nothing_is_stripped():
+def test_nothing_is_removed_from_signed_mail():
     signed = multipart(
         "signed", multipart("mixed", text(), part("a/b", "a.exe"), boundary=b"i"), part("application/pgp-signature", "s.asc")
     )
@@ -235,7 +235,7 @@ def test_in_signed_mail_nothing_is_stripped():
             strip(raw, EXE)
 
 
-def test_beside_a_signed_part_there_is_nothing_that_a_change_would_break():
+def test_an_attachment_next_to_a_signed_part_is_removed():
     signed = multipart("signed", text(), part("application/pgp-signature", "s.asc"), boundary=b"i")
     raw = mail(multipart("mixed", signed, part("a/b", "a.exe")))
     changed = strip(raw, EXE)
@@ -251,15 +251,15 @@ def test_beside_a_signed_part_there_is_nothing_that_a_change_would_break():
         multipart("mixed", text(), part("application/x-microsoft-rpmsg-message", "message.rpmsg")),
     ],
 )
-def test_a_signature_and_an_encrypted_message_are_no_attachments(sealed: bytes):
+def test_signatures_and_encrypted_messages_are_no_attachments(sealed: bytes):
     assert found(mail(sealed), checked(types=["application/*"], extensions=["p7s", "p7m", "rpmsg"])) == []
 
 
-def test_a_program_does_not_pass_for_a_signature():
+def test_a_program_is_no_signature():
     assert len(found(mixed(part("application/pkcs7-mime", "a.exe")), EXE)) == 1
 
 
-def test_a_forwarded_message_stays_or_goes_as_a_whole():
+def test_a_forwarded_message_is_removed_as_a_whole():
     inner = multipart("mixed", text(), part("a/b", "a.exe"), boundary=b"i")
     raw = mixed(forwarded(inner, "Fwd.eml"))
     assert strip(raw, EXE) is raw
@@ -272,12 +272,12 @@ def test_a_forwarded_message_stays_or_goes_as_a_whole():
     assert strip(changed, rules) is changed
 
 
-def test_a_forwarded_message_without_such_attachments_stays():
+def test_a_forwarded_message_without_matches_stays():
     raw = mixed(forwarded(multipart("mixed", text(), part("a/b", "a.pdf"), boundary=b"i")))
     assert strip(raw, checked(extensions=["exe"], types=["text/*"], forwarded="strip")) is raw
 
 
-def test_what_is_found_in_an_ambiguous_message_cannot_be_changed():
+def test_an_ambiguous_message_is_not_changed():
     raw = mixed(part("a/b", "a.exe")).replace(b"Content-Type: a/b", b"Content-Type: a/b\r\nContent-Type: text/plain")
     assert len(found(raw, EXE)) == 1
     with pytest.raises(CannotChangeSafely, match="a repeated Content- field"):
@@ -285,7 +285,7 @@ def test_what_is_found_in_an_ambiguous_message_cannot_be_changed():
     assert strip(raw, checked(extensions=["zip"])) is raw
 
 
-def test_a_name_cannot_make_a_line_of_the_notice_a_delimiter():
+def test_a_file_name_cannot_make_a_delimiter_in_the_notice():
     for length in range(80):
         name = "x" * length + "--b"
         raw = mail(multipart("mixed", text(), part("a/b", name), part("c/d", "b.pdf")))
@@ -295,7 +295,7 @@ def test_a_name_cannot_make_a_line_of_the_notice_a_delimiter():
         assert max(map(len, changed.split(b"\r\n"))) <= 76
 
 
-def test_a_notice_can_say_what_the_administrator_wants():
+def test_the_administrator_sets_the_text_of_the_notice():
     rules = checked(extensions=["exe"], notice="Grüße!\r\n\r\n-- \r\n%%NAME%% wurde entfernt: %%reason%%")
     changed = strip(mixed(part("a/b", "a.exe")), rules)
     notice = leaves(changed)[1].get_payload(decode=True).decode().replace("\r\n", "\n")
@@ -326,12 +326,12 @@ def test_a_notice_can_say_what_the_administrator_wants():
         {"notice": "%%Sender%%"},
     ],
 )
-def test_what_is_no_rule_is_refused(typed: dict):
+def test_invalid_rules_are_rejected(typed: dict):
     with pytest.raises(SettingsError):
         checked(**typed)
 
 
-def test_what_is_typed_is_brought_into_form():
+def test_values_of_settings_are_normalized():
     rules = checked(extensions=[" EXE", ".Js"], types=["Application/*"], true_types=["Executable", "image/PNG"], forwarded=" Strip ")
     assert rules.extensions == {".exe", ".js"}
     assert rules.types == {"application/*"}
@@ -341,7 +341,7 @@ def test_what_is_typed_is_brought_into_form():
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_loses_what_is_found_and_nothing_else(path: Path):
+def test_real_mail_loses_only_its_matches(path: Path):
     raw = path.read_bytes()
     message = Message(raw)
     findings = find(message, EVERYTHING)
@@ -361,7 +361,7 @@ def test_real_mail_loses_what_is_found_and_nothing_else(path: Path):
     assert len(re.findall(r"^An attachment was removed", changed.decode("latin-1"), re.MULTILINE)) == len(findings)
 
 
-def test_real_mail_has_something_to_lose():
+def test_real_mail_has_matches():
     assert sum(bool(find(Message(raw), EVERYTHING)) for raw in (path.read_bytes() for path in CORPUS)) > 20
 
 
@@ -391,7 +391,7 @@ MESSAGES = st.recursive(_LEAVES, _enclosed, max_leaves=8).map(mail)
 
 @pytest.mark.fuzz
 @given(MESSAGES, st.sampled_from([EXE, EVERYTHING, checked(extensions=["exe"], forwarded="strip"), checked(types=["application/*"])]))
-def test_stripping_is_done_once_and_touches_nothing_else(raw: bytes, rules: AttachmentRules):
+def test_removal_is_idempotent_and_changes_nothing_else(raw: bytes, rules: AttachmentRules):
     message = Message(raw)
     findings = find(message, rules)
     try:
@@ -421,7 +421,7 @@ def test_stripping_is_done_once_and_touches_nothing_else(raw: bytes, rules: Atta
 
 @pytest.mark.fuzz
 @given(st.data())
-def test_damaged_real_mail_is_stripped_or_declined(data: st.DataObject):
+def test_damaged_real_mail_is_changed_or_rejected(data: st.DataObject):
     raw = bytearray(data.draw(st.sampled_from(CORPUS)).read_bytes()[:20_000])
     for _ in range(data.draw(st.integers(0, 6))):
         at = data.draw(st.integers(0, len(raw)))
@@ -438,13 +438,13 @@ def test_damaged_real_mail_is_stripped_or_declined(data: st.DataObject):
 PAGE = Path(__file__).parents[3] / "docs/attachments.md"
 
 
-def test_the_examples_on_the_page_do_what_they_say():
+def test_the_examples_of_the_page_are_correct():
     results = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
     assert results.failed == 0
     assert results.attempted > 8
 
 
-def test_the_page_names_every_type_that_content_is_recognised_as():
+def test_the_page_lists_every_known_type():
     named = set(re.findall(r"`([a-z]+/[a-z0-9.+-]+)`", PAGE.read_text("utf-8").partition("## True types")[2]))
     assert named == KNOWN
 

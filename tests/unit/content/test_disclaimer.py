@@ -36,7 +36,7 @@ def shown(raw: bytes, subtype: str = "plain") -> str:
     return body.get_content().replace("\r\n", "\n")
 
 
-def test_both_sides_of_an_alternative_get_it_in_their_own_form():
+def test_both_forms_of_an_alternative_get_the_disclaimer():
     changed = add_disclaimer(message("Hello\n", "<html><body>Hello</body></html>\n"), text=TEXT, html=HTML)
     assert shown(changed) == f"Hello\n\n{TEXT}\n"
     assert "<p>Grüße vom Amt</p></div>\n</body>" in shown(changed, "html").replace("&#252;", "ü").replace("&#223;", "ß")
@@ -47,13 +47,13 @@ def test_plain_text_is_derived_from_html_and_html_from_plain_text():
     assert "a &lt; b<br>\nc" in shown(add_disclaimer(message(None, "<p>x</p>\n"), text="a < b\nc", html=""), "html")
 
 
-def test_a_banner_stands_before_the_text():
+def test_a_prepended_disclaimer_is_before_the_text():
     changed = add_disclaimer(message("Hello\n", "<body class=x><p>Hello</p></body>\n"), text=TEXT, html=HTML, position="prepend")
     assert shown(changed) == f"{TEXT}\n\nHello\n"
     assert shown(changed, "html").startswith('<body class=x>\n<div class="mailhooks-disclaimer')
 
 
-def test_it_stands_between_the_reply_and_the_quote():
+def test_the_disclaimer_is_between_reply_and_quote():
     text = "Yes.\n\nOn Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:\n> Really?\n"
     html = '<p>Yes.</p><div class="gmail_quote">On Mon ... wrote:<blockquote>Really?</blockquote></div>\n'
     changed = add_disclaimer(message(text, html), text="SAID", html="SAID", position="after-reply")
@@ -61,18 +61,18 @@ def test_it_stands_between_the_reply_and_the_quote():
     assert shown(changed, "html").index("Yes.") < shown(changed, "html").index("SAID") < shown(changed, "html").index("gmail_quote")
 
 
-def test_without_a_quote_it_stands_at_the_end():
+def test_without_a_quote_the_disclaimer_is_at_the_end():
     assert add_disclaimer(message(), text=TEXT, html=HTML, position="after-reply").endswith(b"vom Amt\r\n")
 
 
-def test_a_token_in_the_text_takes_it_whatever_the_position():
+def test_the_disclaimer_replaces_a_token_for_any_position():
     raw = message("Hello\n\n_DISCLAIMER_\n\nBye\n", "<p>Hello</p><p>_DISCLAIMER_</p><p>Bye</p>\n")
     changed = add_disclaimer(raw, text="SAID", html="SAID", position="prepend")
     assert shown(changed) == "Hello\n\nSAID\n\nBye\n"
     assert "_DISCLAIMER_" not in shown(changed, "html")
 
 
-def test_an_empty_text_gets_no_blank_lines_before_it():
+def test_an_empty_text_gets_no_blank_lines():
     assert shown(add_disclaimer(message("\n"), text="SAID", html="")).strip("\n") == "SAID"
     parts = b"--b\r\nContent-Type: text/plain\r\n\r\n--b\r\nContent-Type: a/b\r\n\r\nx\r\n--b--\r\n"
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts
@@ -82,13 +82,13 @@ def test_an_empty_text_gets_no_blank_lines_before_it():
 
 
 @pytest.mark.parametrize("disposition", ["", "Content-Disposition: inline\r\n"])
-def test_forms_of_the_text_that_have_a_files_name_get_it_too(disposition: str):
+def test_forms_of_the_text_with_a_file_name_get_the_disclaimer(disposition: str):
     parts = [f"--b\r\nContent-Type: text/{kind}; name=a.{kind}\r\n{disposition}\r\n<p>x</p>\r\n" for kind in ("plain", "html")]
     raw = f"From: a@example.com\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n{''.join(parts)}--b--\r\n".encode()
     assert add_disclaimer(raw, text="SAID", html="SAID").count(b"SAID") == 2
 
 
-def test_another_disclaimer_is_added_beside_the_first():
+def test_a_second_disclaimer_is_added():
     first = add_disclaimer(message(), text="one", html="")
     both = add_disclaimer(first, text="two", html="")
     assert shown(both) == "Hello\n\none\n\ntwo\n"
@@ -108,18 +108,18 @@ def test_another_disclaimer_is_added_beside_the_first():
         ("text/plain; charset=utf-16", "charset"),
     ],
 )
-def test_what_is_not_to_be_changed_comes_back_as_the_very_same_object_with_a_reason(kind: str, reason: str):
+def test_an_unchangeable_message_is_returned_itself_with_a_reason(kind: str, reason: str):
     raw = f"From: a@example.com\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\ntext\r\n--b--\r\n".encode()
     assert add_disclaimer(raw, text=TEXT, html=HTML) is raw
     assert reason in explain(raw)
 
 
-def test_inline_pgp_is_left_alone():
+def test_inline_pgp_is_not_changed():
     raw = message("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nHello\n-----BEGIN PGP SIGNATURE-----\n")
     assert add_disclaimer(raw, text=TEXT, html=HTML) is raw
 
 
-def test_forwarded_messages_and_attached_texts_are_not_touched():
+def test_forwarded_messages_and_attached_texts_are_not_changed():
     inner = message("forwarded text\n")
     mail = EmailMessage(policy=policy.SMTP)
     mail["From"] = "a@example.com"
@@ -132,7 +132,7 @@ def test_forwarded_messages_and_attached_texts_are_not_touched():
     assert changed[changed.index(b"forwarded") :] == raw[raw.index(b"forwarded") :]
 
 
-def test_a_message_without_text_gets_a_part_when_asked_for():
+def test_a_message_without_text_gets_a_part_if_set():
     content = b"Content-Type: application/pdf; name=x.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n"
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + content
     with pytest.raises(Blocked):
@@ -145,13 +145,13 @@ def test_a_message_without_text_gets_a_part_when_asked_for():
     assert len(list(scan(splice(raw, change.edits)).root.walk())) == 1 + change.added_parts
 
 
-def test_a_report_stays_what_programs_expect_even_where_others_are_wrapped():
+def test_a_report_is_never_wrapped():
     raw = b'Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n'
     with pytest.raises(Blocked):
         Disclaimer(text=TEXT, on_unmodifiable=OnUnmodifiable.WRAP).change(Message(raw))
 
 
-def test_a_line_of_the_disclaimer_never_becomes_a_delimiter():
+def test_a_line_of_the_disclaimer_is_never_a_delimiter():
     part = b"-------------\r\nContent-Type: text/plain\r\n\r\nhi\r\n-------------\r\nContent-Type: a/b\r\n\r\nx\r\n"
     raw = b'From: a@example.com\r\nContent-Type: multipart/mixed; boundary="-----------"\r\n\r\n' + part + b"---------------\r\n"
     changed = add_disclaimer(raw, text="-------------\nConfidential\n---------------", html="")
@@ -160,14 +160,14 @@ def test_a_line_of_the_disclaimer_never_becomes_a_delimiter():
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-def test_a_token_in_a_long_line_makes_no_line_longer_than_mail_may_have(kind: str):
+def test_a_token_in_a_long_line_makes_no_line_too_long(kind: str):
     raw = f"Content-Type: text/{kind}; charset=utf-8\r\n\r\n{'x' * 980}_DISCLAIMER_\r\n".encode()
     changed = add_disclaimer(raw, text="A" * 60, html="A" * 60)
     assert max(map(len, changed.split(b"\r\n"))) <= 998
     assert f"x{'A' * 60}" in shown(changed, kind).replace("\n", "") or kind == "html"
 
 
-def test_a_token_in_what_is_quoted_is_somebody_elses():
+def test_a_token_in_a_quote_is_ignored():
     text = "Yes.\n\nOn Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:\n> put _DISCLAIMER_ there\n"
     changed = shown(add_disclaimer(message(text), text="SAID", html=""))
     assert "> put _DISCLAIMER_ there\n" in changed
@@ -231,7 +231,7 @@ def mutated_mail(draw: st.DrawFn) -> bytes:
     st.sampled_from(list(Position)),
     st.booleans(),
 )
-def test_whatever_the_message_only_its_text_is_changed_and_only_once(raw: bytes, words: tuple[str, str], position: Position, around: bool):
+def test_only_the_text_is_changed_and_only_once(raw: bytes, words: tuple[str, str], position: Position, around: bool):
     disclaimer = Disclaimer(
         *words,
         position,

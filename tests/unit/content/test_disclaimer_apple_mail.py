@@ -41,25 +41,25 @@ QUOTE = "On Mon, 4 May 2026 at 08:00, Ana <a@example.com> wrote:\r\n> Really?\r\
 
 
 @pytest.mark.parametrize("fields", [APPLE, b"X-Mailer: iPad Mail (20E252)\r\n", b"x-user-agent: APPLE\r\n"])
-def test_a_text_at_the_end_stands_behind_the_last_attachment_and_one_at_the_beginning_before_the_first(fields: bytes):
+def test_the_disclaimer_is_in_the_last_or_the_first_text(fields: bytes):
     entity = multipart("mixed", plain("One"), IMAGE, plain("Two"), IMAGE, plain("Three"))
     assert has_it(entity, "append", fields) == [4]
     assert has_it(entity, "after-reply", fields) == [4]
     assert has_it(entity, "prepend", fields) == [0]
 
 
-def test_each_form_has_it_in_its_own_last_piece():
+def test_each_form_has_the_disclaimer_in_its_last_text():
     entity = multipart("alternative", plain("One Two"), multipart("mixed", html("One"), IMAGE, html("Two")))
     assert has_it(entity) == [0, 3]
     assert has_it(entity, "prepend") == [0, 1]
 
 
-def test_after_the_reply_is_above_the_quote_whichever_piece_has_that():
+def test_the_disclaimer_is_above_the_quote_in_any_text():
     assert has_it(multipart("mixed", plain("Yes"), IMAGE, plain(f"Ben\r\n\r\n{QUOTE}")), "after-reply") == [2]
     assert has_it(multipart("mixed", plain(f"Yes\r\n\r\n{QUOTE}"), IMAGE, plain("> What is this?")), "after-reply") == [0]
 
 
-def test_a_token_takes_it_in_any_piece():
+def test_a_token_is_replaced_in_any_text():
     assert has_it(multipart("mixed", plain("One"), IMAGE, plain("_DISCLAIMER_"), IMAGE, plain("Three"))) == [2]
 
 
@@ -74,11 +74,11 @@ def test_a_token_takes_it_in_any_piece():
         (APPLE, plain("a log", "Content-Disposition: inline; filename=a.log\r\n")),
     ],
 )
-def test_later_texts_that_are_none_of_the_senders_own_words_count_for_nothing(fields: bytes, last: bytes):
+def test_later_texts_of_others_do_not_count(fields: bytes, last: bytes):
     assert has_it(multipart("mixed", plain("One"), IMAGE, last), "append", fields) == [0]
 
 
-def test_once_a_thread_looks_at_all_pieces():
+def test_once_per_thread_reads_all_texts():
     text = "This message is for its addressee only.\nExample Ltd, Cologne"
     raw = (
         b"From: a@example.com\r\n"
@@ -88,7 +88,7 @@ def test_once_a_thread_looks_at_all_pieces():
     assert Disclaimer(text=text, once_per_thread=True).change(Message(raw)).edits == []
 
 
-def test_images_stand_beside_the_piece_that_shows_them():
+def test_images_are_added_to_the_text_that_displays_them():
     disclaimer = Disclaimer(html='<img src="cid:logo.png">', text="SAID", images=(Image("logo.png", "png", b"\x89PNG"),))
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + APPLE + multipart("mixed", html("One"), IMAGE, html("Two"))
     change = disclaimer.change(Message(raw))

@@ -60,7 +60,7 @@ def text(raw: bytes, subtype: str) -> str:
 @pytest.mark.parametrize("delimiter", ["--B", "--B--", "--B \t", "--B-- "])
 @pytest.mark.parametrize("line", ["<p>Hello</p>\r\n{}<!-- unfinished", "<body>{}\r\n<p>Hello</p>", "<p>Hello</p>\r\n{}</body>"])
 @pytest.mark.parametrize("encoding", ["7bit", "8bit", "binary", "7-bit", "quoted-printable"])
-def test_what_looks_like_a_delimiter_in_html_becomes_none(position: Position, delimiter: str, line: str, encoding: str):
+def test_text_in_html_never_becomes_a_delimiter(position: Position, delimiter: str, line: str, encoding: str):
     part = f"Content-Type: text/html\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{line.format(delimiter)}"
     raw = multipart(part.encode())
     changed = add_disclaimer(raw, text=SAID, html=SAID, position=position)
@@ -83,7 +83,7 @@ def test_what_looks_like_a_delimiter_in_html_becomes_none(position: Position, de
     ],
 )
 @pytest.mark.parametrize("position", ["prepend", "append"])
-def test_what_looks_like_a_delimiter_in_plain_text_becomes_none(body: str, said: str, encoding: str, position: str):
+def test_text_in_plain_text_never_becomes_a_delimiter(body: str, said: str, encoding: str, position: str):
     part = f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode("latin-1")
     raw = multipart(part)
     changed = add_disclaimer(raw, text=said, html="", position=position)
@@ -94,7 +94,7 @@ def test_what_looks_like_a_delimiter_in_plain_text_becomes_none(body: str, said:
 @pytest.mark.parametrize("decoded", ["x\r\n--B\r\ny", "x" * 75 + "--B\r\ny", "x" * 75 + "--B--", "ü--B\r--B\r\n" + "x" * 73 + "=--B"])
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
-def test_what_was_encoded_has_no_delimiter_when_it_is_encoded_again(decoded: str, encoding: str, charset: str):
+def test_content_encoded_again_has_no_delimiter(decoded: str, encoding: str, charset: str):
     octets = decoded.encode(charset)
     body = base64.encodebytes(octets) if encoding == "base64" else quoted(octets)
     raw = multipart(f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
@@ -105,7 +105,7 @@ def test_what_was_encoded_has_no_delimiter_when_it_is_encoded_again(decoded: str
         same_parts(raw, changed)
 
 
-def test_html_stays_as_it_is_where_a_line_with_hyphens_can_be_no_delimiter():
+def test_html_stays_as_it_is_if_hyphens_make_no_delimiter():
     raw = multipart(b"Content-Type: text/html\r\n\r\n<!--\r\n--></head><body lang=DE><p>Hello</p>\r\n--B--\r\n")
     changed = add_disclaimer(raw, text=SAID, html=SAID, position="prepend")
     assert b"\r\n--></head><body lang=DE>\r\n<div" in changed
@@ -153,7 +153,7 @@ def entity(draw: st.DrawFn, boundaries: tuple[str, ...]) -> bytes:
     st.sampled_from(["SAID", "SAID\n", "--B SAID", "SAID --B", "-SAID", "S日", "SAID\r--B--", "SAID" + "x" * 71 + "--B"]),
     st.sampled_from(list(Position)),
 )
-def test_whatever_is_in_a_message_it_has_the_same_parts_afterwards(body: bytes, said: str, position: Position):
+def test_a_message_keeps_its_parts(body: bytes, said: str, position: Position):
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + body
     # For Python alone, a delimiter may stand between bare CRs.
     assume(not re.search(rb"(?:\r--(?:B|BB|C--|B c)(?:--)?[ \t]*(?:[\r\n]|\Z)|\n--(?:B|BB|C--|B c)(?:--)?[ \t]*\r(?!\n))", raw))

@@ -93,7 +93,7 @@ def count(raw: bytes) -> tuple[int, int]:
     ],
 )
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_images_join_the_nearest_related_in_whose_root_the_html_is(entity: str, wanted: list[object], ending: str):
+def test_images_are_added_to_the_nearest_related(entity: str, wanted: list[object], ending: str):
     raw = mail(entity).replace(b"\r\n", ending.encode())
     changed, change = changed_by(LOGO, raw)
     assert tree(message_from_bytes(changed)) == wanted
@@ -119,7 +119,7 @@ def test_images_join_the_nearest_related_in_whose_root_the_html_is(entity: str, 
         ),
     ],
 )
-def test_images_get_a_related_of_their_own_where_there_is_none_around_the_html(entity: str, wanted: list[object]):
+def test_images_get_a_new_related_if_there_is_none(entity: str, wanted: list[object]):
     raw = mail(entity)
     changed, change = changed_by(LOGO, raw)
     assert tree(message_from_bytes(changed)) == wanted
@@ -141,7 +141,7 @@ def test_images_get_a_related_of_their_own_where_there_is_none_around_the_html(e
     ],
 )
 @pytest.mark.parametrize("outer", [True, False])
-def test_images_stand_before_whatever_ends_the_related(end: str, outer: bool):
+def test_images_come_before_the_end_of_the_related(end: str, outer: bool):
     related = multipart("related", multipart("alternative", PLAIN, HTML), OWN, end=end)
     raw = mail(multipart("mixed", related, PDF) if outer else related)
     changed, change = changed_by(LOGO, raw)
@@ -168,7 +168,7 @@ def test_images_stand_before_whatever_ends_the_related(end: str, outer: bool):
         multipart("related", multipart("alternative", PLAIN, HTML), THERE, end=""),
     ],
 )
-def test_an_image_that_is_there_does_not_come_again(entity: str):
+def test_an_image_is_not_added_twice(entity: str):
     raw = mail(entity)
     changed, change = changed_by(LOGO, raw)
     assert tree(message_from_bytes(changed)) == tree(message_from_bytes(raw))
@@ -176,7 +176,7 @@ def test_an_image_that_is_there_does_not_come_again(entity: str):
     assert change.added_parts == 0
 
 
-def test_of_two_images_only_the_one_comes_that_is_not_there():
+def test_only_the_missing_image_is_added():
     both = Disclaimer(html="cid:logo.png cid:b", images=(Image("logo.png", "png", b"\x89PNG"), Image("b", "png", b"second")))
     changed, change = changed_by(both, mail(multipart("related", HTML, THERE)))
     assert [part["Content-ID"] and part["Content-ID"].strip() for part in message_from_bytes(changed).get_payload()] == [
@@ -187,14 +187,14 @@ def test_of_two_images_only_the_one_comes_that_is_not_there():
     assert change.added_parts == 1
 
 
-def test_an_image_in_a_forwarded_message_is_that_messages_own():
+def test_an_image_of_a_forwarded_message_does_not_count():
     forwarded = f"Content-Type: message/rfc822\n\n{HEAD}{THERE}"
     changed, _ = changed_by(LOGO, mail(multipart("related", HTML, forwarded)))
     assert tree(message_from_bytes(changed)) == ["related", "html", ["rfc822", "png"], "png"]
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
-def test_images_of_a_related_that_ends_in_a_cut_short_multipart_stay_in_front_of_its_end(end: str):
+def test_images_are_not_added_after_a_cut_multipart(end: str):
     raw = mail(multipart("related", multipart("alternative", PLAIN, HTML, end=end), end=""))
     change = LOGO.change(Message(raw))
     changed = splice(raw, close_multiparts(Message(raw), change.edits))
@@ -219,7 +219,7 @@ def entities(draw: st.DrawFn, level: int = 0) -> str:
 
 @pytest.mark.fuzz
 @given(entities())
-def test_wherever_the_html_is_its_image_is_beside_it_once_and_no_other_part_changes(entity: str):
+def test_the_image_is_added_once_and_no_other_part_changes(entity: str):
     raw = mail(entity)
     try:
         change = LOGO.change(Message(raw))
@@ -256,7 +256,7 @@ def message(text: str, html: str | None) -> bytes:
 
 
 @pytest.mark.parametrize("html", ["<body><p>x</p></body>\n", None])
-def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | None):
+def test_images_are_added_once_to_the_html(html: str | None):
     disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"), Image("unused", "png", b"")))
     raw = message("x\n", html)
     change = disclaimer.change(Message(raw))
@@ -270,7 +270,7 @@ def test_images_are_attached_once_beside_the_html_that_shows_them(html: str | No
     assert disclaimer.change(Message(changed)).edits == []
 
 
-def test_a_reply_that_brings_the_image_along_gets_no_second_copy():
+def test_a_reply_with_the_image_gets_no_second_copy():
     disclaimer = Disclaimer(html='<img src="cid:logo.png">Ü', images=(Image("logo.png", "png", b"\x89PNG"),))
     first = splice(message("x\n", "<p>x</p>\n"), disclaimer.change(Message(message("x\n", "<p>x</p>\n"))).edits)
     reply = first.replace(f"{STAMP}: {disclaimer.stamp}\r\n".encode(), b"")
@@ -280,7 +280,7 @@ def test_a_reply_that_brings_the_image_along_gets_no_second_copy():
 
 
 @pytest.mark.parametrize("kind", ['multipart/signed; boundary="b"', "application/pdf"])
-def test_a_part_of_our_own_brings_its_images_along(kind: str):
+def test_an_added_part_has_its_images(kind: str):
     raw = f"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n".encode()
     disclaimer = Disclaimer(
         html='<img src="cid:logo.png">Ü',

@@ -68,19 +68,19 @@ CLIENTS = [outlook, gmail, thunderbird, apple_mail, web_mail]
 
 @pytest.mark.parametrize("quote", CLIENTS)
 @pytest.mark.parametrize("theirs, own", [(ANA, BEN), (BEN, ANA), (ANA, ANA)])
-def test_a_colleagues_disclaimer_is_known_in_every_clients_quote(quote: Callable[[str], str], theirs: dict[str, str], own: dict[str, str]):
+def test_the_disclaimer_of_a_colleague_is_recognized_in_any_quote(quote: Callable[[str], str], theirs: dict[str, str], own: dict[str, str]):
     said = shown(splice(message("Hello\n"), ONCE.change(Message(message("Hello\n")), theirs).edits))
     assert is_left_alone(ONCE, "Danke!\n\n" + quote(said), own)
     assert not is_left_alone(ONCE, "Danke!\n\n" + quote("Hello\n"), own)
 
 
-def test_html_that_has_lost_its_classes_is_known_by_its_words():
+def test_html_without_classes_is_recognized_by_its_words():
     rendered = Template(HTML, is_html=True).render(ANA)
     assert is_left_alone(ONCE, None, BEN, f"<p>Danke</p><blockquote>{rendered}</blockquote>\n")
     assert not is_left_alone(ONCE, None, BEN, "<p>Danke</p>\n")
 
 
-def test_a_reply_in_plain_text_to_html_with_other_words_is_known_too():
+def test_a_plain_text_reply_to_html_is_recognized():
     both = Disclaimer(text="Kurz und bündig.", html=HTML, once_per_thread=True)
     assert is_left_alone(both, thunderbird(Template(TEXT).render(ANA)), BEN)
 
@@ -95,7 +95,7 @@ def test_a_reply_in_plain_text_to_html_with_other_words_is_known_too():
         "Beispiel GmbH, Domstraße 1, 50667 Köln, Geschäftsführerin: Ärmgard Öztürk",
     ],
 )
-def test_another_disclaimer_that_shares_a_phrase_is_none_of_ours(other: str):
+def test_another_disclaimer_with_the_same_phrase_is_not_recognized(other: str):
     assert not is_left_alone(ONCE, thunderbird(other), ANA)
 
 
@@ -108,21 +108,21 @@ def test_another_disclaimer_that_shares_a_phrase_is_none_of_ours(other: str):
         "Mit freundlichen Grüßen aus Köln, %%FromName%%",
     ],
 )
-def test_few_constant_letters_are_nobodys_and_then_the_senders_own_text_counts(template: str):
+def test_with_few_constant_letters_the_senders_own_text_counts(template: str):
     once = Disclaimer(text=template, once_per_thread=True)
     assert not is_left_alone(once, thunderbird(Template(template).render(ANA)), BEN)
     assert not is_left_alone(once, thunderbird("Mit freundlichen Grüßen\nTel.: 1\nMail: x@example.net\n"), BEN)
     assert is_left_alone(once, thunderbird(Template(template).render(BEN)), BEN)
 
 
-def test_a_line_with_variables_counts_where_there_is_no_other():
+def test_a_line_with_variables_counts_if_there_is_no_other():
     template = "%%FromName%% schreibt im Namen der Beispiel GmbH, Domstraße 1, 50667 Köln, HRB %%Number%%"
     once = Disclaimer(text=template, once_per_thread=True)
     assert is_left_alone(once, gmail(Template(template).render(ANA)), BEN)
     assert not is_left_alone(once, gmail("Ana schreibt im Namen der Firma"), BEN)
 
 
-def test_what_is_constant_has_to_be_in_order_and_close_together():
+def test_constant_parts_must_be_in_order_and_close_together():
     once = Disclaimer(text="This message is for its addressee.\n%%FromName%%\nExample Ltd, Cologne", once_per_thread=True)
     first, second = "This message is for its addressee.", "Example Ltd, Cologne"
     assert is_left_alone(once, f"{first}\nBen\n{second}\n", ANA)
@@ -159,9 +159,7 @@ _VALUE = st.sampled_from(["", "Ana", "Köln", "1", "x" * 100])
 
 @pytest.mark.fuzz
 @given(_LINES, _VALUE, _VALUE, st.text(max_size=30), st.text(max_size=30))
-def test_whatever_the_template_a_colleagues_text_is_known_if_it_has_enough_constant_lines(
-    source: str, a: str, b: str, before: str, after: str
-):
+def test_any_template_with_enough_constant_text_is_recognized(source: str, a: str, b: str, before: str, after: str):
     template = Template(source)
     said = keep_alphanumeric(f"{before}\n{template.render({'a': a, 'b': b})}\n{after}")
     constant = max((len(keep_alphanumeric(line)) for line in source.split("\n") if "%%" not in line and "://" not in line), default=0)

@@ -31,7 +31,7 @@ def encrypted(octets: bytes) -> bytes:
     return bytes(marked)
 
 
-def test_the_examples_do_what_they_say():
+def test_the_examples_are_correct():
     assert doctest.testmod(filetypes).failed == 0
 
 
@@ -68,29 +68,29 @@ def test_the_examples_do_what_they_say():
         (b"", ""),
     ],
 )
-def test_a_file_is_what_its_first_octets_say(octets: bytes, expected: str):
+def test_a_type_is_identified_by_the_first_octets(octets: bytes, expected: str):
     assert identify(octets) == expected
     assert not expected or expected in KNOWN
 
 
-def test_what_runs_is_known():
+def test_executable_types_are_known():
     assert EXECUTABLES < KNOWN
 
 
 @pytest.mark.fuzz
 @given(st.binary(max_size=400))
-def test_any_octets_are_of_a_known_type_or_none(octets: bytes):
+def test_any_octets_have_a_known_type_or_none(octets: bytes):
     assert identify(octets) in KNOWN | {""}
 
 
-def test_an_archive_is_looked_into_by_content_or_name_but_a_document_is_not():
+def test_an_archive_is_recognized_by_content_or_name():
     assert is_archive(archive("a"), frozenset({".bin"}))
     assert is_archive(b"junk", frozenset({".zip"}))
     assert not is_archive(archive("a"), frozenset({".docx"}))
     assert not is_archive(b"junk", frozenset({".bin"}))
 
 
-def test_a_listing_has_names_nested_archives_included_and_no_directories():
+def test_a_listing_has_nested_archives_and_no_directories():
     octets = archive("a.txt", "folder/", "folder/b.js", "c.zip", "ünï.exe", method=zipfile.ZIP_DEFLATED)
     assert list_zip(octets) == ZipListing(("a.txt", "folder/b.js", "c.zip", "ünï.exe"), encrypted=False)
 
@@ -113,7 +113,7 @@ def test_a_self_extracting_archive_and_one_with_a_comment_are_listed():
     assert found.names == ("setup.js",)
 
 
-def test_the_end_of_a_large_archive_suffices():
+def test_the_end_of_a_large_archive_is_enough():
     holder = io.BytesIO()
     with zipfile.ZipFile(holder, "w") as made:
         made.writestr("large.bin", bytes(3_000_000))
@@ -143,11 +143,11 @@ def lying(octets: bytes, offset: int, value: int, size: str = "<I") -> bytes:
         lying(archive("a.exe"), 12, 7),
     ],
 )
-def test_what_is_damaged_or_lies_about_where_its_directory_is_cannot_be_listed(octets: bytes):
+def test_a_damaged_archive_cannot_be_listed(octets: bytes):
     assert list_zip(octets) is None
 
 
-def test_a_stated_number_of_files_or_size_of_a_file_is_not_believed():
+def test_sizes_in_the_archive_are_not_used():
     found = list_zip(lying(archive("a.exe", "b.exe"), 10, 60_000, "<H"))
     assert found is not None
     assert found.names == ("a.exe", "b.exe")
@@ -158,7 +158,7 @@ def test_a_stated_number_of_files_or_size_of_a_file_is_not_believed():
     assert found.names == ("zeros",)
 
 
-def test_an_archive_of_a_hundred_thousand_files_is_not_listed_and_costs_nothing():
+def test_an_archive_of_a_hundred_thousand_files_is_not_listed():
     entry = b"PK\x01\x02" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
     directory = entry * 100_000
     octets = directory + b"PK\x05\x06" + bytes(4) + struct.pack("<HHIIH", 34_464, 34_464, len(directory), 0, 0)
@@ -170,7 +170,7 @@ def test_an_archive_of_a_hundred_thousand_files_is_not_listed_and_costs_nothing(
 
 @pytest.mark.fuzz
 @given(st.data())
-def test_any_damage_leaves_a_listing_or_none(data: st.DataObject):
+def test_any_damaged_archive_has_a_listing_or_none(data: st.DataObject):
     octets = bytearray(archive("a.txt", "b/c.exe"))
     for _ in range(data.draw(st.integers(0, 8))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))

@@ -21,7 +21,7 @@ from mailhooks.content.template import Template
         ("%%A%%", {"a": "%%B%%", "b": "no"}, "%%B%%"),
     ],
 )
-def test_variables_are_filled_in_and_lines_that_have_only_empty_ones_are_left_out(source: str, values: dict[str, str], rendered: str):
+def test_lines_with_only_empty_variables_are_omitted(source: str, values: dict[str, str], rendered: str):
     assert Template(source).render(values) == rendered
 
 
@@ -41,18 +41,18 @@ def test_variables_are_filled_in_and_lines_that_have_only_empty_ones_are_left_ou
         ("<p>%%Y%%</p>", "<p>y</p>"),
     ],
 )
-def test_of_html_a_line_is_what_is_shown_as_one_and_tags_of_other_lines_stay(source: str, rendered: str):
+def test_an_omitted_line_of_html_keeps_tags_of_other_lines(source: str, rendered: str):
     assert Template(source, is_html=True).render({"y": "y"}) == rendered
 
 
-def test_a_value_is_escaped_in_html_and_only_there():
+def test_a_value_is_escaped_only_in_html():
     values = {"x": """<a href="x" title='y'>&"""}
     assert Template("%%X%%", is_html=True).render(values) == "&lt;a href=&quot;x&quot; title=&#x27;y&#x27;&gt;&amp;"
     assert Template("%%X%%").render(values) == values["x"]
 
 
 @pytest.mark.parametrize("is_html", [False, True])
-def test_a_value_brings_no_control_characters_line_ends_or_directions(is_html: bool):
+def test_control_characters_of_a_value_are_removed(is_html: bool):
     value = "Ana\r\nBcc: x@example.net\x00\x1b[2J\u202e\u2028\ud800 Silva"
     rendered = Template("%%X%%", is_html=is_html).render({"x": value})
     assert rendered.isprintable()
@@ -60,17 +60,17 @@ def test_a_value_brings_no_control_characters_line_ends_or_directions(is_html: b
     assert "Silva" in rendered
 
 
-def test_a_value_of_nothing_but_white_space_is_empty():
+def test_a_value_of_white_space_is_empty():
     assert Template("a\n%%X%%").render({"x": " \t\r\n\u2028"}) == "a"
 
 
-def test_the_variables_are_named_in_lower_case():
+def test_variables_are_in_lower_case():
     assert Template("%%FromName%% %%Title%% %%fromname%%").variables == {"fromname", "title"}
 
 
 @pytest.mark.fuzz
 @given(st.text(), st.text())
-def test_a_template_without_variables_is_its_own_text_and_a_value_stands_as_it_is(text: str, value: str):
+def test_a_template_without_variables_is_rendered_as_it_is(text: str, value: str):
     if "%%" not in text:
         assert Template(text).render({}) == text
         assert Template(text, is_html=True).render({"x": value}) == text

@@ -9,7 +9,7 @@ from mailhooks.mime.addresses import find_addresses, parse_addresses, parse_disp
 from mailhooks.mime.message import Message
 
 
-def test_the_examples_do_what_they_say():
+def test_the_examples_are_correct():
     assert doctest.testmod(addresses).failed == 0
 
 

@@ -25,7 +25,7 @@ def test_text_at_the_end_of_iso_2022_jp_is_read_as_ascii(before: bytes):
 
 
 @pytest.mark.parametrize("name", ["iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-ext", "ISO-2022-JP-2004"])
-def test_text_in_the_middle_is_read_as_ascii_and_what_follows_as_before(name: str):
+def test_text_in_the_middle_of_iso_2022_jp_is_read_as_ascii(name: str):
     after = b"> 100\\\r\n" + JAPANESE
     for before in (JAPANESE + b"\r\n", ROMAN + b"\r\n"):
         lead, trail = charset.find_shifts(before, after, name)
@@ -33,13 +33,13 @@ def test_text_in_the_middle_is_read_as_ascii_and_what_follows_as_before(name: st
         assert (before + lead + UNLIKE_ROMAN.encode() + trail + after).decode("iso2022_jp") == text + UNLIKE_ROMAN + whole[len(text) :]
 
 
-def test_where_programs_differ_over_what_follows_nothing_is_put_before_it():
+def test_text_before_ambiguous_octets_is_rejected():
     with pytest.raises(CannotEdit) as caught:
         charset.find_shifts(OPEN + b"\r\n", b"> quoted\r\n", "iso-2022-jp")
     assert caught.value.reason is Reason.CHARSET
 
 
-def test_hz_that_does_not_go_back_to_ascii_is_declined():
+def test_hz_without_a_switch_to_ascii_is_rejected():
     chinese = "中国".encode("hz")
     assert charset.find_shifts(chinese, b"", "hz-gb-2312") == (b"", b"")
     with pytest.raises(CannotEdit):
@@ -47,18 +47,18 @@ def test_hz_that_does_not_go_back_to_ascii_is_declined():
 
 
 @pytest.mark.parametrize("name", ["utf-8", "us-ascii", "shift_jis", "x-unknown", "", "iso-2022-cn", "iso-2022-kr", "utf-7"])
-def test_other_charsets_have_nothing_to_go_back_from(name: str):
+def test_other_charsets_need_no_switch(name: str):
     assert charset.find_shifts("한국".encode("iso2022_kr") + b"\r\n", b"x", name) == (b"", b"")
 
 
 @pytest.mark.parametrize("name, text", [("iso2022_kr", "한국"), ("utf-7", "日本")])
-def test_a_line_end_goes_back_to_ascii_where_no_escape_sequence_does(name: str, text: str):
+def test_a_line_end_switches_to_ascii(name: str, text: str):
     octets = text.encode(name).rstrip(b"\x0f-")
     assert (octets + b"\r\nHello").decode(name) == f"{text}\r\nHello"
 
 
 @pytest.mark.parametrize("fields", ["Content-Type: text/plain", "Content-Type: text/plain; charset=us-ascii", "X-Mailer: none"])
-def test_text_whose_charset_nobody_says_is_not_said_to_be_utf8_though_it_might_be(fields: str):
+def test_text_without_charset_is_not_declared_as_utf8(fields: str):
     raw = message(fields, "Grüße\r\n".encode())
     assert explain(raw, text="ä") == "the charset or encoding of its text is unknown or wrong"
     assert add_disclaimer(raw, text="ä", html="") is raw
@@ -67,7 +67,7 @@ def test_text_whose_charset_nobody_says_is_not_said_to_be_utf8_though_it_might_b
 
 
 @pytest.mark.parametrize("fields", ["Content-Type: text/html", "Content-Type: text/html; charset=us-ascii"])
-def test_html_whose_charset_nobody_says_takes_any_text_as_character_references(fields: str):
+def test_html_without_charset_gets_character_references(fields: str):
     raw = message(fields, "<p>Grüße</p>\r\n".encode())
     assert explain(raw, text="ä") == ""
     changed = add_disclaimer(raw, text="ä", html="<p>ä</p>")
@@ -80,13 +80,13 @@ def test_html_whose_charset_nobody_says_takes_any_text_as_character_references(f
     "name",
     "unicode_escape raw_unicode_escape Unicode-Escape charmap idna punycode undefined mbcs oem rot13 hex base64 quopri zlib bz2 uu".split(),
 )
-def test_codecs_that_are_pythons_own_are_no_charsets(name: str):
+def test_codecs_of_python_are_no_charsets(name: str):
     assert charset.find_codec(name) is None
     assert charset.decode(b"a", name) is None
     assert charset.decode_loosely(rb"a\ud800 .exe", name) == r"a\ud800 .exe"
 
 
 @pytest.mark.parametrize("name", ["utf-7", "utf7", "unicode-1-1-utf-7", "utf-16", "utf-16-le", "utf-32", "cesu-8", "utf-8", "hz", "x-none"])
-def test_what_is_read_loosely_is_text_that_can_be_written(name: str):
+def test_loosely_decoded_text_can_be_encoded(name: str):
     for octets in (b"a+2AA-b", b"\x00\xd8", b"\xed\xa0\x80", b"+2AA-+3AA-"):
         charset.decode_loosely(octets, name).encode("utf-8")

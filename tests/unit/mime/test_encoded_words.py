@@ -20,7 +20,7 @@ from mailhooks.mime import encoded_words
         (b"=?utf-8?x?no?=", "=?utf-8?x?no?="),
     ],
 )
-def test_encoded_words_and_raw_text_are_read_as_a_client_shows_them(value: bytes, text: str):
+def test_encoded_words_and_raw_text_are_decoded(value: bytes, text: str):
     assert encoded_words.decode(value) == text
 
 
@@ -36,7 +36,7 @@ def test_decoding_never_raises(value: bytes):
 @given(
     st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=200).map(lambda text: " ".join(text.split())).filter(bool)
 )
-def test_what_is_encoded_is_legal_in_a_header_and_decodes_to_the_same_text(text: str):
+def test_encoded_text_decodes_to_the_same_text(text: str):
     encoded = encoded_words.encode(text, "X-Name", b"\r\n")
     assert all(0x20 <= octet < 0x7F or octet in b"\r\n" for octet in encoded)
     assert all(line.startswith(b" ") and line.strip() for line in encoded.split(b"\r\n")[1:])

@@ -15,7 +15,7 @@ def given_names(fields: bytes) -> tuple[str, ...]:
     return filenames.find_all_filenames(raw, scan(raw).root)
 
 
-def test_the_examples_do_what_they_say():
+def test_the_examples_are_correct():
     assert doctest.testmod(filenames).failed == 0
 
 
@@ -33,7 +33,7 @@ def test_the_examples_do_what_they_say():
         ("Content-Disposition: attachment; filename*=utf-8''a; filename*0=b", ""),
     ],
 )
-def test_file_names_are_decoded_in_every_form_that_mailers_use(fields: str, name: str):
+def test_file_names_are_decoded_in_every_form(fields: str, name: str):
     raw = f"{fields}\r\n\r\n".encode()
     assert filenames.find_filename(raw, scan(raw).root) == name
 
@@ -43,12 +43,12 @@ def test_file_names_are_decoded_in_every_form_that_mailers_use(fields: str, name
     [(b"Attachment; filename=a", "attachment"), (b"inline", "inline"), (b"attachment (x); y=z", "attachment"), (b"(x;y) INLINE ", "inline"),
      (b"=?utf-8?q?a?=", "a"), (b"", ""), (b";", ""), (b"(", "")],
 )  # fmt: skip
-def test_a_disposition_is_the_word_in_front(value: bytes, disposition: str):
+def test_a_disposition_is_the_first_word(value: bytes, disposition: str):
     raw = b"Content-Disposition: " + value + b"\r\n\r\n"
     assert filenames.find_disposition(raw, scan(raw).root) == disposition
 
 
-def test_where_nothing_is_said_there_is_no_disposition():
+def test_there_may_be_no_disposition():
     assert filenames.find_disposition(b"\r\n", scan(b"\r\n").root) == ""
 
 
@@ -72,7 +72,7 @@ def test_where_nothing_is_said_there_is_no_disposition():
         (b"Content-Description: a.exe", set()),
     ],
 )
-def test_every_name_that_some_client_may_take_is_given(fields: bytes, expected: set[str]):
+def test_every_name_that_a_mail_program_may_use_is_returned(fields: bytes, expected: set[str]):
     assert set(given_names(fields)) == expected
 
 
@@ -104,20 +104,20 @@ def test_every_name_that_some_client_may_take_is_given(fields: bytes, expected: 
         (b"name=report(1).pdf", {"report(1).pdf", "report.pdf", "report"}),
     ],
 )
-def test_a_name_is_given_with_and_without_what_may_be_a_comment(value: bytes, expected: set[str]):
+def test_a_name_is_returned_with_and_without_a_possible_comment(value: bytes, expected: set[str]):
     assert set(given_names(b"Content-Type: a/b; " + value)) == expected
 
 
-def test_a_name_in_place_of_the_disposition_is_given():
+def test_a_name_instead_of_the_disposition_is_returned():
     assert given_names(b"Content-Disposition: filename=a.exe; size=1") == ("a.exe",)
 
 
-def test_the_name_as_it_is_written_comes_first():
+def test_the_name_as_written_comes_first():
     assert given_names(b"Content-Type: a/b; name=report (1).pdf")[0] == "report (1).pdf"
 
 
 @pytest.mark.parametrize("pattern", [b"(", b"()", b"(()", b";name=(", b"name=(x)", b'"', b'\\"', b";name=a b", b" "])
-def test_time_is_linear_in_hostile_fields(pattern: bytes):
+def test_hostile_fields_take_linear_time(pattern: bytes):
     fields = b"Content-Type: a/b; name=" + pattern * (500_000 // len(pattern))
     started = time.perf_counter()
     given_names(fields)
@@ -150,21 +150,21 @@ def test_time_is_linear_in_hostile_fields(pattern: bytes):
         ".exe",
     ],
 )
-def test_a_name_ends_as_it_does_for_the_program_that_opens_it(name: str):
+def test_the_extension_is_the_one_of_the_program_that_opens_the_file(name: str):
     assert ".exe" in filenames.find_extensions(name).last
 
 
 @pytest.mark.parametrize("name", ["", "exe", "a.exe.pdf", "a.exe/b.pdf", "a.exe (1).pdf", "a.exes", "a.", "...", "example.exe says hi"])
-def test_a_name_does_not_end_in_what_stands_elsewhere_in_it(name: str):
+def test_text_elsewhere_in_a_name_is_no_extension(name: str):
     assert ".exe" not in filenames.find_extensions(name).last
 
 
 @pytest.mark.parametrize("name, inner", [("a.exe.pdf", {".exe"}), ("a.js.exe.pdf", {".js", ".exe"}), ("report for example.com.pdf", set())])
-def test_endings_before_the_last_are_told_but_host_names_are_none(name: str, inner: set[str]):
+def test_inner_extensions_are_returned_without_those_of_host_names(name: str, inner: set[str]):
     assert filenames.find_extensions(name) == ({".pdf"}, inner)
 
 
-def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
+def test_a_printable_name_is_one_short_line_with_its_extension():
     assert filenames.make_printable("a\r\nBcc: b\t\u202ec\u00a0d\0") == "a Bcc: b c d"
     assert filenames.make_printable("日本語 resumé 😀.pdf") == "日本語 resumé 😀.pdf"
     long = filenames.make_printable("x" * 10_000 + ".exe")
@@ -174,7 +174,7 @@ def test_a_name_that_is_shown_is_one_short_line_and_keeps_its_ending():
 
 @pytest.mark.fuzz
 @given(st.text(max_size=400))
-def test_any_text_has_endings_and_can_be_shown(name: str):
+def test_any_text_has_extensions_and_a_printable_form(name: str):
     endings = filenames.find_extensions(name)
     for ending in endings.last | endings.inner:
         assert ending.startswith(".")
@@ -209,11 +209,11 @@ _PIECES = [
 
 @pytest.mark.fuzz
 @given(st.lists(st.one_of(st.sampled_from(_PIECES), st.binary(max_size=8)), max_size=30).map(b"".join))
-def test_any_field_gives_names_or_none(value: bytes):
+def test_any_field_has_names_or_none(value: bytes):
     given_names(b"Content-Disposition: attachment; " + value.replace(b"\n", b""))
 
 
-def test_real_mail_gives_the_names_that_the_standard_library_finds():
+def test_real_mail_has_the_names_of_the_standard_library():
     from email import message_from_bytes
 
     seen = 0

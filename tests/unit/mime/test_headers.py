@@ -19,7 +19,7 @@ def test_a_folded_field_is_one_field_and_its_value_is_unfolded():
     assert named(raw) == [("To", b"a@example.com,\tb@example.com"), ("Subject", b"x")]
 
 
-def test_the_block_ends_before_the_empty_line_and_knows_its_line_end():
+def test_the_header_ends_before_the_empty_line():
     for newline in (b"\r\n", b"\n"):
         raw = newline.join([b"A: 1", b"B: 2", b"", b"body", b""])
         block = scan(raw)
@@ -27,50 +27,50 @@ def test_the_block_ends_before_the_empty_line_and_knows_its_line_end():
         assert raw[block.end :] == newline + b"body" + newline
 
 
-def test_a_bare_carriage_return_is_part_of_the_line():
+def test_a_bare_cr_is_part_of_the_line():
     assert named(b"Subject: a\rBcc: b\r\nX: y\r\n\r\n") == [("Subject", b"a\rBcc: b"), ("X", b"y")]
 
 
-def test_a_message_that_is_all_header_is_complete_if_its_last_line_ends():
+def test_a_message_without_body_is_complete_with_a_last_line_end():
     for raw, complete in ((b"A: 1\r\nB: 2\r\n", True), (b"A: 1\r\nB: 2", False), (b"", True)):
         block = scan(raw)
         assert [field.name for field in block.fields] == ["A", "B"][: len(raw)]
         assert block.complete is complete
 
 
-def test_a_bare_carriage_return_leaves_the_block_incomplete():
+def test_a_bare_cr_makes_the_header_incomplete():
     assert not scan(b"A: 1\rB: 2\r\n\r\n").complete
     assert scan(b"A: 1\r\n\r\nbody\rbody").complete
 
 
-def test_the_header_of_a_part_is_scanned_from_where_it_begins():
+def test_the_header_of_a_part_is_scanned_at_its_offset():
     raw = b"--b\r\nA: 1\r\n\r\n"
     [field] = scan(raw, 5).fields
     assert (field.start, field.value(raw), scan(raw, 5).end) == (5, b"1", 11)
 
 
-def test_an_mbox_line_is_stepped_over():
+def test_an_mbox_line_is_skipped():
     assert named(b"From someone@example.com Mon May  4 08:00:00 2026\nSubject: x\n\n") == [("Subject", b"x")]
 
 
-def test_white_space_before_the_colon_is_the_obsolete_form():
+def test_white_space_before_the_colon_is_accepted():
     assert named(b"Subject  : x\r\n\r\n") == [("Subject", b"x")]
 
 
 @pytest.mark.parametrize("raw", [b"A: 1\r\nno field\r\nB: 2\r\n\r\n", b"Hello\r\n", b" folded from nothing\r\n\r\n", b"\xff\xfe\r\n"])
-def test_a_line_that_is_no_field_leaves_the_block_incomplete(raw: bytes):
+def test_a_line_that_is_no_field_makes_the_header_incomplete(raw: bytes):
     block = scan(raw)
     assert not block.complete
     assert raw[block.end :].startswith((b"no field", b"Hello", b" folded", b"\xff"))
 
 
-def test_lines_are_appended_behind_the_last_field():
+def test_lines_are_appended_after_the_last_field():
     raw = b"A: 1\nB: 2\n\nbody"
     assert splice(raw, [scan(raw).appended(b"C: 3\n")]) == b"A: 1\nB: 2\nC: 3\n\nbody"
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_has_the_fields_that_the_standard_library_finds(path: Path):
+def test_real_mail_has_the_fields_of_the_standard_library(path: Path):
     raw = path.read_bytes()
     block = scan(raw)
     assert block.fields
@@ -82,7 +82,7 @@ def test_real_mail_has_the_fields_that_the_standard_library_finds(path: Path):
 
 @pytest.mark.fuzz
 @given(st.one_of(st.binary(max_size=400), header_blocks()))
-def test_any_bytes_have_a_header_block_whose_fields_lie_in_it_in_order(raw: bytes):
+def test_any_bytes_have_a_header_with_fields_in_order(raw: bytes):
     block = scan(raw)
     position = block.fields[0].start if block.fields else 0
     for field in block.fields:

@@ -34,7 +34,7 @@ ENCODERS = {"base64": in_base64, "quoted-printable": quopri.encodestring, "binar
 @pytest.mark.fuzz
 @pytest.mark.parametrize("encoding", ENCODERS)
 @given(octets=st.binary(max_size=3000), limit=st.integers(1, 4000))
-def test_a_prefix_and_a_tail_are_what_the_whole_begins_and_ends_with(encoding: str, octets: bytes, limit: int):
+def test_prefix_and_tail_are_the_ends_of_the_content(encoding: str, octets: bytes, limit: int):
     if encoding == "quoted-printable":
         octets = octets.replace(b"\r", b"x").replace(b"\n", b"y")
     raw, part = message(encoding, ENCODERS[encoding](octets))
@@ -44,7 +44,7 @@ def test_a_prefix_and_a_tail_are_what_the_whole_begins_and_ends_with(encoding: s
 
 @pytest.mark.fuzz
 @given(octets=st.binary(min_size=200, max_size=3000), width=st.integers(20, 200))
-def test_a_tail_begins_at_a_group_of_base64_wherever_lines_are_broken(octets: bytes, width: int):
+def test_a_tail_begins_at_a_group_of_base64(octets: bytes, width: int):
     letters = base64.b64encode(octets)
     raw, part = message("base64", b"\r\n".join(letters[at : at + width] for at in range(0, len(letters), width)))
     assert part_content.tail(raw, part, 50) == octets[-50:]
@@ -59,25 +59,25 @@ def test_the_size_is_exact_without_decoding(octets: bytes):
     assert part_content.size(*message("quoted-printable", quopri.encodestring(quoted))) == len(quoted)
 
 
-def test_the_size_of_uuencoded_content_is_near():
+def test_the_size_of_uuencoded_content_is_an_estimate():
     octets = bytes(range(256)) * 40
     assert part_content.size(*message("x-uuencode", in_uuencode(octets))) == pytest.approx(len(octets), rel=0.05)
 
 
 @pytest.mark.parametrize("junk", [b" ", b"\r\n", b"-", b"\xff"])
-def test_a_program_is_seen_behind_a_megabyte_that_decoders_skip(junk: bytes):
+def test_a_program_is_found_after_a_megabyte_of_ignored_octets(junk: bytes):
     body = junk * 1_000_000 + b"T" + junk * 1_000_000 + b"VqQAAMAAAA"
     raw, part = message("base64", body)
     assert part_content.prefix(raw, part, 4).startswith(b"MZ\x90\0")
 
 
 @pytest.mark.parametrize("body", [b"TVqQ=AAA", b"TVqQAAMA=", b"TVqQAAMAA", b"TVqQ\r\nAA==\r\nTVqQ", b"TVqQAAMA" + b"!" * 99])
-def test_damaged_base64_still_begins_as_it_begins(body: bytes):
+def test_damaged_base64_has_a_prefix(body: bytes):
     raw, part = message("base64", body)
     assert part_content.prefix(raw, part, 3) == b"MZ\x90"
 
 
-def test_soft_line_breaks_do_not_hide_a_beginning():
+def test_soft_line_breaks_do_not_hide_a_prefix():
     raw, part = message("quoted-printable", b"M" + b"=\r\n" * 100_000 + b"Z=00")
     assert part_content.prefix(raw, part, 10) == b"MZ\0"
 
@@ -90,7 +90,7 @@ def test_soft_line_breaks_do_not_hide_a_beginning():
     ),
     limit=st.integers(1, 50),
 )
-def test_any_body_has_a_size_a_beginning_and_an_end(encoding: str, body: bytes, limit: int):
+def test_any_body_has_a_size_a_prefix_and_a_tail(encoding: str, body: bytes, limit: int):
     raw, part = message(encoding, body)
     assert part_content.size(raw, part) >= 0 or encoding == "base64"
     assert len(part_content.prefix(raw, part, limit)) <= limit

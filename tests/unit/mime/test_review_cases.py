@@ -14,7 +14,7 @@ from tests.unit.hooks.test_preflight import GOOD
 H = b"From: a@example.com\nSubject: s\nMIME-Version: 1.0\n"
 
 
-def test_lines_that_begin_like_delimiters_are_each_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_look_like_delimiters_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = 0
 
     class Counted(bytes):
@@ -36,7 +36,7 @@ def test_lines_that_begin_like_delimiters_are_each_looked_up_once(monkeypatch: p
 
 
 @pytest.mark.parametrize("field", [b'text/plain; name="' + b"a" * 955 + b'"', b"text/plain; " + b"x" * 950 + b"=1; charset=x-no"])
-def test_a_charset_does_not_lengthen_a_header_line_beyond_what_mail_may_have(field: bytes) -> None:
+def test_a_new_charset_makes_no_header_line_too_long(field: bytes) -> None:
     raw = H + b"Content-Type: " + field + b"\n\nhi\n"
     changed = add_disclaimer(raw, text="Grüße", html="")
     assert max(map(len, changed.split(b"\n"))) <= 998
@@ -44,7 +44,7 @@ def test_a_charset_does_not_lengthen_a_header_line_beyond_what_mail_may_have(fie
         assert scan(changed).root.charset == "utf-8"
 
 
-def test_a_disclaimer_that_is_an_image_alone_goes_into_html_and_is_explained_in_plain_text() -> None:
+def test_an_image_disclaimer_is_only_added_to_html() -> None:
     image = '<img src="https://www.example.com/y.png">'
     assert image.encode() in add_disclaimer(H + b"Content-Type: text/html\n\n<p>hi</p>\n", text="", html=image)
     plain = H + b"\nhi\n"
@@ -53,7 +53,7 @@ def test_a_disclaimer_that_is_an_image_alone_goes_into_html_and_is_explained_in_
 
 
 @pytest.mark.parametrize("dash", "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
-def test_a_separator_may_be_made_of_any_dashes(dash: str) -> None:
+def test_a_separator_may_have_any_dashes(dash: str) -> None:
     lines = [
         "Thanks.",
         "",
@@ -76,7 +76,7 @@ def test_a_separator_may_be_made_of_any_dashes(dash: str) -> None:
         b"RnJvbTogYQoKaGkK\n--b--\n",
     ],
 )
-def test_what_is_odd_and_read_alike_by_all_takes_the_text(raw: bytes) -> None:
+def test_a_defect_that_all_read_alike_does_not_prevent_a_disclaimer(raw: bytes) -> None:
     assert b"DISC" in add_disclaimer(raw, text="DISC", html="")
 
 
@@ -92,23 +92,23 @@ RULES = AttachmentRules.checked(extensions=["exe", "js"], true_types=["executabl
         H + b"Content-Type: multipart/alternative; boundary=b\n\n--b\n\nhi\n--b\nContent-Type: text/plain; name=x.exe\n\nMZ\n--b--\n",
     ],
 )
-def test_a_program_that_says_it_is_text_is_an_attachment(raw: bytes) -> None:
+def test_a_program_declared_as_text_is_an_attachment(raw: bytes) -> None:
     assert b"An attachment was removed" in strip(raw, RULES)
 
 
-def test_a_text_with_a_texts_name_is_still_the_messages_text() -> None:
+def test_a_text_with_the_name_of_a_text_is_displayed() -> None:
     raw = H + b"Content-Type: text/plain; name=body.txt\n\nhi\n"
     assert strip(raw, AttachmentRules.checked(extensions=["txt"])) is raw
 
 
-def test_a_structure_that_we_broke_is_not_said_to_have_been_broken_before() -> None:
+def test_a_structure_broken_by_a_change_is_not_reported_as_before() -> None:
     cut = GOOD.replace(b"Subject: s", b"Subject: s\r\nContent-Type: multipart/mixed; boundary=b").replace(b"Body\r\n", b"--b\r\n\r\nhi\r\n")
     broken = cut.replace(b"--b\r\n\r\n", b"--b\r\nno field\r\n\r\n")
     [found] = [refusal for refusal in rejections(cut, broken) if refusal.code is Code.MALFORMED and "not a field" in refusal.place]
     assert not found.before
 
 
-def test_korean_that_does_not_go_back_to_ascii_does_so_before_more_is_said() -> None:
+def test_korean_switches_to_ascii_before_added_text() -> None:
     assert charset.find_shifts(b"\x1b$)C\x0e0!\n", b"", "iso-2022-kr") == (b"\x0f", b"")
     assert charset.find_shifts(b"\x1b$)C\x0e0!\x0f\n", b"", "iso-2022-kr")[0] == b""
     with pytest.raises(CannotEdit):

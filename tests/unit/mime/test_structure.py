@@ -35,13 +35,13 @@ def multipart(*parts: str, kind: str = "mixed", boundary: str = "b") -> bytes:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_has_the_structure_that_the_standard_library_finds(path: Path):
+def test_real_mail_has_the_structure_of_the_standard_library(path: Path):
     raw = path.read_bytes()
     assert shape(scan(raw).root) == their_shape(message_from_bytes(raw))
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_the_leaves_of_real_mail_have_the_content_that_the_standard_library_finds(path: Path):
+def test_parts_of_real_mail_have_the_content_of_the_standard_library(path: Path):
     raw = path.read_bytes()
     theirs = [
         part._payload.encode("ascii", "surrogateescape")  # get_payload() decodes
@@ -57,7 +57,7 @@ def test_the_line_end_before_a_delimiter_belongs_to_the_delimiter():
     assert bodies(raw) == [b"one\r\n", b"two", b""]
 
 
-def test_a_delimiter_may_have_white_space_behind_it_and_nothing_else():
+def test_a_delimiter_may_have_white_space_after_it():
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b \t\r\n\r\none\r\n--bc\r\n --b\r\n--b--x\r\n--b-- \r\nepilogue"
     assert bodies(raw) == [b"one\r\n--bc\r\n --b\r\n--b--x"]
     assert scan(raw).root.closed
@@ -68,7 +68,7 @@ def test_odd_boundaries_are_found(boundary: str):
     assert bodies(multipart("\r\none", "\r\ntwo", boundary=boundary)) == [b"one", b"two"]
 
 
-def test_an_outer_delimiter_ends_all_that_is_open_inside():
+def test_an_outer_delimiter_closes_inner_multiparts():
     inner = multipart("\r\ntext", kind="alternative", boundary="inner").decode().replace("--inner--\r\n", "")
     structure = scan(multipart(inner, "\r\nlast"))
     assert shape(structure.root) == ("multipart/mixed", [("multipart/alternative", ["text/plain"]), "text/plain"])
@@ -76,7 +76,7 @@ def test_an_outer_delimiter_ends_all_that_is_open_inside():
     assert not structure.ambiguous
 
 
-def test_a_forwarded_message_is_seen_into_and_marked():
+def test_parts_of_a_forwarded_message_are_embedded():
     forwarded = "Content-Type: message/rfc822\r\n\r\n" + multipart("\r\nforwarded", kind="related", boundary="f").decode()
     structure = scan(multipart("\r\nown", forwarded))
     assert [(part.content_type, part.embedded) for part in structure.root.walk()] == [
@@ -88,7 +88,7 @@ def test_a_forwarded_message_is_seen_into_and_marked():
     ]
 
 
-def test_what_is_odd_inside_of_a_forwarded_message_is_its_own_affair_but_for_a_boundary_of_ours():
+def test_a_defect_in_a_forwarded_message_counts_only_if_it_obscures_its_end():
     odd = "Content-Type: message/rfc822\r\n\r\nbroken header\r\n\r\n"
     assert not scan(multipart("\r\nown", odd)).ambiguous
     same = "Content-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -111,7 +111,7 @@ def test_what_is_odd_inside_of_a_forwarded_message_is_its_own_affair_but_for_a_b
         (multipart(multipart("\r\nx").decode()), Defect.SAME_BOUNDARY),
     ],
 )
-def test_what_programs_read_differently_is_ambiguous(raw: bytes, defect: Defect):
+def test_defects_that_programs_read_differently_are_ambiguous(raw: bytes, defect: Defect):
     assert defect in scan(raw).ambiguous
 
 
@@ -140,7 +140,7 @@ def test_nesting_and_the_number_of_parts_are_bounded():
         ("Content-Type: nonsense\r\n", "7bit", "us-ascii"),
     ],
 )
-def test_encodings_and_charsets_are_read_as_written_in_the_wild(fields: str, encoding: str, charset: str):
+def test_encodings_and_charsets_are_read_in_odd_forms(fields: str, encoding: str, charset: str):
     root = scan(f"{fields}\r\n".encode()).root
     assert (root.encoding, root.charset) == (encoding, charset)
 
@@ -159,5 +159,5 @@ _LINES = st.sampled_from(
         st.lists(st.tuples(_LINES, st.sampled_from([b"\r\n", b"\n"])), max_size=30).map(lambda ls: b"".join(a + b for a, b in ls)),
     )
 )
-def test_any_bytes_have_a_structure_whose_parts_lie_inside_of_each_other_in_order(raw: bytes):
+def test_any_bytes_have_a_structure_with_parts_in_order(raw: bytes):
     check_structure(raw)

@@ -24,19 +24,19 @@ def inserted(body: bytes, encoding: str, at: int, octets: bytes, around: tuple[b
     return changed[len(before) : len(changed) - len(after)]
 
 
-def test_a_quoted_printable_body_keeps_its_own_encoded_form_around_what_is_put_in():
+def test_an_insertion_keeps_the_encoded_form_of_quoted_printable():
     body = b"caf=E9 and a soft=\r\n break=20\r\n</body>\r\n</html>=\r\n"
     at = transfer_encoding.decode(body, "quoted-printable").index(b"</body>")
     changed = inserted(body, "quoted-printable", at, b"\r\n<p>\xe9</p>\r\n")
     assert changed == b"caf=E9 and a soft=\r\n break=20\r\n\r\n<p>=E9</p>\r\n</body>\r\n</html>=\r\n"
 
 
-def test_text_in_the_middle_of_a_quoted_printable_line_is_joined_by_soft_breaks():
+def test_an_insertion_in_a_quoted_printable_line_is_joined_by_soft_breaks():
     assert inserted(b"one two\r\n", "quoted-printable", 4, b"and a half ") == b"one =\r\nand a half=20=\r\ntwo\r\n"
 
 
 @pytest.mark.parametrize("body", [b"ends in a soft break=", b"ends in an escape=4", b"=\r\n", b"", b"a==b", b"=ZZ", b"tail =20 \r\n\r\n"])
-def test_damaged_quoted_printable_swallows_nothing_of_what_is_put_behind_it(body: bytes):
+def test_an_insertion_after_damaged_quoted_printable_is_complete(body: bytes):
     changed = inserted(body, "quoted-printable", len(transfer_encoding.decode(body, "quoted-printable")), b"\r\nNEW")
     assert transfer_encoding.decode(changed, "quoted-printable") == transfer_encoding.decode(body, "quoted-printable") + b"\r\nNEW"
 
@@ -51,27 +51,27 @@ def test_damaged_quoted_printable_swallows_nothing_of_what_is_put_behind_it(body
         (b"", b""),
     ],
 )
-def test_base64_is_read_as_clients_read_it(body: bytes, octets: bytes):
+def test_base64_is_decoded_as_mail_programs_do(body: bytes, octets: bytes):
     assert transfer_encoding.decode(body, "base64") == octets
 
 
 @pytest.mark.parametrize("body", [b"aGVsbG8=\r\naGVsbG8=", b"aGVsbG8=\r\n--\r\nA list", b"a", b"aGVs!"])
-def test_a_base64_body_with_something_else_in_it_is_declined(body: bytes):
+def test_base64_with_other_octets_is_rejected(body: bytes):
     with pytest.raises(CannotEdit):
         transfer_encoding.decode(body, "base64")
 
 
-def test_line_ends_stay_what_they_are_in_quoted_printable_and_a_bare_return_is_escaped():
+def test_quoted_printable_keeps_line_ends_and_escapes_a_bare_cr():
     assert transfer_encoding.encode(b"a\r\nb\nc\rd \r\n", "quoted-printable", b"\r\n") == b"a\r\nb\nc=0Dd=20\r\n"
 
 
-def test_an_unknown_encoding_is_declined():
+def test_an_unknown_encoding_is_rejected():
     with pytest.raises(CannotEdit) as caught:
         transfer_encoding.decode(b"x", "x-uuencode")
     assert caught.value.reason is Reason.ENCODING
 
 
-def test_what_an_identity_encoding_cannot_hold_does_not_fit():
+def test_octets_may_not_fit_an_identity_encoding():
     assert transfer_encoding.fits(b"x" * 998 + b"\r\ny", "7bit")
     assert not transfer_encoding.fits(b"x" * 999, "8bit")
     assert not transfer_encoding.fits(b"\xe9", "7bit")
@@ -81,9 +81,7 @@ def test_what_an_identity_encoding_cannot_hold_does_not_fit():
 
 @pytest.mark.fuzz
 @given(_TEXT, st.binary(max_size=80), st.data(), st.sampled_from(["quoted-printable", "base64"]))
-def test_what_is_decoded_after_an_insertion_is_what_was_there_with_the_new_in_its_place(
-    text: bytes, new: bytes, data: st.DataObject, encoding: str
-):
+def test_a_body_decodes_to_its_content_with_the_insertion(text: bytes, new: bytes, data: st.DataObject, encoding: str):
     new = new.replace(b"\r", b"").replace(b"\n", b"\r\n")
     body = quopri.encodestring(text) if encoding == "quoted-printable" else base64.encodebytes(text).replace(b"\n", b"\r\n")
     decoded = transfer_encoding.decode(body, encoding)
@@ -100,6 +98,6 @@ def test_what_is_decoded_after_an_insertion_is_what_was_there_with_the_new_in_it
 
 @pytest.mark.fuzz
 @given(st.binary(max_size=200), st.binary(max_size=20), st.data())
-def test_any_quoted_printable_whatsoever_takes_an_insertion(body: bytes, new: bytes, data: st.DataObject):
+def test_any_quoted_printable_accepts_an_insertion(body: bytes, new: bytes, data: st.DataObject):
     at = data.draw(st.integers(0, len(transfer_encoding.decode(body, "quoted-printable"))))
     inserted(body, "quoted-printable", at, new)

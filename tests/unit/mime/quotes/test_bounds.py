@@ -33,16 +33,16 @@ def html_after(before: str) -> tuple[int | None, int]:
     ],
     ids=["lines", "tags", "octets", "all that follows", "images"],
 )
-def test_in_html_a_quote_after_the_reply_is_found_however_long_it_is(rest: str):
+def test_a_quote_of_any_length_is_found_in_html(rest: str):
     assert find_html_quote("<p>Fine!</p>" + rest, str) == len("<p>Fine!</p>")
 
 
-def test_in_plain_text_a_quote_after_the_reply_is_found_however_long_it_is():
+def test_a_quote_of_any_length_is_found_in_plain_text():
     assert find_text_quote(chain(["Fine!", "", WROTE], repeat("> Lunch?"))) == 2
     assert find_text_quote(["Fine!", "", WROTE, "> Lunch? " * 1_000_000]) == 2
 
 
-def test_plain_text_is_not_read_to_an_end_that_does_not_come():
+def test_endless_plain_text_is_not_read_to_its_end():
     assert find_text_quote(repeat("Lunch?")) is None
     assert find_text_quote(repeat("")) is None
     assert find_text_quote(repeat("Lunch? " * 5_000)) is None
@@ -91,18 +91,18 @@ def test_a_quote_below_a_long_reply_is_found_in_plain_text():
     ],
     ids=["lines", "tags", "lines of pre", "octets", "nesting"],
 )
-def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it(reply: str):
+def test_a_quote_after_the_bounds_is_not_found(reply: str):
     assert html_after(reply)[0] is None
 
 
-def test_a_quote_so_far_down_that_nobody_looks_has_no_place_above_it_in_plain_text():
+def test_a_quote_after_the_bounds_is_not_found_in_plain_text():
     assert find_text_quote(["Fine!"] * MAX_LINES + [WROTE, "> Lunch?"]) is None
     assert find_text_quote(["words " * 3_000] * 400 + [WROTE, "> Lunch?"]) == 400
     assert find_text_quote(["words " * 3_000] * 500 + [WROTE, "> Lunch?"]) is None
 
 
 @pytest.mark.parametrize("lines, found", [(MAX_LINES - 10, False), (MAX_LINES + 10, True)])
-def test_a_reply_below_the_quote_counts_as_far_as_it_is_looked_for(lines: int, found: bool):
+def test_a_reply_below_the_quote_counts_up_to_the_bounds(lines: int, found: bool):
     quoted = ["> Lunch?"] * lines
     assert (find_text_quote(["Hello", WROTE, *quoted, "No."]) == 1) == found
     html = "<p>Hello</p>" + "<blockquote type=cite>" + "<br>Lunch?" * lines + "</blockquote>No."
@@ -192,7 +192,7 @@ def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypat
 
 
 @pytest.mark.usefixtures("low_bounds")
-def test_four_times_as_many_tokens_are_not_taken(monkeypatch: pytest.MonkeyPatch):
+def test_tokens_are_read_up_to_the_bound(monkeypatch: pytest.MonkeyPatch):
     taken = 0
 
     def counted(html: str, real: Callable[[str], Iterator[Token]] = html_lines.tokenize) -> Iterator[Token]:
@@ -219,7 +219,7 @@ def test_four_times_as_many_tokens_are_not_taken(monkeypatch: pytest.MonkeyPatch
     ],
     ids=["prose", "all at once", "wrapped", "an author"],
 )
-def test_only_so_much_is_looked_at_closely_for_attributions(texts: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_the_search_for_attributions_has_a_budget(texts: list[str], monkeypatch: pytest.MonkeyPatch):
     looked = 0
 
     def find_verb(bare: str, real: Callable[[str], int] = attribution._find_verb) -> int:
@@ -233,7 +233,7 @@ def test_only_so_much_is_looked_at_closely_for_attributions(texts: list[str], mo
     assert attribution._BUDGET / 2 < looked <= 3 * attribution._BUDGET
 
 
-def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypatch: pytest.MonkeyPatch):
+def test_space_at_the_end_of_a_tag_is_read_once(monkeypatch: pytest.MonkeyPatch):
     read: list[str] = []
 
     def read_markup(token: Token, real: Callable[[Token], Any] = html_lines.read_markup) -> Any:
@@ -247,7 +247,7 @@ def test_space_at_the_end_of_a_tag_is_not_gone_through_again_and_again(monkeypat
     assert len(read[0]) < 30
 
 
-def test_a_border_that_is_none_makes_no_quote_of_an_indented_text():
+def test_a_border_of_none_is_no_quote():
     for style, is_quote in (("border-left: 1px solid", True), ("border-left: none", False), ("border-left:0", False)):
         html = f"Hello<br><blockquote style='{style}'>Lunch?</blockquote>"
         assert (find_html_quote(html, str) is not None) == is_quote

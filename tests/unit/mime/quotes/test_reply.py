@@ -37,7 +37,7 @@ def as_text(octets: str) -> str:
 
 @pytest.mark.parametrize("text", samples("quotes_text.txt"))
 @pytest.mark.parametrize("unfold", ["as it is", "indented", "trailing spaces"])
-def test_in_plain_text_the_place_is_between_the_newest_reply_and_the_quote(text: str, unfold: str):
+def test_the_quote_is_found_in_plain_text(text: str, unfold: str):
     lines = text.split("\n")
     place = lines.index(HERE)
     del lines[place]
@@ -49,12 +49,12 @@ def test_in_plain_text_the_place_is_between_the_newest_reply_and_the_quote(text:
 
 
 @pytest.mark.parametrize("text", samples("no_quotes_text.txt"))
-def test_plain_text_without_a_quote_below_the_reply_has_no_such_place(text: str):
+def test_no_quote_is_found_in_plain_text(text: str):
     assert find_text_quote(text.split("\n")) is None
 
 
 @pytest.mark.parametrize("html", samples("quotes_html.txt"))
-def test_in_html_the_place_is_between_the_newest_reply_and_the_quote(html: str):
+def test_the_quote_is_found_in_html(html: str):
     reply, mark, quote = (as_octets(piece) for piece in html.partition(HERE))
     assert mark
     assert find_html_quote(reply + quote, as_text) == len(reply)
@@ -69,7 +69,7 @@ def test_in_html_the_place_is_between_the_newest_reply_and_the_quote(html: str):
         pytest.param(lambda html: f"<html><body><table><tr><td>{html}</td></tr></table></body></html>", id="wrapped in a table"),
     ],
 )
-def test_the_place_does_not_hang_on_how_html_is_laid_out(html: str, change: object):
+def test_the_layout_of_html_does_not_matter(html: str, change: object):
     if "<pre" in html or "cols=" in html:
         pytest.skip("line ends count in it")
     reply, _, quote = (as_octets(piece) for piece in html.partition(HERE))
@@ -81,7 +81,7 @@ def test_the_place_does_not_hang_on_how_html_is_laid_out(html: str, change: obje
 
 
 @pytest.mark.parametrize("html", samples("no_quotes_html.txt"))
-def test_html_without_a_quote_below_the_reply_has_no_such_place(html: str):
+def test_no_quote_is_found_in_html(html: str):
     assert find_html_quote(as_octets(html), as_text) is None
 
 
@@ -99,7 +99,7 @@ QUOTE_BEGINS = re.compile(
 
 
 @pytest.mark.parametrize("path", TALON, ids=lambda path: path.stem)
-def test_in_replies_of_twelve_clients_both_forms_have_the_place_between_reply_and_quote(path: Path):
+def test_the_quote_is_found_in_replies_of_twelve_mail_programs(path: Path):
     assert len(TALON) == 12
     for subtype, octets, charset in parts(path):
         if subtype == "plain":
@@ -123,7 +123,7 @@ def test_in_replies_of_twelve_clients_both_forms_have_the_place_between_reply_an
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_in_collected_mail_a_place_is_found_only_where_somebody_quotes(path: Path):
+def test_a_quote_is_found_in_real_mail_only_where_there_is_one(path: Path):
     quoting = {path for path in TALON if "thunderbird" not in path.name}
     quoting |= {path for path in CORPUS if "We should not include these files" in path.read_text("latin-1")}
     for subtype, octets, _ in parts(path):
@@ -162,25 +162,25 @@ TEXT_PIECES = [
 
 @pytest.mark.fuzz
 @given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=25))
-def test_any_text_has_an_answer_and_it_is_a_line_that_shows_something(lines: list[str]):
+def test_any_text_has_a_result_and_it_is_a_line_with_text(lines: list[str]):
     place = find_text_quote(lines)
     assert place is None or lines[place].strip()
 
 
 @pytest.mark.fuzz
 @given(st.lists(st.one_of(st.sampled_from(TEXT_PIECES), st.text(max_size=30)), max_size=12), st.integers(0, 3))
-def test_empty_lines_at_the_end_change_nothing(lines: list[str], count: int):
+def test_empty_lines_at_the_end_do_not_matter(lines: list[str], count: int):
     assert find_text_quote(lines + [""] * count) == find_text_quote(lines)
 
 
 @pytest.mark.fuzz
 @given(st.text(st.characters(codec="latin-1")))
-def test_any_html_has_an_answer_before_its_end(html: str):
+def test_any_html_has_a_result_before_its_end(html: str):
     place = find_html_quote(html, str)
     assert place is None or 0 <= place < len(html)
 
 
-def test_only_a_bounded_neighbourhood_of_a_line_is_looked_at():
+def test_only_a_bounded_number_of_lines_around_a_line_is_read():
     class Counting(list[Line]):
         looks = 0
 
@@ -207,7 +207,7 @@ def test_only_a_bounded_neighbourhood_of_a_line_is_looked_at():
             assert count < 100 * size
 
 
-def test_deeply_nested_html_is_walked_without_recursion():
+def test_deeply_nested_html_is_read_without_recursion():
     html = "<div>" * 50_000 + "Fine.<blockquote type=cite>Lunch?</blockquote>"
     assert find_html_quote(html, str) == html.index("<blockquote")
     assert find_end(html) == len(html)
@@ -221,10 +221,10 @@ def test_a_long_line_is_no_attribution():
     "text",
     ["-- ", "______________", "Sent from my phone", "You received this message because you are subscribed", "Von meinem iPhone gesendet"],
 )
-def test_what_programs_put_at_the_end_is_nobodys_reply(text: str):
+def test_text_that_programs_add_at_the_end_is_no_reply(text: str):
     assert is_trailer(Line(text, 0))
 
 
 @pytest.mark.parametrize("text", ["Yes", "- an item", "_emphasis_", "Sent it yesterday"])
-def test_a_reply_is_not_taken_for_what_programs_put_at_the_end(text: str):
+def test_a_reply_is_not_text_that_programs_add(text: str):
     assert not is_trailer(Line(text, 0))

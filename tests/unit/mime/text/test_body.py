@@ -18,12 +18,12 @@ def obstacle(kind: str, body: str) -> Obstacle | None:
 
 
 @pytest.mark.parametrize("text", [ARMOUR, SIGNED, f"Hello\n\n{ARMOUR}", f"{ARMOUR} \t"])
-def test_a_line_of_text_that_begins_a_pgp_message_is_one(text: str):
+def test_a_line_of_text_begins_a_pgp_message(text: str):
     assert obstacle("plain", text + REST) is Obstacle.INLINE_PGP
 
 
 @pytest.mark.parametrize("text", [f"> {ARMOUR}", f"Paste all from {ARMOUR} on", "-----BEGIN PGP PUBLIC KEY BLOCK-----", f"- {SIGNED}"])
-def test_text_that_quotes_or_names_a_pgp_message_is_none(text: str):
+def test_quoted_text_begins_no_pgp_message(text: str):
     assert obstacle("plain", text + REST) is None
 
 
@@ -46,7 +46,7 @@ def test_text_that_quotes_or_names_a_pgp_message_is_none(text: str):
         "<b>x</b>" * 100_000 + f"\n{ARMOUR}{REST}",
     ],
 )
-def test_a_line_that_html_shows_and_that_begins_a_pgp_message_is_one(html: str):
+def test_a_displayed_line_of_html_begins_a_pgp_message(html: str):
     assert obstacle("html", html) is Obstacle.INLINE_PGP
 
 
@@ -63,11 +63,11 @@ def test_a_line_that_html_shows_and_that_begins_a_pgp_message_is_one(html: str):
         "<p>-----BEGIN PGP PUBLIC KEY BLOCK-----<br>",
     ],
 )
-def test_html_that_quotes_or_names_a_pgp_message_is_none(html: str):
+def test_quoted_html_begins_no_pgp_message(html: str):
     assert obstacle("html", html) is None
 
 
-def test_html_is_looked_through_only_where_the_words_stand(monkeypatch: pytest.MonkeyPatch):
+def test_html_lines_are_read_only_if_the_words_occur(monkeypatch: pytest.MonkeyPatch):
     looked: list[int] = []
     monkeypatch.setattr("mailhooks.mime.text.body.read_lines", lambda html, decode: looked.append(len(html)) or [])
     assert obstacle("html", "<p>BEGIN your day with privacy") is None

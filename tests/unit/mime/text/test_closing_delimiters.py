@@ -34,24 +34,24 @@ def bodies(raw: bytes) -> list[bytes]:
         (TOP + INNER + TEXT + b"--outer--\r\nbehind", b"Hello\r\n--inner--\r\n--outer\r\n\r\nHello\r\n--outer--\r\nbehind"),
     ],
 )
-def test_a_multipart_is_closed_where_programs_take_it_to_end(raw: bytes, ends: bytes) -> None:
+def test_a_multipart_is_closed_where_programs_end_it(raw: bytes, ends: bytes) -> None:
     changed = after(raw)
     assert changed.endswith(ends)
     assert scan(changed).defects == set()
     assert [body.rstrip() for body in bodies(changed)] == [body.rstrip() for body in bodies(raw)]
 
 
-def test_the_last_part_keeps_all_of_its_octets() -> None:
+def test_the_last_part_keeps_all_octets() -> None:
     raw = TOP + b"--outer\r\nContent-Transfer-Encoding: 8bit\r\n\r\none\r\n\r\n"
     assert bodies(after(raw)) == [b"one\r\n\r\n"]
 
 
-def test_what_is_whole_stays_as_it_is() -> None:
+def test_a_complete_message_stays_as_it_is() -> None:
     raw = TOP + TEXT + b"--outer--\r\n"
     assert after(raw) is raw
 
 
-def test_a_forwarded_message_that_was_cut_short_stays_as_it_is() -> None:
+def test_a_cut_forwarded_message_stays_as_it_is() -> None:
     raw = (
         TOP
         + b"--outer\r\nContent-Type: message/rfc822\r\n\r\n"
@@ -61,19 +61,19 @@ def test_a_forwarded_message_that_was_cut_short_stays_as_it_is() -> None:
     assert after(raw) is raw
 
 
-def test_the_delimiter_stands_behind_what_is_put_at_the_end() -> None:
+def test_the_delimiter_is_after_text_at_the_end() -> None:
     raw = TOP + TEXT
     assert after(raw, Edit(len(raw), len(raw), b"Example GmbH\r\n")).endswith(b"Hello\r\nExample GmbH\r\n\r\n--outer--\r\n")
 
 
-def test_a_message_that_is_replaced_altogether_is_not_added_to() -> None:
+def test_a_replaced_message_gets_no_delimiter() -> None:
     raw = TOP + TEXT
     assert after(raw, Edit(0, len(raw), b"another")) == b"another"
 
 
 @pytest.mark.fuzz
 @given(st.sampled_from(CORPUS), st.data())
-def test_wherever_mail_is_cut_short_it_reads_the_same_and_is_whole_afterwards(path, data: st.DataObject) -> None:
+def test_cut_mail_is_read_the_same_and_is_complete_afterwards(path, data: st.DataObject) -> None:
     raw = path.read_bytes()
     raw = raw[: data.draw(st.integers(0, len(raw)))]
     before = scan(raw)

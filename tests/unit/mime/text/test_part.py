@@ -42,7 +42,7 @@ def message(kind: str, body: bytes, encoding: str = "") -> bytes:
         (message("text/plain; charset=utf-8", quopri.encodestring("Grüße=\r\n".encode()), "quoted-printable"), "Grüße ✓"),
     ],
 )
-def test_text_that_charset_and_encoding_can_say_is_spliced_in_and_nothing_else_changes(raw: bytes, text: str):
+def test_encodable_text_is_inserted_without_other_changes(raw: bytes, text: str):
     changed = appended(raw, f"{text}\n")
     assert changed.startswith(raw)
     assert shown(changed) == shown(raw) + f"{text}\n"
@@ -65,7 +65,7 @@ def test_base64_is_encoded_again_with_the_same_fields():
         (b"Subject: x\r\n", b"Content-Type: text/plain; charset=utf-8"),
     ],
 )  # fmt: skip
-def test_an_ascii_part_is_told_to_be_utf8_when_the_text_needs_it(fields: bytes, content_type: bytes):
+def test_an_ascii_part_is_declared_as_utf8_if_the_text_needs_it(fields: bytes, content_type: bytes):
     changed = appended(fields + b"\r\nHello = x\r\n", "Grüße\n")
     header = changed.partition(b"\r\n\r\n")[0]
     assert content_type in header
@@ -75,37 +75,37 @@ def test_an_ascii_part_is_told_to_be_utf8_when_the_text_needs_it(fields: bytes, 
     assert shown(changed) == "Hello = x\nGrüße\n"
 
 
-def test_text_that_a_small_charset_cannot_say_moves_the_part_to_utf8():
+def test_text_that_the_charset_cannot_encode_converts_the_part_to_utf8():
     raw = message("text/plain; charset=iso-8859-1", "Grüße “x”\r\n".encode("cp1252"), "8bit")
     changed = appended(raw, "✓\n")
     assert b"charset=utf-8" in changed
     assert shown(changed) == "Grüße “x”\n✓\n"
 
 
-def test_a_charset_that_would_say_something_else_is_not_taken():
+def test_a_charset_that_would_change_the_text_is_not_used():
     changed = appended(message("text/plain; charset=shift_jis", "日本\r\n".encode("cp932"), "8bit"), "¥100\n")
     assert b"charset=utf-8" in changed
     assert shown(changed) == "日本\n¥100\n"
 
 
-def test_names_that_only_mail_gives_to_charsets_are_known():
+def test_charset_names_of_mail_are_known():
     raw = message("text/plain; charset=x-sjis", "日本\r\n".encode("cp932"), "8bit")
     assert appended(raw, "日本\n") == raw + "日本\r\n".encode("cp932")
 
 
-def test_seven_bit_becomes_quoted_printable_when_the_same_charset_needs_eight():
+def test_7bit_becomes_quoted_printable_for_8bit_text():
     changed = appended(message("text/plain; charset=utf-8", b"Hello\r\n", "7bit"), "Grüße\n")
     assert b"Content-Transfer-Encoding: quoted-printable\r\n" in changed
     assert shown(changed) == "Hello\nGrüße\n"
 
 
-def test_html_says_everything_by_character_references_and_keeps_its_charset():
+def test_html_keeps_its_charset_by_character_references():
     for kind in ("text/html; charset=us-ascii", "text/html; charset=iso-8859-1", "text/html", "text/html; charset=x-unknown"):
         raw = message(kind, b"<p>Hello</p>\r\n", "7bit")
         assert appended(raw, "<p>日本</p>\n") == raw + b"<p>&#26085;&#26412;</p>\r\n"
 
 
-def test_octets_that_are_not_what_the_charset_says_are_not_guessed_at():
+def test_octets_outside_of_the_charset_are_rejected():
     for raw in (
         message("text/plain", b"caf\xe9\r\n", "8bit"),
         message("text/plain; charset=utf-8", b"caf\xe9 \r\n", "7bit"),
@@ -118,7 +118,7 @@ def test_octets_that_are_not_what_the_charset_says_are_not_guessed_at():
         assert caught.value.reason is Reason.CHARSET
 
 
-def test_charsets_without_ascii_and_unknown_encodings_are_declined():
+def test_charsets_without_ascii_and_unknown_encodings_are_rejected():
     for raw, reason in (
         (message("text/plain; charset=utf-16", base64.b64encode("x".encode("utf-16")), "base64"), Reason.CHARSET),
         (message("text/plain", b"begin 644 x\r\n", "x-uuencode"), Reason.ENCODING),
@@ -134,19 +134,19 @@ def test_a_line_that_would_be_too_long_makes_the_part_quoted_printable():
     assert shown(changed) == "Hello\n" + "x" * 2000 + "\n"
 
 
-def test_bare_line_feeds_stay_bare():
+def test_bare_lf_stays_bare():
     raw = message("text/plain", b"Hello\r\n").replace(b"\r\n", b"\n")
     assert appended(raw, "a\nb\n") == raw + b"a\nb\n"
 
 
-def test_markup_is_not_seen_where_two_octet_characters_have_its_octets():
+def test_two_octet_characters_are_not_read_as_markup():
     body = b"<p>" + "本間".encode("iso-2022-jp") + b"</p>"
     part = opened(message("text/html; charset=iso-2022-jp", body, "7bit"))
     assert len(part.view()) == len(body)
     assert part.view().count("<") == part.view().count(">") == 2
 
 
-def test_flowed_text_has_fixed_lines_and_stuffs_those_that_look_quoted():
+def test_flowed_text_stuffs_lines_that_look_quoted():
     assert convert_to_flowed("a \n> b\nFrom c\n d\n-- \n") == "a\n > b\n From c\n  d\n-- \n"
 
 
@@ -161,9 +161,7 @@ _BODIES = st.lists(st.sampled_from(["word ", "ü", "日", "=", "\r\n", ".", "<b>
     st.sampled_from(["8bit", "quoted-printable", "base64"]),
     st.data(),
 )
-def test_what_is_shown_after_an_insertion_is_what_was_shown_with_the_text_in_its_place(
-    body: str, text: str, charset: str, encoding: str, data: st.DataObject
-):
+def test_the_decoded_text_has_the_insertion_and_nothing_else(body: str, text: str, charset: str, encoding: str, data: st.DataObject):
     octets = "".join(char for char in body if char.encode(charset, "ignore")).encode(charset)
     content = {"8bit": octets, "quoted-printable": quopri.encodestring(octets), "base64": base64.encodebytes(octets)}[encoding]
     raw = message(f"text/plain; charset={charset}", content, encoding)
@@ -178,14 +176,14 @@ def test_what_is_shown_after_an_insertion_is_what_was_shown_with_the_text_in_its
 @pytest.mark.parametrize("kind, text", [("plain", "Tel. \\ ~"), ("plain", "日本"), ("plain", "ä"), ("html", "<p>Tel. \\ ~ &#228;</p>")])
 @pytest.mark.parametrize("back", [b"", b"\r\n", b"\x1b(J\r\n"])
 @pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
-def test_text_behind_japanese_that_does_not_go_back_to_ascii_is_read_as_it_is_meant(kind: str, text: str, back: bytes, encoding: str):
+def test_text_after_japanese_without_a_switch_to_ascii_is_read_correctly(kind: str, text: str, back: bytes, encoding: str):
     octets = "日本".encode("iso2022_jp").removesuffix(b"\x1b(B") + back
     content = {"7bit": octets, "quoted-printable": quopri.encodestring(octets), "base64": base64.encodebytes(octets)}[encoding]
     raw = message(f"text/{kind}; charset=iso-2022-jp", content, encoding)
     assert shown(appended(raw, f"\n{text}\n")) == f"{shown(raw)}\n{text}\n"
 
 
-def test_between_japanese_that_does_not_go_back_and_more_text_nothing_is_put():
+def test_text_before_more_japanese_without_a_switch_is_rejected():
     octets = "日本".encode("iso2022_jp").removesuffix(b"\x1b(B") + b"\r\n> quoted\r\n"
     part = opened(message("text/plain; charset=iso-2022-jp", octets, "7bit"))
     with pytest.raises(CannotEdit) as caught:
@@ -194,6 +192,6 @@ def test_between_japanese_that_does_not_go_back_and_more_text_nothing_is_put():
 
 
 @pytest.mark.parametrize("charset, text", [("hz-gb-2312", "中国"), ("utf-7", "日本"), ("iso-2022-kr", "한국")])
-def test_html_in_a_charset_that_gives_ascii_octets_other_meanings_is_read_as_it_is_meant(charset: str, text: str):
+def test_html_in_a_charset_with_other_ascii_octets_is_read_correctly(charset: str, text: str):
     raw = message(f"text/html; charset={charset}", f"<p>{text}</p>\r\n".encode(charset), "7bit")
     assert shown(appended(raw, "<p>a~b+c ~{ ✓</p>\n")) == f"<p>{text}</p>\n<p>a~b+c ~{{ &#10003;</p>\n"

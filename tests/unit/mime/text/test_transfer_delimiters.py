@@ -13,7 +13,7 @@ _OCTETS = st.lists(st.sampled_from(_PIECES), max_size=20).map(b"".join)
 
 @pytest.mark.fuzz
 @given(_OCTETS, st.sampled_from(["quoted-printable", "base64"]))
-def test_encoded_lines_are_short_begin_with_no_delimiter_and_stand_for_what_was_there(octets: bytes, encoding: str):
+def test_encoded_lines_are_short_and_no_delimiters(octets: bytes, encoding: str):
     encoded = transfer_encoding.encode(octets, encoding, b"\r\n")
     assert transfer_encoding.decode(encoded, encoding).replace(b"\r\n", b"\n") == octets.replace(b"\r\n", b"\n")
     lines = encoded.split(b"\n")
@@ -21,14 +21,14 @@ def test_encoded_lines_are_short_begin_with_no_delimiter_and_stand_for_what_was_
     assert not any(line.startswith(b"--") for line in lines)
 
 
-def test_thousands_of_bare_returns_make_no_endless_line():
+def test_thousands_of_bare_crs_are_wrapped():
     encoded = transfer_encoding.encode(b"a line\r" * 10_000, "quoted-printable", b"\r\n")
     assert max(map(len, encoded.split(b"\r\n"))) <= 76
     assert transfer_encoding.decode(encoded, "quoted-printable") == b"a line\r" * 10_000
 
 
 @pytest.mark.parametrize("at", [0, 10, 74])
-def test_a_splice_makes_no_line_longer_than_quoted_printable_may_have(at: int):
+def test_an_insertion_makes_no_quoted_printable_line_too_long(at: int):
     body = b"x" * 73 + b"=20\r\nnext"  # as long as a line may be: no soft break fits
     edit = transfer_encoding.insert(body, 0, len(body), "quoted-printable", at, b"y" * 76, b"\r\n")
     changed = splice(body, [edit])
@@ -52,14 +52,14 @@ def test_a_splice_makes_no_line_longer_than_quoted_printable_may_have(at: int):
         (b"x", b"x\r\n-- b", False),
     ],
 )
-def test_a_line_is_a_delimiter_if_one_like_it_has_stood_before(old: bytes, new: bytes, makes: bool):
+def test_a_line_is_a_delimiter_if_the_same_comes_before(old: bytes, new: bytes, makes: bool):
     head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\nx --c\r\n--b \r\n\r\n"
     assert transfer_encoding.makes_delimiter(head + old, len(head), old, new) is makes
 
 
 @pytest.mark.fuzz
 @given(_OCTETS, _OCTETS, st.data())
-def test_no_splice_of_quoted_printable_makes_a_delimiter(decoded: bytes, new: bytes, data: st.DataObject):
+def test_no_insertion_into_quoted_printable_makes_a_delimiter(decoded: bytes, new: bytes, data: st.DataObject):
     body = transfer_encoding.encode(decoded, "quoted-printable", b"\r\n").replace(b"=2D", b"-")  # as others encode
     head = b"--b\r\n\r\n"
     at = data.draw(st.integers(0, len(transfer_encoding.decode(body, "quoted-printable"))))

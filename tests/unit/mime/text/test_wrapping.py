@@ -62,7 +62,7 @@ def encodings(raw: bytes) -> dict[str, list[str]]:
         ("base64", "PHA+R3LDvMOfZTwvcD4=", ""),
     ],
 )
-def test_a_related_says_what_its_html_is(encoding: str, content: str, said: str):
+def test_a_related_declares_8bit_html(encoding: str, content: str, said: str):
     html = body(encoding, content)
     assert encodings(changed(HEAD + html))["multipart/related"] == [said]
     alternative = b'Content-Type: multipart/alternative; boundary="b"\r\n\r\n--b\r\n' + html + b"--b--\r\n"
@@ -71,7 +71,7 @@ def test_a_related_says_what_its_html_is(encoding: str, content: str, said: str)
     assert found["multipart/alternative"] == [""]
 
 
-def test_a_related_around_html_that_had_to_be_encoded_says_nothing():
+def test_a_related_around_encoded_html_declares_nothing():
     html = body("8bit", "<p>Grüße</p>" + "x" * 970 + "_DISCLAIMER_")
     assert encodings(changed(HEAD + html)) == {
         "multipart/related": [""],
@@ -81,7 +81,7 @@ def test_a_related_around_html_that_had_to_be_encoded_says_nothing():
 
 
 @pytest.mark.parametrize("encoding, content, said", [("8bit", "Grüße", "8bit"), ("binary", "Grüße", "binary"), ("7bit", "x", "")])
-def test_a_mixed_around_the_message_says_what_is_in_it(encoding: str, content: str, said: str):
+def test_a_mixed_around_the_message_declares_its_encoding(encoding: str, content: str, said: str):
     pdf = HEAD + body(encoding, content, "application/pdf")
     assert encodings(changed(pdf)) == {
         "multipart/mixed": [said],
@@ -100,7 +100,7 @@ def test_a_mixed_around_the_message_says_what_is_in_it(encoding: str, content: s
     assert found["multipart/signed"] == [""]
 
 
-def test_another_disclaimer_around_it_says_the_same_once():
+def test_a_second_disclaimer_declares_the_encoding_once():
     calendar = HEAD + b"Content-Transfer-Encoding: 8bit\r\n" + body("", "Grüße", "text/calendar; charset=utf-8")
     first = changed(calendar)
     signed = first.replace(b"multipart/mixed", b"multipart/signed")
@@ -110,7 +110,7 @@ def test_another_disclaimer_around_it_says_the_same_once():
     assert encodings(second)["multipart/signed"] == ["8bit"]
 
 
-def test_a_part_beside_what_was_cut_short_is_behind_nothing_that_is_open():
+def test_a_part_is_added_after_closed_multiparts():
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + body("base64", "AAAA", "application/pdf")
     change = LOGO.change(Message(raw))
     structure = scan(splice(raw, change.edits))
@@ -120,7 +120,7 @@ def test_a_part_beside_what_was_cut_short_is_behind_nothing_that_is_open():
     assert len(list(structure.root.walk())) == 2 + change.added_parts
 
 
-def test_a_message_that_is_to_stay_as_it_is_goes_into_a_new_one():
+def test_a_message_is_wrapped_as_it_is():
     disclaimer = Disclaimer(text="Grüße von %%FromName%%", html=LOGO.html, images=LOGO.images)
     raw = HEAD + body("8bit", "Grüße", "text/plain; charset=utf-8")
     change = disclaimer.wrap(Message(raw), {"fromname": "Ana"})
