@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mailhooks.policy import Outcome
 from mailhooks.policy.evaluation.outcome import WantedChange
 from mailhooks.policy.facts.recipients import RecipientSet
-from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, StripAttachments, TagSubject
+from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, TagSubject
 
 UNLISTED = "(recipients not listed)"
 
@@ -38,8 +38,6 @@ def describe_change(wanted: WantedChange) -> str:
         case AddDisclaimer():
             text = change.disclaimer.templates[0].source.strip().partition("\n")[0]
             return f'disclaimer ({change.disclaimer.position}) "{text}"'
-        case StripAttachments():
-            return "strip_attachments"
         case _:
             return change.name
 

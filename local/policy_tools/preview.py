@@ -9,14 +9,13 @@ from local.policy_tools.descriptions import count_verdicts, describe_change, des
 from local.policy_tools.trial import Trial, TrialOptions, change_message, load_policy, make_trial_message
 from local.viewer.part_changes import describe_changes
 from local.viewer.preview import Preview
-from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.mime.message import Message
 from mailhooks.policy import RuleFailed
 
 
 def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -> Preview:
-    """Evaluate a policy for a message, and apply its changes.
+    """Return the preview of a policy for one message.
 
     Args:
         name: the name of the message's file.
@@ -57,9 +56,5 @@ def preview_policy(name: str, saved: bytes, file: Path, options: TrialOptions) -
 
 
 def _describe(applied: AppliedChanges) -> str:
-    declined = [f"{wanted.change.name} declined: {_reason(error)}" for wanted, error in applied.refused]
+    declined = [f"{wanted.change.name} declined: {getattr(error, 'obstacle', error)}" for wanted, error in applied.refused]
     return "; ".join([*(["changed"] if applied.change.edits else []), *declined]) or "nothing to do"
-
-
-def _reason(error: CannotChangeSafely) -> str:
-    return str(getattr(error, "obstacle", error))

@@ -127,16 +127,19 @@ class _Matcher:
         """Return the result of each rule, as in `Match.results`."""
         address = _comparable(recipient)
         number, matching = self._decide(address)
+        winner = matching[0].rule if matching else None
         by_name = {each.rule.name: each for each in matching}
         results = []
         for rule in self._rules:
-            if rule.name not in by_name:
-                results.append(RuleResult(rule, False, self._why_it_does_not_match(rule, address, matching)))
-            elif rule is matching[0].rule:
-                results.insert(0, RuleResult(rule, True, _why_it_won(number, matching)))
+            found = by_name.get(rule.name)
+            if found is None:
+                why = self._why_it_does_not_match(rule, address, matching)
+            elif rule is winner:
+                why = _why_it_won(number, matching)
             else:
-                results.append(RuleResult(rule, True, f"Matches, but {_why_it_lost(by_name[rule.name], matching[0])}."))
-        return tuple(sorted(results, key=lambda result: not result.matched))
+                why = f"Matches, but {_why_it_lost(found, matching[0])}."
+            results.append(RuleResult(rule, found is not None, why))
+        return tuple(sorted(results, key=lambda result: (result.rule is not winner, not result.matched)))
 
     def _decide(self, address: str) -> tuple[int, list[_MatchingRule]]:
         """Return the index of the header that decides, and its rules that match: the winner first. Empty when no rule matches."""
@@ -183,7 +186,7 @@ def _why_it_lost(lost: _MatchingRule, won: _MatchingRule) -> str:
 
 
 def _comparable(address: str) -> str:
-    """Return the canonical form of an address, or "", which only `*` matches, for a text that is not an address."""
+    """Return the canonical form of an address. For a text that is not an address return "", which matches `*` only."""
     address = canonical(address)
     _, at, domain = address.rpartition("@")
     return address if at and domain.isascii() else ""

@@ -50,7 +50,7 @@ class Preview:
 
 
 def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview:
-    """Add the disclaimer to a message.
+    """Return the preview of a disclaimer for one message.
 
     Args:
         name: the name of the message's file.
