@@ -1,4 +1,4 @@
-"""Backends of the tests of what stands above them: in memory, and as slow, moody or broken as a test wants."""
+"""Backends in memory, which can be slow or fail, and requests for them."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ DAY = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def at(hours: float, *, busy: BusyType = BusyType.BUSY, length: float = 1, details: Details | None = None) -> CalendarEvent:
-    """An event that begins so many hours after midnight of the day asked for."""
+    """Return an event that starts this many hours after midnight of the requested day."""
     return CalendarEvent(DAY + timedelta(hours=hours), DAY + timedelta(hours=hours + length), busy, details)
 
 
@@ -26,7 +26,7 @@ def details(subject: str = "Budget", *, private: bool = False) -> Details:
 
 
 def request(*mailboxes: str, requester: str = "ana@example.com", days: float = 1) -> dict[str, Any]:
-    """A request as WorkMail sends it."""
+    """Return a request in WorkMail's form."""
     return {
         "requester": {"email": requester, "userName": "ana", "organization": "m-0123456789abcdef0123456789abcdef", "userId": "S-1-1-11"},
         "mailboxes": list(mailboxes),
@@ -36,12 +36,12 @@ def request(*mailboxes: str, requester: str = "ana@example.com", days: float = 1
 
 @dataclass
 class Fake:
-    """A source that knows `calendars`; anybody else has an empty one.
+    """A backend with `calendars`. Other mailboxes have an empty calendar.
 
     Attributes:
-        failures: raised one after the other, before it begins to answer.
+        failures: errors to raise, one per look-up, before results are returned.
         delay: seconds that each look-up takes.
-        script: answers instead.
+        script: returns the results instead.
     """
 
     calendars: Mapping[str, tuple[CalendarEvent, ...]] = field(default_factory=dict)

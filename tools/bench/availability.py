@@ -1,5 +1,5 @@
-"""`python -m tools.bench.availability`, and a part of `make bench`: a hundred mailboxes over four backends, one of which may hang; the
-response's own price; and what loading the function costs. Every figure of one run, on this machine, with its bar.
+"""`python -m tools.bench.availability`, a part of `make bench`: 100 mailboxes over four backends, one of them hanging, the
+cost of the response, and the cost of loading the function. Each figure is of one run on this machine, with its limit.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ def _mailboxes(domains: Sequence[str] = DOMAINS) -> list[str]:
 
 
 def _backends(delay: float = LOOK_UP_S) -> dict[str, Fake]:
-    """With the limits of the four kinds. 25 mailboxes are one look-up of the first three and 25 of the last."""
+    """Return backends with the limits of four types. 25 mailboxes are one look-up at the first three and 25 at the last one."""
     limits = (Limits(100), Limits(25), Limits(50), Limits(25))
     return {domain: Fake(limits=limit, delay=delay) for domain, limit in zip(DOMAINS, limits, strict=True)}
 
@@ -80,7 +80,7 @@ def _hanging() -> None:
 
 
 def _large() -> None:
-    """What checking and writing costs when calendars are full: 100 mailboxes with 100 events each."""
+    """Measure a response with 100 mailboxes and 100 events each."""
     events = tuple(at(number / 5, length=0.15) for number in range(100))
     fake = Fake(script=lambda boxes, _: {box: Schedule(events) for box in boxes})
     times = [_seconds(lambda: answer(request(*_mailboxes(), days=1), {"*": fake})) for _ in range(5)]
@@ -101,7 +101,7 @@ assert app.handler._configuration, app.handler._config_error
 
 
 def _cold() -> None:
-    """Whole processes, taken in turn."""
+    """Measure new processes, in turn."""
     with tempfile.TemporaryDirectory() as folder:
         commands: list[tuple[str, str, dict[str, str]]] = [
             ("an empty Python process", "pass", {}),

@@ -1,4 +1,4 @@
-"""The backend `caldav` against Radicale, and against a server with every fault."""
+"""The backend `caldav` with Radicale, and with a server that sends every error."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -71,9 +71,9 @@ def of_radicale(server: radicale.Server, password: str = radicale.PASSWORD) -> C
     return backend(f"{server.url}/{radicale.USER}/{{mailbox}}/", username=radicale.USER, password=password)
 
 
-def test_a_calendars_busy_times_are_radicales(server: radicale.Server) -> None:
+def test_busy_times_are_read_from_radicale(server: radicale.Server) -> None:
     found = seen(look_up(of_radicale(server), BOB))
-    # Radicale cuts what begins before the window.
+    # Radicale cuts events that start before the window.
     assert found == [
         (found[0][0], "04T01:00", "BUSY"),
         ("04T06:00", "04T06:30", "BUSY"),
@@ -82,16 +82,16 @@ def test_a_calendars_busy_times_are_radicales(server: radicale.Server) -> None:
     ]
 
 
-def test_an_empty_calendar_is_free_and_one_that_is_not_there_is_not_found(server: radicale.Server) -> None:
+def test_an_empty_calendar_is_free_and_a_missing_one_not_found(server: radicale.Server) -> None:
     assert seen(look_up(of_radicale(server), "empty@example.net")) == []
     assert isinstance(look_up(of_radicale(server), "nobody@example.net"), MailboxNotFound)
 
 
-def test_a_wrong_password_is_told_from_a_wrong_mailbox(server: radicale.Server) -> None:
+def test_a_wrong_password_is_an_authentication_failure(server: radicale.Server) -> None:
     assert isinstance(look_up(of_radicale(server, "wrong"), BOB), AuthenticationFailed)
 
 
-def test_more_occurrences_than_the_server_wants_to_tell_are_asked_for_in_pieces(server: radicale.Server) -> None:
+def test_a_window_with_too_many_occurrences_is_split(server: radicale.Server) -> None:
     found = look_up(of_radicale(server), "often@example.net", Window(DAY, DAY + timedelta(days=100)))
     assert isinstance(found, Schedule)
     assert len({event.start_time for event in found.events}) == 100
@@ -119,13 +119,13 @@ def test_a_mailbox_stays_in_its_segment_of_the_path(mailbox: str, path: str) -> 
 
 
 @pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "bob@..", "bob", "\ud800@example.net"])
-def test_a_mailbox_that_would_be_a_step_of_the_path_is_not_found(mailbox: str) -> None:
+def test_a_mailbox_that_would_change_the_path_is_not_found(mailbox: str) -> None:
     assert build_url("https://dav.example.net/{domain}/{localPart}/", mailbox) is None
     assert isinstance(look_up(backend("http://127.0.0.1:9/{domain}/{localPart}/"), mailbox), MailboxNotFound)
 
 
 @pytest.mark.parametrize("url", ["https://x.example/", "https://{mailbox}/", "https://x.example/{user}/", "https://x.example/{domain}/"])
-def test_an_address_that_cannot_tell_mailboxes_apart_is_refused(url: str) -> None:
+def test_a_url_that_is_the_same_for_all_mailboxes_is_rejected(url: str) -> None:
     with pytest.raises(SettingsError, match="localPart"):
         backend(url)
 
@@ -141,8 +141,8 @@ def busy(*lines: str) -> bytes:
     return calendar("BEGIN:VFREEBUSY", *lines, "END:VFREEBUSY")
 
 
-def asked(site: Feeds, answer: Response | Any, **more: Any) -> Result:
-    site.answers["/bob@example.net"] = answer
+def look_up_at(site: Feeds, answer: Response | Any, **more: Any) -> Result:
+    site.responses["/bob@example.net"] = answer
     return look_up(backend(f"{site.url}/{{mailbox}}"), BOB, **more)
 
 
@@ -164,8 +164,8 @@ def asked(site: Feeds, answer: Response | Any, **more: Any) -> Result:
         (302, GenerationFailed),
     ],
 )
-def test_every_status_is_a_failure_of_its_kind(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
-    found = asked(site, Response("bob@example.net is unknown", status, {"Retry-After": "7", "Location": "https://other.example.net/"}))
+def test_each_http_status_has_its_failure(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
+    found = look_up_at(site, Response("bob@example.net is unknown", status, {"Retry-After": "7", "Location": "https://other.example.net/"}))
     assert type(found) is failure
     assert "example" not in str(found)
     assert found.retry_after == (7.0 if failure is ServerBusy else None)  # type: ignore[union-attr]
@@ -181,8 +181,8 @@ def test_every_status_is_a_failure_of_its_kind(site: Feeds, status: int, failure
         busy("FREEBUSY:20260504T100000Z/20260504T090000Z"),
     ],
 )
-def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site: Feeds, content: bytes) -> None:
-    assert type(asked(site, Response(content))) is GenerationFailed
+def test_invalid_content_is_a_failure_and_not_free_time(site: Feeds, content: bytes) -> None:
+    assert type(look_up_at(site, Response(content))) is GenerationFailed
 
 
 @pytest.mark.parametrize(
@@ -196,99 +196,97 @@ def test_what_is_no_calendar_or_a_broken_one_is_a_failure_and_not_free_time(site
         (";FBTYPE=FREE", None),
     ],
 )
-def test_every_kind_of_period_is_what_it_says_and_an_unknown_one_is_busy(site: Feeds, kind: str, busy_type: BusyType | None) -> None:
-    found = seen(asked(site, Response(busy(f"FREEBUSY{kind}:20260504T090000Z/20260504T100000Z"))))
+def test_unknown_types_of_periods_are_busy(site: Feeds, kind: str, busy_type: BusyType | None) -> None:
+    found = seen(look_up_at(site, Response(busy(f"FREEBUSY{kind}:20260504T090000Z/20260504T100000Z"))))
     assert found == ([("04T09:00", "04T10:00", str(busy_type))] if busy_type else [])
 
 
-def test_a_segment_arrives_at_the_server_as_it_was_quoted(site: Feeds) -> None:
+def test_the_server_receives_the_quoted_path(site: Feeds) -> None:
     look_up(backend(f"{site.url}/dav/{{mailbox}}/"), "..%2f..%2F../x?y#z@example.net")
-    [(_, path, _, _)] = site.asked
-    # As Starlette shows it: unquoted, but for what would look like something else.
+    [(_, path, _, _)] = site.requests
+    # Starlette unquotes the path, except characters that would change its meaning.
     assert path == "/dav/..%2f..%2F../x%3Fy%23z@example.net/"
 
 
-def test_busy_times_that_a_server_wraps_are_heard_and_appointments_are_not_taken_for_none(site: Feeds) -> None:
+def test_busy_times_in_a_multistatus_response_are_read(site: Feeds) -> None:
     def wrapped(content: bytes) -> Response:
         names = 'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
         data = f"<C:calendar-data>{content.decode()}</C:calendar-data>"
         return Response(f"<multistatus {names}><response><href>/x</href>{data}</response></multistatus>", 207)
 
-    assert len(seen(asked(site, wrapped(busy("FREEBUSY:20260504T090000Z/PT1H"))))) == 1
+    assert len(seen(look_up_at(site, wrapped(busy("FREEBUSY:20260504T090000Z/PT1H"))))) == 1
     event = calendar("BEGIN:VEVENT", "DTSTART:20260504T090000Z", "END:VEVENT")
     for answer in (wrapped(event), Response(event), wrapped(b"")):
-        assert type(asked(site, answer)) is GenerationFailed
+        assert type(look_up_at(site, answer)) is GenerationFailed
 
 
-def test_halves_of_a_window_that_was_too_long_come_together(site: Feeds) -> None:
+def test_a_window_that_is_too_long_is_split_into_halves(site: Feeds) -> None:
     def answer(request: Request) -> Response:
         return next(answers)
 
     too_much = Response("<D:error><D:number-of-matches-within-limits/></D:error>", 403)
     halves = [busy("FREEBUSY:20260504T090000Z/PT1H"), busy("FREEBUSY:20260506T090000Z/PT1H")]
     answers = iter([too_much, *map(Response, halves)])
-    found = asked(site, answer, window=Window(DAY, DAY + timedelta(days=4)))
+    found = look_up_at(site, answer, window=Window(DAY, DAY + timedelta(days=4)))
     assert seen(found) == [("04T09:00", "04T10:00", "BUSY"), ("06T09:00", "06T10:00", "BUSY")]
-    ranges = [body.split(b"time-range ")[1].split(b"/>")[0] for _, _, _, body in site.asked]
+    ranges = [body.split(b"time-range ")[1].split(b"/>")[0] for _, _, _, body in site.requests]
     assert ranges[1:] == [b'start="20260504T000000Z" end="20260506T000000Z"', b'start="20260506T000000Z" end="20260508T000000Z"']
 
 
-def test_one_half_that_fails_is_the_whole_windows_failure(site: Feeds) -> None:
+def test_a_failure_of_one_half_is_a_failure_of_the_window(site: Feeds) -> None:
     answers = iter([Response("", 507), Response(busy()), Response("", 500)])
-    assert type(asked(site, lambda _: next(answers), window=Window(DAY, DAY + timedelta(days=4)))) is GenerationFailed
+    assert type(look_up_at(site, lambda _: next(answers), window=Window(DAY, DAY + timedelta(days=4)))) is GenerationFailed
 
 
-def test_the_report_is_the_one_of_the_rfc(site: Feeds) -> None:
-    asked(site, Response(busy()))
-    [(method, path, headers, body)] = site.asked
+def test_the_report_follows_the_rfc(site: Feeds) -> None:
+    look_up_at(site, Response(busy()))
+    [(method, path, headers, body)] = site.requests
     assert (method, path, headers["depth"]) == ("REPORT", "/bob@example.net", "1")
     assert b'<C:time-range start="20260504T000000Z" end="20260505T000000Z"/>' in body
 
 
-def test_parts_of_a_second_are_asked_for_as_a_whole_one(site: Feeds) -> None:
-    asked(site, Response(busy()), window=Window(DAY + timedelta(microseconds=1), DAY + timedelta(microseconds=2)))
-    assert b'start="20260504T000000Z" end="20260504T000001Z"' in site.asked[0][3]
+def test_the_window_is_widened_to_whole_seconds(site: Feeds) -> None:
+    look_up_at(site, Response(busy()), window=Window(DAY + timedelta(microseconds=1), DAY + timedelta(microseconds=2)))
+    assert b'start="20260504T000000Z" end="20260504T000001Z"' in site.requests[0][3]
 
 
-def test_a_redirect_on_the_same_server_is_followed_and_one_to_another_gets_no_credentials(site: Feeds, host: Host) -> None:
+def test_only_redirects_on_the_same_server_are_followed(site: Feeds, host: Host) -> None:
     other = host(Feeds())
-    site.answers["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
-    assert len(seen(asked(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
-    assert type(asked(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
-    assert type(asked(site, Response(status_code=301, headers={"Location": "http://[broken/"}))) is GenerationFailed
-    assert other.asked == []
+    site.responses["/here"] = Response(busy("FREEBUSY:20260504T090000Z/PT1H"))
+    assert len(seen(look_up_at(site, Response(status_code=301, headers={"Location": "/here"})))) == 1
+    assert type(look_up_at(site, Response(status_code=301, headers={"Location": f"{other.url}/here"}))) is GenerationFailed
+    assert type(look_up_at(site, Response(status_code=301, headers={"Location": "http://[broken/"}))) is GenerationFailed
+    assert other.requests == []
 
 
-def test_a_server_that_refuses_every_window_is_not_asked_for_ever(site: Feeds) -> None:
-    found = asked(site, Response("no", 507), window=Window(DAY, DAY + timedelta(days=366)))
+def test_the_number_of_requests_for_a_rejected_window_is_limited(site: Feeds) -> None:
+    found = look_up_at(site, Response("no", 507), window=Window(DAY, DAY + timedelta(days=366)))
     assert type(found) is GenerationFailed
-    assert len(site.asked) <= 10
+    assert len(site.requests) <= 10
 
 
-def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: Feeds) -> None:
+def test_a_hanging_server_times_out_and_a_missing_one_is_unreachable(site: Feeds) -> None:
     site.delay = 5
-    assert type(asked(site, Response(busy()), seconds=0.3)) is TimedOut
+    assert type(look_up_at(site, Response(busy()), seconds=0.3)) is TimedOut
     assert type(look_up(backend("http://127.0.0.1:9/{mailbox}"), BOB)) is Unreachable
 
 
-def test_a_slow_drip_ends_with_the_time(site: Feeds) -> None:
+def test_a_response_that_drips_times_out(site: Feeds) -> None:
     async def drip() -> AsyncIterator[bytes]:
         for number in range(1000):
             yield b"x"
             await asyncio.sleep(0.05 if number < 100 else 5)
 
-    found = asked(site, lambda _: StreamingResponse(drip(), headers={"Content-Length": "1000"}), seconds=0.5)
+    found = look_up_at(site, lambda _: StreamingResponse(drip(), headers={"Content-Length": "1000"}), seconds=0.5)
     assert type(found) is TimedOut
 
 
-def test_a_server_with_an_own_authority_is_trusted_only_where_that_is_configured(
-    host: Host, authority: Authority, certificate: ServerCertificate
-) -> None:
+def test_a_private_authority_is_trusted_only_if_it_is_configured(host: Host, authority: Authority, certificate: ServerCertificate) -> None:
     url = host(Feeds({f"/{BOB}": Response(busy())}), certificate).url
     assert type(look_up(backend(f"{url}/{{mailbox}}"), BOB)) is Unreachable
     assert look_up(backend(f"{url}/{{mailbox}}", caCertificates=authority.pem), BOB) == Schedule()
 
 
-def test_what_is_no_certificate_shows_when_the_configuration_is_read() -> None:
+def test_an_unreadable_certificate_is_a_settings_error() -> None:
     with pytest.raises(SettingsError, match="caCertificates"):
         backend("https://dav.example.net/{mailbox}", caCertificates="-----BEGIN PRIVATE KEY-----")

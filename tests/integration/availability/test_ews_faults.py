@@ -1,4 +1,4 @@
-"""What an EWS exchange, or whatever stands at its address, can answer instead of free/busy times."""
+"""Error responses of an EWS server, or of another program at its address."""
 
 import gzip
 import socket
@@ -26,7 +26,7 @@ from tests.support.servers.ews import PATH, EwsServer, Reply, answer, back_off, 
 
 @pytest.fixture
 def raw() -> Iterator[Callable[[bytes], str]]:
-    """`raw(octets)`: the address of a server that reads a request, sends these octets and closes."""
+    """`raw(octets)`: returns the URL of a server that reads a request, sends these octets and closes the connection."""
     listeners: list[socket.socket] = []
 
     def start(octets: bytes) -> str:
@@ -43,7 +43,7 @@ def raw() -> Iterator[Callable[[bytes], str]]:
                     connection.recv(65536)
                     connection.sendall(octets)
                     connection.shutdown(socket.SHUT_WR)
-                    # To close with a request unread would take back what was sent.
+                    # A close before the request is read would discard the sent octets.
                     while connection.recv(65536):
                         pass
 
@@ -111,12 +111,12 @@ FILE = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
         (Reply(answer(error("ErrorTimeoutExpired"))), TimedOut),
     ],
 )
-def test_whatever_is_answered_is_a_failure_of_its_kind(exchange: EwsServer, reply: Reply, kind: type[LookupFailed]) -> None:
+def test_each_error_response_has_its_failure(exchange: EwsServer, reply: Reply, kind: type[LookupFailed]) -> None:
     exchange.replies = [reply]
     result = look_up(ews_backend(exchange.endpoint))
     assert type(result) is kind
     assert "ben@" not in str(result)
-    assert len(exchange.asked) == 1
+    assert len(exchange.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -131,22 +131,22 @@ def test_whatever_is_answered_is_a_failure_of_its_kind(exchange: EwsServer, repl
         (Reply(status=503), None),
     ],
 )
-def test_a_busy_server_says_when_to_come_again(exchange: EwsServer, reply: Reply, seconds: float | None) -> None:
+def test_a_busy_server_may_ask_for_a_pause(exchange: EwsServer, reply: Reply, seconds: float | None) -> None:
     exchange.replies = [reply]
     result = look_up(ews_backend(exchange.endpoint))
     assert type(result) is ServerBusy
     assert result.retry_after == seconds
-    assert len(exchange.asked) == 1
+    assert len(exchange.requests) == 1
 
 
-def test_the_next_look_up_goes_well(exchange: EwsServer) -> None:
+def test_a_look_up_works_after_failures(exchange: EwsServer) -> None:
     ews = ews_backend(exchange.endpoint)
     exchange.replies = [Reply(status=503), Reply(b"\xff"), Reply(fault("ErrorServerBusy"), 500), Reply(answer(calendar()), after_s=2)]
     found = [ews.look_up([BEN], WINDOW, Deadline.after(0.5))[BEN] for _ in range(5)]
     assert [type(result) for result in found] == [ServerBusy, GenerationFailed, ServerBusy, TimedOut, Schedule]
 
 
-def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(exchange: EwsServer) -> None:
+def test_a_silent_server_times_out_at_the_deadline(exchange: EwsServer) -> None:
     exchange.replies = [Reply(answer(calendar()), after_s=3)]
     begun = time.monotonic()
     assert type(look_up(ews_backend(exchange.endpoint), seconds=0.5)) is TimedOut
@@ -154,25 +154,25 @@ def test_a_server_that_says_nothing_is_waited_for_until_the_deadline(exchange: E
 
 
 @pytest.mark.parametrize("drip_s", [0.05, 1.5])
-def test_a_server_that_drips_is_waited_for_until_the_deadline(exchange: EwsServer, drip_s: float) -> None:
+def test_a_dripping_server_times_out_at_the_deadline(exchange: EwsServer, drip_s: float) -> None:
     exchange.replies = [Reply(answer(calendar()), drip_s=drip_s)]
     begun = time.monotonic()
     assert type(look_up(ews_backend(exchange.endpoint), seconds=0.5)) is TimedOut
     assert 0.4 < time.monotonic() - begun < 1
 
 
-def test_after_the_deadline_nobody_is_asked(exchange: EwsServer) -> None:
+def test_no_request_is_sent_after_the_deadline(exchange: EwsServer) -> None:
     assert type(look_up(ews_backend(exchange.endpoint), seconds=0)) is TimedOut
-    assert not exchange.asked
+    assert not exchange.requests
 
 
-def test_nobody_at_the_address_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert type(look_up(ews_backend(f"http://127.0.0.1:{port}{PATH}"))) is Unreachable
 
 
-def test_a_name_that_leads_nowhere_is_unreachable() -> None:
+def test_an_unknown_host_is_unreachable() -> None:
     assert type(look_up(ews_backend(f"http://nowhere.invalid{PATH}"))) is Unreachable
 
 
@@ -180,15 +180,15 @@ def test_a_name_that_leads_nowhere_is_unreachable() -> None:
     "octets",
     [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n<?xml", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<?x"],
 )
-def test_an_answer_that_breaks_off_is_no_answer(raw: Callable[[bytes], str], octets: bytes) -> None:
+def test_an_incomplete_response_is_a_failure(raw: Callable[[bytes], str], octets: bytes) -> None:
     assert type(look_up(ews_backend(raw(octets)))) in (Unreachable, GenerationFailed)
 
 
-def test_what_is_no_http_is_no_answer(raw: Callable[[bytes], str]) -> None:
+def test_a_response_that_is_not_http_is_a_failure(raw: Callable[[bytes], str]) -> None:
     assert type(look_up(ews_backend(raw(b"220 mail.example.org ESMTP\r\n")))) in (Unreachable, GenerationFailed)
 
 
-def test_an_answer_without_a_length_that_was_cut_off_does_not_show_half_a_calendar(raw: Callable[[bytes], str]) -> None:
+def test_an_incomplete_response_without_a_length_is_a_failure(raw: Callable[[bytes], str]) -> None:
     whole = answer(calendar(*(event(f"2026-05-04T{hour:02}:00:00Z", f"2026-05-04T{hour:02}:30:00Z") for hour in range(9))))
     head = b"HTTP/1.0 200 OK\r\nContent-Type: text/xml\r\n\r\n"
     assert type(look_up(ews_backend(raw(head + whole)))) is Schedule
@@ -196,18 +196,18 @@ def test_an_answer_without_a_length_that_was_cut_off_does_not_show_half_a_calend
         assert type(look_up(ews_backend(raw(head + whole[:length])))) is GenerationFailed
 
 
-def test_a_packed_answer_is_unpacked(exchange: EwsServer) -> None:
+def test_a_compressed_response_is_decompressed(exchange: EwsServer) -> None:
     exchange.replies = [Reply(gzip.compress(answer(calendar())), headers={"Content-Encoding": "gzip"})]
     assert look_up(ews_backend(exchange.endpoint)) == Schedule()
 
 
-def test_an_answer_that_is_too_large_is_not_read_to_its_end(exchange: EwsServer) -> None:
+def test_a_response_that_is_too_large_is_a_failure(exchange: EwsServer) -> None:
     huge = answer(calendar()).replace(b"</s:Envelope>", b" " * 25_000_000 + b"</s:Envelope>")
     exchange.replies = [Reply(gzip.compress(huge, 1), headers={"Content-Encoding": "gzip"})]
     assert type(look_up(ews_backend(exchange.endpoint))) is GenerationFailed
 
 
-def test_characters_that_xml_does_not_have_do_not_spoil_an_answer(exchange: EwsServer) -> None:
+def test_characters_that_are_invalid_in_xml_are_replaced(exchange: EwsServer) -> None:
     details = "<t:Subject>a&#x3;b\x01c&amp;&#xE9;</t:Subject>"
     exchange.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=details))
     result = look_up(ews_backend(exchange.endpoint))

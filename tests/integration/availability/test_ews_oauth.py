@@ -1,4 +1,4 @@
-"""How the EWS backend signs in by OAuth: whose tokens it asks for, how often, and what it does without one."""
+"""The EWS backend with bearer tokens of an OAuth token server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,53 +22,53 @@ def tokens(exchange: EwsServer, host: Callable[..., Any]) -> TokenServer:
     return host(TokenServer(exchange.sign_in))
 
 
-def test_a_token_is_asked_for_once(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_token_is_fetched_once(exchange: EwsServer, tokens: TokenServer) -> None:
     ews = ews_backend(exchange.endpoint, tokens.auth(scope="https://mail.example.org/.default"))
     assert [look_up(ews) for _ in range(3)] == [Schedule()] * 3
-    (form,) = tokens.asked
+    (form,) = tokens.requests
     assert form == {
         "grant_type": ["client_credentials"],
         "client_id": ["client"],
         "client_secret": ["s3cret"],
         "scope": ["https://mail.example.org/.default"],
     }
-    assert [asked.headers["authorization"] for asked in exchange.asked] == ["Bearer token-1"] * 3
+    assert [asked.headers["authorization"] for asked in exchange.requests] == ["Bearer token-1"] * 3
 
 
-def test_threads_that_come_together_get_one_token(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_threads_share_one_token(exchange: EwsServer, tokens: TokenServer) -> None:
     tokens.after_s = 0.2
     ews = ews_backend(exchange.endpoint, tokens.auth())
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: look_up(ews), range(8))) == [Schedule()] * 8
-    assert len(tokens.asked) == 1
+    assert len(tokens.requests) == 1
 
 
 def test_a_token_is_renewed_before_it_ends(exchange: EwsServer, tokens: TokenServer) -> None:
     tokens.expires_in = 0
     ews = ews_backend(exchange.endpoint, tokens.auth())
     assert [look_up(ews) for _ in range(3)] == [Schedule()] * 3
-    assert len(tokens.asked) == 3
+    assert len(tokens.requests) == 3
 
 
-def test_a_token_that_was_revoked_is_renewed_once(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_revoked_token_is_renewed_once(exchange: EwsServer, tokens: TokenServer) -> None:
     ews = ews_backend(exchange.endpoint, tokens.auth())
     assert look_up(ews) == Schedule()
     tokens.bearer.tokens.clear()
     assert look_up(ews) == Schedule()
-    assert [asked.headers["authorization"] for asked in exchange.asked] == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+    assert [asked.headers["authorization"] for asked in exchange.requests] == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
 
 
-def test_a_server_that_takes_no_token_refuses_us(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_server_that_rejects_every_token_is_an_authentication_failure(exchange: EwsServer, tokens: TokenServer) -> None:
     exchange.sign_in = Bearer({"other"})
     assert type(look_up(ews_backend(exchange.endpoint, tokens.auth()))) is AuthenticationFailed
-    assert len(exchange.asked) == 2
+    assert len(exchange.requests) == 2
 
 
-def test_a_rotated_secret_is_refused(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_wrong_client_secret_is_an_authentication_failure(exchange: EwsServer, tokens: TokenServer) -> None:
     result = look_up(ews_backend(exchange.endpoint, tokens.auth(secret="old")))
     assert type(result) is AuthenticationFailed
     assert "old" not in str(result)
-    assert not exchange.asked
+    assert not exchange.requests
 
 
 @pytest.mark.parametrize(
@@ -86,23 +86,23 @@ def test_a_rotated_secret_is_refused(exchange: EwsServer, tokens: TokenServer) -
         (JSONResponse(None), GenerationFailed),
     ],
 )
-def test_what_a_token_server_may_answer_instead(
+def test_each_error_of_the_token_server_has_its_failure(
     exchange: EwsServer, tokens: TokenServer, reply: Response, kind: type[LookupFailed]
 ) -> None:
     tokens.reply = reply
     assert type(look_up(ews_backend(exchange.endpoint, tokens.auth()))) is kind
-    assert not exchange.asked
+    assert not exchange.requests
 
 
 @pytest.mark.parametrize("lifetime", [None, "3600", "soon", 1e9])
-def test_a_token_s_lifetime_may_be_anything(exchange: EwsServer, tokens: TokenServer, lifetime: object) -> None:
+def test_a_token_without_a_valid_lifetime_is_used(exchange: EwsServer, tokens: TokenServer, lifetime: object) -> None:
     tokens.expires_in = lifetime
     ews = ews_backend(exchange.endpoint, tokens.auth())
     assert [look_up(ews), look_up(ews)] == [Schedule()] * 2
-    assert len(tokens.asked) == 1
+    assert len(tokens.requests) == 1
 
 
-def test_a_token_server_that_drips_is_waited_for_until_the_deadline(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_dripping_token_server_times_out_at_the_deadline(exchange: EwsServer, tokens: TokenServer) -> None:
     async def drops() -> AsyncIterator[bytes]:
         for _ in range(30):
             yield b" "
@@ -114,7 +114,7 @@ def test_a_token_server_that_drips_is_waited_for_until_the_deadline(exchange: Ew
     assert datetime.now(UTC) - begun < timedelta(seconds=0.9)
 
 
-def test_a_token_server_that_says_nothing_is_waited_for_until_the_deadline(exchange: EwsServer, tokens: TokenServer) -> None:
+def test_a_silent_token_server_times_out_at_the_deadline(exchange: EwsServer, tokens: TokenServer) -> None:
     tokens.after_s = 2
     ews = ews_backend(exchange.endpoint, tokens.auth())
     begun = datetime.now(UTC)

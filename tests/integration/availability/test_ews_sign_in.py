@@ -1,4 +1,4 @@
-"""How the EWS backend signs in with a name and a password."""
+"""The EWS backend with a user name and a password."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,13 @@ def basic(user: str = "svc", password: str = "pw") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("user, password", [("svc", "pw"), ("CORP\\svc", "p:w"), ("svc@corp.example", "päßwörd €")])
-def test_basic_credentials_go_with_the_first_request(exchange: EwsServer, user: str, password: str) -> None:
+def test_basic_credentials_are_sent_with_the_first_request(exchange: EwsServer, user: str, password: str) -> None:
     exchange.sign_in = Basic(user, password)
     assert look_up(ews_backend(exchange.endpoint, basic(user, password))) == Schedule()
-    assert len(exchange.asked) == 1
+    assert len(exchange.requests) == 1
 
 
-def test_two_backends_of_one_server_sign_in_each_for_itself(exchange: EwsServer) -> None:
+def test_two_backends_of_one_server_sign_in_separately(exchange: EwsServer) -> None:
     exchange.sign_in = Basic("svc", "new")
     old, new = ews_backend(exchange.endpoint, basic(password="old")), ews_backend(exchange.endpoint, basic(password="new"))
     for _ in range(2):
@@ -31,7 +31,7 @@ def test_two_backends_of_one_server_sign_in_each_for_itself(exchange: EwsServer)
         assert look_up(new) == Schedule()
 
 
-def test_a_netrc_file_changes_nothing(exchange: EwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_netrc_file_is_ignored(exchange: EwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password other\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -51,21 +51,21 @@ def ntlm(exchange: EwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_ntlm_signs_in_a_connection_once(exchange: EwsServer, ntlm: Ntlm) -> None:
     ews = ews_backend(exchange.endpoint, NTLM)
     assert look_up(ews) == Schedule()
-    assert len(exchange.asked) == 3
+    assert len(exchange.requests) == 3
     assert list(ntlm.signed_in.values()) == ["CORP\\svc"]
     assert look_up(ews) == Schedule()
-    assert len(exchange.asked) == 4
-    assert len({asked.connection for asked in exchange.asked}) == 1
+    assert len(exchange.requests) == 4
+    assert len({asked.connection for asked in exchange.requests}) == 1
 
 
-def test_ntlm_with_a_wrong_password_is_refused(exchange: EwsServer, ntlm: Ntlm) -> None:
+def test_ntlm_with_a_wrong_password_is_an_authentication_failure(exchange: EwsServer, ntlm: Ntlm) -> None:
     ews = ews_backend(exchange.endpoint, {"type": "ntlm", "username": "CORP\\svc", "password": "wrong"})
     assert type(look_up(ews)) is AuthenticationFailed
     assert type(look_up(ews)) is AuthenticationFailed
     assert not ntlm.signed_in
 
 
-def test_ntlm_signs_in_each_connection_of_several_threads(exchange: EwsServer, ntlm: Ntlm) -> None:
+def test_ntlm_signs_in_the_connection_of_each_thread(exchange: EwsServer, ntlm: Ntlm) -> None:
     ews = ews_backend(exchange.endpoint, NTLM)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: look_up(ews), range(8))) == [Schedule()] * 8
@@ -86,7 +86,7 @@ CHALLENGE = Reply(status=401, headers={"WWW-Authenticate": "NTLM"})
         ([CHALLENGE, Reply(after_s=2)], TimedOut),
     ],
 )
-def test_a_handshake_that_goes_wrong_is_a_failure(exchange: EwsServer, replies: list[Reply], kind: type[LookupFailed]) -> None:
+def test_a_failed_handshake_is_a_failure(exchange: EwsServer, replies: list[Reply], kind: type[LookupFailed]) -> None:
     exchange.replies = replies
     ews = ews_backend(exchange.endpoint, NTLM)
     assert isinstance(look_up(ews, seconds=1), kind)
@@ -94,8 +94,8 @@ def test_a_handshake_that_goes_wrong_is_a_failure(exchange: EwsServer, replies: 
     assert look_up(ews) == Schedule()
 
 
-def test_a_slow_handshake_is_over_at_the_deadline(exchange: EwsServer) -> None:
-    """Each of its three requests gets what the others left of the time."""
+def test_a_slow_handshake_times_out_at_the_deadline(exchange: EwsServer) -> None:
+    """The deadline is for all three requests together."""
     exchange.replies = [Reply(status=401, headers={"WWW-Authenticate": "NTLM"}, after_s=0.4), Reply(answer(calendar()), after_s=2)]
     ews = ews_backend(exchange.endpoint, NTLM)
     begun = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Whose certificates the EWS backend trusts."""
+"""The certificates that the EWS backend trusts."""
 
 import itertools
 import ssl

@@ -1,4 +1,4 @@
-"""The function with its configuration in Secrets Manager (moto's server) and a real CalDAV server, from request to answer."""
+"""The function with its configuration in Secrets Manager (moto's server) and a real CalDAV server."""
 
 import importlib.util
 import json
@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[radicale.Server]:
 
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Secrets Manager, where the function's boto3 finds it too."""
+    """Secrets Manager, also for the function's boto3."""
     moto = S3Server(0)
     moto.start()
     variables = {
@@ -43,7 +43,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": moto.url,
         "AVAILABILITY_SECRET": NAME,
-        # Powertools' loggers keep the standard output of the test that came first.
+        # Powertools' loggers keep the standard output of the first test.
         "POWERTOOLS_SERVICE_NAME": f"test-{uuid4().hex}",
     }
     for name, value in variables.items():
@@ -57,7 +57,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def function() -> Any:
-    """The handler, loaded anew as in a new container."""
+    """Load the handler as in a new container."""
     spec = importlib.util.spec_from_file_location("availability_app", ROOT / "functions/availability/app.py")
     assert spec is not None
     assert spec.loader is not None
@@ -66,7 +66,7 @@ def function() -> Any:
     return module.handler
 
 
-def test_a_question_of_workmail_is_answered_from_the_configured_server(secrets: Any, server: radicale.Server) -> None:
+def test_a_request_is_served_from_the_configured_server(secrets: Any, server: radicale.Server) -> None:
     secrets.create_secret(Name=NAME, SecretString=document(server, radicale.PASSWORD))
     response = function()(request("bob@example.net", "nobody@example.net", "eve@example.org"), None)
     check_availability_response(response)
@@ -75,7 +75,7 @@ def test_a_question_of_workmail_is_answered_from_the_configured_server(secrets: 
     assert (nobody["error"], eve["error"]) == ("MailboxNotFound", "ErrorAvailabilityConfigNotFound")
 
 
-def test_a_rotated_password_works_at_once_and_without_a_deploy(secrets: Any, server: radicale.Server) -> None:
+def test_a_rotated_password_works_in_the_same_request(secrets: Any, server: radicale.Server) -> None:
     secrets.create_secret(Name=NAME, SecretString=document(server, "the old one"))
     handler = function()
     secrets.put_secret_value(SecretId=NAME, SecretString=document(server, radicale.PASSWORD))
@@ -83,9 +83,7 @@ def test_a_rotated_password_works_at_once_and_without_a_deploy(secrets: Any, ser
     assert len(bob["events"]) == 1
 
 
-def test_a_secret_that_is_not_there_yet_is_told_and_found_later(
-    secrets: Any, server: radicale.Server, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_secret_is_logged_and_found_later(secrets: Any, server: radicale.Server, capsys: pytest.CaptureFixture[str]) -> None:
     handler = function()
     [bob] = handler(request("bob@example.net"), None)["mailboxes"]
     assert bob["error"] == "ErrorAvailabilityConfigNotFound"
@@ -95,7 +93,7 @@ def test_a_secret_that_is_not_there_yet_is_told_and_found_later(
     assert len(bob["events"]) == 1
 
 
-def test_a_secret_without_text_is_told(secrets: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_secret_without_text_is_logged(secrets: Any, capsys: pytest.CaptureFixture[str]) -> None:
     secrets.create_secret(Name=NAME, SecretBinary=b"\0\1")
     [bob] = function()(request("bob@example.net"), None)["mailboxes"]
     assert bob["error"] == "ErrorAvailabilityConfigNotFound"

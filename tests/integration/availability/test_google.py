@@ -1,8 +1,6 @@
-"""The Google backend with real google-auth against a server that speaks the wire formats of Google's token endpoint and Calendar API."""
+"""The Google backend and google-auth, with a server that implements Google's token endpoint and Calendar API."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -19,7 +17,7 @@ ANA, BEN = "ana@example.net", "ben@example.net"
 Make = Callable[..., GoogleBackend]
 
 
-def test_busy_times_come_in_utc_without_details_or_working_hours(make_google: Make) -> None:
+def test_busy_times_are_in_utc_without_details_and_working_hours(make_google: Make) -> None:
     found = ask(make_google(), ANA, BEN)
     assert found == {
         ANA: Schedule((CalendarEvent(DAY.replace(hour=9), DAY.replace(hour=10, minute=30), BusyType.BUSY),)),
@@ -27,7 +25,7 @@ def test_busy_times_come_in_utc_without_details_or_working_hours(make_google: Ma
     }
 
 
-def test_a_busy_time_with_an_offset_is_moved_to_utc(google: GoogleCloud, make_google: Make) -> None:
+def test_a_busy_time_with_an_offset_is_converted_to_utc(google: GoogleCloud, make_google: Make) -> None:
     google.calendars[BEN] = [("2026-05-04T09:00:00+02:00", "2026-05-04T10:00:00+02:00")]
     schedule = ask(make_google(), BEN)[BEN]
     assert isinstance(schedule, Schedule)
@@ -35,7 +33,7 @@ def test_a_busy_time_with_an_offset_is_moved_to_utc(google: GoogleCloud, make_go
     assert schedule.events[0].start_time.utcoffset() == timedelta(0)
 
 
-def test_a_request_is_what_the_reference_says(google: GoogleCloud, make_google: Make) -> None:
+def test_a_request_follows_the_reference(google: GoogleCloud, make_google: Make) -> None:
     ask(make_google(), ANA, BEN)
     assert google.requests == [
         {
@@ -48,7 +46,7 @@ def test_a_request_is_what_the_reference_says(google: GoogleCloud, make_google: 
     ]
 
 
-def test_the_token_is_asked_for_as_the_service_account_with_the_narrowest_scope(google: GoogleCloud, make_google: Make) -> None:
+def test_the_token_has_the_narrowest_scope(google: GoogleCloud, make_google: Make) -> None:
     ask(make_google(), ANA)
     (claims,) = google.claims
     assert claims["iss"] == ACCOUNT
@@ -56,13 +54,13 @@ def test_the_token_is_asked_for_as_the_service_account_with_the_narrowest_scope(
     assert "sub" not in claims
 
 
-def test_with_a_subject_the_account_acts_in_their_name(google: GoogleCloud, make_google: Make) -> None:
+def test_the_account_may_act_for_a_user(google: GoogleCloud, make_google: Make) -> None:
     google.subjects = {"calendar@example.net"}
     assert isinstance(ask(make_google(subject="calendar@example.net"), ANA)[ANA], Schedule)
     assert google.claims[0]["sub"] == "calendar@example.net"
 
 
-def test_the_first_look_up_costs_two_calls_and_the_next_one(google: GoogleCloud, make_google: Make) -> None:
+def test_the_first_look_up_takes_two_requests_and_the_next_one(google: GoogleCloud, make_google: Make) -> None:
     backend = make_google()
     assert google.calls == []
     ask(backend, ANA)
@@ -70,11 +68,11 @@ def test_the_first_look_up_costs_two_calls_and_the_next_one(google: GoogleCloud,
     assert google.calls == ["POST token", "POST freeBusy", "POST freeBusy"]
 
 
-def test_a_calendar_is_found_in_whatever_case_it_is_asked_for(make_google: Make) -> None:
+def test_a_calendar_is_found_in_any_case(make_google: Make) -> None:
     assert isinstance(ask(make_google(), "Ana@Example.net")["Ana@Example.net"], Schedule)
 
 
-def test_too_many_calendars_are_asked_for_in_halves(google: GoogleCloud, make_google: Make) -> None:
+def test_a_request_with_too_many_calendars_is_split(google: GoogleCloud, make_google: Make) -> None:
     mailboxes = [f"m{number}@example.net" for number in range(7)]
     google.calendars = {mailbox: [("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z")] for mailbox in mailboxes}
     google.max_calendars = 2
@@ -83,19 +81,19 @@ def test_too_many_calendars_are_asked_for_in_halves(google: GoogleCloud, make_go
     assert [len(request["items"]) for request in google.requests] == [7, 4, 2, 2, 3, 2, 1]
 
 
-def test_too_many_calendars_may_also_be_said_of_the_whole_call(google: GoogleCloud, make_google: Make) -> None:
+def test_a_failed_request_with_too_many_calendars_is_split(google: GoogleCloud, make_google: Make) -> None:
     google.api_faults = [api_error(400, "tooManyCalendarsRequested")]
     assert {type(result) for result in ask(make_google(), ANA, BEN).values()} == {Schedule}
 
 
-def test_a_half_that_fails_leaves_the_other_as_it_is(google: GoogleCloud, make_google: Make) -> None:
+def test_a_failure_of_one_half_does_not_affect_the_other(google: GoogleCloud, make_google: Make) -> None:
     google.api_faults = [api_error(400, "tooManyCalendarsRequested"), api_error(503, "backendError")]
     found = ask(make_google(), ANA, BEN)
     assert isinstance(found[ANA], ServerBusy)
     assert isinstance(found[BEN], Schedule)
 
 
-def test_the_limits_keep_within_what_google_takes(make_google: Make) -> None:
+def test_the_limits_are_googles(make_google: Make) -> None:
     limits = make_google().limits
     assert (limits.mailboxes, limits.span, limits.at_once) == (50, timedelta(days=60), 4)
 
@@ -111,7 +109,7 @@ def test_a_revoked_token_is_renewed_once(google: GoogleCloud, make_google: Make)
     assert google.calls[2:] == ["POST freeBusy", "POST token", "POST freeBusy"]
 
 
-def test_a_second_refusal_is_final(google: GoogleCloud, make_google: Make) -> None:
+def test_a_second_rejection_is_an_authentication_failure(google: GoogleCloud, make_google: Make) -> None:
     google.api_faults = [api_error(401, "authError")] * 2
     with pytest.raises(AuthenticationFailed) as raised:
         ask(make_google(), ANA)
@@ -119,30 +117,9 @@ def test_a_second_refusal_is_final(google: GoogleCloud, make_google: Make) -> No
     assert google.calls.count("POST freeBusy") == 2
 
 
-def test_a_token_near_its_end_is_renewed_before_it_is_refused(google: GoogleCloud, make_google: Make) -> None:
+def test_an_expired_token_is_renewed(google: GoogleCloud, make_google: Make) -> None:
     google.expires_in = 0
     backend = make_google()
     ask(backend, ANA)
     ask(backend, ANA)
-    assert google.calls.count("POST token") == 2
-
-
-def test_many_threads_share_one_token_and_renew_it_once(google: GoogleCloud, make_google: Make) -> None:
-    backend = make_google()
-
-    def together() -> None:
-        start = threading.Barrier(4)
-
-        def one(mailbox: str) -> None:
-            start.wait()
-            assert isinstance(ask(backend, mailbox)[mailbox], Schedule)
-
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(one, [ANA, BEN, ANA, BEN]))
-
-    google.delay = 0.05
-    together()
-    assert google.calls.count("POST token") == 1
-    google.tokens.clear()
-    together()
     assert google.calls.count("POST token") == 2

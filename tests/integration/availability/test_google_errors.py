@@ -1,4 +1,4 @@
-"""Everything that may go wrong on the way to Google and back: every documented error, and servers that do not answer."""
+"""Errors of Google: every documented error, and servers that do not respond."""
 
 import time
 from collections.abc import Callable
@@ -46,7 +46,7 @@ REASONS: list[tuple[str, type[LookupFailed], AvailabilityErrorCode]] = [
 
 
 @pytest.mark.parametrize("reason, kind, code", REASONS)
-def test_one_calendars_error_is_its_own(
+def test_an_error_of_one_calendar_does_not_affect_the_others(
     google: GoogleCloud, make_google: Make, reason: str, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
     google.calendars[BEN] = reason
@@ -95,7 +95,7 @@ FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
 
 
 @pytest.mark.parametrize("fault, kind, code", FAILURES)
-def test_errors_of_the_whole_call(
+def test_each_error_of_a_request_has_its_failure(
     google: GoogleCloud, make_google: Make, fault: Fault, kind: type[LookupFailed], code: AvailabilityErrorCode
 ) -> None:
     google.api_faults = [fault]
@@ -130,7 +130,7 @@ TOKEN_FAILURES: list[tuple[Fault, type[LookupFailed], str]] = [
 
 
 @pytest.mark.parametrize("fault, kind, text", TOKEN_FAILURES)
-def test_errors_of_the_token_endpoint(
+def test_each_error_of_the_token_endpoint_has_its_failure(
     google: GoogleCloud, make_google: Make, caplog: pytest.LogCaptureFixture, fault: Fault, kind: type[LookupFailed], text: str
 ) -> None:
     google.token_faults = [fault]
@@ -138,7 +138,7 @@ def test_errors_of_the_token_endpoint(
     begun = time.monotonic()
     with pytest.raises(LookupFailed, match=text) as raised:
         ask(backend, ANA)
-    # google-auth by itself would wait one second and then two between attempts of its own.
+    # google-auth would retry after one and two seconds.
     assert time.monotonic() - begun < 0.9
     assert type(raised.value) is kind
     assert raised.value.retry_after == (9.0 if fault[2] else None)
@@ -146,19 +146,19 @@ def test_errors_of_the_token_endpoint(
     assert isinstance(ask(backend, ANA)[ANA], Schedule)
 
 
-def test_a_subject_without_delegation_is_refused(make_google: Make) -> None:
+def test_a_user_without_delegation_is_an_authentication_failure(make_google: Make) -> None:
     with pytest.raises(AuthenticationFailed, match="domain-wide delegation"):
         ask(make_google(subject="calendar@example.net"), ANA)
 
 
-def test_another_accounts_key_is_refused(google: GoogleCloud, make_google: Make) -> None:
+def test_the_key_of_another_account_is_an_authentication_failure(google: GoogleCloud, make_google: Make) -> None:
     backend = make_google()
     google.key = rsa.generate_private_key(65537, 2048)
     with pytest.raises(AuthenticationFailed, match="the key is wrong"):
         ask(backend, ANA)
 
 
-def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(google: GoogleCloud, make_google: Make) -> None:
+def test_an_error_of_google_auth_is_an_authentication_failure(google: GoogleCloud, make_google: Make) -> None:
     account = google.service_account(universe_domain="example.org")
     with pytest.raises(AuthenticationFailed, match="RefreshError"):
         ask(make_google(serviceAccount=account, subject="calendar@example.net"), ANA)
@@ -172,9 +172,7 @@ def test_delegation_outside_of_googles_own_cloud_is_refused_by_google_auth(googl
         {"private_key": None},
     ],
 )
-def test_a_key_that_cannot_be_read_shows_when_the_configuration_is_read(
-    google: GoogleCloud, make_google: Make, changes: dict[str, Any]
-) -> None:
+def test_an_unreadable_key_is_a_settings_error(google: GoogleCloud, make_google: Make, changes: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="serviceAccount") as raised:
         make_google(serviceAccount=google.service_account(**changes))
     assert "BEGIN" not in str(raised.value)
@@ -183,7 +181,7 @@ def test_a_key_that_cannot_be_read_shows_when_the_configuration_is_read(
 # Time.
 
 
-def test_a_slow_answer_is_over_at_the_deadline(google: GoogleCloud, make_google: Make) -> None:
+def test_a_slow_response_times_out_at_the_deadline(google: GoogleCloud, make_google: Make) -> None:
     backend = make_google()
     ask(backend, ANA)
     google.delay = 1.0
@@ -193,7 +191,7 @@ def test_a_slow_answer_is_over_at_the_deadline(google: GoogleCloud, make_google:
     assert time.monotonic() - begun < 0.7
 
 
-def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(google: GoogleCloud, make_google: Make) -> None:
+def test_a_slow_token_times_out_at_the_deadline_for_all_threads(google: GoogleCloud, make_google: Make) -> None:
     backend = make_google()
     google.token_delay = 1.0
 
@@ -207,7 +205,7 @@ def test_a_slow_token_is_over_at_the_deadline_also_for_those_who_wait_for_it(goo
         assert max(pool.map(one, range(2))) < 0.7
 
 
-def test_nothing_listens(google: GoogleCloud, make_google: Make) -> None:
+def test_a_closed_port_is_unreachable(google: GoogleCloud, make_google: Make) -> None:
     nowhere = "http://127.0.0.1:9"
     with pytest.raises(Unreachable):
         ask(make_google(serviceAccount=google.service_account(token_uri=f"{nowhere}/token")), ANA)

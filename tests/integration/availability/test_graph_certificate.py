@@ -1,4 +1,4 @@
-"""The app's certificate in place of a secret: what is sent is verified with its public key."""
+"""Sign-in with a certificate instead of a secret. The server verifies the signature with the public key."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ THUMBPRINT = CERTIFICATE.fingerprint(hashes.SHA1()).hex()
 
 @pytest.fixture
 def microsoft(host: Callable[..., Any], certificate: ServerCertificate) -> MicrosoftCloud:
-    """A tenant with one user and an app that proves itself with `CERTIFICATE`."""
+    """A tenant with one user, and an app with the certificate `CERTIFICATE`."""
     return host(MicrosoftCloud({ANA: User()}, CERTIFICATE), certificate)
 
 
@@ -63,7 +63,7 @@ def backend(session: Session, url: str, **parts: str) -> GraphBackend:
         ({"privateKey": PLAIN, "thumbprint": ":".join(THUMBPRINT[place : place + 2] for place in range(0, 40, 2))}, "RS256"),
     ],
 )
-def test_an_app_proves_itself_with_its_certificate(
+def test_an_app_signs_in_with_its_certificate(
     microsoft: MicrosoftCloud, microsoft_session: Session, parts: dict[str, str], algorithm: str
 ) -> None:
     assert isinstance(look_up(backend(microsoft_session, microsoft.url, **parts), ANA), Schedule)
@@ -73,7 +73,7 @@ def test_an_app_proves_itself_with_its_certificate(
     assert "client_secret" not in microsoft.forms[0]
 
 
-def test_another_apps_key_is_refused(microsoft: MicrosoftCloud, microsoft_session: Session) -> None:
+def test_the_key_of_another_app_is_an_authentication_failure(microsoft: MicrosoftCloud, microsoft_session: Session) -> None:
     other = OTHER.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     failed = look_up(backend(microsoft_session, microsoft.url, privateKey=other, thumbprint=THUMBPRINT), ANA)
     assert type(failed) is AuthenticationFailed
@@ -107,9 +107,7 @@ ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, P
         ),
     ],
 )
-def test_a_certificate_that_cannot_be_used_shows_when_the_configuration_is_read(
-    microsoft_session: Session, parts: dict[str, str], text: str
-) -> None:
+def test_an_unusable_certificate_is_a_settings_error(microsoft_session: Session, parts: dict[str, str], text: str) -> None:
     with pytest.raises(SettingsError, match=text) as raised:
         backend(microsoft_session, "https://127.0.0.1:9", **parts)
     assert "BEGIN" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The backend `ics` over HTTP: feeds of every kind of server, Radicale's among them."""
+"""The backend `ics` over HTTP, also with Radicale."""
 
 import base64
 from collections.abc import Callable
@@ -48,23 +48,23 @@ def test_a_feed_is_fetched_again_only_when_it_has_changed(site: Feeds) -> None:
         headers = {"ETag": '"1"', "Last-Modified": "Mon, 04 May 2026 00:00:00 GMT"}
         return Response(status_code=304) if unchanged else Response(FEED, headers=headers)
 
-    site.answers["/room.ics"] = answer
+    site.responses["/room.ics"] = answer
     of = backend(f"{site.url}/room.ics")
     for _ in range(3):
         found = look_up(of, ROOM)
         assert isinstance(found, Schedule)
         assert len(found.events) == 1
-    assert [headers.get("if-none-match") for _, _, headers, _ in site.asked] == [None, '"1"', '"1"']
-    assert site.asked[1][2]["if-modified-since"] == "Mon, 04 May 2026 00:00:00 GMT"
+    assert [headers.get("if-none-match") for _, _, headers, _ in site.requests] == [None, '"1"', '"1"']
+    assert site.requests[1][2]["if-modified-since"] == "Mon, 04 May 2026 00:00:00 GMT"
 
 
-def test_a_mailbox_without_a_feed_is_not_found_and_nobody_is_asked(site: Feeds) -> None:
+def test_no_request_is_sent_for_a_mailbox_without_a_feed(site: Feeds) -> None:
     assert isinstance(look_up(backend(f"{site.url}/room.ics"), "other@example.net"), MailboxNotFound)
-    assert site.asked == []
+    assert site.requests == []
 
 
-def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: Feeds) -> None:
-    site.answers["/room.ics"] = Response(FEED)
+def test_a_feed_is_found_in_either_form_of_the_domain(site: Feeds) -> None:
+    site.responses["/room.ics"] = Response(FEED)
     document = {"type": "ics", "feeds": [{"mailbox": "room@bücher.example", "url": f"{site.url}/room.ics"}]}
     of = IcsBackend.from_config(document)
     assert isinstance(look_up(of, "Room@xn--bcher-kva.example"), Schedule)
@@ -85,46 +85,46 @@ def test_a_feed_is_found_in_either_form_of_its_mailboxes_domain(site: Feeds) -> 
         (304, GenerationFailed),
     ],
 )
-def test_every_status_is_a_failure_of_its_kind(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
-    site.answers["/room.ics"] = Response("private", status)
+def test_each_http_status_has_its_failure(site: Feeds, status: int, failure: type[LookupFailed]) -> None:
+    site.responses["/room.ics"] = Response("private", status)
     assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is failure
 
 
-def test_refused_credentials_are_told_from_a_feed_that_wants_some(site: Feeds) -> None:
-    site.answers["/room.ics"] = Response("no", 401)
+def test_wrong_credentials_differ_from_missing_ones(site: Feeds) -> None:
+    site.responses["/room.ics"] = Response("no", 401)
     assert type(look_up(backend(f"{site.url}/room.ics", username="u", password="p"), ROOM)) is AuthenticationFailed
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Sign in</html>", FEED[:-20]])
-def test_what_is_no_whole_calendar_is_a_failure(site: Feeds, content: bytes) -> None:
-    site.answers["/room.ics"] = Response(content)
+def test_an_incomplete_calendar_is_a_failure(site: Feeds, content: bytes) -> None:
+    site.responses["/room.ics"] = Response(content)
     assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
 
 
-def test_a_feed_may_move_but_credentials_stay_at_home(site: Feeds, host: Callable[..., Any]) -> None:
+def test_a_redirect_to_another_server_has_no_credentials(site: Feeds, host: Callable[..., Any]) -> None:
     other = host(Feeds())
-    other.answers["/new.ics"] = Response(FEED)
-    site.answers["/room.ics"] = Response(status_code=302, headers={"Location": "/next.ics"})
-    site.answers["/next.ics"] = Response(status_code=302, headers={"Location": f"{other.url}/new.ics"})
+    other.responses["/new.ics"] = Response(FEED)
+    site.responses["/room.ics"] = Response(status_code=302, headers={"Location": "/next.ics"})
+    site.responses["/next.ics"] = Response(status_code=302, headers={"Location": f"{other.url}/new.ics"})
     assert isinstance(look_up(backend(f"{site.url}/room.ics", username="u", password="ü"), ROOM), Schedule)
     expected = "Basic " + base64.b64encode("u:ü".encode()).decode()
-    assert [headers.get("authorization") for _, _, headers, _ in site.asked] == [expected, expected]
-    assert "authorization" not in other.asked[0][2]
+    assert [headers.get("authorization") for _, _, headers, _ in site.requests] == [expected, expected]
+    assert "authorization" not in other.requests[0][2]
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "/room.ics", "ftp://example.net/x", "http://[broken/", ""])
-def test_a_redirect_to_nowhere_good_is_a_failure(site: Feeds, target: str) -> None:
-    site.answers["/room.ics"] = Response(status_code=302, headers={"Location": target})
+def test_an_unsafe_redirect_is_a_failure(site: Feeds, target: str) -> None:
+    site.responses["/room.ics"] = Response(status_code=302, headers={"Location": target})
     assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
-    assert len(site.asked) <= 5
+    assert len(site.requests) <= 5
 
 
-def test_a_feed_larger_than_any_answer_may_be_is_a_failure(site: Feeds) -> None:
-    site.answers["/room.ics"] = Response(calendar("X-PAD:" + "x" * 21_000_000 + "\r\n"))
+def test_a_feed_that_is_too_large_is_a_failure(site: Feeds) -> None:
+    site.responses["/room.ics"] = Response(calendar("X-PAD:" + "x" * 21_000_000 + "\r\n"))
     assert type(look_up(backend(f"{site.url}/room.ics"), ROOM)) is GenerationFailed
 
 
-def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: Feeds) -> None:
+def test_a_hanging_server_times_out_and_a_missing_one_is_unreachable(site: Feeds) -> None:
     site.delay = 5
     assert type(look_up(backend(f"{site.url}/room.ics"), ROOM, seconds=0.3)) is TimedOut
     assert type(look_up(backend("http://127.0.0.1:9/room.ics"), ROOM)) is Unreachable
@@ -132,20 +132,20 @@ def test_a_server_that_hangs_or_is_not_there_ends_with_the_time(site: Feeds) -> 
 
 def test_webcal_is_https(site: Feeds) -> None:
     assert type(look_up(backend(site.url.replace("http:", "webcal:") + "/room.ics"), ROOM)) is Unreachable
-    assert site.asked == []
+    assert site.requests == []
 
 
 TWICE = [{"mailbox": mailbox, "url": "https://x"} for mailbox in ("a@example.net", "A@example.net")]
 
 
 @pytest.mark.parametrize("change", [{"timeZone": "Nowhere/City"}, {"feeds": TWICE}])
-def test_settings_that_cannot_be_meant_are_refused(change: dict[str, Any]) -> None:
+def test_invalid_settings_are_rejected(change: dict[str, Any]) -> None:
     document = {"type": "ics", "feeds": [{"mailbox": "a@example.net", "url": "https://x"}]} | change
     with pytest.raises(SettingsError):
         IcsBackend.from_config(document)
 
 
-def test_a_collection_of_radicale_is_a_feed(tmp_path: Any) -> None:
+def test_a_collection_of_radicale_can_be_read_as_a_feed(tmp_path: Any) -> None:
     with radicale.running(tmp_path) as server:
         free = radicale.event("two", "DTSTART;VALUE=DATE:20260504", "TRANSP:TRANSPARENT")
         server.make(f"/{radicale.USER}/room/", radicale.event("one", *NINE, "SUMMARY:Budget"), free)
@@ -154,32 +154,32 @@ def test_a_collection_of_radicale_is_a_feed(tmp_path: Any) -> None:
         assert [(e.start_time.hour, e.details and e.details.subject) for e in found.events] == [(9, "Budget")]
 
 
-def test_what_has_not_changed_is_forgotten_when_there_is_too_much_of_it(site: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_of_feeds_is_limited(site: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: Request) -> Response:
         return Response(status_code=304) if "if-none-match" in request.headers else Response(FEED, headers={"ETag": '"1"'})
 
     boxes = [f"room{number}@example.net" for number in range(3)]
-    site.answers |= {f"/{box}": answer for box in boxes}
+    site.responses |= {f"/{box}": answer for box in boxes}
     of = IcsBackend.from_config({"type": "ics", "feeds": [{"mailbox": box, "url": f"{site.url}/{box}"} for box in boxes]})
     monkeypatch.setattr(ics, "CACHE_OCTETS", 2 * len(FEED))
     for box in [*boxes, boxes[2], boxes[1], boxes[0]]:
         found = look_up(of, box)
         assert isinstance(found, Schedule)
         assert len(found.events) == 1
-    assert ["if-none-match" in headers for _, _, headers, _ in site.asked] == [False, False, False, True, True, False]
+    assert ["if-none-match" in headers for _, _, headers, _ in site.requests] == [False, False, False, True, True, False]
 
 
-def test_a_feed_that_became_unreadable_is_not_answered_from_what_it_was(site: Feeds) -> None:
+def test_an_unreadable_feed_is_not_served_from_the_cache(site: Feeds) -> None:
     of = backend(f"{site.url}/room.ics")
-    site.answers["/room.ics"] = Response(FEED, headers={"ETag": '"1"'})
+    site.responses["/room.ics"] = Response(FEED, headers={"ETag": '"1"'})
     assert isinstance(look_up(of, ROOM), Schedule)
-    site.answers["/room.ics"] = Response(FEED[:-20], headers={"ETag": '"2"'})
+    site.responses["/room.ics"] = Response(FEED[:-20], headers={"ETag": '"2"'})
     assert type(look_up(of, ROOM)) is GenerationFailed
-    site.answers["/room.ics"] = Response(FEED, headers={"ETag": '"3"'})
+    site.responses["/room.ics"] = Response(FEED, headers={"ETag": '"3"'})
     assert isinstance(look_up(of, ROOM), Schedule)
 
 
-def test_the_zones_of_one_feed_are_not_those_of_another(site: Feeds) -> None:
+def test_zones_are_separate_for_each_feed(site: Feeds) -> None:
     def zoned(offset: str) -> Response:
         rule = f"BEGIN:STANDARD\r\nDTSTART:20000101T000000\r\nTZOFFSETFROM:{offset}\r\nTZOFFSETTO:{offset}\r\nEND:STANDARD\r\n"
         zone = f"BEGIN:VTIMEZONE\r\nTZID:Office\r\n{rule}END:VTIMEZONE\r\n"
@@ -187,14 +187,14 @@ def test_the_zones_of_one_feed_are_not_those_of_another(site: Feeds) -> None:
 
     hours = []
     for offset in ("+0300", "-0500"):
-        site.answers["/room.ics"] = zoned(offset)
+        site.responses["/room.ics"] = zoned(offset)
         found = look_up(backend(f"{site.url}/room.ics"), ROOM)
         assert isinstance(found, Schedule)
         hours += [e.start_time.hour for e in found.events]
     assert hours == [9, 17]
 
 
-def test_what_tells_servers_apart_holds_no_credentials() -> None:
+def test_a_scope_contains_no_credentials() -> None:
     entries = [
         {"mailbox": f"{name}@example.net", "url": "https://cal.example.net/x", "username": name, "password": "secret"} for name in "ab"
     ]
@@ -204,9 +204,10 @@ def test_what_tells_servers_apart_holds_no_credentials() -> None:
     assert not any("secret" in scope or "example" in scope for scope in scopes)
 
 
-def test_what_radicale_says_of_a_calendar_and_what_is_read_in_it_are_the_same_times(tmp_path: Path) -> None:
+def test_caldav_and_ics_return_the_same_times(tmp_path: Path) -> None:
     berlin = "TZID=Europe/Berlin"
-    # Begun in the summer that is asked for: Radicale expands in UTC (see `backends/caldav.py`). Nothing overlaps: it joins such times.
+    # The series starts in the same summer, because Radicale expands in UTC (see `backends/caldav.py`). Radicale would join overlapping
+    # events.
     series = (f"DTSTART;{berlin}:20260401T090000", f"DTEND;{berlin}:20260401T103000", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE,FR")
     moved = radicale.event("series", f"RECURRENCE-ID;{berlin}:20260504T090000", f"DTSTART;{berlin}:20260504T150000", "DURATION:PT30M")
     texts = [

@@ -1,4 +1,4 @@
-"""Another WorkMail organization as a source: the role, its token, and EWS in each owner's name."""
+"""The backend `workmail`: the impersonation role, its token, and EWS requests on behalf of each owner."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from mailhooks.availability.model import Schedule
 from mailhooks.contract.schema import check
 from mailhooks.deadline import Deadline
 from tests.support.backends import BEN, WINDOW, look_up
-from tests.support.servers.ews import Asked, Bearer, EwsServer, Reply, calendar, event, fault
+from tests.support.servers.ews import Bearer, EwsRequest, EwsServer, Reply, calendar, event, fault
 from tests.support.servers.workmail import ORGANIZATION, ROLE, WorkMailApi
 
 
@@ -43,7 +43,7 @@ def exchange(api: WorkMailApi, exchange: EwsServer) -> EwsServer:
     return exchange
 
 
-def _without_a_name(asked: Asked) -> str | None:
+def _without_a_name(asked: EwsRequest) -> str | None:
     return None if (asked.impersonated,) == asked.mailboxes else "ErrorImpersonateUserDenied"
 
 
@@ -52,7 +52,7 @@ def backend(exchange: EwsServer, **config: Any) -> WorkMailBackend:
     return WorkMailBackend.from_config({**role, "url": exchange.endpoint, **config})
 
 
-def test_a_mailbox_is_asked_for_in_its_owner_s_name_with_the_role_s_token(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_a_request_impersonates_the_mailboxs_owner(api: WorkMailApi, exchange: EwsServer) -> None:
     exchange.mailboxes[BEN] = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"))
     result = look_up(backend(exchange))
     assert isinstance(result, Schedule)
@@ -61,22 +61,22 @@ def test_a_mailbox_is_asked_for_in_its_owner_s_name_with_the_role_s_token(api: W
     assert operation == "WorkMailService.AssumeImpersonationRole"
     assert parameters == {"OrganizationId": ORGANIZATION, "ImpersonationRoleId": ROLE}
     assert "/eu-west-1/workmail/aws4_request" in signature
-    (asked,) = exchange.asked
+    (asked,) = exchange.requests
     assert (asked.impersonated, asked.mailboxes) == (BEN, (BEN,))
     assert asked.headers["authorization"] == "Bearer token-1"
     assert asked.version == "Exchange2010_SP2"
 
 
-def test_it_takes_one_mailbox_at_a_time(exchange: EwsServer) -> None:
+def test_each_mailbox_has_its_own_request(exchange: EwsServer) -> None:
     workmail = backend(exchange)
     assert (workmail.limits.mailboxes, workmail.limits.span, workmail.limits.at_once) == (1, timedelta(days=42), 8)
     exchange.mailboxes["cleo@example.org"] = calendar()
     found = workmail.look_up([BEN, "cleo@example.org", "dan@example.org"], WINDOW, Deadline.after(5))
     assert [type(result) for result in found.values()] == [Schedule, Schedule, MailboxNotFound]
-    assert [asked.impersonated for asked in exchange.asked] == [BEN, "cleo@example.org", "dan@example.org"]
+    assert [asked.impersonated for asked in exchange.requests] == [BEN, "cleo@example.org", "dan@example.org"]
 
 
-def test_the_address_is_the_region_s_own(api: WorkMailApi) -> None:
+def test_the_url_depends_on_the_region(api: WorkMailApi) -> None:
     config = {"type": "workmail", "organizationId": ORGANIZATION, "impersonationRoleId": ROLE, "region": "us-west-2"}
     check("availability-config", {"backends": {"there": config}, "routes": [{"mailboxes": ["example.org"], "backend": "there"}]})
     workmail = WorkMailBackend.from_config(config)
@@ -84,7 +84,7 @@ def test_the_address_is_the_region_s_own(api: WorkMailApi) -> None:
     assert not api.calls
 
 
-def test_one_token_serves_many_look_ups_and_threads(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_one_token_is_used_for_many_look_ups_and_threads(api: WorkMailApi, exchange: EwsServer) -> None:
     workmail = backend(exchange)
     api.after_s = 0.2
     with ThreadPoolExecutor(8) as pool:
@@ -92,14 +92,14 @@ def test_one_token_serves_many_look_ups_and_threads(api: WorkMailApi, exchange: 
     assert len(api.calls) == 1
 
 
-def test_a_token_that_is_about_to_end_is_renewed(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_an_expiring_token_is_renewed(api: WorkMailApi, exchange: EwsServer) -> None:
     api.lifetime_s = 0
     workmail = backend(exchange)
     assert [look_up(workmail) for _ in range(2)] == [Schedule()] * 2
-    assert [asked.headers["authorization"] for asked in exchange.asked] == ["Bearer token-1", "Bearer token-2"]
+    assert [asked.headers["authorization"] for asked in exchange.requests] == ["Bearer token-1", "Bearer token-2"]
 
 
-def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_a_revoked_token_is_renewed_once(api: WorkMailApi, exchange: EwsServer) -> None:
     workmail = backend(exchange)
     look_up(workmail)
     api.tokens[0] = "revoked"
@@ -128,7 +128,7 @@ def test_a_token_that_was_revoked_is_renewed_once(api: WorkMailApi, exchange: Ew
         ("SomethingNew", 500, ServerBusy),
     ],
 )
-def test_a_role_that_cannot_be_assumed_is_a_failure_of_its_kind(
+def test_each_error_of_the_role_has_its_failure(
     api: WorkMailApi, exchange: EwsServer, name: str, status: int, kind: type[LookupFailed]
 ) -> None:
     api.error = name, status
@@ -136,14 +136,14 @@ def test_a_role_that_cannot_be_assumed_is_a_failure_of_its_kind(
     assert type(result) is kind
     assert name in str(result)
     assert "ana@" not in str(result)
-    assert not exchange.asked
+    assert not exchange.requests
 
 
 def test_a_role_of_another_organization_is_not_found(api: WorkMailApi, exchange: EwsServer) -> None:
     assert type(look_up(backend(exchange, impersonationRoleId="role-2"))) is GenerationFailed
 
 
-def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_an_invalid_role_is_a_failure(api: WorkMailApi, exchange: EwsServer) -> None:
     assert str(look_up(backend(exchange, impersonationRoleId=""))) == "AssumeImpersonationRole: ParamValidationError"
     assert not api.calls
 
@@ -152,14 +152,14 @@ def test_a_role_that_boto3_will_not_ask_for_is_a_failure(api: WorkMailApi, excha
     "code, kind",
     [("ErrorImpersonateUserDenied", NoAccess), ("ErrorNonExistentMailbox", MailboxNotFound), ("ErrorServerBusy", ServerBusy)],
 )
-def test_a_mailbox_that_the_role_may_not_enter_is_a_failure_of_its_own(exchange: EwsServer, code: str, kind: type[LookupFailed]) -> None:
+def test_a_failure_of_one_mailbox_is_not_repeated(exchange: EwsServer, code: str, kind: type[LookupFailed]) -> None:
     exchange.replies = [Reply(fault(code), 500)]
     workmail = backend(exchange)
     assert type(look_up(workmail)) is kind
     assert look_up(workmail) == Schedule()
 
 
-def test_an_api_that_says_nothing_is_waited_for_until_the_deadline(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_a_silent_api_times_out_at_the_deadline(api: WorkMailApi, exchange: EwsServer) -> None:
     workmail = backend(exchange)
     api.after_s = 1
     begun = datetime.now(UTC)
@@ -167,21 +167,21 @@ def test_an_api_that_says_nothing_is_waited_for_until_the_deadline(api: WorkMail
     assert datetime.now(UTC) - begun < timedelta(seconds=0.8)
 
 
-def test_an_api_that_is_not_there_is_unreachable(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_api_is_unreachable(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_WORKMAIL", "http://127.0.0.1:1")
     assert type(look_up(backend(exchange))) is Unreachable
 
 
-def test_without_aws_credentials_nobody_is_let_in(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_aws_credentials_are_an_authentication_failure(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers those of other tests
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of other tests
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     assert type(look_up(backend(exchange))) is AuthenticationFailed
 
 
-def test_a_failure_in_the_log_has_no_identifier_of_the_organization(api: WorkMailApi, exchange: EwsServer) -> None:
+def test_a_failure_does_not_quote_the_organization_id(api: WorkMailApi, exchange: EwsServer) -> None:
     api.error = "OrganizationStateException", 400
     assert ORGANIZATION not in json.dumps(str(look_up(backend(exchange))))

@@ -28,7 +28,7 @@ class ServerCertificate:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority that no client trusts unless it is told to."""
+    """A certificate authority that clients do not trust by default."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate

@@ -1,4 +1,4 @@
-"""An EWS server on the loopback interface: GetUserAvailability on the wire, as Exchange has it, and all that can go wrong with it."""
+"""An EWS server on the loopback interface with the operation GetUserAvailability and errors on demand."""
 
 import asyncio
 import base64
@@ -22,17 +22,17 @@ _NAMES = {"s": SOAP, "m": MESSAGES, "t": TYPES}
 
 
 def t(name: str, *content: str) -> str:
-    """An element of the namespace of types."""
+    """Return an element of the namespace of types."""
     return f"<t:{name}>{''.join(content)}</t:{name}>"
 
 
 def m(name: str, *content: str, attributes: str = "") -> str:
-    """An element of the namespace of messages."""
+    """Return an element of the namespace of messages."""
     return f"<m:{name}{attributes}>{''.join(content)}</m:{name}>"
 
 
 def transition(name: str, bias: int, clock: str, order: int, month: int, day: str = "Sunday") -> str:
-    """StandardTime or DaylightTime."""
+    """Return a StandardTime or DaylightTime."""
     return t(name, t("Bias", str(bias)), t("Time", clock), t("DayOrder", str(order)), t("Month", str(month)), t("DayOfWeek", day))
 
 
@@ -54,20 +54,20 @@ OFFICE_HOURS = working_hours(
 
 
 def event(start: str, end: str, busy: str = "Busy", details: str = "") -> str:
-    """A CalendarEvent."""
+    """Return a CalendarEvent."""
     shown = t("CalendarEventDetails", details) if details else ""
     return t("CalendarEvent", t("StartTime", start), t("EndTime", end), t("BusyType", busy), shown)
 
 
 def calendar(*events: str, hours: str = "", kind: str = "Detailed") -> str:
-    """A FreeBusyResponse for a mailbox whose calendar can be read."""
+    """Return a FreeBusyResponse for a mailbox with a calendar."""
     array = t("CalendarEventArray", *events) if events else ""
     message = m("ResponseMessage", m("ResponseCode", "NoError"), attributes=' ResponseClass="Success"')
     return m("FreeBusyResponse", message, m("FreeBusyView", t("FreeBusyViewType", kind), array, hours))
 
 
 def error(code: str, text: str = "ordered by a test", more: str = "") -> str:
-    """A FreeBusyResponse for one whose cannot."""
+    """Return a FreeBusyResponse with an error."""
     parts = m("MessageText", text), m("ResponseCode", code), m("DescriptiveLinkKey", "0"), more
     return m("FreeBusyResponse", m("ResponseMessage", *parts, attributes=' ResponseClass="Error"'))
 
@@ -87,7 +87,7 @@ def answer(*responses: str) -> bytes:
 
 
 def fault(code: str, more: str = "") -> bytes:
-    """A SOAP fault, as Exchange writes it."""
+    """Return a SOAP fault in Exchange's form."""
     name = 'xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors"'
     detail = f"<e:ResponseCode {name}>{code}</e:ResponseCode><e:Message {name}>ordered by a test</e:Message>{more}"
     text = '<faultstring xml:lang="en-US">ordered by a test</faultstring>'
@@ -104,14 +104,14 @@ def ews_backend(url: str, auth: dict[str, str] | None = None, **config: Any) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, as it came.
+class EwsRequest:
+    """A received request.
 
     Attributes:
         zone: Bias, StandardTime/Bias, DaylightTime/Bias.
         version: RequestServerVersion.
         impersonated: the SmtpAddress of ExchangeImpersonation.
-        connection: the port that it came from.
+        connection: the client's port.
     """
 
     operation: str
@@ -154,11 +154,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer out of turn.
+    """A response that a test orders.
 
     Attributes:
-        after_s: seconds of silence before it.
-        drip_s: seconds between its bytes.
+        after_s: seconds before the response.
+        drip_s: seconds between the bytes.
     """
 
     content: bytes = b""
@@ -181,10 +181,10 @@ class Reply:
 
 
 class SignIn(Protocol):
-    """How clients sign in."""
+    """A way to sign in."""
 
-    def check(self, asked: Asked) -> Reply | None:
-        """None where the request is allowed, else what it is answered."""
+    def check(self, asked: EwsRequest) -> Reply | None:
+        """Return None if the request is allowed, otherwise the response."""
 
 
 @dataclass
@@ -194,7 +194,7 @@ class Basic:
     user: str
     password: str
 
-    def check(self, asked: Asked) -> Reply | None:
+    def check(self, asked: EwsRequest) -> Reply | None:
         wanted = "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return (
             None if asked.headers.get("authorization") == wanted else Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="ews"'})
@@ -203,25 +203,25 @@ class Basic:
 
 @dataclass
 class Bearer:
-    """Bearer tokens (RFC 6750): those that are good at the moment."""
+    """Bearer tokens (RFC 6750). `tokens` are the valid ones."""
 
     tokens: Container[str]
 
-    def check(self, asked: Asked) -> Reply | None:
+    def check(self, asked: EwsRequest) -> Reply | None:
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         return None if (scheme, token in self.tokens) == ("Bearer", True) else Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
 
 
 @dataclass
 class Ntlm:
-    """NTLM over HTTP (MS-NTHT): a real handshake by pyspnego, whose users are in the file that NTLM_USER_FILE names. It signs in
+    """NTLM over HTTP (MS-NTHT), by pyspnego, with the users in the file NTLM_USER_FILE. It signs in
     connections, as IIS does.
     """
 
     signed_in: dict[int, str] = field(default_factory=dict)
     _contexts: dict[int, Any] = field(default_factory=dict)
 
-    def check(self, asked: Asked) -> Reply | None:
+    def check(self, asked: EwsRequest) -> Reply | None:
         import spnego
 
         port = asked.connection
@@ -247,20 +247,20 @@ class EwsServer:
     """An Exchange server, as a site of `hosting`.
 
     Attributes:
-        mailboxes: by address in lower case the FreeBusyResponse; any other is ErrorMailRecipientNotFound.
-        replies: what the next requests are answered, before any mailbox is looked for.
-        sign_in: else anybody may ask.
-        refuse: a SOAP fault's code for a request that it does not like, or None.
-        left_out: no answer has a place for these.
-        asked: the requests so far.
+        mailboxes: the FreeBusyResponse by address in lower case. Other mailboxes have ErrorMailRecipientNotFound.
+        replies: the responses to the next requests.
+        sign_in: None: sign-in is not required.
+        refuse: returns the code of a SOAP fault for a request, or None.
+        left_out: mailboxes that responses omit.
+        requests: the received requests.
     """
 
     mailboxes: dict[str, str] = field(default_factory=dict)
     replies: list[Reply] = field(default_factory=list)
     sign_in: SignIn | None = None
-    refuse: Callable[[Asked], str | None] = lambda asked: None
+    refuse: Callable[[EwsRequest], str | None] = lambda asked: None
     left_out: frozenset[str] = frozenset()
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[EwsRequest] = field(default_factory=list)
     url: str = ""
 
     def app(self) -> Starlette:
@@ -271,11 +271,11 @@ class EwsServer:
         return self.url + PATH
 
     async def _answer(self, request: Request) -> Response:
-        asked = await Asked.read(request)
-        self.asked.append(asked)
+        asked = await EwsRequest.read(request)
+        self.requests.append(asked)
         return await (self._reply(asked)).response()
 
-    def _reply(self, asked: Asked) -> Reply:
+    def _reply(self, asked: EwsRequest) -> Reply:
         if self.sign_in and (refusal := self.sign_in.check(asked)):
             return refusal
         if self.replies:

@@ -1,4 +1,4 @@
-"""An HTTP server whose answers a test writes down; it remembers what was asked."""
+"""An HTTP server with responses that a test defines."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-Answer = Response | Callable[[Request], Response]
+Reply = Response | Callable[[Request], Response]
 
 
 @dataclass
 class Feeds:
-    """By path, what is answered; anything else is 404.
+    """Responses by path. Other paths have HTTP 404.
 
     Attributes:
-        asked: method, path, headers and body of each request.
-        delay: seconds before each answer.
+        requests: method, path, headers and body of each received request.
+        delay: seconds before each response.
     """
 
-    answers: dict[str, Answer] = field(default_factory=dict)
-    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    responses: dict[str, Reply] = field(default_factory=dict)
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     delay: float = 0.0
     url: str = ""
 
@@ -30,9 +30,9 @@ class Feeds:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "REPORT", "POST"])])
 
     async def _answer(self, request: Request) -> Response:
-        self.asked.append((request.method, request.url.path, dict(request.headers), await request.body()))
+        self.requests.append((request.method, request.url.path, dict(request.headers), await request.body()))
         await asyncio.sleep(self.delay)
-        found = self.answers.get(request.url.path)
+        found = self.responses.get(request.url.path)
         if found is None:
             return Response("not here", 404)
         return found if isinstance(found, Response) else found(request)

@@ -1,4 +1,4 @@
-"""Google on the loopback interface: the token endpoint and the Calendar API's freeBusy, as their documentation shows them."""
+"""Google on the loopback interface: the token endpoint and the Calendar API's freeBusy, as documented."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SCOPES = {
     "https://www.googleapis.com/auth/calendar.events.freebusy",
     "https://www.googleapis.com/auth/calendar.freebusy",
 }
-"""Those that Freebusy: query allows, each."""
+"""The scopes that "Freebusy: query" accepts."""
 
 MAX_CALENDARS = 50
 MAX_DAYS = 90
@@ -31,7 +31,7 @@ MAX_DAYS = 90
 KEY = rsa.generate_private_key(65537, 2048)
 
 Fault = tuple[int, Any, dict[str, str]]
-"""Status, body (text as it is, anything else as JSON), headers."""
+"""Status, body (text, or any other value as JSON) and headers."""
 
 
 def api_error(status: int, reason: str, domain: str = "global", headers: dict[str, str] | None = None) -> Fault:
@@ -47,10 +47,10 @@ def token_error(status: int, error: str, headers: dict[str, str] | None = None) 
 @dataclass
 class GoogleCloud:
     """Attributes:
-    calendars: by ID in lower case, as Google has it: busy periods, or the reason why there are none.
-    subjects: users in whose name the account may act.
-    token_faults, api_faults: answers given instead, one a call.
-    max_calendars: over it, every calendar has the error tooManyCalendarsRequested.
+    calendars: busy periods, or the reason of an error, by ID in lower case.
+    subjects: users for whom the account may act.
+    token_faults, api_faults: responses to the next requests.
+    max_calendars: with more, every calendar has the error tooManyCalendarsRequested.
     """
 
     calendars: dict[str, list[tuple[str, str]] | str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class GoogleCloud:
     url: str = ""
 
     def service_account(self, **changes: Any) -> dict[str, Any]:
-        """The key file, as the console hands it out."""
+        """Return the content of a key file."""
         pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         return {
             "type": "service_account",

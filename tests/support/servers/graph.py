@@ -1,6 +1,6 @@
-"""Microsoft's cloud on the loopback interface: Entra's token endpoint and Graph's getSchedule, as their documentation shows them.
+"""Microsoft's cloud on the loopback interface: Entra's token endpoint and Graph's getSchedule, as documented.
 
-With TLS, as msal takes no other authority; the certificate is signed by an authority made for the test.
+It needs TLS, because msal accepts no other authority.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 SECRET = "the~secret/of+the app"
 TOO_MANY = 100
-"""The service's own limit, not the documented one (microsoft-graph-docs issue 7047)."""
+"""The service's real limit, which is higher than the documented one (microsoft-graph-docs issue 7047)."""
 
 
 def busy(start: str, end: str, status: str = "busy", **more: Any) -> dict[str, Any]:
-    """A scheduleItem, in UTC."""
+    """Return a scheduleItem in UTC."""
     moments = {name: {"dateTime": f"{text}.0000000", "timeZone": "UTC"} for name, text in (("start", start), ("end", end))}
     return {"status": status, **moments, **more}
 
@@ -43,13 +43,13 @@ PACIFIC = {
 
 @dataclass
 class User:
-    """Somebody in the tenant.
+    """A user of the tenant.
 
     Attributes:
-        schedule: of scheduleInformation, what is theirs.
-        addresses: other addresses than the name in the path.
-        reachable: whether Graph serves the mailbox itself: one on premises is only found by others.
-        hidden: whether an application access policy keeps the app out.
+        schedule: the user's scheduleInformation.
+        addresses: addresses in addition to the user principal name.
+        reachable: whether the mailbox is in the cloud. One on premises is found through other users only.
+        hidden: whether an application access policy excludes the app.
     """
 
     schedule: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class User:
 
 
 Fault = tuple[int, Any, dict[str, str]]
-"""Status, body (text as it is, anything else as JSON), headers."""
+"""Status, body (text, or any other value as JSON) and headers."""
 
 
 def graph_error(status: int, code: str, *, message: str = "Names secret@example.com", headers: dict[str, str] | None = None) -> Fault:
@@ -79,11 +79,11 @@ def entra_error(status: int, error: str, number: int, headers: dict[str, str] | 
 class MicrosoftCloud:
     """Attributes:
     users: by user principal name.
-    certificate: of the app, beside its secret.
-    token_faults, graph_faults: answers given instead, one a call.
+    certificate: the app's certificate.
+    token_faults, graph_faults: responses to the next requests.
     delay: seconds that getSchedule takes.
-    crowded: by address, the longest window that has no more than 1000 entries.
-    calls: method and path of each.
+    crowded: the longest window with at most 1000 entries, by address.
+    calls: method and path of each request.
     requests: the bodies of getSchedule.
     """
 
@@ -147,7 +147,7 @@ class MicrosoftCloud:
         return JSONResponse({"token_type": "Bearer", "expires_in": self.expires_in, "ext_expires_in": 3599, "access_token": token})
 
     def _proven(self, form: Mapping[str, str]) -> bool:
-        """RFC 7523 section 3, and which certificate it was (RFC 7515 section 4.1.7 and 4.1.8)."""
+        """Verify a client assertion (RFC 7523 section 3) and its certificate (RFC 7515 sections 4.1.7 and 4.1.8)."""
         assert self.certificate is not None
         assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         header = jwt.get_unverified_header(form["client_assertion"])
@@ -215,7 +215,7 @@ def _response(fault: Fault) -> Response:
 
 
 def _utc(value: Mapping[str, str]) -> datetime:
-    """dateTimeTimeZone, in a request: no offset in the time."""
+    """Parse a dateTimeTimeZone of a request, which has no offset."""
     assert value["timeZone"] == "UTC"
     moment = datetime.fromisoformat(value["dateTime"])
     assert moment.tzinfo is None

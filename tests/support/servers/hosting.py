@@ -24,7 +24,7 @@ SiteType = TypeVar("SiteType", bound=Site)
 
 
 class ServerPool:
-    """Running servers, each of which hosts one site at a time."""
+    """Running servers. Each hosts one site at a time."""
 
     def __init__(self) -> None:
         self._all: list[_Server] = []

@@ -21,7 +21,7 @@ class TokenServer:
     expires_in: object = 3600
     after_s: float = 0
     reply: Response | None = None
-    asked: list[dict[str, list[str]]] = field(default_factory=list)
+    requests: list[dict[str, list[str]]] = field(default_factory=list)
     url: str = ""
 
     def app(self) -> Starlette:
@@ -33,12 +33,12 @@ class TokenServer:
 
     async def _answer(self, request: Request) -> Response:
         form = parse_qs((await request.body()).decode())
-        self.asked.append(form)
+        self.requests.append(form)
         await asyncio.sleep(self.after_s)
         if self.reply:
             return self.reply
         if form["client_secret"] != [self.secret]:
             return JSONResponse({"error": "invalid_client", "error_description": "no such secret: " + form["client_secret"][0]}, 401)
-        token = f"token-{len(self.asked)}"
+        token = f"token-{len(self.requests)}"
         self.bearer.tokens.add(token)
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": self.expires_in})

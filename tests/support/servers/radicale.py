@@ -1,4 +1,4 @@
-"""Radicale, a CalDAV server, over HTTP on the loopback interface: its own WSGI application, storage in a folder, users with passwords."""
+"""The CalDAV server Radicale on the loopback interface, with storage in a folder and users with passwords."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ USER, PASSWORD = "svc@example.net", "a password with ü"
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs.
+    """A running server.
 
     Attributes:
         url: without a path.
@@ -25,7 +25,7 @@ class Server:
     url: str
 
     def make(self, path: str, *events: str) -> None:
-        """A calendar at a path, with events as calendar data."""
+        """Create a calendar at a path, with events as calendar data."""
         made = requests.request("MKCALENDAR", f"{self.url}{path}", auth=_auth(), timeout=10)
         assert made.status_code == 201, made.text
         for number, event in enumerate(events):
@@ -39,7 +39,7 @@ def _auth() -> tuple[bytes, bytes]:
 
 
 def event(uid: str, start: str, end: str, *more: str) -> str:
-    """Calendar data of an event in UTC, or by what `more` lines say."""
+    """Return the calendar data of an event."""
     lines = ["BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20260101T000000Z", start, end, *more, "END:VEVENT", ""]
     return "\r\n".join(lines)
 
@@ -51,10 +51,10 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def running(folder: Path, **reporting: str) -> Iterator[Server]:
-    """Radicale with one user, until the end of the block.
+    """Run Radicale with one user.
 
     Args:
-        reporting: settings of its section `reporting`.
+        reporting: settings of the section `reporting`.
     """
     users = folder / "users"
     users.write_text(f"{USER}:{PASSWORD}\n", "utf-8")

@@ -1,4 +1,4 @@
-"""AssumeImpersonationRole over HTTP, as botocore's model `workmail` (2017-10-01, JSON 1.1) has it."""
+"""AssumeImpersonationRole over HTTP, by botocore's model `workmail` (2017-10-01, JSON 1.1)."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ JSON = "application/x-amz-json-1.1"
 
 @dataclass
 class WorkMailApi:
-    """The endpoint, as a site of `hosting`. Each call gets a token of its own.
+    """The endpoint, as a site of `hosting`. Each request gets a new token.
 
     Attributes:
-        lifetime_s: of the tokens, `ExpiresIn`.
-        error: a name and an HTTP status instead of tokens.
-        after_s: seconds of silence before an answer.
-        tokens: given out so far.
-        calls: the requests so far: the operation, the parameters and the `Authorization`.
+        lifetime_s: the tokens' `ExpiresIn`.
+        error: name and HTTP status of an error for all requests.
+        after_s: seconds before each response.
+        tokens: the issued tokens.
+        calls: operation, parameters and `Authorization` of each request.
     """
 
     lifetime_s: Any = 900

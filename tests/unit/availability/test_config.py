@@ -1,4 +1,4 @@
-"""The configuration document: what it makes, and how a mistake in it is told without telling a secret."""
+"""The configuration document, and its errors, which quote no credential."""
 
 import json
 from datetime import timedelta
@@ -34,7 +34,7 @@ def load(**changes: Any) -> config.Configuration:
     return config.load(json.dumps(document(**changes)))
 
 
-def test_the_defaults_are_those_of_the_documentation() -> None:
+def test_the_defaults_match_the_documentation() -> None:
     configured = load()
     provider = configured.provider
     assert (configured.budget_s, provider.cache.seconds) == (20.0, 60.0)
@@ -43,7 +43,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (provider.new_breaker().failures, provider.new_breaker().seconds) == (5, 30.0)
 
 
-def test_everything_that_can_be_said_is_heard() -> None:
+def test_all_settings_are_read() -> None:
     configured = load(
         routes=[{"mailboxes": ["example.net", "*.example.org"], "backend": "dav"}],
         details=[{"requesters": ["example.com"], "show": "details"}],
@@ -66,7 +66,7 @@ def test_everything_that_can_be_said_is_heard() -> None:
     assert provider.convert(found).timezone.bias == -60
 
 
-def test_the_sign_of_biases_can_be_turned() -> None:
+def test_the_sign_of_biases_is_configurable() -> None:
     provider = load(workingHours=hours("Europe/Berlin", "09:00", "17:00"), biasSign="gmt").provider
     found = provider.default_hours(DAY_WINDOW)
     assert found is not None
@@ -76,7 +76,7 @@ def test_the_sign_of_biases_can_be_turned() -> None:
     assert (turned.bias, turned.standard_time.offset, turned.daylight_time.offset) == (60, 0, 60)
 
 
-def test_a_cache_goes_on_with_the_new_configuration() -> None:
+def test_a_new_configuration_keeps_the_cache() -> None:
     cache = Cache(60)
     configured = config.load(json.dumps(document(cacheSeconds=5)), cache=cache)
     assert configured.provider.cache is cache
@@ -120,7 +120,7 @@ def test_a_cache_goes_on_with_the_new_configuration() -> None:
         ({"unknown": SECRET}, "at the top"),
     ],
 )
-def test_a_mistake_is_told_by_its_place_and_quotes_nothing(changes: dict[str, Any], place: str) -> None:
+def test_an_error_names_the_place_and_quotes_no_value(changes: dict[str, Any], place: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(**changes)
     assert place in str(caught.value)
@@ -129,14 +129,14 @@ def test_a_mistake_is_told_by_its_place_and_quotes_nothing(changes: dict[str, An
 
 
 @pytest.mark.parametrize("text", ["", "{", f'{{"backends": "{SECRET}"', "[]", "null"])
-def test_what_is_no_json_object_is_told_by_its_line_without_a_word_of_it(text: str) -> None:
+def test_invalid_json_is_reported_without_quoting_it(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         config.load(text)
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_a_key_that_cannot_be_read_is_not_quoted_by_the_library_either() -> None:
+def test_an_unreadable_key_is_not_quoted() -> None:
     pem = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
     google = {
         "type": "google",

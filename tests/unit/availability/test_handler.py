@@ -1,4 +1,4 @@
-"""The handler around the provider: its configuration, read, kept and read anew; its log; an answer for everybody."""
+"""The Lambda handler: its configuration, its log, and a result for every mailbox."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ DOCUMENT: dict[str, Any] = {"backends": {"dav": CALDAV}, "routes": [{"mailboxes"
 
 
 class Text:
-    """A configuration's source whose text a test may change."""
+    """A source with a text that a test can change."""
 
     def __init__(self, document: Any) -> None:
         self.text = document if isinstance(document, str) else json.dumps(document)
@@ -37,7 +37,7 @@ class Text:
 
 @pytest.fixture
 def backends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Fake]]:
-    """`backends(first, second)`: what the configuration's backends are, each time that one is set up."""
+    """`backends(first, second)`: the backends to create, one after the other."""
 
     def use(*fakes: Fake) -> list[Fake]:
         waiting = list(fakes)
@@ -56,20 +56,18 @@ def errors(response: dict[str, Any]) -> list[str | None]:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Log lines and metrics."""
+    """Return the log lines and the metrics."""
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     return [line for line in printed if "_aws" not in line], [line for line in printed if "_aws" in line]
 
 
-def test_a_request_is_answered_by_the_configured_backend(backends: Callable[..., Any]) -> None:
+def test_a_request_is_served_by_the_configured_backend(backends: Callable[..., Any]) -> None:
     backends(Fake({"a@example.net": (at(9),)}))
     response = made(Text(DOCUMENT))(request("a@example.net", "b@example.org"), None)
     assert errors(response) == [None, "ErrorAvailabilityConfigNotFound"]
 
 
-def test_one_line_and_one_set_of_metrics_tell_counts_and_kinds_and_no_address(
-    backends: Callable[..., Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_and_metrics_have_counts_and_no_addresses(backends: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     fake = Fake(
         script=lambda boxes, _: {boxes[0]: Schedule((at(9, details=details("Secret")),)), boxes[1]: MailboxNotFound("unknown there")}
     )
@@ -84,7 +82,7 @@ def test_one_line_and_one_set_of_metrics_tell_counts_and_kinds_and_no_address(
     assert not {word for word in ("example.net", "Secret", "ana", "first-password") if word in text}
 
 
-def test_a_request_that_breaks_the_contract_gets_an_error_for_each_mailbox_that_it_names(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_request_has_an_error_for_each_mailbox(capsys: pytest.CaptureFixture[str]) -> None:
     response = made(Text(DOCUMENT))(request("a@example.net") | {"window": None}, None)
     assert errors(response) == ["ErrorFreeBusyGenerationFailed"]
     [line], [metrics] = lines(capsys)
@@ -93,26 +91,24 @@ def test_a_request_that_breaks_the_contract_gets_an_error_for_each_mailbox_that_
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"mailboxes": "a@example.net"}, {"mailboxes": [1]}])
-def test_what_is_no_request_at_all_is_refused(event: Any) -> None:
+def test_an_event_without_mailboxes_is_rejected(event: Any) -> None:
     with pytest.raises(ContractError):
         made(Text(DOCUMENT))(event, None)
 
 
 @pytest.mark.parametrize("document", ["", "{", "[]", json.dumps({"backends": {}, "routes": []})])
-def test_without_a_configuration_that_can_be_meant_every_mailbox_says_so(document: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_configuration_is_an_error_of_each_mailbox(document: str, capsys: pytest.CaptureFixture[str]) -> None:
     response = made(Text(document))(request("a@example.net"), None)
     assert errors(response) == ["ErrorAvailabilityConfigNotFound"]
     assert lines(capsys)[0][0]["reason"] == "SettingsError"
 
 
-def test_without_any_setting_the_log_says_which_to_set(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_setting_the_log_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert errors(availability_handler(settings=settings())(request("a@example.net"), None)) == ["ErrorAvailabilityConfigNotFound"]
     assert "AVAILABILITY_SECRET" in lines(capsys)[0][0]["detail"]
 
 
-def test_a_configuration_that_turns_bad_leaves_the_last_good_one_in_force_and_is_reported(
-    backends: Callable[..., Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_last_valid_configuration_is_kept(backends: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     backends(Fake(), Fake())
     source = Text(DOCUMENT)
     handler = made(source)
@@ -125,7 +121,7 @@ def test_a_configuration_that_turns_bad_leaves_the_last_good_one_in_force_and_is
     assert errors(handler(request("a@example.net"), None)) == [None]
 
 
-def test_while_the_secret_cannot_be_read_it_is_not_asked_for_with_every_request(backends: Callable[..., Any]) -> None:
+def test_an_unreadable_secret_is_not_read_for_every_request(backends: Callable[..., Any]) -> None:
     backends(Fake())
     source = Text(DOCUMENT)
     handler = made(source)
@@ -135,7 +131,7 @@ def test_while_the_secret_cannot_be_read_it_is_not_asked_for_with_every_request(
     assert len(source.readings) == 2
 
 
-def test_without_a_good_one_a_configuration_is_looked_for_with_every_request(backends: Callable[..., Any]) -> None:
+def test_a_missing_configuration_is_read_for_every_request(backends: Callable[..., Any]) -> None:
     backends(Fake())
     source = Text("not yet")
     handler = made(source)
@@ -144,7 +140,7 @@ def test_without_a_good_one_a_configuration_is_looked_for_with_every_request(bac
     assert errors(handler(request("a@example.net"), None)) == [None]
 
 
-def test_credentials_that_were_rotated_work_in_the_same_request(backends: Callable[..., Any]) -> None:
+def test_rotated_credentials_work_in_the_same_request(backends: Callable[..., Any]) -> None:
     old, new = Fake(failures=[AuthenticationFailed("x")] * 9), Fake({"a@example.net": (at(9),)})
     backends(old, new)
     source = Text(DOCUMENT)
@@ -161,7 +157,7 @@ def test_credentials_that_were_rotated_work_in_the_same_request(backends: Callab
     assert (len(old.calls), len(new.calls)) == (1, 1)
 
 
-def test_credentials_that_are_just_wrong_are_read_anew_once_in_a_while_only(backends: Callable[..., Any]) -> None:
+def test_wrong_credentials_are_read_again_only_after_a_while(backends: Callable[..., Any]) -> None:
     backends(Fake(failures=[AuthenticationFailed("x")] * 99))
     source = Text(DOCUMENT)
     handler = made(source)
@@ -170,7 +166,7 @@ def test_credentials_that_are_just_wrong_are_read_anew_once_in_a_while_only(back
     assert source.readings.count(True) == 1
 
 
-def test_what_is_known_is_kept_over_a_rotation(backends: Callable[..., Any]) -> None:
+def test_cached_schedules_are_kept_after_a_rotation(backends: Callable[..., Any]) -> None:
     old, new = Fake({"a@example.net": (at(9),)}), Fake()
     backends(old, new)
     source = Text(DOCUMENT)
@@ -190,14 +186,14 @@ class Context:
         return self._milliseconds
 
 
-def test_when_lambda_has_no_time_left_the_answer_leaves_without_asking(backends: Callable[..., Any]) -> None:
+def test_no_look_up_starts_if_lambda_has_no_time_left(backends: Callable[..., Any]) -> None:
     fake = Fake()
     backends(fake)
     assert errors(made(Text(DOCUMENT))(request("a@example.net"), Context(900))) == ["ErrorTimeoutExpired"]
     assert fake.calls == []
 
 
-def test_an_unforeseen_mistake_of_ours_is_an_error_of_each_mailbox(
+def test_an_unexpected_error_is_an_error_of_each_mailbox(
     backends: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backends(Fake())
@@ -212,7 +208,7 @@ def test_an_unforeseen_mistake_of_ours_is_an_error_of_each_mailbox(
 
 
 class Slow(Text):
-    """A source that takes its time from the second reading on."""
+    """A source that hangs from the second read on."""
 
     released = threading.Event()
 
@@ -223,15 +219,15 @@ class Slow(Text):
         return text
 
 
-def test_a_secret_that_is_read_slowly_does_not_hold_up_the_answer_beyond_its_time(backends: Callable[..., Any]) -> None:
+def test_reading_the_secret_ends_at_the_deadline(backends: Callable[..., Any]) -> None:
     backends(Fake({"a@example.net": (at(9),)}))
     handler = made(Slow(DOCUMENT | {"budgetSeconds": 20}))
-    # Lambda's two seconds, less the second that is kept back, are over before the secret is read: the answer leaves all the same.
+    # The response is sent one second before the end of Lambda's two seconds, although the secret is not read yet.
     assert errors(handler(request("a@example.net"), Context(2000))) == ["ErrorTimeoutExpired"]
     Slow.released.set()
 
 
-def test_only_those_who_were_refused_are_asked_for_again_and_the_others_answers_stand(backends: Callable[..., Any]) -> None:
+def test_only_mailboxes_with_rejected_credentials_are_retried(backends: Callable[..., Any]) -> None:
     def old(boxes: Any, _: Any) -> dict[str, Any]:
         return {box: AuthenticationFailed("x") if box.startswith("a") else Schedule((at(9),)) for box in boxes}
 

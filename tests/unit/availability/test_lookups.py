@@ -1,4 +1,4 @@
-"""Limits, attempts, time and breakers: how backends are asked."""
+"""Limits, attempts, deadlines and circuit breakers of look-ups."""
 
 import itertools
 import threading
@@ -38,7 +38,7 @@ def errors(response: dict[str, Any]) -> list[str | None]:
 
 
 @given(st.lists(st.integers(), max_size=300), st.integers(1, 100))
-def test_batches_are_within_the_limit_as_even_as_can_be_and_together_everybody(mailboxes: list[int], most: int) -> None:
+def test_batches_are_within_the_limit_and_of_equal_size(mailboxes: list[int], most: int) -> None:
     batches = list(split_mailboxes([str(n) for n in mailboxes], Limits(most)))
     assert [mailbox for batch in batches for mailbox in batch] == [str(n) for n in mailboxes]
     sizes = [len(batch) for batch in batches]
@@ -47,7 +47,7 @@ def test_batches_are_within_the_limit_as_even_as_can_be_and_together_everybody(m
 
 
 @given(st.integers(1, 400 * 24), st.integers(1, 90 * 24))
-def test_windows_are_within_the_limit_and_together_the_one_asked_for(hours: int, most: int) -> None:
+def test_windows_are_within_the_limit_and_cover_the_requested_one(hours: int, most: int) -> None:
     window = Window(DAY, DAY + timedelta(hours=hours))
     parts = list(split_window(window, Limits(1, timedelta(hours=most))))
     assert (parts[0].start_date, parts[-1].end_date) == (window.start_date, window.end_date)
@@ -55,7 +55,7 @@ def test_windows_are_within_the_limit_and_together_the_one_asked_for(hours: int,
     assert all(part.end_date - part.start_date <= timedelta(hours=most) for part in parts)
 
 
-def test_a_hundred_and_fifty_mailboxes_over_a_hundred_days_are_asked_within_the_limits_of_ews() -> None:
+def test_a_large_request_is_split_to_the_limits_of_ews() -> None:
     fake = Fake(limits=Limits(100, timedelta(days=42), at_once=2))
     mailboxes = [f"user{n}@example.net" for n in range(150)]
     response = answer(request(*mailboxes, days=100), {"*": fake})
@@ -64,14 +64,14 @@ def test_a_hundred_and_fifty_mailboxes_over_a_hundred_days_are_asked_within_the_
     assert fake.at_once <= 2
 
 
-def test_an_event_over_the_seam_of_two_windows_is_there_once() -> None:
+def test_an_event_in_two_windows_is_returned_once() -> None:
     fake = Fake({"a@example.net": (at(23, length=2),)}, limits=Limits(1, timedelta(days=1)))
     [mailbox] = answer(request("a@example.net", days=2), {"*": fake})["mailboxes"]
     assert len(fake.calls) == 2
     assert len(mailbox["events"]) == 1
 
 
-def test_half_a_calendar_is_an_error_and_not_free_time() -> None:
+def test_a_failure_in_one_window_is_a_failure_of_the_mailbox() -> None:
     def script(boxes: Sequence[str], window: Window) -> dict[str, Schedule | LookupFailed]:
         return {boxes[0]: Schedule((at(9),)) if window.start_date == DAY else GenerationFailed("x")}
 
@@ -83,33 +83,33 @@ def test_half_a_calendar_is_an_error_and_not_free_time() -> None:
 
 
 @pytest.mark.parametrize("failures", [[ServerBusy("x", retry_after=0.01)] * 3, [Unreachable("x", retry_after=0.01)]])
-def test_what_may_pass_is_tried_again_after_the_pause_that_the_server_wants(failures: list[Exception]) -> None:
+def test_transient_failures_are_retried_after_the_servers_pause(failures: list[Exception]) -> None:
     fake = Fake({"a@example.net": (at(9),)}, failures=list(failures))
     assert errors(answer(request("a@example.net"), {"*": fake})) == [None]
     assert len(fake.calls) == len(failures) + 1
 
 
 @pytest.mark.parametrize("failure", [MailboxNotFound("x"), GenerationFailed("x"), AuthenticationFailed("x"), TimedOut("x")])
-def test_what_would_not_pass_is_not_tried_again(failure: LookupFailed) -> None:
+def test_permanent_failures_are_not_retried(failure: LookupFailed) -> None:
     fake = Fake(failures=[failure])
     assert errors(answer(request("a@example.net"), {"*": fake})) == [failure.code]
     assert len(fake.calls) == 1
 
 
-def test_a_pause_longer_than_the_budget_is_not_waited_for() -> None:
+def test_a_pause_longer_than_the_budget_is_not_taken() -> None:
     fake = Fake(failures=[ServerBusy("x", retry_after=3600)])
     assert errors(answer(request("a@example.net"), {"*": fake}, budget_s=600)) == ["ErrorServerBusy"]
     assert len(fake.calls) == 1
 
 
 @pytest.mark.parametrize("failure, attempts", [(ServerBusy("x", retry_after=0.01), 4), (Unreachable("x", retry_after=0.01), 2)])
-def test_attempts_come_to_an_end_soonest_where_nobody_is_there(failure: LookupFailed, attempts: int) -> None:
+def test_the_number_of_attempts_is_limited(failure: LookupFailed, attempts: int) -> None:
     fake = Fake(failures=[failure] * 100)
     assert errors(answer(request("a@example.net"), {"*": fake}, budget_s=600)) == [failure.code]
     assert len(fake.calls) == attempts
 
 
-def test_only_those_are_asked_for_again_who_may_come() -> None:
+def test_only_transient_failures_of_a_batch_are_retried() -> None:
     def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
         busy = ServerBusy("x", retry_after=0.01)
         first = len(fake.calls) == 1
@@ -125,7 +125,7 @@ def test_only_those_are_asked_for_again_who_may_come() -> None:
 
 @pytest.fixture
 def hanging() -> Iterator[Fake]:
-    """A backend that answers when the test is over."""
+    """A backend that returns after the test."""
     released = threading.Event()
 
     def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
@@ -136,24 +136,24 @@ def hanging() -> Iterator[Fake]:
     released.set()
 
 
-def test_a_backend_that_hangs_costs_its_own_mailboxes_and_nobody_elses(hanging: Fake) -> None:
+def test_a_hanging_backend_does_not_affect_the_others(hanging: Fake) -> None:
     good = Fake({"b@example.org": (at(9),)})
     response = answer(request("a@example.net", "b@example.org"), {"example.net": hanging, "example.org": good}, budget_s=0.2)
     assert errors(response) == ["ErrorTimeoutExpired", None]
 
 
-def test_what_is_still_waiting_for_its_turn_when_time_is_over_is_not_asked_any_more(hanging: Fake) -> None:
+def test_no_look_up_starts_after_the_deadline(hanging: Fake) -> None:
     hanging.limits = Limits(1, at_once=1)
     response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": hanging}, budget_s=0.2)
     assert errors(response) == ["ErrorTimeoutExpired"] * 3
     assert len(hanging.calls) == 1
 
 
-def test_backends_and_batches_are_asked_at_the_same_time() -> None:
+def test_backends_and_batches_are_queried_in_parallel() -> None:
     together = threading.Barrier(6)
 
     def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
-        together.wait(20)  # breaks, and with it the look-up, unless all six are there
+        together.wait(20)  # breaks, and fails the look-up, unless all six look-ups run in parallel
         return {box: Schedule() for box in boxes}
 
     backends = {f"{name}.example.net": Fake(limits=Limits(1, at_once=3), script=script) for name in ("one", "two")}
@@ -180,7 +180,7 @@ def ask(provider: Provider) -> str | None:
     return error
 
 
-def test_a_backend_that_keeps_failing_is_left_alone_for_a_while_and_then_tried_by_one() -> None:
+def test_a_failing_backend_is_skipped_and_then_tried_once() -> None:
     clock = Clock()
     fake = Fake(failures=[TimedOut("x")] * 4)
     provider = asking(fake, clock)
@@ -193,7 +193,7 @@ def test_a_backend_that_keeps_failing_is_left_alone_for_a_while_and_then_tried_b
     assert [ask(provider) for _ in range(2)] == [None, None]
 
 
-def test_credentials_that_are_refused_are_not_tried_until_the_account_is_locked() -> None:
+def test_rejected_credentials_open_the_breaker_at_the_second_failure() -> None:
     fake = Fake(failures=[AuthenticationFailed("x")] * 9)
     provider = asking(fake, Clock(), failures=5)
     for _ in range(6):
@@ -201,7 +201,7 @@ def test_credentials_that_are_refused_are_not_tried_until_the_account_is_locked(
     assert len(fake.calls) == 2
 
 
-def test_a_failure_of_one_mailbox_says_nothing_of_the_backend() -> None:
+def test_a_failure_of_one_mailbox_does_not_open_the_breaker() -> None:
     fake = Fake(failures=[TimedOut("x"), TimedOut("x"), MailboxNotFound("x")] * 3)
     provider = asking(fake, Clock())
     for _ in range(9):
@@ -209,7 +209,7 @@ def test_a_failure_of_one_mailbox_says_nothing_of_the_backend() -> None:
     assert len(fake.calls) == 9
 
 
-def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
+def test_only_one_look_up_tries_an_open_breaker() -> None:
     clock = Clock()
     breaker = CircuitBreaker(1, 30, clock)
     breaker.record_failure(TimedOut("x"))
@@ -219,24 +219,24 @@ def test_when_it_is_tried_again_all_but_one_go_on_waiting() -> None:
     assert breaker.allows_request()
 
 
-# What backends may do wrong
+# Invalid backends
 
 
 @pytest.mark.parametrize("answered", [None, [], [at(9)], "MailboxNotFound", RuntimeError("boom"), ()])
-def test_what_is_neither_a_schedule_nor_a_failure_is_not_taken_for_free_time(answered: Any) -> None:
+def test_an_invalid_result_is_not_free_time(answered: Any) -> None:
     fake = Fake(script=lambda boxes, _: dict.fromkeys(boxes, answered))
     assert errors(answer(request("a@example.net"), {"*": fake})) == ["ErrorFreeBusyGenerationFailed"]
 
 
 @pytest.mark.parametrize("answered", [None, [], "x", 7])
-def test_a_backend_that_answers_nonsense_is_its_own_mailboxes_failure_and_holds_nobody_up(answered: Any) -> None:
+def test_an_invalid_backend_does_not_affect_the_others(answered: Any) -> None:
     fake = Fake(script=lambda *_: answered)
     good = Fake({"b@example.org": (at(9),)})
     response = answer(request("a@example.net", "b@example.org"), {"example.net": fake, "example.org": good}, budget_s=600)
     assert errors(response) == ["ErrorFreeBusyGenerationFailed", None]
 
 
-def test_what_has_come_is_told_though_another_mailbox_is_asked_for_again_and_never_answered() -> None:
+def test_results_are_used_during_a_retry_of_other_mailboxes() -> None:
     released = threading.Event()
 
     def script(boxes: Sequence[str], _: Window) -> dict[str, Schedule | LookupFailed]:
@@ -250,7 +250,7 @@ def test_what_has_come_is_told_though_another_mailbox_is_asked_for_again_and_nev
     assert errors(response) == [None, "ErrorServerBusy", None]
 
 
-def test_what_a_backend_learns_when_its_time_is_over_is_still_told() -> None:
+def test_results_at_the_backends_deadline_are_used() -> None:
     class Punctual(Fake):
         def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Schedule | LookupFailed]:
             threading.Event().wait(deadline.left())
@@ -259,7 +259,7 @@ def test_what_a_backend_learns_when_its_time_is_over_is_still_told() -> None:
     assert errors(answer(request("a@example.net"), {"*": Punctual()}, budget_s=1.0)) == ["MailboxNotFound"]
 
 
-def test_a_trial_whose_end_is_never_told_does_not_shut_a_backend_for_good() -> None:
+def test_a_trial_without_a_result_does_not_keep_the_breaker_open() -> None:
     clock = Clock()
     breaker = CircuitBreaker(1, 30, clock)
     breaker.record_failure(TimedOut("x"))
@@ -273,7 +273,7 @@ def test_a_trial_whose_end_is_never_told_does_not_shut_a_backend_for_good() -> N
 # Pauses and scopes
 
 
-def test_while_a_server_wants_peace_none_of_its_mailboxes_is_asked_for_and_none_waits_in_vain() -> None:
+def test_no_look_up_starts_during_a_long_pause() -> None:
     fake = Fake(limits=Limits(1, at_once=1), failures=[ServerBusy("x", retry_after=3600)])
     provider = asking(fake, Clock())
     document = request("a@example.net", "b@example.net", "c@example.net")
@@ -282,13 +282,13 @@ def test_while_a_server_wants_peace_none_of_its_mailboxes_is_asked_for_and_none_
     assert len(fake.calls) == 1
 
 
-def test_others_wait_for_the_end_of_a_short_pause() -> None:
+def test_look_ups_wait_for_a_short_pause() -> None:
     fake = Fake(limits=Limits(1, at_once=1), failures=[ServerBusy("x", retry_after=0.05)])
     assert errors(answer(request("a@example.net", "b@example.net"), {"*": fake})) == [None, None]
     assert [boxes for boxes, _ in fake.calls] == [("a@example.net",), ("a@example.net",), ("b@example.net",)]
 
 
-def test_what_one_server_of_a_backend_refuses_is_no_reason_to_leave_the_others_alone() -> None:
+def test_each_scope_has_its_own_breaker() -> None:
     class Feeds(Fake):
         def scope(self, mailbox: str) -> str:
             return mailbox[0]

@@ -47,7 +47,7 @@ def errors(response: dict[str, Any]) -> list[str | None]:
     return [mailbox.get("error") for mailbox in response["mailboxes"]]
 
 
-def test_each_mailbox_is_asked_of_its_domains_backend_and_answered_in_the_order_asked() -> None:
+def test_each_mailbox_is_looked_up_at_its_domains_backend() -> None:
     one, other = Fake({"a@example.net": (at(9),)}), Fake({"b@example.org": (at(10, busy=BusyType.TENTATIVE),)})
     response = answer(request("b@example.org", "a@example.net"), {"example.net": one, "example.org": other})
     assert [mailbox["mailbox"] for mailbox in response["mailboxes"]] == ["b@example.org", "a@example.net"]
@@ -55,11 +55,11 @@ def test_each_mailbox_is_asked_of_its_domains_backend_and_answered_in_the_order_
     assert [call[0] for call in one.calls] == [("a@example.net",)]
 
 
-def test_the_narrowest_pattern_decides_whatever_the_order() -> None:
-    chief, domain, below, anybody = (Fake() for _ in range(4))
-    backends = {"*": anybody, "*.example.net": below, "example.net": domain, "chief@example.net": chief}
+def test_the_most_specific_pattern_applies() -> None:
+    chief, domain, below, rest = (Fake() for _ in range(4))
+    backends = {"*": rest, "*.example.net": below, "example.net": domain, "chief@example.net": chief}
     answer(request("CHIEF@example.net", "a@example.net", "a@sub.example.net", "a@example.org"), backends)
-    assert [fake.calls[0][0] for fake in (chief, domain, below, anybody)] == [
+    assert [fake.calls[0][0] for fake in (chief, domain, below, rest)] == [
         ("CHIEF@example.net",),
         ("a@example.net",),
         ("a@sub.example.net",),
@@ -67,7 +67,7 @@ def test_the_narrowest_pattern_decides_whatever_the_order() -> None:
     ]
 
 
-def test_a_domain_without_a_backend_and_what_is_no_address_are_errors_of_their_own_mailboxes() -> None:
+def test_unroutable_mailboxes_are_errors() -> None:
     response = answer(request("a@example.net", "b@example.org", "nobody", "@example.net"), {"example.net": Fake()})
     assert errors(response) == [None, "ErrorAvailabilityConfigNotFound", "MailboxNotFound", "MailboxNotFound"]
 
@@ -86,20 +86,20 @@ def test_a_domain_without_a_backend_and_what_is_no_address_are_errors_of_their_o
         (KeyError("a@example.net"), "ErrorFreeBusyGenerationFailed"),
     ],
 )
-def test_every_failure_is_the_mailboxes_own_with_a_code_that_workmail_knows(failure: Exception, error: str) -> None:
+def test_every_failure_has_a_workmail_error_code(failure: Exception, error: str) -> None:
     good = Fake({"b@example.org": (at(9),)})
     bad = Fake(failures=[failure] * 9)
     response = answer(request("a@example.net", "b@example.org"), {"example.net": bad, "example.org": good}, budget_s=0.7)
     assert errors(response) == [error, None]
 
 
-def test_a_failure_of_one_mailbox_leaves_the_others_of_its_batch_alone() -> None:
+def test_a_failure_of_one_mailbox_does_not_affect_its_batch() -> None:
     fake = Fake(script=lambda boxes, _: {boxes[0]: MailboxNotFound("x"), boxes[1]: Schedule((at(9),))})
     response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": fake})
     assert errors(response) == ["MailboxNotFound", None, "ErrorFreeBusyGenerationFailed"]
 
 
-def test_the_same_mailbox_twice_is_asked_for_once_and_answered_twice() -> None:
+def test_a_mailbox_requested_twice_is_looked_up_once() -> None:
     fake = Fake({"a@example.net": (at(9),)})
     response = answer(request("a@example.net", "A@Example.net"), {"*": fake})
     assert [mailbox["mailbox"] for mailbox in response["mailboxes"]] == ["a@example.net", "A@Example.net"]
@@ -123,11 +123,11 @@ def test_a_privacy_rule_may_name_a_domain_in_either_form() -> None:
     assert [privacy.show(who) for who in (U_LABEL, A_LABEL, "a@buecher.example")] == [Show.DETAILS, Show.DETAILS, Show.BUSY]
 
 
-def test_nobody_asked_is_an_answer_for_nobody() -> None:
+def test_a_request_without_mailboxes_has_an_empty_response() -> None:
     assert answer(request(), {"*": Fake()}) == {"mailboxes": []}
 
 
-def test_a_request_that_is_none_is_refused_by_its_place_without_a_word_of_it() -> None:
+def test_a_broken_request_is_rejected_without_quoting_it() -> None:
     with pytest.raises(ContractError) as caught:
         answer(request("a@example.net") | {"window": {"startDate": "soon", "endDate": "later"}}, {"*": Fake()})
     assert "/window/startDate" in str(caught.value)
@@ -137,7 +137,7 @@ def test_a_request_that_is_none_is_refused_by_its_place_without_a_word_of_it() -
 # Events
 
 
-def test_events_are_in_order_within_the_window_not_cut_at_its_ends_and_each_once() -> None:
+def test_events_are_sorted_and_unique_and_not_cut() -> None:
     across = at(-1, length=2)
     events = (at(23, length=5), at(9), at(9), across, at(-3), at(24), at(0, length=0))
     [mailbox] = answer(request("a@example.net"), {"*": Fake({"a@example.net": events})})["mailboxes"]
@@ -146,7 +146,7 @@ def test_events_are_in_order_within_the_window_not_cut_at_its_ends_and_each_once
 
 
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 30)), max_size=30))
-def test_what_is_shown_is_just_what_touches_the_window(hours: list[tuple[int, int]]) -> None:
+def test_exactly_the_events_that_overlap_the_window_are_shown(hours: list[tuple[int, int]]) -> None:
     events = tuple(at(start, length=length) for start, length in hours)
     [mailbox] = answer(request("a@example.net"), {"*": Fake({"a@example.net": events})})["mailboxes"]
     shown = [(event["startTime"], event["endTime"]) for event in mailbox["events"]]
@@ -165,12 +165,12 @@ def details_seen(show: Show | None, *, private: bool, requester: str = "ana@exam
     return found
 
 
-def test_without_a_rule_a_requester_sees_times_and_nothing_else() -> None:
+def test_without_a_rule_a_requester_sees_no_details() -> None:
     assert details_seen(None, private=False) is None
     assert details_seen(Show.DETAILS, private=False, requester="eve@example.org") is None
 
 
-def test_details_are_for_those_whom_a_rule_names() -> None:
+def test_details_are_shown_to_requesters_of_a_rule() -> None:
     assert details_seen(Show.DETAILS, private=False) == {
         "subject": "Secret plan",
         "location": "Room 1",
@@ -182,11 +182,11 @@ def test_details_are_for_those_whom_a_rule_names() -> None:
     assert details_seen(Show.BUSY, private=False) is None
 
 
-def test_private_items_have_no_details_for_anybody() -> None:
+def test_private_events_have_no_details() -> None:
     assert details_seen(Show.DETAILS, private=True) is None
 
 
-def test_the_narrowest_rule_of_a_requester_counts() -> None:
+def test_the_most_specific_rule_of_a_requester_applies() -> None:
     rules = (
         (Pattern.parse("*"), Show.DETAILS),
         (Pattern.parse("example.org"), Show.BUSY),
@@ -199,7 +199,7 @@ def test_the_narrowest_rule_of_a_requester_counts() -> None:
 # Working hours
 
 
-def test_the_sources_working_hours_stand_before_the_default_and_both_are_converted() -> None:
+def test_the_backends_working_hours_take_precedence_and_are_converted() -> None:
     own, default = (WorkingHours(TimeZone(name, -60), NINE_TO_FIVE) for name in ("own", "default"))
     fake = Fake(script=lambda boxes, _: {boxes[0]: Schedule((), own), boxes[1]: Schedule()})
     converted = []
@@ -221,7 +221,7 @@ def test_the_sources_working_hours_stand_before_the_default_and_both_are_convert
         (Schedule((at(9, details=replace(details(), subject=None)),)), False),
     ],
 )
-def test_what_workmail_would_not_take_of_one_mailbox_harms_no_other(schedule: Schedule, fit: bool) -> None:
+def test_an_invalid_schedule_does_not_affect_the_others(schedule: Schedule, fit: bool) -> None:
     fake = Fake(script=lambda boxes, _: {boxes[0]: schedule, boxes[1]: Schedule((at(10),))})
     privacy = Privacy(((Pattern.parse("*"), Show.DETAILS),))
     one, other = ask(provider({"*": fake}, privacy=privacy), request("a@example.net", "b@example.net"))
@@ -230,7 +230,7 @@ def test_what_workmail_would_not_take_of_one_mailbox_harms_no_other(schedule: Sc
     assert (one.get("error"), len(one.get("events", ()))) == ((None, 1) if fit else ("ErrorResponseSchemaValidation", 0))
 
 
-def test_without_working_hours_there_are_none() -> None:
+def test_working_hours_may_be_missing() -> None:
     [mailbox] = ask(provider({"*": Fake()}), request("a@example.net"))
     assert "workingHours" not in mailbox
 
@@ -245,7 +245,7 @@ class Clock:
         return self.now
 
 
-def test_the_same_question_within_a_minute_is_not_asked_again_and_another_is() -> None:
+def test_schedules_are_cached_for_a_minute() -> None:
     clock = Clock()
     fake = Fake({"a@example.net": (at(9),)})
     of = provider({"*": fake}, cache=Cache(60, clock))
@@ -260,14 +260,14 @@ def test_the_same_question_within_a_minute_is_not_asked_again_and_another_is() -
     assert len(fake.calls) == 3
 
 
-def test_failures_are_not_remembered() -> None:
+def test_failures_are_not_cached() -> None:
     fake = Fake({"a@example.net": (at(9),)}, failures=[GenerationFailed("x")])
     of = provider({"*": fake})
     assert "error" in ask(of, request("a@example.net"))[0]
     assert "events" in ask(of, request("a@example.net"))[0]
 
 
-def test_what_one_may_not_see_is_not_hidden_from_the_next_by_the_cache() -> None:
+def test_the_cache_keeps_details_for_other_requesters() -> None:
     fake = Fake({"a@example.net": (at(9, details=details()),)})
     of = provider({"*": fake}, privacy=Privacy(((Pattern.parse("example.com"), Show.DETAILS),)))
     assert "details" not in ask(of, request("a@example.net", requester="eve@example.org"))[0]["events"][0]
@@ -276,7 +276,7 @@ def test_what_one_may_not_see_is_not_hidden_from_the_next_by_the_cache() -> None
     assert len(fake.calls) == 1
 
 
-def test_the_cache_stays_small() -> None:
+def test_the_cache_is_limited() -> None:
     cache = Cache(60)
     window = AvailabilityRequest.parse(request("a@example.net")).window
     for number in range(5000):
@@ -286,7 +286,7 @@ def test_the_cache_stays_small() -> None:
     assert len(cache._entries) <= 2000
 
 
-def test_no_cache_is_a_choice() -> None:
+def test_the_cache_can_be_turned_off() -> None:
     fake = Fake()
     of = provider({"*": fake}, cache=Cache(0))
     ask(of, request("a@example.net"))
@@ -294,7 +294,7 @@ def test_no_cache_is_a_choice() -> None:
     assert len(fake.calls) == 2
 
 
-# Every mailbox, whatever happens
+# Every mailbox has a result
 
 _RESULTS = st.sampled_from(
     [
@@ -318,7 +318,7 @@ _MAILBOXES = st.sampled_from([f"{name}@{domain}" for name in "abcdef" for domain
     st.integers(1, 3),
     st.integers(1, 40),
 )
-def test_every_mailbox_asked_has_one_answer_in_its_place(
+def test_every_requested_mailbox_has_one_result(
     asked: list[str], results: dict[str, Schedule | LookupFailed | None], most: int, span: int | None, at_once: int, days: int
 ) -> None:
     def script(boxes: Any, _: Any) -> dict[str, Any]:
@@ -337,14 +337,14 @@ def test_every_mailbox_asked_has_one_answer_in_its_place(
 
 
 @pytest.mark.parametrize("text", ["*", "*.example.com", "example.com", "bob@example.com"])
-def test_a_pattern_is_shown_as_it_is_written(text: str) -> None:
+def test_a_pattern_is_printed_in_its_form(text: str) -> None:
     assert str(Pattern.parse(text)) == text
 
 
 # Size
 
 
-def test_a_response_that_lambda_would_refuse_goes_out_without_details_first() -> None:
+def test_details_of_the_largest_calendars_are_removed_first() -> None:
     long = tuple(at(number / 100, length=0.005, details=details("x" * 500)) for number in range(2000))
     fake = Fake(script=lambda boxes, _: {box: Schedule(long if box.startswith("full") else (at(9, details=details()),)) for box in boxes})
     boxes = [f"full{number}@example.net" for number in range(8)] + ["small@example.net"]
@@ -354,7 +354,7 @@ def test_a_response_that_lambda_would_refuse_goes_out_without_details_first() ->
     assert "details" in found[8]["events"][0]
 
 
-def test_where_that_is_not_enough_the_fullest_calendars_are_errors_and_the_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_largest_calendars_are_replaced_by_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailhooks.availability.provider.MAX_OCTETS", 3000)
     full = tuple(at(number / 10, length=0.05) for number in range(200))
     fake = Fake({"full@example.net": full, "small@example.net": (at(9),)})
@@ -365,7 +365,7 @@ def test_where_that_is_not_enough_the_fullest_calendars_are_errors_and_the_other
 
 @pytest.mark.parametrize("value", [None, 7, ("x",)])
 @pytest.mark.parametrize("name", ["subject", "location", "instance_type", "is_meeting", "is_private"])
-def test_one_odd_event_among_many_good_ones_is_found(name: str, value: Any) -> None:
+def test_one_invalid_event_among_many_is_found(name: str, value: Any) -> None:
     events = tuple(at(number, details=details()) for number in range(20))
     odd = at(21, details=replace(details(), **{name: value}))
     fake = Fake(script=lambda boxes, _: {boxes[0]: Schedule((*events, odd))})
@@ -375,7 +375,7 @@ def test_one_odd_event_among_many_good_ones_is_found(name: str, value: Any) -> N
 
 
 @pytest.mark.parametrize("schedule", [Schedule([at(9)]), Schedule((at(9, details=replace(details(), subject=["x"])),))])  # type: ignore[arg-type]
-def test_a_schedule_of_other_things_than_events_is_its_mailboxes_failure(schedule: Schedule) -> None:
+def test_a_schedule_of_other_values_is_a_failure(schedule: Schedule) -> None:
     fake = Fake(script=lambda boxes, _: {boxes[0]: schedule, boxes[1]: Schedule((at(9),))})
     one, other = ask(provider({"*": fake}), request("a@example.net", "b@example.net"))
     assert (one["error"], len(other["events"])) == ("ErrorFreeBusyGenerationFailed", 1)

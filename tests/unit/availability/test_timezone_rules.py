@@ -1,6 +1,6 @@
-"""Rules of every zone for 2020 to 2035, judged against zoneinfo by a reader of their own.
+"""Rules of every zone for 2020 to 2035, compared with zoneinfo by an independent reader.
 
-The zones are those of the package tzdata, whose release `requirements-dev.txt` pins, as the layer does: the system's own may be another,
+The zones are those of the package tzdata, whose release `requirements-dev.txt` and the layer pin. The system's release may be another,
 with other laws.
 """
 
@@ -26,7 +26,7 @@ DATABASE = files("tzdata")
 SECOND, HOUR, DAY, WEEK = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 
 NOT_EXPRESSIBLE = {
-    # Summer time was given up, or the zone was changed, for good.
+    # Summer time was abolished, or the zone changed permanently.
     "Africa/Juba": (2021,),
     "America/Chihuahua": (2022,),
     "America/Dawson": (2020,),
@@ -47,13 +47,13 @@ NOT_EXPRESSIBLE = {
     "Europe/Volgograd": (2020,),
     "Pacific/Apia": (2021,),
     "Pacific/Fiji": (2021,),
-    # Summer time that began in the one year ended in the other.
+    # Summer time started in one year and ended in the next.
     "America/Havana": (2026, 2027),
-    # Ramadan, and then another law.
+    # Ramadan, and later another law.
     "Africa/Casablanca": (2026,),
     "Africa/El_Aaiun": (2026,),
 }
-"""All zones and years of tzdata 2026f that fit no rules, without other names of the same zones. Moves with the pin of tzdata."""
+"""All zones and years of tzdata 2026f without rules, one name per zone. Depends on the pinned release of tzdata."""
 
 
 @cache
@@ -70,7 +70,7 @@ def offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 @cache
 def offsets(name: str) -> tuple[tuple[datetime, timedelta], ...]:
-    """Since when a zone has which offset, two years around `YEARS` included. Changes are a week apart, or the sweep below finds them."""
+    """Return the changes of a zone's offset in `YEARS` and two years around them. Changes are at least a week apart."""
     zone, start = pinned(name), datetime(YEARS[0] - 2, 1, 1, tzinfo=UTC)
     found = [(start, offset(zone, start))]
     for week in steps(start, datetime(YEARS[-1] + 3, 1, 1, tzinfo=UTC), WEEK):
@@ -88,7 +88,7 @@ def steps(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]
 
 ALL = sorted(set(DATABASE.joinpath("zones").read_text().split()) - {"Factory"})
 ZONES = list({offsets(name): name for name in reversed(ALL)}.values())
-"""Of zones that are alike in these years one."""
+"""Return one of all zones that are equal in these years."""
 
 FIT_NONE = {(offsets(name), year) for name, years in NOT_EXPRESSIBLE.items() for year in years}
 
@@ -98,7 +98,7 @@ def window(year: int, month: int = 6) -> Window:
 
 
 @cache
-def told(name: str, year: int) -> TimeZone:
+def zone_of(name: str, year: int) -> TimeZone:
     return timezones.build_time_zone(pinned(name), window(year))
 
 
@@ -108,7 +108,9 @@ def ends(zone: ZoneInfo, year: int) -> tuple[datetime, datetime]:
 
 
 def moments(name: str, year: int) -> list[datetime]:
-    """Of a local year the first of each week, the last minute, each change and the second before, and every hour two days around it."""
+    """Return times of a local year: the start of each week, the last minute, each change and the second before it, and every hour two days
+    around it.
+    """
     start, end = ends(pinned(name), year)
     found = [*steps(start, end, WEEK), end - timedelta(minutes=1)]
     for change, _ in offsets(name):
@@ -117,7 +119,7 @@ def moments(name: str, year: int) -> list[datetime]:
 
 
 def day(rule: TimeZoneTransition, year: int) -> date:
-    """The date on which a rule falls."""
+    """Return the date of a rule in a year."""
     month = list(Month).index(rule.month) + 1
     weekday = (list(DayOfWeek).index(rule.day_of_week) - 1) % 7
     days = [date(year, month, n) for n in range(1, monthrange(year, month)[1] + 1) if date(year, month, n).weekday() == weekday]
@@ -125,9 +127,9 @@ def day(rule: TimeZoneTransition, year: int) -> date:
 
 
 class Reader:
-    """Who is told a `TimeZone`, in a year or one of those around.
+    """Reads a `TimeZone` in a year and the years around it.
 
-    EWS has UTC = local time + bias + offset (reference, `Bias (UTC)` and `Bias`); a change is at a time of the clocks that go until then,
+    In EWS, UTC = local time + bias + offset (reference, `Bias (UTC)` and `Bias`). A change is in the local time before it,
     as in Windows's `TIME_ZONE_INFORMATION`.
     """
 
@@ -144,16 +146,16 @@ class Reader:
         self.begins = [at for at, _ in self.changes]
 
     def offset(self, moment: datetime) -> timedelta:
-        """Of local time from UTC."""
+        """Return the offset of local time from UTC."""
         more = self.changes[bisect_right(self.begins, moment) - 1][1] if self.changes else 0
         return -timedelta(minutes=self.zone.bias + more)
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_the_rules_of_a_year_give_each_zones_offset_at_every_hour_but_for_those_that_are_known_to_fit_none(year: int) -> None:
+def test_rules_give_the_offset_of_each_zone_at_every_hour(year: int) -> None:
     wrong = []
     for name in ZONES:
-        zone, found = pinned(name), told(name, year)
+        zone, found = pinned(name), zone_of(name, year)
         if (offsets(name), year) in FIT_NONE:
             is_right = found == TimeZone(name, -(offset(zone, window(year).start_date) // timedelta(minutes=1)))
         else:
@@ -166,21 +168,21 @@ def test_the_rules_of_a_year_give_each_zones_offset_at_every_hour_but_for_those_
 
 @pytest.mark.fuzz
 @given(st.sampled_from(ALL), st.sampled_from(YEARS), st.integers(0, 52))
-def test_at_every_hour_of_any_week_the_rules_of_its_year_are_right(name: str, year: int, week: int) -> None:
+def test_rules_give_the_offset_at_every_hour_of_any_week(name: str, year: int, week: int) -> None:
     zone = pinned(name)
     if (offsets(name), year) in FIT_NONE:
         return
     start, end = ends(zone, year)
-    reader = Reader(told(name, year), year)
+    reader = Reader(zone_of(name, year), year)
     for moment in steps(start + WEEK * week, min(end, start + WEEK * (week + 1)), HOUR):
         assert reader.offset(moment) == offset(zone, moment), moment
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_a_day_that_may_be_said_as_the_fourth_or_the_last_is_said_so_that_it_fits_the_next_year(year: int) -> None:
+def test_a_fourth_and_last_weekday_is_named_as_in_the_next_year(year: int) -> None:
     wrong = []
     for name in ZONES:
-        this, following = told(name, year), told(name, year + 1)
+        this, following = zone_of(name, year), zone_of(name, year + 1)
         for rule, actual in ((this.standard_time, following.standard_time), (this.daylight_time, following.daylight_time)):
             if not rule or not actual or rule.week not in (Week.FOURTH, Week.LAST):
                 continue
@@ -202,28 +204,28 @@ def written(rule: TimeZoneTransition | None) -> str | None:
         ("America/New_York", 2026, 300, "0 02:00:00 NOV FIRST SUN", "-60 02:00:00 MAR SECOND SUN"),
         ("Asia/Kolkata", 2026, -330, None, None),
         ("UTC", 2026, 0, None, None),
-        # The south has summer at New Year.
+        # In the south New Year is in summer.
         ("Australia/Sydney", 2026, -600, "0 03:00:00 APR FIRST SUN", "-60 02:00:00 OCT FIRST SUN"),
         ("Pacific/Apia", 2020, -780, "0 04:00:00 APR FIRST SUN", "-60 03:00:00 SEP LAST SUN"),
-        # Half an hour, two hours, and in tzdata a winter time of less than standard.
+        # Half an hour, two hours, and a winter time that is less than standard time in tzdata.
         ("Australia/Lord_Howe", 2026, -630, "0 02:00:00 APR FIRST SUN", "-30 02:00:00 OCT FIRST SUN"),
         ("Antarctica/Troll", 2026, 0, "0 03:00:00 OCT LAST SUN", "-120 01:00:00 MAR LAST SUN"),
         ("Europe/Dublin", 2026, 0, "0 02:00:00 OCT LAST SUN", "-60 01:00:00 MAR LAST SUN"),
-        # 24:00 is the next day's: on Thursday in Egypt, on Saturday in Chile.
+        # 24:00 belongs to the next day: on Thursday in Egypt, on Saturday in Chile.
         ("Africa/Cairo", 2024, -120, "0 00:00:00 NOV FIRST FRI", "-60 00:00:00 APR LAST FRI"),
         ("America/Santiago", 2026, 240, "0 00:00:00 APR FIRST SUN", "-60 00:00:00 SEP FIRST SUN"),
-        # The fourth Sunday, in a March that has no fifth, at a midnight that the clocks see twice.
+        # The fourth Sunday of a March without a fifth one, at a midnight that occurs twice.
         ("America/Asuncion", 2021, 240, "0 00:00:00 MAR FOURTH SUN", "-60 00:00:00 OCT FIRST SUN"),
         ("Asia/Gaza", 2026, -120, "0 02:00:00 OCT FOURTH SAT", "-60 02:00:00 MAR LAST SAT"),
-        # Ramadan; that of 2020 ended in May, a month that the guide forgot.
+        # Ramadan. In 2020 it ended in May, a month that the guide omits.
         ("Africa/Casablanca", 2020, 0, "0 03:00:00 APR THIRD SUN", "-60 02:00:00 MAY LAST SUN"),
-        # Before, while and after Greenland moved by an hour.
+        # Before, during and after Greenland's change by one hour.
         ("America/Nuuk", 2022, 180, "0 23:00:00 OCT LAST SAT", "-60 22:00:00 MAR LAST SAT"),
         ("America/Nuuk", 2023, 120, None, None),
         ("America/Nuuk", 2024, 120, "0 00:00:00 OCT LAST SUN", "-60 23:00:00 MAR LAST SAT"),
-        # Two changes, not to and fro.
+        # Two changes in the same direction.
         ("Europe/Simferopol", 2014, -240, None, None),
-        # Clocks set back at the midnight of New Year, which is in no January of that year; set forward, it is no change of that year.
+        # A change at midnight of New Year: backward, it is not in January of that year; forward, it belongs to the next year.
         ("Asia/Dhaka", 2009, -360, None, None),
         ("Asia/Khandyga", 2003, -540, "0 03:00:00 OCT LAST SUN", "-60 02:00:00 MAR LAST SUN"),
         # Another offset for twelve days.
@@ -240,7 +242,7 @@ def test_known_zones_have_their_known_rules_with_the_sign_of_ews(
 
 
 @pytest.mark.parametrize("year", YEARS)
-def test_the_last_sunday_is_the_last_one_also_in_years_when_it_is_the_fourth(year: int) -> None:
+def test_the_last_sunday_is_last_also_if_it_is_the_fourth(year: int) -> None:
     found = timezones.build_time_zone(pinned("Europe/Berlin"), window(year))
     assert found.standard_time is not None
     assert found.daylight_time is not None

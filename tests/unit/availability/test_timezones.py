@@ -1,4 +1,4 @@
-"""Names of zones, offsets of windows, working hours. The rules themselves: `test_worktime_rules`."""
+"""Names of zones, offsets of windows, working hours. Rules: `test_timezone_rules`."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,41 +14,41 @@ from mailhooks.contract.freebusy import DayOfWeek, MailboxAvailability, WorkingP
 WEEK_IN_JUNE = Window(datetime(2026, 6, 15, tzinfo=UTC), datetime(2026, 6, 22, tzinfo=UTC))
 
 
-def test_of_a_window_over_a_change_the_offset_counts_that_it_has_longest() -> None:
-    zone = ZoneInfo("America/Nuuk")  # 2023: on 26 March from -3 to -2 hours, for good
+def test_the_longest_offset_of_a_window_applies() -> None:
+    zone = ZoneInfo("America/Nuuk")  # 2023: on 26 March from -3 to -2 hours, permanently
     for days_before, days_after, hours in ((5, 1, -3), (1, 5, -2)):
         change = datetime(2023, 3, 26, 1, tzinfo=UTC)
         over = Window(change - timedelta(days=days_before), change + timedelta(days=days_after))
         assert timezones.build_time_zone(zone, over).bias == -60 * hours
 
 
-def test_the_length_of_a_window_does_not_count_beyond_a_year() -> None:
-    # Volgograd moved from +4 to +3 hours in the last days of 2020: for most of the first year it has +4, for centuries +3.
+def test_only_the_first_year_of_a_window_is_searched() -> None:
+    # Volgograd changed from +4 to +3 hours at the end of 2020: +4 for most of the first year, +3 for centuries.
     over = Window(datetime(2020, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
     began = monotonic()
     assert timezones.build_time_zone(ZoneInfo("Europe/Volgograd"), over).bias == -240
     assert monotonic() - began < 1
 
 
-def test_a_window_that_begins_between_two_seconds_is_answered() -> None:
-    # The clocks changed at 01:00:00, a fraction of a second before the time of day at which the window begins.
+def test_a_window_may_start_between_two_seconds() -> None:
+    # The clocks changed at 01:00:00, a fraction of a second before the window starts.
     over = Window(datetime(2023, 3, 20, 1, 0, 0, 300_000, tzinfo=UTC), datetime(2023, 4, 9, tzinfo=UTC))
     assert timezones.build_time_zone(ZoneInfo("America/Nuuk"), over).bias == 120
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati"])
 @pytest.mark.parametrize("start", [datetime.min, datetime.max - timedelta(minutes=1), datetime(9998, 12, 31)])
-def test_a_window_at_either_end_of_time_is_answered(name: str, start: datetime) -> None:
+def test_a_window_may_be_at_either_end_of_the_calendar(name: str, start: datetime) -> None:
     begin = start.replace(tzinfo=UTC)
     found = timezones.build_time_zone(ZoneInfo(name), Window(begin, begin + timedelta(seconds=30)))
     assert -840 <= found.bias <= 720
 
 
 @pytest.mark.parametrize("name", sorted(win_tz))
-def test_every_name_that_windows_has_is_a_zone(name: str) -> None:
+def test_every_windows_name_is_a_zone(name: str) -> None:
     for found in (timezones.find_zone(name), timezones.find_zone(f' "{name.upper()}" ')):
         assert found is not None
-        assert found.key in {win_tz[name], name}  # UTC is a name of both
+        assert found.key in {win_tz[name], name}  # UTC is a name in both lists
 
 
 @pytest.mark.parametrize(
@@ -82,22 +82,22 @@ def test_zones_are_found_by_iana_names_in_any_case(name: str, key: str) -> None:
         "x" * 9999,
     ],
 )
-def test_what_is_no_zone_is_none_and_no_file(name: str) -> None:
+def test_an_unknown_name_is_not_opened_as_a_file(name: str) -> None:
     assert timezones.find_zone(name) is None
 
 
 @pytest.mark.parametrize("text, minutes", [("00:00", 0), ("09:30", 570), ("23:59", 1439), ("24:00", 1440)])
-def test_a_time_of_day_in_minutes(text: str, minutes: int) -> None:
+def test_a_time_of_day_is_converted_to_minutes(text: str, minutes: int) -> None:
     assert timezones.parse_minutes(text) == minutes
 
 
 @pytest.mark.parametrize("text", ["24:01", "9:00", "09:60", "", "0900", "09:00:00"])
-def test_what_is_no_time_of_day_is_refused(text: str) -> None:
+def test_an_invalid_time_of_day_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="hh:mm"):
         timezones.parse_minutes(text)
 
 
-def test_what_is_made_fits_the_contract_and_turns_its_sign() -> None:
+def test_working_hours_fit_the_contract_and_can_be_flipped() -> None:
     period = WorkingPeriod(540, 1020, (DayOfWeek.MON,))
     hours = timezones.build_working_hours(ZoneInfo("Europe/Berlin"), [period], WEEK_IN_JUNE, "W. Europe Standard Time")
     assert (hours.timezone.name, hours.working_periods) == ("W. Europe Standard Time", (period,))
@@ -105,15 +105,15 @@ def test_what_is_made_fits_the_contract_and_turns_its_sign() -> None:
     assert timezones.flip_bias(turned) == hours
     assert (turned.timezone.bias, turned.timezone.daylight_time and turned.timezone.daylight_time.offset) == (60, 60)
     request = AvailabilityRequest(Requester("b@example.net", "b", "m-1", "u-1"), ("a@example.net",), WEEK_IN_JUNE)
-    # Raises what does not fit.
+    # Raises an error if the hours do not fit.
     AvailabilityResponse((MailboxAvailability("a@example.net", (), hours),)).to_response(request)
 
 
-def test_a_zone_without_rules_turns_its_sign_too() -> None:
+def test_a_zone_without_rules_can_be_flipped() -> None:
     hours = timezones.build_working_hours(ZoneInfo("Asia/Kolkata"), [], WEEK_IN_JUNE)
     assert timezones.flip_bias(hours).timezone.bias == 330
 
 
 @pytest.mark.parametrize("offset, bias", [(1, -60), (-8, 480), (5.5, -330), (0, 0)])
-def test_a_bias_is_what_is_added_to_local_time_to_have_utc(offset: float, bias: int) -> None:
+def test_utc_is_local_time_plus_bias(offset: float, bias: int) -> None:
     assert timezones.to_bias(timedelta(hours=offset)) == bias

@@ -1,4 +1,4 @@
-"""The documents in `data/`, and small changes that break them."""
+"""The documents in `data/`, and edits that break them."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from mailhooks.contract import ContractError
 DATA = Path(__file__).parent / "data"
 
 Edit = Callable[[Any], Any]
-"""Makes another document of one, which it leaves as it is."""
+"""Returns an edited copy of a document."""
 
 
 def load(name: str) -> Any:
@@ -21,14 +21,14 @@ def load(name: str) -> Any:
 
 
 def named(pattern: str) -> list[str]:
-    """The names of the documents that fit the pattern; there must be some."""
+    """Return the names of the documents that match a pattern; at least one."""
     found = sorted(path.stem for path in DATA.glob(f"{pattern}.json"))
     assert found, pattern
     return found
 
 
 def put(pointer: str, value: Any) -> Edit:
-    """Sets what is at the JSON Pointer; `/-` at its end appends to a list."""
+    """Return an edit that sets the value at a JSON Pointer, or appends to a list if it ends in `/-`."""
 
     def edit(document: Any) -> Any:
         if not pointer:
@@ -44,7 +44,7 @@ def put(pointer: str, value: Any) -> Edit:
 
 
 def without(pointer: str) -> Edit:
-    """Takes out what is at the JSON Pointer."""
+    """Return an edit that removes the value at a JSON Pointer."""
 
     def edit(document: Any) -> Any:
         changed, parent, key = _walk(document, pointer)
@@ -55,7 +55,7 @@ def without(pointer: str) -> Edit:
 
 
 def both(*edits: Edit) -> Edit:
-    """One edit after the other."""
+    """Return an edit that applies edits one after the other."""
 
     def edit(document: Any) -> Any:
         for one in edits:
@@ -66,12 +66,12 @@ def both(*edits: Edit) -> Edit:
 
 
 def row(sentence: str, edit: Edit, pointer: str, got: str) -> Any:
-    """A line of a table of broken documents: what is wrong, how it is made, and what the error must say."""
+    """Return a row of a table of broken documents: the problem, the edit, and the expected error."""
     return pytest.param(edit, pointer, got, id=sentence)
 
 
-def refused(check: Callable[[Any], object], document: Any) -> ContractError:
-    """The error with which a check refuses the document."""
+def check_error(check: Callable[[Any], object], document: Any) -> ContractError:
+    """Return the error of a check that must reject the document."""
     with pytest.raises(ContractError) as caught:
         check(document)
     return caught.value

@@ -1,4 +1,4 @@
-"""Availability: the request is read as WorkMail writes it, and the response answers each mailbox asked, once and in order."""
+"""Availability requests, and responses with one result for each requested mailbox, in order."""
 
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
@@ -29,26 +29,26 @@ from mailhooks.contract.availability import (
     WorkingPeriod,
 )
 from mailhooks.contract.timestamps import format_time
-from tests.unit.contract.documents import load, named, put, refused
+from tests.unit.contract.documents import check_error, load, named, put
 
 GUIDE = load("availability-request-guide")
 USER2, UNKNOWN = GUIDE["mailboxes"]
 MAY_4 = datetime(2021, 5, 4, tzinfo=UTC)
 
 
-def asked(*mailboxes: str) -> AvailabilityRequest:
+def request_for(*mailboxes: str) -> AvailabilityRequest:
     return AvailabilityRequest.parse(put("/mailboxes", list(mailboxes))(GUIDE))
 
 
-def answered(answer: MailboxAvailability) -> dict[str, Any]:
-    response = AvailabilityResponse((answer,)).to_response(asked(answer.mailbox))
+def build(result: MailboxAvailability) -> dict[str, Any]:
+    response = AvailabilityResponse((result,)).to_response(request_for(result.mailbox))
     first: dict[str, Any] = response["mailboxes"][0]
     return first
 
 
 class TestRequest:
     @pytest.mark.parametrize("name", named("availability-request-*"))
-    def test_a_request_that_workmail_may_send_passes(self, name: str) -> None:
+    def test_a_valid_request_is_accepted(self, name: str) -> None:
         check_availability_request(load(name))
         assert list(AvailabilityRequest.parse(load(name)).mailboxes) == load(name)["mailboxes"]
 
@@ -66,7 +66,7 @@ class TestRequest:
             Window(datetime(2021, 5, 4, tzinfo=UTC), datetime(2021, 5, 6, tzinfo=UTC)),
         )
 
-    def test_both_ways_of_writing_utc_mean_the_same(self) -> None:
+    def test_both_notations_of_utc_are_equal(self) -> None:
         assert AvailabilityRequest.parse(load("availability-request-aws-sample")) == AvailabilityRequest.parse(GUIDE)
 
     @pytest.mark.parametrize(
@@ -80,29 +80,29 @@ class TestRequest:
             ("2021-05-04T18:05:56.250+00:00", 250000),
         ],
     )
-    def test_times_are_read_as_aware_and_in_utc(self, text: str, microsecond: int) -> None:
+    def test_times_are_aware_and_in_utc(self, text: str, microsecond: int) -> None:
         start = AvailabilityRequest.parse(put("/window/startDate", text)(GUIDE)).window.start_date
         assert (start, start.tzinfo) == (datetime(2021, 5, 4, 18, 5, 56, microsecond, tzinfo=UTC), UTC)
 
-    def test_asking_for_no_mailbox_is_allowed_and_answered_with_none(self) -> None:
-        assert AvailabilityResponse(()).to_response(asked()) == {"mailboxes": []}
+    def test_a_request_without_mailboxes_is_valid(self) -> None:
+        assert AvailabilityResponse(()).to_response(request_for()) == {"mailboxes": []}
 
     def test_the_window_must_end_after_it_starts(self) -> None:
         for end in ("2021-05-04T00:00:00.000Z", "2021-05-03T23:59:59.999Z"):
-            error = refused(AvailabilityRequest.parse, put("/window/endDate", end)(GUIDE))
+            error = check_error(AvailabilityRequest.parse, put("/window/endDate", end)(GUIDE))
             assert (error.pointer, error.expected) == ("/window/endDate", "a time after startDate")
-        assert refused(lambda at: Window(at, at), MAY_4).pointer == "/window/endDate"
+        assert check_error(lambda at: Window(at, at), MAY_4).pointer == "/window/endDate"
 
-    def test_naive_moments_are_refused_and_other_zones_become_utc(self) -> None:
+    def test_naive_times_are_rejected_and_others_converted_to_utc(self) -> None:
         naive = datetime(2021, 5, 4)
-        assert refused(lambda at: Window(at, MAY_4), naive).pointer == "/window/startDate"
-        assert refused(lambda at: Window(MAY_4, at), naive).pointer == "/window/endDate"
+        assert check_error(lambda at: Window(at, MAY_4), naive).pointer == "/window/startDate"
+        assert check_error(lambda at: Window(MAY_4, at), naive).pointer == "/window/endDate"
         cest = timezone(timedelta(hours=2))
         window = Window(datetime(2021, 5, 4, 2, tzinfo=cest), datetime(2021, 5, 5, 2, tzinfo=cest))
         assert (window.start_date, window.start_date.tzinfo) == (MAY_4, UTC)
 
 
-GUIDE_ANSWER = AvailabilityResponse(
+GUIDE_RESPONSE = AvailabilityResponse(
     (
         MailboxAvailability(
             "user2@external.example.com",
@@ -131,38 +131,38 @@ GUIDE_ANSWER = AvailabilityResponse(
 
 class TestResponse:
     @pytest.mark.parametrize("name", named("availability-response-*"))
-    def test_a_response_of_the_guides_kind_passes(self, name: str) -> None:
+    def test_a_valid_response_is_accepted(self, name: str) -> None:
         check_availability_response(load(name))
 
-    def test_the_guides_response_can_be_said(self) -> None:
-        assert GUIDE_ANSWER.to_response(AvailabilityRequest.parse(GUIDE)) == load("availability-response-guide")
+    def test_the_guides_response_can_be_built(self) -> None:
+        assert GUIDE_RESPONSE.to_response(AvailabilityRequest.parse(GUIDE)) == load("availability-response-guide")
 
-    def test_it_holds_plain_json_values_only(self) -> None:
+    def test_it_contains_json_types_only(self) -> None:
         def types(value: Any) -> set[type]:
             inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
             return {type(value)}.union(*map(types, inner))
 
-        assert types(GUIDE_ANSWER.to_response(AvailabilityRequest.parse(GUIDE))) == {dict, list, str, int, bool}
+        assert types(GUIDE_RESPONSE.to_response(AvailabilityRequest.parse(GUIDE))) == {dict, list, str, int, bool}
 
-    def test_what_is_not_known_is_left_out(self) -> None:
-        assert answered(MailboxAvailability("a@example.com")) == {"mailbox": "a@example.com", "events": []}
+    def test_absent_values_are_omitted(self) -> None:
+        assert build(MailboxAvailability("a@example.com")) == {"mailbox": "a@example.com", "events": []}
         event = CalendarEvent(MAY_4, MAY_4 + timedelta(hours=1), BusyType.TENTATIVE)
-        assert answered(MailboxAvailability("a@example.com", (event,)))["events"] == [
+        assert build(MailboxAvailability("a@example.com", (event,)))["events"] == [
             {"startTime": "2021-05-04T00:00:00.000Z", "endTime": "2021-05-04T01:00:00.000Z", "busyType": "TENTATIVE"}
         ]
 
     def test_a_fixed_offset_has_no_transitions(self) -> None:
         hours = WorkingHours(TimeZone("UTC", 0), (WorkingPeriod(0, 1440, tuple(DayOfWeek)),))
-        assert answered(MailboxAvailability("a@example.com", (), hours))["workingHours"]["timezone"] == {"name": "UTC", "bias": 0}
+        assert build(MailboxAvailability("a@example.com", (), hours))["workingHours"]["timezone"] == {"name": "UTC", "bias": 0}
 
     def test_may_is_a_month(self) -> None:
         may = put("/mailboxes/0/workingHours/timezone/daylightTime/month", "MAY")(load("availability-response-guide"))
         check_availability_response(may)
 
-    def test_empty_details_and_false_flags_are_said_and_not_left_out(self) -> None:
+    def test_empty_details_and_false_flags_are_not_omitted(self) -> None:
         details = Details("", "", InstanceType.EXCEPTION, is_meeting=False, is_reminder_set=False, is_private=True)
         event = CalendarEvent(MAY_4, MAY_4, BusyType.FREE, details)
-        assert answered(MailboxAvailability("a@example.com", (event,)))["events"][0]["details"] == {
+        assert build(MailboxAvailability("a@example.com", (event,)))["events"][0]["details"] == {
             "subject": "",
             "location": "",
             "instanceType": "EXCEPTION",
@@ -171,54 +171,60 @@ class TestResponse:
             "isPrivate": True,
         }
 
-    def test_an_event_keeps_its_own_start_before_the_window(self) -> None:
+    def test_an_event_is_not_cut_at_the_window(self) -> None:
         event = CalendarEvent(MAY_4 - timedelta(days=30), MAY_4 + timedelta(days=30), BusyType.BUSY)
-        assert answered(MailboxAvailability(USER2, (event,)))["events"][0]["startTime"] == "2021-04-04T00:00:00.000Z"
+        assert build(MailboxAvailability(USER2, (event,)))["events"][0]["startTime"] == "2021-04-04T00:00:00.000Z"
 
-    def test_an_event_ends_when_it_starts_or_later(self) -> None:
-        error = refused(lambda end: CalendarEvent(MAY_4, end, BusyType.BUSY), MAY_4 - timedelta(milliseconds=1))
+    def test_an_event_cannot_end_before_it_starts(self) -> None:
+        error = check_error(lambda end: CalendarEvent(MAY_4, end, BusyType.BUSY), MAY_4 - timedelta(milliseconds=1))
         assert (error.pointer, error.got) == ("/mailboxes/-/events/-/endTime", "an earlier one")
 
-    def test_an_event_of_naive_moments_is_refused(self) -> None:
+    def test_an_event_with_naive_times_is_rejected(self) -> None:
         naive = datetime(2021, 5, 4)
-        assert refused(lambda at: CalendarEvent(at, MAY_4, BusyType.BUSY), naive).pointer == "/mailboxes/-/events/-/startTime"
-        assert refused(lambda at: CalendarEvent(MAY_4, at, BusyType.BUSY), naive).got == "a naive one"
+        assert check_error(lambda at: CalendarEvent(at, MAY_4, BusyType.BUSY), naive).pointer == "/mailboxes/-/events/-/startTime"
+        assert check_error(lambda at: CalendarEvent(MAY_4, at, BusyType.BUSY), naive).got == "a naive one"
 
-    def test_a_time_of_day_with_fractions_is_refused_where_it_stands(self) -> None:
+    def test_a_time_of_day_with_fractions_is_rejected(self) -> None:
         odd = TimeZoneTransition(0, time(2, 0, 0, 5), Month.OCT, Week.LAST, DayOfWeek.SUN)
         hours = WorkingHours(TimeZone("Odd", -60, odd, odd), (WorkingPeriod(540, 1020, (DayOfWeek.MON,)),))
-        error = refused(answered, MailboxAvailability(USER2, (), hours))
+        error = check_error(build, MailboxAvailability(USER2, (), hours))
         assert error.pointer == "/mailboxes/0/workingHours/timezone/standardTime/time"
 
 
 class TestEveryMailboxAskedIsAnsweredOnceAndInOrder:
     A, B, C = (MailboxError(f"{name}@example.com", AvailabilityErrorCode.SERVER_BUSY) for name in "abc")
-    asked_for = staticmethod(lambda *answers: asked(*(answer.mailbox for answer in answers)))
+    request_all = staticmethod(lambda *results: request_for(*(result.mailbox for result in results)))
 
-    def test_in_the_order_asked_it_passes(self) -> None:
-        response = AvailabilityResponse((self.B, self.A, self.C)).to_response(self.asked_for(self.B, self.A, self.C))
+    def test_results_in_the_requests_order_are_accepted(self) -> None:
+        response = AvailabilityResponse((self.B, self.A, self.C)).to_response(self.request_all(self.B, self.A, self.C))
         assert [answer["mailbox"] for answer in response["mailboxes"]] == ["b@example.com", "a@example.com", "c@example.com"]
 
-    def test_a_mailbox_without_an_answer_is_refused(self) -> None:
-        error = refused(AvailabilityResponse((self.A,)).to_response, self.asked_for(self.A, self.B))
+    def test_a_missing_result_is_rejected(self) -> None:
+        error = check_error(AvailabilityResponse((self.A,)).to_response, self.request_all(self.A, self.B))
         assert (error.pointer, error.expected, error.got) == ("/mailboxes", "2 results, one for each requested mailbox", "1")
 
-    def test_an_answer_nobody_asked_for_is_refused(self) -> None:
-        assert refused(AvailabilityResponse((self.A, self.B)).to_response, self.asked_for(self.A)).pointer == "/mailboxes"
-        assert refused(AvailabilityResponse((self.A, self.B)).to_response, self.asked_for(self.A, self.C)).pointer == "/mailboxes/1/mailbox"
+    def test_an_additional_result_is_rejected(self) -> None:
+        assert check_error(AvailabilityResponse((self.A, self.B)).to_response, self.request_all(self.A)).pointer == "/mailboxes"
+        assert (
+            check_error(AvailabilityResponse((self.A, self.B)).to_response, self.request_all(self.A, self.C)).pointer
+            == "/mailboxes/1/mailbox"
+        )
 
-    def test_two_answers_for_one_mailbox_are_refused(self) -> None:
-        assert refused(AvailabilityResponse((self.A, self.A)).to_response, self.asked_for(self.A, self.B)).pointer == "/mailboxes/1/mailbox"
+    def test_two_results_for_one_mailbox_are_rejected(self) -> None:
+        assert (
+            check_error(AvailabilityResponse((self.A, self.A)).to_response, self.request_all(self.A, self.B)).pointer
+            == "/mailboxes/1/mailbox"
+        )
 
-    def test_another_order_is_refused(self) -> None:
-        error = refused(AvailabilityResponse((self.A, self.C, self.B)).to_response, self.asked_for(self.A, self.B, self.C))
+    def test_another_order_is_rejected(self) -> None:
+        error = check_error(AvailabilityResponse((self.A, self.C, self.B)).to_response, self.request_all(self.A, self.B, self.C))
         assert (error.pointer, error.got) == ("/mailboxes/1/mailbox", "another one")
 
-    def test_another_spelling_is_refused_as_workmail_may_not_find_it(self) -> None:
-        assert refused(AvailabilityResponse((self.A,)).to_response, asked("A@example.com")).pointer == "/mailboxes/0/mailbox"
+    def test_another_spelling_is_rejected(self) -> None:
+        assert check_error(AvailabilityResponse((self.A,)).to_response, request_for("A@example.com")).pointer == "/mailboxes/0/mailbox"
 
-    def test_a_mailbox_asked_twice_is_answered_twice(self) -> None:
-        assert len(AvailabilityResponse((self.A, self.A)).to_response(self.asked_for(self.A, self.A))["mailboxes"]) == 2
+    def test_a_mailbox_requested_twice_has_two_results(self) -> None:
+        assert len(AvailabilityResponse((self.A, self.A)).to_response(self.request_all(self.A, self.A))["mailboxes"]) == 2
 
 
 moments = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-11, minutes=-30))])).filter(
@@ -228,10 +234,10 @@ moments = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=
 
 @pytest.mark.fuzz
 @given(moments, moments)
-def test_a_moment_goes_out_and_comes_in_again_to_the_millisecond(one: datetime, other: datetime) -> None:
+def test_a_time_survives_a_round_trip_to_the_millisecond(one: datetime, other: datetime) -> None:
     start, end = sorted((one, other))
     event = CalendarEvent(start, end, BusyType.BUSY)
-    said = answered(MailboxAvailability(USER2, (event,)))["events"][0]
+    said = build(MailboxAvailability(USER2, (event,)))["events"][0]
     read = datetime.fromisoformat(said["startTime"])
     assert timedelta(0) <= start - read < timedelta(milliseconds=1)
     if end - start >= timedelta(milliseconds=1):

@@ -1,4 +1,4 @@
-"""Availability documents that are not what the guide says: each is refused at the place where it breaks."""
+"""Availability documents that break the contract: the error names the right place."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from mailhooks.contract import check_availability_request, check_availability_response
 from mailhooks.contract.availability import AvailabilityRequest
-from tests.unit.contract.documents import Edit, both, load, put, refused, row, without
+from tests.unit.contract.documents import Edit, both, check_error, load, put, row, without
 
 START, END = "/window/startDate", "/window/endDate"
 
@@ -59,10 +59,10 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("edit, pointer, got", REQUESTS)
-def test_a_broken_request_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str) -> None:
+def test_a_broken_request_is_rejected_at_the_right_place(edit: Edit, pointer: str, got: str) -> None:
     broken = edit(load("availability-request-guide"))
     for check in (check_availability_request, AvailabilityRequest.parse):
-        error = refused(check, broken)
+        error = check_error(check, broken)
         assert (error.pointer, error.got) == (pointer, got)
 
 
@@ -81,12 +81,12 @@ def missing(pointer: str) -> Any:
 RESPONSES = [
     row("the list of mailboxes alone", put("", []), "", "an empty array"),
     row("an empty response", put("", {}), "/mailboxes", "nothing"),
-    row("a property beside mailboxes", put("/errors", []), "", "another one"),
+    row("a property next to mailboxes", put("/errors", []), "", "another one"),
     row("mailboxes by their names", put("/mailboxes", {"a@example.com": {}}), "/mailboxes", "an object"),
     row("a mailbox that is an address", put(LAST, "a@example.com"), LAST, "a string of 13 characters"),
     missing(f"{LAST}/mailbox"),
     row("an empty mailbox", put(f"{LAST}/mailbox", ""), f"{LAST}/mailbox", "an empty string"),
-    row("a property beside the mailbox's", put(f"{FIRST}/Events", []), FIRST, "another one named Events"),
+    row("a property next to the mailbox's", put(f"{FIRST}/Events", []), FIRST, "another one named Events"),
     row("neither events nor an error", without(f"{LAST}/error"), f"{LAST}/events", "nothing"),
     row("events and an error", put(f"{LAST}/events", []), f"{LAST}/events", "an empty array"),
     row("working hours and an error", put(f"{LAST}/workingHours", UTC_HOURS), f"{LAST}/workingHours", "an object"),
@@ -105,9 +105,9 @@ RESPONSES = [
     row("null details", put(DETAILS, None), DETAILS, "null"),
     *(missing(f"{DETAILS}/{name}") for name in ("subject", "location", "instanceType", "isMeeting", "isReminderSet", "isPrivate")),
     row("a null subject", put(f"{DETAILS}/subject", None), f"{DETAILS}/subject", "null"),
-    row("an instance type nobody knows", put(f"{DETAILS}/instanceType", "SERIES"), f"{DETAILS}/instanceType", "a string of 6 characters"),
+    row("an unknown instance type", put(f"{DETAILS}/instanceType", "SERIES"), f"{DETAILS}/instanceType", "a string of 6 characters"),
     row("a private flag that is a string", put(f"{DETAILS}/isPrivate", "false"), f"{DETAILS}/isPrivate", "a string of 5 characters"),
-    row("a property beside the details", put(f"{DETAILS}/body", ""), DETAILS, "another one"),
+    row("a property next to the details", put(f"{DETAILS}/body", ""), DETAILS, "another one"),
     missing(ZONE),
     missing(f"{HOURS}/workingPeriods"),
     missing(f"{ZONE}/name"),
@@ -115,8 +115,8 @@ RESPONSES = [
     row("a bias with a fraction", put(f"{ZONE}/bias", 60.5), f"{ZONE}/bias", "a number"),
     row("a bias that is a boolean", put(f"{ZONE}/bias", True), f"{ZONE}/bias", "a boolean"),
     row("a bias in seconds", put(f"{ZONE}/bias", 3600), f"{ZONE}/bias", "a number"),
-    row("no standardTime beside daylightTime", without(f"{ZONE}/standardTime"), f"{ZONE}/standardTime", "nothing"),
-    row("no daylightTime beside standardTime", without(f"{ZONE}/daylightTime"), f"{ZONE}/daylightTime", "nothing"),
+    row("daylightTime without standardTime", without(f"{ZONE}/standardTime"), f"{ZONE}/standardTime", "nothing"),
+    row("standardTime without daylightTime", without(f"{ZONE}/daylightTime"), f"{ZONE}/daylightTime", "nothing"),
     *(missing(f"{ZONE}/standardTime/{name}") for name in ("offset", "time", "month", "week", "dayOfWeek")),
     row(
         "a time of day without seconds", put(f"{ZONE}/daylightTime/time", "02:00"), f"{ZONE}/daylightTime/time", "a string of 5 characters"
@@ -136,7 +136,7 @@ RESPONSES = [
     row("an end after the day", put(f"{PERIOD}/endMinutes", 1441), f"{PERIOD}/endMinutes", "a number"),
     row("a period on no day", put(f"{PERIOD}/days", []), f"{PERIOD}/days", "an empty array"),
     row("a day twice", put(f"{PERIOD}/days", ["MON", "MON"]), f"{PERIOD}/days", "an array of 2 items, one of them twice"),
-    row("a day nobody knows", put(f"{PERIOD}/days/-", "Mon"), f"{PERIOD}/days/1", "a string of 3 characters"),
+    row("an unknown day", put(f"{PERIOD}/days/-", "Mon"), f"{PERIOD}/days/1", "a string of 3 characters"),
     row(
         "two breaks, the outer one",
         both(put(f"{EVENT}/busyType", "OOF"), put(f"{LAST}/error", "Unknown")),
@@ -147,7 +147,7 @@ RESPONSES = [
 
 
 @pytest.mark.parametrize("edit, pointer, got", RESPONSES)
-def test_a_broken_response_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str) -> None:
-    error = refused(check_availability_response, edit(load("availability-response-guide")))
+def test_a_broken_response_is_rejected_at_the_right_place(edit: Edit, pointer: str, got: str) -> None:
+    error = check_error(check_availability_response, edit(load("availability-response-guide")))
     assert (error.pointer, error.got) == (pointer, got)
     assert error.expected not in ("", "a value")

@@ -1,4 +1,4 @@
-"""An error's text ends in a log: nothing that a document says may be in it, neither values nor the names of unknown properties."""
+"""Errors are logged, so their texts quote neither values nor names of unknown properties."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ secrets = st.one_of(
     ),
 )
 names = st.sampled_from([SECRET, f"{SECRET}@example.com", f"recipients{SECRET}"])
-"""Of unknown properties. The last is as like one of the contract's own as a secret may be."""
+"""Names of unknown properties. The last one resembles a property of the contract."""
 
 junk = st.recursive(
     st.one_of(secrets, st.none(), st.booleans(), st.integers(), st.floats()),
@@ -55,7 +55,7 @@ junk = st.recursive(
 
 
 def places(document: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
-    """Every place in a document, as a JSON Pointer, and what is there."""
+    """Yield every place in a document, as a JSON Pointer, with its value."""
     yield pointer, document
     steps = document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
     for step, inner in steps:
@@ -63,7 +63,7 @@ def places(document: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def with_secrets(document: Any, keep: frozenset[str]) -> Any:
-    """The document with a secret for each string that is not one of the contract's own words."""
+    """Replace each string of a document by a secret, except the contract's words."""
     match document:
         case dict():
             return {name: with_secrets(value, keep) for name, value in document.items()}
@@ -100,7 +100,7 @@ def test_no_error_quotes_the_document(name: str, data: st.DataObject) -> None:
         st.lists(st.sampled_from([place for place, value in everywhere.items() if isinstance(value, dict)]), max_size=2)
     ):
         document = put(f"{place}/{data.draw(names)}", data.draw(junk))(document)
-    # The longest pointer first, so that the others still lead somewhere.
+    # The longest pointer first, so that the others still exist.
     for place in sorted(data.draw(st.lists(st.sampled_from(list(everywhere)), max_size=2, unique=True)), key=len, reverse=True):
         document = put(place, data.draw(junk))(document)
     try:
@@ -108,7 +108,7 @@ def test_no_error_quotes_the_document(name: str, data: st.DataObject) -> None:
     except ContractError as error:
         assert_silent(error)
     else:
-        assume(False)  # so that Hypothesis complains should most documents pass
+        assume(False)  # Hypothesis fails if most documents are valid
 
 
 def calls() -> dict[str, Callable[[], object]]:
@@ -139,7 +139,7 @@ def eleven() -> Verdict:
 
 
 @pytest.mark.parametrize("name", calls())
-def test_no_refusal_of_a_verdict_quotes_addresses_or_texts(name: str) -> None:
+def test_no_error_of_a_verdict_quotes_addresses_or_texts(name: str) -> None:
     with pytest.raises(ContractError) as caught:
         calls()[name]()
     assert_silent(caught.value)
@@ -156,7 +156,7 @@ def test_a_day_that_does_not_exist_is_not_quoted_by_a_chained_error() -> None:
         assert "2021-02-31" not in str(caught.value)
 
 
-def test_a_name_is_quoted_only_if_it_is_nearly_one_of_the_contracts_own() -> None:
+def test_an_unknown_property_is_named_only_if_it_resembles_a_known_one() -> None:
     def got(name: str) -> str:
         with pytest.raises(ContractError) as caught:
             check_response(put(f"/actions/0/{name}", 1)(load("response-guide-bounce")), "INBOUND")

@@ -1,14 +1,14 @@
-"""The Run Lambda event: everything that WorkMail sends is understood, and anything else is refused at the right place."""
+"""The Run Lambda event: valid events are read, and the error of any other document names the right place."""
 
 import pytest
 
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent, check_event
 from tests.support.mail import event, parsed
-from tests.unit.contract.documents import Edit, both, load, named, put, refused, row, without
+from tests.unit.contract.documents import Edit, both, check_error, load, named, put, row, without
 
 
 @pytest.mark.parametrize("name", named("event-*"))
-def test_an_event_that_workmail_may_send_passes(name: str) -> None:
+def test_a_valid_event_is_accepted(name: str) -> None:
     check_event(load(name))
     assert MailFlowEvent.parse(load(name)).message_id == load(name)["messageId"]
 
@@ -31,41 +31,41 @@ def test_the_sam_cli_prints_the_guides_event() -> None:
     assert load("event-sam-generate-event") == load("event-guide")
 
 
-def test_on_behalf_mail_has_a_sender_besides_the_person_it_is_from() -> None:
+def test_mail_on_behalf_of_another_has_a_sender() -> None:
     read = MailFlowEvent.parse(load("event-on-behalf"))
     assert (read.mail_from, read.sender) == ("director@example.com", "assistant@example.com")
     assert read.flow_direction is FlowDirection.OUTBOUND
 
 
 @pytest.mark.parametrize("name", named("event-mail-from-*"))
-def test_mail_from_nobody_has_an_empty_mail_from(name: str) -> None:
+def test_mail_without_a_sender_has_an_empty_mail_from(name: str) -> None:
     read = MailFlowEvent.parse(load(name))
     assert (read.mail_from, read.sender) == ("", None)
 
 
-def test_what_is_absent_or_null_reads_as_empty() -> None:
+def test_absent_and_null_values_are_empty() -> None:
     for name in ("event-mail-from-absent", "event-mail-from-null-address"):
         assert MailFlowEvent.parse(load(name)).subject == ""
     for name in ("event-mail-from-absent", "event-mail-from-null"):
         assert MailFlowEvent.parse(load(name)).truncated is False
 
 
-def test_a_truncated_event_says_so_and_may_name_nobody() -> None:
+def test_a_truncated_event_may_have_no_recipient() -> None:
     assert MailFlowEvent.parse(load("event-truncated")).truncated is True
     assert MailFlowEvent.parse(load("event-truncated-to-nobody")).recipients == ()
 
 
-def test_non_ascii_addresses_are_read_as_written() -> None:
+def test_non_ascii_addresses_are_not_changed() -> None:
     read = MailFlowEvent.parse(load("event-smtputf8"))
     assert read.recipients == ("δοκιμή@παράδειγμα.example.com", "用户@例子.example.com", "GRACE@example.com")
 
 
-def test_two_thousand_recipients_are_read_in_their_order() -> None:
+def test_two_thousand_recipients_keep_their_order() -> None:
     recipients = tuple(f"recipient{number}@example.com" for number in range(2000))
     assert parsed(*recipients).recipients == recipients
 
 
-def test_an_event_is_a_value() -> None:
+def test_an_event_is_immutable_and_hashable() -> None:
     assert {parsed("a@example.com"), parsed("a@example.com")} == {parsed("a@example.com")}
     with pytest.raises(AttributeError):
         parsed().subject = "another"  # type: ignore[misc]
@@ -119,7 +119,7 @@ BROKEN = [
     row("an invocationId that is a number", put("/invocationId", 0), "/invocationId", "a number"),
     row("no flowDirection", without("/flowDirection"), "/flowDirection", "nothing"),
     row("a flowDirection in small letters", put("/flowDirection", "inbound"), "/flowDirection", "a string of 7 characters"),
-    row("a flowDirection nobody knows", put("/flowDirection", "INTERNAL"), "/flowDirection", "a string of 8 characters"),
+    row("an unknown flowDirection", put("/flowDirection", "INTERNAL"), "/flowDirection", "a string of 8 characters"),
     row("a null flowDirection", put("/flowDirection", None), "/flowDirection", "null"),
     row("a truncated that is a string", put("/truncated", "true"), "/truncated", "a string of 4 characters"),
     row("a truncated that is a number", put("/truncated", 1), "/truncated", "a number"),
@@ -134,24 +134,24 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("edit, pointer, got", BROKEN)
-def test_a_broken_event_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str) -> None:
+def test_a_broken_event_is_rejected_at_the_right_place(edit: Edit, pointer: str, got: str) -> None:
     broken = edit(load("event-guide"))
     for check in (check_event, MailFlowEvent.parse):
-        error = refused(check, broken)
+        error = check_error(check, broken)
         assert (error.pointer, error.got) == (pointer, got)
 
 
-def test_the_error_says_where_what_was_expected_and_what_came() -> None:
-    error = refused(check_event, event(messageId="No such ID"))
+def test_the_error_names_the_place_the_expected_and_the_actual_type() -> None:
+    error = check_error(check_event, event(messageId="No such ID"))
     assert str(error) == "at /messageId: expected the message's ID (a string of 1 to 120 of a-z, 0-9 and -), got a string of 10 characters"
     assert error.expected == "the message's ID (a string of 1 to 120 of a-z, 0-9 and -)"
-    assert str(refused(check_event, [1, 2])) == "at the top: expected a Run Lambda event (an object), got an array of 2 items"
+    assert str(check_error(check_event, [1, 2])) == "at the top: expected a Run Lambda event (an object), got an array of 2 items"
 
 
-def test_the_one_error_of_the_contract_is_a_value_error() -> None:
+def test_a_contract_error_is_a_value_error() -> None:
     assert issubclass(ContractError, ValueError)
 
 
 @pytest.mark.parametrize("message_id", ["a", "a" * 120, "0-0", "-"])
-def test_every_id_that_the_service_model_allows_passes(message_id: str) -> None:
+def test_every_message_id_of_the_service_model_is_accepted(message_id: str) -> None:
     check_event(event(messageId=message_id))

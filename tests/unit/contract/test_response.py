@@ -1,4 +1,4 @@
-"""The response of a synchronous function, checked whoever wrote it."""
+"""The check of a synchronous function's response."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from mailhooks.contract import ContractError, check_response
 from mailhooks.contract.verdict import MAX_RESPONSE_BYTES
-from tests.unit.contract.documents import Edit, both, load, named, put, refused, row, without
+from tests.unit.contract.documents import Edit, both, check_error, load, named, put, row, without
 
 DROP_ONE: dict[str, Any] = {"action": {"type": "DROP"}, "recipients": ["drop-recipient@example.com"]}
 
@@ -18,7 +18,7 @@ def bounce(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("direction", ["INBOUND", "OUTBOUND"])
 @pytest.mark.parametrize("name", named("response-guide-*"))
-def test_the_guides_examples_pass(name: str, direction: str) -> None:
+def test_the_guides_examples_are_accepted(name: str, direction: str) -> None:
     check_response(load(name), direction)
 
 
@@ -26,12 +26,12 @@ def test_the_guides_examples_pass(name: str, direction: str) -> None:
     "direction, types",
     [("INBOUND", "BOUNCE DROP DEFAULT BYPASS_SPAM_CHECK MOVE_TO_JUNK"), ("OUTBOUND", "BOUNCE DROP DEFAULT")],
 )
-def test_every_type_of_the_direction_passes(direction: str, types: str) -> None:
+def test_every_action_of_the_direction_is_accepted(direction: str, types: str) -> None:
     for name in types.split():
         check_response({"actions": [{"action": {"type": name}, "allRecipients": True}]}, direction)
 
 
-def test_recipients_beside_all_recipients_pass() -> None:
+def test_recipients_and_all_recipients_may_be_in_one_entry() -> None:
     check_response({"actions": [{"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"], "allRecipients": True}]}, "INBOUND")
     check_response({"actions": [{"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"], "allRecipients": False}]}, "OUTBOUND")
 
@@ -43,7 +43,7 @@ BROKEN = [
     row("the list of actions alone", put("", []), "", "an empty array"),
     row("a response that is a string", put("", "DEFAULT"), "", "a string of 7 characters"),
     row("an empty response", put("", {}), "/actions", "nothing"),
-    row("a property beside actions", put("/statusCode", 200), "", "another one"),
+    row("a property next to actions", put("/statusCode", 200), "", "another one"),
     row("actions in another spelling", both(put("/Actions", []), without("/actions")), "/actions", "nothing"),
     row("null actions", put("/actions", None), "/actions", "null"),
     row("no action", put("/actions", []), "/actions", "an empty array"),
@@ -61,15 +61,15 @@ BROKEN = [
     row("an action that is its type", put(ACTION, "DROP"), ACTION, "a string of 4 characters"),
     row("an action without a type", put(ACTION, {}), f"{ACTION}/type", "nothing"),
     row("a type in small letters", put(f"{ACTION}/type", "drop"), f"{ACTION}/type", "a string of 4 characters"),
-    row("a type nobody knows", put(f"{ACTION}/type", "QUARANTINE"), f"{ACTION}/type", "a string of 10 characters"),
+    row("an unknown type", put(f"{ACTION}/type", "QUARANTINE"), f"{ACTION}/type", "a string of 10 characters"),
     row("a null type", put(f"{ACTION}/type", None), f"{ACTION}/type", "null"),
     row("recipients misspelt", put("/actions/1/recipient", []), "/actions/1", "another one named recipient"),
     row("a property that has an address for its name", put("/actions/1/a@example.com", "DROP"), "/actions/1", "another one"),
-    row("a property beside the type", put(f"{ACTION}/bounceMessage", "No."), ACTION, "another one"),
+    row("a property next to the type", put(f"{ACTION}/bounceMessage", "No."), ACTION, "another one"),
     row("null parameters", put(f"{ACTION}/parameters", None), f"{ACTION}/parameters", "null"),
     row("parameters that are a string", put(f"{ACTION}/parameters", "No."), f"{ACTION}/parameters", "a string of 3 characters"),
     row(
-        "a parameter nobody knows",
+        "an unknown parameter",
         put(f"{ACTION}/parameters", {"folder": 1}),
         f"{ACTION}/parameters",
         "another one",
@@ -85,14 +85,14 @@ BROKEN = [
     row("allRecipients false alone", put("/actions/0/allRecipients", False), "/actions/0/recipients", "nothing"),
     row("allRecipients that is a string", put("/actions/0/allRecipients", "true"), "/actions/0/recipients", "nothing"),
     row(
-        "allRecipients that is a string, beside recipients",
+        "allRecipients that is a string, with recipients",
         put("/actions/1/allRecipients", "true"),
         "/actions/1/allRecipients",
         "a string of 4 characters",
     ),
-    row("allRecipients that is 1, beside recipients", put("/actions/1/allRecipients", 1), "/actions/1/allRecipients", "a number"),
+    row("allRecipients that is 1, with recipients", put("/actions/1/allRecipients", 1), "/actions/1/allRecipients", "a number"),
     row("null recipients", put("/actions/1/recipients", None), "/actions/1/recipients", "null"),
-    row("recipients for nobody", put("/actions/1/recipients", []), "/actions/1/recipients", "an empty array"),
+    row("no recipients", put("/actions/1/recipients", []), "/actions/1/recipients", "an empty array"),
     row(
         "recipients that are one address",
         put("/actions/1/recipients", "a@example.com"),
@@ -113,46 +113,46 @@ BROKEN = [
 
 @pytest.mark.parametrize("direction", ["INBOUND", "OUTBOUND"])
 @pytest.mark.parametrize("edit, pointer, got", BROKEN)
-def test_a_broken_response_is_refused_where_it_breaks(edit: Edit, pointer: str, got: str, direction: str) -> None:
+def test_a_broken_response_is_rejected_at_the_right_place(edit: Edit, pointer: str, got: str, direction: str) -> None:
     broken = edit(load("response-guide-remove-recipients"))
-    error = refused(lambda response: check_response(response, direction), broken)
+    error = check_error(lambda response: check_response(response, direction), broken)
     assert (error.pointer, error.got) == (pointer, got)
 
 
 @pytest.mark.parametrize("name", ["BYPASS_SPAM_CHECK", "MOVE_TO_JUNK"])
-def test_a_type_of_inbound_mail_is_refused_for_outbound(name: str) -> None:
+def test_an_inbound_action_is_rejected_for_outbound_mail(name: str) -> None:
     response = put("/actions/1/action/type", name)(load("response-guide-remove-recipients"))
     check_response(response, "INBOUND")
-    error = refused(lambda document: check_response(document, "OUTBOUND"), response)
+    error = check_error(lambda document: check_response(document, "OUTBOUND"), response)
     assert (error.pointer, error.expected) == ("/actions/1/action/type", "one of BOUNCE, DROP, DEFAULT")
 
 
-def test_ten_actions_pass() -> None:
+def test_ten_actions_are_accepted() -> None:
     check_response({"actions": [{**DROP_ONE, "recipients": [f"user{n}@example.com"]} for n in range(10)]}, "INBOUND")
 
 
-def test_the_error_lists_the_properties_that_may_be_there() -> None:
-    error = refused(lambda document: check_response(document, "INBOUND"), {"actions": [], "action": {}})
+def test_the_error_lists_the_allowed_properties() -> None:
+    error = check_error(lambda document: check_response(document, "INBOUND"), {"actions": [], "action": {}})
     assert error.expected == "no properties other than actions"
 
 
-def test_a_property_name_that_is_no_string_is_refused_like_others() -> None:
-    error = refused(lambda document: check_response(document, "INBOUND"), {"actions": [DROP_ONE], 7: "seven"})
+def test_a_property_name_that_is_not_a_string_is_rejected() -> None:
+    error = check_error(lambda document: check_response(document, "INBOUND"), {"actions": [DROP_ONE], 7: "seven"})
     assert (error.pointer, error.got) == ("", "another one")
 
 
 @pytest.mark.parametrize("filling", ["x", "é", "漢", "🗼"])
-def test_a_response_may_have_256_kilobytes_in_utf_8_and_not_one_more(filling: str) -> None:
+def test_a_response_has_at_most_256_kilobytes_in_utf_8(filling: str) -> None:
     empty = len(json.dumps(bounce(""), ensure_ascii=False).encode())
     count, rest = divmod(MAX_RESPONSE_BYTES - empty, len(filling.encode()))
     text = filling * count + "x" * rest
     assert len(json.dumps(bounce(text), ensure_ascii=False).encode()) == 262144
     check_response(bounce(text), "OUTBOUND")
-    error = refused(lambda document: check_response(document, "OUTBOUND"), bounce(text + "x"))
+    error = check_error(lambda document: check_response(document, "OUTBOUND"), bounce(text + "x"))
     assert (error.pointer, error.expected, error.got) == ("", "a response of at most 262144 bytes", "one of 262145 bytes")
 
 
-def test_half_of_a_surrogate_pair_is_refused_as_lambda_could_not_send_it() -> None:
+def test_half_of_a_surrogate_pair_is_rejected() -> None:
     with pytest.raises(ContractError) as caught:
         check_response(bounce("\ud800"), "INBOUND")
     assert caught.value.pointer == "/actions"
@@ -166,7 +166,7 @@ def test_half_of_a_surrogate_pair_is_refused_as_lambda_could_not_send_it() -> No
         {"action": {"type": "DEFAULT"}, "allRecipients": True},
     ],
 )
-def test_a_recipient_in_two_actions_and_two_actions_for_all_are_refused(second: dict[str, object]) -> None:
+def test_two_actions_for_one_recipient_or_for_all_are_rejected(second: dict[str, object]) -> None:
     actions = [
         {"action": {"type": "DEFAULT"}, "recipients": ["a@example.com"]},
         {"action": {"type": "DROP"}, "allRecipients": True},
@@ -177,6 +177,6 @@ def test_a_recipient_in_two_actions_and_two_actions_for_all_are_refused(second: 
     assert caught.value.pointer == "/actions/2"
 
 
-def test_a_direction_that_mail_does_not_have_is_a_mistake_of_the_caller() -> None:
+def test_an_unknown_direction_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="sideways"):
         check_response(bounce("No."), "sideways")

@@ -1,4 +1,4 @@
-"""The schemas themselves: valid, compiled once, in words that an error can use, and of one mind with the code."""
+"""The schemas: they are valid, compiled once, have descriptions for errors, and match the code."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in (files("ma
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a schema."""
+    """Yield every object in a schema."""
     if isinstance(node, dict):
         yield node
     for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
@@ -42,30 +42,30 @@ def use_everything() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_a_schema_is_valid_in_the_draft_that_it_names(name: str) -> None:
+def test_a_schema_is_valid_in_its_draft(name: str) -> None:
     assert SCHEMAS[name]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMAS[name]["$id"].endswith(f"/schemas/{name}")
     Draft202012Validator.check_schema(SCHEMAS[name])
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_every_property_that_may_be_missing_has_words_for_it(name: str) -> None:
+def test_every_required_property_has_a_description(name: str) -> None:
     required = [
         (node["properties"], missing) for node in nodes(SCHEMAS[name]) if "properties" in node for missing in node.get("required", [])
     ]
     for properties, missing in required:
-        # A condition ("if") names properties that need no words: it is never what an error tells of.
+        # Properties in a condition ("if") need no description, because no error reports them.
         words = properties[missing]
         assert "const" in words or {"description", "enum"} & set(words), missing
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_no_schema_tries_alternatives_which_would_blur_where_it_breaks(name: str) -> None:
+def test_no_schema_has_alternatives_with_vague_errors(name: str) -> None:
     assert not [node for node in nodes(SCHEMAS[name]) if {"anyOf", "oneOf"} & set(node)]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_no_pattern_lets_a_last_line_end_pass(name: str) -> None:
+def test_no_pattern_accepts_a_final_line_end(name: str) -> None:
     patterns = [node["pattern"] for node in nodes(SCHEMAS[name]) if isinstance(node.get("pattern"), str)]
     assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
 
@@ -76,7 +76,7 @@ def test_a_validator_is_compiled_once() -> None:
         assert schema._validator(stem) is schema._validator(stem)
 
 
-def test_after_the_first_check_no_schema_is_read_or_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_is_read_and_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     use_everything()
 
     def fail(*args: Any) -> Any:
@@ -87,7 +87,7 @@ def test_after_the_first_check_no_schema_is_read_or_compiled_again(monkeypatch: 
     use_everything()
 
 
-def test_the_codes_words_are_the_schemas() -> None:
+def test_enums_match_the_schemas() -> None:
     defs = SCHEMAS["availability-response.json"]["$defs"]
     event_, transition = defs["event"]["properties"], defs["transition"]["properties"]
     for kind, words in (

@@ -1,6 +1,6 @@
-"""The verdict against a small model of WorkMail: whatever a hook says, everybody meets the action that was meant for him.
+"""The verdict compared with a small model of WorkMail: every recipient gets the intended action.
 
-The model is written from the guide's words on the response ("Synchronous Run Lambda response schema", "... action limits") and shares no
+The model follows the guide ("Synchronous Run Lambda response schema", "... action limits") and shares no
 code with the library.
 """
 
@@ -29,7 +29,7 @@ Call = tuple[str, Action, list[str] | str | None]
 
 @dataclass
 class WorkMail:
-    """Who meets what, after the guide."""
+    """The actions of recipients, by the guide."""
 
     recipients: tuple[str, ...]
     met: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +79,7 @@ calls: st.SearchStrategy[list[Call]] = st.lists(
 
 
 def say(verdict: Verdict, call: Call) -> bool:
-    """Makes a call; whether it was taken."""
+    """Make a call, and return whether the verdict accepted it."""
     verb, action, to = call
     method: Callable[..., Verdict] = verdict.apply if verb == "apply" else lambda action, to: verdict.add(to, action)
     try:
@@ -92,7 +92,7 @@ def say(verdict: Verdict, call: Call) -> bool:
 
 @pytest.mark.fuzz
 @given(events, calls)
-def test_everybody_meets_what_the_verdict_says_and_nobody_the_fallback(event: MailFlowEvent, said: list[Call]) -> None:
+def test_every_recipient_gets_the_verdicts_action_and_never_the_fallback(event: MailFlowEvent, said: list[Call]) -> None:
     verdict = Verdict(event, ["example.com"])
     meant: dict[str, Action] = {}
     rest = None
@@ -120,7 +120,7 @@ def test_everybody_meets_what_the_verdict_says_and_nobody_the_fallback(event: Ma
 
 @pytest.mark.fuzz
 @given(events, calls)
-def test_a_response_is_always_one_that_workmail_accepts(event: MailFlowEvent, said: list[Call]) -> None:
+def test_every_response_is_valid(event: MailFlowEvent, said: list[Call]) -> None:
     verdict = Verdict(event, ["example.com"])
     for call in said:
         say(verdict, call)
@@ -139,7 +139,7 @@ def test_a_response_is_always_one_that_workmail_accepts(event: MailFlowEvent, sa
 
 @pytest.mark.fuzz
 @given(events, calls, calls)
-def test_a_refused_call_changes_nothing(event: MailFlowEvent, before: list[Call], said: list[Call]) -> None:
+def test_a_rejected_call_leaves_the_response_unchanged(event: MailFlowEvent, before: list[Call], said: list[Call]) -> None:
     verdict = Verdict(event, ["example.com"])
     for call in before:
         say(verdict, call)

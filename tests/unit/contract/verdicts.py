@@ -1,4 +1,4 @@
-"""Verdicts for tests: events to answer, and a response or a refusal in short."""
+"""Events for verdicts, and responses and errors in a short form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def outbound(*recipients: str) -> MailFlowEvent:
 
 
 def actions(verdict: Verdict) -> list[tuple[str, str, Any]]:
-    """A response in short: type, bounce text, and the addresses or "all"."""
+    """Return a response in a short form: type, bounce text, and the addresses or "all"."""
     entries = verdict.to_response()["actions"]
     return [
         (
@@ -33,7 +33,7 @@ def actions(verdict: Verdict) -> list[tuple[str, str, Any]]:
     ]
 
 
-def refusal(call: Callable[[], object]) -> tuple[str, str]:
+def error_of(call: Callable[[], object]) -> tuple[str, str]:
     with pytest.raises(ContractError) as caught:
         call()
     return caught.value.pointer, caught.value.got

@@ -1,4 +1,4 @@
-"""Periods of busy time, as servers write them."""
+"""The notations of free/busy periods."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ _PERIODS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3_000), st.
 
 
 @given(_PERIODS, st.sampled_from(["one property each", "one property", "one component each"]))
-def test_periods_are_the_same_however_they_are_written(periods: list[tuple[int, int, bool]], form: str) -> None:
+def test_all_notations_of_periods_are_equal(periods: list[tuple[int, int, bool]], form: str) -> None:
     def written(start: int, length: int, by_duration: bool) -> str:
         begin, end = DAY + timedelta(minutes=start), DAY + timedelta(minutes=start + length)
         return f"{begin:%Y%m%dT%H%M%SZ}/" + (f"PT{length}M" if by_duration else f"{end:%Y%m%dT%H%M%SZ}")
@@ -33,7 +33,7 @@ def test_components_without_periods_are_free_time() -> None:
         assert list(read_periods(parsed)) == []
 
 
-def test_a_long_property_is_folded_anywhere() -> None:
+def test_a_property_may_be_folded_anywhere() -> None:
     content = calendar("BEGIN:VFREEBUSY\r\nFREEBUSY:20260504T090000Z/PT1H,20260505T090000Z/PT1H\r\nEND:VFREEBUSY\r\n")
     start = content.index(b"FREEBUSY:") + 1
     for at in range(start, content.index(b"\r\nEND:VFREEBUSY")):

@@ -1,4 +1,4 @@
-"""Busy times that a CalDAV server wraps in XML."""
+"""Multistatus responses of CalDAV servers."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def response(data: str, status: str = "HTTP/1.1 200 OK") -> str:
     return f"<response><href>/x</href><propstat>{data}<status>{status}</status></propstat></response>"
 
 
-def test_the_data_of_all_responses_is_heard() -> None:
+def test_the_data_of_all_parts_is_read() -> None:
     assert read_calendar_data(multistatus(response(DATA), response(f"<![CDATA[{DATA}]]>"))) == [DATA.encode()] * 2
 
 
@@ -36,6 +36,6 @@ def test_the_data_of_all_responses_is_heard() -> None:
         multistatus(response(DATA)).decode().replace("utf-8", "utf-16").encode("utf-16"),
     ],
 )
-def test_anything_else_is_a_failure_and_not_free_time(content: bytes) -> None:
+def test_any_other_response_is_a_failure_and_not_free_time(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
         read_calendar_data(content)

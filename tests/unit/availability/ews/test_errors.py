@@ -1,4 +1,4 @@
-"""What EWS's response codes become, each of those that are documented."""
+"""The failures of all documented EWS response codes."""
 
 import pytest
 from exchangelib import errors
@@ -75,7 +75,7 @@ def test_the_library_knows_these_codes_and_no_others() -> None:
     assert set(KINDS) == {code for codes in CODES.values() for code in codes.split()}
 
 
-def test_a_more_specific_code_inside_counts() -> None:
+def test_an_inner_code_applies() -> None:
     inner = t("MessageXml", '<t:Value Name="InnerErrorResponseCode">ErrorNoFreeBusyAccess</t:Value>')
     assert type(read(error("ErrorInternalServerError", more=inner))) is NoAccess
 
@@ -87,13 +87,13 @@ def test_a_fault_without_details_is_read_by_its_faultcode() -> None:
 
 
 @pytest.mark.parametrize("code", ["", "busy, ben@example.org!", "Error" + "x" * 500])
-def test_what_is_no_code_is_not_quoted(code: str) -> None:
+def test_an_invalid_code_is_not_quoted(code: str) -> None:
     result = read(error(code))
     assert isinstance(result, GenerationFailed)
     assert str(result) == "the server responded with an error without a known code"
 
 
-def test_an_error_for_all_beside_the_array_is_the_request_s() -> None:
+def test_an_error_outside_of_the_array_is_a_failure_of_the_request() -> None:
     message = m("ResponseMessage", m("ResponseCode", "ErrorServerBusy"), back_off(1000), attributes=' ResponseClass="Error"')
     with pytest.raises(RequestFailed) as refused:
         read_response(answer().replace(b"<m:FreeBusyResponseArray></m:FreeBusyResponseArray>", message.encode()), 1)

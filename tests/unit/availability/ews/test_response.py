@@ -1,4 +1,4 @@
-"""What is made of an EWS server's answer, element by element."""
+"""The results of EWS responses, element by element."""
 
 import doctest
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,8 @@ def read(response: str) -> Result:
     return result
 
 
-def events(*told: str) -> tuple[CalendarEvent, ...]:
-    result = read(calendar(*told))
+def events(*content: str) -> tuple[CalendarEvent, ...]:
+    result = read(calendar(*content))
     assert isinstance(result, Schedule), result
     return result.events
 
@@ -49,7 +49,7 @@ def details(xml: str) -> Details:
         (" Tentative\n", BusyType.TENTATIVE),
     ],
 )
-def test_each_busy_type_is_one_of_the_contract_s(written: str, busy: BusyType) -> None:
+def test_each_busy_type_is_converted(written: str, busy: BusyType) -> None:
     assert events(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", written)) == (CalendarEvent(NINE, TEN, busy),)
 
 
@@ -65,7 +65,7 @@ def test_each_busy_type_is_one_of_the_contract_s(written: str, busy: BusyType) -
         ("FreeBusyMerged", "0220", GenerationFailed),
     ],
 )
-def test_an_empty_list_of_events_is_free_time_only_where_the_view_would_show_some(kind: str, merged: str, expected: type[Result]) -> None:
+def test_an_empty_list_is_free_time_only_in_a_view_with_events(kind: str, merged: str, expected: type[Result]) -> None:
     empty = b"</t:FreeBusyViewType><t:MergedFreeBusy>%s</t:MergedFreeBusy><t:CalendarEventArray/>" % merged.encode()
     (result,) = read_response(answer(calendar(kind=kind)).replace(b"</t:FreeBusyViewType>", empty), 1)
     assert type(result) is expected
@@ -84,19 +84,19 @@ def test_an_empty_list_of_events_is_free_time_only_where_the_view_would_show_som
         "\n 2026-05-04T09:00:00Z ",
     ],
 )
-def test_a_time_may_be_written_in_many_ways(written: str) -> None:
+def test_all_notations_of_a_time_are_read(written: str) -> None:
     assert events(event(written, "2026-05-04T10:00:00Z")) == (CalendarEvent(NINE, TEN, BusyType.BUSY),)
 
 
 @pytest.mark.parametrize("written", ["", "soon", "2026-05-32T09:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_an_event_at_no_time_spoils_the_mailbox_and_no_other(written: str) -> None:
+def test_an_event_without_a_time_fails_its_mailbox_only(written: str) -> None:
     bad = calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"), event(written, "2026-05-04T10:00:00Z"))
     first, second = read_response(answer(bad, calendar()), 2)
     assert isinstance(first, GenerationFailed)
     assert second == Schedule()
 
 
-def test_an_end_before_the_start_is_the_same_time_backwards() -> None:
+def test_an_end_before_the_start_is_swapped_with_it() -> None:
     assert events(event("2026-05-04T10:00:00Z", "2026-05-04T09:00:00Z")) == (CalendarEvent(NINE, TEN, BusyType.BUSY),)
 
 
@@ -105,18 +105,18 @@ def test_an_event_may_have_no_length() -> None:
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), st.integers(-14 * 60, 14 * 60))
-def test_a_moment_is_the_same_in_whatever_zone_it_is_written(moment: datetime, minutes: int) -> None:
+def test_a_time_is_equal_in_all_zones(moment: datetime, minutes: int) -> None:
     here = moment.replace(tzinfo=UTC) + timedelta(minutes=minutes)
     sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
     assert read_moment(f"{here.replace(tzinfo=None).isoformat()}{sign}{hours:02}:{rest:02}") == moment.replace(tzinfo=UTC)
 
 
-def test_details_that_are_not_told_are_none() -> None:
+def test_missing_details_are_none() -> None:
     (found,) = events(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"))
     assert found.details is None
 
 
-def test_details_without_anything_in_them_are_empty() -> None:
+def test_empty_details_are_empty() -> None:
     assert details("<t:Subject/>") == Details(
         "", "", InstanceType.SINGLE_INSTANCE, is_meeting=False, is_reminder_set=False, is_private=False
     )
@@ -132,20 +132,20 @@ def test_details_without_anything_in_them_are_empty() -> None:
         ("1", "0", InstanceType.RECURRING_INSTANCE),
     ],
 )
-def test_an_event_of_a_series_says_so(recurring: str, exception: str, instance: InstanceType) -> None:
+def test_an_event_of_a_series_has_its_instance_type(recurring: str, exception: str, instance: InstanceType) -> None:
     assert details(t("IsRecurring", recurring) + t("IsException", exception)).instance_type is instance
 
 
 @pytest.mark.parametrize(
     "written, private", [("true", True), ("1", True), ("True", True), ("false", False), ("0", False), ("", False), ("who knows", True)]
 )
-def test_what_may_be_private_is(written: str, private: bool) -> None:
+def test_an_unknown_privacy_flag_is_private(written: str, private: bool) -> None:
     assert details(t("Subject", "Doctor") + t("IsPrivate", written)).is_private is private
 
 
-def test_a_mark_of_privacy_beside_the_details_counts() -> None:
-    told = event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Doctor"))
-    (found,) = events(told.replace("<t:BusyType>", "<t:IsPrivate>true</t:IsPrivate><t:BusyType>"))
+def test_a_privacy_flag_outside_of_the_details_applies() -> None:
+    content = event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Doctor"))
+    (found,) = events(content.replace("<t:BusyType>", "<t:IsPrivate>true</t:IsPrivate><t:BusyType>"))
     assert found.details is not None
     assert found.details.is_private
 
@@ -159,16 +159,16 @@ def test_a_mark_of_privacy_beside_the_details_counts() -> None:
         m("FreeBusyView", t("FreeBusyViewType", "SomethingNew")),
     ],
 )
-def test_a_view_that_tells_no_events_does_not_look_like_a_free_day(view: str) -> None:
+def test_a_view_without_events_is_not_free_time(view: str) -> None:
     message = m("ResponseMessage", m("ResponseCode", "NoError"), attributes=' ResponseClass="Success"')
     assert type(read(m("FreeBusyResponse", message, view))) is GenerationFailed
 
 
-def test_events_count_whatever_the_view_calls_itself() -> None:
+def test_events_are_read_in_any_view() -> None:
     assert isinstance(read(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"), kind="SomethingNew")), Schedule)
 
 
-def test_an_answer_without_a_message_or_a_code_is_good() -> None:
+def test_a_result_without_a_message_or_a_code_is_a_success() -> None:
     view = m("FreeBusyView", t("FreeBusyViewType", "FreeBusy"))
     assert read(m("FreeBusyResponse", view)) == Schedule()
     assert read(m("FreeBusyResponse", m("ResponseMessage", attributes=' ResponseClass="Success"'), view)) == Schedule()

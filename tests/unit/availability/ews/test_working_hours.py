@@ -1,4 +1,4 @@
-"""EWS's working hours as the contract has them."""
+"""The conversion of EWS working hours."""
 
 from datetime import time
 
@@ -29,7 +29,7 @@ def read(xml: str) -> WorkingHours | None:
     element = lxml.etree.fromstring(f'<x xmlns:t="{TYPES}">{xml}</x>')[0]
     hours = read_hours(element)
     if hours is not None:
-        # Whatever comes out must be good for WorkMail.
+        # The result must fit WorkMail's contract.
         AvailabilityResponse((MailboxAvailability("ben@example.org", (), hours),)).to_response(
             AvailabilityRequest.parse(request("ben@example.org"))
         )
@@ -47,14 +47,14 @@ def test_working_hours_keep_the_sign_of_ews() -> None:
     assert read(OFFICE_HOURS) == WorkingHours(TimeZone(ZONE_NAME, -60, winter, summer), (WorkingPeriod(480, 1020, WEEK),))
 
 
-def test_without_an_element_there_are_none() -> None:
+def test_working_hours_may_be_absent() -> None:
     assert read_hours(None) is None
 
 
 @pytest.mark.parametrize(
     "order, week", [(1, Week.FIRST), (2, Week.SECOND), (3, Week.THIRD), (4, Week.FOURTH), (5, Week.LAST), (-1, Week.LAST)]
 )
-def test_the_day_s_order_is_the_week(order: int, week: Week) -> None:
+def test_day_order_is_the_week(order: int, week: Week) -> None:
     found = zone(transition("StandardTime", 0, "02:00:00", order, 11), SUMMER)
     assert found is not None
     assert found.standard_time is not None
@@ -62,7 +62,7 @@ def test_the_day_s_order_is_the_week(order: int, week: Week) -> None:
 
 
 @pytest.mark.parametrize("number, month", list(enumerate(Month, 1)))
-def test_every_month_has_its_name(number: int, month: Month) -> None:
+def test_every_month_is_converted(number: int, month: Month) -> None:
     found = zone(transition("StandardTime", 0, "02:00:00.0000000", 1, number), transition("DaylightTime", -60, "02:00:00", 2, 3))
     assert found is not None
     assert found.standard_time is not None
@@ -84,7 +84,7 @@ def test_every_month_has_its_name(number: int, month: Month) -> None:
         ((transition("StandardTime", -60, "02:00:00", 1, 4), transition("DaylightTime", -60, "02:00:00", 1, 10)), -120),
     ],
 )
-def test_clocks_that_never_change_have_no_transitions(parts: tuple[str, ...], bias: int) -> None:
+def test_a_zone_whose_clocks_never_change_has_no_transitions(parts: tuple[str, ...], bias: int) -> None:
     assert zone(*parts) == TimeZone(ZONE_NAME, bias)
 
 
@@ -99,7 +99,7 @@ def test_clocks_that_never_change_have_no_transitions(parts: tuple[str, ...], bi
         ("Monday Weekday", WEEK),
     ],
 )
-def test_days_are_names_or_groups(written: str, days: tuple[DayOfWeek, ...]) -> None:
+def test_days_may_be_names_or_groups(written: str, days: tuple[DayOfWeek, ...]) -> None:
     hours = read(working_hours(0, periods=period(written, 0, 1440)))
     assert hours is not None
     assert hours.working_periods == (WorkingPeriod(0, 1440, days),)
@@ -128,5 +128,5 @@ def test_days_are_names_or_groups(written: str, days: tuple[DayOfWeek, ...]) -> 
         OFFICE_HOURS.replace("TimeZone", "Zone"),
     ],
 )
-def test_hours_that_make_no_sense_are_none(xml: str) -> None:
+def test_invalid_working_hours_are_none(xml: str) -> None:
     assert read(xml) is None

@@ -1,4 +1,4 @@
-"""XML as servers send it: in other encodings, with characters that XML does not have, cut off, hostile."""
+"""Unusual, incomplete and hostile XML of servers."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,29 +18,29 @@ from tests.support.servers.ews import answer, calendar, error, event, t
 NINE, TEN = datetime(2026, 5, 4, 9, tzinfo=UTC), datetime(2026, 5, 4, 10, tzinfo=UTC)
 
 
-def test_mixed_up_namespaces_and_comments_change_nothing() -> None:
-    told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", "Tentative")))
+def test_namespaces_and_comments_are_ignored() -> None:
+    content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", "Tentative")))
     for old, new in (
         (b"<m:", b"<t:"),
         (b"</m:", b"</t:"),
         (b"<t:BusyType>", b"<!-- x --><?y z?><t:BusyType><!-- x -->"),
         (b"http://schemas.m", b"https://schemas.m"),
     ):
-        told = told.replace(old, new)
-    assert read_response(told, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.TENTATIVE),))]
+        content = content.replace(old, new)
+    assert read_response(content, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.TENTATIVE),))]
 
 
-def test_an_answer_may_have_space_around_it() -> None:
+def test_white_space_around_the_document_is_ignored() -> None:
     assert read_response(b"\r\n " + answer(calendar()) + b"\r\n", 1) == [Schedule()]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
-def test_an_answer_may_be_in_any_encoding_that_it_names(encoding: str) -> None:
-    told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Prüfung")))).decode()
+def test_any_declared_encoding_is_read(encoding: str) -> None:
+    content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Prüfung")))).decode()
     ((found,),) = [
         result.events
         for result in read_response(
-            told.replace('encoding="utf-8"', f'encoding="{encoding[:10].removesuffix("-sig")}"').encode(encoding), 1
+            content.replace('encoding="utf-8"', f'encoding="{encoding[:10].removesuffix("-sig")}"').encode(encoding), 1
         )
         if isinstance(result, Schedule)
     ]
@@ -48,9 +48,9 @@ def test_an_answer_may_be_in_any_encoding_that_it_names(encoding: str) -> None:
     assert found.details.subject == "Prüfung"
 
 
-def test_octets_that_are_not_utf_8_do_not_spoil_an_answer() -> None:
-    told = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Pr_fung"))))
-    (result,) = read_response(told.replace(b"_", b"\xfc"), 1)
+def test_invalid_utf_8_is_replaced() -> None:
+    content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Pr_fung"))))
+    (result,) = read_response(content.replace(b"_", b"\xfc"), 1)
     assert isinstance(result, Schedule)
     assert result.events[0].details is not None
     assert result.events[0].details.subject == "Pr\ufffdfung"
@@ -76,14 +76,14 @@ DTD = "<!DOCTYPE s [<!ENTITY a '{}'>]>"
         b"<a>" * 5000,
     ],
 )
-def test_what_is_no_answer_of_ews_is_refused(content: bytes) -> None:
+def test_a_response_that_is_not_ews_is_rejected(content: bytes) -> None:
     with pytest.raises(RequestFailed) as refused:
         read_response(content, 1)
     assert type(refused.value.failure) is GenerationFailed
 
 
 @given(st.data())
-def test_a_mangled_answer_is_read_or_refused_but_never_worse(data: st.DataObject) -> None:
+def test_a_mangled_response_is_read_or_rejected(data: st.DataObject) -> None:
     whole = answer(
         calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "x") + t("IsPrivate", "true"))),
         error("ErrorNoCalendar"),

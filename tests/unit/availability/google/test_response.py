@@ -1,4 +1,4 @@
-"""Odd shapes of freeBusy's answers; the errors themselves are in tests/integration/availability/test_google.py."""
+"""Unusual forms of freeBusy's responses. Documented errors: tests/integration/availability/test_google_errors.py."""
 
 import json
 from datetime import UTC, datetime
@@ -37,13 +37,13 @@ def answer(calendars: Any, **more: Any) -> dict[str, Schedule | LookupFailed]:
         {"busy": [], "errors": [None]},
     ],
 )
-def test_a_calendar_that_cannot_be_read_costs_nobody_else(entry: Any) -> None:
+def test_an_unreadable_calendar_does_not_affect_the_others(entry: Any) -> None:
     found = answer({ANA: entry, BEN: {"busy": []}})
     assert type(found[ANA]) is GenerationFailed
     assert found[BEN] == Schedule()
 
 
-def test_a_time_without_an_offset_is_in_the_zone_that_was_asked_for() -> None:
+def test_a_time_without_an_offset_is_in_the_requested_zone() -> None:
     found = answer({ANA: {"busy": [{"start": "2026-05-04T09:00:00", "end": "2026-05-04T10:00:00.000Z"}]}})
     start = datetime(2026, 5, 4, 9, tzinfo=UTC)
     assert found[ANA] == Schedule((CalendarEvent(start, start.replace(hour=10), BusyType.BUSY),))
@@ -54,11 +54,11 @@ def test_a_calendar_is_found_in_either_form_of_its_domain() -> None:
     assert read_response(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
 
 
-def test_what_the_answer_leaves_out_is_missing() -> None:
+def test_omitted_calendars_are_missing() -> None:
     assert set(answer({ANA: {"busy": []}})) == {ANA}
 
 
-def test_a_group_is_left_out_unless_google_has_an_error_for_it() -> None:
+def test_a_group_is_missing_unless_it_has_an_error() -> None:
     assert TEAM not in answer({ANA: {"busy": []}}, groups={TEAM: {"calendars": [ANA]}})
     found = answer({ANA: {"busy": []}}, groups={TEAM.upper(): {"errors": [{"domain": "global", "reason": "groupTooBig"}]}})
     assert type(found[TEAM]) is GenerationFailed
@@ -66,7 +66,7 @@ def test_a_group_is_left_out_unless_google_has_an_error_for_it() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b'{"calendars": []}', b"{}", b"\xff"])
-def test_what_is_no_answer_of_free_busy_fails_for_all(content: bytes) -> None:
+def test_a_response_that_is_not_freebusys_is_a_failure(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
         read_response(content, [ANA])
 
@@ -81,7 +81,7 @@ def test_what_is_no_answer_of_free_busy_fails_for_all(content: bytes) -> None:
         (403, {"error": {"errors": [{"reason": "somethingNewer"}, {"reason": "rateLimitExceeded"}]}}, ServerBusy),
     ],
 )
-def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed]) -> None:
+def test_errors_of_unusual_form_are_read(status: int, body: Any, kind: type[LookupFailed]) -> None:
     failed = failure_for(HttpResponse(status, {}, json.dumps(body).encode()))
     assert type(failed) is kind
     assert "example.com" not in str(failed)

@@ -1,4 +1,4 @@
-"""What the settings of the Graph backend mean. Read the private parts: nothing is sent here."""
+"""The settings of the Graph backend, read from its private attributes because no request is sent."""
 
 import json
 from collections.abc import Iterator
@@ -55,27 +55,27 @@ def backend(session: Session, **settings: Any) -> GraphBackend:
         ),
     ],
 )
-def test_a_national_cloud_is_an_authority_and_an_endpoint(session: Session, settings: dict[str, Any], authority: str, scope: str) -> None:
+def test_a_national_cloud_has_its_authority_and_endpoint(session: Session, settings: dict[str, Any], authority: str, scope: str) -> None:
     app = getattr(backend(session, **settings)._tokens._fetch, "__self__")  # noqa: B009 - mypy knows only a function
     assert (app.authority, app.scope) == (authority, scope)
 
 
-def test_an_authority_without_tls_is_refused(session: Session) -> None:
+def test_an_authority_without_tls_is_rejected(session: Session) -> None:
     with pytest.raises(SettingsError, match="authority: expected"):
         backend(session, authority="http://login.example.com")
 
 
-def test_busy_types_are_settings(session: Session) -> None:
+def test_busy_types_are_configurable(session: Session) -> None:
     reader = backend(session, workingElsewhere="TENTATIVE", unknown="FREE", user="free-busy@contoso.com", maxMailboxes=5)._reader
     assert (reader.working_elsewhere, reader.unknown) == (BusyType.TENTATIVE, BusyType.FREE)
 
 
-def test_a_configuration_finds_the_backend_by_its_type() -> None:
+def test_the_configuration_selects_the_backend_by_type() -> None:
     provider = load(json.dumps(document(MINIMAL))).provider
     assert isinstance(provider.backends["cloud"], GraphBackend)
 
 
-def test_a_certificate_that_cannot_be_read_is_told_with_the_backends_name_and_without_the_key() -> None:
+def test_an_unreadable_certificate_is_reported_without_the_key() -> None:
     certificate = {"privateKey": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "thumbprint": "0" * 40}
     config = {"type": "graph", "tenantId": TENANT, "clientId": "app", "certificate": certificate}
     with pytest.raises(SettingsError, match=r"^at /backends/cloud: certificate/privateKey: ") as raised:

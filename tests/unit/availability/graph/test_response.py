@@ -1,4 +1,4 @@
-"""Every status, every error and every odd shape of getSchedule's answers."""
+"""Every status, every error and unusual forms of getSchedule's responses."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def item(**changes: Any) -> dict[str, Any]:
 
 
 def event(**changes: Any) -> CalendarEvent:
-    """The one event that an item with these changes becomes."""
+    """Return the event of an item with these changes."""
     schedule = read([{"scheduleId": ANA, "scheduleItems": [item(**changes)]}])[ANA]
     assert isinstance(schedule, Schedule)
     (found,) = schedule.events
@@ -47,18 +47,18 @@ def event(**changes: Any) -> CalendarEvent:
         ("oof", BusyType.BUSY),
         ("workingElsewhere", BusyType.FREE),
         ("unknown", BusyType.BUSY),
-        ("Tentative", BusyType.TENTATIVE),  # as the article "Get free/busy schedule" shows it
+        ("Tentative", BusyType.TENTATIVE),  # the notation of the article "Get free/busy schedule"
         ("unknownFutureValue", BusyType.BUSY),
         ("somethingNewer", BusyType.BUSY),
         (None, BusyType.BUSY),
         (3, BusyType.BUSY),
     ],
 )
-def test_every_status_is_a_busy_type(status: Any, busy_type: BusyType) -> None:
+def test_every_status_is_converted_to_a_busy_type(status: Any, busy_type: BusyType) -> None:
     assert event(status=status).busy_type is busy_type
 
 
-def test_what_working_elsewhere_and_unknown_are_is_a_setting() -> None:
+def test_the_busy_types_of_working_elsewhere_and_unknown_are_configurable() -> None:
     reader = Reader(working_elsewhere=BusyType.TENTATIVE, unknown=BusyType.FREE)
     entry = {"scheduleId": ANA, "scheduleItems": [item(status="workingElsewhere"), item(status="unknown")]}
     schedule = read([entry], reader=reader)[ANA]
@@ -101,27 +101,27 @@ CODES: list[tuple[Any, type[LookupFailed], AvailabilityErrorCode]] = [
 ]
 
 
-@pytest.mark.parametrize("code, kind, told", CODES)
-def test_every_error_of_a_mailbox_is_one_of_workmails(code: Any, kind: type[LookupFailed], told: AvailabilityErrorCode) -> None:
+@pytest.mark.parametrize("code, kind, documented", CODES)
+def test_every_error_of_a_mailbox_has_its_failure(code: Any, kind: type[LookupFailed], documented: AvailabilityErrorCode) -> None:
     error = {"message": "Unable to resolve secret@example.com", "responseCode": code}
     found = read([{"scheduleId": ANA, "error": error}, {"scheduleId": BEN, "scheduleItems": []}], ANA, BEN)
     failed = found[ANA]
     assert type(failed) is kind
-    assert failed.code is told
+    assert failed.code is documented
     assert "example.com" not in str(failed)
     assert found[BEN] == Schedule()
 
 
 @pytest.mark.parametrize("error", ["5009", "", {}, [], False])
-def test_an_error_that_tells_nothing_is_an_error_still(error: Any) -> None:
+def test_an_empty_error_is_a_failure(error: Any) -> None:
     assert type(read([{"scheduleId": ANA, "error": error, "scheduleItems": []}])[ANA]) is GenerationFailed
 
 
-def test_an_error_that_is_null_is_none() -> None:
+def test_a_null_error_is_no_error() -> None:
     assert read([{"scheduleId": ANA, "error": None, "scheduleItems": []}]) == {ANA: Schedule()}
 
 
-def test_a_code_that_is_a_number_is_named() -> None:
+def test_a_numeric_code_is_quoted() -> None:
     assert "(5021)" in str(read([{"scheduleId": ANA, "error": {"responseCode": 5021}}])[ANA])
 
 
@@ -153,7 +153,7 @@ def test_a_time_is_read_in_its_zone(moment: dict[str, Any], expected: datetime) 
         {"start": TEN, "end": NINE},
     ],
 )
-def test_an_item_that_cannot_be_read_costs_its_mailbox_and_no_other(changes: dict[str, Any]) -> None:
+def test_an_unreadable_item_fails_its_mailbox_only(changes: dict[str, Any]) -> None:
     found = read(
         [{"scheduleId": ANA, "scheduleItems": [item(), item(**changes)]}, {"scheduleId": BEN, "scheduleItems": [item()]}], ANA, BEN
     )
@@ -162,7 +162,7 @@ def test_an_item_that_cannot_be_read_costs_its_mailbox_and_no_other(changes: dic
 
 
 @pytest.mark.parametrize("items", [[None], ["busy"], "busy", 7, "", {}, 0, False])
-def test_items_that_are_none_cost_their_mailbox(items: Any) -> None:
+def test_invalid_items_fail_their_mailbox(items: Any) -> None:
     assert type(read([{"scheduleId": ANA, "scheduleItems": items, "availabilityView": "0000"}])[ANA]) is GenerationFailed
 
 
@@ -188,74 +188,74 @@ def details(subject: str, location: str, *, private: bool = False) -> Details:
         *(({"subject": "Budget", "isPrivate": odd}, details("Budget", "", private=True)) for odd in ("true", "false", 1, 0, "", {})),
     ],
 )
-def test_details_are_there_where_a_subject_or_a_location_is(changes: dict[str, Any], expected: Details | None) -> None:
+def test_an_event_has_details_if_it_has_a_subject_or_a_location(changes: dict[str, Any], expected: Details | None) -> None:
     assert event(**changes).details == expected
 
 
-# Whose answer is whose.
+# Entries and mailboxes
 
 
-def test_an_answer_is_found_in_either_form_of_its_domain() -> None:
+def test_an_entry_is_found_in_either_form_of_the_domain() -> None:
     ours, theirs = "Ana@bücher.example", "ana@xn--bcher-kva.example"
     entries = [{"scheduleId": BEN, "scheduleItems": [item()]}, {"scheduleId": theirs, "scheduleItems": []}]
     assert read(entries, ours, BEN)[ours] == Schedule()
 
 
-def test_an_answer_is_found_by_its_name_in_any_case_and_any_order() -> None:
+def test_entries_are_found_by_name_in_any_case_and_order() -> None:
     found = read([{"scheduleId": BEN.upper(), "scheduleItems": [item()]}, {"scheduleId": ANA, "scheduleItems": []}], ANA, BEN)
     assert found[ANA] == Schedule()
     assert found[BEN] != Schedule()
 
 
 @pytest.mark.parametrize("name", [{}, {"scheduleId": None}, {"scheduleId": "a.lee@contoso.onmicrosoft.com"}])
-def test_an_answer_without_the_name_that_was_asked_is_known_by_its_place(name: dict[str, Any]) -> None:
+def test_an_entry_with_another_name_is_found_by_its_position(name: dict[str, Any]) -> None:
     found = read([{"scheduleId": BEN, "scheduleItems": [item()]}, {**name, "scheduleItems": []}], BEN, ANA)
     assert found[ANA] == Schedule()
 
 
-def test_nobody_gets_the_answer_of_another_who_was_asked() -> None:
+def test_an_entry_of_another_requested_mailbox_is_not_used() -> None:
     entry = {"scheduleId": BEN, "scheduleItems": [item()]}
     assert set(read([entry, entry], ANA, BEN)) == {BEN}
 
 
-def test_places_count_only_where_everybody_has_one() -> None:
+def test_positions_are_used_only_if_no_entry_is_missing() -> None:
     assert read([{"scheduleItems": []}], ANA, BEN) == {}
 
 
-def test_an_entry_that_is_none_leaves_its_mailbox_out() -> None:
+def test_an_invalid_entry_is_missing() -> None:
     assert read([None]) == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b'{"value": {}}', b'{"values": []}', b"\xff"])
-def test_what_is_no_answer_of_get_schedule_fails_for_all(content: bytes) -> None:
+def test_a_response_that_is_not_getschedules_is_a_failure(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
         Reader().read(content, [ANA], WINDOW, SLOT)
 
 
-# The merged view, where it is all there is.
+# The merged view
 
 
 def busy_times(entry: dict[str, Any], reader: Reader | None = None) -> list[tuple[int, int, BusyType]]:
-    """In slots from the window's start."""
+    """Return start, end and busy type of each event, in slots from the window's start."""
     schedule = read([{"scheduleId": ANA, **entry}], reader=reader)[ANA]
     assert isinstance(schedule, Schedule)
     return [((e.start_time - DAY) // SLOT, (e.end_time - DAY) // SLOT, e.busy_type) for e in schedule.events]
 
 
-def test_the_merged_view_stands_in_for_items_that_are_missing() -> None:
+def test_the_merged_view_is_used_if_items_are_missing() -> None:
     expected = [(1, 3, BusyType.BUSY), (3, 4, BusyType.TENTATIVE), (5, 7, BusyType.BUSY)]
     assert busy_times({"availabilityView": "0221033"}) == expected
     assert busy_times({"availabilityView": "0221033", "scheduleItems": []}) == expected
     assert busy_times({"availabilityView": "0221033", "scheduleItems": None}) == expected
 
 
-def test_the_merged_views_odd_digits_follow_the_settings() -> None:
+def test_digits_of_the_merged_view_follow_the_settings() -> None:
     assert busy_times({"availabilityView": "04?"}) == [(2, 3, BusyType.BUSY)]
     reader = Reader(working_elsewhere=BusyType.BUSY, unknown=BusyType.TENTATIVE)
     assert busy_times({"availabilityView": "04?"}, reader) == [(1, 2, BusyType.BUSY), (2, 3, BusyType.TENTATIVE)]
 
 
-def test_items_count_more_than_the_merged_view() -> None:
+def test_items_take_precedence_over_the_merged_view() -> None:
     assert busy_times({"availabilityView": "2222", "scheduleItems": [item()]}) == [(18, 20, BusyType.BUSY)]
 
 
@@ -263,7 +263,7 @@ def test_items_count_more_than_the_merged_view() -> None:
     "entry",
     [{}, {"scheduleItems": None}, {"availabilityView": ""}, {"scheduleItems": None, "availabilityView": ""}, {"availabilityView": 0}],
 )
-def test_an_entry_that_tells_nothing_is_no_free_calendar(entry: dict[str, Any]) -> None:
+def test_an_empty_entry_is_not_a_free_calendar(entry: dict[str, Any]) -> None:
     assert type(read([{"scheduleId": ANA, **entry}])[ANA]) is GenerationFailed
 
 
@@ -272,7 +272,7 @@ def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]
     assert busy_times(entry) == []
 
 
-# Errors of a whole call that no server can be made to give in another way: those with shapes of their own.
+# Errors of unusual form
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]
         (429, {"error": {"code": "ErrorInvalidUser"}}, ServerBusy),
     ],
 )
-def test_errors_of_odd_shapes(status: int, body: Any, kind: type[LookupFailed] | None) -> None:
+def test_errors_of_unusual_form_are_read(status: int, body: Any, kind: type[LookupFailed] | None) -> None:
     failed = failure_for(HttpResponse(status, {}, json.dumps(body).encode()))
     assert type(failed).__name__ == (kind.__name__ if kind else "AuthenticationFailed")
     assert "example.com" not in str(failed)

@@ -1,4 +1,4 @@
-"""Working hours in the forms that Microsoft Graph has for them."""
+"""The forms of Microsoft Graph's working hours."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ def custom(**changes: Any) -> TimeZone:
 
 
 @pytest.mark.parametrize("name", ["Pacific Standard Time", "America/Los_Angeles"])
-def test_a_zone_known_by_name_has_its_rules_in_the_sign_of_ews(name: str) -> None:
+def test_a_zone_found_by_name_has_rules_in_ewss_sign(name: str) -> None:
     found = read(timeZone={"name": name})
     assert found.timezone == TimeZone(
         name,
@@ -57,7 +57,7 @@ def test_a_zone_known_by_name_has_its_rules_in_the_sign_of_ews(name: str) -> Non
     assert found.working_periods == (WorkingPeriod(480, 1020, WEEKDAYS),)
 
 
-def test_a_customized_zone_is_taken_as_it_is() -> None:
+def test_a_customized_zone_is_not_changed() -> None:
     assert custom() == TimeZone(
         "Customized Time Zone",
         480,
@@ -66,7 +66,7 @@ def test_a_customized_zone_is_taken_as_it_is() -> None:
     )
 
 
-def test_the_fifth_sunday_is_the_last_one() -> None:
+def test_a_fifth_sunday_is_the_last_one() -> None:
     found = custom(standardOffset={**STANDARD, "dayOccurrence": 5, "month": 5})
     assert found.standard_time is not None
     assert (found.standard_time.week, found.standard_time.month) == (Week.LAST, Month.MAY)
@@ -86,7 +86,7 @@ def test_the_fifth_sunday_is_the_last_one() -> None:
         {"daylightOffset": STANDARD},
     ],
 )
-def test_a_customized_zone_without_rules_that_hold_every_year_keeps_its_bias(changes: dict[str, Any]) -> None:
+def test_a_customized_zone_without_yearly_rules_keeps_its_bias(changes: dict[str, Any]) -> None:
     assert custom(**changes) == TimeZone("Customized Time Zone", 480)
 
 
@@ -103,7 +103,7 @@ def test_a_customized_zone_without_a_name_gets_one() -> None:
         ("09:00:00.0000000", "00:00:00.0000000", (540, 1440)),
     ],
 )
-def test_midnight_as_an_end_is_the_days_own(start: str, end: str, minutes: tuple[int, int]) -> None:
+def test_midnight_as_an_end_is_the_end_of_the_day(start: str, end: str, minutes: tuple[int, int]) -> None:
     (period,) = read(startTime=start, endTime=end).working_periods
     assert (period.start_minutes, period.end_minutes) == minutes
 
@@ -128,5 +128,5 @@ def test_midnight_as_an_end_is_the_days_own(start: str, end: str, minutes: tuple
         hours(timeZone={"name": 7}),
     ],
 )
-def test_hours_that_are_absent_or_cannot_be_read_are_none(value: Any) -> None:
+def test_absent_and_invalid_working_hours_are_none(value: Any) -> None:
     assert read_hours(value, WINDOW) is None

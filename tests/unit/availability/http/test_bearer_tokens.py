@@ -1,5 +1,9 @@
 """How long a token is used, and when a new one is fetched."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
@@ -15,12 +19,14 @@ class Source:
         self.now = 1000.0
         self.issued = 0
         self.lifetime_s = lifetime_s
+        self.delay_s = 0.0
         self.failure: LookupFailed | None = None
         self.tokens = TokenCache(self._fetch, lambda: self.now)
 
     def _fetch(self, deadline: Deadline) -> Token:
         if self.failure:
             raise self.failure
+        time.sleep(self.delay_s)
         self.issued += 1
         return Token(str(self.issued), self.lifetime_s)
 
@@ -63,6 +69,20 @@ def test_a_token_is_used_until_it_expires_if_the_token_server_is_busy() -> None:
     assert source.after(0) == "2"
 
 
+def test_threads_share_one_token_and_renew_it_once() -> None:
+    source = Source(900)
+    source.delay_s = 0.05
+    start = threading.Barrier(4)
+
+    def get(rejected: str | None) -> str:
+        start.wait()
+        return source.tokens.get(Deadline.after(5), rejected=rejected)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(get, [None] * 4)) == ["1"] * 4
+        assert list(pool.map(get, ["1"] * 4)) == ["2"] * 4
+
+
 def test_a_token_is_not_used_after_a_permanent_failure_to_renew_it() -> None:
     source = Source(900)
     source.after(0)
@@ -81,14 +101,14 @@ def test_a_rejected_token_is_not_used_if_the_token_server_is_busy() -> None:
 
 @pytest.mark.parametrize("statuses, tokens", [([200], ["1"]), ([403], ["1"]), ([401, 200], ["1", "2"]), ([401, 401], ["1", "2"])])
 def test_a_request_is_sent_again_once_after_http_401(statuses: list[int], tokens: list[str]) -> None:
-    answers = [HttpResponse(status, {}, b"") for status in statuses]
+    responses = [HttpResponse(status, {}, b"") for status in statuses]
     sent: list[str] = []
 
     def send(authorization: str) -> HttpResponse:
         sent.append(authorization)
-        return answers[len(sent) - 1]
+        return responses[len(sent) - 1]
 
-    assert Source(900).tokens.authorize(send, Deadline.after(1)) is answers[-1]
+    assert Source(900).tokens.authorize(send, Deadline.after(1)) is responses[-1]
     assert sent == [f"Bearer {token}" for token in tokens]
 
 

@@ -1,4 +1,4 @@
-"""What calendars say, and what is made of it."""
+"""The events of calendars."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -57,7 +57,7 @@ NINE = ("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z")
         (("X-MICROSOFT-CDO-BUSYSTATUS:SOMETHING-NEW",), BusyType.BUSY),
     ],
 )
-def test_every_status_takes_time_or_does_not(lines: tuple[str, ...], busy_type: BusyType | None) -> None:
+def test_every_status_has_its_busy_type(lines: tuple[str, ...], busy_type: BusyType | None) -> None:
     assert [e.busy_type for e in expanded(calendar(event(*NINE, *lines)))] == ([busy_type] if busy_type else [])
 
 
@@ -74,7 +74,7 @@ def test_every_status_takes_time_or_does_not(lines: tuple[str, ...], busy_type: 
         (("DTSTART;VALUE=DATE:20260501", "DTEND;VALUE=DATE:20260506"), "01 00:00", "06 00:00"),
     ],
 )
-def test_times_are_those_of_the_zone_that_an_event_names_and_are_not_cut(lines: tuple[str, ...], start: str, end: str) -> None:
+def test_times_are_in_the_events_zone_and_not_cut(lines: tuple[str, ...], start: str, end: str) -> None:
     assert times(calendar(event(*lines))) == [(start, end)]
 
 
@@ -85,14 +85,14 @@ def test_times_are_those_of_the_zone_that_an_event_names_and_are_not_cut(lines: 
         ("Pacific/Kiritimati:20260505T133000", "PT1H", ("04 23:30", "05 00:30")),
     ],
 )
-def test_a_day_that_is_another_one_in_utc_is_looked_at(start: str, lasting: str, utc: tuple[str, str]) -> None:
+def test_an_event_on_another_date_in_utc_is_found(start: str, lasting: str, utc: tuple[str, str]) -> None:
     assert times(calendar(event(f"DTSTART;TZID={start}", f"DURATION:{lasting}"))) == [utc]
 
 
 FLOATING = event("DTSTART:20260504T090000", "DURATION:PT1H")
 
 
-def test_a_time_without_a_zone_is_the_calendars_or_the_configured_zones_or_utc() -> None:
+def test_a_time_without_a_zone_is_in_the_default_zone() -> None:
     assert times(calendar(FLOATING)) == [("04 09:00", "04 10:00")]
     assert times(calendar(FLOATING, head="X-WR-TIMEZONE:Asia/Tokyo\r\n")) == [("04 00:00", "04 01:00")]
     assert times(calendar(FLOATING, head="X-WR-TIMEZONE:Asia/Tokyo\r\n"), zone="Europe/Berlin") == [("04 00:00", "04 01:00")]
@@ -110,11 +110,11 @@ END:VTIMEZONE
 """.replace("\n", "\r\n")
 
 
-def test_a_zone_that_the_calendar_defines_itself_is_heard() -> None:
+def test_a_zone_defined_in_the_calendar_is_used() -> None:
     assert times(calendar(ZONE, event("DTSTART;TZID=Our own:20260504T090000", "DURATION:PT1H"))) == [("04 06:00", "04 07:00")]
 
 
-def test_recurrences_exceptions_and_what_was_moved() -> None:
+def test_recurrences_exceptions_and_moved_events_are_expanded() -> None:
     series = event(
         "DTSTART;TZID=Europe/Berlin:20260302T090000",
         "DTEND;TZID=Europe/Berlin:20260302T100000",
@@ -141,7 +141,7 @@ def test_a_series_keeps_its_local_hour_when_the_clocks_change() -> None:
 
 
 @given(st.dates(date(2024, 1, 1), date(2030, 12, 31)), st.sampled_from(["Europe/Berlin", "America/Santiago", "Asia/Kolkata"]))
-def test_a_whole_day_is_the_zones_day_also_when_it_has_23_or_25_hours(day: Any, zone: str) -> None:
+def test_an_all_day_event_may_have_23_or_25_hours(day: Any, zone: str) -> None:
     start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     after = day + timedelta(days=1)
     end = datetime(after.year, after.month, after.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
@@ -149,7 +149,7 @@ def test_a_whole_day_is_the_zones_day_also_when_it_has_23_or_25_hours(day: Any, 
     assert (found.start_time, found.end_time) == (start, end)
 
 
-def test_details_say_what_the_event_says() -> None:
+def test_details_are_the_events() -> None:
     alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT5M\r\nEND:VALARM"
     [found] = expanded(calendar(event(*NINE, "SUMMARY:Budget\\, final", "LOCATION:Room 1", "ORGANIZER:mailto:a@example.net", alarm)))
     assert found.details is not None
@@ -164,18 +164,18 @@ def test_a_class_that_is_not_public_is_private(kind: str, private: bool) -> None
     assert found.details.is_private is private
 
 
-def test_periods_of_free_busy_components_count_too() -> None:
+def test_free_busy_components_are_read() -> None:
     assert times(calendar("BEGIN:VFREEBUSY\r\nFREEBUSY:20260504T090000Z/PT1H\r\nEND:VFREEBUSY\r\n")) == [("04 09:00", "04 10:00")]
 
 
-def test_details_are_those_of_each_recurrence_and_odd_ones_are_passed_over() -> None:
+def test_details_are_read_for_each_recurrence() -> None:
     series = event("DTSTART:20260503T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY", "SUMMARY:Daily", "SUMMARY:Twice", 'LOCATION;X="open:y')
     changed = event("RECURRENCE-ID:20260505T090000Z", "DTSTART:20260505T090000Z", "DURATION:PT1H", "SUMMARY;LANGUAGE=de:Täglich\\nanders")
     found = expanded(calendar(series, changed), Window(DAY, DAY + timedelta(days=2)))
     assert [(e.details.subject, e.details.location) for e in found if e.details] == [("Daily", ""), ("Täglich\nanders", "")]
 
 
-def test_a_text_that_is_folded_within_a_character_is_whole() -> None:
+def test_a_fold_inside_a_character_is_removed() -> None:
     content = calendar(event(*NINE, "SUMMARY:Bücher")).replace("ü".encode(), b"\xc3\r\n \xbc")
     [found] = expanded(content)
     assert found.details is not None
@@ -183,47 +183,47 @@ def test_a_text_that_is_folded_within_a_character_is_whole() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_line_ends_are_of_any_kind_and_a_mark_of_the_byte_order_is_no_harm(end: bytes) -> None:
+def test_any_line_end_and_a_byte_order_mark_are_read(end: bytes) -> None:
     assert times(b"\xef\xbb\xbf" + calendar(event(*NINE)).replace(b"\r\n", end)) == [("04 09:00", "04 10:00")]
 
 
 @pytest.mark.parametrize("head", ["CALSCALE:gregorian\r\n", "METHOD:PUBLISH\r\nX-WR-CALNAME:Room\r\n"])
-def test_what_stands_in_the_calendars_head_is_no_harm(head: str) -> None:
+def test_unknown_properties_of_the_calendar_are_ignored(head: str) -> None:
     assert times(calendar(event(*NINE), head=head)) == [("04 09:00", "04 10:00")]
 
 
 # Series and their changes
 
 
-def test_a_change_of_this_and_all_that_follow_moves_them() -> None:
+def test_a_change_of_this_and_future_moves_all_following_recurrences() -> None:
     series = event("DTSTART:20260501T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
     later = event("RECURRENCE-ID;RANGE=THISANDFUTURE:20260503T090000Z", "DTSTART:20260503T110000Z", "DURATION:PT2H")
     assert times(calendar(series, later)) == [("04 11:00", "04 13:00")]
 
 
-def test_a_series_that_was_moved_by_months_as_it_goes_on_is_found_where_it_is() -> None:
+def test_a_series_moved_by_months_is_found() -> None:
     series = event("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
     later = event("RECURRENCE-ID;RANGE=THISANDFUTURE:20200601T090000Z", "DTSTART:20200831T110000Z", "DURATION:PT1H")
     assert times(calendar(series, later)) == [("04 11:00", "04 12:00")]
 
 
-def test_a_recurrence_that_was_moved_away_cancelled_or_set_free_takes_no_time() -> None:
+def test_moved_cancelled_and_free_recurrences_are_not_busy() -> None:
     series = event("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
     for lines in (("DTSTART:20270104T090000Z",), ("DTSTART:20260504T090000Z", "STATUS:CANCELLED"), (NINE[0], "TRANSP:TRANSPARENT")):
         assert times(calendar(series, event("RECURRENCE-ID:20260504T090000Z", "DURATION:PT1H", *lines))) == []
 
 
-def test_of_a_series_that_takes_no_time_a_changed_recurrence_may() -> None:
+def test_a_changed_recurrence_of_a_free_series_may_be_busy() -> None:
     series = event("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY", "TRANSP:TRANSPARENT")
     assert times(calendar(series, event("RECURRENCE-ID:20260504T090000Z", *NINE))) == [("04 09:00", "04 10:00")]
 
 
-def test_a_recurrence_that_is_left_out_stays_so_when_it_was_changed_before() -> None:
+def test_an_excluded_recurrence_stays_excluded_if_it_was_changed() -> None:
     lines = ("DTSTART:20200101T090000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;UNTIL=20200201T000000Z", "EXDATE:20200108T090000Z")
     assert times(calendar(event(*lines), event("RECURRENCE-ID:20200108T090000Z", *NINE))) == []
 
 
-def test_a_change_without_its_series_is_an_event() -> None:
+def test_a_change_without_a_series_is_an_event() -> None:
     [found] = expanded(calendar(event("RECURRENCE-ID:20200504T090000Z", *NINE)))
     assert found.details is not None
     assert found.details.instance_type is InstanceType.EXCEPTION
@@ -232,33 +232,33 @@ def test_a_change_without_its_series_is_an_event() -> None:
 OTHER = ("DTSTART:20260504T120000Z", "DTEND:20260504T130000Z")
 
 
-def test_appointments_that_share_a_uid_all_count_but_older_versions_of_one_do_not() -> None:
+def test_appointments_with_one_uid_are_read_without_older_versions() -> None:
     assert times(calendar(event(*NINE), event(*OTHER))) == [("04 09:00", "04 10:00"), ("04 12:00", "04 13:00")]
     assert times(calendar(event(*NINE, "SEQUENCE:2"), event(*OTHER, "SEQUENCE:1"))) == [("04 09:00", "04 10:00")]
 
 
-def test_changes_belong_to_the_series_among_appointments_that_share_a_uid() -> None:
+def test_changes_belong_to_the_series_of_their_uid() -> None:
     series = event("DTSTART:20260501T150000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY")
     moved = event("RECURRENCE-ID:20260504T150000Z", "DTSTART:20260504T180000Z", "DURATION:PT1H")
     assert times(calendar(event(*NINE), series, moved)) == [("04 09:00", "04 10:00"), ("04 18:00", "04 19:00")]
 
 
-def test_an_empty_uid_is_none() -> None:
+def test_an_empty_uid_counts_as_missing() -> None:
     assert len(times(calendar(event(*NINE, "SEQUENCE:2", uid=""), event(*OTHER, "SEQUENCE:1", uid="")))) == 2
 
 
-def test_an_appointment_without_a_uid_counts_by_itself() -> None:
+def test_an_appointment_without_a_uid_is_read() -> None:
     lone = event(*NINE).replace("UID:1\r\n", "")
     assert len(times(calendar(lone, lone))) == 2
 
 
-def test_utc_of_a_calendar_with_a_zone_of_its_own_recurs_by_that_zone() -> None:
+def test_utc_times_recur_in_the_calendars_declared_zone() -> None:
     series = event("DTSTART:20260105T080000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY")
     assert times(calendar(series)) == [("04 08:00", "04 09:00")]
     assert times(calendar(series, head="X-WR-TIMEZONE:Europe/Berlin\r\n")) == [("04 07:00", "04 08:00")]
 
 
-def test_single_dates_and_periods_recur_too() -> None:
+def test_rdates_and_periods_are_expanded() -> None:
     lines = ("RDATE;VALUE=PERIOD:20260504T150000Z/PT30M,20260504T170000Z/20260504T171500Z", "RDATE:20260504T200000Z")
     found = times(calendar(event("DTSTART:20260401T090000Z", "DURATION:PT1H", *lines)))
     assert found == [("04 15:00", "04 15:30"), ("04 17:00", "04 17:15"), ("04 20:00", "04 21:00")]

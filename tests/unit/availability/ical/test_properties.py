@@ -1,4 +1,4 @@
-"""Properties of reading calendars: judged by the libraries without what stands before them, and by what may be cut out of a calendar."""
+"""Properties of reading calendars, compared with the libraries alone and with parts of calendars."""
 
 import time
 from contextlib import suppress
@@ -45,7 +45,7 @@ def _rules(draw: st.DrawFn) -> str:
 
 @st.composite
 def _series(draw: st.DrawFn) -> str:
-    """A series by a rule, with an exception or two."""
+    """Draw a series with a rule and up to two exceptions."""
     start, zone, all_day = draw(_STARTS), draw(st.sampled_from(_ZONES)), draw(st.booleans())
     name = f"TZID={zone}" if not all_day else "VALUE=DATE"
     form = "%Y%m%d" if all_day else "%Y%m%dT%H%M%S"
@@ -61,7 +61,7 @@ def _series(draw: st.DrawFn) -> str:
 
 
 def _judged(content: bytes, window: Window, zone: ZoneInfo) -> set[tuple[datetime, datetime]]:
-    """What the libraries make of a calendar, nothing left out beforehand."""
+    """Expand a calendar with the libraries alone."""
 
     def utc(value: datetime) -> datetime:
         moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
@@ -78,18 +78,18 @@ def _touching(found: set[tuple[datetime, datetime]], window: Window) -> set[tupl
 
 @pytest.mark.fuzz
 @given(st.lists(_series(), min_size=1, max_size=3), st.integers(-4000, 700), st.integers(1, 60), st.sampled_from(_ZONES))
-def test_what_is_left_out_beforehand_changes_nothing(series: list[str], first: int, days: int, zone: str) -> None:
+def test_the_selection_of_events_changes_no_result(series: list[str], first: int, days: int, zone: str) -> None:
     window = Window(DAY + timedelta(days=first), DAY + timedelta(days=first + days))
     content = calendar(*(part.replace("UID:1", f"UID:{number}") for number, part in enumerate(series)))
     try:
         expected = _touching(_judged(content, window, ZoneInfo(zone)), window)
         found = _touching({(e.start_time, e.end_time) for e in expanded(content, window, zone)}, window)
     except GenerationFailed as failure:
-        # The one refusal of what the libraries take: a rule that never comes true.
+        # Only a rule that never matches is rejected here and accepted by the libraries.
         if "fits no day" not in str(failure):
             raise
         reject()
-    # An event without length lies in one of two windows that meet.
+    # An event without length is in one of two adjacent windows.
     inside = {pair for pair in expected | found if pair[0] != pair[1] or pair[0] >= window.start_date}
     assert found & inside == expected & inside
 
@@ -104,7 +104,7 @@ FEED = calendar(
 
 @pytest.mark.fuzz
 @given(st.integers(0, len(FEED) - 3))
-def test_a_calendar_that_was_cut_short_anywhere_is_a_failure(length: int) -> None:
+def test_a_calendar_cut_anywhere_is_a_failure(length: int) -> None:
     with pytest.raises(GenerationFailed):
         parse_calendars(FEED[:length])
 
@@ -116,7 +116,7 @@ _SNIPPETS = st.sampled_from(
 
 @pytest.mark.fuzz
 @given(st.lists(st.tuples(st.integers(0, len(FEED)), st.integers(0, 30), st.one_of(_SNIPPETS, st.binary(max_size=8))), max_size=4))
-def test_whatever_is_in_a_feed_is_events_or_a_failure_of_its_kind_and_soon(edits: list[tuple[int, int, bytes]]) -> None:
+def test_any_feed_leads_to_events_or_a_failure_without_delay(edits: list[tuple[int, int, bytes]]) -> None:
     content = FEED
     for at, length, snippet in edits:
         content = content[:at] + snippet + content[at + length :]
@@ -129,7 +129,7 @@ def test_whatever_is_in_a_feed_is_events_or_a_failure_of_its_kind_and_soon(edits
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(FEED.split(b"\r\n")), max_size=40))
-def test_lines_in_any_order_are_events_or_a_failure_of_its_kind(lines: list[bytes]) -> None:
+def test_lines_in_any_order_lead_to_events_or_a_failure(lines: list[bytes]) -> None:
     content = b"\r\n".join([b"BEGIN:VCALENDAR", *lines, b"END:VCALENDAR"])
     with suppress(GenerationFailed):
         for component in parse_calendars(content):

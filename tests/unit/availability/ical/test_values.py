@@ -1,4 +1,4 @@
-"""Values of calendar data and time zones, read strictly."""
+"""Strict parsing of values and time zones of calendar data."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -36,7 +36,7 @@ def test_a_line_has_a_name_parameters_and_a_value(line: str, parameters: dict[st
 
 
 @pytest.mark.parametrize("line", ["", "DTSTART", "DTSTART 20260504", ";A=b:c", 'A;B="c:d', "A;B:c", "A;B=c"])
-def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
+def test_an_invalid_line_is_rejected(line: str) -> None:
     with pytest.raises(InvalidValue):
         split_line(line)
 
@@ -64,13 +64,13 @@ def test_what_is_no_line_is_not_guessed_at(line: str) -> None:
         *((parse_period, text) for text in ("20260504T090000Z/20260504T080000Z", "20260504T090000Z/-PT1H", "20260504T090000Z/PT1H/PT1H")),
     ],
 )
-def test_what_is_no_time_is_not_guessed_at(read: Callable[..., Any], text: str) -> None:
+def test_an_invalid_time_is_rejected(read: Callable[..., Any], text: str) -> None:
     with pytest.raises(InvalidValue):
         read(text, utc)
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "1H", "P1", "P1H", "PT1D", "P1.5D", "P-1D", "P" + "9" * 30 + "D", "P999999999999W"])
-def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
+def test_an_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(InvalidValue):
         parse_duration(text)
 
@@ -78,14 +78,14 @@ def test_what_is_no_duration_is_not_guessed_at(text: str) -> None:
 @given(
     st.timedeltas(timedelta(0), timedelta(days=99_999)).map(lambda length: timedelta(seconds=int(length.total_seconds()))), st.booleans()
 )
-def test_a_duration_is_read_as_it_was_written(length: timedelta, negative: bool) -> None:
+def test_a_duration_survives_a_round_trip(length: timedelta, negative: bool) -> None:
     hours, rest = divmod(length.seconds, 3600)
     written = f"{'-' if negative else ''}P{length.days}DT{hours}H{rest // 60}M{rest % 60}S"
     assert parse_duration(written) == (-length if negative else length)
 
 
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(lambda value: value.replace(microsecond=0)))
-def test_a_moment_is_read_as_it_was_written(value: datetime) -> None:
+def test_a_time_survives_a_round_trip(value: datetime) -> None:
     digits = f"{value.year:04}{value.month:02}{value.day:02}"
     berlin = ZoneInfo("Europe/Berlin")
     assert parse_moment(digits, utc) == date(value.year, value.month, value.day)
@@ -93,11 +93,11 @@ def test_a_moment_is_read_as_it_was_written(value: datetime) -> None:
     assert parse_moment(f"{digits}T{value:%H%M%S}", lambda: berlin) == value.replace(tzinfo=berlin)
 
 
-def test_a_leap_second_is_the_one_before_it() -> None:
+def test_a_leap_second_is_read_as_the_second_before_it() -> None:
     assert parse_moment("20161231T235960Z", utc) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def test_text_is_without_its_escapes() -> None:
+def test_escapes_in_text_are_resolved() -> None:
     assert values.parse_text(r"SUMMARY;LANGUAGE=en:a\, b\; c\\ d\ne\Nf\x") == "a, b; c\\ d\ne\nfx"
 
 
@@ -116,24 +116,24 @@ def test_text_is_without_its_escapes() -> None:
         "/citadel.org/20210210_1/Europe/Berlin",
     ],
 )
-def test_a_zone_goes_by_the_names_that_programs_give_it(name: str) -> None:
+def test_a_zone_is_found_by_the_names_that_programs_use(name: str) -> None:
     assert times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H"))) == [("04 07:00", "04 08:00")]
 
 
 @pytest.mark.parametrize("name", ["Nowhere", "Customized Time Zone", "../../etc/passwd", "/", "(UTC+01:00) Amsterdam, Berlin", "Berlin"])
-def test_a_zone_that_nobody_knows_is_not_taken_for_another(name: str) -> None:
+def test_an_unknown_zone_is_a_failure(name: str) -> None:
     with pytest.raises(GenerationFailed):
         times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H")), zone="Asia/Tokyo")
 
 
 @pytest.mark.parametrize("name", ["W. Europe Standard Time", "Europe/Berlin", " europe/berlin"])
-def test_a_calendar_names_its_zone_as_its_events_do(name: str) -> None:
+def test_the_declared_zone_is_found_by_the_same_names(name: str) -> None:
     floating = event("DTSTART:20260504T090000", "DURATION:PT1H")
     assert times(calendar(floating, head=f"X-WR-TIMEZONE:{name}\r\n")) == [("04 07:00", "04 08:00")]
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/City", "../x"])
-def test_a_calendars_zone_that_nobody_knows_is_as_good_as_none(name: str) -> None:
+def test_an_unknown_declared_zone_is_ignored(name: str) -> None:
     floating = event("DTSTART:20260504T090000", "DURATION:PT1H")
     assert times(calendar(floating, head=f"X-WR-TIMEZONE:{name}\r\n"), zone="Europe/Berlin") == [("04 07:00", "04 08:00")]
 
@@ -159,14 +159,14 @@ LIBICAL = (
 
 
 @pytest.mark.parametrize("observances", [OUTLOOK, LIBICAL])
-def test_a_zone_that_a_calendar_defines_is_the_one_that_it_means(observances: tuple[str, ...]) -> None:
+def test_a_defined_zone_has_the_right_offsets(observances: tuple[str, ...]) -> None:
     office, berlin = defined(*observances).find("Office"), ZoneInfo("Europe/Berlin")
     for day in range(366 * 2):
         wall = datetime(2026, 1, 1, 12) + timedelta(days=day)
         assert wall.replace(tzinfo=office).utcoffset() == wall.replace(tzinfo=berlin).utcoffset()
 
 
-def test_a_zone_may_change_on_single_days() -> None:
+def test_a_defined_zone_may_change_on_single_days() -> None:
     office = defined(
         observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000")),
         observance("DAYLIGHT", "DTSTART:20260401T000000", ("+0000", "+0100"), "RDATE;VALUE=DATE-TIME:20260601T000000,20270401T000000"),
@@ -189,6 +189,6 @@ def test_a_zone_may_change_on_single_days() -> None:
         (observance("STANDARD", "DTSTART:20200101T000000", ("+0000", "+0000")),) * 101,
     ],
 )
-def test_a_definition_that_cannot_be_read_is_no_zone(observances: tuple[str, ...]) -> None:
+def test_an_unreadable_definition_is_rejected(observances: tuple[str, ...]) -> None:
     with pytest.raises(InvalidValue):
         defined(*observances).find("Office")

@@ -97,7 +97,7 @@ class GraphBackend:
         try:
             found = self._request_schedules(mailboxes, window, deadline)
         except TooManyMailboxes:
-            if len(mailboxes) == 1:  # a distribution list, of which the service counts the members
+            if len(mailboxes) == 1:  # a distribution list: the service counts its members
                 raise
             middle = len(mailboxes) // 2
             return self._look_up_apart(mailboxes[:middle], window, deadline) | self._look_up_apart(mailboxes[middle:], window, deadline)

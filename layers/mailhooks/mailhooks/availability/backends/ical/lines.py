@@ -15,10 +15,10 @@ _CONTENT: Final = frozenset(
     b"TZID X-WR-TIMEZONE CALSCALE UID SEQUENCE DTSTART DTEND DURATION RRULE RDATE EXDATE RECURRENCE-ID FREEBUSY STATUS TRANSP CLASS "
     b"X-MICROSOFT-CDO-BUSYSTATUS SUMMARY LOCATION TZOFFSETFROM TZOFFSETTO".split()
 )
-"""Properties of which the lines are stored."""
+"""Properties whose lines are stored."""
 
 _PRESENCE: Final = frozenset({b"ATTENDEE", b"ORGANIZER"})
-"""Properties of which only the presence is stored."""
+"""Properties that are stored without their lines."""
 
 _PARENTS: Final = {
     "VEVENT": "VCALENDAR",
