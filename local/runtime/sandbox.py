@@ -86,13 +86,13 @@ class Sandbox:
         # close() may have been called before there was a process to kill.
         line = b"" if self._closed else process.ask(request, until)
         milliseconds = (time.perf_counter() - started) * 1000
-        answer: dict[str, Any] = json.loads(line) if line else {"error": self._why(process, line, timeout_s), "over": True}
+        answer: dict[str, Any] = json.loads(line) if line else {"error": self._describe_failure(process, line, timeout_s), "over": True}
         self._uses_library = answer.get("library", self._uses_library)
         if answer.get("over"):
             self._end()
         return Invocation(answer.get("response"), answer.get("error"), milliseconds, cold, self._log.read_new())
 
-    def _why(self, process: Process, line: bytes | None, timeout_s: float) -> str:
+    def _describe_failure(self, process: Process, line: bytes | None, timeout_s: float) -> str:
         if self._closed:
             return _CLOSED
         return f"no answer within {timeout_s:g} s" if line is None else f"Runtime.ExitError: its process ended ({process.status()})"
@@ -129,7 +129,7 @@ class Pool:
         every_s: float = EVERY_S,
     ) -> None:
         sources = Sources(function.folder, layer / _LIBRARY, every_s)
-        self._make = partial(Sandbox, function, variables, layer=layer, sources=sources)
+        self._create_sandbox = partial(Sandbox, function, variables, layer=layer, sources=sources)
         self._limit = limit
         self._all: list[Sandbox] = []
         self._free: list[Sandbox] = []
@@ -145,13 +145,13 @@ class Pool:
 
     def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
         """See `Invoker`."""
-        sandbox = self._take()
+        sandbox = self._acquire()
         if sandbox is None:
             return Invocation(None, _CLOSED, 0.0, False, "")
         try:
             return sandbox.invoke(event, request_id, timeout_s)
         finally:
-            self._give_back(sandbox)
+            self._release(sandbox)
 
     def retire(self) -> None:
         """Finish the current calls, and end each process after its call: another pool replaces this one."""
@@ -161,7 +161,7 @@ class Pool:
         for sandbox in idle:
             sandbox.close()
 
-    def _give_back(self, sandbox: Sandbox) -> None:
+    def _release(self, sandbox: Sandbox) -> None:
         with self._changed:
             if not self._retired:
                 self._free.append(sandbox)
@@ -180,7 +180,7 @@ class Pool:
         for sandbox in sandboxes:
             sandbox.close()
 
-    def _take(self) -> Sandbox | None:
+    def _acquire(self) -> Sandbox | None:
         """Take the free sandbox that was used last, as Lambda does; None when the pool is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._free or len(self._all) < self._limit)
@@ -188,5 +188,5 @@ class Pool:
                 return None
             if self._free:
                 return self._free.pop()
-            self._all.append(self._make())
+            self._all.append(self._create_sandbox())
             return self._all[-1]
