@@ -1,4 +1,4 @@
-"""`make fidelity`: a verdict for each message of a collection, with every position and several disclaimers.
+"""`make fidelity`: judge the disclaimer in each message of a collection, with every position and several disclaimers.
 
 python -m tools.fidelity [--implementation MODULE:FUNCTION] [DIR_OR_FILE ...]
 """
@@ -19,13 +19,13 @@ from tests.fidelity.verdict import Finding, Kind
 
 CORPUS = Path(__file__).parents[1] / "tests/corpus/mail"
 KEPT = Path(__file__).parents[1] / ".local/fidelity"
-"""Where mutants with a bad verdict are kept."""
+"""The folder for mutants with a bad verdict."""
 
 _NO_MAIL = ("LICENSE", "README", "COPYING", ".")
 
 
 class Row(NamedTuple):
-    """One message's verdict: the worst of all cases, and how many cases had which."""
+    """The verdict on one message: the worst finding of all cases, and the number of cases of each kind."""
 
     name: str
     worst: Finding
@@ -41,11 +41,11 @@ def main() -> int:
     started = time.perf_counter()
     for path in _messages(options.places):
         raw = path.read_bytes()
-        rows.append(row := judged(path.name, raw, CASES, add, explain))
+        rows.append(row := judge_message(path.name, raw, CASES, add, explain))
         print(_line(row), flush=True)
         for number, mutant in enumerate(mutants(raw, options.mutants)):
             name = f"{path.name}.{number}"
-            rows.append(row := judged(name, mutant, CASES[number % len(CASES) :][:1], add, explain))
+            rows.append(row := judge_message(name, mutant, CASES[number % len(CASES) :][:1], add, explain))
             if row.worst.kind.bad:
                 _keep(name, mutant)
                 print(_line(row), flush=True)
@@ -53,7 +53,7 @@ def main() -> int:
     return 1 if not rows or any(row.worst.kind.bad for row in rows) else 0
 
 
-def judged(name: str, raw: bytes, cases: list[Case], add: Adder, explain: Callable[[bytes], str] | None) -> Row:
+def judge_message(name: str, raw: bytes, cases: list[Case], add: Adder, explain: Callable[[bytes], str] | None) -> Row:
     judge = Judge(raw, add, explain)
     started = time.perf_counter()
     found = [(judge.verdict(case), case.name) for case in cases]
@@ -98,12 +98,12 @@ def _implementation(name: str) -> tuple[Adder, Callable[[bytes], str] | None]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.fidelity", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "places", nargs="*", type=Path, default=[CORPUS], metavar="DIR_OR_FILE", help="collections of messages, a file each"
+        "places", nargs="*", type=Path, default=[CORPUS], metavar="DIR_OR_FILE", help="folders of messages, or files of one message"
     )
     parser.add_argument(
-        "--implementation", default="mailhooks.content.disclaimer:add_disclaimer", metavar="MODULE:FUNCTION", help="what to judge"
+        "--implementation", default="mailhooks.content.disclaimer:add_disclaimer", metavar="MODULE:FUNCTION", help="the function to judge"
     )
-    parser.add_argument("--mutants", default=0, type=int, metavar="N", help="judge as many broken copies of each message as well")
+    parser.add_argument("--mutants", default=0, type=int, metavar="N", help="also judge N broken copies of each message")
     return parser.parse_args()
 
 

@@ -1,9 +1,9 @@
-"""Coverage-guided fuzzing of the scanner and of what stands on it, with atheris (which is in no requirements file: it has to be built):
+"""Coverage-guided fuzzing of the scanner and the disclaimer, with atheris, which is in no requirements file because it has to be compiled:
 
     pip install atheris
     PYTHONPATH=layers/mailhooks:. python -m tools.fuzz -max_total_time=1800 CORPUS_DIR tests/corpus/mail
 
-A crash leaves its input behind; it becomes a test, then a mend.
+A crash leaves its input in a file. Add a test with it, then fix the error.
 """
 
 import sys
@@ -21,7 +21,7 @@ with atheris.instrument_imports():
 
 
 def check(raw: bytes) -> None:
-    """What must hold for any bytes whatsoever."""
+    """Check that any bytes are scanned, and that a second disclaimer is not added."""
     scan_header(raw)
     check_structure(raw)
     for position_name in ("append", "prepend", "after-reply"):

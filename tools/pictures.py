@@ -18,7 +18,7 @@ from local.web import AvailabilityAnswer, create_app
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.contract import ActionType, FlowDirection
 from tests.integration.local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory
-from tests.support.colours import reduced
+from tests.support.colours import reduce_colours
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs/images"
@@ -193,7 +193,7 @@ def _take(browser: Browser, page: Page, addresses: Mapping[str, str], suffix: st
         height = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom")
         width = page.viewport_size["width"]  # type: ignore[index]
         shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(height, 1000)})
-        (IMAGES / f"{name}{suffix}.png").write_bytes(reduced(browser, shot))
+        (IMAGES / f"{name}{suffix}.png").write_bytes(reduce_colours(browser, shot))
         if (excess := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
             print(f"{name}{suffix}: {excess} px too wide")
 

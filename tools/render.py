@@ -1,4 +1,4 @@
-"""Renders the HTML of five messages before and after in headless Chromium, to PNG files under `.local/render/`."""
+"""`make render`: render the HTML of five messages, before and after, in headless Chromium to PNG files in `.local/render/`."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ PICTURES = ROOT / ".local/render"
 
 
 class Shot(NamedTuple):
-    """A message of the corpus, and where its disclaimer goes."""
+    """A message of the corpus, and the position of its disclaimer."""
 
     name: str
     position: str
@@ -40,7 +40,7 @@ HTML = (
 OPTIONS = [
     *"--headless --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update".split(),
     *"--disable-sync --hide-scrollbars --window-size=800,1100".split(),
-    # Nothing is loaded from elsewhere: no name is found, and for addresses the proxy is a port where nobody listens.
+    # Nothing is loaded: no host name is resolved, and no server listens on the port of the proxy.
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--proxy-server=http://127.0.0.1:9",
     "--proxy-bypass-list=<-loopback>",
@@ -48,7 +48,7 @@ OPTIONS = [
 
 
 FRAME = '<body style="margin:0"><iframe sandbox src="mail.html" style="border:0;width:100vw;height:100vh"></iframe>'
-"""As web mail does: in a frame where no script runs."""
+"""Like web mail: a frame without scripts."""
 
 
 def main() -> int:
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def html_of(raw: bytes) -> bytes:
-    """The HTML that a client shows, in UTF-8 with a byte order mark, which outranks what the markup says of its charset."""
+    """Return the displayed HTML in UTF-8 with a byte order mark, which overrides the charset in the markup."""
     part = next(part for part in shown(parse(raw), "html") if part.get_content_subtype() == "html")
     return b"\xef\xbb\xbf" + Leaf("", part, ()).text.encode()
 
@@ -80,7 +80,7 @@ def render(chromium: str, html: bytes, picture: Path) -> None:
         page = Path(directory, "page.html")
         page.write_text(FRAME)
         Path(directory, "mail.html").write_bytes(html)
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own refuses to run as root
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not run as root
         command = [
             chromium,
             *OPTIONS,

@@ -24,7 +24,7 @@ import yaml
 from tests.e2e.sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
 from tests.e2e.test_relay import networks
 from tests.e2e.toolchain import ROOT, Missing, Toolchain, find
-from tests.support.tagging import tagging
+from tests.support.tagging import tagging_source
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
 DELIVERY_TIMEOUT_S = 120.0
@@ -53,7 +53,7 @@ function = "tag"
 [functions.tag]
 path = "tag"
 """
-TAG = tagging("[PARTNER]")
+TAG = tagging_source("[PARTNER]")
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
-"""A judge from outside: what a disclaimer did to a message, read again by the standard library's `email` and never by the project's own
-`mime`, so that one mistake cannot both damage a message and hide it. `python -m tools.fidelity --help`.
+"""An independent judge of the changes that a disclaimer makes to a message: `python -m tools.fidelity --help`.
+
+It reads messages by `email` of the standard library and not by `mailhooks.mime`: so a mistake in `mime` cannot hide the damage it causes.
 """

@@ -1,4 +1,4 @@
-"""The bar: `altermime` (Debian package) under the name and with the arguments of our function. It knows one position only.
+"""For comparison: `altermime` (Debian package), called like our function. It supports one position.
 
 python -m tools.fidelity --implementation tests.fidelity.altermime:add_disclaimer
 """
@@ -12,7 +12,7 @@ FOUND = shutil.which("altermime")
 
 
 def command(message: Path, text: Path, html: Path) -> list[str]:
-    """Changes the file `message` in place."""
+    """Return the command that changes the file `message`."""
     return [FOUND or "altermime", f"--input={message}", f"--disclaimer={text}", f"--disclaimer-html={html}"]
 
 

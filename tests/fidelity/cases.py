@@ -1,4 +1,4 @@
-"""The disclaimers and positions that every message is judged with."""
+"""The disclaimers and positions with which each message is judged."""
 
 from tests.fidelity.judge import Case
 
@@ -25,6 +25,6 @@ DISCLAIMERS = {
         "https://example.com/?a=1&amp;b=2</a></p><p>.</p>",
     ),
 }
-"""Plain and HTML form, by what is hard about them."""
+"""Plain text and HTML, by their difficulty."""
 
 CASES = [Case(text, html, position, f"{position}/{name}") for position in POSITIONS for name, (text, html) in DISCLAIMERS.items()]

@@ -1,4 +1,4 @@
-"""A displayed text before and after: nothing but the disclaimer has come, in one piece, on lines of its own, in its place."""
+"""Compares a displayed text before and after: only the disclaimer is added, in one piece, on its own lines, in its place."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from tests.fidelity.verdict import Finding, Kind
 from tests.fidelity.visible import squeezed, unflowed, visible_text
 
 _WIDTH = 20
-"""Characters by which the disclaimer's first and last line are recognised, however the rest is wrapped."""
+"""Characters that identify the first and the last line of the disclaimer, even if they are wrapped."""
 
 
 class Wanted(NamedTuple):
-    """What should have come: as a reader sees it, as it was given, and where."""
+    """The expected disclaimer: as displayed, as given, and its position."""
 
     seen: str
     given: str
@@ -22,28 +22,28 @@ class Wanted(NamedTuple):
 def compare_text(old: Leaf, new: Leaf, wanted: Wanted) -> Iterator[Finding]:
     pair = _readings(old, new)
     if pair is None:
-        yield Finding(Kind.TEXT_DAMAGED, f"not the sender's text any more ({old.charset or 'no charset'} -> {new.charset or 'no charset'})")
+        yield Finding(Kind.TEXT_DAMAGED, f"no longer the sender's text ({old.charset or 'no charset'} -> {new.charset or 'no charset'})")
         return
     before, after = pair
     if before == after:
-        yield Finding(Kind.TEXT_DAMAGED, "encoded anew for nothing")
+        yield Finding(Kind.TEXT_DAMAGED, "encoded again without a change")
         return
     theirs, seen = (squeezed(visible_text(text) if new.is_html else text) for text in pair)
-    said = squeezed(wanted.seen)
-    if said not in seen:
-        yield Finding(Kind.MISSING, "what was inserted does not show the disclaimer")
-    elif len(seen) != len(theirs) + len(said) or not is_insertion(theirs, seen):
-        yield Finding(Kind.TEXT_DAMAGED, "what is shown is not the sender's text and the disclaimer")
-    elif seen != {"prepend": said + theirs, "append": theirs + said}.get(wanted.position, seen):
-        yield Finding(Kind.MISPLACED, f"not where {wanted.position} says")
+    expected = squeezed(wanted.seen)
+    if expected not in seen:
+        yield Finding(Kind.MISSING, "the inserted text does not display the disclaimer")
+    elif len(seen) != len(theirs) + len(expected) or not is_insertion(theirs, seen):
+        yield Finding(Kind.TEXT_DAMAGED, "the displayed text is not the sender's text and the disclaimer")
+    elif seen != {"prepend": expected + theirs, "append": theirs + expected}.get(wanted.position, seen):
+        yield Finding(Kind.MISPLACED, f"not at the position {wanted.position}")
     elif not new.is_html and not _on_own_lines(old, new, wanted.given):
         yield Finding(Kind.TEXT_DAMAGED, "shares a line with the sender's text")
 
 
 def _readings(old: Leaf, new: Leaf) -> tuple[str, str] | None:
-    """The first reading of both in which the new text is the old one with one piece inserted; None if there is none.
+    """Return the first reading of both texts in which the new one is the old one with one inserted piece; None if there is none.
 
-    Where the charset stays and the sender's octets are none in it, octets are compared, and both shown with replacement characters.
+    If the charset stays the same and cannot decode the sender's octets, the octets are compared.
     """
     after = new.strict()
     if (old.charset or "us-ascii") == (new.charset or "us-ascii"):
@@ -57,7 +57,7 @@ def _readings(old: Leaf, new: Leaf) -> tuple[str, str] | None:
 
 
 def is_insertion(before: str, after: str) -> bool:
-    """Whether `after` is `before` with one piece inserted, or none.
+    """Return whether `after` is `before` with at most one inserted piece.
 
     >>> is_insertion("ab", "axb"), is_insertion("ab", "xayb"), is_insertion("ab", "a")
     (True, False, False)
@@ -65,7 +65,7 @@ def is_insertion(before: str, after: str) -> bool:
     if len(after) < len(before):
         return False
     low, high = 0, len(before)
-    while low < high:  # the longest common beginning
+    while low < high:  # the longest common prefix
         middle = (low + high + 1) // 2
         if after.startswith(before[low:middle], low):
             low = middle
@@ -75,7 +75,7 @@ def is_insertion(before: str, after: str) -> bool:
 
 
 def _on_own_lines(old: Leaf, new: Leaf, given: str) -> bool:
-    """Whether one more line begins as the disclaimer does, and one more ends as it does."""
+    """Return whether one more line begins like the disclaimer, and one more ends like it."""
     before, after = _shown_lines(old), _shown_lines(new)
     lines = [squeezed(line) for line in given.splitlines() if squeezed(line)]
     start, end = lines[0][:_WIDTH], lines[-1][-_WIDTH:]

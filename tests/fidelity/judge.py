@@ -1,4 +1,4 @@
-"""The judgement: a message before and after, compared part by part."""
+"""Compares a message before and after, part by part."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.fidelity.verdict import Finding, Kind
 from tests.fidelity.visible import squeezed, visible_text
 
 Adder = Callable[..., bytes]
-"""`mailhooks.content.disclaimer.add_disclaimer`, or anything that is called like it."""
+"""`mailhooks.content.disclaimer.add_disclaimer`, or a function with the same arguments."""
 
 _OWN_FIELDS = frozenset({"content-type", "content-transfer-encoding"})
 _PROTECTED = {"signed": Kind.SIGNED_BROKEN, "encrypted": Kind.SIGNED_BROKEN, "report": Kind.ATTACHMENT_CHANGED}
@@ -22,7 +22,7 @@ _ARMOURED = re.compile(rb"-----BEGIN PGP .*?-----END PGP [^-]*-----", re.DOTALL)
 
 @dataclass(frozen=True)
 class Case:
-    """One way of calling the implementation."""
+    """The arguments of one call of the implementation."""
 
     text: str
     html: str
@@ -31,12 +31,12 @@ class Case:
 
 
 class Judge:
-    """Judges what `add` makes of one message, case by case.
+    """Judges the changes that an implementation makes to one message, case by case.
 
     Args:
         raw: the message.
         add: the implementation.
-        explain: says why a message was left as it is; `""` when it has no reason.
+        explain: returns why a message stays unchanged; `""` without a reason.
     """
 
     def __init__(self, raw: bytes, add: Adder, explain: Callable[[bytes], str] | None = None) -> None:
@@ -49,7 +49,7 @@ class Judge:
             self._before = None
 
     def verdict(self, case: Case) -> Finding:
-        """The worst that is to be said."""
+        """Return the worst finding."""
         return max(self.findings(case), default=Finding(Kind.OK, ""))
 
     def findings(self, case: Case) -> Iterator[Finding]:
@@ -76,7 +76,7 @@ class Judge:
             return Finding(Kind.UNCHANGED, why)
         if self._explain and (why := self._explain(self._raw)):
             return Finding(Kind.DECLINED, why)
-        return Finding(Kind.MISSING, "left as it is, without a reason")
+        return Finding(Kind.MISSING, "unchanged without a reason")
 
     def _again(self, changed: bytes, case: Case) -> Iterator[Finding]:
         try:
@@ -87,7 +87,7 @@ class Judge:
 
 
 class _Message:
-    """A message as parsed, with what the comparison needs of it."""
+    """A parsed message."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -100,14 +100,14 @@ class _Message:
         self.bodies = {leaf.path for view in self.views.values() for leaf in view}
 
     def protected_in(self, after: "_Message") -> Iterator[Finding]:
-        """What is signed, encrypted or reported has to be there in the very same octets."""
+        """Yield a finding for each signed, encrypted or report part whose octets are not in the changed message."""
         for path, part, within in self.parts:
             kind = _PROTECTED.get(part.get_content_subtype()) if part.get_content_maintype() == "multipart" else None
             if kind is not None and "rfc822" not in within and (content := _between_delimiters(self.raw, part)) not in after.raw:
-                yield Finding(kind, f"{part.get_content_type()} {path}: {len(content)} octets are not there any more")
+                yield Finding(kind, f"{part.get_content_type()} {path}: {len(content)} octets are missing")
 
     def containers_in(self, after: "_Message") -> Iterator[Finding]:
-        """Fields, preamble and epilogue of the message and of every part that has parts."""
+        """Compare the fields, preamble and epilogue of the message and of every part with parts."""
         for (path, old, _), (_, new, _) in zip(self.parts, after.parts, strict=True):
             if not path:
                 yield from _compare_top(old, new, body=path in self.bodies)
@@ -131,7 +131,7 @@ def _compare(before: _Message, changed: bytes, case: Case) -> Iterator[Finding]:
 
 
 def _between_delimiters(raw: bytes, part: Message) -> bytes:
-    """From a multipart's first delimiter to its closing one, found in the octets: parsing might even out what a signature covers."""
+    """Return the octets from the first to the closing delimiter of a multipart. Parsing might hide changes of signed octets."""
     boundary = parameters(part).get("boundary", "").encode("ascii", "surrogateescape")
     delimiters = list(re.finditer(rb"(?m)^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$", raw))
     closing = next((found for found in delimiters if found[1]), None)
@@ -141,7 +141,7 @@ def _between_delimiters(raw: bytes, part: Message) -> bytes:
 
 
 def _compare_top(old: Message, new: Message, *, body: bool) -> Iterator[Finding]:
-    """The message's own fields: an `X-` field may be new, and MIME-Version where it was missing; a body's own two may change."""
+    """Compare the fields of the message. An `X-` field may be added, MIME-Version if it was missing; the fields of the body may change."""
     if old.get_unixfrom() != new.get_unixfrom():
         yield Finding(Kind.HEADER_CHANGED, "the mbox line")
     may_come = {"mime-version"} if "mime-version" not in old else set()
@@ -154,13 +154,13 @@ def _compare_top(old: Message, new: Message, *, body: bool) -> Iterator[Finding]
         if len(kept) < len(theirs) and (name, value) == theirs[len(kept)]:
             kept.append((name, value))
         elif not name.lower().startswith("x-") and name.lower() not in may_come:
-            yield Finding(Kind.HEADER_CHANGED, f"a field {name} that was not there, or not there")
+            yield Finding(Kind.HEADER_CHANGED, f"the field {name} is new or moved")
     if len(kept) < len(theirs):
-        yield Finding(Kind.HEADER_CHANGED, f"the field {theirs[len(kept)][0]} is gone or another")
+        yield Finding(Kind.HEADER_CHANGED, f"the field {theirs[len(kept)][0]} is missing or changed")
 
 
 def _compare_leaf(old: Leaf, new: Leaf, before: _Message, case: Case) -> Iterator[Finding]:
-    """A part without parts. The message's own other fields, if it is one, have been compared already."""
+    """Compare a part without parts. The other fields of the message are compared before."""
     where = f"part {old.path or 'message'}"
     if old.source == new.source and _fields(old, own=True) == _fields(new, own=True) and _fields(old) == _fields(new):
         return
@@ -171,15 +171,15 @@ def _compare_leaf(old: Leaf, new: Leaf, before: _Message, case: Case) -> Iterato
     if any(armoured not in new.octets for armoured in _ARMOURED.findall(old.octets)):
         yield Finding(Kind.SIGNED_BROKEN, f"{where}: inline PGP")
     if _fields(old) != _fields(new):
-        yield Finding(Kind.HEADER_CHANGED, f"{where}: more than its type and encoding")
+        yield Finding(Kind.HEADER_CHANGED, f"{where}: other fields than its type and encoding")
     if _parameters(old) != _parameters(new) or len(_fields(new, own=True)) > len(_OWN_FIELDS):
-        yield Finding(Kind.HEADER_CHANGED, f"{where}: more of its type than the charset")
+        yield Finding(Kind.HEADER_CHANGED, f"{where}: other parameters of its type than the charset")
     wanted = Wanted(*((visible_text(case.html), case.html) if old.is_html else (case.text, case.text)), case.position)
     yield from (Finding(kind, f"{where}: {detail}") for kind, detail in compare_text(old, new, wanted))
 
 
 def _fields(leaf: Leaf, *, own: bool = False) -> list[tuple[str, object]]:
-    """Those of a part, without or (`own`) just the two that a change of its text may change; none of the message's others."""
+    """Return the fields of a part, without or (`own`) only the two fields that may change with its text."""
     return [(name, value) for name, value in leaf.part.items() if (name.lower() in _OWN_FIELDS) is own and (own or leaf.path)]
 
 
@@ -188,13 +188,13 @@ def _parameters(leaf: Leaf) -> dict[str, str]:
 
 
 def _compare_views(before: _Message, after: _Message, case: Case) -> Iterator[Finding]:
-    """Each reader sees the disclaimer once more than before: one who prefers HTML, and one who prefers plain text."""
+    """Check that the disclaimer is displayed once more, by programs that prefer HTML and by those that prefer plain text."""
     for prefer, view in after.views.items():
         times = sum(_count(new, case) - _count(old, case) for new, old in zip(view, before.views[prefer], strict=True))
         if times == 0 and any(squeezed(old.visible) for old in before.views[prefer]):
-            yield Finding(Kind.MISSING, f"a reader of {prefer} text sees none")
+            yield Finding(Kind.MISSING, f"it is not displayed as {prefer}")
         elif times > 1:
-            yield Finding(Kind.TWICE, f"a reader of {prefer} text sees it {times} times")
+            yield Finding(Kind.TWICE, f"it is displayed {times} times as {prefer}")
 
 
 def _count(leaf: Leaf, case: Case) -> int:

@@ -1,4 +1,4 @@
-"""Lines that mail must not have and that were not there before (RFC 5322 sections 2.1.1 and 2.3, RFC 2045 sections 2.7 and 6.7)."""
+"""New lines that are not allowed in mail (RFC 5322 sections 2.1.1 and 2.3, RFC 2045 sections 2.7 and 6.7)."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def illegal_lines(raw: bytes, changed: bytes, before: list[Leaf], after: list[Le
 
 
 def _new_long_lines(raw: bytes, changed: bytes) -> int:
-    """Octets of the longest line over the limit that is neither a line of the message before nor a piece of one; 0 if there is none."""
+    """Return the octets of the longest line over the limit that is not part of a line before; 0 if there is none."""
     there = set(_lines_over(raw, _LONG))
     new = [line for line in _lines_over(changed, _LONG) if line not in there and not any(line in old for old in there)]
     return max(map(len, new), default=0)

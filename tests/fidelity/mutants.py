@@ -1,4 +1,4 @@
-"""Messages as they may come when something on their way broke them: real ones with pieces lost, doubled and put in."""
+"""Broken copies of real messages, with lost, repeated and inserted pieces."""
 
 import random
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _PIECES = [
 
 
 def mutants(raw: bytes, number: int) -> Iterator[bytes]:
-    """As many broken copies of a message, the same ones each time."""
+    """Yield a number of broken copies of a message, the same ones each time."""
     chance = random.Random(raw)
     for _ in range(number):
         broken = bytearray(raw)

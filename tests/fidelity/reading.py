@@ -1,4 +1,4 @@
-"""How a mail client reads a message, by means of the standard library: its leaf parts, which of them it shows, their octets and text."""
+"""Reads a message like a mail program, by the standard library: its leaves, the displayed ones, their octets and text."""
 
 import binascii
 import email
@@ -26,17 +26,17 @@ _KNOWN_AS = {
     "shift_jis": "cp932",
     "iso-2022-jp": "iso2022_jp_ext",
 }
-"""What clients read under these names: the superset (WHATWG Encoding Standard, "Names and labels"). The name itself is tried first."""
+"""Supersets that mail programs use for these names (WHATWG Encoding Standard, "Names and labels"). The name itself is tried first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
-    """A part that has no parts, be it inside of a forwarded message.
+    """A part without parts, also in a forwarded message.
 
     Attributes:
-        path: `1.2` is the second part of the first; `""` the message itself.
-        part: as the standard library has parsed it.
-        within: subtypes of the multiparts around it, outermost first; `rfc822` for a forwarded message.
+        path: `1.2` is the second part of the first; `""` is the message itself.
+        part: as parsed by the standard library.
+        within: subtypes of the multiparts around it, the outermost first; `rfc822` for a forwarded message.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Leaf:
 
     @cached_property
     def is_text(self) -> bool:
-        """Whether a client shows it as (a piece of) the message itself."""
+        """Whether a mail program displays it as text of the message."""
         if self.part.get_content_type() not in {"text/plain", "text/html"} or "rfc822" in self.within:
             return False
         return disposition(self.part) != "attachment"
@@ -56,19 +56,19 @@ class Leaf:
 
     @cached_property
     def source(self) -> str:
-        """The body as it stands in the message; octets over 127 as surrogates."""
+        """The body as it is in the message; octets over 127 as surrogates."""
         payload = self.part._payload  # QUIRK: get_payload() decodes 8-bit text, with replacement characters
         return payload if isinstance(payload, str) else ""
 
     @cached_property
     def encoding(self) -> str:
-        """QUIRK: `7-bit`, `quoted-printable;` and comments: the first word counts, as for most clients."""
+        """The first word of the field. QUIRK: `7-bit`, `quoted-printable;` and comments."""
         word = re.split(r"[\s;(]", str(self.part.get("content-transfer-encoding", "")).strip())[0].lower()
         return {"": "7bit", "7-bit": "7bit", "8-bit": "8bit"}.get(word, word)
 
     @cached_property
     def octets(self) -> bytes:
-        """The body without its transfer encoding; as it stands if the encoding is not known."""
+        """The decoded body; as it is if the encoding is unknown."""
         encoded = self.source.encode("ascii", "surrogateescape")
         if self.encoding == "quoted-printable":
             return quopri.decodestring(encoded)
@@ -78,12 +78,12 @@ class Leaf:
 
     @cached_property
     def charset(self) -> str:
-        """As declared, in lower case; `""` where nothing is."""
+        """As declared, in lower case; `""` without declaration."""
         return re.split(r"[\s;(]", parameters(self.part).get("charset", "").strip(" \"'"))[0].lower()
 
     @cached_property
     def text(self) -> str:
-        """What a reader is given, with replacement characters for what cannot be read."""
+        """The decoded text, with replacement characters where it cannot be decoded."""
         try:
             return self.octets.decode(self.charset or "ascii", "replace")
         except (LookupError, ValueError):
@@ -94,11 +94,11 @@ class Leaf:
         return visible_text(self.text) if self.is_html else self.text
 
     def strict(self) -> str | None:
-        """The text if the declared charset says all of it, else None."""
+        """Return the text; None if it cannot be decoded by the declared charset."""
         return decoded(self.octets, self.charset or "ascii")
 
     def readings(self) -> list[str]:
-        """The texts that a client may show: in the declared charset, in that which goes under its name; UTF-8 if ASCII is not enough."""
+        """Return the texts that a mail program may display: by the declared charset, by its superset, by UTF-8 instead of ASCII."""
         names = [self.charset or "ascii", _KNOWN_AS.get(self.charset, "")]
         if self.charset in {"", "us-ascii", "ascii"}:
             names.append("utf-8")
@@ -113,7 +113,7 @@ def decoded(octets: bytes, charset: str) -> str | None:
 
 
 def _from_base64(encoded: bytes) -> bytes:
-    """As clients do: up to the first padding, skipping what does not belong there."""
+    """Decode base64 like mail programs: up to the first padding, without other characters."""
     wanted = re.sub(rb"[^A-Za-z0-9+/=]", b"", encoded)
     try:
         return binascii.a2b_base64(wanted + b"===")
@@ -126,7 +126,7 @@ def parse(raw: bytes) -> Message:
 
 
 def walk(part: Message, path: str = "", within: tuple[str, ...] = ()) -> Iterator[tuple[str, Message, tuple[str, ...]]]:
-    """Every part in the order of the message, with its path and what is around it."""
+    """Yield every part in the order of the message, with its path and the subtypes around it."""
     yield path, part, within
     payload = part.get_payload()
     if isinstance(payload, list):
@@ -140,7 +140,7 @@ def leaves(message: Message) -> list[Leaf]:
 
 
 def shown(part: Message, prefer: str) -> list[Message]:
-    """The text parts that a client shows, one that prefers `html` or `plain` where it has the choice (RFC 2046 section 5.1.4)."""
+    """Return the displayed text parts of a program that prefers `html` or `plain` in an alternative (RFC 2046 section 5.1.4)."""
     payload = part.get_payload()
     if not isinstance(payload, list):
         return [part] if Leaf("", part, ()).is_text else []
@@ -158,7 +158,7 @@ def shown(part: Message, prefer: str) -> list[Message]:
 
 
 def _chosen(alternatives: list[list[Message]], prefer: str) -> list[Message]:
-    """The last that has the preferred kind, else the last that has text."""
+    """Return the last alternative with the preferred kind, else the last one with text."""
     useful = [texts for texts in alternatives if texts]
     preferred = [texts for texts in useful if any(text.get_content_subtype() == prefer for text in texts)]
     return (preferred or useful or [[]])[-1]
@@ -181,7 +181,7 @@ def filename(part: Message) -> str:
 
 
 def parameters(part: Message) -> dict[str, str]:
-    """Of the content type, undecoded but for RFC 2231; empty where the standard library fails."""
+    """Return the parameters of the content type, decoded only by RFC 2231; empty if the standard library fails."""
     try:
         found = part.get_params(failobj=[])
     except (LookupError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Why a message may be left as it is, as far as the judge sees it: from the standard library's view of the message, not the project's."""
+"""Reasons for which a message may stay unchanged, by the standard library and not by `mailhooks.mime`."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _WHOLE = frozenset("signed encrypted report".split())
 
 
 def reason(message: Message) -> str:
-    """Why nobody should add a disclaimer, or `""`."""
+    """Return why a disclaimer must not be added, or `""`."""
     return next(_reasons(message), "")
 
 
@@ -33,15 +33,15 @@ def _reasons(message: Message) -> Iterator[str]:
     if any(_ARMOUR in body.text for body in bodies.values()):
         yield "inline PGP"
     if not any(squeezed(body.visible) for body in bodies.values()):
-        yield "no text is shown"
+        yield "no displayed text"
     if all(filename(body.part) for body in bodies.values()):
-        yield "all text parts have a file's name"
+        yield "all text parts have a file name"
     for body in bodies.values():
         yield from _unreadable(body)
 
 
 def _oddities(own: list[tuple[Message, tuple[str, ...]]]) -> Iterator[str]:
-    """What makes two programs see two messages."""
+    """Yield defects with which programs read a message differently."""
     for part, _ in own:
         if part.defects:
             yield f"ambiguous: {type(part.defects[0]).__name__}"
@@ -50,7 +50,7 @@ def _oddities(own: list[tuple[Message, tuple[str, ...]]]) -> Iterator[str]:
                 yield f"ambiguous: two fields {name}"
         declared = str(part.get("content-type", "text/plain"))
         if not re.match(r"\s*[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(;|\(|$)", declared):
-            yield "ambiguous: a content type that is none"
+            yield "ambiguous: an invalid content type"
         if part.get_content_maintype() == "multipart" and not re.fullmatch(r"7bit|8bit|binary|", Leaf("", part, ()).encoding):
             yield "ambiguous: an encoded multipart"
 

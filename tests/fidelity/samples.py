@@ -1,4 +1,4 @@
-"""Messages with everything that the judge looks at, and an implementation that is right for them."""
+"""Messages with everything that the judge checks, and an implementation that is correct for them."""
 
 MESSAGE = b"""\
 Received: from mx.example.net
@@ -73,12 +73,12 @@ STAMP = b"X-Stamped: yes\r\n"
 
 
 def honest(raw: bytes, *, text: str, html: str, position: str) -> bytes:
-    """Right for the messages of this module, and for nothing else."""
+    """Add a disclaimer correctly, but only to the messages of this module."""
     if STAMP in raw:
         return raw
-    said = text.encode().replace(b"\n", b"\r\n")
+    disclaimer = text.encode().replace(b"\n", b"\r\n")
     changed = raw.replace(b"\r\n\r\n", b"\r\n" + STAMP + b"\r\n", 1)
     if b"--inner" not in raw:
-        return changed + b"\r\n" + said + b"\r\n"
-    changed = changed.replace(b"kind regards\r\n", b"kind regards\r\n\r\n" + said + b"\r\n")
+        return changed + b"\r\n" + disclaimer + b"\r\n"
+    changed = changed.replace(b"kind regards\r\n", b"kind regards\r\n\r\n" + disclaimer + b"\r\n")
     return changed.replace(b"</body>", b"=\r\n" + html.encode() + b"</body>")

@@ -1,4 +1,4 @@
-"""The judge itself: it lets an honest implementation pass, and finds each kind of damage in one that was broken on purpose."""
+"""Tests of the judge: a correct implementation passes, and each kind of damage is found."""
 
 import email
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CASE = Case("Example Ltd\nStrictly private.", "<p>Example Ltd<br>Strictly privat
 
 
 def then(old: bytes, new: bytes) -> Callable[..., bytes]:
-    """Honest, and then this replaced."""
+    """Return an implementation that is correct, except for one replacement."""
 
     def broken(raw: bytes, **given: str) -> bytes:
         if STAMP in raw:
@@ -34,7 +34,7 @@ def written_again(raw: bytes, **given: str) -> bytes:
 
 
 def only(old: bytes) -> Callable[..., bytes]:
-    """The disclaimer only in one place."""
+    """Add the disclaimer in one place only."""
 
     def broken(raw: bytes, **given: str) -> bytes:
         return (
@@ -189,8 +189,8 @@ def test_the_worst_finding_is_the_verdict():
         (SIGNED.replace(b"signed", b"report"), "report"),
         (PLAIN.replace(b"Subject", b"Content-Type: application/pkcs7-mime\r\nSubject"), "opaque"),
         (PLAIN + b"-----BEGIN PGP MESSAGE-----\r\n", "inline PGP"),
-        (PLAIN.replace(b"Subject", b"Content-Type: image/png\r\nSubject"), "no text"),
-        (PLAIN.replace(b"Hello Bob", b""), "no text"),
+        (PLAIN.replace(b"Subject", b"Content-Type: image/png\r\nSubject"), "no displayed text"),
+        (PLAIN.replace(b"Hello Bob", b""), "no displayed text"),
         (PLAIN.replace(b"Subject", b"Content-Type: multipart/mixed\r\nSubject"), "ambiguous"),
         (PLAIN.replace(b"Subject", b"Content-Type: text/html\r\nContent-Type: text/plain\r\nSubject"), "ambiguous"),
         (PLAIN.replace(b"Subject", b"Content-Type: text/plain; charset=no-such\r\nSubject"), "charset"),

@@ -1,34 +1,34 @@
-"""What the judge can say of one message."""
+"""The verdicts of the judge on one message."""
 
 from enum import IntEnum
 from typing import NamedTuple
 
 
 class Kind(IntEnum):
-    """From harmless to worst; `MISSING` and all above are bad."""
+    """Kinds of findings, from harmless to worst. `MISSING` and all above are bad."""
 
     OK = 0
     UNCHANGED = 1
-    """It is left as it is, and the judge sees why."""
+    """It stays unchanged, for a reason that the judge finds."""
     DECLINED = 2
-    """It is left as it is; the implementation says why, which the judge cannot see by itself. A person has to look."""
+    """It stays unchanged, for a reason of the implementation that the judge does not find. A person has to check it."""
     UNJUDGED = 3
-    """The standard library fails on the message, so that nobody has compared anything."""
+    """The standard library fails on the message: nothing is compared."""
     MISSING = 4
-    """A reader is shown text of the message, but no disclaimer, and nothing stands against one."""
+    """Text of the message is displayed without the disclaimer, and there is no reason against it."""
     MISPLACED = 5
-    """The disclaimer is not where it was wanted."""
+    """The disclaimer is not at its position."""
     TWICE = 6
-    """A reader is shown it twice, or a second application changes anything."""
+    """It is displayed twice, or a second application changes the message."""
     ILLEGAL_LINE = 7
-    """A line that RFC 5322 or RFC 2045 forbids, and that was not there."""
+    """A new line that RFC 5322 or RFC 2045 forbids."""
     TEXT_DAMAGED = 8
-    """The text is not the original one with something inserted."""
+    """The text is not the original text with one insertion."""
     HEADER_CHANGED = 9
     ATTACHMENT_CHANGED = 10
     """Another part than the displayed text, its header, or the shape of the message."""
     SIGNED_BROKEN = 11
-    """What a signature covers, or what is encrypted."""
+    """A signed or encrypted part is changed."""
     CRASH = 12
 
     @property
@@ -40,7 +40,7 @@ class Kind(IntEnum):
 
 
 class Finding(NamedTuple):
-    """A kind, and where and how, in words."""
+    """A kind, with its place and details in words."""
 
     kind: Kind
     detail: str

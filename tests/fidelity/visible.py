@@ -1,4 +1,4 @@
-"""What a reader sees: of HTML by the standard library's parser, of format=flowed text by RFC 3676."""
+"""The displayed text: of HTML by the parser of the standard library, of format=flowed text by RFC 3676."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "body" or (self._hidden == "head" and tag in {"div", "p", "table", "span"}):
-            self._hidden = ""  # the end tag of head may be left out (HTML, "Optional tags")
+            self._hidden = ""  # the end tag of head is optional (HTML, "Optional tags")
         if not self._hidden and tag in _HIDDEN:
             self._hidden = tag
 
@@ -24,7 +24,7 @@ class _Text(HTMLParser):
             self._hidden = ""
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
-        """As browsers do: `<![if !mso]>` and all like it are comments up to the next `>`; the standard library raises for some."""
+        """Read `<![if !mso]>` as a comment, as browsers do. The standard library raises an error for some."""
         return self.parse_bogus_comment(i, report)
 
     def handle_data(self, data: str) -> None:
@@ -33,21 +33,21 @@ class _Text(HTMLParser):
 
 
 def visible_text(html: str) -> str:
-    """The text between the tags, entities decoded, without what is never shown: comments, scripts, styles, the head."""
+    """Return the text between the tags, entities decoded, without comments, scripts, styles and the head."""
     parser = _Text()
     parser.feed(html)
-    if not re.match(r"<[A-Za-z/!?]", parser.rawdata):  # a tag that does not end is not shown, nor what stands in it
+    if not re.match(r"<[A-Za-z/!?]", parser.rawdata):  # a tag without end is not displayed
         parser.close()
     return "".join(parser.pieces)
 
 
 def squeezed(text: str) -> str:
-    """For comparing: without white space, which folding, wrapping and stuffing change, and without characters that have no shape."""
+    """Return a text to compare: without white space, which folding and wrapping change, and without invisible characters."""
     return "".join(c for c in "".join(text.split()) if unicodedata.category(c) != "Cf")
 
 
 def unflowed(text: str, *, delsp: bool) -> list[str]:
-    """The lines that a client shows for format=flowed text: flowed ones joined, space-stuffing and `>` taken off (RFC 3676 section 4)."""
+    """Return the displayed lines of format=flowed text: joined, without stuffed spaces and `>` (RFC 3676 section 4)."""
     lines: list[str] = []
     open_at = -1
     for line in text.replace("\r\n", "\n").split("\n"):

@@ -1,4 +1,4 @@
-"""Pictures of pages with at most 256 colours: a quarter of the octets, and no difference that one could see."""
+"""Reduces a screenshot to 256 colours: a quarter of the size, without a visible difference."""
 
 import base64
 import struct
@@ -19,7 +19,7 @@ _COUNT = """async (address) => {
     const colour = pixels[at] << 16 | pixels[at + 1] << 8 | pixels[at + 2];
     many.set(colour, (many.get(colour) ?? 0) + 1);
   }
-  // Greys are many and alike; what is coloured says something.
+  // There are many similar greys, so colours get more weight.
   const weight = ([colour, count]) => {
     const parts = [colour >> 16, colour >> 8 & 255, colour & 255];
     return count * (1 + (Math.max(...parts) - Math.min(...parts)) / 8);
@@ -45,12 +45,8 @@ _COUNT = """async (address) => {
 }"""
 
 
-def reduced(browser: Browser, png: bytes) -> bytes:
-    """The same picture with a palette (PNG, section 11.2.2: colour type 3).
-
-    Args:
-        browser: reads the picture.
-    """
+def reduce_colours(browser: Browser, png: bytes) -> bytes:
+    """Return the picture with a palette (PNG, section 11.2.2: colour type 3). The browser decodes it."""
     blank = browser.new_page()
     address = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     width, height, palette, pixels = blank.evaluate(_COUNT, address)

@@ -1,4 +1,4 @@
-"""Mail for tests: the collected messages, events that go with them, and a generator of header blocks."""
+"""Mail for tests: the corpus, events, and a generator of headers."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ CORPUS = sorted((Path(__file__).parents[1] / "corpus/mail").glob("*.eml"))
 
 
 def event(*recipients: str, direction: str = "INBOUND", sender: str | None = None, **changes: Any) -> dict[str, Any]:
-    """A Run Lambda event as WorkMail sends it."""
+    """Return a Run Lambda event as WorkMail sends it."""
     document: dict[str, Any] = {
         "summaryVersion": "2018-10-10",
         "envelope": {
@@ -43,7 +43,7 @@ _WORDS = st.sampled_from(
 
 @st.composite
 def header_blocks(draw: st.DrawFn) -> bytes:
-    """Header blocks as mailers write them and as they should not: folds, encoded words, 8-bit text, bare LF, white space everywhere."""
+    """Generate headers, valid and invalid: with folds, encoded words, 8-bit text, bare LF and white space anywhere."""
     newline = draw(st.sampled_from(["\r\n", "\n"]))
     lines = []
     for _ in range(draw(st.integers(0, 6))):

@@ -1,10 +1,10 @@
-"""What tests read of HTML pages."""
+"""Reads HTML pages in tests."""
 
 from html.parser import HTMLParser
 
 
 class Elements(HTMLParser):
-    """The start tags of a page, as a browser would see them."""
+    """The start tags of a page, as a browser reads them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""What holds for the structure of any bytes whatsoever: for its test, and for the coverage-guided fuzzer, which has no test library."""
+"""Invariants of the structure of any bytes, for its test and for the fuzz target, which does without pytest."""
 
 from mailhooks.mime import filenames
 from mailhooks.mime.structure import scan
 
 
 def check_structure(raw: bytes) -> None:
-    """Every part lies inside of the one around it, in order, and all that is asked of a part has an answer."""
+    """Check that every part is inside of its parent, in order, and that names and types can be read."""
     for part in scan(raw).root.walk():
         assert 0 <= part.start <= part.header.end <= part.body <= part.end <= len(raw)
         position = part.body

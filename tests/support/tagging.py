@@ -1,8 +1,8 @@
-"""A function written as AWS documents it, that puts a tag before the subject."""
+"""A function as in the AWS documentation, which adds a tag before the subject."""
 
 
-def tagging(tag: str) -> str:
-    """The text of its app.py; the handler is `app.handler`."""
+def tagging_source(tag: str) -> str:
+    """Return the source of its app.py. The handler is `app.handler`."""
     return f"""
 import boto3, os
 flow, s3, bucket = boto3.client("workmailmessageflow"), boto3.client("s3"), os.environ["REWRITE_BUCKET"]

@@ -71,7 +71,7 @@ def leaves(raw: bytes) -> list[PythonMessage]:
 
 
 def notices(raw: bytes) -> list[str]:
-    """What people read in place of attachments, by Python's own parser."""
+    """Return the texts of the notices, by Python's parser."""
     parsed = message_from_bytes(raw, policy=policy.default)
     texts = [leaf.get_content() for leaf in parsed.walk() if leaf.get_content_type() == "text/plain" and not leaf.get_filename()]
     return [content for content in texts if content.startswith("An attachment was removed")]
@@ -353,7 +353,7 @@ def test_real_mail_loses_only_its_matches(path: Path):
     assert strip(changed, EVERYTHING) is changed
     assert (changed is raw) == (not findings)
     before, after = leaves(raw), leaves(changed)
-    # Python takes the groups of fields in a delivery status for parts too.
+    # Python reads the groups of fields in a delivery status as parts.
     if not any(finding.part.maintype == "message" for finding in findings):
         assert len(before) == len(after)
         digests = set(map(digest, before))

@@ -1,4 +1,4 @@
-"""Where a disclaimer goes and what it leaves alone. tests/fidelity judges the same from outside, with another parser."""
+"""The place of a disclaimer, and the messages that are not changed. tests/fidelity checks the same with another parser."""
 
 import hashlib
 from email import message_from_bytes, policy
@@ -182,7 +182,7 @@ def test_thousands_of_parameters_are_not_read():
 
 
 def digests(raw: bytes) -> list[str]:
-    """Of the leaves that are not shown as text."""
+    """Return digests of the parts that are not displayed text."""
     message = Message(raw)
     shown = find_displayed(message)
     texts = {id(text.part) for first in shown for text in [first, *find_continuations(message, first)]}
@@ -192,7 +192,7 @@ def digests(raw: bytes) -> list[str]:
 
 
 def undone(raw: bytes, edits: list[Edit]) -> list[Edit]:
-    """The edits that take `edits` back, in offsets of their result."""
+    """Return the edits that undo `edits`, in offsets of their result."""
     back, shift = [], 0
     for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
         back.append(Edit(start + shift, start + shift + len(new), raw[start:end]))
@@ -202,7 +202,7 @@ def undone(raw: bytes, edits: list[Edit]) -> list[Edit]:
 
 @st.composite
 def mutated_mail(draw: st.DrawFn) -> bytes:
-    """Real mail with some of its lines doubled, moved, cut or overwritten."""
+    """Generate real mail with repeated, moved, cut or overwritten lines."""
     lines = draw(st.sampled_from(REAL)).splitlines(keepends=True)
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(lines)))

@@ -1,4 +1,4 @@
-"""Apple's programs cut a text where an attachment stands in it: the text goes where a reader sees the place that was asked for."""
+"""A text that Apple's programs split at an attachment: the disclaimer is displayed at its position."""
 
 from email import message_from_bytes
 
@@ -29,7 +29,7 @@ def multipart(kind: str, *parts: bytes) -> bytes:
 
 
 def has_it(entity: bytes, position: str = "append", fields: bytes = APPLE) -> list[int]:
-    """Which of the leaves have the text."""
+    """Return the indexes of the leaves with the text."""
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + fields + entity
     changed = splice(raw, Disclaimer(text="SAID", position=Position(position)).change(Message(raw)).edits)
     assert [part.content_type for part in scan(changed).root.walk()] == [part.content_type for part in scan(raw).root.walk()]

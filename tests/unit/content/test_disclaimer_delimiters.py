@@ -1,4 +1,4 @@
-"""A text put beside what looks like a delimiter makes none of it: the message has the same parts as before, for everybody who reads it."""
+"""A disclaimer next to text that looks like a delimiter: the message keeps its parts, for every parser."""
 
 import base64
 import quopri
@@ -20,12 +20,12 @@ SAID = "SAID"
 
 
 def multipart(part: bytes, *, newline: bytes = b"\r\n") -> bytes:
-    """A message whose one part begins with its header; without a closing delimiter."""
+    """Return a message of one part without closing delimiter."""
     return newline.join([b"From: a@example.com", b"Content-Type: multipart/mixed; boundary=B", b"", b"--B", part])
 
 
 def parts_of(part: Part, raw: bytes, shown: set[int], depth: int = 0) -> list[tuple[object, ...]]:
-    """As this library sees them: kind and place of each, and the octets of those whose text is not shown."""
+    """Return the parts by this library: type and path, and the octets if they are not displayed text."""
     content = None if part.start in shown or part.children else raw[part.body : part.end]
     found: list[tuple[object, ...]] = [(depth, part.content_type, part.boundary, part.closed, content)]
     return found + [each for child in part.children for each in parts_of(child, raw, shown, depth + 1)]
@@ -45,7 +45,7 @@ def same_parts(raw: bytes, changed: bytes) -> None:
 
 
 def quoted(octets: bytes) -> bytes:
-    """Without bare CR and without delimiters."""
+    """Return whether the message has no bare CR and no delimiters."""
     lines = (quopri.encodestring(line).replace(b"\r", b"=0D").replace(b"\n", b"\r\n") for line in octets.split(b"\r\n"))
     return b"\r\n".join(lines).replace(b"\r\n--", b"\r\n=2D-")
 
@@ -136,7 +136,7 @@ def leaf(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def entity(draw: st.DrawFn, boundaries: tuple[str, ...]) -> bytes:
-    """A leaf, or a multipart with one of the boundaries, perhaps without closing delimiter."""
+    """Generate a leaf, or a multipart with one of the boundaries, perhaps without closing delimiter."""
     if not boundaries or draw(st.integers(0, 3)) == 0:
         return draw(leaf())
     kind = draw(st.sampled_from(["mixed", "alternative", "related"]))
@@ -155,7 +155,7 @@ def entity(draw: st.DrawFn, boundaries: tuple[str, ...]) -> bytes:
 )
 def test_a_message_keeps_its_parts(body: bytes, said: str, position: Position):
     raw = b"From: a@example.com\r\nMIME-Version: 1.0\r\n" + body
-    # For Python alone, a delimiter may stand between bare CRs.
+    # Only Python reads a delimiter between bare CRs.
     assume(not re.search(rb"(?:\r--(?:B|BB|C--|B c)(?:--)?[ \t]*(?:[\r\n]|\Z)|\n--(?:B|BB|C--|B c)(?:--)?[ \t]*\r(?!\n))", raw))
     try:
         change = Disclaimer(text=said, html=said, position=position).change(Message(raw))

@@ -1,4 +1,4 @@
-"""Where the images of a disclaimer go, as the standard library's parser finds them."""
+"""The place of a disclaimer's images, by the parser of the standard library."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -27,7 +27,7 @@ THERE = "Content-Type: image/png\nContent-ID:\n <logo.png>\nContent-Transfer-Enc
 
 
 def multipart(kind: str, *parts: str, boundary: str = "", end: str | None = None) -> str:
-    """A part of parts. `kind` may have parameters; `end` is what stands in the place of the closing delimiter."""
+    """Return a multipart. `kind` may have parameters; `end` replaces the closing delimiter."""
     boundary = boundary or kind.partition(";")[0][:3]
     closing = f"\n--{boundary}--" if end is None else end
     return f"Content-Type: multipart/{kind}; boundary={boundary}\n\n" + "\n".join(f"--{boundary}\n{part}" for part in parts) + closing
@@ -45,13 +45,13 @@ def changed_by(disclaimer: Disclaimer, raw: bytes) -> tuple[bytes, Change]:
 
 
 def tree(part: PythonMessage) -> object:
-    """`html`, or `[related, html, png]`; a message in a message likewise."""
+    """Return the types as `html` or `[related, html, png]`, also of a forwarded message."""
     children = [tree(child) for child in part.get_payload()] if part.is_multipart() else []
     return [part.get_content_subtype(), *children] if children else part.get_content_subtype()
 
 
 def count(raw: bytes) -> tuple[int, int]:
-    """Parts, by both parsers; a forwarded message is one."""
+    """Return the number of parts by both parsers. A forwarded message is one part."""
     parsed = message_from_bytes(raw)
     waiting, for_python = [parsed], 0
     while waiting:
@@ -147,7 +147,7 @@ def test_images_come_before_the_end_of_the_related(end: str, outer: bool):
     changed, change = changed_by(LOGO, raw)
     before, after = (message_from_bytes(each) for each in (raw, changed))
     [related_before], [related_after] = ([p for p in each.walk() if p.get_content_subtype() == "related"] for each in (before, after))
-    # Python takes the message's last line end for the delimiter's that is not there.
+    # Python reads the last line end of the message as part of the missing delimiter.
     others_before, others_after = (
         [part.as_bytes().rstrip() for part in parts] for parts in (related_before.get_payload()[1:], related_after.get_payload()[1:-1])
     )
@@ -206,7 +206,7 @@ def test_images_are_not_added_after_a_cut_multipart(end: str):
 
 @st.composite
 def entities(draw: st.DrawFn, level: int = 0) -> str:
-    """Multiparts of all kinds in one another, closed or not, and what is in them."""
+    """Generate nested multiparts of all kinds, closed or not."""
     leaves = st.sampled_from([HTML, HTML, PLAIN, OWN, PDF, THERE, "\n", f"Content-Type: message/rfc822\n\n{HEAD}{THERE}"])
     if level == 4 or draw(st.integers(0, 2 + level)) == 4:
         return draw(leaves)
@@ -230,7 +230,7 @@ def test_the_image_is_added_once_and_no_other_part_changes(entity: str):
     assert scan(changed).defects == frozenset()
     parsed = message_from_bytes(changed)
     before, after = ([part for part in each.walk() if not part.is_multipart()] for each in (message_from_bytes(raw), parsed))
-    # The disclaimer's image is told from the one that was there by what it shows.
+    # The image of the disclaimer differs from the existing one by its content.
     new = [part for part in after if part.get_payload(decode=True) == b"\x89PNG"]
     others = [part for part in after if part not in new]
     assert [part.get_content_type() for part in others] == [part.get_content_type() for part in before]

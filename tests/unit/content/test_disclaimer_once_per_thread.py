@@ -1,4 +1,4 @@
-"""Whether a message quotes the disclaimer, be it a colleague's, whatever a mail program has made of it."""
+"""Recognition of the disclaimer, also of a colleague, in the quotes of different mail programs."""
 
 import re
 import textwrap
@@ -38,7 +38,7 @@ def is_left_alone(disclaimer: Disclaimer, text: str | None, values: dict[str, st
 
 
 def outlook(text: str) -> str:
-    """No marks; addresses of links without a space, of images in brackets; links lead through a server that checks them."""
+    """Quote without marks: addresses after links without a space, images in brackets, links replaced by those of a checking server."""
     text = re.sub(
         r" <(https://[^>]*)>", r"<https://eur01.safelinks.example.net/?url=https%3A%2F%2Fwww.example.com%2Frecht&data=05|0123>", text
     )
@@ -59,7 +59,7 @@ def apple_mail(text: str) -> str:
 
 
 def web_mail(text: str) -> str:
-    """Without the addresses of links, in a column, in capitals."""
+    """Quote without the addresses of links, in a column, in capitals."""
     return "\n".join(f"| {line.upper()}" for line in textwrap.wrap(re.sub(r" <https:[^>]*>", "", text), 30))
 
 

@@ -24,7 +24,7 @@ def archive(*names: str, method: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def encrypted(octets: bytes) -> bytes:
-    """The flag alone, in both headers of the first file: nothing looks at content."""
+    """Set only the flag in both headers of the first file, because the content is never read."""
     marked = bytearray(octets)
     marked[6] |= 1
     marked[octets.index(b"PK\x01\x02") + 8] |= 1
@@ -124,7 +124,7 @@ def test_the_end_of_a_large_archive_is_enough():
 
 
 def lying(octets: bytes, offset: int, value: int, size: str = "<I") -> bytes:
-    """With another value in the end record (APPNOTE section 4.3.16) at `offset`."""
+    """Replace a value of the end record (APPNOTE section 4.3.16) at `offset`."""
     end = octets.rindex(b"PK\x05\x06")
     changed = bytearray(octets)
     struct.pack_into(size, changed, end + offset, value)

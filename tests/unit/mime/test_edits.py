@@ -23,13 +23,13 @@ def test_overlapping_and_outside_edits_are_rejected(edits: list[Edit]):
 @pytest.mark.fuzz
 @given(st.lists(st.tuples(st.binary(max_size=8), st.binary(max_size=8), st.binary(max_size=8)), max_size=8), st.randoms())
 def test_bytes_outside_of_edits_stay(pieces: list[tuple[bytes, bytes, bytes]], random):
-    """Each piece is bytes to keep, bytes to replace, and what to replace them by."""
+    """Each piece is bytes to keep, bytes to replace, and their replacement."""
     raw, expected, edits = b"", b"", []
     for keep, old, new in pieces:
         start = len(raw) + len(keep)
         edits.append(Edit(start, start + len(old), new))
         raw += keep + old
         expected += keep + new
-    if all(old for _, old, _ in pieces):  # the order of insertions at one place is theirs
+    if all(old for _, old, _ in pieces):  # the order of insertions at one offset matters
         random.shuffle(edits)
     assert splice(raw, edits) == expected

@@ -130,7 +130,7 @@ def test_hostile_fields_take_linear_time(pattern: bytes):
         "a.exe",
         "a.EXE",
         "a.pdf.exe",
-        "invoice\u202efdp.exe",  # shown as invoiceexe.pdf
+        "invoice\u202efdp.exe",  # displayed as invoiceexe.pdf
         "a.e\u200bx\ufeffe",
         "a.\u2066exe\u2069",
         "a.exe. . ",

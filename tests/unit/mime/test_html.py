@@ -1,4 +1,4 @@
-"""Places in HTML: the tokenizer, and where a block goes."""
+"""The tokenizer of HTML, and the offsets for a block."""
 
 import re
 
@@ -39,7 +39,7 @@ HTML = st.lists(st.one_of(st.sampled_from(MARKUP), st.text(max_size=4)), max_siz
 
 
 def split(html: str) -> tuple[str, int]:
-    """HTML without the mark, and where the mark was."""
+    """Return HTML without the mark, and the offset of the mark."""
     before, mark, after = html.partition(HERE)
     assert mark
     return before + after, len(before)
@@ -121,7 +121,7 @@ def test_an_inserted_block_changes_no_other_markup(html: str):
         assert [token.text for token in found[index : index + 3]] == ['<div id="new">', "new", "</div>"]
         assert found[index].kind is Kind.START
         rest = [(token.kind.name, token.text) for token in (*found[:index], *found[index + 3 :])]
-        # A piece of text may be cut in two.
+        # A text may be split into two tokens.
         assert rest == before or [text for _, text in rest if text] == _cut(before, at)
 
 

@@ -1,4 +1,4 @@
-"""What is looked at of hostile HTML is bounded: counted in tokens, never in seconds."""
+"""Bounds for hostile HTML, counted in tokens and not in seconds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from mailhooks.mime.html import Kind, find_start, find_token, tokenize
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The tokens that were read."""
+    """Return the tokens that are read."""
     read: list[Any] = []
 
     def counting(text: str) -> Iterator[html.Token]:

@@ -42,7 +42,7 @@ def test_nested_comments_are_removed_outside_of_quotes(field: bytes, without: by
 
 
 def simply_without_comments(value: bytes) -> bytes:
-    """By the definition, an octet at a time."""
+    """Remove comments by their definition, octet by octet."""
     kept, depth, position, quoted = bytearray(), 0, 0, False
     while position < len(value):
         octets = value[position : position + 1]

@@ -1,4 +1,4 @@
-"""Messages of a review that had not seen the work: each was handled wrongly once."""
+"""Messages of a review: an earlier version handled each of them wrongly."""
 
 import pytest
 

@@ -15,7 +15,7 @@ _TEXT = st.lists(st.sampled_from([b"word ", b"=", b"\xc3\xa9", b"\r\n", b" \r\n"
 
 
 def inserted(body: bytes, encoding: str, at: int, octets: bytes, around: tuple[bytes, bytes] = (b"head\r\n", b"\r\n--b")) -> bytes:
-    """The body after the edit; what lies around it in the message must not matter."""
+    """Return the body after the edit. The rest of the message must not matter."""
     before, after = around
     raw = before + body + after
     changed = splice(raw, [transfer_encoding.insert(raw, len(before), len(before) + len(body), encoding, at, octets, b"\r\n")])
@@ -86,11 +86,11 @@ def test_a_body_decodes_to_its_content_with_the_insertion(text: bytes, new: byte
     body = quopri.encodestring(text) if encoding == "quoted-printable" else base64.encodebytes(text).replace(b"\n", b"\r\n")
     decoded = transfer_encoding.decode(body, encoding)
     at = data.draw(st.integers(0, len(decoded)))
-    at -= decoded[at - 1 : at + 1] == b"\r\n"  # nobody puts anything between the two
+    at -= decoded[at - 1 : at + 1] == b"\r\n"  # no insertion is between the two
     changed = inserted(body, encoding, at, new)
     wanted = decoded[:at] + new + decoded[at:]
     shown = transfer_encoding.decode(changed, encoding)
-    if encoding == "quoted-printable":  # a line end may become the message's own
+    if encoding == "quoted-printable":  # a line end may become that of the message
         wanted, shown = wanted.replace(b"\r\n", b"\n"), shown.replace(b"\r\n", b"\n")
     assert shown == wanted
     assert max(map(len, changed.split(b"\n"))) <= max(77, *map(len, body.split(b"\n")))

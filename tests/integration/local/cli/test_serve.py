@@ -23,11 +23,11 @@ from local.config.functions import ROOT
 from local.mail.history import Destination
 from local.workmail import LocalWorkMail
 from tests.support.mail import CORPUS
-from tests.support.tagging import tagging
+from tests.support.tagging import tagging_source
 
 ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
 NO_RULES = 'organization = { domains = ["example.com"] }\n'
-TAG = tagging("[X]")
+TAG = tagging_source("[X]")
 RULE = """
 [[rules]]
 name = "Tag"

@@ -1,4 +1,4 @@
-"""However much there is, only so much of a message is looked at: where the newest reply stands, at its beginning."""
+"""The bounds of the search for the newest reply at the beginning of a message."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ QUOTE = "<blockquote type=cite>Lunch?</blockquote>"
 
 
 def html_after(before: str) -> tuple[int | None, int]:
-    """Where the place of a quote behind `before` is, and where it should be."""
+    """Return the found and the expected offset of a quote after `before`."""
     return find_html_quote(before + QUOTE + "<br>" * 10, str), len(before)
 
 
@@ -110,7 +110,7 @@ def test_a_reply_below_the_quote_counts_up_to_the_bounds(lines: int, found: bool
 
 
 def times(unit: str, size: int) -> str:
-    """As often as it takes; `#` is another number each time, as what was met before costs nothing."""
+    """Repeat a text up to a size. `#` is a new number each time, because repeated tags are cached."""
     return "".join(unit.replace("#", str(number)) for number in range(size // len(unit)))
 
 
@@ -150,7 +150,7 @@ def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls(action: Callable[[], object]) -> int:
-    """Calls of functions and steps of generators, Python's own and those of its library in C."""
+    """Count calls of functions and steps of generators, in Python and in C."""
     counted = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -185,7 +185,7 @@ def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypat
         read.clear()
         html = ("<pre>" if unit == "x\n" else "x<br>") + times(unit, size)
         works.append((calls(lambda html=html: find_html_quote(html, decode)), sum(read)))
-    # What is read of a text or of a tag at once may go beyond the bound, once.
+    # The last text or tag may exceed the bound.
     most = (html_lines.MAX_PIECES + 1) * html_lines.PIECE_LENGTH + 2 * html_lines._ENOUGH
     assert works[1][0] <= works[0][0] * 1.05
     assert works[1][1] <= most

@@ -1,4 +1,4 @@
-"""Where a reply ends and a quote begins, on replies as mail clients write them, and on mail that only looks as if it quoted."""
+"""Finding the quote, in replies of many mail programs and in mail that only looks like a reply."""
 
 import email
 import email.policy
@@ -21,13 +21,13 @@ DATA = Path(__file__).parent / "data"
 
 
 def samples(name: str) -> list[object]:
-    """`=== title` and what follows it, from a file."""
+    """Read the sections `=== title` of a file."""
     blocks = re.split(r"(?m)^=== ", (DATA / name).read_text("utf-8"))[1:]
     return [pytest.param(body, id=title) for title, _, body in (block.partition("\n") for block in blocks)]
 
 
 def as_octets(text: str) -> str:
-    """A character for each octet."""
+    """Return one character for each octet."""
     return text.encode().decode("latin-1")
 
 
@@ -105,7 +105,7 @@ def test_the_quote_is_found_in_replies_of_twelve_mail_programs(path: Path):
         if subtype == "plain":
             lines = octets.decode(charset).splitlines()
             place = find_text_quote(lines)
-            # Thunderbird's is written below the quote: the end of the text is the place.
+            # Thunderbird writes the reply below the quote: the disclaimer is at the end.
             shown = ("\n".join(lines[:place]), "\n".join(lines[len(lines) if place is None else place :]))
         else:
             html = octets.decode("latin-1")

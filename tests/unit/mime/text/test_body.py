@@ -42,7 +42,7 @@ def test_quoted_text_begins_no_pgp_message(text: str):
         f"<div style='white-space: pre-wrap'>Hello\n{ARMOUR}{REST}</div>",
         f"<blockquote>{ARMOUR}<br></blockquote>",
         f"<blockquote type=cite>{ARMOUR}<br></blockquote><p>{SIGNED}",
-        # behind all that is looked at
+        # after the lines that are read
         "<b>x</b>" * 100_000 + f"\n{ARMOUR}{REST}",
     ],
 )

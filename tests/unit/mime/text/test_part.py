@@ -22,7 +22,7 @@ def appended(raw: bytes, text: str) -> bytes:
 
 
 def shown(raw: bytes) -> str:
-    """As Python's own parser decodes it."""
+    """Decode a message by Python's parser."""
     return message_from_bytes(raw, policy=policy.default).get_content().replace("\r\n", "\n")
 
 

@@ -1,4 +1,4 @@
-"""No encoded body has a line that begins as a delimiter does, and no splice makes one."""
+"""No line of an encoded body begins like a delimiter, and no insertion makes one."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def test_thousands_of_bare_crs_are_wrapped():
 
 @pytest.mark.parametrize("at", [0, 10, 74])
 def test_an_insertion_makes_no_quoted_printable_line_too_long(at: int):
-    body = b"x" * 73 + b"=20\r\nnext"  # as long as a line may be: no soft break fits
+    body = b"x" * 73 + b"=20\r\nnext"  # the maximal line: no soft break fits
     edit = transfer_encoding.insert(body, 0, len(body), "quoted-printable", at, b"y" * 76, b"\r\n")
     changed = splice(body, [edit])
     assert max(map(len, changed.split(b"\r\n"))) <= 76
@@ -60,7 +60,7 @@ def test_a_line_is_a_delimiter_if_the_same_comes_before(old: bytes, new: bytes, 
 @pytest.mark.fuzz
 @given(_OCTETS, _OCTETS, st.data())
 def test_no_insertion_into_quoted_printable_makes_a_delimiter(decoded: bytes, new: bytes, data: st.DataObject):
-    body = transfer_encoding.encode(decoded, "quoted-printable", b"\r\n").replace(b"=2D", b"-")  # as others encode
+    body = transfer_encoding.encode(decoded, "quoted-printable", b"\r\n").replace(b"=2D", b"-")  # as other programs encode it
     head = b"--b\r\n\r\n"
     at = data.draw(st.integers(0, len(transfer_encoding.decode(body, "quoted-printable"))))
     raw = head + body

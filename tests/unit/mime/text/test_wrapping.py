@@ -1,4 +1,4 @@
-"""What a multipart of our own says of the octets in it (RFC 2045 section 6.4)."""
+"""The transfer encoding that an added multipart declares (RFC 2045 section 6.4)."""
 
 from email import message_from_bytes
 from email.message import Message as PythonMessage
@@ -37,7 +37,7 @@ def changed(raw: bytes, disclaimer: Disclaimer = LOGO) -> bytes:
 
 
 def encodings(raw: bytes) -> dict[str, list[str]]:
-    """Of each part, by its type."""
+    """Return the declared encoding of each part, with its type."""
     found: dict[str, list[str]] = {}
 
     def walk(part: PythonMessage) -> None:
@@ -55,7 +55,7 @@ def encodings(raw: bytes) -> dict[str, list[str]]:
         ("8bit", "<p>Grüße</p>", "8bit"),
         ("binary", "<p>Grüße</p>", "binary"),
         ("8-bit", "<p>Grüße</p>", "8bit"),
-        ("8bit", "<p>ASCII</p>", "8bit"),  # the disclaimer is not
+        ("8bit", "<p>ASCII</p>", "8bit"),  # the disclaimer is not ASCII
         ("7bit", "<p>ASCII</p>", ""),
         ("", "<p>ASCII</p>", ""),
         ("quoted-printable", "<p>Gr=C3=BC=C3=9Fe</p>", ""),
