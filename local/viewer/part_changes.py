@@ -11,9 +11,8 @@ from mailhooks.content.disclaimer import TOKEN, Disclaimer, Position
 from mailhooks.mime import charset, html
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.filenames import find_disposition, find_filename
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.filenames import find_filename
+from mailhooks.mime.message import Message, Part
 from mailhooks.mime.text.body import Blocked, find_displayed
 from mailhooks.mime.text.part import TextPart
 
@@ -158,7 +157,7 @@ def _why_kept(message: Message, part: Part, displayed: frozenset[int]) -> tuple[
         reason = "in a forwarded message"
     elif part.maintype == "message":
         reason = "a message of its own"
-    elif find_disposition(message.raw, part) == "attachment" or (name and part.maintype != "image"):
+    elif part.header.disposition(message.raw) == "attachment" or (name and part.maintype != "image"):
         reason = f"attachment{named}"
     elif part.maintype == "text" and part.subtype in {"plain", "html"}:
         reason = "not the text that is shown first" if displayed else ""

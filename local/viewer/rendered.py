@@ -11,9 +11,7 @@ from local.viewer.html_sanitizer import sanitize
 from local.viewer.part_changes import Mark, PartRow
 from mailhooks.mime import charset, encoded_words, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.filenames import find_disposition
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Message, Part
 
 _CID = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
 _MAX_TEXT = 300_000
@@ -25,7 +23,8 @@ _MAX_VALUE = 4000
 def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
     """Yield the parts `text/<subtype>` that a mail program displays, also of a message that must not be changed."""
     for part in message.structure.root.walk():
-        if (part.maintype, part.subtype) == ("text", subtype) and not part.embedded and find_disposition(message.raw, part) != "attachment":
+        attached = part.header.disposition(message.raw) == "attachment"
+        if part.content_type == f"text/{subtype}" and not (part.embedded or attached):
             yield part
 
 

@@ -1,7 +1,7 @@
 """Invariants of the structure of any bytes, for its test and for the fuzz target, which does without pytest."""
 
 from mailhooks.mime import filenames
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import scan
 
 
 def check_structure(raw: bytes) -> None:
@@ -14,7 +14,7 @@ def check_structure(raw: bytes) -> None:
             assert child.end <= part.end
             position = child.end
         filenames.find_filename(raw, part)
-        filenames.find_disposition(raw, part)
+        part.header.disposition(raw)
         for name in filenames.find_all_filenames(raw, part):
             filenames.find_extensions(name)
             assert filenames.make_printable(name).isprintable()

@@ -33,7 +33,7 @@ MAIL: Final = {"mailhooks.hooks", "mailhooks.policy", "mailhooks.content", "mail
 FORBIDDEN: Final[dict[str, set[str]]] = {
     "mailhooks.contract": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.hooks"},
     "mailhooks.hook": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk"},
-    "functions/bounce": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.content.template", "aws_xray_sdk"},
+    "functions/bounce": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.content.template", "aws_xray_sdk", "email"},
     "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
     "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
     "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk"},

@@ -15,8 +15,7 @@ from mailhooks.content.attachment_rules import NOTICE
 from mailhooks.content.attachments import AttachmentRules, Reason, edits, find, strip
 from mailhooks.content.filetypes import KNOWN
 from mailhooks.errors import CannotChangeSafely, SettingsError
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from tests.support.mail import CORPUS
 from tests.unit.content.test_filetypes import PE, archive, encrypted
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, Position, add_disclaimer, explain
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from mailhooks.mime.text.body import Blocked, find_continuations, find_displayed
 from tests.support.mail import CORPUS
 

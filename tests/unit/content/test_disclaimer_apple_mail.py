@@ -6,8 +6,7 @@ import pytest
 
 from mailhooks.content.disclaimer import Disclaimer, Position
 from mailhooks.mime.edits import splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from mailhooks.mime.text.wrapping import Image
 
 APPLE = b"X-Mailer: Apple Mail (2.3774.600.62)\r\n"

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from mailhooks.content.disclaimer import Disclaimer, Position, add_disclaimer
 from mailhooks.mime.edits import splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part, scan
+from mailhooks.mime.message import Message, Part, scan
 from mailhooks.mime.text.body import Blocked, find_displayed
 
 SAID = "SAID"

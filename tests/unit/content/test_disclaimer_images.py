@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText
 from mailhooks.mime.edits import splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from mailhooks.mime.text.body import Blocked
 from mailhooks.mime.text.closing_delimiters import close_multiparts
 from mailhooks.mime.text.wrapping import Image

@@ -37,7 +37,7 @@ class Tracer:
         self.functions[function] += 1
         self.module_changes += module != self._last
         self._last = module
-        if function == "mailhooks.mime.structure.scan":
+        if function == "mailhooks.mime.message.scan":
             self.scanned.append(frame.f_locals["raw"])
 
 

@@ -12,8 +12,7 @@ from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from tests.support.mail import CORPUS
 from tests.unit.content.test_attachments import MESSAGES, forwarded, mixed, multipart, part, text
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime import filenames
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import scan
 from tests.support.mail import CORPUS
 
 
@@ -36,20 +36,6 @@ def test_the_examples_are_correct():
 def test_file_names_are_decoded_in_every_form(fields: str, name: str):
     raw = f"{fields}\r\n\r\n".encode()
     assert filenames.find_filename(raw, scan(raw).root) == name
-
-
-@pytest.mark.parametrize(
-    "value, disposition",
-    [(b"Attachment; filename=a", "attachment"), (b"inline", "inline"), (b"attachment (x); y=z", "attachment"), (b"(x;y) INLINE ", "inline"),
-     (b"=?utf-8?q?a?=", "a"), (b"", ""), (b";", ""), (b"(", "")],
-)  # fmt: skip
-def test_a_disposition_is_the_first_word(value: bytes, disposition: str):
-    raw = b"Content-Disposition: " + value + b"\r\n\r\n"
-    assert filenames.find_disposition(raw, scan(raw).root) == disposition
-
-
-def test_there_may_be_no_disposition():
-    assert filenames.find_disposition(b"\r\n", scan(b"\r\n").root) == ""
 
 
 @pytest.mark.parametrize(

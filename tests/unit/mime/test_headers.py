@@ -92,3 +92,17 @@ def test_any_bytes_have_a_header_with_fields_in_order(raw: bytes):
         position = field.end
     assert not block.fields or position == block.end
     assert not block.complete or block.end == len(raw) or raw[block.end :].startswith((b"\r\n", b"\n"))
+
+
+@pytest.mark.parametrize(
+    "value, disposition",
+    [(b"Attachment; filename=a", "attachment"), (b"inline", "inline"), (b"attachment (x); y=z", "attachment"), (b"(x;y) INLINE ", "inline"),
+     (b"=?utf-8?q?a?=", "a"), (b"", ""), (b";", ""), (b"(", "")],
+)  # fmt: skip
+def test_a_disposition_is_the_first_word(value: bytes, disposition: str):
+    raw = b"Content-Disposition: " + value + b"\r\n\r\n"
+    assert scan(raw).disposition(raw) == disposition
+
+
+def test_there_may_be_no_disposition():
+    assert scan(b"\r\n").disposition(b"\r\n") == ""

@@ -1,6 +1,7 @@
 import pytest
 
-from mailhooks.mime import headers, structure
+from mailhooks.mime import headers
+from mailhooks.mime import message as message_module
 from mailhooks.mime.message import Message
 
 RAW = b"Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"
@@ -8,7 +9,7 @@ RAW = b"Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r
 
 def test_header_and_structure_are_parsed_once(monkeypatch: pytest.MonkeyPatch):
     scanned: list[object] = []
-    for module in (headers, structure):
+    for module in (headers, message_module):
         monkeypatch.setattr(module, "scan", lambda raw, *rest, scan=module.scan: scanned.append(rest) or scan(raw, *rest))
     message = Message(RAW)
     assert scanned == []

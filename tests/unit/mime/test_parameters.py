@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime import parameters as module
-from mailhooks.mime.parameters import is_bounded, parse_boundary, parse_parameters, parse_strictly, remove_comments
-from mailhooks.mime.structure import scan
+from mailhooks.mime import headers as module
+from mailhooks.mime.headers import is_bounded, parse_boundary, parse_parameters, parse_strictly, remove_comments
+from mailhooks.mime.message import scan
 
 
 def test_the_examples_are_correct():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime import part_content
-from mailhooks.mime.structure import Part, scan
+from mailhooks.mime.message import Part, scan
 
 
 def message(encoding: str, body: bytes) -> tuple[bytes, Part]:

@@ -7,8 +7,8 @@ from mailhooks.content.disclaimer import add_disclaimer, explain
 from mailhooks.hooks.preflight import Code, rejections
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.message import scan
 from mailhooks.mime.quotes.reply import find_text_quote
-from mailhooks.mime.structure import scan
 from tests.unit.hooks.test_preflight import GOOD
 
 H = b"From: a@example.com\nSubject: s\nMIME-Version: 1.0\n"

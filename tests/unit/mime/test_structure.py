@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.structure import MAX_DEPTH, MAX_PARTS, Defect, Part, scan
+from mailhooks.mime.message import MAX_DEPTH, MAX_PARTS, Defect, Part, scan
 from tests.support.mail import CORPUS
 from tests.support.structure import check_structure
 

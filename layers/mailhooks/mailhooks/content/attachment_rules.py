@@ -11,7 +11,7 @@ from mailhooks.content.template import Template
 from mailhooks.contract.limits import SES_UNSUPPORTED_EXTENSIONS
 from mailhooks.errors import SettingsError
 from mailhooks.mime import filenames, part_content
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Part
 
 NOTICE: Final = """\
 An attachment was removed from this message.

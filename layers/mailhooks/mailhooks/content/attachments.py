@@ -15,9 +15,7 @@ from mailhooks.content.template import Template
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.filenames import find_disposition
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Message, Part
 
 __all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip", "walk"]
 
@@ -138,7 +136,7 @@ def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
     if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in given):
         return False
     named = bool(given)
-    if find_disposition(raw, part) == "attachment":
+    if part.header.disposition(raw) == "attachment":
         return part.subtype == "plain" and not named
     if parent is None or parent.content_type == "multipart/alternative":
         return True

@@ -23,9 +23,7 @@ from mailhooks.contract.limits import (
 )
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice, splice_pieces
-from mailhooks.mime.filenames import find_disposition
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import AMBIGUOUS, Defect
+from mailhooks.mime.message import AMBIGUOUS, Defect, Message
 from mailhooks.mime.text.closing_delimiters import close_multiparts
 
 _CRLF: Final = b"\r\n"
@@ -295,9 +293,9 @@ def _check_message(message: Message) -> Iterator[Rejection]:
 def _check_attachments(message: Message) -> Iterator[Rejection]:
     raw, count = message.raw, 0
     for place, part in message.structure.numbered():
-        given = filenames.find_all_filenames(raw, part)
+        given = filenames.find_all_filenames(raw, part) if part.header.values_with_name(raw) else ()
         if any(filenames.find_extensions(name).last & SES_UNSUPPORTED_EXTENSIONS for name in given):
             yield Rejection(Code.UNSUPPORTED_FORWARDED if part.embedded else Code.UNSUPPORTED_ATTACHMENT, f"part {place or 0}")
-        count += not part.embedded and (bool(given) or find_disposition(raw, part) == "attachment")
+        count += not part.embedded and (bool(given) or part.header.disposition(raw) == "attachment")
     if count > MAX_ATTACHMENTS:
         yield Rejection(Code.TOO_MANY_ATTACHMENTS)

@@ -2,17 +2,12 @@
 
 import binascii
 import re
-from email.charset import QP, Charset
-from email.header import Header
 from typing import Final
 
 from mailhooks.mime import charset as charsets
 
 _ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([BbQq])\?([^?\r\n]*)\?=")
 """QUIRK: some mailers write spaces and 8-bit text into encoded words, and mail programs decode them."""
-
-_UTF8: Final = Charset("utf-8")
-_UTF8.header_encoding = QP  # the ASCII part of a tag stays readable
 
 
 def decode(value: bytes) -> str:
@@ -81,5 +76,11 @@ def encode(text: str, name: str, newline: bytes) -> bytes:
         name: of the field. The result follows "name: ".
         newline: the line end to fold with.
     """
-    header = Header(text, charset="us-ascii" if is_plain(text) else _UTF8, maxlinelen=78, header_name=name)
+    # Late for the cold start: a hook that adds no header field does not need the email package.
+    from email.charset import QP, Charset
+    from email.header import Header
+
+    utf8 = Charset("utf-8")
+    utf8.header_encoding = QP  # the ASCII part of a tag stays readable
+    header = Header(text, charset="us-ascii" if is_plain(text) else utf8, maxlinelen=78, header_name=name)
     return header.encode(linesep=newline.decode("ascii"), splitchars=" ").encode("ascii")

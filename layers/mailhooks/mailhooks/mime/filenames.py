@@ -1,4 +1,4 @@
-"""The disposition and the file names of a part (RFC 2183), and the extensions of a name without the characters that hide them."""
+"""The file names of a part (RFC 2183), and the extensions of a name without the characters that hide them."""
 
 import itertools
 import re
@@ -6,8 +6,8 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.parameters import is_bounded, parse_parameters, parse_strictly, remove_comments
-from mailhooks.mime.structure import Part
+from mailhooks.mime.headers import is_bounded, parse_parameters, parse_strictly, remove_comments
+from mailhooks.mime.message import Part
 
 _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
@@ -44,12 +44,6 @@ class Extensions(NamedTuple):
     inner: frozenset[str]
 
 
-def find_disposition(raw: bytes, part: Part) -> str:
-    """Return the disposition type in lower case, such as `attachment` or `inline`; `""` if there is none."""
-    found = next(part.header.named("content-disposition"), None)
-    return "" if found is None else encoded_words.decode(remove_comments(found.value(raw))).partition(";")[0].strip().lower()
-
-
 def find_filename(raw: bytes, part: Part) -> str:
     """Return the file name of a part, decoded: `filename` of its disposition, or else `name` of its type; `""` if there is none.
 
@@ -70,12 +64,9 @@ def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     `a.exe` and a comment (RFC 2045 section 5.1). A rule about names has to check all of them.
     """
     found: dict[str, None] = {}
-    for field in part.header.fields:
-        if field.lname in {"content-disposition", "content-type"}:
-            value = field.value(raw)
-            if b"name" in value.lower():
-                for reading in _readings(value):
-                    found.update(dict.fromkeys(_names(reading)))
+    for value in part.header.values_with_name(raw):
+        for reading in _readings(value):
+            found.update(dict.fromkeys(_names(reading)))
     return tuple(name for name in found if name)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from mailhooks.mime import transfer_encoding
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Part
 
 _LETTERS: Final = re.compile(rb"[A-Za-z0-9+/=]+")
 _NO_LETTERS: Final = bytes(octet for octet in range(256) if not _LETTERS.match(bytes([octet])))

@@ -1,5 +1,5 @@
-"""Old import path of `mailhooks.mime.structure`, kept for one release (docs/api.md)."""
+"""Old import path of `mailhooks.mime.message`, kept for one release (docs/api.md)."""
 
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import scan
 
 __all__ = ["scan"]

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Defect, scan
+from mailhooks.mime.message import Defect, Message, scan
 from mailhooks.mime.text.closing_delimiters import close_multiparts
 from tests.support.mail import CORPUS
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailhooks.mime.edits import splice
 from mailhooks.mime.errors import CannotEdit, Reason
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import scan
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
 
 

@@ -9,8 +9,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.edits import splice
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import scan
+from mailhooks.mime.message import Message, scan
 from mailhooks.mime.text.body import Blocked
 from mailhooks.mime.text.wrapping import Image
 

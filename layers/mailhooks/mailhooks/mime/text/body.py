@@ -5,11 +5,10 @@ from enum import StrEnum
 from typing import Final
 
 from mailhooks.mime.errors import CannotEdit
-from mailhooks.mime.filenames import find_disposition, find_filename
-from mailhooks.mime.message import Message
+from mailhooks.mime.filenames import find_filename
+from mailhooks.mime.message import Message, Part
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
-from mailhooks.mime.structure import Part
 from mailhooks.mime.text.part import TextPart
 
 
@@ -122,7 +121,7 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
         case "text/plain" | "text/html":
             if part.body == part.header.end:
                 return []  # there is no empty line after the header
-            attached = find_disposition(raw, part) == "attachment" or (not named and find_filename(raw, part) != "")
+            attached = part.header.disposition(raw) == "attachment" or (not named and find_filename(raw, part) != "")
             return [] if attached else [part]
         case "multipart/signed":
             raise Blocked(Obstacle.SIGNED)

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from mailhooks.mime.edits import Edit
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Message, Part
 
 
 def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:

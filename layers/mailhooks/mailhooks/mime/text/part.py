@@ -9,7 +9,7 @@ from typing import Final, Self
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.errors import CannotEdit, Reason
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Part
 
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
 _NEWLINE: Final = re.compile(rb"\r?\n")

@@ -12,8 +12,7 @@ from mailhooks.mime import transfer_encoding
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.headers import HeaderBlock
 from mailhooks.mime.headers import scan as scan_header
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Message, Part
 
 _CONTENT: Final = "content-"
 

@@ -5,8 +5,7 @@ from functools import cached_property
 
 from mailhooks.content import attachments, filetypes
 from mailhooks.mime import filenames, part_content
-from mailhooks.mime.message import Message
-from mailhooks.mime.structure import Part
+from mailhooks.mime.message import Message, Part
 from mailhooks.policy.facts.text_normalization import compose
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from mailhooks.mime import charset, part_content
-from mailhooks.mime.filenames import find_disposition
 from mailhooks.mime.html_text import extract_searchable_text
 from mailhooks.mime.message import Message
 
@@ -23,7 +22,7 @@ def _texts(message: Message, limit: int) -> Iterator[str]:
         part = parts.pop()
         if part.maintype == "multipart":
             parts.extend(reversed(part.children))
-        elif part.content_type in {"text/plain", "text/html"} and find_disposition(message.raw, part) != "attachment":
+        elif part.content_type in {"text/plain", "text/html"} and part.header.disposition(message.raw) != "attachment":
             count += 1
             text = charset.decode_loosely(part_content.prefix(message.raw, part, limit), part.charset)
             text = extract_searchable_text(text) if part.subtype == "html" else text
