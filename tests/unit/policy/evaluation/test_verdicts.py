@@ -11,7 +11,6 @@ from mailhooks.policy import Outcome, RuleFailed, Services
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS, Failure, filter_addable
 from mailhooks.policy.facts import recipients
 from mailhooks.policy.facts.recipients import RecipientSet
-from mailhooks.policy.loading import problems
 from mailhooks.policy.loading.action_builders import VERDICT_WORDS
 from mailhooks.policy.rules import bounds
 from tests.support.mail import parsed
@@ -324,7 +323,7 @@ def test_two_thousand_rules_are_evaluated_for_five_hundred_recipients():
     assert len(outcome.matched) == 500
 
 
-@pytest.mark.parametrize("module", [bounds, problems, recipients])
+@pytest.mark.parametrize("module", [bounds, recipients])
 def test_the_examples_of_docstrings_are_right(module: Any):
     results = doctest.testmod(module)
     assert results.failed == 0

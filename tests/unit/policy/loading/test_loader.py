@@ -134,7 +134,7 @@ INVALID_RULES = [
     ({"when": {"body": {"words": "x", "first_kb": 5000}}}, "when/body/first_kb", "a number of KB from 1 to 4096"),
     ({"when": {"subject": ["x", " "]}}, "when/subject/1", "words that are not only white space"),
     ({"when": {"attachment": {"in_archives": True}}}, "when/attachment", "a property of attachments in addition to in_archives"),
-    ({"when": {"attachment": {"true_type": "x/y"}}}, "when/attachment/true_type", "types listed in docs/attachments.md"),
+    ({"when": {"attachment": {"true_type": "x/y"}}}, "when/attachment/true_type", "a type of docs/attachments.md"),
     ({"when": {"attachment": {"extension": "tar.gz"}}}, "when/attachment/extension", ""),
     ({"when": {"attachment": [{"type": "application"}]}}, "when/attachment/0/type", ""),
     ({"when": {"size": {"over": "1 GB"}}}, "when/size/over", "a size"),

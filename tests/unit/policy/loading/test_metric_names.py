@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mailhooks.policy.loading.metric_names import is_reserved
+from mailhooks.policy.loading.action_builders import is_reserved_metric
 from tests.support.policies import make_policy
 from tests.support.tables import check_rows
 
@@ -19,12 +19,12 @@ def emitted() -> set[str]:
 
 def test_every_metric_name_of_the_library_is_reserved():
     assert {"Messages", "PolicyRefused", "RuleFailures", "ContentMixed", "Duration", "Recipients", "hook", "messageId"} <= emitted()
-    assert [name for name in emitted() if not is_reserved(name)] == []
+    assert [name for name in emitted() if not is_reserved_metric(name)] == []
 
 
 def test_names_with_a_reserved_prefix_are_reserved() -> None:
     def check(name: str) -> None:
-        assert is_reserved(name)
+        assert is_reserved_metric(name)
 
     check_rows(["VerdictMoveToJunk", "ReasonThrottled", "service"], check)
 

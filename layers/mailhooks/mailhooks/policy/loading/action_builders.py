@@ -12,10 +12,8 @@ from urllib.parse import urlsplit
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
-from mailhooks.errors import SettingsError
 from mailhooks.policy.loading.build_context import BuildContext
-from mailhooks.policy.loading.metric_names import is_reserved
-from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, as_list, from_setting
+from mailhooks.policy.loading.problems import ADDRESS, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
 from mailhooks.policy.rules.actions import (
     VARIABLES,
     Action,
@@ -41,6 +39,15 @@ MAX_ADDED: Final = 500
 _VARIABLE: Final = re.compile(r"%%\w{1,40}%%")
 _LOCALHOST: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
 
+_RESERVED_METRICS: Final = frozenset(
+    "Messages Changed Permanent Passing Failed Duration MessageSize Recipients "
+    "PolicyRefused RulesMatched RulesReported ContentMixed RuleFailures "
+    # Keys of the same JSON object (embedded metric format): dimensions and metadata.
+    "hook direction service messageId invocationId".split()
+)
+_RESERVED_PREFIXES: Final = re.compile("(?:Verdict|Reason)[A-Z]")
+"""Prefixes of generated names: the rest is the type of an action or of an error."""
+
 VERDICT_WORDS: Final = {
     "deliver": ActionType.DEFAULT,
     "drop": ActionType.DROP,
@@ -55,24 +62,15 @@ def build_actions(value: Any, context: BuildContext) -> tuple[Action, ...]:
     Raises:
         InvalidValue: has all invalid values.
     """
-    actions = []
-    collector = ErrorCollector()
-    for at, each in as_list(value):
-        with collector, at:
-            actions.append(_action(each, context))
-    collector.raise_errors()
-    return tuple(actions)
+    return tuple(build_all(lambda each: _action(each, context), as_list(value)))
 
 
 def _action(value: Any, context: BuildContext) -> Action:
     if isinstance(value, str):
         return SetVerdict(VERDICT_WORDS[value])
     [(name, content)] = value.items()
-    with ErrorPath(name):
-        try:
-            return ACTION_BUILDERS[name](content, context)
-        except SettingsError as error:
-            raise from_setting(error) from None
+    with ErrorPath(name), convert_setting_errors():
+        return ACTION_BUILDERS[name](content, context)
 
 
 def _bounce(value: str, _: BuildContext) -> Action:
@@ -101,10 +99,6 @@ def _recipient(address: str) -> str:
         raise ValueError("mail addresses")
     local, _, domain = address.rpartition("@")
     return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"
-
-
-def _remove_recipients(value: Any, context: BuildContext) -> Action:
-    return RemoveRecipients(context.addresses(value))
 
 
 def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
@@ -157,25 +151,14 @@ def _headers(value: Mapping[str, Any], context: BuildContext) -> Action:
 
 
 def _strip_attachments(value: Mapping[str, Any], context: BuildContext) -> Action:
-    from mailhooks.content.attachment_rules import NOTICE, AttachmentRules
+    from mailhooks.content.attachment_rules import AttachmentRules
 
-    words = {key: value[key] for key in ("encrypted_archives", "unlistable_archives", "forwarded", "ses_unsupported") if key in value}
-    rules = AttachmentRules.checked(
-        extensions=context.texts(value.get("extensions", ()), "extensions"),
-        types=context.texts(value.get("types", ()), "types"),
-        true_types=context.texts(value.get("true_types", ()), "true_types"),
-        max_octets=parse_size(value.get("over_size", 0)),
-        in_archives=value.get("in_archives", True),
-        notice=value.get("notice", NOTICE),
-        **words,
-    )
+    texts = {key: context.texts(value[key], key) for key in ("extensions", "types", "true_types") if key in value}
+    others = {key: each for key, each in value.items() if key not in {"over_size", "on_unmodifiable"}}
+    rules = AttachmentRules.checked(max_octets=parse_size(value.get("over_size", 0)), **(others | texts))
     if not rules.any:
         raise InvalidValue("expected a property of attachments, such as extensions")
     return StripAttachments(rules, OnUnmodifiable(value.get("on_unmodifiable", "pass")))
-
-
-def _archive(value: Mapping[str, Any], _: BuildContext) -> Action:
-    return Archive(**value)
 
 
 def _notify(value: Mapping[str, Any], context: BuildContext) -> Action:
@@ -186,8 +169,7 @@ def _notify(value: Mapping[str, Any], context: BuildContext) -> Action:
         raise InvalidValue("expected exactly one of sns, eventbridge and webhook")
     if ("webhook" in value) is not ("secret" in value):
         raise InvalidValue("expected webhook and secret together: the receiver checks the signature")
-    targets = {key: value[key] for key in ("sns", "eventbridge", "webhook", "secret") if key in value}
-    return Notify(**targets, include=frozenset(context.texts(value.get("include", ()))))
+    return Notify(**{**value, "include": frozenset(context.texts(value.get("include", ())))})
 
 
 def _is_webhook(address: str) -> bool:
@@ -201,20 +183,25 @@ def _is_webhook(address: str) -> bool:
 
 
 def _count(value: str, _: BuildContext) -> Action:
-    if is_reserved(value):
+    if is_reserved_metric(value):
         raise InvalidValue(f"expected an unused metric name, got {value!r}: each message has a metric or a log key of this name")
     return Count(value)
+
+
+def is_reserved_metric(name: str) -> bool:
+    """Return whether the metrics of each message have a name already."""
+    return name in _RESERVED_METRICS or _RESERVED_PREFIXES.match(name) is not None
 
 
 ACTION_BUILDERS: Final[dict[str, Callable[[Any, BuildContext], Action]]] = {
     "bounce": _bounce,
     "add_recipients": _add_recipients,
-    "remove_recipients": _remove_recipients,
+    "remove_recipients": lambda value, context: RemoveRecipients(context.addresses(value)),
     "disclaimer": _disclaimer,
     "subject_tag": _subject_tag,
     "headers": _headers,
     "strip_attachments": _strip_attachments,
-    "archive": _archive,
+    "archive": lambda value, _: Archive(**value),
     "notify": _notify,
     "count": _count,
 }

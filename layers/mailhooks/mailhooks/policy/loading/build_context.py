@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import LineRegex, Regex, compile_regex
 from mailhooks.policy.loading.lists import Lists, unknown_list
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list
+from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, parse
 from mailhooks.policy.rules.conditions import Condition
 
 _R = TypeVar("_R")
@@ -18,13 +19,7 @@ _S = TypeVar("_S")
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """The context of one rule.
-
-    Attributes:
-        lists: the lists of the policy.
-        rule: the name of the rule.
-        zone: the time zone of times without one.
-    """
+    """The context of one rule, named `rule`. `zone` is the time zone of times without one."""
 
     lists: Lists
     rule: str
@@ -60,45 +55,34 @@ class BuildContext:
         """
         own: list[_R] = []
         shared: dict[str, _S] = {}
-        collector, path = ErrorCollector(), ErrorPath(*place)
-        for at, text in as_list(value):
-            with collector, path, at:
-                if not text.startswith("list:"):
-                    own.append(_build(build, text))
-                elif text[5:] not in self.lists:
-                    raise InvalidValue(unknown_list(text))
-                elif text not in shared:
-                    shared[text] = self._build_list(text[5:], kind, build, combine)
-        collector.raise_errors()
+
+        def build_one(text: str) -> None:
+            if not text.startswith("list:"):
+                own.append(_build(build, text))
+            elif text[5:] not in self.lists:
+                raise InvalidValue(unknown_list(text))
+            elif text not in shared:
+                shared[text] = self._build_list(text[5:], kind, build, combine)
+
+        with ErrorPath(*place):
+            build_all(build_one, as_list(value))
         return own, list(shared.values())
 
     def _build_list(self, name: str, kind: str, build: Callable[[str], _R], combine: Callable[[list[_R]], _S]) -> _S:
-        def build_all(texts: tuple[str, ...]) -> _S:
-            found: list[_R] = []
-            collector = ErrorCollector()
-            for text in texts:
-                with collector:
-                    found.append(_build(build, text, lambda text: f" {self.lists.describe_origin(name, text)}"))
-            collector.raise_errors()
-            return combine(found)
+        def build_texts(texts: tuple[str, ...]) -> _S:
+            here = ErrorPath()
+            origin = partial(self.lists.describe_origin, name)
+            return combine(build_all(lambda text: _build(build, text, origin), ((here, text) for text in texts)))
 
-        return self.lists.cached(kind, name, build_all, combine([]))
+        return self.lists.cached(kind, name, build_texts, combine([]))
 
     def regexes(self, value: Any, *place: str | int) -> tuple[Regex, ...]:
         """Compile one or several expressions. Raises InvalidValue."""
         return self._compile(compile_regex, value, *place)
 
     def _compile(self, compile_one: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
-        found = []
-        collector = ErrorCollector()
-        for at, pattern in as_list(value):
-            with collector, ErrorPath(*place), at:
-                try:
-                    found.append(compile_one(pattern))
-                except ValueError as error:
-                    raise InvalidValue(f"expected {error}") from None
-        collector.raise_errors()
-        return tuple(found)
+        with ErrorPath(*place):
+            return tuple(build_all(lambda pattern: parse(compile_one, pattern), as_list(value)))
 
     def addresses(self, value: Any) -> AddressSet:
         """Build a set of addresses from patterns, or from a mapping with `patterns` and `regex`. Raises InvalidValue."""
@@ -115,12 +99,12 @@ def _pattern(text: str) -> Pattern:
         raise ValueError(f"{error}; or list:NAME") from None
 
 
-def _build(build: Callable[[str], _R], text: str, origin: Callable[[str], str] = lambda _: "") -> _R:
+def _build(build: Callable[[str], _R], text: str, origin: Callable[[str], str] | None = None) -> _R:
     try:
         return build(text)
     except ValueError as error:
         shown = text if len(text) <= 80 else f"{text[:77]}..."
-        raise InvalidValue(f"expected {error}, got {shown!r}{origin(text)}") from None
+        raise InvalidValue(f"expected {error}, got {shown!r}{f' {origin(text)}' if origin else ''}") from None
 
 
 ConditionBuilder = Callable[[str, Any, BuildContext], Condition]

@@ -1,19 +1,17 @@
 """Builders of conditions, by the condition's name in the policy. The schema allows the values that they get."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
-from mailhooks.contract import FlowDirection
 from mailhooks.policy.facts.authentication import RESULTS
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.message_types import find_importance
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
-from mailhooks.policy.loading.problems import ADDRESS, ErrorCollector, ErrorPath, InvalidValue, as_list
-from mailhooks.policy.rules import schedule
+from mailhooks.policy.loading.problems import ADDRESS, ErrorPath, as_list, build_all, parse
 from mailhooks.policy.rules.bounds import bounds_test
 from mailhooks.policy.rules.conditions import (
     All,
@@ -27,6 +25,7 @@ from mailhooks.policy.rules.conditions import (
     all_recipients_test,
 )
 from mailhooks.policy.rules.rate_condition import RateCondition
+from mailhooks.policy.rules.schedule import WeeklySpan
 
 
 def build_conditions(value: Mapping[str, Any], context: BuildContext, *, exceptions: bool = False) -> Condition:
@@ -35,49 +34,23 @@ def build_conditions(value: Mapping[str, Any], context: BuildContext, *, excepti
     Raises:
         InvalidValue: has all invalid values.
     """
-    conditions = []
-    collector = ErrorCollector()
-    for name, content in value.items():
-        with collector, ErrorPath(name):
-            conditions.append(CONDITION_BUILDERS[name](name, content, context))
-    collector.raise_errors()
+    conditions = build_all(lambda name: CONDITION_BUILDERS[name](name, value[name], context), ((ErrorPath(name), name) for name in value))
     if len(conditions) == 1:
         return conditions[0]
     return AnyOf.of(conditions, "unless") if exceptions else All.of(conditions, "all")
 
 
 def _group(group: type[All] | type[AnyOf]) -> ConditionBuilder:
-    def build(name: str, value: Any, context: BuildContext) -> Condition:
-        conditions = []
-        collector = ErrorCollector()
-        for at, each in as_list(value):
-            with collector, at:
-                conditions.append(build_conditions(each, context))
-        collector.raise_errors()
-        return group.of(conditions, name)
-
-    return build
+    return lambda name, value, context: group.of(build_all(lambda each: build_conditions(each, context), as_list(value)), name)
 
 
 def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> ConditionBuilder:
     return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
-def _mail_from(facts: Facts) -> tuple[str, ...]:
-    return (facts.author,) if facts.author else ()
-
-
-def _on_behalf_sender(facts: Facts) -> tuple[str, ...]:
-    return (facts.event.sender,) if facts.event.sender else ()
-
-
 def _recipient(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = context.addresses(value)
     return RecipientTest(name, Cost.EVENT, lambda facts, candidates: wanted.matching(facts.recipients, candidates))
-
-
-def _all_recipients(name: str, value: Any, context: BuildContext) -> Condition:
-    return all_recipients_test(name, context.addresses(value))
 
 
 def _any_recipient(name: str, value: Any, context: BuildContext) -> Condition:
@@ -89,24 +62,14 @@ def _any_recipient(name: str, value: Any, context: BuildContext) -> Condition:
     return MessageTest(name, Cost.EVENT, test, lambda facts: facts.recipients.addresses)
 
 
-def _direction(name: str, value: Any, _: BuildContext) -> Condition:
-    wanted = FlowDirection(value.upper())
+def _one_of(cost: Cost, values: Callable[[Facts], Collection[object]]) -> ConditionBuilder:
+    """Return a builder of a condition that matches a message if one of its values is in the policy, in lower case."""
 
-    def observed(facts: Facts) -> str:
-        return str(facts.event.flow_direction).lower()
+    def build(name: str, value: Any, context: BuildContext) -> Condition:
+        wanted = frozenset([value] if isinstance(value, bool) else map(str.lower, context.texts(value)))
+        return MessageTest(name, cost, lambda facts: not wanted.isdisjoint(values(facts)), values)
 
-    return MessageTest(name, Cost.EVENT, lambda facts: facts.event.flow_direction is wanted, observed)
-
-
-def _on_behalf(name: str, value: Any, _: BuildContext) -> Condition:
-    def observed(facts: Facts) -> bool:
-        return bool(facts.event.sender)
-
-    return MessageTest(name, Cost.EVENT, lambda facts: observed(facts) is value, observed)
-
-
-def _sender_scope(name: str, value: Any, _: BuildContext) -> Condition:
-    return MessageTest(name, Cost.EVENT, lambda facts: facts.sender_scope == value, lambda facts: facts.sender_scope)
+    return build
 
 
 def _recipient_scope(name: str, value: Any, _: BuildContext) -> Condition:
@@ -116,14 +79,9 @@ def _recipient_scope(name: str, value: Any, _: BuildContext) -> Condition:
     return RecipientTest(name, Cost.EVENT, select)
 
 
-def _audience(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted = frozenset(context.texts(value))
-
-    def audience(facts: Facts) -> str:
-        internal = facts.internal_recipients
-        return "internal" if internal == facts.recipients.all else "mixed" if internal else "external"
-
-    return MessageTest(name, Cost.EVENT, lambda facts: audience(facts) in wanted, audience)
+def _audience(facts: Facts) -> tuple[str]:
+    internal = facts.internal_recipients
+    return ("internal" if internal == facts.recipients.all else "mixed" if internal else "external",)
 
 
 def _groups(value: Any, context: BuildContext) -> tuple[str, ...]:
@@ -166,32 +124,9 @@ def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
     return build
 
 
-def _message_type(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted = frozenset(context.texts(value))
-
-    def test(facts: Facts) -> bool:
-        return not wanted.isdisjoint(facts.message_types)
-
-    return MessageTest(name, Cost.CONTENT, test, lambda facts: sorted(facts.message_types))
-
-
-def _importance(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted = frozenset(context.texts(value))
-
-    def observed(facts: Facts) -> str:
-        return str(find_importance(facts.headers))
-
-    return MessageTest(name, Cost.CONTENT, lambda facts: observed(facts) in wanted, observed)
-
-
-def _charset(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted = {text.lower() for text in context.texts(value)}
-
-    def charsets(facts: Facts) -> list[str]:
-        parts = facts.message.structure.root.walk()
-        return sorted({part.charset for part in parts if part.maintype == "text" and not part.embedded})
-
-    return MessageTest(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(charsets(facts)), charsets)
+def _charsets(facts: Facts) -> list[str]:
+    parts = facts.message.structure.root.walk()
+    return sorted({part.charset for part in parts if part.maintype == "text" and not part.embedded})
 
 
 def _result(text: str) -> str:
@@ -201,10 +136,7 @@ def _result(text: str) -> str:
 
 
 def _authentication(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted: dict[str, frozenset[str]] = {}
-    for method, results in value.items():
-        own, lists = context.build_each("results", _result, tuple, results, method)
-        wanted[method] = frozenset((*own, *chain.from_iterable(lists)))
+    wanted = {method: frozenset(context.build_each("results", _result, tuple, results, method)[0]) for method, results in value.items()}
 
     def test(facts: Facts) -> bool:
         return all(not results.isdisjoint(facts.authentication.get(method, ())) for method, results in wanted.items())
@@ -216,13 +148,7 @@ def _authentication(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 def _time(name: str, value: Any, context: BuildContext) -> Condition:
-    spans = []
-    for at, each in as_list(value):
-        with at:
-            try:
-                spans.append(schedule.WeeklySpan.of(each, context.zone))
-            except ValueError as error:
-                raise InvalidValue(f"expected {error}") from None
+    spans = build_all(lambda each: parse(lambda span: WeeklySpan.of(span, context.zone), each), as_list(value))
 
     def test(facts: Facts) -> bool:
         return any(span.covers(facts.now) for span in spans)
@@ -234,41 +160,37 @@ def _rate(name: str, value: Any, context: BuildContext) -> Condition:
     return RateCondition(name, context.rule, value["more_than"], value["minutes"] * 60, value.get("per", "recipient"))
 
 
-def _not(name: str, value: Any, context: BuildContext) -> Condition:
-    return Not(name, build_conditions(value, context))
-
-
 CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
-    "direction": _direction,
+    "direction": _one_of(Cost.EVENT, lambda facts: (facts.event.flow_direction.lower(),)),
     "sender": _addresses(Cost.EVENT, lambda facts: facts.senders),
-    "mail_from": _addresses(Cost.EVENT, _mail_from),
-    "on_behalf_sender": _addresses(Cost.EVENT, _on_behalf_sender),
-    "on_behalf": _on_behalf,
+    "mail_from": _addresses(Cost.EVENT, lambda facts: (facts.author,) if facts.author else ()),
+    "on_behalf_sender": _addresses(Cost.EVENT, lambda facts: (facts.event.sender,) if facts.event.sender else ()),
+    "on_behalf": _one_of(Cost.EVENT, lambda facts: (bool(facts.event.sender),)),
     "header_from": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("from")),
     "header_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("to", "cc")),
     "recipient": _recipient,
     "any_recipient": _any_recipient,
-    "all_recipients": _all_recipients,
+    "all_recipients": lambda name, value, context: all_recipients_test(name, context.addresses(value)),
     "recipient_count": _number(Cost.EVENT, lambda facts: len(facts.event.recipients)),
-    "sender_scope": _sender_scope,
+    "sender_scope": _one_of(Cost.EVENT, lambda facts: (facts.sender_scope,)),
     "recipient_scope": _recipient_scope,
-    "audience": _audience,
+    "audience": _one_of(Cost.EVENT, _audience),
     "sender_in_group": _sender_in_group,
     "recipient_in_group": _recipient_in_group,
-    "subject": content_conditions.subject,
-    "body": content_conditions.body,
-    "subject_or_body": content_conditions.subject_or_body,
+    "subject": content_conditions.text_condition(in_subject=True, in_body=False),
+    "body": content_conditions.text_condition(in_subject=False, in_body=True),
+    "subject_or_body": content_conditions.text_condition(in_subject=True, in_body=True),
     "header": content_conditions.header,
     "attachment": content_conditions.attachment,
     "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments)),
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
-    "kind": _message_type,
-    "importance": _importance,
-    "charset": _charset,
+    "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),
+    "importance": _one_of(Cost.CONTENT, lambda facts: (find_importance(facts.headers),)),
+    "charset": _one_of(Cost.CONTENT, _charsets),
     "authentication": _authentication,
     "time": _time,
     "rate": _rate,
     "any": _group(AnyOf),
     "all": _group(All),
-    "not": _not,
+    "not": lambda name, value, context: Not(name, build_conditions(value, context)),
 }

@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from mailhooks.errors import SettingsError
 from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.regex import Regex
 from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
 from mailhooks.policy.facts.words import Words
-from mailhooks.policy.loading.build_context import BuildContext
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, from_setting
+from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
 from mailhooks.policy.rules.bounds import bounds_test
 from mailhooks.policy.rules.conditions import Condition, Cost, MessageTest, one_line
 
@@ -30,19 +30,13 @@ _NO_WORDS: Final = "words that are not only white space"
 
 @dataclass(frozen=True, slots=True)
 class TextSearch:
-    """The search of a condition in a text. It has to find a word, a part of a word, an expression or a card number.
-
-    Attributes:
-        words: words, phrases and parts of words.
-        regexes: regular expressions.
-        card_number: whether to search for a card number.
-        limit: octets of each text part, for a condition on the body.
-    """
+    """The search of a condition in a text. It has to find a word, a part of a word, an expression or a card number."""
 
     words: Words
     regexes: tuple[Regex, ...] = ()
     card_number: bool = False
     limit: int = DEFAULT_FIRST_KB * 1024
+    """Octets of each text part, for a condition on the body."""
 
     @classmethod
     def of(cls, value: Any, context: BuildContext) -> "TextSearch":
@@ -89,38 +83,30 @@ def _part(text: str) -> str:
     return text
 
 
-def subject(name: str, value: Any, context: BuildContext) -> Condition:
-    """Build a condition on the subject of the event. It does not have the tag of an earlier attempt."""
-    search = TextSearch.of(value, context)
-    return MessageTest(name, Cost.EVENT, lambda facts: search.matches(*facts.subject), lambda facts: facts.event.subject)
+def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
+    """Return a builder of a condition on the subject of the event, the displayed text, or both.
 
+    The subject of the event does not have the tag of an earlier attempt.
+    """
 
-def body(name: str, value: Any, context: BuildContext) -> Condition:
-    """Build a condition on the displayed text."""
-    search = TextSearch.of(value, context)
+    def build(name: str, value: Any, context: BuildContext) -> Condition:
+        search = TextSearch.of(value, context)
 
-    def observed(facts: Facts) -> str:
-        return f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
+        def test(facts: Facts) -> bool:
+            found = in_subject and search.matches(*facts.subject)
+            return found or (in_body and search.matches(*facts.body_text(search.limit)))
 
-    return MessageTest(name, Cost.BODY, lambda facts: search.matches(*facts.body_text(search.limit)), observed)
+        def observed(facts: Facts) -> str:
+            return facts.event.subject if in_subject else f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
 
+        return MessageTest(name, Cost.BODY if in_body else Cost.EVENT, test, observed)
 
-def subject_or_body(name: str, value: Any, context: BuildContext) -> Condition:
-    """Build a condition on the subject of the event and the displayed text."""
-    search = TextSearch.of(value, context)
-
-    def test(facts: Facts) -> bool:
-        return search.matches(*facts.subject) or search.matches(*facts.body_text(search.limit))
-
-    return MessageTest(name, Cost.BODY, test, lambda facts: facts.event.subject)
+    return build
 
 
 def header(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on header fields. One of the mappings has to match."""
-    tests = []
-    for at, each in as_list(value):
-        with at:
-            tests.append((each["name"], _header_test(each, context)))
+    tests = build_all(lambda each: (each["name"], _header_test(each, context)), as_list(value))
 
     def observed(facts: Facts) -> list[str]:
         return [f"{field}: {one_line(facts.headers.all(field)) if facts.headers.all(field) else '(not there)'}" for field, _ in tests]
@@ -142,10 +128,7 @@ def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Fact
 
 def attachment(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on attachments. One attachment has to match one of the mappings."""
-    tests = []
-    for at, each in as_list(value):
-        with at:
-            tests.append(_attachment_test(each, context))
+    tests = build_all(lambda each: _attachment_test(each, context), as_list(value))
 
     def test(facts: Facts) -> bool:
         return any(matches(attached) for attached in facts.attachments for matches in tests)
@@ -160,10 +143,16 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
     """Return a test of one attachment, which has to pass all tests of a mapping. The cheapest test is first."""
     tests: list[Callable[[AttachmentFacts], bool]] = []
     if "extension" in value:
-        tests.append(_extension_test(value, context))
+        wanted = _check(value, "extension", context).extensions
+        in_archives = value.get("in_archives", True)
+        tests.append(
+            lambda attached: (
+                not wanted.isdisjoint(attached.extensions) or (in_archives and not wanted.isdisjoint(attached.archived_extensions))
+            )
+        )
     if "name" in value:
         own, shared = context.build_each("globs", _glob, tuple, value["name"], "name")
-        globs = [*own, *(glob for globs in shared for glob in globs)]
+        globs = [*own, *chain.from_iterable(shared)]
         tests.append(lambda attached: any(glob.match(remove_ignorable(given)) for given in attached.names for glob in globs))
     if "name_regex" in value:
         regexes = context.regexes(value["name_regex"], "name_regex")
@@ -175,7 +164,7 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
         within = bounds_test(value["size"])
         tests.append(lambda attached: within(attached.size))
     if "true_type" in value:
-        true_types = _true_types(context.texts(value["true_type"], "true_type"))
+        true_types = _check(value, "true_type", context).true_types
         tests.append(lambda attached: attached.true_type != "" and _is_of_type(attached.true_type, true_types))
     if "encrypted" in value:
         tests.append(lambda attached: attached.is_encrypted)
@@ -184,46 +173,17 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
     return lambda attached: all(test(attached) for test in tests)
 
 
-def _extension_test(value: dict[str, Any], context: BuildContext) -> "Callable[[AttachmentFacts], bool]":
-    wanted = _check(value, "extension", context).extensions
-    in_archives = value.get("in_archives", True)
-
-    def test(attached: "AttachmentFacts") -> bool:
-        return not wanted.isdisjoint(attached.extensions) or (in_archives and not wanted.isdisjoint(attached.archived_extensions))
-
-    return test
-
-
 def _check(value: dict[str, Any], key: str, context: BuildContext) -> "AttachmentRules":
     """Return extensions or types in a common form. Raises InvalidValue for a value that no attachment can have."""
     from mailhooks.content.attachment_rules import AttachmentRules
 
-    texts = context.texts(value[key], key)
-    with ErrorPath(key):
-        try:
-            return AttachmentRules.checked(extensions=texts) if key == "extension" else AttachmentRules.checked(types=texts)
-        except SettingsError as error:
-            raise from_setting(error) from None
+    given: dict[str, Any] = {f"{key}s": context.texts(value[key], key)}
+    with ErrorPath(key), convert_setting_errors():
+        return AttachmentRules.checked(**given)
 
 
 def _is_of_type(content_type: str, wanted: frozenset[str]) -> bool:
     return content_type in wanted or f"{content_type.partition('/')[0]}/*" in wanted
-
-
-def _true_types(texts: tuple[str, ...]) -> frozenset[str]:
-    from mailhooks.content import filetypes
-
-    found: set[str] = set()
-    for text in texts:
-        known = (
-            filetypes.EXECUTABLES
-            if text.lower() == "executable"
-            else {each for each in filetypes.KNOWN if _is_of_type(each, frozenset({text.lower()}))}
-        )
-        if not known:
-            raise InvalidValue("expected types listed in docs/attachments.md, or the word executable", "true_type")
-        found |= known
-    return frozenset(found)
 
 
 def _glob(pattern: str) -> re.Pattern[str]:

@@ -1,8 +1,9 @@
 """Collection of the invalid values of a policy, each with its place."""
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 from mailhooks.errors import SettingsError
 
@@ -11,6 +12,9 @@ ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 Place = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
+
+_T = TypeVar("_T")
+_V = TypeVar("_V")
 
 
 class InvalidValue(Exception):
@@ -39,16 +43,7 @@ class ErrorPath:
 
 
 class ErrorCollector:
-    """Catches each `InvalidValue` raised `with` it; `raise_errors` raises all of them as one.
-
-    >>> collector = ErrorCollector()
-    >>> for place in "ab":
-    ...     with collector, ErrorPath(place):
-    ...         raise InvalidValue("expected c")
-    >>> collector.raise_errors()
-    Traceback (most recent call last):
-    mailhooks.policy.loading.problems.InvalidValue: expected c
-    """
+    """Catches each `InvalidValue` raised `with` it; `raise_errors` raises all of them as one."""
 
     def __init__(self) -> None:
         self._error: InvalidValue | None = None
@@ -65,18 +60,36 @@ class ErrorCollector:
         return True
 
     def raise_errors(self) -> None:
-        """Raise the collected errors as one.
-
-        Raises:
-            InvalidValue: at least one error was collected.
-        """
         if self._error is not None:
             raise self._error
 
 
-def from_setting(error: SettingsError) -> InvalidValue:
-    """Convert an error of an environment variable, whose text begins with the name of the variable."""
-    return InvalidValue(str(error).partition(": ")[2] or str(error))
+def build_all(build: Callable[[_V], _T], items: Iterable[tuple[ErrorPath, _V]]) -> list[_T]:
+    """Build a value from each item. Raises the `InvalidValue` of all items as one, with their places."""
+    found = []
+    collector = ErrorCollector()
+    for at, item in items:
+        with collector, at:
+            found.append(build(item))
+    collector.raise_errors()
+    return found
+
+
+def parse(function: Callable[[_V], _T], value: _V) -> _T:
+    """Call a function whose ValueError names the expected form. Raises InvalidValue instead."""
+    try:
+        return function(value)
+    except ValueError as error:
+        raise InvalidValue(f"expected {error}") from None
+
+
+@contextmanager
+def convert_setting_errors() -> Iterator[None]:
+    """Raise InvalidValue for an error of an environment variable, without the name of the variable."""
+    try:
+        yield
+    except SettingsError as error:
+        raise InvalidValue(str(error).partition(": ")[2] or str(error)) from None
 
 
 def as_list(value: Any) -> Iterator[tuple[ErrorPath, Any]]:
