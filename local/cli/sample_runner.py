@@ -15,7 +15,7 @@ from local.config.samples import Sample
 from local.errors import ForeignFolder
 from local.lifecycle import Lifecycle
 from local.mail.addresses import domain_of
-from local.mail.history import MessageTrace, RuleRun
+from local.mail.history import RuleRun
 from local.mail.submission import Submission
 from local.rules.rule import Rule, RuleAction
 from local.workmail import LocalWorkMail
@@ -41,7 +41,7 @@ class SampleResult:
         sample: the sample.
         asynchronous: whether the rule is asynchronous.
         event: the parsed event; None when it breaks the contract.
-        trace: the message's trace; None when the event breaks the contract.
+        run: the message's run through the rule; None when the event breaks the contract.
         content: the delivered bytes.
         problems: what makes the run a failure.
         notes: hints for the author of the hook.
@@ -50,15 +50,10 @@ class SampleResult:
     sample: Sample
     asynchronous: bool
     event: MailFlowEvent | None = None
-    trace: MessageTrace | None = None
+    run: RuleRun | None = None
     content: bytes = b""
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def run(self) -> RuleRun | None:
-        """The message's run through its rule."""
-        return self.trace.rule_runs[0] if self.trace else None
 
     @property
     def log(self) -> str:
@@ -109,10 +104,9 @@ class SampleRunner(Lifecycle):
             return SampleResult(sample, asynchronous, problems=(f"contract broken, in the event: {error}",))
         self._configuration = self._generate(event, function, asynchronous=asynchronous)
         submission = Submission(event.flow_direction, event.mail_from, event.recipients, sample.raw)
-        trace = self._workmail.wait_for(self._workmail.accept(submission, event=sample.event), _WAIT_S)
-        [run] = trace.rule_runs
+        [run] = self._workmail.wait_for(self._workmail.accept(submission, event=sample.event), _WAIT_S).rule_runs
         content = self._workmail.history.content(run.message_id) or b""
-        return SampleResult(sample, asynchronous, event, trace, content, run.problems, (*notes, *run.notes))
+        return SampleResult(sample, asynchronous, event, run, content, run.problems, (*notes, *run.notes))
 
     def _with_own_id(self, sample: Sample) -> tuple[Sample, tuple[str, ...]]:
         """Return the sample with a messageId that no earlier sample has: the ID opens the content."""

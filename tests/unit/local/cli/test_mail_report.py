@@ -6,7 +6,7 @@ from local.cli.mail_report import format_result, format_summary
 from local.cli.sample_runner import SampleResult
 from local.config.samples import Sample
 from local.console.style import Style
-from local.mail.history import Attempt, Destination, MessageSummary, MessageTrace, RecipientResult, RuleRun, State
+from local.mail.history import Attempt, Destination, RecipientResult, RuleRun, State
 from local.mail.verdict import Origin
 from mailhooks.contract import ActionType, FlowDirection
 from tests.support.mail import event, parsed
@@ -21,9 +21,8 @@ def result(*results: RecipientResult, content: bytes = RAW, asynchronous: bool =
     recipients = tuple(each.recipient for each in results)
     attempt = Attempt(1, 0.0, 12.3, True, "; ".join(given.get("problems", ())), "", log)
     run = RuleRun("m", "i", FlowDirection.INBOUND, "Run", "", "hook", True, recipients, State.DONE, None, (attempt,), results, puts=puts)
-    line = MessageSummary(1, 0.0, FlowDirection.INBOUND, "from@example.net", recipients, "", "", len(RAW), State.DONE)
     sample = Sample("sample", "hook", event(*recipients, **changes), RAW)
-    return SampleResult(sample, asynchronous, parsed(*recipients, **changes), MessageTrace(line, (run,)), content, **given)
+    return SampleResult(sample, asynchronous, parsed(*recipients, **changes), run, content, **given)
 
 
 def delivered(address: str, destination: Destination = Destination.INBOX, origin: Origin = Origin.ALL, note: str = "") -> RecipientResult:
