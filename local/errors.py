@@ -37,6 +37,18 @@ class InvalidArgument(LocalError):
     """An argument, or a combination of arguments, is invalid."""
 
 
+class InvalidField(InvalidArgument):
+    """A field of a form or a question cannot be used; the text is the correction.
+
+    Attributes:
+        field: the name of the field.
+    """
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
 class NotConnected(LocalError):
     """WorkMail does not accept the availability function."""
 

@@ -13,11 +13,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from local.mail.history import Attempt, Destination, RecipientResult, State
 from local.mail.verdict import Origin
+from local.runtime.invocation import Invocation
 from local.servers import HttpServer
-from local.web import AvailabilityAnswer, create_app
+from local.web import create_app
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.contract import ActionType, FlowDirection
-from tests.integration.local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory
+from tests.integration.local.web.fakes import NOW, RESPONSE, FakeActions, FakeHistory, answered
 from tests.support.colours import reduce_colours
 
 ROOT = Path(__file__).parents[1]
@@ -135,7 +136,7 @@ def _add_two_rule_runs(history: FakeHistory) -> None:
     )
 
 
-def free_busy() -> AvailabilityAnswer:
+def free_busy() -> Invocation:
     """Make an answer with three mailboxes, one of them unknown."""
 
     def event(day: int, start: str, end: str, kind: str, subject: str = "", location: str = "") -> dict[str, Any]:
@@ -172,7 +173,7 @@ def free_busy() -> AvailabilityAnswer:
         {"mailbox": "room1@example.net", "events": room, "workingHours": hours},
         {"mailbox": "eve@example.org", "error": "MailboxNotFound"},
     ]
-    return AvailabilityAnswer({"mailboxes": mailboxes}, 184.0, "lookup: exchange, 2 mailboxes\n")
+    return answered({"mailboxes": mailboxes}, 184.0, "lookup: exchange, 2 mailboxes\n")
 
 
 def _ask(page: Page) -> None:

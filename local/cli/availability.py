@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from local.console.style import Style
-from local.errors import InvalidArgument
+from local.errors import InvalidArgument, InvalidField
 from local.free_busy.model import Calendar
-from local.free_busy.question import InvalidQuestion, Question
+from local.free_busy.question import Question
 from local.free_busy.timeline import Timeline, choose_marks
 from mailhooks.availability.function import config
 from mailhooks.availability.function.config import Configuration
@@ -43,7 +43,7 @@ def ask(where: str, question: Question, *, as_json: bool = False) -> int:
     configured = _load(where)
     try:
         document, calendar = question.check()
-    except InvalidQuestion as error:
+    except InvalidField as error:
         raise InvalidArgument(f"{_OPTIONS[error.field]}: {error}") from None
     request = AvailabilityRequest.parse(document)
     if not as_json:

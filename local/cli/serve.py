@@ -20,8 +20,8 @@ from local.errors import InvalidSample
 from local.free_busy import sample_calendars
 from local.lifecycle import Lifecycle
 from local.servers import HOST, HttpServer, free_port
+from local.web.actions import Actions
 from local.web.app import HOSTS, create_app
-from local.web.backend import WebBackend
 from local.workmail import LocalWorkMail
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
@@ -146,8 +146,8 @@ class _Servers(Lifecycle):
         """Start the server of the web page; return its URL."""
         provider = wm.configuration.functions.get(wm.configuration.availability)
         calendars = sample_calendars.ADDRESSES if provider and sample_calendars.SECRET in provider.environment.values() else ()
-        backend = WebBackend(wm, {sample.stem: sample.raw for sample in samples}, calendars)
-        app = create_app(wm.history, backend, [*HOSTS, self._options.host])
+        actions = Actions(wm, {sample.stem: sample.raw for sample in samples}, calendars)
+        app = create_app(wm.history, actions, [*HOSTS, self._options.host])
         server = HttpServer(app, self._port(self._options.web_port, _WEB_PORT), host=self._options.host, name="pages")
         self._stack.callback(server.stop)
         server.start()

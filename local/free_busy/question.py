@@ -8,23 +8,11 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone
 
-from local.errors import InvalidArgument
+from local.errors import InvalidField
 from local.free_busy.model import Calendar
 from mailhooks.availability import timezones
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import Window
-
-
-class InvalidQuestion(InvalidArgument):
-    """A field of a question cannot be used.
-
-    Attributes:
-        field: an attribute of `Question`.
-    """
-
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +36,19 @@ class Question:
         """Return the request as WorkMail sends it, and the calendar for its answer.
 
         Raises:
-            InvalidQuestion: a field cannot be used.
+            InvalidField: a field cannot be used.
         """
         if not self.mailboxes:
-            raise InvalidQuestion("mailboxes", "give at least one mailbox")
+            raise InvalidField("mailboxes", "give at least one mailbox")
         if not self.requester:
-            raise InvalidQuestion("requester", "give the address of the user who asks: it decides which details the answer has")
+            raise InvalidField("requester", "give the address of the user who asks: it decides which details the answer has")
         zone = _zone(self.zone)
         begin = _moment("begin", self.begin or "today", zone)
         end = _moment("end", self.end or begin.date().isoformat(), zone, is_end=True)
         try:
             window = Window(begin.astimezone(UTC), end.astimezone(UTC))
         except ContractError:
-            raise InvalidQuestion("end", "give a time after the beginning") from None
+            raise InvalidField("end", "give a time after the beginning") from None
         name = self.requester.partition("@")[0] or self.requester
         request = {
             "requester": {"email": self.requester, "userName": name, "organization": "m-" + "0" * 32, "userId": name},
@@ -75,10 +63,10 @@ def _zone(name: str) -> ZoneInfo:
         try:
             return get_localzone()
         except LookupError:
-            raise InvalidQuestion("zone", "this machine has no time zone (TZ): give one, such as Europe/Berlin") from None
+            raise InvalidField("zone", "this machine has no time zone (TZ): give one, such as Europe/Berlin") from None
     zone = timezones.find_zone(name)
     if zone is None:
-        raise InvalidQuestion("zone", "give the name of a time zone, such as Europe/Berlin")
+        raise InvalidField("zone", "give the name of a time zone, such as Europe/Berlin")
     return zone
 
 
@@ -90,7 +78,7 @@ def _moment(field: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> d
         if is_end and len(text) <= len("2026-05-04"):
             found += timedelta(days=1)
     except (ValueError, OverflowError):
-        raise InvalidQuestion(field, "give today, a date such as 2026-05-04 or a time such as 2026-05-04T08:30") from None
+        raise InvalidField(field, "give today, a date such as 2026-05-04 or a time such as 2026-05-04T08:30") from None
     if not 1970 <= found.year <= 2200:
-        raise InvalidQuestion(field, "give a year from 1970 to 2200")
+        raise InvalidField(field, "give a year from 1970 to 2200")
     return found if found.tzinfo else found.replace(tzinfo=zone)

@@ -1,12 +1,25 @@
-"""The port from the pages to the local WorkMail: rules, sending, addresses, availability. Messages are read by `History`."""
+"""The actions of the pages on a running local WorkMail. The pages read messages from `History`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from local.rules.matching import Match
+from local.errors import LocalError
+from local.mail.submission import Submission
+from local.queue.recipient_policy import RecipientPolicy
+from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule
+from local.runtime.invocation import Invocation
+from local.servers import HOST
+from local.workmail import LocalWorkMail
 from mailhooks.contract import FlowDirection
+
+_PROVIDER_LIMIT_S: Final = 25.0
+"""WorkMail's time limit for an availability function (guide, "Custom availability provider")."""
+
+_MAX_REPLIES: Final = 5
+_ENDPOINT: Final = "AWS_ENDPOINT_URL_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,78 +28,85 @@ class Addresses:
 
     Attributes:
         inbound, outbound: the SMTP ports, each as `host:port`.
-        endpoints: URLs of the APIs, by the names of the services.
-        environment: variables that point boto3 and the AWS CLI to these servers.
-        domains: the domains of the organization, lower-case.
+        environment: variables that point boto3 and the AWS CLI to the servers.
         user: an address of the organization, for examples.
         calendars: addresses that have free/busy times, for examples.
     """
 
     inbound: str
     outbound: str
-    endpoints: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str]
     domains: Sequence[str] = ("example.com",)
     user: str = "ana@example.com"
     calendars: Sequence[str] = ()
 
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """The URLs of the APIs, by the names of the services."""
+        urls = {name: url for name, url in self.environment.items() if name.startswith(_ENDPOINT) and urlsplit(url).port}
+        return {name.removeprefix(_ENDPOINT).lower().replace("_", " "): url for name, url in urls.items()}
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityAnswer:
-    """The result of one call of the availability function.
 
-    Attributes:
-        response: the response for WorkMail, checked; None when there is an error.
-        milliseconds: from the call to the answer, measured by the caller.
-        log: the output of the function.
-        error: why there is no response, a sentence; "" when there is one.
+class Actions:
+    """The actions of the pages, which call them in worker threads.
+
+    Args:
+        wm: a started local WorkMail.
+        samples: sample messages by name.
+        calendars: addresses that have free/busy times.
     """
 
-    response: Mapping[str, Any] | None
-    milliseconds: float
-    log: str = ""
-    error: str = ""
-
-
-class Actions(Protocol):
-    """The actions of the pages. The pages call them in worker threads, so they are safe in any thread and may be slow."""
+    def __init__(self, wm: LocalWorkMail, samples: Mapping[str, bytes], calendars: Sequence[str] = ()) -> None:
+        self._calendars = calendars
+        self._wm = wm
+        self._samples = samples
+        self._policy = RecipientPolicy(wm.mail_server.workers, lambda: wm.configuration)
 
     def list_rules(self) -> Sequence[Rule]:
         """Return the flow rules in the order of the configuration."""
-        ...
+        return self._wm.configuration.rules
 
     def test_rule(self, direction: FlowDirection, author: str, sender: str, recipients: Sequence[str]) -> Sequence[Match]:
-        """Return the rule that WorkMail runs for each recipient.
-
-        Args:
-            author: the address in `From`.
-            sender: the address in `Sender`; "" when there is none.
-        """
-        ...
+        """Return the rule that WorkMail runs for each recipient."""
+        return match_rules(self.list_rules(), direction, author=author, sender=sender, recipients=recipients)
 
     def send(self, direction: FlowDirection, mail_from: str, recipients: Sequence[str], raw: bytes) -> int:
         """Submit a message as if the SMTP port of that direction had received it, and return its number.
 
-        Args:
-            mail_from: the reverse-path; "" for the null one.
-
         Raises:
-            LocalError: the message is rejected; the page shows the text to the user.
+            LocalError: the SMTP server would reject the message; the text has its replies.
         """
-        ...
+        refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]
+        refusals += [(address, self._policy.refuse_recipient(direction, address)) for address in recipients]
+        if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
+            more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
+            raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
+        return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))
 
     def list_samples(self) -> Mapping[str, bytes]:
         """Return the sample messages by name."""
-        ...
+        return self._samples
 
     def get_addresses(self) -> Addresses:
         """Return the addresses of the servers."""
-        ...
+        configuration = self._wm.configuration
+        return Addresses(
+            f"{HOST}:{self._wm.smtp_port('INBOUND')}",
+            f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
+            self._wm.environment,
+            configuration.domains,
+            configuration.users[0].address if configuration.users else f"ana@{configuration.domains[0]}",
+            self._calendars,
+        )
 
-    def ask_availability(self, request: Mapping[str, Any]) -> AvailabilityAnswer:
-        """Call the availability function with WorkMail's time limit of 25 s.
-
-        Args:
-            request: checked, in the shape of the guide's "Request elements".
-        """
-        ...
+    def ask_availability(self, request: Mapping[str, Any]) -> Invocation:
+        """Call the availability function with WorkMail's time limit. The request and the response are not checked here."""
+        name = self._wm.configuration.availability
+        if not name:
+            error = "there is no availability function: name one in workmail.toml, in [availability]"
+            return Invocation(None, error, 0.0, cold=False, log="")
+        try:
+            invoker, timeout_s = self._wm.mail_server.find_function(name)
+        except LocalError as error:
+            return Invocation(None, str(error), 0.0, cold=False, log="")
+        return invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))

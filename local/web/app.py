@@ -13,12 +13,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.mail.history import History
-from local.web import api, availability, compose, content, event_stream, messages, rules
+from local.web import availability, content, messages, rules, send
 from local.web.actions import Actions
 from local.web.guard import Guard
 from local.web.templating import FOLDER, Site
 
 HOSTS = ("127.0.0.1", "localhost")
+
+_SIDE = "/messages/{number:int}/passages/{passage:int}/{side}"
 
 
 def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Starlette:
@@ -29,20 +31,37 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
             site's page could read the mail (DNS rebinding).
     """
     site = Site(history, actions)
+    handlers = {
+        "/": messages.show_list,
+        "/rows": messages.show_rows,
+        "/messages/{number:int}": messages.show_trace,
+        "/messages/{number:int}/live": messages.show_live_part,
+        "/messages/{number:int}/content": content.show_fragment,
+        f"{_SIDE}.eml": content.download,
+        f"{_SIDE}/html/{{nth:int}}": content.show_html,
+        "/events": messages.stream_versions,
+        "/rules": rules.show_rules,
+        "/availability": availability.show_form,
+        "/send": send.show_form,
+        "/addresses": _show_addresses,
+        "/api/messages": messages.list_as_json,
+        "/api/messages/{number:int}": messages.show_trace_as_json,
+        "/api/messages/{number:int}/{side}.eml": content.download,
+    }
+    # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
+    forms = {
+        "/availability": availability.submit,
+        "/send": send.submit,
+        "/api/availability": availability.answer_as_json,
+    }
     return Starlette(
         routes=[
-            *messages.make_routes(site),
-            *event_stream.make_routes(site),
-            *content.make_routes(site),
-            *rules.make_routes(site),
-            *availability.make_routes(site),
-            *compose.make_routes(site),
-            *api.make_routes(site),
-            Route("/addresses", partial(_show_addresses, site)),
+            *(Route(path, partial(handler, site)) for path, handler in handlers.items()),
+            *(Route(path, partial(handler, site), methods=["POST"]) for path, handler in forms.items()),
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("local.viewer", "static")])),
         ],
         middleware=[
-            Middleware(Guard, uploads=frozenset({compose.PATH})),
+            Middleware(Guard, uploads=frozenset({"/send"})),
             Middleware(TrustedHostMiddleware, allowed_hosts=[*hosts], www_redirect=False),
         ],
         exception_handlers={HTTPException: partial(_show_error, site)},

@@ -1,24 +1,28 @@
 """The availability page: a form that calls the availability function, and its answer as a picture, as a list and as JSON."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 
-from local.free_busy.model import Calendar
-from local.free_busy.question import InvalidQuestion, Question
-from local.free_busy.svg import MAX_DAYS, MAX_EVENTS, draw_rows
-from local.web.actions import AvailabilityAnswer
+from local.errors import InvalidField
+from local.free_busy.model import Day, Mailbox, Span
+from local.free_busy.question import Question
+from local.runtime.invocation import Invocation
 from local.web.rules import split_addresses
-from local.web.templating import Site
-from mailhooks.contract import ContractError
+from local.web.templating import Site, read_texts
+from mailhooks.contract import ContractError, check_availability_request
 from mailhooks.contract.availability import check_availability_response
 
+MAX_EVENTS: Final = 300
+"""Events of a mailbox that are shown."""
+
+_MAX_DAYS: Final = 31
 _LABELS: Final = {"mailboxes": "Mailboxes", "requester": "Requester", "begin": "Begin", "end": "End", "zone": "Time zone"}
 _ZONES: Final = (
     "UTC Europe/London Europe/Berlin Europe/Helsinki America/New_York America/Chicago America/Denver America/Los_Angeles "
@@ -26,16 +30,8 @@ _ZONES: Final = (
 ).split()
 
 
-def make_routes(site: Site) -> list[Route]:
-    """Return the routes of the page."""
-    return [
-        Route("/availability", partial(_show_form, site)),
-        # Calling the function changes nothing, but POST keeps another site's page from starting it.
-        Route("/availability", partial(_submit, site), methods=["POST"]),
-    ]
-
-
-def _show_form(site: Site, request: Request) -> Response:
+def show_form(site: Site, request: Request) -> Response:
+    """Show the form, for today and tomorrow unless the query has other values."""
     addresses = site.actions.get_addresses()
     today = datetime.now().astimezone().date()
     form = {
@@ -48,44 +44,73 @@ def _show_form(site: Site, request: Request) -> Response:
     return _show(site, request, {name: request.query_params.get(name, default) for name, default in form.items()})
 
 
-async def _submit(site: Site, request: Request) -> Response:
-    async with request.form(max_fields=20) as fields:
-        form = {name: value.strip() if isinstance(value := fields.get(name), str) else "" for name in _LABELS}
+async def submit(site: Site, request: Request) -> Response:
+    """Call the availability function, and show its answer below the form."""
+    async with request.form(max_fields=20) as data:
+        form = read_texts(data, _LABELS)
     return await run_in_threadpool(_answer, site, request, form)
+
+
+async def answer_as_json(site: Site, request: Request) -> Response:
+    """Call the availability function with the request in the body, and return its response."""
+    try:
+        question = json.loads(await request.body())
+        check_availability_request(question)
+    except ContractError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except ValueError:
+        return JSONResponse({"error": "the body is not JSON"}, 400)
+    answer = await run_in_threadpool(_ask, site, question)
+    headers = {"server-timing": f"function;dur={answer.milliseconds:.1f}"}
+    if answer.error:
+        return JSONResponse({"error": answer.error, "log": answer.log}, 502, headers)
+    return JSONResponse(answer.response, headers=headers)
+
+
+def _ask(site: Site, question: Mapping[str, Any]) -> Invocation:
+    """Call the availability function, and reject a response that WorkMail would not accept."""
+    answer = site.actions.ask_availability(question)
+    try:
+        if not answer.error:
+            check_availability_response(answer.response)
+    except ContractError as error:
+        return replace(answer, response=None, error=f"WorkMail would not accept the response: {error}")
+    return answer
 
 
 def _answer(site: Site, request: Request, form: dict[str, str]) -> Response:
     try:
-        question, calendar = Question(
-            split_addresses(form["mailboxes"]), form["requester"], form["begin"], form["end"], form["zone"]
-        ).check()
-    except InvalidQuestion as error:
-        problem = (error.field, f"{_LABELS[error.field]}: {error}.")
-        return _show(site, request, form, {"problem": problem}, 422)
-    answer = site.actions.ask_availability(question)
-    return _show(site, request, form, _result(question, answer, calendar))
+        mailboxes = split_addresses(form["mailboxes"])
+        question, calendar = Question(mailboxes, form["requester"], form["begin"], form["end"], form["zone"]).check()
+    except InvalidField as error:
+        return _show(site, request, form, {"problems": [(error.field, f"{_LABELS[error.field]}: {error}.")]}, 422)
+    answer = _ask(site, question)
+    answers = [] if answer.error else calendar.read_mailboxes(answer.response)
+    days = calendar.list_days(_MAX_DAYS + 1)
+    context = {
+        "answer": answer,
+        "mailboxes": [(mailbox, list(draw_rows(mailbox, days[:_MAX_DAYS]))) for mailbox in answers],
+        "zone_shown": calendar.zone.key,
+        "days_shown": _MAX_DAYS if len(days) > _MAX_DAYS else 0,
+        "request_json": json.dumps(question, indent=2, ensure_ascii=False),
+        "response_json": "" if answer.error else json.dumps(answer.response, indent=2, ensure_ascii=False),
+    }
+    return _show(site, request, form, context)
 
 
-def _show(site: Site, request: Request, form: dict[str, str], more: dict[str, Any] | None = None, status: int = 200) -> Response:
-    context = {"form": form, "problem": None, "answer": None, "zones": _ZONES, "max_events": MAX_EVENTS} | (more or {})
+def _show(site: Site, request: Request, form: Mapping[str, str], more: Mapping[str, Any] | None = None, status: int = 200) -> Response:
+    context = {"form": form, "problems": (), "answer": None, "zones": _ZONES, "max_events": MAX_EVENTS, **(more or {})}
     return site.render(request, "availability.html", context, status)
 
 
-def _result(question: dict[str, Any], answer: AvailabilityAnswer, calendar: Calendar) -> dict[str, Any]:
-    mailboxes, error = [], answer.error
-    days = calendar.list_days(MAX_DAYS + 1)
-    if answer.response is not None:
-        try:
-            check_availability_response(answer.response)
-            mailboxes = [(mailbox, list(draw_rows(mailbox, days[:MAX_DAYS]))) for mailbox in calendar.read_mailboxes(answer.response)]
-        except ContractError as problem:
-            error = error or f"WorkMail would not accept the response: {problem}"
-    return {
-        "answer": answer,
-        "error": error,
-        "mailboxes": mailboxes,
-        "zone_shown": calendar.zone.key,
-        "days_shown": MAX_DAYS if len(days) > MAX_DAYS else 0,
-        "request_json": json.dumps(question, indent=2, ensure_ascii=False),
-        "response_json": json.dumps(answer.response, indent=2, ensure_ascii=False) if answer.response is not None else "",
-    }
+def draw_rows(mailbox: Mailbox, days: Sequence[Day]) -> Iterator[tuple[str, Sequence[Span], str]]:
+    """Yield a row for each day: its label, its spans, and the events in words, for screen readers. A mailbox with an error has none."""
+    for day in () if mailbox.error else days:
+        spans = day.find_spans(mailbox.events[:MAX_EVENTS], mailbox.hours)
+        events = sorted((span.start, span.end, span.kind) for span in spans if span.kind not in {"working", "outside"})
+        texts = [f"{kind} {_clock(start)} to {_clock(end)}" for start, end, kind in events]
+        yield f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", spans, "; ".join(texts) or "no event"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -1,19 +1,14 @@
 """The content of a message before and after: five views, its HTML for frames, and both sides as downloads."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import partial
+from collections.abc import Callable
 from itertools import islice
-from typing import Any, Final, Literal
-from urllib.parse import urlencode
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from local.mail.history import History, MessageTrace, RuleRun
+from local.mail.history import MessageTrace
 from local.viewer.diff import LineDiff
 from local.viewer.part_changes import compare_parts
 from local.viewer.rendered import find_visible_parts, mark_headers, mark_texts, render_documents
@@ -23,172 +18,22 @@ from mailhooks.mime.message import Message
 
 MAX_FRAMES: Final = 12
 MAX_TEXTS: Final = 12
-MAX_ROWS: Final = 300
 _MAX_NUMBER: Final = 10**15
-
-SideName = Literal["before", "after"]
-
-
-class View(StrEnum):
-    """A view of the content."""
-
-    HTML = "html"
-    TEXT = "text"
-    STRUCTURE = "structure"
-    HEADER = "header"
-    SOURCE = "source"
-
-    @property
-    def tab(self) -> str:
-        """The label of the tab."""
-        return {"html": "HTML", "text": "Text", "structure": "Structure", "header": "Header", "source": "Source changes"}[self]
-
-
-class Sides(StrEnum):
-    """The sides that a view shows."""
-
-    BOTH = "both"
-    BEFORE = "before"
-    AFTER = "after"
-
-
-@dataclass(frozen=True, slots=True)
-class ViewOptions:
-    """The options in a page's address.
-
-    Attributes:
-        run: number of the rule run.
-        view: None for HTML when the message has HTML, else for text.
-    """
-
-    run: int = 1
-    view: View | None = None
-    sides: Sides = Sides.BOTH
-
-
-def read_options(query: Mapping[str, str]) -> ViewOptions:
-    """Read the options of an address; an invalid option counts as absent."""
-    run, view, sides = query.get("passage", ""), query.get("view", ""), query.get("side", "")
-    return ViewOptions(
-        int(run) if run.isascii() and run.isdigit() and len(run) < 5 else 1,
-        View(view) if view in set(View) else None,
-        Sides(sides) if sides in set(Sides) else Sides.BOTH,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ContentView:
-    """The values of the template `content.html`.
-
-    Attributes:
-        number: of the message.
-        runs, run: how many rule runs the message has, and the number of the shown one.
-        shown: the values of the view; see `_VIEWS`.
-    """
-
-    number: int
-    runs: int
-    run: int
-    view: View
-    sides: Sides
-    changed: bool
-    shown: Mapping[str, Any]
-
-    def link(self, **other: str | int) -> str:
-        """Return the address of the page with another view, side or rule run."""
-        return f"/messages/{self.number}?{self._query(**other)}#content"
-
-    def fragment(self, **other: str | int) -> str:
-        """Return the address of the page's content part alone."""
-        return f"/messages/{self.number}/content?{self._query(**other)}"
-
-    def base(self, side: str) -> str:
-        """Return the address below which a side's download and frames are."""
-        return f"/messages/{self.number}/passages/{self.run}/{side}"
-
-    @property
-    def columns(self) -> list[str]:
-        """The sides that are shown."""
-        return [self.sides] if self.sides is not Sides.BOTH else ["before", "after"]
-
-    def _query(self, **other: str | int) -> str:
-        return urlencode({"passage": self.run, "view": self.view, "side": self.sides} | other)
-
-
-def select_run(trace: MessageTrace, number: int) -> RuleRun | None:
-    """Return one rule run, or None if the message has no rule run yet.
-
-    Raises:
-        HTTPException: 404, there is no rule run of this number.
-    """
-    if not trace.rule_runs:
-        return None
-    if not 1 <= number <= len(trace.rule_runs):
-        raise HTTPException(404, f"This message has no rule run {number}.")
-    return trace.rule_runs[number - 1]
-
-
-def load_content(history: History, trace: MessageTrace, run_number: int, side: SideName) -> bytes:
-    """Return the message before or after a rule run.
-
-    Raises:
-        HTTPException: 404, the message is no longer stored or has no such rule run.
-    """
-    run = select_run(trace, run_number)
-    original = history.original(trace.summary.number)
-    if original is None:
-        raise HTTPException(404, "This message is no longer stored.")
-    if side == "before" or run is None or not run.changed:
-        return original
-    current = history.content(run.message_id)
-    return original if current is None else current
-
-
-def build_view(history: History, trace: MessageTrace, options: ViewOptions) -> ContentView:
-    """Compute one view. The other views are not computed: each takes time with a large message."""
-    before = load_content(history, trace, options.run, "before")
-    after = load_content(history, trace, options.run, "after")
-    changed = before != after
-    message = Message(before)
-    other = Message(after) if changed else message
-    view = options.view or (View.HTML if any(find_visible_parts(message, "html")) else View.TEXT)
-    if view is View.SOURCE and not changed:
-        view = View.HEADER
-    sides = options.sides if changed else Sides.AFTER
-    shown = _VIEWS[view](message, other) | {"sizes": {"before": len(before), "after": len(after)}}
-    return ContentView(trace.summary.number, len(trace.rule_runs), options.run, view, sides, changed, shown)
-
-
-def _both(values: tuple[Any, Any]) -> dict[str, Any]:
-    return dict(zip(("before", "after"), values, strict=True))
+_SIDES: Final = ("before", "after")
 
 
 def _count_frames(message: Message) -> int:
     return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
 
 
-_VIEWS: Final[Mapping[View, Callable[[Message, Message], dict[str, Any]]]] = {
-    View.HTML: lambda before, after: _both((_count_frames(before), _count_frames(after))),
-    View.TEXT: lambda before, after: _both(mark_texts(before, after, compare_parts(before, after)[1], MAX_TEXTS)),
-    View.STRUCTURE: lambda before, after: _both(compare_parts(before, after)) | {"limit": MAX_ROWS},
-    View.HEADER: lambda before, after: _both(mark_headers(before, after)),
-    View.SOURCE: lambda before, after: {"lines": LineDiff(before.raw, after.raw).unified()},
+_VIEWS: Final[dict[str, tuple[str, Callable[[Message, Message], Any]]]] = {
+    "html": ("HTML", lambda *messages: map(_count_frames, messages)),
+    "text": ("Text", lambda before, after: mark_texts(before, after, compare_parts(before, after)[1], MAX_TEXTS)),
+    "structure": ("Structure", compare_parts),
+    "header": ("Header", mark_headers),
+    "source": ("Source changes", lambda before, after: (LineDiff(before.raw, after.raw).unified(),)),
 }
-
-
-def make_routes(site: Site) -> list[Route]:
-    """Return the routes of a message's content."""
-    side = "/messages/{number:int}/passages/{passage:int}/{side}"
-    return [
-        Route("/messages/{number:int}/content", partial(_show_fragment, site)),
-        Route(side + ".eml", partial(download, site)),
-        Route(side + "/html/{nth:int}", partial(_show_html, site)),
-    ]
-
-
-def _show_fragment(site: Site, request: Request) -> Response:
-    view = build_view(site.history, load_trace(site, request), read_options(request.query_params))
-    return site.render(request, "content.html", {"view": view, "View": View})
+"""The label of each view, and a function that returns its values: one for each side; a list of lines for the source."""
 
 
 def load_trace(site: Site, request: Request) -> MessageTrace:
@@ -204,27 +49,73 @@ def load_trace(site: Site, request: Request) -> MessageTrace:
     return trace
 
 
-def _side(request: Request) -> SideName:
-    match request.path_params["side"]:
-        case "before":
-            return "before"
-        case "after":
-            return "after"
-    raise HTTPException(404, "A message has a side before and a side after.")
+def load_content(site: Site, request: Request, trace: MessageTrace) -> dict[str, Any]:
+    """Return the values of the template `content.html`; an invalid option in the page's address counts as absent."""
+    query = request.query_params
+    number, view, side = query.get("passage", ""), query.get("view", ""), query.get("side", "")
+    run_number = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 1
+    raws = [_load_side(site, trace, run_number, name) for name in _SIDES]
+    changed = raws[0] != raws[1]
+    before = Message(raws[0])
+    after = Message(raws[1]) if changed else before
+    if view not in _VIEWS:
+        view = "html" if any(find_visible_parts(before, "html")) else "text"
+    elif view == "source" and not changed:
+        view = "header"
+    if not changed or side not in _SIDES:
+        side = "both" if changed else "after"
+    # Compute only one view: each is slow with a large message.
+    values = _VIEWS[view][1](before, after)
+    return {
+        "page": f"/messages/{trace.summary.number}",
+        "options": {"passage": run_number, "view": view, "side": side},
+        "runs": len(trace.rule_runs),
+        "views": {name: label for name, (label, _) in _VIEWS.items() if changed or name != "source"},
+        "columns": _SIDES if side == "both" else (side,),
+        "changed": changed,
+        "sizes": [len(raw) for raw in raws],
+        "shown": dict(zip(_SIDES, values, strict=False)),
+    }
+
+
+def _load_side(site: Site, trace: MessageTrace, run_number: int, side: str) -> bytes:
+    """Return the message before or after a rule run.
+
+    Raises:
+        HTTPException: 404, the message is no longer stored or has no such rule run or side.
+    """
+    runs = trace.rule_runs
+    if runs and not 1 <= run_number <= len(runs):
+        raise HTTPException(404, f"This message has no rule run {run_number}.")
+    if side not in _SIDES:
+        raise HTTPException(404, "A message has a side before and a side after.")
+    original = site.history.original(trace.summary.number)
+    if original is None:
+        raise HTTPException(404, "This message is no longer stored.")
+    if side == "before" or not runs or not runs[run_number - 1].changed:
+        return original
+    current = site.history.content(runs[run_number - 1].message_id)
+    return original if current is None else current
+
+
+def show_fragment(site: Site, request: Request) -> Response:
+    """Show the content part of the page alone."""
+    return site.render(request, "content.html", {"content": load_content(site, request, load_trace(site, request))})
 
 
 def download(site: Site, request: Request) -> Response:
-    """Return the bytes of one side. The file's name has nothing of the message: the sender chose what is in it."""
-    side, run_number = _side(request), int(request.path_params.get("passage", 1))
-    raw = load_content(site.history, load_trace(site, request), run_number, side)
-    name = f"message-{request.path_params['number']}-{side}.eml"
-    return Response(raw, media_type="message/rfc822", headers={"content-disposition": f'attachment; filename="{name}"'})
+    """Return the bytes of one side. The file's name has nothing of the message, which the sender wrote."""
+    path = request.path_params
+    raw = _load_side(site, load_trace(site, request), path.get("passage", 1), path["side"])
+    headers = {"content-disposition": f'attachment; filename="message-{path["number"]}-{path["side"]}.eml"'}
+    return Response(raw, media_type="message/rfc822", headers=headers)
 
 
-def _show_html(site: Site, request: Request) -> Response:
+def show_html(site: Site, request: Request) -> Response:
     """Return one HTML part. The page shows it in a frame with an empty `sandbox`; the policy here sets the same sandbox again."""
-    nth = request.path_params["nth"]
-    raw = load_content(site.history, load_trace(site, request), request.path_params["passage"], _side(request))
+    path = request.path_params
+    nth = path["nth"]
+    raw = _load_side(site, load_trace(site, request), path["passage"], path["side"])
     markup = next(islice(render_documents(Message(raw)), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
     if markup is None:
         raise HTTPException(404, "This message has no HTML part of this number.")

@@ -5,11 +5,13 @@ Pages of other sites in the same browser can send requests too: the guard reject
 by a name that resolves to this server (DNS rebinding): `create_app` accepts only known hosts.
 """
 
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -71,8 +73,11 @@ class Guard:
         limit = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
         if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not _is_same_origin(headers, scope["scheme"]):
             await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, guarded)
-        elif _length(headers) > limit:
-            await _discard(receive)
+        elif int(headers.get("content-length", "0")) > limit:
+            # Read the rest of the body: a browser that is still sending does not read the response.
+            with suppress(HTTPException, ClientDisconnect):
+                async for _ in Request(scope, _limited(receive, _MAX_DISCARDED)).stream():
+                    pass
             await PlainTextResponse(f"{_too_large(limit)}\n", 413)(scope, receive, guarded)
         else:
             await self._app(scope, _limited(receive, limit), guarded)
@@ -88,21 +93,6 @@ def _is_same_origin(headers: Headers, scheme: str) -> bool:
         return site == "same-origin"
     origin = headers.get("origin")
     return origin is None or (urlsplit(origin).scheme, urlsplit(origin).netloc) == (scheme, headers.get("host", ""))
-
-
-def _length(headers: Headers) -> int:
-    given = headers.get("content-length", "0")
-    return int(given) if given.isascii() and given.isdigit() else 0
-
-
-async def _discard(receive: Receive) -> None:
-    """Read the rest of the body: a browser that is still sending does not read the response."""
-    left = _MAX_DISCARDED
-    while left > 0:
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
 
 
 def _too_large(limit: int) -> str:

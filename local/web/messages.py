@@ -1,34 +1,40 @@
-"""The list of messages and the trace of one message."""
+"""The list of messages and the trace of one message, as pages and as JSON, and the events that make an open page load its data again."""
 
-from functools import partial
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from local.mail.history import State
-from local.web.content import View, build_view, load_trace, read_options
+from local.mail.history import MessageSummary, MessageTrace, State
+from local.web.content import load_content, load_trace
 from local.web.templating import Site
 
 PAGE: Final = 50
 """Messages of one page of the list."""
 
 _MAX_QUERY: Final = 200
+_MAX_LIMIT: Final = 500
+_POLL_S: Final = 0.2
+_KEEP_ALIVE_S: Final = 15.0
+
+_JSON_NAMES: Final = {
+    "summary": "line",
+    "rule_runs": "passages",
+    "results": "fates",
+    "destination": "place",
+    "destinations": "places",
+    "has_problems": "trouble",
+}
+"""The JSON names of renamed attributes: programs rely on them."""
 
 
-def make_routes(site: Site) -> list[Route]:
-    """Return the routes of both pages. `/rows` and `/live` are the parts that the script loads again."""
-    return [
-        Route("/", partial(_show_list, site, "messages.html")),
-        Route("/rows", partial(_show_list, site, "rows.html")),
-        Route("/messages/{number:int}", partial(_show_trace, site)),
-        Route("/messages/{number:int}/live", partial(_show_live_part, site)),
-    ]
-
-
-def _show_list(site: Site, template: str, request: Request) -> Response:
+def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
+    """Show the list of messages."""
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
     before = _number(request.query_params.get("before"))
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
@@ -51,6 +57,11 @@ def _show_list(site: Site, template: str, request: Request) -> Response:
     return site.render(request, template, context)
 
 
+def show_rows(site: Site, request: Request) -> Response:
+    """Show the part of the list that the script loads again."""
+    return show_list(site, request, "list.html")
+
+
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
@@ -59,13 +70,14 @@ def _query(**parameters: str | int | None) -> str:
     return urlencode({name: value for name, value in parameters.items() if value})
 
 
-def _show_trace(site: Site, request: Request) -> Response:
+def show_trace(site: Site, request: Request) -> Response:
+    """Show the trace and the content of a message."""
     context = _context(site, request)
-    view = build_view(site.history, context["trace"], read_options(request.query_params))
-    return site.render(request, "trace.html", context | {"view": view, "View": View})
+    return site.render(request, "trace.html", context | {"content": load_content(site, request, context["trace"])})
 
 
-def _show_live_part(site: Site, request: Request) -> Response:
+def show_live_part(site: Site, request: Request) -> Response:
+    """Show the part of the trace that the script loads again."""
     return site.render(request, "trace_live.html", _context(site, request))
 
 
@@ -81,3 +93,48 @@ def _context(site: Site, request: Request) -> dict[str, Any]:
         "newer": number + 1 if number < site.history.count() else None,
         "older": number - 1 if number > 1 else None,
     }
+
+
+def list_as_json(site: Site, request: Request) -> Response:
+    """Return the list of messages as JSON."""
+    query = request.query_params
+    try:
+        before = int(query["before"]) if "before" in query else None
+        limit = min(max(int(query.get("limit", "50")), 1), _MAX_LIMIT)
+    except ValueError:
+        return JSONResponse({"error": "before and limit must be numbers"}, 400)
+    summaries = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
+    return _ascii_json({"count": site.history.count(), "messages": [_document(summary) for summary in summaries]})
+
+
+def show_trace_as_json(site: Site, request: Request) -> Response:
+    """Return the trace of a message as JSON."""
+    return _ascii_json(_document(load_trace(site, request)))
+
+
+def _document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
+    return asdict(record, dict_factory=lambda items: {_JSON_NAMES.get(name, name): value for name, value in items})
+
+
+def _ascii_json(document: Any) -> Response:
+    """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
+    return Response(json.dumps(document).encode("ascii"), media_type="application/json")
+
+
+async def stream_versions(site: Site, _request: Request) -> Response:
+    """Send the version of the history each time it changes, as server-sent events (WHATWG HTML, section 9.2)."""
+    return StreamingResponse(_versions(site), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _versions(site: Site) -> AsyncIterator[str]:
+    last: int | None = None
+    waited = 0.0
+    yield "retry: 1000\n\n"
+    while True:
+        version = site.history.version()
+        # Only a write shows the server that the browser has closed the connection. A page ignores a version that it shows.
+        if version != last or waited > _KEEP_ALIVE_S:
+            last, waited = version, 0.0
+            yield f"data: {version}\n\n"
+        await asyncio.sleep(_POLL_S)
+        waited += _POLL_S

@@ -1,23 +1,16 @@
 """The rules page: all flow rules, and a form that shows which rule WorkMail runs for a message."""
 
 import re
-from functools import partial
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from local.web.templating import Site
 from mailhooks.contract import FlowDirection
 
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _MAX_RECIPIENTS: Final = 50
-
-
-def make_routes(site: Site) -> list[Route]:
-    """Return the route of the page."""
-    return [Route("/rules", partial(_show_rules, site))]
 
 
 def split_addresses(text: str) -> list[str]:
@@ -34,7 +27,8 @@ def parse_direction(text: str) -> FlowDirection:
     return FlowDirection.OUTBOUND if text.upper() == FlowDirection.OUTBOUND else FlowDirection.INBOUND
 
 
-def _show_rules(site: Site, request: Request) -> Response:
+def show_rules(site: Site, request: Request) -> Response:
+    """Show the rules, and the rule for each recipient of the form."""
     query = request.query_params
     form = {name: query.get(name, "").strip() for name in ("direction", "author", "sender", "recipients")}
     direction, recipients = parse_direction(form["direction"]), split_addresses(form["recipients"])

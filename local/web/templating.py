@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment
+from jinja2.filters import do_filesizeformat
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from local.free_busy.model import Event
-from local.free_busy.svg import to_percent
 from local.mail.history import Destination, History, State
 from local.mail.verdict import Origin
 from local.viewer.templating import create_environment
 from local.web.actions import Actions
-from mailhooks.contract import FlowDirection
 
 _MAX_SHOWN: Final = 30_000
 _LINE: Final = 110
 FOLDER: Final = Path(__file__).parent
 _COLOURS: Final = {Destination.INBOX: "good", Destination.JUNK: "warn", Destination.BOUNCED: "bad", Destination.DROPPED: "bad"}
-_DIRECTIONS: Final = {FlowDirection.INBOUND: "Inbound", FlowDirection.OUTBOUND: "Outbound"}
 _ORIGINS: Final = {
     Origin.NAMED: "from the response, for this recipient",
     Origin.ALL: "from the response, for all recipients",
@@ -57,10 +56,9 @@ def load_templates() -> Environment:
     environment.filters |= {
         "clock": format_time,
         "iso": format_iso,
-        "size": format_size,
+        "size": lambda count: do_filesizeformat(count).replace("Byte", "byte"),
         "duration": format_duration,
         "period": format_period,
-        "percent": to_percent,
         "first_names": join_first,
         "worst_first": sort_worst_first,
         "format_json": format_json,
@@ -69,11 +67,15 @@ def load_templates() -> Environment:
     }
     environment.globals |= {
         "destination_class": lambda destination: _COLOURS.get(destination, "plain"),
-        "direction_word": lambda direction: _DIRECTIONS[direction],
-        "origin_word": lambda origin: _ORIGINS[origin],
-        "state_word": lambda state: _STATES[state],
+        "origins": _ORIGINS,
+        "states": _STATES,
     }
     return environment
+
+
+def read_texts(data: FormData, names: Iterable[str]) -> dict[str, str]:
+    """Return the text fields of a form; a missing field is ""."""
+    return {name: value.strip() if isinstance(value := data.get(name), str) else "" for name in names}
 
 
 def sort_worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
@@ -98,17 +100,6 @@ def format_time(seconds: float) -> str:
 def format_iso(seconds: float) -> str:
     """Format a moment for `<time datetime>`, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-
-
-def format_size(count: int) -> str:
-    """Format a number of bytes.
-
-    >>> format_size(1), format_size(15_320), format_size(41_200_000)
-    ('1 byte', '15.3 kB', '41.2 MB')
-    """
-    if count < 1000:
-        return f"{count} byte{'' if count == 1 else 's'}"
-    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
 def format_duration(milliseconds: float) -> str:

@@ -15,7 +15,8 @@ from local.mail.history import Attempt, Destination, MessageSummary, MessageTrac
 from local.mail.verdict import Origin
 from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule, RuleAction
-from local.web import Addresses, AvailabilityAnswer
+from local.runtime.invocation import Invocation
+from local.web.actions import Actions, Addresses
 from mailhooks.contract import Action, ActionType, FlowDirection
 
 NOW = 1_777_881_600.0
@@ -138,8 +139,13 @@ class FakeHistory:
         return self.changes
 
 
+def answered(response: Any, milliseconds: float, log: str = "", error: str | None = None) -> Invocation:
+    """Make the result of a call of the availability function."""
+    return Invocation(response, error, milliseconds, cold=False, log=log)
+
+
 @dataclass
-class FakeActions:
+class FakeActions(Actions):
     """Actions that record their calls.
 
     Attributes:
@@ -150,7 +156,7 @@ class FakeActions:
     files: dict[str, bytes] = field(default_factory=dict)
     sent: list[tuple[FlowDirection, str, tuple[str, ...], bytes]] = field(default_factory=list)
     asked: list[Mapping[str, Any]] = field(default_factory=list)
-    answer: AvailabilityAnswer = field(default_factory=lambda: AvailabilityAnswer({"mailboxes": []}, 31.0))
+    answer: Invocation = field(default_factory=lambda: answered({"mailboxes": []}, 31.0))
     refusal: str = ""
 
     def clear(self) -> None:
@@ -176,10 +182,9 @@ class FakeActions:
         return Addresses(
             "127.0.0.1:2525",
             "127.0.0.1:2587",
-            {"Message Flow API": "http://127.0.0.1:4510", "S3": "http://127.0.0.1:4511"},
             {"AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": "http://127.0.0.1:4510", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:4511"},
         )
 
-    def ask_availability(self, request: Mapping[str, Any]) -> AvailabilityAnswer:
+    def ask_availability(self, request: Mapping[str, Any]) -> Invocation:
         self.asked.append(request)
         return self.answer

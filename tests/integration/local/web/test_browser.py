@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from local.mail.history import State
-from local.web import AvailabilityAnswer
 from mailhooks.contract import FlowDirection
-from tests.integration.local.web.fakes import NOW
+from tests.integration.local.web.fakes import NOW, answered
 from tests.integration.local.web.pages import OFFER, OFFER_AFTER, PLAIN, Visit
 
 
@@ -105,7 +104,7 @@ def test_rule_is_tested(visit: Visit) -> None:
 
 def test_availability_is_requested_and_drawn(visit: Visit) -> None:
     event = {"startTime": "2026-05-05T07:00:00.000Z", "endTime": "2026-05-05T08:00:00.000Z", "busyType": "BUSY"}
-    visit.actions.answer = AvailabilityAnswer({"mailboxes": [{"mailbox": "bob@example.net", "events": [event]}]}, 184.0)
+    visit.actions.answer = answered({"mailboxes": [{"mailbox": "bob@example.net", "events": [event]}]}, 184.0)
     page = visit.open("/availability")
     page.get_by_label("Mailboxes").fill("bob@example.net")
     page.get_by_label("Begin").fill("2026-05-05T00:00")

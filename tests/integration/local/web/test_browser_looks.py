@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from local.web import AvailabilityAnswer
+from tests.integration.local.web.fakes import answered
 from tests.integration.local.web.pages import OFFER, OFFER_AFTER, Visit
 
 
@@ -13,7 +13,7 @@ def test_no_page_is_wider_than_the_window(visit: Visit, width: int) -> None:
     changed = OFFER.replace(b"Offer", long.encode()) + b"<p>" + long.encode()
     recipients = (f"{long}@example.com", "ana@example.com")
     visit.history.add(OFFER.replace(b"Offer", long.encode()), changed, recipients=recipients, rule=long, function=long, problems=(long,))
-    visit.actions.answer = AvailabilityAnswer({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
+    visit.actions.answer = answered({"mailboxes": [{"mailbox": f"{long}@example.com", "error": "MailboxNotFound"}]}, 1.0, long)
     visit.page.set_viewport_size({"width": width, "height": 800})
     views = [f"/messages/1?view={view}" for view in ("html", "text", "structure", "header", "source")]
     for path in ("/", *views, f"/rules?author={long}&recipients={long}", "/availability", "/send", "/addresses"):

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from local.free_busy import sample_calendars
 from local.servers import HttpServer
 from local.web import create_app
-from local.web.backend import WebBackend
+from local.web.actions import Actions
 from local.workmail import LocalWorkMail
 
 CONFIGURATION = """
@@ -48,7 +48,7 @@ def workmail() -> Iterator[LocalWorkMail]:
 
 @pytest.fixture(scope="module")
 def page(workmail: LocalWorkMail, browser: Browser) -> Iterator[Page]:
-    server = HttpServer(create_app(workmail.history, WebBackend(workmail, {}, sample_calendars.ADDRESSES)), 0)
+    server = HttpServer(create_app(workmail.history, Actions(workmail, {}, sample_calendars.ADDRESSES)), 0)
     server.start()
     context = browser.new_context(base_url=server.url)
     page = context.new_page()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from local.web import AvailabilityAnswer
+from local.runtime.invocation import Invocation
 from local.web.guard import MAX_UPLOAD
 from mailhooks.contract import FlowDirection
-from tests.integration.local.web.fakes import NOW
+from tests.integration.local.web.fakes import NOW, answered
 from tests.integration.local.web.pages import ALTERNATIVE, CHANGED, PLAIN, Site
 
 
@@ -73,13 +73,13 @@ EVENT = {"startTime": "2026-05-05T07:00:00.000Z", "endTime": "2026-05-05T08:00:0
 
 
 def test_api_passes_the_request_to_the_function_and_returns_its_response(site: Site) -> None:
-    site.actions.answer = AvailabilityAnswer({"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}]}, 12.0)
+    site.actions.answer = answered({"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}]}, 12.0)
     answer = site.post("/api/availability", json=REQUEST)
     assert answer.json() == site.actions.answer.response
     assert site.actions.asked == [REQUEST]
     assert site.post("/api/availability", json={}).status_code == 400
     assert site.post("/api/availability", data=b"{").status_code == 400
-    site.actions.answer = AvailabilityAnswer(None, 25_000.0, "log", "no answer within 25 s")
+    site.actions.answer = answered(None, 25_000.0, "log", "no answer within 25 s")
     failed = site.post("/api/availability", json=REQUEST)
     assert (failed.status_code, failed.json()) == (502, {"error": "no answer within 25 s", "log": "log"})
 
@@ -88,7 +88,7 @@ QUESTION = {"mailboxes": "bob@example.net, eve@example.org", "requester": "ana@e
 
 
 def test_availability_form_uses_its_time_zone_and_shows_picture_list_and_json(site: Site) -> None:
-    site.actions.answer = AvailabilityAnswer(
+    site.actions.answer = answered(
         {"mailboxes": [{"mailbox": "bob@example.net", "events": [EVENT]}, {"mailbox": "eve@example.org", "error": "MailboxNotFound"}]},
         184.0,
         "L",
@@ -124,10 +124,8 @@ def test_invalid_question_shows_the_problem_and_calls_no_function(site: Site, gi
     assert not site.actions.asked
 
 
-@pytest.mark.parametrize(
-    "answer", [AvailabilityAnswer(None, 3.0, "Traceback", "it failed"), AvailabilityAnswer({"mailboxes": [{"mailbox": "x"}]}, 3.0)]
-)
-def test_failed_or_invalid_response_shows_the_error(site: Site, answer: AvailabilityAnswer) -> None:
+@pytest.mark.parametrize("answer", [answered(None, 3.0, "Traceback", "it failed"), answered({"mailboxes": [{"mailbox": "x"}]}, 3.0)])
+def test_failed_or_invalid_response_shows_the_error(site: Site, answer: Invocation) -> None:
     site.actions.answer = answer
     page = site.post("/availability", data=QUESTION | {"begin": "2026-05-05T00:00", "end": ""}).text
     assert (answer.error or "WorkMail would not accept the response") in page

@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.free_busy.question import InvalidQuestion, Question
+from local.errors import InvalidField
+from local.free_busy.question import Question
 from mailhooks.contract.availability import AvailabilityRequest
 
 
@@ -47,7 +48,7 @@ def test_machine_without_a_zone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         raise LookupError
 
     monkeypatch.setattr("local.free_busy.question.get_localzone", fail)
-    with pytest.raises(InvalidQuestion, match="this machine has no time zone"):
+    with pytest.raises(InvalidField, match="this machine has no time zone"):
         question(zone="").check()
 
 
@@ -66,6 +67,6 @@ def test_machine_without_a_zone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_invalid_field_is_named(field: str, value: Any) -> None:
-    with pytest.raises(InvalidQuestion) as caught:
+    with pytest.raises(InvalidField) as caught:
         question(**{"begin": "2026-05-05", field: value}).check()
     assert caught.value.field == field
