@@ -8,7 +8,7 @@ from itertools import islice
 
 from local.viewer.diff import Line, mark_lines
 from local.viewer.html_sanitizer import sanitize
-from local.viewer.part_changes import Mark, PartRow
+from local.viewer.part_changes import PartRow
 from mailhooks.mime import charset, encoded_words, transfer_encoding
 from mailhooks.mime.errors import CannotEdit
 from mailhooks.mime.message import Message, Part
@@ -45,18 +45,21 @@ def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], l
     """Return the plain texts of both messages, with the removed lines marked in the first and the added lines in the second.
 
     Args:
-        rows_after: the parts of `after`. An added text has no text to be compared with.
+        rows_after: the parts of `after`: each of its texts is compared with the text of its original part. An added text has none.
         limit: how many texts of each message are returned.
     """
-    added = {id(row.part) for row in rows_after if row.mark is Mark.ADDED}
-    parts = list(islice(find_visible_parts(after, "plain"), limit))
-    old = [_text(before, part) for part in islice(find_visible_parts(before, "plain"), limit)]
-    new = [_text(after, part) for part in parts]
-    if len(old) == len(new) and not any(id(part) in added for part in parts):
-        pairs = [mark_lines(one, other) for one, other in zip(old, new, strict=True)]
-    else:
-        pairs = [*((mark_lines(one, one)[0], []) for one in old), *(([], mark_lines("", other)[1]) for other in new)]
-    return [pair[0] for pair in pairs if pair[0]], [pair[1] for pair in pairs if pair[1]]
+    origins = {id(row.part): id(row.part if row.origin is None else row.origin) for row in rows_after}
+    old = {id(part): _text(before, part) for part in islice(find_visible_parts(before, "plain"), limit)}
+    # A text whose part is still in the message, for example in a wrapped original, is not removed.
+    marked = {part: mark_lines(text, text if part in origins.values() else "")[0] for part, text in old.items()}
+    texts_after = []
+    for part in islice(find_visible_parts(after, "plain"), limit):
+        origin = origins[id(part)]
+        lines_before, lines_after = mark_lines(old.get(origin, ""), _text(after, part))
+        texts_after.append(lines_after)
+        if origin in old:
+            marked[origin] = lines_before
+    return [lines for lines in marked.values() if lines], [lines for lines in texts_after if lines]
 
 
 def mark_headers(before: Message, after: Message) -> tuple[list[tuple[str, str, bool]], list[tuple[str, str, bool]]]:

@@ -53,6 +53,30 @@ def test_different_fields_and_lines_are_marked() -> None:
     assert [line.text for line in lines if line.kind is LineKind.ADDED] == ["+Subject: Hi", "+Bye"]
 
 
+def mark(before: bytes, after: bytes) -> list[list[list[tuple[LineKind, str]]]]:
+    """Return the marked lines of each text, before and after."""
+    one, other = Message(before), Message(after)
+    return [[[tuple(line) for line in text] for text in side] for side in mark_texts(one, other, compare_parts(one, other)[1], 5)]
+
+
+NOTICE = b"--m\r\nContent-Type: text/plain\r\n\r\nplan.pdf was removed\r\n"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_added_text_leaves_the_other_texts_unmarked(is_first: bool) -> None:
+    head, text, attachment = MIXED.partition(b"--m\r\n")[0], *(b"--m\r\n" + part for part in MIXED.split(b"--m\r\n")[1:3])
+    after = head + (NOTICE + text if is_first else text + NOTICE) + b"--m--\r\n"
+    hello, notice = [(LineKind.SAME, "Hello")], [(LineKind.ADDED, "plan.pdf was removed")]
+    assert mark(head + text + attachment, after) == [[hello], [notice, hello] if is_first else [hello, notice]]
+
+
+def test_removed_text_is_marked_and_a_text_in_a_wrapped_original_is_not() -> None:
+    two = MIXED.replace(b"--m\r\nContent-Type: application/pdf", NOTICE + b"--m\r\nContent-Type: application/pdf")
+    assert mark(two, MIXED) == [[[(LineKind.SAME, "Hello")], [(LineKind.REMOVED, "plan.pdf was removed")]], [[(LineKind.SAME, "Hello")]]]
+    wrapped = HEADER + b"Content-Type: multipart/mixed; boundary=w\r\n\r\n--w\r\n\r\nNew\r\n--w\r\nContent-Type: message/rfc822\r\n\r\n"
+    assert mark(MIXED, wrapped + MIXED + b"--w--\r\n") == [[[(LineKind.SAME, "Hello")]], [[(LineKind.ADDED, "New")]]]
+
+
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_a_disclaimer_removes_no_part_of_real_mail(path) -> None:
     raw = path.read_bytes()
