@@ -241,9 +241,9 @@ def test_the_image_is_added_once_and_no_other_part_changes(entity: str):
     assert len(new) == (change.added_parts > 0)
     if last is not None:
         relateds = [part for part in parsed.walk() if part.get_content_subtype() == "related"]
-        beside = list([each for each in relateds if last in each.walk()][-1].walk())
-        assert all(part in beside for part in new)
-        assert any(part["Content-ID"] and part["Content-ID"].strip() == "<logo.png>" for part in beside)
+        neighbours = list([each for each in relateds if last in each.walk()][-1].walk())
+        assert all(part in neighbours for part in new)
+        assert any(part["Content-ID"] and part["Content-ID"].strip() == "<logo.png>" for part in neighbours)
 
 
 def message(text: str, html: str | None) -> bytes:

@@ -89,6 +89,10 @@ class Part:
         # QUIRK: comments and unmatched quotes may follow the name.
         return re.split(r"[\s;(\"']", self.params.get("charset", "").strip("\"' "))[0].lower() or "us-ascii"
 
+    def shares_line_end(self, raw: bytes) -> bool:
+        """Return whether an empty part has no line end of its own before the delimiter after it."""
+        return self.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), self.end)
+
     def walk(self) -> Iterator["Part"]:
         """Yield this part and all parts in it, in the order of the message."""
         waiting = [self]

@@ -29,10 +29,8 @@ def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
 
 
 def _closing_delimiter(raw: bytes, part: Part, newline: bytes) -> Edit:
-    # A part without content shares its line end with the delimiter after it.
-    needs_line_break = part.end < len(raw) and not raw.startswith((b"\r\n", b"\n"), part.end)
     # A part that begins at the end of the message, after a delimiter without line end, has not even an empty header.
     child = part.children[-1]
     first = newline if child.start == len(raw) and not raw.endswith(b"\n") else b""
-    last = newline if needs_line_break or (part.end == len(raw) and part.start == 0) else b""
+    last = newline if part.shares_line_end(raw) or (part.end == len(raw) and part.start == 0) else b""
     return Edit(part.end, part.end, first + newline + b"--" + part.boundary + b"--" + last)

@@ -126,10 +126,8 @@ class TextPart:
         return longest > max(transfer_encoding.MAX_LINE, len(old)) or transfer_encoding.makes_delimiter(self.raw, self.part.body, old, new)
 
     def _ensure_line_break(self) -> list[Edit]:
-        """Return the edit that adds a line break to an empty part, which shares its empty line with the delimiter after it."""
         end = self.part.end
-        needs_line_break = end < len(self.raw) and not self.raw.startswith((b"\r\n", b"\n"), end)
-        return [Edit(end, end, self._line_end)] if needs_line_break else []
+        return [Edit(end, end, self._line_end)] if self.part.shares_line_end(self.raw) else []
 
     @property
     def _line_end(self) -> bytes:

@@ -122,11 +122,9 @@ def _find_related(root: Part, part: Part) -> Part | None:
 
 
 def _add_to_related(raw: bytes, related: Part, images: Sequence[Image]) -> list[Edit]:
-    newline, end = related.header.newline, related.children[-1].end
+    newline, last = related.header.newline, related.children[-1]
     attached = b"".join(write_image_parts(images, related.boundary, newline))
-    # A part without content shares its line end with the delimiter after it.
-    needs_line_break = end < len(raw) and not raw.startswith((b"\r\n", b"\n"), end)
-    return [Edit(end, end, attached + (newline if needs_line_break else b""))] if images else []
+    return [Edit(last.end, last.end, attached + (newline if last.shares_line_end(raw) else b""))] if images else []
 
 
 def _wrap_in_related(raw: bytes, part: Part, edits: Sequence[Edit], images: Sequence[Image], boundary: bytes) -> list[Edit]:
