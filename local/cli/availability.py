@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,19 +27,16 @@ _SHOWN: Final = {"busy": "times only", "details": "details of what is not privat
 
 
 def ask(where: str, question: Question, *, as_json: bool = False) -> int:
-    """Answer a question and print the answer.
+    """Answer a question and print the answer. Return 0, also when mailboxes have errors.
 
     Args:
         where: the configuration: a file, or `secret:NAME` in Secrets Manager.
         as_json: print only the response for WorkMail.
 
-    Returns:
-        0, also when mailboxes have errors.
-
     Raises:
         InvalidArgument: the configuration or the question cannot be used.
     """
-    configured = _load(where)
+    configured = _load_configuration(where)
     try:
         document, calendar = question.check()
     except InvalidField as error:
@@ -54,20 +50,17 @@ def ask(where: str, question: Question, *, as_json: bool = False) -> int:
     if as_json:
         print(json.dumps(response, indent=2, ensure_ascii=False))
     else:
-        print(*_lines(response, stats, request.requester.email, configured, calendar), sep="\n")
+        print(*_format_answer(response, stats, request.requester.email, configured, calendar), sep="\n")
     return 0
 
 
 def check(where: str) -> int:
-    """Check a configuration without connecting to a backend, and print it without its secrets.
-
-    Returns:
-        0.
+    """Check a configuration without connecting to a backend, and print it without its secrets. Return 0.
 
     Raises:
         InvalidArgument: the configuration cannot be used.
     """
-    provider = _load(where).provider
+    provider = _load_configuration(where).provider
     for name, backend in provider.backends.items():
         limits = backend.limits
         span = f"{limits.span.days} days" if limits.span else "any time"
@@ -80,7 +73,7 @@ def check(where: str) -> int:
     return 0
 
 
-def _load(where: str) -> Configuration:
+def _load_configuration(where: str) -> Configuration:
     source = SecretSource(where.removeprefix(_SECRET)) if where.startswith(_SECRET) else FileSource(Path(where))
     try:
         return config.load(source.read(fresh=True))
@@ -88,16 +81,13 @@ def _load(where: str) -> Configuration:
         raise InvalidArgument(str(error)) from None
 
 
-def _lines(response: Any, stats: LookupStats, requester: str, configured: Configuration, calendar: Calendar) -> Iterator[str]:
+def _format_answer(response: Any, stats: LookupStats, requester: str, configured: Configuration, calendar: Calendar) -> Iterator[str]:
     style = Style.of(sys.stdout)
-    start, end = (_written(moment.astimezone(calendar.zone)) for moment in (calendar.window.start_date, calendar.window.end_date))
+    moments = [moment.astimezone(calendar.zone) for moment in (calendar.window.start_date, calendar.window.end_date)]
+    start, end = (f"{moment:%a} {moment.day} {moment:%b %Y %H:%M}" for moment in moments)
     asked = ", ".join(f"{name} {count}" for name, count in stats.mailboxes.items())
     yield f"{style.bold('Free/busy')}   {start} - {end}  ({calendar.zone.key})"
     yield f"Asked by    {requester}, who sees {_SHOWN[configured.provider.privacy.show(requester)]}"
     yield f"Asked of    {asked or 'no backend'}\n"
     width = min(max(shutil.get_terminal_size().columns, _MIN_WIDTH), _MAX_WIDTH)
     yield from Timeline(calendar, choose_marks(sys.stdout.encoding), style, width).draw(response, stats.failed)
-
-
-def _written(moment: datetime) -> str:
-    return f"{moment:%a} {moment.day} {moment:%b %Y %H:%M}"

@@ -74,8 +74,8 @@ class Day:
 
     Attributes:
         midnight: the beginning, in the zone.
-        periods: the parts of the day that have one offset from UTC: begin, end, and the moment at which a clock with that offset shows
-            00:00. There are two on a day on which the clocks change, else one.
+        periods: the parts of the day that have one offset from UTC, so two on a day on which the clocks change: begin, end, and the moment
+            at which a clock with that offset shows 00:00.
     """
 
     midnight: datetime
@@ -95,19 +95,19 @@ class Day:
 
     def find_spans(self, events: Iterable[Event], hours: Mapping[str, Any] | None) -> list[Span]:
         """Return the spans in the order in which to draw them: a later span covers an earlier one."""
-        found = list(self._working(hours)) if hours else []
         by_kind = sorted(events, key=lambda event: _DRAWING_ORDER.index(event.kind))
         times = [(event.start, event.end, event.kind) for event in by_kind]
         times += [(_FIRST_MOMENT, self.window.start_date, "outside"), (self.window.end_date, _LAST_MOMENT, "outside")]
-        return found + [span for start, end, kind in times for span in self._between(start, end, kind)]
+        working = self._find_working_hours(hours) if hours else ()
+        return [*working, *(span for start, end, kind in times for span in self._find_between(start, end, kind))]
 
-    def _between(self, start: datetime, end: datetime, kind: str) -> Iterator[Span]:
+    def _find_between(self, start: datetime, end: datetime, kind: str) -> Iterator[Span]:
         for begin, stop, zero in self.periods:
             first, last = max(start, begin), min(end, stop)
             if first < last:
                 yield Span((first - zero) // _MINUTE, -((zero - last) // _MINUTE), kind)
 
-    def _working(self, hours: Mapping[str, Any]) -> Iterator[Span]:
+    def _find_working_hours(self, hours: Mapping[str, Any]) -> Iterator[Span]:
         step = _STEP // _MINUTE
         at_work = [is_at_work(hours, self.midnight + timedelta(minutes=minute)) for minute in range(0, DAY, step)]
         changes = [number * step for number, (before, now) in enumerate(pairwise([False, *at_work, False])) if before != now]
@@ -132,14 +132,14 @@ class Calendar:
 
     def read_mailboxes(self, response: Mapping[str, Any]) -> list[Mailbox]:
         """Read a response that has its working hours in EWS's sign."""
-        return [self._mailbox(document) for document in response["mailboxes"]]
+        return [self._read_mailbox(document) for document in response["mailboxes"]]
 
-    def _mailbox(self, document: Mapping[str, Any]) -> Mailbox:
+    def _read_mailbox(self, document: Mapping[str, Any]) -> Mailbox:
         if "error" in document:
             return Mailbox(document["mailbox"], document["error"])
-        events = sorted(map(self._event, document["events"]), key=lambda event: (event.start.timestamp(), event.end.timestamp()))
+        events = sorted(map(self._read_event, document["events"]), key=lambda event: (event.start.timestamp(), event.end.timestamp()))
         return Mailbox(document["mailbox"], "", events, document.get("workingHours"))
 
-    def _event(self, document: Mapping[str, Any]) -> Event:
+    def _read_event(self, document: Mapping[str, Any]) -> Event:
         start, end = (datetime.fromisoformat(document[name]).astimezone(self.zone) for name in ("startTime", "endTime"))
         return Event(start, end, document["busyType"].lower(), document.get("details"))

@@ -42,9 +42,9 @@ class Question:
             raise InvalidField("mailboxes", "give at least one mailbox")
         if not self.requester:
             raise InvalidField("requester", "give the address of the user who asks: it decides which details the answer has")
-        zone = _zone(self.zone)
-        begin = _moment("begin", self.begin or "today", zone)
-        end = _moment("end", self.end or begin.date().isoformat(), zone, is_end=True)
+        zone = _find_zone(self.zone)
+        begin = _read_time("begin", self.begin or "today", zone)
+        end = _read_time("end", self.end or begin.date().isoformat(), zone, is_end=True)
         try:
             window = Window(begin.astimezone(UTC), end.astimezone(UTC))
         except ContractError:
@@ -58,7 +58,7 @@ class Question:
         return request, Calendar(window, zone)
 
 
-def _zone(name: str) -> ZoneInfo:
+def _find_zone(name: str) -> ZoneInfo:
     if not name:
         try:
             return get_localzone()
@@ -70,7 +70,7 @@ def _zone(name: str) -> ZoneInfo:
     return zone
 
 
-def _moment(field: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
+def _read_time(field: str, text: str, zone: ZoneInfo, *, is_end: bool = False) -> datetime:
     """Read a time. A date alone is the beginning of that day, and as an end the end of that day."""
     text = str(datetime.now(zone).date()) if text.lower() == "today" else text
     try:

@@ -1,6 +1,7 @@
 """Sample calendars: feeds in the local S3, and the configuration of the availability function in the local Secrets Manager."""
 
 import json
+from contextlib import closing
 from typing import Any, Final
 
 from local.aws.services import LocalAws
@@ -10,18 +11,21 @@ SECRET: Final = "local-availability"  # noqa: S105 - a name
 BUCKET: Final = "local-calendars"
 
 _WEEK: Final = ["MON", "TUE", "WED", "THU", "FRI"]
-_ROOM: Final = (
-    ("Weekly planning", "20260105T090000", "20260105T103000", "MO,WE"),
-    ("Customer call", "20260106T130000", "20260106T140000", "TU,TH"),
-    ("Fire drill", "20260109T110000", "20260109T113000", "FR"),
-)
-_BOB: Final = (
-    ("Standup", "20260105T091500", "20260105T093000", "MO,TU,WE,TH,FR"),
-    ("Lunch", "20260105T120000", "20260105T130000", "MO,TU,WE,TH,FR"),
-    ("Review", "20260105T150000", "20260105T170000", "MO,TH"),
-)
-ADDRESSES: Final = ("room1@example.net", "bob@example.net")
-_FEEDS: Final = dict(zip(ADDRESSES, (_ROOM, _BOB), strict=True))
+_EVENTS: Final = {
+    "room1@example.net": (
+        ("Weekly planning", "20260105T090000", "20260105T103000", "MO,WE"),
+        ("Customer call", "20260106T130000", "20260106T140000", "TU,TH"),
+        ("Fire drill", "20260109T110000", "20260109T113000", "FR"),
+    ),
+    "bob@example.net": (
+        ("Standup", "20260105T091500", "20260105T093000", "MO,TU,WE,TH,FR"),
+        ("Lunch", "20260105T120000", "20260105T130000", "MO,TU,WE,TH,FR"),
+        ("Review", "20260105T150000", "20260105T170000", "MO,TH"),
+    ),
+}
+"""Weekly events of each mailbox: subject, first start, first end, days."""
+
+ADDRESSES: Final = tuple(_EVENTS)
 
 
 def publish(wm: LocalAws, host: str = HOST) -> None:
@@ -31,12 +35,11 @@ def publish(wm: LocalAws, host: str = HOST) -> None:
         host: the name by which the function reaches the local servers.
     """
     wm.make_bucket(BUCKET)
-    s3, secrets = wm.client("s3"), wm.client("secretsmanager")
-    try:
+    with closing(wm.client("s3")) as s3, closing(wm.client("secretsmanager")) as secrets:
         feeds = []
-        for address, events in _FEEDS.items():
+        for address, events in _EVENTS.items():
             key = f"{address.partition('@')[0]}.ics"
-            s3.put_object(Bucket=BUCKET, Key=key, Body=_calendar(events).encode(), ContentType="text/calendar", ACL="public-read")
+            s3.put_object(Bucket=BUCKET, Key=key, Body=_write_calendar(events).encode(), ContentType="text/calendar", ACL="public-read")
             feeds.append({"mailbox": address, "url": f"{wm.environment['AWS_ENDPOINT_URL_S3'].replace(HOST, host)}/{BUCKET}/{key}"})
         configuration: dict[str, Any] = {
             "backends": {"feeds": {"type": "ics", "feeds": feeds, "timeZone": "Europe/Berlin"}},
@@ -49,12 +52,9 @@ def publish(wm: LocalAws, host: str = HOST) -> None:
         except secrets.exceptions.ResourceExistsException:
             # moto has one Secrets Manager for all instances of a process.
             secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(configuration))
-    finally:
-        s3.close()
-        secrets.close()
 
 
-def _calendar(events: tuple[tuple[str, str, str, str], ...]) -> str:
+def _write_calendar(events: tuple[tuple[str, str, str, str], ...]) -> str:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//example.net//sample//EN"]
     for number, (summary, start, end, days) in enumerate(events):
         lines += [

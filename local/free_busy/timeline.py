@@ -17,14 +17,12 @@ _MINUTES: Final = (15, 30, 60, 120)
 
 _MAX_DAYS: Final = 62
 _MAX_EVENTS: Final = 40
-
-
 _BLOCKS: Final = {"busy": "█", "tentative": "▒", "working": "─", "free": "·"}
 _ASCII: Final = {"busy": "#", "tentative": "~", "working": "-", "free": "."}
 
 
 def choose_marks(encoding: str | None) -> Mapping[str, str]:
-    """Return blocks when the terminal can show them, else ASCII."""
+    """Return blocks if the terminal's encoding has them, else ASCII."""
     try:
         "".join(_BLOCKS.values()).encode(encoding or "ascii")
     except (UnicodeError, LookupError):
@@ -54,7 +52,7 @@ class Timeline:
             failed: the errors of the mailboxes that have no events.
         """
         days = self.calendar.list_days(_MAX_DAYS)
-        yield f"{'':{_LABEL}}{self._ruler()}".rstrip()
+        yield f"{'':{_LABEL}}{self._draw_ruler()}".rstrip()
         for mailbox in self.calendar.read_mailboxes(response):
             name = make_printable(mailbox.address)
             if mailbox.error:
@@ -66,9 +64,9 @@ class Timeline:
             for day in days:
                 label = name if len(days) == 1 else f"  {day.midnight:%a} {day.midnight.day:2} {day.midnight:%b}"
                 spans = day.find_spans(mailbox.events, mailbox.hours)
-                row = "".join(self._mark(minute, spans) for minute in range(0, DAY, self._minutes))
+                row = "".join(self._choose_mark(minute, spans) for minute in range(0, DAY, self._minutes))
                 yield f"{format_cell(label, _LABEL)}{row}".rstrip()
-            described = [self._described(event, with_day=len(days) > 1) for event in mailbox.events if event.details]
+            described = [self._describe(event, with_day=len(days) > 1) for event in mailbox.events if event.details]
             yield from (f"  {line}" for line in limit_rows(described, _MAX_EVENTS))
         yield ""
         yield "   ".join(f"{mark * 2} {'free, working hours' if kind == 'working' else kind}" for kind, mark in self.marks.items())
@@ -77,12 +75,12 @@ class Timeline:
     def _minutes(self) -> int:
         return next((minutes for minutes in _MINUTES if DAY // minutes <= self.width - _LABEL), _MINUTES[-1])
 
-    def _ruler(self) -> str:
+    def _draw_ruler(self) -> str:
         per_hour = 60 / self._minutes
         step = next(hours for hours in (1, 2, 3, 4, 6, 12) if hours * per_hour >= 3)
         return "".join(f"{hour:02}".ljust(int(step * per_hour)) for hour in range(0, 24, step))
 
-    def _mark(self, start: int, spans: Sequence[Span]) -> str:
+    def _choose_mark(self, start: int, spans: Sequence[Span]) -> str:
         end = start + self._minutes
         if any(span.kind == "outside" and span.start <= start and span.end >= end for span in spans):
             return " "
@@ -91,7 +89,7 @@ class Timeline:
         kind = "busy" if "busy" in kinds else "tentative" if "tentative" in kinds else "working" if at_work else "free"
         return self.marks[kind]
 
-    def _described(self, event: Event, *, with_day: bool) -> str:
+    def _describe(self, event: Event, *, with_day: bool) -> str:
         assert event.details is not None
         day = f"{event.start:%a} {event.start.day:2} {event.start:%b} " if with_day else ""
         subject, location = (make_printable(event.details[name]) for name in ("subject", "location"))

@@ -27,14 +27,14 @@ def find_bias(zone: Mapping[str, Any], moment: datetime) -> int:
     utc = moment.astimezone(UTC)
     year = (utc - timedelta(minutes=base)).year
     # A transition is given in the local time before it.
-    to_daylight = _start(daylight, year, base + standard["offset"])
-    to_standard = _start(standard, year, base + daylight["offset"])
+    to_daylight = _find_transition(daylight, year, base + standard["offset"])
+    to_standard = _find_transition(standard, year, base + daylight["offset"])
     is_north = to_daylight < to_standard
     in_daylight = to_daylight <= utc < to_standard if is_north else not to_standard <= utc < to_daylight
     return base + int((daylight if in_daylight else standard)["offset"])
 
 
-def _start(transition: Mapping[str, Any], year: int, before: int) -> datetime:
+def _find_transition(transition: Mapping[str, Any], year: int, before: int) -> datetime:
     month = _MONTHS.index(transition["month"]) + 1
     weekday = _DAYS.index(transition["dayOfWeek"])
     first, length = monthrange(year, month)

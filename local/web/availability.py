@@ -14,8 +14,8 @@ from local.errors import InvalidField
 from local.free_busy.model import Day, Mailbox, Span
 from local.free_busy.question import Question
 from local.runtime.invocation import Invocation
-from local.web.rules import split_addresses
-from local.web.templating import Site, read_texts
+from local.web.forms import read_texts, split_addresses
+from local.web.templating import Site
 from mailhooks.contract import ContractError, check_availability_request
 from mailhooks.contract.availability import check_availability_response
 
@@ -48,7 +48,7 @@ async def submit(site: Site, request: Request) -> Response:
     """Call the availability function, and show its answer below the form."""
     async with request.form(max_fields=20) as data:
         form = read_texts(data, _LABELS)
-    return await run_in_threadpool(_answer, site, request, form)
+    return await run_in_threadpool(_show_answer, site, request, form)
 
 
 async def answer_as_json(site: Site, request: Request) -> Response:
@@ -78,7 +78,7 @@ def _ask(site: Site, question: Mapping[str, Any]) -> Invocation:
     return answer
 
 
-def _answer(site: Site, request: Request, form: dict[str, str]) -> Response:
+def _show_answer(site: Site, request: Request, form: dict[str, str]) -> Response:
     try:
         mailboxes = split_addresses(form["mailboxes"])
         question, calendar = Question(mailboxes, form["requester"], form["begin"], form["end"], form["zone"]).check()
@@ -108,9 +108,9 @@ def draw_rows(mailbox: Mailbox, days: Sequence[Day]) -> Iterator[tuple[str, Sequ
     for day in () if mailbox.error else days:
         spans = day.find_spans(mailbox.events[:MAX_EVENTS], mailbox.hours)
         events = sorted((span.start, span.end, span.kind) for span in spans if span.kind not in {"working", "outside"})
-        texts = [f"{kind} {_clock(start)} to {_clock(end)}" for start, end, kind in events]
+        texts = [f"{kind} {_format_clock(start)} to {_format_clock(end)}" for start, end, kind in events]
         yield f"{day.midnight:%a} {day.midnight.day} {day.midnight:%b}", spans, "; ".join(texts) or "no event"
 
 
-def _clock(minutes: int) -> str:
+def _format_clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -62,7 +62,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -72,15 +72,15 @@ class Guard:
         headers = Headers(scope=scope)
         limit = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
         if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not _is_same_origin(headers, scope["scheme"]):
-            await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, guarded)
+            await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, send_guarded)
         elif int(headers.get("content-length", "0")) > limit:
             # Read the rest of the body: a browser that is still sending does not read the response.
             with suppress(HTTPException, ClientDisconnect):
-                async for _ in Request(scope, _limited(receive, _MAX_DISCARDED)).stream():
+                async for _ in Request(scope, _limit_body(receive, _MAX_DISCARDED)).stream():
                     pass
-            await PlainTextResponse(f"{_too_large(limit)}\n", 413)(scope, receive, guarded)
+            await PlainTextResponse(f"{_explain_limit(limit)}\n", 413)(scope, receive, send_guarded)
         else:
-            await self._app(scope, _limited(receive, limit), guarded)
+            await self._app(scope, _limit_body(receive, limit), send_guarded)
 
 
 def _is_same_origin(headers: Headers, scheme: str) -> bool:
@@ -95,19 +95,19 @@ def _is_same_origin(headers: Headers, scheme: str) -> bool:
     return origin is None or (urlsplit(origin).scheme, urlsplit(origin).netloc) == (scheme, headers.get("host", ""))
 
 
-def _too_large(limit: int) -> str:
+def _explain_limit(limit: int) -> str:
     return f"The request is too large: {limit:,} bytes are allowed."
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
+def _limit_body(receive: Receive, limit: int) -> Receive:
     left = limit
 
-    async def counting() -> Message:
+    async def receive_counted() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise HTTPException(413, _too_large(limit))
+            raise HTTPException(413, _explain_limit(limit))
         return message
 
-    return counting
+    return receive_counted

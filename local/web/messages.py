@@ -36,7 +36,7 @@ _JSON_NAMES: Final = {
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
     """Show the list of messages."""
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
-    before = _number(request.query_params.get("before"))
+    before = _read_number(request.query_params.get("before"))
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
     summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
@@ -48,9 +48,9 @@ def show_list(site: Site, request: Request, template: str = "messages.html") -> 
         "count": count,
         "query": query,
         "before": before,
-        "rows_url": "/rows?" + _query(q=query, before=before),
-        "older_url": "/?" + _query(q=query, before=summaries[-1].number) if more else "",
-        "newest_url": "/?" + _query(q=query) if before else "",
+        "rows_url": "/rows?" + _write_query(q=query, before=before),
+        "older_url": "/?" + _write_query(q=query, before=summaries[-1].number) if more else "",
+        "newest_url": "/?" + _write_query(q=query) if before else "",
         "addresses": site.actions.get_addresses() if not count else None,
         "samples": list(site.actions.list_samples()) if not count else [],
     }
@@ -62,26 +62,26 @@ def show_rows(site: Site, request: Request) -> Response:
     return show_list(site, request, "list.html")
 
 
-def _number(text: str | None) -> int | None:
+def _read_number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _query(**parameters: str | int | None) -> str:
+def _write_query(**parameters: str | int | None) -> str:
     return urlencode({name: value for name, value in parameters.items() if value})
 
 
 def show_trace(site: Site, request: Request) -> Response:
     """Show the trace and the content of a message."""
-    context = _context(site, request)
+    context = _load_context(site, request)
     return site.render(request, "trace.html", context | {"content": load_content(site, request, context["trace"])})
 
 
 def show_live_part(site: Site, request: Request) -> Response:
     """Show the part of the trace that the script loads again."""
-    return site.render(request, "trace_live.html", _context(site, request))
+    return site.render(request, "trace_live.html", _load_context(site, request))
 
 
-def _context(site: Site, request: Request) -> dict[str, Any]:
+def _load_context(site: Site, request: Request) -> dict[str, Any]:
     version = site.history.version()
     trace = load_trace(site, request)
     number = trace.summary.number
@@ -104,19 +104,19 @@ def list_as_json(site: Site, request: Request) -> Response:
     except ValueError:
         return JSONResponse({"error": "before and limit must be numbers"}, 400)
     summaries = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
-    return _ascii_json({"count": site.history.count(), "messages": [_document(summary) for summary in summaries]})
+    return _write_json({"count": site.history.count(), "messages": [_to_document(summary) for summary in summaries]})
 
 
 def show_trace_as_json(site: Site, request: Request) -> Response:
     """Return the trace of a message as JSON."""
-    return _ascii_json(_document(load_trace(site, request)))
+    return _write_json(_to_document(load_trace(site, request)))
 
 
-def _document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
+def _to_document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
     return asdict(record, dict_factory=lambda items: {_JSON_NAMES.get(name, name): value for name, value in items})
 
 
-def _ascii_json(document: Any) -> Response:
+def _write_json(document: Any) -> Response:
     """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
     return Response(json.dumps(document).encode("ascii"), media_type="application/json")
 

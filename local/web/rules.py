@@ -1,30 +1,14 @@
 """The rules page: all flow rules, and a form that shows which rule WorkMail runs for a message."""
 
-import re
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from local.web.forms import parse_direction, split_addresses
 from local.web.templating import Site
-from mailhooks.contract import FlowDirection
 
-_SEPARATORS: Final = re.compile(r"[\s,;]+")
 _MAX_RECIPIENTS: Final = 50
-
-
-def split_addresses(text: str) -> list[str]:
-    """Split a list of addresses, and remove duplicates.
-
-    >>> split_addresses("ana@example.com, ben@example.com; ana@example.com")
-    ['ana@example.com', 'ben@example.com']
-    """
-    return list(dict.fromkeys(filter(None, _SEPARATORS.split(text))))
-
-
-def parse_direction(text: str) -> FlowDirection:
-    """Return the direction; any text but "outbound" is inbound."""
-    return FlowDirection.OUTBOUND if text.upper() == FlowDirection.OUTBOUND else FlowDirection.INBOUND
 
 
 def show_rules(site: Site, request: Request) -> Response:

@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse, Response
 
 from local.errors import InvalidField, LocalError
 from local.mail.event_builder import EnvelopeOverrides, envelope_for, with_crlf
+from local.web.forms import parse_direction, read_texts, split_addresses
 from local.web.guard import MAX_UPLOAD
-from local.web.rules import parse_direction, split_addresses
-from local.web.templating import Site, read_texts
+from local.web.templating import Site
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
 _FIELDS = ("direction", "kind", "mail_from", "recipients", "subject", "text", "sample")
@@ -50,7 +50,7 @@ async def submit(site: Site, request: Request) -> Response:
 
 def _send(site: Site, request: Request, fields: Mapping[str, str], file: bytes) -> Response:
     try:
-        raw = _message(site, fields, file)
+        raw = _load_message(site, fields, file)
         direction = parse_direction(fields["direction"])
         # An empty field means the addresses of the message's header.
         overrides = EnvelopeOverrides(direction, fields["mail_from"] or None, split_addresses(fields["recipients"]))
@@ -64,7 +64,7 @@ def _send(site: Site, request: Request, fields: Mapping[str, str], file: bytes) 
     return RedirectResponse(f"/messages/{number}", 303)
 
 
-def _message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:
+def _load_message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:
     if fields["kind"] == "sample":
         raw = site.actions.list_samples().get(fields["sample"])
         if raw is None:
@@ -76,10 +76,10 @@ def _message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:
         if len(file) > MAX_MESSAGE_BYTES:
             raise InvalidField("file", f"File: the message is too large. WorkMail accepts {MAX_MESSAGE_BYTES // 1024 // 1024} MB.")
         return with_crlf(file)
-    return _written_message(fields)
+    return _write_message(fields)
 
 
-def _written_message(fields: Mapping[str, str]) -> bytes:
+def _write_message(fields: Mapping[str, str]) -> bytes:
     author, recipients = fields["mail_from"], split_addresses(fields["recipients"])
     if not author:
         raise InvalidField("mail_from", "From: give an address, such as clara@example.org.")

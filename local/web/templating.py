@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from jinja2 import Environment
 from jinja2.filters import do_filesizeformat
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -71,11 +70,6 @@ def load_templates() -> Environment:
         "states": _STATES,
     }
     return environment
-
-
-def read_texts(data: FormData, names: Iterable[str]) -> dict[str, str]:
-    """Return the text fields of a form; a missing field is ""."""
-    return {name: value.strip() if isinstance(value := data.get(name), str) else "" for name in names}
 
 
 def sort_worst_first(destinations: Sequence[tuple[Destination, int]]) -> list[tuple[Destination, int]]:
