@@ -160,7 +160,7 @@ class PolicyHook:
             return True
         if self._circumstances is None or self._circumstances[0] is not policy:
             # Late for the cold start: the functions whose policies are made from settings do not need it.
-            from mailhooks.policy.analysis.time_dependence import changes_depend_on_time
+            from mailhooks.policy.analysis.rule_conditions import changes_depend_on_time
 
             self._circumstances = policy, changes_depend_on_time(policy, asks_domains=self._services.directory is not None)
         return self._circumstances[1]

@@ -22,15 +22,12 @@ _SCOPES = (("mail_from", "sender_scope"), ("recipient", "recipient_scope"))
 def find_contradictions(conditions: RuleConditions, domains: Collection[str]) -> Iterator[str]:
     """Yield each reason why a rule with these conditions never applies.
 
-    Args:
-        conditions: the conditions of the rule.
-        domains: the organization's mail domains; empty if unknown.
+    `domains` are the organization's mail domains; empty if unknown.
     """
     for index, constraint in enumerate(conditions.required):
         for other in conditions.required[:index]:
-            if constraint.name == other.name in _ONE_VALUE and not (constraint.alternatives or frozenset()) & (
-                other.alternatives or frozenset()
-            ):
+            both = frozenset(constraint.alternatives or ()) & frozenset(other.alternatives or ())
+            if constraint.name == other.name in _ONE_VALUE and not both:
                 yield f"{constraint.name} cannot be both {other.text} and {constraint.text}"
         for other in conditions.excluded:
             if constraint.implies(other):

@@ -4,16 +4,17 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import ActionType
 from mailhooks.policy.analysis.contradictions import find_contradictions
-from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider, iterate_conditions, iterate_texts
+from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.actions import AddRecipients, RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.conditions import Cost
+from mailhooks.policy.rules.conditions import Cost, iterate_names
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
 
@@ -28,19 +29,14 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A remark about a policy.
-
-    Attributes:
-        rule: the name of the rule; `""` for a finding about the whole policy.
-        text: the remark and its reason.
-        severity: how much it matters.
-        line: the line of the file on which the rule begins; 0 without a rule.
-    """
+    """A remark about a policy, with its reason."""
 
     rule: str
+    """The name of the rule; `""` for a finding about the whole policy."""
     text: str
     severity: Severity = Severity.WARNING
     line: int = 0
+    """The line of the file on which the rule begins; 0 without a rule."""
 
     def __str__(self) -> str:
         return f'{self.severity}: rule "{self.rule}": {self.text}' if self.rule else f"{self.severity}: {self.text}"
@@ -88,12 +84,8 @@ class _EnabledRule:
 def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None = None) -> tuple[Finding, ...]:
     """Return all findings about a policy, in the order of its rules. Findings about the whole policy are last.
 
-    Args:
-        policy: the policy.
-        domains: the organization's mail domains, used if the policy has none.
-        now: the time by which rules have expired; the current time by default.
+    `domains` are the organization's mail domains, used if the policy has none. Rules have expired by `now`, by default the current time.
     """
-    now = now or datetime.now(UTC)
     own_domains = policy.domains or frozenset(map(ascii_domain, domains))
     lists = Lists(policy.lists)
     findings: list[Finding] = []
@@ -104,8 +96,8 @@ def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None 
             findings += never
         else:
             rules.append(each)
-            findings += _check_rule(each, own_domains)
-    findings += [*_find_expired(rules, now), *_find_unreached(rules), *_find_undecided(rules, lists)]
+            findings += _check_rule(each, own_domains, now or datetime.now(UTC))
+    findings += [*_find_unreached(rules), *_find_undecided(rules, lists)]
     position = {rule.name: rule.index for rule in policy.rules}
     findings.sort(key=lambda finding: position[finding.rule])
     return (*findings, *_check_verdict_count(rules), *_find_unused_lists(policy))
@@ -113,12 +105,6 @@ def lint(policy: Policy, *, domains: Collection[str] = (), now: datetime | None 
 
 def _finding(rule: Rule, text: str, severity: Severity = Severity.WARNING) -> Finding:
     return Finding(rule.name, text, severity, rule.line)
-
-
-def _find_expired(rules: Iterable[_EnabledRule], now: datetime) -> Iterator[Finding]:
-    for rule in (each.rule for each in rules):
-        if rule.ends is not None and rule.ends <= now:
-            yield _finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
 
 
 def _find_unreached(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
@@ -171,7 +157,7 @@ def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _Enab
     return candidates[id(found)] if found is not None else None
 
 
-def _check_rule(each: _EnabledRule, domains: frozenset[str]) -> Iterator[Finding]:
+def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> Iterator[Finding]:
     """Yield the findings about one rule that need no other rule."""
     rule, conditions = each.rule, each.conditions
     for action in rule.actions:
@@ -191,6 +177,8 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str]) -> Iterator[Finding
         yield _finding(
             rule, f"changes the content for some recipients, and all recipients get one content: {_MIXED[rule.mixed]}", Severity.NOTE
         )
+    if rule.ends is not None and rule.ends <= now:
+        yield _finding(rule, f"is never evaluated: it was active until {rule.ends.isoformat()}")
 
 
 def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
@@ -200,7 +188,7 @@ def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
         if conditions.allows_only("sender_scope", "external"):
             text = "direction outbound with sender_scope external: outbound mail comes from the organization; are its domains complete?"
             yield _finding(rule, text, Severity.NOTE)
-        if any(name == "authentication" for name, _ in iterate_conditions(rule.source.get("when", {}))):
+        if "authentication" in iterate_names(rule.source.get("when", {})):
             yield _finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
 
 
@@ -251,7 +239,7 @@ def _check_verdict_count(rules: Iterable[_EnabledRule]) -> Iterator[Finding]:
 
 def _find_unused_lists(policy: Policy) -> Iterator[Finding]:
     used: set[str] = set()
-    waiting = [text[5:] for rule in policy.rules for text in iterate_texts(rule.source) if text.startswith("list:")]
+    waiting = [text[5:] for rule in policy.rules for text in _iterate_texts(rule.source) if text.startswith("list:")]
     while waiting:
         name = waiting.pop()
         if name in policy.lists and name not in used:
@@ -260,3 +248,12 @@ def _find_unused_lists(policy: Policy) -> Iterator[Finding]:
     for name in policy.lists:
         if name not in used:
             yield Finding("", f'list "{name}" is used by no rule', Severity.NOTE)
+
+
+def _iterate_texts(value: Any) -> Iterator[str]:
+    """Yield every text in plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _iterate_texts(each)

@@ -1,21 +1,21 @@
 """The settings and permissions that a policy requires of its function, and the messages whose content it reads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mailhooks.policy.analysis.rule_conditions import iterate_conditions
+from mailhooks.policy.analysis.rule_conditions import list_condition_names
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
+from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
 from mailhooks.policy.rules.rule import Rule
 
-_SCOPES: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
-
-DIRECTORY_PERMISSIONS: Final = tuple(
+_DIRECTORY_PERMISSIONS: Final = tuple(
     f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")
 )
-RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
+_PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
+_RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
+_DOMAINS_SETTING: Final = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,33 @@ class Requirement:
 def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
     """Return all requirements of the enabled rules."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    found = [_content(rules), _changes(rules), _domains(policy, rules), _directory(rules), _rates(rules)]
-    return tuple(requirement for requirement in (*found, *_archives(rules), *_notifications(rules)) if requirement.rules)
+    enforced = [rule for rule in rules if not rule.report]
+    reading = _find_users(rules, _describe_reading)
+    changing = _find_users(enforced, lambda rule: (change.name for change in rule.changes))
+    on_domains = () if policy.domains else _find_users(rules, _named("sender_scope", "recipient_scope", "audience"))
+    in_groups = _find_users(rules, _named("sender_in_group", "recipient_in_group"))
+    found = [
+        Requirement("the content of messages is fetched", reading, permissions=("workmailmessageflow:GetRawMessageContent",)),
+        Requirement("changed messages are written", changing, ("REWRITE_BUCKET",), _PUT_PERMISSIONS),
+        Requirement("the organization's domains must be known", on_domains, (_DOMAINS_SETTING,)),
+        Requirement(
+            "groups are looked up in the directory", in_groups, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _DIRECTORY_PERMISSIONS
+        ),
+        Requirement("messages are counted", _find_users(rules, _named("rate")), ("RATES_TABLE",), _RATES_PERMISSIONS),
+        *_find_targets(enforced, Archive),
+        *_find_targets(enforced, Notify),
+    ]
+    return tuple(requirement for requirement in found if requirement.rules)
 
 
-def _conditions(rule: Rule, *names: str) -> str:
-    """Return the conditions of a rule with one of these names, separated by commas."""
-    given = [name for part in ("when", "unless") for name, _ in iterate_conditions(rule.source.get(part, {}))]
-    return ", ".join(dict.fromkeys(name for name in given if name in names))
+def _find_users(rules: Iterable[Rule], names: Callable[[Rule], Iterable[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the rules with at least one name, each with its names."""
+    found = ((rule.name, ", ".join(dict.fromkeys(names(rule)))) for rule in rules)
+    return tuple((rule, why) for rule, why in found if why)
+
+
+def _named(*names: str) -> Callable[[Rule], Iterable[str]]:
+    return lambda rule: (name for name in list_condition_names(rule) if name in names)
 
 
 def _leaves(condition: Condition) -> Iterator[Condition]:
@@ -61,94 +80,51 @@ def _leaves(condition: Condition) -> Iterator[Condition]:
 def list_content_readers(rule: Rule) -> tuple[str, ...]:
     """Return the names of a rule's conditions and actions that read the content of the message."""
     found = [leaf.name for leaf in _leaves(rule.condition) if leaf.cost in {Cost.CONTENT, Cost.BODY}]
-    if not rule.report:
-        for action in rule.actions:
-            if isinstance(action, SetVerdict):
-                found += ["bounce"] if any(f"%%{name}%%" in action.text.lower() for name in ("fromname", "date")) else []
-            elif not isinstance(action, AddRecipients | RemoveRecipients | Count):
-                found.append(action.name)
+    for action in () if rule.report else rule.actions:
+        if isinstance(action, SetVerdict):
+            found += ["bounce"] if any(f"%%{name}%%" in action.text.lower() for name in ("fromname", "date")) else []
+        elif not isinstance(action, AddRecipients | RemoveRecipients | Count):
+            found.append(action.name)
     return tuple(dict.fromkeys(found))
 
 
 def always_reads_content(rule: Rule) -> bool:
     """Return whether a rule reads the content of every message. A cheaper condition could prevent this."""
-    if not list_content_readers(rule):
-        return False
     first = rule.condition.conditions if isinstance(rule.condition, All) else (rule.condition,)
-    return not any(one.cost in {Cost.EVENT, Cost.DIRECTORY} for one in first)
+    return bool(list_content_readers(rule)) and not any(one.cost in {Cost.EVENT, Cost.DIRECTORY} for one in first)
 
 
-def _content(rules: list[Rule]) -> Requirement:
-    def why(rule: Rule) -> str:
-        what = ", ".join(list_content_readers(rule))
-        return f"{what} (of every message that reaches this rule)" if always_reads_content(rule) else what
-
-    return Requirement(
-        "the content of messages is fetched",
-        tuple((rule.name, why(rule)) for rule in rules if list_content_readers(rule)),
-        permissions=("workmailmessageflow:GetRawMessageContent",),
-    )
+def _describe_reading(rule: Rule) -> list[str]:
+    names = list(list_content_readers(rule))
+    if always_reads_content(rule):
+        names[-1] += " (of every message that reaches this rule)"
+    return names
 
 
-def _changes(rules: list[Rule]) -> Requirement:
-    found = [
-        (rule.name, ", ".join(dict.fromkeys(change.name for change in rule.changes)))
-        for rule in rules
-        if rule.changes_content and not rule.report
-    ]
-    permissions = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
-    return Requirement("changed messages are written", tuple(found), ("REWRITE_BUCKET",), permissions)
-
-
-def _domains(policy: Policy, rules: list[Rule]) -> Requirement:
-    found = [] if policy.domains else [(rule.name, why) for rule in rules if (why := _conditions(rule, *_SCOPES))]
-    setting = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
-    return Requirement("the organization's domains must be known", tuple(found), (setting,))
-
-
-def _directory(rules: list[Rule]) -> Requirement:
-    found = [(rule.name, why) for rule in rules if (why := _conditions(rule, "sender_in_group", "recipient_in_group"))]
-    settings = ("POLICY_DIRECTORY=true", "ORGANIZATION_ID")
-    return Requirement("groups are looked up in the directory", tuple(found), settings, DIRECTORY_PERMISSIONS)
-
-
-def _rates(rules: list[Rule]) -> Requirement:
-    found = [(rule.name, why) for rule in rules if (why := _conditions(rule, "rate"))]
-    return Requirement("messages are counted", tuple(found), ("RATES_TABLE",), RATES_PERMISSIONS)
-
-
-def _archives(rules: list[Rule]) -> Iterator[Requirement]:
-    """Yield one requirement for each bucket and prefix."""
-    found: dict[tuple[str, str, bool], list[tuple[str, str]]] = {}
+def _find_targets(rules: Iterable[Rule], kind: type[Archive] | type[Notify]) -> Iterator[Requirement]:
+    """Yield one requirement for each target of the actions of one kind."""
+    found: dict[tuple[str, tuple[str, ...]], dict[tuple[str, str], None]] = {}
     for rule in rules:
         for action in rule.actions:
-            if isinstance(action, Archive) and not rule.report:
-                found.setdefault((action.bucket, action.prefix, bool(action.lock)), []).append((rule.name, action.name))
-    for (bucket, prefix, locked), users in found.items():
-        target = f"arn:aws:s3:::{bucket}/{prefix}*"
-        permissions = [f"s3:PutObject on {target}"] + [f"s3:PutObjectRetention on {target}"] * locked
-        what = f"a bucket named {bucket}" + (" with Object Lock" if locked else "")
-        yield Requirement(what, tuple(users), (), tuple(permissions))
-
-
-def _notifications(rules: list[Rule]) -> Iterator[Requirement]:
-    """Yield one requirement for each target."""
-    found: dict[tuple[str, tuple[str, ...]], list[tuple[str, str]]] = {}
-    for rule in rules:
-        for action in rule.actions:
-            if isinstance(action, Notify) and not rule.report:
+            if isinstance(action, kind):
                 for target in _targets(action):
-                    found.setdefault(target, []).append((rule.name, action.name))
+                    found.setdefault(target, {})[rule.name, action.name] = None
     for (what, permissions), users in found.items():
-        yield Requirement(what, tuple(dict.fromkeys(users)), (), permissions)
+        yield Requirement(what, tuple(users), (), permissions)
 
 
-def _targets(action: Notify) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if action.sns:
-        yield f"the topic {action.sns}", (f"sns:Publish on {action.sns}",)
-    if action.eventbridge:
-        yield f"the event bus {action.eventbridge}", (f"events:PutEvents on {action.eventbridge}",)
-    if action.webhook:
-        yield f"outgoing connections to {action.webhook}", ()
-    if action.secret:
-        yield f"the secret {action.secret}", (f"secretsmanager:GetSecretValue on {action.secret}",)
+def _targets(action: Action) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each target of an action, with the permissions on it."""
+    if isinstance(action, Archive):
+        target = f"arn:aws:s3:::{action.bucket}/{action.prefix}*"
+        lock = (f"s3:PutObjectRetention on {target}",) if action.lock else ()
+        yield f"a bucket named {action.bucket}{' with Object Lock' * bool(lock)}", (f"s3:PutObject on {target}", *lock)
+    elif isinstance(action, Notify):
+        if action.sns:
+            yield f"the topic {action.sns}", (f"sns:Publish on {action.sns}",)
+        if action.eventbridge:
+            yield f"the event bus {action.eventbridge}", (f"events:PutEvents on {action.eventbridge}",)
+        if action.webhook:
+            yield f"outgoing connections to {action.webhook}", ()
+        if action.secret:
+            yield f"the secret {action.secret}", (f"secretsmanager:GetSecretValue on {action.secret}",)

@@ -1,4 +1,4 @@
-"""A rule's conditions, in a form that can be compared with another rule's without a message."""
+"""Analysis of rules' conditions without a message: their comparison, and their dependence on time."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mailhooks.policy.loading.lists import Lists
+from mailhooks.policy.policy import Policy
+from mailhooks.policy.rules.conditions import iterate_names
 from mailhooks.policy.rules.rule import Rule
 
 BINARY: Final[dict[str, tuple[Any, Any]]] = {
@@ -29,24 +31,15 @@ _MAX_COMPARED: Final = 100
 
 _NO_LISTS: Final = Lists()
 
-NamedCondition = tuple[str, Any]
-"""The name and the value of a condition in a policy file."""
-
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A condition with its value.
-
-    Attributes:
-        name: the name of the condition.
-        value: the value in the policy file.
-        alternatives: the alternative values, each as a text; None if the value is no list of alternatives.
-        text: the value as a text.
-    """
+    """A condition with its name and its value in the policy file."""
 
     name: str
     value: Any
     alternatives: frozenset[str] | None
+    """The alternative values, each as a text; None if the value is no list of alternatives."""
     text: str
 
     @classmethod
@@ -71,7 +64,7 @@ class Constraint:
 class RuleConditions:
     """The conditions of a rule: it applies if all of `required` match and none of `excluded`.
 
-    Groups are taken apart where this does not change the meaning.
+    The conditions of a group are among them where this does not change the meaning.
     """
 
     required: tuple[Constraint, ...]
@@ -83,15 +76,14 @@ class RuleConditions:
         conditions = list(_flatten(rule.source.get("when", {})))
         for name, value in rule.source.get("unless", {}).items():
             conditions.extend(_flatten_negated({name: value}))
-        required, excluded = [], []
-        for is_required, (name, value) in conditions:
-            if is_required:
-                required.append(Constraint.of(name, value, lists))
-            elif name in BINARY:
+        required: list[Constraint] = []
+        excluded: list[Constraint] = []
+        for is_required, name, value in conditions:
+            if name in BINARY and not is_required:
                 one, other = BINARY[name]
                 required.append(Constraint.of(name, other if value == one else one, lists))
             else:
-                excluded.append(Constraint.of(name, value, lists))
+                (required if is_required else excluded).append(Constraint.of(name, value, lists))
         return cls(tuple(required), tuple(excluded))
 
     def with_required(self, name: str, value: Any, lists: Lists = _NO_LISTS) -> "RuleConditions":
@@ -114,29 +106,34 @@ class RuleConditions:
         )
 
 
-def iterate_conditions(value: Any) -> Iterator[NamedCondition]:
-    """Yield every condition in a mapping of conditions, also those in groups."""
-    for name, content in value.items():
-        if name in {"any", "all"}:
-            for each in content:
-                yield from iterate_conditions(each)
-        elif name == "not":
-            yield from iterate_conditions(content)
-        else:
-            yield name, content
+_VARYING: Final = frozenset({"time", "rate", "sender_in_group", "recipient_in_group"})
+"""Conditions with a result that a retry may not repeat."""
+
+_ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
+"""Conditions of the same kind, if the organization's domains come from the directory."""
 
 
-def iterate_texts(value: Any) -> Iterator[str]:
-    """Yield every text in plain data."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from iterate_texts(each)
+def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
+    """Return whether an earlier attempt may have changed a message that is not changed now.
+
+    A rule that changes no content counts too: it may drop the recipients for whom another rule would change it.
+
+    Args:
+        asks_domains: whether the organization's domains come from the directory if the policy has none.
+    """
+    rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
+    names = _VARYING | _ON_DOMAINS if asks_domains and not policy.domains else _VARYING
+    depends = (rule.begins or rule.ends or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
+    return any(rule.changes_content for rule in rules) and any(depends)
 
 
-def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
-    """Yield the required (True) and the excluded (False) conditions of a mapping."""
+def list_condition_names(rule: Rule) -> list[str]:
+    """Return the name of every condition of a rule, also of those in groups, and of the groups."""
+    return [name for part in ("when", "unless") for name in iterate_names(rule.source.get(part, {}))]
+
+
+def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, Any]]:
+    """Yield whether a condition of a mapping is required or excluded, its name and its value."""
     for name, value in mapping.items():
         if name == "all" or (name == "any" and len(value) == 1):
             for each in value:
@@ -144,13 +141,13 @@ def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]
         elif name == "not":
             yield from _flatten_negated(value)
         else:
-            yield True, (name, value)
+            yield True, name, value
 
 
-def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCondition]]:
-    """Yield the required (True) and the excluded (False) conditions of a negated mapping."""
+def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, Any]]:
+    """Do the same for a negated mapping."""
     if len(mapping) > 1:
-        yield False, ("all", [dict(mapping)])
+        yield False, "all", [dict(mapping)]
         return
     [(name, value)] = mapping.items()
     if name == "not":
@@ -159,7 +156,7 @@ def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, NamedCo
         for each in value:
             yield from _flatten_negated(each)
     else:
-        yield False, (name, value)
+        yield False, name, value
 
 
 def find_wider(conditions: RuleConditions, others: Iterable[RuleConditions]) -> RuleConditions | None:

@@ -48,7 +48,7 @@ def find_empty_additions(
 ) -> tuple[list[EmptyAddition], list[str]]:
     """Return the rules whose added recipients would not get the message, and notes about the other rules.
 
-    A note says how many addresses of a rule cannot be added.
+    A note has the number of a rule's addresses that cannot be added.
 
     An added address may be a recipient of the event already. If the rule keeps the message from other recipients, such an address counts
     only if it gets the message: two rules that replace each other's recipient would leave no recipient. Of such rules only the first is

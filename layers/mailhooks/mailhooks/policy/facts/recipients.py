@@ -1,7 +1,7 @@
 """Sets of a message's recipients, and the addresses that a rule names.
 
-A set has one bit for each recipient. Its operations take the same time for 1 and for 500 recipients, so that the time of a large policy
-does not grow with the number of recipients.
+A set has one bit for each recipient. Its operations are as fast for 500 recipients as for 1, so that the time of a large policy does not
+grow with the number of recipients.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -23,7 +23,7 @@ def compile_regex(pattern: str) -> Regex:
     Case matters only after `(?-i)`. The expression is composed like the texts that it is searched in (see `compose`).
 
     Raises:
-        ValueError: RE2 rejects the expression; the text says why.
+        ValueError: RE2 rejects the expression; the error has the reason.
     """
     import re2  # Late: a policy without expressions does not load it at its cold start.
 

@@ -1,4 +1,4 @@
-"""Normalization of text for comparisons. Takes linear time for every text."""
+"""Normalization of text for comparisons. The time is linear for every text."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The displayed text of a message, in which conditions search. Takes linear time for every message."""
+"""The displayed text of a message, in which conditions search. The time is linear for every message."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -18,7 +18,7 @@ from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, Invalid
 from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules import schedule
-from mailhooks.policy.rules.conditions import All, Condition, Not
+from mailhooks.policy.rules.conditions import All, Condition, Not, iterate_names
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
 _MAX_PROBLEMS: Final = 50
@@ -128,12 +128,12 @@ class _PolicyBuilder:
         collector, when = ErrorCollector(), ErrorPath("when")
         for name, content in value.get("when", {}).items():
             with collector, when:
-                if name != "rate" and _contains_rate(content):
+                if name != "rate" and "rate" in iterate_names({name: content}):
                     raise InvalidValue(_RATE_ALONE, name)
                 conditions.append(build_conditions({name: content}, context))
         with collector, ErrorPath("unless"):
             if unless := value.get("unless"):
-                if _contains_rate(unless):
+                if "rate" in iterate_names(unless):
                     raise InvalidValue(_RATE_ALONE)
                 conditions.append(Not("unless", build_conditions(unless, context, exceptions=True)))
         collector.raise_errors()
@@ -184,14 +184,6 @@ class _PolicyBuilder:
         """Return an error with all problems, in the order of the file."""
         problems = sorted((_problem(self._document, place, text) for place, text in self._problems), key=lambda problem: problem.line)
         return PolicyError(self._document.file, tuple(problems[:_MAX_PROBLEMS]), max(0, len(problems) - _MAX_PROBLEMS))
-
-
-def _contains_rate(value: Any) -> bool:
-    """Return whether a group of conditions contains `rate`."""
-    if isinstance(value, list):
-        return any(map(_contains_rate, value))
-    groups = ("any", "all", "not")
-    return isinstance(value, dict) and ("rate" in value or any(_contains_rate(value[key]) for key in groups if key in value))
 
 
 def _problem(document: PolicyDocument, place: Place, text: str) -> Problem:

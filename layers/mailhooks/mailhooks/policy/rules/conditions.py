@@ -4,10 +4,10 @@ A condition that is not about recipients matches all of them or none. A missing 
 negated one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, AddressSet, RecipientSet
@@ -176,6 +176,14 @@ def one_line(value: object) -> str:
         text = "".join(char if char.isprintable() else " " for char in text)
     text = text.strip()
     return (f"{text[:157]}..." if len(text) > 160 else text) or "(nothing)"
+
+
+def iterate_names(conditions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the name of every condition of a policy file's mapping, also of those in groups, and of the groups."""
+    for name, content in conditions.items():
+        yield name
+        for each in content if name in {"any", "all"} else [content] if name == "not" else []:
+            yield from iterate_names(each)
 
 
 def address_test(name: str, wanted: AddressSet, cost: Cost, addresses: Callable[[Facts], Iterable[str]]) -> MessageTest:

@@ -10,11 +10,7 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def parse_zone(name: str) -> ZoneInfo:
-    """Return a time zone by its name.
-
-    Raises:
-        ValueError: the zone is unknown; the text says what is expected.
-    """
+    """Return a time zone by its name. Raises ValueError with the expected form if the zone is unknown."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
@@ -22,11 +18,7 @@ def parse_zone(name: str) -> ZoneInfo:
 
 
 def parse_time(text: str) -> datetime:
-    """Return a point in time with its offset from UTC.
-
-    Raises:
-        ValueError: the text is not such a time; the error's text says what is expected.
-    """
+    """Return a point in time with its offset from UTC. Raises ValueError with the expected form."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -43,7 +35,6 @@ class WeeklySpan:
     Attributes:
         days: 0 is Monday. A span over midnight belongs to the day on which it begins.
         begin, end: minutes from midnight; `end` is exclusive. If `end` is not after `begin`, the span goes over midnight.
-        zone: the time zone.
     """
 
     days: frozenset[int]
