@@ -131,11 +131,11 @@ def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
     """Return whether a part is displayed text. A text with a name is a file, except where no other text can be displayed."""
     if part.maintype != "text":
         return False
-    given = filenames.find_all_filenames(raw, part)
+    names = filenames.find_all_filenames(raw, part)
     # A file with the name of a program is not a text, although its type says so.
-    if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in given):
+    if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in names):
         return False
-    named = bool(given)
+    named = bool(names)
     if part.header.disposition(raw) == "attachment":
         return part.subtype == "plain" and not named
     if parent is None or parent.content_type == "multipart/alternative":

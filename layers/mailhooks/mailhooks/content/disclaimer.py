@@ -153,11 +153,11 @@ class Disclaimer:
 
     def _add_images(self, message: Message, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
         # Mail programs display the last HTML form of an alternative (RFC 2046 section 5.1.4).
-        shown = next((part.part for part in reversed(parts) if part.is_html), None)
-        images = self._shown_images()
-        if shown is None or not images:
+        displayed = next((part.part for part in reversed(parts) if part.is_html), None)
+        images = self._used_images()
+        if displayed is None or not images:
             return Change(edits)
-        return Change(*wrapping.add_images(message, shown, edits, images))
+        return Change(*wrapping.add_images(message, displayed, edits, images))
 
     def _add_part(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
         """Return the change that adds the disclaimer as its own part, if the options say so. A report is never changed.
@@ -175,7 +175,7 @@ class Disclaimer:
         """Return the change to a new message with the disclaimer, and after it the original as a message or `only_body` as a part."""
         raw, root = message.raw, message.structure.root
         boundaries = [wrapping.make_boundary(raw, purpose) for purpose in ("cover", "images")]
-        images = self._shown_images()
+        images = self._used_images()
         cover = wrapping.write_text_part(text, self._mark(markup), root.header.newline, boundaries, images)
         # The new root, the alternative of the disclaimer with its two forms, and the images with their multipart.
         added = 4 + (len(images) + 1 if images else 0)
@@ -187,7 +187,7 @@ class Disclaimer:
         added += 1 - sum(not part.embedded for part in root.walk())
         return Change(wrapping.wrap_message(message, cover, boundary), added, wraps=True)
 
-    def _shown_images(self) -> list[Image]:
+    def _used_images(self) -> list[Image]:
         return [image for image in self.images if f"cid:{image.content_id}" in self.html]
 
 

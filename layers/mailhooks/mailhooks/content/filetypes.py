@@ -33,7 +33,7 @@ _HTML: Final = "text/html"
 _SVG: Final = "image/svg+xml"
 _SCRIPT: Final = "text/x-shellscript"
 
-_BEGINNINGS: Final = (
+_SIGNATURES: Final = (
     (b"\x7fELF", "application/x-elf"),
     (b"\xfe\xed\xfa\xce", _MACH_O),
     (b"\xfe\xed\xfa\xcf", _MACH_O),
@@ -105,7 +105,7 @@ def identify(beginning: bytes) -> str:
     >>> identify(b"%PDF-1.7"), identify(b"Dear all,")
     ('application/pdf', '')
     """
-    for start, name in _BEGINNINGS:
+    for start, name in _SIGNATURES:
         if beginning.startswith(start):
             return name
     for name, test in _TESTS:
@@ -184,5 +184,5 @@ _TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     (_SCRIPT, lambda beginning: _SCRIPT_START.match(beginning) is not None),
 )
 
-KNOWN: Final = frozenset(name for _, name in _BEGINNINGS) | frozenset(name for name, _ in _TESTS)
+KNOWN: Final = frozenset(name for _, name in _SIGNATURES) | frozenset(name for name, _ in _TESTS)
 """Every type that `identify` returns."""

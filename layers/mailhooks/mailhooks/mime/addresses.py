@@ -46,7 +46,7 @@ def parse_addresses(value: str) -> list[str]:
     while token := _TOKEN.match(value, at):
         at = token.end()
         if token[0] == "(" and comments:
-            end = _comment_end(value, at)
+            end = _find_comment_end(value, at)
             comments, at = end > 0, end or at
         elif token[1] is not None:
             # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
@@ -73,7 +73,7 @@ def parse_display_name(value: str) -> str:
     return ""
 
 
-def _comment_end(value: str, at: int) -> int:
+def _find_comment_end(value: str, at: int) -> int:
     depth = 1
     for mark in _IN_COMMENT.finditer(value, at):
         depth += {"(": 1, ")": -1}.get(mark[0], 0)
@@ -82,7 +82,7 @@ def _comment_end(value: str, at: int) -> int:
     return 0
 
 
-def _without_spaces(text: str, mark: str) -> str:
+def _remove_spaces(text: str, mark: str) -> str:
     return mark.join(piece.strip() for piece in text.split(mark))
 
 
@@ -109,7 +109,7 @@ class _Reader:
         self._pieces.append(text)
 
     def end_mailbox(self) -> None:
-        text = _without_spaces("".join(self._pieces), "@")
-        for reading in dict.fromkeys((text, _without_spaces(text, "."))):
+        text = _remove_spaces("".join(self._pieces), "@")
+        for reading in dict.fromkeys((text, _remove_spaces(text, "."))):
             self.addresses += [word.removesuffix(".") for word in reading.split() if "@" in word]
         self._pieces, self._is_route = [], False

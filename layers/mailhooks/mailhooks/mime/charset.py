@@ -37,7 +37,7 @@ _NO_CHARSETS: Final = frozenset(
 )
 """Codecs of Python that are no charsets."""
 
-_HALVES: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
 """Two-octet characters in an ISO 2022 charset (RFC 1468, RFC 1554, RFC 1557), up to the end of the line."""
@@ -124,7 +124,7 @@ def decode_loosely(octets: bytes, charset: str) -> str:
     found = find_codec(charset)
     text = octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
     # Only the codec of UTF-7 returns lone surrogates.
-    return _HALVES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text
+    return _SURROGATES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text
 
 
 def view(octets: bytes, charset: str) -> str:

@@ -22,34 +22,34 @@ def decode(value: bytes) -> str:
     end = 0
     for word in _ENCODED_WORD.finditer(value):
         between = value[end : word.start()]
-        content = _octets(word[2], word[3])
+        content = _decode_content(word[2], word[3])
         name = word[1].partition(b"*")[0].lower()  # RFC 2231 section 5: charset*language
         if end and not between.strip() and name == charset:
             octets += content
         else:
-            pieces += (_decoded(octets, charset), "" if end and not between.strip() else _text(between))
+            pieces += (_decode_charset(octets, charset), "" if end and not between.strip() else _decode_raw(between))
             octets, charset = content, name
         end = word.end()
-    return "".join((*pieces, _decoded(octets, charset), _text(value[end:])))
+    return "".join((*pieces, _decode_charset(octets, charset), _decode_raw(value[end:])))
 
 
-def _octets(encoding: bytes, content: bytes) -> bytes:
+def _decode_content(encoding: bytes, content: bytes) -> bytes:
     if encoding in b"Qq":
         return binascii.a2b_qp(content, header=True)
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
     return binascii.a2b_base64(letters[: len(letters) - (len(letters) % 4 == 1)] + b"===")
 
 
-def _decoded(octets: bytes, charset: bytes) -> str:
+def _decode_charset(octets: bytes, charset: bytes) -> str:
     # Mail programs no longer read UTF-7: it was used to hide markup.
     if not octets:
         return ""
     found = charsets.find_codec(charset.decode("ascii"))
     text = charsets.decode(octets, found.name) if found is not None and found.name != "utf-7" else None
-    return _text(octets) if text is None else text
+    return _decode_raw(octets) if text is None else text
 
 
-def _text(value: bytes) -> str:
+def _decode_raw(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

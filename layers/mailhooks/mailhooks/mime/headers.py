@@ -130,10 +130,10 @@ def scan(raw: bytes, start: int = 0) -> HeaderBlock:
         position = after
     fields = tuple(Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(names, ends, strict=True))
     complete = complete and (position == start or raw.endswith(b"\n", start, position)) and not _BARE_CR.search(raw, start, position)
-    return HeaderBlock(start, fields, position, complete, _newline(raw, start, position))
+    return HeaderBlock(start, fields, position, complete, _find_newline(raw, start, position))
 
 
-def _newline(raw: bytes, start: int, end: int) -> bytes:
+def _find_newline(raw: bytes, start: int, end: int) -> bytes:
     """Return the first line end of the header or of the empty line after it."""
     found = _LINE_END.search(raw, start, end + 2)
     return found[0] if found else b"\r\n"
@@ -152,18 +152,18 @@ def parse_parameters(value: bytes) -> dict[str, str]:
     if value.count(b";") > _MOST_PARAMETERS:
         return {}
     try:
-        found = _holder(value).get_params(failobj=[])
-        return {name.lower(): _decoded(text) for name, text in reversed(found[1:])}
+        found = _parse_by_email(value).get_params(failobj=[])
+        return {name.lower(): _decode_parameter(text) for name, text in reversed(found[1:])}
     except Exception:  # noqa: BLE001 - the standard library raises several errors for hostile parameters, such as ValueError and TypeError
-        return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _first_values(value).items()}
+        return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _read_first_values(value).items()}
 
 
 def parse_boundary(value: bytes) -> bytes:
     """Return the boundary parameter as octets, as some mailers write more than ASCII; empty if there is none."""
     try:
-        found = _holder(value).get_boundary("").encode("latin-1", "replace")
+        found = _parse_by_email(value).get_boundary("").encode("latin-1", "replace")
     except Exception:  # noqa: BLE001 - as above
-        found = _first_values(value).get(b"boundary", b"")
+        found = _read_first_values(value).get(b"boundary", b"")
     return found.rstrip(b" \t\r\n")
 
 
@@ -176,21 +176,21 @@ def parse_strictly(value: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield name.lower(), _QUOTED_PAIR.sub(rb"\1", quoted) or token
 
 
-def _first_values(value: bytes) -> dict[bytes, bytes]:
+def _read_first_values(value: bytes) -> dict[bytes, bytes]:
     return dict(reversed(list(parse_strictly(value[:_LONGEST_VALUE]))))
 
 
-def _holder(value: bytes) -> "Message":
+def _parse_by_email(value: bytes) -> "Message":
     # Late for the cold start: a hook that reads no parts does not need the email package.
     from email.message import Message
 
-    holder = Message()
+    message = Message()
     # In Latin-1 every octet is one character until the parameters are split.
-    holder["Content-Type"] = value[:_LONGEST_VALUE].decode("latin-1")
-    return holder
+    message["Content-Type"] = value[:_LONGEST_VALUE].decode("latin-1")
+    return message
 
 
-def _decoded(text: str | tuple[str | None, str | None, str]) -> str:
+def _decode_parameter(text: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(text, tuple):
         # The standard library would accept any codec of Python as a charset.
         return charset.decode_loosely(text[2].encode("latin-1", "replace"), (text[0] or "us-ascii").lower())
@@ -211,11 +211,11 @@ def remove_comments(value: bytes) -> bytes:
         kept.append(text[1])
         position = text.end()
         if value.startswith(b"(", position):
-            position = _comment_end(value, position)
+            position = _find_comment_end(value, position)
     return b"".join(kept)
 
 
-def _comment_end(value: bytes, position: int) -> int:
+def _find_comment_end(value: bytes, position: int) -> int:
     depth = 0
     while position < len(value) and (inside := _NEXT_DEPTH.match(value, position)):
         parentheses = inside[1]

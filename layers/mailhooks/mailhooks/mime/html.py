@@ -107,7 +107,7 @@ def tokenize(html: str) -> Iterator[Token]:
             yield Token(position, at, Kind.TEXT, "", html)
         if at == length:
             return
-        token = _markup(html, at)
+        token = _read_markup(html, at)
         raw = _RAW_END.get(token.name) if token.kind is Kind.START else None
         position = token.end
         if raw:
@@ -122,7 +122,7 @@ def tokenize(html: str) -> Iterator[Token]:
         yield token
 
 
-def _markup(html: str, at: int) -> Token:
+def _read_markup(html: str, at: int) -> Token:
     """Return the token at a `<` that opens markup."""
     name = _TAG_NAME.match(html, at)
     if name:
@@ -130,18 +130,18 @@ def _markup(html: str, at: int) -> Token:
         kind = Kind.END if html[at + 1] == "/" else Kind.START
         # `plaintext` has no end: everything after it is displayed as it is written.
         endless = kind is Kind.START and name[1].lower() == "plaintext"
-        return _token(html, at, rest and not endless and rest.end(), kind, name[1].lower())
+        return _make_token(html, at, rest and not endless and rest.end(), kind, name[1].lower())
     if html.startswith("<!--", at):
         # `<!-->` and `<!--->` are complete comments.
         if html.startswith((">", "->"), at + 4):
-            return _token(html, at, html.index(">", at) + 1, Kind.COMMENT)
+            return _make_token(html, at, html.index(">", at) + 1, Kind.COMMENT)
         end = _COMMENT_END.search(html, at + 4)
-        return _token(html, at, end and end.end(), Kind.COMMENT)
+        return _make_token(html, at, end and end.end(), Kind.COMMENT)
     kind = Kind.DOCTYPE if html[at + 2 : at + 9].lower() == "doctype" else Kind.COMMENT
-    return _token(html, at, html.find(">", at + 1) + 1, kind)
+    return _make_token(html, at, html.find(">", at + 1) + 1, kind)
 
 
-def _token(html: str, start: int, end: int | bool | None, kind: Kind, name: str = "") -> Token:
+def _make_token(html: str, start: int, end: int | bool | None, kind: Kind, name: str = "") -> Token:
     return Token(start, end, kind, name, html) if end else Token(start, len(html), Kind.UNFINISHED, name, html)
 
 
@@ -153,17 +153,17 @@ def find_end(html: str) -> int:
     offset is after that text.
     """
     at: int | None = None
-    shown = body = False
+    displayed = body = False
     end = len(html)
     for token in tokenize(html):
         if token.kind is Kind.UNFINISHED:
             end = token.start
         elif token.kind is Kind.END and (token.name == "body" or (token.name == "html" and at is None)):
             at = token.start
-        elif _is_shown(token):
-            at, shown = None, True
+        elif _is_displayed(token):
+            at, displayed = None, True
         elif token.kind is Kind.START:
-            if token.name == "frameset" and not (shown or body):
+            if token.name == "frameset" and not (displayed or body):
                 return -1
             body = body or token.name == "body"
     return end if at is None else at
@@ -183,7 +183,7 @@ def find_start(html: str) -> int:
             return token.end
         if token.kind is Kind.START and token.name == "frameset":
             return -1
-        if token.kind is Kind.UNFINISHED or _is_shown(token) or (token.kind is Kind.START and token.name not in _HEAD):
+        if token.kind is Kind.UNFINISHED or _is_displayed(token) or (token.kind is Kind.START and token.name not in _HEAD):
             break
         if token.kind is Kind.DOCTYPE or (token.kind in (Kind.START, Kind.END) and token.name in _HEAD):
             # After the start tag of an element without markup the offset would be inside of it. Its end tag follows.
@@ -191,7 +191,7 @@ def find_start(html: str) -> int:
     return at
 
 
-def _is_shown(token: Token) -> bool:
+def _is_displayed(token: Token) -> bool:
     if token.kind is Kind.TEXT:
         return token.text.removeprefix(_BYTE_ORDER_MARK if token.start == 0 else "").strip(" \t\n\f\r\ufeff") != ""
     return token.kind is Kind.START and token.name == "img"

@@ -23,7 +23,7 @@ def size(raw: bytes, part: Part) -> int:
     """Return the octets of a part's decoded content, by arithmetic without decoding. An estimate for damaged content."""
     start, end = part.body, part.end
     if part.encoding == "base64":
-        letters = _letters_between(raw, start, end)
+        letters = _count_letters(raw, start, end)
         return (letters - raw.count(b"=", start, end)) * 3 // 4
     if part.encoding == "quoted-printable":
         # `=3D` is one octet for three, a soft line break (`=` and a line end) none.
@@ -36,10 +36,10 @@ def size(raw: bytes, part: Part) -> int:
 def prefix(raw: bytes, part: Part, limit: int) -> bytes:
     """Return the first `limit` octets of a part's content, and decode no more than needed."""
     if part.encoding == "base64":
-        return _base64_prefix(raw, part, limit)
+        return _read_base64_prefix(raw, part, limit)
     end = min(part.end, part.body + limit)
     while True:
-        octets = _decoded(raw[part.body : end], part.encoding)
+        octets = _decode(raw[part.body : end], part.encoding)
         if len(octets) >= limit + _SEAM or end == part.end:
             return octets[:limit]
         end = min(part.end, part.body + 4 * (end - part.body))
@@ -50,19 +50,19 @@ def tail(raw: bytes, part: Part, limit: int) -> bytes:
     start = max(part.body, part.end - limit * 3 // 2 - _SEAM)
     if part.encoding == "base64":
         # Four letters are three octets. Letters of a group that starts before are left out.
-        begun = -_letters_between(raw, part.body, start) % 4
+        begun = -_count_letters(raw, part.body, start) % 4
         letters = raw[start : part.end].translate(None, _NO_LETTERS)
-        return _decoded(letters[begun:], "base64")[-limit:]
+        return _decode(letters[begun:], "base64")[-limit:]
     if part.encoding in transfer_encoding.IDENTITY:
         return raw[max(part.body, part.end - limit) : part.end]
-    return _decoded(raw[part.body : part.end], part.encoding)[-limit:]
+    return _decode(raw[part.body : part.end], part.encoding)[-limit:]
 
 
-def _letters_between(raw: bytes, start: int, end: int) -> int:
+def _count_letters(raw: bytes, start: int, end: int) -> int:
     return end - start - sum(raw.count(octet, start, end) for octet in _WHITE_SPACE)
 
 
-def _base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
+def _read_base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
     """Return the first `limit` octets. Octets outside of the base64 alphabet are skipped, however many there are."""
     runs: list[bytes] = []
     wanted = limit * 4 // 3 + 4
@@ -75,19 +75,19 @@ def _base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
     if wanted <= 0:
         # Cut between two groups, counted from the last padding.
         letters = letters[: len(letters) - len(letters.rpartition(b"=")[2]) % 4]
-    return _decoded(letters, "base64")[:limit]
+    return _decode(letters, "base64")[:limit]
 
 
-def _decoded(body: bytes, encoding: str) -> bytes:
+def _decode(body: bytes, encoding: str) -> bytes:
     if encoding in _UUENCODE:
-        return _from_uuencode(body)
+        return _decode_uuencode(body)
     try:
         return transfer_encoding.decode(body, encoding)
     except CannotEdit:
         return body
 
 
-def _from_uuencode(body: bytes) -> bytes:
+def _decode_uuencode(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
     pieces: list[bytes] = []
     for line in body[begin.end() if begin else 0 :].split(b"\n"):

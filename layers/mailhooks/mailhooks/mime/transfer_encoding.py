@@ -40,7 +40,7 @@ def decode(body: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
     if encoding == "base64":
-        return _from_base64(body)
+        return _decode_base64(body)
     raise CannotEdit(Reason.ENCODING)
 
 
@@ -49,18 +49,18 @@ def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
     if encoding == "base64":
         lines = (binascii.b2a_base64(octets[at : at + 57], newline=False) for at in range(0, len(octets), 57))
         return newline.join(lines)
-    return b"".join(_quoted_line(line[1], newline) + line[2] for line in _LINE.finditer(octets))
+    return b"".join(_encode_line(line[1], newline) + line[2] for line in _LINE.finditer(octets))
 
 
-def _quoted_line(line: bytes, newline: bytes) -> bytes:
+def _encode_line(line: bytes, newline: bytes) -> bytes:
     """Encode one line without its end. Every line keeps its own end, LF too."""
     quoted = b"=0D".join(binascii.b2a_qp(stretch, istext=True) for stretch in line.split(b"\r"))
     if b"\r" in line or quoted.startswith(b"--") or b"\n--" in quoted:
-        return _wrapped(quoted.replace(b"=\n", b""), newline)
+        return _wrap(quoted.replace(b"=\n", b""), newline)
     return quoted.replace(b"\n", newline)
 
 
-def _wrapped(quoted: bytes, newline: bytes) -> bytes:
+def _wrap(quoted: bytes, newline: bytes) -> bytes:
     """Add soft line breaks: no line begins with two hyphens, as a delimiter does, and none is longer than 76 octets."""
     lines: list[bytes] = []
     at = 0
@@ -82,12 +82,12 @@ def fits(octets: bytes, encoding: str) -> bool:
     """
     if encoding not in IDENTITY:
         return True
-    if _longest(octets) > MAX_LINE or _HYPHENS.search(octets):
+    if _find_longest(octets) > MAX_LINE or _HYPHENS.search(octets):
         return False
     return octets.isascii() or encoding in {"8bit", "8-bit", "binary"}
 
 
-def _longest(octets: bytes) -> int:
+def _find_longest(octets: bytes) -> int:
     """Return the octets of the longest line."""
     return max(map(len, _NEWLINE.split(octets)))
 
@@ -102,8 +102,8 @@ def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
         old: the replaced lines.
         new: the lines in their place.
     """
-    there = set(_ANY_LINE_END.split(old))
-    lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in there}
+    present = set(_ANY_LINE_END.split(old))
+    lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in present}
     contents = {content for line in lines for content in (line.rstrip(b" \t")[2:], line.rstrip(b" \t")[2:].removesuffix(b"--"))}
     return any(
         re.compile(rb"(?:\A|[\r\n])--" + re.escape(content) + rb"[ \t]*[\r\n]").search(raw, 0, start) for content in contents if content
@@ -128,19 +128,19 @@ def insert(raw: bytes, start: int, end: int, encoding: str, at: int, octets: byt
     body = raw[start:end]
     decoded = decode(body, encoding)
     wanted = decoded[:at] + octets + decoded[at:]
-    if encoding == "quoted-printable" and (place := _quoted_printable_place(body, decoded, at)) is not None:
-        new = _quoted_printable(body, place, octets, newline)
+    if encoding == "quoted-printable" and (place := _find_quoted_printable_offset(body, decoded, at)) is not None:
+        new = _encode_between(body, place, octets, newline)
         line, after = body.rfind(b"\n", 0, place) + 1, body.find(b"\n", place) + 1 or len(body)
         old = body[line:after]
         changed = old[: place - line] + new + old[place - line :]
-        spoils = _longest(changed) > max(_MAX_QUOTED, _longest(old)) or makes_delimiter(raw, start, old, changed)
+        spoils = _find_longest(changed) > max(_MAX_QUOTED, _find_longest(old)) or makes_delimiter(raw, start, old, changed)
         # After an unfinished escape or soft line break, the next octets would be read differently.
         if not spoils and binascii.a2b_qp(body[:place] + new + body[place:]) == wanted:
             return Edit(start + place, start + place, new)
     return Edit(start, end, encode(wanted, encoding, newline) + (newline if encoding == "base64" and body.endswith(b"\n") else b""))
 
 
-def _quoted_printable(body: bytes, place: int, octets: bytes, newline: bytes) -> bytes:
+def _encode_between(body: bytes, place: int, octets: bytes, newline: bytes) -> bytes:
     """Encode octets on lines of their own, joined to the surrounding text by soft line breaks."""
     encoded = encode(octets, "quoted-printable", newline)
     begins_line = place == 0 or body.endswith(b"\n", 0, place)
@@ -149,7 +149,7 @@ def _quoted_printable(body: bytes, place: int, octets: bytes, newline: bytes) ->
     return (b"" if fresh else b"=" + newline) + encoded + (b"" if ends_line else b"=" + newline)
 
 
-def _quoted_printable_place(body: bytes, decoded: bytes, at: int) -> int | None:
+def _find_quoted_printable_offset(body: bytes, decoded: bytes, at: int) -> int | None:
     """Return the offset in the encoded body for an offset in the decoded one, outside of escapes; None if the body is damaged."""
     if at >= len(decoded):
         return len(body)
@@ -175,7 +175,7 @@ def _quoted_printable_place(body: bytes, decoded: bytes, at: int) -> int | None:
     return None
 
 
-def _from_base64(body: bytes) -> bytes:
+def _decode_base64(body: bytes) -> bytes:
     """Decode base64. QUIRK: lines may end inside of a group, and padding may be missing. Other octets, such as a footer, are an error."""
     letters = b"".join(body.split())
     if not _BASE64.fullmatch(letters) or len(letters.rstrip(b"=")) % 4 == 1:

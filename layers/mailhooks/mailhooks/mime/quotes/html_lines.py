@@ -88,7 +88,7 @@ def cut_middle(text: str) -> str:
 
 
 class _Reader:
-    """Reads the tokens once. `_shown` is the offset of the last displayed text: tokens after it belong to the next line."""
+    """Reads the tokens once. `_displayed_at` is the offset of the last displayed text: tokens after it belong to the next line."""
 
     def __init__(self, decode: Callable[[str], str]) -> None:
         self._decode = decode
@@ -98,7 +98,7 @@ class _Reader:
         self._element: _Element | None = None
         self._open: defaultdict[str, int] = defaultdict(int)
         self._pieces: list[str] = []
-        self._shown = -1
+        self._displayed_at = -1
         self._breaks = 0
         self._anchor: tuple[int, _Element | None] | None = None
         self._mark = Mark.NONE
@@ -110,31 +110,31 @@ class _Reader:
         kind = token.kind
         if kind is Kind.TEXT:
             if self._open["pre"]:
-                self._show_preformatted(token)
+                self._read_preformatted(token)
             else:
-                self._show(token.html, token.start, token.end)
+                self._read_text(token.html, token.start, token.end)
         elif kind is Kind.START:
             self._enter(token)
         elif kind is Kind.END:
             self._leave(token.name)
-        return self._wants_more()
+        return self._is_within_bounds()
 
-    def _wants_more(self) -> bool:
+    def _is_within_bounds(self) -> bool:
         return self._work < MAX_PIECES and len(self._lines) < MAX_LINES
 
-    def _show_preformatted(self, token: Token) -> None:
+    def _read_preformatted(self, token: Token) -> None:
         """Read text in `pre`, which has its own lines."""
         start = token.start
         while (end := token.html.find("\n", start, token.end)) >= 0:
-            self._show(token.html, start, end)
+            self._read_text(token.html, start, end)
             self.end_line()
             self._work += 1
-            if not self._wants_more():
+            if not self._is_within_bounds():
                 return
             start = end + 1
-        self._show(token.html, start, token.end)
+        self._read_text(token.html, start, token.end)
 
-    def _show(self, html: str, start: int, end: int) -> None:
+    def _read_text(self, html: str, start: int, end: int) -> None:
         first = _WORD.search(html, start, end)
         if first is None:
             self._pieces.append(" ")
@@ -146,7 +146,7 @@ class _Reader:
             text = _INVISIBLE.sub("", text)
         if text.strip():
             self._begin_line(start or first.start())
-            self._shown = start
+            self._displayed_at = start
         self._pieces.append(text)
 
     def _begin_line(self, at: int) -> None:
@@ -166,7 +166,7 @@ class _Reader:
     def _find_outermost(self, at: int, element: _Element | None) -> int:
         """Return the offset before the largest element without other displayed text so far."""
         best = at
-        while element is not None and element.name not in _ROOTS and self._shown < element.start:
+        while element is not None and element.name not in _ROOTS and self._displayed_at < element.start:
             if element.parent is None or element.parent.name not in _TABLE:
                 best = element.start
             element = element.parent
@@ -193,7 +193,7 @@ class _Reader:
             self._pieces.append(" ")
         elif name == "img":
             self._begin_line(token.start)
-            self._shown = token.start
+            self._displayed_at = token.start
             self._pieces.append(_IMAGE)
             return
         if name in _CLOSES:

@@ -42,19 +42,19 @@ def find_text_quote(lines: Iterable[str]) -> int | None:
     >>> find_text_quote(["Fine!", "", "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:", "", "> Lunch?"])
     2
     """
-    shown: list[Line] = []
+    displayed: list[Line] = []
     gap = True
     work = 0
     for index, whole in enumerate(islice(lines, MAX_LINES)):
         text = cut_middle(whole.rstrip())
         if words := " ".join(text.split()):
-            shown.append(Line(words, index, gap, Level.CITED if is_quoted(text) else Level.NONE))
+            displayed.append(Line(words, index, gap, Level.CITED if is_quoted(text) else Level.NONE))
         gap = not words
         work += 1 + len(text) // PIECE_LENGTH
         if work >= MAX_PIECES:
             break
-    found = find_quote(shown)
-    return None if found is None else shown[found].at
+    found = find_quote(displayed)
+    return None if found is None else displayed[found].at
 
 
 def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
@@ -66,9 +66,9 @@ def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
         html: one character for each octet.
         decode: decodes a piece of it by the charset. Must not raise.
     """
-    shown = read_lines(html, decode)
-    found = find_quote(shown)
-    return None if found is None else shown[found].at
+    displayed = read_lines(html, decode)
+    found = find_quote(displayed)
+    return None if found is None else displayed[found].at
 
 
 def find_quote(lines: Sequence[Line]) -> int | None:

@@ -21,14 +21,14 @@ def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
     edits, root = list(edits), message.structure.root
     replaced = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
     return edits + [
-        _closing_delimiter(message.raw, part, root.header.newline)
+        _make_delimiter(message.raw, part, root.header.newline)
         # A part comes before the parts in it. In reverse, the delimiters are in the order of the ends of the parts.
         for part in reversed([part for part in root.walk() if part.children and part.boundary and not part.closed])
         if not part.embedded and not any(start <= part.start and part.end <= end for start, end in replaced)
     ]
 
 
-def _closing_delimiter(raw: bytes, part: Part, newline: bytes) -> Edit:
+def _make_delimiter(raw: bytes, part: Part, newline: bytes) -> Edit:
     # A part that begins at the end of the message, after a delimiter without line end, has not even an empty header.
     child = part.children[-1]
     first = newline if child.start == len(raw) and not raw.endswith(b"\n") else b""

@@ -39,14 +39,14 @@ def write_text_part(text: str, html: str, newline: bytes, boundaries: Sequence[b
         boundaries: of the alternative, and of the HTML with its images.
     """
     alternative, related = boundaries
-    shown = _write_leaf("html", html, newline)
+    displayed = _write_leaf("html", html, newline)
     if images:
         head = b'Content-Type: multipart/related; type="text/html"; boundary="' + related + b'"'
         attached = b"".join(write_image_parts(images, related, newline))
-        shown = newline.join([head, b"", b"--" + related, shown + attached, b"--" + related + b"--"])
+        displayed = newline.join([head, b"", b"--" + related, displayed + attached, b"--" + related + b"--"])
     head = b'Content-Type: multipart/alternative; boundary="' + alternative + b'"'
     delimiter = b"--" + alternative
-    return newline.join([head, b"", delimiter, _write_leaf("plain", text, newline), delimiter, shown, delimiter + b"--"])
+    return newline.join([head, b"", delimiter, _write_leaf("plain", text, newline), delimiter, displayed, delimiter + b"--"])
 
 
 def _write_leaf(subtype: str, content: str, newline: bytes) -> bytes:
