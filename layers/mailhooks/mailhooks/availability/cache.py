@@ -1,4 +1,7 @@
-"""Schedules fetched in the last seconds: a client requests the same mailboxes again whenever a user changes a meeting's time."""
+"""Caches schedules for a minute.
+
+A client requests the same mailboxes again whenever a user changes a meeting's time.
+"""
 
 import time
 from collections import OrderedDict

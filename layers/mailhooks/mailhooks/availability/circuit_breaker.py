@@ -1,4 +1,4 @@
-"""Circuit breaker: skips a backend that keeps failing or that asks for a pause, so that requests do not wait for it."""
+"""Circuit breaker: skips a backend that keeps failing or that asks for a pause."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Failures of a look-up, each with its WorkMail error code (guide, "Building a Custom Availability Provider Lambda function").
+"""Failures of a look-up, each with its WorkMail error code.
 
-Texts are logged. They contain no address, no credential and no text of a server.
-"""
+Guide, "Building a Custom Availability Provider Lambda function", "Error". Texts are logged. They contain no address, no credential and no
+text of a server."""
 
 from typing import ClassVar
 
@@ -63,7 +63,7 @@ class ServerBusy(LookupFailed):
 
 
 class Unreachable(LookupFailed):
-    """No connection: the name does not resolve, the server rejects or breaks the connection, or its certificate is not trusted."""
+    """There is no connection to the server, or its certificate is not trusted."""
 
     transient = True
     backend_wide = True

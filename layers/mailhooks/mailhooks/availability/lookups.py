@@ -1,4 +1,4 @@
-"""All look-ups of one request: split to the backends' limits, run in parallel, retried, and ended at the deadline."""
+"""Runs all look-ups of one request in parallel, with limits, retries and a deadline."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +122,10 @@ def look_up(queries: Sequence[BackendQuery], window: Window, deadline: Deadline)
 
 
 def split_mailboxes(mailboxes: Sequence[str], limits: Limits) -> Iterator[Sequence[str]]:
-    """Yield batches of at most `limits.mailboxes`, of equal size if possible: the response waits for the slowest batch."""
+    """Yield batches of at most `limits.mailboxes`, of equal size if possible.
+
+    The response waits for the slowest batch.
+    """
     count = -(-len(mailboxes) // limits.mailboxes)
     for number in range(count):
         yield mailboxes[len(mailboxes) * number // count : len(mailboxes) * (number + 1) // count]
@@ -212,7 +215,7 @@ def _check_result(result: object, name: str) -> Result:
 
 
 class NotAttempted(ServerBusy):
-    """No query was sent: the circuit is open, or the server asked for a pause that is too long."""
+    """The circuit is open, or the server asked for a pause that is too long."""
 
     transient = False
     backend_wide = False

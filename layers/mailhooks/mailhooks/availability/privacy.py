@@ -30,7 +30,7 @@ class Privacy:
 
 
 def select_visible(events: tuple[CalendarEvent, ...], window: Window, show: Show) -> tuple[CalendarEvent, ...]:
-    """Return the events that overlap the window, ordered by time, without duplicates and without hidden details.
+    """Return the events that overlap the window, sorted and without hidden details.
 
     EWS sends the details of private events and expects the client to hide them, so they are removed here.
     """

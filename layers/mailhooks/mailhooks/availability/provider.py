@@ -1,4 +1,4 @@
-"""Serves one availability request: checks it, looks up its mailboxes, hides details and checks the response."""
+"""Serves availability requests: routing, look-ups, privacy, and a response that fits the contract."""
 
 import json
 from collections import Counter
@@ -59,7 +59,7 @@ class LookupStats:
 
 @dataclass
 class Provider:
-    """Serves requests, and keeps connections, tokens, circuit breakers and a cache from one request to the next.
+    """Serves requests. Keeps connections, tokens, circuit breakers and a cache between them.
 
     Attributes:
         backends: by name.
@@ -141,7 +141,7 @@ class Provider:
 
 
 def _build_response(request: AvailabilityRequest, results: Sequence[MailboxAvailability | MailboxError]) -> dict[str, Any]:
-    """Check each result separately, so that one that WorkMail would reject does not affect the others, and limit the response's size."""
+    """Build the response and limit its size. Each result is checked separately, so that an invalid one does not affect the others."""
     documents = [_to_valid_document(request, result) for result in results]
     sizes = [len(json.dumps(document)) for document in documents]
     # Remove the details of the largest calendars first, and whole calendars only if that is not enough.
@@ -164,7 +164,7 @@ def _replace_by_error(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _to_valid_document(request: AvailabilityRequest, result: MailboxAvailability | MailboxError) -> dict[str, Any]:
-    """Return a result as JSON data that fits the contract: if necessary without working hours, or as an error."""
+    """Convert a result to valid JSON data, if necessary without working hours or as an error."""
     request = replace(request, mailboxes=(result.mailbox,))
     candidates = [result]
     if isinstance(result, MailboxAvailability):

@@ -43,7 +43,7 @@ _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|(24):(00)")
 
 
 def to_bias(offset: timedelta) -> int:
-    """Convert an offset from UTC to minutes for `bias` and `offset`, with EWS's sign: UTC = local time + bias.
+    """Convert an offset from UTC to minutes with EWS's sign: UTC = local time + bias.
 
     The guide shows 60 for W. Europe, but AWS's sample function passes on EWS's value, which is -60. Only this function defines the sign;
     `flip_bias` converts to the other one.
@@ -150,7 +150,7 @@ def _changes_between(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator
 
 
 def _rules(zone: ZoneInfo, year: int) -> tuple[int, TimeZoneTransition, TimeZoneTransition] | None:
-    """Return the bias and the rules for the changes to standard and to daylight time; None if the year has no rules."""
+    """Return a year's bias and its rules for standard and daylight time; None if it has no rules."""
     changes = _changes(zone, year)
     if len(changes) != 2:
         return None
@@ -169,8 +169,10 @@ def _rules(zone: ZoneInfo, year: int) -> tuple[int, TimeZoneTransition, TimeZone
 
 
 def _clock(zone: ZoneInfo, change: datetime) -> datetime:
-    """Return a change in the local time before it: Windows's `TIME_ZONE_INFORMATION`, the origin of EWS's `TimeZone`, expresses the change
-    to standard time in daylight time and vice versa. 24:00 is 00:00 of the next day.
+    """Return the local time at which a change happens, in the offset before it.
+
+    This is the convention of Windows's `TIME_ZONE_INFORMATION`, the origin of EWS's `TimeZone`: the change to standard time is in daylight
+    time and vice versa. 24:00 is 00:00 of the next day.
     """
     return (change + _offset(zone, change - _SECOND)).replace(tzinfo=None)
 
@@ -188,7 +190,10 @@ def _is_last(day: datetime) -> bool:
 
 
 def _is_last_elsewhere(zone: ZoneInfo, clock: datetime) -> bool:
-    """Return whether a fourth weekday that is also the last one means the last, by the years around it, the next one first."""
+    """Return whether a weekday that is both the fourth and the last means the last.
+
+    The years around show it, the next one first.
+    """
     for year in (clock.year + 1, clock.year - 1, clock.year + 2, clock.year - 2):
         for other in (_clock(zone, change) for change in _changes(zone, year)):
             if (other.month, other.weekday()) == (clock.month, clock.weekday()) and not (_is_last(other) and other.day <= 28):

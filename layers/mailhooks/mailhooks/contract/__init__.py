@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the availability contract on first use (PEP 562), which saves each mail hook 5 ms of its cold start."""
+    """Import the availability contract on first use (PEP 562): mail hooks start 5 ms faster without it."""
     if name in {"check_availability_request", "check_availability_response"}:
         from mailhooks.contract import availability
 

@@ -148,7 +148,7 @@ class AvailabilityResponse:
 
 
 def _with_distinct_events(mailbox: dict[str, Any]) -> dict[str, Any]:
-    """Keep one of all events that the schema accepts or rejects alike, so that the check of a full calendar takes no longer."""
+    """Remove events for which the schema has the same result, so that full calendars are checked as fast as others."""
     if "events" not in mailbox:
         return mailbox
     distinct: dict[object, dict[str, Any]] = {}
@@ -187,7 +187,7 @@ def _iterate_events(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
 
 
 def _to_json(value: Any) -> Any:
-    """Convert a value to JSON data: a dataclass to an object with the guide's names, without fields that are None."""
+    """Convert a value to JSON data. A dataclass becomes an object with the guide's names, without fields that are None."""
     match value:
         case datetime():
             return format_time(value)

@@ -20,7 +20,7 @@ class BusyType(StrEnum):
 
 
 class InstanceType(StrEnum):
-    """Whether an event belongs to a series; `EXCEPTION` is a single changed event of a series."""
+    """The relation of an event to a series. `EXCEPTION` is a changed event of a series."""
 
     SINGLE_INSTANCE = "SINGLE_INSTANCE"
     RECURRING_INSTANCE = "RECURRING_INSTANCE"

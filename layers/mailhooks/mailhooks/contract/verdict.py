@@ -94,7 +94,7 @@ def check_response(document: object, flow_direction: str) -> None:
 
 
 def _check_once(response: Any) -> None:
-    """Reject two actions for one recipient: the guide does not define which of them WorkMail applies."""
+    """Reject two actions for one recipient, for which the guide does not define the result."""
     named: set[str] = set()
     for index, entry in enumerate(response["actions"]):
         keys = {canonical(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())

@@ -116,7 +116,10 @@ class CalDavBackend:
 
 
 def build_url(template: str, mailbox: str) -> str | None:
-    """Insert a mailbox into a URL template, quoted so that it stays in its segment of the path. Return None if that is impossible."""
+    """Insert a mailbox into a URL template, quoted as one segment of the path.
+
+    Return None if no quoting keeps it in its segment.
+    """
     local, _, domain = mailbox.rpartition("@")
     values = {"mailbox": mailbox, "localPart": local, "domain": domain}
     # One or two dots would change the path. `@` needs no quoting (RFC 3986 section 3.3).
@@ -137,10 +140,10 @@ def _busy(content: bytes) -> Iterator[CalendarEvent]:
 
 
 def _is_too_large(response: http.HttpResponse) -> bool:
-    """Return whether the server rejects the window as too long (RFC 4791 section 7.10: number-of-matches-within-limits; RFC 4331: HTTP
-    507).
+    """Return whether the server rejects the window as too long.
 
-    QUIRK: Radicale responds with HTTP 400 if there are more occurrences than its max_freebusy_occurrence.
+    RFC 4791 section 7.10: number-of-matches-within-limits; RFC 4331: HTTP 507. QUIRK: Radicale responds with HTTP 400 if there are more
+    occurrences than its max_freebusy_occurrence.
     """
     return response.status in {400, 507} or (response.status == 403 and b"number-of-matches-within-limits" in response.content)
 

@@ -118,7 +118,7 @@ class IcsBackend:
         return cls(feeds, http.create_session(create_ssl_context(config.get("caCertificates")), connections=cls.limits.at_once), zone)
 
     def scope(self, mailbox: str) -> str:
-        """Return the scope of a feed's server and account, as failures of one do not concern the others."""
+        """Return a feed's server and account, whose failures do not concern other feeds."""
         feed = self._feeds.get(canonical(mailbox))
         # A hash, because the scope contains credentials and may be logged.
         return str(hash((*urlsplit(feed.url)[:2], feed.auth))) if feed else ""

@@ -32,8 +32,6 @@ from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import NoTimeLeft
 
-_LIMITS: Final = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
-
 _URL: Final = "https://ews.mail.{region}.awsapps.com/EWS/Exchange.asmx"
 """AWS General Reference, "Amazon WorkMail endpoints and quotas"."""
 
@@ -62,6 +60,8 @@ _CODE: Final = re.compile(r"[A-Za-z]{1,80}")
 class WorkMailBackend:
     """Queries one WorkMail organization."""
 
+    limits = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
+
     def __init__(self, client: Client) -> None:
         self._client = client
 
@@ -78,10 +78,6 @@ class WorkMailBackend:
         role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
         url = config.get("url") or _URL.format(region=config["region"])
         return cls(Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume)))
-
-    @property
-    def limits(self) -> Limits:
-        return _LIMITS
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
         """Look up mailboxes. Never raises: each mailbox has its own failure."""

@@ -47,7 +47,7 @@ class SecretSource:
 
 
 class FileSource:
-    """A file, for local use and for a configuration without credentials that is deployed with the function."""
+    """A file, for local use or for a configuration without credentials."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

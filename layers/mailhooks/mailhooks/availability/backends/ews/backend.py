@@ -5,7 +5,7 @@ Exchange Online no longer accepts EWS; use the backend `graph`.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client
@@ -19,12 +19,12 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 from mailhooks.deadline import Deadline
 
-_LIMITS: Final = Limits(mailboxes=100, span=timedelta(days=42))
-"""EWS reference: "GetUserAvailability operation", "ResponseCode" (ErrorIndividualMailboxLimitReached, ErrorTimeIntervalTooBig)."""
-
 
 class EwsBackend:
     """Queries one server, with one request for all mailboxes of a look-up."""
+
+    limits = Limits(mailboxes=100, span=timedelta(days=42))
+    """EWS reference: "GetUserAvailability operation", "ResponseCode" (ErrorIndividualMailboxLimitReached, ErrorTimeIntervalTooBig)."""
 
     def __init__(self, client: Client, working_elsewhere: BusyType = BusyType.FREE) -> None:
         self._client = client
@@ -50,10 +50,6 @@ class EwsBackend:
             auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
             client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
         return cls(client, BusyType(config.get("workingElsewhere", BusyType.FREE)))
-
-    @property
-    def limits(self) -> Limits:
-        return _LIMITS
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
         """Look up mailboxes. Never raises: each mailbox has its own failure."""

@@ -138,7 +138,7 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
 
     @contextmanager
     def session(self, deadline: Deadline) -> Iterator[Any]:
-        """Provide a session for one request, and keep it for the next one unless an error occurs.
+        """Provide a session for one request. Keep it for the next one unless an error occurs.
 
         Raises:
             AuthenticationFailed: the NTLM handshake fails.

@@ -1,4 +1,4 @@
-"""A look-up by EWS: one request, or several if one mailbox makes the request fail for all."""
+"""Looks up mailboxes by EWS, with several requests if one mailbox fails a request for all."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""OAuth 2.0's client credentials grant (RFC 6749 section 4.4), for EWS servers that accept bearer tokens."""
+"""OAuth 2.0's client credentials grant (RFC 6749 section 4.4) for EWS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

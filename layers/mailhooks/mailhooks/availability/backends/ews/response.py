@@ -28,7 +28,9 @@ _SHOWS_EVENTS: Final = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "Det
 
 
 def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE) -> list[Result]:
-    """Read the result of each mailbox, in the request's order ("the order of users in the request determines the order in the response").
+    """Read the result of each mailbox, in the request's order.
+
+    EWS reference: "the order of users in the request determines the order in the response".
 
     Args:
         content: the SOAP envelope.

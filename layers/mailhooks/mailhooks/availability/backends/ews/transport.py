@@ -15,7 +15,7 @@ _CHUNK: Final = 65536
 
 
 def set_deadline(session: requests.Session, url: str, deadline: Deadline) -> None:
-    """Set the deadline of all following requests of a session with an `Adapter`, also of each request of a handshake."""
+    """Set the deadline of all following requests of a session with an `Adapter`, including handshakes."""
     adapter = session.get_adapter(url)
     assert isinstance(adapter, Adapter)
     adapter.deadline = deadline
@@ -42,7 +42,10 @@ class Adapter(TlsAdapter):
 
 
 def _read(response: requests.Response, deadline: Deadline) -> None:
-    """Read the body until the deadline: the socket's time-out limits one read only, not a body that comes a few bytes at a time."""
+    """Read the body until the deadline.
+
+    The socket's time-out limits one read only, not a body that comes a few bytes at a time.
+    """
     pieces = []
     size = 0
     try:

@@ -1,5 +1,6 @@
-"""Parses XML of servers safely, without entities and document types and within libxml2's limits, and repairs invalid characters.
+"""Parses XML of servers safely, and repairs invalid characters.
 
+Entities and document types are rejected, and libxml2's limits apply.
 Elements are found by their local names, because servers other than Exchange confuse EWS's two namespaces.
 """
 

@@ -87,7 +87,7 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
 
 
 def _reasons(error: Any) -> Iterator[str]:
-    """Yield the reasons of an error: of its list of errors, of google.rpc.ErrorInfo and of google.rpc.Code."""
+    """Yield an error's reasons, also those of google.rpc.ErrorInfo and google.rpc.Code."""
     if not isinstance(error, dict):
         return
     for listed in (error.get("errors"), error.get("details")):

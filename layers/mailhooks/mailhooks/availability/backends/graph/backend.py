@@ -1,4 +1,7 @@
-"""Microsoft 365, by Microsoft Graph's getSchedule, as an app with the permission Calendars.ReadBasic or a wider one."""
+"""Microsoft 365, by Microsoft Graph's getSchedule.
+
+The app needs the permission Calendars.ReadBasic or a wider one.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -126,7 +129,7 @@ class GraphBackend:
         return found
 
     def _request_schedules(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
-        """Send requests with one user after another in the path until Graph accepts one, which returns all mailboxes' schedules.
+        """Request the schedules with one user after another in the path, until Graph accepts a user.
 
         A user that Graph rejects may still have a schedule in another user's response. If no user is accepted, the rejected ones have their
         own failures. The others were not queried (`GenerationFailed`), or the app may not access them either (`NoAccess`).
@@ -182,7 +185,10 @@ class GraphBackend:
 
 
 def _round_window(window: Window) -> Window:
-    """Widen a window to whole seconds and at least one slot, because Exchange rejects a shorter one (EWS, "ErrorInvalidTimeInterval")."""
+    """Widen a window to whole seconds and at least one slot.
+
+    Exchange rejects a shorter window (EWS, "ErrorInvalidTimeInterval").
+    """
     start = window.start_date.replace(microsecond=0)
     end = (window.end_date + timedelta(microseconds=999_999)).replace(microsecond=0)
     return Window(start, max(end, start + _SLOT))

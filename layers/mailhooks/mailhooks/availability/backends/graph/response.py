@@ -172,7 +172,10 @@ def _text(code: Any) -> str:
 
 
 def _match_entries(entries: Sequence[Any], mailboxes: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each mailbox with the entry of its name; without one, the entry at its position if it does not name another mailbox."""
+    """Yield each mailbox with its entry.
+
+    It is the entry of that name. Without one, it is the entry at the mailbox's position, unless that names another mailbox.
+    """
     named: dict[str, Any] = {}
     for entry in entries:
         if isinstance(entry, dict) and isinstance(name := entry.get("scheduleId"), str):

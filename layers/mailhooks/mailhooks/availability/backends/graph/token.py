@@ -122,7 +122,7 @@ class _Success:
 
 
 def _failure(response: http.HttpResponse, document: Mapping[str, Any]) -> LookupFailed:
-    """Name Entra's error numbers, which an administrator can look up, and not its text, which names apps and tenants."""
+    """Return the failure with Entra's error numbers, but without its text, which names apps and tenants."""
     numbers = document.get("error_codes")
     codes = [f"AADSTS{number}" for number in numbers if isinstance(number, int)] if isinstance(numbers, list) else []
     return token_failure(response, document.get("error"), ", ".join(codes) or "Entra rejects the credentials, the app or the tenant")

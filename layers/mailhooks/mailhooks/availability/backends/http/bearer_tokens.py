@@ -1,4 +1,4 @@
-"""OAuth 2.0 bearer tokens (RFC 6750): fetched once for all threads, reused until shortly before they expire."""
+"""Caches OAuth 2.0 bearer tokens (RFC 6750) until shortly before they expire."""
 
 import math
 import re
@@ -81,7 +81,9 @@ class TokenCache:
             return self._value
 
     def authorize(self, send: Callable[[str], http.HttpResponse], deadline: Deadline) -> http.HttpResponse:
-        """Send a request with a token; on HTTP 401 send it once more with a new token, since the old one may have been revoked.
+        """Send a request with a token. After HTTP 401 send it again with a new token.
+
+        A token may be revoked before it expires.
 
         Args:
             send: sends the request with this value of the header Authorization.
@@ -96,7 +98,7 @@ class TokenCache:
         try:
             token = self._fetch(deadline)
         except LookupFailed as failure:
-            # The token server may response again before the token expires.
+            # The token server may respond again before the token expires.
             if failure.transient and self._value and self._clock() < self._expires_at:
                 return
             raise

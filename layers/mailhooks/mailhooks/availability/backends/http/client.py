@@ -109,7 +109,7 @@ def _check_size(content: bytes) -> bytes:
 
 
 def failure_for(response: HttpResponse) -> LookupFailed:
-    """Return the failure that an error response means if the protocol does not define another meaning."""
+    """Return the failure that an HTTP status means by default."""
     status = response.status
     match status:
         case 401:
@@ -125,7 +125,10 @@ def failure_for(response: HttpResponse) -> LookupFailed:
 
 
 def parse_retry_after(response: HttpResponse) -> float | None:
-    """Return the seconds of the header Retry-After, a number or a date (RFC 9110 section 10.2.3); None if it is absent or invalid."""
+    """Return the header Retry-After in seconds; None if it is absent or invalid.
+
+    It is a number or a date (RFC 9110 section 10.2.3).
+    """
     value = str(response.headers.get("Retry-After", "")).strip()
     if value.isascii() and value.isdigit():
         return float(value)

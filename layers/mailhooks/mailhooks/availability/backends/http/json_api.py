@@ -26,7 +26,10 @@ def loggable(code: str) -> str:
 
 
 def look_up_apart(look_up: Callable[[Sequence[str]], Answers], mailboxes: Sequence[str]) -> dict[str, Result]:
-    """Look up a part of a batch: a failure of the whole part becomes each mailbox's, so that the other parts' results are kept."""
+    """Look up a part of a batch without affecting the results of the other parts.
+
+    A failure of the whole part becomes the failure of each of its mailboxes.
+    """
     try:
         found = look_up(mailboxes)
     except LookupFailed as failed:

@@ -80,7 +80,10 @@ def group_appointments(calendar: Component) -> list[Group]:
 
 
 def select_groups(groups: Sequence[Group], window: Window) -> Iterator[Group]:
-    """Yield the groups that may overlap the window: a series always with all its changes, because they depend on each other."""
+    """Yield the groups that may overlap the window.
+
+    A series keeps all its changes, because they depend on each other.
+    """
     begin, end = (window.start_date - _MARGIN).date(), (window.end_date + _MARGIN).date()
     for group in groups:
         is_busy = any(one.busy_type is not BusyType.FREE for one in group)
@@ -93,7 +96,9 @@ def _overlaps(one: Appointment, begin: date, end: date) -> bool:
 
 
 def _split_group(group: Group) -> Iterator[Group]:
-    """Split a group into one series with its changes and single appointments, without older versions (RFC 5545 section 3.8.7.4).
+    """Split a group into one series with its changes and single appointments.
+
+    Older versions are removed (RFC 5545 section 3.8.7.4).
 
     QUIRK: booking systems use one UID for several appointments with one sequence number. Changes belong to the appointment that recurs.
     """

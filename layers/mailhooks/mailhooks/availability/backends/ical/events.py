@@ -108,7 +108,7 @@ def _build_component(one: Appointment, zones: Zones) -> Any:
 
 
 def _skip_recurrences(component: Any, day: date) -> None:
-    """Move the start of a series with one rule close to a day, to skip its earlier recurrences."""
+    """Skip the recurrences of a series long before a day, if it has one rule."""
     rules = component.get("RRULE", ())
     if len(rules) != 1:
         return

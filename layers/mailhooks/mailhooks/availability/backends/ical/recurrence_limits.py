@@ -1,4 +1,7 @@
-"""Limits the work of recurrence rules (RFC 5545 section 3.3.10): dateutil searches for the next recurrence up to the year 9999."""
+"""Limits the work of recurrence rules (RFC 5545 section 3.3.10).
+
+dateutil would search for the next recurrence up to the year 9999.
+"""
 
 import re
 import time
@@ -81,7 +84,7 @@ def find_skip(rule: str, start: date, day: date) -> timedelta:
 
 
 def _has_recurrence(parts: dict[str, str], start: datetime) -> bool:
-    """Return whether a rule matches any day, by a search in dateutil's last years, where it ends soon."""
+    """Return whether a rule matches any day. The search is in dateutil's last years, where it ends soon."""
     years = (9999 - _SEARCH_YEARS - start.year) // _CYCLE_YEARS * _CYCLE_YEARS
     late = start.replace(tzinfo=None, year=start.year + max(years, 0))
     rule = ";".join(f"{name}={content}" for name, content in parts.items() if name not in {"UNTIL", "COUNT"})

@@ -20,7 +20,9 @@ class InvalidValue(ValueError):
 
 
 def split_line(line: str) -> tuple[dict[str, str], str]:
-    """Split a line into its parameters, by name in upper case and without quotation marks, and its value.
+    """Split a line into its parameters and its value.
+
+    Parameters are by name in upper case, without quotation marks.
 
     >>> split_line('DTSTART;TZID="Europe/Berlin":20260504T090000')
     ({'TZID': 'Europe/Berlin'}, '20260504T090000')
