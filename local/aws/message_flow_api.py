@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from local.aws.content_rules import find_defects
 from local.aws.faults import Faults, Operation
+from local.aws_client import REGION
 from local.storage.message_store import MessageStore, StoredMessage
 from local.storage.s3_reference import InvalidLocation, S3Reference, TooLarge
 from mailhooks.contract.limits import MESSAGE_ID_PATTERN
@@ -29,17 +30,19 @@ SERVICE = "workmailmessageflow"
 _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[^/\s]+/(?P<service>[^/\s]+)/aws4_request,.*Signature=\S+")
 _MAX_REASONS = 3
 
-Listener = Callable[[str], None]
-
 
 class ServiceError(Exception):
     """An error in the service's answer: name, text and HTTP status, which is 400 if the model gives none."""
 
     def __init__(self, name: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
+        super().__init__(f"{name}: {message}")
         self.name = name
         self.message = message
         self.status = status
+
+    def response(self) -> Response:
+        """Return the answer in the protocol REST-JSON."""
+        return JSONResponse({"message": self.message}, self.status, {"x-amzn-ErrorType": self.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,14 @@ class MessageFlowApi:
     Attributes:
         store: the messages in transit.
         faults: injected faults.
-        s3: returns the boto3 S3 client; called in a worker thread.
-        region: of the organization.
+        s3: a boto3 S3 client, which is called in worker threads.
         listener: called with one line of text for each answered call.
     """
 
     store: MessageStore
     faults: Faults
-    s3: Callable[[], Any]
-    region: str
-    listener: Listener | None = None
+    s3: Any
+    listener: Callable[[str], None] | None = None
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -78,11 +79,12 @@ class MessageFlowApi:
         try:
             check_signature(request, SERVICE)
             await apply_fault(self.faults, operation)
-            response = await work(request, self._message(message_id))
-            outcome = f"{len(self.store.content(message_id)):,} bytes"
+            message = self._message(message_id)
+            response = await work(request, message)
+            outcome = f"{len(message.content):,} bytes"
         except ServiceError as error:
-            response = JSONResponse({"message": error.message}, status_code=error.status, headers={"x-amzn-ErrorType": error.name})
-            outcome = f"{error.name}: {error.message}"
+            response = error.response()
+            outcome = str(error)
         if self.listener:
             self.listener(f"{operation}  {message_id}  {response.status_code}  {outcome}")
         return response
@@ -90,10 +92,12 @@ class MessageFlowApi:
     def _message(self, message_id: str) -> StoredMessage:
         if not MESSAGE_ID_PATTERN.fullmatch(message_id):
             raise ServiceError("ValidationException", f"messageId does not match {MESSAGE_ID_PATTERN.pattern}")
-        message = self.store.find(message_id)
-        if message is None:
-            why = "older than 24 hours" if message_id in self.store else "not known"
-            raise ServiceError("ResourceNotFoundException", f"Message {message_id} is {why}", 404)
+        try:
+            message = self.store.get(message_id)
+        except KeyError as error:
+            raise ServiceError("ResourceNotFoundException", f"Message {message_id} is not known", 404) from error
+        if self.store.is_expired(message):
+            raise ServiceError("ResourceNotFoundException", f"Message {message_id} is older than 24 hours", 404)
         return message
 
     async def _get(self, _request: Request, message: StoredMessage) -> Response:
@@ -105,7 +109,7 @@ class MessageFlowApi:
             reference = _s3_reference(body)
             content = await run_in_threadpool(self._read_content, message, reference)
         except ServiceError as error:
-            self.store.add_refusal(message.message_id, f"{error.name}: {error.message}")
+            message.refusals.append(str(error))
             raise
         self.store.replace(message.message_id, content, reference)
         return JSONResponse({})
@@ -114,7 +118,7 @@ class MessageFlowApi:
         if message.frozen:
             raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
         try:
-            content = reference.read(self.s3(), self.region)
+            content = reference.read(self.s3, REGION)
         except InvalidLocation as error:
             raise ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {error}") from error
         except TooLarge as error:
@@ -125,13 +129,11 @@ class MessageFlowApi:
 
 
 async def apply_fault(faults: Faults, operation: Operation) -> None:
-    """Wait, and raise a `ServiceError`, as the injected fault for this call says."""
-    fault = faults.next(operation)
-    if fault is None:
-        return
-    await asyncio.sleep(fault.delay_s)
-    if fault.error is not None:
-        raise ServiceError(fault.error, fault.message, fault.status)
+    """Apply the injected fault for this call: wait, and raise a `ServiceError`."""
+    if fault := faults.next(operation):
+        await asyncio.sleep(fault.delay_s)
+        if fault.error is not None:
+            raise ServiceError(fault.error, fault.message, fault.status)
 
 
 def check_signature(request: Request, service: str) -> None:
@@ -160,4 +162,4 @@ def _s3_reference(body: bytes) -> S3Reference:
 
 
 async def _unknown_operation(_request: Request, _error: Exception) -> Response:
-    return JSONResponse({"message": "No such operation"}, status_code=404, headers={"x-amzn-ErrorType": "UnknownOperationException"})
+    return ServiceError("UnknownOperationException", "No such operation", 404).response()

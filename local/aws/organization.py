@@ -83,14 +83,10 @@ class Organization:
     def find(self, name: str, kind: str | None = None) -> Entity | None:
         """Return an entity by ID, name or address, as the API's `EntityIdentifier`; None when there is none."""
         key = canonical(name)
-        for entity in self._entities.values():
+        for entity in [self._entities[name]] if name in self._entities else self._entities.values():
             if kind in (None, entity.kind) and key in {entity.id, canonical(entity.name), canonical(entity.email)}:
                 return entity
         return None
-
-    def get(self, entity_id: str) -> Entity | None:
-        """Return an entity by its ID; None when there is none."""
-        return self._entities.get(entity_id)
 
     def _named(self, name: str) -> Entity:
         found = self.find(name)

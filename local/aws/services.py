@@ -103,7 +103,7 @@ class LocalAws(Lifecycle):
         self._stack.callback(self._dynamodb.close)
         self._stack.callback(self._remove_storage)
         self._create_storage()
-        app = MessageFlowApi(self.store, self.faults, lambda: self._s3, REGION, self._listener).app()
+        app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
         app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
         http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)

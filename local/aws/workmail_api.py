@@ -16,13 +16,6 @@ from local.aws_client import REGION
 
 SERVICE: Final = "workmail"
 _TARGET: Final = "WorkMailService."
-_DESCRIBED: Final = {
-    "DescribeUser": ("UserId", "USER"),
-    "DescribeGroup": ("GroupId", "GROUP"),
-    "DescribeEntity": ("Email", None),
-}
-"""Operations that describe one entity: the parameter that names it, and its kind."""
-
 _JSON: Final = "application/x-amz-json-1.1"
 
 
@@ -55,7 +48,7 @@ class WorkMailApi:
             outcome = f"{len(response.body):,} bytes"
         except ServiceError as error:
             response = JSONResponse({"__type": error.name, "Message": error.message}, error.status, media_type=_JSON)
-            outcome = f"{error.name}: {error.message}"
+            outcome = str(error)
         if self.listener:
             self.listener(f"{operation}  {response.status_code}  {outcome}")
         return response
@@ -64,16 +57,9 @@ class WorkMailApi:
         """Return one page of the answer. The token is the number of entries on the pages before."""
         if parameters.get("OrganizationId") != self.organization.id:
             raise ServiceError("OrganizationNotFoundException", f"The organization {parameters.get('OrganizationId')} was not found")
-        if operation == "DescribeOrganization":
-            return self._describe_organization()
-        if operation in _DESCRIBED:
-            key, kind = _DESCRIBED[operation]
-            found = self._describe_entity(str(parameters.get(key, "")), kind)
-            identity = found.pop("Id"), found.pop("Type")
-            if kind is None:
-                return {"EntityId": identity[0], "Name": found["Name"], "Type": identity[1]}
-            return found | {key: identity[0]} | ({"UserRole": "USER", "DisplayName": found["Name"]} if kind == "USER" else {})
-        name, entries = getattr(self, f"_{operation}")(parameters)
+        if operation.startswith("Describe"):
+            return self._describe(operation, parameters)
+        name, entries = self._list(operation, parameters)
         token = parameters.get("NextToken") or "0"
         if not token.isdecimal():
             raise ServiceError("InvalidParameterException", "NextToken was not returned by this API")
@@ -81,50 +67,48 @@ class WorkMailApi:
         end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
         return {name: entries[start:end], "NextToken": str(end) if end < len(entries) else None}
 
-    def _ListUsers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802 - the operation's name
-        return "Users", _summarize(self.organization.list_entities("USER"), parameters)
+    def _describe(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        organization = self.organization
+        if operation == "DescribeOrganization":
+            return {
+                "OrganizationId": organization.id,
+                "Alias": organization.domains[0].partition(".")[0],
+                "State": "Active",
+                "DirectoryType": "VpcDirectory",
+                "DefaultMailDomain": organization.domains[0],
+                "CompletedDate": 1577836800,
+                "ARN": f"arn:aws:workmail:{REGION}:123456789012:organization/{organization.id}",
+            }
+        if operation == "DescribeEntity":
+            entity = self._find(parameters.get("Email"))
+            return {"EntityId": entity.id, "Name": entity.name, "Type": entity.kind}
+        kind = operation.removeprefix("Describe")
+        entity = self._find(parameters.get(f"{kind}Id"), kind.upper())
+        found = {f"{kind}Id": entity.id, "Name": entity.name, "Email": entity.email, "State": entity.state}
+        return found | ({"UserRole": "USER", "DisplayName": entity.name} if kind == "User" else {})
 
-    def _ListGroups(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        return "Groups", _summarize(self.organization.list_entities("GROUP"), parameters)
-
-    def _ListGroupMembers(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        group = self.organization.find(parameters["GroupId"], "GROUP")
-        if group is None:
-            raise ServiceError("EntityNotFoundException", f"{parameters['GroupId']} was not found")
+    def _list(self, operation: str, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+        """Return the name of the answer's list, and all its entries."""
+        organization = self.organization
+        if operation in {"ListUsers", "ListGroups"}:
+            name = operation.removeprefix("List")
+            return name, _summarize(organization.list_entities(name.removesuffix("s").upper()), parameters)
+        if operation == "ListAliases":
+            return "Aliases", self._find(parameters.get("EntityId")).aliases
+        if operation == "ListMailDomains":
+            domains = organization.domains
+            return "MailDomains", [{"DomainName": name, "DefaultDomain": name == domains[0]} for name in domains]
+        group = self._find(parameters.get("GroupId"), "GROUP")
         if group.state == "DELETED":
             raise ServiceError("EntityStateException", f"{group.email} is deleted")
-        members = filter(None, map(self.organization.get, group.members))
+        members = filter(None, map(organization.find, group.members))
         return "Members", [{"Id": each.id, "Name": each.name, "Type": each.kind, "State": each.state} for each in members]
 
-    def _ListAliases(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: N802
-        entity = self.organization.get(parameters["EntityId"])
-        if entity is None:
-            raise ServiceError("EntityNotFoundException", f"{parameters['EntityId']} was not found")
-        return "Aliases", entity.aliases
-
-    def _describe_entity(self, name: str, kind: str | None) -> dict[str, Any]:
-        """Return the fields that DescribeUser, DescribeGroup and DescribeEntity share."""
-        entity = self.organization.find(name, kind)
+    def _find(self, name: Any, kind: str | None = None) -> Entity:
+        entity = self.organization.find(str(name), kind)
         if entity is None:
             raise ServiceError("EntityNotFoundException", f"{name} was not found")
-        return {"Name": entity.name, "Email": entity.email, "State": entity.state, "Id": entity.id, "Type": entity.kind}
-
-    def _describe_organization(self) -> dict[str, Any]:
-        """Answer DescribeOrganization."""
-        organization = self.organization
-        return {
-            "OrganizationId": organization.id,
-            "Alias": organization.domains[0].partition(".")[0],
-            "State": "Active",
-            "DirectoryType": "VpcDirectory",
-            "DefaultMailDomain": organization.domains[0],
-            "CompletedDate": 1577836800,
-            "ARN": f"arn:aws:workmail:{REGION}:123456789012:organization/{organization.id}",
-        }
-
-    def _ListMailDomains(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:  # noqa: ARG002, N802
-        domains = self.organization.domains
-        return "MailDomains", [{"DomainName": name, "DefaultDomain": name == domains[0]} for name in domains]
+        return entity
 
 
 def _summarize(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,8 +121,7 @@ def _summarize(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> lis
 
 
 def _check_operation(operation: str) -> Operation:
-    described = operation == "DescribeOrganization" or operation in _DESCRIBED
-    if operation not in get_args(Operation) or not (described or hasattr(WorkMailApi, f"_{operation}")):
+    if operation not in get_args(Operation) or operation in {"get", "put"}:
         raise ServiceError("UnknownOperationException", "The local WorkMail does not have this operation")
     return cast(Operation, operation)
 
@@ -146,8 +129,8 @@ def _check_operation(operation: str) -> Operation:
 def _parse_parameters(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError as error:
-        raise ServiceError("SerializationException", "The body is not JSON") from error
+    except ValueError:
+        found = None
     if not isinstance(found, dict):
         raise ServiceError("SerializationException", "The body is not a JSON object")
     return found

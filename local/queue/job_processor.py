@@ -198,7 +198,7 @@ class JobProcessor:
         message_id = job.run.message_id
         original = self._spool.original(job.number) or b""
         content = self._spool.content(message_id) or original
-        self._store.insert(StoredMessage(message_id, str(job.run.direction), original, content, received_at=job.received))
+        self._store.insert(StoredMessage(message_id, job.received, job.run.direction, original, content))
         return original
 
     def _check_in(self, job: DeliveryJob) -> StoredMessage:
@@ -212,14 +212,3 @@ class JobProcessor:
 def _end_of_log(log: str) -> str:
     """Return the end of a long log, as Lambda's own log tail does."""
     return log if len(log) <= _MAX_STORED else f"... {len(log) - _MAX_STORED:,} characters before ...\n{log[-_MAX_STORED:]}"
-
-
-def load_delivered(spool: Spool, message_id: str) -> StoredMessage | None:
-    """Load a message that is no longer in transit. WorkMail serves it for a day and accepts no Put for it; None when it is unknown."""
-    found = spool.locate(message_id)
-    content = spool.content(message_id)
-    if found is None or content is None:
-        return None
-    received, direction, number = found
-    original = spool.original(number) or content
-    return StoredMessage(message_id, str(direction), original, content, received_at=received, frozen=True)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from local.config.configuration import Configuration
 from local.config.functions import Function
 from local.errors import UnknownFunction
 from local.lifecycle import Lifecycle
-from local.queue.job_processor import JobProcessor, load_delivered
+from local.queue.job_processor import JobProcessor
 from local.queue.workers import Workers
 from local.runtime.endpoint import EndpointInvoker
 from local.runtime.invocation import Invoker
@@ -60,7 +59,7 @@ class MailServer(Lifecycle):
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
         self.maildirs = MaildirStore(folder)
-        store.set_loader(partial(load_delivered, self.spool))
+        store.loader = self.spool.load_delivered
         processor = JobProcessor(
             self.spool,
             self.maildirs,

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from local.config.configuration import Configuration
 from local.errors import LocalError
 from local.mail.event_builder import HeaderSummary
-from local.mail.history import State
 from local.mail.job import QueuedMessage
 from local.mail.submission import Submission
 from local.queue.delay_queue import DelayQueue
@@ -121,7 +120,7 @@ class Workers:
         waiting = [number]
         while waiting:
             each = waiting.pop()
-            self._wait_until(partial(self._is_done, each), deadline)
+            self._wait_until(partial(self._spool.is_done, each), deadline)
             waiting += self._spool.child_messages(each)
 
     def wait_until_idle(self, timeout_s: float) -> None:
@@ -136,9 +135,6 @@ class Workers:
                     raise SettleTimeout("mail is not done in time: it waits for its next attempt, or there is too much of it")
                 # A change between the check and the wait would be missed: check again soon.
                 self._changed.wait(min(left, 0.1))
-
-    def _is_done(self, number: int) -> bool:
-        return self._spool.state(number) is State.DONE
 
     def _put(self, task: _Task, due: float = 0.0, function: str = "") -> None:
         with self._lock:

@@ -1,6 +1,5 @@
 """The messages in transit, for the Message Flow API."""
 
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -18,10 +17,10 @@ class StoredMessage:
 
     Attributes:
         message_id: the ID that opens it.
+        received_at: seconds since the epoch, by the store's clock.
         direction: `INBOUND` or `OUTBOUND`.
         original: the bytes as they arrived.
         content: the current bytes; those of `original` until a Put is accepted.
-        received_at: seconds since the epoch, by the store's clock.
         frozen: whether WorkMail rejects every change.
         puts: number of accepted Puts.
         refusals: the reasons of rejected Puts, in order.
@@ -29,10 +28,10 @@ class StoredMessage:
     """
 
     message_id: str
+    received_at: float
     direction: str
     original: bytes
     content: bytes
-    received_at: float
     frozen: bool = False
     puts: int = 0
     refusals: list[str] = field(default_factory=list)
@@ -44,39 +43,34 @@ class MessageStore:
 
     Args:
         clock: returns seconds since the epoch; a test passes its own to move time.
+
+    Attributes:
+        loader: loads messages that are no longer in transit; returns None for an unknown ID.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._loader: Callable[[str], StoredMessage | None] | None = None
         self._messages: dict[str, StoredMessage] = {}
-        self._lock = threading.Lock()
+        self.loader: Callable[[str], StoredMessage | None] = self._messages.get
 
     def add(self, raw: bytes, message_id: str | None = None, direction: str = "INBOUND") -> str:
         """Add a message and return its ID. A message with the same ID is replaced."""
-        message_id = message_id or str(uuid.uuid4())
-        self.insert(StoredMessage(message_id, direction, raw, raw, received_at=self._clock()))
-        return message_id
+        message = StoredMessage(message_id or str(uuid.uuid4()), self._clock(), direction, raw, raw)
+        self.insert(message)
+        return message.message_id
 
     def insert(self, message: StoredMessage) -> None:
         """Add a message in its current state. A message with the same ID is replaced."""
-        with self._lock:
-            self._messages[message.message_id] = message
+        self._messages[message.message_id] = message
 
     def remove(self, message_id: str) -> None:
         """Remove a message. From now on `get` asks the loader for it."""
-        with self._lock:
-            self._messages.pop(message_id, None)
+        self._messages.pop(message_id, None)
 
     def clear(self) -> None:
         """Remove all messages and the loader."""
-        with self._lock:
-            self._messages.clear()
-        self._loader = None
-
-    def set_loader(self, loader: Callable[[str], StoredMessage | None]) -> None:
-        """Set the function that loads messages which are no longer in transit."""
-        self._loader = loader
+        self._messages.clear()
+        self.loader = self._messages.get
 
     def get(self, message_id: str) -> StoredMessage:
         """Return a message of any age.
@@ -84,18 +78,14 @@ class MessageStore:
         Raises:
             KeyError: no message has this ID.
         """
-        found = self._messages.get(message_id) or (self._loader(message_id) if self._loader else None)
+        found = self._messages.get(message_id) or self.loader(message_id)
         if found is None:
             raise KeyError(message_id)
         return found
 
-    def find(self, message_id: str) -> StoredMessage | None:
-        """Return a message as the API finds it; None when it is unknown or older than a day."""
-        try:
-            message = self.get(message_id)
-        except KeyError:
-            return None
-        return None if self._clock() - message.received_at > CONTENT_LIFETIME_S else message
+    def is_expired(self, message: StoredMessage) -> bool:
+        """Return whether a message is older than a day, so that the API does not return it."""
+        return self._clock() - message.received_at > CONTENT_LIFETIME_S
 
     def content(self, message_id: str) -> bytes:
         """Return the current bytes. Raises KeyError as `get`."""
@@ -113,26 +103,13 @@ class MessageStore:
         """Make every further Put fail with MessageFrozen, as for a redirected message. Raises KeyError as `get`."""
         self.get(message_id).frozen = True
 
-    def replace(self, message_id: str, content: bytes, reference: S3Reference | None = None) -> None:
+    def replace(self, message_id: str, content: bytes, *references: S3Reference) -> None:
         """Replace the content after an accepted Put. Raises KeyError as `get`."""
         message = self.get(message_id)
-        with self._lock:
-            message.content = content
-            message.puts += 1
-            if reference is not None:
-                message.references.append(reference)
-
-    def add_refusal(self, message_id: str, reason: str) -> None:
-        """Record the reason of a rejected Put, for the author of the hook. Raises KeyError as `get`."""
-        message = self.get(message_id)
-        with self._lock:
-            message.refusals.append(reason)
+        message.content = content
+        message.puts += 1
+        message.references += references
 
     def __contains__(self, message_id: str) -> bool:
-        try:
-            return bool(self.get(message_id))
-        except KeyError:
-            return False
-
-    def __len__(self) -> int:
-        return len(self._messages)
+        """Return whether a message is in transit."""
+        return message_id in self._messages

@@ -67,6 +67,10 @@ class Database:
         with self._lock:
             return self._connection.execute(statement, tuple(values)).fetchall()
 
+    def value(self, statement: str, values: Iterable[Any] = ()) -> Any:
+        """Return the first column of a statement's first row; None when it has no rows."""
+        return next((row[0] for row in self.read(statement, values)), None)
+
     def close(self) -> None:
         """Close the file after the current write."""
         with self._lock:

@@ -11,7 +11,6 @@ from local.config.configuration import load_configuration
 from local.errors import InvalidArgument
 from local.mail.history import Destination, State
 from local.mail.submission import Submission
-from local.queue.job_processor import load_delivered
 from local.queue.routing import create_jobs
 from mailhooks.contract import ContractError, FlowDirection
 from tests.support.deliveries import verify_delivered_once
@@ -92,7 +91,7 @@ def test_a_retry_reads_the_content_of_the_put_before_it(start: Start) -> None:
 def test_a_rejected_put_is_a_problem_even_if_the_function_succeeds(start: Start) -> None:
     queue = start()
     queue.function = Scripted(
-        lambda: (queue.store.add_refusal(queue.function.events[0]["messageId"], "MessageRejected: line 3 ..."), ALL)[1]
+        lambda: (queue.store.get(queue.function.events[0]["messageId"]).refusals.append("MessageRejected: line 3 ..."), ALL)[1]
     )
     assert queue.send().rule_runs[0].problems == ("Put refused: MessageRejected: line 3 ...",)
 
@@ -139,10 +138,10 @@ def test_a_message_in_transit_is_served_and_afterwards_read_only(start: Start) -
     queue = start()
     [run] = queue.send().rule_runs
     assert run.message_id not in queue.store
-    stored = load_delivered(queue.spool, run.message_id)
+    stored = queue.spool.load_delivered(run.message_id)
     assert stored is not None
     assert (stored.content, stored.frozen) == (RAW, True)
-    assert load_delivered(queue.spool, "unknown") is None
+    assert queue.spool.load_delivered("unknown") is None
 
 
 class TestAnEventOfTheCallers:
