@@ -8,13 +8,14 @@ import os
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from local.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from starlette.applications import Starlette
@@ -27,12 +28,12 @@ BACKLOG = 256
 def listen(port: int, host: str = HOST) -> socket.socket:
     """Return a listening socket. Port 0 lets the system choose the port.
 
-    The socket is bound before its server starts, so that a taken port is an error for the caller and not in the server's thread.
+    The socket is bound before its server starts, so that a port in use is an error for the caller and not in the server's thread.
 
     Raises:
-        ServerError: the port is taken or not allowed.
+        ServerError: the port is in use or not allowed.
     """
-    # The protocol is named because asyncio turns off Nagle's algorithm only then; with it each answer takes 40 ms longer.
+    # The protocol is named because asyncio turns off Nagle's algorithm only then; with it each answer needs 40 ms more.
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -51,7 +52,7 @@ class HttpServer:
         import uvicorn
 
         self._socket = listen(port, host)
-        self.url = _url(self._socket)
+        self.url = "http://{}:{}".format(*self._socket.getsockname()[:2])
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -88,49 +89,41 @@ class HttpServer:
         self._socket.close()
 
 
-class S3Server:
-    """moto's server: S3 and the other services that moto emulates.
+@contextmanager
+def run_moto(port: int) -> "Iterator[str]":
+    """Run moto's server, for S3 and the other services that moto emulates; yield its URL.
 
-    moto's own ThreadedMotoServer waits without end when its port is taken.
+    moto's own ThreadedMotoServer waits without end when its port is in use.
+
+    Raises:
+        ServerError: the port is in use or not allowed.
     """
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
-    def __init__(self, port: int) -> None:
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    class Dispatcher(DomainDispatcherApplication):
+        """Caches the service of a host name: moto searches some 200 folders for it in each call."""
 
-        class Dispatcher(DomainDispatcherApplication):
-            """Caches the service of a host name: moto searches some 200 folders for it in each call."""
+        @lru_cache(maxsize=256)  # noqa: B019 - one dispatcher a server
+        def get_backend_for_host(self, host: "str | None") -> Any:
+            return super().get_backend_for_host(host)
 
-            @lru_cache(maxsize=256)  # noqa: B019 - one dispatcher a server
-            def get_backend_for_host(self, host: "str | None") -> Any:
-                return super().get_backend_for_host(host)
-
-        from werkzeug.serving import make_server
-
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        _make_session()
-        with listen(port) as bound:
-            self.url = _url(bound)
-            # werkzeug duplicates the descriptor.
-            self._server = make_server(
-                HOST,
-                bound.getsockname()[1],
-                _serialize_dynamodb(Dispatcher(create_backend_app)),
-                threaded=True,
-                request_handler=MotoRequestHandler,
-                fd=bound.fileno(),
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local-s3", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread. The socket listens already, so that calls wait until the thread runs."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the server and end its thread."""
-        if self._thread.ident is not None:
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    _make_session()
+    app = _serialize_dynamodb(Dispatcher(create_backend_app))
+    with listen(port) as bound:
+        # werkzeug duplicates the descriptor.
+        port = bound.getsockname()[1]
+        server = make_server(HOST, port, app, threaded=True, request_handler=MotoRequestHandler, fd=bound.fileno())
+    # The socket listens already, so that calls wait until the thread runs.
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="local-s3", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _make_session() -> None:
@@ -165,8 +158,3 @@ def free_port(port: int, host: str = HOST) -> int:
     except ServerError:
         return 0
     return port
-
-
-def _url(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"http://{host}:{port}"

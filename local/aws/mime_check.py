@@ -60,28 +60,21 @@ def _split_multipart(headers: Message, body: bytes, place: str) -> list[bytes]:
     """Return the parts between the delimiters, each without the line end that belongs to the delimiter after it."""
     where = f"part {place}" if place else "the message"
     boundary = (headers.get_boundary() or "").encode("utf-8", "surrogateescape")
+    no_parts = f"{where} is a multipart without parts: its boundary is not in its body"
     if not boundary:
         raise MalformedMultipart(f"{where} is a multipart without a boundary")
-    delimiter = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$", re.MULTILINE)
-    starts: list[int] = []
-    ends: list[int] = []
-    closed = False
-    for found in delimiter.finditer(body):
-        if starts:
-            ends.append(found.start())
-        if found[1]:
-            closed = True
+    delimiter = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$\n?", re.MULTILINE)
+    pieces = delimiter.split(body)
+    parts: list[bytes] = []
+    for closing, part in zip(pieces[1::2], pieces[2::2], strict=True):
+        if closing:
             break
-        starts.append(found.end() + 1)
-    if not starts:
-        raise MalformedMultipart(f"{where} is a multipart without parts: its boundary is not in its body")
-    if not closed:
-        raise MalformedMultipart(f"{where} is a multipart without its closing delimiter")
-    return [_without_line_end(body[start:end]) for start, end in zip(starts, ends, strict=True)]
-
-
-def _without_line_end(part: bytes) -> bytes:
-    return part.removesuffix(b"\n").removesuffix(b"\r")
+        parts.append(part.removesuffix(b"\n").removesuffix(b"\r"))
+    else:
+        raise MalformedMultipart(f"{where} is a multipart without its closing delimiter" if parts else no_parts)
+    if not parts:
+        raise MalformedMultipart(no_parts)
+    return parts
 
 
 def _attachment_name(headers: Message) -> str:

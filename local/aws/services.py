@@ -39,7 +39,7 @@ class LocalAws(Lifecycle):
         rates_table: the DynamoDB table of `mailhooks.aws.rate_counter`.
 
     Raises:
-        ServerError: on entering, when a port is taken.
+        ServerError: on entering, when a port is in use.
     """
 
     def __init__(
@@ -88,15 +88,12 @@ class LocalAws(Lifecycle):
         return {name: {**variables, **self.environment} for name, variables in functions.items()}
 
     def _start(self) -> None:
-        # Imported late: Starlette and moto take most of the time of a start, which a command without servers must not wait for.
+        # Imported late: Starlette and moto need most of the time of a start, which a command without servers must not wait for.
         from local.aws.message_flow_api import MessageFlowApi
         from local.aws.workmail_api import WorkMailApi
-        from local.servers import HttpServer, S3Server
+        from local.servers import HttpServer, run_moto
 
-        moto = S3Server(self._ports[1])
-        self._stack.callback(moto.stop)
-        moto.start()
-        self._urls |= dict.fromkeys(MOTO_SERVICES, moto.url)
+        self._urls |= dict.fromkeys(MOTO_SERVICES, self._stack.enter_context(run_moto(self._ports[1])))
         self._s3 = self.client("s3")
         self._stack.callback(self._s3.close)
         self._dynamodb = self.client("dynamodb")

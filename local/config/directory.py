@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from local.config.toml_reader import Table
-from local.mail.addresses import domain_of
-from local.mail.groups import expand_group
+from local.mail.addresses import domain_of, expand_group
 from mailhooks.address_patterns import canonical
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"\\()\[\]]{1,64}@[^\s@<>,;]+")

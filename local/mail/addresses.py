@@ -1,8 +1,9 @@
-"""Mail addresses in SMTP: their syntax and their domain. `mailhooks.address_patterns.canonical` compares them."""
+"""Mail addresses: their syntax in SMTP, their domain, and the members of a group. `mailhooks.address_patterns.canonical` compares them."""
 
 import re
+from collections.abc import Collection, Iterator, Mapping
 
-from mailhooks.address_patterns import ascii_domain
+from mailhooks.address_patterns import ascii_domain, canonical
 
 MAX_ADDRESS_OCTETS = 64 + 1 + 255
 """RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.2 together.
@@ -36,3 +37,26 @@ def domain_of(address: str) -> str:
     domain: str
     _, at, domain = address.rpartition("@")
     return ascii_domain(domain) if at else ""
+
+
+def expand_group(address: str, groups: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Yield the canonical addresses of a group's members, each once, through all nested groups. Groups may contain each other.
+
+    >>> groups = {"all@example.com": ["ana@example.com", "team@example.com"], "team@example.com": ["bo@example.com"]}
+    >>> list(expand_group("All@example.com", groups))
+    ['ana@example.com', 'bo@example.com']
+
+    Args:
+        address: of a group; one that is no group is yielded itself.
+        groups: members by the group's canonical address.
+    """
+    waiting, seen = [address], set[str]()
+    while waiting:
+        each = canonical(waiting.pop())
+        if each in seen:
+            continue
+        seen.add(each)
+        if each in groups:
+            waiting.extend(reversed(list(groups[each])))
+        else:
+            yield each

@@ -3,7 +3,7 @@
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Mapping
 
-from local.mail.groups import expand_group
+from local.mail.addresses import expand_group
 from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.deadline import Deadline
 

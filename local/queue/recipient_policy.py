@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from local.config.configuration import Configuration
 from local.errors import SpoolError
-from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
+from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Submission, TemporarilyRefused
 from local.queue.workers import Workers
 from mailhooks.contract import FlowDirection
 
@@ -24,7 +24,7 @@ class RecipientPolicy:
         self._workers = workers
         self._configuration = configuration
 
-    def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
+    def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> str | None:
         """Return why a reverse-path is rejected; None when it is accepted.
 
         Inbound, every sender is accepted. Outbound, the address must have a mailbox; after a login it must be the user's own, or that of a
@@ -38,7 +38,7 @@ class RecipientPolicy:
         own = self._configuration().mailboxes(user) if user else ()
         return NOT_YOUR_ADDRESS if user and not set(own) & set(mailboxes) else None
 
-    def refuse_recipient(self, direction: FlowDirection, address: str) -> Refusal | None:
+    def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:
         """Return why a recipient is rejected; None when it is accepted.
 
         An address of the organization needs a mailbox. Other addresses are accepted in outbound mail only.

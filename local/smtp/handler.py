@@ -10,10 +10,9 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Se
 
 from local.mail.addresses import is_mailbox
 from local.mail.submission import Acceptor, Submission, TemporarilyRefused
-from local.smtp.ehlo_keywords import list_ehlo_keywords
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import FlowDirection
-from mailhooks.contract.limits import MAX_RECIPIENTS
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
 
 _LOG = logging.getLogger(__name__)
 _NULL_PATH = "<>"
@@ -30,7 +29,7 @@ class Handler:
 
     Args:
         direction: of the port.
-        acceptor: says who may send to whom, and stores the mail.
+        acceptor: decides who may send to whom, and stores the mail.
     """
 
     def __init__(self, direction: FlowDirection, acceptor: Acceptor) -> None:
@@ -46,7 +45,11 @@ class Handler:
     async def handle_EHLO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, _lines: list[str]) -> list[bytes]:
         """Answer EHLO (RFC 5321 section 4.1.1.1). The lines are bytes: see `EnhancedSmtp.push`."""
         session.host_name = hostname
-        *lines, last = server.hostname, *list_ehlo_keywords(self._direction)
+        keywords = [f"SIZE {MAX_MESSAGE_BYTES}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        if self._direction is FlowDirection.OUTBOUND:
+            # Without TLS, because the port listens on the loopback interface.
+            keywords.append("AUTH PLAIN LOGIN")
+        *lines, last = server.hostname, *keywords
         return [*(f"250-{line}".encode() for line in lines), f"250 {last}".encode()]
 
     async def handle_MAIL(self, _server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:
@@ -58,7 +61,7 @@ class Handler:
             return _NEEDS_SMTPUTF8
         refusal = self._acceptor.refuse_sender(self._direction, sender, session.auth_data or "")
         if refusal:
-            return refusal.reply
+            return refusal
         envelope.mail_from = address
         return "250 2.1.0 Ok"
 
@@ -72,7 +75,7 @@ class Handler:
             return "250 2.1.5 Ok"
         refusal = self._acceptor.refuse_recipient(self._direction, address)
         if refusal:
-            return refusal.reply
+            return refusal
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             # RFC 5321 section 4.5.3.1.10: the client sends the message again to the recipients that are left.
             return "452 4.5.3 Too many recipients"
@@ -95,7 +98,7 @@ class Handler:
     async def _store(self, submission: Submission) -> str:
         try:
             return f"250 2.0.0 Ok: queued as {await self._acceptor.accept(submission)}"
-        except Exception as error:  # noqa: BLE001 - whatever failed, the client keeps the message
+        except Exception as error:  # noqa: BLE001 - the client keeps the message after any error
             return await self.handle_exception(error)
 
     async def handle_AUTH(self, _server: SMTP, _session: Session, envelope: Envelope, _arguments: list[str]) -> str | Any:

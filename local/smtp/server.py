@@ -24,7 +24,7 @@ STOP_S: Final = 10.0
 """Seconds for which a server that is stopped waits for messages that are being stored."""
 
 _LINE_OCTETS: Final = {"MAIL": 512 + 26 + 17 + 10, "AUTH": 12288}
-"""Of a command: RFC 5321 section 4.5.3.1.4, and what SIZE (RFC 1870), 8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531) and AUTH (RFC 4954) add."""
+"""Of a command: RFC 5321 section 4.5.3.1.4, with the additions of RFC 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8) and 4954 (AUTH)."""
 
 _MAX_REPLY_OCTETS: Final = 512 - len("\r\n")
 """RFC 5321 section 4.5.3.1.5."""
@@ -74,7 +74,7 @@ class SmtpServer:
 
     Args:
         direction: INBOUND for mail from the Internet, without AUTH. OUTBOUND for submission, with AUTH, which is not required.
-        acceptor: says who may send to whom, and stores the mail.
+        acceptor: decides who may send to whom, and stores the mail.
         host: the loopback interface by default: nothing here is encrypted, and any password is right.
         port: 0 for one that the system chooses.
         timeout_s: seconds without a valid command before the connection is closed. The content of a message counts as part of DATA.
@@ -104,7 +104,7 @@ class SmtpServer:
         """Start to answer clients.
 
         Raises:
-            ServerError: the port is taken or not allowed.
+            ServerError: the port is in use or not allowed.
         """
         self._thread.start()
         self._started.wait()
@@ -115,7 +115,7 @@ class SmtpServer:
         """Store and acknowledge the messages that have arrived, close all connections, and end the thread.
 
         Args:
-            wait_s: seconds to wait for messages that are being stored. One that takes longer gets no reply and may or may not be stored.
+            wait_s: seconds to wait for messages that are being stored. One that needs longer gets no reply and may or may not be stored.
         """
         if self._loop and self._thread.is_alive():
             self._stop_s = wait_s

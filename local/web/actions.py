@@ -78,7 +78,7 @@ class Actions:
         """
         refusals = [(mail_from, self._policy.refuse_sender(direction, mail_from, ""))]
         refusals += [(address, self._policy.refuse_recipient(direction, address)) for address in recipients]
-        if refused := [f"{address}: {refusal.reply}" for address, refusal in refusals if refusal]:
+        if refused := [f"{address}: {refusal}" for address, refusal in refusals if refusal]:
             more = f"; and {len(refused) - _MAX_REPLIES} more" if len(refused) > _MAX_REPLIES else ""
             raise LocalError("; ".join(refused[:_MAX_REPLIES]) + more)
         return self._wm.accept(Submission(direction, mail_from, tuple(recipients), raw))

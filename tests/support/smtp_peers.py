@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Refusal, Submission, TemporarilyRefused
+from local.mail.submission import NO_RELAYING, NOT_A_USER, NOT_YOUR_ADDRESS, UNKNOWN_USER, Submission, TemporarilyRefused
 from local.smtp.server import SmtpServer
 from mailhooks.contract import FlowDirection
 
@@ -26,14 +26,14 @@ class MemoryAcceptor:
         self.gate.set()
         self.entered = threading.Event()
 
-    def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> Refusal | None:
+    def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> str | None:
         if direction is FlowDirection.INBOUND:
             return None
         if address.lower() not in USERS:
             return NOT_A_USER
         return NOT_YOUR_ADDRESS if user and user.lower() != address.lower() else None
 
-    def refuse_recipient(self, direction: FlowDirection, address: str) -> Refusal | None:
+    def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:
         local, _, domain = address.lower().rpartition("@")
         if not local:
             return None

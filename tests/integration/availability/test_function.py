@@ -10,7 +10,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from local.servers import S3Server
+from local.servers import run_moto
 from mailhooks.contract.availability import check_availability_response
 from mailhooks.settings import env
 from tests.support.backends import request
@@ -35,25 +35,23 @@ def server(tmp_path: Path) -> Iterator[radicale.Server]:
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Secrets Manager, also for the function's boto3."""
-    moto = S3Server(0)
-    moto.start()
-    variables = {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER": moto.url,
-        "AVAILABILITY_SECRET": NAME,
-        # Powertools' loggers keep the standard output of the first test.
-        "POWERTOOLS_SERVICE_NAME": f"test-{uuid4().hex}",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    env.cache_clear()
-    client = boto3.client("secretsmanager")
-    yield client
-    client.delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
-    env.cache_clear()
-    moto.stop()
+    with run_moto(0) as url:
+        variables = {
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": url,
+            "AVAILABILITY_SECRET": NAME,
+            # Powertools' loggers keep the standard output of the first test.
+            "POWERTOOLS_SERVICE_NAME": f"test-{uuid4().hex}",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        env.cache_clear()
+        client = boto3.client("secretsmanager")
+        yield client
+        client.delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)
+        env.cache_clear()
 
 
 def function() -> Any:
