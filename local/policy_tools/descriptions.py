@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mailhooks.policy import Outcome
 from mailhooks.policy.evaluation.outcome import WantedChange
 from mailhooks.policy.facts.recipients import RecipientSet
-from mailhooks.policy.rules.actions import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, TagSubject
+from mailhooks.policy.rules.rule import AddDisclaimer, Archive, ChangeHeaders, Effect, Notify, TagSubject
 
 UNLISTED = "(recipients not listed)"
 

@@ -13,9 +13,10 @@ from moto import mock_aws
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
+from mailhooks.hooks.invocation import Record
 from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.hooks.policy_source import BUILT_IN
-from mailhooks.hooks.report import Record, Reporter
+from mailhooks.hooks.report import Reporter
 from mailhooks.settings import Settings
 from tests.infrastructure.template import ROOT, function, holds, of_type, properties, template
 from tests.support.mail import parsed

@@ -25,7 +25,7 @@ from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.trace import ConditionTrace, RuleTrace
 from mailhooks.policy.facts.recipients import Recipients
-from mailhooks.policy.rules.actions import NoDisclaimer
+from mailhooks.policy.rules.rule import NoDisclaimer
 
 _CONDITION = 24
 _VALUE = 40

@@ -15,7 +15,7 @@ from mailhooks.hooks.runtime import Handler, HookFailed, Mail
 from mailhooks.policy import load
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.rules.actions import Archive, Notify
+from mailhooks.policy.rules.rule import Archive, Notify
 from mailhooks.settings import OnError
 from tests.support.hooks import Memory, handler_of
 from tests.support.mail import event

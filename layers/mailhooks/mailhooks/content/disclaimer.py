@@ -115,7 +115,7 @@ class Disclaimer:
             raise Blocked(Obstacle.AMBIGUOUS)
         if any(field.value(message.raw) == self.stamp.encode() for field in header.named(STAMP.lower())):
             return None
-        text, markup = (template.render(values) for template in self.templates)
+        text, markup = (template.render(values) if template.variables else template.source for template in self.templates)
         return (text, markup) if text.strip() or markup.strip() else None
 
     def _add_stamp(self, message: Message, change: Change) -> Change:

@@ -13,15 +13,15 @@ from mailhooks.mime.edits import Edit, compose, splice
 from mailhooks.mime.message import Message
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange
-from mailhooks.policy.rules.actions import (
+from mailhooks.policy.rules.rule import (
     AddDisclaimer,
     ChangeHeaders,
     ContentChange,
     NoDisclaimer,
+    RuleErrorPolicy,
     StripAttachments,
     TagSubject,
 )
-from mailhooks.policy.rules.rule import RuleErrorPolicy
 
 if TYPE_CHECKING:
     from mailhooks.hooks.preflight import PreparedChange

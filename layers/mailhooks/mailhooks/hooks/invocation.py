@@ -1,13 +1,14 @@
-"""The value that a hook gets, `Mail`, and the value that it returns, `Reply`."""
+"""One invocation: the message for the hook (`Mail`), its answer (`Reply`), and the result for the log (`Record`)."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
-from mailhooks.errors import Misconfigured, PermanentError
+from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.message import Message
 from mailhooks.settings import Settings
@@ -164,6 +165,32 @@ class Reply:
     skip_reason: PermanentError | None = None
     unexpected_error: Exception | None = None
     on_put_rejected: "Callable[[PermanentError | Misconfigured], Reply] | None" = None
+
+
+@dataclass(slots=True)
+class Record:
+    """The result of one invocation, for its log line and metrics. The runtime fills it in.
+
+    Attributes:
+        response: the response so far, to return if the hook fails.
+    """
+
+    response: dict[str, Any] | None
+    event: MailFlowEvent | None = None
+    verdict: tuple[str, ...] = ()
+    duplicate: bool = False
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    permanent: PermanentError | None = None
+    transient: TransientError | None = None
+    unexpected: BaseException | None = None
+    log: Mapping[str, object] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def error(self) -> BaseException | None:
+        return self.unexpected or self.transient or self.permanent
 
 
 def to_reply(mail: Mail, returned: object) -> Reply:

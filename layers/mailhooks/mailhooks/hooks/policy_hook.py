@@ -29,8 +29,7 @@ from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedEffect
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import Archive, Count, Notify
-from mailhooks.policy.rules.rule import RuleErrorPolicy
+from mailhooks.policy.rules.rule import Archive, Count, Notify, RuleErrorPolicy
 from mailhooks.settings import Settings
 
 _STAMP_OCTETS: Final = 100

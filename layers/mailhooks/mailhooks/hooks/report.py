@@ -7,45 +7,19 @@ only if LOG_ADDRESSES is true.
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from mailhooks.contract import ContractError, MailFlowEvent
-from mailhooks.errors import MailhooksError, PermanentError, TransientError
+from mailhooks.contract import ContractError
+from mailhooks.errors import MailhooksError
+from mailhooks.hooks.invocation import Record
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
-
-
-@dataclass(slots=True)
-class Record:
-    """The result of one invocation, filled in by the runtime.
-
-    Attributes:
-        response: the response so far, to return if the hook fails.
-    """
-
-    response: dict[str, Any] | None
-    event: MailFlowEvent | None = None
-    verdict: tuple[str, ...] = ()
-    duplicate: bool = False
-    bytes_read: int | None = None
-    bytes_written: int | None = None
-    permanent: PermanentError | None = None
-    transient: TransientError | None = None
-    unexpected: BaseException | None = None
-    log: Mapping[str, object] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def error(self) -> BaseException | None:
-        return self.unexpected or self.transient or self.permanent
 
 
 class Reporter:

@@ -12,8 +12,8 @@ from mailhooks.content.change import Change
 from mailhooks.contract import MailFlowEvent, Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import CannotChangeSafely, MailhooksError, Misconfigured, PermanentError, TransientError
-from mailhooks.hooks.invocation import ContentStore, Mail, Reply, to_reply
-from mailhooks.hooks.report import Handler, Record, Reporter
+from mailhooks.hooks.invocation import ContentStore, Mail, Record, Reply, to_reply
+from mailhooks.hooks.report import Handler, Reporter
 from mailhooks.settings import OnError, Settings, env
 
 if TYPE_CHECKING:

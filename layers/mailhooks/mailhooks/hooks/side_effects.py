@@ -14,7 +14,7 @@ from mailhooks.errors import SettingsError
 from mailhooks.hooks.invocation import Mail
 from mailhooks.mime import encoded_words
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.rules.actions import Archive, Notify
+from mailhooks.policy.rules.rule import Archive, Notify
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:

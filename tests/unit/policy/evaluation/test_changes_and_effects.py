@@ -12,7 +12,7 @@ from mailhooks.policy import Outcome
 from mailhooks.policy.facts.recipients import RecipientSet
 from mailhooks.policy.loading.action_builders import ACTION_BUILDERS
 from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
-from mailhooks.policy.rules.actions import (
+from mailhooks.policy.rules.rule import (
     AddDisclaimer,
     Archive,
     ChangeHeaders,

@@ -6,7 +6,7 @@ import pytest
 
 from mailhooks.policy import PolicyError, load
 from mailhooks.policy.loading.yaml_document import MAX_DEPTH, MAX_OCTETS, parse_document
-from mailhooks.policy.rules.actions import VARIABLES
+from mailhooks.policy.rules.rule import VARIABLES
 from tests.support.policies import load_error, make_policy, rule_error
 from tests.support.tables import check_rows
 

@@ -14,9 +14,8 @@ from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import SetVerdict
 from mailhooks.policy.rules.conditions import All, Condition, Cost, MessageTest, RecipientTest, address_test
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import Rule, SetVerdict
 from mailhooks.settings import OnError, Settings, parse_json
 
 _MOST_RESTRICTIVE_FIRST: Final = (

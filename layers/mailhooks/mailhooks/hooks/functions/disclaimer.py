@@ -19,9 +19,8 @@ from mailhooks.mime.text.wrapping import Image
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import AddDisclaimer
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, MessageTest, Not, address_test, all_recipients_test
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import AddDisclaimer, Rule
 from mailhooks.settings import Settings
 
 _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}

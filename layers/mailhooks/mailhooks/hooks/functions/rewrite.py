@@ -8,9 +8,8 @@ from mailhooks.content.subject_tag import check_tag
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import ChangeHeaders, ContentChange, StripAttachments, TagSubject
 from mailhooks.policy.rules.conditions import All
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import ChangeHeaders, ContentChange, Rule, StripAttachments, TagSubject
 from mailhooks.settings import Settings, parse_json
 
 if TYPE_CHECKING:

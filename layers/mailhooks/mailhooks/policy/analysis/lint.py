@@ -13,9 +13,8 @@ from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import AddRecipients, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import Cost, iterate_names
-from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import AddRecipients, Mixed, RemoveRecipients, Rule, RuleErrorPolicy, SetVerdict
 
 
 class Severity(StrEnum):
@@ -173,7 +172,7 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
     yield from _check_outbound(each)
     if any(constraint.name == "sender" and ":*" in (constraint.alternatives or ()) for constraint in conditions.excluded):
         yield _finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
-    if rule.changes_content and rule.condition.per_recipient:
+    if rule.changes and rule.condition.per_recipient:
         yield _finding(
             rule, f"changes the content for some recipients, and all recipients get one content: {_MIXED[rule.mixed]}", Severity.NOTE
         )

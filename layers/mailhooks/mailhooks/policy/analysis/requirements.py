@@ -6,9 +6,8 @@ from typing import Final
 
 from mailhooks.policy.analysis.rule_conditions import list_condition_names
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
 
 _DIRECTORY_PERMISSIONS: Final = tuple(
     f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")

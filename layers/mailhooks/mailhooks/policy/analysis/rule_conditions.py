@@ -124,7 +124,7 @@ def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
     rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
     names = _VARYING | _ON_DOMAINS if asks_domains and not policy.domains else _VARYING
     depends = (rule.begins or rule.ends or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
-    return any(rule.changes_content for rule in rules) and any(depends)
+    return any(rule.changes for rule in rules) and any(depends)
 
 
 def list_condition_names(rule: Rule) -> list[str]:

@@ -8,8 +8,7 @@ from mailhooks.errors import MailhooksError
 from mailhooks.policy.evaluation.outcome import Failure, filter_addable
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
-from mailhooks.policy.rules.actions import RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import RemoveRecipients, Rule, SetVerdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,18 @@ from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, 
 from mailhooks.policy.evaluation.trace import RuleTrace, Trace
 from mailhooks.policy.facts.message_facts import ContentUnavailable, Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
+from mailhooks.policy.rules.rule import (
+    Action,
+    AddRecipients,
+    Archive,
+    Count,
+    Mixed,
+    Notify,
+    RemoveRecipients,
+    Rule,
+    RuleErrorPolicy,
+    SetVerdict,
+)
 
 _MAX_PASSES: Final = 8
 """After this many passes, all rules that replace each other's recipients are left out together, and not one in each pass."""
@@ -134,6 +144,8 @@ class _RulePass:
                 self._reported.append(rule.name)
 
     def _find_matching(self, rule: Rule, candidates: RecipientSet, trace: RuleTrace | None) -> RecipientSet:
+        if rule.has_no_condition and trace is None:
+            return candidates
         evaluator = ConditionEvaluator(rule, trace)
         matching = evaluator.find_matching(self._facts, candidates)
         self._failures += evaluator.failures

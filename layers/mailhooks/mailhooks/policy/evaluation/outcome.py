@@ -10,8 +10,7 @@ from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import MailhooksError
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, UNLISTED, Recipients, RecipientSet
-from mailhooks.policy.rules.actions import ContentChange, Effect
-from mailhooks.policy.rules.rule import Rule
+from mailhooks.policy.rules.rule import ContentChange, Effect, Rule
 
 MAX_ACTIONS: Final = 10
 """Different actions in one response (guide, "Synchronous Run Lambda action limits")."""

@@ -14,7 +14,8 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.policy.loading.build_context import BuildContext
 from mailhooks.policy.loading.problems import ADDRESS, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
-from mailhooks.policy.rules.actions import (
+from mailhooks.policy.rules.bounds import parse_size
+from mailhooks.policy.rules.rule import (
     VARIABLES,
     Action,
     AddDisclaimer,
@@ -28,7 +29,6 @@ from mailhooks.policy.rules.actions import (
     StripAttachments,
     TagSubject,
 )
-from mailhooks.policy.rules.bounds import parse_size
 
 if TYPE_CHECKING:
     from mailhooks.content.template import Template

@@ -116,7 +116,7 @@ class _PolicyBuilder:
             value,
             self._document.line(("rules", index)),
         )
-        if mixed is None and rule.changes_content and condition.per_recipient:
+        if mixed is None and rule.changes and condition.per_recipient:
             raise InvalidValue(
                 "expected mixed: all or none, because the rule changes the content for some recipients, and all recipients get one content"
             )

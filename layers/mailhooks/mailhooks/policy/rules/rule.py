@@ -1,15 +1,237 @@
-"""A rule of a policy."""
+"""A rule of a policy, and its actions: verdicts for recipients, changes of the content, and side effects."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from mailhooks.policy.rules.actions import Action, AddRecipients, Archive, ContentChange, Count, Notify, RemoveRecipients, SetVerdict
-from mailhooks.policy.rules.conditions import Condition
+from mailhooks.content.change import Change, OnUnmodifiable
+from mailhooks.contract import ActionType
+from mailhooks.errors import CannotChangeSafely
+from mailhooks.mime.message import Message
+from mailhooks.policy.facts.recipients import AddressSet
+from mailhooks.policy.rules.conditions import All, Condition
 
-_NOT_CHANGES = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
+if TYPE_CHECKING:
+    from mailhooks.content.attachment_rules import AttachmentRules
+    from mailhooks.content.disclaimer import Disclaimer
+    from mailhooks.content.header_changes import HeaderChanges
+
+# Late imports below: a policy loads the module of an action at a cold start only if a rule has the action.
+
+_NO_HEADER: Final = "the header is missing, or broken by a line that is not a field"
+
+VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain", "date", "rule", "messageid"})
+"""The variables of a bounce text, written between `%%` and `%%`, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetVerdict:
+    """Set the verdict of the matching recipients.
+
+    Attributes:
+        type: deliver, drop, junk, bypass the spam check, or bounce.
+        text: the template of a bounce message.
+    """
+
+    type: ActionType
+    text: str = ""
+
+    def bounce_text(self, values: Mapping[str, str]) -> str:
+        """Return the bounce message. `values` has the variables by their names in lower case."""
+        if "%%" not in self.text:
+            return self.text
+        from mailhooks.content.template import Template
+
+        return Template(self.text).render(values).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecipients:
+    """Deliver the message to further addresses, as Bcc."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRecipients:
+    """Drop the message for recipients with these addresses."""
+
+    addresses: AddressSet
+
+
+class ContentChange(Protocol):
+    """An action that changes the content of the message."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def on_unmodifiable(self) -> OnUnmodifiable: ...
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables in its texts, in lower case."""
+
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:
+        """Return the change of a message. `values` has the variables by their names in lower case.
+
+        Raises:
+            CannotChangeSafely: the message must not be changed in this way.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TagSubject:
+    """Add a tag to the subject (see `mailhooks.content.subject_tag`)."""
+
+    tag: str
+    name: str = "subject_tag"
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
+    variables: frozenset[str] = frozenset()
+
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
+        from mailhooks.content.subject_tag import tag_edits
+
+        block = message.header
+        # A subject above a broken line gets its tag, so that a sender cannot prevent the tag by a line of garbage.
+        if not block.fields or not (block.complete or any(block.named("subject"))):
+            raise CannotChangeSafely(_NO_HEADER)
+        return Change(tag_edits(message, self.tag))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeHeaders:
+    """Set, add and remove header fields (see `mailhooks.content.header_changes`)."""
+
+    fields: "HeaderChanges"
+    name: str = "headers"
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
+    variables: frozenset[str] = frozenset()
+
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
+        block = message.header
+        if not block.fields or not block.complete:
+            raise CannotChangeSafely(_NO_HEADER)
+        return Change(self.fields.edits(message))
+
+
+@dataclass(frozen=True, slots=True)
+class StripAttachments:
+    """Replace attachments by notices (see `mailhooks.content.attachments`)."""
+
+    rules: "AttachmentRules"
+    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
+    name: str = "strip_attachments"
+    variables: frozenset[str] = frozenset()
+
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
+        from mailhooks.content import attachments
+
+        if not message.header.complete:
+            # Mail programs disagree on where the body of such a message begins, so there is no safe place for an edit.
+            if attachments.find(message, self.rules):
+                raise CannotChangeSafely(_NO_HEADER)
+            return Change([])
+        return Change(attachments.edits(message, self.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class AddDisclaimer:
+    """Add a disclaimer (see `mailhooks.content.disclaimer`)."""
+
+    disclaimer: "Disclaimer"
+    name: str = "disclaimer"
+
+    @property
+    def on_unmodifiable(self) -> OnUnmodifiable:
+        return self.disclaimer.on_unmodifiable
+
+    @property
+    def variables(self) -> frozenset[str]:
+        return frozenset().union(*(template.variables for template in self.disclaimer.templates))
+
+    def change(self, message: Message, values: Mapping[str, str]) -> Change:
+        return self._unless_blocked(self.disclaimer.change, message, values)
+
+    def wrap(self, message: Message, values: Mapping[str, str]) -> Change:
+        """Return the change that puts the message, as it is, into a new one with the disclaimer. Arguments and errors as for `change`."""
+        return self._unless_blocked(self.disclaimer.wrap, message, values)
+
+    @staticmethod
+    def _unless_blocked(make: Callable[[Message, Mapping[str, str]], Change], message: Message, values: Mapping[str, str]) -> Change:
+        from mailhooks.mime.text.body import Blocked
+
+        try:
+            return make(message, values)
+        except Blocked as blocked:
+            raise NoDisclaimer(blocked.obstacle) from None
+
+
+class NoDisclaimer(CannotChangeSafely):
+    """A message gets no disclaimer.
+
+    Attributes:
+        obstacle: the reason, a `mailhooks.mime.text.body.Obstacle`.
+    """
+
+    def __init__(self, obstacle: str) -> None:
+        super().__init__(f"no disclaimer: {obstacle}")
+        self.obstacle = obstacle
+
+    @property
+    def allows_delivery(self) -> bool:
+        """Whether the message is delivered even if the rule bounces or drops messages without a disclaimer.
+
+        A report answers a message, and its bounce would answer an answer. A message without text has no text to add a disclaimer to.
+        """
+        from mailhooks.mime.text.body import Obstacle
+
+        return self.obstacle in {Obstacle.NO_TEXT, Obstacle.NO_WORDS, Obstacle.REPORT}
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Store a copy of the received message and its envelope in an S3 bucket."""
+
+    bucket: str
+    prefix: str = "mail/"
+    retain_days: int | None = None
+    lock: str | None = None
+    name: str = "archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Send a notification.
+
+    Attributes:
+        sns, eventbridge, webhook: the target; one of them is set.
+        secret: the name of the webhook's secret.
+        include: the fields of the message in the notification.
+    """
+
+    sns: str = ""
+    eventbridge: str = ""
+    webhook: str = ""
+    secret: str = ""
+    include: frozenset[str] = frozenset()
+    name: str = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Count the message in a metric."""
+
+    metric: str
+    name: str = "count"
+
+
+Effect = Archive | Notify | Count
+Action = SetVerdict | AddRecipients | RemoveRecipients | ContentChange | Effect
+
+_NOT_CHANGES: Final = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
 
 
 class Mixed(StrEnum):
@@ -70,10 +292,11 @@ class Rule:
         return self.enabled and (self.begins is None or self.begins <= now) and (self.ends is None or now < self.ends)
 
     @property
+    def has_no_condition(self) -> bool:
+        """Whether the rule applies to all recipients of every message."""
+        return isinstance(self.condition, All) and not self.condition.conditions
+
+    @property
     def changes(self) -> tuple[ContentChange, ...]:
         """The actions that change the content."""
         return tuple(action for action in self.actions if not isinstance(action, _NOT_CHANGES))
-
-    @property
-    def changes_content(self) -> bool:
-        return bool(self.changes)
