@@ -71,7 +71,7 @@ class GraphBackend:
         self._reader = reader
         self._endpoint = endpoint
         self._user = user
-        self._known: str | None = None  # a user that Graph has accepted
+        self._accepted_user: str | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
@@ -141,12 +141,12 @@ class GraphBackend:
                 content = self._post(user, mailboxes, window, deadline)
             except (MailboxNotFound, NoAccess) as failed:
                 rejected[user] = failed
-                if user == self._known:
-                    self._known = None
+                if user == self._accepted_user:
+                    self._accepted_user = None
                 if sum(type(one) is type(failed) for one in rejected.values()) == _MAX_REFUSALS:
                     break
             else:
-                self._known = user
+                self._accepted_user = user
                 return self._reader.read(content, mailboxes, window, _SLOT)
         *_, last = rejected.values()
         if self._user and isinstance(last, MailboxNotFound):
@@ -160,10 +160,10 @@ class GraphBackend:
             yield self._user
             return
         yield mailboxes[0]
-        known = self._known
-        if known and known != mailboxes[0]:
-            yield known
-        yield from (mailbox for mailbox in mailboxes[1:] if mailbox != known)
+        accepted = self._accepted_user
+        if accepted and accepted != mailboxes[0]:
+            yield accepted
+        yield from (mailbox for mailbox in mailboxes[1:] if mailbox != accepted)
 
     def _post(self, user: str, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
         """Return the response's body."""
