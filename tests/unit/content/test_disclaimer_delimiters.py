@@ -5,6 +5,7 @@ import quopri
 import re
 from email import message_from_bytes, policy
 from email.message import Message as PythonMessage
+from itertools import product
 
 import pytest
 from hypothesis import assume, given
@@ -14,6 +15,7 @@ from mailhooks.content.disclaimer import Disclaimer, Position, add_disclaimer
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message, Part, scan
 from mailhooks.mime.text.body import Blocked, find_displayed
+from tests.support.tables import check_rows
 
 SAID = "SAID"
 
@@ -55,53 +57,74 @@ def text(raw: bytes, subtype: str) -> str:
     return body.get_content().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("position", list(Position))
-@pytest.mark.parametrize("delimiter", ["--B", "--B--", "--B \t", "--B-- "])
-@pytest.mark.parametrize("line", ["<p>Hello</p>\r\n{}<!-- unfinished", "<body>{}\r\n<p>Hello</p>", "<p>Hello</p>\r\n{}</body>"])
-@pytest.mark.parametrize("encoding", ["7bit", "8bit", "binary", "7-bit", "quoted-printable"])
-def test_text_in_html_never_becomes_a_delimiter(position: Position, delimiter: str, line: str, encoding: str):
-    part = f"Content-Type: text/html\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{line.format(delimiter)}"
-    raw = multipart(part.encode())
-    changed = add_disclaimer(raw, text=SAID, html=SAID, position=position)
-    assert changed.count(b"SAID") == 1
-    assert text(changed, "html").count("SAID") == 1
-    same_parts(raw, changed)
-
-
-@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable"])
-@pytest.mark.parametrize(
-    "body, said",
-    [
-        ("x\r\n--B_DISCLAIMER_\r\ny", "\n\nSAID"),
-        ("x\r\n--_DISCLAIMER_\r\ny", "B"),
-        ("x\r\n-_DISCLAIMER_", "-B"),
-        ("x\r\n_DISCLAIMER_--B--\r\ny", "SAID\n"),
-        ("x\r\n_DISCLAIMER_B\r\ny", "--"),
-        ("\xef\xbb\xbf--B\r\ny", "SAID"),
-        ("x\r--B_DISCLAIMER_\r\ny", "\nSAID"),
-    ],
-)
-@pytest.mark.parametrize("position", ["prepend", "append"])
-def test_text_in_plain_text_never_becomes_a_delimiter(body: str, said: str, encoding: str, position: str):
-    part = f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode("latin-1")
-    raw = multipart(part)
-    changed = add_disclaimer(raw, text=said, html="", position=position)
-    assert changed != raw
-    same_parts(raw, changed)
-
-
-@pytest.mark.parametrize("decoded", ["x\r\n--B\r\ny", "x" * 75 + "--B\r\ny", "x" * 75 + "--B--", "ü--B\r--B\r\n" + "x" * 73 + "=--B"])
-@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
-@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
-def test_content_encoded_again_has_no_delimiter(decoded: str, encoding: str, charset: str):
-    octets = decoded.encode(charset)
-    body = base64.encodebytes(octets) if encoding == "base64" else quoted(octets)
-    raw = multipart(f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
-    for said in ("SAID", "日本", "x" * 75 + "--B", "x" * 74 + "ü--B--", "--B\n\n--B--"):
-        changed = add_disclaimer(raw, text=said, html="")
-        assert text(changed, "plain").replace("\r", "\n").startswith(decoded.replace("\r\n", "\n").replace("\r", "\n"))
-        assert said in text(changed, "plain")
+def test_text_in_html_never_becomes_a_delimiter() -> None:
+    def check(encoding: str, line: str, delimiter: str, position: Position) -> None:
+        part = f"Content-Type: text/html\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{line.format(delimiter)}"
+        raw = multipart(part.encode())
+        changed = add_disclaimer(raw, text=SAID, html=SAID, position=position)
+        assert changed.count(b"SAID") == 1
+        assert text(changed, "html").count("SAID") == 1
         same_parts(raw, changed)
+
+    check_rows(
+        product(
+            ["7bit", "8bit", "binary", "7-bit", "quoted-printable"],
+            ["<p>Hello</p>\r\n{}<!-- unfinished", "<body>{}\r\n<p>Hello</p>", "<p>Hello</p>\r\n{}</body>"],
+            ["--B", "--B--", "--B \t", "--B-- "],
+            list(Position),
+        ),
+        check,
+    )
+
+
+def test_text_in_plain_text_never_becomes_a_delimiter() -> None:
+    def check(position: str, body: str, said: str, encoding: str) -> None:
+        part = f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode("latin-1")
+        raw = multipart(part)
+        changed = add_disclaimer(raw, text=said, html="", position=position)
+        assert changed != raw
+        same_parts(raw, changed)
+
+    check_rows(
+        (
+            (position, body, said, encoding)
+            for position, (body, said), encoding in product(
+                ["prepend", "append"],
+                [
+                    ("x\r\n--B_DISCLAIMER_\r\ny", "\n\nSAID"),
+                    ("x\r\n--_DISCLAIMER_\r\ny", "B"),
+                    ("x\r\n-_DISCLAIMER_", "-B"),
+                    ("x\r\n_DISCLAIMER_--B--\r\ny", "SAID\n"),
+                    ("x\r\n_DISCLAIMER_B\r\ny", "--"),
+                    ("\xef\xbb\xbf--B\r\ny", "SAID"),
+                    ("x\r--B_DISCLAIMER_\r\ny", "\nSAID"),
+                ],
+                ["7bit", "quoted-printable"],
+            )
+        ),
+        check,
+    )
+
+
+def test_content_encoded_again_has_no_delimiter() -> None:
+    def check(charset: str, encoding: str, decoded: str) -> None:
+        octets = decoded.encode(charset)
+        body = base64.encodebytes(octets) if encoding == "base64" else quoted(octets)
+        raw = multipart(f"Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
+        for said in ("SAID", "日本", "x" * 75 + "--B", "x" * 74 + "ü--B--", "--B\n\n--B--"):
+            changed = add_disclaimer(raw, text=said, html="")
+            assert text(changed, "plain").replace("\r", "\n").startswith(decoded.replace("\r\n", "\n").replace("\r", "\n"))
+            assert said in text(changed, "plain")
+            same_parts(raw, changed)
+
+    check_rows(
+        product(
+            ["utf-8", "iso-8859-1"],
+            ["base64", "quoted-printable"],
+            ["x\r\n--B\r\ny", "x" * 75 + "--B\r\ny", "x" * 75 + "--B--", "ü--B\r--B\r\n" + "x" * 73 + "=--B"],
+        ),
+        check,
+    )
 
 
 def test_html_stays_as_it_is_if_hyphens_make_no_delimiter():

@@ -69,11 +69,11 @@ def test_comments_match_a_simple_parser(value: bytes):
     "pattern", [b"(", b"()", b"(()", b"(())", b"(\\", b'"("(', b"((a)(", b")", b'(")', b";name=(", b"=", b";", b"; ", b"\\"]
 )
 def test_hostile_fields_take_linear_time(pattern: bytes):
-    value = b"attachment; filename=" + pattern * (1_000_000 // len(pattern))
+    value = b"attachment; filename=" + pattern * (200_000 // len(pattern))
     started = time.perf_counter()
     remove_comments(value)
     sum(1 for _ in parse_strictly(value))
-    assert time.perf_counter() - started < 5  # a quadratic search would take hours
+    assert time.perf_counter() - started < 20  # a quadratic search would take minutes
 
 
 @pytest.mark.parametrize(

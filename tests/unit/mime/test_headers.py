@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mailhooks.mime.edits import splice
 from mailhooks.mime.headers import scan
 from tests.support.mail import CORPUS, header_blocks
+from tests.support.tables import check_rows
 
 
 def named(raw: bytes) -> list[tuple[str, bytes]]:
@@ -69,15 +70,17 @@ def test_lines_are_appended_after_the_last_field():
     assert splice(raw, [scan(raw).appended(b"C: 3\n")]) == b"A: 1\nB: 2\nC: 3\n\nbody"
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_real_mail_has_the_fields_of_the_standard_library(path: Path):
-    raw = path.read_bytes()
-    block = scan(raw)
-    assert block.fields
-    if block.complete and b"\r" not in raw.replace(b"\r\n", b""):
-        theirs = [(name.rstrip(), "".join(str(value).split())) for name, value in message_from_bytes(raw).raw_items()]
-        ours = [(field.name, "".join(field.value(raw).decode("ascii", "surrogateescape").split())) for field in block.fields]
-        assert ours == [(name, value) for name, value in theirs if value or name]
+def test_real_mail_has_the_fields_of_the_standard_library() -> None:
+    def check(path: Path) -> None:
+        raw = path.read_bytes()
+        block = scan(raw)
+        assert block.fields
+        if block.complete and b"\r" not in raw.replace(b"\r\n", b""):
+            theirs = [(name.rstrip(), "".join(str(value).split())) for name, value in message_from_bytes(raw).raw_items()]
+            ours = [(field.name, "".join(field.value(raw).decode("ascii", "surrogateescape").split())) for field in block.fields]
+            assert ours == [(name, value) for name, value in theirs if value or name]
+
+    check_rows(CORPUS, check)
 
 
 @pytest.mark.fuzz

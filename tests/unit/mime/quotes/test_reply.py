@@ -3,7 +3,7 @@
 import email
 import email.policy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,16 @@ from mailhooks.mime.html_text import extract_visible_text
 from mailhooks.mime.quotes.attribution import Budget, Level, Line, find_attribution, is_trailer
 from mailhooks.mime.quotes.reply import find_html_quote, find_quote, find_text_quote
 from tests.support.mail import CORPUS
+from tests.support.tables import check_rows
 
 HERE = "[[HERE]]"
 DATA = Path(__file__).parent / "data"
 
 
-def samples(name: str) -> list[object]:
-    """Read the sections `=== title` of a file."""
+def samples(name: str) -> list[tuple[str, str]]:
+    """Read the sections `=== title` of a file, as pairs of title and text."""
     blocks = re.split(r"(?m)^=== ", (DATA / name).read_text("utf-8"))[1:]
-    return [pytest.param(body, id=title) for title, _, body in (block.partition("\n") for block in blocks)]
+    return [(title, body) for title, _, body in (block.partition("\n") for block in blocks)]
 
 
 def as_octets(text: str) -> str:
@@ -35,54 +36,60 @@ def as_text(octets: str) -> str:
     return octets.encode("latin-1").decode("utf-8", "replace")
 
 
-@pytest.mark.parametrize("text", samples("quotes_text.txt"))
-@pytest.mark.parametrize("unfold", ["as it is", "indented", "trailing spaces"])
-def test_the_quote_is_found_in_plain_text(text: str, unfold: str):
-    lines = text.split("\n")
-    place = lines.index(HERE)
-    del lines[place]
-    if unfold == "trailing spaces":
-        lines = [line + "  " for line in lines]
-    elif unfold == "indented":
-        lines = [f" {line}" if line and not line.startswith(">") else line for line in lines]
-    assert find_text_quote(lines) == place
+def test_the_quote_is_found_in_plain_text() -> None:
+    def check(title: str, text: str) -> None:
+        lines = text.split("\n")
+        place = lines.index(HERE)
+        del lines[place]
+        assert find_text_quote(lines) == place, "as it is"
+        assert find_text_quote([line + "  " for line in lines]) == place, "trailing spaces"
+        assert find_text_quote([f" {line}" if line and not line.startswith(">") else line for line in lines]) == place, "indented"
+
+    check_rows(samples("quotes_text.txt"), check)
 
 
-@pytest.mark.parametrize("text", samples("no_quotes_text.txt"))
-def test_no_quote_is_found_in_plain_text(text: str):
-    assert find_text_quote(text.split("\n")) is None
+def test_no_quote_is_found_in_plain_text() -> None:
+    def check(title: str, text: str) -> None:
+        assert find_text_quote(text.split("\n")) is None
+
+    check_rows(samples("no_quotes_text.txt"), check)
 
 
-@pytest.mark.parametrize("html", samples("quotes_html.txt"))
-def test_the_quote_is_found_in_html(html: str):
-    reply, mark, quote = (as_octets(piece) for piece in html.partition(HERE))
-    assert mark
-    assert find_html_quote(reply + quote, as_text) == len(reply)
+def test_the_quote_is_found_in_html() -> None:
+    def check(title: str, html: str) -> None:
+        reply, mark, quote = (as_octets(piece) for piece in html.partition(HERE))
+        assert mark
+        assert find_html_quote(reply + quote, as_text) == len(reply)
+
+    check_rows(samples("quotes_html.txt"), check)
 
 
-@pytest.mark.parametrize("html", samples("quotes_html.txt"))
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda html: re.sub(r"<(/?\w+)", lambda tag: tag[0].upper(), html), id="tags in upper case"),
-        pytest.param(lambda html: html.replace(">", ">\r\n"), id="a line for each tag"),
-        pytest.param(lambda html: f"<html><body><table><tr><td>{html}</td></tr></table></body></html>", id="wrapped in a table"),
-    ],
-)
-def test_the_layout_of_html_does_not_matter(html: str, change: object):
-    if "<pre" in html or "cols=" in html:
-        pytest.skip("line ends count in it")
-    reply, _, quote = (as_octets(piece) for piece in html.partition(HERE))
-    changed = change(reply + "\0" + quote)  # type: ignore[operator]
-    changed, expected = changed.replace("\0", ""), changed.partition("\0")[0]
-    place = find_html_quote(changed, as_text)
-    assert place is not None
-    assert extract_visible_text(changed[:place]) == extract_visible_text(expected)
+LAYOUTS: dict[str, Callable[[str], str]] = {
+    "tags in upper case": lambda html: re.sub(r"<(/?\w+)", lambda tag: tag[0].upper(), html),
+    "a line for each tag": lambda html: html.replace(">", ">\r\n"),
+    "wrapped in a table": lambda html: f"<html><body><table><tr><td>{html}</td></tr></table></body></html>",
+}
 
 
-@pytest.mark.parametrize("html", samples("no_quotes_html.txt"))
-def test_no_quote_is_found_in_html(html: str):
-    assert find_html_quote(as_octets(html), as_text) is None
+def test_the_layout_of_html_does_not_matter() -> None:
+    def check(title: str, html: str) -> None:
+        reply, _, quote = (as_octets(piece) for piece in html.partition(HERE))
+        for layout, change in LAYOUTS.items():
+            marked = change(reply + "\0" + quote)
+            changed, expected = marked.replace("\0", ""), marked.partition("\0")[0]
+            place = find_html_quote(changed, as_text)
+            assert place is not None, layout
+            assert extract_visible_text(changed[:place]) == extract_visible_text(expected), layout
+
+    # Line ends count in `pre`.
+    check_rows([row for row in samples("quotes_html.txt") if "<pre" not in row[1]], check)
+
+
+def test_no_quote_is_found_in_html() -> None:
+    def check(title: str, html: str) -> None:
+        assert find_html_quote(as_octets(html), as_text) is None
+
+    check_rows(samples("no_quotes_html.txt"), check)
 
 
 def parts(path: Path) -> Iterator[tuple[str, bytes, str]]:
@@ -122,14 +129,16 @@ def test_the_quote_is_found_in_replies_of_twelve_mail_programs(path: Path):
             assert QUOTE_BEGINS.match(quote)
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_a_quote_is_found_in_real_mail_only_where_there_is_one(path: Path):
-    quoting = {path for path in TALON if "thunderbird" not in path.name}
-    quoting |= {path for path in CORPUS if "We should not include these files" in path.read_text("latin-1")}
-    for subtype, octets, _ in parts(path):
-        text = octets.decode("latin-1")
-        found = find_text_quote(text.splitlines()) if subtype == "plain" else find_html_quote(text, str)
-        assert (found is not None) == (path in quoting)
+def test_a_quote_is_found_in_real_mail_only_where_there_is_one() -> None:
+    def check(path: Path) -> None:
+        quoting = {path for path in TALON if "thunderbird" not in path.name}
+        quoting |= {path for path in CORPUS if "We should not include these files" in path.read_text("latin-1")}
+        for subtype, octets, _ in parts(path):
+            text = octets.decode("latin-1")
+            found = find_text_quote(text.splitlines()) if subtype == "plain" else find_html_quote(text, str)
+            assert (found is not None) == (path in quoting)
+
+    check_rows(CORPUS, check)
 
 
 TEXT_PIECES = [
@@ -184,7 +193,7 @@ def test_only_a_bounded_number_of_lines_around_a_line_is_read():
     class Counting(list[Line]):
         looks = 0
 
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        def __getitem__(self, index):
             Counting.looks += 1 if isinstance(index, int) else len(range(*index.indices(len(self))))
             return super().__getitem__(index)
 
@@ -217,14 +226,24 @@ def test_a_long_line_is_no_attribution():
     assert find_attribution([Line("On 2 Apr 2012 18:26 " + "x " * 500 + "wrote:", 0, True)], 0, Budget(), above_quote=True) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["-- ", "______________", "Sent from my phone", "You received this message because you are subscribed", "Von meinem iPhone gesendet"],
-)
-def test_text_that_programs_add_at_the_end_is_no_reply(text: str):
-    assert is_trailer(Line(text, 0))
+def test_text_that_programs_add_at_the_end_is_no_reply() -> None:
+    def check(text: str) -> None:
+        assert is_trailer(Line(text, 0))
+
+    check_rows(
+        [
+            "-- ",
+            "______________",
+            "Sent from my phone",
+            "You received this message because you are subscribed",
+            "Von meinem iPhone gesendet",
+        ],
+        check,
+    )
 
 
-@pytest.mark.parametrize("text", ["Yes", "- an item", "_emphasis_", "Sent it yesterday"])
-def test_a_reply_is_not_text_that_programs_add(text: str):
-    assert not is_trailer(Line(text, 0))
+def test_a_reply_is_not_text_that_programs_add() -> None:
+    def check(text: str) -> None:
+        assert not is_trailer(Line(text, 0))
+
+    check_rows(["Yes", "- an item", "_emphasis_", "Sent it yesterday"], check)
