@@ -32,7 +32,7 @@ $(SAM_VENV)/.ready: requirements-sam.txt
 	@$(SAM_PY) $(PIP_INSTALL) -r requirements-sam.txt
 	@touch $@
 
-run: $(VENV)/.ready  ## walk the sample messages through the functions, on a local WorkMail
+run: $(VENV)/.ready  ## send the sample messages through the functions, on a local WorkMail
 	@$(PY) -m local run
 
 serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page

@@ -244,13 +244,14 @@ class LocalWorkMail(LocalAws):
         self.organization.domains = list(configuration.domains)
         # The functions in AWS's own examples read one page only.
         self.organization.page_size = _PAGE
-        for user in configuration.users:
+        users, groups = configuration.directory.users, configuration.directory.groups
+        for user in users:
             self.organization.add_user(user.address, aliases=user.aliases)
-        for group in configuration.groups:
+        for group in groups:
             self.organization.add_group(group.address, aliases=group.aliases)
-        entities: list[User | Group] = [*configuration.users, *configuration.groups]
+        entities: list[User | Group] = [*users, *groups]
         primary = {alias: each.address for each in entities for alias in each.aliases}
-        for group in configuration.groups:
+        for group in groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
 
     def _release(self, references: Sequence[S3Reference]) -> None:

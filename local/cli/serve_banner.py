@@ -106,7 +106,7 @@ class Banner:
 
     def _commands(self, inbound: int, outbound: int) -> Iterator[str]:
         sample = next((sample for sample in self.samples if sample.function == "mailflow"), None)
-        user = next((user.address for user in self.wm.configuration.users), f"ana@{self.wm.configuration.domains[0]}")
+        user = next((user.address for user in self.wm.configuration.directory.users), f"ana@{self.wm.configuration.domains[0]}")
         python = display_path(Path(sys.executable))
         yield "\nTry:"
         if sample:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from local.config.directory import Directory, Group, User, read_directory
+from local.config.directory import Directory, read_directory
 from local.config.functions import ROOT, Function, project_function, read_functions
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.addresses import domain_of
@@ -61,16 +61,6 @@ class Configuration:
     buckets: tuple[str, ...] = ()
     history: int = _KEEP
 
-    @property
-    def users(self) -> tuple[User, ...]:
-        """The users; empty when every address of the domains has a mailbox."""
-        return self.directory.users
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups."""
-        return self.directory.groups
-
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
         return domain_of(address) in self.domains
@@ -99,46 +89,36 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
 def _read(source: Source) -> Configuration:
     document = source.parse()
     document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history")
-    organization = document.read_table("organization")
-    organization.reject_other_keys("id", "domains")
+    organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
-    availability = document.read_table("availability")
-    availability.reject_other_keys("function")
-    functions = _Functions(read_functions(document.read_table("functions")))
+    organization_id = organization.read_text("id", _ORGANIZATION_ID)
+    organization.require(_ID.fullmatch(organization_id), "id", found=repr(organization_id), expected="m- and 32 hexadecimal digits")
+    availability = document.read_table("availability", "function")
+    functions = read_functions(document.read_table("functions"))
     rules = _read_rules(document.read_tables("rules"), functions)
     provider = availability.read_text("function", "")
     if provider:
-        functions.require(provider, availability, "function")
+        _add_function(functions, provider, availability)
     return Configuration(
         source.name,
-        _read_organization_id(organization),
+        organization_id,
         domains,
         read_directory(document.read_tables("users"), document.read_tables("groups"), domains),
         rules,
-        MappingProxyType(functions.found),
+        MappingProxyType(functions),
         provider,
-        _read_buckets(document.read_table("storage")),
-        _read_history(document.read_table("history")),
+        _read_buckets(document.read_table("storage", "buckets")),
+        document.read_table("history", "keep").read_integer("keep", _KEEP, 1, _MOST_KEPT),
     )
-
-
-def _read_organization_id(table: Table) -> str:
-    found = table.read_text("id", _ORGANIZATION_ID)
-    if not _ID.fullmatch(found):
-        raise table.error("id", found=repr(found), expected="m- and 32 hexadecimal digits")
-    return found
 
 
 def _read_domains(table: Table) -> tuple[str, ...]:
     found: list[str] = []
     for domain in table.read_texts("domains"):
-        if not _is_domain(domain):
-            raise table.error("domains", found=repr(domain), expected="a domain such as example.com")
-        if ascii_domain(domain) in found:
-            raise table.error("domains", found=f"{domain!r} twice", expected="each domain once")
+        table.require(_is_domain(domain), "domains", found=repr(domain), expected="a domain such as example.com")
+        table.require(ascii_domain(domain) not in found, "domains", found=f"{domain!r} twice", expected="each domain once")
         found.append(ascii_domain(domain))
-    if not found:
-        raise table.error("domains", found="none", expected="at least one domain")
+    table.require(found, "domains", found="none", expected="at least one domain")
     return tuple(found)
 
 
@@ -149,30 +129,22 @@ def _is_domain(text: str) -> bool:
         return False
 
 
-class _Functions:
-    """The functions of the file. Functions of this project are added when a rule names them."""
-
-    def __init__(self, found: dict[str, Function]) -> None:
-        self.found = found
-
-    def require(self, name: str, table: Table, key: str) -> None:
-        """Add the function if it is one of this project. Raises ConfigurationError about the key when it does not exist."""
-        if name in self.found:
-            return
+def _add_function(functions: dict[str, Function], name: str, table: Table) -> None:
+    """Add a function of this project that the table names. Raises ConfigurationError when no function has this name."""
+    if name not in functions:
         function = project_function(name)
         if function is None:
-            raise table.error(key, found=repr(name), expected="a function of a table [functions.NAME], or a folder of functions/")
-        self.found[name] = function
+            raise table.error("function", found=repr(name), expected="a function of a table [functions.NAME], or a folder of functions/")
+        functions[name] = function
 
 
-def _read_rules(tables: Sequence[Table], functions: _Functions) -> tuple[Rule, ...]:
+def _read_rules(tables: Sequence[Table], functions: dict[str, Function]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     for table in tables:
         rule = _read_rule(table)
-        if rule.name in rules:
-            raise table.error("name", found="a second rule of this name", expected="a name that no other rule has")
+        table.require(rule.name not in rules, "name", found="a second rule of this name", expected="a name that no other rule has")
         if rule.function:
-            functions.require(rule.function, table, "function")
+            _add_function(functions, rule.function, table)
         rules[rule.name] = rule
     try:
         check_rules(rules.values())
@@ -208,24 +180,16 @@ def _read_rule(table: Table) -> Rule:
 
 def _reject_unused_keys(table: Table, action: RuleAction, *, synchronous: bool) -> None:
     """Raise an error for a key without effect, because its author expects one."""
-    for key in _LAMBDA_KEYS:
-        if key in table and action is not RuleAction.LAMBDA:
-            raise table.error(key, found="it", expected='no such key, unless action is "lambda"')
-        if key in table and key in _SYNCHRONOUS_KEYS and not synchronous:
-            raise table.error(key, found="it", expected="no such key, because WorkMail does not wait for the function")
+    for key in filter(table.__contains__, _LAMBDA_KEYS):
+        table.require(action is RuleAction.LAMBDA, key, found="it", expected='no such key, unless action is "lambda"')
+        used = synchronous or key not in _SYNCHRONOUS_KEYS
+        table.require(used, key, found="it", expected="no such key, because WorkMail does not wait for the function")
 
 
 def _read_buckets(table: Table) -> tuple[str, ...]:
-    table.reject_other_keys("buckets")
     buckets = table.read_texts("buckets", ())
     for bucket in buckets:
-        if not _BUCKET.fullmatch(bucket):
-            raise table.error("buckets", found=repr(bucket), expected="a name of 3 to 63 characters: a to z, 0 to 9 and, not first, -")
-        if buckets.count(bucket) > 1:
-            raise table.error("buckets", found=f"{bucket!r} twice", expected="each bucket once")
+        expected = "a name of 3 to 63 characters: a to z, 0 to 9 and, not first, -"
+        table.require(_BUCKET.fullmatch(bucket), "buckets", found=repr(bucket), expected=expected)
+        table.require(buckets.count(bucket) == 1, "buckets", found=f"{bucket!r} twice", expected="each bucket once")
     return buckets
-
-
-def _read_history(table: Table) -> int:
-    table.reject_other_keys("keep")
-    return table.read_integer("keep", _KEEP, 1, _MOST_KEPT)

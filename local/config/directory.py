@@ -1,7 +1,7 @@
 """Users and groups of an organization, and the mailboxes of an address."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -67,42 +67,30 @@ class Directory:
 def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tuple[str, ...]) -> Directory:
     """Read the tables [[users]] and [[groups]]. Raises ConfigurationError."""
     used: dict[str, str] = {}
-    user_entries = tuple(_read_user(table, domains, used) for table in users)
-    directory = Directory(domains, user_entries, tuple(_read_group(table, domains, used) for table in groups))
-    for table, group in zip(groups, directory.groups, strict=True):
+    found_users = tuple(User(*_read_addresses(table, "user", domains, used)) for table in users)
+    found_groups = tuple(_read_group(table, domains, used) for table in groups)
+    for table, group in zip(groups, found_groups, strict=True):
         for member in group.members:
-            if canonical(member) not in used and (user_entries or domain_of(member) not in domains):
-                raise table.error("members", found=repr(member), expected="the address of a user or a group")
-    return directory
-
-
-def _read_user(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> User:
-    address = table.read_text("address")
-    table.place = f'user "{address}"'
-    table.reject_other_keys("address", "aliases")
-    aliases = table.read_texts("aliases", ())
-    _reserve(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, used)
-    return User(address, aliases)
+            known = canonical(member) in used or (not users and domain_of(member) in domains)
+            table.require(known, "members", found=repr(member), expected="the address of a user or a group")
+    return Directory(domains, found_users, found_groups)
 
 
 def _read_group(table: Table, domains: tuple[str, ...], used: dict[str, str]) -> Group:
-    address = table.read_text("address")
-    table.place = f'group "{address}"'
-    table.reject_other_keys("address", "members", "aliases")
-    aliases = table.read_texts("aliases", ())
-    _reserve(table, [("address", address), *(("aliases", alias) for alias in aliases)], domains, used)
+    address, aliases = _read_addresses(table, "group", domains, used, "members")
     return Group(address, table.read_texts("members", ()), aliases)
 
 
-def _reserve(table: Table, addresses: Iterable[tuple[str, str]], domains: tuple[str, ...], used: dict[str, str]) -> None:
-    """Note addresses as used. Raises ConfigurationError for an invalid address, and for one that is used already."""
-    for key, address in addresses:
-        if not (_ADDRESS.fullmatch(address) and address.isprintable()):
-            raise table.error(key, found=repr(address), expected="an address")
-        if domain_of(address) not in domains:
-            raise table.error(key, found=repr(address), expected=f"an address in {' or '.join(domains)}")
-        if canonical(address) in used:
-            raise table.error(
-                key, found=f"{address!r}, which {used[canonical(address)]} has", expected="an address that no other entry has"
-            )
-        used[canonical(address)] = table.place
+def _read_addresses(table: Table, kind: str, domains: tuple[str, ...], used: dict[str, str], *keys: str) -> tuple[str, tuple[str, ...]]:
+    """Read the address and the aliases of a user or a group, and note them as used. `keys` are further keys of the table."""
+    address = table.read_text("address")
+    table.place = f'{kind} "{address}"'
+    table.reject_other_keys("address", "aliases", *keys)
+    aliases = table.read_texts("aliases", ())
+    for key, each in (("address", address), *(("aliases", alias) for alias in aliases)):
+        table.require(_ADDRESS.fullmatch(each) and each.isprintable(), key, found=repr(each), expected="an address")
+        table.require(domain_of(each) in domains, key, found=repr(each), expected=f"an address in {' or '.join(domains)}")
+        owner = used.get(canonical(each))
+        table.require(not owner, key, found=f"{each!r}, which {owner} has", expected="an address that no other entry has")
+        used[canonical(each)] = table.place
+    return address, aliases

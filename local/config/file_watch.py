@@ -9,8 +9,6 @@ from pathlib import Path
 EVERY_S = 0.5
 """Seconds between two checks."""
 
-_SHARE = 20
-"""After a slow check (a folder with thousands of files) the pause is this many times its length."""
 _IGNORED = frozenset({"__pycache__", "node_modules"})
 
 Mark = tuple[int, int]
@@ -37,14 +35,12 @@ class Watch:
         if not now and time.monotonic() < self._due:
             return self._version
         with self._lock:
-            started = time.monotonic()
-            if now or started >= self._due:
+            if now or time.monotonic() >= self._due:
                 found = dict(_files(str(self._folder)))
                 if found != self._seen:
                     self._seen = found
                     self._version += 1
-                ended = time.monotonic()
-                self._due = ended + (max(self._every_s, _SHARE * (ended - started)) if self._every_s else 0.0)
+                self._due = time.monotonic() + self._every_s
             return self._version
 
 

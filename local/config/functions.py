@@ -12,6 +12,7 @@ from local.config.toml_reader import ConfigurationError, Table
 from local.errors import InvalidSettings, UnknownFunction
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_FOLDER: Final = ROOT / "functions"
 
 ASYNCHRONOUS: Final = frozenset({"observe"})
 """Functions written for asynchronous rules: WorkMail does not wait for them and ignores their response."""
@@ -24,7 +25,7 @@ Settings = Mapping[str, Mapping[str, str]]
 
 HANDLER: Final = "app.handler"
 LONGEST_S: Final = 900.0
-"""The longest timeout of a Lambda function, in seconds."""
+"""The longest timeout of a Lambda function."""
 MEMORY_MB: Final = 512
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -33,16 +34,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _HANDLER: Final = re.compile(r"[\w./-]+\.[^\W\d]\w*")
 _MEMORY: Final = (128, 10_240)
-_KEYS: Final = (
-    "path",
-    "handler",
-    "environment",
-    "environment-file",
-    "environment-name",
-    "lambda-name",
-    "timeout-seconds",
-    "memory-mb",
-)
+_KEYS: Final = ("path", "handler", "environment", "environment-file", "environment-name", "lambda-name", "timeout-seconds", "memory-mb")
 
 _PROJECT_TIMEOUTS: Final = {"observe": 60.0, "availability": 24.0}
 _PROJECT_TIMEOUT_S: Final = 14.0
@@ -76,11 +68,7 @@ class Function:
 
     @property
     def folder(self) -> Path:
-        """The code folder, in Lambda /var/task.
-
-        Raises:
-            UnknownFunction: the function has no code here.
-        """
+        """The code folder, in Lambda /var/task. Raises UnknownFunction when the function has no code here."""
         if self.path is None:
             raise UnknownFunction(
                 f"the function {self.name!r} has no path and runs only at a Lambda endpoint: start with --lambda-endpoint URL"
@@ -88,24 +76,16 @@ class Function:
         return self.path if self.path.is_dir() else self.path.parent
 
     @property
-    def logical_id(self) -> str:
-        """The function's ID in the template: `rewrite` has `RewriteFunction`."""
-        return logical_id(self.name)
-
-    @property
     def at_endpoint(self) -> str:
         """The name to call at a Lambda endpoint; "" when the function runs in a process in any case.
 
         SAM knows this project's functions by their logical IDs.
         """
-        is_own = self.path == ROOT / "functions" / self.name
-        return self.endpoint_name or (self.logical_id if is_own else "")
+        is_own = self.path == _FOLDER / self.name
+        return self.endpoint_name or (logical_id(self.name) if is_own else "")
 
     def variables(self, servers: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables with each `${NAME}` replaced by the servers' value, and `$${` by `${`.
-
-        Args:
-            servers: variables of the local servers, such as `LocalWorkMail.environment`.
+        """Return the variables with each `${NAME}` replaced by the value in `servers`, and `$${` by `${`.
 
         Raises:
             ConfigurationError: a value names a variable that the servers do not have.
@@ -132,38 +112,37 @@ def function_variables(name: str, settings: Settings) -> dict[str, str]:
     return {**settings.get("Parameters", {}), **settings.get(logical_id(name), {})}
 
 
-def mail_functions(root: Path = ROOT) -> list[str]:
+def mail_functions() -> list[str]:
     """Return the names of all functions for mail under `functions/`, sorted."""
-    return sorted({path.parent.name for path in (root / "functions").glob("*/app.py")} - PROVIDERS)
+    return sorted({path.parent.name for path in _FOLDER.glob("*/app.py")} - PROVIDERS)
 
 
-def mail_function(name: str, settings: Settings, root: Path = ROOT) -> Function:
+def mail_function(name: str, settings: Settings) -> Function:
     """Return a function for mail under `functions/`, with its variables.
 
     Raises:
         UnknownFunction: there is no such folder with an app.py.
     """
-    if name not in mail_functions(root):
-        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(mail_functions(root)) or 'none'}")
-    return _project_function(name, root / "functions" / name, settings)
+    if name not in mail_functions():
+        raise UnknownFunction(f"no function {name!r}; there are: {', '.join(mail_functions())}")
+    return _project_function(name, settings)
 
 
-def project_function(name: str, root: Path = ROOT) -> Function | None:
+def project_function(name: str) -> Function | None:
     """Return `functions/NAME/app.py` with its variables in `events/env.json`; None when there is no such file.
 
     Raises:
         InvalidSettings: `events/env.json` is not a file of settings.
     """
-    folder = root / "functions" / name
-    if not (_NAME.fullmatch(name) and (folder / "app.py").is_file()):
+    if not (_NAME.fullmatch(name) and (_FOLDER / name / "app.py").is_file()):
         return None
-    settings = root / "events" / "env.json"
-    return _project_function(name, folder, read_settings(settings) if settings.is_file() else {})
+    settings = ROOT / "events" / "env.json"
+    return _project_function(name, read_settings(settings) if settings.is_file() else {})
 
 
-def _project_function(name: str, folder: Path, settings: Settings) -> Function:
-    timeout_s = _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
-    return Function(name, folder, environment=function_variables(name, settings), timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
+def _project_function(name: str, settings: Settings) -> Function:
+    variables, timeout_s = function_variables(name, settings), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
+    return Function(name, _FOLDER / name, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 
 def read_settings(path: Path) -> Settings:
@@ -193,15 +172,14 @@ def read_functions(tables: Table) -> dict[str, Function]:
 
 def _read_function(name: str, table: Table) -> Function:
     table.place = f'function "{name}"'
-    if not _NAME.fullmatch(name):
-        raise table.error("", found="another name", expected="a name of 1 to 64 letters, digits, - and _")
+    table.require(_NAME.fullmatch(name), "", found="another name", expected="a name of 1 to 64 letters, digits, - and _")
     table.reject_other_keys(*_KEYS)
     # A table about a function of this project only changes the keys that it has.
     base = project_function(name) or Function(name, None)
     path = _read_path(table) or base.path
     endpoint_name = table.read_text("lambda-name", "")
-    if path is None and not endpoint_name:
-        raise table.error("path", found="none", expected="path or lambda-name, as this project has no function of this name")
+    expected = "path or lambda-name, as this project has no function of this name"
+    table.require(path or endpoint_name, "path", found="none", expected=expected)
     inherited = base if path == base.path else Function(name, None)
     return Function(
         name,
@@ -218,15 +196,14 @@ def _read_path(table: Table) -> Path | None:
     if "path" not in table:
         return None
     path = (table.folder / table.read_text("path")).resolve()
-    if not path.exists():
-        raise table.error("path", found="a path to nothing", expected="the folder or the file of the function, from this file's folder")
+    expected = "the folder or the file of the function, from this file's folder"
+    table.require(path.exists(), "path", found="a path to nothing", expected=expected)
     return path
 
 
 def _read_handler(table: Table, path: Path | None) -> str:
     handler = table.read_text("handler", f"{path.stem}.handler" if path and path.is_file() else HANDLER)
-    if not _HANDLER.fullmatch(handler):
-        raise table.error("handler", found=repr(handler), expected="module.function")
+    table.require(_HANDLER.fullmatch(handler), "handler", found=repr(handler), expected="module.function")
     return handler
 
 
@@ -238,24 +215,23 @@ def _read_environment(table: Table, inherited: Mapping[str, str]) -> dict[str, s
 def _read_variables(table: Table) -> dict[str, str]:
     variables = {name: table.read_text(name, allow_empty=True) for name in table}
     for name, value in variables.items():
-        if not _VARIABLE.fullmatch(name):
-            raise table.error(name, found="another name", expected="a variable's name: letters, digits and _, a letter first")
-        if "\0" in value:
-            raise table.error(name, found="a NUL", expected="a text without NUL, which no variable can contain")
+        expected = "a variable's name: letters, digits and _, a letter first"
+        table.require(_VARIABLE.fullmatch(name), name, found="another name", expected=expected)
+        table.require("\0" not in value, name, found="a NUL", expected="a text without NUL, which no variable can contain")
     return variables
 
 
 def _read_environment_file(table: Table) -> dict[str, str] | None:
     """Read a function's variables in a file for `sam local invoke --env-vars`; None when the table names no file."""
     if "environment-file" not in table:
-        if "environment-name" in table:
-            raise table.error("environment-name", found="no environment-file", expected="environment-file together with environment-name")
+        expected = "environment-file together with environment-name"
+        table.require("environment-name" not in table, "environment-name", found="no environment-file", expected=expected)
         return None
     name = table.read_text("environment-name")
     try:
         settings = read_settings(table.folder / table.read_text("environment-file"))
     except (InvalidSettings, OSError) as error:
         raise table.error("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
-    if name not in settings:
-        raise table.error("environment-name", found=repr(name), expected=f"one of {', '.join(settings) or 'none, as the file is empty'}")
+    expected = f"one of {', '.join(settings) or 'none, as the file is empty'}"
+    table.require(name in settings, "environment-name", found=repr(name), expected=expected)
     return {**settings.get("Parameters", {}), **settings[name]}

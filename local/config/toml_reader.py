@@ -37,24 +37,14 @@ class ConfigurationError(LocalError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a configuration.
-
-    Attributes:
-        name: the file's name, or a name for a text without a file.
-        folder: relative paths in the text start here.
-        text: the TOML.
-    """
+    """The text of a configuration; relative paths in it start at `folder`."""
 
     name: str
     folder: Path
     text: str
 
     def parse(self) -> "Table":
-        """Parse the text.
-
-        Raises:
-            ConfigurationError: the text is not TOML.
-        """
+        """Parse the text. Raises ConfigurationError when it is not TOML."""
         try:
             return Table(self, tomllib.loads(self.text))
         except tomllib.TOMLDecodeError as error:
@@ -119,32 +109,33 @@ class Table:
         line = self._source.find_line(self._header, self._number, key)
         return ConfigurationError(self._source.name, line, self.place, key, found=found, expected=expected)
 
+    def require(self, condition: object, key: str, *, found: str, expected: str) -> None:
+        """Raise ConfigurationError about a key unless the condition is true."""
+        if not condition:
+            raise self.error(key, found=found, expected=expected)
+
     def reject_other_keys(self, *keys: str) -> None:
         """Raise ConfigurationError for every other key."""
         for key in self._data:
-            if key not in keys:
-                raise self.error(key, found=f"the key {_shorten(key)}", expected=f"one of {', '.join(keys)}")
+            self.require(key in keys, key, found=f"the key {_shorten(key)}", expected=f"one of {', '.join(keys)}")
 
     def read_text(self, key: str, default: str | None = None, *, allow_empty: bool = False) -> str:
         """Return a string, or the default; without a default the key is required."""
         value = self._value(key, str, default)
-        if not value.strip() and key in self._data and not allow_empty:
-            raise self.error(key, found="an empty one", expected="some text")
+        self.require(value.strip() or allow_empty or key not in self._data, key, found="an empty one", expected="some text")
         return value
 
     def read_texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Return a list of strings."""
         values = self._value(key, list, None if default is None else list(default))
         for value in values:
-            if not isinstance(value, str):
-                raise self.error(key, found=_describe_type(value), expected="a list of strings")
+            self.require(isinstance(value, str), key, found=_describe_type(value), expected="a list of strings")
         return tuple(values)
 
     def read_integer(self, key: str, default: int, least: int, most: int) -> int:
         """Return an integer from `least` to `most`."""
         value = self._value(key, int, default)
-        if not least <= value <= most:
-            raise self.error(key, found=str(value), expected=f"{least:,} to {most:,}")
+        self.require(least <= value <= most, key, found=str(value), expected=f"{least:,} to {most:,}")
         return value
 
     def read_flag(self, key: str, *, default: bool) -> bool:
@@ -155,21 +146,22 @@ class Table:
         """Return the value of one of several words. The spelling in WorkMail's JSON, in capitals and with `_`, is accepted too."""
         value = self.read_text(key, default)
         word = value.lower().replace("_", "-")
-        if word not in words:
-            raise self.error(key, found=_shorten(value), expected=f"one of {', '.join(words)}")
+        self.require(word in words, key, found=_shorten(value), expected=f"one of {', '.join(words)}")
         return words[word]
 
-    def read_table(self, key: str) -> "Table":
-        """Return a table in this table; an empty one when it is missing."""
+    def read_table(self, key: str, *keys: str) -> "Table":
+        """Return a table in this table; an empty one when it is missing. It may have only these keys; any keys when none are given."""
         header = f"{self._header}.{key}" if self._header else key
-        return Table(self._source, self._value(key, dict, {}), header)
+        table = Table(self._source, self._value(key, dict, {}), header)
+        if keys:
+            table.reject_other_keys(*keys)
+        return table
 
     def read_tables(self, key: str) -> list["Table"]:
         """Return a list of tables; empty when it is missing."""
         values = self._value(key, list, [])
         for value in values:
-            if not isinstance(value, dict):
-                raise self.error(key, found=f"a list with {_describe_type(value)}", expected=f"tables, as [[{key}]]")
+            self.require(isinstance(value, dict), key, found=f"a list with {_describe_type(value)}", expected=f"tables, as [[{key}]]")
         return [Table(self._source, value, key, number, f"[[{key}]] {number + 1}") for number, value in enumerate(values)]
 
     def _value(self, key: str, kind: type[T], default: T | None) -> T:

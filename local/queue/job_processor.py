@@ -1,14 +1,13 @@
 """Processes delivery jobs: calls the function, decides for each recipient, delivers. Every decision is on disk before it is carried out.
 
-Synchronous rules follow the guide, "Configuring AWS Lambda for Amazon WorkMail": 15 seconds for a response, exponential backoff until the
-rule's timeout, then the fallback action. Asynchronous rules follow Lambda: two more attempts, after one and two minutes (AWS Lambda
-Developer Guide, "Error handling for asynchronous invocation"), then the dead-letter queue.
+WorkMail waits 15 seconds for the response of a synchronous function. After the last attempt (`retry_schedule`) the fallback action applies,
+or the event of an asynchronous function enters its dead-letter queue.
 """
 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from local.config.configuration import Configuration
@@ -18,6 +17,7 @@ from local.mail.job import DeliveryJob
 from local.mail.verdict import Delivery, apply_verdict
 from local.queue.disposition import carry_out
 from local.queue.response_check import accepted_response
+from local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from local.queue.routing import recipient_results, rule_delivery
 from local.runtime.invocation import Invocation, Invoker
 from local.runtime.logs import find_problems
@@ -30,26 +30,8 @@ from mailhooks.contract import MailFlowEvent
 SYNC_LIMIT_S: Final = 15.0
 """Seconds that WorkMail waits for a synchronous function (guide, "Synchronous Run Lambda action limits")."""
 
-_FIRST_WAIT_S: Final = 1.0
-_LONGEST_WAIT_S: Final = 300.0
-"""The guide says "exponential backoff" and gives no numbers."""
-
-_ASYNC_WAITS_S: Final = (60.0, 120.0)
 _MAX_STORED: Final = 100_000
 """Characters of a log, or of a response, that an attempt stores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A job after `JobProcessor.advance`.
-
-    Attributes:
-        job: the job; it waits when `job.run.due` is set.
-        child: the number of the message that the job created; None for none.
-    """
-
-    job: DeliveryJob
-    child: int | None = None
 
 
 class JobProcessor:
@@ -90,18 +72,22 @@ class JobProcessor:
         self._speed = speed
         self._clock = clock
 
-    def advance(self, job: DeliveryJob) -> Progress:
-        """Advance a job until it is done or has to wait."""
+    def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
+        """Advance a job until it is done or has to wait: then `job.run.due` is set.
+
+        Returns:
+            The job; and the number of the message that it created, None for none.
+        """
         if not job.run.results:
             job = self._decide(job)
             if not job.run.results:
-                return Progress(job)
+                return job, None
         child = None
         if not job.delivered:
             job, child = self._deliver(job)
         if job.is_asynchronous:
             job = self._call_after_delivery(job)
-        return Progress(job, child)
+        return job, child
 
     def _decide(self, job: DeliveryJob) -> DeliveryJob:
         """Decide for all recipients and store the decision; without a valid response, schedule the next attempt."""
@@ -134,11 +120,11 @@ class JobProcessor:
             job = job.with_problems(problem)
             attempt = replace(attempt, problem=problem)
         job = replace(job, elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
-        if response is None and job.elapsed_s < job.timeout_s:
-            wait = min(_FIRST_WAIT_S * 2 ** (attempt.number - 1), _LONGEST_WAIT_S, job.timeout_s - job.elapsed_s)
-            job = replace(job, elapsed_s=job.elapsed_s + wait).with_run(due=self._clock() + wait / self._speed)
-            return job, attempt, None
         if response is None:
+            pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s)
+            if pause is not None:
+                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=self._clock() + pause / self._speed)
+                return job, attempt, None
             job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
 
@@ -160,8 +146,9 @@ class JobProcessor:
         job = job.with_run(puts=job.run.puts + message.puts, state=State.DONE, due=None)
         if invocation.error is not None:
             job = job.with_problems(f"the function failed: {invocation.error}")
-            if attempt.number <= len(_ASYNC_WAITS_S):
-                job = job.with_run(state=State.RETRYING, due=self._clock() + _ASYNC_WAITS_S[attempt.number - 1] / self._speed)
+            pause = next_asynchronous_pause(attempt.number)
+            if pause is not None:
+                job = job.with_run(state=State.RETRYING, due=self._clock() + pause / self._speed)
             else:
                 job = job.with_problems(f"abandoned after {attempt.number} attempts: the event is in the dead-letter queue")
                 self._dead_letter(job.run.function, job.event or {}, invocation.error)
@@ -177,7 +164,7 @@ class JobProcessor:
             request_id = f"{job.run.invocation_id}-{number}"
             invocation = invoker.invoke(job.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
         except LocalError as error:
-            invocation = Invocation(None, str(error), 0.0, False, "")
+            invocation = Invocation(error=str(error))
         for level, text in find_problems(invocation.log):
             job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
         job = job.with_problems(*(f"Put refused: {why}" for why in self._store.refusals(job.run.message_id)))
@@ -202,7 +189,7 @@ class JobProcessor:
         return original
 
     def _check_in(self, job: DeliveryJob) -> StoredMessage:
-        """Take the message, with the content that the function left, from the store."""
+        """Remove the message from the store; return it with the content that the function left."""
         message = self._store.get(job.run.message_id)
         self._store.remove(job.run.message_id)
         self._release(message.references)

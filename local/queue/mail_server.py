@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from local.config.configuration import Configuration
 from local.config.functions import Function
@@ -19,23 +19,17 @@ from local.storage.message_store import MessageStore
 from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
 
-_PROCESSES: Final = 4
-"""Processes of one function at once: as many as `Workers` has threads for it."""
-
 
 class MailServer(Lifecycle):
     """Processes accepted mail while entered.
 
     Args:
-        folder: holds the spool and the mailboxes.
+        folder: contains the spool and the mailboxes.
         configuration: returns the current configuration.
         environment: returns the variables that lead functions in local processes to the local servers.
         store: the messages in transit.
         dead_letter, release, speed: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
-
-    Attributes:
-        spool, maildirs, workers: see there.
     """
 
     def __init__(
@@ -106,4 +100,4 @@ class MailServer(Lifecycle):
         if self._lambda_endpoint and function.at_endpoint:
             return EndpointInvoker(self._lambda_endpoint, function.at_endpoint)
         servers = self._environment()
-        return Pool(function, {**function.variables(servers), **servers}, limit=_PROCESSES)
+        return Pool(function, {**function.variables(servers), **servers})

@@ -1,4 +1,4 @@
-"""The worker threads that take accepted messages through their rules. Unfinished messages are resumed at the next start."""
+"""The worker threads that process accepted messages. Unfinished messages are resumed at the next start."""
 
 import logging
 import threading
@@ -111,11 +111,7 @@ class Workers:
         return number
 
     def wait_for(self, number: int, timeout_s: float) -> None:
-        """Wait until a message, and every message that it created, is done.
-
-        Raises:
-            SettleTimeout: it is not done in time.
-        """
+        """Wait until a message, and every message that it created, is done. Raises SettleTimeout when it is not done in time."""
         deadline = time.monotonic() + timeout_s
         waiting = [number]
         while waiting:
@@ -124,7 +120,7 @@ class Workers:
             waiting += self._spool.child_messages(each)
 
     def wait_until_idle(self, timeout_s: float) -> None:
-        """Wait until all messages are done. Raises SettleTimeout when that takes longer."""
+        """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""
         self._wait_until(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
 
     def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
@@ -174,8 +170,8 @@ class Workers:
         stored = self._spool.job(task.message_id)
         if stored is None:
             return
-        progress = self._processor.advance(stored)
-        if progress.child is not None:
-            self._put(_Task(progress.child))
-        if progress.job.run.due is not None:
-            self._put(task, progress.job.run.due, progress.job.run.function)
+        job, child = self._processor.advance(stored)
+        if child is not None:
+            self._put(_Task(child))
+        if job.run.due is not None:
+            self._put(task, job.run.due, job.run.function)

@@ -1,13 +1,11 @@
 """Calls functions at a Lambda endpoint, such as `sam local start-lambda`, through boto3."""
 
-import base64
-import binascii
 import json
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,19 +15,11 @@ from botocore.config import Config
 from local.aws_client import create_client
 from local.errors import InvalidSettings
 from local.runtime.invocation import Invocation
+from local.runtime.runtime_client import RESPONSE_LIMIT
 
 _CONNECT_TIMEOUT_S = 5.0
 _CONNECTIONS = 64
-_RESPONSE_LIMIT: Final = 6_291_556
-"""Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
 _ERROR_KEYS: Final = frozenset({"errorMessage", "errorType", "requestId", "stackTrace"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Response:
-    response: Any = None
-    error: str | None = None
-    log: str = ""
 
 
 class EndpointInvoker:
@@ -38,13 +28,12 @@ class EndpointInvoker:
     Args:
         url: the endpoint, such as `http://127.0.0.1:3001`.
         name: the function's name there; for SAM its logical ID.
-        tail: request the end of the log (4 KB). Lambda returns it; `sam local start-lambda` rejects such calls, and prints the log itself.
 
     Raises:
         InvalidSettings: `url` is not the URL of an HTTP server, or the name is empty.
     """
 
-    def __init__(self, url: str, name: str, *, tail: bool = False) -> None:
+    def __init__(self, url: str, name: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise InvalidSettings(f"the Lambda endpoint is {url!r}: give a URL such as http://127.0.0.1:3001")
@@ -52,17 +41,15 @@ class EndpointInvoker:
             raise InvalidSettings("the function has no name at the Lambda endpoint: give it a lambda-name")
         self._url = url
         self._name = name
-        self._tail = tail
         self._clients: dict[float, Any] = {}
         self._lock = threading.Lock()
 
     def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:  # noqa: ARG002 - the endpoint creates its own
-        """See `Invoker`. `cold` is always False, because the endpoint does not report it."""
+        """See `Invoker`. `cold` is always False, because the endpoint does not report it; the log is in the endpoint's own output."""
         payload = json.dumps(event).encode()
         started = time.perf_counter()
-        response = self._call(payload, timeout_s)
-        milliseconds = (time.perf_counter() - started) * 1000
-        return Invocation(response.response, response.error, milliseconds, False, response.log)
+        invocation = self._call(payload, timeout_s)
+        return replace(invocation, milliseconds=(time.perf_counter() - started) * 1000)
 
     def close(self) -> None:
         """Close the connections."""
@@ -71,20 +58,20 @@ class EndpointInvoker:
                 client.close()
             self._clients.clear()
 
-    def _call(self, payload: bytes, timeout_s: float) -> _Response:
+    def _call(self, payload: bytes, timeout_s: float) -> Invocation:
         try:
-            found = self._client(timeout_s).invoke(FunctionName=self._name, Payload=payload, LogType="Tail" if self._tail else "None")
+            found = self._client(timeout_s).invoke(FunctionName=self._name, Payload=payload)
             with closing(found["Payload"]) as body:
                 returned: bytes = body.read()
         except exceptions.ReadTimeoutError:
-            return _Response(error=f"no answer within {timeout_s:g} s")
+            return Invocation(error=f"no answer within {timeout_s:g} s")
         except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError):
-            return _Response(error=f"no server answers at {self._url}: start the Lambda endpoint (`sam local start-lambda`)")
+            return Invocation(error=f"no server answers at {self._url}: start the Lambda endpoint (`sam local start-lambda`)")
         except exceptions.ClientError as error:
-            return _Response(error=self._describe(error))
+            return Invocation(error=self._describe(error))
         except exceptions.BotoCoreError as error:
-            return _Response(error=f"the Lambda endpoint at {self._url} returned an invalid response ({type(error).__name__})")
-        return _read_response(returned, found.get("FunctionError"), _decode_tail(found.get("LogResult", "")))
+            return Invocation(error=f"the Lambda endpoint at {self._url} returned an invalid response ({type(error).__name__})")
+        return _read_response(returned, found.get("FunctionError"))
 
     def _describe(self, error: Any) -> str:
         details, status = error.response.get("Error", {}), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -113,36 +100,29 @@ def _lambda_client(url: str, timeout_s: float) -> Any:
     return create_client("lambda", url, config)
 
 
-def _read_response(returned: bytes, function_error: str | None, log: str) -> _Response:
+def _read_response(returned: bytes, function_error: str | None) -> Invocation:
     """Read the body of a response."""
-    if len(returned) > _RESPONSE_LIMIT:
-        return _Response(error=f"Function.ResponseSizeTooLarge: {len(returned)} bytes of at most {_RESPONSE_LIMIT}", log=log)
+    if len(returned) > RESPONSE_LIMIT:
+        return Invocation(error=f"Function.ResponseSizeTooLarge: {len(returned)} bytes of at most {RESPONSE_LIMIT}")
     if not returned.strip():
         # QUIRK: `sam local start-lambda` returns 200 with an empty body after the timeout of a function.
-        return _Response(error="empty response, as SAM returns after the function's own timeout", log=log)
+        return Invocation(error="empty response, as SAM returns after the function's own timeout")
     try:
         response = json.loads(returned)
     except ValueError:
-        return _Response(error="the response is not JSON", log=log)
+        return Invocation(error="the response is not JSON")
     # QUIRK: `sam local start-lambda` does not set the header of a failure each time, so the body decides too.
     if function_error or (isinstance(response, dict) and {"errorMessage", "errorType"} <= response.keys() <= _ERROR_KEYS):
-        return _read_failure(response, function_error, log)
-    return _Response(response, log=log)
+        return _read_failure(response, function_error)
+    return Invocation(response)
 
 
-def _read_failure(response: Any, function_error: str | None, log: str) -> _Response:
+def _read_failure(response: Any, function_error: str | None) -> Invocation:
     if not isinstance(response, dict):
-        return _Response(error=f"the function failed ({function_error})", log=log)
+        return Invocation(error=f"the function failed ({function_error})")
     kind, message = response.get("errorType"), response.get("errorMessage")
     error = ": ".join(str(part) for part in (kind, message) if part) or f"the function failed ({function_error})"
     trace = response.get("stackTrace")
     if isinstance(trace, list) and trace:
-        log += f"[ERROR] {error}\nTraceback (most recent call last):\n" + "".join(str(line) for line in trace)
-    return _Response(error=error, log=log)
-
-
-def _decode_tail(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded).decode("utf-8", "backslashreplace")
-    except (binascii.Error, ValueError):
-        return ""
+        return Invocation(error=error, log=f"[ERROR] {error}\nTraceback (most recent call last):\n{''.join(map(str, trace))}")
+    return Invocation(error=error)

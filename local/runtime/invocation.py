@@ -17,11 +17,11 @@ class Invocation:
         log: the function's output.
     """
 
-    response: Any
-    error: str | None
-    milliseconds: float
-    cold: bool
-    log: str
+    response: Any = None
+    error: str | None = None
+    milliseconds: float = 0.0
+    cold: bool = False
+    log: str = ""
 
 
 class Invoker(Protocol):
@@ -29,4 +29,3 @@ class Invoker(Protocol):
 
     def invoke(self, event: Mapping[str, Any], request_id: str, timeout_s: float) -> Invocation:
         """Call the function with an event. Never raises because of the function."""
-        ...

@@ -14,7 +14,7 @@ from typing import IO, Final
 
 _CHUNK = 1 << 18
 _LINGER_S = 1.0
-"""Seconds that a process which has closed its output may take to end."""
+"""Seconds that a process which has closed its output has to end."""
 
 LOG_LIMIT: Final = 256 * 1024
 """Bytes of the log of one call, from its beginning and its end."""

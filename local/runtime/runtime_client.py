@@ -1,4 +1,4 @@
-"""The process of a sandbox: loads one function and answers one event after another. Run by `local.runtime.sandbox`, never imported.
+"""The process of a sandbox: loads one function and answers one event after another. Run by `local.runtime.sandbox`.
 
 It behaves as Lambda's Python runtime client (awslambdaric, in AWS's base images under /var/runtime). Events arrive as lines of JSON on
 standard input, responses leave as lines of JSON on standard output. The function gets neither: its standard input is empty, and its output

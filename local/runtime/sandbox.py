@@ -19,10 +19,10 @@ LAYER: Final = ROOT / "layers" / "mailhooks"
 """The folder in place of /opt/python; it contains the library."""
 _LIBRARY = "mailhooks"
 LIMIT: Final = 4
-"""Processes of one function at once, by default."""
+"""Processes of one function at once, by default: as many as `Workers` has threads for it."""
 _RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
 _CLOSE_S = 5.0
-"""Seconds that a cancelled call may take to return."""
+"""Seconds that a cancelled call has to return."""
 _CLOSED = "its sandbox was closed"
 
 
@@ -57,14 +57,13 @@ class Sandbox:
         """See `Invoker`. The function's own `timeout_s` limits the time too."""
         with self._busy:
             if self._closed:
-                return Invocation(None, _CLOSED, 0.0, False, "")
+                return Invocation(error=_CLOSED)
             return self._invoke(event, request_id, min(timeout_s, self._function.timeout_s))
 
     def close(self) -> None:
         """End the process, and with it a call in another thread."""
         self._closed = True
-        process = self._process
-        if process is not None:
+        if process := self._process:
             process.kill()
         if self._busy.acquire(timeout=_CLOSE_S):
             try:
@@ -82,7 +81,7 @@ class Sandbox:
         try:
             process = self._process = self._process or self._start()
         except OSError as error:
-            return Invocation(None, f"its process cannot be started: {error.strerror}", 0.0, cold, "")
+            return Invocation(error=f"its process cannot be started: {error.strerror}", cold=cold)
         # close() may have been called before there was a process to kill.
         line = b"" if self._closed else process.ask(request, until)
         milliseconds = (time.perf_counter() - started) * 1000
@@ -105,9 +104,9 @@ class Sandbox:
         return Process(command, build_environment(self._function, self._variables, self._layer), self._function.folder, self._log)
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.close()
+        if self._process is not None:
+            self._process.close()
+            self._process = None
 
 
 class Pool:
@@ -120,13 +119,7 @@ class Pool:
     """
 
     def __init__(
-        self,
-        function: Function,
-        variables: Mapping[str, str],
-        *,
-        limit: int = LIMIT,
-        layer: Path = LAYER,
-        every_s: float = EVERY_S,
+        self, function: Function, variables: Mapping[str, str], *, limit: int = LIMIT, layer: Path = LAYER, every_s: float = EVERY_S
     ) -> None:
         sources = Sources(function.folder, layer / _LIBRARY, every_s)
         self._create_sandbox = partial(Sandbox, function, variables, layer=layer, sources=sources)
@@ -147,7 +140,7 @@ class Pool:
         """See `Invoker`."""
         sandbox = self._acquire()
         if sandbox is None:
-            return Invocation(None, _CLOSED, 0.0, False, "")
+            return Invocation(error=_CLOSED)
         try:
             return sandbox.invoke(event, request_id, timeout_s)
         finally:
@@ -181,7 +174,7 @@ class Pool:
             sandbox.close()
 
     def _acquire(self) -> Sandbox | None:
-        """Take the free sandbox that was used last, as Lambda does; None when the pool is closed."""
+        """Return the free sandbox that was used last, as Lambda does; None when the pool is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._free or len(self._all) < self._limit)
             if self._closed:

@@ -95,7 +95,7 @@ class Actions:
             f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
             self._wm.environment,
             configuration.domains,
-            configuration.users[0].address if configuration.users else f"ana@{configuration.domains[0]}",
+            configuration.directory.users[0].address if configuration.directory.users else f"ana@{configuration.domains[0]}",
             self._calendars,
         )
 
@@ -104,9 +104,9 @@ class Actions:
         name = self._wm.configuration.availability
         if not name:
             error = "there is no availability function: name one in workmail.toml, in [availability]"
-            return Invocation(None, error, 0.0, cold=False, log="")
+            return Invocation(error=error)
         try:
             invoker, timeout_s = self._wm.mail_server.find_function(name)
         except LocalError as error:
-            return Invocation(None, str(error), 0.0, cold=False, log="")
+            return Invocation(error=str(error))
         return invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))

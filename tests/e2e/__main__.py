@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.config.functions import ROOT, mail_function, read_settings
+from local.config.functions import ROOT, logical_id, mail_function, read_settings
 from local.config.samples import InvalidSample, load_samples
 from local.viewer.diff import LineDiff
 from tests.e2e.containers import Containers
@@ -29,10 +29,10 @@ def main(arguments: list[str]) -> str | None:
             called = mail_function(sample.function, settings)
             message_id = containers.store.add(sample.raw, sample.event["messageId"], sample.event["flowDirection"])
             try:
-                answer = containers.invoke(called.logical_id, sample.event, called.environment)
+                answer = containers.invoke(logical_id(called.name), sample.event, called.environment)
             except SamError as error:
                 return str(error)
-            print(f"== {sample.stem}: {called.logical_id}\n{answer.log.rstrip()}")
+            print(f"== {sample.stem}: {logical_id(called.name)}\n{answer.log.rstrip()}")
             print(f"response: {json.dumps(answer.response)}")
             print(f"Puts: {containers.store.puts(message_id)}")
             print(*LineDiff(sample.raw, containers.store.content(message_id)).excerpt(), sep="\n")

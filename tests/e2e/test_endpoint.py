@@ -90,13 +90,6 @@ def test_a_function_that_is_not_there_is_an_error_that_names_it(url: str) -> Non
     assert done.error == f"there is no function 'NoSuchFunction' at {url}"
 
 
-def test_a_log_is_refused_by_sam_and_that_is_an_error_too(url: str) -> None:
-    with closing(EndpointInvoker(url, "RewriteFunction", tail=True)) as invoker:
-        done = invoker.invoke({}, "r-1", TIMEOUT_S)
-
-    assert "refused the call with 501 (NotImplemented)" in (done.error or "")
-
-
 class TestForeignFunction:
     @pytest.mark.parametrize("what", ["return", "nothing"])
     def test_its_response_comes_back(self, what: str, foreign: EndpointInvoker) -> None:

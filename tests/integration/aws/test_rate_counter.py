@@ -193,7 +193,7 @@ def test_an_error_of_dynamodb_is_mapped_and_names_no_address(
         for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(expected) as caught:
-            DynamoRates(wm.rates_table).hit(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(20))
+            DynamoRates(wm.rates_table).increment(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(20))
     assert "ana" not in str(caught.value)
     assert code in str(caught.value)
 
@@ -203,4 +203,4 @@ def test_no_call_outlasts_the_deadline(wm: LocalWorkMail, monkeypatch: pytest.Mo
         for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(NoTimeLeft):
-            DynamoRates(wm.rates_table).hit(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(0.3))
+            DynamoRates(wm.rates_table).increment(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(0.3))

@@ -1,6 +1,5 @@
 """Functions at a Lambda endpoint, with a server that implements Lambda's Invoke API."""
 
-import base64
 import json
 import socket
 import threading
@@ -63,8 +62,8 @@ def serve(received: Received) -> Iterator[Serve]:
 def invoker() -> Iterator[Callable[..., EndpointInvoker]]:
     made: list[EndpointInvoker] = []
 
-    def make(url: str, **options: Any) -> EndpointInvoker:
-        made.append(EndpointInvoker(url, "RewriteFunction", **options))
+    def make(url: str) -> EndpointInvoker:
+        made.append(EndpointInvoker(url, "RewriteFunction"))
         return made[-1]
 
     yield make
@@ -88,13 +87,6 @@ def test_the_event_is_sent_and_the_response_returned(serve: Serve, invoker: Make
 def test_null_is_a_response(serve: Serve, invoker: Make) -> None:
     done = invoker(serve(200, b"null")).invoke(EVENT, "r-1", 5)
     assert (done.response, done.error) == (None, None)
-
-
-def test_the_log_is_returned_on_request(serve: Serve, invoker: Make, received: Received) -> None:
-    log = "START\nGrüße\nEND\n"
-    url = serve(200, b"{}", X_Amz_Log_Result=base64.b64encode(log.encode()).decode())
-    assert invoker(url, tail=True).invoke(EVENT, "r-1", 5).log == log
-    assert received.headers[0]["X-Amz-Log-Type"] == "Tail"
 
 
 class TestFailure:
