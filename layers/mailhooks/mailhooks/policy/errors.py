@@ -7,13 +7,12 @@ from mailhooks.errors import MailhooksError, TransientError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in a policy.
+    """One mistake in a policy: the expected and the given value.
 
     Attributes:
         line: the line in the file, from 1; 0 if the problem has none.
         rule: the name of the rule; `""` outside of rules, and in a rule without a name.
         place: keys and positions from the top, such as `rules/3/when/subject`.
-        text: the expected and the given value.
     """
 
     line: int
@@ -31,7 +30,6 @@ class PolicyError(MailhooksError):
     """A policy is rejected.
 
     Attributes:
-        file: the name of the file.
         problems: at least one, in the order of the file.
         more: the number of further problems, which are not listed.
     """

@@ -13,13 +13,7 @@ from mailhooks.policy.rules.rule import RemoveRecipients, Rule, SetVerdict
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """The addresses that one action of a matching rule adds.
-
-    Attributes:
-        rule: the rule.
-        addresses: as in the policy.
-        recipients: the recipients to whom the rule applies.
-    """
+    """The addresses that one action of a rule adds, as in the policy, and the recipients to whom the rule applies."""
 
     rule: Rule
     addresses: tuple[str, ...]
@@ -34,17 +28,9 @@ class Addition:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EmptyAddition:
-    """A rule whose added recipients would not get the message."""
-
-    rule: Rule
-    failure: Failure
-
-
 def find_empty_additions(
     facts: Facts, additions: Sequence[Addition], verdicts: Mapping[str, contract.Action], *, all_at_once: bool
-) -> tuple[list[EmptyAddition], list[str]]:
+) -> tuple[list[tuple[Rule, Failure]], list[str]]:
     """Return the rules whose added recipients would not get the message, and notes about the other rules.
 
     A note has the number of a rule's addresses that cannot be added.
@@ -64,12 +50,12 @@ def find_empty_additions(
     # All additions share the 500 recipients of one message.
     wanted = {address.lower(): address for each in additions for address in each.addresses}
     addable = {address.lower() for address in filter_addable(facts.event, domains, wanted.values())}
-    empty: dict[int, EmptyAddition] = {}
-    without_delivery: list[EmptyAddition] = []
+    empty: dict[int, tuple[Rule, Failure]] = {}
+    without_delivery: list[tuple[Rule, Failure]] = []
     notes: list[str] = []
     for each in additions:
         own = [address for address in each.addresses if address.lower() in addable]
-        candidate = EmptyAddition(each.rule, Failure(each.rule.name, "add_recipients", error, detail))
+        candidate = each.rule, Failure(each.rule.name, "add_recipients", error, detail)
         if not own:
             empty[each.rule.index] = candidate
         elif each.replaces and not any(_gets_message(facts, address, verdicts) for address in own):
@@ -77,7 +63,7 @@ def find_empty_additions(
         elif len(own) < len(each.addresses):
             notes.append(f'rule "{each.rule.name}": {len(each.addresses) - len(own)} recipients: {detail}')
     if all_at_once or not empty:
-        empty |= {each.rule.index: each for each in without_delivery[: None if all_at_once else 1]}
+        empty |= {rule.index: (rule, failure) for rule, failure in without_delivery[: None if all_at_once else 1]}
     return list(empty.values()), notes
 
 

@@ -8,7 +8,7 @@ from mailhooks import contract
 from mailhooks.contract import ActionType
 from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.added_recipients import Addition, EmptyAddition, find_empty_additions, known_domains, map_added_for
+from mailhooks.policy.evaluation.added_recipients import Addition, find_empty_additions, known_domains, map_added_for
 from mailhooks.policy.evaluation.condition_evaluator import ConditionEvaluator
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, filter_addable
 from mailhooks.policy.evaluation.trace import RuleTrace, Trace
@@ -32,13 +32,7 @@ _MAX_PASSES: Final = 8
 
 
 class Evaluation:
-    """One evaluation of a policy. It first needs the event alone, and the content only if a condition does.
-
-    Args:
-        rules: in their order.
-        facts: of the message.
-        trace: records the value and the result of each condition.
-    """
+    """One evaluation of a policy. It first needs the event alone, and the content only if a condition does."""
 
     def __init__(self, rules: Sequence[Rule], facts: Facts, trace: Trace | None = None) -> None:
         self._rules = rules
@@ -85,8 +79,8 @@ class Evaluation:
             empty = rule_pass.find_empty_additions(all_at_once=passes >= _MAX_PASSES)
             if not empty:
                 return rule_pass
-            failures += [each.failure for each in empty]
-            left_out |= {each.rule.index for each in empty}
+            failures += [failure for _, failure in empty]
+            left_out |= {rule.index for rule, _ in empty}
             passes += 1
 
 
@@ -153,7 +147,7 @@ class _RulePass:
             trace.matching = matching
         return matching
 
-    def find_empty_additions(self, *, all_at_once: bool) -> list[EmptyAddition]:
+    def find_empty_additions(self, *, all_at_once: bool) -> list[tuple[Rule, Failure]]:
         """Return the rules whose added recipients would not get the message.
 
         Raises:
@@ -162,9 +156,9 @@ class _RulePass:
         if not self._additions:
             return []
         empty, notes = find_empty_additions(self._facts, self._additions, self._verdicts, all_at_once=all_at_once)
-        for each in empty:
-            if each.rule.on_error is RuleErrorPolicy.RETRY:
-                raise RuleFailed(f'rule "{each.rule.name}": add_recipients: {each.failure.error}')
+        for rule, failure in empty:
+            if rule.on_error is RuleErrorPolicy.RETRY:
+                raise RuleFailed(f'rule "{rule.name}": add_recipients: {failure.error}')
         if not empty:
             self._notes += notes
         return empty

@@ -41,19 +41,13 @@ class WantedEffect:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A condition or an action that failed.
-
-    Attributes:
-        rule: the name of the rule.
-        what: the name of the condition or action.
-        error: the type of the error.
-        detail: the text of the error if it may be logged; else `""`.
-    """
+    """A condition or an action, with the name `what`, that failed with a type of error."""
 
     rule: str
     what: str
     error: str
     detail: str
+    """The text of the error if it may be logged; else `""`."""
 
     @classmethod
     def of(cls, rule: str, what: str, error: Exception) -> Self:
@@ -66,8 +60,6 @@ class Outcome:
     """The outcome of a policy for one message. Nothing of it is carried out yet.
 
     Attributes:
-        event: the event from WorkMail.
-        recipients: the recipients of the event.
         domains: the organization's mail domains; may be empty.
         verdicts: the verdicts of rules, by recipient in lower case; `""` for recipients that a truncated event omits.
         added: the addresses to add.

@@ -7,39 +7,27 @@ from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 
 @dataclass(frozen=True, slots=True)
 class ConditionTrace:
-    """One evaluated condition.
-
-    Attributes:
-        condition: its name.
-        depth: the number of groups around it.
-        observed: the value that it was evaluated on.
-        matching: the candidates that it matches.
-        candidates: the recipients for whom it was evaluated.
-        error: the type of the error if it failed; `""` if it did not.
-    """
+    """One evaluated condition, with the candidates for whom it was evaluated and those that it matches."""
 
     condition: str
     depth: int
+    """The number of groups around it."""
     observed: str
+    """The value that it was evaluated on."""
     matching: RecipientSet
     candidates: RecipientSet
     error: str = ""
+    """The type of the error if it failed."""
 
 
 @dataclass(slots=True)
 class RuleTrace:
-    """One rule.
-
-    Attributes:
-        name: its name.
-        matching: the recipients to whom it applies.
-        skipped: why it was not evaluated; `""` if it was.
-        conditions: its conditions in the order of their evaluation.
-    """
+    """One rule, with the recipients to whom it applies and its conditions in the order of their evaluation."""
 
     name: str
     matching: RecipientSet = NO_RECIPIENTS
     skipped: str = ""
+    """Why it was not evaluated; `""` if it was."""
     conditions: list[ConditionTrace] = field(default_factory=list)
 
 

@@ -36,12 +36,10 @@ class Facts:
     """Facts of one message.
 
     Attributes:
-        event: the event from WorkMail.
         fetch: fetches the message; called once.
         configured_domains: the organization's mail domains of policy and settings, in the form of `ascii_domain`.
-        services: the counters and the directory.
         now: the time for schedules, with its zone.
-        deadline: the deadline for calls of services.
+        deadline: for calls of services.
         withholds_content: whether `message` raises ContentUnavailable instead of a fetch.
         counts: the results of counters by key, window and limit.
     """

@@ -6,6 +6,7 @@ grow with the number of recipients.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from mailhooks.address_patterns import Pattern, Specificity, canonical
@@ -16,11 +17,7 @@ UNLISTED: Final = ""
 
 
 class RecipientSet:
-    """An immutable set of recipients of one message.
-
-    Attributes:
-        bits: one bit for each recipient; the lowest bit is the first recipient.
-    """
+    """An immutable set of recipients of one message. The lowest of `bits` is the first recipient."""
 
     __slots__ = ("bits",)
 
@@ -56,11 +53,7 @@ NO_RECIPIENTS: Final = RecipientSet()
 
 
 class Recipients:
-    """The recipients of one message, indexed by address and by domain.
-
-    Args:
-        addresses: the addresses of the event, in its order.
-        truncated: whether the event omits recipients.
+    """The recipients of one message, indexed by address and by domain. A `truncated` event omits recipients.
 
     Attributes:
         addresses: the address of each recipient, in lower case and without repetition. Comparisons use the form of `canonical`.
@@ -71,7 +64,6 @@ class Recipients:
         unique = dict.fromkeys(address.lower() for address in addresses)
         self.addresses = (*unique, *((UNLISTED,) if truncated else ()))
         self.all = RecipientSet((1 << len(self.addresses)) - 1)
-        self._joined: str | None = None
         self._by_address: dict[str, int] = {}
         self._by_domain: dict[str, int] = {}
         self._by_suffix: dict[str, int] = {}
@@ -89,12 +81,10 @@ class Recipients:
             self._by_suffix[suffix] = self._by_suffix.get(suffix, 0) | bit
             suffix = suffix.partition(".")[2]
 
-    @property
+    @cached_property
     def joined(self) -> str:
         """All addresses in canonical form, one on each line."""
-        if self._joined is None:
-            self._joined = "\n".join(map(canonical, self.addresses))
-        return self._joined
+        return "\n".join(map(canonical, self.addresses))
 
     def find(self, address: str) -> RecipientSet:
         """Return the recipients with this address. There are several if the event spells it in several ways."""

@@ -12,10 +12,7 @@ class Rates(Protocol):
     def increment(self, key: str, invocation_id: str, *, window_s: int, limit: int, deadline: Deadline) -> int:
         """Count a message under a key, once for each invocation ID.
 
-        Args:
-            key: the name of the counter, at most 1,000 characters.
-            window_s: the length of the window in seconds.
-            limit: the number that the caller compares with; a result above it need not be exact.
+        The key has at most 1,000 characters. A result above the limit need not be exact.
 
         Returns:
             The number of messages in the window that ends with this message, this one included. A retry returns the same number.

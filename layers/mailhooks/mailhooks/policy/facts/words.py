@@ -15,18 +15,14 @@ _MANY: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words and phrases to search for, regardless of case.
-
-    Attributes:
-        words: found as whole words only.
-        parts: found anywhere, also inside of words.
-        single: words without spaces or marks, if there are many of them.
-        shared: words of the policy's lists.
-    """
+    """Words and phrases to search for, regardless of case. `shared` are the words of the policy's lists."""
 
     words: tuple[str, ...] = ()
+    """Found as whole words only."""
     parts: tuple[str, ...] = ()
+    """Found anywhere, also inside of words."""
     single: frozenset[str] = frozenset()
+    """Words without spaces or marks, if there are many of them."""
     shared: "tuple[Words, ...]" = ()
 
     @classmethod

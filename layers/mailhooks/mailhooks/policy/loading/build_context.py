@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import LineRegex, Regex, compile_regex
-from mailhooks.policy.loading.lists import Lists, unknown_list
+from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, parse
 from mailhooks.policy.rules.conditions import Condition
 
@@ -27,16 +28,13 @@ class BuildContext:
 
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:
         """Return one or several texts, with the texts of a list in place of each `list:NAME`."""
-        found: list[str] = []
-        for at, text in as_list(value):
-            if not text.startswith("list:"):
-                found.append(text)
-                continue
-            with ErrorPath(*place), at:
-                if text[5:] not in self.lists:
-                    raise InvalidValue(unknown_list(text))
-                found.extend(self.lists.texts_counted(text[5:]))
-        return tuple(found)
+
+        def expand(text: str) -> tuple[str, ...]:
+            name = self.lists.find_name(text)
+            return (text,) if name is None else self.lists.texts_counted(name)
+
+        with ErrorPath(*place):
+            return tuple(chain.from_iterable(build_all(expand, as_list(value))))
 
     def build_each(
         self, kind: str, build: Callable[[str], _R], combine: Callable[[list[_R]], _S], value: Any, *place: str | int
@@ -45,10 +43,9 @@ class BuildContext:
 
         Args:
             kind: the kind of value, for the cache of the lists.
-            build: builds a value from a text; raises ValueError with the expected form.
+            build: raises ValueError with the expected form.
             combine: builds one value from the values of a list.
-            value: one or several texts, some of them `list:NAME`.
-            place: the place of `value`.
+            value: one or several texts at `place`, some of them `list:NAME`.
 
         Raises:
             InvalidValue: has each invalid text, and its list if it is in one.
@@ -57,12 +54,11 @@ class BuildContext:
         shared: dict[str, _S] = {}
 
         def build_one(text: str) -> None:
-            if not text.startswith("list:"):
+            name = self.lists.find_name(text)
+            if name is None:
                 own.append(_build(build, text))
-            elif text[5:] not in self.lists:
-                raise InvalidValue(unknown_list(text))
-            elif text not in shared:
-                shared[text] = self._build_list(text[5:], kind, build, combine)
+            elif name not in shared:
+                shared[name] = self._build_list(name, kind, build, combine)
 
         with ErrorPath(*place):
             build_all(build_one, as_list(value))

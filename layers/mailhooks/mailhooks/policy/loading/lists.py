@@ -1,7 +1,8 @@
 """The lists of a policy. Each list is resolved once, and the values built from its texts are built once."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, TypeVar
 
 from mailhooks.policy.loading.problems import InvalidValue, Place
@@ -19,19 +20,10 @@ _T = TypeVar("_T")
 
 
 class Lists:
-    """The lists of a policy by their names.
-
-    Attributes:
-        problems: the place and the text of each problem, with places from the top.
-    """
+    """The lists of a policy by their names. `problems` has places from the top."""
 
     def __init__(self, given: Mapping[str, Sequence[str]] | None = None, line: Callable[[Place], int] = lambda _: 0) -> None:
-        """Resolve the lists.
-
-        Args:
-            given: the texts by list as written, some of them `list:NAME`.
-            line: returns the line of a place in the file.
-        """
+        """Resolve the lists: the texts as written, some of them `list:NAME`. `line` returns the line of a place in the file."""
         self._given = given or {}
         self._line = line
         self._built: dict[tuple[str, str], Any] = {}
@@ -40,8 +32,17 @@ class Lists:
         self.problems: list[tuple[Place, str]] = []
         self._texts = self._resolve()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._given
+    def find_name(self, text: str) -> str | None:
+        """Return the name in `list:NAME`; None for another text.
+
+        Raises:
+            InvalidValue: there is no such list.
+        """
+        if not text.startswith("list:"):
+            return None
+        if text[5:] not in self._given:
+            raise InvalidValue(f"expected the name of a list under `lists`, got {text[5:]!r}")
+        return text[5:]
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the texts of a list and of the lists in it, in their order and without repetition."""
@@ -90,32 +91,27 @@ class Lists:
             for index, text in enumerate(self._given[each]):
                 if text not in found:
                     found[text] = each, index
-                    if _is_list(text) and text[5:] in self._given:
+                    if text.startswith("list:") and text[5:] in self._given:
                         waiting[text[5:]] = None
         return found
 
     def _resolve(self) -> dict[str, tuple[str, ...]]:
         """Return the texts of each list. A list is resolved after the lists in it."""
         inner = {name: self._inner_lists(name) for name in self._given}
-        unresolved = Counter({name: len(names) for name, names in inner.items()})
-        outer: dict[str, list[str]] = {name: [] for name in self._given}
-        for name, names in inner.items():
-            for each in names:
-                outer[each].append(name)
         resolved: dict[str, tuple[str, ...]] = {}
         room = MAX_TEXTS
-        ready = [name for name in self._given if not unresolved[name]]
-        for name in ready:
-            size = len(self._given[name]) + sum(len(resolved[each]) for each in inner[name])
-            if 0 <= room < size:
-                text = f"expected at most {MAX_TEXTS:,} texts in all lists; the texts of a list in a list count again"
-                self.problems.append((("lists", name), text))
-            room -= size
-            resolved[name] = tuple(dict.fromkeys(self._expand(name, resolved))) if room >= 0 else ()
-            for each in outer[name]:
-                unresolved[each] -= 1
-                if not unresolved[each]:
-                    ready.append(each)
+        sorter = TopologicalSorter(inner)
+        with suppress(CycleError):  # the lists outside of circles are resolved all the same
+            sorter.prepare()
+        while ready := sorter.get_ready():
+            for name in ready:
+                size = len(self._given[name]) + sum(len(resolved[each]) for each in inner[name])
+                if 0 <= room < size:
+                    text = f"expected at most {MAX_TEXTS:,} texts in all lists; the texts of a list in a list count again"
+                    self.problems.append((("lists", name), text))
+                room -= size
+                resolved[name] = tuple(dict.fromkeys(self._expand(name, resolved))) if room >= 0 else ()
+            sorter.done(*ready)
         self._reject_circles({name: [each for each in inner[name] if each not in resolved] for name in self._given if name not in resolved})
         return resolved
 
@@ -123,17 +119,16 @@ class Lists:
         """Return the lists that a list names, each once."""
         found: dict[str, None] = {}
         for index, text in enumerate(self._given[name]):
-            if not _is_list(text):
-                continue
-            if text[5:] in self._given:
-                found[text[5:]] = None
-            else:
-                self.problems.append((("lists", name, index), unknown_list(text)))
+            try:
+                if (inner := self.find_name(text)) is not None:
+                    found[inner] = None
+            except InvalidValue as error:
+                self.problems.append((("lists", name, index), str(error)))
         return list(found)
 
     def _expand(self, name: str, resolved: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         for text in dict.fromkeys(self._given[name]):
-            if _is_list(text):
+            if text.startswith("list:"):
                 yield from resolved.get(text[5:], ())
             else:
                 yield text
@@ -146,12 +141,3 @@ class Lists:
                 path.append(inner[path[-1]][0])
             more = " > ..." if path[-1] not in path[:-1] else ""
             self.problems.append((("lists", name), f"expected a list that does not contain itself, got {' > '.join(path)}{more}"))
-
-
-def unknown_list(text: str) -> str:
-    """Return the error text for a `list:NAME` without such a list."""
-    return f"expected the name of a list under `lists`, got {text[5:]!r}"
-
-
-def _is_list(text: str) -> bool:
-    return text.startswith("list:")

@@ -34,13 +34,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """The parsed text of a policy.
-
-    Attributes:
-        file: the name of the file, for errors.
-        data: the text as plain data.
-        root: the YAML node of the text, for the lines.
-    """
+    """The parsed text of a policy: plain data, and the YAML node for the lines."""
 
     file: str
     data: Any

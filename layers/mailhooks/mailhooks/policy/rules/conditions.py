@@ -25,13 +25,7 @@ class Cost(IntEnum):
 
 
 class Condition(Protocol):
-    """A condition.
-
-    Attributes:
-        name: the name in the policy.
-        cost: what must be loaded for it.
-        per_recipient: whether it may match some recipients only.
-    """
+    """A condition. If it is `per_recipient`, it may match some recipients only."""
 
     @property
     def name(self) -> str: ...

@@ -22,10 +22,8 @@ class RateCondition:
     A message without an author is not counted by author and does not match: the delivery reports of the whole world have no common author.
 
     Attributes:
-        name: the name in the policy.
         rule: the name of its rule. Each rule has its own counters.
         limit: the highest number of messages that does not match.
-        window_s: the length of the window in seconds.
         per: `recipient`, `sender` or `pair`.
     """
 

@@ -28,12 +28,7 @@ VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain"
 
 @dataclass(frozen=True, slots=True)
 class SetVerdict:
-    """Set the verdict of the matching recipients.
-
-    Attributes:
-        type: deliver, drop, junk, bypass the spam check, or bounce.
-        text: the template of a bounce message.
-    """
+    """Set the verdict of the matching recipients. `text` is the template of a bounce message."""
 
     type: ActionType
     text: str = ""
@@ -170,11 +165,7 @@ class AddDisclaimer:
 
 
 class NoDisclaimer(CannotChangeSafely):
-    """A message gets no disclaimer.
-
-    Attributes:
-        obstacle: the reason, a `mailhooks.mime.text.body.Obstacle`.
-    """
+    """A message gets no disclaimer. The obstacle is a `mailhooks.mime.text.body.Obstacle`."""
 
     def __init__(self, obstacle: str) -> None:
         super().__init__(f"no disclaimer: {obstacle}")
@@ -204,13 +195,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Send a notification.
-
-    Attributes:
-        sns, eventbridge, webhook: the target; one of them is set.
-        secret: the name of the webhook's secret.
-        include: the fields of the message in the notification.
-    """
+    """Send a notification with fields of the message to SNS, EventBridge or a webhook. `secret` names the webhook's secret."""
 
     sns: str = ""
     eventbridge: str = ""
