@@ -1,14 +1,18 @@
-"""The rules for content that PutRawMessageContent accepts.
+"""The rules for content that PutRawMessageContent accepts, after the shape `RawMessageContent` in the service's model. Pure.
 
-They are those of the shape `RawMessageContent` in the service's model; `mailhooks.contract.limits` lists the headers. Pure: bytes in,
-reasons out. A reason names a header, a line or a part, and never quotes content.
+A reason names a header, a line or a part, and never quotes content. The check of multiparts (RFC 2046 section 5.1) shares no code with the
+library: one that did could not find the library's mistakes.
 """
 
-from collections import Counter
+import re
 from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value
 from pathlib import PurePosixPath
 
-from local.aws.mime_check import MalformedMultipart, walk_leaf_parts
 from mailhooks.contract.limits import (
     IMMUTABLE_HEADERS,
     MAX_LINE_OCTETS,
@@ -18,6 +22,15 @@ from mailhooks.contract.limits import (
     UNIQUE_HEADERS,
 )
 from mailhooks.mime.headers import scan
+
+MAX_DEPTH = 50
+"""Of multiparts in multiparts."""
+
+_HEADERS_END = re.compile(rb"(?:\A|\r?\n)\r?\n")
+
+
+class MalformedMultipart(ValueError):
+    """A multipart that is not well-formed. The text names its place and the defect, and never quotes content."""
 
 
 def find_defects(original: bytes, content: bytes) -> list[str]:
@@ -52,10 +65,9 @@ def _header_defects(original: bytes, content: bytes) -> Iterator[str]:
     before, after = _header_values(original), _header_values(content)
     for name in sorted(REQUIRED_HEADERS - after.keys()):
         yield f"the required header {_title(name)} is missing"
-    counts = Counter({name: len(after.get(name, ())) for name in UNIQUE_HEADERS})
     for name in sorted(UNIQUE_HEADERS):
-        if counts[name] > 1:
-            yield f"the header {_title(name)} may occur once and occurs {counts[name]} times"
+        if (count := len(after.get(name, ()))) > 1:
+            yield f"the header {_title(name)} may occur once and occurs {count} times"
     for name in sorted(IMMUTABLE_HEADERS):
         if before.get(name) != after.get(name):
             yield f"the immutable header {_title(name)} was changed"
@@ -69,15 +81,66 @@ def _header_values(raw: bytes) -> dict[str, list[bytes]]:
     return values
 
 
+def _title(name: str) -> str:
+    return "-".join({"id": "ID", "mime": "MIME"}.get(word, word.capitalize()) for word in name.split("-"))
+
+
 def _part_defects(content: bytes) -> Iterator[str]:
     try:
-        for part in walk_leaf_parts(content):
-            extension = PurePosixPath(part.filename.rstrip(" .").lower()).suffix
+        for place, filename in _leaf_parts(content, "", 0):
+            extension = PurePosixPath(filename.rstrip(" .").lower()).suffix
             if extension in SES_UNSUPPORTED_EXTENSIONS:
-                yield f"part {part.place or 1} is an attachment of the type {extension}, which Amazon SES does not support"
+                yield f"part {place or 1} is an attachment of the type {extension}, which Amazon SES does not support"
     except MalformedMultipart as error:
         yield str(error)
 
 
-def _title(name: str) -> str:
-    return "-".join({"id": "ID", "mime": "MIME"}.get(word, word.capitalize()) for word in name.split("-"))
+def _leaf_parts(raw: bytes, place: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Yield the place and the file name of each part that is no multipart; "2.1" is the first part of the second part.
+
+    An attached message is one part, whose own parts are not checked.
+
+    Raises:
+        MalformedMultipart: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
+    """
+    end = _HEADERS_END.search(raw)
+    head, body = (raw[: end.start()] + b"\r\n\r\n", raw[end.end() :]) if end else (raw, b"")
+    headers = BytesHeaderParser().parsebytes(head)
+    if headers.get_content_maintype() != "multipart":
+        yield place, _attachment_name(headers)
+        return
+    if depth >= MAX_DEPTH:
+        raise MalformedMultipart(f"multiparts are nested over {MAX_DEPTH} deep")
+    for number, part in enumerate(_split_multipart(headers, body, f"part {place}" if place else "the message"), start=1):
+        yield from _leaf_parts(part, f"{place}.{number}".lstrip("."), depth + 1)
+
+
+def _split_multipart(headers: Message, body: bytes, where: str) -> list[bytes]:
+    """Return the parts between the delimiters, each without the line end that belongs to the delimiter after it."""
+    boundary = (headers.get_boundary() or "").encode("utf-8", "surrogateescape")
+    no_parts = f"{where} is a multipart without parts: its boundary is not in its body"
+    if not boundary:
+        raise MalformedMultipart(f"{where} is a multipart without a boundary")
+    delimiter = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$\n?", re.MULTILINE)
+    pieces = delimiter.split(body)
+    parts: list[bytes] = []
+    for closing, part in zip(pieces[1::2], pieces[2::2], strict=True):
+        if closing:
+            break
+        parts.append(part.removesuffix(b"\n").removesuffix(b"\r"))
+    else:
+        raise MalformedMultipart(f"{where} is a multipart without its closing delimiter" if parts else no_parts)
+    if not parts:
+        raise MalformedMultipart(no_parts)
+    return parts
+
+
+def _attachment_name(headers: Message) -> str:
+    """Return the attachment's name from Content-Disposition or Content-Type, decoded (RFC 2231, RFC 2047)."""
+    value = headers.get_param("filename", "", "content-disposition") or headers.get_param("name", "")
+    name = collapse_rfc2231_value(value) if value else ""
+    try:
+        words = decode_header(name)
+        return "".join(word if isinstance(word, str) else word.decode(charset or "ascii", "replace") for word, charset in words)
+    except (LookupError, ValueError, HeaderParseError):
+        return name

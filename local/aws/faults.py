@@ -24,7 +24,7 @@ Operation = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fault:
     """One injected fault.
 
@@ -33,19 +33,21 @@ class Fault:
         status: the HTTP status of the error.
         message: the text of the error.
         delay_s: seconds before the answer.
+        times: number of calls that it still affects; None for no limit.
     """
 
     error: str | None
     status: int
     message: str
     delay_s: float
+    times: int | None = 1
 
 
 class Faults:
     """The faults to come, by operation: those added first are used first."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, list[tuple[Fault, int | None]]] = {}
+        self._queues: dict[str, list[Fault]] = {}
         self._lock = threading.Lock()
 
     def add(
@@ -71,7 +73,7 @@ class Faults:
         if error is None and delay_s <= 0:
             raise ValueError("a fault needs an error, a delay, or both")
         with self._lock:
-            self._queues.setdefault(operation, []).append((Fault(error, status, message, delay_s), times))
+            self._queues.setdefault(operation, []).append(Fault(error, status, message, delay_s, times))
 
     def clear(self) -> None:
         """Remove all faults that are still to come."""
@@ -84,9 +86,7 @@ class Faults:
             queue = self._queues.get(operation)
             if not queue:
                 return None
-            fault, times = queue.pop(0)
-            if times is None:
-                queue.insert(0, (fault, None))
-            elif times > 1:
-                queue.insert(0, (fault, times - 1))
-            return fault
+            if queue[0].times is None:
+                return queue[0]
+            queue[0].times -= 1
+            return queue[0] if queue[0].times else queue.pop(0)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,6 @@ _FOLDERS: Final = {
     Destination.OUTGOING: ("outgoing", ""),
     Destination.GATEWAY: ("gateway", ""),
 }
-_PARTS: Final = ("tmp", "new", "cur")
 
 _UNSAFE: Final = re.compile(r"[^a-z0-9@._+-]|^\.")
 """Characters that a folder's name escapes; "=" is one of them, so that no text looks like an escape."""
@@ -36,13 +35,7 @@ _MAX_NAME: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A copy of a message in a Maildir.
-
-    Attributes:
-        destination: the kind of folder.
-        raw: the bytes of the message.
-        path: of the file.
-    """
+    """A copy of a message in a Maildir."""
 
     destination: Destination
     raw: bytes
@@ -50,15 +43,10 @@ class Delivered:
 
 
 class MaildirStore:
-    """The Maildirs and dropped mail in one folder.
-
-    Args:
-        root: the folder; created when it does not exist.
-    """
+    """The Maildirs and dropped mail in one folder, which is created when it does not exist."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self._created: set[Path] = set()
+        self._root = root
 
     def deliver(self, destination: Destination, address: str, name: str, raw: bytes) -> None:
         """Write a message to a Maildir, byte for byte; it is on disk when this returns.
@@ -68,47 +56,38 @@ class MaildirStore:
             address: any text is safe.
             name: of this delivery: letters, digits, `.`, `-`. A second delivery with the same name leaves one file.
         """
-        folder = self._maildir(destination, address)
-        # A mail program may have moved an earlier delivery to cur/, and added flags after a colon, as the Maildir specification says.
-        with os.scandir(folder / "cur") as entries:
-            if any(entry.name.partition(":")[0] == name for entry in entries):
-                return
-        _write(folder / "tmp" / name, folder / "new" / name, raw)
+        folder = self._folder(destination, address)
+        for part in ("tmp", "new", "cur"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        # A mail program may have moved an earlier delivery to cur/, and added flags after a colon (Maildir specification).
+        if not any(file.name.partition(":")[0] == name for file in (folder / "cur").iterdir()):
+            _write(folder / "tmp" / name, folder / "new" / name, raw)
 
     def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
         """Store a dropped message and the reason."""
-        folder = self.root / "dropped"
+        folder = self._root / "dropped"
         folder.mkdir(parents=True, exist_ok=True)
         for ending, content in ((".json", json.dumps(reason, indent=2).encode()), (".eml", raw)):
             _write(folder / f".{name}{ending}", folder / f"{name}{ending}", content)
 
     def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
         """Return the copies for an address, oldest first; only those in these destinations if any are given."""
-        found = [copy for destination in destinations or _FOLDERS for copy in self._copies(destination, address)]
+        found = [
+            Delivered(destination, file.read_bytes(), file)
+            for destination in destinations or _FOLDERS
+            for part in ("new", "cur")
+            for file in self._folder(destination, address).glob(f"{part}/*")
+        ]
         return sorted(found, key=lambda copy: copy.path.name)
 
     def dropped(self) -> list[tuple[bytes, dict[str, Any]]]:
         """Return the dropped messages, oldest first, each with the reason."""
-        files = sorted((self.root / "dropped").glob("[!.]*.eml"))
+        files = sorted((self._root / "dropped").glob("[!.]*.eml"))
         return [(file.read_bytes(), json.loads(file.with_suffix(".json").read_text())) for file in files]
-
-    def _copies(self, destination: Destination, address: str) -> Iterator[Delivered]:
-        folder = self._folder(destination, address)
-        for part in ("new", "cur"):
-            for file in folder.glob(f"{part}/*"):
-                yield Delivered(destination, file.read_bytes(), file)
 
     def _folder(self, destination: Destination, address: str) -> Path:
         box, junk = _FOLDERS[destination]
-        return self.root / box / directory_name(address) / junk
-
-    def _maildir(self, destination: Destination, address: str) -> Path:
-        folder = self._folder(destination, address)
-        if folder not in self._created:
-            for part in _PARTS:
-                (folder / part).mkdir(parents=True, exist_ok=True)
-            self._created.add(folder)
-        return folder
+        return self._root / box / directory_name(address) / junk
 
 
 def directory_name(address: str) -> str:
@@ -128,14 +107,10 @@ def _write(temporary: Path, final: Path, raw: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(final)
-    _sync_folder(final.parent)
-
-
-def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder, and does not need to
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    folder = os.open(final.parent, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        os.fsync(folder)
     finally:
-        os.close(descriptor)
+        os.close(folder)
