@@ -7,12 +7,10 @@ import threading
 from collections import defaultdict
 from typing import Final
 
-from aiosmtpd.controller import UnthreadedController
 from aiosmtpd.smtp import SMTP
 
-from local.errors import ServerError
 from local.mail.submission import Acceptor
-from local.servers import HOST
+from local.servers import HOST, listen
 from local.smtp.handler import Handler
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
@@ -58,17 +56,6 @@ class EnhancedSmtp(SMTP):
         await super().smtp_AUTH(mechanism.upper() + space + response)
 
 
-class _Controller(UnthreadedController):
-    """aiosmtpd's controller, for `EnhancedSmtp`."""
-
-    def factory(self) -> SMTP:
-        """Return the protocol of a new connection."""
-        smtp = EnhancedSmtp(self.handler, **self.SMTP_kwargs)
-        # aiosmtpd has one table for all connections, and adds to it at each EHLO.
-        smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
-        return smtp
-
-
 class SmtpServer:
     """One port, in a thread with an event loop of its own. `Acceptor` is called in that loop.
 
@@ -94,10 +81,8 @@ class SmtpServer:
         self._handler = Handler(direction, acceptor)
         self._timeout_s = timeout_s
         self._stop_s = STOP_S
-        self._started = threading.Event()
+        self._runner = asyncio.Runner()
         self._stopping = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"smtp-{direction.value.lower()}", daemon=True)
 
     def start(self) -> None:
@@ -106,10 +91,10 @@ class SmtpServer:
         Raises:
             ServerError: the port is in use or not allowed.
         """
+        self._socket = listen(self.port, self._host)
+        self.port = self._socket.getsockname()[1]
+        self._loop = self._runner.get_loop()
         self._thread.start()
-        self._started.wait()
-        if self._loop is None:
-            raise ServerError(f"port {self.port} on {self._host} cannot be used: {self._error}") from self._error
 
     def stop(self, *, wait_s: float = STOP_S) -> None:
         """Store and acknowledge the messages that have arrived, close all connections, and end the thread.
@@ -117,42 +102,34 @@ class SmtpServer:
         Args:
             wait_s: seconds to wait for messages that are being stored. One that needs longer gets no reply and may or may not be stored.
         """
-        if self._loop and self._thread.is_alive():
+        if self._thread.is_alive():
             self._stop_s = wait_s
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
     def _run(self) -> None:
-        with asyncio.Runner() as runner:
-            controller = self._controller(runner.get_loop())
-            try:
-                controller.begin()
-                assert isinstance(controller.server, asyncio.Server)
-                self.port = controller.server.sockets[0].getsockname()[1]
-                self._loop = runner.get_loop()
-            except (OSError, OverflowError) as error:
-                self._error = error
-                return
-            finally:
-                self._started.set()
-            runner.run(self._serve(controller.server))
+        with self._runner as runner:
+            runner.run(self._serve())
 
-    def _controller(self, loop: asyncio.AbstractEventLoop) -> UnthreadedController:
-        return _Controller(
-            self._handler,
-            hostname=self._host,
-            port=self.port,
-            loop=loop,
-            server_hostname="localhost",
-            ident=f"ESMTP local WorkMail, {self._direction.value.lower()}",
-            data_size_limit=MAX_MESSAGE_BYTES,
-            timeout=self._timeout_s,
-            auth_require_tls=self._direction is FlowDirection.INBOUND,
-            authenticator=self._handler.authenticate,
-        )
-
-    async def _serve(self, server: asyncio.Server) -> None:
+    async def _serve(self) -> None:
         """Serve until `stop`; then the runner cancels what is left, and aiosmtpd closes each connection."""
+        server = await self._loop.create_server(self._create_connection, sock=self._socket)
         await self._stopping.wait()
         server.close()
         await self._handler.wait_until_stored(self._stop_s)
+
+    def _create_connection(self) -> SMTP:
+        smtp = EnhancedSmtp(
+            self._handler,
+            hostname="localhost",
+            ident=f"ESMTP local WorkMail, {self._direction.value.lower()}",
+            data_size_limit=MAX_MESSAGE_BYTES,
+            enable_SMTPUTF8=True,
+            timeout=self._timeout_s,
+            auth_require_tls=self._direction is FlowDirection.INBOUND,
+            authenticator=self._handler.authenticate,
+            loop=self._loop,
+        )
+        # aiosmtpd has one table for all connections, and adds to it at each EHLO.
+        smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
+        return smtp
