@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.workmail import LocalWorkMail
-from mailhooks.aws.notifications import EventBridgeTarget, Notifier, SnsTarget, Target
+from mailhooks.aws.notifications import Notifier
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 from tests.support.serving import Quiet, serving
@@ -19,8 +19,12 @@ DOCUMENT = {"rule": "VIP", "messageId": "m-1", "subject": "Gr\u00fc\u00dfe \ud80
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def send(target: Target, document: dict[str, Any] = DOCUMENT) -> None:
-    Notifier().send(target, document, KEY, Deadline.after(20))
+def publish(topic: str, document: dict[str, Any] = DOCUMENT) -> None:
+    Notifier().publish(topic, document, KEY, Deadline.after(20))
+
+
+def put_event(bus: str) -> None:
+    Notifier().put_event(bus, DOCUMENT, KEY, Deadline.after(20))
 
 
 class Topic:
@@ -37,23 +41,23 @@ class Topic:
 
     def received(self) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
-        return [{**message, "told": json.loads(message["Body"])} for message in answer.get("Messages", ())]
+        return [{**message, "notice": json.loads(message["Body"])} for message in answer.get("Messages", ())]
 
 
 def test_a_topic_gets_the_document_and_its_key(wm: LocalWorkMail) -> None:
     topic = Topic(wm)
-    send(SnsTarget(topic.arn))
+    publish(topic.arn)
     [message] = topic.received()
-    assert message["told"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
+    assert message["notice"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
 
 
 def test_a_fifo_topic_delivers_a_repeated_notice_once(wm: LocalWorkMail) -> None:
     topic = Topic(wm, fifo=True)
     for _ in range(2):
-        send(SnsTarget(topic.arn))
+        publish(topic.arn)
     [message] = topic.received()
     assert message["Attributes"]["MessageDeduplicationId"] == KEY
-    assert message["told"]["rule"] == "VIP"
+    assert message["notice"]["rule"] == "VIP"
 
 
 def test_a_notice_that_is_too_large_omits_content_and_then_headers(wm: LocalWorkMail) -> None:
@@ -64,14 +68,14 @@ def test_a_notice_that_is_too_large_omits_content_and_then_headers(wm: LocalWork
         ({"content": "A" * 10, "headers": headers * 200}, {}),
         ({"content": "A" * 200_000, "headers": headers}, None),
     ):
-        send(SnsTarget(topic.arn), DOCUMENT | document)
-        told = {key: value for key, value in topic.received()[-1]["told"].items() if key in ("content", "headers", "truncated")}
-        assert told == (document if kept is None else kept | {"truncated": True})
+        publish(topic.arn, DOCUMENT | document)
+        kept_fields = {key: value for key, value in topic.received()[-1]["notice"].items() if key in ("content", "headers", "truncated")}
+        assert kept_fields == (document if kept is None else kept | {"truncated": True})
 
 
 def test_a_missing_topic_is_a_configuration_error(wm: LocalWorkMail) -> None:
     with pytest.raises(Misconfigured, match="Publish: NotFound"):
-        send(SnsTarget("arn:aws:sns:us-east-1:123456789012:no-such-topic"))
+        publish("arn:aws:sns:us-east-1:123456789012:no-such-topic")
 
 
 def test_a_bus_gets_an_event_that_rules_can_match(wm: LocalWorkMail) -> None:
@@ -80,10 +84,10 @@ def test_a_bus_gets_an_event_that_rules_can_match(wm: LocalWorkMail) -> None:
     pattern = {"source": ["workmail-hooks"], "detail-type": ["Mail matched a rule"], "detail": {"rule": ["VIP"]}}
     events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "1", "Arn": queue.queue_arn}])
-    send(EventBridgeTarget(name))
+    put_event(name)
     [message] = queue.received()
-    assert message["told"]["detail"]["idempotencyKey"] == KEY
-    assert message["told"]["detail-type"] == "Mail matched a rule"
+    assert message["notice"]["detail"]["idempotencyKey"] == KEY
+    assert message["notice"]["detail-type"] == "Mail matched a rule"
 
 
 @contextmanager
@@ -109,5 +113,5 @@ def test_a_rejected_entry_of_a_batch_is_an_error(
     with failed_entry(code) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", url)
         with pytest.raises(expected, match=f"PutEvents: {code}") as caught:
-            send(EventBridgeTarget("default"))
+            put_event("default")
     assert "@" not in str(caught.value)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from local.workmail import LocalWorkMail
-from mailhooks.aws.notifications import Notifier, WebhookTarget, signature
+from mailhooks.aws.notifications import Notifier, signature
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled, TransientError
 from tests.support.servers.certificates import Authority
@@ -35,8 +35,8 @@ def secret(wm: LocalWorkMail) -> str:
     return name
 
 
-def send(target: WebhookTarget, seconds: float = 20) -> None:
-    Notifier().send(target, DOCUMENT, KEY, Deadline.after(seconds))
+def send(url: str, secret: str, seconds: float = 20) -> None:
+    Notifier().post(url, secret, DOCUMENT, KEY, Deadline.after(seconds))
 
 
 class Receiver:
@@ -89,7 +89,7 @@ def receiving(status: int = 204, headers: dict[str, str] | None = None, stall: C
 def test_a_webhook_can_verify_a_notice_and_recognise_a_repetition(secret: str) -> None:
     with receiving() as receiver:
         for _ in range(2):
-            send(WebhookTarget(receiver.url, secret))
+            send(receiver.url, secret)
     assert receiver.bad == 0
     assert [told["rule"] for told in receiver.good] == ["VIP", "VIP"]
     assert receiver.keys == [KEY, KEY]
@@ -104,7 +104,7 @@ def test_the_secret_is_read_once_in_five_minutes(wm: LocalWorkMail, secret: str)
     notifier = Notifier()
     with receiving() as receiver:
         for _ in range(3):
-            notifier.send(WebhookTarget(receiver.url, secret), DOCUMENT, KEY, Deadline.after(20))
+            notifier.post(receiver.url, secret, DOCUMENT, KEY, Deadline.after(20))
             # A second read would fail.
             wm.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     assert len(receiver.good) == 3
@@ -113,7 +113,7 @@ def test_the_secret_is_read_once_in_five_minutes(wm: LocalWorkMail, secret: str)
 def test_a_missing_secret_is_a_configuration_error(wm: LocalWorkMail) -> None:
     with receiving() as receiver:
         with pytest.raises(Misconfigured, match="GetSecretValue: ResourceNotFoundException"):
-            send(WebhookTarget(receiver.url, "no-such-secret"))
+            send(receiver.url, "no-such-secret")
         assert (receiver.good, receiver.bad) == ([], 0)
 
 
@@ -127,7 +127,7 @@ def test_an_error_of_the_secret_is_mapped_and_quotes_nothing(
     with answering(status, code) as (url, _):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)
         with pytest.raises(expected, match=f"GetSecretValue: {code}") as caught:
-            send(WebhookTarget("https://hook.example/", "a-secret"))
+            send("https://hook.example/", "a-secret")
     assert "@" not in str(caught.value)
 
 
@@ -136,7 +136,7 @@ def test_an_error_of_the_secret_is_mapped_and_quotes_nothing(
 )
 def test_the_status_of_a_webhook_selects_the_error(status: int, expected: type[MailhooksError], secret: str) -> None:
     with receiving(status) as receiver, pytest.raises(expected, match=f"HTTP {status}") as caught:
-        send(WebhookTarget(receiver.url, secret))
+        send(receiver.url, secret)
     assert "t0ken" not in str(caught.value)
     assert len(receiver.good) == 1
 
@@ -145,7 +145,7 @@ def test_a_redirect_is_not_followed(secret: str) -> None:
     with receiving() as other:
         for status in (301, 302, 303, 307, 308):
             with receiving(status, {"Location": other.url}) as receiver, pytest.raises(Misconfigured, match=f"HTTP {status}"):
-                send(WebhookTarget(receiver.url, secret))
+                send(receiver.url, secret)
         assert (other.good, other.bad) == ([], 0)
 
 
@@ -154,7 +154,7 @@ def test_a_silent_webhook_is_dropped_at_the_deadline(secret: str) -> None:
     with receiving(stall=lambda _: end.wait(5) and None) as receiver:
         started = time.monotonic()
         with pytest.raises(TransientError):
-            send(WebhookTarget(receiver.url, secret), seconds=1)
+            send(receiver.url, secret, seconds=1)
         assert time.monotonic() - started < 2
         end.set()
 
@@ -175,14 +175,14 @@ def test_a_webhook_that_sends_single_octets_is_dropped_at_the_deadline(secret: s
     with receiving(stall=drip) as receiver:
         started = time.monotonic()
         with pytest.raises(NoTimeLeft):
-            send(WebhookTarget(receiver.url, secret), seconds=1)
+            send(receiver.url, secret, seconds=1)
         assert time.monotonic() - started < 2
         end.set()
 
 
 def test_the_body_of_a_webhook_s_answer_is_not_read(secret: str) -> None:
     with receiving(200, {"Content-Length": "1000000"}) as receiver:
-        send(WebhookTarget(receiver.url, secret), seconds=5)
+        send(receiver.url, secret, seconds=5)
     assert len(receiver.good) == 1
 
 
@@ -190,23 +190,23 @@ def test_a_refused_connection_is_a_transient_error(secret: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/t0ken"
     with pytest.raises(ServiceFailed) as caught:
-        send(WebhookTarget(url, secret))
+        send(url, secret)
     assert "t0ken" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://hook.example/", "http://localhost.example/", "http://10.0.0.1/", "ftp://127.0.0.1/", "nowhere"])
 def test_no_notice_leaves_this_machine_without_tls(url: str, secret: str) -> None:
     with pytest.raises(Misconfigured) as caught:
-        send(WebhookTarget(url, secret))
+        send(url, secret)
     assert url not in str(caught.value)
 
 
 def test_an_untrusted_certificate_gets_no_notice(secret: str, tmp_path: Path) -> None:
     with ServerPool() as pool, pool.host(Feeds(), Authority.new().issue(tmp_path)) as site, pytest.raises(ServiceFailed, match="SSLError"):
-        send(WebhookTarget(site.url, secret))
+        send(site.url, secret)
 
 
 def test_a_binary_secret_is_a_configuration_error(wm: LocalWorkMail) -> None:
     name = wm.client("secretsmanager").create_secret(Name=f"hook-{uuid.uuid4().hex}", SecretBinary=b"key")["Name"]
     with pytest.raises(Misconfigured, match="no text"):
-        send(WebhookTarget("https://hook.example/", name))
+        send("https://hook.example/", name)

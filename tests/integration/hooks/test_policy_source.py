@@ -9,7 +9,7 @@ import pytest
 from local.workmail import LocalWorkMail
 from mailhooks.errors import SettingsError
 from mailhooks.hooks import policy_source
-from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.hooks.policy_source import PolicySource
 from mailhooks.hooks.runtime import sync_hook
 from mailhooks.policy import PolicyError
@@ -120,7 +120,7 @@ def test_messages_are_counted_while_the_newest_policy_is_rejected(capsys: pytest
     class Rejected(FixedPolicy):
         rejected = True
 
-    handle = sync_hook(PolicyHook(Rejected(load(GOOD % "old")), NoSideEffects()), settings=settings())
+    handle = sync_hook(PolicyHook(Rejected(load(GOOD % "old"))), settings=settings())
     assert handle(event("ana@example.com"), None)["actions"][0]["action"]["type"] == "MOVE_TO_JUNK"
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert any(line.get("PolicyRefused") == [1.0] for line in printed)

@@ -10,7 +10,7 @@ import pytest
 from mailhooks.contract import Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MessageFrozen, Misconfigured, ResourceNotFoundException, TransientError
-from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook, SideEffects
 from mailhooks.hooks.runtime import Handler, HookFailed, Mail
 from mailhooks.policy import load
 from mailhooks.policy.errors import RuleFailed
@@ -69,7 +69,7 @@ class Content(Memory):
 
 
 @dataclass
-class Slow(NoSideEffects):
+class Slow(SideEffects):
     """Side effects that never answer."""
 
     waited: list[float] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Slow(NoSideEffects):
 def flow(rules: str, content: Content, effects: Any = None, services: Services | None = None, **settings: Any) -> Handler:
     text = f"version: 1\norganization: {{ domains: [example.com] }}\ndefaults: {{ mixed: all }}\nrules:{rules}"
     return handler_of(
-        PolicyHook(FixedPolicy(load(text)), effects or NoSideEffects(), services),
+        PolicyHook(FixedPolicy(load(text)), effects, services),
         content,
         **settings,
     )

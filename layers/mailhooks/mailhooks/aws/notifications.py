@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -28,31 +27,6 @@ SOURCE: Final = "workmail-hooks"
 DETAIL_TYPE: Final = "Mail matched a rule"
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class SnsTarget:
-    """A topic, by its ARN; the ARN of a FIFO topic ends in `.fifo`."""
-
-    arn: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventBridgeTarget:
-    """A bus, by its name or ARN."""
-
-    bus: str
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookTarget:
-    """An https: URL, and the name or ARN of the secret that signs the notices."""
-
-    url: str
-    secret: str
-
-
-Target = SnsTarget | EventBridgeTarget | WebhookTarget
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -87,10 +61,26 @@ class Notifier:
     def _http(self) -> urllib3.PoolManager:
         return urllib3.PoolManager()
 
-    def send(self, target: Target, document: dict[str, Any], key: str, deadline: Deadline) -> None:
-        """Send a notice.
+    def publish(self, topic: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
+        """Send a notice to an SNS topic, by its ARN. Arguments and errors as for `post`."""
+        request: dict[str, Any] = {"TopicArn": topic, "Message": _to_json(document, key)}
+        if topic.endswith(".fifo"):
+            request |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": key}
+        aws.call("Publish", lambda: self._sns.publish(**request), deadline)
+
+    def put_event(self, bus: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
+        """Send a notice to an EventBridge bus, by its name or ARN. Arguments and errors as for `post`."""
+        entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": _to_json(document, key)}
+        answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
+        if answer.get("FailedEntryCount"):
+            raise aws.error_for_code("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")))
+
+    def post(self, url: str, secret_name: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
+        """Send a notice to a webhook.
 
         Args:
+            url: an https: URL.
+            secret_name: the name or ARN of the secret that signs the notice.
             document: the notice. If it is too large, `content`, then `headers`, then `recipients` are removed, and `truncated` is added.
             key: the same for each attempt of one notice.
 
@@ -98,35 +88,13 @@ class Notifier:
             TransientError: the target does not answer now.
             Misconfigured: the target rejects the notice.
         """
-        body = _to_json(document | {"idempotencyKey": key})
-        match target:
-            case SnsTarget():
-                self._publish(target, body, key, deadline)
-            case EventBridgeTarget():
-                self._put_event(target, body, deadline)
-            case WebhookTarget():
-                self._post(target, body.encode(), key, deadline)
-
-    def _publish(self, target: SnsTarget, body: str, key: str, deadline: Deadline) -> None:
-        request: dict[str, Any] = {"TopicArn": target.arn, "Message": body}
-        if target.arn.endswith(".fifo"):
-            request |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": key}
-        aws.call("Publish", lambda: self._sns.publish(**request), deadline)
-
-    def _put_event(self, target: EventBridgeTarget, body: str, deadline: Deadline) -> None:
-        entry = {"EventBusName": target.bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": body}
-        answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
-        if answer.get("FailedEntryCount"):
-            raise aws.error_for_code("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")))
-
-    def _post(self, target: WebhookTarget, body: bytes, key: str, deadline: Deadline) -> None:
-        parts = urlsplit(target.url)
+        parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise Misconfigured("webhook: use an https: URL")
-        secret = aws.call("GetSecretValue", lambda: self._secrets.read(target.secret), deadline)
+        secret = aws.call("GetSecretValue", lambda: self._secrets.read(secret_name), deadline)
         if secret is None:
             raise Misconfigured("webhook: its secret has no text: store the key as the secret's string value")
-        timestamp = str(int(time.time()))
+        body, timestamp = _to_json(document, key).encode(), str(int(time.time()))
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
@@ -139,7 +107,7 @@ class Notifier:
             left = deadline.left()
             timeout = urllib3.Timeout(connect=min(3.0, left), read=left)
             answer = self._http.request(
-                "POST", target.url, body=body, headers=headers, timeout=timeout, redirect=False, retries=False, preload_content=False
+                "POST", url, body=body, headers=headers, timeout=timeout, redirect=False, retries=False, preload_content=False
             )
             # The body is not needed, and may be endless.
             answer.close()
@@ -162,8 +130,9 @@ def _require_success(status: int) -> None:
     raise Misconfigured(f"webhook: HTTP {status}: check its URL and its secret; redirects are not followed")
 
 
-def _to_json(document: dict[str, Any]) -> str:
-    """Return a document as JSON of at most `MAX_OCTETS`, without its largest properties if need be."""
+def _to_json(document: dict[str, Any], key: str) -> str:
+    """Return a notice with its key as JSON of at most `MAX_OCTETS`, without its largest properties if need be."""
+    document = document | {"idempotencyKey": key}
     text = json.dumps(document, ensure_ascii=False)
     for name in ("content", "headers", "recipients"):
         if len(text.encode("utf-8", "replace")) <= MAX_OCTETS:

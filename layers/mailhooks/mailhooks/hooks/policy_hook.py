@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol, Self
 
+from mailhooks.address_patterns import canonical
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
@@ -46,21 +47,16 @@ class Policies(Protocol):
         """Whether there is a newer version that is invalid."""
 
 
-class SideEffects(Protocol):
-    """Carries out the actions that concern neither verdict nor content."""
+class SideEffects:
+    """Carries out the actions that concern neither verdict nor content. This base class is for policies without such actions."""
 
-    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:
+    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
         """Store a copy of the message. Raises TransientError, Misconfigured."""
+        raise Misconfigured("archive: this function has no side effects")
 
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
+    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
         """Send a notice of the message. Raises TransientError, Misconfigured."""
-
-
-class AddressBook(Protocol):
-    """Knows attributes of senders, such as `Title`, for the variables of a text."""
-
-    def lookup(self, address: str) -> Mapping[str, str]:
-        """Return the attributes of an address, names in any case; none for an unknown address."""
+        raise Misconfigured("notify: this function has no side effects")
 
 
 class FixedPolicy:
@@ -75,16 +71,6 @@ class FixedPolicy:
         return self._policy
 
 
-class NoSideEffects:
-    """For policies without the actions `archive` and `notify`."""
-
-    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
-        raise Misconfigured("archive: this function has no side effects")
-
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - the protocol's
-        raise Misconfigured("notify: this function has no side effects")
-
-
 class PolicyHook:
     """Evaluates a policy for each message and carries out its outcome.
 
@@ -92,7 +78,7 @@ class PolicyHook:
         policies: the source of the policy.
         side_effects: carries out `archive` and `notify`.
         services: for the conditions that need counts or a directory.
-        address_book: more variables for the texts of disclaimers.
+        address_book: attributes by canonical address of the sender, such as `Title`: more variables for the texts of disclaimers.
 
     Attributes:
         stamps: whether changed messages are stamped, so that a retry returns the verdict of the first attempt. A policy needs no stamp if
@@ -105,14 +91,14 @@ class PolicyHook:
     def __init__(
         self,
         policies: Policies,
-        side_effects: SideEffects,
+        side_effects: SideEffects | None = None,
         services: Services | None = None,
-        address_book: AddressBook | None = None,
+        address_book: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self._policies = policies
         self._services = services or Services()
-        self._side_effects = side_effects
-        self._address_book = address_book
+        self._side_effects = side_effects or SideEffects()
+        self._address_book = address_book or {}
         self._circumstances: tuple[Policy, bool] | None = None
 
     @classmethod
@@ -177,7 +163,7 @@ class PolicyHook:
             from mailhooks.content.template import read_values
 
             sender = mail.event.mail_from
-            attributes = self._address_book.lookup(sender) if self._address_book else {}
+            attributes = self._address_book.get(canonical(sender), {})
             values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)
         return change_content(message, outcome, values)
 

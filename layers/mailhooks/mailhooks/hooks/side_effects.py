@@ -12,6 +12,7 @@ from mailhooks.contract import Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.invocation import Mail
+from mailhooks.hooks.policy_hook import SideEffects
 from mailhooks.mime import encoded_words
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Archive, Notify
@@ -42,8 +43,8 @@ def make_services(settings: Settings) -> Services:
     return Services(rates, directory)
 
 
-class AwsSideEffects:
-    """Implements `mailhooks.hooks.policy_hook.SideEffects`."""
+class AwsSideEffects(SideEffects):
+    """Carries out the actions by AWS services."""
 
     @cached_property
     def _archiver(self) -> "Archiver":
@@ -71,19 +72,16 @@ class AwsSideEffects:
         )
 
     def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        """Send a notice, with the same key in each attempt of an invocation. Raises as `Notifier.send`."""
-        from mailhooks.aws.notifications import EventBridgeTarget, SnsTarget, WebhookTarget
-
-        target = (
-            SnsTarget(effect.sns)
-            if effect.sns
-            else EventBridgeTarget(effect.eventbridge)
-            if effect.eventbridge
-            else WebhookTarget(effect.webhook, effect.secret)
-        )
+        """Send a notice, with the same key in each attempt of an invocation. Raises as `Notifier.post`."""
         identity = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        self._notifier.send(target, make_notice(effect, mail, rule, verdict), key, deadline)
+        notice = make_notice(effect, mail, rule, verdict)
+        if effect.sns:
+            self._notifier.publish(effect.sns, notice, key, deadline)
+        elif effect.eventbridge:
+            self._notifier.put_event(effect.eventbridge, notice, key, deadline)
+        else:
+            self._notifier.post(effect.webhook, effect.secret, notice, key, deadline)
 
 
 def make_envelope(mail: Mail) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from mailhooks.contract.errors import describe_kind
 from mailhooks.contract.schema import check
 from mailhooks.contract.verdict import DEFAULT
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
@@ -89,7 +89,7 @@ class BounceHook(PolicyHook):
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """Raises as `BounceRules.from_settings`."""
-        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()), NoSideEffects())
+        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()))
 
 
 def _sender(facts: Facts) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -14,7 +14,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
 from mailhooks.content.template import MESSAGE_VARIABLES
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import AddressBook, FixedPolicy, NoSideEffects, PolicyHook
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.mime.text.wrapping import Image
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
@@ -27,6 +27,9 @@ _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "
 
 _ON_UNMODIFIABLE: Final = (OnUnmodifiable.PASS, OnUnmodifiable.WRAP, OnUnmodifiable.BOUNCE)
 """The values a disclaimer accepts: mail is not dropped because it has no disclaimer."""
+
+AddressBook = Mapping[str, Mapping[str, str]]
+"""The attributes of senders, by canonical address."""
 
 _SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
 _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -82,20 +85,6 @@ def _is_external(facts: Facts) -> bool:
     return facts.internal_recipients != facts.recipients.all
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAddressBook:
-    """An address book in memory.
-
-    Attributes:
-        entries: the attributes by canonical address.
-    """
-
-    entries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def lookup(self, address: str) -> Mapping[str, str]:
-        return self.entries.get(canonical(address), {})
-
-
 class DisclaimerHook(PolicyHook):
     """Adds a disclaimer to the messages in its scope."""
 
@@ -108,7 +97,7 @@ class DisclaimerHook(PolicyHook):
         policy = Policy(
             (Rule("disclaimer", 0, scope.condition(), (AddDisclaimer(disclaimer),)),), scope.organization_domains, file="settings"
         )
-        super().__init__(FixedPolicy(policy), NoSideEffects(), address_book=address_book or StoredAddressBook())
+        super().__init__(FixedPolicy(policy), address_book=address_book)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -162,12 +151,10 @@ def _read_text(path: Path) -> str:
         raise SettingsError(f"{path.name}: save it as UTF-8") from None
 
 
-def _read_address_book(path: Path) -> StoredAddressBook:
+def _read_address_book(path: Path) -> AddressBook:
     try:
         entries: Any = json.loads(_read_text(path) or "{}")
-        return StoredAddressBook(
-            {canonical(address): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()}
-        )
+        return {canonical(address): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()}
     except (ValueError, AttributeError):
         raise SettingsError('directory.json: make it a JSON object such as {"ana@example.com": {"Title": "Engineer"}}') from None
 
@@ -197,12 +184,12 @@ def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
     return _SHOWN_IMAGE.sub(add_image, html), tuple(images.values())
 
 
-def _check_templates(disclaimer: Disclaimer, address_book: StoredAddressBook) -> None:
+def _check_templates(disclaimer: Disclaimer, address_book: AddressBook) -> None:
     if not (disclaimer.text or disclaimer.html).strip():
         raise SettingsError(
             "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the folder of the function"
         )
-    known = MESSAGE_VARIABLES | {name.lower() for attributes in address_book.entries.values() for name in attributes}
+    known = MESSAGE_VARIABLES | {name.lower() for attributes in address_book.values() for name in attributes}
     for template in disclaimer.templates:
         if unknown := sorted(template.variables - known):
             raise SettingsError(f"the disclaimer has unknown variables: {', '.join(unknown)}: correct them, or add them to directory.json")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.content.subject_tag import check_tag
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, NoSideEffects, PolicyHook
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All
 from mailhooks.policy.rules.rule import ChangeHeaders, ContentChange, Rule, StripAttachments, TagSubject
@@ -92,7 +92,7 @@ class RewriteHook(PolicyHook):
     stamps = False
 
     def __init__(self, rewrite: Rewrite) -> None:
-        super().__init__(FixedPolicy(rewrite.policy()), NoSideEffects())
+        super().__init__(FixedPolicy(rewrite.policy()))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
