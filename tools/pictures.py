@@ -1,4 +1,4 @@
-"""`python -m tools.pictures`: take the pictures of docs/local-web.md with headless Chromium."""
+"""`python -m tools.pictures`: make the pictures of docs/local-web.md with headless Chromium."""
 
 import json
 import os

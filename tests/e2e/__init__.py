@@ -1,1 +1,1 @@
-"""The functions as `sam build` makes them, in Lambda containers, against the local WorkMail and calendars beside it."""
+"""The functions as `sam build` makes them, in Lambda containers, against the local WorkMail and calendar servers."""

@@ -1,4 +1,4 @@
-"""One build and one local WorkMail for all e2e tests, with calendars beside it; or the exact reason why this machine cannot have them."""
+"""One build and one local WorkMail for all e2e tests, with calendar servers; or the exact reason why this machine cannot have them."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

@@ -57,7 +57,7 @@ class Sam:
 
     def __init__(self, toolchain: Toolchain, workspace: Path) -> None:
         self._toolchain = toolchain
-        # One level down, because SAM keeps its notes (build.toml) beside the build.
+        # One level down, because SAM keeps its notes (build.toml) next to the build.
         self.folder = workspace / "build"
 
     def build(self) -> None:
@@ -67,7 +67,7 @@ class Sam:
             SamError: it failed.
         """
         template = str(ROOT / "template.yaml")
-        # Not cached, whatever samconfig.toml says: the cache is the project's own, and what is tested is made now.
+        # Not cached, although samconfig.toml sets it: the cache is the project's own, and what is tested is made now.
         self._run(["build", "--template", template, "--build-dir", str(self.folder), "--no-cached"], BUILD_TIMEOUT_S)
 
     def invoke(self, function: str, event: Mapping[str, Any], variables: Mapping[str, str], network: str) -> Answer:
@@ -176,7 +176,7 @@ def _wait_for(port: int, running: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _stop(running: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C would, on which SAM removes its containers; by force if that takes too long."""
+    """As Ctrl-C would, on which SAM removes its containers; by force if that is too slow."""
     with suppress(ProcessLookupError):
         running.send_signal(signal.SIGINT)
     try:

@@ -21,7 +21,7 @@ APPOINTMENT = {"startTime": "2021-05-04T09:00:00.000Z", "endTime": "2021-05-04T1
 
 
 def ask(containers: Containers, configuration: dict[str, Any]) -> Answer:
-    """The function's answer to the guide's request, in a new container whose interpreter tells what it imports."""
+    """The function's answer to the guide's request, in a new container whose interpreter prints what it imports."""
     client = boto3.client(
         "secretsmanager",
         region_name=REGION,
@@ -42,7 +42,7 @@ def imported(answer: Answer) -> set[str]:
 
 @pytest.fixture(scope="module")
 def by_ews(containers: Containers, exchange: EwsServer) -> Answer:
-    """With NTLM, for what that takes of the layer's native code."""
+    """With NTLM, because it uses native code of the layer."""
     user, password = CREDENTIALS
     auth = {"type": "ntlm", "username": f"EXAMPLE\\{user}", "password": password}
     return ask(

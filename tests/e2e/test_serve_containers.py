@@ -1,4 +1,4 @@
-"""`python -m local serve --containers`, and the commands that it prints, in a project that nobody has built yet: mail by SMTP, through
+"""`python -m local serve --containers`, and the commands that it prints, in a project without a build: mail by SMTP, through
 functions in Lambda containers and in processes."""
 
 import json
@@ -28,7 +28,7 @@ from tests.support.tagging import tagging_source
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
 DELIVERY_TIMEOUT_S = 120.0
-"""The first call also makes the image that carries the layer, and may take an attempt or two for it."""
+"""The first call also makes the image that carries the layer, and may need an attempt or two for it."""
 SPEED = 4
 """The pause that doubles from attempt to attempt is not to outlast the test, nor the rule's half hour to be over before the build is."""
 
@@ -62,7 +62,7 @@ class Served:
 
     Attributes:
         project: its copy of this project.
-        screen: what it said when it was up.
+        screen: what it printed when it was up.
     """
 
     project: Path
@@ -82,7 +82,7 @@ class Served:
         return [file.read_bytes() for file in sorted(folder.glob("*"))]
 
     def story(self, number: int) -> dict[str, Any]:
-        """What the page tells of the message with this number."""
+        """Return what the page shows of the message with this number."""
         page = self.found(r"Web page +(\S+)")
         with urllib.request.urlopen(f"{page}/api/messages/{number}", timeout=20) as answer:
             story: dict[str, Any] = json.load(answer)

@@ -1,4 +1,4 @@
-"""Finds what a Lambda container takes: Docker, the base image, CPython 3.13 and the SAM CLI. Says which of them is not there."""
+"""Finds what a Lambda container needs: Docker, the base image, CPython 3.13 and the SAM CLI. Reports which of them is missing."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Missing(Exception):
-    """This machine cannot run Lambda containers; the text says what it lacks and how to get it."""
+    """This machine cannot run Lambda containers; the text names what it lacks and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _sam() -> Path:
 
 def _python313() -> Path:
     for candidate in _python313_candidates():
-        # A pyenv shim lies on PATH for every version, also for one that it refuses to start: only running it tells.
+        # A pyenv shim lies on PATH for every version, also for one that it refuses to start: only running it shows that.
         if _succeeds(str(candidate), "-c", "import sys; sys.exit(sys.version_info[:2] != (3, 13))"):
             return candidate
     raise Missing("no CPython 3.13, which compiles the layer: put python3.13 on PATH, or `pyenv install 3.13`")

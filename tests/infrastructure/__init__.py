@@ -1,1 +1,1 @@
-"""The stack as the template says it: every permission, policy, bucket setting, time-out, condition and output."""
+"""The stack as the template defines it: every permission, policy, bucket setting, time-out, condition and output."""

@@ -62,7 +62,7 @@ def grants(role: str, *conditions: str) -> Iterator[tuple[Any, ...]]:
 
     Args:
         role: its logical ID.
-        conditions: those of the template's conditions that hold.
+        conditions: the template's conditions that are true.
     """
     for entry in properties(role)["Policies"]:
         policy = entry
@@ -80,7 +80,7 @@ def grants(role: str, *conditions: str) -> Iterator[tuple[Any, ...]]:
 
 
 def holds(expression: Any, **parameters: str) -> bool:
-    """Whether a condition, or the assertion of a rule, holds for these parameters; those that are not given have their defaults."""
+    """Return whether a condition, or the assertion of a rule, is true for these parameters; the others have their defaults."""
 
     def value(found: Any) -> Any:
         match found:

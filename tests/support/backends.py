@@ -40,7 +40,7 @@ class Fake:
 
     Attributes:
         failures: errors to raise, one per look-up, before results are returned.
-        delay: seconds that each look-up takes.
+        delay: seconds for each look-up.
         script: returns the results instead.
     """
 

@@ -27,7 +27,7 @@ class Copy(NamedTuple):
 
 
 def verify_delivered_once(history: History, configuration: Configuration, folder: Path) -> None:
-    """Assert that every message is on disk as its trace says, once for each recipient and byte for byte, and that nothing else is.
+    """Assert that every message is on disk as in its trace, once for each recipient and byte for byte, and that nothing else is.
 
     Args:
         history: of the local WorkMail.

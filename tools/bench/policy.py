@@ -1,4 +1,4 @@
-"""A thousand rules over five hundred recipients, how long a policy takes to load, and what hostile mail makes of its conditions."""
+"""A thousand rules over five hundred recipients, how fast a policy is loaded, and what hostile mail makes of its conditions."""
 
 import json
 import statistics

@@ -81,7 +81,7 @@ class MicrosoftCloud:
     users: by user principal name.
     certificate: the app's certificate.
     token_faults, graph_faults: responses to the next requests.
-    delay: seconds that getSchedule takes.
+    delay: seconds for each getSchedule.
     crowded: the longest window with at most 1000 entries, by address.
     calls: method and path of each request.
     requests: the bodies of getSchedule.

@@ -1,4 +1,4 @@
-"""Servers on the loopback interface, reused by many tests: a server takes longer to start and stop than most tests."""
+"""Servers on the loopback interface, reused by many tests: a server needs longer to start and stop than most tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

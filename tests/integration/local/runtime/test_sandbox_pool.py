@@ -13,7 +13,7 @@ from local.runtime.invocation import Invocation
 from local.runtime.sandbox import Pool
 from tests.support.functions import app
 
-# Waits until as many calls run as the event says.
+# Waits until as many calls run as the event asks for.
 MEET = """
     import os, pathlib, time
     def handler(event, context):
@@ -83,7 +83,7 @@ def test_a_failed_call_frees_its_process(tmp_path: Path) -> None:
 def test_the_wait_for_a_free_process_does_not_count(tmp_path: Path) -> None:
     source = "import time\ndef handler(event, context):\n    time.sleep(event['s'])\n    return 'done'"
     with Pool(app(tmp_path, source), {}, limit=1) as pool:
-        # All five together take longer than the timeout of one.
+        # All five together need longer than the timeout of one.
         done = at_once(pool, [{"s": 0.5}] * 5, timeout_s=1.5)
     assert [each.response for each in done] == ["done"] * 5
 
