@@ -84,7 +84,7 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
 
 
 def walk(message: Message) -> Iterator[Part]:
-    """Return all attachments, in the order of the message: the parts that are no multipart, no displayed text and no signature."""
+    """Return all attachments, in the order of the message: parts other than multiparts, displayed text and signatures."""
     return (part for part, _, _ in _attachments(message))
 
 

@@ -172,7 +172,7 @@ class Disclaimer:
         return self._wrap(message, text, markup, only_body=no_text)
 
     def _wrap(self, message: Message, text: str, markup: str, *, only_body: bool = False) -> Change:
-        """Return the change to a new message with the disclaimer, and after it the original as a message or `only_body` as a part."""
+        """Return the change to a new message: the disclaimer, then the original as a message, or `only_body` as a part."""
         raw, root = message.raw, message.structure.root
         boundaries = [wrapping.make_boundary(raw, purpose) for purpose in ("cover", "images")]
         images = self._used_images()

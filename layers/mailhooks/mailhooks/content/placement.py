@@ -24,7 +24,7 @@ class Position(StrEnum):
 
 
 def select_part(form: Sequence[TextPart], position: Position) -> TextPart:
-    """Return the part that receives the text, of the parts that continue each other."""
+    """Return the part of a continued text that receives the disclaimer."""
     if len(form) == 1:
         return form[0]
     if token := next((part for part in form if _find_token(part)), None):

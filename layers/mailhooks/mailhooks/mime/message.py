@@ -247,7 +247,7 @@ class _Scan:
             self._update_needle()
 
     def _update_needle(self) -> None:
-        """Search for the longest common prefix of the delimiters: the longer it is, the faster is the search."""
+        """Set the search text to the common prefix of all delimiters. A longer prefix makes the search faster."""
         first, last = min(self._boundaries, default=b""), max(self._boundaries, default=b"")
         same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
         self._needle = b"\n--" + first[:same]

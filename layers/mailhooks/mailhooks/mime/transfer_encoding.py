@@ -88,7 +88,7 @@ def fits(octets: bytes, encoding: str) -> bool:
 
 
 def _find_longest(octets: bytes) -> int:
-    """Return the octets of the longest line."""
+    """Return the length of the longest line."""
     return max(map(len, _NEWLINE.split(octets)))
 
 

@@ -211,7 +211,7 @@ DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in t
 """First words of lines above the contents of a mailing list's digest: header blocks in a digest are not quotes."""
 
 TRAILERS: Final = (
-    # of phones
+    # phones
     "sent from my",
     "sent from ",
     "sent with ",
@@ -252,7 +252,7 @@ TRAILERS: Final = (
     "iphoneから送信",
     "ipadから送信",
     "androidから送信",
-    # of lists and virus scanners
+    # mailing lists and virus scanners
     "you received this message because",
     "to unsubscribe",
     "unsubscribe",

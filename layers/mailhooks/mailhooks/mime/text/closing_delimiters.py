@@ -22,7 +22,7 @@ def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
     replaced = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
     return edits + [
         _make_delimiter(message.raw, part, root.header.newline)
-        # A part comes before the parts in it. In reverse, the delimiters are in the order of the ends of the parts.
+        # In reverse, so that the delimiters of inner multiparts come first.
         for part in reversed([part for part in root.walk() if part.children and part.boundary and not part.closed])
         if not part.embedded and not any(start <= part.start and part.end <= end for start, end in replaced)
     ]
