@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.workmail import LocalWorkMail
+from mailhooks.aws.policy_providers import make_fetcher
 from mailhooks.errors import SettingsError
-from mailhooks.hooks import policy_source
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.hooks.policy_source import PolicySource
 from mailhooks.hooks.runtime import sync_hook
@@ -40,7 +40,8 @@ def test_a_new_version_in_s3_is_used_after_its_age_and_an_invalid_one_never(wm: 
         s3.put_object(Bucket=wm.bucket, Key="policies/mail.yaml", Body=text.encode())
 
     put(GOOD % "first")
-    source = PolicySource(policy_source._FETCHERS["s3"](f"//{wm.bucket}/policies/mail.yaml"), "s3", 300, clock=clock)
+    fetch = make_fetcher("s3", f"//{wm.bucket}/policies/mail.yaml", 10_000)
+    source = PolicySource(lambda: fetch().decode(), "s3", 300, clock=clock)
     assert (rules(source), source.rejected) == (["first"], False)
     put(GOOD % "second")
     assert rules(source) == ["first"]
@@ -83,7 +84,8 @@ def test_a_policy_is_read_from_appconfig(wm: LocalWorkMail, monkeypatch: pytest.
     with serving(Handler) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", url)
         clock = Clock()
-        source = PolicySource(policy_source._FETCHERS["appconfig"]("mail/production/policy"), "appconfig", 60, clock=clock)
+        fetch = make_fetcher("appconfig", "mail/production/policy", 10_000)
+        source = PolicySource(lambda: fetch().decode(), "appconfig", 60, clock=clock)
         assert rules(source) == ["by-appconfig"]
         clock.now = 100
         assert (rules(source), source.rejected) == (["by-appconfig"], False)

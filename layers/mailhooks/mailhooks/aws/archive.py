@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,7 +28,7 @@ class Archiver:
         retain_days: int | None = None,
         lock: str | None = None,
         deadline: Deadline,
-    ) -> bool:
+    ) -> None:
         """Store `<prefix><invocation_id>/message.eml` and `.../envelope.json`, which marks a complete copy as it is written last.
 
         An object that is there stays: the message that a retry reads may be the changed one.
@@ -35,9 +36,6 @@ class Archiver:
         Args:
             retain_days: days in which the copy cannot be deleted (S3 Object Lock), with `lock`.
             lock: `governance` or `compliance`.
-
-        Returns:
-            Whether anything was written.
 
         Raises:
             TransientError, Misconfigured: see `mailhooks.errors`.
@@ -47,20 +45,13 @@ class Archiver:
             until = datetime.now(UTC) + timedelta(days=retain_days)
             retention = {"ObjectLockMode": lock.upper(), "ObjectLockRetainUntilDate": until}
         text = json.dumps(envelope, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-        written = False
         for name, content, kind in (("message.eml", raw, "message/rfc822"), ("envelope.json", text, "application/json")):
             request = {"Bucket": bucket, "Key": f"{prefix}{invocation_id}/{name}", "Body": content, "ContentType": kind, **retention}
-            written = self._put_if_absent(request, deadline) or written
-        return written
+            aws.call("PutObject", partial(self._put_if_absent, request), deadline)
 
-    def _put_if_absent(self, request: dict[str, Any], deadline: Deadline) -> bool:
-        def put() -> bool:
-            try:
-                self._s3.put_object(**request, IfNoneMatch="*")
-            except ClientError as error:
-                if aws.error_code(error) == "PreconditionFailed":
-                    return False
+    def _put_if_absent(self, request: dict[str, Any]) -> None:
+        try:
+            self._s3.put_object(**request, IfNoneMatch="*")
+        except ClientError as error:
+            if aws.error_code(error) != "PreconditionFailed":
                 raise
-            return True
-
-        return aws.call("PutObject", put, deadline)

@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from botocore import xform_name
 
 from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.aws import client as aws
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, PermanentError
+
+T = TypeVar("T")
 
 MAX_AGE_S: Final = 300.0
 """A change of the organization is seen after this time at most."""
@@ -44,26 +48,21 @@ class WorkMailDirectory:
             TransientError, Misconfigured: see `mailhooks.errors`.
         """
         group = canonical(group)
-        found: frozenset[str] = self._cached(f"members of {group}", lambda: self._members(group, deadline), ("groups", "users"))
-        return found
+        return self._cached(f"members of {group}", lambda: self._members(group, deadline), ("groups", "users"))
 
     def domains(self, deadline: Deadline) -> frozenset[str]:
         """Return the organization's mail domains, as `ascii_domain` writes them. Raises as `members`."""
+        listed = partial(self._list, "ListMailDomains", "MailDomains", deadline)
+        return self._cached("domains", lambda: frozenset(ascii_domain(str(domain["DomainName"])) for domain in listed()))
 
-        def load() -> frozenset[str]:
-            pages = self._list("ListMailDomains", "list_mail_domains", "MailDomains", deadline)
-            return frozenset(ascii_domain(str(domain["DomainName"])) for domain in pages)
-
-        found: frozenset[str] = self._cached("domains", load)
-        return found
-
-    def _cached(self, key: str, load: Callable[[], Any], sources: tuple[str, ...] = ()) -> Any:
+    def _cached(self, key: str, load: Callable[[], T], sources: tuple[str, ...] = ()) -> T:
         """Return the cached value of a key, or load it. A value is as old as the oldest of its sources."""
         now = self._clock()
         with self._lock:
-            at, value = self._cache.get(key, (0.0, None))
-            if value is not None and now - at < MAX_AGE_S:
-                return value
+            at, cached = self._cache.get(key, (0.0, None))
+            if cached is not None and now - at < MAX_AGE_S:
+                found: T = cached
+                return found
         value = load()
         with self._lock:
             at = min([now, *(self._cache[source][0] for source in sources if source in self._cache)])
@@ -79,7 +78,7 @@ class WorkMailDirectory:
             if group_id in seen:
                 continue
             seen.add(group_id)
-            for member in self._list_of_entity("ListGroupMembers", "list_group_members", "Members", deadline, GroupId=group_id):
+            for member in self._list_of_entity("ListGroupMembers", "Members", deadline, GroupId=group_id):
                 if member.get("State", "ENABLED") == "ENABLED":
                     (waiting.append if member.get("Type") == "GROUP" else users.add)(member["Id"])
         return self._all_addresses(users, deadline)
@@ -89,7 +88,7 @@ class WorkMailDirectory:
         found = {primary[user] for user in users if user in primary}
 
         def aliases(user: str) -> list[str]:
-            listed = self._list_of_entity("ListAliases", "list_aliases", "Aliases", deadline, EntityId=user)
+            listed = self._list_of_entity("ListAliases", "Aliases", deadline, EntityId=user)
             return [canonical(str(alias)) for alias in listed]
 
         with ThreadPoolExecutor(_CONCURRENT_CALLS) as pool:
@@ -99,34 +98,24 @@ class WorkMailDirectory:
 
     def _groups(self, deadline: Deadline) -> dict[str, str]:
         """Return the IDs of groups by canonical primary address."""
-
-        def load() -> dict[str, str]:
-            groups = self._list("ListGroups", "list_groups", "Groups", deadline)
-            return {canonical(str(group["Email"])): str(group["Id"]) for group in groups if group.get("Email")}
-
-        found: dict[str, str] = self._cached("groups", load)
-        return found
+        listed = partial(self._list, "ListGroups", "Groups", deadline)
+        return self._cached("groups", lambda: {canonical(str(each["Email"])): str(each["Id"]) for each in listed() if each.get("Email")})
 
     def _users(self, deadline: Deadline) -> dict[str, str]:
         """Return the canonical primary addresses of users by ID."""
+        listed = partial(self._list, "ListUsers", "Users", deadline)
+        return self._cached("users", lambda: {str(each["Id"]): canonical(str(each["Email"])) for each in listed() if each.get("Email")})
 
-        def load() -> dict[str, str]:
-            users = self._list("ListUsers", "list_users", "Users", deadline)
-            return {str(user["Id"]): canonical(str(user["Email"])) for user in users if user.get("Email")}
-
-        found: dict[str, str] = self._cached("users", load)
-        return found
-
-    def _list_of_entity(self, operation: str, method: str, items: str, deadline: Deadline, **arguments: str) -> list[Any]:
+    def _list_of_entity(self, operation: str, items: str, deadline: Deadline, **arguments: str) -> list[Any]:
         """Return the items of one user or group; none if it was removed."""
         try:
-            return list(self._list(operation, method, items, deadline, **arguments))
+            return list(self._list(operation, items, deadline, **arguments))
         except _EntityNotFound:
             return []
 
-    def _list(self, operation: str, method: str, items: str, deadline: Deadline, **arguments: str) -> Iterator[Any]:
+    def _list(self, operation: str, items: str, deadline: Deadline, **arguments: str) -> Iterator[Any]:
         """Yield all items of an operation that returns pages."""
-        call = getattr(self._client, method)
+        call = getattr(self._client, xform_name(operation))
         token: dict[str, str] = {}
         while True:
             work = partial(call, OrganizationId=self._organization, MaxResults=100, **arguments, **token)

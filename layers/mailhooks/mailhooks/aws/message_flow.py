@@ -6,15 +6,16 @@ Lambda".
 
 import io
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from itertools import accumulate
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 from mailhooks import errors
 from mailhooks.aws import client as aws
-from mailhooks.aws.chunked_body import ChunkedReader
 from mailhooks.contract.limits import BUCKET_PATTERN, IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
@@ -130,11 +131,48 @@ class MessageFlow:
             return None
 
 
+class _ChunkedReader(io.RawIOBase):
+    """Reads pieces of a request body as one file, without a copy of them.
+
+    It can seek because botocore reads a body twice: for its checksum, and to send it.
+    """
+
+    def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self._pieces = [memoryview(piece) for piece in pieces if len(piece)]
+        self._starts = [0, *accumulate(map(len, self._pieces))]
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._starts[-1]}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        wanted = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(wanted) and self._position < self._starts[-1]:
+            index = bisect_right(self._starts, self._position) - 1
+            piece = self._pieces[index][self._position - self._starts[index] :][: len(wanted) - filled]
+            wanted[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self._position += len(piece)
+        return filled
+
+
 def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
     """Return the body of a request. A large message is not joined: a second copy would not fit into the memory of a small function."""
     if sum(map(len, pieces)) <= _MAX_JOINED_OCTETS:
         return b"".join(pieces)
-    return ChunkedReader(pieces)
+    return _ChunkedReader(pieces)
 
 
 def _call(operation: str, work: Callable[[], T], deadline: Deadline) -> T:

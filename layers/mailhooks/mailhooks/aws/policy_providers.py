@@ -7,31 +7,47 @@ from typing import Any
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider, SSMProvider
 
 from mailhooks.aws.client import QUICK_CONFIG, make_client
+from mailhooks.errors import SettingsError
 
 
-def make_s3_fetcher(bucket: str, key: str, max_octets: int) -> Callable[[], bytes]:
-    """Return a function that reads an object.
+def make_fetcher(kind: str, location: str, max_octets: int) -> Callable[[], Any]:
+    """Return a function that fetches a policy.
 
-    It reads one octet more than the limit: enough for the loader to reject it, without all of a huge object stored by mistake.
+    Args:
+        kind, location: the parts of the setting POLICY before and after its colon.
+        max_octets: the limit of a policy.
+
+    Raises:
+        SettingsError: the location is incomplete.
     """
+    if kind == "s3":
+        bucket, _, key = location.removeprefix("//").partition("/")
+        if not bucket or not key:
+            raise SettingsError("POLICY: write s3://bucket/key")
+        return _make_s3_fetcher(bucket, key, max_octets)
+    if kind == "appconfig":
+        names = location.split("/")
+        if len(names) != 3 or not all(names):
+            raise SettingsError("POLICY: write appconfig:application/environment/profile")
+        return _make_appconfig_fetcher(*names)
+    # SSM stores at most 8 KB: a small policy.
+    provider: Any = SSMProvider(boto3_client=make_client("ssm", QUICK_CONFIG))
+    return lambda: provider.get(location, decrypt=True, force_fetch=True)
+
+
+def _make_s3_fetcher(bucket: str, key: str, max_octets: int) -> Callable[[], bytes]:
     client = make_client("s3", QUICK_CONFIG)
 
     def fetch() -> bytes:
         with closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+            # One octet more than the limit is enough for the loader to reject a huge object that was stored by mistake.
             content: bytes = body.read(max_octets + 1)
             return content
 
     return fetch
 
 
-def make_ssm_fetcher(name: str) -> Callable[[], Any]:
-    """Return a function that reads a parameter. SSM stores at most 8 KB: a small policy."""
-    provider: Any = SSMProvider(boto3_client=make_client("ssm", QUICK_CONFIG))
-    return lambda: provider.get(name, decrypt=True, force_fetch=True)
-
-
-def make_appconfig_fetcher(application: str, environment: str, profile: str) -> Callable[[], Any]:
-    """Return a function that reads the deployed version of a configuration profile."""
+def _make_appconfig_fetcher(application: str, environment: str, profile: str) -> Callable[[], Any]:
     client = make_client("appconfigdata", QUICK_CONFIG)
     providers: list[Any] = []
 

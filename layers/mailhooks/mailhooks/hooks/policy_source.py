@@ -75,8 +75,12 @@ class PolicySource:
     def from_settings(cls, settings: Settings) -> Self:
         """Return the source of the setting POLICY. Raises SettingsError, PolicyError."""
         kind, _, rest = settings.policy.partition(":")
-        if kind in _FETCHERS and rest:
-            return cls(_FETCHERS[kind](rest), settings.policy, settings.policy_max_age, fallback=BUILT_IN)
+        if kind in {"s3", "ssm", "appconfig"} and rest:
+            # Late for the cold start: it loads boto3, which a policy in a file does not need.
+            from mailhooks.aws.policy_providers import make_fetcher
+
+            fetch = make_fetcher(kind, rest, MAX_OCTETS)
+            return cls(lambda: _decode(fetch()), settings.policy, settings.policy_max_age, fallback=BUILT_IN)
         path = Path(settings.policy)
         return cls(lambda: _read(path), path.name, 0)
 
@@ -128,42 +132,9 @@ def _error_name(error: Exception) -> str:
     return str(code) or type(cause).__name__
 
 
-# The providers are imported late for the cold start: they load boto3, which a policy in a file does not need.
-
-
-def _s3(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import make_s3_fetcher
-
-    bucket, _, key = rest.removeprefix("//").partition("/")
-    if not bucket or not key:
-        raise SettingsError("POLICY: write s3://bucket/key")
-    fetch = make_s3_fetcher(bucket, key, MAX_OCTETS)
-    return lambda: _decode(fetch())
-
-
-def _ssm(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import make_ssm_fetcher
-
-    fetch = make_ssm_fetcher(rest)
-    return lambda: _decode(fetch())
-
-
-def _appconfig(rest: str) -> Callable[[], str]:
-    from mailhooks.aws.policy_providers import make_appconfig_fetcher
-
-    names = rest.split("/")
-    if len(names) != 3 or not all(names):
-        raise SettingsError("POLICY: write appconfig:application/environment/profile")
-    fetch = make_appconfig_fetcher(*names)
-    return lambda: _decode(fetch())
-
-
 def _decode(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8-sig")
     if not isinstance(value, str):
         raise SettingsError("POLICY: its value is not text")
     return value
-
-
-_FETCHERS: Final[dict[str, Callable[[str], Callable[[], str]]]] = {"s3": _s3, "ssm": _ssm, "appconfig": _appconfig}
