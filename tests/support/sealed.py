@@ -55,12 +55,12 @@ class Sealed:
 
     Attributes:
         raw: the message.
-        holds: returns whether the signature is valid, or the text can be decrypted and is the sender's.
+        is_valid: returns whether the signature is valid, or the text can be decrypted and is the sender's.
         damage: changes one letter of the signed or encrypted part.
     """
 
     raw: bytes
-    holds: Callable[[bytes], bool]
+    is_valid: Callable[[bytes], bool]
     damage: Callable[[bytes], bytes]
 
 

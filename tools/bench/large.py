@@ -1,5 +1,5 @@
-"""`python -m tools.bench.large`, and a part of `make bench`: a disclaimer for messages of 10 KB to 38 MiB, beside altermime and beside a
-plain copy of the bytes, in one run on this machine; and what doubling a message does to the time.
+"""`python -m tools.bench.large`, and a part of `make bench`: a disclaimer for messages of 10 KB to 38 MiB, compared with altermime and a
+plain copy of the bytes, in one run on this machine; and how the time grows when a message doubles.
 """
 
 import base64

@@ -64,10 +64,10 @@ def sealed(request: pytest.FixtureRequest) -> Sealed:
 
 
 def test_the_verifier_detects_one_changed_letter(sealed: Sealed):
-    assert sealed.holds(sealed.raw)
+    assert sealed.is_valid(sealed.raw)
     damaged = sealed.damage(sealed.raw)
     assert damaged != sealed.raw
-    assert not sealed.holds(damaged)
+    assert not sealed.is_valid(damaged)
 
 
 @pytest.mark.parametrize("position", MODES)
@@ -79,14 +79,14 @@ def test_a_signature_is_valid_after_a_rewrite_of_the_header(sealed: Sealed):
     changed = apply_policy(REWRITE.policy(), sealed.raw)
     assert b"Subject: [EXTERNAL] Signed mail" in changed
     assert b"X-Mailer" not in changed
-    assert sealed.holds(changed)
+    assert sealed.is_valid(changed)
     assert apply_policy(REWRITE.policy(), changed) == changed
 
 
 def test_a_signature_is_valid_with_all_attachments_to_remove(sealed: Sealed):
     everything = AttachmentRules.checked(types=["application/*"], max_octets=1)
     with suppress(CannotChangeSafely):
-        assert sealed.holds(strip(sealed.raw, everything))
+        assert sealed.is_valid(strip(sealed.raw, everything))
 
 
 @pytest.mark.parametrize("position", MODES)
@@ -103,12 +103,12 @@ def test_wrapped_mail_keeps_its_octets_and_its_signature(sealed: Sealed, positio
     header, _, inner = re.split(rb"(\r?\n){2}", parts(wrapped)[1], maxsplit=1)
     assert b"message/rfc822" in header
     assert inner == sealed.raw
-    assert sealed.holds(inner)
+    assert sealed.is_valid(inner)
     assert [message[name] for name in ("From", "To", "Subject", "Date", "Message-ID")] == [
         message_from_bytes(sealed.raw)[name] for name in ("From", "To", "Subject", "Date", "Message-ID")
     ]
     assert disclaimer.change(Message(wrapped)).edits == []
-    assert sealed.holds(parts(apply_policy(REWRITE.policy(), wrapped))[1].partition(header)[2].lstrip(b"\r\n"))
+    assert sealed.is_valid(parts(apply_policy(REWRITE.policy(), wrapped))[1].partition(header)[2].lstrip(b"\r\n"))
 
 
 PLAIN = HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\nHello Bob,  \r\n\r\nkind regards\r\n\r\n\r\n"
