@@ -1,5 +1,6 @@
-"""One process as Lambda starts it: loads the function (`rewrite`, or the one named), answers its first message, ends. The network is cut
-out below botocore: requests are made, signed and their answers parsed, but the answers are at hand.
+"""One process as Lambda starts it: load a function (`rewrite` by default), process its first message, end.
+
+The network is replaced below botocore, which still signs the requests and parses the responses.
 """
 
 import os
@@ -30,7 +31,7 @@ ENVIRONMENT = {
 
 
 class _Body:
-    """What botocore asks of a urllib3 response."""
+    """The part of a urllib3 response that botocore uses."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -52,7 +53,7 @@ class _Body:
 
 @contextmanager
 def without_network(message: bytes, puts: list[bytes]) -> Iterator[None]:
-    """While entered, every botocore client of this process finds `message`; the bodies of S3 uploads are collected in `puts`."""
+    """Let every botocore client of this process read `message`, and collect the bodies of S3 uploads in `puts`."""
 
     def send(_session: URLLib3Session, request: Any) -> AWSResponse:
         headers = {"Content-Type": "application/json"}
@@ -82,14 +83,14 @@ def load(function: str = "rewrite") -> ModuleType:
 
 
 def message(size: int) -> bytes:
-    """A message of about `size` bytes, with the header that one from a large mail service has."""
+    """Return a message of about `size` bytes, with the header fields of a large mail service."""
     hops = b"".join(
         b"Received: from mx%d.example.net (mx%d.example.net [192.0.2.%d])\r\n\tby mx%d.example.com with ESMTPS id %08x;\r\n"
         b"\tMon, 4 May 2026 08:00:0%d +0000\r\n" % (n, n, n, n + 1, n, n)
         for n in range(1, 7)
     )
     head = (
-        b"From: Somebody <someone@example.net>\r\nTo: Someone Else <user@example.com>\r\nSubject: =?utf-8?q?Caf=C3=A9_and_more?=\r\n"
+        b"From: Someone <someone@example.net>\r\nTo: Someone Else <user@example.com>\r\nSubject: =?utf-8?q?Caf=C3=A9_and_more?=\r\n"
         b"Date: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-ID: <bench@example.net>\r\nMIME-Version: 1.0\r\nX-Mailer: a mailer 1.0\r\n"
         b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     )

@@ -1,5 +1,6 @@
-"""`python -m tools.bench.large`, and a part of `make bench`: a disclaimer for messages of 10 KB to 38 MiB, compared with altermime and a
-plain copy of the bytes, in one run on this machine; and how the time grows when a message doubles.
+"""`python -m tools.bench.large`, a part of `make bench`: measure the disclaimer in messages of 10 KB to 38 MiB.
+
+The figures are compared with altermime and with a copy of the bytes. Then messages are doubled: the time should double at most.
 """
 
 import base64
@@ -8,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -18,15 +18,16 @@ from typing import NamedTuple
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.mime.quotes.reply import find_html_quote
 from tests.fidelity import altermime
+from tools.bench.measure import measure_in_turn, print_limit, time_call
 
 MIB = 1024 * 1024
 TEXT = "This message is confidential.\nIf it is not for you, please delete it."
 HTML = "<p>This message is confidential.<br>If it is not for you, please delete it.</p>"
 
-COPIES_BAR = 2.0
-MEMORY_BAR = 1.2
-DOUBLING_BAR = 2.2
-SEARCH_BAR_MS = 1000
+COPIES_LIMIT = 2.0
+MEMORY_LIMIT = 1.2
+DOUBLING_LIMIT = 2.2
+SEARCH_LIMIT_MS = 1000
 
 _HEAD = b"From: a@example.net\r\nTo: b@example.com\r\nSubject: Large\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n"
 _LINE = b"The quick brown fox jumps over the lazy dog, again and again.\r\n"
@@ -48,50 +49,46 @@ class Measured(NamedTuple):
 
 
 def main() -> None:
-    print("\nA disclaimer in large messages; medians, in one run, taken in turn")
+    print("\nA disclaimer in large messages; medians of one run, in turn")
     print(f"{'':34} {'median':>10} {'min':>10} {'max':>10} {'extra memory':>14}")
     for name, raw, runs in messages():
-        ours, copy, theirs = side_by_side(raw, runs)
+        ours, copy, theirs = compare(raw, runs)
         print(f"{name}: {len(raw)} bytes")
-        _row("add_disclaimer", ours, raw)
-        _row("altermime, its whole process" if theirs else "altermime: not installed", theirs, raw)
-        _row("one copy of the bytes", copy, raw)
+        _print_measured("add_disclaimer", ours, raw)
+        _print_measured("altermime, its whole process" if theirs else "altermime: not installed", theirs, raw)
+        _print_measured("one copy of the bytes", copy, raw)
         print(f"  => {ours.median / copy.median:.2f} times a copy", end="")
         print(f", {ours.median / theirs.median:.2f} times altermime" if theirs else "")
         if len(raw) >= 38 * MIB:
-            _bars(ours, copy, theirs, raw)
-    _searches()
-    _doublings()
+            _print_limits(ours, copy, theirs, raw)
+    _measure_searches()
+    _measure_doublings()
 
 
 def add(raw: bytes, position: str = "append") -> bytes:
     return add_disclaimer(raw, text=TEXT, html=HTML, position=position)
 
 
-def copied(raw: bytes) -> bytes:
-    """What an edit cannot do without: the message written once more, from two pieces."""
+def copy_bytes(raw: bytes) -> bytes:
+    """Return the message joined from two pieces: the least work of any edit."""
     view = memoryview(raw)
     return b"".join((view[: len(raw) // 2], view[len(raw) // 2 :]))
 
 
-def side_by_side(raw: bytes, runs: int) -> tuple[Measured, Measured, Measured | None]:
-    """A B C A B C ..., so that a drift of the machine meets all alike; one uncounted run of each."""
+def compare(raw: bytes, runs: int) -> tuple[Measured, Measured, Measured | None]:
+    """Measure `add_disclaimer`, a copy of the bytes, and altermime if it is installed."""
     if len(add(raw)) <= len(raw):
-        sys.exit("the message has no disclaimer: the figures would be those of a fault")
-    times: tuple[list[float], list[float], list[float]] = ([], [], [])
+        sys.exit("the message has no disclaimer: the figures would be those of an error")
     with tempfile.TemporaryDirectory() as directory:
         program = _Altermime(Path(directory), raw) if altermime.FOUND else None
-        for number in range(runs + 1):
-            measured = (_timed(lambda: add(raw)), _timed(lambda: copied(raw)), program.timed() if program else 0.0)
-            if number:
-                for of_one, milliseconds in zip(times, measured, strict=True):
-                    of_one.append(milliseconds)
-        theirs = Measured(times[2], program.memory()) if program else None
-    return Measured(times[0], _peak(add, raw)), Measured(times[1], _peak(copied, raw)), theirs
+        calls = (lambda: time_call(lambda: add(raw)), lambda: time_call(lambda: copy_bytes(raw)), program.time if program else lambda: 0.0)
+        times = measure_in_turn(calls, runs)
+        theirs = Measured(times[2], program.find_peak()) if program else None
+    return Measured(times[0], _find_peak(add, raw)), Measured(times[1], _find_peak(copy_bytes, raw)), theirs
 
 
 class _Altermime:
-    """The program, on a fresh copy of the message each time, as it changes its file in place; the copying is not counted."""
+    """Runs altermime on a new copy of the message each time, because it changes its file; the copying is not counted."""
 
     def __init__(self, directory: Path, raw: bytes) -> None:
         self._raw = raw
@@ -100,15 +97,15 @@ class _Altermime:
         html.write_text(f"{HTML}\n")
         self._command = altermime.command(self._message, text, html)
 
-    def timed(self) -> float:
+    def time(self) -> float:
         self._message.write_bytes(self._raw)
-        milliseconds = _timed(lambda: subprocess.run(self._command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        milliseconds = time_call(lambda: subprocess.run(self._command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         if self._message.stat().st_size <= len(self._raw):
-            sys.exit("altermime has added nothing: the figures would be those of a fault")
+            sys.exit("altermime has added nothing: the figures would be those of an error")
         return milliseconds
 
-    def memory(self) -> float:
-        """Of the whole process. A small process starts it, as what starts a program counts as its peak until then."""
+    def find_peak(self) -> float:
+        """Return the peak of the whole process. A small process starts it: the peak includes the memory of the starting process."""
         self._message.write_bytes(self._raw)
         child = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)"
         child += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
@@ -116,16 +113,8 @@ class _Altermime:
         return int(kibibytes) * 1024
 
 
-def _timed(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    kept = call()
-    milliseconds = (time.perf_counter() - started) * 1000
-    del kept  # giving memory back is not a part of the work
-    return milliseconds
-
-
-def _peak(call: Adder, raw: bytes) -> float:
-    """Bytes that Python allocates at the peak, the result included."""
+def _find_peak(call: Adder, raw: bytes) -> float:
+    """Return the bytes that Python has allocated at the peak, with the result."""
     call(raw)
     tracemalloc.start()
     try:
@@ -144,7 +133,7 @@ def messages() -> Iterator[tuple[str, bytes, int]]:
 
 
 def alternative(lines: int) -> bytes:
-    """The Content-Type field and body of a text in both forms."""
+    """Return the Content-Type field and the body of a text in both forms."""
     markup = b"<html><head><title>Large</title></head><body>\r\n" + _LINE.replace(b"The", b"<p>The", 1).replace(b"\r", b"</p>\r") * lines
     return (
         b'Content-Type: multipart/alternative; boundary="=-inner"\r\n\r\n'
@@ -154,7 +143,7 @@ def alternative(lines: int) -> bytes:
 
 
 def mixed(first: bytes, others: list[bytes]) -> bytes:
-    """A message of parts, each with its header."""
+    """Return a message of parts, each with its header."""
     parts = b"".join(b"--" + _OUTER + b"\r\n" + part + b"\r\n" for part in (first, *others))
     return _HEAD + b'Content-Type: multipart/mixed; boundary="' + _OUTER + b'"\r\n\r\n' + parts + b"--" + _OUTER + b"--\r\n"
 
@@ -169,7 +158,7 @@ def text(size: int, content: bytes = _LINE, kind: bytes = b"plain; charset=utf-8
 
 
 def nested(depth: int) -> bytes:
-    """A text in as many multiparts, each in the one before."""
+    """Return a text in nested multiparts."""
     opening = b"".join(b'Content-Type: multipart/mixed; boundary="=-%d"\r\n\r\n--=-%d\r\n' % (n, n) for n in range(depth))
     closing = b"".join(b"\r\n--=-%d--\r\n" % n for n in reversed(range(depth)))
     return _HEAD + opening + b"Content-Type: text/plain\r\n\r\nHello\r\n" + closing
@@ -181,9 +170,9 @@ _HELLO = b"Content-Type: text/plain\r\n\r\nHello\r\n"
 DOUBLINGS: list[tuple[str, Callable[[int], bytes], tuple[int, ...], str]] = [
     ("size of an attachment", lambda n: mixed(alternative(20), [_attachment(n)]), (4 * MIB, 8 * MIB, 16 * MIB), "append"),
     ("size of the text", text, (MIB, 2 * MIB, 4 * MIB), "append"),
-    ("size of the text, quote looked for", lambda n: text(n, b"> " + _LINE), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
+    ("size of the text, quote searched", lambda n: text(n, b"> " + _LINE), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
     ("size of the HTML", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "append"),
-    ("size of the HTML, quote looked for", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
+    ("size of the HTML, quote searched", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
     (
         "lines that look like delimiters",
         lambda n: mixed(_HELLO + (b"--" + _OUTER[:-1] + b"\r\n") * (n // 31), []),
@@ -194,7 +183,7 @@ DOUBLINGS: list[tuple[str, Callable[[int], bytes], tuple[int, ...], str]] = [
     ("number of parts", lambda n: mixed(_HELLO, [_SMALL_PART] * n), (1000, 2000, 4000, 8000), "append"),
     ("nesting", nested, (12, 24, 48, 96), "append"),
 ]
-"""What grows, the message for a size, the sizes, and the position."""
+"""The name of the growing property, the message for a size, the sizes, and the position."""
 
 
 _ROW = """<tr>
@@ -212,7 +201,7 @@ _HALF_ATTRIBUTED = "On 1/2/12 at 3:45 or so, or on 12/3/11,<br>Bob 12 said, wrot
 
 
 def searches() -> Iterator[tuple[str, str]]:
-    """HTML of 5 MB in which a quote is looked for in vain, that is, as far as it ever is."""
+    """Yield HTML of 5 MB without a quote, so that the search reads all of it."""
     size = 5_000_000
     yield "a newsletter", "<table>" + "".join(_ROW % (n, n, n) for n in range(size // len(_ROW))) + "</table>"
     yield "hostile: short tags", "<p>" * (size // 3)
@@ -221,35 +210,36 @@ def searches() -> Iterator[tuple[str, str]]:
     yield "hostile: half a block of fields", "---a:---<br>From: x<br>To: y<br>" * (size // 32)
 
 
-def _searches() -> None:
-    print("\nA quote looked for in 5 MB of HTML; the shortest of several runs")
+def _measure_searches() -> None:
+    print("\nThe search for a quote in 5 MB of HTML; the shortest of several runs")
     worst = 0.0
     for name, html in searches():
         raw = _HEAD + b"Content-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
         if find_html_quote(html, str) is not None:
-            sys.exit(f"{name}: there is a quote, the figures would be those of a part of the search")
-        times = [(_timed(lambda html=html: find_html_quote(html, str)), _timed(lambda raw=raw: add(raw, "after-reply"))) for _ in range(5)]
-        alone, whole = (min(of_one) for of_one in zip(*times, strict=True))
+            sys.exit(f"{name}: there is a quote: the figures would be those of a part of the search")
+        alone = min(time_call(lambda html=html: find_html_quote(html, str)) for _ in range(5))
+        whole = min(time_call(lambda raw=raw: add(raw, "after-reply")) for _ in range(5))
         worst = max(worst, alone)
-        print(f"  {name:32} {alone:7.1f} ms, in vain; with what `append` then takes {whole:7.1f} ms")
-    print(f"  => the longest at most {SEARCH_BAR_MS} ms: {worst:.0f} ms: {_met(worst <= SEARCH_BAR_MS)}")
+        print(f"  {name:32} {alone:7.1f} ms; with the disclaimer at the end {whole:7.1f} ms")
+    print_limit("the longest search", worst, SEARCH_LIMIT_MS, "ms")
 
 
-def _doublings() -> None:
+def _measure_doublings() -> None:
     print("\nTwice as much; the shortest of several runs")
     for name, make, sizes, position in DOUBLINGS:
         shortest = []
         for size in sizes:
             raw = make(size)
             if len(add(raw, position)) <= len(raw):
-                sys.exit(f"{name}, {size}: the message has no disclaimer, the figures would be those of a fault")
-            shortest.append(min(_timed(lambda raw=raw, position=position: add(raw, position)) for _ in range(7)))
+                sys.exit(f"{name}, {size}: the message has no disclaimer, the figures would be those of an error")
+            shortest.append(min(time_call(lambda raw=raw, position=position: add(raw, position)) for _ in range(7)))
         worst = max(after / before for before, after in pairwise(shortest))
         steps = " -> ".join(f"{milliseconds:.1f}" for milliseconds in shortest)
-        print(f"  {name:36} {sizes[0]:>9,} to {sizes[-1]:>10,}: {steps} ms, at most x {worst:.2f}: {_met(worst <= DOUBLING_BAR)}")
+        print(f"  {name:36} {sizes[0]:>9,} to {sizes[-1]:>10,}: {steps} ms")
+        print_limit("the longest, compared with half the size", worst, DOUBLING_LIMIT, "times its time")
 
 
-def _row(name: str, measured: Measured | None, raw: bytes) -> None:
+def _print_measured(name: str, measured: Measured | None, raw: bytes) -> None:
     if measured is None:
         print(f"  {name}")
         return
@@ -257,16 +247,11 @@ def _row(name: str, measured: Measured | None, raw: bytes) -> None:
     print(f"  {name:32} {figures} {measured.extra / MIB:7.1f} MiB, {measured.extra / len(raw):.2f} x")
 
 
-def _bars(ours: Measured, copy: Measured, theirs: Measured | None, raw: bytes) -> None:
-    times, memory = ours.median / copy.median, ours.extra / len(raw)
-    print(f"  => at most {COPIES_BAR} times a copy: {times:.2f}: {_met(times <= COPIES_BAR)}")
+def _print_limits(ours: Measured, copy: Measured, theirs: Measured | None, raw: bytes) -> None:
+    print_limit("compared with a copy", ours.median / copy.median, COPIES_LIMIT, "times its time")
     if theirs:
-        print(f"  => faster than altermime: {_met(ours.median < theirs.median)}")
-    print(f"  => extra memory at most {MEMORY_BAR} x of the message, the result included: {memory:.2f} x: {_met(memory <= MEMORY_BAR)}")
-
-
-def _met(yes: bool) -> str:
-    return "met" if yes else "MISSED"
+        print_limit("compared with altermime", ours.median, theirs.median, "ms")
+    print_limit("extra memory, with the result", ours.extra / len(raw), MEMORY_LIMIT, "times the message")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the function `disclaimer` needs of memory for a message of 38 MiB: a process of its own, against the local WorkMail in this one."""
+"""Measure the memory of the function `disclaimer` for a message of 38 MiB, in a process of its own, on the local WorkMail."""
 
 import os
 import subprocess
@@ -6,35 +6,36 @@ import sys
 from pathlib import Path
 
 from tools.bench.cold import ROOT, event
+from tools.bench.measure import print_limit
 
 MIB = 1024 * 1024
-BAR = 1.5
+LIMIT = 1.5
 
 ENVIRONMENT = {"DISCLAIMER_TEXT": "This message is from the office.", "DISCLAIMER_POSITION": "append", "POWERTOOLS_LOG_LEVEL": "ERROR"}
 
 
 def child(message_ids: list[str]) -> None:
-    """Handles the messages one after the other; prints the most memory it has had, in bytes, after each."""
+    """Process the messages one after the other, and print the peak of memory in bytes after each."""
     sys.path[:0] = [str(ROOT / "layers/mailhooks"), str(ROOT / "functions/disclaimer")]
     import app
 
     sys.stdout.write("\n")
     for number, message_id in enumerate(message_ids):
         app.handler({**event(number), "messageId": message_id}, None)
-        sys.stdout.write(f"peak {_peak()}\n")
+        sys.stdout.write(f"peak {_read_peak()}\n")
 
 
-def _peak() -> int:
-    """Bytes. From Linux's /proc, as `ru_maxrss` there counts what the parent had when it forked."""
+def _read_peak() -> int:
+    """Return bytes, from Linux's /proc: there `ru_maxrss` includes the memory of the parent at the fork."""
     status = Path("/proc/self/status").read_text("ascii")
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def peak_above_idle(small: bytes, large: bytes) -> tuple[int, int]:
-    """Bytes of peak memory after a small message (the idle process, with all its clients made), and what the large one adds.
+def measure_peaks(small: bytes, large: bytes) -> tuple[int, int]:
+    """Return the peak in bytes after a small message, when the process has all its clients, and the further bytes for the large one.
 
     Raises:
-        RuntimeError: the function did not change both messages, so that the figure would be that of a fault.
+        RuntimeError: the function did not change both messages, so the figures would be those of an error.
     """
     from local.workmail import LocalWorkMail
 
@@ -54,10 +55,9 @@ def peak_above_idle(small: bytes, large: bytes) -> tuple[int, int]:
 
 
 def main(small: bytes, large: bytes) -> None:
-    idle, added = peak_above_idle(small, large)
-    ratio = added / len(large)
+    idle, added = measure_peaks(small, large)
     print(f"\nmemory of the function disclaimer: {idle / MIB:.0f} MiB idle, {added / MIB:.0f} MiB more for {len(large) / MIB:.1f} MiB")
-    print(f"  => {ratio:.2f} x the message; the bar is {BAR} x: {'met' if ratio <= BAR else 'MISSED'}")
+    print_limit("memory for the large message", added / len(large), LIMIT, "times the message")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""A thousand rules over five hundred recipients, how fast a policy is loaded, and what hostile mail makes of its conditions."""
+"""Measure a policy of a thousand rules with five hundred recipients, its loading, and its conditions on hostile mail."""
 
 import json
 import statistics
-import time
 from typing import Any
 
 import yaml
@@ -10,37 +9,38 @@ import yaml
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.policy import Policy, load
 from tools.bench import cold
+from tools.bench.measure import print_limit, print_times, time_call
 
 RULES = 1000
 RECIPIENTS = 500
 ROUNDS = 15
 
-EVALUATE_BAR_MS = 50
-LOAD_BAR_MS = 500
+EVALUATE_LIMIT_MS = 50
+LOAD_LIMIT_MS = 500
 
 
 def main() -> None:
     document = policy(RULES)
     text = yaml.safe_dump(document, sort_keys=False)
     print(f"\nA policy of {RULES} rules ({len(text) // 1024} KB of YAML), a message of 10 KB to {RECIPIENTS} recipients")
-    loading = [timed(lambda: load(text)) for _ in range(5)]
-    _row("load, from YAML", loading, LOAD_BAR_MS)
-    _row("load, from JSON", [timed(lambda: load(json.dumps(document))) for _ in range(5)], LOAD_BAR_MS)
     rules, event, raw = load(text), to(RECIPIENTS), cold.message(10_000)
-    _row(
-        "evaluate, and the response",
-        [timed(lambda: rules.evaluate(event, raw).verdict().to_response()) for _ in range(ROUNDS)],
-        EVALUATE_BAR_MS,
-    )
+    for name, call, runs, limit in (
+        ("load, from YAML", lambda: load(text), 5, LOAD_LIMIT_MS),
+        ("load, from JSON", lambda: load(json.dumps(document)), 5, LOAD_LIMIT_MS),
+        ("evaluate, and the response", lambda: rules.evaluate(event, raw).verdict().to_response(), ROUNDS, EVALUATE_LIMIT_MS),
+    ):
+        times = [time_call(call) for _ in range(runs)]
+        print_times(name, times)
+        print_limit(name, statistics.median(times), limit, "ms")
     matched = len(rules.evaluate(event, raw).matched)
     print(f"  {matched} of the rules match")
-    by_recipients = {count: _median(rules, to(count), raw) for count in (1, RECIPIENTS)}
+    by_recipients = {count: _find_median(rules, to(count), raw) for count in (1, RECIPIENTS)}
     print(f"  {by_recipients[RECIPIENTS] / by_recipients[1]:.1f} x the time of a message to one recipient")
-    _hostile()
+    _measure_hostile_mail()
 
 
 def policy(count: int) -> dict[str, Any]:
-    """Rules of every cost: half of them for some mailboxes, a fifth by words, the rest by header, attachment, time and expressions."""
+    """Return a policy with rules of every cost: half of them by mailboxes, a fifth by words, the rest by other conditions."""
     return {
         "version": 1,
         "organization": {"domains": ["example.com"]},
@@ -79,11 +79,11 @@ def to(count: int) -> MailFlowEvent:
     return MailFlowEvent("2018-10-10", "s1@example.net", recipients, None, "Café and more", "m-1", "i-1", FlowDirection.INBOUND)
 
 
-def _hostile() -> None:
-    """Each condition's time for text of its worst kind, at one size and at twice that: twice the time is linear."""
+def _measure_hostile_mail() -> None:
+    """Print the time of each condition for the worst text, at two sizes: twice the time is linear."""
     print(f"\n{'Conditions on hostile mail':44} {'0.5 MB':>10} {'1 MB':>10} {'ratio':>6}")
     for what, condition, piece, kind in _CASES:
-        small, large = (_once(condition, piece, kind, octets) for octets in (500_000, 1_000_000))
+        small, large = (_time_condition(condition, piece, kind, octets) for octets in (500_000, 1_000_000))
         print(f"  {what:42} {small:7.1f} ms {large:7.1f} ms {large / small:6.2f}")
 
 
@@ -105,7 +105,7 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
 ]
 
 
-def _once(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> float:
+def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> float:
     head = b"From: a@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n"
     much = piece * (octets // len(piece))
     raw = {
@@ -117,22 +117,11 @@ def _once(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> 
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
     }[kind]
     rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))
-    return min(timed(lambda: rules.evaluate(to(1), raw)) for _ in range(3))
+    return min(time_call(lambda: rules.evaluate(to(1), raw)) for _ in range(3))
 
 
-def _median(rules: Policy, event: MailFlowEvent, raw: bytes) -> float:
-    return statistics.median(timed(lambda: rules.evaluate(event, raw)) for _ in range(ROUNDS))
-
-
-def timed(call: Any) -> float:
-    started = time.perf_counter()
-    call()
-    return (time.perf_counter() - started) * 1000
-
-
-def _row(what: str, times: list[float], bar: float) -> None:
-    median = statistics.median(times)
-    print(f"  {what:56} {median:6.2f} ms {min(times):6.2f} ms {max(times):6.2f} ms   bar {bar} ms: {'met' if median <= bar else 'MISSED'}")
+def _find_median(rules: Policy, event: MailFlowEvent, raw: bytes) -> float:
+    return statistics.median(time_call(lambda: rules.evaluate(event, raw)) for _ in range(ROUNDS))
 
 
 if __name__ == "__main__":
