@@ -34,11 +34,11 @@ def create_client(service: str, endpoint_url: str, config: "botocore.config.Conf
 
 @cache
 def _session() -> "botocore.session.Session":
-    """Return one session for all clients: a new one reads its service models again, which takes 100 ms.
+    """Return one session for all clients: a new one reads its service models again, in 100 ms.
 
     It reads none of the developer's files: a profile could lead to AWS, or be missing.
     """
-    # Not at the top: botocore takes most of the start time, and `--help` does not need it.
+    # Not at the top: botocore is most of the start time, and `--help` does not need it.
     import botocore.session
 
     return botocore.session.Session(

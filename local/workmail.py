@@ -30,15 +30,11 @@ from local.queue.recipient_policy import RecipientPolicy
 from local.servers import HOST
 from local.smtp.server import SmtpServer
 from local.storage.maildir import Delivered
-from local.storage.s3_reference import S3Reference
 from mailhooks.contract import FlowDirection
 
 __all__ = ["REGION", "LocalWorkMail"]
 
 _DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
-
-_KEPT_OBJECTS: Final = 500
-"""Objects that stay in the rewrite bucket; DeleteObjects accepts 1,000 at once."""
 
 _PAGE: Final = 100
 """Entries of a page of the directory (guide, API reference: MaxResults)."""
@@ -50,7 +46,7 @@ class LocalWorkMail(LocalAws):
     Args:
         configuration: the organization with its rules and functions: a `Configuration`, a callable that returns one, the path of a
             `workmail.toml`, or the text of such a file. None for the domain example.com, a mailbox for every address in it, and no rules.
-        folder: holds the spool and the mailboxes; None for a temporary folder.
+        folder: contains the spool and the mailboxes; None for a temporary folder.
         speed: divides the time that WorkMail waits: before a retry, and until the rule's timeout.
         lambda_endpoint: URL of `sam local start-lambda`, or of another endpoint that runs functions; "" for none.
         services: see `LocalAws`.
@@ -77,7 +73,6 @@ class LocalWorkMail(LocalAws):
         self._mail_stack = ExitStack()
         self._mail_server: MailServer | None = None
         self._smtp: dict[FlowDirection, SmtpServer] = {}
-        self._rewritten: list[S3Reference] = []
         self._applied: Configuration | None = None
         self._lock = threading.Lock()
 
@@ -88,7 +83,7 @@ class LocalWorkMail(LocalAws):
     def reset(self, configuration: Configuration | Callable[[], Configuration] | Path | str | None = None) -> None:
         """Return to the state after the start, with another configuration: no mail and no history.
 
-        Starting a `LocalWorkMail` takes longer than a reset, so tests can share one. See `LocalAws.reset` for the services.
+        A reset is faster than a start, so tests can share one `LocalWorkMail`. See `LocalAws.reset` for the services.
 
         Raises:
             ValueError: this instance has a folder of its own, whose mail is kept.
@@ -98,7 +93,6 @@ class LocalWorkMail(LocalAws):
         self._mail_stack.close()
         self._mail_server = None
         self._smtp.clear()
-        self._rewritten.clear()
         self._applied = None
         self._configuration = configuration
         super().reset()
@@ -146,18 +140,14 @@ class LocalWorkMail(LocalAws):
         return workers.accept(submission) if event is None else workers.accept_with_event(submission, event)
 
     def wait_for(self, number: int, timeout_s: float) -> MessageTrace:
-        """Wait until a message, and every message that it created, is done; return its trace.
-
-        Raises:
-            SettleTimeout: it is not done in time.
-        """
+        """Wait until a message, and every message that it created, is done; return its trace. Raises SettleTimeout otherwise."""
         self.mail_server.workers.wait_for(number, timeout_s)
         trace = self.history.trace(number)
         assert trace is not None
         return trace
 
     def wait_until_idle(self, timeout_s: float) -> None:
-        """Wait until all messages are done. Raises SettleTimeout when that takes longer."""
+        """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""
         self.mail_server.workers.wait_until_idle(timeout_s)
 
     def delivered(self, address: str, *destinations: Destination) -> list[Delivered]:
@@ -218,7 +208,6 @@ class LocalWorkMail(LocalAws):
                     lambda: self.environment,
                     self.store,
                     dead_letter=self._store_dead_letter,
-                    release=self._release,
                     lambda_endpoint=self._lambda_endpoint,
                     speed=self._speed,
                 )
@@ -253,22 +242,6 @@ class LocalWorkMail(LocalAws):
         primary = {alias: each.address for each in entities for alias in each.aliases}
         for group in groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
-
-    def _release(self, references: Sequence[S3Reference]) -> None:
-        """Remove old objects from the rewrite bucket, as the stack's lifecycle rule does: moto holds them in memory.
-
-        The newest objects stay so that developers can look at them; objects in other buckets stay too.
-        """
-        with self._lock:
-            self._rewritten += [reference for reference in references if reference.bucket == self.bucket]
-            if len(self._rewritten) < 2 * _KEPT_OBJECTS:
-                return
-            old, self._rewritten = self._rewritten[:-_KEPT_OBJECTS], self._rewritten[-_KEPT_OBJECTS:]
-        for start in range(0, len(old), _KEPT_OBJECTS):
-            objects = [
-                {"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old[start : start + _KEPT_OBJECTS]
-            ]
-            self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
     def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
         """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""

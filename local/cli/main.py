@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from local.cli.options import EVENTS, build_parser
+from local.cli.options import build_parser
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -37,41 +37,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from local.cli.run import run
-    from mailhooks.contract import Action, ActionType
 
-    return run(
-        options.sample,
-        events=options.events,
-        mail=options.mail,
-        settings_file=options.settings,
-        fallback=Action(ActionType(options.fallback)),
-        verbose=options.verbose,
-    )
+    return run(options)
 
 
 def _send(options: argparse.Namespace) -> int:
-    from local.cli.send import send
-    from local.mail.event_builder import EnvelopeOverrides
-    from mailhooks.contract import Action, ActionType, FlowDirection
+    from local.cli.run import send
 
-    direction = FlowDirection(options.direction.upper()) if options.direction else None
-    return send(
-        options.file,
-        options.function,
-        EnvelopeOverrides(direction, options.mail_from, options.to),
-        asynchronous=options.asynchronous or None,
-        settings_file=options.settings or EVENTS / "env.json",
-        mail=options.mail,
-        fallback=Action(ActionType(options.fallback)),
-        verbose=options.verbose,
-    )
+    return send(options)
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from local.cli.serve import ServeOptions, serve
+    from local.cli.serve import serve
 
-    names = ServeOptions.__dataclass_fields__
-    return serve(ServeOptions(**{name: value for name, value in vars(options).items() if name in names}))
+    return serve(options)
 
 
 def _preview(options: argparse.Namespace) -> int:

@@ -1,34 +1,49 @@
-"""`python -m local run`: sends the sample messages, each through its function."""
+"""`python -m local run` and `send`: send the sample messages, or one of your own, each through its function."""
 
+import argparse
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from local.cli.mail_report import format_result, format_summary
-from local.cli.sample_runner import SampleResult, SampleRunner
-from local.config.functions import read_settings
-from local.config.samples import SETTINGS_FILE, load_samples
+from local.cli.options import EVENTS
+from local.cli.sample_runner import SampleResult, SampleRunner, organization_domains
+from local.config.functions import mail_function, read_settings
+from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.console.style import Style, display_path
-from mailhooks.contract import Action
+from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
+from mailhooks.contract import Action, ActionType, FlowDirection
 
 
-def run(stems: Sequence[str], *, events: Path, mail: Path, settings_file: Path | None, fallback: Action, verbose: bool) -> int:
-    """Send the samples and print what happened.
-
-    Returns:
-        0 when everything succeeded, 1 otherwise.
-    """
+def run(options: argparse.Namespace) -> int:
+    """Send the samples and print what happened; return 0 when everything succeeded, otherwise 1."""
     started = time.perf_counter()
     style = Style.of(sys.stdout)
-    samples = load_samples(events, stems)
-    settings_file = settings_file or events / SETTINGS_FILE
+    samples = load_samples(options.events, options.sample)
+    settings_file = options.settings or options.events / SETTINGS_FILE
     results: list[SampleResult] = []
-    with SampleRunner(read_settings(settings_file), mail, fallback) as runner:
+    with SampleRunner(read_settings(settings_file), options.mail, Action(ActionType(options.fallback))) as runner:
         for sample in samples:
             results.append(runner.run(sample))
-            print(*format_result(results[-1], style, verbose=verbose), "", sep="\n", flush=True)
+            print(*format_result(results[-1], style, verbose=options.verbose), "", sep="\n", flush=True)
     print(*format_summary(results, time.perf_counter() - started, style), sep="\n")
-    print(f"Delivered mail: {display_path(mail)}/*/<address>/new   Settings: {display_path(settings_file)}")
+    print(f"Delivered mail: {display_path(options.mail)}/*/<address>/new   Settings: {display_path(settings_file)}")
     print("Next: python -m local send FILE.eml --function rewrite   (your own mail; --verbose shows the log)")
     return int(any(result.problems for result in results))
+
+
+def send(options: argparse.Namespace) -> int:
+    """Send one message and print what happened; return 0 when everything succeeded, otherwise 1."""
+    settings = read_settings(options.settings or EVENTS / SETTINGS_FILE)
+    saved = options.file.read_bytes()
+    raw = with_crlf(saved)
+    mail_function(options.function, settings)
+    direction = FlowDirection(options.direction.upper()) if options.direction else None
+    event = event_for(raw, EnvelopeOverrides(direction, options.mail_from, options.to), organization_domains(settings))
+    with SampleRunner(settings, options.mail, Action(ActionType(options.fallback))) as runner:
+        result = runner.run(Sample(options.file.name, options.function, event, raw), asynchronous=options.asynchronous or None)
+    if raw != saved:
+        result = replace(result, notes=(*result.notes, "the file's line ends are LF; made CRLF, as SMTP transfers them"))
+    print(*format_result(result, Style.of(sys.stdout), verbose=options.verbose), sep="\n")
+    print(f"\nDelivered mail: {display_path(options.mail)}/*/<address>/new")
+    return int(bool(result.problems))

@@ -1,15 +1,15 @@
 """`python -m local serve`: runs WorkMail on a laptop until Ctrl-C."""
 
+import argparse
 import json
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from local.cli.serve_banner import Banner, Containers, export_lines
+from local.cli.serve_banner import banner_lines, container_lines, export_lines
 from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, read_settings
@@ -33,53 +33,16 @@ _POLL_S: Final = 0.2
 _INBOUND_PORT: Final = 1025
 _OUTBOUND_PORT: Final = 1587
 _WEB_PORT: Final = 8025
-"""The ports of MailHog and Mailpit, which developers know. When another program uses one, any free port is taken."""
+"""The ports of MailHog and Mailpit, which developers know. When another program uses one, a free port replaces it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
-    """The options of the command line.
-
-    Attributes:
-        config: the `workmail.toml`; None for the one of this project.
-        folder: holds the spool and the mailboxes.
-        port, s3_port: of the Message Flow API, and of S3; 0 for a free one.
-        smtp_port, submission_port, web_port: None for the usual port, or a free one when it is in use.
-        host: the address of SMTP and the web page.
-        events: folder of the samples whose content is served.
-        env_file: where to write `events/env.json` with the servers' variables; None for nowhere, or with `containers` for the folder.
-        export: print only lines for a shell.
-        lambda_endpoint: see `LocalWorkMail`.
-        containers: let functions in Lambda containers reach the servers, and write the files for `sam local`.
-        speed: see `LocalWorkMail`.
-    """
-
-    config: Path | None
-    folder: Path
-    port: int
-    s3_port: int
-    smtp_port: int | None
-    submission_port: int | None
-    web_port: int | None
-    host: str
-    events: Path
-    env_file: Path | None
-    export: bool
-    lambda_endpoint: str
-    containers: bool
-    speed: float
-
-
-def serve(options: ServeOptions) -> int:
-    """Run the servers until SIGINT or SIGTERM, and print what they offer.
-
-    Returns:
-        0 after a signal.
+def serve(options: argparse.Namespace) -> int:
+    """Run the servers until SIGINT or SIGTERM, and print their addresses; return 0 after a signal.
 
     Raises:
         LocalError: a server cannot start; none runs then.
     """
-    # A list and not a threading.Event: a signal handler interrupts the main thread anywhere, also while it holds the event's lock.
+    # A list and not a threading.Event: a signal handler may interrupt the main thread while that thread has the event's lock.
     received: list[int] = []
     previous = {number: signal.signal(number, lambda n, _frame: received.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -94,13 +57,9 @@ def serve(options: ServeOptions) -> int:
 
 
 class _Servers(Lifecycle):
-    """All servers of the command, up while entered.
+    """All servers of the command, up while entered. `lines` is the text to print."""
 
-    Attributes:
-        lines: the lines to print.
-    """
-
-    def __init__(self, options: ServeOptions) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
         super().__init__()
         self.lines: list[str] = []
         self._options = options
@@ -116,8 +75,8 @@ class _Servers(Lifecycle):
         relay = self._start_relay(wm) if options.containers else None
         # The function that reads the calendars runs in a container or in a local process.
         sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
-        containers = self._write_container_files(wm, settings, relay) if relay else None
-        if options.env_file is not None and containers is None:
+        containers = self._write_container_files(wm, settings, relay) if relay else []
+        if options.env_file is not None and relay is None:
             _write_json(options.env_file, wm.sam_environment(settings))
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
@@ -125,7 +84,7 @@ class _Servers(Lifecycle):
         if options.export:
             self.lines = list(export_lines(wm.environment))
         else:
-            self.lines = list(Banner(wm, page, samples, options.folder, self._config, containers).lines())
+            self.lines = [*banner_lines(wm, page, samples, options.folder, self._config), *containers, "\nCalls:"]
 
     def _start_workmail(self) -> LocalWorkMail:
         options = self._options
@@ -158,8 +117,8 @@ class _Servers(Lifecycle):
         urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
         return self._stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
 
-    def _write_container_files(self, wm: LocalWorkMail, settings: Settings, relay: Relay) -> Containers:
-        """Write the files for `sam local start-lambda`."""
+    def _write_container_files(self, wm: LocalWorkMail, settings: Settings, relay: Relay) -> list[str]:
+        """Write the files for `sam local start-lambda`; return the commands to print."""
         options = self._options
         servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
         environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
@@ -172,7 +131,7 @@ class _Servers(Lifecycle):
         built = BUILT.is_file()
         if built:
             write_local_template(BUILT, environment)
-        return Containers(relay.network, file, options.lambda_endpoint, built)
+        return list(container_lines(relay.network, file, options.lambda_endpoint, built=built))
 
     def _port(self, given: int | None, usual: int) -> int:
         return free_port(usual, self._options.host) if given is None else given

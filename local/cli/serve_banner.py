@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,94 +23,63 @@ def export_lines(environment: Mapping[str, str]) -> Iterator[str]:
         yield f"export {name}={shlex.quote(value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Containers:
-    """The arguments of `sam local start-lambda` for functions that reach the servers.
+def banner_lines(wm: LocalWorkMail, page: str, samples: Sequence[Sample], folder: Path, config: Path) -> Iterator[str]:
+    """Yield the addresses of the running servers, and commands to try.
 
-    Attributes:
+    Args:
+        wm: the running servers.
+        page: the URL of the web page.
+        samples: sample messages; one is used in a command.
+        folder: contains the spool and the mailboxes.
+        config: the file of the rules.
+    """
+    environment, configuration = wm.environment, wm.configuration
+    inbound, outbound = (wm.smtp_port(direction) for direction in ("INBOUND", "OUTBOUND"))
+    yield "Local WorkMail is up. Ctrl-C stops it.\n"
+    yield f"  Web page          {page}"
+    yield f"  SMTP, inbound     127.0.0.1:{inbound}   mail from outside, to {', '.join(configuration.domains)}"
+    yield f"  SMTP, submission  127.0.0.1:{outbound}   mail that users send; every password is accepted"
+    yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
+    yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
+    yield f"  Rules             {display_path(config)}   loaded again when it is saved"
+    yield f"  Mail              {display_path(folder)}/mailboxes/<address>/new"
+    sample = next((sample for sample in samples if sample.function == "mailflow"), None)
+    user = next((user.address for user in configuration.directory.users), f"ana@{configuration.domains[0]}")
+    python = display_path(Path(sys.executable))
+    yield "\nTry:"
+    if sample:
+        file = f"events/mail/{sample.stem}.eml"
+        yield f"  swaks --server 127.0.0.1:{inbound} --from nora@example.net --to {user} --data @{file}"
+    yield f"  swaks --server 127.0.0.1:{outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
+    yield f"  {python} -m local test-rule --from nora@example.net --to {user}"
+    yield f"  {python} -m local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
+
+
+def container_lines(network: str, env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:
+    """Yield the commands for a second shell that run the functions in Lambda containers.
+
+    Args:
         network: the Docker network.
-        env_file: the functions' variables.
+        env_file: the file of the functions' variables.
         endpoint: the Lambda endpoint that rules call; "" when they call local processes.
         built: whether `sam build` has run.
     """
-
-    network: str
-    env_file: Path
-    endpoint: str
-    built: bool
-
-    def lines(self) -> Iterator[str]:
-        """Yield the commands for a second shell."""
-        endpoint = self.endpoint or _USUAL_ENDPOINT
-        own = ROOT / ".venv-sam" / "bin" / "sam"
-        sam = _quote(own) if own.exists() else "sam"
-        file = _quote(self.env_file)
-        yield "\nFunctions in Lambda containers, in a second shell:"
-        if self.built:
-            yield "  # Again after each change to a function:"
-        else:
-            yield "  # First, as there is no .aws-sam/build, and again after each change to a function:"
-        yield f"  {sam} build && {_quote(Path(sys.executable))} -m local.containers.sam_template {file}"
-        yield "  # Then, until Ctrl-C:"
-        files = f"--template {_quote(local_template_path(BUILT))} --env-vars {file}"
-        # Warm containers, as in Lambda: otherwise SAM builds an image and a container for each call, which takes seconds.
-        options = f"--docker-network {self.network} --skip-pull-image --warm-containers LAZY --port {urlsplit(endpoint).port or 3001}"
-        yield f"  {sam} local start-lambda {files} {options}"
-        if self.endpoint:
-            yield "  Until that is up, calls to functions fail and are retried. Its shell shows the functions' logs."
-        else:
-            yield f"  Rules call local processes; to call these containers, start `serve` with --lambda-endpoint {endpoint}."
+    own = ROOT / ".venv-sam" / "bin" / "sam"
+    sam = _quote(own) if own.exists() else "sam"
+    file = _quote(env_file)
+    yield "\nFunctions in Lambda containers, in a second shell:"
+    yield f"  # {'Again' if built else 'First, as there is no .aws-sam/build, and again'} after each change to a function:"
+    yield f"  {sam} build && {_quote(Path(sys.executable))} -m local.containers.sam_template {file}"
+    yield "  # Then, until Ctrl-C:"
+    files = f"--template {_quote(local_template_path(BUILT))} --env-vars {file}"
+    # Warm containers, as in Lambda: otherwise SAM builds an image and a container for each call, which needs seconds.
+    port = urlsplit(endpoint or _USUAL_ENDPOINT).port or 3001
+    yield f"  {sam} local start-lambda {files} --docker-network {network} --skip-pull-image --warm-containers LAZY --port {port}"
+    if endpoint:
+        yield "  Until that is up, calls to functions fail and are retried. Its shell shows the functions' logs."
+    else:
+        yield f"  Rules call local processes; to call these containers, start `serve` with --lambda-endpoint {_USUAL_ENDPOINT}."
 
 
 def _quote(path: Path) -> str:
     return shlex.quote(display_path(path))
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """The values that the banner shows.
-
-    Attributes:
-        wm: the running servers.
-        page: the URL of the web page.
-        samples: sample messages; one is used in a command.
-        folder: holds the spool and the mailboxes.
-        config: the file of the rules.
-        containers: None when functions run in local processes only.
-    """
-
-    wm: LocalWorkMail
-    page: str
-    samples: Sequence[Sample]
-    folder: Path
-    config: Path
-    containers: Containers | None
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of the banner."""
-        environment = self.wm.environment
-        inbound, outbound = (self.wm.smtp_port(direction) for direction in ("INBOUND", "OUTBOUND"))
-        yield "Local WorkMail is up. Ctrl-C stops it.\n"
-        yield f"  Web page          {self.page}"
-        yield f"  SMTP, inbound     127.0.0.1:{inbound}   mail from outside, to {', '.join(self.wm.configuration.domains)}"
-        yield f"  SMTP, submission  127.0.0.1:{outbound}   mail that users send; every password is accepted"
-        yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
-        yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {self.wm.bucket}"
-        yield f"  Rules             {display_path(self.config)}   loaded again when it is saved"
-        yield f"  Mail              {display_path(self.folder)}/mailboxes/<address>/new"
-        yield from self._commands(inbound, outbound)
-        if self.containers:
-            yield from self.containers.lines()
-        yield "\nCalls:"
-
-    def _commands(self, inbound: int, outbound: int) -> Iterator[str]:
-        sample = next((sample for sample in self.samples if sample.function == "mailflow"), None)
-        user = next((user.address for user in self.wm.configuration.directory.users), f"ana@{self.wm.configuration.domains[0]}")
-        python = display_path(Path(sys.executable))
-        yield "\nTry:"
-        if sample:
-            file = f"events/mail/{sample.stem}.eml"
-            yield f"  swaks --server 127.0.0.1:{inbound} --from nora@example.net --to {user} --data @{file}"
-        yield f"  swaks --server 127.0.0.1:{outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
-        yield f"  {python} -m local test-rule --from nora@example.net --to {user}"
-        yield f"  {python} -m local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"

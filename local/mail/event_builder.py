@@ -53,18 +53,6 @@ class HeaderSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """The IDs of an event."""
-
-    message_id: str
-    invocation_id: str
-
-    @classmethod
-    def new(cls) -> Self:
-        return cls(str(uuid.uuid4()), uuid.uuid4().hex)
-
-
-@dataclass(frozen=True, slots=True)
 class EnvelopeOverrides:
     """The parts of an envelope that the caller sets; None or empty parts come from the header."""
 
@@ -108,17 +96,21 @@ def envelope_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains:
 def event_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains: Collection[str]) -> dict[str, Any]:
     """Build the event that WorkMail would send for a message. Raises NoEnvelope as `envelope_for` does."""
     envelope = envelope_for(raw, overrides, organization_domains)
-    return build_event(Identity.new(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients)
+    return build_event(
+        uuid.uuid4(), uuid.uuid4(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients
+    )
 
 
-def build_event(identity: Identity, direction: FlowDirection, header: HeaderSummary, recipients: Sequence[str]) -> dict[str, Any]:
+def build_event(
+    message_id: uuid.UUID, invocation_id: uuid.UUID, direction: FlowDirection, header: HeaderSummary, recipients: Sequence[str]
+) -> dict[str, Any]:
     """Build the event for these recipients; an event that is too large omits the last ones and is `truncated`."""
     event: dict[str, Any] = {
         "summaryVersion": "2019-07-28",
         "envelope": {"mailFrom": {"address": header.author}, "recipients": [{"address": address} for address in recipients]},
         "subject": header.subject[:MAX_SUBJECT],
-        "messageId": identity.message_id,
-        "invocationId": identity.invocation_id,
+        "messageId": str(message_id),
+        "invocationId": invocation_id.hex,
         "flowDirection": str(direction),
         "truncated": False,
     }

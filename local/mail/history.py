@@ -41,16 +41,13 @@ class Destination(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call of a function.
+    """One call of a function; see `Invocation`.
 
     Attributes:
         number: 1 for the first.
         started: seconds since the epoch.
-        milliseconds: from the call to the response, measured by the caller.
-        cold: whether a process was started for it.
         problem: why WorkMail rejects the response; "" when it accepts it.
         response: the function's response as JSON; "" when it returned none.
-        log: the function's output.
     """
 
     number: int
@@ -64,15 +61,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RecipientResult:
-    """Where the message ended for one recipient, and why.
-
-    Attributes:
-        recipient: the address.
-        action: the action that was applied.
-        origin: the source of that action.
-        destination: where the message ended.
-        note: further details, such as the text of a bounce; "" for none.
-    """
+    """Where the message ended for one recipient, by which action; `note` has details such as the text of a bounce, "" for none."""
 
     recipient: str
     action: ActionType
@@ -87,18 +76,14 @@ class RuleRun:
 
     Attributes:
         message_id, invocation_id: those of the event; `message_id` opens the content.
-        direction: of the event.
         rule: the rule's name; "" when no rule matched.
         why: why that rule won, as a sentence.
         function: the function's name; "" when the rule runs none.
         synchronous: whether WorkMail waits for the function.
         recipients: those of the event.
-        state: how far the run has come.
         due: time of the next attempt in seconds since the epoch; None when there is none.
-        attempts: in order.
         results: once decided, one for each recipient, then those that the response adds.
-        notes: hints for the author of the hook.
-        problems: what went wrong.
+        notes: hints for the author of the hook; `problems` are errors.
         changed: whether the function changed the content.
         puts: how many Puts WorkMail accepted.
     """
@@ -128,16 +113,12 @@ class MessageSummary:
     Attributes:
         number: counts up from 1, in the order of acceptance.
         received: seconds since the epoch.
-        direction: that of the SMTP port.
-        mail_from: the reverse-path; "" for the null one.
-        recipients: the accepted ones.
+        direction, mail_from, recipients: of the SMTP transaction; `mail_from` is "" for the null reverse-path.
         author, subject: the decoded header fields; "" when missing.
         size: bytes.
         state: `DONE` when all its rule runs are.
         rules: names of the rules that matched.
         destinations: where the message ended, and for how many recipients.
-        changed: whether a function changed it.
-        has_problems: whether anything went wrong.
     """
 
     number: int
@@ -168,7 +149,6 @@ class History(Protocol):
 
     def count(self) -> int:
         """Return the number of messages."""
-        ...
 
     def summaries(self, *, before: int | None = None, limit: int = 50, text: str = "") -> Sequence[MessageSummary]:
         """Return messages, newest first.
@@ -178,20 +158,15 @@ class History(Protocol):
             limit: return at most this many.
             text: return only messages with this text in subject, sender or recipients; case does not matter.
         """
-        ...
 
     def trace(self, number: int) -> MessageTrace | None:
         """Return a message's trace; None when no message has this number."""
-        ...
 
     def original(self, number: int) -> bytes | None:
         """Return a message's bytes as accepted; None when no message has this number."""
-        ...
 
     def content(self, message_id: str) -> bytes | None:
         """Return the current bytes of a rule run; None when no rule run has this ID."""
-        ...
 
     def version(self) -> int:
         """Return a number that differs after every change. Cheap to call."""
-        ...

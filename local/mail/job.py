@@ -36,9 +36,7 @@ class DeliveryJob:
     """The working state of one rule run, including what the trace does not show.
 
     Attributes:
-        number: the message's number.
-        received: when the message was accepted, in seconds since the epoch.
-        mail_from: the message's reverse-path.
+        number, received, mail_from: see `QueuedMessage`.
         run: the part that the trace shows.
         event: the function's event; None when the rule runs no function.
         fallback: the rule's fallback action.

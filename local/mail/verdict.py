@@ -58,8 +58,8 @@ def apply_verdict(
 
     Args:
         event: the function's event.
-        response: a valid response; None when every attempt failed: all recipients get the fallback action.
-        fallback: the rule's fallback action.
+        response: a valid response; None when every attempt failed: all recipients get the rule's fallback action.
+        fallback: that action.
         organization_domains: the only domains in which a response may add recipients to inbound mail.
     """
     actions = list(response["actions"]) if response else []

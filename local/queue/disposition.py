@@ -22,7 +22,7 @@ _ELSEWHERE: Final = (Destination.OUTGOING, Destination.GATEWAY)
 def carry_out(
     job: DeliveryJob, content: bytes, maildirs: MaildirStore, configuration: Configuration
 ) -> tuple[DeliveryJob, Submission | None]:
-    """Deliver a message as the results of its job say. Everything is on disk when this returns.
+    """Deliver a message by the results of its job. Everything is on disk when this returns.
 
     Returns:
         The job, perhaps with further notes; and the message for colleagues that enters the inbound rules, None for none.

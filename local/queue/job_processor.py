@@ -6,7 +6,7 @@ or the event of an asynchronous function enters its dead-letter queue.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ from local.runtime.invocation import Invocation, Invoker
 from local.runtime.logs import find_problems
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore, StoredMessage
-from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
 from mailhooks.contract import MailFlowEvent
 
@@ -44,9 +43,7 @@ class JobProcessor:
         configuration: returns the current configuration.
         find_function: returns the invoker of a function, by name, and the function's timeout in seconds. Raises LocalError.
         dead_letter: stores the event of an abandoned asynchronous invocation: function name, event, error.
-        release: removes the S3 objects whose content WorkMail has read.
         speed: divides the pauses between attempts.
-        clock: returns seconds since the epoch.
     """
 
     def __init__(
@@ -58,9 +55,7 @@ class JobProcessor:
         configuration: Callable[[], Configuration],
         find_function: Callable[[str], tuple[Invoker, float]],
         dead_letter: Callable[[str, Mapping[str, Any], str], None],
-        release: Callable[[Sequence[S3Reference]], None],
         speed: float = 1.0,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._spool = spool
         self._maildirs = maildirs
@@ -68,9 +63,7 @@ class JobProcessor:
         self._configuration = configuration
         self._find_function = find_function
         self._dead_letter = dead_letter
-        self._release = release
         self._speed = speed
-        self._clock = clock
 
     def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
         """Advance a job until it is done or has to wait: then `job.run.due` is set.
@@ -123,7 +116,7 @@ class JobProcessor:
         if response is None:
             pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s)
             if pause is not None:
-                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=self._clock() + pause / self._speed)
+                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self._speed)
                 return job, attempt, None
             job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
@@ -133,7 +126,7 @@ class JobProcessor:
         content = job.content if job.content is not None else self._spool.content(job.run.message_id) or b""
         job, onward = carry_out(replace(job, content=content, delivered=True), content, self._maildirs, self._configuration())
         waits = job.is_asynchronous
-        job = job.with_run(state=State.RETRYING if waits else State.DONE, due=self._clock() if waits else None)
+        job = job.with_run(state=State.RETRYING if waits else State.DONE, due=time.time() if waits else None)
         return job, self._spool.save(job, onward=onward)
 
     def _call_after_delivery(self, job: DeliveryJob) -> DeliveryJob:
@@ -148,7 +141,7 @@ class JobProcessor:
             job = job.with_problems(f"the function failed: {invocation.error}")
             pause = next_asynchronous_pause(attempt.number)
             if pause is not None:
-                job = job.with_run(state=State.RETRYING, due=self._clock() + pause / self._speed)
+                job = job.with_run(state=State.RETRYING, due=time.time() + pause / self._speed)
             else:
                 job = job.with_problems(f"abandoned after {attempt.number} attempts: the event is in the dead-letter queue")
                 self._dead_letter(job.run.function, job.event or {}, invocation.error)
@@ -158,7 +151,7 @@ class JobProcessor:
     def _attempt(self, job: DeliveryJob, limit_s: float | None) -> tuple[DeliveryJob, Attempt, Invocation]:
         """Call the function, and add what its log and its Puts reveal to the job."""
         number = self._spool.attempts(job.run.message_id) + 1
-        started = self._clock()
+        started = time.time()
         try:
             invoker, timeout_s = self._find_function(job.run.function)
             request_id = f"{job.run.invocation_id}-{number}"
@@ -192,7 +185,6 @@ class JobProcessor:
         """Remove the message from the store; return it with the content that the function left."""
         message = self._store.get(job.run.message_id)
         self._store.remove(job.run.message_id)
-        self._release(message.references)
         return message
 
 

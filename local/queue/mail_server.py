@@ -1,7 +1,7 @@
 """Wires the spool, the workers, the functions and the Maildir store of one folder."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from local.runtime.invocation import Invoker
 from local.runtime.sandbox import Pool
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore
-from local.storage.s3_reference import S3Reference
 from local.storage.spool import Spool
 
 
@@ -28,7 +27,7 @@ class MailServer(Lifecycle):
         configuration: returns the current configuration.
         environment: returns the variables that lead functions in local processes to the local servers.
         store: the messages in transit.
-        dead_letter, release, speed: see `JobProcessor`.
+        dead_letter, speed: see `JobProcessor`.
         lambda_endpoint: URL of a Lambda endpoint for the functions that have a name there; "" for none.
     """
 
@@ -40,7 +39,6 @@ class MailServer(Lifecycle):
         store: MessageStore,
         *,
         dead_letter: Callable[[str, Mapping[str, Any], str], None],
-        release: Callable[[Sequence[S3Reference]], None],
         lambda_endpoint: str = "",
         speed: float = 1.0,
     ) -> None:
@@ -61,7 +59,6 @@ class MailServer(Lifecycle):
             configuration=configuration,
             find_function=self.find_function,
             dead_letter=dead_letter,
-            release=release,
             speed=speed,
         )
         self.workers = Workers(self.spool, processor, configuration)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from local.config.configuration import Configuration
 from local.errors import InvalidArgument
-from local.mail.event_builder import HeaderSummary, Identity, build_event
+from local.mail.event_builder import HeaderSummary, build_event
 from local.mail.history import Destination, RecipientResult, RuleRun, State
 from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.verdict import Delivery, Origin, RecipientOutcome, unique_addresses
@@ -55,11 +55,11 @@ def _create_job(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
     rule = matches[0].rule
     name = rule.name if rule else ""
     recipients = tuple(match.recipient for match in matches)
-    identity = Identity(str(uuid.uuid5(message.token, f"message {name}")), uuid.uuid5(message.token, f"invocation {name}").hex)
+    message_id, invocation_id = (uuid.uuid5(message.token, f"{kind} {name}") for kind in ("message", "invocation"))
     runs_function = rule is not None and rule.action is RuleAction.LAMBDA
     run = RuleRun(
-        message_id=identity.message_id,
-        invocation_id=identity.invocation_id,
+        message_id=str(message_id),
+        invocation_id=invocation_id.hex,
         direction=message.direction,
         rule=name,
         why=matches[0].why,
@@ -72,7 +72,7 @@ def _create_job(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
     if rule is None:
         return job
     if runs_function:
-        event = build_event(identity, message.direction, _event_header(message), recipients)
+        event = build_event(message_id, invocation_id, message.direction, _event_header(message), recipients)
         job = replace(job, event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
     return replace(job, action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
 

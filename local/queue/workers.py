@@ -22,7 +22,8 @@ from local.storage.spool import Spool
 _ERROR_PAUSE_S: Final = 5.0
 """Seconds before the next try after an error of this machine, such as a full disk."""
 
-_WORKERS: Final = 4
+_THREADS: Final = 4
+"""Threads for each function, and for all jobs without a function."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,24 +48,12 @@ class Workers:
         spool: stores messages and jobs.
         processor: advances the jobs.
         configuration: returns the current configuration.
-        workers: number of threads for each function, and for all jobs without a function.
-        clock: returns seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        spool: Spool,
-        processor: JobProcessor,
-        configuration: Callable[[], Configuration],
-        *,
-        workers: int = _WORKERS,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, spool: Spool, processor: JobProcessor, configuration: Callable[[], Configuration]) -> None:
         self._spool = spool
         self._processor = processor
         self._configuration = configuration
-        self._workers = workers
-        self._clock = clock
         self._queues: dict[str, tuple[DelayQueue[_Task], list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -141,21 +130,21 @@ class Workers:
             self._queues[function][0].put(task, due)
 
     def _start_threads(self, function: str) -> tuple[DelayQueue[_Task], list[threading.Thread]]:
-        queue: DelayQueue[_Task] = DelayQueue(self._clock)
-        names = (f"mail-flow-{function}-{number}" for number in range(self._workers))
+        queue: DelayQueue[_Task] = DelayQueue()
+        names = (f"mail-flow-{function}-{number}" for number in range(_THREADS))
         threads = [threading.Thread(target=self._work, args=(queue, function), name=name, daemon=True) for name in names]
         for thread in threads:
             thread.start()
         return queue, threads
 
     def _work(self, queue: DelayQueue[_Task], function: str) -> None:
-        while (task := queue.take()) is not None:
+        while (task := queue.get()) is not None:
             try:
                 self._process(task)
             except Exception as error:  # noqa: BLE001 - the message is on disk and is tried again; the thread must not end
                 # Not the error's text: it may contain an address.
                 _log.error("message %d has to wait: %s", task.number, type(error).__name__)
-                self._put(task, self._clock() + _ERROR_PAUSE_S, function)
+                self._put(task, time.time() + _ERROR_PAUSE_S, function)
             with self._changed:
                 self._changed.notify_all()
 

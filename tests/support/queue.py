@@ -69,7 +69,6 @@ class Queue:
             configuration=lambda: self.configuration,
             find_function=self.find_function,
             dead_letter=lambda *letter: self.dead_letters.append(letter),
-            release=lambda _: None,
             speed=100_000.0,
         )
         self.workers = Workers(self.spool, processor, lambda: self.configuration)

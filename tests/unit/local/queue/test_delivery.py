@@ -112,7 +112,7 @@ def test_recipients_that_meet_different_rules_have_different_events(start: Start
 
 def test_an_event_that_is_too_large_omits_recipients_that_get_the_action_for_all(start: Start) -> None:
     people = [f"{'p' * 58}{n}@{'d' * 60}.{'d' * 60}.{'d' * 60}.example.com" for n in range(500)]
-    # A drop writes one file; 500 mailboxes would take long.
+    # A drop writes one file; 500 mailboxes would be slow.
     queue = start({"actions": [action("DROP")]})
     trace = queue.send(*people)
     [event] = queue.function.events

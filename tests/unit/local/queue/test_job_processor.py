@@ -1,4 +1,4 @@
-"""Delivery jobs, with a function that answers as the test says."""
+"""Delivery jobs, with a function with prepared responses."""
 
 import json
 from collections.abc import Iterator
