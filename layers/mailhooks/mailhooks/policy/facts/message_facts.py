@@ -159,7 +159,7 @@ class Facts:
     @cached_property
     def authentication(self) -> dict[str, frozenset[str]]:
         """The results of authentication by method, as `authentication_results`."""
-        from mailhooks.policy.facts.authentication import authentication_results
+        from mailhooks.policy.facts.message_types import authentication_results
 
         return authentication_results(self.headers)
 

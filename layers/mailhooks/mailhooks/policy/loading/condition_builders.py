@@ -5,9 +5,8 @@ from itertools import chain
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
-from mailhooks.policy.facts.authentication import RESULTS
 from mailhooks.policy.facts.message_facts import Facts
-from mailhooks.policy.facts.message_types import find_importance
+from mailhooks.policy.facts.message_types import RESULTS, find_importance
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from mailhooks.policy.loading.action_builders import build_actions
 from mailhooks.policy.loading.build_context import BuildContext
 from mailhooks.policy.loading.condition_builders import build_conditions
 from mailhooks.policy.loading.lists import Lists
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place, build_all, parse
 from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules import schedule
@@ -72,29 +73,38 @@ class _PolicyBuilder:
         lists = Lists(self._lists(), self._document.line)
         self._problems += lists.problems
         zone = schedule.parse_zone("UTC")
-        try:
-            zone = schedule.parse_zone(self._valid_value("time_zone", "UTC"))
-        except ValueError as error:
-            self._add_problem(("time_zone",), f"expected {error}")
-        self._find_duplicate_names()
+        with self._collect("time_zone"):
+            zone = parse(schedule.parse_zone, self._valid_value("time_zone", "UTC"))
         rules = []
+        names: set[str] = set()
         for index, value in self._valid_rules():
-            try:
-                rules.append(self._rule(index, value, BuildContext(lists, value["name"], zone)))
-            except InvalidValue as invalid:
-                self._problems += [(("rules", index, *place), text) for place, text in invalid.problems]
+            name = value["name"]
+            if name in names:
+                self._problems.append((("rules", index, "name"), "expected a unique name: an earlier rule has the same name"))
+            names.add(name)
+            with self._collect("rules", index):
+                rules.append(self._rule(index, value, BuildContext(lists, name, zone)))
         domains = self._domains()
         if self._problems:
             raise self.error()
         return Policy(tuple(rules), domains, _digest(self._data), self._document.file, self._data.get("lists", {}))
 
+    @contextmanager
+    def _collect(self, *place: str | int) -> Iterator[None]:
+        """Add the problems of an `InvalidValue` that is raised inside."""
+        try:
+            yield
+        except InvalidValue as invalid:
+            self._problems += [((*place, *inner), text) for inner, text in invalid.problems]
+
     def _rule(self, index: int, value: dict[str, Any], context: BuildContext) -> Rule:
         active = value.get("active", {})
-        begins, ends = (self._time(index, key, active) for key in ("from", "until"))
+        times: dict[str, datetime] = {}
         collector = ErrorCollector()
-        with collector:
-            if begins and ends and begins >= ends:
-                raise InvalidValue("expected until to be after from", "active", "until")
+        with collector, ErrorPath("active"):
+            times = dict(build_all(lambda key: (key, parse(schedule.parse_time, active[key])), ((ErrorPath(key), key) for key in active)))
+            if len(times) == 2 and times["from"] >= times["until"]:
+                raise InvalidValue("expected until to be after from", "until")
         with collector:
             condition = self._condition(value, context)
         with collector, ErrorPath("do"):
@@ -109,8 +119,8 @@ class _PolicyBuilder:
             value.get("stop", False),
             value.get("mode") == "report",
             value.get("enabled", True),
-            begins,
-            ends,
+            times.get("from"),
+            times.get("until"),
             Mixed(mixed or "all"),
             RuleErrorPolicy(value.get("on_error", self._on_error)),
             value,
@@ -139,18 +149,10 @@ class _PolicyBuilder:
         collector.raise_errors()
         return conditions[0] if len(conditions) == 1 else All.of(conditions, "when")
 
-    def _time(self, index: int, key: str, active: dict[str, str]) -> datetime | None:
-        try:
-            return schedule.parse_time(active[key]) if key in active else None
-        except ValueError as error:
-            self._add_problem(("rules", index, "active", key), f"expected {error}")
-            return None
-
     def _domains(self) -> frozenset[str]:
         found = [ascii_domain(domain) for domain in self._valid_value("organization", {}).get("domains", ())]
-        for index, domain in enumerate(found):
-            if not domain.isascii():
-                self._add_problem(("organization", "domains", index), "expected a domain")
+        invalid = (index for index, domain in enumerate(found) if not domain.isascii())
+        self._problems += [(("organization", "domains", index), "expected a domain") for index in invalid]
         return frozenset(found)
 
     def _valid_value(self, key: str, default: Any) -> Any:
@@ -169,16 +171,6 @@ class _PolicyBuilder:
             return given
         lists = given.items() if isinstance(given, dict) else ()
         return {name: [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else [] for name, texts in lists}
-
-    def _find_duplicate_names(self) -> None:
-        seen: set[str] = set()
-        for index, rule in self._valid_rules():
-            if rule["name"] in seen:
-                self._add_problem(("rules", index, "name"), "expected a unique name: an earlier rule has the same name")
-            seen.add(rule["name"])
-
-    def _add_problem(self, place: Sequence[str | int], text: str) -> None:
-        self._problems.append((tuple(place), text))
 
     def error(self) -> PolicyError:
         """Return an error with all problems, in the order of the file."""

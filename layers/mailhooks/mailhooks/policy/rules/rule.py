@@ -1,10 +1,11 @@
 """A rule of a policy, and its actions: verdicts for recipients, changes of the content, and side effects."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
@@ -56,19 +57,22 @@ class RemoveRecipients:
     addresses: AddressSet
 
 
-class ContentChange(Protocol):
+class ContentChange(ABC):
     """An action that changes the content of the message."""
 
-    @property
-    def name(self) -> str: ...
+    __slots__ = ()
+    name: ClassVar[str]
 
     @property
-    def on_unmodifiable(self) -> OnUnmodifiable: ...
+    def on_unmodifiable(self) -> OnUnmodifiable:
+        return OnUnmodifiable.PASS
 
     @property
     def variables(self) -> frozenset[str]:
         """The variables in its texts, in lower case."""
+        return frozenset()
 
+    @abstractmethod
     def change(self, message: Message, values: Mapping[str, str]) -> Change:
         """Return the change of a message. `values` has the variables by their names in lower case.
 
@@ -78,13 +82,11 @@ class ContentChange(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TagSubject:
+class TagSubject(ContentChange):
     """Add a tag to the subject (see `mailhooks.content.subject_tag`)."""
 
     tag: str
-    name: str = "subject_tag"
-    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
-    variables: frozenset[str] = frozenset()
+    name: ClassVar = "subject_tag"
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         from mailhooks.content.subject_tag import tag_edits
@@ -97,13 +99,11 @@ class TagSubject:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeHeaders:
+class ChangeHeaders(ContentChange):
     """Set, add and remove header fields (see `mailhooks.content.header_changes`)."""
 
     fields: "HeaderChanges"
-    name: str = "headers"
-    on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
-    variables: frozenset[str] = frozenset()
+    name: ClassVar = "headers"
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         block = message.header
@@ -113,13 +113,12 @@ class ChangeHeaders:
 
 
 @dataclass(frozen=True, slots=True)
-class StripAttachments:
+class StripAttachments(ContentChange):
     """Replace attachments by notices (see `mailhooks.content.attachments`)."""
 
     rules: "AttachmentRules"
     on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
-    name: str = "strip_attachments"
-    variables: frozenset[str] = frozenset()
+    name: ClassVar = "strip_attachments"
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         from mailhooks.content import attachments
@@ -133,11 +132,11 @@ class StripAttachments:
 
 
 @dataclass(frozen=True, slots=True)
-class AddDisclaimer:
+class AddDisclaimer(ContentChange):
     """Add a disclaimer (see `mailhooks.content.disclaimer`)."""
 
     disclaimer: "Disclaimer"
-    name: str = "disclaimer"
+    name: ClassVar = "disclaimer"
 
     @property
     def on_unmodifiable(self) -> OnUnmodifiable:
@@ -216,8 +215,6 @@ class Count:
 Effect = Archive | Notify | Count
 Action = SetVerdict | AddRecipients | RemoveRecipients | ContentChange | Effect
 
-_NOT_CHANGES: Final = (SetVerdict, AddRecipients, RemoveRecipients, Archive, Notify, Count)
-
 
 class Mixed(StrEnum):
     """What to do with a change that a rule wants for some of the recipients. WorkMail delivers one content to all of them."""
@@ -247,13 +244,9 @@ class Rule:
         name: unique in its policy.
         index: its position in the policy, from 0.
         condition: matches the recipients to whom the rule applies.
-        actions: its actions, in their order.
         stop: whether the matching recipients skip all later rules.
         report: whether the rule is in report mode: it is evaluated and logged, and changes nothing.
-        enabled: whether the rule is evaluated at all.
         begins, ends: the rule is active from `begins` and before `ends`; None for no limit.
-        mixed: what to do with a change for some of the recipients.
-        on_error: what to do when a condition or an action fails.
         source: the rule as in the policy file.
         line: the line of the file on which it begins; 0 without a file.
     """
@@ -284,4 +277,4 @@ class Rule:
     @property
     def changes(self) -> tuple[ContentChange, ...]:
         """The actions that change the content."""
-        return tuple(action for action in self.actions if not isinstance(action, _NOT_CHANGES))
+        return tuple(action for action in self.actions if isinstance(action, ContentChange))
