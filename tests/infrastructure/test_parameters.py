@@ -167,7 +167,7 @@ def test_by_default_mailflow_uses_no_counts_directory_copies_or_notices() -> Non
 def test_the_library_supports_each_source_of_a_policy() -> None:
     pattern = template()["Parameters"]["PolicySource"]["AllowedPattern"]
 
-    assert set(re.findall(r"(\w+):", pattern)) == policy_source._FETCHERS.keys()
+    assert set(re.findall(r"(\w+):", pattern)) == policy_source.KINDS
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,10 @@ class Settings:
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
         xray_tracing: whether calls to AWS are traced.
         rewrite_bucket: the bucket from which WorkMail reads changed content.
-        subject_tag: the text before the subject; empty for none.
-        add_headers: a JSON object of names and values.
-        remove_headers: names of header fields.
+        add_headers, bounce_rules: JSON.
         strip_extensions, strip_types, strip_true_types: which attachments are removed.
         strip_over_bytes: the size above which attachments are removed; 0 for no limit.
         strip_encrypted_archives, strip_unlistable_archives, strip_forwarded, ses_unsupported: strip or leave.
-        bounce_rules: a JSON list.
         observe_content: whether `observe` reads the message.
         disclaimer_text, disclaimer_html: templates; empty for the files in the folder.
         disclaimer_folder: the folder of disclaimer.txt, disclaimer.html, images and directory.json.
@@ -56,10 +53,8 @@ class Settings:
         policy: the source of the policy: a file name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
         policy_max_age: seconds after which a policy that is not in a file is fetched again.
         rates_table: the DynamoDB table of the rate conditions; empty for none.
-        policy_directory: whether rules may use the groups and domains of the WorkMail organization.
-        organization_id: the ID of that organization.
-        availability_secret: name or ARN of the secret with the configuration of the availability provider.
-        availability_config: a file with that configuration instead.
+        policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
+        availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
     """
 
     organization_domains: frozenset[str] = frozenset()
@@ -111,7 +106,11 @@ class Settings:
         for each in fields(cls):
             variable = each.metadata.get("variable", each.name.upper())
             if text := environ.get(variable, "").strip():
-                values[each.name] = _PARSERS[each.type](variable, text)
+                parse, expected = _PARSERS[each.type]
+                try:
+                    values[each.name] = parse(text)
+                except (KeyError, ValueError):
+                    raise SettingsError(f"{variable}: set it to {expected}") from None
         return cls(**values)
 
 
@@ -137,40 +136,16 @@ def parse_json(variable: str, text: str, default: str) -> Any:
         raise SettingsError(f"{variable}: it is not JSON ({error})") from None
 
 
-def _parse_names(_: str, text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _parse_domains(variable: str, text: str) -> frozenset[str]:
-    return frozenset(map(ascii_domain, _parse_names(variable, text)))
-
-
-def _parse_number(variable: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise SettingsError(f"{variable}: set it to a whole number") from None
-
-
-def _parse_flag(variable: str, text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise SettingsError(f"{variable}: set it to true or false")
-    return text.lower() == "true"
-
-
-def _parse_on_error(variable: str, text: str) -> OnError:
-    try:
-        return OnError(text.lower())
-    except ValueError:
-        raise SettingsError(f"{variable}: set it to deliver or retry") from None
-
-
-_PARSERS: Final[dict[Any, Callable[[str, str], Any]]] = {
-    str: lambda _, text: text,
-    int: _parse_number,
-    bool: _parse_flag,
-    tuple[str, ...]: _parse_names,
-    frozenset[str]: _parse_domains,
-    OnError | None: _parse_on_error,
+_PARSERS: Final[dict[Any, tuple[Callable[[str], Any], str]]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
+    tuple[str, ...]: (_split, "words"),
+    frozenset[str]: (lambda text: frozenset(map(ascii_domain, _split(text))), "domains"),
+    OnError | None: (lambda text: OnError(text.lower()), "deliver or retry"),
 }
-"""By the type of a setting."""
+"""By the type of a setting: its parser, and what it accepts."""

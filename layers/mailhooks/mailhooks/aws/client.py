@@ -91,17 +91,16 @@ def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: 
         with subsegment(operation):
             return deadline.wait_for(operation, work)
     except (ClientError, BotoCoreError) as error:
-        raise map_error(operation, error, map_own=map_own) from None
+        raise _map_error(operation, error, map_own) from None
 
 
-def map_error(operation: str, error: ClientError | BotoCoreError, *, map_own: ServiceErrorMapper | None = None) -> MailhooksError:
-    """Return our error for an error of botocore."""
+def _map_error(operation: str, error: ClientError | BotoCoreError, map_own: ServiceErrorMapper | None) -> MailhooksError:
     if not isinstance(error, ClientError):
         if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
             return ServiceFailed(f"{operation}: {type(error).__name__}")
         return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
     code = error_code(error)
-    own = map_own(code, error.response.get("Error", {}).get("Message", "")) if map_own else None
+    own = map_own and map_own(code, error.response.get("Error", {}).get("Message", ""))
     return own or error_for_code(operation, code, http_status(error))
 
 

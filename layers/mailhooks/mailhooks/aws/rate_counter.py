@@ -57,15 +57,12 @@ class _Entry:
 class _Bucket:
     """A bucket as it was read; an empty one if the table has no such item."""
 
-    number: int
     entries: Mapping[str, _Entry]
 
     @classmethod
-    def of(cls, number: int, item: Mapping[str, Any]) -> "_Bucket":
-        found = {
-            name: _Entry(*divmod(int(value["N"]), _NUMBERS)) for name, value in item.items() if name.startswith(_ENTRY) and "N" in value
-        }
-        return cls(number, found)
+    def of(cls, item: Mapping[str, Any]) -> "_Bucket":
+        entries = ((name, value["N"]) for name, value in item.items() if name.startswith(_ENTRY) and "N" in value)
+        return cls({name: _Entry(*divmod(int(number), _NUMBERS)) for name, number in entries})
 
     def since(self, moment_ms: int) -> int:
         return sum(entry.at_ms > moment_ms for entry in self.entries.values())
@@ -151,7 +148,7 @@ class DynamoRates:
             ),
             deadline,
         )
-        return {(number := int(item["sk"]["N"])): _Bucket.of(number, item) for item in answer["Items"]}
+        return {int(item["sk"]["N"]): _Bucket.of(item) for item in answer["Items"]}
 
     def _add_entry(self, pk: str, bucket: int, own: str, now_ms: int, window_s: int, removed: list[str], deadline: Deadline) -> _Entry:
         """Add the message to a bucket and return its entry."""
@@ -176,17 +173,17 @@ class DynamoRates:
         }
 
         def update_item() -> dict[str, Any]:
+            attributes: dict[str, Any]
             try:
-                written: dict[str, Any] = self._client.update_item(**request)["Attributes"]
+                attributes = self._client.update_item(**request)["Attributes"]
             except ClientError as error:
                 # The same invocation was counted in between: by another attempt, or by a retry of botocore after a lost response.
-                if error_code(error) == "ConditionalCheckFailedException" and own in error.response.get("Item", {}):
-                    counted: dict[str, Any] = error.response["Item"]
-                    return counted
-                raise
-            return written
+                attributes = error.response.get("Item", {})
+                if error_code(error) != "ConditionalCheckFailedException" or own not in attributes:
+                    raise
+            return attributes
 
-        return _Bucket.of(bucket, call("UpdateItem", update_item, deadline)).entries[own]
+        return _Bucket.of(call("UpdateItem", update_item, deadline)).entries[own]
 
 
 def _digest(text: str, octets: int) -> str:

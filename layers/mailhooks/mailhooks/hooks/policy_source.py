@@ -21,6 +21,9 @@ from mailhooks.settings import Settings
 BUILT_IN: Final = Path("policy.yaml")
 """In the folder of the function's app.py, which is Lambda's working directory."""
 
+KINDS: Final = frozenset({"s3", "ssm", "appconfig"})
+"""Sources other than a file."""
+
 _FETCH_TIMEOUT_S: Final = 5.0
 """Mail waits while the policy is fetched."""
 
@@ -75,7 +78,7 @@ class PolicySource:
     def from_settings(cls, settings: Settings) -> Self:
         """Return the source of the setting POLICY. Raises SettingsError, PolicyError."""
         kind, _, rest = settings.policy.partition(":")
-        if kind in {"s3", "ssm", "appconfig"} and rest:
+        if kind in KINDS and rest:
             # Late for the cold start: it loads boto3, which a policy in a file does not need.
             from mailhooks.aws.policy_providers import make_fetcher
 

@@ -118,7 +118,7 @@ class _HandlerRuntime:
 
     def run(self, event: Any, deadline: Deadline, step: Callable[[Mail, Record], Any]) -> Any:
         """Check an event, call `step`, and handle its errors (see `mailhooks.errors`)."""
-        record = Record(self._deliver_to_all() if self._writable else None)
+        record = Record({"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]} if self._writable else None)
         try:
             parsed = record.event = MailFlowEvent.parse(event)
             self._require_usable()
@@ -214,10 +214,6 @@ class _HandlerRuntime:
             raise CannotChangeSafely(rejection_text(prepared.rejections))
         self._content().put(mail.event.message_id, prepared.pieces(), mail.deadline)
         return prepared.size
-
-    @staticmethod
-    def _deliver_to_all() -> dict[str, Any]:
-        return {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 
     def _content(self) -> ContentStore:
         content: ContentStore | None = self._content_store

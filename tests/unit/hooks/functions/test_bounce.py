@@ -6,19 +6,20 @@ import pytest
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.functions.bounce import BounceRules
+from mailhooks.hooks.functions.bounce import make_policy
+from mailhooks.policy import Policy
 from mailhooks.settings import Settings
 from tests.support.mail import parsed
 
 
-def rules(*rules: dict[str, Any]) -> BounceRules:
-    return BounceRules.from_settings(Settings.from_env({"BOUNCE_RULES": json.dumps(rules)}))
+def rules(*rules: dict[str, Any]) -> Policy:
+    return make_policy(Settings.from_env({"BOUNCE_RULES": json.dumps(rules)}))
 
 
-def answer(bounce_rules: BounceRules, *recipients: str, **event: Any) -> dict[str, str]:
+def answer(policy: Policy, *recipients: str, **event: Any) -> dict[str, str]:
     """Return the action of each recipient, and under `"*"` that of all others."""
     mail = parsed(*recipients, **event)
-    response = bounce_rules.policy().evaluate(mail, b"").verdict().to_response()
+    response = policy.evaluate(mail, b"").verdict().to_response()
     found = {}
     for entry in response["actions"]:
         for address in entry.get("recipients", ["*"]):
@@ -138,6 +139,6 @@ def test_a_report_without_a_sender_matches_only_rules_for_all_senders():
 )
 def test_an_error_names_the_place_of_an_invalid_rule(text: str, where: str):
     with pytest.raises(SettingsError, match=r"BOUNCE_RULES") as caught:
-        BounceRules.from_settings(Settings.from_env({"BOUNCE_RULES": text}))
+        make_policy(Settings.from_env({"BOUNCE_RULES": text}))
     assert where in str(caught.value)
     assert "a+b" not in str(caught.value)

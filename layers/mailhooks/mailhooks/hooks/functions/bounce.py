@@ -1,8 +1,7 @@
 """The hook of the function `bounce`: a policy made from one setting, whose verdicts depend on sender and recipient alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern, Specificity
 from mailhooks.contract import Action, ActionType, ContractError
@@ -27,9 +26,10 @@ _MOST_RESTRICTIVE_FIRST: Final = (
 )
 """Guide, "Inbound email rule actions"."""
 
+_Addresses = Callable[[Facts], tuple[str, ...]]
 
-@dataclass(frozen=True, slots=True)
-class BounceRule:
+
+class BounceRule(NamedTuple):
     """The action for mail from some senders to some recipients."""
 
     action: Action
@@ -37,46 +37,27 @@ class BounceRule:
     recipients: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BounceRules:
-    """A list of rules. One rule applies to each recipient, in WorkMail's order of its own rules (guide, "Managing email flows").
+def make_policy(settings: Settings) -> Policy:
+    """Return BOUNCE_RULES as a policy. One rule applies to each recipient, in WorkMail's order of its own rules.
 
-    The narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action.
-    """
+    The narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action (guide, "Managing email
+    flows"). Sender is matched first, and From only if there is no Sender or no rule matches it. In a policy the first rule with a verdict
+    for a recipient wins, so a rule with patterns of several widths becomes several policy rules.
 
-    rules: tuple[BounceRule, ...]
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "BounceRules":
-        """Raises:
+    Raises:
         SettingsError: BOUNCE_RULES breaks `schemas/bounce-rules.json`, or has more different actions than a response can have.
-        """
-        documents = parse_json("BOUNCE_RULES", settings.bounce_rules, "[]")
-        try:
-            check("bounce-rules", documents)
-            rules = cls(tuple(_parse_rule(f"/{index}", document) for index, document in enumerate(documents)))
-        except ContractError as error:
-            raise SettingsError(f"BOUNCE_RULES: {error}") from None
-        if len({rule.action for rule in rules.rules} | {DEFAULT}) > 10:
-            raise SettingsError("BOUNCE_RULES: use at most 10 different actions; DEFAULT and each bounce text count")
-        return rules
-
-    def policy(self) -> Policy:
-        """Return the rules as a policy in WorkMail's order, as the first policy rule with a verdict for a recipient wins.
-
-        Sender is matched first, and From only if there is no Sender or no rule matches it. A rule with patterns of several widths becomes
-        several policy rules.
-        """
-        ordered: list[tuple[Callable[[Facts], tuple[str, ...]], Specificity, Specificity, int, BounceRule]] = []
-        for address_of in (_sender, _mail_from):
-            found = [
-                (address_of, by_sender, by_recipient, _MOST_RESTRICTIVE_FIRST.index(rule.action.type), rule)
-                for rule in self.rules
-                for by_sender in {pattern.specificity for pattern in rule.senders}
-                for by_recipient in {pattern.specificity for pattern in rule.recipients}
-            ]
-            ordered += sorted(found, key=lambda each: (-each[1], -each[2], each[3]))
-        return Policy(tuple(_make_rule(index, *each) for index, each in enumerate(ordered)), file="BOUNCE_RULES")
+    """
+    rules = _parse_rules(settings)
+    ordered: list[tuple[BounceRule, Specificity, Specificity, _Addresses]] = []
+    for address_of in (_sender, _mail_from):
+        found = [
+            (rule, by_sender, by_recipient, address_of)
+            for rule in rules
+            for by_sender in {pattern.specificity for pattern in rule.senders}
+            for by_recipient in {pattern.specificity for pattern in rule.recipients}
+        ]
+        ordered += sorted(found, key=lambda each: (-each[1], -each[2], _MOST_RESTRICTIVE_FIRST.index(each[0].action.type)))
+    return Policy(tuple(_make_rule(index, *each) for index, each in enumerate(ordered)), file="BOUNCE_RULES")
 
 
 class BounceHook(PolicyHook):
@@ -88,8 +69,8 @@ class BounceHook(PolicyHook):
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Raises as `BounceRules.from_settings`."""
-        return cls(FixedPolicy(BounceRules.from_settings(settings).policy()))
+        """Raises as `make_policy`."""
+        return cls(FixedPolicy(make_policy(settings)))
 
 
 def _sender(facts: Facts) -> tuple[str, ...]:
@@ -100,14 +81,7 @@ def _mail_from(facts: Facts) -> tuple[str, ...]:
     return (facts.author,)
 
 
-def _make_rule(
-    index: int,
-    address_of: Callable[[Facts], tuple[str, ...]],
-    by_sender: Specificity,
-    by_recipient: Specificity,
-    _: int,
-    rule: BounceRule,
-) -> Rule:
+def _make_rule(index: int, rule: BounceRule, by_sender: Specificity, by_recipient: Specificity, address_of: _Addresses) -> Rule:
     senders = AddressSet.of(pattern for pattern in rule.senders if pattern.specificity is by_sender)
     recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
     conditions: list[Condition] = [
@@ -117,6 +91,18 @@ def _make_rule(
     if rule.action.type.inbound_only:
         conditions.append(MessageTest("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
     return Rule(f"rule {index}", index, All.of(conditions, "all"), (SetVerdict(rule.action.type, rule.action.bounce_message),))
+
+
+def _parse_rules(settings: Settings) -> list[BounceRule]:
+    documents = parse_json("BOUNCE_RULES", settings.bounce_rules, "[]")
+    try:
+        check("bounce-rules", documents)
+        rules = [_parse_rule(f"/{index}", document) for index, document in enumerate(documents)]
+    except ContractError as error:
+        raise SettingsError(f"BOUNCE_RULES: {error}") from None
+    if len({rule.action for rule in rules} | {DEFAULT}) > 10:
+        raise SettingsError("BOUNCE_RULES: use at most 10 different actions; DEFAULT and each bounce text count")
+    return rules
 
 
 def _parse_rule(place: str, rule: dict[str, Any]) -> BounceRule:
