@@ -54,11 +54,11 @@ class Organization:
 
     def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
         """Add a user and return its ID."""
-        return self._add(Entity("USER", email.partition("@")[0], email, list(aliases), state))
+        return self._add("USER", email, aliases, state)
 
     def add_group(self, email: str, members: Iterable[str] = (), *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
         """Add a group and return its ID. Members are named by ID, name or address."""
-        group = self._add(Entity("GROUP", email.partition("@")[0], email, list(aliases), state))
+        group = self._add("GROUP", email, aliases, state)
         self.add_members(group, *members)
         return group
 
@@ -89,11 +89,11 @@ class Organization:
         return None
 
     def _named(self, name: str) -> Entity:
-        found = self.find(name)
-        if found is None:
+        if (found := self.find(name)) is None:
             raise KeyError(name)
         return found
 
-    def _add(self, entity: Entity) -> str:
+    def _add(self, kind: str, email: str, aliases: Iterable[str], state: str) -> str:
+        entity = Entity(kind, email.partition("@")[0], email, list(aliases), state)
         self._entities[entity.id] = entity
         return entity.id

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 from local.aws.faults import Faults
@@ -61,8 +61,6 @@ class LocalAws(Lifecycle):
         self._listener = listener
         self._urls: dict[str, str] = {}
         self._buckets: list[str] = []
-        self._s3: Any = None
-        self._dynamodb: Any = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,10 +92,8 @@ class LocalAws(Lifecycle):
         from local.servers import HttpServer, run_moto
 
         self._urls |= dict.fromkeys(MOTO_SERVICES, self._stack.enter_context(run_moto(self._ports[1])))
-        self._s3 = self.client("s3")
-        self._stack.callback(self._s3.close)
-        self._dynamodb = self.client("dynamodb")
-        self._stack.callback(self._dynamodb.close)
+        self._s3 = self._stack.enter_context(closing(self.client("s3")))
+        self._dynamodb = self._stack.enter_context(closing(self.client("dynamodb")))
         self._stack.callback(self._remove_storage)
         self._create_storage()
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
@@ -143,7 +139,7 @@ class LocalAws(Lifecycle):
         )
 
     def _remove_storage(self) -> None:
-        """Remove the buckets and the table: moto keeps them in memory as long as the process runs. A test may have removed them."""
+        """Remove the buckets and the table, which a test may have removed: moto keeps them in memory as long as the process runs."""
         from botocore.exceptions import ClientError
 
         while self._buckets:

@@ -104,7 +104,7 @@ def _docker(*arguments: str) -> str:
 
 
 def _first_line(running: "subprocess.Popen[str]") -> str:
-    """Return the relay's address, which it prints once it listens; "" when it ended or took too long."""
+    """Return the relay's address, which it prints once it listens; "" when it ended or was too slow."""
     timer = threading.Timer(_DOCKER_TIMEOUT_S, running.kill)
     timer.start()
     try:

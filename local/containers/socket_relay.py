@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 FOLDER_IN_CONTAINER = "/relay"
@@ -47,20 +48,17 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
+def _connect(path: Path) -> socket.socket:
+    far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    far.connect(str(path))
+    return far
+
+
 def _run_in_container(folder: Path) -> None:
     """Listen on the container's network, on one port for each Unix socket in the folder, and relay to it. Its name is the port."""
-
-    def connector(path: Path) -> Callable[[], socket.socket]:
-        def connect() -> socket.socket:
-            far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            far.connect(str(path))
-            return far
-
-        return connect
-
     for path in folder.iterdir():
         if path.is_socket():
-            serve(socket.create_server(("", int(path.name))), connector(path))
+            serve(socket.create_server(("", int(path.name))), partial(_connect, path))
     sys.stdout.write(socket.gethostbyname(socket.gethostname()) + "\n")
     threading.Event().wait()
 

@@ -23,7 +23,7 @@ MAX_TEXT_CHARACTERS: Final = 100_000
 """Of the reasons for all recipients together."""
 
 _MAX_VALUE_OCTETS: Final = 800
-"""Of one value that holds text from outside: it stays on one line."""
+"""Of one value with text from outside: it stays on one line."""
 
 _STATUS: Final = "5.7.1"
 """RFC 3463 section 3.8, "Delivery not authorized, message refused"."""

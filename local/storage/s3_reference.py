@@ -7,7 +7,7 @@ from mailhooks.contract.limits import BUCKET_PATTERN, KEY_PATTERN, MAX_MESSAGE_B
 
 
 class InvalidLocation(ValueError):
-    """WorkMail cannot read the object; the text says why."""
+    """WorkMail cannot read the object, for the reason in the text."""
 
 
 class TooLarge(ValueError):
@@ -38,7 +38,7 @@ class S3Reference:
                 version.
             TooLarge: the object has more bytes than a message may have.
         """
-        # Imported late: botocore takes most of the time of a start, which `--help` must not wait for.
+        # Imported late: botocore needs most of the time of a start, which `--help` must not wait for.
         from botocore.exceptions import BotoCoreError, ClientError
 
         self._check_names()

@@ -47,8 +47,7 @@ class Spool:
     def accept(self, submission: Submission) -> int:
         """Store a message and return its number once it is on disk. Raises SpoolError when it cannot be stored."""
         header = HeaderSummary.of(submission.raw)
-        received = self._clock()
-        return self._database.write(lambda database: _insert(database, submission, header, received))
+        return self._database.write(lambda database: _insert(database, submission, header, self._clock()))
 
     def message(self, number: int) -> QueuedMessage:
         """Return a message by its number. Raises LookupError when there is none."""
