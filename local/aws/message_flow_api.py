@@ -22,13 +22,14 @@ from starlette.routing import Route
 from local.aws.content_rules import find_defects
 from local.aws.faults import Faults, Operation
 from local.aws_client import REGION
-from local.storage.message_store import MessageStore, StoredMessage
-from local.storage.s3_reference import InvalidLocation, S3Reference, TooLarge
-from mailhooks.contract.limits import MESSAGE_ID_PATTERN
+from local.storage.message_store import MessageStore, S3Reference, StoredMessage
+from mailhooks.contract.limits import BUCKET_PATTERN, KEY_PATTERN, MAX_MESSAGE_BYTES, MESSAGE_ID_PATTERN
 
 SERVICE = "workmailmessageflow"
 _AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[^/\s]+/(?P<service>[^/\s]+)/aws4_request,.*Signature=\S+")
 _MAX_REASONS = 3
+_IN_REGION: set[tuple[str, str]] = set()
+"""Endpoint and name of the buckets that are in the organization's region. A bucket never moves."""
 
 
 class ServiceError(Exception):
@@ -117,15 +118,44 @@ class MessageFlowApi:
     def _read_content(self, message: StoredMessage, reference: S3Reference) -> bytes:
         if message.frozen:
             raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
-        try:
-            content = reference.read(self.s3, REGION)
-        except InvalidLocation as error:
-            raise ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {error}") from error
-        except TooLarge as error:
-            raise ServiceError("MessageRejected", str(error)) from error
+        content = _read_object(self.s3, reference)
         if reasons := find_defects(message.original, content):
             raise ServiceError("MessageRejected", "; ".join(reasons[:_MAX_REASONS]))
         return content
+
+
+def _read_object(s3: Any, reference: S3Reference) -> bytes:
+    """Return the bytes to which a reference leads, as WorkMail reads them."""
+    # Imported late: botocore needs most of the time of a start, which `--help` must not wait for.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, key = reference.bucket, reference.key
+    if not BUCKET_PATTERN.fullmatch(bucket):
+        raise _inaccessible(f"the bucket's name does not match {BUCKET_PATTERN.pattern}")
+    if not KEY_PATTERN.fullmatch(key):
+        raise _inaccessible(f"the key does not match {KEY_PATTERN.pattern} (neither dots nor underscores)")
+    version = {"VersionId": reference.version} if reference.version else {}
+    try:
+        if (checked := (s3.meta.endpoint_url, bucket)) not in _IN_REGION:
+            # S3 returns None for us-east-1, and "EU" for buckets that are older than the name eu-west-1.
+            region = s3.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "us-east-1"
+            if region != REGION:
+                raise _inaccessible(f"the bucket is in {'eu-west-1' if region == 'EU' else region}, the organization in {REGION}")
+            _IN_REGION.add(checked)
+        response = s3.get_object(Bucket=bucket, Key=key, **version)
+        with response["Body"] as body:
+            if (size := response["ContentLength"]) > MAX_MESSAGE_BYTES:
+                raise ServiceError("MessageRejected", f"the object has {size:,} bytes; at most {MAX_MESSAGE_BYTES:,} are accepted")
+            return bytes(body.read())
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "an error")
+        raise _inaccessible(f"S3 answers {code} for the object{' version' if version else ''}") from error
+    except BotoCoreError as error:
+        raise _inaccessible(f"S3 cannot be reached ({type(error).__name__})") from error
+
+
+def _inaccessible(why: str) -> ServiceError:
+    return ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {why}")
 
 
 async def apply_fault(faults: Faults, operation: Operation) -> None:

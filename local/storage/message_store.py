@@ -5,10 +5,17 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from local.storage.s3_reference import S3Reference
-
 CONTENT_LIFETIME_S = 24 * 60 * 60
 """Seconds for which a messageId opens the content (guide, "Lambda event data": `messageId`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Reference:
+    """The shape `S3Reference` of the service's model."""
+
+    bucket: str
+    key: str
+    version: str | None = None
 
 
 @dataclass(slots=True)
