@@ -23,7 +23,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.hooks.content_changes import AppliedChanges
 from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
-from mailhooks.policy.evaluation.trace import ConditionTrace, RuleTrace
+from mailhooks.policy.evaluation.outcome import ConditionTrace, RuleTrace
 from mailhooks.policy.facts.recipients import Recipients
 from mailhooks.policy.rules.rule import NoDisclaimer
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from mailhooks.policy.errors import PolicyError, Problem, RuleFailed
-from mailhooks.policy.evaluation.outcome import Outcome
-from mailhooks.policy.evaluation.trace import Trace
+from mailhooks.policy.evaluation.outcome import Outcome, Trace
 from mailhooks.policy.facts.services import Directory, Rates, Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Rule

@@ -10,8 +10,7 @@ from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.mime.message import Message
 from mailhooks.policy.evaluation.evaluate import Evaluation
-from mailhooks.policy.evaluation.outcome import Outcome
-from mailhooks.policy.evaluation.trace import Trace
+from mailhooks.policy.evaluation.outcome import Outcome, Trace
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Rule
@@ -25,7 +24,7 @@ class Policy:
     """The rules of one policy file, in their order. Use `load` to make one.
 
     Attributes:
-        rules: all rules, including those that are not enabled.
+        rules: including those that are not enabled.
         domains: the organization's mail domains in the policy, in the form of `ascii_domain`; may be empty.
         digest: an identifier of the policy's text, in hexadecimal digits.
         file: the name of the file.
@@ -52,12 +51,11 @@ class Policy:
         """Evaluate the rules for one message.
 
         Args:
-            event: the event from WorkMail.
             message: the message or its bytes, or a function that fetches it. The function is called only if a rule needs the content.
             services: the counters and the directory that conditions use.
             domains: the organization's mail domains, used if the policy has none.
             now: the time for schedules; the current time by default.
-            deadline: the deadline for calls of services.
+            deadline: for calls of services.
             trace: records the value and the result of each condition.
 
         Raises:

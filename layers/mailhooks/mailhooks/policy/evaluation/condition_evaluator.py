@@ -2,8 +2,7 @@
 
 from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.outcome import Failure
-from mailhooks.policy.evaluation.trace import ConditionTrace, RuleTrace
+from mailhooks.policy.evaluation.outcome import ConditionTrace, Failure, RuleTrace
 from mailhooks.policy.facts.message_facts import ContentUnavailable, Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.conditions import Condition
@@ -15,15 +14,7 @@ class _RuleSkipped(Exception):
 
 
 class ConditionEvaluator:
-    """Evaluates the conditions of one rule.
-
-    Args:
-        rule: the rule.
-        trace: records the conditions; None for no record.
-
-    Attributes:
-        failures: the conditions that failed.
-    """
+    """Evaluates the conditions of one rule, and collects those that failed in `failures`."""
 
     __slots__ = ("_depth", "_negated", "_rule", "_trace", "failures")
 

@@ -10,8 +10,7 @@ from mailhooks.errors import Misconfigured, PermanentError
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.added_recipients import Addition, find_empty_additions, known_domains, map_added_for
 from mailhooks.policy.evaluation.condition_evaluator import ConditionEvaluator
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedChange, WantedEffect, filter_addable
-from mailhooks.policy.evaluation.trace import RuleTrace, Trace
+from mailhooks.policy.evaluation.outcome import Failure, Outcome, RuleTrace, Trace, WantedChange, WantedEffect, filter_addable
 from mailhooks.policy.facts.message_facts import ContentUnavailable, Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.rule import (

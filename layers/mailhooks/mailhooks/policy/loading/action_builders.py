@@ -5,7 +5,6 @@ Late imports in the builders: loading a policy imports only the modules of the a
 
 import re
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -86,8 +85,7 @@ def _check_variables(template: "Template", allowed: frozenset[str]) -> None:
 
 
 def _add_recipients(value: Any, context: BuildContext) -> Action:
-    own, lists = context.build_each("recipients", _recipient, tuple, value)
-    addresses = tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
+    addresses = context.build_flat("recipients", _recipient, value)
     if len(addresses) > MAX_ADDED:
         raise InvalidValue(f"expected at most {MAX_ADDED} addresses including those of lists, got {len(addresses):,}")
     return AddRecipients(addresses)

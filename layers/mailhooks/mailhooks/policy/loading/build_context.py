@@ -64,6 +64,11 @@ class BuildContext:
             build_all(build_one, as_list(value))
         return own, list(shared.values())
 
+    def build_flat(self, kind: str, build: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
+        """Build a value from each text and from each text of a list, without repetition. As `build_each`."""
+        own, lists = self.build_each(kind, build, list, value, *place)
+        return tuple(dict.fromkeys(chain(own, *lists)))
+
     def _build_list(self, name: str, kind: str, build: Callable[[str], _R], combine: Callable[[list[_R]], _S]) -> _S:
         def build_texts(texts: tuple[str, ...]) -> _S:
             here = ErrorPath()

@@ -1,7 +1,6 @@
 """Builders of conditions, by the condition's name in the policy. The schema allows the values that they get."""
 
 from collections.abc import Callable, Collection, Mapping
-from itertools import chain
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
@@ -83,11 +82,6 @@ def _audience(facts: Facts) -> tuple[str]:
     return ("internal" if internal == facts.recipients.all else "mixed" if internal else "external",)
 
 
-def _groups(value: Any, context: BuildContext) -> tuple[str, ...]:
-    own, lists = context.build_each("groups", _group_address, tuple, value)
-    return tuple(dict.fromkeys((*own, *chain.from_iterable(lists))))
-
-
 def _group_address(text: str) -> str:
     if not ADDRESS.fullmatch(text):
         raise ValueError("addresses of groups, or list:NAME")
@@ -95,7 +89,7 @@ def _group_address(text: str) -> str:
 
 
 def _sender_in_group(name: str, value: Any, context: BuildContext) -> Condition:
-    groups = _groups(value, context)
+    groups = context.build_flat("groups", _group_address, value)
 
     def test(facts: Facts) -> bool:
         return any(sender in facts.members(group) for group in groups for sender in facts.senders)
@@ -104,7 +98,7 @@ def _sender_in_group(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 def _recipient_in_group(name: str, value: Any, context: BuildContext) -> Condition:
-    groups = _groups(value, context)
+    groups = context.build_flat("groups", _group_address, value)
 
     def select(facts: Facts, candidates: RecipientSet) -> RecipientSet:
         found = NO_RECIPIENTS
@@ -135,7 +129,7 @@ def _result(text: str) -> str:
 
 
 def _authentication(name: str, value: Any, context: BuildContext) -> Condition:
-    wanted = {method: frozenset(context.build_each("results", _result, tuple, results, method)[0]) for method, results in value.items()}
+    wanted = {method: frozenset(context.build_flat("results", _result, results, method)) for method, results in value.items()}
 
     def test(facts: Facts) -> bool:
         return all(not results.isdisjoint(facts.authentication.get(method, ())) for method, results in wanted.items())

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.policy.facts.message_facts import Facts
@@ -150,8 +149,7 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
             )
         )
     if "name" in value:
-        own, shared = context.build_each("globs", _glob, tuple, value["name"], "name")
-        globs = [*own, *chain.from_iterable(shared)]
+        globs = context.build_flat("globs", _glob, value["name"], "name")
         tests.append(lambda attached: any(glob.match(remove_ignorable(given)) for given in attached.names for glob in globs))
     if "name_regex" in value:
         regexes = context.regexes(value["name_regex"], "name_regex")

@@ -87,7 +87,9 @@ class _PolicyBuilder:
         domains = self._domains()
         if self._problems:
             raise self.error()
-        return Policy(tuple(rules), domains, _digest(self._data), self._document.file, self._data.get("lists", {}))
+        text = json.dumps(self._data, sort_keys=True).encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(text).hexdigest()[:16]
+        return Policy(tuple(rules), domains, digest, self._document.file, self._data.get("lists", {}))
 
     @contextmanager
     def _collect(self, *place: str | int) -> Iterator[None]:
@@ -186,7 +188,3 @@ def _problem(document: PolicyDocument, place: Place, text: str) -> Problem:
         rule = name if isinstance(name, str) and name.isprintable() else ""
     shown = "/".join(map(str, place[2:] if rule else place))
     return Problem(document.line(place), rule, shown, text)
-
-
-def _digest(data: Any) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:16]
