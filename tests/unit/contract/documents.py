@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailhooks.contract import ContractError
+from tests.support.tables import check_rows
 
 DATA = Path(__file__).parent / "data"
 
@@ -65,9 +66,20 @@ def both(*edits: Edit) -> Edit:
     return edit
 
 
-def row(sentence: str, edit: Edit, pointer: str, got: str) -> Any:
-    """Return a row of a table of broken documents: the problem, the edit, and the expected error."""
-    return pytest.param(edit, pointer, got, id=sentence)
+Row = tuple[str, Edit, str, str]
+"""A row of a table of broken documents: the problem, the edit, and the expected error's `pointer` and `got`."""
+
+
+def check_broken(rows: list[Row], document: str, *checks: Callable[[Any], object]) -> None:
+    """Check that each check rejects each broken document at the right place."""
+
+    def check_row(_: str, edit: Edit, pointer: str, got: str) -> None:
+        for check in checks:
+            error = check_error(check, edit(load(document)))
+            assert (error.pointer, error.got) == (pointer, got)
+            assert error.expected not in ("", "a value")
+
+    check_rows(rows, check_row)
 
 
 def check_error(check: Callable[[Any], object], document: Any) -> ContractError:
