@@ -4,7 +4,9 @@ API reference, WorkMail: TestAvailabilityConfiguration, ListAvailabilityConfigur
 UpdateAvailabilityConfiguration.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
@@ -33,18 +35,11 @@ _AFTER_A_FAILED_TEST: Final = """\
   - the function's permission: principal availability.workmail.REGION.amazonaws.com (WorkMail's region), with SourceAccount and SourceArn of
     this organization; the stack creates it from OrganizationId and AvailabilityWorkMailRegion;
   - the function's ARN: its account, and the permission of its alias;
-  - the function's log: it may fail, or take longer than WorkMail waits."""
+  - the function's log: it may fail, or need more time than WorkMail waits."""
 
 
-def connect(organization: str, domains: Sequence[str], function: str, *, region: str | None = None, replace: bool = False) -> int:
+def connect(options: argparse.Namespace) -> int:
     """Test the function, and make it the provider of each domain if WorkMail's test passes. Repeated calls change nothing.
-
-    Args:
-        organization: ID of the WorkMail organization whose users ask.
-        domains: domains whose mailboxes are outside of WorkMail.
-        function: the function's ARN, with or without an alias.
-        region: WorkMail's region; None for that of the environment.
-        replace: replace another provider of a domain.
 
     Returns:
         0 when the function is the provider of each domain and every test passed, 1 otherwise.
@@ -52,17 +47,18 @@ def connect(organization: str, domains: Sequence[str], function: str, *, region:
     Raises:
         NotConnected: WorkMail rejects a call; the text has advice.
     """
-    workmail = _Organization(organization, region)
+    function = options.function_arn
+    workmail = _Organization(options.organization_id, options.region)
     if not _test_provider(workmail, "the function", LambdaProvider={"LambdaArn": function}):
         print("Nothing was changed.")
         return 1
     providers = workmail.list_providers()
     code = 0
-    for domain in map(ascii_domain, domains):
+    for domain in map(ascii_domain, options.domain):
         current = providers.get(domain)
         if current == function:
             print(f"  {domain}: the function is its provider already")
-        elif current is not None and not replace:
+        elif current is not None and not options.replace:
             print(f"  {domain}: unchanged, because it has another provider ({_kind(current)}); use --replace to replace it")
             code = 1
             continue
@@ -87,29 +83,34 @@ class _Organization:
             raise NotConnected(f"{error} (--region, or AWS_DEFAULT_REGION)") from None
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        try:
+        with _explain_errors(operation):
             answer: dict[str, Any] = getattr(self._client, operation)(OrganizationId=self._organization, **arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            message = error.response.get("Error", {}).get("Message", "")
-            hint = _HINTS.get(code)
-            raise NotConnected(f"{operation}: {code}: {message}" + (f" ({hint})" if hint else "")) from None
-        except BotoCoreError as error:
-            raise NotConnected(f"{operation}: {error}") from None
         return answer
 
     def list_providers(self) -> dict[str, str]:
         """Return the ARN of the function, or `EWS`, by domain."""
-        found: dict[str, str] = {}
-        token: dict[str, str] = {}
-        while True:
-            page = self.call("list_availability_configurations", **token)
-            for entry in page.get("AvailabilityConfigurations", ()):
-                function = entry.get("LambdaProvider", {}).get("LambdaArn")
-                found[ascii_domain(entry["DomainName"])] = function or entry.get("ProviderType", "EWS")
-            if not page.get("NextToken"):
-                return found
-            token = {"NextToken": page["NextToken"]}
+        operation = "list_availability_configurations"
+        with _explain_errors(operation):
+            pages = self._client.get_paginator(operation).paginate(OrganizationId=self._organization)
+            entries = [entry for page in pages for entry in page.get("AvailabilityConfigurations", ())]
+        return {
+            ascii_domain(entry["DomainName"]): entry.get("LambdaProvider", {}).get("LambdaArn") or entry.get("ProviderType", "EWS")
+            for entry in entries
+        }
+
+
+@contextmanager
+def _explain_errors(operation: str) -> Iterator[None]:
+    """Raise NotConnected, with advice, for an error of boto3."""
+    try:
+        yield
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code = details.get("Code", "")
+        hint = f" ({_HINTS[code]})" if code in _HINTS else ""
+        raise NotConnected(f"{operation}: {code}: {details.get('Message', '')}{hint}") from None
+    except BotoCoreError as error:
+        raise NotConnected(f"{operation}: {error}") from None
 
 
 def _test_provider(workmail: _Organization, subject: str, **provider: Any) -> bool:

@@ -1,6 +1,7 @@
 """Prints the results of samples: at most 100 columns, colour only on a terminal."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final
 
 from local.cli.sample_runner import SampleResult
@@ -13,6 +14,7 @@ from local.runtime.logs import format_metrics
 from local.viewer.diff import LineDiff
 
 _LABEL: Final = 10
+_show: Final = partial(label_rows, label_width=_LABEL)
 _ADDRESS: Final = 40
 _MAX_RECIPIENTS: Final = 20
 
@@ -96,7 +98,3 @@ def _content(result: SampleResult) -> Iterator[str]:
 def _times(result: SampleResult) -> Iterator[str]:
     for attempt in result.run.attempts if result.run else ():
         yield f"{attempt.milliseconds:,.0f} ms{' (cold)' if attempt.cold else ''}{' failed' if attempt.problem else ''}"
-
-
-def _show(label: str, texts: Iterable[str], *, wrapped: bool = False) -> Iterator[str]:
-    return label_rows(label, texts, label_width=_LABEL, wrapped=wrapped)

@@ -114,7 +114,7 @@ def _availability(options: argparse.Namespace) -> int:
 def _connect_availability(options: argparse.Namespace) -> int:
     from local.cli.connect_availability import connect
 
-    return connect(options.organization_id, options.domain, options.function_arn, region=options.region, replace=options.replace)
+    return connect(options)
 
 
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {

@@ -11,7 +11,8 @@ EVERY_S = 0.5
 
 _IGNORED = frozenset({"__pycache__", "node_modules"})
 
-Mark = tuple[int, int]
+State = frozenset[tuple[str, tuple[int, int, int]]]
+Mark = tuple[State, State]
 
 
 class Watch:
@@ -27,21 +28,15 @@ class Watch:
         self._every_s = every_s
         self._lock = threading.Lock()
         self._due = 0.0
-        self._seen: dict[str, tuple[int, int, int]] = {}
-        self._version = 0
+        self._state: State = frozenset()
 
-    def version(self, *, now: bool = False) -> int:
-        """Return a number that differs after every change. Without `now`, a change is noticed after `every_s` at the latest."""
-        if not now and time.monotonic() < self._due:
-            return self._version
+    def state(self, *, now: bool = False) -> State:
+        """Return the files' state, which differs after a change. Without `now`, a change is noticed after `every_s` at the latest."""
         with self._lock:
             if now or time.monotonic() >= self._due:
-                found = dict(_files(str(self._folder)))
-                if found != self._seen:
-                    self._seen = found
-                    self._version += 1
+                self._state = frozenset(_files(str(self._folder)))
                 self._due = time.monotonic() + self._every_s
-            return self._version
+            return self._state
 
 
 class Sources:
@@ -59,11 +54,11 @@ class Sources:
 
     def mark(self) -> Mark:
         """Return the current state. Call it before a process starts, so that a change during the start is noticed later."""
-        return self._code.version(now=True), self._library.version(now=True)
+        return self._code.state(now=True), self._library.state(now=True)
 
     def has_changed(self, since: Mark, *, library: bool) -> bool:
         """Return whether a file has changed since the mark; files of the library count only if `library`."""
-        return self._code.version() != since[0] or (library and self._library.version() != since[1])
+        return self._code.state() != since[0] or (library and self._library.state() != since[1])
 
 
 def _files(folder: str) -> Iterator[tuple[str, tuple[int, int, int]]]:

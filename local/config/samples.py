@@ -22,30 +22,27 @@ class Sample:
     raw: bytes
 
 
-def load_samples(folder: Path = ROOT / "events", only: Collection[str] = (), functions: Collection[str] | None = None) -> list[Sample]:
+def load_samples(folder: Path = ROOT / "events", only: Collection[str] = ()) -> list[Sample]:
     """Load the samples in a folder, in the order of their names.
 
     Args:
         folder: the folder of the events.
         only: load only samples with these stems; empty for all.
-        functions: the names of all functions; None for those of this project.
 
     Raises:
         InvalidSample: a sample of `only` is missing, a file cannot be read, or a sample's name begins with no function's name.
     """
-    functions = mail_functions() if functions is None else functions
     stems = [path.stem for path in sorted(folder.glob("*.json")) if path.name != SETTINGS_FILE]
     if missing := sorted(set(only) - set(stems)):
         raise InvalidSample(f"no sample {missing[0]!r} in {folder.name}/; there are: {', '.join(stems) or 'none'}")
-    return [_read(folder, stem, functions) for stem in stems if not only or stem in only]
+    return [_read(folder, stem) for stem in stems if not only or stem in only]
 
 
-def _read(folder: Path, stem: str, functions: Collection[str]) -> Sample:
+def _read(folder: Path, stem: str) -> Sample:
+    functions = mail_functions()
     function = max((name for name in functions if stem == name or stem.startswith(f"{name}-")), key=len, default=None)
     if function is None:
-        raise InvalidSample(
-            f"{stem}.json: its name does not begin with the name of a function ({', '.join(sorted(functions)) or 'there are none'})"
-        )
+        raise InvalidSample(f"{stem}.json: its name does not begin with the name of a function ({', '.join(functions)})")
     try:
         event = json.loads((folder / f"{stem}.json").read_text("utf-8"))
         raw = (folder / "mail" / f"{stem}.eml").read_bytes()

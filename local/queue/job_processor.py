@@ -29,8 +29,8 @@ from mailhooks.contract import MailFlowEvent
 SYNC_LIMIT_S: Final = 15.0
 """Seconds that WorkMail waits for a synchronous function (guide, "Synchronous Run Lambda action limits")."""
 
-_MAX_STORED: Final = 100_000
-"""Characters of a log, or of a response, that an attempt stores."""
+_MAX_RESPONSE: Final = 100_000
+"""Characters of a response that an attempt stores; `LOG_LIMIT` bounds its log."""
 
 
 class JobProcessor:
@@ -168,8 +168,8 @@ class JobProcessor:
             invocation.milliseconds,
             invocation.cold,
             invocation.error or "",
-            response[:_MAX_STORED],
-            _end_of_log(invocation.log),
+            response[:_MAX_RESPONSE],
+            invocation.log,
         )
         return job, attempt, invocation
 
@@ -186,8 +186,3 @@ class JobProcessor:
         message = self._store.get(job.run.message_id)
         self._store.remove(job.run.message_id)
         return message
-
-
-def _end_of_log(log: str) -> str:
-    """Return the end of a long log, as Lambda's own log tail does."""
-    return log if len(log) <= _MAX_STORED else f"... {len(log) - _MAX_STORED:,} characters before ...\n{log[-_MAX_STORED:]}"

@@ -1,5 +1,6 @@
 """The worker threads that process accepted messages. Unfinished messages are resumed at the next start."""
 
+import heapq
 import logging
 import threading
 import time
@@ -7,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from local.config.configuration import Configuration
@@ -14,7 +16,6 @@ from local.errors import LocalError
 from local.mail.event_builder import HeaderSummary
 from local.mail.job import QueuedMessage
 from local.mail.submission import Submission
-from local.queue.delay_queue import DelayQueue
 from local.queue.job_processor import JobProcessor
 from local.queue.routing import create_jobs
 from local.storage.spool import Spool
@@ -39,6 +40,41 @@ class _Task(NamedTuple):
     message_id: str = ""
 
 
+class _DelayQueue:
+    """Tasks ordered by due time. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, _Task]] = []
+        self._numbers = count()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, task: _Task, due: float = 0.0) -> None:
+        """Add a task with a due time in seconds since the epoch; 0 is at once. Tasks with equal due times keep their order."""
+        with self._changed:
+            heapq.heappush(self._heap, (due, next(self._numbers), task))
+            self._changed.notify()
+
+    def get(self) -> _Task | None:
+        """Wait until a task is due and remove it; return None when the queue is closed."""
+        with self._changed:
+            while not self._closed:
+                wait = self._heap[0][0] - time.time() if self._heap else None
+                if wait is not None and wait <= 0:
+                    task = heapq.heappop(self._heap)[2]
+                    # Another thread may be waiting for a later due time: let it look at the next task.
+                    self._changed.notify()
+                    return task
+                self._changed.wait(wait)
+            return None
+
+    def close(self) -> None:
+        """Wake all waiting threads; `get` returns None from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
 class Workers:
     """Accepts messages and processes their jobs in threads.
 
@@ -54,7 +90,7 @@ class Workers:
         self._spool = spool
         self._processor = processor
         self._configuration = configuration
-        self._queues: dict[str, tuple[DelayQueue[_Task], list[threading.Thread]]] = {}
+        self._queues: dict[str, tuple[_DelayQueue, list[threading.Thread]]] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self._changed = threading.Condition()
@@ -129,15 +165,15 @@ class Workers:
                 self._queues[function] = self._start_threads(function)
             self._queues[function][0].put(task, due)
 
-    def _start_threads(self, function: str) -> tuple[DelayQueue[_Task], list[threading.Thread]]:
-        queue: DelayQueue[_Task] = DelayQueue()
+    def _start_threads(self, function: str) -> tuple[_DelayQueue, list[threading.Thread]]:
+        queue = _DelayQueue()
         names = (f"mail-flow-{function}-{number}" for number in range(_THREADS))
         threads = [threading.Thread(target=self._work, args=(queue, function), name=name, daemon=True) for name in names]
         for thread in threads:
             thread.start()
         return queue, threads
 
-    def _work(self, queue: DelayQueue[_Task], function: str) -> None:
+    def _work(self, queue: _DelayQueue, function: str) -> None:
         while (task := queue.get()) is not None:
             try:
                 self._process(task)

@@ -46,7 +46,7 @@ class Sandbox:
         self._variables = variables
         self._layer = layer
         self._sources = sources or Sources(function.folder, layer / _LIBRARY)
-        self._mark: Mark = (0, 0)
+        self._mark: Mark = (frozenset(), frozenset())
         self._uses_library = False
         self._process: Process | None = None
         self._log = Log()

@@ -72,5 +72,6 @@ def test_an_invalid_sample_is_named_in_the_error(tmp_path: Path) -> None:
         load_samples(tmp_path)
     with pytest.raises(InvalidSample, match="no sample 'y'"):
         load_samples(tmp_path, ["y"])
+    (tmp_path / "nothing-x.json").write_text("{}")
     with pytest.raises(InvalidSample, match="the name of a function"):
-        load_samples(tmp_path, functions=["bounce"])
+        load_samples(tmp_path, ["nothing-x"])
