@@ -86,7 +86,7 @@ def test_the_selection_of_events_changes_no_result(series: list[str], first: int
         found = _touching({(e.start_time, e.end_time) for e in expanded(content, window, zone)}, window)
     except GenerationFailed as failure:
         # Only a rule that never matches is rejected here and accepted by the libraries.
-        if "fits no day" not in str(failure):
+        if "matches no day" not in str(failure):
             raise
         reject()
     # An event without length is in one of two adjacent windows.
