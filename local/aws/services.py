@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any, Final
 
@@ -80,10 +80,6 @@ class LocalAws(Lifecycle):
     def client(self, service: str) -> Any:
         """Create a boto3 client of a local service, independent of this process's AWS settings. Close it after use."""
         return create_client(service, self._urls[service])
-
-    def sam_environment(self, functions: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        """Add these servers' variables to hook settings such as `events/env.json`, for `sam local invoke --env-vars`."""
-        return {name: {**variables, **self.environment} for name, variables in functions.items()}
 
     def _start(self) -> None:
         # Imported late: Starlette and moto need most of the time of a start, which a command without servers must not wait for.

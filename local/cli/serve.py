@@ -77,7 +77,7 @@ class _Servers(Lifecycle):
         sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
         containers = self._write_container_files(wm, settings, relay) if relay else []
         if options.env_file is not None and relay is None:
-            _write_json(options.env_file, wm.sam_environment(settings))
+            _write_json(options.env_file, {name: {**variables, **wm.environment} for name, variables in settings.items()})
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
         page = self._start_web_page(wm, samples)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from local.config.functions import ROOT
 from local.config.samples import Sample
 from local.console.style import display_path
-from local.containers.sam_template import BUILT, local_template_path
+from local.containers.sam_template import BUILT, LOCAL_TEMPLATE
 from local.workmail import LocalWorkMail
 
 _USUAL_ENDPOINT: Final = "http://127.0.0.1:3001"
@@ -71,7 +71,7 @@ def container_lines(network: str, env_file: Path, endpoint: str, *, built: bool)
     yield f"  # {'Again' if built else 'First, as there is no .aws-sam/build, and again'} after each change to a function:"
     yield f"  {sam} build && {_quote(Path(sys.executable))} -m local.containers.sam_template {file}"
     yield "  # Then, until Ctrl-C:"
-    files = f"--template {_quote(local_template_path(BUILT))} --env-vars {file}"
+    files = f"--template {_quote(BUILT.with_name(LOCAL_TEMPLATE))} --env-vars {file}"
     # Warm containers, as in Lambda: otherwise SAM builds an image and a container for each call, which needs seconds.
     port = urlsplit(endpoint or _USUAL_ENDPOINT).port or 3001
     yield f"  {sam} local start-lambda {files} --docker-network {network} --skip-pull-image --warm-containers LAZY --port {port}"

@@ -19,15 +19,13 @@ from local.errors import InvalidSettings, LocalError
 BUILT: Final = ROOT / ".aws-sam" / "build" / "template.yaml"
 """The template of this project that `sam build` writes."""
 
+LOCAL_TEMPLATE: Final = "template.local.yaml"
+"""The name of the copy, in the folder of the built template, because its paths are relative."""
+
 FOR_ALL: Final = "Parameters"
 """The key for all functions in a file for `--env-vars`."""
 
 _FUNCTIONS: Final = frozenset({"AWS::Serverless::Function", "AWS::Lambda::Function"})
-
-
-def local_template_path(built: Path = BUILT) -> Path:
-    """Return the path of the copy: in the folder of the built template, because its paths are relative."""
-    return built.with_name("template.local.yaml")
 
 
 def write_local_template(built: Path, settings: Settings) -> Path:
@@ -50,17 +48,13 @@ def write_local_template(built: Path, settings: Settings) -> Path:
         for name in (*settings.get(FOR_ALL, ()), *settings.get(logical_id, ())):
             if name not in declared_for_all:
                 own.setdefault(name, "")
-    copy = local_template_path(built)
+    copy = built.with_name(LOCAL_TEMPLATE)
     copy.write_text(yaml.safe_dump(template, sort_keys=False), "utf-8")
     return copy
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command `python -m local.containers.sam_template FILE`.
-
-    Returns:
-        0, or 2 when the copy cannot be written; the reason is on standard error.
-    """
+    """Run the command of this module. Return 0, or 2 when the copy cannot be written, with the reason on standard error."""
     parser = argparse.ArgumentParser(
         prog="python -m local.containers.sam_template",
         description="Write a copy of the built template in which `sam local` can set the variables of a file for --env-vars.",
