@@ -1,7 +1,7 @@
 """The errors of the library, sorted by their consequence for the message.
 
 - `PermanentError`: a retry would not help. The message is delivered unchanged; the reason is logged and counted.
-- `TransientError`: a retry may help. It is raised to Lambda, so that WorkMail retries the invocation and takes the rule's fallback action
+- `TransientError`: a retry may help. It is raised to Lambda, so that WorkMail retries the invocation and applies the rule's fallback action
   when the rule timeout is over.
 - All others, `Misconfigured` included, are unexpected: the setting ON_ERROR decides between the two.
 
@@ -38,7 +38,7 @@ class MessageFrozen(PermanentError):
 
 
 class MessageRejected(PermanentError):
-    """WorkMail rejects the changed content; the text says why."""
+    """WorkMail rejects the changed content; the text has the reason."""
 
 
 class CannotChangeSafely(PermanentError):

@@ -23,7 +23,7 @@ class OnError(StrEnum):
     """Deliver it unchanged."""
 
     RETRY = "retry"
-    """Raise the error: WorkMail retries, and takes the rule's fallback action in the end."""
+    """Raise the error: WorkMail retries, and applies the rule's fallback action in the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

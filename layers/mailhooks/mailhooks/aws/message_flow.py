@@ -188,7 +188,7 @@ def _map_own_error(operation: str, code: str, text: str) -> MailhooksError | Non
 def _without_content(text: str) -> str:
     """Remove addresses, quoted texts and values of header fields from a service's error text, as they may come from the message.
 
-    The rest is needed: only that text says why WorkMail rejects the content.
+    The rest is needed: only that text has the reason why WorkMail rejects the content.
     """
     text = re.sub(r"\S*@\S*", "<address>", text)
     text = re.sub(r"(['\"])(.*?)\1", lambda quoted: quoted[0] if quoted[2].lower() in _HEADERS else "<...>", text)

@@ -11,7 +11,7 @@ A message costs one strongly consistent Query, which returns the buckets of the 
 UpdateItem. That increments the counter and stores the sequence number in one step, so that no two messages get the same number, however
 many functions run. A retry writes nothing.
 
-The key is stored as a digest: keys may be long, and the table holds no addresses in clear text. A reader of the table can still test an
+The key is stored as a digest: keys may be long, and the table has no addresses in clear text. A reader of the table can still test an
 address.
 """
 

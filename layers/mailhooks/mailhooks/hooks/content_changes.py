@@ -211,7 +211,7 @@ def _give_up(outcome: Outcome, changes: Sequence[WantedChange], error: CannotCha
 
 
 def _refuse_delivery(outcome: Outcome, wanted: WantedChange, why: str) -> Outcome:
-    """Bounce or drop the message for the recipients of a rule, if its change says so."""
+    """Bounce or drop the message for the recipients of a rule, if the `on_unmodifiable` of its change is that."""
     match wanted.change.on_unmodifiable:
         case OnUnmodifiable.BOUNCE:
             action = contract.Action(ActionType.BOUNCE, _BOUNCE.format(why=why))

@@ -209,7 +209,7 @@ def _first_long_line(slices: Sequence[_Slice]) -> int:
     """Return the number of the first line that is too long, 0 if there is none. CRLF ends a line (RFC 5321 section 2.3.8).
 
     From the start of a line, search back from the last place where a line of legal length may end: that skips all short lines in between,
-    and a message takes about one search for each thousand octets.
+    and a message needs about one search for each thousand octets.
     """
     begun = 0
     last = b""

@@ -46,7 +46,7 @@ class Reporter:
         return traced
 
     def report(self, record: Record) -> None:
-        """Log and count a record. Never raises: a failing log holds up no message."""
+        """Log and count a record. Never raises: a failing log must delay no message."""
         milliseconds = (time.perf_counter() - record.started) * 1000
         try:
             self._log(record, milliseconds)

@@ -62,7 +62,7 @@ def sync_hook(
 
     Args:
         hook: see `SyncHook`; or a class with `from_settings`, which is called now. An error in its settings becomes an unexpected error of
-            every message: ON_ERROR decides, so that a typing error holds up no mail unless it says so.
+            every message: ON_ERROR decides, so that by default a typing error delays no mail.
         content: an object that reads and writes messages, or its class. Pass `MessageFlow` to make its clients while Lambda loads the
             function; without it they are made when a hook first reads `mail.raw`.
         settings: those of the environment by default.
