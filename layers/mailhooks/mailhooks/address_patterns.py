@@ -128,15 +128,10 @@ class Pattern:
         """Return whether the pattern matches an address. `""` (no address) matches `*` only."""
         address = canonical(address)
         domain = address.rpartition("@")[2]
-        match self.specificity:
-            case Specificity.ANY_ADDRESS:
-                return True
-            case Specificity.DOMAIN_AND_SUBDOMAINS:
-                return domain == self.text or domain.endswith("." + self.text)
-            case Specificity.DOMAIN:
-                return domain == self.text
-            case Specificity.MAILBOX:
-                return address == self.text
+        if self.specificity is Specificity.MAILBOX:
+            return address == self.text
+        in_subdomain = self.specificity is Specificity.DOMAIN_AND_SUBDOMAINS and domain.endswith("." + self.text)
+        return self.specificity is Specificity.ANY_ADDRESS or domain == self.text or in_subdomain
 
 
 def _require_ascii(domain: str) -> str:

@@ -20,31 +20,16 @@ ServiceErrorMapper = Callable[[str, str], MailhooksError | None]
 """Returns the error that one service has for a code and a text; None for the errors that all services share."""
 
 _THROTTLING: Final = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "Throttled",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
+    """
+    LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled SlowDown Throttled
+    ThrottledException Throttling ThrottlingException TooManyRequestsException
+    """.split()
 )
 _TRANSIENT: Final = frozenset(
-    {
-        "ConditionalRequestConflict",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InternalException",
-        "InternalFailure",
-        "OperationAborted",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "TransactionConflictException",
-    }
+    """
+    ConditionalRequestConflict ExpiredToken ExpiredTokenException InternalException InternalFailure OperationAborted
+    RequestTimeout RequestTimeoutException TransactionConflictException
+    """.split()
 )
 """Codes that a retry may not get again, with any status: a stalled upload, expired credentials, a conflict of two writers."""
 

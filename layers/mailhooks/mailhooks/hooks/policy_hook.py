@@ -16,7 +16,7 @@ run this hook too.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Verdict
@@ -33,18 +33,10 @@ from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Archive, Count, Notify, RuleErrorPolicy
 from mailhooks.settings import Settings
 
+if TYPE_CHECKING:
+    from mailhooks.hooks.policy_source import PolicySource
+
 _STAMP_OCTETS: Final = 100
-
-
-class Policies(Protocol):
-    """A source of policies: `mailhooks.hooks.policy_source.PolicySource` or `FixedPolicy`."""
-
-    def current(self) -> Policy:
-        """Return the policy in force."""
-
-    @property
-    def rejected(self) -> bool:
-        """Whether there is a newer version that is invalid."""
 
 
 class SideEffects:
@@ -90,7 +82,7 @@ class PolicyHook:
 
     def __init__(
         self,
-        policies: Policies,
+        policies: "FixedPolicy | PolicySource",
         side_effects: SideEffects | None = None,
         services: Services | None = None,
         address_book: Mapping[str, Mapping[str, str]] | None = None,

@@ -99,7 +99,10 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
     original = message.raw
     edits = sorted(edits, key=lambda edit: (edit.start, edit.end))
     size = len(original) + sum(len(edit.new) - (edit.end - edit.start) for edit in edits)
-    found = [*_check_size(original, size), *_check_lines(original, list(_slices(original, edits)))]
+    found = [Rejection(Code.TOO_LARGE, before=len(original) > MAX_MESSAGE_BYTES)] if size > MAX_MESSAGE_BYTES else []
+    # The first long line alone: such a message often has thousands of them.
+    if number := _first_long_line(list(_slices(original, edits))):
+        found.append(Rejection(Code.LONG_LINE, f"line {number}", before=_first_long_line([(original, 0, len(original))]) > 0))
     for edit in edits:
         # A line end may be half inside the edit.
         start, end = max(edit.start - 1, 0), min(edit.end + 1, len(original))
@@ -183,11 +186,6 @@ def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
     return splice(original, [*edits, *omitted])
 
 
-def _check_size(original: bytes, size: int) -> Iterator[Rejection]:
-    if size > MAX_MESSAGE_BYTES:
-        yield Rejection(Code.TOO_LARGE, before=len(original) > MAX_MESSAGE_BYTES)
-
-
 def _slices(original: bytes, edits: Iterable[Edit]) -> Iterator[_Slice]:
     """Yield the slices of the changed message."""
     done = 0
@@ -196,13 +194,6 @@ def _slices(original: bytes, edits: Iterable[Edit]) -> Iterator[_Slice]:
         yield edit.new, 0, len(edit.new)
         done = edit.end
     yield original, done, len(original)
-
-
-def _check_lines(original: bytes, changed: Sequence[_Slice]) -> Iterator[Rejection]:
-    """Yield the first long line alone: such a message often has thousands of them."""
-    number = _first_long_line(changed)
-    if number:
-        yield Rejection(Code.LONG_LINE, f"line {number}", before=_first_long_line([(original, 0, len(original))]) > 0)
 
 
 def _first_long_line(slices: Sequence[_Slice]) -> int:

@@ -1,7 +1,7 @@
 """The hook of the function `rewrite`: a policy of one rule, made from settings: subject tag, header fields, attachments."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.content.subject_tag import check_tag
@@ -61,27 +61,21 @@ class Rewrite:
 
 def _attachment_rules(settings: Settings) -> "AttachmentRules | None":
     """Return the rules; None if there are none, so that a function that only tags does not load the file types."""
-    criteria = (settings.strip_extensions, settings.strip_types, settings.strip_true_types, settings.strip_over_bytes)
-    treatments = (
-        settings.strip_encrypted_archives,
-        settings.strip_unlistable_archives,
-        settings.strip_forwarded,
-        settings.ses_unsupported,
-    )
-    if not any(criteria) and set(treatments) == {"leave"}:
+    given: dict[str, Any] = {
+        "extensions": settings.strip_extensions,
+        "types": settings.strip_types,
+        "true_types": settings.strip_true_types,
+        "max_octets": settings.strip_over_bytes,
+        "encrypted_archives": settings.strip_encrypted_archives,
+        "unlistable_archives": settings.strip_unlistable_archives,
+        "forwarded": settings.strip_forwarded,
+        "ses_unsupported": settings.ses_unsupported,
+    }
+    if all(value in ((), 0, "leave") for value in given.values()):
         return None
     from mailhooks.content.attachment_rules import AttachmentRules
 
-    rules = AttachmentRules.checked(
-        extensions=settings.strip_extensions,
-        types=settings.strip_types,
-        true_types=settings.strip_true_types,
-        max_octets=settings.strip_over_bytes,
-        encrypted_archives=settings.strip_encrypted_archives,
-        unlistable_archives=settings.strip_unlistable_archives,
-        forwarded=settings.strip_forwarded,
-        ses_unsupported=settings.ses_unsupported,
-    )
+    rules = AttachmentRules.checked(**given)
     return rules if rules.any else None
 
 
