@@ -38,7 +38,7 @@ class InvalidArgument(LocalError):
 
 
 class InvalidField(InvalidArgument):
-    """A field of a form or a question cannot be used; the text is the correction.
+    """A field of a form or a question is invalid; the text describes how to correct it.
 
     Attributes:
         field: the name of the field.

@@ -23,7 +23,7 @@ from mailhooks.errors import SettingsError
 _SECRET: Final = "secret:"  # noqa: S105 - a prefix
 _MIN_WIDTH, _MAX_WIDTH = 60, 160
 _OPTIONS: Final = {"mailboxes": "--ask", "requester": "--as", "begin": "--from", "end": "--to", "zone": "--zone"}
-_SHOWN: Final = {"busy": "times only", "details": "details of what is not private"}
+_SHOWN: Final = {"busy": "times only", "details": "details of events that are not private"}
 
 
 def ask(where: str, question: Question, *, as_json: bool = False) -> int:

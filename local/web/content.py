@@ -33,7 +33,7 @@ _VIEWS: Final[dict[str, tuple[str, Callable[[Message, Message], Any]]]] = {
     "header": ("Header", mark_headers),
     "source": ("Source changes", lambda before, after: (LineDiff(before.raw, after.raw).unified(),)),
 }
-"""The label of each view, and a function that returns its values: one for each side; a list of lines for the source."""
+"""The label of each view, and a function that returns a value for each side. The source has one value: the lines of the diff."""
 
 
 def load_trace(site: Site, request: Request) -> MessageTrace:

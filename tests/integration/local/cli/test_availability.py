@@ -56,7 +56,7 @@ def test_answer_is_drawn_with_details_and_errors(config: str, capsys: pytest.Cap
     assert main(["availability", "--config", config, *ASK, "--as", "ana@example.com"]) == 0
     heading, requester, backends, _, ruler, bob, details, eve, *_ = capsys.readouterr().out.splitlines()
     assert heading == "Free/busy   Mon 4 May 2026 00:00 - Tue 5 May 2026 00:00  (UTC)"
-    assert requester == "Asked by    ana@example.com, who sees details of what is not private"
+    assert requester == "Asked by    ana@example.com, who sees details of events that are not private"
     assert backends == "Asked of    feeds 1"
     assert ruler.split() == [f"{hour:02}" for hour in range(0, 24, 2)]
     # Working hours are 07:00 to 15:00 UTC, also when WorkMail gets the other sign of the bias.

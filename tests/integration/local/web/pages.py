@@ -42,7 +42,7 @@ class Site:
         return self.session.post(self.url + path, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
 
     def clear(self) -> None:
-        """Remove what an earlier test has left."""
+        """Remove the messages and calls of an earlier test."""
         self.history.clear()
         self.actions.clear()
 
@@ -106,7 +106,7 @@ class Visit:
         return [url for url in self.requests if not url.startswith((self.url, "data:", "about:srcdoc", "about:blank"))]
 
     def clear(self) -> None:
-        """Leave the page, and remove what an earlier test has left."""
+        """Leave the page, and remove the data of an earlier test."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": 1280, "height": 720})
         self.site.clear()

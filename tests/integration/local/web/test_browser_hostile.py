@@ -73,7 +73,7 @@ def test_hostile_html_runs_nothing_and_loads_nothing(visit: Visit, trap: Trap, n
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_policy_of_the_frame_blocks_what_is_left_in_the_html(visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`block_navigation` stays: a policy does not stop connections that a browser opens ahead. Only the policy blocks loads here."""
+    """Without `block_loading`. `block_navigation` stays, because a policy does not stop connections that a browser opens ahead."""
     monkeypatch.setattr("local.viewer.html_sanitizer.block_loading", lambda markup: markup)
     visit.history.add(hostile(HOSTILE[name]))
     open_and_click(visit)
@@ -92,7 +92,7 @@ def test_hostile_html_is_text_in_every_other_place(visit: Visit, trap: Trap) -> 
 
 
 def test_no_connection_comes_late(visit: Visit, trap: Trap) -> None:
-    """One wait for all tests above, then a check that the trap works."""
+    """Wait once for all tests above, then check that the trap works."""
     visit.page.wait_for_timeout(500)
     assert trap.connections == 0
     visit.page.set_content(f"<img src={FAR}/i.png><script>{SCRIPT.replace('alert', 'console.info')}</script>")
