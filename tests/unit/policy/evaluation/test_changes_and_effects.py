@@ -132,7 +132,7 @@ def test_a_signed_message_gets_no_disclaimer(on_unmodifiable: str):
     assert not caught.value.allows_delivery
 
 
-def test_a_signed_message_is_wrapped_if_the_rule_says_so():
+def test_a_signed_message_is_wrapped_if_the_rule_wraps():
     [wanted] = outcome_of({"do": {"disclaimer": {"text": "Said.", "on_unmodifiable": "wrap"}}}, sample=both(SIGNED)).changes
     assert isinstance(wanted.change, AddDisclaimer)
     for made_so in (wanted.change.change(Message(SIGNED), VALUES), wanted.change.wrap(Message(SIGNED), VALUES)):
@@ -162,7 +162,7 @@ ON_UNMODIFIABLE = [
 ]
 
 
-def test_each_change_knows_its_on_unmodifiable() -> None:
+def test_each_change_has_the_on_unmodifiable_of_its_rule() -> None:
     def check(action: dict[str, Any], expected: OnUnmodifiable) -> None:
         [wanted] = outcome_of({"do": action}).changes
         assert wanted.change.on_unmodifiable is expected
@@ -244,7 +244,7 @@ def test_a_side_effect_is_wanted_for_the_matching_recipients_and_changes_no_verd
     check_rows(EFFECTS, check)
 
 
-def test_every_condition_and_every_action_knows_its_own_name():
+def test_every_condition_and_every_action_has_its_name():
     effects = {"archive": {"bucket": "my-bucket"}, "notify": {"eventbridge": "bus"}, "count": "Seen"}
     changes = {name: rows[0][0] for name, rows in CHANGES.items()}
     outcome = outcome_of({"do": [{name: value} for name, value in (effects | changes).items()]})

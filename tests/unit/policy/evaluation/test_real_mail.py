@@ -40,7 +40,7 @@ def test_there_is_real_mail():
     assert len(MAILS) > 100
 
 
-def test_every_condition_is_evaluated_on_real_mail_and_every_change_made_or_declined():
+def test_every_condition_is_evaluated_on_real_mail_and_every_change_applied_or_declined():
     def check(path: Path) -> None:
         raw = path.read_bytes()
         message = Message(raw)
@@ -60,7 +60,7 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_made_or_decl
     check_rows(MAILS, check)
 
 
-def test_all_changes_made_again_change_nothing():
+def test_all_changes_applied_again_change_nothing():
     """A retry reads the changed message and must not change it again."""
 
     def check(path: Path) -> None:

@@ -117,7 +117,7 @@ def fits(pattern: str, address: str) -> bool:
     return pattern in {address, domain} if address else False
 
 
-def holds(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
+def matches(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
     """Return whether a condition matches one recipient: a second implementation, by the words of docs/policy.md."""
     inbound = event.flow_direction is FlowDirection.INBOUND
     sender, author = (event.sender or "").lower(), event.mail_from.lower()
@@ -143,7 +143,7 @@ def holds(name: str, value: Any, event: MailFlowEvent, recipient: str) -> bool:
 
 
 def all_hold(mapping: dict[str, Any], event: MailFlowEvent, recipient: str) -> bool:
-    return all(holds(name, value, event, recipient) for name, value in mapping.items())
+    return all(matches(name, value, event, recipient) for name, value in mapping.items())
 
 
 def decided(rules: list[Rule], event: MailFlowEvent, recipient: str) -> str:
@@ -153,7 +153,7 @@ def decided(rules: list[Rule], event: MailFlowEvent, recipient: str) -> str:
             continue
         if not all_hold(rule.get("when", {}), event, recipient):
             continue
-        if any(holds(name, value, event, recipient) for name, value in rule.get("unless", {}).items()):
+        if any(matches(name, value, event, recipient) for name, value in rule.get("unless", {}).items()):
             continue
         for action in rule["do"]:
             word = action if isinstance(action, str) else next(iter(action))

@@ -125,7 +125,7 @@ def test_a_bounce_text_has_the_values_of_its_variables():
     assert bounce_text("Name: %%FromName%%\nNo.", mail(b"", A)) == "No."
 
 
-def test_a_bounce_text_can_be_made_for_every_message() -> None:
+def test_a_bounce_text_can_be_rendered_for_every_message() -> None:
     def check(raw: bytes) -> None:
         sample = mail_from("\ud800", A, raw=raw, subject="\udfff\n\0" * 80)
         bounce_text("%%Subject%% %%FromName%% %%FromAddress%% %%Date%%", sample)

@@ -25,7 +25,7 @@ def with_lists(lists: dict[str, list[str]], **when: Any) -> str:
 
 def chain(length: int, times: int = 1, **last: Any) -> dict[str, list[str]]:
     """Return lists that each name the next one several times."""
-    return {f"l{n}": [f"list:l{n + 1}"] * times for n in range(length)} | {f"l{length}": last.get("holds", ["user@example.com"])}
+    return {f"l{n}": [f"list:l{n + 1}"] * times for n in range(length)} | {f"l{length}": last.get("texts", ["user@example.com"])}
 
 
 CIRCLES = [
@@ -37,9 +37,9 @@ CIRCLES = [
 
 def test_a_circle_of_lists_is_rejected_with_its_names() -> None:
     def check(lists: dict[str, list[str]], shown: list[str]) -> None:
-        said = load_error(with_lists(lists)).lines()
-        assert len(said) == len(shown)
-        assert all(way in line for way, line in zip(shown, said, strict=True))
+        found = load_error(with_lists(lists)).lines()
+        assert len(found) == len(shown)
+        assert all(way in line for way, line in zip(shown, found, strict=True))
 
     check_rows(CIRCLES, check)
 
@@ -70,7 +70,7 @@ def test_a_chain_of_a_thousand_lists_is_resolved():
 
 
 def test_lists_with_too_many_texts_are_rejected():
-    lists = chain(499, holds=[f"a{n}@example.com" for n in range(1000)])
+    lists = chain(499, texts=[f"a{n}@example.com" for n in range(1000)])
     lists = {name: [*texts, f"{name}@example.com"] for name, texts in lists.items()}
     [line] = load_error(with_lists(lists, sender="list:l0")).lines()
     assert f"expected at most {MAX_TEXTS:,} texts in all lists" in line

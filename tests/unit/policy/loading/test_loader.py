@@ -269,7 +269,7 @@ def test_json_is_loaded_like_yaml():
     assert load(json.dumps(data)).digest != make_policy({"do": "drop"}).digest
 
 
-def test_scalars_are_resolved_as_yaml_1_2_says():
+def test_scalars_are_resolved_as_in_yaml_1_2():
     words = "no on Yes y 2026-01-31 12:30 0x1F 0o7 1_000 .inf << = 1.5.2".split()
     assert parse_document(f"[{', '.join(words)}]").data == words
     assert parse_document("['1', \"true\", '~', \"\"]").data == ["1", "true", "~", ""]

@@ -74,10 +74,10 @@ BREACHES = [
 
 
 def test_a_breach_of_the_schema_hides_no_problem_of_another_rule() -> None:
-    def check(broken: dict[str, Any], told: bool) -> None:
+    def check(broken: dict[str, Any], reported: bool) -> None:
         rules = [*broken.pop("rules", []), {"name": "One", "when": {"sender": ["list:l"]}, "do": "drop"}]
         error = load_error(json.dumps({"version": 1, "lists": {"l": ["x y"]}, "rules": rules} | broken))
-        assert ["when/sender/0" in line for line in error.lines()].count(True) == int(told)
-        assert len(error.lines()) == 1 + told
+        assert ["when/sender/0" in line for line in error.lines()].count(True) == int(reported)
+        assert len(error.lines()) == 1 + reported
 
     check_rows(BREACHES, check)

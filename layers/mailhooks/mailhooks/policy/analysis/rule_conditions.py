@@ -128,7 +128,7 @@ def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
 
 
 def list_condition_names(rule: Rule) -> list[str]:
-    """Return the name of every condition of a rule, also of those in groups, and of the groups."""
+    """Return the name of every condition of a rule, also of groups and of the conditions in them."""
     return [name for part in ("when", "unless") for name in iterate_names(rule.source.get(part, {}))]
 
 
@@ -145,7 +145,7 @@ def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, Any]]:
 
 
 def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, Any]]:
-    """Do the same for a negated mapping."""
+    """Yield the same as `_flatten`, for a negated mapping."""
     if len(mapping) > 1:
         yield False, "all", [dict(mapping)]
         return

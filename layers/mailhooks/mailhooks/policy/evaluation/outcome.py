@@ -74,7 +74,7 @@ class WantedEffect:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A condition or an action, with the name `what`, that failed with a type of error."""
+    """A failed condition or action: its name `what`, and the type of the error."""
 
     rule: str
     what: str

@@ -65,7 +65,7 @@ class BuildContext:
         return own, list(shared.values())
 
     def build_flat(self, kind: str, build: Callable[[str], _R], value: Any, *place: str | int) -> tuple[_R, ...]:
-        """Build a value from each text and from each text of a list, without repetition. As `build_each`."""
+        """Build a value from each text and from each text of a list, without repetition. Arguments and errors as for `build_each`."""
         own, lists = self.build_each(kind, build, list, value, *place)
         return tuple(dict.fromkeys(chain(own, *lists)))
 

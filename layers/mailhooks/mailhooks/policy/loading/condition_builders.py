@@ -61,7 +61,7 @@ def _any_recipient(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 def _one_of(cost: Cost, values: Callable[[Facts], Collection[object]]) -> ConditionBuilder:
-    """Return a builder of a condition that matches a message if one of its values is in the policy, in lower case."""
+    """Return a builder of a condition that matches if the policy names one of the message's values, which are in lower case."""
 
     def build(name: str, value: Any, context: BuildContext) -> Condition:
         wanted = frozenset([value] if isinstance(value, bool) else map(str.lower, context.texts(value)))

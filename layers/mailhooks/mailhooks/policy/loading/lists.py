@@ -101,7 +101,7 @@ class Lists:
         resolved: dict[str, tuple[str, ...]] = {}
         room = MAX_TEXTS
         sorter = TopologicalSorter(inner)
-        with suppress(CycleError):  # the lists outside of circles are resolved all the same
+        with suppress(CycleError):  # lists outside of circles can still be resolved
             sorter.prepare()
         while ready := sorter.get_ready():
             for name in ready:

@@ -104,33 +104,24 @@ def _parse_nodes(text: str, file: str) -> Any:
         if getattr(event, "tag", None):
             raise _error(file, line, "tags (!) are not supported: quote texts that begin with !")
         if isinstance(event, yaml.CollectionEndEvent):
-            _close(parents.pop())
+            node = parents.pop()
+            if isinstance(node, yaml.MappingNode):
+                node.value = list(zip(node.value[::2], node.value[1::2], strict=True))
         elif isinstance(event, yaml.NodeEvent):
             if root is not None and not parents:
                 raise _error(file, line, "a policy is one document: remove --- and the text after it")
             if len(parents) > MAX_DEPTH:
                 raise _error(file, line, "nested too deep")
-            node = _node(event, start)
-            root = root or node
-            if parents:
-                parents[-1].value.append(node)
-            if not isinstance(event, yaml.ScalarEvent):
+            siblings = parents[-1].value if parents else []
+            if isinstance(event, yaml.ScalarEvent):
+                node = yaml.ScalarNode("", event.value, start, None, event.style)
+            else:
+                node_type = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
+                node = node_type("", [], start)
                 parents.append(node)
+            root = root or node
+            siblings.append(node)
     return root
-
-
-def _node(event: Any, start: Any) -> Any:
-    end: Any = event.end_mark
-    if isinstance(event, yaml.ScalarEvent):
-        return yaml.ScalarNode("", event.value, start, end, event.style)
-    node_type = yaml.SequenceNode if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingNode
-    return node_type("", [], start, end)
-
-
-def _close(node: Any) -> None:
-    """Join the keys and values of a complete mapping to pairs."""
-    if isinstance(node, yaml.MappingNode):
-        node.value = list(zip(node.value[::2], node.value[1::2], strict=True))
 
 
 def _child(node: Any, step: str | int) -> tuple[Any, Any] | None:

@@ -173,7 +173,7 @@ def one_line(value: object) -> str:
 
 
 def iterate_names(conditions: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the name of every condition of a policy file's mapping, also of those in groups, and of the groups."""
+    """Yield the name of every condition in a mapping of the policy file, also of groups and of the conditions in them."""
     for name, content in conditions.items():
         yield name
         for each in content if name in {"any", "all"} else [content] if name == "not" else []:

@@ -233,7 +233,7 @@ class RuleErrorPolicy(StrEnum):
     APPLY = "apply"
     """Treat the condition as one that matches; skip the action."""
     RETRY = "retry"
-    """Fail the invocation. WorkMail retries it, and finally takes the fallback action of its flow rule."""
+    """Fail the invocation. WorkMail retries it, and finally applies the fallback action of its flow rule."""
 
 
 @dataclass(frozen=True, slots=True)
