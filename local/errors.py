@@ -1,4 +1,4 @@
-"""The errors that end a command. Each message says what is wrong and what to do."""
+"""The errors that end a command. Each message names the mistake and the remedy."""
 
 
 class LocalError(Exception):

@@ -62,12 +62,10 @@ def connect(options: argparse.Namespace) -> int:
             print(f"  {domain}: unchanged, because it has another provider ({_kind(current)}); use --replace to replace it")
             code = 1
             continue
-        elif current is None:
-            workmail.call("create_availability_configuration", DomainName=domain, LambdaProvider={"LambdaArn": function})
-            print(f"  {domain}: the function is now its provider")
         else:
-            workmail.call("update_availability_configuration", DomainName=domain, LambdaProvider={"LambdaArn": function})
-            print(f"  {domain}: the function is now its provider, instead of another ({_kind(current)})")
+            operation = "create_availability_configuration" if current is None else "update_availability_configuration"
+            workmail.call(operation, DomainName=domain, LambdaProvider={"LambdaArn": function})
+            print(f"  {domain}: the function is now its provider{f', instead of another ({_kind(current)})' if current else ''}")
         code = code if _test_provider(workmail, domain, DomainName=domain) else 1
     return code
 

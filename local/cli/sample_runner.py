@@ -35,15 +35,12 @@ _MARK_TEXT: Final = "Mail delivered by the local WorkMail. This folder is emptie
 
 @dataclass(frozen=True, slots=True)
 class SampleResult:
-    """A sample after its run.
+    """A sample after its run through an asynchronous or a synchronous rule. It failed when there are problems.
 
     Attributes:
-        sample: the sample.
-        asynchronous: whether the rule is asynchronous.
         event: the parsed event; None when it breaks the contract.
         run: the message's run through the rule; None when the event breaks the contract.
         content: the delivered bytes.
-        problems: what makes the run a failure.
         notes: hints for the author of the hook.
     """
 

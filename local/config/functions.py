@@ -107,9 +107,9 @@ def logical_id(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace("_", "-").split("-")) + "Function"
 
 
-def function_variables(name: str, settings: Settings) -> dict[str, str]:
-    """Return a function's variables: those for all functions (`Parameters`, as in SAM), then its own."""
-    return {**settings.get("Parameters", {}), **settings.get(logical_id(name), {})}
+def _variables(settings: Settings, name: str) -> dict[str, str]:
+    """Return the variables under a function's name in a file: those for all functions (`Parameters`, as in SAM), then its own."""
+    return {**settings.get("Parameters", {}), **settings.get(name, {})}
 
 
 def mail_functions() -> list[str]:
@@ -141,7 +141,7 @@ def project_function(name: str) -> Function | None:
 
 
 def _project_function(name: str, settings: Settings) -> Function:
-    variables, timeout_s = function_variables(name, settings), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
+    variables, timeout_s = _variables(settings, logical_id(name)), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
     return Function(name, _FOLDER / name, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 
@@ -234,4 +234,4 @@ def _read_environment_file(table: Table) -> dict[str, str] | None:
         raise table.error("environment-file", found=str(error), expected="a JSON file as sam local invoke --env-vars reads") from None
     expected = f"one of {', '.join(settings) or 'none, as the file is empty'}"
     table.require(name in settings, "environment-name", found=repr(name), expected=expected)
-    return {**settings.get("Parameters", {}), **settings[name]}
+    return _variables(settings, name)

@@ -7,7 +7,7 @@ or the event of an asynchronous function enters its dead-letter queue.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from local.config.configuration import Configuration
@@ -33,10 +33,11 @@ _MAX_RESPONSE: Final = 100_000
 """Characters of a response that an attempt stores; `LOG_LIMIT` bounds its log."""
 
 
+@dataclass(frozen=True)
 class JobProcessor:
     """Advances delivery jobs.
 
-    Args:
+    Attributes:
         spool: stores jobs.
         maildirs: stores delivered mail.
         store: the messages in transit, which the Message Flow API serves.
@@ -46,24 +47,13 @@ class JobProcessor:
         speed: divides the pauses between attempts.
     """
 
-    def __init__(
-        self,
-        spool: Spool,
-        maildirs: MaildirStore,
-        store: MessageStore,
-        *,
-        configuration: Callable[[], Configuration],
-        find_function: Callable[[str], tuple[Invoker, float]],
-        dead_letter: Callable[[str, Mapping[str, Any], str], None],
-        speed: float = 1.0,
-    ) -> None:
-        self._spool = spool
-        self._maildirs = maildirs
-        self._store = store
-        self._configuration = configuration
-        self._find_function = find_function
-        self._dead_letter = dead_letter
-        self._speed = speed
+    spool: Spool
+    maildirs: MaildirStore
+    store: MessageStore
+    configuration: Callable[[], Configuration]
+    find_function: Callable[[str], tuple[Invoker, float]]
+    dead_letter: Callable[[str, Mapping[str, Any], str], None]
+    speed: float = 1.0
 
     def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
         """Advance a job until it is done or has to wait: then `job.run.due` is set.
@@ -84,7 +74,7 @@ class JobProcessor:
 
     def _decide(self, job: DeliveryJob) -> DeliveryJob:
         """Decide for all recipients and store the decision; without a valid response, schedule the next attempt."""
-        configuration = self._configuration()
+        configuration = self.configuration()
         attempts: tuple[Attempt, ...] = ()
         delivery: Delivery | None
         if job.run.function and job.run.synchronous:
@@ -97,7 +87,7 @@ class JobProcessor:
         else:
             results, notes = recipient_results(job, delivery, configuration)
             job = job.with_notes(*delivery.notes, *notes).with_run(state=State.DECIDED, due=None, results=results)
-        self._spool.save(job, attempts=attempts)
+        self.spool.save(job, attempts=attempts)
         return job
 
     def _call_before_delivery(self, job: DeliveryJob, configuration: Configuration) -> tuple[DeliveryJob, Attempt, Delivery | None]:
@@ -116,18 +106,18 @@ class JobProcessor:
         if response is None:
             pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s)
             if pause is not None:
-                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self._speed)
+                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self.speed)
                 return job, attempt, None
             job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
 
     def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
         """Carry out the decision; return the number of the message that it creates."""
-        content = job.content if job.content is not None else self._spool.content(job.run.message_id) or b""
-        job, onward = carry_out(replace(job, content=content, delivered=True), content, self._maildirs, self._configuration())
+        content = job.content if job.content is not None else self.spool.content(job.run.message_id) or b""
+        job, onward = carry_out(replace(job, content=content, delivered=True), content, self.maildirs, self.configuration())
         waits = job.is_asynchronous
         job = job.with_run(state=State.RETRYING if waits else State.DONE, due=time.time() if waits else None)
-        return job, self._spool.save(job, onward=onward)
+        return job, self.spool.save(job, onward=onward)
 
     def _call_after_delivery(self, job: DeliveryJob) -> DeliveryJob:
         """Call an asynchronous function once. The message is delivered already, so WorkMail ignores what the function puts."""
@@ -141,26 +131,26 @@ class JobProcessor:
             job = job.with_problems(f"the function failed: {invocation.error}")
             pause = next_asynchronous_pause(attempt.number)
             if pause is not None:
-                job = job.with_run(state=State.RETRYING, due=time.time() + pause / self._speed)
+                job = job.with_run(state=State.RETRYING, due=time.time() + pause / self.speed)
             else:
                 job = job.with_problems(f"abandoned after {attempt.number} attempts: the event is in the dead-letter queue")
-                self._dead_letter(job.run.function, job.event or {}, invocation.error)
-        self._spool.save(job, attempts=(attempt,))
+                self.dead_letter(job.run.function, job.event or {}, invocation.error)
+        self.spool.save(job, attempts=(attempt,))
         return job
 
     def _attempt(self, job: DeliveryJob, limit_s: float | None) -> tuple[DeliveryJob, Attempt, Invocation]:
         """Call the function, and add what its log and its Puts reveal to the job."""
-        number = self._spool.attempts(job.run.message_id) + 1
+        number = self.spool.attempts(job.run.message_id) + 1
         started = time.time()
         try:
-            invoker, timeout_s = self._find_function(job.run.function)
+            invoker, timeout_s = self.find_function(job.run.function)
             request_id = f"{job.run.invocation_id}-{number}"
             invocation = invoker.invoke(job.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
         except LocalError as error:
             invocation = Invocation(error=str(error))
         for level, text in find_problems(invocation.log):
             job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
-        job = job.with_problems(*(f"Put refused: {why}" for why in self._store.refusals(job.run.message_id)))
+        job = job.with_problems(*(f"Put refused: {why}" for why in self.store.refusals(job.run.message_id)))
         response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)
         attempt = Attempt(
             number,
@@ -176,13 +166,13 @@ class JobProcessor:
     def _check_out(self, job: DeliveryJob) -> bytes:
         """Move the message from the spool to the store, where the Message Flow API finds it; return its original bytes."""
         message_id = job.run.message_id
-        original = self._spool.original(job.number) or b""
-        content = self._spool.content(message_id) or original
-        self._store.insert(StoredMessage(message_id, job.received, job.run.direction, original, content))
+        original = self.spool.original(job.number) or b""
+        content = self.spool.content(message_id) or original
+        self.store.insert(StoredMessage(message_id, job.received, job.run.direction, original, content))
         return original
 
     def _check_in(self, job: DeliveryJob) -> StoredMessage:
         """Remove the message from the store; return it with the content that the function left."""
-        message = self._store.get(job.run.message_id)
-        self._store.remove(job.run.message_id)
+        message = self.store.get(job.run.message_id)
+        self.store.remove(job.run.message_id)
         return message

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from local.config.configuration import Configuration
 from local.errors import SpoolError
@@ -12,17 +13,12 @@ from mailhooks.contract import FlowDirection
 _POSTMASTER = "postmaster"
 
 
+@dataclass(frozen=True)
 class RecipientPolicy:
-    """The `Acceptor` of the local WorkMail.
+    """The `Acceptor` of the local WorkMail. The workers process the accepted mail; `configuration` returns the current one."""
 
-    Args:
-        workers: process the accepted mail.
-        configuration: returns the current configuration.
-    """
-
-    def __init__(self, workers: Workers, configuration: Callable[[], Configuration]) -> None:
-        self._workers = workers
-        self._configuration = configuration
+    workers: Workers
+    configuration: Callable[[], Configuration]
 
     def refuse_sender(self, direction: FlowDirection, address: str, user: str) -> str | None:
         """Return why a reverse-path is rejected; None when it is accepted.
@@ -32,10 +28,10 @@ class RecipientPolicy:
         """
         if direction is FlowDirection.INBOUND or not address:
             return None
-        mailboxes = self._configuration().mailboxes(address)
+        mailboxes = self.configuration().mailboxes(address)
         if not mailboxes:
             return NOT_A_USER
-        own = self._configuration().mailboxes(user) if user else ()
+        own = self.configuration().mailboxes(user) if user else ()
         return NOT_YOUR_ADDRESS if user and not set(own) & set(mailboxes) else None
 
     def refuse_recipient(self, direction: FlowDirection, address: str) -> str | None:
@@ -43,7 +39,7 @@ class RecipientPolicy:
 
         An address of the organization needs a mailbox. Other addresses are accepted in outbound mail only.
         """
-        configuration = self._configuration()
+        configuration = self.configuration()
         if address.lower() == _POSTMASTER:
             return None if configuration.mailboxes(f"{_POSTMASTER}@{configuration.domains[0]}") else UNKNOWN_USER
         if configuration.owns(address):
@@ -56,10 +52,10 @@ class RecipientPolicy:
         Raises:
             TemporarilyRefused: it cannot be stored now.
         """
-        domain = self._configuration().domains[0]
+        domain = self.configuration().domains[0]
         recipients = tuple(f"{address}@{domain}" if address.lower() == _POSTMASTER else address for address in submission.recipients)
         completed = Submission(submission.direction, submission.mail_from, tuple(dict.fromkeys(recipients)), submission.raw)
         try:
-            return await asyncio.to_thread(self._workers.accept, completed)
+            return await asyncio.to_thread(self.workers.accept, completed)
         except SpoolError as error:
             raise TemporarilyRefused(str(error)) from error

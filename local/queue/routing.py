@@ -42,16 +42,17 @@ def create_jobs(message: QueuedMessage, rules: Iterable[Rule], event: Mapping[st
     Raises:
         InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
     """
-    author = message.header.author or message.mail_from
-    matches = match_rules(rules, message.direction, author=author, sender=message.header.sender, recipients=message.recipients)
+    # Mail without From has the sender of its SMTP transaction, for the rules and in the event.
+    header = replace(message.header, author=message.header.author or message.mail_from)
+    matches = match_rules(rules, message.direction, author=header.author, sender=header.sender, recipients=message.recipients)
     by_rule: dict[str, list[Match]] = {}
     for match in matches:
         by_rule.setdefault(match.rule.name if match.rule else "", []).append(match)
-    jobs = [_create_job(message, found) for found in by_rule.values()]
+    jobs = [_create_job(message, header, found) for found in by_rule.values()]
     return jobs if event is None else [_with_event(jobs, event)]
 
 
-def _create_job(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
+def _create_job(message: QueuedMessage, header: HeaderSummary, matches: list[Match]) -> DeliveryJob:
     rule = matches[0].rule
     name = rule.name if rule else ""
     recipients = tuple(match.recipient for match in matches)
@@ -72,7 +73,7 @@ def _create_job(message: QueuedMessage, matches: list[Match]) -> DeliveryJob:
     if rule is None:
         return job
     if runs_function:
-        event = build_event(message_id, invocation_id, message.direction, _event_header(message), recipients)
+        event = build_event(message_id, invocation_id, message.direction, header, recipients)
         job = replace(job, event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
     return replace(job, action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
 
@@ -82,11 +83,6 @@ def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJo
         raise InvalidArgument("a message with an event of its own needs one rule, with a function, for all its recipients")
     parsed = MailFlowEvent.parse(event)
     return replace(jobs[0], event=dict(event)).with_run(message_id=parsed.message_id, invocation_id=parsed.invocation_id)
-
-
-def _event_header(message: QueuedMessage) -> HeaderSummary:
-    """Return the header for the event. Mail without From has the sender of its SMTP transaction."""
-    return replace(message.header, author=message.header.author or message.mail_from)
 
 
 def rule_delivery(job: DeliveryJob) -> Delivery:

@@ -16,11 +16,7 @@ def build_environment(function: Function, variables: Mapping[str, str], layer: P
     """Return all variables of a function's process (developer guide, "Defined runtime environment variables").
 
     A function cannot set Lambda's reserved variables. Region and keys are exceptions here, as those of the local servers are passed so.
-
-    Args:
-        function: the function.
-        variables: the function's own variables.
-        layer: the folder in place of /opt/python, whose modules can be imported.
+    `layer` is the folder in place of /opt/python, whose modules can be imported.
     """
     path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]
     keys = KEYS if variables.get("AWS_ACCESS_KEY_ID", KEYS["AWS_ACCESS_KEY_ID"]) == KEYS["AWS_ACCESS_KEY_ID"] else {}

@@ -79,7 +79,7 @@ class Process:
             start_new_session=True,
             bufsize=0,
         )
-        self._ending = threading.Lock()
+        self._ending = threading.RLock()
         self._closed = False
         # Not blocking, so that neither a request that is not read nor half a response delays a caller beyond its deadline.
         self._to, self._from = _without_blocking(self._child.stdin), _without_blocking(self._child.stdout)
@@ -130,23 +130,20 @@ class Process:
     def kill(self) -> None:
         """Kill the process and its children, from any thread; `ask` returns."""
         with self._ending:
-            self._kill()
+            # After close(), the process ID may belong to another process. The group may exist longer than the process; it may also be
+            # gone, or have only a zombie left.
+            if not self._closed:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._child.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill the process and release its resources. Not while another thread calls `ask`."""
         with self._ending:
-            self._kill()
+            self.kill()
             self._closed = True
             # Leaving the context closes the pipes and waits for the end.
             with self._child:
                 pass
-
-    def _kill(self) -> None:
-        if self._closed:
-            return  # the process ID may belong to another process by now
-        # The group may exist longer than the process; it may also be gone, or have only a zombie left.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
 
 
 def _wait(poll: select.poll, until: float) -> bool:
