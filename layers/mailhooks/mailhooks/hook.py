@@ -3,6 +3,7 @@
 A hook gets a `Mail` and returns a verdict, a `Reply` or None.
 """
 
-from mailhooks.hooks.runtime import AsyncHook, Configurable, ContentStore, HookFailed, Mail, Reply, SyncHook, async_hook, sync_hook
+from mailhooks.hooks.invocation import ContentStore, Mail, Reply
+from mailhooks.hooks.runtime import AsyncHook, Configurable, HookFailed, SyncHook, async_hook, sync_hook
 
 __all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "Reply", "SyncHook", "async_hook", "sync_hook"]

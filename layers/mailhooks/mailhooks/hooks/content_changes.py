@@ -34,17 +34,11 @@ _INDEPENDENT: Final = frozenset({TagSubject, ChangeHeaders, StripAttachments})
 
 @dataclass(frozen=True)
 class AppliedChanges:
-    """Several wanted changes as one change of the message.
-
-    Attributes:
-        message: as it was received.
-        change: in offsets of `message`.
-        applied: the wanted changes that `change` consists of.
-        refused: the wanted changes that cannot be applied, and why.
-    """
+    """The wanted changes of a message as one change, and those that cannot be applied, with the reasons."""
 
     message: Message
     change: Change
+    """In offsets of the received message."""
     applied: tuple[WantedChange, ...] = ()
     refused: tuple[tuple[WantedChange, CannotChangeSafely], ...] = ()
 

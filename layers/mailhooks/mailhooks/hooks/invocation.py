@@ -35,12 +35,7 @@ class DecisionStore(Protocol):
 
 
 class Mail:
-    """One message in transit.
-
-    Attributes:
-        event: the event of the invocation.
-        deadline: when a response comes too late.
-    """
+    """One message in transit, with the event and the deadline of its invocation."""
 
     def __init__(
         self,
@@ -169,13 +164,10 @@ class Reply:
 
 @dataclass(slots=True)
 class Record:
-    """The result of one invocation, for its log line and metrics. The runtime fills it in.
-
-    Attributes:
-        response: the response so far, to return if the hook fails.
-    """
+    """The result of one invocation, for its log line and metrics. The runtime fills it in."""
 
     response: dict[str, Any] | None
+    """The response so far, to return if the hook fails."""
     event: MailFlowEvent | None = None
     verdict: tuple[str, ...] = ()
     duplicate: bool = False

@@ -19,8 +19,6 @@ from mailhooks.settings import OnError, Settings, env
 if TYPE_CHECKING:
     from mailhooks.hooks.preflight import PreparedChange
 
-__all__ = ["AsyncHook", "Configurable", "ContentStore", "HookFailed", "Mail", "Reply", "SyncHook", "async_hook", "sync_hook"]
-
 SYNC_BUDGET_S: Final = 14.0
 """WorkMail waits 15 seconds (guide, "Synchronous Run Lambda action limits"), including the time on the network."""
 

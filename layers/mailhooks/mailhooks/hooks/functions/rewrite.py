@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The changes of each message. The displayed text is neither read nor changed.
-
-    Attributes:
-        subject_tag: see `mailhooks.content.subject_tag`; `""` for none.
-        fields: see `mailhooks.content.header_changes`.
-        attachments: see `mailhooks.content.attachments`; None to remove none.
-    """
+    """The changes of each message. The displayed text is neither read nor changed."""
 
     subject_tag: str = ""
     fields: HeaderChanges = field(default_factory=HeaderChanges)
