@@ -1,7 +1,8 @@
-"""The retry schedule of functions: when WorkMail or Lambda calls a function again after a failure, and for how long.
+"""The retry schedule: the pause before a failed function is called again, and how long a message is retried.
 
-Synchronous rules: exponential backoff until the rule's timeout (guide, "Configuring AWS Lambda for Amazon WorkMail"). Asynchronous rules:
-two more attempts, after one and two minutes (AWS Lambda Developer Guide, "Error handling for asynchronous invocation").
+A synchronous rule has exponential backoff until its timeout, `timeout-minutes` (guide, "Configuring AWS Lambda for Amazon WorkMail").
+An asynchronous rule has two more attempts, after one and two minutes (AWS Lambda Developer Guide, "Error handling for asynchronous
+invocation").
 """
 
 from typing import Final

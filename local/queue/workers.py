@@ -18,13 +18,11 @@ from local.mail.job import QueuedMessage
 from local.mail.submission import Submission
 from local.queue.job_processor import JobProcessor
 from local.queue.routing import create_jobs
+from local.runtime.sandbox import LIMIT
 from local.storage.spool import Spool
 
 _ERROR_PAUSE_S: Final = 5.0
 """Seconds before the next try after an error of this machine, such as a full disk."""
-
-_THREADS: Final = 4
-"""Threads for each function, and for all jobs without a function."""
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +165,7 @@ class Workers:
 
     def _start_threads(self, function: str) -> tuple[_DelayQueue, list[threading.Thread]]:
         queue = _DelayQueue()
-        names = (f"mail-flow-{function}-{number}" for number in range(_THREADS))
+        names = (f"mail-flow-{function}-{number}" for number in range(LIMIT))
         threads = [threading.Thread(target=self._work, args=(queue, function), name=name, daemon=True) for name in names]
         for thread in threads:
             thread.start()

@@ -15,7 +15,7 @@ _INHERITED = ("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "SYSTEMROOT", "LANG", "LC
 def build_environment(function: Function, variables: Mapping[str, str], layer: Path) -> dict[str, str]:
     """Return all variables of a function's process (developer guide, "Defined runtime environment variables").
 
-    A function cannot set Lambda's reserved variables. Region and keys are exceptions here, as those of the local servers are passed so.
+    A function cannot set Lambda's reserved variables. Region and keys are exceptions: the local servers have their own.
     `layer` is the folder in place of /opt/python, whose modules can be imported.
     """
     path = [str(layer), *([variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else [])]

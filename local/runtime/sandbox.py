@@ -19,7 +19,7 @@ LAYER: Final = ROOT / "layers" / "mailhooks"
 """The folder in place of /opt/python; it contains the library."""
 _LIBRARY = "mailhooks"
 LIMIT: Final = 4
-"""Processes of one function at once, by default: as many as `Workers` has threads for it."""
+"""Processes of one function at once, by default; `Workers` has as many threads for it."""
 _RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")
 _CLOSE_S = 5.0
 """Seconds that a cancelled call has to return."""

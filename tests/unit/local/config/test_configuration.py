@@ -17,17 +17,17 @@ RULE = '[[rules]]\nname = "A"\ndirection = "inbound"\naction = "drop"\nsenders =
 LAMBDA = '[[rules]]\nname = "L"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "mailflow"\n'
 
 
-def test_the_examples_in_the_documentation_hold() -> None:
+def test_the_example_in_the_docstring_is_correct() -> None:
     assert doctest.testmod(configuration).failed == 0
 
 
-def refusal(text: str) -> ConfigurationError:
+def load_error(text: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         load_configuration(text)
     return caught.value
 
 
-def written(folder: Path, text: str) -> Path:
+def write_toml(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text, "utf-8")
     return path
@@ -46,7 +46,7 @@ def test_the_default_has_an_organization_rules_of_each_kind_and_functions_of_thi
 def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "rules.md").read_text("utf-8")
     [text] = re.findall(r"<!-- tested: workmail.toml -->\n```toml\n(.*?)```", page, re.DOTALL)
-    found = load_configuration(written(tmp_path, text))
+    found = load_configuration(write_toml(tmp_path, text))
     assert found.functions["mailflow"].variables({})["LOG_ADDRESSES"] == "true"
     assert found.functions["mailflow"].variables({})["POLICY"] == "policy.yaml"
     assert found.functions["stamp"].variables({"REWRITE_BUCKET": "b"}) == {"BUCKET": "b"}
@@ -115,7 +115,7 @@ def test_a_functions_path_is_relative_to_the_file(tmp_path: Path) -> None:
         "timeout-seconds = 7\nmemory-mb = 128\n"
     )
     folder = 'path = "code"\nhandler = "hook.run"\n[functions.mailflow]\npath = "code"\n'
-    functions = load_configuration(written(tmp_path, f"{ORGANIZATION}[functions.mine]\n{mine}[functions.folder]\n{folder}")).functions
+    functions = load_configuration(write_toml(tmp_path, f"{ORGANIZATION}[functions.mine]\n{mine}[functions.folder]\n{folder}")).functions
     hook = functions["mine"]
     assert (hook.path, hook.handler, hook.timeout_s, hook.memory_mb) == (tmp_path.resolve() / "code/hook.py", "hook.handler", 7.0, 128)
     assert hook.environment == {"A": "1", "B": "2", "C": "3", "D": ""}
@@ -137,13 +137,13 @@ def test_references_to_server_variables_are_replaced() -> None:
 
 def test_an_error_has_file_line_table_key_and_the_found_and_expected_values(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration(written(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
+        load_configuration(write_toml(tmp_path, ORGANIZATION + RULE + RULE.replace('"A"', '"B"').replace("drop", "delete")))
     error = caught.value
     assert (error.file, error.line, error.place, error.key, error.found) == ("mine.toml", 11, 'rule "B"', "action", "'delete'")
     assert str(error).startswith('mine.toml:11: rule "B": action: expected one of drop, bounce, move-to-junk, ')
 
 
-REFUSED = {
+INVALID = {
     "no TOML": ("[organization\n", 1, "", ""),
     "brackets without end": ("x = " + "[" * 100_000, 0, "", ""),
     "a name that a terminal would act on": (ORGANIZATION + RULE.replace('"A"', '"\\u001b"') + "x = 1\n", 8, 'rule "\x1b"', "x"),
@@ -243,10 +243,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", INVALID)
 def test_an_invalid_value_is_rejected_with_its_place(name: str) -> None:
-    text, line, place, key = REFUSED[name]
-    error = refusal(text)
+    text, line, place, key = INVALID[name]
+    error = load_error(text)
     assert (error.line, error.place, error.key) == (line, place, key), str(error)
     assert "expected " in str(error)
     assert str(error).isprintable()
@@ -256,14 +256,14 @@ def test_too_many_patterns_in_all_rules_are_rejected() -> None:
     patterns = json.dumps([f"a{number}@example.net" for number in range(250)])
     rules = [RULE.replace('["*"]', patterns).replace('"A"', f'"{number}"') for number in range(4)]
     assert len(load_configuration(ORGANIZATION + "".join(rules)).rules) == 4
-    assert refusal(ORGANIZATION + "".join(rules) + RULE).expected == "at most 1,000 sender patterns in all rules together"
+    assert load_error(ORGANIZATION + "".join(rules) + RULE).expected == "at most 1,000 sender patterns in all rules together"
 
 
 def test_an_unknown_name_in_the_environment_file_is_rejected_with_the_known_names(tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text('{"Mine": {}}')
     text = f'{ORGANIZATION}[functions.mailflow]\nenvironment-file = "env.json"\nenvironment-name = "Yours"\n'
     with pytest.raises(ConfigurationError, match=r"mine.toml:5: .*environment-name: expected one of Mine, found 'Yours'"):
-        load_configuration(written(tmp_path, text))
+        load_configuration(write_toml(tmp_path, text))
 
 
 def test_a_file_is_utf_8_with_or_without_a_byte_order_mark(tmp_path: Path) -> None:
