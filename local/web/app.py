@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.mail.history import History
-from local.web import availability, content, messages, rules, send
+from local.web import availability, content, event_stream, messages, rules, send
 from local.web.actions import Actions
 from local.web.guard import Guard
 from local.web.templating import FOLDER, Site
@@ -39,7 +39,7 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
         "/messages/{number:int}/content": content.show_fragment,
         f"{_SIDE}.eml": content.download,
         f"{_SIDE}/html/{{nth:int}}": content.show_html,
-        "/events": messages.stream_versions,
+        "/events": event_stream.stream_versions,
         "/rules": rules.show_rules,
         "/availability": availability.show_form,
         "/send": send.show_form,

@@ -1,14 +1,12 @@
-"""The list of messages and the trace of one message, as pages and as JSON, and the events that make an open page load its data again."""
+"""The list of messages and the trace of one message, as pages and as JSON."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from local.mail.history import MessageSummary, MessageTrace, State
 from local.web.content import load_content, load_trace
@@ -19,8 +17,6 @@ PAGE: Final = 50
 
 _MAX_QUERY: Final = 200
 _MAX_LIMIT: Final = 500
-_POLL_S: Final = 0.2
-_KEEP_ALIVE_S: Final = 15.0
 
 _JSON_NAMES: Final = {
     "summary": "line",
@@ -119,22 +115,3 @@ def _to_document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
 def _write_json(document: Any) -> Response:
     """Write JSON in ASCII: a lone surrogate from a header has no UTF-8 form."""
     return Response(json.dumps(document).encode("ascii"), media_type="application/json")
-
-
-async def stream_versions(site: Site, _request: Request) -> Response:
-    """Send the version of the history each time it changes, as server-sent events (WHATWG HTML, section 9.2)."""
-    return StreamingResponse(_versions(site), media_type="text/event-stream", headers={"cache-control": "no-store"})
-
-
-async def _versions(site: Site) -> AsyncIterator[str]:
-    last: int | None = None
-    waited = 0.0
-    yield "retry: 1000\n\n"
-    while True:
-        version = site.history.version()
-        # Only a write shows the server that the browser has closed the connection. A page ignores a version that it shows.
-        if version != last or waited > _KEEP_ALIVE_S:
-            last, waited = version, 0.0
-            yield f"data: {version}\n\n"
-        await asyncio.sleep(_POLL_S)
-        waited += _POLL_S
