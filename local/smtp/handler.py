@@ -10,9 +10,10 @@ from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Se
 
 from local.mail.addresses import is_mailbox
 from local.mail.submission import Acceptor, Submission, TemporarilyRefused
+from local.smtp.ehlo_keywords import list_ehlo_keywords
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import FlowDirection
-from mailhooks.contract.limits import MAX_MESSAGE_BYTES, MAX_RECIPIENTS
+from mailhooks.contract.limits import MAX_RECIPIENTS
 
 _LOG = logging.getLogger(__name__)
 _NULL_PATH = "<>"
@@ -45,11 +46,7 @@ class Handler:
     async def handle_EHLO(self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, _lines: list[str]) -> list[bytes]:
         """Answer EHLO (RFC 5321 section 4.1.1.1). The lines are bytes: see `EnhancedSmtp.push`."""
         session.host_name = hostname
-        keywords = [f"SIZE {MAX_MESSAGE_BYTES}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
-        if self._direction is FlowDirection.OUTBOUND:
-            # Without TLS, because the port listens on the loopback interface.
-            keywords.append("AUTH PLAIN LOGIN")
-        *lines, last = server.hostname, *keywords
+        *lines, last = server.hostname, *list_ehlo_keywords(self._direction)
         return [*(f"250-{line}".encode() for line in lines), f"250 {last}".encode()]
 
     async def handle_MAIL(self, _server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:
