@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class MailServer(Lifecycle):
         self._environment = environment
         self._lambda_endpoint = lambda_endpoint
         self._invokers: dict[str, tuple[Function, Pool | EndpointInvoker]] = {}
-        self._retired: list[Pool] = []
+        self._functions = ExitStack()
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
         self.maildirs = MaildirStore(folder)
@@ -65,7 +66,7 @@ class MailServer(Lifecycle):
 
     def _start(self) -> None:
         self._stack.callback(self.spool.close)
-        self._stack.callback(self._close_functions)
+        self._stack.callback(self._functions.close)
         self._stack.callback(self.workers.stop)
         self.workers.start()
 
@@ -85,13 +86,9 @@ class MailServer(Lifecycle):
                 if known and isinstance(known[1], Pool):
                     # Calls under way end with the old settings, as in Lambda when a function is updated.
                     known[1].retire()
-                    self._retired.append(known[1])
                 known = self._invokers[name] = function, self._create_invoker(function)
+                self._functions.callback(known[1].close)
         return known[1], function.timeout_s
-
-    def _close_functions(self) -> None:
-        for invoker in (*self._retired, *(invoker for _, invoker in self._invokers.values())):
-            invoker.close()
 
     def _create_invoker(self, function: Function) -> Pool | EndpointInvoker:
         if self._lambda_endpoint and function.at_endpoint:

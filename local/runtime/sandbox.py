@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
-from local.config.file_watch import EVERY_S, Mark, Sources
 from local.config.functions import ROOT, Function
+from local.runtime.file_watch import EVERY_S, Mark, Sources
 from local.runtime.invocation import Invocation
 from local.runtime.lambda_environment import build_environment
 from local.runtime.process import Log, Process

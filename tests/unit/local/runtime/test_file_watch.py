@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from local.config.file_watch import Sources, Watch
+from local.runtime.file_watch import Sources, Watch
 
 
 def test_without_a_change_the_state_stays(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 EVERY_S = 0.5
@@ -34,7 +35,7 @@ class Watch:
         """Return the files' state, which differs after a change. Without `now`, a change is noticed after `every_s` at the latest."""
         with self._lock:
             if now or time.monotonic() >= self._due:
-                self._state = frozenset(_files(str(self._folder)))
+                self._state = frozenset(_files(self._folder))
                 self._due = time.monotonic() + self._every_s
             return self._state
 
@@ -61,20 +62,12 @@ class Sources:
         return self._code.state() != since[0] or (library and self._library.state() != since[1])
 
 
-def _files(folder: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
     """Yield each path with the time, size and inode of the file. An editor may save by renaming a new file, with another inode."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            # Links to folders are not followed, because they may form a circle.
-            if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.name not in _IGNORED:
-                    yield from _files(entry.path)
-                continue
-            found = entry.stat()
-        except OSError:
-            continue  # removed since the folder was listed
-        yield entry.path, (found.st_mtime_ns, found.st_size, found.st_ino)
+    # Links to folders are not followed, because they may form a circle.
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _IGNORED]
+        for path in (Path(where, name) for name in names):
+            with suppress(OSError):  # removed since the folder was listed
+                found = path.stat()
+                yield str(path), (found.st_mtime_ns, found.st_size, found.st_ino)
