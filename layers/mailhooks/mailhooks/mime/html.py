@@ -19,7 +19,7 @@ BLOCKS: Final = frozenset(
 )
 """Elements that end a line of displayed text."""
 
-_RAW: Final = "script style textarea title xmp iframe noembed noframes noscript".split()
+_RAW: Final = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript")
 """Elements whose content is not markup (section 13.2.6.2). QUIRK: in a program without scripts the content of `noscript` is markup."""
 
 _HEAD: Final = frozenset(("html", "head", "meta", "link", "base", "title", "style", "script", "noscript"))
@@ -38,10 +38,25 @@ _ONE_ATTRIBUTE: Final = re.compile(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
 """Or white space after the last attribute, in one step: otherwise a match would be tried at each octet of it."""
 
 _TAG_NAME: Final = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
-_TAG_REST: Final = re.compile(rf"(?:{_ATTRIBUTE})*+(?:{_SPACE}|/)*+>")
-_OPEN: Final = re.compile(r"<(?:[A-Za-z!/?]|\Z)")
-_COMMENT_END: Final = re.compile(r"--!?>")
-_RAW_END: Final = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW}
+_NAME_END: Final = r"(?=[ \t\n\f\r/>])"
+_TAG_REST: Final = rf"(?:[^\"'>]*+>|(?:{_ATTRIBUTE})*+(?:{_SPACE}|/)*+>)"
+
+MARKUP: Final = re.compile(
+    rf"""<(?:
+    (?=[instx])(?P<raw>{"|".join(_RAW)}){_NAME_END}{_TAG_REST}(?P<content>(?:[^<]++|<(?!/(?P=raw){_NAME_END}))*+)
+    |(?!plaintext{_NAME_END})/?(?P<name>[A-Z][^ \t\n\f\r/>]*+){_TAG_REST}
+    |!--(?:-?>|(?s:.*?)--!?>)
+    |(?:!(?!--)|/(?![A-Z])|\?)[^>]*+>
+    |(?P<unfinished>[A-Z!/?](?s:.*)|\Z)
+    )""".replace("\n    ", ""),
+    re.ASCII | re.IGNORECASE,
+)
+"""Markup: an element without markup up to its end tag, a tag, a comment or doctype, and markup without its end.
+
+An element without markup that has no end tag extends to the end of the HTML. So does `plaintext`: everything after it is displayed as it is
+written.
+"""
+
 _NUMBER: Final = re.compile(r"&#0*+([0-9]*+)")
 
 _HEAD_TOKENS: Final = 10_000
@@ -100,49 +115,28 @@ class Token(NamedTuple):
 def tokenize(html: str) -> Iterator[Token]:
     """Yield the tokens of HTML, without gaps between them. The last one may be UNFINISHED."""
     position, length = 0, len(html)
-    while position < length:
-        opening = _OPEN.search(html, position)
-        at = opening.start() if opening else length
-        if at > position:
-            yield Token(position, at, Kind.TEXT, "", html)
-        if at == length:
-            return
-        token = _read_markup(html, at)
-        raw = _RAW_END.get(token.name) if token.kind is Kind.START else None
-        position = token.end
-        if raw:
-            end = raw.search(html, token.end)
-            if end is None:
-                token = Token(at, length, Kind.UNFINISHED, token.name, html)
-                position = length
-            elif end.start() > token.end:
-                yield token
-                token = Token(token.end, end.start(), Kind.RAW, token.name, html)
-                position = token.end
-        yield token
-
-
-def _read_markup(html: str, at: int) -> Token:
-    """Return the token at a `<` that opens markup."""
-    name = _TAG_NAME.match(html, at)
-    if name:
-        rest = _TAG_REST.match(html, name.end())
-        kind = Kind.END if html[at + 1] == "/" else Kind.START
-        # `plaintext` has no end: everything after it is displayed as it is written.
-        endless = kind is Kind.START and name[1].lower() == "plaintext"
-        return _make_token(html, at, rest and not endless and rest.end(), kind, name[1].lower())
-    if html.startswith("<!--", at):
-        # `<!-->` and `<!--->` are complete comments.
-        if html.startswith((">", "->"), at + 4):
-            return _make_token(html, at, html.index(">", at) + 1, Kind.COMMENT)
-        end = _COMMENT_END.search(html, at + 4)
-        return _make_token(html, at, end and end.end(), Kind.COMMENT)
-    kind = Kind.DOCTYPE if html[at + 2 : at + 9].lower() == "doctype" else Kind.COMMENT
-    return _make_token(html, at, html.find(">", at + 1) + 1, kind)
-
-
-def _make_token(html: str, start: int, end: int | bool | None, kind: Kind, name: str = "") -> Token:
-    return Token(start, end, kind, name, html) if end else Token(start, len(html), Kind.UNFINISHED, name, html)
+    for found in MARKUP.finditer(html):
+        start, end = found.span()
+        if start > position:
+            yield Token(position, start, Kind.TEXT, "", html)
+        position = end
+        if name := found["name"]:
+            yield Token(start, end, Kind.END if html[start + 1] == "/" else Kind.START, name.lower(), html)
+        elif raw := found["raw"]:
+            content = found.start("content")
+            if end == length:
+                yield Token(start, end, Kind.UNFINISHED, raw.lower(), html)
+                return
+            yield Token(start, content, Kind.START, raw.lower(), html)
+            if end > content:
+                yield Token(content, end, Kind.RAW, raw.lower(), html)
+        elif found["unfinished"] is not None:
+            tag = _TAG_NAME.match(html, start)
+            yield Token(start, end, Kind.UNFINISHED, tag[1].lower() if tag else "", html)
+        else:
+            yield Token(start, end, Kind.DOCTYPE if html[start + 2 : start + 9].lower() == "doctype" else Kind.COMMENT, "", html)
+    if position < length:
+        yield Token(position, length, Kind.TEXT, "", html)
 
 
 def find_end(html: str) -> int:
@@ -187,7 +181,7 @@ def find_start(html: str) -> int:
             break
         if token.kind is Kind.DOCTYPE or (token.kind in (Kind.START, Kind.END) and token.name in _HEAD):
             # After the start tag of an element without markup the offset would be inside of it. Its end tag follows.
-            at = token.end if token.kind is not Kind.START or token.name not in _RAW_END else at
+            at = token.end if token.kind is not Kind.START or token.name not in _RAW else at
     return at
 
 

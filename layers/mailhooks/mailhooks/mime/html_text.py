@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
+from mailhooks.mime.html import BLOCKS, MARKUP, Kind, Token, tokenize, unescape
 
 _HIDDEN: Final = frozenset(("script", "style", "title"))
 """Elements whose content is never displayed."""
@@ -37,18 +37,23 @@ def extract_searchable_text(html: str) -> str:
     Programs differ over a tag or comment without its end, and over elements such as `noscript`: the text there is returned too.
     """
     pieces: list[str] = []
-    for token in tokenize(html):
-        if token.kind is Kind.TEXT:
-            pieces.append(unescape(token.text))
-        elif token.kind is Kind.UNFINISHED:
+    position = 0
+    # Without tokens: policies read the text of every message.
+    for found in MARKUP.finditer(html):
+        start, end = found.span()
+        if start > position:
+            pieces.append(unescape(html[position:start]))
+        position = end
+        if name := found["name"]:
+            if name.lower() in _BREAKS:
+                pieces.append("\n")
+        elif found["unfinished"] is not None or (found["raw"] and end == len(html)):
             # Tags are searched up to the last `>` only, so that the time is linear.
-            end = max(html.rfind(">", token.start) + 1, token.start)
-            pieces.append(unescape(_TAG.sub(_line_end, html[token.start : end]) + html[end:]))
-        elif token.kind is Kind.RAW:
-            pieces.append("" if token.name in _HIDDEN else extract_searchable_text(token.text))
-        elif token.name in _BREAKS:
-            pieces.append("\n")
-    return "".join(pieces)
+            last = max(html.rfind(">", start) + 1, start)
+            pieces.append(unescape(_TAG.sub(_line_end, html[start:last]) + html[last:]))
+        elif found["raw"] and found["raw"].lower() not in _HIDDEN:
+            pieces.append(extract_searchable_text(found["content"]))
+    return "".join((*pieces, unescape(html[position:])))
 
 
 def _line_end(tag: re.Match[str]) -> str:
