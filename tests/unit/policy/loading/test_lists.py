@@ -9,7 +9,7 @@ import pytest
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy import load
 from mailhooks.policy.analysis.lint import lint
-from mailhooks.policy.facts import text_search
+from mailhooks.policy.facts import words
 from mailhooks.policy.loading.lists import MAX_COPIED_TEXTS, MAX_TEXTS
 from tests.support.policies import evaluate, load_error, mail, mail_from, make_policy, match_conditions, rule_error
 from tests.support.tables import check_rows
@@ -85,7 +85,7 @@ def test_lists_that_are_copied_into_too_many_rules_are_rejected():
 def test_the_patterns_and_words_of_a_list_are_built_once_for_all_rules(monkeypatch: pytest.MonkeyPatch):
     parsed: Counter[str] = Counter()
     normalized: Counter[str] = Counter()
-    parse, normal = Pattern.parse, text_search.normalize
+    parse, normal = Pattern.parse, words.normalize
 
     def counted_parse(text: str) -> Pattern:
         parsed[text] += 1
@@ -96,7 +96,7 @@ def test_the_patterns_and_words_of_a_list_are_built_once_for_all_rules(monkeypat
         return normal(text)
 
     monkeypatch.setattr(Pattern, "parse", counted_parse)
-    monkeypatch.setattr(text_search, "normalize", counted_normal)
+    monkeypatch.setattr(words, "normalize", counted_normal)
     rules = [
         {"when": {"sender": ["list:l", f"s{n}@example.net"], "subject": ["list:w", "more"], "body": {"contains": "list:w"}}, "do": "drop"}
         for n in range(50)

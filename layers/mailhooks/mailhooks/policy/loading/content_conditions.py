@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final
 
+from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.regex import Regex
 from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
-from mailhooks.policy.facts.text_search import Words, has_card_number
+from mailhooks.policy.facts.words import Words
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
 from mailhooks.policy.rules.bounds import bounds_test
