@@ -1,15 +1,15 @@
-# Verbs of the house. Each sets itself up: a virtual environment from pinned, hashed requirements; nothing else is installed.
+# Each target sets itself up: it installs pinned, hashed requirements into a virtual environment and nothing else.
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 PY := $(VENV)/bin/python
 SAM_PY := $(SAM_VENV)/bin/python
 COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
-# The pins are complete, hence --no-deps: pip would look for `boto3-stubs[s3]` beside the pinned `boto3-stubs` and refuse it without a hash.
+# The pins are complete, hence --no-deps: pip would look for `boto3-stubs[s3]` in addition to the pinned `boto3-stubs` and reject it without a hash.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
-# Tests run in as many processes as there are processors, but no more than four: each starts servers of its own.
+# One test process for each processor, at most four: each process starts servers of its own.
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
 
-# A stamp a requirements file: a changed pin reinstalls, an unchanged one costs nothing.
+# A stamp file for each requirements file: make installs again only if a pin changed.
 $(VENV)/.ready: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.13 ...") if sys.version_info < (3, 11) else None'
 	@echo "setting up $(VENV) (once; about a minute)"
@@ -56,13 +56,13 @@ check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contrac
 	@PYTHONPATH=layers/mailhooks:. $(VENV)/bin/lint-imports --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/bin/sam validate --lint
 
-e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (says what it skips without Docker)
+e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (reports what it skips without Docker)
 	@$(PY) -m pytest tests/e2e -rs
 
-bench: $(VENV)/.ready  ## cold start and warm time per message
+bench: $(VENV)/.ready  ## measure cold start, large mail, policies, free/busy and throughput
 	@$(PY) -m tools.bench
 
-fidelity: $(VENV)/.ready  ## a verdict for each of 115 real messages, judged from outside (MAIL=dir for others)
+fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser (MAIL=dir for others)
 	@$(PY) -m tools.fidelity $(MAIL)
 
 render: $(VENV)/.ready  ## pictures of five messages before and after, by headless Chromium
@@ -71,25 +71,25 @@ render: $(VENV)/.ready  ## pictures of five messages before and after, by headle
 pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
 	@$(PY) -m tools.pictures
 
-fuzz: $(VENV)/.ready  ## the properties of the tests, with EXAMPLES (10,000) examples each: over 200,000 in all
+fuzz: $(VENV)/.ready  ## the property tests with EXAMPLES (10,000) examples each
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit -m fuzz -q
 
-format: $(VENV)/.ready  ## put the code into the house's format
+format: $(VENV)/.ready  ## format the code
 	@$(VENV)/bin/ruff check --fix -q .
 	@$(VENV)/bin/ruff format -q .
 
-# The pins, for every platform, with hashes, and without the address of whichever index they were read from.
-requirements:  ## make the pinned requirements files again from the *.in files
+# The pins are for every platform, with hashes, and without the address of the package index.
+requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
 	@for name in requirements-dev requirements-sam; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
 	@$(call PIN_LAYER,mailhooks,botocore jmespath urllib3 python-dateutil six)
 	@$(call PIN_LAYER,availability)
 
-# The second argument: what the runtime brings along with boto3. The availability layer leaves nothing to it, for there it is not boto3 alone
-# that needs urllib3, and the runtime's changes without notice.
+# The second argument lists packages that the Lambda runtime provides with boto3. The availability layer includes all of its packages, because
+# others than boto3 need urllib3 there, and the version in the runtime changes without notice.
 PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
   -c requirements-dev.txt $(foreach p,$(2),--no-emit-package $(p)) layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
-clean:  ## remove what the verbs made
+clean:  ## remove all files that make created
 	rm -rf $(VENV) $(SAM_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
