@@ -13,7 +13,7 @@ from mailhooks.contract import ActionType, FlowDirection
 
 
 class State(StrEnum):
-    """How far a message, or its run through one rule, has come."""
+    """The progress of a message, or of its run through one rule."""
 
     ACCEPTED = "accepted"
     """On disk; no rule has been applied yet."""
