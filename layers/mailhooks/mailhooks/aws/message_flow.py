@@ -87,11 +87,10 @@ class MessageFlow:
             raise Misconfigured("REWRITE_BUCKET is not set: WorkMail reads changed content from that bucket")
         # WorkMail's pattern for keys has no dot and no underscore.
         reference = {"bucket": self._bucket, "key": f"rewritten/{message_id}/{uuid4().hex}"}
-        stored = _call(
-            "PutObject",
-            lambda: self._s3.put_object(Bucket=reference["bucket"], Key=reference["key"], Body=_body(pieces)),
-            deadline,
-        )
+        # A large message is not joined: a second copy would not fit into the memory of a small function.
+        body = b"".join(pieces) if sum(map(len, pieces)) <= _MAX_JOINED_OCTETS else _ChunkedReader(pieces)
+        put_object = partial(self._s3.put_object, Bucket=reference["bucket"], Key=reference["key"], Body=body)
+        stored = _call("PutObject", put_object, deadline)
         if version := stored.get("VersionId"):
             reference["objectVersion"] = version
         _call(
@@ -166,13 +165,6 @@ class _ChunkedReader(io.RawIOBase):
             filled += len(piece)
             self._position += len(piece)
         return filled
-
-
-def _body(pieces: Sequence[bytes | memoryview]) -> bytes | io.RawIOBase:
-    """Return the body of a request. A large message is not joined: a second copy would not fit into the memory of a small function."""
-    if sum(map(len, pieces)) <= _MAX_JOINED_OCTETS:
-        return b"".join(pieces)
-    return _ChunkedReader(pieces)
 
 
 def _call(operation: str, work: Callable[[], T], deadline: Deadline) -> T:

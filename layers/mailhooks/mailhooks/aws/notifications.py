@@ -117,17 +117,12 @@ class Notifier:
             status = deadline.wait_for("webhook", post)
         except urllib3.exceptions.HTTPError as error:
             raise ServiceFailed(f"webhook: {type(error).__name__}") from None
-        _require_success(status)
-
-
-def _require_success(status: int) -> None:
-    if 200 <= status < 300:
-        return
-    if status == 429:
-        raise Throttled("webhook: HTTP 429")
-    if status >= 500:
-        raise ServiceFailed(f"webhook: HTTP {status}")
-    raise Misconfigured(f"webhook: HTTP {status}: check its URL and its secret; redirects are not followed")
+        if status == 429:
+            raise Throttled("webhook: HTTP 429")
+        if status >= 500:
+            raise ServiceFailed(f"webhook: HTTP {status}")
+        if not 200 <= status < 300:
+            raise Misconfigured(f"webhook: HTTP {status}: check its URL and its secret; redirects are not followed")
 
 
 def _to_json(document: dict[str, Any], key: str) -> str:

@@ -15,8 +15,8 @@ run this hook too.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Verdict
@@ -51,16 +51,15 @@ class SideEffects:
         raise Misconfigured("notify: this function has no side effects")
 
 
+@dataclass
 class FixedPolicy:
     """A policy that never changes."""
 
-    rejected = False
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    policy: Policy
+    rejected: ClassVar[bool] = False
 
     def current(self) -> Policy:
-        return self._policy
+        return self.policy
 
 
 class PolicyHook:

@@ -109,7 +109,11 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
         new = original[start : edit.start] + edit.new + original[edit.end : end]
         found += _check_line_ends((original, start, end), (new, 0, len(new)))
     after = Message(_sketch(message, edits))
-    found += [*_check_immutable_headers(_header_values(message), _header_values(after)), *_check_part_count(message, after, added_parts)]
+    values, new_values = _header_values(message), _header_values(after)
+    found += [Rejection(Code.CHANGED_HEADER, name) for name in sorted(IMMUTABLE_HEADERS) if values.get(name) != new_values.get(name)]
+    count, new_count = _count_parts(message), _count_parts(after)
+    if count + added_parts != new_count:
+        found.append(Rejection(Code.PART_COUNT, f"{count} before, {new_count} after, {added_parts} added on purpose"))
     in_changed = list(_check_message(after))
     there_before = set(map(_defect_of, _check_message(message))) if in_changed else set()
     return found + [Rejection(rejection.code, rejection.place, _defect_of(rejection) in there_before) for rejection in in_changed]
@@ -246,17 +250,9 @@ def _header_values(message: Message) -> dict[str, list[bytes]]:
     return values
 
 
-def _check_immutable_headers(before: dict[str, list[bytes]], after: dict[str, list[bytes]]) -> Iterator[Rejection]:
-    for name in sorted(IMMUTABLE_HEADERS):
-        if before.get(name) != after.get(name):
-            yield Rejection(Code.CHANGED_HEADER, name)
-
-
-def _check_part_count(before: Message, after: Message, added: int) -> Iterator[Rejection]:
+def _count_parts(message: Message) -> int:
     """Count the parts, without those in forwarded messages: a count does not show whether these stay whole."""
-    counts = [sum(not part.embedded for part in message.structure.root.walk()) for message in (before, after)]
-    if counts[0] + added != counts[1]:
-        yield Rejection(Code.PART_COUNT, f"{counts[0]} before, {counts[1]} after, {added} added on purpose")
+    return sum(not part.embedded for part in message.structure.root.walk())
 
 
 def _defect_of(rejection: Rejection) -> tuple[Code, str]:

@@ -28,6 +28,12 @@ _MOST_RESTRICTIVE_FIRST: Final = (
 
 _Addresses = Callable[[Facts], tuple[str, ...]]
 
+_ADDRESSES: Final[tuple[_Addresses, ...]] = (
+    lambda facts: (facts.event.sender,) if facts.event.sender else (),
+    lambda facts: (facts.author,),
+)
+"""Sender, and From."""
+
 
 class BounceRule(NamedTuple):
     """The action for mail from some senders to some recipients."""
@@ -49,7 +55,7 @@ def make_policy(settings: Settings) -> Policy:
     """
     rules = _parse_rules(settings)
     ordered: list[tuple[BounceRule, Specificity, Specificity, _Addresses]] = []
-    for address_of in (_sender, _mail_from):
+    for address_of in _ADDRESSES:
         found = [
             (rule, by_sender, by_recipient, address_of)
             for rule in rules
@@ -71,14 +77,6 @@ class BounceHook(PolicyHook):
     def from_settings(cls, settings: Settings) -> Self:
         """Raises as `make_policy`."""
         return cls(FixedPolicy(make_policy(settings)))
-
-
-def _sender(facts: Facts) -> tuple[str, ...]:
-    return (facts.event.sender,) if facts.event.sender else ()
-
-
-def _mail_from(facts: Facts) -> tuple[str, ...]:
-    return (facts.author,)
 
 
 def _make_rule(index: int, rule: BounceRule, by_sender: Specificity, by_recipient: Specificity, address_of: _Addresses) -> Rule:
