@@ -51,7 +51,7 @@ class TracedMemory(Memory):
         super().put(message_id, pieces, deadline)
 
 
-def test_a_disclaimer_takes_few_modules_and_one_scan_of_the_message():
+def test_a_disclaimer_needs_few_modules_and_one_scan_of_the_message():
     memory = TracedMemory({event()["messageId"]: RAW})
     handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH")
     handler(event(direction="OUTBOUND"), None)  # late imports

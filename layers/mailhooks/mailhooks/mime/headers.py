@@ -200,7 +200,7 @@ def _decode_parameter(text: str | tuple[str | None, str | None, str]) -> str:
 def remove_comments(value: bytes) -> bytes:
     """Return a field without its comments (RFC 5322 section 3.2.2), which may be nested. A comment without end extends to the end.
 
-    >>> remove_comments(b'attachment (as we (all) say); filename="(1).exe" (x; y)')
+    >>> remove_comments(b'attachment (see (the) list); filename="(1).exe" (x; y)')
     b'attachment ; filename="(1).exe" '
     """
     if b"(" not in value:
