@@ -30,11 +30,15 @@ from local.queue.recipient_policy import RecipientPolicy
 from local.servers import HOST
 from local.smtp.server import SmtpServer
 from local.storage.maildir import Delivered
+from local.storage.message_store import S3Reference
 from mailhooks.contract import FlowDirection
 
 __all__ = ["REGION", "LocalWorkMail"]
 
 _DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
+
+_KEPT_OBJECTS: Final = 500
+"""Objects that stay in the rewrite bucket; DeleteObjects accepts 1,000 at once."""
 
 _PAGE: Final = 100
 """Entries of a page of the directory (guide, API reference: MaxResults)."""
@@ -75,6 +79,8 @@ class LocalWorkMail(LocalAws):
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._applied: Configuration | None = None
         self._lock = threading.Lock()
+        self._rewritten: list[S3Reference] = []
+        self.store.release = self._release
 
     def _start(self) -> None:
         super()._start()
@@ -94,6 +100,7 @@ class LocalWorkMail(LocalAws):
         self._mail_server = None
         self._smtp.clear()
         self._applied = None
+        self._rewritten.clear()
         self._configuration = configuration
         super().reset()
 
@@ -242,6 +249,21 @@ class LocalWorkMail(LocalAws):
         primary = {alias: each.address for each in entities for alias in each.aliases}
         for group in groups:
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
+
+    def _release(self, references: Sequence[S3Reference]) -> None:
+        """Remove old objects from the rewrite bucket, as the stack's lifecycle rule does: moto keeps them in memory.
+
+        The newest objects stay so that developers can look at them; objects in other buckets stay too.
+        """
+        with self._lock:
+            self._rewritten += [reference for reference in references if reference.bucket == self.bucket]
+            if len(self._rewritten) < 2 * _KEPT_OBJECTS:
+                return
+            old, self._rewritten = self._rewritten[:-_KEPT_OBJECTS], self._rewritten[-_KEPT_OBJECTS:]
+        for start in range(0, len(old), _KEPT_OBJECTS):
+            batch = old[start : start + _KEPT_OBJECTS]
+            objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in batch]
+            self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
 
     def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
         """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""

@@ -53,12 +53,14 @@ class MessageStore:
 
     Attributes:
         loader: loads messages that are no longer in transit; returns None for an unknown ID.
+        release: is called with the S3 references of each message that is removed; None for no call.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._messages: dict[str, StoredMessage] = {}
         self.loader: Callable[[str], StoredMessage | None] = self._messages.get
+        self.release: Callable[[list[S3Reference]], None] | None = None
 
     def add(self, raw: bytes, message_id: str | None = None, direction: str = "INBOUND") -> str:
         """Add a message and return its ID. A message with the same ID is replaced."""
@@ -72,7 +74,9 @@ class MessageStore:
 
     def remove(self, message_id: str) -> None:
         """Remove a message. From now on `get` asks the loader for it."""
-        self._messages.pop(message_id, None)
+        message = self._messages.pop(message_id, None)
+        if message and self.release:
+            self.release(message.references)
 
     def clear(self) -> None:
         """Remove all messages and the loader."""

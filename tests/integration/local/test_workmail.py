@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local.storage.message_store import S3Reference
 from local.workmail import LocalWorkMail
 
 ANA = "ana@example.com"
@@ -51,3 +52,17 @@ def test_a_folder_of_the_callers_is_not_reset(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="folder"):
             wm.reset()
         assert len(wm.delivered(ANA)) == 1
+
+
+def test_old_objects_leave_the_rewrite_bucket_so_that_memory_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.workmail._KEPT_OBJECTS", 2)
+    with LocalWorkMail() as wm:
+        s3 = wm.client("s3")
+        for number in range(5):
+            s3.put_object(Bucket=wm.bucket, Key=f"rewritten/{number}", Body=b"x")
+            message_id = wm.store.add(b"Subject: a\r\n\r\nb\r\n")
+            wm.store.replace(message_id, b"Subject: b\r\n\r\nb\r\n", S3Reference(wm.bucket, f"rewritten/{number}"))
+            wm.store.remove(message_id)
+        left = [each["Key"] for each in s3.list_objects_v2(Bucket=wm.bucket)["Contents"]]
+        s3.close()
+    assert left == ["rewritten/2", "rewritten/3", "rewritten/4"]
