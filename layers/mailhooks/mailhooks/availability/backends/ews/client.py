@@ -64,7 +64,7 @@ class Client:
     Args:
         url: the URL of Exchange.asmx.
         version: the request's version. Servers accept older versions, so it is the oldest that has the operation.
-        context: checks the server's certificate.
+        context: checks the server's certificate; None: the public authorities.
         user: user name and password, for `auth_type` BASIC or NTLM.
         tokens: for sign-in by bearer tokens.
     """
@@ -73,7 +73,7 @@ class Client:
         self,
         url: str,
         version: Build,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         *,
         auth_type: str = NOAUTH,
         user: tuple[str, str] | None = None,
@@ -117,7 +117,7 @@ class _Protocol(BaseProtocol):  # type: ignore[misc]
 
     USERAGENT = USER_AGENT
 
-    def __init__(self, configuration: Configuration, context: ssl.SSLContext) -> None:
+    def __init__(self, configuration: Configuration, context: ssl.SSLContext | None) -> None:
         super().__init__(configuration)
         self._context = context
 

@@ -24,7 +24,7 @@ def set_deadline(session: requests.Session, url: str, deadline: Deadline) -> Non
 class Adapter(TlsAdapter):
     """A connection with a deadline (see `set_deadline`)."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext | None) -> None:
         self.deadline = Deadline(0.0)
         super().__init__(context, connections=1)
 

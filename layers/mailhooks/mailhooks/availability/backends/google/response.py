@@ -7,6 +7,7 @@ from typing import Any, Final
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.json_api import json_object, loggable
+from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
@@ -83,7 +84,7 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
     if kind is MailboxNotFound:  # HTTP 404 concerns the URL
         kind = GenerationFailed
     named = f"{general}, {loggable(reasons[0])}" if reasons else str(general)
-    return kind(named, retry_after=http.parse_retry_after(response))
+    return kind(named, retry_after=parse_retry_after(response.headers))
 
 
 def _reasons(error: Any) -> Iterator[str]:

@@ -4,11 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
-
 from mailhooks.errors import SettingsError
 
 _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
@@ -39,6 +34,12 @@ def load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
 
 
 def _check(private_key: str, passphrase: str | None, public: str | None) -> None:
+    # Imported only if there is a certificate, because cryptography needs 22 ms of CPU time.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificate
+
     # Not chained: the libraries' errors may quote the key.
     try:
         key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase is not None else None)

@@ -15,6 +15,7 @@ from mailhooks.availability import timezones
 from mailhooks.availability.backends.graph.working_hours import read_hours
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.json_api import json_object, loggable
+from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
@@ -151,7 +152,7 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
     if known and kind in {GenerationFailed, MailboxNotFound, NoAccess}:
         kind = _failure_type(known[-1], kind)
     named = f"{general}, {loggable((known or codes)[-1])}" if codes else str(general)
-    return kind(named, retry_after=http.parse_retry_after(response))
+    return kind(named, retry_after=parse_retry_after(response.headers))
 
 
 def _codes(error: Any) -> Iterator[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-import msal  # type: ignore[import-untyped]
 import requests
 
 from mailhooks.availability.backends.graph.credential import load_credential
@@ -57,6 +56,9 @@ class EntraApp:
         return Token.of(response["access_token"], response.get("expires_in"))
 
     def _create_app(self) -> Any:
+        # Imported at the first token, because msal needs 17 ms of CPU time.
+        import msal  # type: ignore[import-untyped]
+
         try:
             # Two further requests are turned off: whether Microsoft knows the authority, and which region of Azure this is.
             return msal.ConfidentialClientApplication(

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Final
 
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut
 from mailhooks.deadline import Deadline
 
@@ -125,7 +126,7 @@ def token_failure(response: http.HttpResponse, error: object, reason: str) -> Lo
         reason: the cause, without names of apps and accounts, for the log.
     """
     if error in _BUSY:
-        return ServerBusy(f"no token: {error}", retry_after=http.parse_retry_after(response))
+        return ServerBusy(f"no token: {error}", retry_after=parse_retry_after(response.headers))
     if not isinstance(error, str) or response.status in {408, 429} or response.status >= 500:
         return http.failure_for(response)
     return AuthenticationFailed(f"no token (HTTP {response.status}): {reason}")

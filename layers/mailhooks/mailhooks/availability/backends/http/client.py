@@ -1,15 +1,14 @@
 """HTTP requests with limits on time and size, and with errors as `LookupFailed`."""
 
-import email.utils
 import ssl
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import requests
 import urllib3
 
-from mailhooks.availability.backends.http.tls import TlsAdapter, create_ssl_context
+from mailhooks.availability.backends.http.retry_after import parse_retry_after
+from mailhooks.availability.backends.http.tls import TlsAdapter
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, NoAccess, ServerBusy, TimedOut, Unreachable
 from mailhooks.deadline import Deadline
 
@@ -48,7 +47,7 @@ def create_session(context: ssl.SSLContext | None = None, *, connections: int = 
     # Ignore the process's proxies and credentials: a .netrc file would replace a bearer token.
     session.trust_env = False
     session.headers["User-Agent"] = USER_AGENT
-    adapter = TlsAdapter(context or create_ssl_context(), connections=connections)
+    adapter = TlsAdapter(context, connections=connections)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -117,24 +116,8 @@ def failure_for(response: HttpResponse) -> LookupFailed:
         case 403:
             return NoAccess("the account may not do this (HTTP 403)")
         case 429 | 502 | 503:
-            return ServerBusy(f"the server is busy (HTTP {status})", retry_after=parse_retry_after(response))
+            return ServerBusy(f"the server is busy (HTTP {status})", retry_after=parse_retry_after(response.headers))
         case 408 | 504:
             return TimedOut(f"the server timed out (HTTP {status})")
         case _:
             return GenerationFailed(f"the server responded with HTTP {status}")
-
-
-def parse_retry_after(response: HttpResponse) -> float | None:
-    """Return the header Retry-After in seconds; None if it is absent or invalid.
-
-    It is a number or a date (RFC 9110 section 10.2.3).
-    """
-    value = str(response.headers.get("Retry-After", "")).strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
