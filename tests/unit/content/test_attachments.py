@@ -336,7 +336,7 @@ def test_values_of_settings_are_normalized():
     assert rules.extensions == {".exe", ".js"}
     assert rules.types == {"application/*"}
     assert {"application/x-elf", "image/png"} < rules.true_types
-    assert rules.strips_forwarded
+    assert rules.forwarded
     assert rules.notice == NOTICE
 
 

@@ -49,13 +49,6 @@ class Match(NamedTuple):
     name: str = ""
 
 
-class Treatment(StrEnum):
-    """What happens to a kind of attachment."""
-
-    LEAVE = "leave"
-    STRIP = "strip"
-
-
 @dataclass(frozen=True, slots=True)
 class AttachmentRules:
     """Rules for attachments that are not allowed. `checked` makes them from settings.
@@ -66,10 +59,10 @@ class AttachmentRules:
         true_types: types of the content (`filetypes.KNOWN`), or `type/*`.
         max_octets: the largest decoded size; 0 for any.
         in_archives: whether `extensions` also applies to the names that a zip archive lists.
-        encrypted_archives: for zip archives with encrypted files.
-        unlistable_archives: for zip archives that are damaged or list too many files.
-        forwarded: for forwarded messages (`message/rfc822`) with an attachment that is not allowed. The whole message is removed.
-        ses_unsupported: for attachments with which Amazon SES, and so WorkMail, rejects any change of the message.
+        encrypted_archives: whether to remove zip archives with encrypted files.
+        unlistable_archives: whether to remove zip archives that are damaged or list too many files.
+        forwarded: whether to remove a forwarded message (`message/rfc822`), as a whole, if an attachment in it is not allowed.
+        ses_unsupported: whether to remove attachments with which Amazon SES, and so WorkMail, rejects any change of the message.
         notice: the text that replaces an attachment. It may have `%%Name%%` and `%%Reason%%`.
     """
 
@@ -78,10 +71,10 @@ class AttachmentRules:
     true_types: frozenset[str] = frozenset()
     max_octets: int = 0
     in_archives: bool = True
-    encrypted_archives: Treatment = Treatment.LEAVE
-    unlistable_archives: Treatment = Treatment.LEAVE
-    forwarded: Treatment = Treatment.LEAVE
-    ses_unsupported: Treatment = Treatment.LEAVE
+    encrypted_archives: bool = False
+    unlistable_archives: bool = False
+    forwarded: bool = False
+    ses_unsupported: bool = False
     notice: str = NOTICE
 
     @classmethod
@@ -112,10 +105,10 @@ class AttachmentRules:
             true_types=frozenset(known for value in true_types for known in _true_types(value)),
             max_octets=max_octets,
             in_archives=in_archives,
-            encrypted_archives=_treatment("STRIP_ENCRYPTED_ARCHIVES", encrypted_archives),
-            unlistable_archives=_treatment("STRIP_UNLISTABLE_ARCHIVES", unlistable_archives),
-            forwarded=_treatment("STRIP_FORWARDED", forwarded),
-            ses_unsupported=_treatment("SES_UNSUPPORTED", ses_unsupported),
+            encrypted_archives=_strips("STRIP_ENCRYPTED_ARCHIVES", encrypted_archives),
+            unlistable_archives=_strips("STRIP_UNLISTABLE_ARCHIVES", unlistable_archives),
+            forwarded=_strips("STRIP_FORWARDED", forwarded),
+            ses_unsupported=_strips("SES_UNSUPPORTED", ses_unsupported),
             notice=_notice(notice),
         )
 
@@ -123,11 +116,7 @@ class AttachmentRules:
     def any(self) -> bool:
         """Whether there is any rule."""
         by_property = self.extensions or self.types or self.true_types or self.max_octets
-        return bool(by_property) or Treatment.STRIP in {self.encrypted_archives, self.unlistable_archives, self.ses_unsupported}
-
-    @property
-    def strips_forwarded(self) -> bool:
-        return self.forwarded is Treatment.STRIP
+        return bool(by_property) or self.encrypted_archives or self.unlistable_archives or self.ses_unsupported
 
     def match(self, raw: bytes, part: Part) -> Match | None:
         """Return the first rule that matches a part, the cheapest rule first; None if none matches."""
@@ -139,7 +128,7 @@ class AttachmentRules:
             extensions = filenames.find_extensions(name)
             if matched := self.extensions & (extensions.last | extensions.inner):
                 return Match(Reason.EXTENSION, min(matched), name)
-            if self.ses_unsupported is Treatment.STRIP and (matched := SES_UNSUPPORTED_EXTENSIONS & extensions.last):
+            if self.ses_unsupported and (matched := SES_UNSUPPORTED_EXTENSIONS & extensions.last):
                 return Match(Reason.SES_UNSUPPORTED, min(matched), name)
         return None
 
@@ -151,7 +140,7 @@ class AttachmentRules:
         return None
 
     def _by_content(self, raw: bytes, part: Part, names: tuple[str, ...]) -> Match | None:
-        in_archives = (self.in_archives and self.extensions) or Treatment.STRIP in {self.encrypted_archives, self.unlistable_archives}
+        in_archives = (self.in_archives and self.extensions) or self.encrypted_archives or self.unlistable_archives
         if part.children or not (in_archives or self.true_types):
             return None
         beginning = part_content.prefix(raw, part, filetypes.PREFIX_OCTETS)
@@ -165,8 +154,8 @@ class AttachmentRules:
 
     def _by_listing(self, listing: filetypes.ZipListing | None) -> Match | None:
         if listing is None:
-            return Match(Reason.UNLISTABLE, "") if self.unlistable_archives is Treatment.STRIP else None
-        if self.encrypted_archives is Treatment.STRIP and listing.encrypted:
+            return Match(Reason.UNLISTABLE, "") if self.unlistable_archives else None
+        if self.encrypted_archives and listing.encrypted:
             return Match(Reason.ENCRYPTED, "")
         if self.in_archives and self.extensions:
             for name in listing.names:
@@ -206,11 +195,11 @@ def _true_types(value: str) -> frozenset[str]:
     return frozenset({found})
 
 
-def _treatment(setting: str, value: str) -> Treatment:
-    try:
-        return Treatment(value.strip().lower())
-    except ValueError:
-        raise SettingsError(f"{setting}: set it to strip or leave") from None
+def _strips(setting: str, value: str) -> bool:
+    choice = value.strip().lower()
+    if choice not in {"strip", "leave"}:
+        raise SettingsError(f"{setting}: set it to strip or leave")
+    return choice == "strip"
 
 
 def _notice(text: str) -> str:

@@ -74,7 +74,7 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
     raw, found = message.raw, []
     for part, parent, sealed in _attachments(message):
         match, forwarded = rules.match(raw, part), False
-        if match is None and part.children and rules.strips_forwarded:
+        if match is None and part.children and rules.forwarded:
             match, forwarded = _match_forwarded(raw, part, rules), True
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))

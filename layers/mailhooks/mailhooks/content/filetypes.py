@@ -24,13 +24,6 @@ _PE: Final = "application/vnd.microsoft.portable-executable"
 _MACH_O: Final = "application/x-mach-binary"
 _JAVA: Final = "application/java-vm"
 _JAR: Final = "application/java-archive"
-_ZIP: Final = "application/zip"
-_OFFICE: Final = "application/vnd.openxmlformats-officedocument"
-_OPEN_DOCUMENT: Final = "application/vnd.oasis.opendocument"
-_EPUB: Final = "application/epub+zip"
-_TAR: Final = "application/x-tar"
-_HTML: Final = "text/html"
-_SVG: Final = "image/svg+xml"
 _SCRIPT: Final = "text/x-shellscript"
 
 _SIGNATURES: Final = (
@@ -167,20 +160,20 @@ _TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
     (_PE, _is_pe),
     (_JAVA, _is_class_file),
     (_MACH_O, lambda beginning: beginning.startswith((b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"))),
-    (_OFFICE, _has_first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
-    (_OPEN_DOCUMENT, _has_first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
-    (_EPUB, _has_first_entry(b"mimetypeapplication/epub+zip")),
+    ("application/vnd.openxmlformats-officedocument", _has_first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
+    ("application/vnd.oasis.opendocument", _has_first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
+    ("application/epub+zip", _has_first_entry(b"mimetypeapplication/epub+zip")),
     (_JAR, _has_first_entry(b"META-INF/")),
-    (_ZIP, _is_zip),
+    ("application/zip", _is_zip),
     ("application/pdf", lambda beginning: b"%PDF-" in beginning[:1024]),
     ("image/webp", _is_riff(b"WEBP")),
     ("audio/wav", _is_riff(b"WAVE")),
     ("video/x-msvideo", _is_riff(b"AVI ")),
     ("video/mp4", lambda beginning: beginning.startswith(b"ftyp", 4)),
     ("image/bmp", lambda beginning: beginning.startswith(b"BM") and beginning[6:10] == b"\0\0\0\0"),
-    (_TAR, lambda beginning: beginning.startswith(b"ustar", 257)),
-    (_HTML, lambda beginning: _HTML_START.match(beginning) is not None),
-    (_SVG, lambda beginning: _SVG_START.match(beginning) is not None),
+    ("application/x-tar", lambda beginning: beginning.startswith(b"ustar", 257)),
+    ("text/html", lambda beginning: _HTML_START.match(beginning) is not None),
+    ("image/svg+xml", lambda beginning: _SVG_START.match(beginning) is not None),
     (_SCRIPT, lambda beginning: _SCRIPT_START.match(beginning) is not None),
 )
 

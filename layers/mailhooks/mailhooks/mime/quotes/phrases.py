@@ -31,20 +31,11 @@ OPENERS: Final = tuple(
     f"{phrase} "
     for phrase in sorted(
         _read_phrases("""
-        en: on, at, in message
-        fr: le
-        de: am
-        es: el
-        it: il, il giorno, in data
-        pt: em, no dia, às, a
-        nl: op
-        pl: w dniu, dnia, wiadomość napisana przez, użytkownik
-        ru: в
-        cs, sk: dne, dňa
-        da, sv, no: den, på
-        ca: el dia
-        ro: la, pe data de, în data de
-        el: στις
+        en, fr, de, es: on, at, in message, le, am, el
+        it, pt: il, il giorno, in data, em, no dia, às, a
+        nl, pl: op, w dniu, dnia, wiadomość napisana przez, użytkownik
+        ru, cs, sk, el: в, dne, dňa, στις
+        da, sv, no, ca, ro: den, på, el dia, la, pe data de, în data de
         """)
     )
 )
@@ -54,24 +45,16 @@ CJK_OPENERS: Final = ("在", "于", "於")
 
 VERBS: Final = _read_phrases("""
     en: wrote, writes, wrote the following, said
-    fr: a écrit, a ecrit, écrit, ecrit, nous a dit
-    de: schrieb, geschrieben, schrieben, schreibt
-    es: escribió, escribio, ha escrito, escribe
-    it: ha scritto, scrisse, scrive
-    pt: escreveu, escreve, escreveram
-    nl: schreef, geschreven, schrijft
+    fr, de: a écrit, a ecrit, écrit, ecrit, nous a dit, schrieb, geschrieben, schrieben, schreibt
+    es, it: escribió, escribio, ha escrito, escribe, ha scritto, scrisse, scrive
+    pt, nl: escreveu, escreve, escreveram, schreef, geschreven, schrijft
     pl: pisze, napisał, napisała, napisał(a), napisana przez, napisano
     ru: пишет, написал, написала, написал(а), написал(a), писал, писал(а), писала
     uk: пише, написав, написала, написав(ла), написав(-ла), писав
     da, no, sv: skrev, skreiv, skriver, skrev følgende, følgende
-    cs: napsal, napsala, napsal(a), píše
-    sk: napísal, napísala, napísal(a)
-    fi: kirjoitti
-    hu: írta, ezt írta
-    ro: a scris
-    tr: yazdı, şunu yazdı, şunları yazdı
-    el: έγραψε
-    ca: va escriure, ha escrit
+    cs, sk: napsal, napsala, napsal(a), píše, napísal, napísala, napísal(a)
+    fi, hu, ro, ca: kirjoitti, írta, ezt írta, a scris, va escriure, ha escrit
+    tr, el: yazdı, şunu yazdı, şunları yazdı, έγραψε
     hr, sl, bg: napisao, napisala, napisao/la, je napisal, je napisala, написа
     et, lt, lv: kirjutas, rašė, rakstīja
     id, vi: menulis, đã viết
@@ -79,19 +62,10 @@ VERBS: Final = _read_phrases("""
 """)
 """Verbs of writing."""
 
-CJK_VERBS: Final = (
-    "のメール",
-    "のメッセージ",
-    "さんは書きました",
-    "さんが書きました",
-    "は書きました",
-    "写道",
-    "寫道",
-    "写于",
-    "来信",
-    "작성",
-    "쓴 글",
-)
+CJK_VERBS: Final = _read_phrases("""
+    ja: のメール, のメッセージ, さんは書きました, さんが書きました, は書きました
+    zh, ko: 写道, 寫道, 写于, 来信, 작성, 쓴 글
+""")
 
 ORIGINAL: Final = _read_phrases("""
     en: original message, original, original appointment, reply message, replied message, forwarded message, forwarded by, reply separator,
@@ -144,13 +118,10 @@ _LABELS: Final = {
     """,
     Label.DATE: """
         en: sent, date, sent on, date sent
-        fr: envoyé, envoyé le, date, date d'envoi
-        de: gesendet, datum, gesendet am
-        es: enviado, fecha, enviado el, fecha de envío
-        it: inviato, data, inviato il, data invio
+        fr, de: envoyé, envoyé le, date, date d'envoi, gesendet, datum, gesendet am
+        es, it: enviado, fecha, enviado el, fecha de envío, inviato, data, inviato il, data invio
         pt: enviado, enviada, data, enviada em, enviado em, data de envio
-        nl: verzonden, datum, verzonden op
-        pl: wysłano, data, wysłane
+        nl, pl: verzonden, datum, verzonden op, wysłano, data, wysłane
         ru, uk, bg: отправлено, дата, дата отправки, надіслано, відправлено, изпратено
         ja, zh, ko: 日付, 日時, 送信日時, 送信日, 发送时间, 日期, 時間, 时间, 寄件日期, 傳送日期, 發送時間, 傳送時間, 보낸 날짜, 날짜
         da, sv, fi, hu: sendt, dato, skickat, datum, lähetetty, päivämäärä, päiväys, elküldve, dátum
@@ -159,9 +130,7 @@ _LABELS: Final = {
         he, ar: נשלח, תאריך, تاريخ, التاريخ, تم الإرسال
     """,
     Label.TO: """
-        en: to, to whom
-        fr: à, a, pour, destinataire, dest
-        de: an, empfänger
+        en, fr, de: to, to whom, à, a, pour, destinataire, dest, an, empfänger
         es, pt: para, destinatario, destinatário
         it, nl: a, aan
         pl, cs, sk, hr: do, adresat, komu, pre, prima
@@ -181,9 +150,7 @@ _LABELS: Final = {
         da, sv, fi, hu, sk, tr: kopi, kopia, kopio, másolatot kap, másolat, kópia, bilgi
     """,
     Label.SUBJECT: """
-        en: subject
-        fr: objet, sujet
-        de: betreff, betr
+        en, fr, de: subject, objet, sujet, betreff, betr
         es, pt, it: asunto, assunto, oggetto
         nl, pl: onderwerp, temat
         ru, uk, bg: тема, относно
@@ -211,61 +178,18 @@ DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in t
 """First words of lines above the contents of a mailing list's digest: header blocks in a digest are not quotes."""
 
 TRAILERS: Final = (
-    # phones
-    "sent from my",
-    "sent from ",
-    "sent with ",
-    "sent via ",
-    "get outlook for",
-    "envoyé de mon",
-    "envoyé depuis",
-    "envoyé à partir",
-    "télécharger outlook",
-    "obtenez outlook",
-    "von meinem",
-    "von unterwegs gesendet",
-    "gesendet von",
-    "gesendet mit",
-    "outlook für",
-    "enviado desde",
-    "obtener outlook",
-    "inviato da",
-    "scarica outlook",
-    "ottieni outlook",
-    "enviado do",
-    "enviado a partir",
-    "obter o outlook",
-    "verzonden vanaf",
-    "verstuurd vanaf",
-    "outlook voor",
-    "wysłane z",
-    "wysłano z",
-    "pobierz",
-    "отправлено с",
-    "отправлено из",
-    "skickat från",
-    "sendt fra",
-    "odesláno z",
-    "lähetetty",
-    "发自我的",
-    "發自我的",
-    "iphoneから送信",
-    "ipadから送信",
-    "androidから送信",
-    # mailing lists and virus scanners
-    "you received this message because",
-    "to unsubscribe",
-    "unsubscribe",
-    "this email has been checked for viruses",
-    "this e-mail has been checked for viruses",
-    "virus-free",
-    "virenfrei",
-    "diese e-mail wurde von",
-    "garanti sans virus",
-    "sans virus",
-    "libre de virus",
-    "privo di virus",
-    "livre de vírus",
-    "virusvrij",
+    *("sent from ", "sent with ", "sent via "),
+    *_read_phrases("""
+        phones, en, fr: get outlook for, envoyé de mon, envoyé depuis, envoyé à partir, télécharger outlook, obtenez outlook
+        phones, de: von meinem, von unterwegs gesendet, gesendet von, gesendet mit, outlook für
+        phones, es, it, pt: enviado desde, obtener outlook, inviato da, scarica outlook, ottieni outlook, enviado do, enviado a partir
+        phones, pt, nl, pl: obter o outlook, verzonden vanaf, verstuurd vanaf, outlook voor, wysłane z, wysłano z, pobierz
+        phones, ru, sv, da, cs, fi: отправлено с, отправлено из, skickat från, sendt fra, odesláno z, lähetetty
+        phones, zh, ja: 发自我的, 發自我的, iphoneから送信, ipadから送信, androidから送信
+        mailing lists: you received this message because, to unsubscribe, unsubscribe
+        virus scanners, en: this email has been checked for viruses, this e-mail has been checked for viruses, virus-free
+        virus scanners, other: virenfrei, diese e-mail wurde von, garanti sans virus, sans virus, libre de virus, privo di virus
+        virus scanners, pt, nl: livre de vírus, virusvrij
+    """),
 )
 """First words of texts that programs add at the end."""
