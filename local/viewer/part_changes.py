@@ -9,8 +9,7 @@ from enum import StrEnum
 from local.viewer.diff import LineDiff
 from mailhooks.content.disclaimer import TOKEN, Disclaimer, Position
 from mailhooks.mime import charset, html
-from mailhooks.mime.edits import Edit
-from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.edits import CannotEdit, Edit
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.message import Message, Part
 from mailhooks.mime.text.body import Blocked, find_displayed

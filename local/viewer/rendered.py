@@ -10,7 +10,7 @@ from local.viewer.diff import Line, mark_lines
 from local.viewer.html_sanitizer import sanitize
 from local.viewer.part_changes import PartRow
 from mailhooks.mime import charset, encoded_words, transfer_encoding
-from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Message, Part
 
 _CID = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)

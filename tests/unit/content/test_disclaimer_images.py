@@ -13,8 +13,7 @@ from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message, scan
 from mailhooks.mime.text.body import Blocked
-from mailhooks.mime.text.closing_delimiters import close_multiparts
-from mailhooks.mime.text.wrapping import Image
+from mailhooks.mime.text.wrapping import Image, close_multiparts
 
 LOGO = Disclaimer(html='<img src="cid:logo.png">SAID', images=(Image("logo.png", "png", b"\x89PNG"), Image("unused", "png", b"")))
 HEAD = "From: a@example.com\nMIME-Version: 1.0\n"

@@ -2,7 +2,7 @@ import pytest
 
 from mailhooks.content.disclaimer import add_disclaimer, explain
 from mailhooks.mime import charset
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Reason
 
 JAPANESE = "日本".encode("iso2022_jp")
 OPEN = JAPANESE.removesuffix(b"\x1b(B")

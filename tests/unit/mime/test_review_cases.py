@@ -6,7 +6,7 @@ from mailhooks.content.attachments import AttachmentRules, strip
 from mailhooks.content.disclaimer import add_disclaimer, explain
 from mailhooks.hooks.preflight import Code, rejections
 from mailhooks.mime import charset, transfer_encoding
-from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import scan
 from mailhooks.mime.quotes.reply import find_text_quote
 from tests.unit.hooks.test_preflight import GOOD

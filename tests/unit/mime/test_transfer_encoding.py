@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime import transfer_encoding
-from mailhooks.mime.edits import splice
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Reason, splice
 
 _TEXT = st.lists(st.sampled_from([b"word ", b"=", b"\xc3\xa9", b"\r\n", b" \r\n", b".", b"<br>", b"x" * 70, b"\t"]), max_size=40).map(
     b"".join

@@ -132,7 +132,7 @@ def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
     if part.maintype != "text":
         return False
     names = filenames.find_all_filenames(raw, part)
-    # A file with the name of a program is not a text, although its type says so.
+    # A file with the name of a program is not a text, even if its type is a text type.
     if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in names):
         return False
     named = bool(names)

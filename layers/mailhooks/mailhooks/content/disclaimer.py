@@ -15,14 +15,12 @@ from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.content.placement import TOKEN, Position
 from mailhooks.content.template import Template, keep_alphanumeric
 from mailhooks.mime import html_text
-from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Edit, Reason, splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text import wrapping
 from mailhooks.mime.text.body import Blocked, Obstacle, find_continuations, find_displayed
-from mailhooks.mime.text.closing_delimiters import close_multiparts
 from mailhooks.mime.text.part import TextPart, convert_to_html
-from mailhooks.mime.text.wrapping import Image
+from mailhooks.mime.text.wrapping import Image, close_multiparts
 
 __all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "Position", "add_disclaimer", "explain"]
 
@@ -44,10 +42,8 @@ class Disclaimer:
     Attributes:
         text: template for plain text; derived from `html` if empty.
         html: template for HTML; derived from `text` if empty.
-        position: see `Position`.
         once_per_thread: whether to skip a message that quotes this disclaimer.
         on_unmodifiable: only `wrap` has an effect here; the hook bounces.
-        on_no_text: see `OnNoText`.
         images: images for the `cid:` references of `html`.
     """
 
@@ -78,8 +74,7 @@ class Disclaimer:
     def change(self, message: Message, values: Mapping[str, str] | None = None) -> Change:
         """Return the change that adds the disclaimer; an empty one if the message has it already.
 
-        Args:
-            values: of the templates' variables, names in lower case.
+        The values are of the templates' variables, with names in lower case.
 
         Raises:
             Blocked: the text must not be changed, and `on_unmodifiable` and `on_no_text` do not add a part instead.
@@ -160,7 +155,7 @@ class Disclaimer:
         return Change(*wrapping.add_images(message, displayed, edits, images))
 
     def _add_part(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:
-        """Return the change that adds the disclaimer as its own part, if the options say so. A report is never changed.
+        """Return the change that adds the disclaimer as its own part, if an option asks for it. A report is never changed.
 
         Raises:
             Blocked: the same obstacle, if no part is added.

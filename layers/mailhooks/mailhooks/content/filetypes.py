@@ -15,7 +15,7 @@ ZIP_TAIL_OCTETS: Final = 1024 * 1024
 """Octets of an archive's end that `list_zip` reads: the directory of `MAX_ENTRIES` files with names of 60 characters."""
 
 MAX_ENTRIES: Final = 10_000
-"""Files of an archive that are listed, at most: this takes about a tenth of a second."""
+"""Files of an archive that are listed, at most: this needs about a tenth of a second."""
 
 _DIRECTORY_ENTRY: Final = b"PK\x01\x02"
 """The beginning of a file's entry in the directory of an archive (APPNOTE section 4.3.12). Entries are counted before they are read."""
@@ -81,12 +81,7 @@ _CONTAINERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ZipListing:
-    """The files that an archive lists.
-
-    Attributes:
-        names: of the files, as written, without directories.
-        encrypted: whether any file is encrypted.
-    """
+    """The names of the files that an archive lists, as written, without directories, and whether any of the files is encrypted."""
 
     names: tuple[str, ...]
     encrypted: bool
@@ -108,11 +103,7 @@ def identify(beginning: bytes) -> str:
 
 
 def is_archive(beginning: bytes, extensions: frozenset[str]) -> bool:
-    """Return whether a file is a zip archive and not a document: by its content, or by its name if it begins differently.
-
-    Args:
-        extensions: of its name, in lower case, with their dot.
-    """
+    """Return whether a file is a zip archive and not a document: by its content, or by its extensions if it begins differently."""
     return (_is_zip(beginning) and not extensions & _CONTAINERS) or bool(extensions & {".zip", ".jar"})
 
 

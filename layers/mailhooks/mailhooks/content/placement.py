@@ -5,8 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from mailhooks.mime import html
-from mailhooks.mime.edits import Edit
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Edit, Reason
 from mailhooks.mime.quotes import reply
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
 

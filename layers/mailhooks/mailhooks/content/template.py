@@ -56,12 +56,7 @@ class _Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A text with variables. The case of names does not matter.
-
-    Attributes:
-        source: the text.
-        is_html: whether values are escaped.
-    """
+    """A text with variables. The case of names does not matter. In HTML, values are escaped."""
 
     source: str
     is_html: bool = False
@@ -86,10 +81,7 @@ class Template:
         """Return whether a text contains this template, perhaps with other values: its constant parts, in order and close together.
 
         Lines with variables may be missing, and are compared only if the other lines are too short. If all are too short, the beginning of
-        the template with `values` is searched.
-
-        Args:
-            text: the letters and digits of the text (see `keep_alphanumeric`).
+        the template with `values` is searched. The text must be reduced by `keep_alphanumeric`.
         """
         for stretches in (self._stretches(), self._stretches(in_lines_with_variables=True)):
             lengths = [len(stretch.letters) for stretch in stretches]
@@ -149,7 +141,7 @@ def read_values(message: Message, mail_from: str) -> dict[str, str]:
     fields: dict[str, bytes] = {}
     for field in message.header.fields:
         fields.setdefault(field.lname, field.value(message.raw))
-    # The name is parsed before it is decoded: an encoded word may hold commas and brackets (RFC 2047 section 5).
+    # The name is parsed before it is decoded: an encoded word may contain commas and brackets (RFC 2047 section 5).
     name = parse_display_name(fields.get("from", b"").decode("latin-1"))
     return {
         "fromname": encoded_words.decode(name.encode("latin-1")),

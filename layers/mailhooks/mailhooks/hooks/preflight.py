@@ -24,7 +24,7 @@ from mailhooks.contract.limits import (
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice, splice_pieces
 from mailhooks.mime.message import AMBIGUOUS, Defect, Message
-from mailhooks.mime.text.closing_delimiters import close_multiparts
+from mailhooks.mime.text.wrapping import close_multiparts
 
 _CRLF: Final = b"\r\n"
 

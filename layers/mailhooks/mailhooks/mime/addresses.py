@@ -1,6 +1,6 @@
 """The addresses and display names in header fields such as From (RFC 5322 section 3.4).
 
-The parser of the standard library is not used: nested brackets end in a RecursionError, and its version decides whether a name holds an
+The parser of the standard library is not used: nested brackets end in a RecursionError, and its version decides whether a name contains an
 address. This one is linear in the length of the field, for any content.
 """
 
@@ -16,12 +16,7 @@ _UNQUOTABLE: Final = re.compile(r"[\s@]")
 
 
 def find_addresses(message: Message, *fields: str, max_characters: int | None = None) -> list[str]:
-    """Return the addresses in a message's header fields, each once, in their order.
-
-    Args:
-        fields: the names of the fields, in lower case.
-        max_characters: how much of each field is read; None for all.
-    """
+    """Return the addresses in header fields (names in lower case), each once, in their order. `max_characters` of each field are read."""
     values = [field.value(message.raw).decode("utf-8", "replace") for field in message.header.fields if field.lname in fields]
     found: dict[str, str] = {}
     for address in (address for value in values for address in parse_addresses(value[:max_characters])):
@@ -41,20 +36,28 @@ def parse_addresses(value: str) -> list[str]:
     >>> parse_addresses('"ceo@example.com" <A@Example.net>, (of) b@example.org')
     ['A@Example.net', 'b@example.org']
     """
-    reader = _Reader()
-    at, comments = 0, True
+    addresses: list[str] = []
+    pieces: list[str] = []
+    at, comments, is_route = 0, True, False
     while token := _TOKEN.match(value, at):
-        at = token.end()
-        if token[0] == "(" and comments:
+        text, at = token[0], token.end()
+        if text == "(" and comments:
             end = _find_comment_end(value, at)
             comments, at = end > 0, end or at
         elif token[1] is not None:
             # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
-            reader.add_text(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
+            pieces.append(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
+        elif text in {">", ";"} or (text == "," and not is_route):
+            addresses += _read_mailbox(pieces)
+            pieces, is_route = [], False
+        elif text in {"<", ":"}:
+            # A name comes before the bracket; a group's name or a source route (RFC 5322 section 4.4) comes before the colon.
+            pieces, is_route = [], False
+        elif text.startswith("@") and not pieces:
+            is_route = True
         else:
-            reader.add(token[0])
-    reader.end_mailbox()
-    return reader.addresses
+            pieces.append(text)
+    return addresses + _read_mailbox(pieces)
 
 
 def parse_display_name(value: str) -> str:
@@ -86,30 +89,7 @@ def _remove_spaces(text: str, mark: str) -> str:
     return mark.join(piece.strip() for piece in text.split(mark))
 
 
-class _Reader:
-    """Collects the mailboxes of a field, token by token."""
-
-    def __init__(self) -> None:
-        self.addresses: list[str] = []
-        self._pieces: list[str] = []
-        self._is_route = False
-
-    def add(self, piece: str) -> None:
-        if piece in {">", ";"} or (piece == "," and not self._is_route):
-            self.end_mailbox()
-        elif piece in {"<", ":"}:
-            # A name comes before the bracket; a group's name or a source route (RFC 5322 section 4.4) comes before the colon.
-            self._pieces, self._is_route = [], False
-        elif piece.startswith("@") and not self._pieces:
-            self._is_route = True
-        else:
-            self.add_text(piece)
-
-    def add_text(self, text: str) -> None:
-        self._pieces.append(text)
-
-    def end_mailbox(self) -> None:
-        text = _remove_spaces("".join(self._pieces), "@")
-        for reading in dict.fromkeys((text, _remove_spaces(text, "."))):
-            self.addresses += [word.removesuffix(".") for word in reading.split() if "@" in word]
-        self._pieces, self._is_route = [], False
+def _read_mailbox(pieces: list[str]) -> list[str]:
+    text = _remove_spaces("".join(pieces), "@")
+    readings = dict.fromkeys((text, _remove_spaces(text, ".")))
+    return [word.removesuffix(".") for reading in readings for word in reading.split() if "@" in word]

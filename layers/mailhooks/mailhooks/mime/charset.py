@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import Final
 
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Reason
 
 # QUIRK: mailers write the name of an old charset and send its newer superset (WHATWG Encoding Standard, "Names and labels").
 _SUPERSETS: Final = {

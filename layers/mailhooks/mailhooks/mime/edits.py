@@ -1,6 +1,7 @@
 """Edits of a message. Every byte outside of the edits stays as it is."""
 
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 
@@ -10,6 +11,22 @@ class Edit(NamedTuple):
     start: int
     end: int
     new: bytes
+
+
+class Reason(StrEnum):
+    """Why text cannot be inserted into a part."""
+
+    ENCODING = "its content-transfer-encoding is unknown"
+    CHARSET = "its charset is unknown, does not match its octets, or cannot encode the text"
+    NO_PLACE = "it has no place for text, such as a frameset"
+
+
+class CannotEdit(Exception):
+    """Text cannot be inserted into a part, for a `reason`."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
@@ -26,11 +43,7 @@ def splice(raw: bytes, edits: Iterable[Edit]) -> bytes:
 
 
 def splice_pieces(raw: bytes, edits: Iterable[Edit]) -> list[bytes | memoryview]:
-    """Return the pieces that `splice` joins: a large message need not be copied.
-
-    Raises:
-        ValueError: as `splice`.
-    """
+    """Return the pieces that `splice` joins: a large message need not be copied. Raises as `splice`."""
     ordered = sorted(edits, key=lambda edit: (edit.start, edit.end))
     pieces: list[bytes | memoryview] = []
     view = memoryview(raw)
@@ -59,8 +72,7 @@ def compose(first: Iterable[Edit], second: Iterable[Edit]) -> list[Edit]:
         final += result.read_to(start)
         result.read_to(end)
         final.append(new)
-    final += result.read_to(None)
-    return list(_to_edits(final))
+    return list(_to_edits(final + result.read_to(2 * _END)))
 
 
 _Tile = tuple[int, int] | bytes
@@ -71,8 +83,6 @@ _END: Final = 1 << 62
 
 
 class _Tiles:
-    """Reads the result of edits, tile by tile."""
-
     def __init__(self, edits: Iterable[Edit]) -> None:
         self._tiles: list[_Tile] = []
         self._position = 0
@@ -85,15 +95,15 @@ class _Tiles:
         self._tiles.append((done, _END))
         self._tiles.reverse()
 
-    def read_to(self, offset: int | None) -> list[_Tile]:
-        """Read the tiles up to an offset of the result; None for all."""
+    def read_to(self, offset: int) -> list[_Tile]:
+        """Read the tiles up to an offset of the result."""
         found: list[_Tile] = []
-        if offset is not None and offset < self._position:
+        if offset < self._position:
             raise ValueError(f"an edit at {offset} overlaps another edit")
-        while self._tiles and (offset is None or self._position < offset):
+        while self._tiles and self._position < offset:
             tile = self._tiles.pop()
             length = len(tile) if isinstance(tile, bytes) else tile[1] - tile[0]
-            wanted = length if offset is None else min(length, offset - self._position)
+            wanted = min(length, offset - self._position)
             if wanted < length:
                 self._tiles.append(tile[wanted:] if isinstance(tile, bytes) else (tile[0] + wanted, tile[1]))
                 tile = tile[:wanted] if isinstance(tile, bytes) else (tile[0], tile[0] + wanted)

@@ -69,12 +69,8 @@ def is_plain(text: str) -> bool:
 def encode(text: str, name: str, newline: bytes) -> bytes:
     """Return text as the body of a field, with encoded words unless it is plain.
 
-    It is folded at spaces, so that lines have at most 78 characters where possible (RFC 5322 section 2.1.1).
-
-    Args:
-        text: without line ends.
-        name: of the field. The result follows "name: ".
-        newline: the line end to fold with.
+    It is folded at spaces, so that lines have at most 78 characters where possible (RFC 5322 section 2.1.1). The result follows "name: ".
+    The text must have no line ends.
     """
     # Late for the cold start: a hook that adds no header field does not need the email package.
     from email.charset import QP, Charset

@@ -120,10 +120,8 @@ def find_extensions(name: str) -> Extensions:
     >>> sorted(find_extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
     ['.exe']
     """
-    readings = [_suffixes(name)]
-    if "\0" in name:
-        # QUIRK: in a program written in C the name ends at the NUL.
-        readings.append(_suffixes(name.partition("\0")[0]))
+    # QUIRK: in a program written in C the name ends at the NUL.
+    readings = [_suffixes(reading) for reading in {name, name.partition("\0")[0]}]
     last = {suffixes[-1] for suffixes in readings if suffixes}
     inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}
     return Extensions(frozenset(last), frozenset(inner - last - _DOMAINS))

@@ -69,8 +69,6 @@ _BYTE_ORDER_MARK: Final = "\xef\xbb\xbf"
 
 
 class Kind(Enum):
-    """The kind of a token."""
-
     TEXT = "text"
     START = "start tag"
     END = "end tag"
@@ -81,14 +79,7 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of HTML.
-
-    Attributes:
-        start, end: its offsets in `html`.
-        kind: see `Kind`.
-        name: of a tag, or of the element of RAW, in lower case; `""` for others.
-        html: the whole HTML.
-    """
+    """A piece of the whole HTML, by its offsets. `name` is of a tag, or of the element of RAW, in lower case; `""` for others."""
 
     start: int
     end: int
@@ -98,7 +89,6 @@ class Token(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The source of the token."""
         return self.html[self.start : self.end]
 
     @property

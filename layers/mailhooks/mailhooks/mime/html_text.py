@@ -17,7 +17,7 @@ _PARAGRAPHS: Final = frozenset("p div tr li table ul ol h1 h2 h3 h4 hr blockquot
 _TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9]*+)[^>]*>|<[!?][^<>]*>")
 
 IMAGE_OR_ADDRESS: Final = "\ufffc"
-"""Stands for an image or an address in `convert_to_plain_text` with `only_words`."""
+"""An image or an address in `convert_to_plain_text` with `only_words`."""
 
 
 def extract_visible_text(html: str) -> str:
@@ -63,8 +63,7 @@ def _line_end(tag: re.Match[str]) -> str:
 def convert_to_plain_text(html: str, *, only_words: bool = False) -> str:
     """Return HTML as plain text with lines. A link is followed by its address, an image is its `alt` text.
 
-    Args:
-        only_words: write `IMAGE_OR_ADDRESS` instead of addresses and images.
+    With `only_words`, both are `IMAGE_OR_ADDRESS`.
     """
     writer = _PlainText(only_words)
     for token in tokenize(html):
@@ -77,8 +76,6 @@ def convert_to_plain_text(html: str, *, only_words: bool = False) -> str:
 
 
 class _PlainText:
-    """Collects the pieces of a plain text."""
-
     def __init__(self, only_words: bool) -> None:
         self.pieces: list[str] = []
         self._only_words = only_words

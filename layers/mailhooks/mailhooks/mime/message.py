@@ -13,6 +13,7 @@ from typing import Final
 
 from mailhooks.mime import headers
 from mailhooks.mime.headers import Field, HeaderBlock, is_bounded, parse_boundary, parse_parameters
+from mailhooks.mime.transfer_encoding import IDENTITY
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 10_000
@@ -104,12 +105,7 @@ class Part:
 
 @dataclass(slots=True, eq=False)
 class Structure:
-    """The parts of a message.
-
-    Attributes:
-        root: the message itself.
-        defects: of all parts.
-    """
+    """The parts of a message. `root` is the message itself; `defects` are those of all parts."""
 
     root: Part
     defects: frozenset[Defect]
@@ -133,32 +129,22 @@ class Structure:
 
 
 class Message:
-    """A message as it was received. Each form is parsed once, when it is first read.
-
-    Attributes:
-        raw: its bytes. They never change.
-    """
+    """A message as it was received. Its bytes `raw` never change. Each form is parsed once, when it is first read."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
 
     @cached_property
     def header(self) -> HeaderBlock:
-        """The header fields of the message itself."""
         return headers.scan(self.raw)
 
     @cached_property
     def structure(self) -> Structure:
-        """The parts of the message (RFC 2045, RFC 2046)."""
         return scan(self.raw, self.header)
 
 
 def scan(raw: bytes, header: HeaderBlock | None = None) -> Structure:
-    """Return the structure of a message. Never raises.
-
-    Args:
-        header: of the message, if it is parsed already.
-    """
+    """Return the structure of a message, whose header may be parsed already. Never raises."""
     return _Scan(raw, header or headers.scan(raw)).run()
 
 
@@ -223,7 +209,7 @@ class _Scan:
         self._count += 1
         if part.maintype == "multipart":
             self._open_multipart(part)
-        elif part.content_type in {"message/rfc822", "message/global"} and _is_identity(part.encoding):
+        elif part.content_type in {"message/rfc822", "message/global"} and part.encoding in IDENTITY:
             if len(self._open) < MAX_DEPTH:
                 part.children.append(self._enter(part.body, part))
             else:
@@ -288,7 +274,7 @@ class _Scan:
                 self._read_field(part, fields[0])
         # QUIRK: RFC 2046 section 5.2.1 forbids to encode a `message/rfc822`. No program reads the message in it, so it is a leaf.
         is_leaf = part.maintype == "message" and parent is not None and part.encoding in {"base64", "quoted-printable"}
-        if part.maintype in {"multipart", "message"} and not (_is_identity(part.encoding) or is_leaf):
+        if part.maintype in {"multipart", "message"} and not (part.encoding in IDENTITY or is_leaf):
             self._add_defect(Defect.ENCODED_MULTIPART, part)
         return part
 
@@ -312,8 +298,3 @@ class _Scan:
         part.params = parse_parameters(value)
         if part.maintype == "multipart":
             part.boundary = parse_boundary(value)
-
-
-def _is_identity(encoding: str) -> bool:
-    # QUIRK: the hyphen.
-    return encoding in {"7bit", "8bit", "binary", "7-bit", "8-bit"}

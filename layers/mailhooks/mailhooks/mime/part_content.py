@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from mailhooks.mime import transfer_encoding
-from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Part
 
 _LETTERS: Final = re.compile(rb"[A-Za-z0-9+/=]+")

@@ -7,8 +7,7 @@ import binascii
 import re
 from typing import Final
 
-from mailhooks.mime.edits import Edit
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Edit, Reason
 
 IDENTITY: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 """QUIRK: some mailers write a hyphen."""
@@ -88,19 +87,13 @@ def fits(octets: bytes, encoding: str) -> bool:
 
 
 def _find_longest(octets: bytes) -> int:
-    """Return the length of the longest line."""
     return max(map(len, _NEWLINE.split(octets)))
 
 
 def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
-    """Return whether replacing lines of a body would add a delimiter of a multipart around it (RFC 2046 section 5.1.1).
+    """Return whether replacing lines of the body at offset `start` would add a delimiter of a multipart around it (RFC 2046 section 5.1.1).
 
     Every such multipart has a delimiter before the body.
-
-    Args:
-        start: offset of the body.
-        old: the replaced lines.
-        new: the lines in their place.
     """
     present = set(_ANY_LINE_END.split(old))
     lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in present}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Defect, Message, scan
-from mailhooks.mime.text.closing_delimiters import close_multiparts
+from mailhooks.mime.text.wrapping import close_multiparts
 from tests.support.mail import CORPUS
 
 TOP = b"From: ana@example.com\r\nContent-Type: multipart/mixed; boundary=outer\r\n\r\n"

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.mime.edits import splice
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Reason, splice
 from mailhooks.mime.message import scan
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
 

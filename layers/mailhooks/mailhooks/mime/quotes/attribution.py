@@ -132,10 +132,7 @@ def _has_unknown_fields(lines: Sequence[Line]) -> bool:
 def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
     """Return whether a block of From:, Sent:, To:, Subject: begins at a line.
 
-    Without a subject it must have an address: `From: Berlin`, `To: Hamburg` and `Date:` describe a journey.
-
-    Args:
-        labels: `find_label` of each line.
+    Without a subject it must have an address: `From: Berlin`, `To: Hamburg` and `Date:` describe a journey. `labels` are by `find_label`.
     """
     if labels[at] is None:
         return False
@@ -163,10 +160,7 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
 def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_quote: bool) -> int | None:
     """Return the first line of the attribution that ends with line `end`; None if that is not an attribution.
 
-    Args:
-        budget: reduced by the search.
-        above_quote: whether a quoted line follows. If not, an attribution must have a date, a time and a verb, because ordinary text may
-            contain "On Monday she wrote:" too.
+    Unless it is `above_quote`, it must have a date, a time and a verb, because ordinary text may contain "On Monday she wrote:" too.
     """
     if not _may_end_attribution(lines[end].text):
         return None

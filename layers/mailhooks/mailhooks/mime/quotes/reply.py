@@ -61,10 +61,7 @@ def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
     """Return the offset at which to insert a block below the newest reply and above the quote; None as in `find_text_quote`.
 
     It is before the largest element that contains only the quote, and never where a browser would move the block, as in a table row.
-
-    Args:
-        html: one character for each octet.
-        decode: decodes a piece of it by the charset. Must not raise.
+    The arguments are those of `read_lines`.
     """
     displayed = read_lines(html, decode)
     found = find_quote(displayed)
@@ -98,10 +95,8 @@ class _Search:
     def find_next_quote(self, position: int, *, bare_counts: bool) -> tuple[int, int] | None:
         """Return the first line of the next quote, with its attribution, and the first quoted line.
 
-        The first quoted line is the end of the message if the quote extends to the end.
-
-        Args:
-            bare_counts: whether quoted lines without attribution count.
+        The first quoted line is the end of the message if the quote extends to the end. Quoted lines without attribution are a quote if
+        `bare_counts`.
         """
         lines = self._lines
         digest = pasted = False

@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from mailhooks.mime.errors import CannotEdit
+from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.message import Message, Part
 from mailhooks.mime.quotes.attribution import Level
@@ -112,11 +112,7 @@ def _begins_pgp(text: TextPart) -> bool:
 
 
 def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]:
-    """Return the displayed text parts in a part.
-
-    Args:
-        named: whether a text with a file name is displayed too: it is where no attachment is possible.
-    """
+    """Return the displayed text parts in a part. Where no attachment is possible, a text that is `named` like a file is displayed too."""
     match part.content_type:
         case "text/plain" | "text/html":
             if part.body == part.header.end:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from mailhooks.mime import charset, transfer_encoding
-from mailhooks.mime.edits import Edit
-from mailhooks.mime.errors import CannotEdit, Reason
+from mailhooks.mime.edits import CannotEdit, Edit, Reason
 from mailhooks.mime.message import Part
 
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
@@ -91,7 +90,8 @@ class TextPart:
         Raises:
             CannotEdit: the part's charset cannot encode the text, and its content cannot be converted to UTF-8.
         """
-        return [*self._replacement(start, end, text), *self._ensure_line_break()]
+        edits, part = self._replacement(start, end, text), self.part
+        return [*edits, Edit(part.end, part.end, self._line_end)] if part.shares_line_end(self.raw) else edits
 
     def _replacement(self, start: int, end: int, text: str) -> list[Edit]:
         lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.part.charset)
@@ -124,10 +124,6 @@ class TextPart:
         old, new = before + self.octets[start:end] + after, before + encoded + after
         longest = max(map(len, _NEWLINE.split(new)))
         return longest > max(transfer_encoding.MAX_LINE, len(old)) or transfer_encoding.makes_delimiter(self.raw, self.part.body, old, new)
-
-    def _ensure_line_break(self) -> list[Edit]:
-        end = self.part.end
-        return [Edit(end, end, self._line_end)] if self.part.shares_line_end(self.raw) else []
 
     @property
     def _line_end(self) -> bytes:

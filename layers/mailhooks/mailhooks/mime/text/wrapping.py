@@ -1,4 +1,4 @@
-"""Wraps a message into a new one, adds a text part to a body without text, and adds images to an HTML part.
+"""Wraps a message into a new one, adds a text part to a body without text, adds images, and closes multiparts.
 
 These are edits too: the wrapped parts keep their octets and their order. A new multipart declares 8-bit content (RFC 2045 section 6.4).
 """
@@ -19,13 +19,7 @@ _CONTENT: Final = "content-"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that HTML references by `cid:` and its `content_id`.
-
-    Attributes:
-        content_id: without angle brackets.
-        subtype: of `image/`, such as `png`.
-        content: its octets.
-    """
+    """An image of type `image/` and `subtype`, which HTML references by `cid:` and `content_id` (without angle brackets)."""
 
     content_id: str
     subtype: str
@@ -35,8 +29,7 @@ class Image:
 def write_text_part(text: str, html: str, newline: bytes, boundaries: Sequence[bytes], images: Sequence[Image] = ()) -> bytes:
     """Return a part with plain text and HTML as alternatives (RFC 2046 section 5.1.4), without a line end after it.
 
-    Args:
-        boundaries: of the alternative, and of the HTML with its images.
+    The boundaries are of the alternative, and of the HTML with its images.
     """
     alternative, related = boundaries
     displayed = _write_leaf("html", html, newline)
@@ -165,11 +158,7 @@ def make_boundary(raw: bytes, purpose: str) -> bytes:
 
 
 def _outer_encoding(content: bytes, part: Part) -> bytes:
-    """Return the content-transfer-encoding of a multipart that contains a part (RFC 2045 section 6.4).
-
-    Args:
-        content: the octets in the multipart.
-    """
+    """Return the content-transfer-encoding of a multipart with this content, which contains a part (RFC 2045 section 6.4)."""
     if content.isascii():
         return b"7bit"
     return b"binary" if any(each.encoding == "binary" for each in part.walk()) else b"8bit"
@@ -180,3 +169,33 @@ def _content_fields(header: HeaderBlock, kind: bytes, encoding: bytes, *, of_mes
     # 7bit is the default.
     declared = b"" if encoding == b"7bit" else b"Content-Transfer-Encoding: " + encoding + header.newline
     return version + b"Content-Type: " + kind + header.newline + declared
+
+
+def close_multiparts(message: Message, edits: Iterable[Edit]) -> list[Edit]:
+    """Return the edits together with those that add missing closing delimiters.
+
+    QUIRK: mail that was cut, and mail from some mailing lists and gateways, lacks closing delimiters. All programs end such a part at the
+    next delimiter of an outer multipart, or at the end of the message. Adding the delimiter there does not change how they read the
+    message. It begins with its own line end, so that the part before it keeps all octets. Forwarded messages stay as they are, and so
+    does a multipart that the edits replace.
+
+    >>> cut_short = Message(b"Content-Type: multipart/mixed; boundary=b\\n\\n--b\\n\\nHello\\n")
+    >>> [edit.new for edit in close_multiparts(cut_short, [])]
+    [b'\\n--b--\\n']
+    """
+    edits, root = list(edits), message.structure.root
+    replaced = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
+    return edits + [
+        _close_multipart(message.raw, part, root.header.newline)
+        # In reverse, so that the delimiters of inner multiparts come first.
+        for part in reversed([part for part in root.walk() if part.children and part.boundary and not part.closed])
+        if not part.embedded and not any(start <= part.start and part.end <= end for start, end in replaced)
+    ]
+
+
+def _close_multipart(raw: bytes, part: Part, newline: bytes) -> Edit:
+    # A part that begins at the end of the message, after a delimiter without line end, has not even an empty header.
+    child = part.children[-1]
+    first = newline if child.start == len(raw) and not raw.endswith(b"\n") else b""
+    last = newline if part.shares_line_end(raw) or (part.end == len(raw) and part.start == 0) else b""
+    return Edit(part.end, part.end, first + newline + b"--" + part.boundary + b"--" + last)
