@@ -458,4 +458,4 @@ def test_many_attachments_and_nested_forwards_take_linear_time():
     started = time.perf_counter()
     assert len(find(Message(mixed(*[part("a/b", "a.exe.txt", PE)] * 9000)), EVERYTHING)) == 9000
     find(Message(mixed(*[content] * 100)), EVERYTHING)
-    assert time.perf_counter() - started < 30  # a quadratic search takes minutes
+    assert time.perf_counter() - started < 30  # a quadratic search needs minutes

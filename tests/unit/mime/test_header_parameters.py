@@ -73,7 +73,7 @@ def test_hostile_fields_take_linear_time(pattern: bytes):
     started = time.perf_counter()
     remove_comments(value)
     sum(1 for _ in parse_strictly(value))
-    assert time.perf_counter() - started < 20  # a quadratic search would take minutes
+    assert time.perf_counter() - started < 20  # a quadratic search would need minutes
 
 
 @pytest.mark.parametrize(
