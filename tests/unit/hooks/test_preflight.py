@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.aws.content_rules import find_defects
-from mailhooks.content.subject_tag import tag_edits
+from mailhooks.content.header_changes import tag_edits
 from mailhooks.contract.limits import SES_SINGLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.hooks import preflight
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits

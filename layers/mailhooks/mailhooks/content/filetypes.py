@@ -4,7 +4,6 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,11 +59,6 @@ _SIGNATURES: Final = (
     (b"ID3", "audio/mpeg"),
 )
 
-_TEXT_START: Final = rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"
-_HTML_START: Final = re.compile(_TEXT_START + rb"<(?:!doctype\s+html|html|head|body|script|iframe)\b", re.IGNORECASE)
-_SVG_START: Final = re.compile(_TEXT_START + rb"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE)
-_SCRIPT_START: Final = re.compile(rb"\A#![ \t]*/")
-
 EXECUTABLES: Final = frozenset(
     {_PE, _MACH_O, _JAVA, _JAR, _SCRIPT, "application/x-elf", "application/x-ms-shortcut", "application/vnd.ms-htmlhelp"}
 )
@@ -96,10 +90,7 @@ def identify(beginning: bytes) -> str:
     for start, name in _SIGNATURES:
         if beginning.startswith(start):
             return name
-    for name, test in _TESTS:
-        if test(beginning):
-            return name
-    return ""
+    return next((name for name, pattern in _PATTERNS if pattern.match(beginning)), "")
 
 
 def is_archive(beginning: bytes, extensions: frozenset[str]) -> bool:
@@ -128,45 +119,40 @@ def _is_zip(beginning: bytes) -> bool:
     return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK"))
 
 
-def _has_first_entry(*names: bytes) -> Callable[[bytes], bool]:
-    """Return a test for zip archives whose first file name, at octet 30, begins with one of the names (APPNOTE section 4.3.7)."""
-    return lambda beginning: _is_zip(beginning) and beginning.startswith(names, 30)
+_ZIP_START: Final = rb"PK(?:\x03\x04|\x05\x06|\x07\x08PK)"
+_TEXT_START: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"
 
 
-def _is_pe(beginning: bytes) -> bool:
-    # A text may begin with MZ. A program has a NUL in the offset of its header (at 60, less than 2 ** 24), a text has none.
-    return beginning.startswith(b"MZ") and b"\0" in beginning[:64]
+def _first_entry(*names: str) -> bytes:
+    """Return a pattern of zip archives whose first file name, at octet 30, begins with one of the names (APPNOTE section 4.3.7)."""
+    return rb"(?s)(?=%s).{30}(?:%s)" % (_ZIP_START, "|".join(map(re.escape, names)).encode())
 
 
-def _is_class_file(beginning: bytes) -> bool:
-    # A Mach-O universal binary begins the same, with a count of architectures instead of the version, which is 45 or more.
-    return beginning.startswith(b"\xca\xfe\xba\xbe") and int.from_bytes(beginning[4:8], "big") >= 45
-
-
-def _is_riff(form: bytes) -> Callable[[bytes], bool]:
-    return lambda beginning: beginning.startswith(b"RIFF") and beginning.startswith(form, 8)
-
-
-_TESTS: Final[tuple[tuple[str, Callable[[bytes], bool]], ...]] = (
-    (_PE, _is_pe),
-    (_JAVA, _is_class_file),
-    (_MACH_O, lambda beginning: beginning.startswith((b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"))),
-    ("application/vnd.openxmlformats-officedocument", _has_first_entry(b"[Content_Types].xml", b"_rels/.rels", b"docProps/")),
-    ("application/vnd.oasis.opendocument", _has_first_entry(b"mimetypeapplication/vnd.oasis.opendocument")),
-    ("application/epub+zip", _has_first_entry(b"mimetypeapplication/epub+zip")),
-    (_JAR, _has_first_entry(b"META-INF/")),
-    ("application/zip", _is_zip),
-    ("application/pdf", lambda beginning: b"%PDF-" in beginning[:1024]),
-    ("image/webp", _is_riff(b"WEBP")),
-    ("audio/wav", _is_riff(b"WAVE")),
-    ("video/x-msvideo", _is_riff(b"AVI ")),
-    ("video/mp4", lambda beginning: beginning.startswith(b"ftyp", 4)),
-    ("image/bmp", lambda beginning: beginning.startswith(b"BM") and beginning[6:10] == b"\0\0\0\0"),
-    ("application/x-tar", lambda beginning: beginning.startswith(b"ustar", 257)),
-    ("text/html", lambda beginning: _HTML_START.match(beginning) is not None),
-    ("image/svg+xml", lambda beginning: _SVG_START.match(beginning) is not None),
-    (_SCRIPT, lambda beginning: _SCRIPT_START.match(beginning) is not None),
+_PATTERNS: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        # A text may begin with MZ. A program has a NUL in the offset of its header (at 60, less than 2 ** 24), a text has none.
+        (_PE, rb"MZ[^\0]{0,61}\0"),
+        # A Mach-O universal binary begins the same, with a count of architectures instead of the version, which is 45 or more.
+        (_JAVA, rb"(?s)\xca\xfe\xba\xbe(?:\0{0,2}[^\0].|\0{0,3}[\x2d-\xff])"),
+        (_MACH_O, rb"\xca\xfe\xba[\xbe\xbf]"),
+        ("application/vnd.openxmlformats-officedocument", _first_entry("[Content_Types].xml", "_rels/.rels", "docProps/")),
+        ("application/vnd.oasis.opendocument", _first_entry("mimetypeapplication/vnd.oasis.opendocument")),
+        ("application/epub+zip", _first_entry("mimetypeapplication/epub+zip")),
+        (_JAR, _first_entry("META-INF/")),
+        ("application/zip", _ZIP_START),
+        ("application/pdf", rb"(?s).{0,1019}?%PDF-"),
+        ("image/webp", rb"(?s)RIFF.{4}WEBP"),
+        ("audio/wav", rb"(?s)RIFF.{4}WAVE"),
+        ("video/x-msvideo", rb"(?s)RIFF.{4}AVI "),
+        ("video/mp4", rb"(?s).{4}ftyp"),
+        ("image/bmp", rb"(?s)BM.{4}\0{4}"),
+        ("application/x-tar", rb"(?s).{257}ustar"),
+        ("text/html", rb"(?i)" + _TEXT_START + rb"<(?:!doctype\s+html|html|head|body|script|iframe)\b"),
+        ("image/svg+xml", rb"(?i)" + _TEXT_START + rb"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b"),
+        (_SCRIPT, rb"#![ \t]*/"),
+    )
 )
 
-KNOWN: Final = frozenset(name for _, name in _SIGNATURES) | frozenset(name for name, _ in _TESTS)
+KNOWN: Final = frozenset(name for _, name in _SIGNATURES) | frozenset(name for name, _ in _PATTERNS)
 """Every type that `identify` returns."""

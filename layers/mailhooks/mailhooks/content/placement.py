@@ -54,7 +54,6 @@ def _find_token(part: TextPart) -> tuple[int, int] | None:
 
 
 def _find_quote(part: TextPart) -> int | None:
-    """Return the offset above the quote; None if nothing is quoted."""
     if part.is_html:
         return reply.find_html_quote(part.view(), part.decode)
     quote = reply.find_text_quote(part.lines())

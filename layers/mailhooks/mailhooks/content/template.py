@@ -92,7 +92,6 @@ class Template:
         return len(sample) >= _MIN_SAMPLE and sample in text
 
     def _stretches(self, *, in_lines_with_variables: bool = False) -> list[_Stretch]:
-        """Return the constant parts of a plain text."""
         stretches: list[_Stretch] = []
         text, gap = "", 0
         for constant, varying in self._constants(in_lines_with_variables):
@@ -122,7 +121,6 @@ class Template:
             yield keep_alphanumeric(line[done:]), 0 if variables else None
 
     def _line(self, source: str, values: Mapping[str, str]) -> str | None:
-        """Return a line with its values; None to omit it."""
         found = []
 
         def value(variable: re.Match[str]) -> str:

@@ -130,13 +130,8 @@ def scan(raw: bytes, start: int = 0) -> HeaderBlock:
         position = after
     fields = tuple(Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(names, ends, strict=True))
     complete = complete and (position == start or raw.endswith(b"\n", start, position)) and not _BARE_CR.search(raw, start, position)
-    return HeaderBlock(start, fields, position, complete, _find_newline(raw, start, position))
-
-
-def _find_newline(raw: bytes, start: int, end: int) -> bytes:
-    """Return the first line end of the header or of the empty line after it."""
-    found = _LINE_END.search(raw, start, end + 2)
-    return found[0] if found else b"\r\n"
+    first = _LINE_END.search(raw, start, position + 2)  # perhaps that of the empty line
+    return HeaderBlock(start, fields, position, complete, first[0] if first else b"\r\n")
 
 
 def is_bounded(value: bytes) -> bool:

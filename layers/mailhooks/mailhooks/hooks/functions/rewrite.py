@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from mailhooks.content.header_changes import HeaderChanges
-from mailhooks.content.subject_tag import check_tag
+from mailhooks.content.header_changes import HeaderChanges, check_tag
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.policy.policy import Policy

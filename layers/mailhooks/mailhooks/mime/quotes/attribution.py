@@ -180,7 +180,8 @@ def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_q
                 return start
             if dated is None and _starts_with_date(bare):
                 dated = start
-            if named is None and above_quote and _names_author(bare):
+            # `Bob wrote:` or `Bob <bob@example.com> schrieb am ...:`
+            if named is None and above_quote and 1 < _find_verb(bare) < _MAX_UNDATED:
                 named = start
         if lines[start].gap or lines[start].mark or (start and _SENTENCE_END.search(lines[start - 1].text[-8:])):
             break
@@ -215,11 +216,6 @@ def _is_unmistakable(bare: str, gap: bool) -> bool:
     if not (gap or "@" in bare) or _TIME.search(bare) is None or _DAY.search(bare) is None or _find_verb(bare) < 0:
         return False
     return _SENTENCES.search(bare) is None
-
-
-def _names_author(bare: str) -> bool:
-    """Return whether it is `Bob wrote:` or `Bob <bob@example.com> schrieb am ...:`."""
-    return 1 < _find_verb(bare) < _MAX_UNDATED
 
 
 def _find_verb(bare: str) -> int:

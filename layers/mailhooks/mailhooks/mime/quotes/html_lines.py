@@ -150,7 +150,6 @@ class _Reader:
         self._pieces.append(text)
 
     def _begin_line(self, at: int) -> None:
-        """Begin a line with its first word or image."""
         if self._lines and not self._lines[-1].text:
             return
         place, element = self._anchor or (at, self._element)

@@ -85,8 +85,6 @@ def find_quote(lines: Sequence[Line]) -> int | None:
 
 
 class _Search:
-    """The search in the lines of one message."""
-
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
         self._labels = [find_label(line) for line in lines]

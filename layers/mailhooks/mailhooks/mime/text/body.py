@@ -138,9 +138,5 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
 
 def _related_root(raw: bytes, part: Part) -> Part:
     """Return the part whose Content-ID is in `start`, or else the first part (RFC 2387 section 3.2)."""
-    start = part.params.get("start", "").strip()
-    for child in part.children:
-        identity = next(child.header.named("content-id"), None)
-        if start and identity is not None and identity.value(raw) == start.encode("latin-1", "replace"):
-            return child
-    return part.children[0]
+    start = part.params.get("start", "").strip().encode("latin-1", "replace")
+    return next((child for child in part.children if start and next(child.values(raw, "content-id"), None) == start), part.children[0])

@@ -121,7 +121,7 @@ def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
 
 
 def _subject_tag(value: str, _: BuildContext) -> Action:
-    from mailhooks.content.subject_tag import check_tag
+    from mailhooks.content.header_changes import check_tag
 
     _reject_variables(value)
     tag = check_tag(value)

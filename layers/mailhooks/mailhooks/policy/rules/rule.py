@@ -83,13 +83,13 @@ class ContentChange(ABC):
 
 @dataclass(frozen=True, slots=True)
 class TagSubject(ContentChange):
-    """Add a tag to the subject (see `mailhooks.content.subject_tag`)."""
+    """Add a tag to the subject (see `mailhooks.content.header_changes`)."""
 
     tag: str
     name: ClassVar = "subject_tag"
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
-        from mailhooks.content.subject_tag import tag_edits
+        from mailhooks.content.header_changes import tag_edits
 
         block = message.header
         # A subject above a broken line gets its tag, so that a sender cannot prevent the tag by a line of garbage.
