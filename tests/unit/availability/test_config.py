@@ -146,3 +146,9 @@ def test_an_unreadable_key_is_not_quoted() -> None:
         load(backends={"dav": google})
     assert "/backends/dav" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("time", ["24:01", "9:00", "09:60", "", "0900", "09:00:00"])
+def test_a_working_period_ends_at_a_time_of_day(time: str) -> None:
+    with pytest.raises(SettingsError, match=r"at /workingHours/periods/0/end: expected a time of day \(hh:mm, at most 24:00\)"):
+        load(workingHours={"timeZone": "UTC", "periods": [{"days": ["MON"], "start": "00:00", "end": time}]})

@@ -9,7 +9,7 @@ from tzlocal.windows_tz import win_tz
 
 from mailhooks.availability import timezones
 from mailhooks.contract.availability import AvailabilityRequest, AvailabilityResponse, Requester, Window
-from mailhooks.contract.freebusy import DayOfWeek, MailboxAvailability, WorkingPeriod
+from mailhooks.contract.freebusy import DayOfWeek, MailboxAvailability, WorkingHours, WorkingPeriod
 from tests.support.tables import check_rows
 
 WEEK_IN_JUNE = Window(datetime(2026, 6, 15, tzinfo=UTC), datetime(2026, 6, 22, tzinfo=UTC))
@@ -89,20 +89,10 @@ def test_an_unknown_name_is_not_opened_as_a_file(name: str) -> None:
     assert timezones.find_zone(name) is None
 
 
-@pytest.mark.parametrize("text, minutes", [("00:00", 0), ("09:30", 570), ("23:59", 1439), ("24:00", 1440)])
-def test_a_time_of_day_is_converted_to_minutes(text: str, minutes: int) -> None:
-    assert timezones.parse_minutes(text) == minutes
-
-
-@pytest.mark.parametrize("text", ["24:01", "9:00", "09:60", "", "0900", "09:00:00"])
-def test_an_invalid_time_of_day_is_rejected(text: str) -> None:
-    with pytest.raises(ValueError, match="hh:mm"):
-        timezones.parse_minutes(text)
-
-
 def test_working_hours_fit_the_contract_and_can_be_flipped() -> None:
     period = WorkingPeriod(540, 1020, (DayOfWeek.MON,))
-    hours = timezones.build_working_hours(ZoneInfo("Europe/Berlin"), [period], WEEK_IN_JUNE, "W. Europe Standard Time")
+    zone = timezones.build_time_zone(ZoneInfo("Europe/Berlin"), WEEK_IN_JUNE, "W. Europe Standard Time")
+    hours = WorkingHours(zone, (period,))
     assert (hours.timezone.name, hours.working_periods) == ("W. Europe Standard Time", (period,))
     turned = timezones.flip_bias(hours)
     assert timezones.flip_bias(turned) == hours
@@ -113,7 +103,7 @@ def test_working_hours_fit_the_contract_and_can_be_flipped() -> None:
 
 
 def test_a_zone_without_rules_can_be_flipped() -> None:
-    hours = timezones.build_working_hours(ZoneInfo("Asia/Kolkata"), [], WEEK_IN_JUNE)
+    hours = WorkingHours(timezones.build_time_zone(ZoneInfo("Asia/Kolkata"), WEEK_IN_JUNE), ())
     assert timezones.flip_bias(hours).timezone.bias == 330
 
 

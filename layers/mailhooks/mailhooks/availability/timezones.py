@@ -4,11 +4,10 @@ The response describes changes of the clocks by rules ("the last Sunday of March
 the changes of a year.
 """
 
-import re
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
@@ -17,9 +16,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from tzlocal.windows_tz import win_tz
 
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
+from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours
 
-_DAYS: Final = (*tuple(DayOfWeek)[1:], DayOfWeek.SUN)
+DAYS: Final = dict(zip(("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"), DayOfWeek, strict=True))
+_WEEKDAYS: Final = (*tuple(DayOfWeek)[1:], DayOfWeek.SUN)
 """The days in the order of `date.weekday`."""
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -39,8 +39,6 @@ _MAX_SPAN: Final = timedelta(days=366)
 _NO_ZONES: Final = {"factory", "localtime"}
 """Names in the tz database that mean "not set" and "this computer's zone"."""
 
-_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|(24):(00)")
-
 
 def to_bias(offset: timedelta) -> int:
     """Convert an offset from UTC to minutes with EWS's sign: UTC = local time + bias.
@@ -58,20 +56,15 @@ def flip_bias(hours: WorkingHours) -> WorkingHours:
     return replace(hours, timezone=replace(zone, bias=-zone.bias, standard_time=flipped[0], daylight_time=flipped[1]))
 
 
-def parse_minutes(text: str) -> int:
-    """Convert a time of day to minutes from midnight.
-
-    >>> parse_minutes("09:30"), parse_minutes("24:00")
-    (570, 1440)
+def read_transition(offset: int, clock: str, month: int, week: int, day: str) -> TimeZoneTransition:
+    """Build a transition from the values of Exchange, by EWS or Graph: January is 1, and the fifth or the -1st week is the last one.
 
     Raises:
-        ValueError: the text is not hh:mm, or later than 24:00.
+        ValueError, KeyError: a value is invalid.
     """
-    found = _CLOCK.fullmatch(text)
-    if not found:
-        raise ValueError("a time of day has the form hh:mm, at most 24:00")
-    hour, minute = (part for part in found.groups() if part)
-    return int(hour) * 60 + int(minute)
+    moment = time.fromisoformat(clock).replace(microsecond=0, tzinfo=None)
+    weeks = {**dict(enumerate(Week, 1)), -1: Week.LAST}
+    return TimeZoneTransition(offset, moment, dict(enumerate(Month, 1))[month], weeks[week], DAYS[day.capitalize()])
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -91,11 +84,6 @@ def find_zone(name: str) -> ZoneInfo | None:
 def _names() -> dict[str, str]:
     named = {name.lower(): name for name in available_timezones() if name.lower() not in _NO_ZONES}
     return {windows.lower(): iana for windows, iana in win_tz.items() if iana.lower() in named} | named
-
-
-def build_working_hours(zone: ZoneInfo, periods: Sequence[WorkingPeriod], window: Window, name: str | None = None) -> WorkingHours:
-    """Return working hours in a zone. Arguments as for `build_time_zone`."""
-    return WorkingHours(build_time_zone(zone, window, name), tuple(periods))
 
 
 def build_time_zone(zone: ZoneInfo, window: Window, name: str | None = None) -> TimeZone:
@@ -182,7 +170,7 @@ def _rule(zone: ZoneInfo, change: datetime, offset: int) -> TimeZoneTransition:
     nth = (clock.day - 1) // 7
     # A fifth weekday is always the last one, and `Week` ends with LAST.
     week = Week.LAST if nth == 3 and _is_last(clock) and _is_last_elsewhere(zone, clock) else tuple(Week)[nth]
-    return TimeZoneTransition(offset, clock.time(), tuple(Month)[clock.month - 1], week, _DAYS[clock.weekday()])
+    return TimeZoneTransition(offset, clock.time(), tuple(Month)[clock.month - 1], week, _WEEKDAYS[clock.weekday()])
 
 
 def _is_last(day: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailhooks.availability.backends.caldav_xml import read_calendar_data
+from mailhooks.availability.backends.caldav import read_calendar_data
 from mailhooks.availability.errors import GenerationFailed
 
 DATA = "BEGIN:VCALENDAR\nEND:VCALENDAR\n"

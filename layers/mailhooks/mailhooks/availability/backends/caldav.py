@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 from urllib.parse import quote, urljoin, urlsplit
+from xml.etree import ElementTree
 
 import requests
 
-from mailhooks.availability.backends.caldav_xml import read_calendar_data
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.backends.ical.freebusy import read_periods
@@ -30,6 +30,9 @@ _QUERY: Final = (
 )
 _HEADERS: Final = {"Depth": "1", "Content-Type": 'application/xml; charset="utf-8"', "Accept": "text/calendar"}
 _FIELD: Final = re.compile(r"\{(\w*)\}")
+_DAV: Final = "{DAV:}"
+_DATA: Final = "{urn:ietf:params:xml:ns:caldav}calendar-data"
+_SUCCESS: Final = re.compile(r"HTTP/\S+ 2\d\d\b")
 _REDIRECTS: Final = 3
 _MIN_HALF: Final = timedelta(days=1)
 """A window is not split into halves that are shorter."""
@@ -137,6 +140,29 @@ def _busy(content: bytes) -> Iterator[CalendarEvent]:
             # Not a response to a free-busy-query: without a VFREEBUSY all time would look free.
             raise GenerationFailed("the response has appointments instead of busy times")
         yield from read_periods(calendar)
+
+
+def read_calendar_data(content: bytes) -> list[bytes]:
+    """Return the calendar data of a multistatus response (RFC 4918 section 13).
+
+    RFC 4791 section 7.10 requires HTTP 200 and the data alone, but some servers wrap the data.
+
+    Raises:
+        GenerationFailed: the response has no data, reports an error or is not safe XML.
+    """
+    # Entities, which serve attacks only, need a document type.
+    if b"<!DOCTYPE" in content or b"\0" in content:
+        raise GenerationFailed("the response has a document type or a null byte")
+    try:
+        root = ElementTree.fromstring(content)  # noqa: S314 - see above
+    except ElementTree.ParseError:
+        raise GenerationFailed("the response is not XML") from None
+    if not all(_SUCCESS.match((status.text or "").strip()) for status in root.iter(f"{_DAV}status")):
+        raise GenerationFailed("a part of the response reports an error")
+    found = [(element.text or "").encode() for element in root.iter(_DATA)]
+    if not found:
+        raise GenerationFailed("the response with HTTP 207 has no calendar data")
+    return found
 
 
 def _is_too_large(response: http.HttpResponse) -> bool:

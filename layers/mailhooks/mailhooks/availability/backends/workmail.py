@@ -21,8 +21,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from mailhooks.availability.backends.ews.backend import look_up
 from mailhooks.availability.backends.ews.client import EXCHANGE_2010_SP2, Client
-from mailhooks.availability.backends.ews.lookup import look_up
 from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable

@@ -102,7 +102,7 @@ def _parse_patterns(document: Mapping[str, Any], section: str, patterns: str) ->
 
 
 def _create_backend(name: str, config: Mapping[str, Any]) -> Backend:
-    # Imported late for the cold start: exchangelib takes 330 ms of CPU time, and only EWS and WorkMail need it.
+    # Imported late for the cold start: exchangelib needs 330 ms of CPU time, and only EWS and WorkMail need it.
     module_name, class_name = _BACKENDS[config["type"]]
     module = import_module(f"mailhooks.availability.backends.{module_name}")
     try:
@@ -123,9 +123,7 @@ def _default_hours(config: Mapping[str, Any] | None) -> Callable[[Window], Worki
     if zone is None:
         raise SettingsError("at /workingHours/timeZone: expected a time zone's name, such as Europe/Berlin, got another")
     periods = tuple(
-        WorkingPeriod(
-            timezones.parse_minutes(period["start"]), timezones.parse_minutes(period["end"]), tuple(map(DayOfWeek, period["days"]))
-        )
+        WorkingPeriod(_to_minutes(period["start"]), _to_minutes(period["end"]), tuple(map(DayOfWeek, period["days"])))
         for period in config["periods"]
     )
     for index, period in enumerate(periods):
@@ -135,7 +133,12 @@ def _default_hours(config: Mapping[str, Any] | None) -> Callable[[Window], Worki
     def hours(window: Window) -> WorkingHours | None:
         # The time zone database ends before the end of the year 9999.
         with suppress(ValueError, OverflowError):
-            return timezones.build_working_hours(zone, periods, window)
+            return WorkingHours(timezones.build_time_zone(zone, window), periods)
         return None
 
     return hours
+
+
+def _to_minutes(clock: str) -> int:
+    hour, minute = map(int, clock.split(":"))
+    return hour * 60 + minute

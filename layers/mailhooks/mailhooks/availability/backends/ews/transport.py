@@ -1,17 +1,14 @@
 """HTTP connections with a deadline for a whole sign-in handshake."""
 
 import ssl
-from typing import Any, Final
+from typing import Any
 
 import requests
-import urllib3.exceptions
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ReadTimeout
 
-from mailhooks.availability.backends.http.client import MAX_OCTETS
+from mailhooks.availability.backends.http.client import read_body
 from mailhooks.availability.backends.http.tls import TlsAdapter
+from mailhooks.availability.errors import TimedOut
 from mailhooks.deadline import Deadline
-
-_CHUNK: Final = 65536
 
 
 def set_deadline(session: requests.Session, url: str, deadline: Deadline) -> None:
@@ -32,38 +29,16 @@ class Adapter(TlsAdapter):
         deadline = self.deadline
         left = deadline.left()
         if not left:
-            raise ReadTimeout("the time is over")
+            raise TimedOut("the time for a response is over")
         connect, read = kwargs["timeout"]
         response = super().send(request, *args, **{**kwargs, "stream": True, "timeout": (min(connect, left), min(read, left))})
         # requests_ntlm reads the server's certificate from the socket of an unread 401.
         if response.status_code != 401:
-            _read(response, deadline)
+            try:
+                response._content = read_body(response, deadline)
+            finally:
+                if not response.raw.closed:  # the body has not been read to its end
+                    response.close()
+            # As requests does for `stream=False` in Response.content.
+            response._content_consumed = True  # type: ignore[attr-defined]
         return response
-
-
-def _read(response: requests.Response, deadline: Deadline) -> None:
-    """Read the body until the deadline.
-
-    The socket's time-out limits one read only, not a body that comes a few bytes at a time.
-    """
-    pieces = []
-    size = 0
-    try:
-        # `http.send` rejects a larger body.
-        while size <= MAX_OCTETS and (piece := response.raw.read1(_CHUNK, decode_content=True)):
-            pieces.append(piece)
-            size += len(piece)
-            if not deadline.left():
-                raise ReadTimeout("the response comes too slowly")
-    except urllib3.exceptions.ReadTimeoutError:
-        raise ReadTimeout("the response did not end in time") from None
-    except urllib3.exceptions.DecodeError:
-        raise ContentDecodingError("the response cannot be decompressed") from None
-    except urllib3.exceptions.HTTPError:
-        raise ChunkedEncodingError("the response was cut off") from None
-    finally:
-        if not response.raw.closed:  # the body has not been read to its end
-            response.close()
-    # As requests does for `stream=False` in Response.content.
-    response._content = b"".join(pieces)
-    response._content_consumed = True  # type: ignore[attr-defined]

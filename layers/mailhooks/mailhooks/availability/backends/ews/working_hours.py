@@ -1,32 +1,21 @@
 """Reads EWS working hours (EWS reference, "WorkingHours", "TimeZone (Availability)", "WorkingPeriod")."""
 
-from datetime import time
 from typing import Final
 
+from mailhooks.availability import timezones
 from mailhooks.availability.backends.ews.xml import Element, children, children_by_name, text
-from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
+from mailhooks.contract.freebusy import DayOfWeek, TimeZone, TimeZoneTransition, WorkingHours, WorkingPeriod
 
 ZONE_NAME: Final = "Undefined"
 """EWS has no names of zones. AWS's sample function sends this name to WorkMail."""
 
 _DAY_MINUTES: Final = 1440
 
-_DAYS: Final = {
-    "Sunday": DayOfWeek.SUN,
-    "Monday": DayOfWeek.MON,
-    "Tuesday": DayOfWeek.TUE,
-    "Wednesday": DayOfWeek.WED,
-    "Thursday": DayOfWeek.THU,
-    "Friday": DayOfWeek.FRI,
-    "Saturday": DayOfWeek.SAT,
-}
 _GROUPS: Final = {
     "Day": tuple(DayOfWeek),
     "Weekday": tuple(DayOfWeek)[1:6],
     "WeekendDay": (DayOfWeek.SAT, DayOfWeek.SUN),
 }
-_MONTHS: Final = tuple(Month)
-_WEEKS: Final = {1: Week.FIRST, 2: Week.SECOND, 3: Week.THIRD, 4: Week.FOURTH, 5: Week.LAST, -1: Week.LAST}
 
 
 def read_hours(element: Element | None) -> WorkingHours | None:
@@ -70,16 +59,15 @@ def _when(element: Element) -> tuple[str, ...]:
 
 def _read_transition(element: Element, bias: int) -> TimeZoneTransition:
     parts = children_by_name(element)
-    month = _MONTHS[_between(int(text(parts["Month"])), 1, 12) - 1]
-    clock = time.fromisoformat(text(parts["Time"])).replace(microsecond=0, tzinfo=None)
-    return TimeZoneTransition(bias, clock, month, _WEEKS[int(text(parts["DayOrder"]))], _DAYS[text(parts["DayOfWeek"])])
+    month, week = int(text(parts["Month"])), int(text(parts["DayOrder"]))
+    return timezones.read_transition(bias, text(parts["Time"]), month, week, text(parts["DayOfWeek"]))
 
 
 def _read_period(element: Element) -> WorkingPeriod:
     parts = children_by_name(element)
     days: list[DayOfWeek] = []
     for name in text(parts["DayOfWeek"]).split():
-        days += _GROUPS.get(name) or (_DAYS[name],)
+        days += _GROUPS.get(name) or (timezones.DAYS[name],)
     start = _between(int(text(parts["StartTimeInMinutes"])), 0, _DAY_MINUTES)
     end = _between(int(text(parts["EndTimeInMinutes"])), start + 1, _DAY_MINUTES)
     if not days:

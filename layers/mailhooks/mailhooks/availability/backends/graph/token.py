@@ -1,12 +1,12 @@
 """Access tokens for Microsoft Graph, by msal's client credentials flow (RFC 6749 section 4.4)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 import requests
 
-from mailhooks.availability.backends.graph.credential import load_credential
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import Token, token_failure
 from mailhooks.availability.backends.http.json_api import json_object
@@ -15,6 +15,7 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 
 _CLOUD: Final = "https://login.microsoftonline.com"
+_SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
 
 
 class EntraApp:
@@ -37,7 +38,7 @@ class EntraApp:
         self.authority = _authority(config)
         self.scope = f"{endpoint}/.default"
         self._client_id = config["clientId"]
-        self._credential = load_credential(config)
+        self._credential = _load_credential(config)
         self._http = _HttpClient(session)
         self._app: Any = None
 
@@ -80,6 +81,54 @@ def _authority(config: Mapping[str, Any]) -> str:
         raise SettingsError("authority: expected an address that begins with https://, got another")
     tenant = quote(config["tenantId"], safe="")
     return authority if authority.lower().endswith(f"/{tenant.lower()}") else f"{authority}/{tenant}"
+
+
+def _load_credential(config: Mapping[str, Any]) -> str | dict[str, str]:
+    """Return msal's `client_credential`. A wrong key is reported when the configuration is read.
+
+    Raises:
+        SettingsError: the key or the certificate cannot be read, or they do not belong together.
+    """
+    secret: str | None = config.get("clientSecret")
+    if secret is not None:
+        return secret
+    certificate = config["certificate"]
+    found = {"private_key": certificate["privateKey"]}
+    if "passphrase" in certificate:
+        found["passphrase"] = certificate["passphrase"]
+    public = certificate.get("publicCertificate")
+    _check_key(found["private_key"], found.get("passphrase"), public)
+    if public is not None:
+        # With the certificate instead of a thumbprint msal signs with PS256 and SHA-256, as Entra recommends.
+        return found | {"public_certificate": public}
+    thumbprint = re.sub(r"[:\s]", "", certificate.get("thumbprint", ""))
+    if not _SHA1.fullmatch(thumbprint):
+        raise SettingsError("certificate: expected publicCertificate, or thumbprint with the SHA-1 thumbprint (40 hexadecimal digits)")
+    return found | {"thumbprint": thumbprint}
+
+
+def _check_key(private_key: str, passphrase: str | None, public: str | None) -> None:
+    # Imported only if there is a certificate, because cryptography needs 22 ms of CPU time.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    # Not chained: the libraries' errors may quote the key.
+    try:
+        key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase is not None else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SettingsError("certificate/privateKey: it cannot be read, or its passphrase is wrong or not needed") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise SettingsError("certificate/privateKey: expected an RSA key, got one of another kind")
+    if public is None:
+        return
+    try:
+        own = load_pem_x509_certificate(public.encode()).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise SettingsError("certificate/publicCertificate: it cannot be read") from None
+    if own != key.public_key():
+        raise SettingsError("certificate: privateKey and publicCertificate do not belong together")
 
 
 class _HttpClient:

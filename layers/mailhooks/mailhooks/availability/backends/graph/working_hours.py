@@ -6,11 +6,7 @@ from typing import Any, Final
 
 from mailhooks.availability import timezones
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import DayOfWeek, Month, TimeZone, TimeZoneTransition, Week, WorkingHours, WorkingPeriod
-
-_DAYS: Final = dict(zip(("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"), DayOfWeek, strict=True))
-_MONTHS: Final = tuple(Month)
-_WEEKS: Final = tuple(Week)
+from mailhooks.contract.freebusy import TimeZone, TimeZoneTransition, WorkingHours, WorkingPeriod
 
 _DAY_MINUTES: Final = 24 * 60
 
@@ -23,7 +19,7 @@ def read_hours(value: Any, window: Window) -> WorkingHours | None:
     if not isinstance(value, dict):
         return None
     try:
-        days = tuple(_DAYS[day.lower()] for day in value["daysOfWeek"])
+        days = tuple(timezones.DAYS[day.capitalize()] for day in value["daysOfWeek"])
         start, end = _minutes(value["startTime"]), _minutes(value["endTime"]) or _DAY_MINUTES
         if not days or end <= start:
             return None
@@ -37,7 +33,7 @@ def _add_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) -
     if isinstance(value.get("bias"), int):
         return WorkingHours(_read_custom_zone(name or "Customized Time Zone", value), (period,))
     zone = timezones.find_zone(name) if name else None
-    return timezones.build_working_hours(zone, (period,), window, name) if zone else None
+    return WorkingHours(timezones.build_time_zone(zone, window, name), (period,)) if zone else None
 
 
 def _read_custom_zone(name: str, value: Mapping[str, Any]) -> TimeZone:
@@ -60,9 +56,7 @@ def _read_transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransitio
     """Return None for a change that never happens (month 0) or not every year."""
     if value.get("year") or not value["month"]:
         return None
-    moment = time.fromisoformat(value["time"]).replace(microsecond=0)
-    day = _DAYS[value["dayOfWeek"].lower()]
-    return TimeZoneTransition(offset, moment, _MONTHS[value["month"] - 1], _WEEKS[value["dayOccurrence"] - 1], day)
+    return timezones.read_transition(offset, value["time"], value["month"], value["dayOccurrence"], value["dayOfWeek"])
 
 
 def _minutes(text: str) -> int:

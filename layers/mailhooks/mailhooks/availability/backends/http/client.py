@@ -2,6 +2,7 @@
 
 import ssl
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any, Final
 
 import requests
@@ -21,19 +22,13 @@ _CONNECT_S: Final = 5.0
 _CHUNK: Final = 65536
 
 
+@dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response with its whole body.
+    """A response with its whole body. The headers are by name, in any case."""
 
-    Attributes:
-        status: the HTTP status.
-        headers: by name, in any case.
-        content: the body.
-    """
-
-    def __init__(self, status: int, headers: Any, content: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.content = content
+    status: int
+    headers: Any
+    content: bytes
 
 
 def create_session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
@@ -41,7 +36,6 @@ def create_session(context: ssl.SSLContext | None = None, *, connections: int = 
 
     Args:
         context: checks the servers' certificates. None: the public authorities.
-        connections: the number of connections to keep.
     """
     session = requests.Session()
     # Ignore the process's proxies and credentials: a .netrc file would replace a bearer token.
@@ -66,7 +60,7 @@ def send(session: requests.Session, method: str, url: str, deadline: Deadline, *
     arguments.setdefault("allow_redirects", False)
     try:
         with closing(session.request(method, url, timeout=(min(_CONNECT_S, left), left), stream=True, **arguments)) as response:
-            return HttpResponse(response.status_code, response.headers, _read(response, deadline))
+            return HttpResponse(response.status_code, response.headers, read_body(response, deadline))
     except LookupFailed:
         raise
     except (requests.Timeout, urllib3.exceptions.TimeoutError):
@@ -84,27 +78,27 @@ def send(session: requests.Session, method: str, url: str, deadline: Deadline, *
         raise GenerationFailed(f"the request cannot be sent or the response cannot be read ({type(error).__name__})") from None
 
 
-def _read(response: requests.Response, deadline: Deadline) -> bytes:
+def read_body(response: requests.Response, deadline: Deadline) -> bytes:
+    """Read a response's body.
+
+    Raises:
+        TimedOut: the deadline has passed.
+        GenerationFailed: the body is too large.
+    """
     if getattr(response, "_content_consumed", False):
         # Read by the session's adapter (`ews.transport`), which also ends at the deadline.
-        return _check_size(response.content)
+        return response.content
     pieces = []
     size = 0
     # `iter_content` waits for a whole chunk; with a few bytes at a time from the server, the socket would never time out.
     while piece := response.raw.read1(_CHUNK, decode_content=True):
         size += len(piece)
         if size > MAX_OCTETS:
-            break
+            raise GenerationFailed(f"the response is larger than {MAX_OCTETS // 1024**2} MB")
         if not deadline.left():
             raise TimedOut("the response comes too slowly")
         pieces.append(piece)
-    return _check_size(b"".join([*pieces, piece]))
-
-
-def _check_size(content: bytes) -> bytes:
-    if len(content) > MAX_OCTETS:
-        raise GenerationFailed(f"the response is larger than {MAX_OCTETS // 1024**2} MB")
-    return content
+    return b"".join(pieces)
 
 
 def failure_for(response: HttpResponse) -> LookupFailed:
