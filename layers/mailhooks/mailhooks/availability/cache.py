@@ -25,7 +25,6 @@ class Cache:
 
     Attributes:
         seconds: how long a schedule is used; 0 turns the cache off.
-        clock: monotonic time in seconds.
     """
 
     seconds: float = 60.0

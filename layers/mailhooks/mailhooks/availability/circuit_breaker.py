@@ -23,7 +23,6 @@ class CircuitBreaker:
         failures: this many consecutive failures open the breaker. Rejected credentials open it at the second failure, because servers lock
             accounts that keep trying.
         seconds: how long the breaker stays open. Then one look-up may try the backend.
-        clock: monotonic time in seconds.
     """
 
     failures: int = 5

@@ -16,7 +16,7 @@ class LookupFailed(MailhooksError):
         code: the error code for WorkMail.
         transient: whether a retry may succeed.
         backend_wide: whether the failure concerns the whole backend, so that the circuit breaker counts it.
-        retry_after: seconds after which the server accepts a retry; None if it does not say.
+        retry_after: seconds after which the server accepts a retry; None if it names none.
     """
 
     code: ClassVar[AvailabilityErrorCode] = AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED

@@ -31,12 +31,7 @@ _HANDOVER_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class BackendQuery:
-    """The mailboxes to look up at one backend.
-
-    Attributes:
-        name: the backend's name, for logs.
-        mailboxes: without duplicates.
-    """
+    """The mailboxes to look up at one backend, without duplicates."""
 
     name: str
     backend: Backend
@@ -46,11 +41,7 @@ class BackendQuery:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One look-up within a backend's limits.
-
-    Attributes:
-        part: the number of the window among those that the requested window was split into.
-    """
+    """One look-up within a backend's limits, in the `part`-th of the windows that the requested one was split into."""
 
     query: BackendQuery
     mailboxes: Sequence[str]

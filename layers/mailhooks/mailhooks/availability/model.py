@@ -13,13 +13,7 @@ from mailhooks.deadline import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a backend's look-ups.
-
-    Attributes:
-        mailboxes: mailboxes per look-up.
-        span: length of the window; None for no limit.
-        at_once: look-ups in parallel.
-    """
+    """The mailboxes and the time span of one look-up (None: no limit), and the look-ups in parallel."""
 
     mailboxes: int
     span: timedelta | None = None

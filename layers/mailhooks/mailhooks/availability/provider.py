@@ -29,30 +29,28 @@ MAX_OCTETS: Final = 5_500_000
 
 @dataclass
 class LookupStats:
-    """Statistics of a request's look-ups, without addresses except in `failed`.
+    """Statistics of a request's look-ups.
 
     Attributes:
         mailboxes: the number of mailboxes looked up, by backend.
-        failures: the number of failed mailboxes, by the failure's class.
-        reasons: the failures' texts.
         events: the number of events in the response.
         cached: the number of mailboxes found in the cache.
         failed: the failures by mailbox. Not for logs.
     """
 
     mailboxes: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    reasons: set[str] = field(default_factory=set)
     events: int = 0
     cached: int = 0
     failed: dict[str, LookupFailed] = field(default_factory=dict)
 
+    @property
+    def failures(self) -> Counter[str]:
+        """The number of failed mailboxes, by the failure's class."""
+        return Counter(type(failure).__name__ for failure in self.failed.values())
+
     def merge_retry(self, retry: "LookupStats", retried: type[LookupFailed]) -> None:
         """Add the statistics of a retry of all mailboxes that had failed with `retried`."""
-        del self.failures[retried.__name__]
         self.failed = {mailbox: failure for mailbox, failure in self.failed.items() if not isinstance(failure, retried)} | retry.failed
-        self.failures += retry.failures
-        self.reasons |= retry.reasons
         self.events += retry.events
         self.cached += retry.cached
 
@@ -63,11 +61,8 @@ class Provider:
 
     Attributes:
         backends: by name.
-        routes: finds the backend of a mailbox.
-        privacy: finds what a requester may see.
         default_hours: returns working hours for a window, for mailboxes without working hours.
         convert: converts working hours for the response, such as by `timezones.flip_bias`.
-        new_breaker: creates the circuit breaker of a backend.
     """
 
     backends: Mapping[str, Backend]
@@ -100,8 +95,6 @@ class Provider:
         for mailbox in request.mailboxes:
             result = results[spelled[canonical(mailbox)]]
             if isinstance(result, LookupFailed):
-                stats.failures[type(result).__name__] += 1
-                stats.reasons.add(str(result))
                 stats.failed[mailbox] = result
                 response.append(MailboxError(mailbox, result.code))
                 continue

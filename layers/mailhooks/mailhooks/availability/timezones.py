@@ -34,7 +34,7 @@ _LAST_DAY: Final = datetime(9996, 1, 1, tzinfo=UTC)
 read as well."""
 
 _MAX_SPAN: Final = timedelta(days=366)
-"""The part of a window that is searched for its offset. WorkMail requests weeks; a search of centuries would take too long."""
+"""The part of a window that is searched for its offset. WorkMail requests weeks; a search of centuries would last too long."""
 
 _NO_ZONES: Final = {"factory", "localtime"}
 """Names in the tz database that mean "not set" and "this computer's zone"."""

@@ -4,7 +4,7 @@ Guide, "Building a Custom Availability Provider Lambda function": "Request eleme
 in snake case. Times are aware and in UTC. Mail hooks do not import this module, which would add to their cold start.
 """
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, time
 from enum import Enum
@@ -175,15 +175,11 @@ def check_availability_response(document: Any) -> None:
         ContractError: the response breaks the schema, a day does not exist, or an event ends before it starts.
     """
     check("availability-response", document)
-    for place, event in _iterate_events(document):
-        start = parse_time(event["startTime"], f"{place}/startTime")
-        check_order(start, parse_time(event["endTime"], f"{place}/endTime"), place)
-
-
-def _iterate_events(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for nth_mailbox, mailbox in enumerate(response["mailboxes"]):
+    for nth_mailbox, mailbox in enumerate(document["mailboxes"]):
         for nth_event, event in enumerate(mailbox.get("events", ())):
-            yield f"/mailboxes/{nth_mailbox}/events/{nth_event}", event
+            place = f"/mailboxes/{nth_mailbox}/events/{nth_event}"
+            start = parse_time(event["startTime"], f"{place}/startTime")
+            check_order(start, parse_time(event["endTime"], f"{place}/endTime"), place)
 
 
 def _to_json(value: Any) -> Any:
@@ -208,9 +204,4 @@ def _to_json(value: Any) -> Any:
 @cache
 def _json_names(cls: Any) -> tuple[tuple[str, str], ...]:
     """Return the names of a dataclass's fields, each with the guide's name: `is_reminder_set` and `isReminderSet`."""
-    return tuple((item.name, _to_camel_case(item.name)) for item in fields(cls))
-
-
-def _to_camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
+    return tuple((item.name, re.sub("_(.)", lambda match: match[1].upper(), item.name)) for item in fields(cls))

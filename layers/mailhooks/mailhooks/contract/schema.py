@@ -88,7 +88,7 @@ def _validator(schema: str) -> Draft202012Validator:
     """Load and compile a schema, once per process."""
     document: dict[str, Any] = json.loads(_text(f"{schema}.json"))
     if file := document.pop("$ref", None):
-        # Include the other file, because jsonschema resolves a reference again for every document, which takes half of the check's time.
+        # Include the other file, because jsonschema resolves a reference again for every document, which needs half of the check's time.
         common = json.loads(_text(file))
         document["allOf"] = [{key: value for key, value in common.items() if key not in {"$id", "$schema"}}]
     return Draft202012Validator(_inline(document, document.get("$defs", {}), ()), registry=_REGISTRY)

@@ -39,14 +39,11 @@ _MIN_HALF: Final = timedelta(days=1)
 
 
 class CalDavBackend:
-    """Queries the calendar, or all calendars of a principal, at one URL per mailbox."""
+    """Queries the calendar, or all calendars of a principal, at the URL with {mailbox}, {localPart} or {domain} filled in."""
 
     limits = Limits(mailboxes=1, span=timedelta(days=366), at_once=10)
 
     def __init__(self, url: str, session: requests.Session) -> None:
-        """Args:
-        url: a URL with {mailbox}, {localPart} or {domain} in its path.
-        """
         self._url = url
         self._session = session
 

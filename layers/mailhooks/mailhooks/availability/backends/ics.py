@@ -43,10 +43,7 @@ class FeedCalendar:
 
     @classmethod
     def parse(cls, component: Component, zone: ZoneInfo | None) -> Self:
-        """Parse a calendar.
-
-        Args:
-            zone: for times without a zone.
+        """Parse a calendar, in which times without a zone are in `zone`.
 
         Raises:
             GenerationFailed: a free or busy period cannot be read, or the calendar is not Gregorian.

@@ -26,7 +26,7 @@ class SecretSource:
     """A secret of AWS Secrets Manager, read by name or ARN."""
 
     def __init__(self, name: str) -> None:
-        # Imported late for the cold start: boto3 takes 130 ms of CPU time, and a FileSource does not need it.
+        # Imported late for the cold start: boto3 needs 130 ms of CPU time, and a FileSource does not need it.
         from mailhooks.aws.client import QUICK_CONFIG
         from mailhooks.aws.secrets import SecretReader
 

@@ -148,11 +148,9 @@ def _build_failure(event: Any, error: Exception) -> dict[str, Any]:
     """
     mailboxes = event.get("mailboxes") if isinstance(event, dict) else None
     if not isinstance(mailboxes, list) or not all(isinstance(mailbox, str) for mailbox in mailboxes):
-        raise (
-            error
-            if isinstance(error, ContractError)
-            else ContractError("/mailboxes", "the requested mailboxes (an array of strings)", "something else")
-        )
+        if isinstance(error, ContractError):
+            raise error
+        raise ContractError("/mailboxes", "the requested mailboxes (an array of strings)", "something else")
     is_config_error = isinstance(error, SettingsError)
     code = AvailabilityErrorCode.CONFIG_NOT_FOUND if is_config_error else AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
     return {"mailboxes": [{"mailbox": mailbox, "error": str(code)} for mailbox in mailboxes]}

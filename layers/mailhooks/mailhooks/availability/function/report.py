@@ -47,7 +47,7 @@ class Reporter:
                 "the request failed or the configuration cannot be used", extra=line | {"reason": type(error).__name__, "detail": detail}
             )
         elif stats.failures:
-            self._logger.warning("some mailboxes have an error", extra=line | {"reasons": sorted(stats.reasons)})
+            self._logger.warning("some mailboxes have an error", extra=line | {"reasons": sorted(set(map(str, stats.failed.values())))})
         else:
             self._logger.info("the request was served", extra=line)
 

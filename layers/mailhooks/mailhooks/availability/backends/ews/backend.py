@@ -87,7 +87,6 @@ def look_up(
 
     Args:
         impersonate: the user on whose behalf the requests are sent.
-        working_elsewhere: the busy type of events that Exchange marks as "working elsewhere".
     """
     results: dict[str, Result] = {
         mailbox: MailboxNotFound("the mailbox is not a valid address") for mailbox in mailboxes if not _is_valid(mailbox)

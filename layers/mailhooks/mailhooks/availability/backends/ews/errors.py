@@ -40,7 +40,7 @@ KINDS: Final[dict[str, type[LookupFailed]]] = {
     "ErrorImpersonationDenied": NoAccess,
     "ErrorInvalidOrganizationRelationshipForFreeBusy": NoAccess,
     "ErrorOrganizationAccessBlocked": NoAccess,
-    # The server is overloaded or throttles our requests; for these the reference says "try your request again later".
+    # The server is overloaded or throttles our requests; the reference advises for these: "try your request again later".
     "ErrorServerBusy": ServerBusy,
     "ErrorExceededConnectionCount": ServerBusy,
     "ErrorTooManyObjectsOpened": ServerBusy,
@@ -80,11 +80,7 @@ _CODE: Final = re.compile(r"Error[A-Za-z0-9]{1,80}")
 
 
 class RequestFailed(MailhooksError):
-    """A request failed for all of its mailboxes.
-
-    Attributes:
-        divisible: whether a request for fewer mailboxes may succeed.
-    """
+    """A request failed for all of its mailboxes. If it is divisible, a request for fewer mailboxes may succeed."""
 
     def __init__(self, failure: LookupFailed, *, divisible: bool = False) -> None:
         super().__init__(str(failure))
@@ -93,12 +89,7 @@ class RequestFailed(MailhooksError):
 
 
 def failure_for_code(code: str, back_off_s: float | None = None) -> LookupFailed:
-    """Return the failure that a response code means.
-
-    Args:
-        code: the code that the server sent. It is quoted only if it has the form of a code.
-        back_off_s: the pause in seconds that the server asks for.
-    """
+    """Return the failure that a server's response code means, with the pause that the server asks for. Quote only known forms of codes."""
     code = _normalize_code(code)
     kind = KINDS.get(code, GenerationFailed)
     shown = code if _CODE.fullmatch(code) else "an error without a known code"

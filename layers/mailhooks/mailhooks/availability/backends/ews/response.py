@@ -33,9 +33,7 @@ def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = 
     EWS reference: "the order of users in the request determines the order in the response".
 
     Args:
-        content: the SOAP envelope.
         mailboxes: the number of requested mailboxes.
-        working_elsewhere: the busy type of events that Exchange marks as "working elsewhere".
 
     Raises:
         RequestFailed: the content is a fault or not EWS, or has results for more or fewer mailboxes, which cannot be assigned to them.

@@ -40,9 +40,6 @@ class GoogleBackend:
     def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `google`). Sends no request.
 
-        Args:
-            session: for tests.
-
         Raises:
             SettingsError: the service account's key cannot be read.
         """

@@ -30,14 +30,10 @@ _REASONS: Final[Mapping[str, str]] = {
 
 
 class ServiceAccount:
-    """A service account, which may act for a user (domain-wide delegation)."""
+    """A service account, which may act for the user `subject` (domain-wide delegation)."""
 
     def __init__(self, session: requests.Session, key: Mapping[str, Any], subject: str | None = None) -> None:
-        """Read the account's key.
-
-        Args:
-            key: the content of the key file.
-            subject: the user.
+        """Read the content of the account's key file.
 
         Raises:
             SettingsError: the key cannot be read.

@@ -49,7 +49,7 @@ class GraphBackend:
 
     The user is the batch's first mailbox. If Graph rejects it, the next mailbox is tried, because an address may differ from the user
     principal name, and an access policy may hide some users from the app. The search ends after `_MAX_REFUSALS` unknown users, or as many
-    that the app may not access. There is no search if `user` is configured.
+    that the app may not access. There is no search if `user` is configured, by user principal name or object ID.
     """
 
     def __init__(
@@ -62,9 +62,6 @@ class GraphBackend:
         user: str | None = None,
         max_mailboxes: int = _MAX_MAILBOXES,
     ) -> None:
-        """Args:
-        user: the user in the path of all requests, by user principal name or object ID; None: search one.
-        """
         self.limits = Limits(max_mailboxes, _MAX_SPAN, _AT_ONCE)
         self._session = session
         self._tokens = tokens
@@ -76,9 +73,6 @@ class GraphBackend:
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `graph`). Sends no request.
-
-        Args:
-            session: for tests.
 
         Raises:
             SettingsError: a certificate cannot be read, or the authority is not an https:// address.

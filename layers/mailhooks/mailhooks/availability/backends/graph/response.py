@@ -74,12 +74,7 @@ _VIEW: Final = {"0": "free", "1": "tentative", "2": "busy", "3": "oof", "4": "wo
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads responses.
-
-    Attributes:
-        working_elsewhere: the busy type for the status workingElsewhere.
-        unknown: the busy type for the status unknown.
-    """
+    """Reads responses, with the busy types for the statuses workingElsewhere and unknown."""
 
     working_elsewhere: BusyType = BusyType.FREE
     unknown: BusyType = BusyType.BUSY
@@ -88,7 +83,6 @@ class Reader:
         """Read the result of each mailbox. Mailboxes that the response leaves out are missing.
 
         Args:
-            window: the requested window.
             slot: the length of one digit of `availabilityView`.
 
         Raises:

@@ -19,18 +19,10 @@ _SHA1: Final = re.compile(r"[0-9A-Fa-f]{40}")
 
 
 class EntraApp:
-    """An app's account at Entra.
-
-    Attributes:
-        authority: `https://login.microsoftonline.com/<tenant>`.
-        scope: the API that a token is for.
-    """
+    """An app's account at Entra. `authority` is `https://login.microsoftonline.com/<tenant>`, `scope` the API that a token is for."""
 
     def __init__(self, session: requests.Session, config: Mapping[str, Any], endpoint: str) -> None:
         """Read the configuration of a backend of type graph. Sends no request.
-
-        Args:
-            endpoint: the API's address.
 
         Raises:
             SettingsError: the certificate cannot be read, or msal cannot use the authority.

@@ -84,10 +84,7 @@ class TokenCache:
     def authorize(self, send: Callable[[str], http.HttpResponse], deadline: Deadline) -> http.HttpResponse:
         """Send a request with a token. After HTTP 401 send it again with a new token.
 
-        A token may be revoked before it expires.
-
-        Args:
-            send: sends the request with this value of the header Authorization.
+        A token may be revoked before it expires. `send` gets the value of the header Authorization.
         """
         token = self.get(deadline)
         response = send(f"Bearer {token}")

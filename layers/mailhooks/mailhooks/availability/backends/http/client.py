@@ -32,11 +32,7 @@ class HttpResponse:
 
 
 def create_session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
-    """Create a session that several threads can use, with connections that are kept alive.
-
-    Args:
-        context: checks the servers' certificates. None: the public authorities.
-    """
+    """Create a session that several threads can use, with kept connections. Without a context it trusts the public authorities."""
     session = requests.Session()
     # Ignore the process's proxies and credentials: a .netrc file would replace a bearer token.
     session.trust_env = False

@@ -87,12 +87,8 @@ def select_groups(groups: Sequence[Group], window: Window) -> Iterator[Group]:
     begin, end = (window.start_date - _MARGIN).date(), (window.end_date + _MARGIN).date()
     for group in groups:
         is_busy = any(one.busy_type is not BusyType.FREE for one in group)
-        if is_busy and any(_overlaps(one, begin, end) or one.changes_following for one in group):
+        if is_busy and any((one.first <= end and one.last >= begin) or one.changes_following for one in group):
             yield group
-
-
-def _overlaps(one: Appointment, begin: date, end: date) -> bool:
-    return one.first <= end and one.last >= begin
 
 
 def _split_group(group: Group) -> Iterator[Group]:

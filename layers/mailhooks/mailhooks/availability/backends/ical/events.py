@@ -18,7 +18,7 @@ from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, Instan
 from mailhooks.deadline import Deadline
 
 _MAX_SECONDS: Final = 5.0
-"""Time for one calendar: a year of a full calendar takes half a second. A longer expansion would delay the other look-ups."""
+"""Time for one calendar: a year of a full calendar needs half a second. A longer expansion would delay the other look-ups."""
 
 _DAY: Final = timedelta(days=1)
 _MAX_MOVE: Final = timedelta(days=400)
@@ -33,10 +33,6 @@ _SOURCE: Final = "X-SOURCE"
 
 def expand_events(groups: Sequence[Group], zones: Zones, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
     """Yield the busy events that overlap the window, and perhaps some near it. Events are not cut.
-
-    Args:
-        groups: the calendar's appointments.
-        zones: the calendar's zones.
 
     Raises:
         GenerationFailed: an appointment that may overlap the window cannot be read, or the expansion needs too much work.

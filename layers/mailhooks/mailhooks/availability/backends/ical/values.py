@@ -76,7 +76,7 @@ def parse_duration(text: str) -> timedelta:
         InvalidValue: the text is not a duration, or the duration is too long.
     """
     match = _DURATION.fullmatch(text)
-    # Longer numbers would overflow, and would take long to parse.
+    # Longer numbers would overflow, and parsing them would be slow.
     if not match or not any(match.groups()[1:]) or len(text) > 40:
         raise InvalidValue("an invalid duration")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])

@@ -17,7 +17,7 @@ _MAX_RULES: Final = 100
 """Rules of one zone: each is checked for each time. A zone with all changes since 1900 has about 60."""
 
 _RULE: Final = re.compile(r"(FREQ=YEARLY|(INTERVAL|BYMONTH|COUNT)=\d+|(BYDAY|BYMONTHDAY|UNTIL|WKST)=[^;]*|;)+", re.IGNORECASE | re.ASCII)
-"""Once a year, or on some days of one month. Other rules are no changes of clocks, and would take long to count."""
+"""Once a year, or on some days of one month. Other rules are no changes of clocks, and counting them would be slow."""
 
 _OFFSET: Final = re.compile(r"[+-]([01]\d|2[0-3])[0-5]\d([0-5]\d)?", re.ASCII)
 
