@@ -103,7 +103,7 @@ class TestForeignFunction:
             ("raise", "LookupError: not here"),
             ("set", "Runtime.MarshalError: Unable to marshal response: Object of type set is not JSON serializable"),
             ("exit", "Runtime.ExitError: "),
-            ("sleep", "an empty answer"),
+            ("sleep", "empty response"),
         ],
     )
     def test_its_failure_is_an_error(self, what: str, error: str, foreign: EndpointInvoker) -> None:

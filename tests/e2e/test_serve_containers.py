@@ -160,7 +160,7 @@ def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(tool
     environment["PATH"] += f"{os.pathsep}{toolchain.sam.parent}"
     log = tmp_path / "start-lambda.log"
     with serve(project, port) as server:
-        assert "Nothing is built yet" in server.screen
+        assert "First, as there is no .aws-sam/build" in server.screen
         network = server.found(r"--docker-network (\S+)")
         assert network in networks()
 
