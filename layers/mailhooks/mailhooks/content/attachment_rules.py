@@ -125,10 +125,9 @@ class AttachmentRules:
 
     def _by_name(self, names: tuple[str, ...]) -> Match | None:
         for name in names:
-            extensions = filenames.find_extensions(name)
-            if matched := self.extensions & (extensions.last | extensions.inner):
-                return Match(Reason.EXTENSION, min(matched), name)
-            if self.ses_unsupported and (matched := SES_UNSUPPORTED_EXTENSIONS & extensions.last):
+            if extension := self._match_extension(name):
+                return Match(Reason.EXTENSION, extension, name)
+            if self.ses_unsupported and (matched := SES_UNSUPPORTED_EXTENSIONS & filenames.find_extensions(name).last):
                 return Match(Reason.SES_UNSUPPORTED, min(matched), name)
         return None
 
@@ -157,12 +156,13 @@ class AttachmentRules:
             return Match(Reason.UNLISTABLE, "") if self.unlistable_archives else None
         if self.encrypted_archives and listing.encrypted:
             return Match(Reason.ENCRYPTED, "")
-        if self.in_archives and self.extensions:
-            for name in listing.names:
-                extensions = filenames.find_extensions(name)
-                if matched := self.extensions & (extensions.last | extensions.inner):
-                    return Match(Reason.LISTED_EXTENSION, min(matched))
-        return None
+        names = listing.names if self.in_archives and self.extensions else ()
+        extension = next(filter(None, map(self._match_extension, names)), "")
+        return Match(Reason.LISTED_EXTENSION, extension) if extension else None
+
+    def _match_extension(self, name: str) -> str:
+        extensions = filenames.find_extensions(name)
+        return min(self.extensions & (extensions.last | extensions.inner), default="")
 
 
 def _match_type(content_type: str, patterns: frozenset[str]) -> str:

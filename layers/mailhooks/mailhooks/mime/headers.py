@@ -43,13 +43,9 @@ _NEXT_DEPTH: Final = re.compile(rb"(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\\?+(\
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header field. Offsets are octets from the start of the message.
+    """A header field, its name as written.
 
-    Attributes:
-        name: as written.
-        start: offset of the name.
-        body: offset after the colon.
-        end: offset after the last line and its line end.
+    Offsets are octets from the start of the message: of the name, after the colon, and after the last line and its line end.
     """
 
     name: str

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from mailhooks.mime.html import BLOCKS, MARKUP, Kind, Token, tokenize, unescape
+from mailhooks.mime.html import BLOCKS, MARKUP, Kind, tokenize, unescape
 
 _HIDDEN: Final = frozenset(("script", "style", "title"))
 """Elements whose content is never displayed."""
@@ -65,41 +65,30 @@ def convert_to_plain_text(html: str, *, only_words: bool = False) -> str:
 
     With `only_words`, both are `IMAGE_OR_ADDRESS`.
     """
-    writer = _PlainText(only_words)
+    pieces: list[str] = []
+    link, link_at = "", 0
     for token in tokenize(html):
+        is_end = token.kind is Kind.END
         if token.kind is Kind.TEXT:
-            writer.pieces.append(re.sub(r"\s+", " ", unescape(token.text)))
-        elif token.kind in (Kind.START, Kind.END):
-            writer.add_tag(token)
-    lines = (" ".join(line.split()) for line in "".join(writer.pieces).split("\n"))
+            pieces.append(re.sub(r"\s+", " ", unescape(token.text)))
+        elif not is_end and token.kind is not Kind.START:
+            continue
+        elif token.name == "br":
+            pieces.append("\n")
+        elif token.name == "img":
+            pieces.append(IMAGE_OR_ADDRESS if only_words else token.attrs.get("alt", ""))
+        elif token.name == "a":
+            if is_end and _is_worth_adding(link, pieces[link_at:]):
+                pieces.append(f" {IMAGE_OR_ADDRESS}" if only_words else f" <{link.removeprefix('mailto:')}>")
+            link, link_at = "" if is_end else token.attrs.get("href", ""), len(pieces)
+        elif token.name in _PARAGRAPHS:
+            before = not is_end and any(piece.strip(" ") for piece in pieces) and not pieces[-1].endswith("\n")
+            after = is_end or token.text.endswith("/>")
+            pieces += ["\n"] * (before + after)
+    lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
-class _PlainText:
-    def __init__(self, only_words: bool) -> None:
-        self.pieces: list[str] = []
-        self._only_words = only_words
-        self._link = ""
-        self._link_at = 0
-
-    def add_tag(self, tag: Token) -> None:
-        is_end = tag.kind is Kind.END
-        if tag.name == "br":
-            self.pieces.append("\n")
-        elif tag.name == "img":
-            self.pieces.append(IMAGE_OR_ADDRESS if self._only_words else tag.attrs.get("alt", ""))
-        elif tag.name == "a" and not is_end:
-            self._link, self._link_at = tag.attrs.get("href", ""), len(self.pieces)
-        elif tag.name == "a":
-            self._end_link()
-        elif tag.name in _PARAGRAPHS:
-            if not is_end and any(piece.strip(" ") for piece in self.pieces) and not self.pieces[-1].endswith("\n"):
-                self.pieces.append("\n")
-            if is_end or tag.text.endswith("/>"):
-                self.pieces.append("\n")
-
-    def _end_link(self) -> None:
-        address = self._link.removeprefix("mailto:")
-        if self._link.startswith(("http://", "https://", "mailto:")) and address not in "".join(self.pieces[self._link_at :]):
-            self.pieces.append(f" {IMAGE_OR_ADDRESS}" if self._only_words else f" <{address}>")
-        self._link = ""
+def _is_worth_adding(link: str, displayed: list[str]) -> bool:
+    """Return whether a link has an address that its displayed text does not have."""
+    return link.startswith(("http://", "https://", "mailto:")) and link.removeprefix("mailto:") not in "".join(displayed)

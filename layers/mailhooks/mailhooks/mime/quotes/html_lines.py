@@ -6,6 +6,7 @@ The newest reply is at the beginning. HTML after the bounds below is not read, s
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
@@ -55,16 +56,14 @@ _WORD: Final = re.compile(r"[^ \t\n\f\r]")
 _IMAGE: Final = "\ufffc"
 
 
+@dataclass(slots=True, eq=False)
 class _Element:
     """An open element, with its parent: so a line keeps its whole path without a copy."""
 
-    __slots__ = ("level", "name", "parent", "start")
-
-    def __init__(self, name: str, start: int, parent: "_Element | None", level: Level) -> None:
-        self.name = name
-        self.start = start
-        self.parent = parent
-        self.level: Level = level if parent is None or level > parent.level else parent.level
+    name: str
+    start: int
+    parent: "_Element | None"
+    level: Level
 
 
 def read_lines(html: str, decode: Callable[[str], str]) -> list[Line]:
@@ -201,7 +200,8 @@ class _Reader:
         if found.mark > self._mark or name == "hr":
             self._anchor = self._anchor or (token.start, self._element)
         if name not in _VOID:
-            self._element = _Element(name, token.start, self._element, found.level)
+            level = max(found.level, self._element.level) if self._element else found.level
+            self._element = _Element(name, token.start, self._element, level)
             self._open[name] += 1
         if found.mark > self._mark:
             self._mark = found.mark

@@ -97,13 +97,13 @@ class TextPart:
         lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.part.charset)
         encoded = self._encode(text, self.part.charset)
         encoded = None if encoded is None else lead + encoded + trail
-        if encoded is not None and transfer_encoding.fits(encoded, self.part.encoding) and not self._breaks_line_rules(start, end, encoded):
-            if start == end:
-                part = self.part
-                return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
-            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.part.charset, self.part.encoding)
         if encoded is not None:
-            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.part.charset, "quoted-printable")
+            part = self.part
+            fits = transfer_encoding.fits(encoded, part.encoding) and not self._breaks_line_rules(start, end, encoded)
+            if fits and start == end:
+                return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
+            encoding = part.encoding if fits else "quoted-printable"
+            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], part.charset, encoding)
         before, after = self._to_utf8(self.octets[:start]), self._to_utf8(trail + self.octets[end:])
         encoded = self._encode(text, "utf-8") or b""
         return self._reencode_body(before + encoded + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
