@@ -72,7 +72,7 @@ def google_session() -> Iterator[Session]:
 def make_google(google: GoogleCloud, google_session: Session) -> Callable[..., GoogleBackend]:
     """`make_google(subject="a@example.net")`: a backend for `google` with further settings."""
     config = {"serviceAccount": google.service_account(), "endpoint": google.url}
-    return lambda **settings: GoogleBackend.from_config(config | settings, session=google_session)
+    return lambda **settings: GoogleBackend(config | settings, session=google_session)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def make_graph(microsoft: MicrosoftCloud, microsoft_session: Session) -> Callabl
     """`make_graph(maxMailboxes=2)`: a backend for `microsoft` with further settings."""
     servers = {"authority": microsoft.url, "endpoint": microsoft.url}
     config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, **servers}
-    return lambda **settings: GraphBackend.from_config(config | settings, session=microsoft_session)
+    return lambda **settings: GraphBackend(config | settings, session=microsoft_session)
 
 
 @pytest.fixture

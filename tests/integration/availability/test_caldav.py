@@ -35,7 +35,7 @@ Host = Callable[..., Any]
 
 
 def backend(url: str, **more: str) -> CalDavBackend:
-    return CalDavBackend.from_config({"type": "caldav", "url": url, **more})
+    return CalDavBackend({"type": "caldav", "url": url, **more})
 
 
 def seen(found: Result) -> list[tuple[str, str, str]]:

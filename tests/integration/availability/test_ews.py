@@ -71,7 +71,7 @@ def test_creating_a_backend_sends_no_request() -> None:
         {"type": "ntlm", "username": "CORP\\svc", "password": "pw"},
         {"type": "oauth", "tokenUrl": "https://127.0.0.1:1/token", "clientId": "c", "clientSecret": "s"},
     ):
-        ews = EwsBackend.from_config({"type": "ews", "url": "https://127.0.0.1:1/EWS/Exchange.asmx", "auth": auth})
+        ews = EwsBackend({"type": "ews", "url": "https://127.0.0.1:1/EWS/Exchange.asmx", "auth": auth})
         assert (ews.limits.mailboxes, ews.limits.span, ews.limits.at_once) == (100, timedelta(days=42), 4)
 
 
@@ -79,7 +79,7 @@ def test_a_valid_configuration_creates_a_backend() -> None:
     oauth = {"type": "oauth", "tokenUrl": "https://login.example.org/token", "clientId": "c", "clientSecret": "s", "scope": "x/.default"}
     config = {"type": "ews", "url": "https://mail.example.org", "workingElsewhere": "BUSY", "auth": oauth}
     check("availability-config", {"backends": {"hq": config}, "routes": [{"mailboxes": ["example.org"], "backend": "hq"}]})
-    assert isinstance(EwsBackend.from_config(config), EwsBackend)
+    assert isinstance(EwsBackend(config), EwsBackend)
 
 
 def test_an_event_has_all_details_of_the_response(exchange: EwsServer) -> None:

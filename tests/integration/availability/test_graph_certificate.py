@@ -49,7 +49,7 @@ def microsoft(host: Callable[..., Any], certificate: ServerCertificate) -> Micro
 
 def backend(session: Session, url: str, **parts: str) -> GraphBackend:
     config: dict[str, Any] = {"tenantId": TENANT, "clientId": CLIENT, "certificate": parts, "authority": url, "endpoint": url}
-    return GraphBackend.from_config(config, session=session)
+    return GraphBackend(config, session=session)
 
 
 @pytest.mark.parametrize(

@@ -182,13 +182,13 @@ def test_a_closed_port_is_unreachable(microsoft_session: Session) -> None:
     nowhere = "https://127.0.0.1:9"
     config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": nowhere, "endpoint": nowhere}
     with pytest.raises(Unreachable):
-        ask(GraphBackend.from_config(config, session=microsoft_session), ANA)
+        ask(GraphBackend(config, session=microsoft_session), ANA)
 
 
 def test_an_untrusted_certificate_is_unreachable(microsoft: MicrosoftCloud) -> None:
     config = {"tenantId": TENANT, "clientId": CLIENT, "clientSecret": SECRET, "authority": microsoft.url, "endpoint": microsoft.url}
     with http.create_session() as public, pytest.raises(Unreachable, match="not trusted"):
-        ask(GraphBackend.from_config(config, session=public), ANA)
+        ask(GraphBackend(config, session=public), ANA)
 
 
 def test_a_revoked_token_is_renewed_once(microsoft: MicrosoftCloud, make_graph: Make) -> None:

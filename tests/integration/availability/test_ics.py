@@ -36,7 +36,7 @@ ROOM = "room@example.net"
 
 
 def backend(url: str, **more: Any) -> IcsBackend:
-    return IcsBackend.from_config({"type": "ics", "feeds": [{"mailbox": "Room@example.net", "url": url, **more}]})
+    return IcsBackend({"type": "ics", "feeds": [{"mailbox": "Room@example.net", "url": url, **more}]})
 
 
 FEED = calendar(event(*NINE))
@@ -66,7 +66,7 @@ def test_no_request_is_sent_for_a_mailbox_without_a_feed(site: Feeds) -> None:
 def test_a_feed_is_found_in_either_form_of_the_domain(site: Feeds) -> None:
     site.responses["/room.ics"] = Response(FEED)
     document = {"type": "ics", "feeds": [{"mailbox": "room@bücher.example", "url": f"{site.url}/room.ics"}]}
-    of = IcsBackend.from_config(document)
+    of = IcsBackend(document)
     assert isinstance(look_up(of, "Room@xn--bcher-kva.example"), Schedule)
     assert of.scope("room@bücher.example") == of.scope("Room@xn--bcher-kva.example") != ""
 
@@ -142,7 +142,7 @@ TWICE = [{"mailbox": mailbox, "url": "https://x"} for mailbox in ("a@example.net
 def test_invalid_settings_are_rejected(change: dict[str, Any]) -> None:
     document = {"type": "ics", "feeds": [{"mailbox": "a@example.net", "url": "https://x"}]} | change
     with pytest.raises(SettingsError):
-        IcsBackend.from_config(document)
+        IcsBackend(document)
 
 
 def test_a_collection_of_radicale_can_be_read_as_a_feed(tmp_path: Any) -> None:
@@ -160,7 +160,7 @@ def test_the_cache_of_feeds_is_limited(site: Feeds, monkeypatch: pytest.MonkeyPa
 
     boxes = [f"room{number}@example.net" for number in range(3)]
     site.responses |= {f"/{box}": answer for box in boxes}
-    of = IcsBackend.from_config({"type": "ics", "feeds": [{"mailbox": box, "url": f"{site.url}/{box}"} for box in boxes]})
+    of = IcsBackend({"type": "ics", "feeds": [{"mailbox": box, "url": f"{site.url}/{box}"} for box in boxes]})
     monkeypatch.setattr(ics, "CACHE_OCTETS", 2 * len(FEED))
     for box in [*boxes, boxes[2], boxes[1], boxes[0]]:
         found = look_up(of, box)
@@ -198,7 +198,7 @@ def test_a_scope_contains_no_credentials() -> None:
     entries = [
         {"mailbox": f"{name}@example.net", "url": "https://cal.example.net/x", "username": name, "password": "secret"} for name in "ab"
     ]
-    of = IcsBackend.from_config({"type": "ics", "feeds": entries})
+    of = IcsBackend({"type": "ics", "feeds": entries})
     scopes = {of.scope("a@example.net"), of.scope("A@example.net"), of.scope("b@example.net"), of.scope("nobody@example.net")}
     assert len(scopes) == 3
     assert not any("secret" in scope or "example" in scope for scope in scopes)
@@ -221,7 +221,7 @@ def test_caldav_and_ics_return_the_same_times(tmp_path: Path) -> None:
     with radicale.running(tmp_path) as server:
         server.make(f"/{radicale.USER}/room@example.net/", *texts)
         account = {"username": radicale.USER, "password": radicale.PASSWORD}
-        dav = CalDavBackend.from_config({"type": "caldav", "url": f"{server.url}/{radicale.USER}/{{mailbox}}/", **account})
+        dav = CalDavBackend({"type": "caldav", "url": f"{server.url}/{radicale.USER}/{{mailbox}}/", **account})
         of = backend(f"{server.url}/{radicale.USER}/room@example.net/", **account)
         found = [one.look_up(["room@example.net"], window, Deadline.after(10))["room@example.net"] for one in (dav, of)]
     said, read = ({(e.start_time, e.end_time, e.busy_type) for e in one.events} if isinstance(one, Schedule) else set() for one in found)

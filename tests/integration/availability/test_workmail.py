@@ -49,7 +49,7 @@ def _without_a_name(asked: EwsRequest) -> str | None:
 
 def backend(exchange: EwsServer, **config: Any) -> WorkMailBackend:
     role = {"type": "workmail", "organizationId": ORGANIZATION, "impersonationRoleId": ROLE, "region": "eu-west-1"}
-    return WorkMailBackend.from_config({**role, "url": exchange.endpoint, **config})
+    return WorkMailBackend({**role, "url": exchange.endpoint, **config})
 
 
 def test_a_request_impersonates_the_mailboxs_owner(api: WorkMailApi, exchange: EwsServer) -> None:
@@ -79,7 +79,7 @@ def test_each_mailbox_has_its_own_request(exchange: EwsServer) -> None:
 def test_the_url_depends_on_the_region(api: WorkMailApi) -> None:
     config = {"type": "workmail", "organizationId": ORGANIZATION, "impersonationRoleId": ROLE, "region": "us-west-2"}
     check("availability-config", {"backends": {"there": config}, "routes": [{"mailboxes": ["example.org"], "backend": "there"}]})
-    workmail = WorkMailBackend.from_config(config)
+    workmail = WorkMailBackend(config)
     assert workmail._client._protocol.service_endpoint == "https://ews.mail.us-west-2.awsapps.com/EWS/Exchange.asmx"
     assert not api.calls
 

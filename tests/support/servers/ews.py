@@ -100,7 +100,7 @@ NTLM = {"type": "ntlm", "username": "CORP\\svc", "password": "pa55"}
 
 def ews_backend(url: str, auth: dict[str, str] | None = None, **config: Any) -> EwsBackend:
     """Create the backend for a server's endpoint."""
-    return EwsBackend.from_config({"type": "ews", "url": url, "auth": auth or BASIC, **config})
+    return EwsBackend({"type": "ews", "url": url, "auth": auth or BASIC, **config})
 
 
 @dataclass(frozen=True, slots=True)

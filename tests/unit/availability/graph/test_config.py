@@ -31,7 +31,7 @@ def document(config: dict[str, Any]) -> dict[str, Any]:
 def backend(session: Session, **settings: Any) -> GraphBackend:
     config = {**MINIMAL, **settings}
     check("availability-config", document(config))
-    return GraphBackend.from_config(config, session=session)
+    return GraphBackend(config, session=session)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ ignored. The backend `ics` reads Radicale's collections correctly.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote, urljoin, urlsplit
 from xml.etree import ElementTree
-
-import requests
 
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
@@ -43,29 +41,23 @@ class CalDavBackend:
 
     limits = Limits(mailboxes=1, span=timedelta(days=366), at_once=10)
 
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url
-        self._session = session
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `caldav`). Sends no request.
 
         Raises:
             SettingsError: the URL is the same for all mailboxes or has a placeholder outside of its path, or `caCertificates` cannot be
                 read.
         """
-        url = config["url"]
-        parts = urlsplit(url)
+        self._url: str = config["url"]
+        parts = urlsplit(self._url)
         names = set(_FIELD.findall(parts.path + "?" + parts.query))
         if not names or names - {"mailbox", "localPart", "domain"} or _FIELD.search(parts.netloc) or not names & {"mailbox", "localPart"}:
             raise SettingsError(
                 "url: put {mailbox}, or {localPart} and perhaps {domain}, into its path, such as https://dav.example.net/{mailbox}/"
             )
-        session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=cls.limits.at_once)
+        self._session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=self.limits.at_once)
         if "username" in config:
-            session.auth = (config["username"].encode(), config.get("password", "").encode())
-        return cls(url, session)
+            self._session.auth = (config["username"].encode(), config.get("password", "").encode())
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         [mailbox] = mailboxes

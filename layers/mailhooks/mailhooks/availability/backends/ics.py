@@ -9,8 +9,6 @@ from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
-import requests
-
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
@@ -88,31 +86,25 @@ class IcsBackend:
 
     limits = Limits(mailboxes=1, span=timedelta(days=366), at_once=10)
 
-    def __init__(self, feeds: Mapping[str, _Feed], session: requests.Session, zone: ZoneInfo | None) -> None:
-        self._feeds = feeds
-        self._session = session
-        self._zone = zone
-        self._recent: dict[_Feed, int] = {}
-        self._recent_lock = Lock()
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def __init__(self, config: Mapping[str, Any]) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `ics`). Sends no request.
 
         Raises:
             SettingsError: a mailbox has two feeds, the time zone is unknown, or `caCertificates` cannot be read.
         """
-        feeds: dict[str, _Feed] = {}
+        self._feeds: dict[str, _Feed] = {}
         for index, entry in enumerate(config["feeds"]):
             mailbox = canonical(entry["mailbox"])
-            if mailbox in feeds:
+            if mailbox in self._feeds:
                 raise SettingsError(f"feeds/{index}/mailbox: this mailbox has two feeds")
             auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
-            feeds[mailbox] = _Feed(_to_http(entry["url"]), auth)
-        zone = timezones.find_zone(config["timeZone"]) if "timeZone" in config else None
-        if zone is None and "timeZone" in config:
+            self._feeds[mailbox] = _Feed(_to_http(entry["url"]), auth)
+        self._zone = timezones.find_zone(config["timeZone"]) if "timeZone" in config else None
+        if self._zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
-        return cls(feeds, http.create_session(create_ssl_context(config.get("caCertificates")), connections=cls.limits.at_once), zone)
+        self._session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=self.limits.at_once)
+        self._recent: dict[_Feed, int] = {}
+        self._recent_lock = Lock()
 
     def scope(self, mailbox: str) -> str:
         """Return a feed's server and account, whose failures do not concern other feeds."""

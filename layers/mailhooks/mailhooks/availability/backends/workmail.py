@@ -62,11 +62,7 @@ class WorkMailBackend:
 
     limits = Limits(mailboxes=1, span=timedelta(days=42), at_once=8)
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "WorkMailBackend":
+    def __init__(self, config: Mapping[str, Any]) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `workmail`). Sends no request.
 
         Creates the boto3 client here, because a function has a whole processor while Lambda loads it.
@@ -77,7 +73,7 @@ class WorkMailBackend:
         workmail = boto3.client("workmail", region_name=config["region"], config=_CONFIG)
         role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
         url = config.get("url") or _URL.format(region=config["region"])
-        return cls(Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume)))
+        self._client = Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume))
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
         """Look up mailboxes. Never raises: each mailbox has its own failure."""

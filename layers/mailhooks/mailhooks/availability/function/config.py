@@ -106,7 +106,7 @@ def _create_backend(name: str, config: Mapping[str, Any]) -> Backend:
     module_name, class_name = _BACKENDS[config["type"]]
     module = import_module(f"mailhooks.availability.backends.{module_name}")
     try:
-        backend: Backend = getattr(module, class_name).from_config(config)
+        backend: Backend = getattr(module, class_name)(config)
     except SettingsError as error:
         raise SettingsError(f"at /backends/{name}: {error}") from None
     except Exception as error:  # noqa: BLE001 - a library's error for an unreadable key may quote the key

@@ -37,12 +37,7 @@ class EwsBackend:
     limits = Limits(mailboxes=100, span=timedelta(days=42))
     """EWS reference: "GetUserAvailability operation", "ResponseCode" (ErrorIndividualMailboxLimitReached, ErrorTimeIntervalTooBig)."""
 
-    def __init__(self, client: Client, working_elsewhere: BusyType = BusyType.FREE) -> None:
-        self._client = client
-        self._working_elsewhere = working_elsewhere
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "EwsBackend":
+    def __init__(self, config: Mapping[str, Any]) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `ews`). Sends no request.
 
         Raises:
@@ -54,11 +49,11 @@ class EwsBackend:
         if auth["type"] == "oauth":
             # The token server may have the authority of the Exchange server or a public one.
             session = http.create_session(create_ssl_context(certificates, public=True), connections=1)
-            client = Client(url, EXCHANGE_2010, context, tokens=TokenCache(_TokenServer(session, auth).fetch))
+            self._client = Client(url, EXCHANGE_2010, context, tokens=TokenCache(_TokenServer(session, auth).fetch))
         else:
             auth_type = {"basic": BASIC, "ntlm": NTLM}[auth["type"]]
-            client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
-        return cls(client, BusyType(config.get("workingElsewhere", BusyType.FREE)))
+            self._client = Client(url, EXCHANGE_2010, context, auth_type=auth_type, user=(auth["username"], auth["password"]))
+        self._working_elsewhere = BusyType(config.get("workingElsewhere", BusyType.FREE))
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Answers:
         """Look up mailboxes. Never raises: each mailbox has its own failure."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import requests
 
@@ -31,21 +31,15 @@ class GoogleBackend:
 
     limits = Limits(_MAX_CALENDARS, _MAX_SPAN, _AT_ONCE)
 
-    def __init__(self, session: requests.Session, tokens: TokenCache, endpoint: str = _ENDPOINT) -> None:
-        self._session = session
-        self._tokens = tokens
-        self._url = f"{endpoint}/calendar/v3/freeBusy"
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
+    def __init__(self, config: Mapping[str, Any], *, session: requests.Session | None = None) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `google`). Sends no request.
 
         Raises:
             SettingsError: the service account's key cannot be read.
         """
-        session = session or http.create_session(connections=_AT_ONCE)
-        account = ServiceAccount(session, config["serviceAccount"], config.get("subject"))
-        return cls(session, TokenCache(account.fetch), config.get("endpoint", _ENDPOINT).rstrip("/"))
+        self._session = session or http.create_session(connections=_AT_ONCE)
+        self._tokens = TokenCache(ServiceAccount(self._session, config["serviceAccount"], config.get("subject")).fetch)
+        self._url = f"{config.get('endpoint', _ENDPOINT).rstrip('/')}/calendar/v3/freeBusy"
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """Look up mailboxes. Split a request with too many calendars for the service."""

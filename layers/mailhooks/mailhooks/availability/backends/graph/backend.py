@@ -5,7 +5,7 @@ The app needs the permission Calendars.ReadBasic or a wider one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import quote
 
 import requests
@@ -52,42 +52,19 @@ class GraphBackend:
     that the app may not access. There is no search if `user` is configured, by user principal name or object ID.
     """
 
-    def __init__(
-        self,
-        session: requests.Session,
-        tokens: TokenCache,
-        reader: Reader,
-        *,
-        endpoint: str = _ENDPOINT,
-        user: str | None = None,
-        max_mailboxes: int = _MAX_MAILBOXES,
-    ) -> None:
-        self.limits = Limits(max_mailboxes, _MAX_SPAN, _AT_ONCE)
-        self._session = session
-        self._tokens = tokens
-        self._reader = reader
-        self._endpoint = endpoint
-        self._user = user
-        self._accepted_user: str | None = None
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], *, session: requests.Session | None = None) -> Self:
+    def __init__(self, config: Mapping[str, Any], *, session: requests.Session | None = None) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `graph`). Sends no request.
 
         Raises:
             SettingsError: a certificate cannot be read, or the authority is not an https:// address.
         """
-        session = session or http.create_session(connections=_AT_ONCE)
-        endpoint = config.get("endpoint", _ENDPOINT).rstrip("/")
-        reader = Reader(BusyType(config.get("workingElsewhere", "FREE")), BusyType(config.get("unknown", "BUSY")))
-        return cls(
-            session,
-            TokenCache(EntraApp(session, config, endpoint).fetch),
-            reader,
-            endpoint=endpoint,
-            user=config.get("user"),
-            max_mailboxes=config.get("maxMailboxes", _MAX_MAILBOXES),
-        )
+        self.limits = Limits(config.get("maxMailboxes", _MAX_MAILBOXES), _MAX_SPAN, _AT_ONCE)
+        self._session = session or http.create_session(connections=_AT_ONCE)
+        self._endpoint = config.get("endpoint", _ENDPOINT).rstrip("/")
+        self._tokens = TokenCache(EntraApp(self._session, config, self._endpoint).fetch)
+        self._reader = Reader(BusyType(config.get("workingElsewhere", "FREE")), BusyType(config.get("unknown", "BUSY")))
+        self._user: str | None = config.get("user")
+        self._accepted_user: str | None = None
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """Look up mailboxes. Split a request that is too large for the service."""
