@@ -92,11 +92,9 @@ ORIGINAL: Final = _read_phrases("""
     sv: ursprungligt meddelande, originalmeddelande, vidarebefordrat meddelande, vidarebefordrat mejl, ursprungligt mejl
     cs: původní zpráva, původní e-mail, přeposlaná zpráva, začátek přeposílané zprávy
     sk: pôvodná správa, preposlaná správa, začiatok preposlanej správy
-    fi: alkuperäinen viesti, välitetty viesti, välitetty viesti alkaa
-    hu: eredeti üzenet, továbbított üzenet, továbbított levél kezdete
-    ro: mesajul original, mesaj original, mesaj redirecționat, începe mesajul redirecționat
+    fi, hu: alkuperäinen viesti, välitetty viesti, välitetty viesti alkaa, eredeti üzenet, továbbított üzenet, továbbított levél kezdete
+    ro, el: mesajul original, mesaj original, mesaj redirecționat, începe mesajul redirecționat, αρχικό μήνυμα, προωθημένο μήνυμα
     tr: özgün ileti, orijinal mesaj, iletilmiş mesaj, iletilen ileti, ileti başlangıcı, orijinal ileti
-    el: αρχικό μήνυμα, προωθημένο μήνυμα
     hr, sl, bg: izvorna poruka, proslijeđena poruka, izvirno sporočilo, оригинално писмо
     ca, gl, et, lt, id, vi: missatge original, mensaxe orixinal, algne kiri, originalus laiškas, pesan asli, thư gốc
     he, ar: הודעה מקורית, הודעה שהועברה, الرسالة الأصلية, رسالة معاد توجيهها
@@ -105,15 +103,13 @@ ORIGINAL: Final = _read_phrases("""
 
 _LABELS: Final = {
     Label.FROM: """
-        en, fr: from, de, exp, expéditeur, de la part de
-        de: von, absender
-        it, nl: da, mittente, van, afzender
+        en, fr, de: from, de, exp, expéditeur, de la part de, von, absender
+        es, pt, it, nl: da, mittente, van, afzender, remitente, remetente
         pl, cs, sk: od, nadawca, odesílatel, odosielateľ
         ru, uk, bg: от, от кого, отправитель, від, від кого, відправник
         ja, zh, ko: 差出人, 送信者, 送信元, from, 发件人, 發件人, 寄件者, 寄件人, 发信人, 보낸 사람, 보낸사람
         da, sv, fi, hu: fra, från, avsändare, lähettäjä, feladó
         ro, tr, el, hr, et: de la, expeditor, expeditorul, kimden, gönderen, από, šalje, saatja
-        es, pt: remitente, remetente
         he, ar: מאת, من
     """,
     Label.DATE: """
@@ -131,32 +127,26 @@ _LABELS: Final = {
     """,
     Label.TO: """
         en, fr, de: to, to whom, à, a, pour, destinataire, dest, an, empfänger
-        es, pt: para, destinatario, destinatário
-        it, nl: a, aan
-        pl, cs, sk, hr: do, adresat, komu, pre, prima
-        ru, uk, bg: кому, до
+        es, pt, it, nl: para, destinatario, destinatário, a, aan
+        pl, cs, sk, hr, ru, uk, bg: do, adresat, komu, pre, prima, кому, до
         ja, zh, ko: 宛先, 送信先, 收件人, 收件者, 收信人, 받는 사람, 받는사람
         da, sv, fi, hu: til, till, vastaanottaja, címzett
         ro, tr, el, et: către, destinatarul, kime, alıcı, προς, saaja
         he, ar: אל, إلى
     """,
     Label.COPY: """
-        en: cc, bcc
-        fr, de: copie, copie à, kopie, kopie (cc)
+        en, fr, de: cc, bcc, copie, copie à, kopie, kopie (cc)
         es, pt: cc, cco, con copia
-        pl, cs: dw, do wiadomości, kopia, kopie
-        ru, uk: копия, копія
+        pl, cs, ru, uk: dw, do wiadomości, kopia, kopie, копия, копія
         ja, zh, ko: cc, 抄送, 副本, ｃｃ, 참조
         da, sv, fi, hu, sk, tr: kopi, kopia, kopio, másolatot kap, másolat, kópia, bilgi
     """,
     Label.SUBJECT: """
         en, fr, de: subject, objet, sujet, betreff, betr
-        es, pt, it: asunto, assunto, oggetto
-        nl, pl: onderwerp, temat
+        es, pt, it, nl, pl: asunto, assunto, oggetto, onderwerp, temat
         ru, uk, bg: тема, относно
         ja, zh, ko: 件名, 主题, 主題, 主旨, 题目, 标题, 제목
-        da, no, sv: emne, ämne
-        cs, sk, hr: předmět, věc, predmet, naslov
+        da, no, sv, cs, sk, hr: emne, ämne, předmět, věc, predmet, naslov
         fi, hu, ro, tr, el: aihe, tárgy, subiect, subiectul, konu, θέμα
         he, ar: נושא, الموضوع
     """,
