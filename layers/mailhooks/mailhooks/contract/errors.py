@@ -42,8 +42,7 @@ def describe_kind(value: object) -> str:
 
 
 def _describe_size(value: str | list[object] | tuple[object, ...], name: str, unit: str) -> str:
-    count = len(value)
-    if not count:
+    if not value:
         return f"an empty {name}"
     article = "an" if name == "array" else "a"
-    return f"{article} {name} of {count} {unit}{'s' if count > 1 else ''}"
+    return f"{article} {name} of {len(value)} {unit}{'s' if len(value) > 1 else ''}"

@@ -7,10 +7,7 @@ from mailhooks.contract.errors import ContractError
 
 
 def parse_time(text: str, place: str) -> datetime:
-    """Parse a time that the schema has accepted (`schemas/availability-response.json`, `time`).
-
-    Args:
-        place: the JSON Pointer for the error.
+    """Parse a time, at a JSON Pointer, that the schema has accepted (`schemas/availability-response.json`, `time`).
 
     Raises:
         ContractError: the month does not have that day.
@@ -28,10 +25,7 @@ def check_order(start: datetime, end: datetime, place: str) -> None:
 
 
 def convert_to_utc(value: object, **places: str) -> None:
-    """Convert fields of a frozen dataclass to UTC, in its `__post_init__`.
-
-    Args:
-        places: the fields' names, each with the JSON Pointer for the error.
+    """Convert fields, each with its JSON Pointer, of a frozen dataclass to UTC in its `__post_init__`.
 
     Raises:
         ContractError: a time is naive.

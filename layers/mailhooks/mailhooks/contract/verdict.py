@@ -73,10 +73,7 @@ DEFAULT: Final = Action(ActionType.DEFAULT)
 
 
 def check_response(document: object, flow_direction: str) -> None:
-    """Check the response of a synchronous Run Lambda function.
-
-    Args:
-        flow_direction: the message's direction, `INBOUND` or `OUTBOUND`.
+    """Check the response of a synchronous Run Lambda function for an `INBOUND` or `OUTBOUND` message.
 
     Raises:
         ContractError: the response breaks the schema, has more than 10 actions or two actions for one recipient or for all recipients, or

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from mailhooks.errors import Misconfigured, SettingsError
 
 
@@ -26,7 +24,7 @@ class SecretSource:
     """A secret of AWS Secrets Manager, read by name or ARN."""
 
     def __init__(self, name: str) -> None:
-        # Imported late for the cold start: boto3 needs 130 ms of CPU time, and a FileSource does not need it.
+        # Imported late, here and in `read`: boto3 needs 130 ms of CPU time, and a FileSource does not need it.
         from mailhooks.aws.client import QUICK_CONFIG
         from mailhooks.aws.secrets import SecretReader
 
@@ -34,6 +32,8 @@ class SecretSource:
         self._secrets = SecretReader(QUICK_CONFIG)
 
     def read(self, *, fresh: bool) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             text = self._secrets.read(self._name, fresh=fresh)
         except (ClientError, BotoCoreError, Misconfigured) as error:

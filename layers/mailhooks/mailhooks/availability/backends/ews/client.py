@@ -62,11 +62,9 @@ class Client:
     A thread uses a session alone, because NTLM signs in a connection and not a request.
 
     Args:
-        url: the URL of Exchange.asmx.
         version: the request's version. Servers accept older versions, so it is the oldest that has the operation.
         context: checks the server's certificate; None: the public authorities.
         user: user name and password, for `auth_type` BASIC or NTLM.
-        tokens: for sign-in by bearer tokens.
     """
 
     def __init__(
