@@ -180,7 +180,7 @@ def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(tool
         assert b"Subject: [EXTERNAL] Minutes\r\n" in tagged
         assert b"X-Mail-Origin: external\r\n" in tagged
         first, *_, last = server.errors(1)
-        assert f"nothing answers at http://127.0.0.1:{port}" in first
+        assert f"no server answers at http://127.0.0.1:{port}" in first
         assert last == ""
         assert server.errors(2) == [""]
         assert "Invoking app.handler (python3.13)" in log.read_text("utf-8", "replace")
