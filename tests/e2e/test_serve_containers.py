@@ -193,7 +193,7 @@ def test_where_something_is_built_already_one_command_is_enough(toolchain: Toolc
     built.write_text("Resources: {Mine: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: Mine}}}")
 
     with serve(project, free_port()) as server:
-        assert "Nothing is built yet" not in server.screen
+        assert "First, as there is no" not in server.screen
         given = json.loads((project / server.found(r"--env-vars (\S+)")).read_text())
         declared = yaml.safe_load((project / server.found(r"--template (\S+)")).read_text())
 
