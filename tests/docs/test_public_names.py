@@ -48,7 +48,50 @@ def test_old_paths_lead_to_the_objects_at_the_new_paths() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", OLD, re.MULTILINE)
     assert rows
     for old, new in rows:
-        exported = importlib.import_module(old).__all__
-        assert exported, old
-        objects = vars(importlib.import_module(new)).values()
-        assert all(any(each is getattr(importlib.import_module(old), name) for each in objects) for name in exported), old
+        module, objects = importlib.import_module(old), vars(importlib.import_module(new)).values()
+        assert module.__all__, old
+        for name in module.__all__:
+            exported = getattr(module, name)
+            assert exported.__module__ == old or any(each is exported for each in objects), f"{old}.{name}"
+
+
+def test_the_old_example_of_attachments_works() -> None:
+    from mailhooks.attachments import AttachmentRules, find, strip
+    from mailhooks.mime.scan import scan
+
+    rules = AttachmentRules.checked(extensions=["exe", ".js"], true_types=["executable"], max_octets=20_000_000)
+    raw = (
+        b"From: ada@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nThe invoice, as promised.\r\n--b\r\n"
+        b"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename*=utf-8''invoice%E2%80%AEfdp.exe\r\n\r\n"
+        b"(a program)\r\n--b--\r\n"
+    )
+    found = [(finding.name, finding.reason.name, finding.detail) for finding in find(raw, scan(raw), rules)]
+    assert found == [("invoicefdp.exe", "EXTENSION", ".exe")]
+    assert b"(a program)" not in strip(raw, rules)
+
+
+def test_the_old_example_of_the_check_before_a_change_works() -> None:
+    from mailhooks.mime.edit import Edit
+    from mailhooks.preflight import blocking, refusals, refusals_of_edits
+
+    original = b"From: ada@example.com\r\nCc: b@example.com\r\nCc: c@example.com\r\n\r\nHello\r\n"
+    added = b"Subject: [EXTERNAL]\r\nMessage-ID: <1@example.com>\r\n"
+    expected = [("CHANGED_HEADER", "message-id"), ("MISSING_HEADER", "date"), ("REPEATED_HEADER", "cc")]
+    for found in (refusals(original, added + original), refusals_of_edits(original, [Edit(0, 0, added)])):
+        assert [(refusal.code.name, refusal.place) for refusal in blocking(found)] == expected
+
+
+def test_the_old_example_of_a_content_hook_works() -> None:
+    from mailhooks.mime.edit import splice
+    from mailhooks.mime.headers import scan
+
+    block = scan(raw := b"From: ada@example.com\r\n\r\nHello\r\n")
+    changed = splice(raw, [block.appended(b"X-Stamped: yes" + block.newline)])
+    assert changed == b"From: ada@example.com\r\nX-Stamped: yes\r\n\r\nHello\r\n"
+
+
+def test_old_names_of_errors_are_the_new_classes() -> None:
+    from mailhooks import errors
+
+    assert errors.PermanentTrouble is errors.PermanentError
+    assert errors.PassingTrouble is errors.TransientError

@@ -59,3 +59,10 @@ class ServiceFailed(TransientError):
 
 class NoTimeLeft(TransientError):
     """The time that WorkMail waits is nearly over."""
+
+
+PermanentTrouble = PermanentError
+"""Old name, kept for one release (docs/api.md)."""
+
+PassingTrouble = TransientError
+"""Old name, kept for one release (docs/api.md)."""

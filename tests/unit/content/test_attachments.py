@@ -6,6 +6,7 @@ import time
 from email import message_from_bytes, policy
 from email.message import Message as PythonMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -137,6 +138,19 @@ def test_each_rule_finds_its_attachments(rules: AttachmentRules, attachment: byt
     changed = strip(raw, rules)
     assert len(notices(changed)) == 1
     assert strip(changed, rules) is changed
+
+
+@pytest.mark.parametrize("name", ["encrypted_archives", "unlistable_archives", "forwarded", "ses_unsupported"])
+@pytest.mark.parametrize("value, strips", [("strip", True), ("leave", False), (True, True), (False, False)])
+def test_a_rule_accepts_the_words_strip_and_leave(name: str, value: object, strips: bool):
+    given: dict[str, Any] = {name: value}
+    assert getattr(AttachmentRules(**given), name) is strips
+
+
+def test_a_rule_rejects_other_words():
+    given: dict[str, Any] = {"encrypted_archives": "remove"}
+    with pytest.raises(SettingsError, match=r"^STRIP_ENCRYPTED_ARCHIVES: set it to strip or leave"):
+        AttachmentRules(**given)
 
 
 @pytest.mark.parametrize(

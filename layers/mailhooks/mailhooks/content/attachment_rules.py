@@ -23,6 +23,14 @@ Reason: %%Reason%%
 EXECUTABLE: Final = "executable"
 """A value of `true_types` for all of `filetypes.EXECUTABLES`."""
 
+_STRIP_SETTINGS: Final = {
+    "encrypted_archives": "STRIP_ENCRYPTED_ARCHIVES",
+    "unlistable_archives": "STRIP_UNLISTABLE_ARCHIVES",
+    "forwarded": "STRIP_FORWARDED",
+    "ses_unsupported": "SES_UNSUPPORTED",
+}
+"""Settings with the values `strip` and `leave`, by the rule of each."""
+
 _EXTENSION: Final = re.compile(r"\.?([^\s./\\:*?\"<>|]{1,30})")
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
 """A media type (RFC 6838 section 4.2), or all subtypes of a type."""
@@ -77,6 +85,13 @@ class AttachmentRules:
     ses_unsupported: bool = False
     notice: str = NOTICE
 
+    def __post_init__(self) -> None:
+        """Convert the words `strip` and `leave`, which earlier releases used instead of booleans. Raises SettingsError for other texts."""
+        for name, setting in _STRIP_SETTINGS.items():
+            value: object = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, _strips(setting, value))
+
     @classmethod
     def checked(
         cls,
@@ -105,10 +120,10 @@ class AttachmentRules:
             true_types=frozenset(known for value in true_types for known in _true_types(value)),
             max_octets=max_octets,
             in_archives=in_archives,
-            encrypted_archives=_strips("STRIP_ENCRYPTED_ARCHIVES", encrypted_archives),
-            unlistable_archives=_strips("STRIP_UNLISTABLE_ARCHIVES", unlistable_archives),
-            forwarded=_strips("STRIP_FORWARDED", forwarded),
-            ses_unsupported=_strips("SES_UNSUPPORTED", ses_unsupported),
+            encrypted_archives=_strips(_STRIP_SETTINGS["encrypted_archives"], encrypted_archives),
+            unlistable_archives=_strips(_STRIP_SETTINGS["unlistable_archives"], unlistable_archives),
+            forwarded=_strips(_STRIP_SETTINGS["forwarded"], forwarded),
+            ses_unsupported=_strips(_STRIP_SETTINGS["ses_unsupported"], ses_unsupported),
             notice=_notice(notice),
         )
 
