@@ -26,6 +26,7 @@ from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
 from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
 from mailhooks.hooks.invocation import Mail, Reply
+from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy.errors import RuleFailed
 from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedEffect
 from mailhooks.policy.facts.services import Services
@@ -37,18 +38,6 @@ if TYPE_CHECKING:
     from mailhooks.hooks.policy_source import PolicySource
 
 _STAMP_OCTETS: Final = 100
-
-
-class SideEffects:
-    """Carries out the actions that concern neither verdict nor content. This base class is for policies without such actions."""
-
-    def archive(self, effect: Archive, mail: Mail, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
-        """Store a copy of the message. Raises TransientError, Misconfigured."""
-        raise Misconfigured("archive: this function has no side effects")
-
-    def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:  # noqa: ARG002 - for subclasses
-        """Send a notice of the message. Raises TransientError, Misconfigured."""
-        raise Misconfigured("notify: this function has no side effects")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from mailhooks.contract import Verdict
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.invocation import Mail
-from mailhooks.hooks.policy_hook import SideEffects
+from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.mime import encoded_words
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Archive, Notify
