@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from typing import Final
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, syntax
 
 from local.mail.submission import Acceptor
 from local.servers import HOST, listen
@@ -21,8 +21,11 @@ TIMEOUT_S: Final = 300.0
 STOP_S: Final = 10.0
 """Seconds for which a server that is stopped waits for messages that are being stored."""
 
-_LINE_OCTETS: Final = {"MAIL": 512 + 26 + 17 + 10, "AUTH": 12288}
-"""Of a command: RFC 5321 section 4.5.3.1.4, with the additions of RFC 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8) and 4954 (AUTH)."""
+_LINE_OCTETS: Final = {"MAIL": 512 + 26 + 17 + 10 + 500, "AUTH": 12288}
+"""Maximum octets of a command line (RFC 5321 section 4.5.3.1.4, RFC 1870 for SIZE, 6152 for 8BITMIME, 6531 for SMTPUTF8, 4954 for AUTH)."""
+
+_AUTH_PARAMETER: Final = re.compile(r"\sAUTH=(?:<>|[^\s=>]+)(?=\s[^>]*$|$)", re.IGNORECASE)
+"""Cannot match inside of an address, which may be quoted: no `>` comes after the parameter."""
 
 _MAX_REPLY_OCTETS: Final = 512 - len("\r\n")
 """RFC 5321 section 4.5.3.1.5."""
@@ -36,6 +39,7 @@ class EnhancedSmtp(SMTP):
     """aiosmtpd's server side of one connection, for lines of any length and with an enhanced status code in each reply."""
 
     line_length_limit = MAX_MESSAGE_BYTES + len(".")
+    offers_auth = False
 
     async def push(self, status: str | bytes) -> None:
         """Send a reply of one line.
@@ -49,6 +53,13 @@ class EnhancedSmtp(SMTP):
                 status = f"{found[1]} {_ENHANCED.get(found[1], found[2] + '.0.0')} {status[found.end() :]}"
             status = re.sub("[^ -~]", "?", status)[:_MAX_REPLY_OCTETS].encode()
         await super().push(status)
+
+    @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
+        """Begin a message. Where AUTH is offered, the parameter AUTH is accepted and ignored, as RFC 4954 section 5 requires."""
+        if arg and self.offers_auth and self.session and self.session.extended_smtp:
+            arg = _AUTH_PARAMETER.sub("", arg, count=1)
+        await super().smtp_MAIL(arg)
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4)."""
@@ -119,6 +130,7 @@ class SmtpServer:
         await self._handler.wait_until_stored(self._stop_s)
 
     def _create_connection(self) -> SMTP:
+        outbound = self._direction is FlowDirection.OUTBOUND
         smtp = EnhancedSmtp(
             self._handler,
             hostname="localhost",
@@ -126,10 +138,11 @@ class SmtpServer:
             data_size_limit=MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
             timeout=self._timeout_s,
-            auth_require_tls=self._direction is FlowDirection.INBOUND,
+            auth_require_tls=not outbound,
             authenticator=self._handler.authenticate,
             loop=self._loop,
         )
+        smtp.offers_auth = outbound
         # aiosmtpd has one table for all connections, and adds to it at each EHLO.
         smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)
         return smtp

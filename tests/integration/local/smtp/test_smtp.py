@@ -118,6 +118,13 @@ def test_mail_before_ehlo_is_refused(acceptor: MemoryAcceptor) -> None:
     [
         ([b"MAIL FROM:<ana@example.com>"], "250 2.1.0"),
         ([b"MAIL FROM:<mallory@example.net>"], "550 5.7.1"),
+        ([b"AUTH PLAIN " + plain("ana@example.com"), b"MAIL FROM:<ana@example.com> AUTH=<>"], "250 2.1.0"),
+        ([b"MAIL FROM:<ana@example.com> auth=e+3Dmc2@example.com SIZE=1"], "250 2.1.0"),
+        ([b"MAIL FROM:<ana@example.com> AUTH=" + b"x" * 600], "250 2.1.0"),
+        ([b"MAIL FROM:<ana@example.com> AUTH=<> RET=HDRS"], "555 5.5.4"),
+        ([b"MAIL FROM:<ana@example.com> AUTH="], "501 5.5.4"),
+        ([b'MAIL FROM:<"a AUTH=b"@example.net>'], "550 5.7.1"),
+        ([b"HELO x", b"MAIL FROM:<ana@example.com> AUTH=<>"], "501 5.5.4"),
         ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<anybody@example.net>"], "250 2.1.5"),
         ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
         ([b"AUTH PLAIN " + plain("ana@example.com", "whatever")], "235 2.7.0"),
