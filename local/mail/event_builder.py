@@ -11,7 +11,7 @@ from local.mail.addresses import domain_of
 from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.mime import encoded_words
-from mailhooks.mime.addresses import find_addresses
+from mailhooks.mime.addresses import find_envelope_addresses
 from mailhooks.mime.message import Message
 
 MAX_SUBJECT = 256
@@ -43,7 +43,7 @@ class HeaderSummary:
     def of(cls, raw: bytes) -> Self:
         """Read the header of a message. Never raises."""
         message = Message(raw)
-        author, sender = (next(iter(find_addresses(message, name)), "") for name in ("from", "sender"))
+        author, sender = (next(iter(find_envelope_addresses(message, name)), "") for name in ("from", "sender"))
 
         def text(name: str) -> str:
             field = next(message.header.named(name), None)
@@ -84,7 +84,7 @@ def envelope_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains:
     if not author:
         raise NoEnvelope("the message names no sender: give one with --from")
     direction = overrides.direction or (FlowDirection.OUTBOUND if domain_of(author) in domains else FlowDirection.INBOUND)
-    recipients = list(overrides.recipients) or find_addresses(Message(raw), "to", "cc", "bcc")
+    recipients = list(overrides.recipients) or find_envelope_addresses(Message(raw), "to", "cc", "bcc")
     if direction is FlowDirection.INBOUND and not overrides.recipients:
         recipients = [address for address in recipients if domain_of(address) in domains]
     if not recipients:

@@ -8,7 +8,7 @@ from mailhooks.content.change import Change
 from mailhooks.content.disclaimer import Disclaimer
 from mailhooks.content.template import MESSAGE_VARIABLES, read_values
 from mailhooks.hooks.preflight import Rejection, rejections
-from mailhooks.mime.addresses import find_addresses
+from mailhooks.mime.addresses import find_envelope_addresses
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked
@@ -58,7 +58,7 @@ def preview_disclaimer(name: str, raw: bytes, disclaimer: Disclaimer) -> Preview
     """
     before, change = Message(raw), Change([])
     # WorkMail's event has the first address in From as `mailFrom`.
-    values = read_values(before, next(iter(find_addresses(before, "from")), ""))
+    values = read_values(before, next(iter(find_envelope_addresses(before, "from")), ""))
     text = disclaimer.templates[0].render(values)
     try:
         change = disclaimer.change(before, values)

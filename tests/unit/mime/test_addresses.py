@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime import addresses
-from mailhooks.mime.addresses import find_addresses, parse_addresses, parse_display_name
+from mailhooks.mime.addresses import find_addresses, find_envelope_addresses, parse_addresses, parse_display_name
 from mailhooks.mime.message import Message
 
 
@@ -43,6 +43,13 @@ def test_each_address_of_the_fields_is_returned_once():
     message = Message(b"To: Ana <ana@example.com>\r\nCc: ANA@example.com, bo@example.com\r\nTo: c@example.com\r\n\r\n")
     assert find_addresses(message, "to", "cc") == ["ana@example.com", "bo@example.com", "c@example.com"]
     assert find_addresses(message, "from") == []
+
+
+def test_an_address_of_an_envelope_has_no_white_space_around_dots():
+    message = Message(
+        b"To: Mary <@relay.example:mary@example.net>, , jdoe@test   . example, a . b@example.com.\r\nCc: JDOE@test.example\r\n\r\n"
+    )
+    assert find_envelope_addresses(message, "to", "cc") == ["mary@example.net", "jdoe@test.example", "a.b@example.com"]
 
 
 @pytest.mark.fuzz

@@ -5,6 +5,7 @@ address. This one is linear in the length of the field, for any content.
 """
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from mailhooks.mime.message import Message
@@ -16,12 +17,19 @@ _UNQUOTABLE: Final = re.compile(r"[\s@]")
 
 
 def find_addresses(message: Message, *fields: str, max_characters: int | None = None) -> list[str]:
-    """Return the addresses in header fields (names in lower case), each once, in their order. `max_characters` of each field are read."""
-    values = [field.value(message.raw).decode("utf-8", "replace") for field in message.header.fields if field.lname in fields]
-    found: dict[str, str] = {}
-    for address in (address for value in values for address in parse_addresses(value[:max_characters])):
-        found.setdefault(address.lower(), address)
-    return list(found.values())
+    """Return the addresses in header fields (names in lower case), each once, in their order, as `parse_addresses` reads them.
+
+    `max_characters` of each field are read.
+    """
+    return _find(message, fields, lambda value: parse_addresses(value[:max_characters]))
+
+
+def find_envelope_addresses(message: Message, *fields: str) -> list[str]:
+    """Return the addresses in header fields for an envelope: as `find_addresses`, but each address in one reading.
+
+    White space around dots is never part of it (RFC 5322 section 4.4).
+    """
+    return _find(message, fields, lambda value: [address for text in _split(value) for address in _read(_remove_spaces(text, "."))])
 
 
 def parse_addresses(value: str) -> list[str]:
@@ -36,28 +44,7 @@ def parse_addresses(value: str) -> list[str]:
     >>> parse_addresses('"ceo@example.com" <A@Example.net>, (of) b@example.org')
     ['A@Example.net', 'b@example.org']
     """
-    addresses: list[str] = []
-    pieces: list[str] = []
-    at, comments, is_route = 0, True, False
-    while token := _TOKEN.match(value, at):
-        text, at = token[0], token.end()
-        if text == "(" and comments:
-            end = _find_comment_end(value, at)
-            comments, at = end > 0, end or at
-        elif token[1] is not None:
-            # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
-            pieces.append(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
-        elif text in {">", ";"} or (text == "," and not is_route):
-            addresses += _read_mailbox(pieces)
-            pieces, is_route = [], False
-        elif text in {"<", ":"}:
-            # A name comes before the bracket; a group's name or a source route (RFC 5322 section 4.4) comes before the colon.
-            pieces, is_route = [], False
-        elif text.startswith("@") and not pieces:
-            is_route = True
-        else:
-            pieces.append(text)
-    return addresses + _read_mailbox(pieces)
+    return [address for text in _split(value) for reading in dict.fromkeys((text, _remove_spaces(text, "."))) for address in _read(reading)]
 
 
 def parse_display_name(value: str) -> str:
@@ -76,6 +63,39 @@ def parse_display_name(value: str) -> str:
     return ""
 
 
+def _find(message: Message, fields: Sequence[str], parse: Callable[[str], list[str]]) -> list[str]:
+    values = [field.value(message.raw).decode("utf-8", "replace") for field in message.header.fields if field.lname in fields]
+    found: dict[str, str] = {}
+    for address in (address for value in values for address in parse(value)):
+        found.setdefault(address.lower(), address)
+    return list(found.values())
+
+
+def _split(value: str) -> Iterator[str]:
+    """Split a list of mailboxes and groups into the texts that may contain an address, without quotes and comments."""
+    pieces: list[str] = []
+    at, comments, is_route = 0, True, False
+    while token := _TOKEN.match(value, at):
+        text, at = token[0], token.end()
+        if text == "(" and comments:
+            end = _find_comment_end(value, at)
+            comments, at = end > 0, end or at
+        elif token[1] is not None:
+            # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
+            pieces.append(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
+        elif text in {">", ";"} or (text == "," and not is_route):
+            yield _remove_spaces("".join(pieces), "@")
+            pieces, is_route = [], False
+        elif text in {"<", ":"}:
+            # A name comes before the bracket; a group's name or a source route (RFC 5322 section 4.4) comes before the colon.
+            pieces, is_route = [], False
+        elif text.startswith("@") and not pieces:
+            is_route = True
+        else:
+            pieces.append(text)
+    yield _remove_spaces("".join(pieces), "@")
+
+
 def _find_comment_end(value: str, at: int) -> int:
     depth = 1
     for mark in _IN_COMMENT.finditer(value, at):
@@ -89,7 +109,5 @@ def _remove_spaces(text: str, mark: str) -> str:
     return mark.join(piece.strip() for piece in text.split(mark))
 
 
-def _read_mailbox(pieces: list[str]) -> list[str]:
-    text = _remove_spaces("".join(pieces), "@")
-    readings = dict.fromkeys((text, _remove_spaces(text, ".")))
-    return [word.removesuffix(".") for reading in readings for word in reading.split() if "@" in word]
+def _read(text: str) -> list[str]:
+    return [word.removesuffix(".") for word in text.split() if "@" in word]

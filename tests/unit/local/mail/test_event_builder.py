@@ -3,6 +3,7 @@ import pytest
 from local.errors import NoEnvelope
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
 from mailhooks.contract import FlowDirection, check_event
+from tests.support.mail import CORPUS
 
 DOMAINS = {"example.com"}
 INBOUND = (
@@ -24,6 +25,21 @@ def test_the_envelope_comes_from_the_headers_and_is_a_valid_event() -> None:
     assert "sender" not in event
     assert len(event["messageId"]) == 36
     assert len(event["invocationId"]) == 32
+
+
+def test_an_address_with_white_space_around_its_dots_is_one_recipient() -> None:
+    [raw] = [path.read_bytes() for path in CORPUS if path.stem == "rubymail_example11"]
+    event = event_for(raw, EnvelopeOverrides(FlowDirection.OUTBOUND), DOMAINS)
+    assert event["envelope"]["mailFrom"] == {"address": "john.q.public@example.com"}
+    assert recipients(event) == ["mary@example.net", "jdoe@test.example"]
+
+
+def test_a_sender_has_no_white_space_around_its_dots() -> None:
+    raw = b"From: nora@example . net\r\nSender: ben . b@example.net\r\nTo: ana@example . com\r\n\r\n"
+    event = event_for(raw, EnvelopeOverrides(), DOMAINS)
+    assert event["envelope"]["mailFrom"] == {"address": "nora@example.net"}
+    assert event["sender"] == {"address": "ben.b@example.net"}
+    assert recipients(event) == ["ana@example.com"]
 
 
 def test_an_inbound_event_lists_each_recipient_of_the_organization_once() -> None:

@@ -42,6 +42,12 @@ def test_each_part_has_its_change_with_the_place_and_the_reason() -> None:
     }
 
 
+def test_the_address_of_the_author_is_the_one_in_the_event() -> None:
+    raw = b"From: nora@example . net\r\nTo: ana@example.com\r\n\r\nHello\r\n"
+    preview = preview_disclaimer("m.eml", raw, Disclaimer(text="Sent by %%FromAddress%%."))
+    assert preview.after.raw.endswith(b"Sent by nora@example.net.\r\n")
+
+
 def test_the_place_in_plain_text() -> None:
     for body, position, where in (
         (b"Hello\r\n", Position.APPEND, "at the end, line 3"),
