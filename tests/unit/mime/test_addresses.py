@@ -46,9 +46,8 @@ def test_each_address_of_the_fields_is_returned_once():
 
 
 def test_an_address_of_an_envelope_has_no_white_space_around_dots():
-    message = Message(
-        b"To: Mary <@relay.example:mary@example.net>, , jdoe@test   . example, a . b@example.com.\r\nCc: JDOE@test.example\r\n\r\n"
-    )
+    to = b"Mary <@relay.example:mary@example.net>, , jdoe@test   . example, a . b@example.com."
+    message = Message(b"To: " + to + b"\r\nCc: JDOE@test.example\r\n\r\n")
     assert find_envelope_addresses(message, "to", "cc") == ["mary@example.net", "jdoe@test.example", "a.b@example.com"]
 
 
