@@ -77,9 +77,11 @@ def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
     """
     raw, root = message.raw, message.structure.root
     mixed = next((part for part in root.walk() if text.part in part.children), None)
+    if mixed is None or mixed.content_type != "multipart/mixed":
+        return []
     fields = root.header.fields
     apple = any(field.lname in _PROGRAM and _CUTS_TEXT.search(field.value(raw)) for field in fields)
-    if mixed is None or mixed.content_type != "multipart/mixed" or not apple or any(field.lname.startswith("list-") for field in fields):
+    if not apple or any(field.lname.startswith("list-") for field in fields):
         return []
     later = mixed.children[mixed.children.index(text.part) + 1 :]
     parts = [part for part in later if part.content_type == text.part.content_type and _find_displayed(raw, part, named=False)]

@@ -25,12 +25,14 @@ class TextPart:
     Attributes:
         octets: its content, decoded from the transfer encoding but not from the charset.
         newline: the line end of its content.
+        declared_charset: as `Part.charset`, which parses it at each call.
     """
 
     raw: bytes
     part: Part
     octets: bytes
     newline: bytes
+    declared_charset: str
 
     @classmethod
     def open(cls, raw: bytes, part: Part) -> Self:
@@ -40,12 +42,12 @@ class TextPart:
             CannotEdit: the transfer encoding is unknown, or markup cannot be found in the charset.
         """
         octets = transfer_encoding.decode(raw[part.body : part.end], part.encoding)
-        if not charset.is_ascii_superset(part.charset) and not charset.is_stateful(part.charset):
+        declared = part.charset
+        if not charset.is_ascii_superset(declared) and not charset.is_stateful(declared):
             raise CannotEdit(Reason.CHARSET)
         found = _NEWLINE.search(octets)
-        return cls(
-            raw, part, octets, found[0] if found else part.header.newline if part.encoding in transfer_encoding.IDENTITY else b"\r\n"
-        )
+        newline = found[0] if found else part.header.newline if part.encoding in transfer_encoding.IDENTITY else b"\r\n"
+        return cls(raw, part, octets, newline, declared)
 
     @property
     def is_html(self) -> bool:
@@ -63,19 +65,19 @@ class TextPart:
 
     def view(self) -> str:
         """Return one character for each octet: an offset in it is an offset in `octets`."""
-        return charset.view(self.octets, self.part.charset)
+        return charset.view(self.octets, self.declared_charset)
 
     def decode(self, view: str) -> str:
         """Decode a piece of `view` by the charset, with replacement characters where it cannot be decoded."""
-        return charset.decode_loosely(view.encode("latin-1"), self.part.charset)
+        return charset.decode_loosely(view.encode("latin-1"), self.declared_charset)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines without their ends, decoded one by one."""
         start = 0
         for end in _NEWLINE.finditer(self.octets):
-            yield charset.decode_loosely(self.octets[start : end.start()], self.part.charset)
+            yield charset.decode_loosely(self.octets[start : end.start()], self.declared_charset)
             start = end.end()
-        yield charset.decode_loosely(self.octets[start:], self.part.charset)
+        yield charset.decode_loosely(self.octets[start:], self.declared_charset)
 
     def line_start(self, index: int) -> int:
         """Return the offset in `octets` of a line, by its index in `lines`."""
@@ -94,8 +96,8 @@ class TextPart:
         return [*edits, Edit(part.end, part.end, self._line_end)] if part.shares_line_end(self.raw) else edits
 
     def _replacement(self, start: int, end: int, text: str) -> list[Edit]:
-        lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.part.charset)
-        encoded = self._encode(text, self.part.charset)
+        lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.declared_charset)
+        encoded = self._encode(text, self.declared_charset)
         encoded = None if encoded is None else lead + encoded + trail
         if encoded is not None:
             part = self.part
@@ -103,7 +105,7 @@ class TextPart:
             if fits and start == end:
                 return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
             encoding = part.encoding if fits else "quoted-printable"
-            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], part.charset, encoding)
+            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.declared_charset, encoding)
         before, after = self._to_utf8(self.octets[:start]), self._to_utf8(trail + self.octets[end:])
         encoded = self._encode(text, "utf-8") or b""
         return self._reencode_body(before + encoded + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
@@ -151,7 +153,7 @@ class TextPart:
             return None
 
     def _to_utf8(self, octets: bytes) -> bytes:
-        text = charset.decode(octets, self.part.charset)
+        text = charset.decode(octets, self.declared_charset)
         if text is None:
             raise CannotEdit(Reason.CHARSET)
         return text.encode("utf-8")
@@ -164,7 +166,7 @@ class TextPart:
         if encoding == "base64" and self.raw.endswith(b"\n", part.body, part.end):
             body += self._line_end
         fields = b""
-        if name != part.charset:
+        if name != self.declared_charset:
             edits, fields = self._charset_edits(name)
         if encoding != part.encoding:
             field = next(part.header.named("content-transfer-encoding"), None)
