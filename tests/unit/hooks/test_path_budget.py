@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from mailhooks.deadline import Deadline
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
 from tests.support.hooks import Memory, handler_of
 from tests.support.mail import event
 
-RAW = (
-    b"From: Nora <nora@example.net>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\nMIME-Version: 1.0\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n"
+HEADER = b"From: Nora <nora@example.net>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\nMIME-Version: 1.0\r\n"
+TEXT = b"Content-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n"
+ALTERNATIVE = (
+    b'Content-Type: multipart/alternative; boundary="b"\r\n\r\n--b\r\n' + TEXT + b"\r\n--b\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>Hello</p></body></html>\r\n\r\n--b--\r\n"
 )
-
-MAX_MODULES = 25
-MAX_MODULE_CHANGES = 195
+REPLY = (
+    b'Content-Type: multipart/alternative; boundary="b"\r\n\r\n--b\r\n' + TEXT + b"\r\nAna wrote:\r\n> Good morning\r\n\r\n--b\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hello</p><blockquote type=cite>Good morning</blockquote>\r\n\r\n--b--\r\n"
+)
 
 
 class Tracer:
@@ -51,11 +56,20 @@ class TracedMemory(Memory):
         super().put(message_id, pieces, deadline)
 
 
-def test_a_disclaimer_needs_few_modules_and_one_scan_of_the_message():
-    memory = TracedMemory({event()["messageId"]: RAW})
-    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH")
+@pytest.mark.parametrize(
+    "body, position, headers, copies, max_modules, max_module_changes",
+    [
+        pytest.param(TEXT, "append", 1, 1, 25, 182, id="plain text"),
+        pytest.param(ALTERNATIVE, "append", 3, 2, 26, 267, id="plain text and HTML"),
+        pytest.param(REPLY, "after-reply", 3, 2, 30, 344, id="above the quote of a reply"),
+    ],
+)
+def test_a_disclaimer_needs_few_modules_and_one_scan_of_the_message(body, position, headers, copies, max_modules, max_module_changes):
+    raw = HEADER + body
+    memory = TracedMemory({event()["messageId"]: raw})
+    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH", disclaimer_position=position)
     handler(event(direction="OUTBOUND"), None)  # late imports
-    memory.messages[event()["messageId"]] = RAW
+    memory.messages[event()["messageId"]] = raw
     tracer = Tracer()
     sys.setprofile(tracer)
     try:
@@ -63,13 +77,14 @@ def test_a_disclaimer_needs_few_modules_and_one_scan_of_the_message():
     finally:
         sys.setprofile(None)
     [changed] = memory.messages.values()
-    assert b"Example GmbH" in changed
+    assert changed.count(b"Example GmbH") == copies
+    assert (changed.rfind(b"Example GmbH") < changed.rfind(b"Good morning")) == (position == "after-reply")
     # The second scan is the pre-flight's, of the changed message.
     assert len(tracer.scanned) == 2
-    assert tracer.scanned[0] == RAW
+    assert tracer.scanned[0] == raw
     assert b"Example GmbH" in tracer.scanned[1]
     # Of the received message and of the changed one.
-    assert tracer.functions["mailhooks.mime.headers.scan"] == 2
+    assert tracer.functions["mailhooks.mime.headers.scan"] == 2 * headers
     assert tracer.functions["mailhooks.contract.schema.check"] == 2
-    assert len(tracer.modules) <= MAX_MODULES, sorted(tracer.modules)
-    assert tracer.module_changes <= MAX_MODULE_CHANGES, tracer.module_changes
+    assert len(tracer.modules) <= max_modules, sorted(tracer.modules)
+    assert tracer.module_changes <= max_module_changes, tracer.module_changes
