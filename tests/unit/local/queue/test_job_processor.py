@@ -15,7 +15,7 @@ from local.queue.routing import create_jobs
 from mailhooks.contract import ContractError, FlowDirection
 from tests.support.deliveries import verify_delivered_once
 from tests.support.mail import event
-from tests.support.queue import ALL, ANA, BEN, NORA, RAW, RULE, Queue, Scripted, destinations
+from tests.support.queue import ALL, ANA, BEN, NORA, RAW, RULE, Queue, Scripted, action, destinations
 from tests.unit.local.queue.conftest import Start
 
 ASYNC = "synchronous = false\n"
@@ -37,12 +37,21 @@ def test_a_failed_attempt_is_repeated_with_the_same_event(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "response", [ValueError("odd"), None, {}, {"actions": []}, {"actions": [{"action": {"type": "NO"}, "allRecipients": True}]}]
+    "response",
+    [
+        ValueError("odd"),
+        None,
+        {},
+        {"actions": []},
+        {"actions": [{"action": {"type": "NO"}, "allRecipients": True}]},
+        {"actions": [action("BOUNCE", text="x" * 300_000)]},
+    ],
 )
 def test_when_every_attempt_fails_the_fallback_action_applies_to_all(response: Any, start: Start) -> None:
     trace = start(response, rule='fallback = "drop"\ntimeout-minutes = 1\n').send()
     # After 1, 2, 4, 8 and 16 seconds, and for the last time when the minute is over.
     assert len(trace.rule_runs[0].attempts) == 7
+    assert all(attempt.problem for attempt in trace.rule_runs[0].attempts)
     assert trace.rule_runs[0].problems[-1] == "no valid response in 7 attempts: the fallback action applies to all"
     assert destinations(trace) == {ANA: Destination.DROPPED, BEN: Destination.DROPPED}
 
