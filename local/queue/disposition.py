@@ -1,4 +1,4 @@
-"""Carries out the decision of a delivery job: delivers copies, sends bounces, stores dropped mail. Idempotent."""
+"""Applies the results of a delivery job: delivers copies, sends bounces, stores dropped mail. Idempotent."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _IN_MAILBOXES: Final = (Destination.INBOX, Destination.JUNK)
 _ELSEWHERE: Final = (Destination.OUTGOING, Destination.GATEWAY)
 
 
-def carry_out(
+def apply_results(
     job: DeliveryJob, content: bytes, maildirs: MaildirStore, configuration: Configuration
 ) -> tuple[DeliveryJob, Submission | None]:
     """Deliver a message by the results of its job. Everything is on disk when this returns.

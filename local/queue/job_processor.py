@@ -15,7 +15,7 @@ from local.errors import LocalError
 from local.mail.history import Attempt, State
 from local.mail.job import DeliveryJob
 from local.mail.verdict import Delivery, apply_verdict
-from local.queue.disposition import carry_out
+from local.queue.disposition import apply_results
 from local.queue.response_check import accepted_response
 from local.queue.retry_schedule import next_asynchronous_pause, next_pause
 from local.queue.routing import recipient_results, rule_delivery
@@ -112,9 +112,9 @@ class JobProcessor:
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
 
     def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
-        """Carry out the decision; return the number of the message that it creates."""
+        """Apply the results of the rule; return the number of the message that they create."""
         content = job.content if job.content is not None else self.spool.content(job.run.message_id) or b""
-        job, onward = carry_out(replace(job, content=content, delivered=True), content, self.maildirs, self.configuration())
+        job, onward = apply_results(replace(job, content=content, delivered=True), content, self.maildirs, self.configuration())
         waits = job.is_asynchronous
         job = job.with_run(state=State.RETRYING if waits else State.DONE, due=time.time() if waits else None)
         return job, self.spool.save(job, onward=onward)
