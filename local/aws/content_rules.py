@@ -24,7 +24,7 @@ from mailhooks.contract.limits import (
 from mailhooks.mime.headers import scan
 
 MAX_DEPTH = 50
-"""Of multiparts in multiparts."""
+"""Maximum nesting depth of multiparts."""
 
 _HEADERS_END = re.compile(rb"(?:\A|\r?\n)\r?\n")
 

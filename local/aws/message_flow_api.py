@@ -110,7 +110,7 @@ class MessageFlowApi:
             reference = _s3_reference(body)
             content = await run_in_threadpool(self._read_content, message, reference)
         except ServiceError as error:
-            message.refusals.append(str(error))
+            message.rejections.append(str(error))
             raise
         self.store.replace(message.message_id, content, reference)
         return JSONResponse({})

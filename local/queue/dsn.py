@@ -17,13 +17,13 @@ from mailhooks.contract.limits import MAX_LINE_OCTETS
 from mailhooks.mime.headers import scan
 
 MAX_HEADER_OCTETS: Final = 64 * 1024
-"""Of the original's header that is returned."""
+"""Octets of the original's header that a notification returns, at most."""
 
 MAX_TEXT_CHARACTERS: Final = 100_000
-"""Of the reasons for all recipients together."""
+"""Characters of the reasons for all recipients together, at most."""
 
 _MAX_VALUE_OCTETS: Final = 800
-"""Of one value with text from outside: it stays on one line."""
+"""Octets of one value with text from outside, at most: it stays on one line."""
 
 _STATUS: Final = "5.7.1"
 """RFC 3463 section 3.8, "Delivery not authorized, message refused"."""

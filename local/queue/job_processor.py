@@ -150,7 +150,7 @@ class JobProcessor:
             invocation = Invocation(error=str(error))
         for level, text in find_problems(invocation.log):
             job = job.with_notes(f"logged: {text}") if level == "WARNING" else job.with_problems(f"logged: {text}")
-        job = job.with_problems(*(f"Put refused: {why}" for why in self.store.refusals(job.run.message_id)))
+        job = job.with_problems(*(f"Put refused: {why}" for why in self.store.rejections(job.run.message_id)))
         response = "" if invocation.error is not None else json.dumps(invocation.response, ensure_ascii=False)
         attempt = Attempt(
             number,

@@ -125,7 +125,7 @@ class Workers:
         """
         header = HeaderSummary.of(submission.raw)
         unstored = QueuedMessage(0, 0.0, uuid.uuid4(), submission.direction, submission.mail_from, submission.recipients, header)
-        # Before the message is stored: what raises here leaves nothing behind.
+        # Create the jobs first, so that an error stores no message.
         jobs = create_jobs(unstored, self._configuration().rules, event)
         number = self._spool.accept(submission)
         received = self._spool.message(number).received

@@ -97,7 +97,7 @@ class Sandbox:
         return f"no answer within {timeout_s:g} s" if line is None else f"Runtime.ExitError: its process ended ({process.status()})"
 
     def _start(self) -> Process:
-        # Before the process reads the files: a file that is saved meanwhile then counts as changed.
+        # Note the file times before the process reads the files, so that a later save counts as a change.
         self._mark = self._sources.mark()
         # -P: a function must not import the modules in the folder of the runtime client. -u: logs stay in order.
         command = [sys.executable, "-P", "-u", str(_RUNTIME_CLIENT), self._function.name]

@@ -30,7 +30,7 @@ class StoredMessage:
         content: the current bytes; those of `original` until a Put is accepted.
         frozen: whether WorkMail rejects every change.
         puts: number of accepted Puts.
-        refusals: the reasons of rejected Puts, in order.
+        rejections: the reasons of rejected Puts, in order.
         references: the locations of the accepted Puts' content, in order.
     """
 
@@ -41,7 +41,7 @@ class StoredMessage:
     content: bytes
     frozen: bool = False
     puts: int = 0
-    refusals: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
     references: list[S3Reference] = field(default_factory=list)
 
 
@@ -106,9 +106,12 @@ class MessageStore:
         """Return the number of accepted Puts. Raises KeyError as `get`."""
         return self.get(message_id).puts
 
-    def refusals(self, message_id: str) -> tuple[str, ...]:
+    def rejections(self, message_id: str) -> tuple[str, ...]:
         """Return the reasons of rejected Puts, in order. Raises KeyError as `get`."""
-        return tuple(self.get(message_id).refusals)
+        return tuple(self.get(message_id).rejections)
+
+    refusals = rejections
+    """The old name of `rejections`."""
 
     def freeze(self, message_id: str) -> None:
         """Make every further Put fail with MessageFrozen, as for a redirected message. Raises KeyError as `get`."""

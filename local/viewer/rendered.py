@@ -45,7 +45,7 @@ def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], l
     """Return the plain texts of both messages, with the removed lines marked in the first and the added lines in the second.
 
     Args:
-        rows_after: the parts of `after`: each of its texts is compared with the text of its original part. An added text has none.
+        rows_after: the parts of `after`. Each text is compared with its original; an added text has no original.
         limit: how many texts of each message are returned.
     """
     origins = {id(row.part): id(row.part if row.origin is None else row.origin) for row in rows_after}

@@ -123,7 +123,7 @@ def test_a_missing_frozen_or_rejected_message_is_delivered_unchanged(workmail: L
     assert line["reason"] == "CannotChangeSafely"
     assert "also before the change" in line["detail"]
     assert workmail.store.content(long_line["messageId"]) == RAW + b"x" * 2000 + b"\r\n"
-    assert not workmail.store.refusals(long_line["messageId"]), "what would be refused is not even tried"
+    assert not workmail.store.rejections(long_line["messageId"]), "what would be refused is not even tried"
 
 
 def test_a_header_that_cannot_be_changed_safely_is_not_changed(workmail: LocalWorkMail, load: Load, capsys):

@@ -95,7 +95,7 @@ def test_a_frozen_message_can_be_read_and_not_changed(wm: LocalWorkMail, workmai
     with service_error("MessageFrozen", why="not eligible"):
         put(wm, workmail, s3, message_id, CHANGED)
     assert get(workmail, message_id) == RAW
-    assert wm.store.refusals(message_id)[0].startswith("MessageFrozen")
+    assert wm.store.rejections(message_id)[0].startswith("MessageFrozen")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_content_that_breaks_a_rule_is_rejected_with_the_reason(
     with service_error("MessageRejected", why=why):
         put(wm, workmail, s3, message_id, content)
     assert wm.store.content(message_id) == RAW
-    assert [why in refusal for refusal in wm.store.refusals(message_id)] == [True]
+    assert [why in rejection for rejection in wm.store.rejections(message_id)] == [True]
 
 
 def test_a_line_of_1000_octets_is_accepted(wm: LocalWorkMail, workmail: Any, s3: Any) -> None:

@@ -100,7 +100,7 @@ def test_a_retry_reads_the_content_of_the_put_before_it(start: Start) -> None:
 def test_a_rejected_put_is_a_problem_even_if_the_function_succeeds(start: Start) -> None:
     queue = start()
     queue.function = Scripted(
-        lambda: (queue.store.get(queue.function.events[0]["messageId"]).refusals.append("MessageRejected: line 3 ..."), ALL)[1]
+        lambda: (queue.store.get(queue.function.events[0]["messageId"]).rejections.append("MessageRejected: line 3 ..."), ALL)[1]
     )
     assert queue.send().rule_runs[0].problems == ("Put refused: MessageRejected: line 3 ...",)
 

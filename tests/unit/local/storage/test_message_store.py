@@ -22,6 +22,14 @@ def test_an_accepted_put_replaces_the_content_but_not_the_original() -> None:
     assert (store.content(message_id), store.get(message_id).original, store.puts(message_id)) == (b"new", b"old", 1)
 
 
+def test_the_reasons_of_rejected_puts_are_kept_in_order_and_have_their_old_name_too() -> None:
+    store = MessageStore()
+    message_id = store.add(b"x")
+    assert store.rejections(message_id) == ()
+    store.get(message_id).rejections += ["first", "second"]
+    assert store.rejections(message_id) == store.refusals(message_id) == ("first", "second")
+
+
 def test_adding_an_id_again_replaces_the_message() -> None:
     store = MessageStore()
     store.add(b"old", "m-1")
