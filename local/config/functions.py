@@ -39,7 +39,7 @@ _KEYS: Final = ("path", "handler", "environment", "environment-file", "environme
 _PROJECT_TIMEOUTS: Final = {"observe": 60.0, "availability": 24.0}
 _PROJECT_TIMEOUT_S: Final = 14.0
 _PROJECT_MEMORY_MB: Final = 1024
-"""As in template.yaml."""
+"""The memory size that template.yaml sets."""
 
 _REFERENCE: Final = re.compile(r"\$(?:\$(?=\{)|\{([A-Za-z_]\w*)\})")
 

@@ -89,7 +89,7 @@ class Served:
         return story
 
     def errors(self, number: int) -> list[str]:
-        """Of each attempt to have a function decide; "" where it did."""
+        """Return the problem of each attempt; "" for an attempt with a valid response."""
         return [attempt["problem"] for passage in self.story(number)["passages"] for attempt in passage["attempts"]]
 
 
