@@ -31,23 +31,59 @@ _WHOLE: Final = Markup(Mark.SOFT, Level.CITED, scoped=True)
 """An element that contains only the quote."""
 
 _CLASSES: Final = {
-    # Gmail, Proton, Airmail, Thunderbird. Not gmail_extra, which in old versions of Gmail also contains the signature.
-    **dict.fromkeys("gmail_quote gmail_quote_container gmail_attr protonmail_quote airmail_on moz-cite-prefix".split(), _SOFT),
-    # Thunderbird, Outlook
-    **dict.fromkeys("moz-forward-container moz-email-headers-table".split(), _HARD),
-    **dict.fromkeys("outlookmessageheader ms-outlook-mobile-reference-message".split(), _HARD),
-    # Yahoo, Zoho, Tutanota, Skiff, Infomaniak
-    **dict.fromkeys("yahoo_quoted iosymail zmail_extra tutanota_quote skiff_quote ik_mail_quote forwardcontentmessage".split(), _WHOLE),
-    **dict.fromkeys("gmail_signature gmail_signature_prefix moz-signature protonmail_signature_block".split(), _SIGNATURE),
+    # Gmail. Not gmail_extra, which in old versions also contains the signature.
+    "gmail_quote": _SOFT,
+    "gmail_quote_container": _SOFT,
+    "gmail_attr": _SOFT,
+    "gmail_signature": _SIGNATURE,
+    "gmail_signature_prefix": _SIGNATURE,
+    # Thunderbird
+    "moz-cite-prefix": _SOFT,
+    "moz-forward-container": _HARD,
+    "moz-email-headers-table": _HARD,
+    "moz-signature": _SIGNATURE,
+    # Proton
+    "protonmail_quote": _SOFT,
+    "protonmail_signature_block": _SIGNATURE,
+    # Airmail
+    "airmail_on": _SOFT,
+    # Outlook
+    "outlookmessageheader": _HARD,
+    "ms-outlook-mobile-reference-message": _HARD,
+    # Yahoo
+    "yahoo_quoted": _WHOLE,
+    "iosymail": _WHOLE,
+    # Zoho
+    "zmail_extra": _WHOLE,
+    # Tutanota
+    "tutanota_quote": _WHOLE,
+    # Skiff
+    "skiff_quote": _WHOLE,
+    # Infomaniak
+    "ik_mail_quote": _WHOLE,
+    "forwardcontentmessage": _WHOLE,
 }
 _IDS: Final = {
     # Outlook on the web and WorkMail's web client; on phones; on macOS; Hotmail
-    **dict.fromkeys("appendonsend divrplyfwdmsg mail-editor-reference-message-container olk_src_body_section replysplit".split(), _HARD),
-    # Zimbra; Sina
-    **dict.fromkeys("zwchr orimsghtmlseperator".split(), _HARD),
-    # QQ, NetEase, 139, Edison
-    **dict.fromkeys("isforwardcontent isreplycontent origbody reply139content edo-original".split(), _WHOLE),
-    **dict.fromkeys("signature applemailsignature ms-outlook-mobile-signature".split(), _SIGNATURE),
+    "appendonsend": _HARD,
+    "divrplyfwdmsg": _HARD,
+    "mail-editor-reference-message-container": _HARD,
+    "olk_src_body_section": _HARD,
+    "replysplit": _HARD,
+    "signature": _SIGNATURE,
+    "ms-outlook-mobile-signature": _SIGNATURE,
+    # Apple Mail
+    "applemailsignature": _SIGNATURE,
+    # Zimbra
+    "zwchr": _HARD,
+    # QQ, NetEase, 139, Sina
+    "isforwardcontent": _WHOLE,
+    "isreplycontent": _WHOLE,
+    "origbody": _WHOLE,
+    "reply139content": _WHOLE,
+    "orimsghtmlseperator": _HARD,
+    # Edison
+    "edo-original": _WHOLE,
 }
 _MARKERS: Final = {"__divider__": _HARD, "__headers__": _HARD, "__quoted_text__": _WHOLE, "__sig_post__": _SIGNATURE}
 """Zimbra's `data-marker`."""

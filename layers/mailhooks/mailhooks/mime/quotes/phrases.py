@@ -31,11 +31,20 @@ OPENERS: Final = tuple(
     f"{phrase} "
     for phrase in sorted(
         _read_phrases("""
-        en, fr, de, es: on, at, in message, le, am, el
-        it, pt: il, il giorno, in data, em, no dia, às, a
-        nl, pl: op, w dniu, dnia, wiadomość napisana przez, użytkownik
-        ru, cs, sk, el: в, dne, dňa, στις
-        da, sv, no, ca, ro: den, på, el dia, la, pe data de, în data de
+        en: on, at, in message
+        fr: le
+        de: am
+        es: el
+        it: il, il giorno, in data
+        pt: em, no dia, às, a
+        nl: op
+        pl: w dniu, dnia, wiadomość napisana przez, użytkownik
+        ru: в
+        cs, sk: dne, dňa
+        da, sv, no: den, på
+        ca: el dia
+        ro: la, pe data de, în data de
+        el: στις
         """)
     )
 )
@@ -45,26 +54,41 @@ CJK_OPENERS: Final = ("在", "于", "於")
 
 VERBS: Final = _read_phrases("""
     en: wrote, writes, wrote the following, said
-    fr, de: a écrit, a ecrit, écrit, ecrit, nous a dit, schrieb, geschrieben, schrieben, schreibt
-    es, it: escribió, escribio, ha escrito, escribe, ha scritto, scrisse, scrive
-    pt, nl: escreveu, escreve, escreveram, schreef, geschreven, schrijft
+    fr: a écrit, a ecrit, écrit, ecrit, nous a dit
+    de: schrieb, geschrieben, schrieben, schreibt
+    es: escribió, escribio, ha escrito, escribe
+    it: ha scritto, scrisse, scrive
+    pt: escreveu, escreve, escreveram
+    nl: schreef, geschreven, schrijft
     pl: pisze, napisał, napisała, napisał(a), napisana przez, napisano
     ru: пишет, написал, написала, написал(а), написал(a), писал, писал(а), писала
     uk: пише, написав, написала, написав(ла), написав(-ла), писав
     da, no, sv: skrev, skreiv, skriver, skrev følgende, følgende
-    cs, sk: napsal, napsala, napsal(a), píše, napísal, napísala, napísal(a)
-    fi, hu, ro, ca: kirjoitti, írta, ezt írta, a scris, va escriure, ha escrit
-    tr, el: yazdı, şunu yazdı, şunları yazdı, έγραψε
-    hr, sl, bg: napisao, napisala, napisao/la, je napisal, je napisala, написа
-    et, lt, lv: kirjutas, rašė, rakstīja
-    id, vi: menulis, đã viết
-    he, ar: כתב, כתבה, כתב/ה, كتب
+    cs: napsal, napsala, napsal(a), píše
+    sk: napísal, napísala, napísal(a)
+    fi: kirjoitti
+    hu: írta, ezt írta
+    ro: a scris
+    tr: yazdı, şunu yazdı, şunları yazdı
+    el: έγραψε
+    ca: va escriure, ha escrit
+    hr: napisao, napisala, napisao/la
+    sl: je napisal, je napisala
+    bg: написа
+    et: kirjutas
+    lt: rašė
+    lv: rakstīja
+    id: menulis
+    vi: đã viết
+    he: כתב, כתבה, כתב/ה
+    ar: كتب
 """)
 """Verbs of writing."""
 
 CJK_VERBS: Final = _read_phrases("""
     ja: のメール, のメッセージ, さんは書きました, さんが書きました, は書きました
-    zh, ko: 写道, 寫道, 写于, 来信, 작성, 쓴 글
+    zh: 写道, 寫道, 写于, 来信
+    ko: 작성, 쓴 글
 """)
 
 ORIGINAL: Final = _read_phrases("""
@@ -92,9 +116,11 @@ ORIGINAL: Final = _read_phrases("""
     sv: ursprungligt meddelande, originalmeddelande, vidarebefordrat meddelande, vidarebefordrat mejl, ursprungligt mejl
     cs: původní zpráva, původní e-mail, přeposlaná zpráva, začátek přeposílané zprávy
     sk: pôvodná správa, preposlaná správa, začiatok preposlanej správy
-    fi, hu: alkuperäinen viesti, välitetty viesti, välitetty viesti alkaa, eredeti üzenet, továbbított üzenet, továbbított levél kezdete
-    ro, el: mesajul original, mesaj original, mesaj redirecționat, începe mesajul redirecționat, αρχικό μήνυμα, προωθημένο μήνυμα
+    fi: alkuperäinen viesti, välitetty viesti, välitetty viesti alkaa
+    hu: eredeti üzenet, továbbított üzenet, továbbított levél kezdete
+    ro: mesajul original, mesaj original, mesaj redirecționat, începe mesajul redirecționat
     tr: özgün ileti, orijinal mesaj, iletilmiş mesaj, iletilen ileti, ileti başlangıcı, orijinal ileti
+    el: αρχικό μήνυμα, προωθημένο μήνυμα
     hr, sl, bg: izvorna poruka, proslijeđena poruka, izvirno sporočilo, оригинално писмо
     ca, gl, et, lt, id, vi: missatge original, mensaxe orixinal, algne kiri, originalus laiškas, pesan asli, thư gốc
     he, ar: הודעה מקורית, הודעה שהועברה, الرسالة الأصلية, رسالة معاد توجيهها
@@ -103,21 +129,26 @@ ORIGINAL: Final = _read_phrases("""
 
 _LABELS: Final = {
     Label.FROM: """
-        en, fr, de: from, de, exp, expéditeur, de la part de, von, absender
-        es, pt, it, nl: da, mittente, van, afzender, remitente, remetente
+        en, fr: from, de, exp, expéditeur, de la part de
+        de: von, absender
+        it, nl: da, mittente, van, afzender
         pl, cs, sk: od, nadawca, odesílatel, odosielateľ
         ru, uk, bg: от, от кого, отправитель, від, від кого, відправник
         ja, zh, ko: 差出人, 送信者, 送信元, from, 发件人, 發件人, 寄件者, 寄件人, 发信人, 보낸 사람, 보낸사람
         da, sv, fi, hu: fra, från, avsändare, lähettäjä, feladó
         ro, tr, el, hr, et: de la, expeditor, expeditorul, kimden, gönderen, από, šalje, saatja
+        es, pt: remitente, remetente
         he, ar: מאת, من
     """,
     Label.DATE: """
         en: sent, date, sent on, date sent
-        fr, de: envoyé, envoyé le, date, date d'envoi, gesendet, datum, gesendet am
-        es, it: enviado, fecha, enviado el, fecha de envío, inviato, data, inviato il, data invio
+        fr: envoyé, envoyé le, date, date d'envoi
+        de: gesendet, datum, gesendet am
+        es: enviado, fecha, enviado el, fecha de envío
+        it: inviato, data, inviato il, data invio
         pt: enviado, enviada, data, enviada em, enviado em, data de envio
-        nl, pl: verzonden, datum, verzonden op, wysłano, data, wysłane
+        nl: verzonden, datum, verzonden op
+        pl: wysłano, data, wysłane
         ru, uk, bg: отправлено, дата, дата отправки, надіслано, відправлено, изпратено
         ja, zh, ko: 日付, 日時, 送信日時, 送信日, 发送时间, 日期, 時間, 时间, 寄件日期, 傳送日期, 發送時間, 傳送時間, 보낸 날짜, 날짜
         da, sv, fi, hu: sendt, dato, skickat, datum, lähetetty, päivämäärä, päiväys, elküldve, dátum
@@ -126,27 +157,37 @@ _LABELS: Final = {
         he, ar: נשלח, תאריך, تاريخ, التاريخ, تم الإرسال
     """,
     Label.TO: """
-        en, fr, de: to, to whom, à, a, pour, destinataire, dest, an, empfänger
-        es, pt, it, nl: para, destinatario, destinatário, a, aan
-        pl, cs, sk, hr, ru, uk, bg: do, adresat, komu, pre, prima, кому, до
+        en: to, to whom
+        fr: à, a, pour, destinataire, dest
+        de: an, empfänger
+        es, pt: para, destinatario, destinatário
+        it, nl: a, aan
+        pl, cs, sk, hr: do, adresat, komu, pre, prima
+        ru, uk, bg: кому, до
         ja, zh, ko: 宛先, 送信先, 收件人, 收件者, 收信人, 받는 사람, 받는사람
         da, sv, fi, hu: til, till, vastaanottaja, címzett
         ro, tr, el, et: către, destinatarul, kime, alıcı, προς, saaja
         he, ar: אל, إلى
     """,
     Label.COPY: """
-        en, fr, de: cc, bcc, copie, copie à, kopie, kopie (cc)
+        en: cc, bcc
+        fr, de: copie, copie à, kopie, kopie (cc)
         es, pt: cc, cco, con copia
-        pl, cs, ru, uk: dw, do wiadomości, kopia, kopie, копия, копія
+        pl, cs: dw, do wiadomości, kopia, kopie
+        ru, uk: копия, копія
         ja, zh, ko: cc, 抄送, 副本, ｃｃ, 참조
         da, sv, fi, hu, sk, tr: kopi, kopia, kopio, másolatot kap, másolat, kópia, bilgi
     """,
     Label.SUBJECT: """
-        en, fr, de: subject, objet, sujet, betreff, betr
-        es, pt, it, nl, pl: asunto, assunto, oggetto, onderwerp, temat
+        en: subject
+        fr: objet, sujet
+        de: betreff, betr
+        es, pt, it: asunto, assunto, oggetto
+        nl, pl: onderwerp, temat
         ru, uk, bg: тема, относно
         ja, zh, ko: 件名, 主题, 主題, 主旨, 题目, 标题, 제목
-        da, no, sv, cs, sk, hr: emne, ämne, předmět, věc, predmet, naslov
+        da, no, sv: emne, ämne
+        cs, sk, hr: předmět, věc, predmet, naslov
         fi, hu, ro, tr, el: aihe, tárgy, subiect, subiectul, konu, θέμα
         he, ar: נושא, الموضوع
     """,
@@ -169,17 +210,37 @@ DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in t
 
 TRAILERS: Final = (
     *("sent from ", "sent with ", "sent via "),
+    # phones
     *_read_phrases("""
-        phones, en, fr: get outlook for, envoyé de mon, envoyé depuis, envoyé à partir, télécharger outlook, obtenez outlook
-        phones, de: von meinem, von unterwegs gesendet, gesendet von, gesendet mit, outlook für
-        phones, es, it, pt: enviado desde, obtener outlook, inviato da, scarica outlook, ottieni outlook, enviado do, enviado a partir
-        phones, pt, nl, pl: obter o outlook, verzonden vanaf, verstuurd vanaf, outlook voor, wysłane z, wysłano z, pobierz
-        phones, ru, sv, da, cs, fi: отправлено с, отправлено из, skickat från, sendt fra, odesláno z, lähetetty
-        phones, zh, ja: 发自我的, 發自我的, iphoneから送信, ipadから送信, androidから送信
-        mailing lists: you received this message because, to unsubscribe, unsubscribe
-        virus scanners, en: this email has been checked for viruses, this e-mail has been checked for viruses, virus-free
-        virus scanners, other: virenfrei, diese e-mail wurde von, garanti sans virus, sans virus, libre de virus, privo di virus
-        virus scanners, pt, nl: livre de vírus, virusvrij
+        en: get outlook for
+        fr: envoyé de mon, envoyé depuis, envoyé à partir, télécharger outlook, obtenez outlook
+        de: von meinem, von unterwegs gesendet, gesendet von, gesendet mit, outlook für
+        es: enviado desde, obtener outlook
+        it: inviato da, scarica outlook, ottieni outlook
+        pt: enviado do, enviado a partir, obter o outlook
+        nl: verzonden vanaf, verstuurd vanaf, outlook voor
+        pl: wysłane z, wysłano z, pobierz
+        ru: отправлено с, отправлено из
+        sv: skickat från
+        da, no: sendt fra
+        cs: odesláno z
+        fi: lähetetty
+        zh: 发自我的, 發自我的
+        ja: iphoneから送信, ipadから送信, androidから送信
+    """),
+    # mailing lists
+    *_read_phrases("""
+        en: you received this message because, to unsubscribe, unsubscribe
+    """),
+    # virus scanners
+    *_read_phrases("""
+        en: this email has been checked for viruses, this e-mail has been checked for viruses, virus-free
+        de: virenfrei, diese e-mail wurde von
+        fr: garanti sans virus, sans virus
+        es: libre de virus
+        it: privo di virus
+        pt: livre de vírus
+        nl: virusvrij
     """),
 )
 """First words of texts that programs add at the end."""
