@@ -1,4 +1,4 @@
-"""Runs a whole policy file: verdicts by recipient, changes, copies, notices (synchronous Run Lambda rule)."""
+"""Runs a whole policy file: verdicts by recipient, changes, copies, notifications (synchronous Run Lambda rule)."""
 
 from mailhooks.hook import sync_hook
 from mailhooks.hooks.policy_hook import PolicyHook

@@ -11,6 +11,9 @@ from typing import Final
 
 PATTERN_FORMS: Final = "a pattern: mailbox@example.com, example.com, *.example.com or *, without +"
 
+ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+"""One address without a display name. A second `@` is rejected, because two programs could read two different domains."""
+
 _LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})+"
 _MAILBOX: Final = re.compile(rf"[^\s@+*,;:<>()\[\]\"\\]+@{_DOMAIN}")

@@ -34,7 +34,7 @@ class ResourceNotFoundException(PermanentError):
 
 
 class MessageFrozen(PermanentError):
-    """WorkMail does not allow to change this message; usually it was redirected."""
+    """WorkMail rejects changes of this message; usually it was redirected."""
 
 
 class MessageRejected(PermanentError):

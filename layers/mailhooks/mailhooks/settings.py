@@ -148,4 +148,4 @@ _PARSERS: Final[dict[Any, tuple[Callable[[str], Any], str]]] = {
     frozenset[str]: (lambda text: frozenset(map(ascii_domain, _split(text))), "domains"),
     OnError | None: (lambda text: OnError(text.lower()), "deliver or retry"),
 }
-"""By the type of a setting: its parser, and what it accepts."""
+"""The parser of each type of setting, and a description of the values that it accepts."""

@@ -203,9 +203,9 @@ def test_an_unchanged_message_gets_no_closing_delimiter():
 def test_a_hook_can_read_why_its_change_would_be_rejected():
     def bounce_what_cannot_be_tagged(mail: Mail) -> Verdict | None:
         mail.edit([Edit(0, 0, b"X-Tag: " + b"x" * 1000 + b"\r\n")])
-        refused = mail.refusals()
-        assert refused == mail.refusals()
-        return mail.verdict().bounce(f"Sorry: {refused[0].code}") if refused else None
+        rejections = mail.rejections()
+        assert rejections == mail.rejections() == mail.refusals()
+        return mail.verdict().bounce(f"Sorry: {rejections[0].code}") if rejections else None
 
     memory = Memory()
     answer = handler_of(bounce_what_cannot_be_tagged, memory)(event(), None)

@@ -36,7 +36,7 @@ class Schedule:
 Result = Schedule | LookupFailed
 
 Answers = Mapping[str, Result]
-"""By mailbox, in the request's spelling."""
+"""Results by mailbox, in the request's spelling."""
 
 
 class Backend(Protocol):

@@ -57,7 +57,7 @@ def flip_bias(hours: WorkingHours) -> WorkingHours:
 
 
 def read_transition(offset: int, clock: str, month: int, week: int, day: str) -> TimeZoneTransition:
-    """Build a transition from the values of Exchange, by EWS or Graph: January is 1, and the fifth or the -1st week is the last one.
+    """Build a transition from the values of Exchange, by EWS or Graph. Months begin at 1; week 5 or -1 means the last week.
 
     Raises:
         ValueError, KeyError: a value is invalid.

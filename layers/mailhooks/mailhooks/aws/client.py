@@ -53,7 +53,7 @@ def make_config(*, connect_timeout_s: float = 3, read_timeout_s: float = 10, att
 CONFIG: Final = make_config()
 
 QUICK_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=3, attempts=2)
-"""For calls that a message waits for and that have an alternative if they fail."""
+"""Limits for calls that a message waits for and that have an alternative if they fail."""
 
 
 def make_client(service: str, config: Config = CONFIG) -> Any:

@@ -1,6 +1,6 @@
-"""Sends notices of messages to an SNS topic, an EventBridge bus or a webhook.
+"""Sends notifications of messages to an SNS topic, an EventBridge bus or a webhook.
 
-A notice may be sent twice, when WorkMail retries an invocation; its key is the same each time.
+A notification may be sent twice, when WorkMail retries an invocation; its key is the same each time.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mailhooks.aws.secrets import SecretReader
 
 MAX_OCTETS: Final = 240 * 1024
-"""The limit of a notice. SNS and EventBridge accept 256 KB, names and attributes included."""
+"""The limit of a notification. SNS and EventBridge accept 256 KB, names and attributes included."""
 
 SOURCE: Final = "workmail-hooks"
 DETAIL_TYPE: Final = "Mail matched a rule"
@@ -40,7 +40,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 class Notifier:
-    """Sends notices. It makes each client at the first use."""
+    """Sends notifications. It makes each client at the first use."""
 
     @cached_property
     def _sns(self) -> Any:
@@ -62,31 +62,31 @@ class Notifier:
         return urllib3.PoolManager()
 
     def publish(self, topic: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
-        """Send a notice to an SNS topic, by its ARN. Arguments and errors as for `post`."""
+        """Send a notification to an SNS topic, by its ARN. Arguments and errors as for `post`."""
         request: dict[str, Any] = {"TopicArn": topic, "Message": _to_json(document, key)}
         if topic.endswith(".fifo"):
             request |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": key}
         aws.call("Publish", lambda: self._sns.publish(**request), deadline)
 
     def put_event(self, bus: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
-        """Send a notice to an EventBridge bus, by its name or ARN. Arguments and errors as for `post`."""
+        """Send a notification to an EventBridge bus, by its name or ARN. Arguments and errors as for `post`."""
         entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": _to_json(document, key)}
         answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
         if answer.get("FailedEntryCount"):
             raise aws.error_for_code("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")))
 
     def post(self, url: str, secret_name: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
-        """Send a notice to a webhook.
+        """Send a notification to a webhook.
 
         Args:
             url: an https: URL.
-            secret_name: the name or ARN of the secret that signs the notice.
-            document: the notice. If it is too large, `content`, then `headers`, then `recipients` are removed, and `truncated` is added.
-            key: the same for each attempt of one notice.
+            secret_name: the name or ARN of the secret that signs the notification.
+            document: the notification. If too large, `content`, then `headers`, then `recipients` are removed, and `truncated` is added.
+            key: the same for each attempt of one notification.
 
         Raises:
             TransientError: the target does not answer now.
-            Misconfigured: the target rejects the notice.
+            Misconfigured: the target rejects the notification.
         """
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
@@ -126,7 +126,7 @@ class Notifier:
 
 
 def _to_json(document: dict[str, Any], key: str) -> str:
-    """Return a notice with its key as JSON of at most `MAX_OCTETS`, without its largest properties if need be."""
+    """Return a notification with its key as JSON of at most `MAX_OCTETS`, without its largest properties if need be."""
     document = document | {"idempotencyKey": key}
     text = json.dumps(document, ensure_ascii=False)
     for name in ("content", "headers", "recipients"):

@@ -83,8 +83,8 @@ class _Bucket:
 class DynamoRates:
     """Implements `mailhooks.policy.facts.services.Rates`. Safe for use from several threads.
 
-    Two limits: the retry of a message far over the limit (neither in the first nor in the last limit + 1 entries of a bucket with 200 or
-    more) is counted again. And if the clocks of two functions differ, the window shifts by the difference.
+    A retry is counted twice if the entry of its first attempt was removed: a bucket with 200 or more entries keeps only the first and the
+    last limit + 1 of them. If the clocks of two functions differ, the window shifts by the difference.
 
     Args:
         table: the table's name or ARN.

@@ -23,7 +23,7 @@ MAX_RECIPIENTS: Final = 500
 MESSAGE_ID_PATTERN: Final = re.compile(r"[a-z0-9\-]{1,120}")
 BUCKET_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9\-]{2,62}")
 KEY_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-/]{1,1024}")
-"""For `fullmatch`. A bucket has no dot; a key has neither dot nor underscore, so no key ends in `.eml`."""
+"""A location, for `fullmatch`. A bucket has no dot; a key has neither dot nor underscore, so no key ends in `.eml`."""
 
 REQUIRED_HEADERS: Final = frozenset({"from", "date"})
 IMMUTABLE_HEADERS: Final = frozenset({"message-id", "from", "sender", "date"})

@@ -4,22 +4,18 @@ Guide sections: "Synchronous Run Lambda response schema", "... action limits", a
 """
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from mailhooks.address_patterns import canonical
+from mailhooks.address_patterns import ADDRESS, canonical
 from mailhooks.contract.errors import ContractError
 from mailhooks.contract.event import FlowDirection, MailFlowEvent
 from mailhooks.contract.limits import MAX_RECIPIENTS
 from mailhooks.contract.schema import check
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
-
-_ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-"""One address without a display name. A second `@` is rejected, because two programs could read two different domains."""
 
 
 class ActionType(StrEnum):
@@ -132,7 +128,7 @@ class Verdict:
         return self.apply(DEFAULT, to)
 
     def drop(self, to: str | Iterable[str] | None = None) -> Self:
-        """Discard the message without a notice to the sender."""
+        """Discard the message without a bounce."""
         return self.apply(Action(ActionType.DROP), to)
 
     def bounce(self, message: str = "", to: str | Iterable[str] | None = None) -> Self:
@@ -241,7 +237,7 @@ class Verdict:
             raise ContractError("/actions/-/action/type", "one of BOUNCE, DROP, DEFAULT for outbound mail", f"{action.type}")
 
     def _check_addition(self, address: str) -> None:
-        if not (_ADDRESS.fullmatch(address) and address.isprintable()):
+        if not (ADDRESS.fullmatch(address) and address.isprintable()):
             raise ContractError("/actions/-/recipients", "an address to add", "a string that is not an address")
         if self._event.flow_direction is FlowDirection.INBOUND and canonical(address.rpartition("@")[2]) not in self._domains:
             raise ContractError(

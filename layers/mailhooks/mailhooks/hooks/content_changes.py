@@ -38,7 +38,7 @@ class AppliedChanges:
 
     message: Message
     change: Change
-    """In offsets of the received message."""
+    """Edits, in offsets of the received message."""
     applied: tuple[WantedChange, ...] = ()
     refused: tuple[tuple[WantedChange, CannotChangeSafely], ...] = ()
 
@@ -122,9 +122,9 @@ def change_content(message: Message, outcome: Outcome, values: Mapping[str, str]
         prepared = prepare_change(message, fallback.change)
         if prepared.edits and not prepared.rejections:
             given_up = [wanted for wanted in wanted_changes.applied if wanted not in fallback.applied]
-            outcome = _give_up(outcome, given_up, rejected, code, before=before)
+            outcome = _give_up_changes(outcome, given_up, rejected, code, before=before)
             return ChangedContent(outcome, prepared, fallback.applied, skipped)
-    return ChangedContent(_give_up(outcome, wanted_changes.applied, rejected, code, before=before), error=rejected)
+    return ChangedContent(_give_up_changes(outcome, wanted_changes.applied, rejected, code, before=before), error=rejected)
 
 
 def skip_changes(outcome: Outcome, error: PermanentError | Misconfigured) -> ChangedContent:
@@ -156,7 +156,7 @@ def undo_changes(content: ChangedContent, error: PermanentError | Misconfigured)
             if not isinstance(wanted.change, StripAttachments):
                 continue
         outcome = outcome.with_failures(_failure(wanted, error))
-        outcome = _refuse_delivery(outcome, wanted, "WorkMail does not allow to change it")
+        outcome = _refuse_delivery(outcome, wanted, "WorkMail rejects changes of this message")
     return ChangedContent(outcome, error=error)
 
 
@@ -192,7 +192,7 @@ def _fallback_changes(applied: Sequence[WantedChange], *, before: bool) -> list[
     return strips if len(strips) < len(applied) else []
 
 
-def _give_up(outcome: Outcome, changes: Sequence[WantedChange], error: CannotChangeSafely, code: str, *, before: bool) -> Outcome:
+def _give_up_changes(outcome: Outcome, changes: Sequence[WantedChange], error: CannotChangeSafely, code: str, *, before: bool) -> Outcome:
     """Add the failures of changes that WorkMail would reject.
 
     Never refuse delivery because our own text causes the rejection. An attachment that was to be removed is a reason.

@@ -101,10 +101,10 @@ class Mail:
 
     @property
     def change(self) -> "Change | PreparedChange | None":
-        """The change that was set by `edit` or `replace`, checked if `refusals` was called."""
+        """The change that was set by `edit` or `replace`, checked if `rejections` was called."""
         return self._change
 
-    def refusals(self) -> "tuple[Rejection, ...]":
+    def rejections(self) -> "tuple[Rejection, ...]":
         """Return why WorkMail would reject the change that was set (see `mailhooks.hooks.preflight`); empty if it would accept it."""
         if self._change is None:
             return ()
@@ -113,6 +113,9 @@ class Mail:
 
         self._change = prepare_change(self.message, self._change)
         return self._change.rejections
+
+    refusals = rejections
+    """Old name, kept for one release (docs/api.md)."""
 
     def verdict(self) -> Verdict:
         """Return a new verdict, which delivers to all recipients."""

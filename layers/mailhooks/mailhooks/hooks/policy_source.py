@@ -19,7 +19,7 @@ from mailhooks.policy.policy import Policy
 from mailhooks.settings import Settings
 
 BUILT_IN: Final = Path("policy.yaml")
-"""In the folder of the function's app.py, which is Lambda's working directory."""
+"""Name of a file in the folder of the function's app.py, which is Lambda's working directory."""
 
 KINDS: Final = frozenset({"s3", "ssm", "appconfig"})
 """Sources other than a file."""

@@ -1,4 +1,4 @@
-"""The side effects of a policy on AWS, copies in S3 and notices, and the services that its rules use.
+"""The side effects of a policy on AWS, copies in S3 and notifications, and the services that its rules use.
 
 Clients are made, and their modules imported, at the first use: most policies need none of them, and a cold start must be short.
 """
@@ -72,16 +72,16 @@ class AwsSideEffects(SideEffects):
         )
 
     def notify(self, effect: Notify, mail: Mail, rule: str, verdict: Verdict, deadline: Deadline) -> None:
-        """Send a notice, with the same key in each attempt of an invocation. Raises as `Notifier.post`."""
+        """Send a notification, with the same key in each attempt of an invocation. Raises as `Notifier.post`."""
         identity = f"{mail.event.invocation_id} {rule} {effect.sns}{effect.eventbridge}{effect.webhook}"
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        notice = make_notice(effect, mail, rule, verdict)
+        notification = make_notification(effect, mail, rule, verdict)
         if effect.sns:
-            self._notifier.publish(effect.sns, notice, key, deadline)
+            self._notifier.publish(effect.sns, notification, key, deadline)
         elif effect.eventbridge:
-            self._notifier.put_event(effect.eventbridge, notice, key, deadline)
+            self._notifier.put_event(effect.eventbridge, notification, key, deadline)
         else:
-            self._notifier.post(effect.webhook, effect.secret, notice, key, deadline)
+            self._notifier.post(effect.webhook, effect.secret, notification, key, deadline)
 
 
 def make_envelope(mail: Mail) -> dict[str, Any]:
@@ -99,15 +99,15 @@ def make_envelope(mail: Mail) -> dict[str, Any]:
     }
 
 
-def make_notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
-    """Return a notice: identifiers, the verdict, and the parts of the message that the policy includes."""
+def make_notification(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict[str, Any]:
+    """Return a notification: identifiers, the verdict, and the parts of the message that the policy includes."""
     included = ["messageId", "invocationId", "flowDirection"]
     if "subject" in effect.include:
         included.append("subject")
     if "addresses" in effect.include:
         included += ["mailFrom", "sender", "recipients"]
     envelope = make_envelope(mail)
-    notice: dict[str, Any] = {
+    notification: dict[str, Any] = {
         "rule": rule,
         "recipientCount": len(mail.event.recipients),
         "verdicts": list(verdict.types),
@@ -115,7 +115,7 @@ def make_notice(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -> dict
     }
     if "headers" in effect.include:
         fields = mail.message.header.fields
-        notice["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
+        notification["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
     if "content" in effect.include:
-        notice["content"] = base64.b64encode(mail.raw).decode("ascii")
-    return notice
+        notification["content"] = base64.b64encode(mail.raw).decode("ascii")
+    return notification

@@ -79,7 +79,7 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A piece of the whole HTML, by its offsets. `name` is of a tag, or of the element of RAW, in lower case; `""` for others."""
+    """One token, by its offsets. `name` is the name of the tag, or of the element of RAW, in lower case; `""` for other kinds."""
 
     start: int
     end: int

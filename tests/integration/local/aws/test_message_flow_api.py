@@ -96,6 +96,7 @@ def test_a_frozen_message_can_be_read_and_not_changed(wm: LocalWorkMail, workmai
         put(wm, workmail, s3, message_id, CHANGED)
     assert get(workmail, message_id) == RAW
     assert wm.store.rejections(message_id)[0].startswith("MessageFrozen")
+    assert wm.store.refusals(message_id) == wm.store.rejections(message_id)
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ class _Reader:
             self._open[closed.name] -= 1
             self._element = closed.parent
             if closed is self._mark_of:
-                # It had no displayed text: the sender deleted a quote, and its container is left.
+                # The sender deleted the quote and left its empty container.
                 self._mark, self._mark_of, self._anchor = Mark.NONE, None, None
             if closed.name == name:
                 return

@@ -150,7 +150,7 @@ def _check_removal(each: _EnabledRule, deciding: Iterable[_EnabledRule]) -> Iter
 
 
 def _find_covering(each: _EnabledRule, earlier: Iterable[_EnabledRule]) -> _EnabledRule | None:
-    """Return an earlier rule that applies to all mail of this one. If several do so together, it is the last of them."""
+    """Return an earlier rule that applies to all mail of this one. If only several together do, return the last."""
     candidates = {id(one.conditions): one for one in earlier if one.always_active_with(each.rule) and one.covers_failures_of(each.rule)}
     found = find_wider(each.conditions, [one.conditions for one in candidates.values()])
     return candidates[id(found)] if found is not None else None

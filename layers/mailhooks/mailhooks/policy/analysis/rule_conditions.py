@@ -160,7 +160,7 @@ def _flatten_negated(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, An
 
 
 def find_wider(conditions: RuleConditions, others: Iterable[RuleConditions]) -> RuleConditions | None:
-    """Return one of the others that provably applies wherever `conditions` do. If several do so together, it is the last of them."""
+    """Return one of the others that provably applies wherever `conditions` do. If only several together do, return the last."""
     others = list(others)
     for other in others:
         if conditions.is_within(other):

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from mailhooks.address_patterns import ascii_domain
+from mailhooks.address_patterns import ADDRESS, ascii_domain
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.policy.loading.build_context import BuildContext
-from mailhooks.policy.loading.problems import ADDRESS, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
+from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
 from mailhooks.policy.rules.bounds import parse_size
 from mailhooks.policy.rules.rule import (
     VARIABLES,

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from mailhooks.address_patterns import canonical
+from mailhooks.address_patterns import ADDRESS, canonical
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.message_types import RESULTS, find_importance
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
-from mailhooks.policy.loading.problems import ADDRESS, ErrorPath, as_list, build_all, parse
+from mailhooks.policy.loading.problems import ErrorPath, as_list, build_all, parse
 from mailhooks.policy.rules.bounds import bounds_test
 from mailhooks.policy.rules.conditions import (
     All,

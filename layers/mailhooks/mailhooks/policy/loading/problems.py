@@ -1,14 +1,10 @@
 """Collection of the invalid values of a policy, each with its place."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from mailhooks.errors import SettingsError
-
-ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
-"""A mail address, as in the schema; not a pattern."""
 
 Place = tuple[str | int, ...]
 """Keys and positions that lead to a value."""

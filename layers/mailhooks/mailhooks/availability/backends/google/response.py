@@ -36,7 +36,7 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
     "RATE_LIMIT_EXCEEDED": ServerBusy,
     "RESOURCE_EXHAUSTED": ServerBusy,
 }
-"""By reason. See `_failure_type` for other reasons."""
+"""Error types by reason. See `_failure_type` for other reasons."""
 
 
 def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]:

@@ -59,7 +59,7 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
     "servicenotavailable": ServerBusy,
     "toomanyrequests": ServerBusy,
 }
-"""By code in lower case. Any other code is a `GenerationFailed`."""
+"""Error types by code in lower case. Any other code is a `GenerationFailed`."""
 
 _STATUSES: Final[Mapping[str, BusyType]] = {
     "free": BusyType.FREE,
