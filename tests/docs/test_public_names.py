@@ -44,6 +44,19 @@ def test_names_that_hooks_rely_on_are_listed() -> None:
         assert f"`{name}`" in CURRENT, name
 
 
+def test_each_name_that_an_example_imports_is_listed() -> None:
+    root = Path(__file__).parents[2]
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", CURRENT, re.MULTILINE))
+    imported = set()
+    for page in [root / "README.md", *(root / "docs").rglob("*.md")]:
+        for block in re.findall(r"^```python[^\n]*\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            code = re.sub(r"^(>>>|\.\.\.) ?", "", block, flags=re.MULTILINE)
+            for module, names in re.findall(r"^from ((?:mailhooks|local)[\w.]*) import (\([^)]*\)|.+)$", code, re.MULTILINE):
+                imported |= {f"{module}.{name}" for name in re.findall(r"\w+", names)}
+    assert len(imported) > 25
+    assert imported - listed == set()
+
+
 def test_old_paths_lead_to_the_objects_at_the_new_paths() -> None:
     rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", OLD, re.MULTILINE)
     assert rows
