@@ -1,4 +1,4 @@
-"""Notices by SNS and EventBridge (moto's, over HTTP); webhooks have a file of their own."""
+"""Notifications by SNS and EventBridge (moto's, over HTTP); webhooks have a file of their own."""
 
 import json
 import uuid
@@ -41,14 +41,14 @@ class Topic:
 
     def received(self) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
-        return [{**message, "notice": json.loads(message["Body"])} for message in answer.get("Messages", ())]
+        return [{**message, "notification": json.loads(message["Body"])} for message in answer.get("Messages", ())]
 
 
 def test_a_topic_gets_the_document_and_its_key(wm: LocalWorkMail) -> None:
     topic = Topic(wm)
     publish(topic.arn)
     [message] = topic.received()
-    assert message["notice"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
+    assert message["notification"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
 
 
 def test_a_fifo_topic_delivers_a_repeated_notice_once(wm: LocalWorkMail) -> None:
@@ -57,7 +57,7 @@ def test_a_fifo_topic_delivers_a_repeated_notice_once(wm: LocalWorkMail) -> None
         publish(topic.arn)
     [message] = topic.received()
     assert message["Attributes"]["MessageDeduplicationId"] == KEY
-    assert message["notice"]["rule"] == "VIP"
+    assert message["notification"]["rule"] == "VIP"
 
 
 def test_a_notice_that_is_too_large_omits_content_and_then_headers(wm: LocalWorkMail) -> None:
@@ -69,7 +69,8 @@ def test_a_notice_that_is_too_large_omits_content_and_then_headers(wm: LocalWork
         ({"content": "A" * 200_000, "headers": headers}, None),
     ):
         publish(topic.arn, DOCUMENT | document)
-        kept_fields = {key: value for key, value in topic.received()[-1]["notice"].items() if key in ("content", "headers", "truncated")}
+        received = topic.received()[-1]["notification"]
+        kept_fields = {key: value for key, value in received.items() if key in ("content", "headers", "truncated")}
         assert kept_fields == (document if kept is None else kept | {"truncated": True})
 
 
@@ -86,8 +87,8 @@ def test_a_bus_gets_an_event_that_rules_can_match(wm: LocalWorkMail) -> None:
     events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "1", "Arn": queue.queue_arn}])
     put_event(name)
     [message] = queue.received()
-    assert message["notice"]["detail"]["idempotencyKey"] == KEY
-    assert message["notice"]["detail-type"] == "Mail matched a rule"
+    assert message["notification"]["detail"]["idempotencyKey"] == KEY
+    assert message["notification"]["detail-type"] == "Mail matched a rule"
 
 
 @contextmanager

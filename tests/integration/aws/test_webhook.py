@@ -1,4 +1,4 @@
-"""Notices by webhook: the receiver computes the signature itself; the secret is in moto's Secrets Manager."""
+"""Notifications by webhook: the receiver computes the signature itself; the secret is in moto's Secrets Manager."""
 
 import hashlib
 import hmac

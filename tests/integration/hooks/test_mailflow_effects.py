@@ -1,4 +1,4 @@
-"""The side effects and services of a policy over HTTP: copies, notices, counts, groups."""
+"""The side effects and services of a policy over HTTP: copies, notifications, counts, groups."""
 
 import hashlib
 import hmac
@@ -89,8 +89,8 @@ def test_a_webhook_gets_a_signed_notice_with_one_key_in_all_attempts(wm: LocalWo
     secret = wm.client("secretsmanager").create_secret(Name=f"hook-{wm.bucket}", SecretString="s3cret")["ARN"]
     document = announce(wm, "ana@example.com")
     with receiver() as (url, posts):
-        notice = f"{{ webhook: '{url}', secret: '{secret}', include: [subject, headers] }}"
-        policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {notice} }}\n"
+        notification = f"{{ webhook: '{url}', secret: '{secret}', include: [subject, headers] }}"
+        policy = f"version: 1\nrules:\n  - name: tell\n    do: {{ notify: {notification} }}\n"
         for _ in range(2):
             with handler(wm, tmp_path, policy) as handle:
                 handle(document, None)

@@ -52,6 +52,13 @@ def test_an_unmodifiable_message_overrides_no_verdict_of_a_rule(rules: str, answ
     assert by_recipient(flow(rules, content)(BOTH, None)) == answer
 
 
+def test_the_bounce_of_an_unmodifiable_message_has_the_reason():
+    content = Content(raw=WITH_EXE, put_error=MessageFrozen("frozen"))
+    [action] = flow(STRIP_BOUNCE, content)(BOTH, None)["actions"]
+    text = "This message cannot be sent: WorkMail rejects changes of this message."
+    assert action["action"] == {"type": "BOUNCE", "parameters": {"bounceMessage": text}}
+
+
 def test_a_retry_after_a_drop_rule_has_begun_returns_the_first_decision():
     content = Content()
     soon = '\n  - {{ name: no, active: {{ from: "{0}" }}, do: drop }}\n'
