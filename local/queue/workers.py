@@ -144,7 +144,7 @@ class Workers:
 
     def wait_until_idle(self, timeout_s: float) -> None:
         """Wait until all messages are done. Raises SettleTimeout when they are not done in time."""
-        self._wait_until(lambda: not self._spool.unfinished(), time.monotonic() + timeout_s)
+        self._wait_until(lambda: not self._spool.has_unfinished(), time.monotonic() + timeout_s)
 
     def _wait_until(self, condition: Callable[[], bool], deadline: float) -> None:
         with self._changed:

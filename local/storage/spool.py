@@ -64,6 +64,10 @@ class Spool:
         """Return the numbers of the unfinished messages, oldest first."""
         return [number for (number,) in self._database.read("SELECT number FROM messages WHERE state <> 'done' ORDER BY number")]
 
+    def has_unfinished(self) -> bool:
+        """Return whether a message is unfinished. Reads one row at most, because callers ask after each job."""
+        return bool(self._database.value("SELECT 1 FROM messages WHERE state <> 'done' LIMIT 1"))
+
     def is_done(self, number: int) -> bool:
         """Return whether a message is done. An unknown message is not."""
         return bool(self._database.value("SELECT state = 'done' FROM messages WHERE number = ?", [number]))
