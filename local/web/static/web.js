@@ -57,12 +57,22 @@ async function refreshTrace() {
   if (changed) await showContent(`/messages/${location.pathname.split("/")[2]}/content${location.search}`);
 }
 
+// The latest request wins, and the focused link keeps the focus.
+let contentRequests = 0;
 async function showContent(address) {
+  const request = ++contentRequests;
   content.setAttribute("aria-busy", "true");
   try {
-    content.replaceChildren(...parsed(await text(address)).childNodes);
+    const fresh = parsed(await text(address));
+    if (request !== contentRequests) return;
+    const focused = content.contains(document.activeElement) ? document.activeElement : null;
+    const label = focused?.closest("nav")?.getAttribute("aria-label");
+    content.replaceChildren(...fresh.childNodes);
+    if (!label) return;
+    const same = [...content.querySelectorAll("nav")].find((nav) => nav.getAttribute("aria-label") === label);
+    [...(same?.querySelectorAll("a") ?? [])].find((each) => each.textContent === focused.textContent)?.focus({ preventScroll: true });
   } finally {
-    content.removeAttribute("aria-busy");
+    if (request === contentRequests) content.removeAttribute("aria-busy");
   }
 }
 
@@ -71,18 +81,14 @@ if (content) {
     const link = event.target.closest("a[data-fragment]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const label = link.closest("nav").getAttribute("aria-label");
-    const name = link.textContent;
+    link.focus({ preventScroll: true });
+    history.replaceState(null, "", link.href);
     try {
       await showContent(link.dataset.fragment);
+      announcement.textContent = `${link.textContent} shown`;
     } catch {
       location.href = link.href;
-      return;
     }
-    history.replaceState(null, "", link.href);
-    const same = [...content.querySelectorAll("nav")].find((nav) => nav.getAttribute("aria-label") === label);
-    [...(same?.querySelectorAll("a") ?? [])].find((each) => each.textContent === name)?.focus({ preventScroll: true });
-    announcement.textContent = `${name} shown`;
   });
 }
 
