@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.availability.backends.ical.calendars import FeedCalendar
 from mailhooks.availability.backends.ical.lines import parse_calendars
-from mailhooks.availability.backends.ics import FeedCalendar
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, InstanceType
 from mailhooks.deadline import Deadline

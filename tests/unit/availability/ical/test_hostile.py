@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from mailhooks.availability.backends.ical.calendars import FeedCalendar
 from mailhooks.availability.backends.ical.lines import parse_calendars
-from mailhooks.availability.backends.ics import FeedCalendar
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline

@@ -11,8 +11,8 @@ import recurring_ical_events
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from mailhooks.availability.backends.ical.calendars import FeedCalendar
 from mailhooks.availability.backends.ical.lines import parse_calendars
-from mailhooks.availability.backends.ics import FeedCalendar
 from mailhooks.availability.errors import GenerationFailed
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline

@@ -1,27 +1,21 @@
 """Published calendar feeds (RFC 5545 over HTTP), one for each mailbox."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
-from zoneinfo import ZoneInfo
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
-from mailhooks.availability.backends.ical.event_selection import Group, group_appointments
-from mailhooks.availability.backends.ical.events import expand_events
-from mailhooks.availability.backends.ical.freebusy import read_periods
-from mailhooks.availability.backends.ical.lines import Component, parse_calendars
-from mailhooks.availability.backends.ical.zones import Zones
+from mailhooks.availability.backends.ical.calendars import Calendars
 from mailhooks.availability.errors import GenerationFailed, MailboxNotFound, NoAccess
 from mailhooks.availability.model import Limits, Result, Schedule
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import CalendarEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
 
@@ -32,40 +26,10 @@ _REDIRECTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class FeedCalendar:
-    """A parsed calendar of a feed. `periods` are its own free and busy times."""
-
-    appointments: list[Group]
-    zones: Zones
-    periods: tuple[CalendarEvent, ...]
-
-    @classmethod
-    def parse(cls, component: Component, zone: ZoneInfo | None) -> Self:
-        """Parse a calendar, in which times without a zone are in `zone`.
-
-        Raises:
-            GenerationFailed: a free or busy period cannot be read, or the calendar is not Gregorian.
-        """
-        # QUIRK: some calendars have it in lower case.
-        if component.value("CALSCALE").upper() not in {"", "GREGORIAN"}:
-            raise GenerationFailed("the calendar is not Gregorian")
-        return cls(group_appointments(component), Zones(component, zone), tuple(read_periods(component)))
-
-    def events(self, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
-        """Yield the events that overlap the window, and perhaps others.
-
-        Raises:
-            GenerationFailed: see `ical.events.expand_events`.
-        """
-        yield from self.periods
-        yield from expand_events(self.appointments, self.zones, window, deadline)
-
-
-@dataclass(frozen=True, slots=True)
 class _Content:
     """The content of a feed, with its validators for conditional requests."""
 
-    calendars: list[FeedCalendar]
+    calendars: Calendars
     octets: int
     etag: str
     modified: str
@@ -122,7 +86,7 @@ class IcsBackend:
             return {mailbox: GenerationFailed("another look-up of this feed takes too long")}
         try:
             content = self._load(feed, deadline)
-            return {mailbox: Schedule(tuple(event for calendar in content.calendars for event in calendar.events(window, deadline)))}
+            return {mailbox: Schedule(tuple(content.calendars.events(window, deadline, owners=[mailbox])))}
         finally:
             feed.lock.release()
 
@@ -134,7 +98,7 @@ class IcsBackend:
         if response.status == 304 and cached:
             content = cached
         elif response.status == 200:
-            calendars = [FeedCalendar.parse(component, self._zone) for component in parse_calendars(response.content)]
+            calendars = Calendars.parse([response.content], self._zone)
             headers = (str(response.headers.get(name, "")) for name in ("ETag", "Last-Modified"))
             content = _Content(calendars, len(response.content), *headers)
         elif response.status in {404, 410}:
