@@ -40,7 +40,8 @@ class Topic:
         sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=self.queue_arn, Attributes={"RawMessageDelivery": "true"})
 
     def received(self) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
+        names = {"MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, **names)
         return [{**message, "notification": json.loads(message["Body"])} for message in answer.get("Messages", ())]
 
 
@@ -49,6 +50,7 @@ def test_a_topic_gets_the_document_and_its_key(wm: LocalWorkMail) -> None:
     publish(topic.arn)
     [message] = topic.received()
     assert message["notification"] == DOCUMENT | {"subject": "Gr\u00fc\u00dfe ?", "idempotencyKey": KEY}
+    assert message["MessageAttributes"]["idempotencyKey"]["StringValue"] == KEY
 
 
 def test_a_fifo_topic_delivers_a_repeated_notice_once(wm: LocalWorkMail) -> None:

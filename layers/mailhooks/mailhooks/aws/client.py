@@ -4,17 +4,41 @@ An error has the code of the service and never its text, which may quote the req
 """
 
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any, Final, TypeVar
 
 import boto3
+import urllib3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
 
 from mailhooks.aws.tracing import subsegment
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
 
 T = TypeVar("T")
+
+CALL_ERRORS: Final = (ClientError, BotoCoreError, urllib3.exceptions.HTTPError, HTTPException, OSError, ResponseParserError)
+"""The errors of a call and of reading its response's body. botocore passes on errors of urllib3, TLS and sockets while a body is read."""
+
+CONNECTION_ERRORS: Final = (
+    ConnectionError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+    *CALL_ERRORS[2:],
+)
+"""Those of `CALL_ERRORS` that a retry may not meet."""
 
 ServiceErrorMapper = Callable[[str, str], MailhooksError | None]
 """Returns the error that one service has for a code and a text; None for the errors that all services share."""
@@ -75,13 +99,13 @@ def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: 
     try:
         with subsegment(operation):
             return deadline.wait_for(operation, work)
-    except (ClientError, BotoCoreError) as error:
+    except CALL_ERRORS as error:
         raise _map_error(operation, error, map_own) from None
 
 
-def _map_error(operation: str, error: ClientError | BotoCoreError, map_own: ServiceErrorMapper | None) -> MailhooksError:
+def _map_error(operation: str, error: Exception, map_own: ServiceErrorMapper | None) -> MailhooksError:
     if not isinstance(error, ClientError):
-        if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
+        if isinstance(error, CONNECTION_ERRORS):
             return ServiceFailed(f"{operation}: {type(error).__name__}")
         return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
     code = error_code(error)

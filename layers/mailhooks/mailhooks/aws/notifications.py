@@ -1,6 +1,7 @@
 """Sends notifications of messages to an SNS topic, an EventBridge bus or a webhook.
 
-A notification may be sent twice, when WorkMail retries an invocation; its key is the same each time.
+A notification may be sent several times: boto3 sends it again after a lost response, and a retry of the invocation does too. Its key is the
+same each time.
 """
 
 import hashlib
@@ -63,7 +64,8 @@ class Notifier:
 
     def publish(self, topic: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
         """Send a notification to an SNS topic, by its ARN. Arguments and errors as for `post`."""
-        request: dict[str, Any] = {"TopicArn": topic, "Message": _to_json(document, key)}
+        attributes = {"idempotencyKey": {"DataType": "String", "StringValue": key}}
+        request: dict[str, Any] = {"TopicArn": topic, "Message": _to_json(document, key), "MessageAttributes": attributes}
         if topic.endswith(".fifo"):
             request |= {"MessageGroupId": SOURCE, "MessageDeduplicationId": key}
         aws.call("Publish", lambda: self._sns.publish(**request), deadline)

@@ -5,9 +5,8 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from mailhooks.aws.client import CONFIG, make_client
+from mailhooks.aws.client import CALL_ERRORS, CONFIG, make_client
 from mailhooks.errors import Misconfigured
 
 MAX_AGE_S: Final = 300
@@ -27,14 +26,14 @@ class SecretReader:
             fresh: whether to ignore the cache.
 
         Raises:
-            ClientError, BotoCoreError: the secret cannot be read.
+            one of `CALL_ERRORS`: the secret cannot be read.
             Misconfigured: likewise, for another reason.
         """
         try:
             text = self._provider.get(name, max_age=MAX_AGE_S, force_fetch=fresh)
         except GetParameterError as error:
             # Powertools wraps the error of botocore and quotes the service's text.
-            if isinstance(error.__context__, ClientError | BotoCoreError):
+            if isinstance(error.__context__, CALL_ERRORS):
                 raise error.__context__ from None
             raise Misconfigured("GetSecretValue: the secret cannot be read") from None
         return text if isinstance(text, str) else None

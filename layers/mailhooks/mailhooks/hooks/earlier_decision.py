@@ -9,6 +9,8 @@ cannot forge the stamp.
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.address_patterns import canonical
@@ -24,9 +26,20 @@ _DELIVERED: Final = b"delivered"
 """The verdict delivers to all recipients and is not stored."""
 _STORED: Final = b"decided"
 
+_NOTIFYING: Final = "notifyingRules"
+"""The property of a stored decision that is not part of a response."""
 
-def load_earlier_decision(mail: Mail) -> Verdict | None:
-    """Return the verdict of an earlier attempt of this invocation that changed the message; None if there is none.
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict of an attempt, and the names of the rules that notify when the change is written."""
+
+    verdict: Verdict
+    notifying_rules: tuple[str, ...] = ()
+
+
+def load_earlier_decision(mail: Mail) -> Decision | None:
+    """Return the decision of an earlier attempt of this invocation that changed the message; None if there is none.
 
     Fetches the message. If it cannot be read, there is no earlier decision: it cannot have been changed either.
 
@@ -42,24 +55,25 @@ def load_earlier_decision(mail: Mail) -> Verdict | None:
     stamps = [field.value(message.raw).partition(b" ") for field in message.header.named(STAMP.lower())]
     kind = next((kind for name, _, kind in stamps if name == token(mail.event).encode()), None)
     if kind == _DELIVERED:
-        return mail.verdict()
+        return Decision(mail.verdict())
     store = mail.decision_store if kind is not None else None
     text = store.load_decision(_key(mail.event), mail.deadline) if store else None
     return None if text is None else _parse_decision(mail.event, text)
 
 
-def store_decision(mail: Mail, verdict: Verdict) -> Edit:
-    """Store a verdict for retries and return the edit that stamps the changed message. One that delivers to all is in the stamp alone.
+def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] = ()) -> Edit:
+    """Store a decision for retries and return the edit that stamps the changed message.
+
+    A verdict that delivers to all, without notifications, is in the stamp alone.
 
     Raises:
-        TransientError, PermanentError, Misconfigured: the verdict cannot be stored.
+        TransientError, PermanentError, Misconfigured: the decision cannot be stored.
     """
-    response = verdict.to_response()
-    kind = _DELIVERED
-    if response != mail.verdict().to_response():
-        kind = _STORED
-        if store := mail.decision_store:
-            store.save_decision(_key(mail.event), json.dumps(response), mail.deadline)
+    response, store = verdict.to_response(), mail.decision_store
+    kind = _DELIVERED if response == mail.verdict().to_response() and not (notifying_rules and store) else _STORED
+    if kind == _STORED and store:
+        document = response | ({_NOTIFYING: list(notifying_rules)} if notifying_rules else {})
+        store.save_decision(_key(mail.event), json.dumps(document), mail.deadline)
     header = mail.message.header
     return header.appended(f"{STAMP}: {token(mail.event)} ".encode() + kind + header.newline)
 
@@ -73,8 +87,9 @@ def _key(event: MailFlowEvent) -> str:
     return f"decided/{token(event)}"
 
 
-def _parse_decision(event: MailFlowEvent, text: str) -> Verdict:
+def _parse_decision(event: MailFlowEvent, text: str) -> Decision:
     response = json.loads(text)
+    notifying_rules = tuple(response.pop(_NOTIFYING, ()))
     check(f"run-lambda-response-{event.flow_direction.lower()}", response)
     known = set(map(canonical, event.recipients))
     # The first attempt checked the domains of the recipients that it added; ORGANIZATION_DOMAINS may have changed since.
@@ -88,4 +103,4 @@ def _parse_decision(event: MailFlowEvent, text: str) -> Verdict:
             verdict.add(added, action)
         if entry.get("allRecipients"):
             verdict.apply(action)
-    return verdict
+    return Decision(verdict, notifying_rules)

@@ -154,6 +154,7 @@ class Reply:
         skip_reason: why the hook did not change the message as it should; reported as a permanent error.
         unexpected_error: an error that the hook worked around; the runtime raises it if ON_ERROR is retry.
         on_put_rejected: returns the reply to use if the change cannot be written; None to keep this one.
+        after_write: called when the change is written and the verdict is final. Its reply has the log fields and counts to report.
     """
 
     verdict: Verdict | None = None
@@ -163,6 +164,7 @@ class Reply:
     skip_reason: PermanentError | None = None
     unexpected_error: Exception | None = None
     on_put_rejected: "Callable[[PermanentError | Misconfigured], Reply] | None" = None
+    after_write: "Callable[[], Reply] | None" = None
 
 
 @dataclass(slots=True)

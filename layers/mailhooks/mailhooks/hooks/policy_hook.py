@@ -5,16 +5,17 @@
     +---------+    +------------------+    +--------------+    +-----------------+
        |   ^                | a retry                                   |
        v   |                v                                           v
-      Put  |           +---------+   +-------+   +--------------+   +------------+
-           +-----------|  reply  |<--| stamp |<--| side effects |<--| pre-flight |
-                       +---------+   +-------+   +--------------+   +------------+
+      Put  |           +---------+       +-------+     +---------+  +------------+
+       |   +-----------|  reply  |<------| stamp |<----| archive |<-| pre-flight |
+       v               +---------+       +-------+     +---------+  +------------+
+     notify
 
 The functions disclaimer, rewrite and bounce are policies of one rule made from settings (bounce: a rule for each entry of its list). They
 run this hook too.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -24,14 +25,14 @@ from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
-from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
+from mailhooks.hooks.earlier_decision import Decision, load_earlier_decision, store_decision
 from mailhooks.hooks.invocation import Mail, Reply
 from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy.errors import RuleFailed
-from mailhooks.policy.evaluation.outcome import Failure, Outcome, WantedEffect
+from mailhooks.policy.evaluation.outcome import Failure, Outcome
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.rule import Archive, Count, Notify, RuleErrorPolicy
+from mailhooks.policy.rules.rule import Archive, Count, Notify, Rule, RuleErrorPolicy
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,13 +106,13 @@ class PolicyHook:
         if self.stamps and self._may_be_changed(policy, evaluation.outcome_by_event()):
             earlier = load_earlier_decision(mail)
             if earlier is not None:
-                return _to_earlier_reply(earlier, rejected=rejected)
+                return self._to_earlier_reply(mail, policy, earlier, rejected=rejected)
         content = self._change_content(mail, evaluation.outcome())
+        content = replace(content, outcome=self._archive(mail, content.outcome))
         verdict = content.outcome.verdict(mail.organization_domains)
-        content = replace(content, outcome=self._run_side_effects(mail, content.outcome, verdict))
         if self.stamps and content.change and content.change.edits and verdict.delivers:
             content = _stamp(mail, content, verdict)
-        return _to_reply(mail, policy, content, rejected=rejected)
+        return self._to_reply(mail, policy, content, rejected=rejected)
 
     def _may_be_changed(self, policy: Policy, by_event: Outcome | None) -> bool:
         """Return whether an earlier attempt may have changed the message, and the outcome depends on that.
@@ -147,31 +148,81 @@ class PolicyHook:
             values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)
         return change_content(message, outcome, values)
 
-    def _run_side_effects(self, mail: Mail, outcome: Outcome, verdict: Verdict) -> Outcome:
-        """Carry out archive and notify actions, and return the outcome with their failures.
+    def _archive(self, mail: Mail, outcome: Outcome) -> Outcome:
+        """Archive the received message and return the outcome with the failures.
 
         Raises:
-            TransientError, RuleFailed: an action failed whose rule has `on_error: retry`.
+            TransientError: it failed, and the `on_error` of its rule is retry.
         """
         for wanted in outcome.effects:
-            try:
-                self._run_side_effect(mail, wanted, verdict)
-            except Exception as error:
-                if wanted.rule.on_error is not RuleErrorPolicy.RETRY:
-                    outcome = outcome.with_failures(Failure.of(wanted.rule.name, wanted.effect.name, error))
-                elif isinstance(error, TransientError):
-                    raise
-                else:
-                    raise RuleFailed(f'rule "{wanted.rule.name}": {wanted.effect.name}: {type(error).__name__}') from None
+            if isinstance(wanted.effect, Archive):
+                required = wanted.rule.on_error is RuleErrorPolicy.RETRY
+                try:
+                    self._side_effects.archive(wanted.effect, mail, mail.deadline if required else _half_of_remaining_time(mail))
+                except Exception as error:  # noqa: BLE001 - the rule decides
+                    outcome = outcome.with_failures(_side_effect_failed(wanted.rule, wanted.effect, error))
         return outcome
 
-    def _run_side_effect(self, mail: Mail, wanted: WantedEffect, verdict: Verdict) -> None:
-        match wanted.effect:
-            case Archive() as effect:
-                required = wanted.rule.on_error is RuleErrorPolicy.RETRY
-                self._side_effects.archive(effect, mail, mail.deadline if required else _half_of_remaining_time(mail))
-            case Notify() as effect:
-                self._side_effects.notify(effect, mail, wanted.rule.name, verdict, _half_of_remaining_time(mail))
+    def _notify(self, mail: Mail, wanted: Iterable[tuple[Rule, Notify]], verdict: Verdict) -> Iterator[Failure]:
+        """Send notifications of the final verdict and yield the failures. Raises as `_archive`."""
+        for rule, effect in wanted:
+            try:
+                self._side_effects.notify(effect, mail, rule.name, verdict, _half_of_remaining_time(mail))
+            except Exception as error:  # noqa: BLE001 - the rule decides
+                yield _side_effect_failed(rule, effect, error)
+
+    def _to_reply(self, mail: Mail, policy: Policy, content: ChangedContent, *, rejected: bool) -> Reply:
+        """Return the reply. Its log fields name rules, which the administrator chose, and kinds, never the message."""
+        outcome, error = content.outcome, content.error
+        verdict = outcome.verdict(mail.organization_domains)
+
+        def notify() -> Reply:
+            return reply_for(outcome.with_failures(*self._notify(mail, _list_notifications(outcome), verdict)))
+
+        def reply_for(outcome: Outcome) -> Reply:
+            return Reply(
+                verdict,
+                content.change,
+                _log_fields(policy, outcome, rejected=rejected),
+                _counts(outcome, rejected=rejected),
+                error if isinstance(error, PermanentError) else None,
+                error if isinstance(error, Misconfigured) else None,
+                lambda put_error: self._to_reply(mail, policy, undo_changes(content, put_error), rejected=rejected),
+                notify,
+            )
+
+        return reply_for(outcome)
+
+    def _to_earlier_reply(self, mail: Mail, policy: Policy, earlier: Decision, *, rejected: bool) -> Reply:
+        """Return the reply of an earlier attempt. It notifies again, with the same keys, as that attempt may have ended before."""
+        log: dict[str, object] = {"policyRefused": True, "decidedBefore": True} if rejected else {"decidedBefore": True}
+        counts = {"PolicyRefused": 1} if rejected else {}
+        rules = [rule for rule in policy.rules if rule.name in earlier.notifying_rules]
+
+        def notify() -> Reply:
+            wanted = [(rule, action) for rule in rules for action in rule.actions if isinstance(action, Notify)]
+            failures = _list_failures(list(self._notify(mail, wanted, earlier.verdict)))
+            more = {"RuleFailures": len(failures)} if failures else {}
+            return Reply(log=log | ({"failures": failures} if failures else {}), counts=counts | more)
+
+        return Reply(earlier.verdict, log=log, counts=counts, after_write=notify)
+
+
+def _side_effect_failed(rule: Rule, effect: Archive | Notify, error: Exception) -> Failure:
+    """Return the failure of a side effect.
+
+    Raises:
+        TransientError: the `on_error` of its rule is retry.
+    """
+    if rule.on_error is not RuleErrorPolicy.RETRY:
+        return Failure.of(rule.name, effect.name, error)
+    if isinstance(error, TransientError):
+        raise error
+    raise RuleFailed(f'rule "{rule.name}": {effect.name}: {type(error).__name__}') from None
+
+
+def _list_notifications(outcome: Outcome) -> list[tuple[Rule, Notify]]:
+    return [(wanted.rule, wanted.effect) for wanted in outcome.effects if isinstance(wanted.effect, Notify)]
 
 
 def _stamp(mail: Mail, content: ChangedContent, verdict: Verdict) -> ChangedContent:
@@ -181,24 +232,30 @@ def _stamp(mail: Mail, content: ChangedContent, verdict: Verdict) -> ChangedCont
     if not mail.message.header.complete or content.change.size + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
         return content
     try:
-        stamp = store_decision(mail, verdict)
+        stamp = store_decision(mail, verdict, [rule.name for rule, _ in _list_notifications(content.outcome)])
     except (PermanentError, Misconfigured) as error:
         return undo_changes(content, error)
     return replace(content, change=content.change.with_edit(stamp))
 
 
-def _to_reply(mail: Mail, policy: Policy, content: ChangedContent, *, rejected: bool) -> Reply:
-    """Return the reply. Its log fields name rules, which the administrator chose, and kinds, never the message."""
-    outcome, error = content.outcome, content.error
-    log = {
+def _log_fields(policy: Policy, outcome: Outcome, *, rejected: bool) -> dict[str, object]:
+    fields = {
         "policyRefused": rejected,
         "policy": policy.digest,
         "rules": list(outcome.matched),
         "reported": list(outcome.reported),
         "mixed": list(outcome.mixed),
-        "failures": [{"rule": each.rule, "what": each.what, "error": each.error, "detail": each.detail} for each in outcome.failures[:20]],
+        "failures": _list_failures(outcome.failures),
         "notes": list(outcome.notes),
     }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _list_failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"rule": each.rule, "what": each.what, "error": each.error, "detail": each.detail} for each in failures[:20]]
+
+
+def _counts(outcome: Outcome, *, rejected: bool) -> dict[str, int]:
     counts = {
         "PolicyRefused": int(rejected),
         **Counter(wanted.effect.metric for wanted in outcome.effects if isinstance(wanted.effect, Count)),
@@ -207,20 +264,7 @@ def _to_reply(mail: Mail, policy: Policy, content: ChangedContent, *, rejected: 
         "ContentMixed": len(outcome.mixed),
         "RuleFailures": len(outcome.failures),
     }
-    return Reply(
-        outcome.verdict(mail.organization_domains),
-        content.change,
-        {key: value for key, value in log.items() if value},
-        {key: value for key, value in counts.items() if value},
-        error if isinstance(error, PermanentError) else None,
-        error if isinstance(error, Misconfigured) else None,
-        lambda put_error: _to_reply(mail, policy, undo_changes(content, put_error), rejected=rejected),
-    )
-
-
-def _to_earlier_reply(verdict: Verdict, *, rejected: bool) -> Reply:
-    log = {"policyRefused": True, "decidedBefore": True} if rejected else {"decidedBefore": True}
-    return Reply(verdict, log=log, counts={"PolicyRefused": 1} if rejected else {})
+    return {key: value for key, value in counts.items() if value}
 
 
 def _half_of_remaining_time(mail: Mail) -> Deadline:

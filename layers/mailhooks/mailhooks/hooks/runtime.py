@@ -153,19 +153,22 @@ class _HandlerRuntime:
             raise reply.unexpected_error
         record.permanent, record.unexpected = reply.skip_reason, reply.unexpected_error
         response = self._respond(mail, reply, record)
-        if reply.change is None or not (reply.verdict is None or reply.verdict.delivers):
-            return response
-        try:
-            record.bytes_written = self._write(mail, reply.change)
-        except (PermanentError, Misconfigured) as error:
-            if isinstance(error, PermanentError):
-                record.permanent = error
-            elif self._on_error is OnError.RETRY:
-                raise
-            else:
-                record.unexpected = error
-            if reply.on_put_rejected:
-                response = self._respond(mail, reply.on_put_rejected(error), record)
+        if reply.change is not None and (reply.verdict is None or reply.verdict.delivers):
+            try:
+                record.bytes_written = self._write(mail, reply.change)
+            except (PermanentError, Misconfigured) as error:
+                if isinstance(error, PermanentError):
+                    record.permanent = error
+                elif self._on_error is OnError.RETRY:
+                    raise
+                else:
+                    record.unexpected = error
+                if reply.on_put_rejected:
+                    reply = reply.on_put_rejected(error)
+                    response = self._respond(mail, reply, record)
+        if reply.after_write:
+            finished = reply.after_write()
+            record.log, record.counts = finished.log, finished.counts
         return response
 
     def observe(self, mail: Mail, record: Record) -> None:

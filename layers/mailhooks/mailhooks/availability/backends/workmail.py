@@ -11,15 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import boto3
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    ConnectTimeoutError,
-    HTTPClientError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 
 from mailhooks.availability.backends.ews.backend import look_up
 from mailhooks.availability.backends.ews.client import EXCHANGE_2010_SP2, Client
@@ -27,7 +19,7 @@ from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from mailhooks.availability.model import Answers, Limits, Result
-from mailhooks.aws.client import error_code, http_status, is_throttling, make_config
+from mailhooks.aws.client import CONNECTION_ERRORS, error_code, http_status, is_throttling, make_config
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import NoTimeLeft
@@ -106,7 +98,7 @@ class _Role:
             raise _failure(error) from None
         except (NoTimeLeft, ConnectTimeoutError, ReadTimeoutError):
             raise TimedOut("AssumeImpersonationRole: no response in time") from None
-        except (ConnectionError, HTTPClientError):
+        except CONNECTION_ERRORS:
             raise Unreachable("AssumeImpersonationRole: no connection") from None
         except NoCredentialsError:
             raise AuthenticationFailed("AssumeImpersonationRole: there are no AWS credentials") from None

@@ -32,11 +32,11 @@ class SecretSource:
         self._secrets = SecretReader(QUICK_CONFIG)
 
     def read(self, *, fresh: bool) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from mailhooks.aws.client import CALL_ERRORS
 
         try:
             text = self._secrets.read(self._name, fresh=fresh)
-        except (ClientError, BotoCoreError, Misconfigured) as error:
+        except (*CALL_ERRORS, Misconfigured) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or type(error).__name__
             raise SettingsError(
                 f"AVAILABILITY_SECRET: the secret cannot be read ({code}): check its name and the function's role"

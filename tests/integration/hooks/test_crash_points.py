@@ -1,0 +1,227 @@
+"""A fault at every call of AWS, then WorkMail's retries: no mail is lost, none is changed twice, none goes on with what a rule forbids.
+
+The fault is put where botocore hands a request to the network: everything above it, and the servers, are real.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import botocore.httpsession
+import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from local.workmail import LocalWorkMail
+from mailhooks.errors import MailhooksError
+from tests.integration.conftest import Load
+
+RAW = (
+    b"From: Nora <nora@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+    b'Message-ID: <1@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+    b'Content-Type: text/plain\r\n\r\nHello.\r\n--b\r\nContent-Type: application/octet-stream; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+POLICY = """
+version: 1
+organization: { domains: [example.com] }
+defaults: { mixed: all, on_error: retry }
+rules:
+  - name: storm
+    when: { rate: { more_than: 100, minutes: 5 } }
+    do: drop
+  - name: not for ben
+    when: { recipient: ben@example.com, header: { name: Subject, regex: "^Offer" } }
+    do: { bounce: "Not for ben" }
+  - name: executables
+    do:
+      - strip_attachments: { extensions: [exe], on_unmodifiable: bounce }
+      - subject_tag: "[SEEN]"
+      - archive: { bucket: %s }
+      - notify: { sns: "%s" }
+"""
+DEFAULT = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+
+Send = Callable[[Any, AWSRequest], AWSResponse]
+Fault = Callable[[Send, Any, AWSRequest], AWSResponse]
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+def not_sent(_send: Send, _session: Any, request: AWSRequest) -> AWSResponse:
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def reply_lost(send: Send, session: Any, request: AWSRequest) -> AWSResponse:
+    send(session, request)
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def timed_out(_send: Send, _session: Any, request: AWSRequest) -> AWSResponse:
+    raise ReadTimeoutError(endpoint_url=request.url)
+
+
+def answered(status: int, code: str) -> Fault:
+    """Return a fault that answers with an error in JSON or XML, as the service would."""
+
+    def answer(_send: Send, _session: Any, request: AWSRequest) -> AWSResponse:
+        body: str = json.dumps({"__type": code, "message": "ordered by a test"})
+        if "rewritten" in request.url or "archive" in request.url or "decided" in request.url or "Action=" in str(request.body):
+            body = f"<Error><Code>{code}</Code></Error>"
+        return AWSResponse(request.url, status, {"x-amzn-errortype": code}, _Raw(body.encode()))
+
+    return answer
+
+
+@dataclass
+class _Raw:
+    """The stream of a response that no server sent."""
+
+    content: bytes
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self.content
+
+    def read(self, *_: Any, **__: Any) -> bytes:
+        content, self.content = self.content, b""
+        return content
+
+
+def killed_before(_send: Send, _session: Any, _request: AWSRequest) -> AWSResponse:
+    raise Killed
+
+
+def killed_after(send: Send, session: Any, request: AWSRequest) -> AWSResponse:
+    send(session, request)
+    raise Killed
+
+
+def foreign_error(_send: Send, _session: Any, _request: AWSRequest) -> AWSResponse:
+    raise RuntimeError("a defect")
+
+
+FAULTS: dict[str, Fault] = {
+    "not sent": not_sent,
+    "reply lost": reply_lost,
+    "timed out": timed_out,
+    "throttled": answered(429, "ThrottlingException"),
+    "internal error": answered(500, "InternalFailure"),
+    "denied": answered(403, "AccessDenied"),
+    "killed before": killed_before,
+    "killed after": killed_after,
+    "foreign error": foreign_error,
+}
+
+
+@dataclass
+class Network:
+    """Puts a fault at one call, with all its repetitions by botocore; the calls are numbered from 0."""
+
+    fault: Fault | None = None
+    at: int = -1
+    calls: list[str] = field(default_factory=list)
+
+    def send(self, original: Send, session: Any, request: AWSRequest) -> AWSResponse:
+        # The local WorkMail, in this process, reads the rewrite bucket with a client of its own.
+        if b"workmail-hooks" not in request.headers["User-Agent"]:
+            return original(session, request)
+        name = (
+            f"{request.method} {request.url} {request.headers.get('X-Amz-Target', b'')!r} {request.headers.get('amz-sdk-invocation-id')!r}"
+        )
+        if name not in self.calls:
+            self.calls.append(name)
+        if self.fault and self.calls.index(name) == self.at:
+            return self.fault(original, session, request)
+        return original(session, request)
+
+
+@contextmanager
+def network(monkeypatch: pytest.MonkeyPatch, given: Network) -> Iterator[Network]:
+    original: Send = botocore.httpsession.URLLib3Session.send
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.httpsession.URLLib3Session, "send", lambda session, request: given.send(original, session, request))
+        patch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+        yield given
+
+
+@dataclass
+class Scene:
+    """A function on the local WorkMail, with one message."""
+
+    wm: LocalWorkMail
+    handler: Callable[[Any, Any], Any]
+    document: dict[str, Any]
+
+    def content(self) -> bytes:
+        return self.wm.store.content(self.document["messageId"])
+
+
+def make_policy_scene(wm: LocalWorkMail, load: Load, tmp_path: Path) -> Scene:
+    """Make the function mailflow with counts, copies and notifications."""
+    bucket = f"{wm.bucket}-archive"
+    wm.client("s3").create_bucket(Bucket=bucket)
+    topic = wm.client("sns").create_topic(Name=f"seen-{wm.bucket}")["TopicArn"]
+    (tmp_path / "policy.yaml").write_text(POLICY % (bucket, topic))
+    variables = {"POLICY": str(tmp_path / "policy.yaml"), "RATES_TABLE": wm.rates_table, "REWRITE_BUCKET": wm.bucket, "ON_ERROR": "retry"}
+    return Scene(wm, load("mailflow", **variables).handler, {})
+
+
+def make_rewrite_scene(wm: LocalWorkMail, load: Load, _tmp_path: Path) -> Scene:
+    """Make the function rewrite with a tag and attachment rules."""
+    return Scene(wm, load("rewrite", SUBJECT_TAG="[SEEN]", STRIP_EXTENSIONS="exe", ON_ERROR="retry").handler, {})
+
+
+def arrive(scene: Scene, number: int) -> None:
+    from tests.support.mail import event
+
+    raw = RAW.replace(b"<1@", f"<{number}@".encode())
+    scene.document = event("ana@example.com", "ben@example.com", messageId=scene.wm.store.add(raw), subject="Offer")
+    scene.document["invocationId"] = f"{number:032x}"
+
+
+def run_until_answered(scene: Scene) -> Any:
+    """Invoke the function as WorkMail does: again after each error."""
+    for _ in range(4):
+        try:
+            return scene.handler(scene.document, None)
+        except (MailhooksError, Killed):
+            continue
+    pytest.fail("no attempt gave an answer")
+
+
+@pytest.mark.parametrize("make_scene", [make_rewrite_scene, make_policy_scene])
+def test_a_fault_at_any_call_loses_no_mail_and_changes_none_twice(
+    make_scene: Callable[[LocalWorkMail, Load, Path], Scene],
+    workmail: LocalWorkMail,
+    load: Load,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = make_scene(workmail, load, tmp_path)
+    arrive(scene, 0)
+    with network(monkeypatch, Network()) as calm:
+        expected = run_until_answered(scene)
+    changed = scene.content()
+    assert len(calm.calls) >= 3
+    number = 0
+    for at in range(len(calm.calls)):
+        for name, fault in FAULTS.items():
+            number += 1
+            arrive(scene, number)
+            where = f"{name} at {re.sub(r'[0-9a-f-]{16,}', '*', calm.calls[at])}"
+            with network(monkeypatch, Network(fault, at)) as faulty:
+                answer = run_until_answered(scene)
+            assert len(faulty.calls) > at, where
+            content = scene.content().replace(f"<{number}@".encode(), b"<0@")
+            assert content.count(b"[SEEN]") <= 1, where
+            assert _without_stamp(content) == _without_stamp(changed), where
+            assert answer == expected, where
+
+
+def _without_stamp(content: bytes) -> bytes:
+    return re.sub(rb"X-Mailhooks-Invocation: \w+ ", b"X-Mailhooks-Invocation: ", content)
