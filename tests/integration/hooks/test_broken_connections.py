@@ -1,4 +1,4 @@
-"""A connection that breaks while the body of a message is read: a transient error, so that the mail never goes on unread."""
+"""A connection that breaks while the body of a message is read: a transient error, so that no mail is delivered unread."""
 
 import socket
 import ssl
