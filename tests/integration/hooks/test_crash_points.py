@@ -1,4 +1,4 @@
-"""A fault at every call of AWS, then WorkMail's retries: no mail is lost, none is changed twice, none is delivered with a forbidden attachment.
+"""A fault at every call of AWS, then WorkMail's retries: no mail is lost, changed twice, or delivered with a forbidden attachment.
 
 The fault is put where botocore hands a request to the network: everything above it, and the servers, are real.
 """
