@@ -78,7 +78,7 @@ def make_google(google: GoogleCloud, google_session: Session) -> Callable[..., G
 @pytest.fixture
 def microsoft(host: Host, certificate: ServerCertificate) -> MicrosoftCloud:
     """A tenant of Microsoft 365 with three users."""
-    return host(MicrosoftCloud({f"{name}@contoso.com": User() for name in ("ana", "ben", "cem")}), certificate)
+    return host(MicrosoftCloud({f"{name}@example.com": User() for name in ("ana", "ben", "cem")}), certificate)
 
 
 @pytest.fixture

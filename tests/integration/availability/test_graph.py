@@ -13,7 +13,7 @@ from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, Instan
 from tests.support.backends import DAY, ask
 from tests.support.servers.graph import CLIENT, SECRET, MicrosoftCloud, User, busy, graph_error
 
-ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
+ANA, BEN, CEM = "ana@example.com", "ben@example.com", "cem@example.com"
 
 Make = Callable[..., GraphBackend]
 
@@ -94,59 +94,59 @@ def test_a_window_shorter_than_a_slot_is_widened(make_graph: Make) -> None:
 
 
 def test_an_unknown_mailbox_does_not_affect_the_others(make_graph: Make) -> None:
-    found = ask(make_graph(), ANA, "nobody@contoso.com")
+    found = ask(make_graph(), ANA, "nobody@example.com")
     assert isinstance(found[ANA], Schedule)
-    assert isinstance(found["nobody@contoso.com"], MailboxNotFound)
+    assert isinstance(found["nobody@example.com"], MailboxNotFound)
 
 
 def test_a_mailbox_is_found_in_any_case(make_graph: Make) -> None:
-    assert isinstance(ask(make_graph(), "Ana@Contoso.com", BEN)["Ana@Contoso.com"], Schedule)
+    assert isinstance(ask(make_graph(), "Ana@Example.com", BEN)["Ana@Example.com"], Schedule)
 
 
 # The user in the path
 
 
 def test_the_next_user_is_tried_after_an_unknown_one(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@contoso.com", ANA)
-    assert isinstance(found["nobody@contoso.com"], MailboxNotFound)
+    found = ask(make_graph(), "nobody@example.com", ANA)
+    assert isinstance(found["nobody@example.com"], MailboxNotFound)
     assert isinstance(found[ANA], Schedule)
-    assert microsoft.calls[2:] == ["POST nobody@contoso.com", f"POST {ANA}"]
+    assert microsoft.calls[2:] == ["POST nobody@example.com", f"POST {ANA}"]
 
 
 def test_mailboxes_are_not_found_if_none_is_a_user(make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@contoso.com", "noone@contoso.com")
+    found = ask(make_graph(), "nobody@example.com", "noone@example.com")
     assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound]
 
 
 def test_an_address_that_is_not_a_user_is_found_through_another_user(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    microsoft.users[ANA] = User(addresses=("ana.lee@contoso.com",))
+    microsoft.users[ANA] = User(addresses=("ana.lee@example.com",))
     backend = make_graph()
-    assert isinstance(ask(backend, "ana.lee@contoso.com", BEN)["ana.lee@contoso.com"], Schedule)
+    assert isinstance(ask(backend, "ana.lee@example.com", BEN)["ana.lee@example.com"], Schedule)
     # The accepted user is tried first in the next request.
-    assert isinstance(ask(backend, "ana.lee@contoso.com")["ana.lee@contoso.com"], Schedule)
-    assert microsoft.calls[-2:] == ["POST ana.lee@contoso.com", f"POST {BEN}"]
+    assert isinstance(ask(backend, "ana.lee@example.com")["ana.lee@example.com"], Schedule)
+    assert microsoft.calls[-2:] == ["POST ana.lee@example.com", f"POST {BEN}"]
 
 
 def test_an_accepted_user_that_was_deleted_is_not_tried_again(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     backend = make_graph()
     ask(backend, BEN)
     del microsoft.users[BEN]
-    ask(backend, "nobody@contoso.com")
-    ask(backend, "nobody@contoso.com")
-    assert microsoft.calls[3:] == ["POST nobody@contoso.com", f"POST {BEN}", "POST nobody@contoso.com"]
+    ask(backend, "nobody@example.com")
+    ask(backend, "nobody@example.com")
+    assert microsoft.calls[3:] == ["POST nobody@example.com", f"POST {BEN}", "POST nobody@example.com"]
 
 
 def test_all_requests_have_the_configured_user_in_the_path(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    microsoft.users["free-busy@contoso.com"] = User()
-    microsoft.users[ANA] = User(addresses=("ana.lee@contoso.com",))
-    backend = make_graph(user="free-busy@contoso.com")
-    assert isinstance(ask(backend, "ana.lee@contoso.com")["ana.lee@contoso.com"], Schedule)
-    assert microsoft.calls[2:] == ["POST free-busy@contoso.com"]
+    microsoft.users["free-busy@example.com"] = User()
+    microsoft.users[ANA] = User(addresses=("ana.lee@example.com",))
+    backend = make_graph(user="free-busy@example.com")
+    assert isinstance(ask(backend, "ana.lee@example.com")["ana.lee@example.com"], Schedule)
+    assert microsoft.calls[2:] == ["POST free-busy@example.com"]
 
 
 def test_a_wrong_configured_user_is_a_failure_of_the_request(make_graph: Make) -> None:
     with pytest.raises(GenerationFailed, match="the configured `user`") as raised:
-        ask(make_graph(user="free-busy@contoso.com"), ANA)
+        ask(make_graph(user="free-busy@example.com"), ANA)
     assert type(raised.value) is GenerationFailed
 
 
@@ -162,12 +162,12 @@ def test_the_next_user_is_tried_after_a_hidden_one(microsoft: MicrosoftCloud, ma
 
 def test_each_rejected_user_has_its_own_failure(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     microsoft.users = {ANA: User(hidden=True)}
-    found = ask(make_graph(), ANA, "nobody@contoso.com")
+    found = ask(make_graph(), ANA, "nobody@example.com")
     assert [type(result) for result in found.values()] == [NoAccess, MailboxNotFound]
 
 
 def test_after_three_hidden_users_the_permission_is_missing(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    mailboxes = [f"m{number}@contoso.com" for number in range(9)]
+    mailboxes = [f"m{number}@example.com" for number in range(9)]
     microsoft.users = dict.fromkeys(mailboxes, User(hidden=True))
     found = ask(make_graph(), *mailboxes)
     assert {type(found[mailbox]) for mailbox in mailboxes} == {NoAccess}
@@ -175,7 +175,7 @@ def test_after_three_hidden_users_the_permission_is_missing(microsoft: Microsoft
 
 
 def test_the_user_is_quoted_in_the_path(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    name = "ana_gmail.com#EXT#@contoso.com"
+    name = "ana_gmail.com#EXT#@example.com"
     microsoft.users[name] = User()
     assert isinstance(ask(make_graph(), name)[name], Schedule)
 
@@ -184,7 +184,7 @@ def test_the_user_is_quoted_in_the_path(microsoft: MicrosoftCloud, make_graph: M
 
 
 def test_a_request_with_too_many_mailboxes_is_split_in_halves(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    mailboxes = [f"m{number}@contoso.com" for number in range(7)]
+    mailboxes = [f"m{number}@example.com" for number in range(7)]
     microsoft.users = {name: User({"scheduleItems": [busy("2026-05-04T09:00:00", "2026-05-04T10:00:00")]}) for name in mailboxes}
     microsoft.max_mailboxes = 2
     found = ask(make_graph(maxMailboxes=100), *mailboxes)

@@ -20,7 +20,7 @@ from tests.support.backends import look_up
 from tests.support.servers.certificates import ServerCertificate
 from tests.support.servers.graph import CLIENT, TENANT, MicrosoftCloud, User
 
-ANA = "ana@contoso.com"
+ANA = "ana@example.com"
 PASSPHRASE = "to open it"
 
 KEY = rsa.generate_private_key(65537, 2048)

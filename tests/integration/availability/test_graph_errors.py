@@ -23,7 +23,7 @@ from mailhooks.contract.freebusy import AvailabilityErrorCode
 from tests.support.backends import ask
 from tests.support.servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, User, entra_error, graph_error
 
-ANA, BEN, CEM = "ana@contoso.com", "ben@contoso.com", "cem@contoso.com"
+ANA, BEN, CEM = "ana@example.com", "ben@example.com", "cem@example.com"
 
 Make = Callable[..., GraphBackend]
 
@@ -94,7 +94,7 @@ def test_the_innermost_known_code_applies(microsoft: MicrosoftCloud, make_graph:
 
 
 def test_after_three_unknown_users_the_search_ends(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    mailboxes = [f"m{number}@contoso.com" for number in range(20)]
+    mailboxes = [f"m{number}@example.com" for number in range(20)]
     found = ask(make_graph(), *mailboxes)
     assert list(found) == mailboxes
     assert {type(found[mailbox]) for mailbox in mailboxes[:3]} == {MailboxNotFound}
@@ -105,13 +105,13 @@ def test_after_three_unknown_users_the_search_ends(microsoft: MicrosoftCloud, ma
 
 
 def test_after_two_unknown_users_the_search_continues(make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@contoso.com", "noone@contoso.com", ANA, BEN)
+    found = ask(make_graph(), "nobody@example.com", "noone@example.com", ANA, BEN)
     assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound, Schedule, Schedule]
 
 
 def test_hidden_and_unknown_users_are_counted_separately(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     microsoft.users |= {ANA: User(hidden=True), BEN: User(hidden=True)}
-    mailboxes = [ANA, BEN, *(f"m{number}@contoso.com" for number in range(9))]
+    mailboxes = [ANA, BEN, *(f"m{number}@example.com" for number in range(9))]
     kinds = [type(result) for result in ask(make_graph(), *mailboxes).values()]
     assert kinds == [NoAccess] * 2 + [MailboxNotFound] * 3 + [GenerationFailed] * 6
 

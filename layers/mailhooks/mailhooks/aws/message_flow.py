@@ -5,7 +5,6 @@ Lambda".
 """
 
 import io
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -16,7 +15,7 @@ from uuid import uuid4
 
 from mailhooks import errors
 from mailhooks.aws import client as aws
-from mailhooks.contract.limits import BUCKET_PATTERN, IMMUTABLE_HEADERS, REQUIRED_HEADERS, UNIQUE_HEADERS
+from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
 from mailhooks.settings import Settings
@@ -32,8 +31,6 @@ _OWN_ERRORS: Final[dict[str, type[MailhooksError]]] = {
         errors.InvalidContentLocation,
     )
 }
-
-_HEADERS: Final = UNIQUE_HEADERS | REQUIRED_HEADERS | IMMUTABLE_HEADERS
 
 _MAX_JOINED_OCTETS: Final = 1024 * 1024
 
@@ -174,15 +171,9 @@ def _call(operation: str, work: Callable[[], T], deadline: Deadline) -> T:
 def _map_own_error(operation: str, code: str, text: str) -> MailhooksError | None:
     """Return the error that only the Message Flow API has for a code."""
     cls = _OWN_ERRORS.get(code)
-    return cls(f"{operation}: {_without_content(text)}") if cls else None
+    if cls is None:
+        return None
+    # Imported late for the cold start: only these errors need it.
+    from mailhooks.aws.service_texts import remove_content
 
-
-def _without_content(text: str) -> str:
-    """Remove addresses, quoted texts and values of header fields from a service's error text, as they may come from the message.
-
-    The rest is needed: only that text has the reason why WorkMail rejects the content.
-    """
-    text = re.sub(r"\S*@\S*", "<address>", text)
-    text = re.sub(r"(['\"])(.*?)\1", lambda quoted: quoted[0] if quoted[2].lower() in _HEADERS else "<...>", text)
-    text = re.sub(r"\b([A-Za-z][\w-]*): .*", lambda named: f"{named[1]}: <...>" if named[1].lower() in _HEADERS else named[0], text)
-    return text[:300] or "no reason given"
+    return cls(f"{operation}: {remove_content(text)}")

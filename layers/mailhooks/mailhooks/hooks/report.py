@@ -17,6 +17,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
 from mailhooks.hooks.invocation import Record
+from mailhooks.library_logs import silence_libraries
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
@@ -28,6 +29,7 @@ class Reporter:
     def __init__(self, hook: str, settings: Settings) -> None:
         self.hook = hook
         self._settings = settings
+        silence_libraries()
         self._logger = Logger(service=settings.service, location=None)
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
         self._cold = True

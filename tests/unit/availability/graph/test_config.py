@@ -66,7 +66,7 @@ def test_an_authority_without_tls_is_rejected(session: Session) -> None:
 
 
 def test_busy_types_are_configurable(session: Session) -> None:
-    reader = backend(session, workingElsewhere="TENTATIVE", unknown="FREE", user="free-busy@contoso.com", maxMailboxes=5)._reader
+    reader = backend(session, workingElsewhere="TENTATIVE", unknown="FREE", user="free-busy@example.com", maxMailboxes=5)._reader
     assert (reader.working_elsewhere, reader.unknown) == (BusyType.TENTATIVE, BusyType.FREE)
 
 

@@ -16,7 +16,7 @@ from mailhooks.contract.freebusy import AvailabilityErrorCode, BusyType, Calenda
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 WINDOW = Window(DAY, DAY + timedelta(days=1))
 SLOT = timedelta(minutes=30)
-ANA, BEN = "ana@contoso.com", "ben@contoso.com"
+ANA, BEN = "ana@example.com", "ben@example.com"
 
 NINE = {"dateTime": "2026-05-04T09:00:00.0000000", "timeZone": "UTC"}
 TEN = {"dateTime": "2026-05-04T10:00:00.0000000", "timeZone": "UTC"}

@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
+from mailhooks.library_logs import silence_libraries
 from mailhooks.settings import Settings
 
 
@@ -16,6 +17,7 @@ class Reporter:
     """Logs the requests of one function and counts them in metrics."""
 
     def __init__(self, settings: Settings) -> None:
+        silence_libraries()
         self._logger = Logger(service=settings.service, location=None)
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
         self._log_addresses = settings.log_addresses

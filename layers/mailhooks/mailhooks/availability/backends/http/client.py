@@ -12,6 +12,7 @@ from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.backends.http.tls import TlsAdapter
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, NoAccess, ServerBusy, TimedOut, Unreachable
 from mailhooks.deadline import Deadline
+from mailhooks.library_logs import silence_libraries
 
 USER_AGENT: Final = "workmail-hooks"
 
@@ -33,6 +34,8 @@ class HttpResponse:
 
 def create_session(context: ssl.SSLContext | None = None, *, connections: int = 4) -> requests.Session:
     """Create a session that several threads can use, with kept connections. Without a context it trusts the public authorities."""
+    # Here too, because a backend can be used without the function: urllib3's log has whole URLs.
+    silence_libraries()
     session = requests.Session()
     # Ignore the process's proxies and credentials: a .netrc file would replace a bearer token.
     session.trust_env = False
