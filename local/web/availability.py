@@ -17,7 +17,7 @@ from local.runtime.invocation import Invocation
 from local.web.forms import read_texts, split_addresses
 from local.web.templating import Site
 from mailhooks.contract import ContractError, check_availability_request
-from mailhooks.contract.availability import check_availability_response
+from mailhooks.contract.availability import check_availability_response, map_unknown_errors
 
 MAX_EVENTS: Final = 300
 """Events of a mailbox that are shown."""
@@ -68,10 +68,11 @@ async def answer_as_json(site: Site, request: Request) -> Response:
 
 
 def _ask(site: Site, question: Mapping[str, Any]) -> Invocation:
-    """Call the availability function, and reject a response that WorkMail would not accept."""
+    """Call the availability function. Read unknown error names as WorkMail does, and reject a response that it would not accept."""
     answer = site.actions.ask_availability(question)
     try:
         if not answer.error:
+            answer = replace(answer, response=map_unknown_errors(answer.response))
             check_availability_response(answer.response)
     except ContractError as error:
         return replace(answer, response=None, error=f"WorkMail would not accept the response: {error}")

@@ -12,6 +12,7 @@ from mailhooks.availability.function import config
 from mailhooks.availability.function.handler import availability_handler
 from mailhooks.availability.model import Schedule
 from mailhooks.contract import ContractError
+from mailhooks.contract.availability import check_availability_response
 from mailhooks.errors import SettingsError
 from tests.support.backends import Fake, at, details, request
 from tests.support.hooks import settings
@@ -88,6 +89,38 @@ def test_a_broken_request_has_an_error_for_each_mailbox(capsys: pytest.CaptureFi
     [line], [metrics] = lines(capsys)
     assert (line["reason"], metrics["Failed"]) == ("ContractError", [1])
     assert "/window" in line["detail"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requester": None},
+        {"requester": {"email": "ana@example.com", "userId": "", "bearer": 7, "origin": {"ip": "127.0.0.1"}}},
+        {"window": {"startDate": "2026-05-04t00:00:00z", "endDate": "2026-05-04T23:59:60-00:00", "zone": None}},
+        {"somethingNew": 1},
+    ],
+)
+def test_an_odd_request_has_events(backends: Callable[..., Any], changes: dict[str, Any]) -> None:
+    backends(Fake({"a@example.net": (at(9),)}))
+    [mailbox] = made(Text(DOCUMENT))(request("a@example.net") | changes, None)["mailboxes"]
+    assert len(mailbox["events"]) == 1
+
+
+@pytest.mark.parametrize("bad", ["", " ", "@", "a@", "@example.net", "no address", "a@b@example.net", "\ud800@example.net", "x" * 100_000])
+def test_one_bad_mailbox_does_not_affect_the_others(backends: Callable[..., Any], bad: str) -> None:
+    backends(Fake({"a@example.net": (at(9),)}))
+    response = made(Text(DOCUMENT))(request(bad, "a@example.net"), None)
+    check_availability_response(response)
+    first, second = response["mailboxes"]
+    assert (first["mailbox"], len(second["events"])) == (bad, 1)
+
+
+def test_a_mailbox_that_is_not_a_string_is_left_out(backends: Callable[..., Any]) -> None:
+    backends(Fake())
+    document = request("a@example.net") | {"mailboxes": [None, "a@example.net", {"mailbox": "b@example.net"}]}
+    assert made(Text(DOCUMENT))(document, None) == {"mailboxes": [{"mailbox": "a@example.net", "events": []}]}
+    broken = made(Text("{"))(document, None)
+    assert broken == {"mailboxes": [{"mailbox": "a@example.net", "error": "ErrorAvailabilityConfigNotFound"}]}
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"mailboxes": "a@example.net"}, {"mailboxes": [1]}])

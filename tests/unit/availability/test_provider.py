@@ -93,6 +93,19 @@ def test_every_failure_has_a_workmail_error_code(failure: Exception, error: str)
     assert errors(response) == [error, None]
 
 
+@pytest.mark.parametrize("code", ["ErrorNoFreeBusyAccess", "ERROR_SERVER_BUSY", "", None, 7, ["x"]])
+def test_an_unknown_code_of_a_backends_own_failure_affects_only_its_mailbox(code: Any) -> None:
+    failure = type("OwnFailure", (LookupFailed,), {"code": code})("x")
+    fake = Fake(script=lambda boxes, _: {box: failure if box.startswith("a") else Schedule() for box in boxes})
+    assert errors(answer(request("a@example.net", "b@example.net"), {"*": fake})) == ["ErrorFreeBusyGenerationFailed", None]
+
+
+def test_a_window_of_centuries_is_not_looked_up() -> None:
+    fake = Fake(limits=Limits(1, timedelta(days=1)))
+    assert errors(answer(request("a@example.net", days=365_000), {"*": fake})) == ["ErrorFreeBusyGenerationFailed"]
+    assert not fake.calls
+
+
 def test_a_failure_of_one_mailbox_does_not_affect_its_batch() -> None:
     fake = Fake(script=lambda boxes, _: {boxes[0]: MailboxNotFound("x"), boxes[1]: Schedule((at(9),))})
     response = answer(request("a@example.net", "b@example.net", "c@example.net"), {"*": fake})

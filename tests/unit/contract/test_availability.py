@@ -1,5 +1,6 @@
 """Availability requests, and responses with one result for each requested mailbox, in order."""
 
+from dataclasses import astuple
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -27,13 +28,15 @@ from mailhooks.contract.availability import (
     Window,
     WorkingHours,
     WorkingPeriod,
+    map_unknown_errors,
 )
 from mailhooks.contract.timestamps import format_time
-from tests.unit.contract.documents import check_error, load, named, put
+from tests.unit.contract.documents import Edit, check_error, load, named, put, without
 
 GUIDE = load("availability-request-guide")
 USER2, UNKNOWN = GUIDE["mailboxes"]
 MAY_4 = datetime(2021, 5, 4, tzinfo=UTC)
+GUIDE_WINDOW = Window(MAY_4, datetime(2021, 5, 6, tzinfo=UTC))
 
 
 def request_for(*mailboxes: str) -> AvailabilityRequest:
@@ -78,11 +81,51 @@ class TestRequest:
             ("2021-05-04T18:05:56.123456789Z", 123456),
             ("2021-05-04T18:05:56+00:00", 0),
             ("2021-05-04T18:05:56.250+00:00", 250000),
+            ("2021-05-04t18:05:56z", 0),
+            ("2021-05-04t18:05:56.5z", 500000),
+            ("2021-05-04T18:05:56-00:00", 0),
+            ("2021-05-04T20:05:56+02:00", 0),
+            ("2021-05-04T23:35:56.25+05:30", 250000),
+            ("2021-05-03T23:05:56-19:00", 0),
+            ("2021-05-04T18:05:56." + "0" * 5000 + "1Z", 0),
+            ("2021-05-04T18:05:56.1234567890123456789-00:00", 123456),
         ],
     )
     def test_times_are_aware_and_in_utc(self, text: str, microsecond: int) -> None:
         start = AvailabilityRequest.parse(put("/window/startDate", text)(GUIDE)).window.start_date
         assert (start, start.tzinfo) == (datetime(2021, 5, 4, 18, 5, 56, microsecond, tzinfo=UTC), UTC)
+
+    @pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2016-12-31t23:59:60.000z", "2017-01-01T01:59:60+02:00"])
+    def test_a_leap_second_is_the_second_after_it(self, text: str) -> None:
+        window = AvailabilityRequest.parse(put("/window/startDate", text)(GUIDE)).window
+        assert window.start_date == datetime(2017, 1, 1, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            *(put(f"/requester/{name}", value) for name in ("origin", "bearer") for value in (None, False, 7, 1.5, {"ip": ""}, ["x"], "")),
+            *(put(f"/requester/{name}", value) for name in ("userId", "userName", "organization") for value in ("", None, 18, {})),
+            *(without(f"/requester/{name}") for name in ("origin", "userId", "userName", "organization")),
+            put("/requester/somethingNew", {"a": [1]}),
+            put("/somethingNew", None),
+            put("/window/timeZone", "UTC"),
+        ],
+    )
+    def test_odd_values_that_a_response_does_not_need_are_accepted(self, edit: Edit) -> None:
+        found = AvailabilityRequest.parse(edit(GUIDE))
+        assert (found.mailboxes, found.window, found.requester.email) == ((USER2, UNKNOWN), GUIDE_WINDOW, "user1@internal.example.com")
+        assert all(isinstance(value, str | None) for value in astuple(found.requester))
+
+    @pytest.mark.parametrize(
+        "edit",
+        [without("/requester"), *(put("/requester", value) for value in (None, [], "a@example.com", {}, {"email": 7}, {"email": None}))],
+    )
+    def test_a_requester_that_cannot_be_read_is_empty(self, edit: Edit) -> None:
+        assert AvailabilityRequest.parse(edit(GUIDE)).requester == Requester()
+
+    def test_mailboxes_that_are_not_strings_are_omitted(self) -> None:
+        mailboxes = [None, USER2, 7, {"mailbox": UNKNOWN}, "", [USER2]]
+        assert AvailabilityRequest.parse(put("/mailboxes", mailboxes)(GUIDE)).mailboxes == (USER2, "")
 
     def test_a_request_without_mailboxes_is_valid(self) -> None:
         assert AvailabilityResponse(()).to_response(request_for()) == {"mailboxes": []}
@@ -154,6 +197,16 @@ class TestResponse:
     def test_a_fixed_offset_has_no_transitions(self) -> None:
         hours = WorkingHours(TimeZone("UTC", 0), (WorkingPeriod(0, 1440, tuple(DayOfWeek)),))
         assert build(MailboxAvailability("a@example.com", (), hours))["workingHours"]["timezone"] == {"name": "UTC", "bias": 0}
+
+    @pytest.mark.parametrize("error", ["ErrorNoFreeBusyAccess", "ERROR_SERVER_BUSY", "mailboxnotfound", "", "Unknown"])
+    def test_workmail_reads_an_unknown_error_as_a_failure_of_its_mailbox_only(self, error: str) -> None:
+        read = map_unknown_errors(put("/mailboxes/1/error", error)(load("availability-response-guide")))
+        check_availability_response(read)
+        assert read == put("/mailboxes/1/error", "ErrorFreeBusyGenerationFailed")(load("availability-response-guide"))
+
+    @pytest.mark.parametrize("document", [None, [], {}, {"mailboxes": None}, {"mailboxes": [None, {"error": None}, {"error": {}}]}])
+    def test_other_parts_of_a_response_stay(self, document: Any) -> None:
+        assert map_unknown_errors(document) == document
 
     def test_may_is_a_month(self) -> None:
         may = put("/mailboxes/0/workingHours/timezone/daylightTime/month", "MAY")(load("availability-response-guide"))

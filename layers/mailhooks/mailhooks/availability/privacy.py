@@ -20,12 +20,12 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Rules by requester. The most specific pattern applies; a requester who matches none sees `busy`."""
+    """Rules by requester. The most specific pattern applies; a requester who matches none, or has no address, sees `busy`."""
 
     rules: tuple[tuple[Pattern, Show], ...] = ()
 
     def show(self, requester: str) -> Show:
-        matching = [(pattern, show) for pattern, show in self.rules if pattern.matches(requester)]
+        matching = [(pattern, show) for pattern, show in self.rules if "@" in requester and pattern.matches(requester)]
         return max(matching, key=lambda rule: rule[0].specificity)[1] if matching else Show.BUSY
 
 

@@ -5,19 +5,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.circuit_breaker import CircuitBreaker
-from mailhooks.availability.errors import LookupFailed
+from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.availability.lookups import BackendQuery, look_up
 from mailhooks.availability.model import Backend, Result, Schedule
 from mailhooks.availability.privacy import Privacy, select_visible
 from mailhooks.availability.routes import Routes
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import AvailabilityRequest, AvailabilityResponse, Window
-from mailhooks.contract.freebusy import AvailabilityErrorCode, MailboxAvailability, MailboxError, WorkingHours
+from mailhooks.contract.freebusy import AvailabilityErrorCode, MailboxAvailability, MailboxError, WorkingHours, to_known_code
 from mailhooks.deadline import Deadline
 
 BUDGET_S: Final = 20.0
@@ -25,6 +26,9 @@ BUDGET_S: Final = 20.0
 
 MAX_OCTETS: Final = 5_500_000
 """Size of a response as JSON. Lambda rejects a response of more than 6 MB (6,291,456 bytes)."""
+
+MAX_SPAN: Final = timedelta(days=1830)
+"""WorkMail requests weeks. A longer window would be split into too many look-ups."""
 
 
 @dataclass
@@ -96,7 +100,7 @@ class Provider:
             result = results[spelled[canonical(mailbox)]]
             if isinstance(result, LookupFailed):
                 stats.failed[mailbox] = result
-                response.append(MailboxError(mailbox, result.code))
+                response.append(MailboxError(mailbox, to_known_code(result.code)))
                 continue
             events = select_visible(result.events, request.window, show)
             stats.events += len(events)
@@ -105,6 +109,8 @@ class Provider:
         return _build_response(request, response)
 
     def _look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline, stats: LookupStats) -> dict[str, Result]:
+        if window.end_date - window.start_date > MAX_SPAN:
+            return dict.fromkeys(mailboxes, GenerationFailed(f"the window is longer than {MAX_SPAN.days} days"))
         results: dict[str, Result] = {}
         mailboxes_by_scope: dict[tuple[str, str], list[str]] = {}
         for mailbox in mailboxes:

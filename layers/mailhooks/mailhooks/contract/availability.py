@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Self
 
-from mailhooks.contract.errors import ContractError
+from mailhooks.contract.errors import ContractError, describe_kind
 from mailhooks.contract.freebusy import (
     AvailabilityErrorCode,
     BusyType,
@@ -27,9 +27,10 @@ from mailhooks.contract.freebusy import (
     Week,
     WorkingHours,
     WorkingPeriod,
+    to_known_code,
 )
 from mailhooks.contract.schema import check
-from mailhooks.contract.timestamps import check_order, convert_to_utc, format_time, parse_time
+from mailhooks.contract.timestamps import check_order, convert_to_utc, format_time, parse_request_time, parse_time
 
 __all__ = [
     "AvailabilityErrorCode",
@@ -59,6 +60,9 @@ __all__ = [
 class Requester:
     """The user who requests free/busy times.
 
+    A value is empty if WorkMail omits it or sends another type, because a response does not depend on it; an unknown requester sees no
+    details.
+
     Attributes:
         email: the primary address.
         organization: the WorkMail organization ID.
@@ -66,10 +70,10 @@ class Requester:
         bearer: reserved by the guide for future use. `repr` omits it, because it may become a credential.
     """
 
-    email: str
-    user_name: str
-    organization: str
-    user_id: str
+    email: str = ""
+    user_name: str = ""
+    organization: str = ""
+    user_id: str = ""
     origin: str | None = None
     bearer: str | None = field(default=None, repr=False)
 
@@ -103,23 +107,37 @@ class AvailabilityRequest:
     def parse(cls, document: Any) -> Self:
         """Check and read a request. Unknown properties are ignored, because WorkMail may add some at any time.
 
+        A response needs the mailboxes and the window only. Mailboxes that are not strings are omitted: the response cannot name them.
+
         Raises:
-            ContractError: the request breaks the guide's "Request elements".
+            ContractError: the request breaks `schemas/availability-request.json`, or it has mailboxes and none of them is a string.
         """
         check("availability-request", document)
-        requester, window = document["requester"], document["window"]
+        window = document["window"]
         return cls(
-            Requester(
-                email=requester["email"],
-                user_name=requester["userName"],
-                organization=requester["organization"],
-                user_id=requester["userId"],
-                origin=requester.get("origin"),
-                bearer=requester.get("bearer"),
-            ),
-            tuple(document["mailboxes"]),
-            Window(parse_time(window["startDate"], "/window/startDate"), parse_time(window["endDate"], "/window/endDate")),
+            _read_requester(document.get("requester")),
+            list_mailboxes(document["mailboxes"]),
+            Window(parse_request_time(window["startDate"], "/window/startDate"), parse_request_time(window["endDate"], "/window/endDate")),
         )
+
+
+def list_mailboxes(requested: list[Any]) -> tuple[str, ...]:
+    """Return the requested mailboxes that are strings.
+
+    Raises:
+        ContractError: there are mailboxes, and none of them is a string.
+    """
+    mailboxes = tuple(mailbox for mailbox in requested if isinstance(mailbox, str))
+    if requested and not mailboxes:
+        raise ContractError("/mailboxes/0", "an address (a string)", describe_kind(requested[0]))
+    return mailboxes
+
+
+def _read_requester(document: Any) -> Requester:
+    given = document if isinstance(document, dict) else {}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    email, user_name, organization, user_id = (texts.get(name, "") for name in ("email", "userName", "organization", "userId"))
+    return Requester(email, user_name, organization, user_id, origin=texts.get("origin"), bearer=texts.get("bearer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +181,25 @@ def check_availability_request(document: object) -> None:
     """Check an availability request.
 
     Raises:
-        ContractError: the request breaks the guide's "Request elements".
+        ContractError: as `AvailabilityRequest.parse`.
     """
     AvailabilityRequest.parse(document)
+
+
+def map_unknown_errors(document: Any) -> Any:
+    """Return a response with ErrorFreeBusyGenerationFailed for each error name that is not in the guide's table.
+
+    WorkMail reads such a response in the same way (guide, "Error"): the name affects only its own mailbox. Other parts stay, unchecked.
+    """
+    mailboxes = document.get("mailboxes") if isinstance(document, dict) else None
+    if not isinstance(mailboxes, list):
+        return document
+    return {**document, "mailboxes": [_map_unknown_error(mailbox) for mailbox in mailboxes]}
+
+
+def _map_unknown_error(mailbox: Any) -> Any:
+    error = mailbox.get("error") if isinstance(mailbox, dict) else None
+    return {**mailbox, "error": str(to_known_code(error))} if isinstance(error, str) else mailbox
 
 
 def check_availability_response(document: Any) -> None:

@@ -77,6 +77,14 @@ class AvailabilityErrorCode(StrEnum):
     RESPONSE_SCHEMA_VALIDATION = "ErrorResponseSchemaValidation"
 
 
+def to_known_code(code: str) -> AvailabilityErrorCode:
+    """Return a code as WorkMail reads it: one that the guide does not list is ErrorFreeBusyGenerationFailed."""
+    try:
+        return AvailabilityErrorCode(code)
+    except ValueError:
+        return AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """An event's details. The guide requires all of them or none."""

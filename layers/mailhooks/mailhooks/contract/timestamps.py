@@ -1,7 +1,7 @@
 """Times of availability documents: strings there, aware datetimes in UTC here."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailhooks.contract.errors import ContractError
 
@@ -15,6 +15,21 @@ def parse_time(text: str, place: str) -> datetime:
     with suppress(ValueError):
         return datetime.fromisoformat(text)
     # After the `with`: the ValueError quotes the text and must not become the context of this error.
+    raise ContractError(place, "a day that exists", "one that does not")
+
+
+def parse_request_time(text: str, place: str) -> datetime:
+    """Parse a time, at a JSON Pointer, that the schema has accepted (`schemas/availability-request.json`, `time`); in UTC.
+
+    RFC 3339 section 5.6 allows `t` and `z`, an offset, and the second 60. A leap second is read as the second after it.
+
+    Raises:
+        ContractError: the month does not have that day, or the time is not in the years 1 to 9999.
+    """
+    is_leap_second = text[17:19] == "60"
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat((f"{text[:17]}59{text[19:]}" if is_leap_second else text).upper())
+        return (moment + timedelta(seconds=is_leap_second)).astimezone(UTC)
     raise ContractError(place, "a day that exists", "one that does not")
 
 

@@ -84,6 +84,14 @@ def test_api_passes_the_request_to_the_function_and_returns_its_response(site: S
     assert (failed.status_code, failed.json()) == (502, {"error": "no answer within 25 s", "log": "log"})
 
 
+def test_unknown_error_name_affects_only_its_mailbox(site: Site) -> None:
+    results = [{"mailbox": "eve@example.org", "error": "ErrorNoFreeBusyAccess"}, {"mailbox": "bob@example.net", "events": [EVENT]}]
+    site.actions.answer = answered({"mailboxes": results}, 12.0)
+    answer = site.post("/api/availability", json=REQUEST)
+    assert (answer.status_code, answer.json()["mailboxes"][1]) == (200, results[1])
+    assert answer.json()["mailboxes"][0] == {"mailbox": "eve@example.org", "error": "ErrorFreeBusyGenerationFailed"}
+
+
 QUESTION = {"mailboxes": "bob@example.net, eve@example.org", "requester": "ana@example.com", "zone": "Europe/Berlin"}
 
 

@@ -13,10 +13,10 @@ from mailhooks.availability.function.config_source import FileSource, SecretSour
 from mailhooks.availability.function.report import Reporter
 from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
-from mailhooks.contract.availability import AvailabilityRequest
+from mailhooks.contract.availability import AvailabilityRequest, list_mailboxes
 from mailhooks.contract.freebusy import AvailabilityErrorCode
 from mailhooks.deadline import Deadline
-from mailhooks.errors import SettingsError
+from mailhooks.errors import NoTimeLeft, SettingsError
 from mailhooks.settings import Settings, env
 
 _MARGIN_S: Final = 1.0
@@ -146,11 +146,19 @@ def _build_failure(event: Any, error: Exception) -> dict[str, Any]:
     Raises:
         ContractError: the event has no list of mailboxes.
     """
-    mailboxes = event.get("mailboxes") if isinstance(event, dict) else None
-    if not isinstance(mailboxes, list) or not all(isinstance(mailbox, str) for mailbox in mailboxes):
+    requested = event.get("mailboxes") if isinstance(event, dict) else None
+    if not isinstance(requested, list):
         if isinstance(error, ContractError):
             raise error
         raise ContractError("/mailboxes", "the requested mailboxes (an array of strings)", "something else")
-    is_config_error = isinstance(error, SettingsError)
-    code = AvailabilityErrorCode.CONFIG_NOT_FOUND if is_config_error else AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
-    return {"mailboxes": [{"mailbox": mailbox, "error": str(code)} for mailbox in mailboxes]}
+    return {"mailboxes": [{"mailbox": mailbox, "error": str(_error_code(error))} for mailbox in list_mailboxes(requested)]}
+
+
+def _error_code(error: Exception) -> AvailabilityErrorCode:
+    match error:
+        case SettingsError():
+            return AvailabilityErrorCode.CONFIG_NOT_FOUND
+        case NoTimeLeft():
+            return AvailabilityErrorCode.TIMEOUT_EXPIRED
+        case _:
+            return AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
