@@ -69,6 +69,7 @@ def _preview(options: argparse.Namespace) -> int:
         position=options.position,
         on_unmodifiable=options.on_unmodifiable,
         on_no_text=options.on_no_text,
+        on_unknown_charset=options.on_unknown_charset,
         images=options.images,
     )
     return print_preview(options.file, lambda name, raw: preview_disclaimer(name, raw, disclaimer), out=options.out, page=options.html)

@@ -72,6 +72,8 @@ def _add_preview(preview: argparse.ArgumentParser) -> None:
     preview.add_argument("--position", choices=["append", "prepend", "after-reply"], default="append")
     preview.add_argument("--on-unmodifiable", choices=["pass", "wrap"], default="pass", help="for signed, encrypted and broken mail")
     preview.add_argument("--on-no-text", choices=["pass", "add-part"], default="pass", help="for mail that shows no text")
+    charsets = ["transliterate", "omit-lines", "none"]
+    preview.add_argument("--on-unknown-charset", choices=charsets, default="transliterate", help="for plain text in an unknown charset")
     preview.add_argument("--images", type=Path, metavar="DIR", help="folder of the images that the HTML shows by cid:NAME")
     preview.add_argument("--out", type=Path, metavar="FILE.eml", help="write the changed message to this file")
     preview.add_argument("--html", type=Path, metavar="PAGE.html", help="write a page with the message before and after to this file")

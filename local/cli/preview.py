@@ -13,7 +13,7 @@ from local.viewer.page import render_page
 from local.viewer.part_changes import Mark, PartRow
 from local.viewer.preview import Preview
 from mailhooks.content.change import OnUnmodifiable
-from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
+from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.functions.disclaimer import add_images
 
@@ -58,6 +58,7 @@ def read_disclaimer(
     position: str = Position.APPEND,
     on_unmodifiable: str = OnUnmodifiable.PASS,
     on_no_text: str = OnNoText.PASS,
+    on_unknown_charset: str = OnUnknownCharset.TRANSLITERATE,
     images: Path | None = None,
 ) -> Disclaimer:
     """Return the disclaimer that the command line describes.
@@ -91,6 +92,7 @@ def read_disclaimer(
         Position(position),
         on_unmodifiable=OnUnmodifiable(on_unmodifiable),
         on_no_text=OnNoText(on_no_text),
+        on_unknown_charset=OnUnknownCharset(on_unknown_charset),
         images=attached,
     )
 

@@ -205,7 +205,7 @@ def _where(before: tuple[Message, Part], after: tuple[Message, Part], disclaimer
         one, other = (TextPart.open(message.raw, part) for message, part in (before, after))
     except CannotEdit:
         return "changed"
-    old, new = (charset.decode_loosely(text.octets, text.part.charset) for text in (one, other))
+    old, new = (charset.decode_loosely(text.octets, text.charset) for text in (one, other))
     if TOKEN in old and new.count(TOKEN) < old.count(TOKEN):
         return f"replaces {TOKEN}, line {_line(old, old.index(TOKEN))}"
     found = _find_insertion(

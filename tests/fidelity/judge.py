@@ -174,7 +174,7 @@ def _compare_leaf(old: Leaf, new: Leaf, before: _Message, case: Case) -> Iterato
         yield Finding(Kind.HEADER_CHANGED, f"{where}: other fields than its type and encoding")
     if _parameters(old) != _parameters(new) or len(_fields(new, own=True)) > len(_OWN_FIELDS):
         yield Finding(Kind.HEADER_CHANGED, f"{where}: other parameters of its type than the charset")
-    wanted = Wanted(*((visible_text(case.html), case.html) if old.is_html else (case.text, case.text)), case.position)
+    wanted = Wanted(*((visible_text(case.html), case.html) if old.is_html else (old.given(case.text),) * 2), case.position)
     yield from (Finding(kind, f"{where}: {detail}") for kind, detail in compare_text(old, new, wanted))
 
 
@@ -198,4 +198,4 @@ def _compare_views(before: _Message, after: _Message, case: Case) -> Iterator[Fi
 
 
 def _count(leaf: Leaf, case: Case) -> int:
-    return squeezed(leaf.visible).count(squeezed(visible_text(case.html) if leaf.is_html else case.text))
+    return squeezed(leaf.visible).count(squeezed(visible_text(case.html) if leaf.is_html else leaf.given(case.text)))

@@ -4,6 +4,7 @@ import binascii
 import email
 import quopri
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
@@ -97,12 +98,20 @@ class Leaf:
         """Return the text; None if it cannot be decoded by the declared charset."""
         return decoded(self.octets, self.charset or "ascii")
 
+    def given(self, text: str) -> str:
+        """Return a disclaimer in the form that this part gets: in ASCII if it is plain text in an unknown charset."""
+        return text if self.is_html or self.strict() is not None else in_ascii(text)
+
     def readings(self) -> list[str]:
         """Return the texts that a mail program may display: by the declared charset, by its superset, by UTF-8 instead of ASCII."""
         names = [self.charset or "ascii", _KNOWN_AS.get(self.charset, "")]
         if self.charset in {"", "us-ascii", "ascii"}:
             names.append("utf-8")
         return [text for name in names if name and (text := decoded(self.octets, name)) is not None]
+
+
+def in_ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text.replace("·", "*")).encode("ascii", "ignore").decode("ascii")
 
 
 def decoded(octets: bytes, charset: str) -> str | None:

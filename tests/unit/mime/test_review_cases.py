@@ -40,8 +40,7 @@ def test_a_new_charset_makes_no_header_line_too_long(field: bytes) -> None:
     raw = H + b"Content-Type: " + field + b"\n\nhi\n"
     changed = add_disclaimer(raw, text="Grüße", html="")
     assert max(map(len, changed.split(b"\n"))) <= 998
-    if changed is not raw:
-        assert scan(changed).root.charset == "utf-8"
+    assert scan(changed).root.charset == "utf-8" or (scan(changed).root.charset == "x-no" and changed.endswith(b"\nGrusse\n"))
 
 
 def test_an_image_disclaimer_is_only_added_to_html() -> None:

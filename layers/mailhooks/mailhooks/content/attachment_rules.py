@@ -31,7 +31,7 @@ _STRIP_SETTINGS: Final = {
 }
 """Settings with the values `strip` and `leave`, by the rule of each."""
 
-_EXTENSION: Final = re.compile(r"\.?([^\W_][\w+~#$!@-]{0,29})")
+_EXTENSION: Final = re.compile(r"\.?([^\s./\\:*?\"<>|]{1,30})")
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
 """A media type (RFC 6838 section 4.2), or all subtypes of a type."""
 
@@ -221,8 +221,6 @@ def _notice(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not text.strip() or len(text) > 5000 or not text.replace("\n", "").replace("\t", "").isprintable():
         raise SettingsError("STRIP_NOTICE: use a text of at most 5,000 characters without control characters")
-    try:
-        Template(text).check({"name", "reason"})
-    except ValueError as error:
-        raise SettingsError(f"STRIP_NOTICE: {error}") from None
+    if unknown := Template(text).variables - {"name", "reason"}:
+        raise SettingsError(f"STRIP_NOTICE: use only the variables %%Name%% and %%Reason%%, not {min(unknown)}")
     return text

@@ -22,7 +22,7 @@ from mailhooks.mime.text.body import Blocked, Obstacle, find_continuations, find
 from mailhooks.mime.text.part import TextPart, convert_to_html
 from mailhooks.mime.text.wrapping import Image, close_multiparts
 
-__all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "Position", "add_disclaimer", "explain"]
+__all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "OnUnknownCharset", "Position", "add_disclaimer", "explain"]
 
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that names the disclaimers of a message: with the stamp, a retry adds nothing."""
@@ -33,6 +33,17 @@ class OnNoText(StrEnum):
 
     PASS = "pass"  # noqa: S105
     ADD_PART = "add-part"
+
+
+class OnUnknownCharset(StrEnum):
+    """What happens to plain text in an unknown or undeclared charset if the disclaimer has other characters than ASCII."""
+
+    TRANSLITERATE = "transliterate"
+    """The disclaimer is written in ASCII. If it has letters that cannot be, the message is not changed."""
+    OMIT_LINES = "omit-lines"
+    """The same, without the lines that have such letters."""
+    NONE = "none"
+    """The message is not changed."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class Disclaimer:
     once_per_thread: bool = False
     on_unmodifiable: OnUnmodifiable = OnUnmodifiable.PASS
     on_no_text: OnNoText = OnNoText.PASS
+    on_unknown_charset: OnUnknownCharset = OnUnknownCharset.TRANSLITERATE
     images: tuple[Image, ...] = ()
 
     @cached_property
@@ -140,7 +152,19 @@ class Disclaimer:
         try:
             return placement.insert(part, self._mark(markup) if part.is_html else text, self.position)
         except CannotEdit as error:
-            raise Blocked(Obstacle.NO_PLACE if error.reason is Reason.NO_PLACE else Obstacle.UNREADABLE) from None
+            reason = error.reason
+        if reason is Reason.CHARSET and not part.is_html and (written := self._transliterate(text)):
+            return self._insert_into_part(part, written, markup)
+        raise Blocked(Obstacle.NO_PLACE if reason is Reason.NO_PLACE else Obstacle.UNREADABLE)
+
+    def _transliterate(self, text: str) -> str:
+        """Return a text in ASCII; `""` if there is none, it is there already, or `on_unknown_charset` forbids it."""
+        if text.isascii() or self.on_unknown_charset is OnUnknownCharset.NONE:
+            return ""
+        # Late for the cold start: few messages have an unknown charset.
+        from mailhooks.mime.transliteration import transliterate
+
+        return transliterate(text, omit_lines=self.on_unknown_charset is OnUnknownCharset.OMIT_LINES)
 
     def _mark(self, markup: str) -> str:
         """Return the HTML in an element whose class names the disclaimer. Most mail programs keep the class when they quote."""

@@ -71,15 +71,16 @@ def _insert_text(part: TextPart, text: str, position: Position) -> list[Edit]:
     if position is Position.AFTER_REPLY and (quote := _find_quote(part)) is not None:
         at = quote
     before = octets[:at]
-    blank = "\n" * (2 - _newlines_before(before)) if before[part.start :].strip() else ""
+    blank = "\n" * (2 - _newlines_before(before, part.newline)) if before[part.start :].strip() else ""
     if at < len(octets):
         return part.insert(at, f"{blank}{text}\n\n")
-    return part.insert(at, f"{blank}{text}\n" if octets.endswith(b"\n") else f"{blank}{text}")
+    return part.insert(at, f"{blank}{text}\n" if octets.endswith((b"\n", part.newline)) else f"{blank}{text}")
 
 
-def _newlines_before(octets: bytes) -> int:
+def _newlines_before(octets: bytes, newline: bytes) -> int:
     """Return the number of line ends at the end, at most 2."""
     tail = octets[-4:].replace(b"\r\n", b"\n")
+    tail = tail.replace(b"\r", b"\n") if newline == b"\r" else tail
     return min(len(tail) - len(tail.rstrip(b"\n")), 2)
 
 

@@ -29,6 +29,9 @@ _LABELS: Final = {
     "iso-8859-8-i": "iso8859-8",
     "unicode-1-1-utf-8": "utf-8",
     "utf8mb4": "utf-8",
+    **dict.fromkeys(("unicode", "ucs-2", "ucs2", "iso-10646-ucs-2", "csunicode", "unicodefeff"), "utf-16"),
+    **dict.fromkeys(("ucs-4", "ucs4", "iso-10646-ucs-4", "csucs4"), "utf-32"),
+    "unicodefffe": "utf-16-be",
 }
 """Names that Python does not know (WHATWG Encoding Standard, "Names and labels")."""
 
@@ -45,6 +48,15 @@ _STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1
 _ASCII: Final = b"\x1b(B"
 _ROMAN: Final = b"\x1b(J"
 """The Roman set of JIS X 0201: ASCII except for a yen sign and an overline."""
+_WIDE: Final = {"utf-16": 2, "utf-16-le": 2, "utf-16-be": 2, "utf-32": 4, "utf-32-le": 4, "utf-32-be": 4}
+"""Charsets with characters of two or four octets, by the name of Python's codec."""
+
+_NO_ASCII: Final = re.compile(r"utf-?(?:7|16|32)|ucs|iso-?10646|unicode|scsu|bocu|ebcdic|ibm-?\d|cp-?\d{3,5}\b|csibm|iso-?2022|hz\b")
+"""Names of charsets that Python does not know, and that are or may be no supersets of ASCII."""
+
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+"""Octets that no text in a superset of ASCII has, and other charsets have: UTF-16, EBCDIC, and those with SO and SI."""
+
 _DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
 """An escape sequence that selects the character set of the octets after it (RFC 1468, RFC 1554)."""
 
@@ -71,6 +83,42 @@ def is_ascii_superset(charset: str) -> bool:
         return False
 
 
+def accepts_ascii(octets: bytes, charset: str) -> bool:
+    """Return whether ASCII text can be inserted as ASCII octets among octets in a charset, which may be unknown or not declared.
+
+    Octets in an unknown charset, and others than ASCII that are declared as US-ASCII, must look like a superset of ASCII: without control
+    characters, and with spaces where EBCDIC has `@`.
+    """
+    found = find_codec(charset)
+    if found is not None and found.name != "ascii":
+        return is_ascii_superset(charset)
+    if found is None and (_NO_ASCII.search(charset) or b"\x0e" in octets):
+        return False
+    return b"\0" not in octets if octets.isascii() else not _CONTROLS.search(octets) and (b" " in octets or b"@" not in octets)
+
+
+def find_wide_codec(octets: bytes, charset: str) -> str:
+    """Return Python's codec for UTF-16 or UTF-32 with a byte order; `""` for other charsets, and if the order cannot be found.
+
+    QUIRK: without a byte order mark, and without an order in the name, RFC 2781 section 4.3 wants big-endian order, and most programs write
+    the other one. The order that has more zero octets at the places of ASCII characters counts.
+    """
+    found = find_codec(charset)
+    width = _WIDE.get(found.name, 0) if found else 0
+    if found is None or not width:
+        return ""
+    bare, _, order = found.name.partition("-")[2].partition("-")
+    if order:
+        return found.name
+    little, big = codecs.BOM_UTF16_LE if width == 2 else codecs.BOM_UTF32_LE, codecs.BOM_UTF16_BE if width == 2 else codecs.BOM_UTF32_BE
+    if octets.startswith((little, big)):
+        order = "le" if octets.startswith(little) else "be"
+    else:
+        in_little, in_big = octets[width - 1 :: width].count(0), octets[::width].count(0)
+        order = "le" if in_little > in_big else "be" if in_big > in_little else ""
+    return f"utf-{bare}-{order}" if order else ""
+
+
 def is_stateful(charset: str) -> bool:
     """Return whether octets below 0x80 may be other characters than ASCII, depending on the octets before them."""
     name = found.name if (found := find_codec(charset)) else charset
@@ -85,9 +133,10 @@ def find_shifts(before: bytes, after: bytes, charset: str) -> tuple[bytes, bytes
     Raises:
         CannotEdit: text follows a line without that switch: programs differ over the character set of the next line.
     """
-    if not is_stateful(charset):
-        return b"", b""
     found = find_codec(charset)
+    # QUIRK: programs send ISO-2022-JP without its name.
+    if not (is_stateful(charset) or (b"\x1b" in before and (found is None or found.name == "ascii"))):
+        return b"", b""
     if found is not None and found.name == "hz":
         # The codec rejects a line end among two-octet characters.
         if decode(before + b"\n", charset) is None:

@@ -87,8 +87,9 @@ class Part:
     @property
     def charset(self) -> str:
         """As declared, in lower case. The default is `us-ascii` (RFC 2046 section 4.1.2)."""
-        # QUIRK: comments and unmatched quotes may follow the name.
-        return re.split(r"[\s;(\"']", self.params.get("charset", "").strip("\"' "))[0].lower() or "us-ascii"
+        # QUIRK: comments and unmatched or escaped quotes may be around the name.
+        name = re.match(r"[\s\\\"']*([^\s;(\\\"']*)", self.params.get("charset", ""))
+        return name[1].lower() if name and name[1] else "us-ascii"
 
     def shares_line_end(self, raw: bytes) -> bool:
         """Return whether an empty part has no line end of its own before the delimiter after it."""
@@ -285,7 +286,9 @@ class _Scan:
         if found.lname == "content-transfer-encoding":
             # QUIRK: `7-bit`, `Quoted-Printable;`, comments.
             token = re.split(rb"[\s;(]", value.strip())[0].decode("latin-1").lower()
-            part.encoding = token or "7bit"
+            # QUIRK: quotes and commas. Programs differ over `"base64"`, but not over `"7bit"`.
+            bare = token.strip("\"',.")
+            part.encoding = bare if bare in IDENTITY else token or "7bit"
             return
         kind = re.match(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)", value)
         # QUIRK: all programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read).

@@ -9,8 +9,11 @@ from typing import Final
 
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
 
-IDENTITY: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
-"""QUIRK: some mailers write a hyphen."""
+IDENTITY: Final = frozenset(
+    """7bit 8bit binary 7-bit 8-bit 6bit 7bits 8bits 7 8 none identity plain text us-ascii ascii utf-8 utf8 iso-8859-1 iso-8859-2
+    iso-8859-15 windows-1250 windows-1251 windows-1252 latin1 gb2312 gbk big5 shift_jis euc-jp euc-kr koi8-r""".split()
+)
+"""Encodings that leave the octets as they are. QUIRK: some mailers write a hyphen, a space, or the charset, and all programs agree."""
 
 _HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\n|\r")

@@ -119,7 +119,19 @@ def test_octets_outside_of_the_charset_are_rejected():
 
 def test_charsets_without_ascii_and_unknown_encodings_are_rejected():
     for raw, reason in (
-        (message("text/plain; charset=utf-16", base64.b64encode("x".encode("utf-16")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=utf-16", base64.b64encode("日本".encode("utf-16-le")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=utf-16", base64.b64encode(b"x\0y"), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=utf-16le", base64.b64encode(b"x\0\0\xd8"), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=cp037", base64.b64encode("Hello".encode("cp037")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=x-ebcdic", b"Hello\r\n"), Reason.CHARSET),
+        (message("text/plain; charset=ibm-1047", base64.b64encode("Hello you".encode("cp037")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=x-host", base64.b64encode("Hello you".encode("cp037")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=x-unknown", base64.b64encode("Hello".encode("utf-16-le")), "base64"), Reason.CHARSET),
+        (message("text/plain", base64.b64encode("Grüße".encode("utf-16")), "base64"), Reason.CHARSET),
+        (message("text/plain; charset=scsu", b"Hello\r\n"), Reason.CHARSET),
+        (message("text/plain; charset=x-iso-2022-cn-ext", b"Hello\r\n\x0e1A\x0f\r\n"), Reason.CHARSET),
+        (message("text/plain", b"SGVsbG8=\r\n", '"base64"'), Reason.ENCODING),
+        (message("text/plain", b"Hello\r\n", "x-private"), Reason.ENCODING),
         (message("text/plain", b"begin 644 x\r\n", "x-uuencode"), Reason.ENCODING),
     ):
         with pytest.raises(CannotEdit) as caught:
@@ -194,3 +206,107 @@ def test_text_before_more_japanese_without_a_switch_is_rejected():
 def test_html_in_a_charset_with_other_ascii_octets_is_read_correctly(charset: str, text: str):
     raw = message(f"text/html; charset={charset}", f"<p>{text}</p>\r\n".encode(charset), "7bit")
     assert shown(appended(raw, "<p>a~b+c ~{ ✓</p>\n")) == f"<p>{text}</p>\n<p>a~b+c ~{{ &#10003;</p>\n"
+
+
+WIDE_TEXT = "Hello, schöne Grüße\r\naus Köln\r\n"
+
+
+def _wide_octets(codec: str, mark: bool) -> bytes:
+    return (("\ufeff" if mark else "") + WIDE_TEXT).encode(codec)
+
+
+WIDE = [
+    ("utf-16", _wide_octets("utf-16-le", mark=True)),
+    ("utf-16", _wide_octets("utf-16-be", mark=True)),
+    ("utf-16", _wide_octets("utf-16-le", mark=False)),
+    ("utf-16", _wide_octets("utf-16-be", mark=False)),
+    ("UTF-16LE", _wide_octets("utf-16-le", mark=False)),
+    ("utf-16le", _wide_octets("utf-16-le", mark=True)),
+    ("utf-16be", _wide_octets("utf-16-be", mark=False)),
+    ("unicode", _wide_octets("utf-16-le", mark=True)),
+    ("iso-10646-ucs-2", _wide_octets("utf-16-be", mark=True)),
+    ("utf-32", _wide_octets("utf-32-le", mark=True)),
+    ("utf-32be", _wide_octets("utf-32-be", mark=False)),
+    ("ucs-4", _wide_octets("utf-32-be", mark=True)),
+]
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "binary"])
+@pytest.mark.parametrize("charset, octets", WIDE)
+def test_utf_16_and_utf_32_are_edited_in_their_encoding(charset: str, octets: bytes, encoding: str):
+    content = {"binary": octets, "quoted-printable": b"".join(b"=%02X" % octet for octet in octets), "base64": base64.encodebytes(octets)}
+    raw = message(f"text/plain; charset={charset}", content[encoding], encoding)
+    part = opened(raw)
+    at = part.octets.index(b"aus")
+    for place, text in ((at, "✓ 𝄞\n"), (len(part.octets), "ä\n"), (part.start, "x\n")):
+        changed = splice(raw, part.insert(place, text))
+        part_after = opened(changed)
+        assert part_after.octets == part.octets[:place] + text.replace("\n", "\r\n").encode() + part.octets[place:]
+        assert f"charset={charset}".encode() in changed
+        body = changed.partition(b"\r\n\r\n")[2]
+        found = base64.b64decode(body) if encoding != "binary" else body
+        wide = found[: len(octets) - len(octets.lstrip(b"\xff\xfe\0"))]
+        assert octets.startswith(wide)
+        assert len(found) > len(octets)
+
+
+def test_a_replaced_piece_of_utf_16_html_leaves_the_rest():
+    octets = "<p>Grüße</p><p>XX</p>".encode("utf-16")
+    raw = message("text/html; charset=utf-16", base64.encodebytes(octets), "base64")
+    part = opened(raw)
+    at = part.view().index("XX")
+    changed = splice(raw, part.replace(at, at + 2, "日本 &amp;"))
+    assert opened(changed).octets.decode() == "\ufeff<p>Grüße</p><p>日本 &amp;</p>"
+    assert "日本 &amp;" in shown(changed)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["6bit", "7bits", "8BITS", "none", "utf-8", "us-ascii", "ISO-8859-1", "7 bit", '"7bit"', "7bit,", "", "plain"]
+)
+def test_encodings_that_all_programs_read_as_none_are_accepted(encoding: str):
+    raw = message("text/plain; charset=utf-8", b"Hello\r\n", encoding)
+    assert appended(raw, "plain\n") == raw + b"plain\r\n"
+    changed = appended(raw, "Grüße\n")
+    assert shown(changed) == "Hello\nGrüße\n"
+    assert encoding == "" or changed.count(b"Content-Transfer-Encoding: quoted-printable") == 1
+
+
+@pytest.mark.parametrize(
+    "parameter, charset",
+    [
+        ("charset=", "us-ascii"),
+        ('charset=""', "us-ascii"),
+        ("charset= ", "us-ascii"),
+        ('charset=\r\n "utf-8"', "utf-8"),
+        (r"charset=\"utf-8\"", "utf-8"),
+        ("charset='UTF-8'", "utf-8"),
+        ('charset="utf-8', "utf-8"),
+        ("charset=utf-8 (Unicode)", "utf-8"),
+        ('charset="utf-8 (x)"', "utf-8"),
+        ("charset=utf-8;", "utf-8"),
+        ("charset*=us-ascii'en'utf-8", "utf-8"),
+        ('charset=" utf-8 "', "utf-8"),
+    ],
+)
+def test_names_of_charsets_are_read_as_other_programs_do(parameter: str, charset: str):
+    raw = message(f"text/plain; {parameter}", b"Hello\r\n")
+    assert opened(raw).charset == charset
+    assert appended(raw, "plain\n") == raw + b"plain\r\n"
+
+
+@pytest.mark.parametrize(
+    "body, quote",
+    [
+        (b"Dear Bob,=0D=\r\n=0D=\r\nthe minutes.=0D=\r\nAda", "Dear Bob,\r\rthe minutes.\rAda\r\rGrüße\r"),
+        (b"Dear Bob,=0D=0A=0D=0Athe minutes.=0D=0AAda", "Dear Bob,\r\n\r\nthe minutes.\r\nAda\r\n\r\nGrüße\r\n"),
+        (b"Dear Bob,=0A=0Athe minutes.=0AAda=0A", "Dear Bob,\n\nthe minutes.\nAda\n\n\nGrüße\n"),
+    ],
+)
+def test_encoded_line_ends_are_line_ends(body: bytes, quote: str):
+    raw = message("text/plain; charset=utf-8", body, "quoted-printable")
+    part = opened(raw)
+    assert list(part.lines())[:3] == ["Dear Bob,", "", "the minutes."]
+    assert part.octets[part.line_start(2) :].startswith(b"the minutes")
+    changed = appended(raw, "\n\nGrüße\n")
+    assert changed.startswith(raw.rstrip(b"\r\n"))
+    assert quopri.decodestring(changed.partition(b"\r\n\r\n")[2]).decode() == quote

@@ -30,8 +30,13 @@ class Obstacle(StrEnum):
 
 _PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
-_PGP: Final = re.compile(rb"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----[ \t]*\r?$", re.MULTILINE)
-_PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE-----")
+_OPAQUE_NAME: Final = "smime.p7m"
+"""The name of the one part of an S/MIME message (RFC 8551 section 3.2.1). Other files are attachments, such as a signed invoice."""
+
+_PGP_VERSION: Final = "application/pgp-encrypted"
+_PGP_NAME: Final = "encrypted.asc"
+_PGP: Final = re.compile(rb"(?:^|\A\xef\xbb\xbf)-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----[ \t]*\r?$", re.MULTILINE)
+_PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----")
 
 _CUTS_TEXT: Final = re.compile(rb"apple|ipad|ipod", re.IGNORECASE)
 _PROGRAM: Final = frozenset({"mime-version", "x-mailer", "x-user-agent"})
@@ -57,12 +62,22 @@ def find_displayed(message: Message) -> list[TextPart]:
     structure = message.structure
     if structure.ambiguous:
         raise Blocked(Obstacle.AMBIGUOUS)
-    if any(part.content_type == _RIGHTS_MANAGED for part in structure.root.walk()):
-        raise Blocked(Obstacle.RIGHTS_MANAGED)
+    for part in structure.root.walk():
+        kind = part.content_type
+        if kind == _RIGHTS_MANAGED:
+            raise Blocked(Obstacle.RIGHTS_MANAGED)
+        if kind == _PGP_VERSION and _is_pgp_version(message.raw, part):
+            raise Blocked(Obstacle.ENCRYPTED)
     parts = _find_displayed(message.raw, structure.root)
     if not parts:
         raise Blocked(Obstacle.NO_TEXT)
-    return _open(message.raw, parts)
+    texts = _open(message.raw, parts)
+    # QUIRK: the same without the part with the version.
+    if not any(text.octets.strip() for text in texts) and any(
+        find_filename(message.raw, part).lower() == _PGP_NAME for part in structure.root.walk()
+    ):
+        raise Blocked(Obstacle.ENCRYPTED)
+    return texts
 
 
 def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
@@ -131,11 +146,29 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
             return [text for child in part.children for text in _find_displayed(raw, child)]
         case "multipart/related":
             return _find_displayed(raw, _related_root(raw, part))
-    if part.content_type in _PKCS7 or (part.maintype == "application" and find_filename(raw, part).lower().endswith("smime.p7m")):
+    if part.maintype == "application" and _is_opaque(raw, part):
         raise Blocked(Obstacle.OPAQUE)
     if part.maintype == "multipart":
         return next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
     return []
+
+
+def _is_pgp_version(raw: bytes, part: Part) -> bool:
+    """Return whether a part is the first one of a PGP/MIME message (RFC 3156 section 4), and not an encrypted file that is attached.
+
+    QUIRK: Exchange makes such a message a multipart/mixed. Programs know that form, and decrypt it.
+    """
+    # Late for the cold start.
+    from mailhooks.mime import part_content
+
+    return not part.embedded and part_content.prefix(raw, part, 100).lstrip().lower().startswith(b"version:")
+
+
+def _is_opaque(raw: bytes, part: Part) -> bool:
+    """Return whether a part is an S/MIME message in one part, and not a file that is attached."""
+    filename = find_filename(raw, part).lower()
+    is_message = part.start == 0 or not filename
+    return filename == _OPAQUE_NAME or (part.content_type in _PKCS7 and is_message)
 
 
 def _related_root(raw: bytes, part: Part) -> Part:

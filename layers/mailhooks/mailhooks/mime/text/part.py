@@ -4,6 +4,7 @@ import html as entities
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Self
 
 from mailhooks.mime import charset, transfer_encoding
@@ -12,6 +13,7 @@ from mailhooks.mime.message import Part
 
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
 _NEWLINE: Final = re.compile(rb"\r?\n")
+_ANY_NEWLINE: Final = re.compile(rb"\r\n?|\n")
 _LONG_HEADER_LINE: Final = 200
 """Octets of a header line after which a parameter is folded to the next line."""
 
@@ -23,16 +25,18 @@ class TextPart:
     """A text part without its transfer encoding.
 
     Attributes:
-        octets: its content, decoded from the transfer encoding but not from the charset.
+        octets: its content, decoded from the transfer encoding but not from the charset. UTF-16 and UTF-32 are converted to UTF-8 here.
         newline: the line end of its content.
-        declared_charset: as `Part.charset`, which parses it at each call.
+        charset: of `octets`, as `Part.charset`, which parses it at each call.
+        wide: Python's codec of the content in UTF-16 or UTF-32; `""` for other charsets.
     """
 
     raw: bytes
     part: Part
     octets: bytes
     newline: bytes
-    declared_charset: str
+    charset: str
+    wide: str = ""
 
     @classmethod
     def open(cls, raw: bytes, part: Part) -> Self:
@@ -42,12 +46,15 @@ class TextPart:
             CannotEdit: the transfer encoding is unknown, or markup cannot be found in the charset.
         """
         octets = transfer_encoding.decode(raw[part.body : part.end], part.encoding)
-        declared = part.charset
-        if not charset.is_ascii_superset(declared) and not charset.is_stateful(declared):
-            raise CannotEdit(Reason.CHARSET)
-        found = _NEWLINE.search(octets)
+        name, wide = part.charset, ""
+        if not (charset.accepts_ascii(octets, name) or charset.is_stateful(name)):
+            wide = charset.find_wide_codec(octets, name)
+            octets, name = _convert_to_utf8(octets, wide), "utf-8"
+        # QUIRK: programs encode the bare CR of old systems.
+        has_cr = part.encoding not in transfer_encoding.IDENTITY and octets.count(b"\r") > octets.count(b"\r\n") + octets.count(b"\n")
+        found = (_ANY_NEWLINE if has_cr else _NEWLINE).search(octets)
         newline = found[0] if found else part.header.newline if part.encoding in transfer_encoding.IDENTITY else b"\r\n"
-        return cls(raw, part, octets, newline, declared)
+        return cls(raw, part, octets, newline, name, wide)
 
     @property
     def is_html(self) -> bool:
@@ -65,26 +72,26 @@ class TextPart:
 
     def view(self) -> str:
         """Return one character for each octet: an offset in it is an offset in `octets`."""
-        return charset.view(self.octets, self.declared_charset)
+        return charset.view(self.octets, self.charset)
 
     def decode(self, view: str) -> str:
         """Decode a piece of `view` by the charset, with replacement characters where it cannot be decoded."""
-        return charset.decode_loosely(view.encode("latin-1"), self.declared_charset)
+        return charset.decode_loosely(view.encode("latin-1"), self.charset)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines without their ends, decoded one by one."""
         start = 0
-        for end in _NEWLINE.finditer(self.octets):
-            yield charset.decode_loosely(self.octets[start : end.start()], self.declared_charset)
+        for end in self._line_ends():
+            yield charset.decode_loosely(self.octets[start : end.start()], self.charset)
             start = end.end()
-        yield charset.decode_loosely(self.octets[start:], self.declared_charset)
+        yield charset.decode_loosely(self.octets[start:], self.charset)
 
     def line_start(self, index: int) -> int:
         """Return the offset in `octets` of a line, by its index in `lines`."""
-        position = 0
-        for _ in range(index):
-            position = self.octets.index(b"\n", position) + 1
-        return position
+        return next(islice(self._line_ends(), index - 1, None)).end() if index else 0
+
+    def _line_ends(self) -> Iterator[re.Match[bytes]]:
+        return (_ANY_NEWLINE if self.newline == b"\r" else _NEWLINE).finditer(self.octets)
 
     def replace(self, start: int, end: int, text: str) -> list[Edit]:
         """Return the edits that replace the octets from `start` to `end` by text, whose lines end in LF.
@@ -96,8 +103,10 @@ class TextPart:
         return [*edits, Edit(part.end, part.end, self._line_end)] if part.shares_line_end(self.raw) else edits
 
     def _replacement(self, start: int, end: int, text: str) -> list[Edit]:
-        lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.declared_charset)
-        encoded = self._encode(text, self.declared_charset)
+        if self.wide:
+            return self._wide_replacement(start, end, text)
+        lead, trail = charset.find_shifts(self.octets[:start], self.octets[end:], self.charset)
+        encoded = self._encode(text, self.charset)
         encoded = None if encoded is None else lead + encoded + trail
         if encoded is not None:
             part = self.part
@@ -105,10 +114,18 @@ class TextPart:
             if fits and start == end:
                 return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
             encoding = part.encoding if fits else "quoted-printable"
-            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.declared_charset, encoding)
+            return self._reencode_body(self.octets[:start] + encoded + self.octets[end:], self.charset, encoding)
         before, after = self._to_utf8(self.octets[:start]), self._to_utf8(trail + self.octets[end:])
         encoded = self._encode(text, "utf-8") or b""
         return self._reencode_body(before + encoded + after, "utf-8", "base64" if self.part.encoding == "base64" else "quoted-printable")
+
+    def _wide_replacement(self, start: int, end: int, text: str) -> list[Edit]:
+        """Return the edits of a part in UTF-16 or UTF-32. An identity encoding gets octets, any other becomes base64."""
+        before, after = (octets.decode("utf-8").encode(self.wide) for octets in (self.octets[:start], self.octets[end:]))
+        encoded = text.replace("\n", self.newline.decode("ascii")).encode(self.wide, "replace")
+        if self.part.encoding in transfer_encoding.IDENTITY:
+            return [Edit(self.part.body + len(before), self.part.end - len(after), encoded)]
+        return self._reencode_body(before + encoded + after, self.charset, "base64")
 
     def insert(self, at: int, text: str) -> list[Edit]:
         """Return the edits that insert text at an offset of `octets`. Raises as `replace`."""
@@ -153,7 +170,7 @@ class TextPart:
             return None
 
     def _to_utf8(self, octets: bytes) -> bytes:
-        text = charset.decode(octets, self.declared_charset)
+        text = charset.decode(octets, self.charset)
         if text is None:
             raise CannotEdit(Reason.CHARSET)
         return text.encode("utf-8")
@@ -166,7 +183,7 @@ class TextPart:
         if encoding == "base64" and self.raw.endswith(b"\n", part.body, part.end):
             body += self._line_end
         fields = b""
-        if name != self.declared_charset:
+        if name != self.charset:
             edits, fields = self._charset_edits(name)
         if encoding != part.encoding:
             field = next(part.header.named("content-transfer-encoding"), None)
@@ -198,6 +215,17 @@ class TextPart:
         line = end - max(self.raw.rfind(b"\n", 0, end) + 1, field.start)
         fold = self._line_end if line + len(name) > _LONG_HEADER_LINE else b""
         return [Edit(end, end, b";" + fold + b" charset=" + name.encode())], b""
+
+
+def _convert_to_utf8(octets: bytes, codec: str) -> bytes:
+    """Convert text in UTF-16 or UTF-32 to UTF-8, if that can be reversed."""
+    try:
+        text = octets.decode(codec)
+        if text.encode(codec) == octets and not text.startswith("\ufffe"):
+            return text.encode("utf-8")
+    except (LookupError, ValueError):
+        pass
+    raise CannotEdit(Reason.CHARSET)
 
 
 def convert_to_html(text: str) -> str:

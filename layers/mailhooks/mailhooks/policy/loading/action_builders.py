@@ -80,10 +80,8 @@ def _bounce(value: str, _: BuildContext) -> Action:
 
 
 def _check_variables(template: "Template", allowed: frozenset[str]) -> None:
-    try:
-        template.check(allowed)
-    except ValueError as error:
-        raise InvalidValue(str(error)) from None
+    if unknown := sorted(template.variables - allowed):
+        raise InvalidValue(f"expected the variables {', '.join(sorted(allowed))}, got %%{unknown[0]}%%")
 
 
 def _add_recipients(value: Any, context: BuildContext) -> Action:
@@ -102,7 +100,7 @@ def _recipient(address: str) -> str:
 
 
 def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
-    from mailhooks.content.disclaimer import Disclaimer, OnNoText, Position
+    from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
     from mailhooks.content.template import MESSAGE_VARIABLES
 
     if not (value.get("text", "") or value.get("html", "")).strip():
@@ -114,6 +112,7 @@ def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
         once_per_thread=value.get("once_per_thread", False),
         on_unmodifiable=OnUnmodifiable(value.get("on_unmodifiable", "pass")),
         on_no_text=OnNoText(value.get("on_no_text", "pass")),
+        on_unknown_charset=OnUnknownCharset(value.get("on_unknown_charset", "transliterate")),
     )
     if "cid:" in disclaimer.html:
         raise InvalidValue("expected images by their https: addresses: a policy has no files", "html")
