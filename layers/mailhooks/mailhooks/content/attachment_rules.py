@@ -1,14 +1,15 @@
 """Rules that match attachments, one part at a time. `attachments` removes the parts that match."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
-from mailhooks.content import filetypes
+from mailhooks.content import filetypes, zip_archives
 from mailhooks.content.template import Template
-from mailhooks.contract.limits import SES_UNSUPPORTED_EXTENSIONS
+from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSIONS
 from mailhooks.errors import SettingsError
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
@@ -31,7 +32,8 @@ _STRIP_SETTINGS: Final = {
 }
 """Settings with the values `strip` and `leave`, by the rule of each."""
 
-_EXTENSION: Final = re.compile(r"\.?([^\s./\\:*?\"<>|]{1,30})")
+_EXTENSION: Final = re.compile(r"\.?(\w[\w$~!@#%^&+_-]{0,29}|\{[\da-f-]{36}\})")
+"""QUIRK: Windows opens a file by a class identifier in braces."""
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
 """A media type (RFC 6838 section 4.2), or all subtypes of a type."""
 
@@ -47,6 +49,7 @@ class Reason(StrEnum):
     ENCRYPTED = "it is an encrypted archive"
     UNLISTABLE = "it is an archive whose files cannot be listed"
     SES_UNSUPPORTED = "its name has an extension that the mail service does not accept"
+    NOT_SEARCHED = "there are more messages in it than can be searched"
 
 
 class Match(NamedTuple):
@@ -112,9 +115,9 @@ class AttachmentRules:
         Raises:
             SettingsError: a value is invalid, or a rule cannot match any attachment.
         """
-        if max_octets < 0:
-            raise SettingsError("STRIP_OVER_BYTES: set it to a number of bytes, or to 0 for any size")
-        return cls(
+        if not 0 <= max_octets < MAX_MESSAGE_BYTES:
+            raise SettingsError(f"STRIP_OVER_BYTES: set it to a number of bytes below {MAX_MESSAGE_BYTES}, or to 0 for any size")
+        rules = cls(
             extensions=frozenset(_extension(value) for value in extensions),
             types=frozenset(_type("STRIP_TYPES", value) for value in types),
             true_types=frozenset(known for value in true_types for known in _true_types(value)),
@@ -126,6 +129,9 @@ class AttachmentRules:
             ses_unsupported=_strips(_STRIP_SETTINGS["ses_unsupported"], ses_unsupported),
             notice=_notice(notice),
         )
+        if rules.forwarded and not rules.any:
+            raise SettingsError("STRIP_FORWARDED: set it to leave, or set another rule, such as STRIP_EXTENSIONS")
+        return rules
 
     @property
     def any(self) -> bool:
@@ -134,9 +140,13 @@ class AttachmentRules:
         return bool(by_property) or self.encrypted_archives or self.unlistable_archives or self.ses_unsupported
 
     def match(self, raw: bytes, part: Part) -> Match | None:
-        """Return the first rule that matches a part, the cheapest rule first; None if none matches."""
-        names = filenames.find_all_filenames(raw, part)
-        return self._by_name(names) or self._by_header(raw, part) or self._by_content(raw, part, names)
+        """Return the first rule that matches a part in any reading, the cheapest rule first; None if none matches."""
+        names = (*filenames.find_all_filenames(raw, part), *part_content.uuencoded_names(raw, part))
+        return (
+            self._by_name((*names, *filenames.find_fallback_names(raw, part)))
+            or self._by_header(raw, part)
+            or self._by_content(raw, part, names)
+        )
 
     def _by_name(self, names: tuple[str, ...]) -> Match | None:
         for name in names:
@@ -154,26 +164,34 @@ class AttachmentRules:
         return None
 
     def _by_content(self, raw: bytes, part: Part, names: tuple[str, ...]) -> Match | None:
-        in_archives = (self.in_archives and self.extensions) or self.encrypted_archives or self.unlistable_archives
-        if part.children or not (in_archives or self.true_types):
+        if part.children or not (self._reads_archives or self.true_types):
             return None
-        beginning = part_content.prefix(raw, part, filetypes.PREFIX_OCTETS)
-        true_type = filetypes.identify(beginning)
-        if true_type and _match_type(true_type, self.true_types):
-            return Match(Reason.TRUE_TYPE, true_type)
         extensions = frozenset(extension for name in names for extension in filenames.find_extensions(name).last)
-        if in_archives and filetypes.is_archive(beginning, extensions):
-            return self._by_listing(filetypes.list_zip(part_content.tail(raw, part, filetypes.ZIP_TAIL_OCTETS)))
+        return next(
+            filter(None, (self._by_reading(content, extensions, part.content_type) for content in part_content.read(raw, part))), None
+        )
+
+    @property
+    def _reads_archives(self) -> bool:
+        return bool(self.in_archives and self.extensions) or self.encrypted_archives or self.unlistable_archives
+
+    def _by_reading(self, content: part_content.Content, extensions: frozenset[str], declared: str) -> Match | None:
+        beginning = content.beginning(filetypes.PREFIX_OCTETS)
+        if self.true_types:
+            for true_type in filetypes.identify_all(beginning, extensions, declared):
+                if _match_type(true_type, self.true_types):
+                    return Match(Reason.TRUE_TYPE, true_type)
+        if self._reads_archives and filetypes.is_archive(beginning, content.ending(filetypes.ENDING_OCTETS), extensions):
+            return self._by_listing(zip_archives.list_zip(content.octets()))
         return None
 
-    def _by_listing(self, listing: filetypes.ZipListing | None) -> Match | None:
-        if listing is None:
-            return Match(Reason.UNLISTABLE, "") if self.unlistable_archives else None
+    def _by_listing(self, listing: zip_archives.ZipListing) -> Match | None:
         if self.encrypted_archives and listing.encrypted:
             return Match(Reason.ENCRYPTED, "")
         names = listing.names if self.in_archives and self.extensions else ()
-        extension = next(filter(None, map(self._match_extension, names)), "")
-        return Match(Reason.LISTED_EXTENSION, extension) if extension else None
+        if extension := next(filter(None, map(self._match_extension, names)), ""):
+            return Match(Reason.LISTED_EXTENSION, extension)
+        return Match(Reason.UNLISTABLE, "") if self.unlistable_archives and not listing.complete else None
 
     def _match_extension(self, name: str) -> str:
         extensions = filenames.find_extensions(name)
@@ -186,16 +204,22 @@ def _match_type(content_type: str, patterns: frozenset[str]) -> str:
 
 
 def _extension(value: str) -> str:
-    found = _EXTENSION.fullmatch(value.strip().lower())
-    if not found or not found[1].isprintable():
-        raise SettingsError("STRIP_EXTENSIONS: use extensions such as exe or .exe, without another dot")
+    # In the form in which names are compared.
+    found = _EXTENSION.fullmatch(unicodedata.normalize("NFKC", value).strip().lower())
+    if not found or f".{found[1]}" not in filenames.find_extensions(f"a.{found[1]}").last:
+        raise SettingsError(
+            "STRIP_EXTENSIONS: write extensions such as exe or .exe, with a comma between two, and without another dot, `*`, `;`, quotes and "
+            "brackets, as in exe,js,vbs"
+        )
     return f".{found[1]}"
 
 
 def _type(setting: str, value: str) -> str:
     found = value.strip().lower()
     if not _TYPE.fullmatch(found):
-        raise SettingsError(f"{setting}: use types of the form type/subtype or type/*")
+        raise SettingsError(f"{setting}: write types of the form type/subtype or type/*, with a comma between two, as in audio/*,image/png")
+    if found.startswith("multipart/"):
+        raise SettingsError(f"{setting}: a multipart is not an attachment; write the types of attachments")
     return found
 
 

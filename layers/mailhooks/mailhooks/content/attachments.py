@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from email import quoprimime
 from typing import Final
 
-from mailhooks.content.attachment_rules import AttachmentRules, Match, Reason
+from mailhooks.content import attachment_parts, embedded_messages
+from mailhooks.content.attachment_rules import AttachmentRules, Reason
 from mailhooks.content.template import Template
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
@@ -18,18 +19,6 @@ from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message, Part
 
 __all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip", "walk"]
-
-_SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
-
-_SEALS: Final = frozenset(
-    f"application/{subtype}"
-    for subtype in (
-        "pkcs7-mime x-pkcs7-mime pkcs7-signature x-pkcs7-signature pgp-signature pgp-encrypted x-microsoft-rpmsg-message".split()
-    )
-)
-_SEAL_EXTENSIONS: Final = frozenset({".p7m", ".p7s", ".p7c", ".p7z", ".asc", ".sig", ".pgp", ".gpg", ".rpmsg"})
-
-_TEXT_EXTENSIONS: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
 
 _LINE: Final = 74
 """Characters of a line of a notice: two less than in quoted-printable (RFC 2045 section 6.7), because a first hyphen becomes `=2D`."""
@@ -72,10 +61,10 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
     if not rules.any:
         return []
     raw, found = message.raw, []
-    for part, parent, sealed in _attachments(message):
+    for part, parent, sealed in attachment_parts.walk(raw, message.structure.root):
         match, forwarded = rules.match(raw, part), False
-        if match is None and part.children and rules.forwarded:
-            match, forwarded = _match_forwarded(raw, part, rules), True
+        if match is None and rules.forwarded:
+            match, forwarded = embedded_messages.match(raw, part, rules), True
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
@@ -85,7 +74,7 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
 
 def walk(message: Message) -> Iterator[Part]:
     """Return all attachments, in the order of the message: parts other than multiparts, displayed text and signatures."""
-    return (part for part, _, _ in _attachments(message))
+    return (part for part, _, _ in attachment_parts.walk(message.raw, message.structure.root))
 
 
 def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
@@ -113,52 +102,6 @@ def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
 def strip(raw: bytes, rules: AttachmentRules) -> bytes:
     """Return the message without the attachments that match a rule; `raw` itself if none does. Raises as `edits`."""
     return splice(raw, edits(Message(raw), rules)) if rules.any else raw
-
-
-def _attachments(message: Message) -> Iterator[tuple[Part, Part | None, bool]]:
-    """Yield each attachment with its multipart and whether it is sealed."""
-    waiting: list[tuple[Part, Part | None, bool]] = [(message.structure.root, None, False)]
-    while waiting:
-        part, parent, sealed = waiting.pop()
-        if part.maintype == "multipart":
-            sealed = sealed or part.content_type in _SEALED
-            waiting.extend((child, part, sealed) for child in reversed(part.children))
-        elif not _is_displayed(message.raw, part, parent) and not _is_seal(message.raw, part):
-            yield part, parent, sealed
-
-
-def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
-    """Return whether a part is displayed text. A text with a name is a file, except where no other text can be displayed."""
-    if part.maintype != "text":
-        return False
-    names = filenames.find_all_filenames(raw, part)
-    # A file with the name of a program is not a text, even if its type is a text type.
-    if any(filenames.find_extensions(name).last - _TEXT_EXTENSIONS for name in names):
-        return False
-    named = bool(names)
-    if part.header.disposition(raw) == "attachment":
-        return part.subtype == "plain" and not named
-    if parent is None or parent.content_type == "multipart/alternative":
-        return True
-    return not named or (parent.content_type == "multipart/related" and parent.children[0] is part)
-
-
-def _is_seal(raw: bytes, part: Part) -> bool:
-    """Return whether a part is a signature or the encrypted message: by its type, and without the name of another kind of file."""
-    if part.content_type not in _SEALS:
-        return False
-    return all(filenames.find_extensions(name).last <= _SEAL_EXTENSIONS for name in filenames.find_all_filenames(raw, part))
-
-
-def _match_forwarded(raw: bytes, message: Part, rules: AttachmentRules) -> Match | None:
-    """Return the first match in a forwarded message, at any depth."""
-    parents = {id(child): part for part in message.walk() for child in part.children}
-    for part in message.children[0].walk():
-        parent = parents[id(part)]
-        around = None if parent.maintype == "message" else parent
-        if part.maintype != "multipart" and not _is_displayed(raw, part, around) and (match := rules.match(raw, part)):
-            return match
-    return None
 
 
 def _write_notice(finding: Finding, notice: str, newline: bytes) -> bytes:

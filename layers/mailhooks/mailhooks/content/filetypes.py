@@ -1,23 +1,15 @@
-"""The type of a file by its content, and the files that a zip archive lists. Reads only the beginning or the end; unpacks nothing."""
+"""The type of a file by its first octets and its name. Unpacks nothing."""
 
-import io
 import re
-import struct
-import zipfile
-from dataclasses import dataclass
 from typing import Final
 
-PREFIX_OCTETS: Final = 4096
-"""Octets of a file's beginning that `identify` reads."""
+from mailhooks.content import markup, zip_archives
 
-ZIP_TAIL_OCTETS: Final = 1024 * 1024
-"""Octets of an archive's end that `list_zip` reads: the directory of `MAX_ENTRIES` files with names of 60 characters."""
+PREFIX_OCTETS: Final = 16 * 1024
+"""Octets of a file's beginning that `identify` and `identify_all` read."""
 
-MAX_ENTRIES: Final = 10_000
-"""Files of an archive that are listed, at most: this needs about a tenth of a second."""
-
-_DIRECTORY_ENTRY: Final = b"PK\x01\x02"
-"""The beginning of a file's entry in the directory of an archive (APPNOTE section 4.3.12). Entries are counted before they are read."""
+ENDING_OCTETS: Final = 66 * 1024
+"""Octets of a file's end that `is_archive` reads: the last record of an archive and the longest comment."""
 
 _PE: Final = "application/vnd.microsoft.portable-executable"
 _MACH_O: Final = "application/x-mach-binary"
@@ -61,6 +53,7 @@ _SIGNATURES: Final = (
 
 EXECUTABLES: Final = frozenset(
     {_PE, _MACH_O, _JAVA, _JAR, _SCRIPT, "application/x-elf", "application/x-ms-shortcut", "application/vnd.ms-htmlhelp"}
+    | {markup.HTA, markup.SCRIPTLET}
 )
 """Types that a double click runs. An installer (.msi) is not among them: like an old Office file it is `application/x-ole-storage`."""
 
@@ -73,12 +66,8 @@ _CONTAINERS: Final = frozenset(
 """Extensions of documents that are zip archives: the listed files are parts of the document."""
 
 
-@dataclass(frozen=True, slots=True)
-class ZipListing:
-    """The names of the files that an archive lists, as written, without directories, and whether any of the files is encrypted."""
-
-    names: tuple[str, ...]
-    encrypted: bool
+_ARCHIVES: Final = frozenset({".zip", ".zipx", ".jar"})
+"""Extensions of files that programs open as zip archives, whatever their content begins with."""
 
 
 def identify(beginning: bytes) -> str:
@@ -87,40 +76,31 @@ def identify(beginning: bytes) -> str:
     >>> identify(b"%PDF-1.7"), identify(b"Dear all,")
     ('application/pdf', '')
     """
-    for start, name in _SIGNATURES:
-        if beginning.startswith(start):
-            return name
-    return next((name for name, pattern in _PATTERNS if pattern.match(beginning)), "")
+    return next(iter(identify_all(beginning)), "")
 
 
-def is_archive(beginning: bytes, extensions: frozenset[str]) -> bool:
-    """Return whether a file is a zip archive and not a document: by its content, or by its extensions if it begins differently."""
-    return (_is_zip(beginning) and not extensions & _CONTAINERS) or bool(extensions & {".zip", ".jar"})
+def identify_all(beginning: bytes, extensions: frozenset[str] = frozenset(), declared: str = "") -> tuple[str, ...]:
+    """Return every type that programs see in a file, the best one first. A browser also opens a file by its name.
 
-
-def list_zip(tail: bytes) -> ZipListing | None:
-    """Return the files that a zip archive lists, from its last `ZIP_TAIL_OCTETS`; None if it is damaged or has too many files.
-
-    Sizes in the archive are not used. An archive in the archive is a name in the list.
+    Args:
+        beginning: the first `PREFIX_OCTETS`.
+        extensions: of its names, in lower case and with their dot.
+        declared: its declared type.
     """
-    if tail.count(_DIRECTORY_ENTRY) > MAX_ENTRIES:
-        return None
-    try:
-        with zipfile.ZipFile(io.BytesIO(tail)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError, struct.error):
-        return None
-    # QUIRK: `filename` ends at a NUL, `orig_filename` is the name in the archive.
-    names = tuple(entry.orig_filename for entry in entries if not entry.orig_filename.endswith("/"))
-    return ZipListing(names, any(entry.flag_bits & 1 for entry in entries))
+    found = next((name for start, name in _SIGNATURES if beginning.startswith(start)), "")
+    found = found or next((name for name, pattern in _PATTERNS if pattern.match(beginning)), "")
+    kinds = markup.identify(beginning, extensions, declared)
+    return (found, *kinds) if found else kinds
 
 
-def _is_zip(beginning: bytes) -> bool:
-    return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK"))
+def is_archive(beginning: bytes, ending: bytes, extensions: frozenset[str]) -> bool:
+    """Return whether a file is a zip archive and not a document: by its first or last octets, or by its extensions."""
+    if extensions & _ARCHIVES:
+        return True
+    return not extensions & _CONTAINERS and (zip_archives.begins_archive(beginning) or zip_archives.ends_archive(ending))
 
 
 _ZIP_START: Final = rb"PK(?:\x03\x04|\x05\x06|\x07\x08PK)"
-_TEXT_START: Final = rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?"
 
 
 def _first_entry(*names: str) -> bytes:
@@ -148,11 +128,9 @@ _PATTERNS: Final = tuple(
         ("video/mp4", rb"(?s).{4}ftyp"),
         ("image/bmp", rb"(?s)BM.{4}\0{4}"),
         ("application/x-tar", rb"(?s).{257}ustar"),
-        ("text/html", rb"(?i)" + _TEXT_START + rb"<(?:!doctype\s+html|html|head|body|script|iframe)\b"),
-        ("image/svg+xml", rb"(?i)" + _TEXT_START + rb"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b"),
         (_SCRIPT, rb"#![ \t]*/"),
     )
 )
 
-KNOWN: Final = frozenset(name for _, name in _SIGNATURES) | frozenset(name for name, _ in _PATTERNS)
+KNOWN: Final = frozenset(name for _, name in _SIGNATURES) | frozenset(name for name, _ in _PATTERNS) | markup.KNOWN
 """Every type that `identify` returns."""

@@ -3,7 +3,9 @@
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from mailhooks.mime import encoded_words
 from mailhooks.mime.headers import is_bounded, parse_parameters, parse_strictly, remove_comments
@@ -22,8 +24,11 @@ _LONGEST_NAME: Final = 255
 _HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 """Invisible characters that are no control characters: Default_Ignorable_Code_Point of Unicode, and the empty braille pattern."""
 
-_FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702", "."))
-"""Full stops of other scripts. NFKC replaces the full-width and small ones."""
+_FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u0660\u06f0\ua4f8\ua60e\U00010a50\U0001d16d", "."))
+"""Full stops of other scripts, and characters that look like one (UTS 39). NFKC replaces the full-width and small ones."""
+
+_WORD: Final = re.compile(r"[^;,:\"?&#<>|]+")
+"""The beginning of an extension that programs may cut at a special character: `exe` of `exe;x`."""
 
 _STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
 """QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as streams of a.exe."""
@@ -94,6 +99,21 @@ def _names(value: bytes) -> list[str]:
     return [text for name, text in read.items() if _NAMED.fullmatch(name)]
 
 
+def find_fallback_names(raw: bytes, part: Part) -> tuple[str, ...]:
+    """Return the names that some programs give to a part without a file name, from its Content-Location and Content-Description."""
+    if part.header.values_with_name(raw):
+        return ()
+    names = []
+    for field in part.header.fields:
+        if field.lname == "content-location":
+            # The last segment of the path (RFC 2557 section 4.2), and never the host.
+            path = re.sub(rb"\A[a-z][a-z0-9+.-]*://[^/?#]*", b"", field.value(raw), flags=re.IGNORECASE)
+            names.append(re.split(rb"[?#]", path)[0].rpartition(b"/")[2])
+        elif field.lname == "content-description":
+            names.append(field.value(raw))
+    return tuple(filter(None, map(encoded_words.decode, names)))
+
+
 def make_printable(name: str) -> str:
     """Return a name that can be displayed: one line of at most 120 characters, without control and direction characters.
 
@@ -120,11 +140,22 @@ def find_extensions(name: str) -> Extensions:
     >>> sorted(find_extensions("Invoice.PDF\\u200b.e\\u202exe. .").last)
     ['.exe']
     """
-    # QUIRK: in a program written in C the name ends at the NUL.
-    readings = [_suffixes(reading) for reading in {name, name.partition("\0")[0]}]
-    last = {suffixes[-1] for suffixes in readings if suffixes}
-    inner = {suffix for suffixes in readings for suffix in suffixes[:-1]}
+    # QUIRK: in a program written in C the name ends at the NUL. Browsers and web mail decode percent-encoding.
+    names = {name, name.partition("\0")[0]}
+    if "%" in name:
+        names |= {unquote(each[-3 * _LONGEST_NAME :]) for each in names}
+    readings = [_suffixes(reading) for reading in names]
+    last = {suffix for suffixes in readings for suffix in _cut(suffixes[-1:])}
+    inner = {suffix for suffixes in readings for suffix in _cut(suffixes[:-1])}
     return Extensions(frozenset(last), frozenset(inner - last - _DOMAINS))
+
+
+def _cut(suffixes: list[str]) -> Iterator[str]:
+    """Yield extensions, and their beginnings up to a character at which programs cut a name."""
+    for suffix in suffixes:
+        yield suffix
+        if (word := _WORD.match(suffix)) and (cut := word[0].rstrip()) not in {suffix, "."}:
+            yield cut
 
 
 def _suffixes(name: str) -> list[str]:

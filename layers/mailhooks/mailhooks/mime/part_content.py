@@ -1,22 +1,95 @@
-"""The size, the beginning and the end of a part's decoded content, without decoding all of it."""
+"""The size and the content of a part, as each mail program decodes it (RFC 2045 section 6).
+
+All programs decode a well-formed body alike. They differ over base64 with padding before its end or with other octets, over damaged
+quoted-printable, and over encodings that no RFC defines: such a part has several readings. Most readings decode no more than is needed.
+"""
 
 import binascii
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.mime import transfer_encoding
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Part
 
-_LETTERS: Final = re.compile(rb"[A-Za-z0-9+/=]+")
-_NO_LETTERS: Final = bytes(octet for octet in range(256) if not _LETTERS.match(bytes([octet])))
-_WHITE_SPACE: Final = (b"\r", b"\n", b" ", b"\t")
-_UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue"})
+_WHITE_SPACE: Final = b"\r\n \t"
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NO_LETTERS: Final = bytes(octet for octet in range(256) if octet not in _LETTERS)
+_NO_LETTERS_OR_PADDING: Final = bytes(octet for octet in _NO_LETTERS if octet != ord("="))
+_FOREIGN: Final = re.compile(rb"[^A-Za-z0-9+/=\r\n \t]")
+_RUN: Final = re.compile(rb"[A-Za-z0-9+/=]+")
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+"""QUIRK: some libraries also decode the alphabet of RFC 4648 section 5."""
+
+_UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 """QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
+_LINE: Final = re.compile(rb"[^\n]+")
+_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)? +[0-7]{1,5} +([^\r\n]*)\r?\n", re.MULTILINE)
+
+_ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
+_ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
+_ODD_ESCAPE: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
+_SPACE_BEFORE_LINE_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+
+_MOST_GROUPS: Final = 10_000
+"""Paddings in a body at which decoding starts again. Behind them the padding is skipped."""
+
 _SEAM: Final = 64
 """Octets at the end of a cut content that may be wrong, because an escape or a line is cut there."""
 
-_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)? [^\n]*\n", re.MULTILINE)
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A decoded content: the octets of `raw` from `start` to `end`, in an encoding that is decoded when it is read."""
+
+    raw: bytes
+    start: int
+    end: int
+    encoding: str = "binary"
+
+    def beginning(self, limit: int) -> bytes:
+        """Return the first `limit` octets, and decode no more than needed."""
+        if self.encoding == "base64":
+            return self._read_base64_beginning(limit)
+        end = min(self.end, self.start + limit)
+        while True:
+            octets = _decode(self.raw[self.start : end], self.encoding)
+            if len(octets) >= limit + _SEAM or end == self.end:
+                return octets[:limit]
+            end = min(self.end, self.start + 4 * (end - self.start))
+
+    def ending(self, limit: int) -> bytes:
+        """Return the last `limit` octets; fewer if base64 has many other octets between its letters."""
+        start = max(self.start, self.end - limit * 3 // 2 - _SEAM)
+        if self.encoding == "base64":
+            # Four letters are three octets. Letters of a group that starts before are left out.
+            begun = -_count_letters(self.raw, self.start, start) % 4
+            letters = self.raw[start : self.end].translate(None, _NO_LETTERS_OR_PADDING)
+            return _decode(letters[begun:], "base64")[-limit:]
+        if self.encoding in transfer_encoding.IDENTITY:
+            return self.raw[max(self.start, self.end - limit) : self.end]
+        return self.octets()[-limit:]
+
+    def octets(self) -> bytes:
+        """Return the whole content."""
+        return _decode(self.raw[self.start : self.end], self.encoding)
+
+    def _read_base64_beginning(self, limit: int) -> bytes:
+        """Octets outside of the base64 alphabet are skipped, however many there are."""
+        runs: list[bytes] = []
+        wanted = limit * 4 // 3 + 4
+        for run in _RUN.finditer(self.raw, self.start, self.end):
+            runs.append(self.raw[run.start() : min(run.end(), run.start() + wanted)])
+            wanted -= len(runs[-1])
+            if wanted <= 0:
+                break
+        letters = b"".join(runs)
+        if wanted <= 0:
+            # Cut between two groups, counted from the last padding.
+            letters = letters[: len(letters) - len(letters.rpartition(b"=")[2]) % 4]
+        return _decode(letters, "base64")[:limit]
 
 
 def size(raw: bytes, part: Part) -> int:
@@ -34,48 +107,99 @@ def size(raw: bytes, part: Part) -> int:
 
 
 def prefix(raw: bytes, part: Part, limit: int) -> bytes:
-    """Return the first `limit` octets of a part's content, and decode no more than needed."""
-    if part.encoding == "base64":
-        return _read_base64_prefix(raw, part, limit)
-    end = min(part.end, part.body + limit)
-    while True:
-        octets = _decode(raw[part.body : end], part.encoding)
-        if len(octets) >= limit + _SEAM or end == part.end:
-            return octets[:limit]
-        end = min(part.end, part.body + 4 * (end - part.body))
+    """Return the first `limit` octets of a part's content as most programs read it."""
+    return _as_declared(raw, part).beginning(limit)
 
 
-def tail(raw: bytes, part: Part, limit: int) -> bytes:
-    """Return the last `limit` octets of a part's content; fewer if base64 has many other octets between its letters."""
-    start = max(part.body, part.end - limit * 3 // 2 - _SEAM)
-    if part.encoding == "base64":
-        # Four letters are three octets. Letters of a group that starts before are left out.
-        begun = -_count_letters(raw, part.body, start) % 4
-        letters = raw[start : part.end].translate(None, _NO_LETTERS)
-        return _decode(letters[begun:], "base64")[-limit:]
-    if part.encoding in transfer_encoding.IDENTITY:
-        return raw[max(part.body, part.end - limit) : part.end]
-    return _decode(raw[part.body : part.end], part.encoding)[-limit:]
+def read(raw: bytes, part: Part) -> Iterator[Content]:
+    """Yield every reading of a part's content, each once, in linear time. Most parts have one."""
+    declared = _as_declared(raw, part)
+    if part.encoding in transfer_encoding.IDENTITY or not _is_disputed(raw, part):
+        yield declared
+        return
+    body = raw[part.body : part.end]
+    seen: set[tuple[int, int]] = set()
+    for octets in _decode_variously(body, part.encoding):
+        # A hash is enough: a second reading is dropped only to save time.
+        if (key := (len(octets), hash(octets))) not in seen:
+            seen.add(key)
+            yield Content(octets, 0, len(octets))
+
+
+def uuencoded_names(raw: bytes, part: Part) -> Iterator[str]:
+    """Yield the file names in the body of a part that a program may read as uuencode."""
+    if part.encoding in _UUENCODE or not _is_standard(part.encoding):
+        for begin in _UU_BEGIN.finditer(raw, part.body, part.end):
+            yield begin[1].decode("utf-8", "replace")
+
+
+def _as_declared(raw: bytes, part: Part) -> Content:
+    return Content(raw, part.body, part.end, part.encoding)
+
+
+def _is_standard(encoding: str) -> bool:
+    return encoding in transfer_encoding.IDENTITY or encoding in {"base64", "quoted-printable"}
+
+
+def _is_disputed(raw: bytes, part: Part) -> bool:
+    """Return whether programs decode the body of a part differently."""
+    if part.encoding == "quoted-printable":
+        return _ODD_QUOTED.search(raw, part.body, part.end) is not None
+    if part.encoding != "base64":
+        return True
+    odd = raw[part.body : part.end].translate(None, _LETTERS + _WHITE_SPACE)
+    if not odd:
+        return False
+    padding = raw.find(b"=", part.body, part.end)
+    return odd not in {b"=", b"=="} or bool(raw[padding : part.end].strip(_WHITE_SPACE + b"="))
+
+
+def _decode_variously(body: bytes, encoding: str) -> Iterator[bytes]:
+    if not _is_standard(encoding):
+        yield _decode(body, encoding)
+        yield _decode_uuencode(body)
+    if encoding != "quoted-printable":
+        yield from _decode_base64(body)
+    if encoding != "base64":
+        yield from _decode_quoted_printable(body)
+    # A program that cannot decode a body shows it as it is.
+    yield body
+
+
+def _decode_base64(body: bytes) -> Iterator[bytes]:
+    """Yield the readings of base64: programs stop at the first padding, start again after it or skip it, and so with foreign octets."""
+    foreign = _FOREIGN.search(body)
+    texts = [body]
+    if foreign:
+        texts = [body, body[: foreign.start()]]
+        if b"-" in body or b"_" in body:
+            texts.append(body.translate(_URL_SAFE))
+    for text in texts:
+        letters = text.translate(None, _NO_LETTERS_OR_PADDING)
+        yield _decode_groups(letters.partition(b"=")[0])
+        if b"=" in letters:
+            # `=` ends a group, so that the next group begins after it.
+            yield b"".join(_decode_groups(group.replace(b"=", b"")) for group in re.split(rb"=+", letters, maxsplit=_MOST_GROUPS))
+            yield _decode_groups(letters.replace(b"=", b""))
+
+
+def _decode_groups(letters: bytes) -> bytes:
+    """Decode letters of base64. A last letter that is alone has no octet."""
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]
+    return binascii.a2b_base64(letters + b"==")
+
+
+def _decode_quoted_printable(body: bytes) -> Iterator[bytes]:
+    """Yield the readings of damaged quoted-printable (RFC 2045 section 6.7, note on robust implementations)."""
+    yield binascii.a2b_qp(body)
+    stripped = _ODD_BREAK.sub(b"", _SPACE_BEFORE_LINE_END.sub(b"", body))
+    yield binascii.a2b_qp(stripped)
+    yield binascii.a2b_qp(_ODD_ESCAPE.sub(b"", stripped))
 
 
 def _count_letters(raw: bytes, start: int, end: int) -> int:
-    return end - start - sum(raw.count(octet, start, end) for octet in _WHITE_SPACE)
-
-
-def _read_base64_prefix(raw: bytes, part: Part, limit: int) -> bytes:
-    """Return the first `limit` octets. Octets outside of the base64 alphabet are skipped, however many there are."""
-    runs: list[bytes] = []
-    wanted = limit * 4 // 3 + 4
-    for run in _LETTERS.finditer(raw, part.body, part.end):
-        runs.append(raw[run.start() : min(run.end(), run.start() + wanted)])
-        wanted -= len(runs[-1])
-        if wanted <= 0:
-            break
-    letters = b"".join(runs)
-    if wanted <= 0:
-        # Cut between two groups, counted from the last padding.
-        letters = letters[: len(letters) - len(letters.rpartition(b"=")[2]) % 4]
-    return _decode(letters, "base64")[:limit]
+    return end - start - sum(raw.count(bytes([octet]), start, end) for octet in _WHITE_SPACE)
 
 
 def _decode(body: bytes, encoding: str) -> bytes:
@@ -84,19 +208,25 @@ def _decode(body: bytes, encoding: str) -> bytes:
     try:
         return transfer_encoding.decode(body, encoding)
     except CannotEdit:
-        return body
+        return next(_decode_base64(body)) if encoding == "base64" else body
 
 
 def _decode_uuencode(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
-    pieces: list[bytes] = []
-    for line in body[begin.end() if begin else 0 :].split(b"\n"):
+    if begin and begin[0].startswith(b"begin-base64"):
+        return next(_decode_base64(body[begin.end() :]))
+    decoded = bytearray()
+    for found in _LINE.finditer(body, begin.end() if begin else 0):
+        line = found[0]
         if line.strip() == b"end":
             break
-        octets = (line[0] - 32) & 63 if line else 0
+        octets = (line[0] - 32) & 63
         try:
             # QUIRK: some encoders write more into the last group than they count.
-            pieces.append(binascii.a2b_uu(line[: 1 + (octets + 2) // 3 * 4]))
+            decoded += binascii.a2b_uu(line[: 1 + (octets + 2) // 3 * 4])
         except binascii.Error:
             break
-    return b"".join(pieces)
+        # QUIRK: spaces at the end of a line may be missing, so that a line may count more octets than it has.
+        if len(decoded) > len(body):
+            break
+    return bytes(decoded)

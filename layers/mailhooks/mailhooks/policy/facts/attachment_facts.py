@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from mailhooks.content import attachments, filetypes
+from mailhooks.content import attachments, filetypes, zip_archives
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Message, Part
 from mailhooks.policy.facts.text_normalization import compose
@@ -36,30 +36,40 @@ class AttachmentFacts:
         return part_content.size(self._raw, self._part)
 
     @cached_property
-    def true_type(self) -> str:
-        """The content type by the first octets; `""` if these have no known signature."""
-        return "" if self._part.children else filetypes.identify(self._beginning)
+    def true_types(self) -> frozenset[str]:
+        """The content types that programs see in it, by its first octets in any reading and by its name; empty if none is known."""
+        return frozenset(
+            kind
+            for content in self._contents()
+            for kind in filetypes.identify_all(content.beginning(filetypes.PREFIX_OCTETS), self._last_extensions, self.content_type)
+        )
 
     @cached_property
-    def _beginning(self) -> bytes:
-        return part_content.prefix(self._raw, self._part, filetypes.PREFIX_OCTETS)
+    def _listings(self) -> tuple[zip_archives.ZipListing, ...]:
+        return tuple(
+            zip_archives.list_zip(content.octets())
+            for content in self._contents()
+            if filetypes.is_archive(
+                content.beginning(filetypes.PREFIX_OCTETS), content.ending(filetypes.ENDING_OCTETS), self._last_extensions
+            )
+        )
 
     @cached_property
-    def _listing(self) -> filetypes.ZipListing | None:
-        last = frozenset(extension for name in self.names for extension in filenames.find_extensions(name).last)
-        if self._part.children or not filetypes.is_archive(self._beginning, last):
-            return None
-        return filetypes.list_zip(part_content.tail(self._raw, self._part, filetypes.ZIP_TAIL_OCTETS))
+    def _last_extensions(self) -> frozenset[str]:
+        return frozenset(extension for name in self.names for extension in filenames.find_extensions(name).last)
+
+    def _contents(self) -> Iterator[part_content.Content]:
+        return iter(()) if self._part.children else part_content.read(self._raw, self._part)
 
     @property
     def is_encrypted(self) -> bool:
         """Whether it is a zip archive with an encrypted file."""
-        return self._listing is not None and self._listing.encrypted
+        return any(listing.encrypted for listing in self._listings)
 
     @cached_property
     def archived_extensions(self) -> frozenset[str]:
         """All extensions of the names in a zip archive."""
-        return _extensions(self._listing.names) if self._listing else frozenset()
+        return _extensions(tuple(name for listing in self._listings for name in listing.names))
 
 
 def _extensions(names: tuple[str, ...]) -> frozenset[str]:

@@ -163,7 +163,7 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
         tests.append(lambda attached: within(attached.size))
     if "true_type" in value:
         true_types = _check(value, "true_type", context).true_types
-        tests.append(lambda attached: attached.true_type != "" and _is_of_type(attached.true_type, true_types))
+        tests.append(lambda attached: any(_is_of_type(kind, true_types) for kind in attached.true_types))
     if "encrypted" in value:
         tests.append(lambda attached: attached.is_encrypted)
     if not tests:
