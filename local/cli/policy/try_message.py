@@ -25,7 +25,7 @@ from mailhooks.hooks.preflight import Rejection
 from mailhooks.policy import Outcome, RuleFailed, Trace
 from mailhooks.policy.evaluation.outcome import ConditionTrace, RuleTrace
 from mailhooks.policy.facts.recipients import Recipients
-from mailhooks.policy.rules.rule import NoDisclaimer
+from mailhooks.policy.rules.rule import NoDisclaimer, StripAttachments
 
 _CONDITION = 24
 _VALUE = 40
@@ -147,8 +147,17 @@ def _content(message: TrialMessage, outcome: Outcome) -> Iterator[str]:
     applied, rejections = change_message(message, outcome)
     lines = LineDiff(message.raw, applied.content).excerpt(WIDTH - LABEL - 2)
     size = f"{len(message.raw):,}"
-    size = f"{size} -> {len(applied.content):,} bytes" if lines else f"{size} bytes, unchanged: the message already has all of it"
+    size = f"{size} -> {len(applied.content):,} bytes" if lines else f"{size} bytes, unchanged{_why_unchanged(applied, outcome)}"
     yield from _show("Content", [size, *lines, *_refusals(applied), *map(_rejection, rejections)])
+
+
+def _why_unchanged(applied: AppliedChanges, outcome: Outcome) -> str:
+    """Return why no wanted change has an effect; `""` if one of them cannot be made."""
+    if applied.refused:
+        return ""
+    strips = [isinstance(wanted.change, StripAttachments) for wanted in outcome.changes]
+    reasons = [*(["no attachment matches"] if any(strips) else []), *([] if all(strips) else ["the message already has the other changes"])]
+    return f": {' and '.join(reasons)}" if any(strips) else ": the message already has all of it"
 
 
 def _refusals(applied: AppliedChanges) -> Iterator[str]:

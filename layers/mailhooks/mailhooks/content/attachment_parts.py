@@ -1,6 +1,7 @@
 """The attachments of a message: all parts but multiparts, displayed text and the parts of a signature or encryption."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from mailhooks.mime import filenames
@@ -16,6 +17,12 @@ _SEALS: Final = frozenset(
 )
 _SEAL_EXTENSIONS: Final = frozenset({".p7m", ".p7s", ".p7c", ".p7z", ".asc", ".sig", ".pgp", ".gpg", ".rpmsg"})
 
+_SMIME: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_SMIME_NAME: Final = "smime."
+"""The beginning of the names of an S/MIME message (RFC 8551 section 3.2.1). Others are those of files, such as `invoice.xml.p7m`."""
+
+_FIRST_PARTS: Final = 20
+
 _TEXT_EXTENSIONS: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
 
 
@@ -30,8 +37,20 @@ def walk(raw: bytes, root: Part) -> Iterator[tuple[Part, Part | None, bool]]:
         if part.maintype == "multipart":
             sealed = sealed or part.content_type in _SEALED
             waiting.extend((child, part, sealed) for child in reversed(part.children))
-        elif not _is_displayed(raw, part, parent) and not _is_seal(raw, part):
+        elif not _is_displayed(raw, part, parent) and (is_smime_file(raw, part, root) or not _is_seal(raw, part)):
             yield part, parent, sealed
+
+
+def is_smime_file(raw: bytes, part: Part, root: Part) -> bool:
+    """Return whether a part is a signed or encrypted file, which is attached to a text, and not an S/MIME message."""
+    if part.content_type not in _SMIME or part is root:
+        return False
+    names = filenames.find_all_filenames(raw, part)
+    if not names or any(name.lower().startswith(_SMIME_NAME) for name in names):
+        return False
+    # Bounded, because a message may have thousands of such parts. Text is one of the first parts.
+    parts = list(islice(root.walk(), _FIRST_PARTS))
+    return any(_is_displayed(raw, child, parent) for parent in parts if parent.maintype == "multipart" for child in parent.children[:10])
 
 
 def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:

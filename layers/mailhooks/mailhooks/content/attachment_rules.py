@@ -208,8 +208,8 @@ def _extension(value: str) -> str:
     found = _EXTENSION.fullmatch(unicodedata.normalize("NFKC", value).strip().lower())
     if not found or f".{found[1]}" not in filenames.find_extensions(f"a.{found[1]}").last:
         raise SettingsError(
-            "STRIP_EXTENSIONS: write extensions such as exe or .exe, with a comma between two, and without another dot, `*`, `;`, quotes and "
-            "brackets, as in exe,js,vbs"
+            "STRIP_EXTENSIONS: write extensions as in exe,js,vbs: with a comma between two, and without another dot, `*`, `;`, quotes and "
+            "brackets"
         )
     return f".{found[1]}"
 

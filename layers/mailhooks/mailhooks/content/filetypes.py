@@ -67,7 +67,7 @@ _CONTAINERS: Final = frozenset(
 
 
 _ARCHIVES: Final = frozenset({".zip", ".zipx", ".jar"})
-"""Extensions of files that programs open as zip archives, whatever their content begins with."""
+"""Extensions of files that programs open as zip archives, also if their content begins differently."""
 
 
 def identify(beginning: bytes) -> str:

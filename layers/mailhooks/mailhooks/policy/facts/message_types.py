@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from mailhooks.content.attachment_parts import is_smime_file
 from mailhooks.mime import encoded_words
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
@@ -75,7 +76,7 @@ def find_message_types(message: Message, headers: DecodedHeaders) -> frozenset[M
             found.add(MessageType.SIGNED)
         elif part.content_type == "multipart/encrypted" or part.content_type == "application/x-microsoft-rpmsg-message":
             found.add(MessageType.ENCRYPTED)
-        elif part.content_type in _PKCS7:
+        elif part.content_type in _PKCS7 and not is_smime_file(message.raw, part, root):
             # RFC 8551 section 3.2.2. Without the parameter the type is unknown, and most such messages are encrypted.
             found.add(MessageType.SIGNED if part.params.get("smime-type", "").strip().lower() == "signed-data" else MessageType.ENCRYPTED)
     return frozenset(found | _inline_pgp(message))
