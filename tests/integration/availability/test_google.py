@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from mailhooks.availability.backends.google.backend import GoogleBackend
-from mailhooks.availability.errors import AuthenticationFailed, ServerBusy
+from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, ServerBusy
 from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
-from tests.support.backends import DAY, ask
+from tests.support.backends import DAY, WINDOW, ask
 from tests.support.servers.google import ACCOUNT, GoogleCloud, api_error
 
 ANA, BEN = "ana@example.net", "ben@example.net"
@@ -91,6 +92,33 @@ def test_a_failure_of_one_half_does_not_affect_the_other(google: GoogleCloud, ma
     found = ask(make_google(), ANA, BEN)
     assert isinstance(found[ANA], ServerBusy)
     assert isinstance(found[BEN], Schedule)
+
+
+def test_a_window_that_is_too_long_is_split_in_halves(google: GoogleCloud, make_google: Make) -> None:
+    google.max_days = 20
+    google.calendars[ANA] = [("2026-05-05T09:00:00Z", "2026-05-05T10:00:00Z"), ("2026-06-30T09:00:00Z", "2026-06-30T10:00:00Z")]
+    found = ask(make_google(), ANA, BEN, window=Window(DAY, DAY + timedelta(days=60)))
+    assert [len(result.events) for result in found.values() if isinstance(result, Schedule)] == [2, 0]
+    windows = [(request["timeMin"][:10], request["timeMax"][:10]) for request in google.requests[1:]]
+    assert windows[-1][1] == "2026-07-03"
+    assert len(google.calls) == 1 + 1 + 2 + 4
+
+
+def test_a_window_of_a_day_is_not_split(google: GoogleCloud, make_google: Make) -> None:
+    google.max_days = 0
+    found = ask(make_google(), ANA, window=WINDOW)[ANA]
+    assert isinstance(found, GenerationFailed)
+    assert "timeRangeTooLong" in str(found)
+    assert google.calls.count("POST freeBusy") == 1
+
+
+def test_a_failure_in_one_half_is_a_failure_of_the_mailbox(google: GoogleCloud, make_google: Make) -> None:
+    google.max_days = 4
+    backend = make_google()
+    free = (200, {"calendars": {ANA: {"busy": []}}}, {})
+    google.api_faults = [api_error(400, "timeRangeTooLong"), free, api_error(403, "rateLimitExceeded")]
+    found = ask(backend, ANA)[ANA]
+    assert isinstance(found, ServerBusy)
 
 
 def test_the_limits_are_googles(make_google: Make) -> None:

@@ -39,6 +39,8 @@ REASONS: list[tuple[str, type[LookupFailed], AvailabilityErrorCode]] = [
     ("rateLimitExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     ("userRateLimitExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     ("quotaExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("dailyLimitExceeded", ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    ("timeRangeTooLong", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("forbidden", NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("somethingNewer", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ("names secret@example.com", GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
@@ -55,17 +57,17 @@ def test_an_error_of_one_calendar_does_not_affect_the_others(
     failed = found[BEN]
     assert isinstance(failed, kind)
     assert failed.code is code
-    assert failed.transient == (reason in {"internalError", "backendError"} or kind is ServerBusy)
+    assert failed.transient == (reason in {"internalError", "backendError"} or (kind is ServerBusy and reason != "dailyLimitExceeded"))
     assert "example.com" not in str(failed)
 
 
 FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
-    (api_error(400, "timeRangeTooLong", "calendar"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     (api_error(400, "timeRangeEmpty", "calendar"), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     (api_error(403, "rateLimitExceeded", "usageLimits", {"Retry-After": "7"}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(403, "userRateLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(403, "quotaExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(403, "dailyLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
+    (api_error(429, "dailyLimitExceeded", "usageLimits"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(403, "accessNotConfigured", "usageLimits"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     (api_error(403, "insufficientPermissions"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     (api_error(403, "forbidden"), NoAccess, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
@@ -102,7 +104,7 @@ def test_each_error_of_a_request_has_its_failure(
     with pytest.raises(kind) as raised:
         ask(make_google(), ANA)
     assert raised.value.code is code
-    assert raised.value.transient == (fault[0] == 500 or kind is ServerBusy)
+    assert raised.value.transient == ((fault[0] in {500, 504} or kind is ServerBusy) and "dailyLimit" not in str(raised.value))
     assert raised.value.retry_after == (7.0 if fault[2] else None)
     assert "example.com" not in str(raised.value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from requests import Session
 
+from mailhooks.availability import answer
 from mailhooks.availability.backends.graph.backend import GraphBackend
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.errors import (
@@ -20,7 +21,7 @@ from mailhooks.availability.errors import (
 )
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.freebusy import AvailabilityErrorCode
-from tests.support.backends import ask
+from tests.support.backends import ask, look_up, request
 from tests.support.servers.graph import CLIENT, SECRET, TENANT, Fault, MicrosoftCloud, User, entra_error, graph_error
 
 ANA, BEN, CEM = "ana@example.com", "ben@example.com", "cem@example.com"
@@ -81,6 +82,51 @@ def test_each_error_of_a_request_has_its_failure(
     assert raised.value.code is code
     assert raised.value.retry_after == (7.0 if fault[2].get("Retry-After") else None)
     assert "example.com" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "fault, transient",
+    [
+        (graph_error(500, "UnknownError"), True),
+        ((500, "<html>", {}), True),
+        (graph_error(504, "UnknownError"), True),
+        ((504, "", {}), True),
+        (graph_error(500, "ErrorInvalidUser"), False),
+        (graph_error(400, "BadRequest"), False),
+        ((501, "", {}), False),
+    ],
+)
+def test_an_internal_error_and_a_gateways_time_out_are_transient(
+    microsoft: MicrosoftCloud, make_graph: Make, fault: Fault, transient: bool
+) -> None:
+    microsoft.graph_faults = [fault]
+    failed = look_up(make_graph(), ANA)
+    assert isinstance(failed, LookupFailed)
+    assert failed.transient is transient
+
+
+@pytest.mark.parametrize("fault", [(504, "", {}), (500, "", {}), (502, "", {}), (503, "", {}), (429, "", {"Retry-After": "0"})])
+def test_a_request_is_sent_again_after_a_transient_error(microsoft: MicrosoftCloud, make_graph: Make, fault: Fault) -> None:
+    # Case 578: 504 at once, without Retry-After.
+    microsoft.graph_faults = [fault]
+    [mailbox] = answer(request(ANA), {"*": make_graph()})["mailboxes"]
+    assert mailbox["events"] == []
+    assert microsoft.calls.count(f"POST {ANA}") == 2
+
+
+def test_the_number_of_attempts_is_limited(microsoft: MicrosoftCloud, make_graph: Make) -> None:
+    microsoft.graph_faults = [(504, "", {})] * 20
+    [mailbox] = answer(request(ANA), {"*": make_graph()}, budget_s=1.5)["mailboxes"]
+    assert mailbox["error"] == "ErrorTimeoutExpired"
+    assert microsoft.calls.count(f"POST {ANA}") == 2
+
+
+@pytest.mark.parametrize("fault", [(504, "", {}), (500, "<html>", {})])
+def test_an_error_of_the_token_endpoint_is_transient_too(microsoft: MicrosoftCloud, make_graph: Make, fault: Fault) -> None:
+    microsoft.token_faults = [fault]
+    failed = look_up(make_graph(), ANA)
+    assert isinstance(failed, LookupFailed)
+    assert failed.transient
 
 
 def test_the_innermost_known_code_applies(microsoft: MicrosoftCloud, make_graph: Make) -> None:

@@ -51,6 +51,7 @@ class GoogleCloud:
     subjects: users for whom the account may act.
     token_faults, api_faults: responses to the next requests.
     max_calendars: with more, every calendar has the error tooManyCalendarsRequested.
+    max_days: the longest window.
     """
 
     calendars: dict[str, list[tuple[str, str]] | str] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class GoogleCloud:
     delay: float = 0.0
     token_delay: float = 0.0
     max_calendars: int = MAX_CALENDARS
+    max_days: int = MAX_DAYS
     expires_in: int = 3599
     key: rsa.RSAPrivateKey = KEY
     calls: list[str] = field(default_factory=list)
@@ -136,7 +138,7 @@ class GoogleCloud:
         assert end.tzinfo
         if end <= start:
             return _response(api_error(400, "timeRangeEmpty", "calendar"))
-        if end - start > timedelta(days=MAX_DAYS):
+        if end - start > timedelta(days=self.max_days):
             return _response(api_error(400, "timeRangeTooLong", "calendar"))
         if document["calendarExpansionMax"] > MAX_CALENDARS:
             return _response(api_error(400, "invalid"))

@@ -14,18 +14,20 @@ class LookupFailed(MailhooksError):
 
     Attributes:
         code: the error code for WorkMail.
-        transient: whether a retry may succeed.
+        transient: whether a retry may succeed; by default the value of the class.
         backend_wide: whether the failure concerns the whole backend, so that the circuit breaker counts it.
         retry_after: seconds after which the server accepts a retry; None if it names none.
     """
 
     code: ClassVar[AvailabilityErrorCode] = AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED
-    transient: ClassVar[bool] = False
+    transient: bool = False
     backend_wide: ClassVar[bool] = False
 
-    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, text: str, *, retry_after: float | None = None, transient: bool | None = None) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+        if transient is not None:
+            self.transient = transient
 
 
 class MailboxNotFound(LookupFailed):

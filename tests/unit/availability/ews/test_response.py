@@ -1,6 +1,7 @@
 """The results of EWS responses, element by element."""
 
 import doctest
+import re
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from mailhooks.availability.backends.ews import backend, response
 from mailhooks.availability.backends.ews.response import Result, read_moment, read_response
-from mailhooks.availability.errors import GenerationFailed, NoAccess
+from mailhooks.availability.errors import GenerationFailed, NoAccess, ServerBusy
 from mailhooks.availability.model import Schedule
+from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 from tests.support.servers.ews import answer, calendar, event, m, t
 
@@ -71,10 +73,92 @@ def test_an_empty_list_is_free_time_only_in_a_view_with_events(kind: str, merged
     assert type(result) is expected
 
 
+DAY = datetime(2026, 5, 4, tzinfo=UTC)
+SLOT = timedelta(minutes=30)
+
+
+def read_merged(merged: str, *content: str, kind: str = "DetailedMerged", elsewhere: BusyType = BusyType.FREE) -> Result:
+    """Return the result of a day's request with merged times."""
+    view = m("FreeBusyView", t("FreeBusyViewType", kind), t("MergedFreeBusy", merged), t("CalendarEventArray", *content))
+    (result,) = read_response(answer(m("FreeBusyResponse", view)), 1, elsewhere, Window(DAY, DAY + timedelta(days=1)))
+    return result
+
+
+def nine_to_ten(kind: str = "Busy") -> str:
+    return event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", kind)
+
+
+@pytest.mark.parametrize(
+    "merged, content, expected",
+    [
+        ("2" * 48, (), [(0, 48, BusyType.BUSY)]),
+        ("4" * 48, (), [(0, 48, BusyType.BUSY)]),
+        ("0" * 48, (), []),
+        ("0" * 18 + "22", (nine_to_ten(),), [(18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "2233", (nine_to_ten(),), [(18, 20, BusyType.BUSY), (20, 22, BusyType.BUSY)]),
+        ("0" * 18 + "22", (nine_to_ten("Free"),), [(18, 20, BusyType.FREE), (18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "12", (nine_to_ten("Tentative"),), [(18, 20, BusyType.TENTATIVE), (19, 20, BusyType.BUSY)]),
+        ("0" * 18 + "44", (nine_to_ten("WorkingElsewhere"),), [(18, 20, BusyType.FREE)]),
+        ("0" * 18 + "45", (nine_to_ten("NoData"),), [(18, 20, BusyType.BUSY)]),
+        ("1" * 10 + "0" * 90, (nine_to_ten(),), [(18, 20, BusyType.BUSY), (0, 10, BusyType.TENTATIVE)]),
+        ("02" * 500_000, (nine_to_ten(),), None),
+        ("x" * 48, (), [(0, 48, BusyType.BUSY)]),
+    ],
+)
+def test_the_busier_of_events_and_merged_times_applies(
+    merged: str, content: tuple[str, ...], expected: list[tuple[int, int, BusyType]] | None
+) -> None:
+    result = read_merged(merged, *content)
+    assert isinstance(result, Schedule)
+    found = [((each.start_time - DAY) // SLOT, (each.end_time - DAY) // SLOT, each.busy_type) for each in result.events]
+    if expected is None:
+        assert (len(found), max(end for _, end, _ in found)) == (24, 48)
+    else:
+        assert found == expected
+
+
+def test_merged_times_alone_are_read_if_they_cover_the_window() -> None:
+    result = read_merged("0" * 18 + "22" + "0" * 28, kind="MergedOnly")
+    assert isinstance(result, Schedule)
+    assert [(each.start_time, each.end_time) for each in result.events] == [(NINE, TEN)]
+    assert type(read_merged("0" * 47, kind="MergedOnly")) is GenerationFailed
+    assert type(read_merged("0002", kind="FreeBusyMerged")) is GenerationFailed
+    assert type(read_merged("", kind="MergedOnly")) is GenerationFailed
+
+
+def test_events_of_several_arrays_and_outside_of_them_are_read() -> None:
+    array = t("CalendarEventArray", nine_to_ten())
+    later = t("CalendarEventArray", event("2026-05-04T11:00:00Z", "2026-05-04T12:00:00Z"))
+    stray = event("2026-05-04T13:00:00Z", "2026-05-04T14:00:00Z")
+    result = read(m("FreeBusyResponse", m("FreeBusyView", t("FreeBusyViewType", "Detailed"), array, later, stray)))
+    assert isinstance(result, Schedule)
+    assert [each.start_time.hour for each in result.events] == [9, 11, 13]
+
+
+@pytest.mark.parametrize("name", ["StartTime", "EndTime", "BusyType"])
+def test_an_event_with_a_missing_element_is_busy_or_a_failure(name: str) -> None:
+    content = re.sub(f"<t:{name}>.*?</t:{name}>", "", nine_to_ten("Free"))
+    result = read(calendar(content))
+    if name == "BusyType":
+        assert result == Schedule((CalendarEvent(NINE, TEN, BusyType.BUSY),))
+    else:
+        assert type(result) is GenerationFailed
+
+
+@pytest.mark.parametrize("digits", ["500", "9" * 400, "9" * 5000, "\u0665", "-1", "soon", ""])
+def test_any_pause_is_read_or_ignored(digits: str) -> None:
+    pause = f'<t:Value Name="BackOffMilliseconds">{digits}</t:Value>'
+    message = m("ResponseMessage", m("ResponseCode", "ErrorServerBusy"), m("MessageXml", pause), attributes=' ResponseClass="Error"')
+    result = read(m("FreeBusyResponse", message))
+    assert isinstance(result, ServerBusy)
+    assert (result.retry_after is not None) == (digits.isascii() and digits.isdigit())
+
+
 @pytest.mark.parametrize(
     "written",
     [
         "2026-05-04T09:00:00Z",
+        "2026-05-04t09:00:00z",
         "2026-05-04T09:00:00",
         "2026-05-04T09:00:00.000Z",
         "2026-05-04T09:00:00.0000000",

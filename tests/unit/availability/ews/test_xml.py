@@ -48,6 +48,36 @@ def test_any_declared_encoding_is_read(encoding: str) -> None:
     assert found.details.subject == "Prüfung"
 
 
+def read_or_reject(content: bytes) -> None:
+    """Check that a response with one event is read completely or rejected, without another exception."""
+    with suppress(RequestFailed):
+        assert read_response(content, 1) == [Schedule((CalendarEvent(NINE, TEN, BusyType.BUSY),))]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["x-unknown", "utf-9", "", "\x00", "a" * 100_000, "ebcdic-cp-fi", "base64", "idna", "undefined", "rot13"]
+)
+def test_an_unknown_encoding_is_read_as_utf_8_or_a_failure(encoding: str) -> None:
+    content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z"))).replace(b"utf-8", encoding.encode())
+    read_or_reject(content)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b' xmlns:t="', b' xmlns:x="'),
+        (b"http://schemas.microsoft.com/exchange/services/2006/types", b"urn:example"),
+        (b"http://schemas.microsoft.com/exchange/services/2006/messages", b""),
+        (b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope"),
+        (b"<t:CalendarEvent>", b'<t:CalendarEvent xmlns:t="urn:other">'),
+    ],
+)
+def test_odd_namespaces_are_read_or_a_failure(old: bytes, new: bytes) -> None:
+    content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z")))
+    assert old in content
+    read_or_reject(content.replace(old, new))
+
+
 def test_invalid_utf_8_is_replaced() -> None:
     content = answer(calendar(event("2026-05-04T09:00:00Z", "2026-05-04T10:00:00Z", details=t("Subject", "Pr_fung"))))
     (result,) = read_response(content.replace(b"_", b"\xfc"), 1)

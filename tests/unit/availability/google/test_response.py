@@ -61,7 +61,7 @@ def test_omitted_calendars_are_missing() -> None:
 def test_a_group_is_missing_unless_it_has_an_error() -> None:
     assert TEAM not in answer({ANA: {"busy": []}}, groups={TEAM: {"calendars": [ANA]}})
     found = answer({ANA: {"busy": []}}, groups={TEAM.upper(): {"errors": [{"domain": "global", "reason": "groupTooBig"}]}})
-    assert type(found[TEAM]) is GenerationFailed
+    assert isinstance(found[TEAM], GenerationFailed)
     assert "groupTooBig" in str(found[TEAM])
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mailhooks.availability.backends.graph.response import Reader, WindowTooLong, failure_for
+from mailhooks.availability.backends.graph.response import Reader, failure_for
 from mailhooks.availability.backends.http.client import HttpResponse
+from mailhooks.availability.backends.http.json_api import WindowTooLong
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
 from mailhooks.availability.model import Schedule
 from mailhooks.contract.availability import Window
@@ -23,7 +24,7 @@ TEN = {"dateTime": "2026-05-04T10:00:00.0000000", "timeZone": "UTC"}
 
 
 def read(entries: list[Any], *mailboxes: str, reader: Reader | None = None) -> dict[str, Schedule | LookupFailed]:
-    return (reader or Reader()).read(json.dumps({"value": entries}).encode(), mailboxes or (ANA,), WINDOW, SLOT)
+    return (reader or Reader()).read(json.dumps({"value": entries}).encode(), mailboxes or (ANA,), WINDOW)
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -229,7 +230,7 @@ def test_an_invalid_entry_is_missing() -> None:
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"null", b'{"value": {}}', b'{"values": []}', b"\xff"])
 def test_a_response_that_is_not_getschedules_is_a_failure(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
-        Reader().read(content, [ANA], WINDOW, SLOT)
+        Reader().read(content, [ANA], WINDOW)
 
 
 # The merged view
@@ -242,21 +243,107 @@ def busy_times(entry: dict[str, Any], reader: Reader | None = None) -> list[tupl
     return [((e.start_time - DAY) // SLOT, (e.end_time - DAY) // SLOT, e.busy_type) for e in schedule.events]
 
 
+def view(digits: str) -> str:
+    """Return a view of the whole window that begins with these digits."""
+    return digits.ljust(48, "0")
+
+
 def test_the_merged_view_is_used_if_items_are_missing() -> None:
     expected = [(1, 3, BusyType.BUSY), (3, 4, BusyType.TENTATIVE), (5, 7, BusyType.BUSY)]
-    assert busy_times({"availabilityView": "0221033"}) == expected
-    assert busy_times({"availabilityView": "0221033", "scheduleItems": []}) == expected
-    assert busy_times({"availabilityView": "0221033", "scheduleItems": None}) == expected
+    for entry in ({}, {"scheduleItems": []}, {"scheduleItems": None}):
+        assert busy_times({"availabilityView": view("0221033"), **entry}) == expected
 
 
 def test_digits_of_the_merged_view_follow_the_settings() -> None:
-    assert busy_times({"availabilityView": "04?"}) == [(2, 3, BusyType.BUSY)]
-    reader = Reader(working_elsewhere=BusyType.BUSY, unknown=BusyType.TENTATIVE)
-    assert busy_times({"availabilityView": "04?"}, reader) == [(1, 2, BusyType.BUSY), (2, 3, BusyType.TENTATIVE)]
+    assert busy_times({"availabilityView": view("04?")}) == [(1, 3, BusyType.BUSY)]
+    assert busy_times({"availabilityView": view("04?")}, Reader(BusyType.BUSY, BusyType.TENTATIVE)) == [
+        (1, 2, BusyType.BUSY),
+        (2, 3, BusyType.TENTATIVE),
+    ]
+    assert busy_times({"availabilityView": view("04?")}, Reader(BusyType.FREE, BusyType.FREE)) == []
 
 
-def test_items_take_precedence_over_the_merged_view() -> None:
-    assert busy_times({"availabilityView": "2222", "scheduleItems": [item()]}) == [(18, 20, BusyType.BUSY)]
+@pytest.mark.parametrize("digits", ["4" * 48, "4" * 1000, "?" * 48, "x" * 48, "5" * 48])
+def test_a_view_of_unknown_times_is_busy(digits: str) -> None:
+    # Case 572: a mailbox elsewhere, with no data.
+    assert busy_times({"availabilityView": digits, "scheduleItems": []}) == [(0, 48, BusyType.BUSY)]
+
+
+@pytest.mark.parametrize(
+    "digits, items, expected",
+    [
+        ("2222", [item()], [(18, 20, BusyType.BUSY), (0, 4, BusyType.BUSY)]),
+        ("0" * 18 + "22", [item()], [(18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "2222", [item()], [(18, 20, BusyType.BUSY), (20, 22, BusyType.BUSY)]),
+        ("0" * 18 + "22", [item(status="free")], [(18, 20, BusyType.FREE), (18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "12", [item(status="tentative")], [(18, 20, BusyType.TENTATIVE), (19, 20, BusyType.BUSY)]),
+        ("0" * 18 + "11", [item()], [(18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "33", [item(status="oof")], [(18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "00", [item()], [(18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "44", [item(status="workingElsewhere")], [(18, 20, BusyType.FREE)]),
+        ("0" * 18 + "444", [item(status="workingElsewhere")], [(18, 20, BusyType.FREE), (20, 21, BusyType.BUSY)]),
+        ("0" * 18 + "22", [item(status="workingElsewhere")], [(18, 20, BusyType.FREE), (18, 20, BusyType.BUSY)]),
+        ("0" * 18 + "44", [item(status="free")], [(18, 20, BusyType.FREE), (18, 20, BusyType.BUSY)]),
+        ("", [item()], [(18, 20, BusyType.BUSY)]),
+        (7, [item()], [(18, 20, BusyType.BUSY)]),
+        (None, [item(), item(status="free")], [(18, 20, BusyType.BUSY), (18, 20, BusyType.FREE)]),
+    ],
+)
+def test_the_busier_of_items_and_merged_view_applies(digits: Any, items: list[Any], expected: list[tuple[int, int, BusyType]]) -> None:
+    assert busy_times({"availabilityView": digits, "scheduleItems": items}) == expected
+
+
+def test_an_item_in_a_part_of_a_slot_explains_the_slot() -> None:
+    short = item(start=NINE, end=NINE | {"dateTime": "2026-05-04T09:05:00"})
+    schedule = read([{"scheduleId": ANA, "availabilityView": "0" * 18 + "2", "scheduleItems": [short]}])[ANA]
+    assert isinstance(schedule, Schedule)
+    assert [found.end_time - found.start_time for found in schedule.events] == [timedelta(minutes=5)]
+
+
+@pytest.mark.parametrize("unit", ["2", "02", "0123", "4?"])
+def test_a_view_is_read_up_to_the_windows_end(unit: str) -> None:
+    found = busy_times({"availabilityView": unit * 1_000_000})
+    assert max(end for _, end, _ in found) == 48
+
+
+def test_a_view_without_items_that_lacks_slots_is_not_free_time() -> None:
+    assert type(read([{"scheduleId": ANA, "availabilityView": "0" * 47}])[ANA]) is GenerationFailed
+    odd = Window(DAY, DAY + timedelta(minutes=100))
+    found = Reader().read(json.dumps({"value": [{"scheduleId": ANA, "availabilityView": "000"}]}).encode(), [ANA], odd)[ANA]
+    assert found == Schedule((CalendarEvent(DAY + 3 * SLOT, DAY + 4 * SLOT, BusyType.BUSY),))
+
+
+@pytest.mark.parametrize(
+    "zone, start, end, hours",
+    [
+        ("W. Europe Standard Time", "2026-05-04T11:00:00.0000000", "2026-05-04T12:00:00.0000000", (9, 10)),
+        ("Pacific Standard Time", "2026-05-04T02:00:00.0000000", "2026-05-04T03:00:00.0000000", (9, 10)),
+        ("tzone://Microsoft/Utc", "2026-05-04T09:00:00", "2026-05-04T10:00:00", (9, 10)),
+        ("India Standard Time", "2026-05-04T14:30:00", "2026-05-04T15:30:00", (9, 10)),
+        ("Europe/Berlin", "2026-05-04t11:00:00", "2026-05-04t12:00:00", (9, 10)),
+        ("UTC", "2026-05-04T09:00:00z", "2026-05-04t12:00:00+02:00", (9, 10)),
+        # The hour from 02:00 to 03:00 comes twice.
+        ("W. Europe Standard Time", "2026-10-25T02:15:00", "2026-10-25T02:45:00", (174 * 24 + 0.25, 174 * 24 + 1.75)),
+    ],
+)
+def test_times_of_items_may_have_another_zone(zone: str, start: str, end: str, hours: tuple[float, float]) -> None:
+    found = event(start={"dateTime": start, "timeZone": zone}, end={"dateTime": end, "timeZone": zone})
+    assert ((found.start_time - DAY) / timedelta(hours=1), (found.end_time - DAY) / timedelta(hours=1)) == hours
+
+
+def test_each_schedule_has_its_own_error() -> None:
+    entries = [
+        {"scheduleId": ANA, "error": {"responseCode": "5009", "message": "x"}, "scheduleItems": []},
+        {"scheduleId": BEN, "scheduleItems": [item()], "availabilityView": "0"},
+    ]
+    content = json.dumps({"value": entries, "@odata.nextLink": "https://example.com/next"}).encode()
+    found = Reader().read(content, [ANA, BEN, "cem@example.com"], WINDOW)
+    assert [type(found.get(mailbox)).__name__ for mailbox in (ANA, BEN, "cem@example.com")] == ["MailboxNotFound", "Schedule", "NoneType"]
+
+
+def test_deeply_nested_json_is_not_a_response() -> None:
+    with pytest.raises(GenerationFailed):
+        Reader().read(b"[" * 1_000_000, [ANA], WINDOW)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +354,7 @@ def test_an_empty_entry_is_not_a_free_calendar(entry: dict[str, Any]) -> None:
     assert type(read([{"scheduleId": ANA, **entry}])[ANA]) is GenerationFailed
 
 
-@pytest.mark.parametrize("entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": ""}, {"availabilityView": "0000"}])
+@pytest.mark.parametrize("entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": ""}, {"availabilityView": "0" * 48}])
 def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]) -> None:
     assert busy_times(entry) == []
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client
+from mailhooks.availability.backends.ews.client import BASIC, EXCHANGE_2010, NTLM, Client, widen_window
 from mailhooks.availability.backends.ews.errors import RequestFailed
 from mailhooks.availability.backends.ews.response import read_response
 from mailhooks.availability.backends.http import client as http
@@ -94,7 +94,7 @@ def look_up(
         requests += 1
         try:
             response = client.request(batch, window, deadline, impersonate)
-            results |= zip(batch, _read(response, len(batch), working_elsewhere), strict=True)
+            results |= zip(batch, _read(response, len(batch), working_elsewhere, widen_window(window)), strict=True)
         except LookupFailed as failure:
             results |= dict.fromkeys(batch, failure)
         except RequestFailed as failed:
@@ -110,13 +110,13 @@ def _is_valid(mailbox: str) -> bool:
     return mailbox.isprintable() and " " not in mailbox and 0 < len(mailbox.encode(errors="replace")) <= _MAX_ADDRESS
 
 
-def _read(response: http.HttpResponse, mailboxes: int, working_elsewhere: BusyType) -> list[Result]:
+def _read(response: http.HttpResponse, mailboxes: int, working_elsewhere: BusyType, window: Window) -> list[Result]:
     """Read a response with its status. A SOAP fault has HTTP 500 (SOAP 1.1 section 6.2); throttling is a fault.
 
     QUIRK: servers also send faults with HTTP 503 or 429, and without a content type of XML.
     """
     if response.status == 200:
-        return read_response(response.content, mailboxes, working_elsewhere)
+        return read_response(response.content, mailboxes, working_elsewhere, window)
     failed = RequestFailed(http.failure_for(response), divisible=response.status == 400)
     if response.status != 401 and b"Envelope" in response.content[:4096]:
         try:

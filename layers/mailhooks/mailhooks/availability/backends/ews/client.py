@@ -8,7 +8,7 @@ error.
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from queue import Empty
 from typing import Any, Final
 
@@ -33,11 +33,12 @@ from exchangelib.version import EXCHANGE_2010, EXCHANGE_2010_SP2, Build, Version
 from mailhooks.availability.backends.ews.transport import Adapter, set_deadline
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
 from mailhooks.availability.backends.http.client import USER_AGENT, HttpResponse, send
+from mailhooks.availability.backends.merged_view import SLOT
 from mailhooks.availability.errors import AuthenticationFailed, LookupFailed
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 
-__all__ = ["BASIC", "EXCHANGE_2010", "EXCHANGE_2010_SP2", "NTLM", "Client"]
+__all__ = ["BASIC", "EXCHANGE_2010", "EXCHANGE_2010_SP2", "NTLM", "Client", "widen_window"]
 
 _MAX_IDLE: Final = 8
 """Number of sessions to keep."""
@@ -172,16 +173,17 @@ class _Service(GetUserAvailability):  # type: ignore[misc]
         return Identity(smtp_address=self._impersonate) if self._impersonate else None
 
     def build_envelope(self, mailboxes: Sequence[str], window: Window) -> bytes:
-        """Build the SOAP request, with the window widened to whole seconds."""
+        """Build the SOAP request."""
+        window = widen_window(window)
         payload = self.get_payload(
             mailbox_data=[
                 MailboxData(email=Email(email_address=mailbox), attendee_type="Required", exclude_conflicts=False) for mailbox in mailboxes
             ],
             timezone=_ZONE,
             free_busy_view_options=FreeBusyViewOptions(
-                time_window=TimeWindow(start=_drop_fraction(window.start_date), end=_drop_fraction(window.end_date + _ALMOST_A_SECOND)),
-                # Required by the schema, though the requested view has no merged times.
-                merged_free_busy_interval=30,
+                time_window=TimeWindow(start=window.start_date.replace(tzinfo=UTC), end=window.end_date.replace(tzinfo=UTC)),
+                # Required by the schema. Some servers send merged times with the requested view.
+                merged_free_busy_interval=SLOT // timedelta(minutes=1),
                 # The server reduces the view to what the account may see.
                 requested_view="Detailed",
             ),
@@ -190,5 +192,6 @@ class _Service(GetUserAvailability):  # type: ignore[misc]
         return envelope
 
 
-def _drop_fraction(moment: datetime) -> datetime:
-    return moment.replace(microsecond=0, tzinfo=UTC)
+def widen_window(window: Window) -> Window:
+    """Return the window in whole seconds, as it is requested."""
+    return Window(window.start_date.replace(microsecond=0), (window.end_date + _ALMOST_A_SECOND).replace(microsecond=0))

@@ -6,8 +6,10 @@ from typing import Final
 from mailhooks.availability.backends.ews.errors import RequestFailed, failure_for_code, fault_for_code
 from mailhooks.availability.backends.ews.working_hours import read_hours
 from mailhooks.availability.backends.ews.xml import Element, InvalidXml, children, children_by_name, descendants, local_name, parse, text
+from mailhooks.availability.backends.merged_view import add_busier_slots, complete_view
 from mailhooks.availability.errors import GenerationFailed, NoAccess
 from mailhooks.availability.model import Result, Schedule
+from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 
 BUSY_TYPES: Final = {
@@ -23,17 +25,23 @@ BUSY_TYPES: Final = {
 }
 """Any other type is BUSY: busy time must never look free."""
 
+_VIEW: Final = {"0": BusyType.FREE, "1": BusyType.TENTATIVE}
+"""The digits of MergedFreeBusy (EWS reference). All others are busy: 2 busy, 3 out of office, 4 and 5 no data."""
+
 _SHOWS_EVENTS: Final = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged"})
 """Views that contain all events. In these, an empty list means that the calendar is free."""
 
 
-def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE) -> list[Result]:
+def read_response(
+    content: bytes, mailboxes: int, working_elsewhere: BusyType = BusyType.FREE, window: Window | None = None
+) -> list[Result]:
     """Read the result of each mailbox, in the request's order.
 
     EWS reference: "the order of users in the request determines the order in the response".
 
     Args:
         mailboxes: the number of requested mailboxes.
+        window: the requested one: `MergedFreeBusy` begins at its start. None: only events are read.
 
     Raises:
         RequestFailed: the content is a fault or not EWS, or has results for more or fewer mailboxes, which cannot be assigned to them.
@@ -55,7 +63,7 @@ def read_response(content: bytes, mailboxes: int, working_elsewhere: BusyType = 
     results = list(children(response.get("FreeBusyResponseArray"), "FreeBusyResponse"))
     if len(results) != mailboxes:
         raise RequestFailed(GenerationFailed(f"the response has {len(results)} results for {mailboxes} mailboxes"), divisible=True)
-    return [_read_result(result, working_elsewhere) for result in results]
+    return [_read_result(result, working_elsewhere, window) for result in results]
 
 
 def _fault(element: Element) -> RequestFailed:
@@ -66,7 +74,8 @@ def _fault(element: Element) -> RequestFailed:
 def _back_off(element: Element) -> float | None:
     """Return the pause in seconds that the server asks for (EWS reference, "EWS throttling in Exchange": BackOffMilliseconds)."""
     value = _values(element).get("BackOffMilliseconds", "")
-    return int(value) / 1000 if value.isascii() and value.isdigit() else None
+    # A float, because int() rejects thousands of digits.
+    return float(value) / 1000 if value.isascii() and value.isdigit() else None
 
 
 def _values(element: Element) -> dict[str, str]:
@@ -81,25 +90,34 @@ def _error_code(message: Element | None) -> str | None:
     return code if code not in ("", "NoError") or message.get("ResponseClass") == "Error" else None
 
 
-def _read_result(response: Element, working_elsewhere: BusyType) -> Result:
+def _read_result(response: Element, working_elsewhere: BusyType, window: Window | None) -> Result:
     parts = children_by_name(response)
     message = parts.get("ResponseMessage")
     code = _error_code(message)
     if message is not None and code is not None:
         return failure_for_code(_values(message).get("InnerErrorResponseCode") or code, _back_off(message))
     view = children_by_name(parts["FreeBusyView"]) if "FreeBusyView" in parts else {}
-    array = view.get("CalendarEventArray")
-    kind = text(view.get("FreeBusyViewType"))
-    if not any(True for _ in children(array, "CalendarEvent")):
+    merged = text(view.get("MergedFreeBusy")) if window else ""
+    # QUIRK: some servers send several arrays, or events outside of them.
+    elements = list(descendants(response, "CalendarEvent"))
+    if not elements:
+        kind = text(view.get("FreeBusyViewType"))
+        has_events = kind in _SHOWS_EVENTS or (not kind and "CalendarEventArray" in view)
         # QUIRK: some servers send an empty array with any view, so it means a free calendar only in a view with events.
         if kind == "None":
             return NoAccess("the server does not show the calendar to this account")
-        if (kind and kind not in _SHOWS_EVENTS) or (array is None and not kind):
+        if window and merged and (not has_events or merged.strip("0")):
+            merged = complete_view(merged, window) or ""
+            has_events = bool(merged)
+        if not has_events:
             return GenerationFailed("the response has no events")
-        if text(view.get("MergedFreeBusy")).strip("0"):
+        if not merged and text(view.get("MergedFreeBusy")).strip("0"):
             return GenerationFailed("the response has busy time without events")
     try:
-        events = [_read_event(event, working_elsewhere) for event in children(array, "CalendarEvent")]
+        events = [_read_event(element, working_elsewhere) for element in elements]
+        if window and merged:
+            elsewhere = [event for event, element in zip(events, elements, strict=True) if _busy_type_name(element) == "WorkingElsewhere"]
+            events = list(add_busier_slots(events, merged, window, lambda digit: _VIEW.get(digit, BusyType.BUSY), elsewhere))
     except (ValueError, OverflowError):
         # To skip the event would show busy time as free.
         return GenerationFailed("the time of an event cannot be read")
@@ -108,11 +126,15 @@ def _read_result(response: Element, working_elsewhere: BusyType) -> Result:
 
 def _read_event(element: Element, working_elsewhere: BusyType) -> CalendarEvent:
     parts = children_by_name(element)
-    kind = text(parts.get("BusyType"))
+    kind = _busy_type_name(element)
     busy = working_elsewhere if kind == "WorkingElsewhere" else BUSY_TYPES.get(kind, BusyType.BUSY)
     # QUIRK: some events end before they start. The time between both is busy.
     start, end = sorted((read_moment(text(parts.get("StartTime"))), read_moment(text(parts.get("EndTime")))))
     return CalendarEvent(start, end, busy, _read_details(parts))
+
+
+def _busy_type_name(event: Element) -> str:
+    return text(children_by_name(event).get("BusyType"))
 
 
 def read_moment(written: str) -> datetime:
@@ -124,7 +146,7 @@ def read_moment(written: str) -> datetime:
     Raises:
         ValueError, OverflowError: the text is not a time.
     """
-    moment = datetime.fromisoformat(written)
+    moment = datetime.fromisoformat(written.upper())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

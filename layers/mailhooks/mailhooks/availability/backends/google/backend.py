@@ -10,7 +10,7 @@ from mailhooks.availability.backends.google.response import TooManyCalendars, fa
 from mailhooks.availability.backends.google.token import ServiceAccount
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
-from mailhooks.availability.backends.http.json_api import look_up_apart
+from mailhooks.availability.backends.http.json_api import WindowTooLong, look_up_apart, look_up_in_halves
 from mailhooks.availability.model import Limits, Result
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
@@ -42,17 +42,17 @@ class GoogleBackend:
         self._url = f"{config.get('endpoint', _ENDPOINT).rstrip('/')}/calendar/v3/freeBusy"
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
-        """Look up mailboxes. Split a request with too many calendars for the service."""
+        """Look up mailboxes. Split a request with too many calendars or a too long window for the service."""
         try:
             found = read_response(self._post(mailboxes, window, deadline), mailboxes)
-        except TooManyCalendars as failed:
+        except (TooManyCalendars, WindowTooLong) as failed:
             found = dict.fromkeys(mailboxes, failed)
         left = [mailbox for mailbox, result in found.items() if isinstance(result, TooManyCalendars)]
         if left and len(mailboxes) > 1:
             middle = (len(left) + 1) // 2
             for half in filter(None, (left[:middle], left[middle:])):
                 found |= look_up_apart(lambda part: self.look_up(part, window, deadline), half)
-        return found
+        return look_up_in_halves(lambda part, half: self.look_up(part, half, deadline), found, window)
 
     def _post(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> bytes:
         """Return the response's body."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.json_api import json_object, loggable
+from mailhooks.availability.backends.http.json_api import WindowTooLong, json_object, loggable
 from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Result, Schedule
@@ -26,6 +26,8 @@ class Faltered(GenerationFailed):
 _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
     "notFound": MailboxNotFound,
     "tooManyCalendarsRequested": TooManyCalendars,
+    "groupTooBig": TooManyCalendars,
+    "timeRangeTooLong": WindowTooLong,
     "internalError": Faltered,
     "backendError": Faltered,
     "forbidden": NoAccess,
@@ -37,6 +39,9 @@ _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
     "RESOURCE_EXHAUSTED": ServerBusy,
 }
 """Error types by reason. See `_failure_type` for other reasons."""
+
+_EXHAUSTED: Final = "dailyLimitExceeded"
+"""The reason that a retry meets until midnight (Google Calendar API, "Handle API errors")."""
 
 
 def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]:
@@ -57,10 +62,12 @@ def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]
 def _read_result(entry: Any) -> Result:
     reasons = _list_reasons(entry)
     if reasons:
-        return _failure_type(reasons[0])(f"Google has no busy times for the calendar ({loggable(reasons[0])})")
+        reason = next((each for each in reasons if _failure_type(each) is not GenerationFailed), reasons[0])
+        text = f"Google has no busy times for the calendar ({loggable(reason)})"
+        return _failure_type(reason)(text, transient=False if reason == _EXHAUSTED else None)
     try:
         return Schedule(tuple(CalendarEvent(_parse_time(busy["start"]), _parse_time(busy["end"]), BusyType.BUSY) for busy in entry["busy"]))
-    except (ValueError, TypeError, KeyError, OverflowError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return GenerationFailed("a busy time cannot be read")
 
 
@@ -84,7 +91,8 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
     if kind is MailboxNotFound:  # HTTP 404 concerns the URL
         kind = GenerationFailed
     named = f"{general}, {loggable(reasons[0])}" if reasons else str(general)
-    return kind(named, retry_after=parse_retry_after(response.headers))
+    transient = (kind.transient or general.transient) and _EXHAUSTED not in reasons
+    return kind(named, retry_after=parse_retry_after(response.headers), transient=transient)
 
 
 def _reasons(error: Any) -> Iterator[str]:
@@ -102,10 +110,10 @@ def _reasons(error: Any) -> Iterator[str]:
 def _failure_type(reason: str) -> type[LookupFailed]:
     if reason in _MEANINGS:
         return _MEANINGS[reason]
-    # rateLimitExceeded, userRateLimitExceeded, quotaExceeded, dailyLimitExceeded
+    # rateLimitExceeded, userRateLimitExceeded, quotaExceeded, dailyLimitExceeded.
     return ServerBusy if reason.endswith("Exceeded") else GenerationFailed
 
 
 def _parse_time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # the requested zone

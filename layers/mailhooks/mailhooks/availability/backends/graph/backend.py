@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 import requests
 
-from mailhooks.availability.backends.graph.response import Reader, TooManyMailboxes, WindowTooLong, failure_for
+from mailhooks.availability.backends.graph.response import Reader, TooManyMailboxes, failure_for
 from mailhooks.availability.backends.graph.token import EntraApp
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.bearer_tokens import TokenCache
-from mailhooks.availability.backends.http.json_api import look_up_apart
+from mailhooks.availability.backends.http.json_api import WindowTooLong, look_up_apart, look_up_in_halves
+from mailhooks.availability.backends.merged_view import SLOT
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess
-from mailhooks.availability.model import Limits, Result, Schedule
+from mailhooks.availability.model import Limits, Result
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType
 from mailhooks.deadline import Deadline
@@ -31,12 +32,6 @@ _MAX_SPAN: Final = timedelta(days=61)
 
 _AT_ONCE: Final = 4
 """Parallel requests that an app may send to one mailbox ("Microsoft Graph service-specific throttling limits", Outlook)."""
-
-_SLOT: Final = timedelta(minutes=30)
-"""availabilityViewInterval, which is required: null leads to HTTP 500 (microsoft-graph-docs issue 4494)."""
-
-_MIN_WINDOW: Final = timedelta(days=1)
-"""A window of this length is not split."""
 
 _MAX_REFUSALS: Final = 3
 """After this many users that the app may not access, the app lacks the permission. After this many unknown users, further attempts would
@@ -77,27 +72,10 @@ class GraphBackend:
             return self._look_up_apart(mailboxes[:middle], window, deadline) | self._look_up_apart(mailboxes[middle:], window, deadline)
         except WindowTooLong as failed:
             found = dict.fromkeys(mailboxes, failed)
-        crowded = [mailbox for mailbox, result in found.items() if isinstance(result, WindowTooLong)]
-        if crowded and window.end_date - window.start_date > _MIN_WINDOW:
-            found |= self._look_up_in_halves(crowded, window, deadline)
-        return found
+        return look_up_in_halves(lambda part, half: self.look_up(part, half, deadline), found, window)
 
     def _look_up_apart(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         return look_up_apart(lambda part: self.look_up(part, window, deadline), mailboxes)
-
-    def _look_up_in_halves(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
-        middle = window.start_date + (window.end_date - window.start_date) / 2
-        found = self._look_up_apart(mailboxes, Window(window.start_date, middle), deadline)
-        schedules = {mailbox: result for mailbox, result in found.items() if isinstance(result, Schedule)}
-        if not schedules:
-            return found
-        for mailbox, second in self._look_up_apart(list(schedules), Window(middle, window.end_date), deadline).items():
-            first = schedules[mailbox]
-            if isinstance(second, Schedule):
-                # An event at the middle is in both halves.
-                second = Schedule(tuple(dict.fromkeys(first.events + second.events)), first.working_hours or second.working_hours)
-            found[mailbox] = second
-        return found
 
     def _request_schedules(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         """Request the schedules with one user after another in the path, until Graph accepts a user.
@@ -118,7 +96,7 @@ class GraphBackend:
                     break
             else:
                 self._accepted_user = user
-                return self._reader.read(content, mailboxes, window, _SLOT)
+                return self._reader.read(content, mailboxes, window)
         *_, last = rejected.values()
         if self._user and isinstance(last, MailboxNotFound):
             raise GenerationFailed("Microsoft 365 does not know the configured `user`, or the user has no mailbox")
@@ -143,7 +121,8 @@ class GraphBackend:
             "schedules": list(mailboxes),
             "startTime": _to_date_time(window.start_date),
             "endTime": _to_date_time(window.end_date),
-            "availabilityViewInterval": _SLOT // timedelta(minutes=1),
+            # Required: null leads to HTTP 500 (microsoft-graph-docs issue 4494).
+            "availabilityViewInterval": SLOT // timedelta(minutes=1),
         }
         headers = {"Prefer": 'outlook.timezone="UTC"'}
         response = self._tokens.authorize(
@@ -162,7 +141,7 @@ def _round_window(window: Window) -> Window:
     """
     start = window.start_date.replace(microsecond=0)
     end = (window.end_date + timedelta(microseconds=999_999)).replace(microsecond=0)
-    return Window(start, max(end, start + _SLOT))
+    return Window(start, max(end, start + SLOT))
 
 
 def _to_date_time(moment: datetime) -> dict[str, str]:

@@ -4,18 +4,18 @@ Microsoft Graph: "calendar: getSchedule", "scheduleInformation", "scheduleItem",
 ("ResponseCode"), as both use the same service of Exchange.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.graph.working_hours import read_hours
 from mailhooks.availability.backends.http import client as http
-from mailhooks.availability.backends.http.json_api import json_object, loggable
+from mailhooks.availability.backends.http.json_api import WindowTooLong, json_object, loggable
 from mailhooks.availability.backends.http.retry_after import parse_retry_after
+from mailhooks.availability.backends.merged_view import ELSEWHERE, add_busier_slots, choose_busier, complete_view
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy, TimedOut
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
@@ -24,10 +24,6 @@ from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, Instan
 
 class TooManyMailboxes(GenerationFailed):
     """The request has more mailboxes than the service accepts."""
-
-
-class WindowTooLong(GenerationFailed):
-    """The window is longer than the service accepts, or a calendar has more than 1000 entries in it."""
 
 
 _MEANINGS: Final[Mapping[str, type[LookupFailed]]] = {
@@ -68,8 +64,11 @@ _STATUSES: Final[Mapping[str, BusyType]] = {
     "oof": BusyType.BUSY,
 }
 
-_VIEW: Final = {"0": "free", "1": "tentative", "2": "busy", "3": "oof", "4": "workingelsewhere"}
-"""The digits of `availabilityView` ("scheduleInformation"). In the article "Get free/busy schedule" 0 includes working elsewhere."""
+_ELSEWHERE: Final = frozenset({"workingelsewhere", "unknown"})
+
+_VIEW: Final = {"0": "free", "1": "tentative", "2": "busy", "3": "oof"}
+"""The digits of `availabilityView` ("scheduleInformation"), except `ELSEWHERE`. Working elsewhere comes as 0 (article "Get free/busy
+schedule"; microsoft-graph-docs issue 17869)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,11 @@ class Reader:
     working_elsewhere: BusyType = BusyType.FREE
     unknown: BusyType = BusyType.BUSY
 
-    def read(self, content: bytes, mailboxes: Sequence[str], window: Window, slot: timedelta) -> dict[str, Result]:
+    def read(self, content: bytes, mailboxes: Sequence[str], window: Window) -> dict[str, Result]:
         """Read the result of each mailbox. Mailboxes that the response leaves out are missing.
 
         Args:
-            slot: the length of one digit of `availabilityView`.
+            window: the requested one: `availabilityView` begins at its start.
 
         Raises:
             GenerationFailed: the response is not getSchedule's.
@@ -91,45 +90,49 @@ class Reader:
         entries = json_object(content).get("value")
         if not isinstance(entries, list):
             raise GenerationFailed("the response is not getSchedule's")
-        return {mailbox: self._read_result(entry, window, slot) for mailbox, entry in _match_entries(entries, mailboxes)}
+        return {mailbox: self._read_result(entry, window) for mailbox, entry in _match_entries(entries, mailboxes)}
 
-    def _read_result(self, entry: Mapping[str, Any], window: Window, slot: timedelta) -> Result:
+    def _read_result(self, entry: Mapping[str, Any], window: Window) -> Result:
         error = entry.get("error")
         if error is not None:
             code = error.get("responseCode") if isinstance(error, dict) else None
             return _failure_type(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({loggable(_text(code))})")
         items, view = entry.get("scheduleItems"), entry.get("availabilityView")
-        if items is None and not (view and isinstance(view, str)):
-            return GenerationFailed("the response has no times for the mailbox")
-        if not isinstance(items, list | None):
+        view = view if isinstance(view, str) else ""
+        if items is None:
+            # QUIRK: a mailbox outside of Exchange Online may have nothing but the view (EWS, "FreeBusyViewType": MergedOnly).
+            items, view = [], complete_view(view, window) if view else ""
+            if not view:
+                return GenerationFailed("the response has no times for the mailbox")
+        if not isinstance(items, list):
             return GenerationFailed("the schedule items cannot be read")
         try:
-            events = tuple(map(self._read_event, items or ())) or tuple(self._read_merged_view(view, window, slot))
+            events = [self._read_event(item) for item in items]
+            elsewhere = (event for event, item in zip(events, items, strict=True) if _status(item) in _ELSEWHERE)
+            merged = add_busier_slots(events, view, window, self._read_digit, elsewhere)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             # To skip the item would show busy time as free.
             return GenerationFailed("a schedule item cannot be read")
-        return Schedule(events, read_hours(entry.get("workingHours"), window))
+        return Schedule(merged, read_hours(entry.get("workingHours"), window))
 
     def _read_event(self, item: Mapping[str, Any]) -> CalendarEvent:
-        return CalendarEvent(_parse_time(item["start"]), _parse_time(item["end"]), self._busy_type(item.get("status")), _read_details(item))
+        # In the hour that a clock repeats, the longest event that the times can mean.
+        start, end = _parse_time(item["start"], fold=0), _parse_time(item["end"], fold=1)
+        return CalendarEvent(start, end, self._busy_type(_status(item)), _read_details(item))
 
-    def _busy_type(self, status: Any) -> BusyType:
-        name = status.lower() if isinstance(status, str) else "unknown"
-        match name:
+    def _busy_type(self, status: str) -> BusyType:
+        match status:
             case "workingelsewhere":
                 return self.working_elsewhere
             case "unknown":
                 return self.unknown
             case _:
-                return _STATUSES.get(name, BusyType.BUSY)
+                return _STATUSES.get(status, BusyType.BUSY)
 
-    def _read_merged_view(self, view: Any, window: Window, slot: timedelta) -> Iterator[CalendarEvent]:
-        """Read the merged view. QUIRK: a mailbox outside of Exchange Online may have nothing else (EWS, "FreeBusyViewType": MergedOnly)."""
-        digits = view if isinstance(view, str) else ""
-        for run in re.finditer(r"(.)\1*", digits):
-            busy = self._busy_type(_VIEW.get(run[1], "unknown"))
-            if busy is not BusyType.FREE:
-                yield CalendarEvent(window.start_date + run.start() * slot, window.start_date + run.end() * slot, busy)
+    def _read_digit(self, digit: str) -> BusyType:
+        if digit == ELSEWHERE:
+            return choose_busier(self.working_elsewhere, self.unknown)
+        return self._busy_type(_VIEW.get(digit, "unknown"))
 
 
 def failure_for(response: http.HttpResponse) -> LookupFailed:
@@ -146,7 +149,9 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
     if known and kind in {GenerationFailed, MailboxNotFound, NoAccess}:
         kind = _failure_type(known[-1], kind)
     named = f"{general}, {loggable((known or codes)[-1])}" if codes else str(general)
-    return kind(named, retry_after=parse_retry_after(response.headers))
+    # Microsoft's guidance and SDKs retry 503 and 504; 500 was seen now and then (msgraph-sdk-design, pull request 2).
+    transient = kind.transient or (response.status in {500, 504} and kind in {GenerationFailed, TimedOut})
+    return kind(named, retry_after=parse_retry_after(response.headers), transient=transient)
 
 
 def _codes(error: Any) -> Iterator[str]:
@@ -186,16 +191,24 @@ def _match_entries(entries: Sequence[Any], mailboxes: Sequence[str]) -> Iterator
             yield mailbox, entry
 
 
-def _parse_time(value: Mapping[str, Any]) -> datetime:
-    """Parse `{"dateTime": "2018-08-06T09:00:00.0000000", "timeZone": "UTC"}`. The request asks for UTC."""
-    moment = datetime.fromisoformat(value["dateTime"])
-    if moment.tzinfo is not None:
-        return moment
-    name = value.get("timeZone") or "UTC"
-    zone = UTC if name == "UTC" else timezones.find_zone(name)
-    if zone is None:
-        raise ValueError("an unknown time zone")
-    return moment.replace(tzinfo=zone)
+def _status(item: Mapping[str, Any]) -> str:
+    status = item.get("status")
+    return status.lower() if isinstance(status, str) else "unknown"
+
+
+def _parse_time(value: Mapping[str, Any], fold: int) -> datetime:
+    """Parse `{"dateTime": "2018-08-06T09:00:00.0000000", "timeZone": "UTC"}` into UTC. The request asks for UTC.
+
+    QUIRK: some responses have the mailbox's own zone, by its Windows name.
+    """
+    moment = datetime.fromisoformat(value["dateTime"].upper())
+    if moment.tzinfo is None:
+        name = value.get("timeZone") or "UTC"
+        zone = UTC if name == "UTC" else timezones.find_zone(name)
+        if zone is None:
+            raise ValueError("an unknown time zone")
+        moment = moment.replace(tzinfo=zone, fold=fold)
+    return moment.astimezone(UTC)
 
 
 def _read_details(item: Mapping[str, Any]) -> Details | None:

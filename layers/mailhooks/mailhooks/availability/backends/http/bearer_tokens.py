@@ -125,5 +125,7 @@ def token_failure(response: http.HttpResponse, error: object, reason: str) -> Lo
     if error in _BUSY:
         return ServerBusy(f"no token: {error}", retry_after=parse_retry_after(response.headers))
     if not isinstance(error, str) or response.status in {408, 429} or response.status >= 500:
-        return http.failure_for(response)
+        failure = http.failure_for(response)
+        failure.transient |= response.status == 500
+        return failure
     return AuthenticationFailed(f"no token (HTTP {response.status}): {reason}")

@@ -111,6 +111,7 @@ def failure_for(response: HttpResponse) -> LookupFailed:
         case 429 | 502 | 503:
             return ServerBusy(f"the server is busy (HTTP {status})", retry_after=parse_retry_after(response.headers))
         case 408 | 504:
-            return TimedOut(f"the server timed out (HTTP {status})")
+            # 504 is a gateway's: the server itself may answer the next request.
+            return TimedOut(f"the server timed out (HTTP {status})", transient=status == 504)
         case _:
             return GenerationFailed(f"the server responded with HTTP {status}")
