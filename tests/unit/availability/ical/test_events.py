@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.availability.backends.ical.calendars import FeedCalendar
-from mailhooks.availability.backends.ical.lines import parse_calendars
+from mailhooks.availability.backends.ical.calendars import Calendars
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, InstanceType
 from mailhooks.deadline import Deadline
@@ -27,8 +26,7 @@ def event(*lines: str, uid: str = "1") -> str:
 
 
 def expanded(content: bytes, window: Window = WINDOW, zone: str | None = None) -> list[CalendarEvent]:
-    [component] = parse_calendars(content)
-    found = list(FeedCalendar.parse(component, ZoneInfo(zone) if zone else None).events(window, Deadline.after(10)))
+    found = Calendars.parse([content], ZoneInfo(zone) if zone else None).events(window, Deadline.after(10))
     touching = [e for e in found if e.start_time < window.end_date and (e.end_time > window.start_date or e.start_time == e.end_time)]
     return sorted(touching, key=lambda e: e.start_time)
 

@@ -1,56 +1,48 @@
 """Reads the busy times of calendar data, for the backends `ics` and `caldav`."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from mailhooks.availability.backends.ical.event_selection import Group, group_appointments
-from mailhooks.availability.backends.ical.events import expand_events
+from mailhooks.address_patterns import canonical
+from mailhooks.availability.backends.ical.appointments import Series, group_appointments
+from mailhooks.availability.backends.ical.budget import Budget
 from mailhooks.availability.backends.ical.freebusy import read_periods
-from mailhooks.availability.backends.ical.lines import Component, parse_calendars
+from mailhooks.availability.backends.ical.lines import parse_calendars
+from mailhooks.availability.backends.ical.recurrences import expand_series
+from mailhooks.availability.backends.ical.values import InvalidValue
 from mailhooks.availability.backends.ical.zones import Zones
-from mailhooks.availability.errors import GenerationFailed
+from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import CalendarEvent
+from mailhooks.contract.freebusy import BusyType, CalendarEvent
 from mailhooks.deadline import Deadline
 
+MAX_EVENTS: Final = 10_000
+"""Events of one answer with their own times and details. If there are more, those that overlap are joined."""
 
-@dataclass(frozen=True, slots=True)
-class FeedCalendar:
-    """A parsed calendar of a feed. `periods` are its own free and busy times."""
+MAX_JOINED: Final = 50_000
+"""Busy times of one answer: its size is limited to 5.5 MB."""
 
-    appointments: list[Group]
-    zones: Zones
-    periods: tuple[CalendarEvent, ...]
+_MAX_WINDOWS: Final = 4
+_MAX_CACHED: Final = 2000
+"""Expansions of one version of a feed that are kept, and their longest: clients ask for the same weeks again."""
 
-    @classmethod
-    def parse(cls, component: Component, zone: ZoneInfo | None) -> Self:
-        """Parse a calendar, in which times without a zone are in `zone`.
-
-        Raises:
-            GenerationFailed: a free or busy period cannot be read, or the calendar is not Gregorian.
-        """
-        # QUIRK: some calendars have it in lower case.
-        if component.value("CALSCALE").upper() not in {"", "GREGORIAN"}:
-            raise GenerationFailed("the calendar is not Gregorian")
-        return cls(group_appointments(component), Zones(component, zone), tuple(read_periods(component)))
-
-    def events(self, window: Window, deadline: Deadline) -> Iterator[CalendarEvent]:
-        """Yield the events that overlap the window, and perhaps others.
-
-        Raises:
-            GenerationFailed: see `ical.events.expand_events`.
-        """
-        yield from self.periods
-        yield from expand_events(self.appointments, self.zones, window, deadline)
+_Key = tuple[Window, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Calendars:
-    """The parsed content of one feed or of one CalDAV collection."""
+    """The parsed content of one feed or of one CalDAV collection.
 
-    calendars: list[FeedCalendar]
+    Attributes:
+        periods: the busy times of VFREEBUSY components.
+    """
+
+    series: list[Series]
+    periods: tuple[CalendarEvent, ...]
+    _expanded: dict[_Key, list[CalendarEvent]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def parse(cls, contents: Iterable[bytes], zone: ZoneInfo | None = None) -> Self:
@@ -63,12 +55,18 @@ class Calendars:
             zone: the zone of times without a zone; UTC if it is None.
 
         Raises:
-            GenerationFailed: a content is not a calendar or is incomplete, or a free or busy period cannot be read.
+            GenerationFailed: a content is not a calendar or is incomplete, a free or busy period cannot be read, or a calendar is not
+                Gregorian.
         """
-        return cls([FeedCalendar.parse(component, zone) for content in contents for component in parse_calendars(content)])
+        components = [component for content in contents for component in parse_calendars(content)]
+        # QUIRK: some calendars have it in lower case.
+        if any(component.value("CALSCALE").upper() not in {"", "GREGORIAN"} for component in components):
+            raise GenerationFailed("the calendar is not Gregorian")
+        series = group_appointments((component, Zones(component, zone)) for component in components)
+        return cls(series, tuple(period for component in components for period in read_periods(component)))
 
-    def events(self, window: Window, deadline: Deadline, *, owners: Collection[str] = ()) -> list[CalendarEvent]:  # noqa: ARG002 - used next
-        """Return the busy events that overlap the window, and perhaps others. Events keep their own start and end.
+    def events(self, window: Window, deadline: Deadline, *, owners: Collection[str] = ()) -> list[CalendarEvent]:
+        """Return the busy events that overlap the window. Events keep their own start and end. For one thread at a time.
 
         Args:
             owners: the addresses of the calendar's owner. A meeting that the owner has declined is free.
@@ -76,4 +74,47 @@ class Calendars:
         Raises:
             GenerationFailed: an event that may overlap the window cannot be read, or the expansion needs too much work.
         """
-        return [event for calendar in self.calendars for event in calendar.events(window, deadline)]
+        key = window, frozenset(map(canonical, owners))
+        found = self._expanded.pop(key, None)
+        if found is None:
+            found = self._expand(window, key[1], deadline)
+        if len(found) <= _MAX_CACHED:
+            self._expanded[key] = found
+            if len(self._expanded) > _MAX_WINDOWS:
+                self._expanded.pop(next(iter(self._expanded)))
+        return found
+
+    def _expand(self, window: Window, owners: Collection[str], deadline: Deadline) -> list[CalendarEvent]:
+        budget = Budget(deadline)
+        found = [period for period in self.periods if period.start_time < window.end_date and period.end_time > window.start_date]
+        try:
+            for one in self.series:
+                if one.may_overlap(window):
+                    found += expand_series(one, window, owners, budget)
+                    budget.check_time()
+        except LookupFailed:
+            raise
+        except InvalidValue as error:
+            raise GenerationFailed(f"an event that may overlap the window cannot be read: {error}") from None
+        except Exception as error:  # noqa: BLE001 - of a hostile calendar; the error's text may quote the calendar
+            raise GenerationFailed(f"an event that may overlap the window cannot be read ({type(error).__name__})") from None
+        if len(found) > MAX_EVENTS:
+            found = [*_join(found, BusyType.BUSY), *_join(found, BusyType.TENTATIVE)]
+            if len(found) > MAX_JOINED:
+                raise GenerationFailed(f"the calendar has more than {MAX_JOINED:,} busy times in the window")
+        return found
+
+
+def _join(events: Iterable[CalendarEvent], busy_type: BusyType) -> Iterator[CalendarEvent]:
+    """Yield the times of the events of a type, joined where they overlap or touch, without details."""
+    begin: datetime | None = None
+    end: datetime | None = None
+    for start, last in sorted((event.start_time, event.end_time) for event in events if event.busy_type is busy_type):
+        if begin is None or end is None or start > end:
+            if begin is not None and end is not None:
+                yield CalendarEvent(begin, end, busy_type)
+            begin, end = start, last
+        else:
+            end = max(end, last)
+    if begin is not None and end is not None:
+        yield CalendarEvent(begin, end, busy_type)

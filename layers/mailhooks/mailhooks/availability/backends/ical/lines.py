@@ -13,12 +13,12 @@ from mailhooks.availability.errors import GenerationFailed
 
 _CONTENT: Final = frozenset(
     b"TZID X-WR-TIMEZONE CALSCALE UID SEQUENCE DTSTART DTEND DURATION RRULE RDATE EXDATE RECURRENCE-ID FREEBUSY STATUS TRANSP CLASS "
-    b"X-MICROSOFT-CDO-BUSYSTATUS SUMMARY LOCATION TZOFFSETFROM TZOFFSETTO".split()
+    b"X-MICROSOFT-CDO-BUSYSTATUS SUMMARY LOCATION TZOFFSETFROM TZOFFSETTO FBTYPE ATTENDEE".split()
 )
 """Properties whose lines are stored."""
 
-_PRESENCE: Final = frozenset({b"ATTENDEE", b"ORGANIZER"})
-"""Properties that are stored without their lines."""
+_PRESENCE: Final = frozenset({b"ORGANIZER"})
+"""Properties that are stored without their lines. ATTENDEE is one of them unless a participant has declined."""
 
 _PARENTS: Final = {
     "VEVENT": "VCALENDAR",
@@ -78,8 +78,9 @@ def parse_calendars(content: bytes) -> list[Component]:
                 stack[-1].parts.append(component)
             stack.append(component)
         elif name == b"END":
-            if not stack or stack.pop().name != _decode(line).partition(":")[2].strip().upper():
+            if not stack or stack[-1].name != _decode(line).partition(":")[2].strip().upper():
                 raise GenerationFailed("the calendar's components are not closed in order")
+            _drop_participants(stack.pop())
         elif stack:
             stack[-1].lines.setdefault(name.decode(), []).append(_decode(line) if name in _CONTENT else "")
     if not found:
@@ -87,6 +88,12 @@ def parse_calendars(content: bytes) -> list[Component]:
     if stack:
         raise GenerationFailed("the calendar is incomplete")
     return found
+
+
+def _drop_participants(component: Component) -> None:
+    """Remove the lines of participants if none of them has declined. They can be most of a feed."""
+    if not any("DECLINED" in line.upper() for line in component.lines.get("ATTENDEE", ())) and "ATTENDEE" in component.lines:
+        component.lines["ATTENDEE"] = [""]
 
 
 def _check_nesting(component: Component, stack: list[Component]) -> None:

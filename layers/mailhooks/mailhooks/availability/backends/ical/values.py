@@ -2,17 +2,37 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 _PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)')
+_TIME_PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^;]*)')
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _MOMENT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
 _DURATION: Final = re.compile(r"([+-]?)P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII | re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
-Period = tuple[datetime, timedelta]
-"""A start and a duration."""
+Period = tuple[datetime, datetime]
+"""A start, and an end in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A duration that is not negative (section 3.3.6).
+
+    Attributes:
+        days: nominal days. A day has 23 or 25 hours when the clocks change.
+        time: an exact time.
+    """
+
+    days: timedelta
+    time: timedelta
+
+    def add_to(self, start: datetime) -> datetime:
+        """Return the end, in UTC, of an aware start."""
+        # Python adds days to the clock time.
+        return (start + self.days).astimezone(UTC) + self.time
 
 
 class InvalidValue(ValueError):
@@ -43,6 +63,20 @@ def split_line(line: str) -> tuple[dict[str, str], str]:
     return parameters, line[at + 1 :].strip()
 
 
+def split_time_line(line: str) -> tuple[dict[str, str], str]:
+    """Split the line of a date or time, whose value has no colon, into its parameters and its value.
+
+    QUIRK: Outlook writes `TZID=(UTC+01:00) Amsterdam` without quotation marks.
+
+    Raises:
+        InvalidValue: the line has no value.
+    """
+    head, colon, value = line.rpartition(":")
+    if not colon:
+        raise InvalidValue("a line without a value")
+    return {match[1].upper(): match[2] for match in _TIME_PARAMETER.finditer(head)}, value.strip()
+
+
 def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
     """Parse a date or a time, which is aware.
 
@@ -59,18 +93,22 @@ def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
         day = date(int(match[1]), int(match[2]), int(match[3]))
         if match[4] is None:
             return day
-        # Section 3.3.12: programs without leap seconds read 60 as 59.
-        found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(match[6]), 59))
-    except ValueError:
+        if match[4] + match[5] + match[6] == "240000":
+            # QUIRK: the end of a day, as ISO 8601 allows and section 3.3.12 does not.
+            found = datetime(day.year, day.month, day.day) + timedelta(days=1)
+        else:
+            # Section 3.3.12: programs without leap seconds read 60 as 59.
+            found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(match[6]), 59))
+    except (ValueError, OverflowError):
         raise InvalidValue("a day or time that does not exist") from None
     return found.replace(tzinfo=UTC if match[7] else zone())
 
 
-def parse_duration(text: str) -> timedelta:
-    """Parse a duration with an optional sign.
+def parse_duration(text: str) -> tuple[Duration, bool]:
+    """Parse a duration with an optional sign. Return its length, and whether it is negative.
 
-    >>> parse_duration("P1DT12H"), parse_duration("-PT5M")
-    (datetime.timedelta(days=1, seconds=43200), datetime.timedelta(days=-1, seconds=86100))
+    >>> parse_duration("-P1DT12H")
+    (Duration(days=datetime.timedelta(days=1), time=datetime.timedelta(seconds=43200)), True)
 
     Raises:
         InvalidValue: the text is not a duration, or the duration is too long.
@@ -81,10 +119,10 @@ def parse_duration(text: str) -> timedelta:
         raise InvalidValue("an invalid duration")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
     try:
-        found = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        found = Duration(timedelta(weeks=weeks, days=days), timedelta(hours=hours, minutes=minutes, seconds=seconds))
     except OverflowError:
         raise InvalidValue("a duration that is too long") from None
-    return -found if match[1] == "-" else found
+    return found, match[1] == "-"
 
 
 def parse_period(text: str, zone: Callable[[], tzinfo]) -> Period:
@@ -94,19 +132,23 @@ def parse_period(text: str, zone: Callable[[], tzinfo]) -> Period:
         InvalidValue: the text is not a period, or the period ends before it starts.
     """
     first, _, second = text.partition("/")
-    start = parse_moment(first, zone)
+    start = parse_moment(first.strip(), zone)
     if not isinstance(start, datetime):
         raise InvalidValue("a period of dates")
     if second[:1] in {"P", "p", "+", "-"}:
-        length = parse_duration(second)
-    else:
-        end = parse_moment(second, zone)
-        if not isinstance(end, datetime):
-            raise InvalidValue("a period of dates")
-        length = end - start
-    if length < timedelta():
+        length, negative = parse_duration(second)
+        if negative:
+            raise InvalidValue("a period that ends before it starts")
+        try:
+            return start, length.add_to(start)
+        except OverflowError:
+            raise InvalidValue("a period that is too long") from None
+    end = parse_moment(second.strip(), zone)
+    if not isinstance(end, datetime):
+        raise InvalidValue("a period of dates")
+    if end.astimezone(UTC) < start.astimezone(UTC):
         raise InvalidValue("a period that ends before it starts")
-    return start, length
+    return start, end.astimezone(UTC)
 
 
 def parse_text(line: str) -> str:
@@ -115,4 +157,9 @@ def parse_text(line: str) -> str:
         value = split_line(line)[1]
     except InvalidValue:
         return ""
+    return unescape(value)
+
+
+def unescape(value: str) -> str:
+    """Resolve the escapes of a TEXT value (section 3.3.11)."""
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
