@@ -172,7 +172,7 @@ def _compare_leaf(old: Leaf, new: Leaf, before: _Message, case: Case) -> Iterato
         yield Finding(Kind.SIGNED_BROKEN, f"{where}: inline PGP")
     if _fields(old) != _fields(new):
         yield Finding(Kind.HEADER_CHANGED, f"{where}: other fields than its type and encoding")
-    if _parameters(old) != _parameters(new) or len(_fields(new, own=True)) > len(_OWN_FIELDS):
+    if _parameters(old) != _parameters(new) or len(set(_fields(new, own=True))) > len(_OWN_FIELDS):
         yield Finding(Kind.HEADER_CHANGED, f"{where}: other parameters of its type than the charset")
     wanted = Wanted(*((visible_text(case.html), case.html) if old.is_html else (old.given(case.text),) * 2), case.position)
     yield from (Finding(kind, f"{where}: {detail}") for kind, detail in compare_text(old, new, wanted))

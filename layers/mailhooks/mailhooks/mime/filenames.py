@@ -8,15 +8,12 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.headers import is_bounded, parse_parameters, parse_strictly, remove_comments
+from mailhooks.mime.headers import UNDISPUTED, is_bounded, parse_parameters, parse_strictly, remove_comments
 from mailhooks.mime.message import Part
 
 _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
 _ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
-
-_UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s;\"(]++)\s*+)?+)*+")
-"""A field that all programs read alike: without comments, quoted pairs, unquoted white space and text after quotes."""
 
 _LONGEST_NAME: Final = 255
 """Characters that are read, from the end of a name: file systems accept no more, and normalization of hostile text is not linear."""
@@ -72,12 +69,15 @@ def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     for value in part.header.values_with_name(raw):
         for reading in _readings(value):
             found.update(dict.fromkeys(_names(reading)))
+        if b"\n" in value:
+            # A line that some programs skip is between the name and the parameter before it.
+            found.update(dict.fromkeys(map(encoded_words.decode, _ANYWHERE.findall(value))))
     return tuple(name for name in found if name)
 
 
 def _readings(value: bytes) -> list[bytes]:
     """Return the field as it is and, if programs may read it differently, without comments, by the strict grammar, and both."""
-    if _UNDISPUTED.fullmatch(value):
+    if UNDISPUTED.fullmatch(value):
         return [value]
     uncommented = remove_comments(value)
     return list(dict.fromkeys((value, uncommented, _strict(value), _strict(uncommented))))

@@ -5,15 +5,19 @@ library parses the parameters; its input is bounded.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mailhooks.mime import charset, encoded_words
+from mailhooks.mime.dialect import STANDARD, BrokenLine, Dialect, Option
 from mailhooks.mime.edits import Edit
 
 if TYPE_CHECKING:
     from email.message import Message
+
+CONTENT_FIELDS: Final = frozenset({"content-type", "content-transfer-encoding", "content-disposition"})
+"""Fields of a part that programs read differently if they are repeated."""
 
 _LINE_END: Final = re.compile(rb"\r?\n")
 """QUIRK: Unix tools write bare LF. A bare CR is part of the line (RFC 5321 section 2.3.8)."""
@@ -33,6 +37,18 @@ _MOST_PARAMETERS: Final = 50
 
 _WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
+
+_ODD_NAME: Final = re.compile(rb"[=\"]")
+"""In a field name: an unindented parameter with a colon in its value looks like a field."""
+
+UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\"[^\"\\]*+\"|[^\s;\"(]++)\s*+)?+)*+")
+"""A field that all programs read alike if no parameter is repeated: without comments, quoted pairs and text after quotes."""
+
+_OTHER_WAYS: Final = (1, 2, 3, 4, 5)
+
+_PLAIN_FORM: Final = re.compile(rb"(;\s*)(boundary|charset)(\s*=)", re.IGNORECASE)
+
+_ANYWHERE: Final = re.compile(rb"\b(boundary|charset)\s*=\s*[\"']?([^\"';\0\r\n]*)", re.IGNORECASE)
 
 _UNCOMMENTED: Final = re.compile(rb"((?:[^\"(]|\"(?:[^\"\\]|\\.)*+\"?+)*+)(?:\((?:[^()\\]|\\.)*+\))*+", re.DOTALL)
 """Text and quoted strings, and the comments after them that contain no other comments."""
@@ -68,23 +84,40 @@ class HeaderBlock:
     """The fields of a header, in their order.
 
     Attributes:
-        start: offset of the first field.
+        start: offset of the first line.
         fields: all fields, repeated ones too.
         end: offset after the last line: of the empty line, of a body without an empty line before it, or of the message's end.
-        complete: whether fields can be appended: an empty line follows, or a line end and the message's end. A bare CR, which some programs
-            read as a line end, makes the header incomplete.
-        newline: the line end of the header; CRLF if it has none.
+        body: offset of the body, after the empty line.
+        complete: whether all programs find the same end: an empty line or a delimiter follows, or a line end and the message's end. A bare
+            CR, which some programs read as a line end, makes the header incomplete.
+        newline: the line end of most lines; CRLF if there is none.
+        options: choices of other programs that may read the header differently.
     """
 
     start: int
     fields: tuple[Field, ...]
     end: int
+    body: int
     complete: bool
     newline: bytes
+    options: frozenset[Option] = frozenset()
 
     def named(self, name: str) -> Iterator[Field]:
         """Return the fields with a name, given in lower case."""
         return (field for field in self.fields if field.lname == name)
+
+    def content_values(self, raw: bytes) -> dict[str, list[bytes]]:
+        """Return the values of the Content-Type, Content-Transfer-Encoding and Content-Disposition fields, with names in lower case."""
+        found: dict[str, list[bytes]] = {}
+        for field in self.fields:
+            if (name := field.lname) in CONTENT_FIELDS:
+                found.setdefault(name, []).append(field.value(raw))
+        return found
+
+    def without_repetitions(self) -> "HeaderBlock":
+        """Return the header with the last one only of the same fields, as some programs read it."""
+        last = {field.lname: field for field in self.fields}
+        return replace(self, fields=tuple(each for each in self.fields if each.lname not in CONTENT_FIELDS or last[each.lname] is each))
 
     def disposition(self, raw: bytes) -> str:
         """Return the disposition type (RFC 2183) in lower case, such as `attachment` or `inline`; `""` if there is none."""
@@ -97,37 +130,132 @@ class HeaderBlock:
         return [value for value in values if b"name" in value.lower()]
 
     def appended(self, lines: bytes) -> Edit:
-        """Return the edit that adds lines after the last field of a complete header."""
-        return Edit(self.end, self.end, lines)
+        """Return the edit that adds lines after the last field, or before the first one if programs find different ends of the header."""
+        at = self.end if self.complete else self.fields[0].start
+        return Edit(at, at, lines)
 
 
-def scan(raw: bytes, start: int = 0) -> HeaderBlock:
+def _no_delimiter(_start: int, _end: int) -> bool:
+    return False
+
+
+def scan(raw: bytes, start: int = 0, dialect: Dialect = STANDARD, is_delimiter: Callable[[int, int], bool] = _no_delimiter) -> HeaderBlock:
     """Scan the header at `start`, the offset of a message or part.
 
-    QUIRK: an mbox `From ` line (or an escaped `>From `) before the first field is skipped: mail from Unix mailboxes has one.
+    QUIRK: an mbox `From ` line is skipped: mail from Unix mailboxes has one. So is an escaped `>From ` line before the first field, and a
+    line that begins with a colon. All programs skip these.
     QUIRK: a line that is not a field and not folded ends the header and makes it incomplete. For some programs more fields follow, for
     others a body without the empty line of RFC 5322 section 2.1.
+
+    Args:
+        is_delimiter: whether the line from one offset to another, which begins with two hyphens, is a delimiter. Every program ends the
+            header there.
     """
-    ends: list[int] = []
-    names: list[re.Match[bytes]] = []
+    lines = _Lines(raw, start, dialect, is_delimiter)
     position = start
     length = len(raw)
-    complete = True
-    while position < length and not _LINE_END.match(raw, position):
+    blank = None
+    while position < length and (blank := _LINE_END.match(raw, position)) is None:
         after = raw.find(b"\n", position) + 1 or length
-        if names and raw[position] in b" \t":
-            ends[-1] = after
-        elif (name := _NAME.match(raw, position, after)) and not raw.startswith(b"--", position):
-            names.append(name)
-            ends.append(after)
-        elif position > start or not raw.startswith((b"From ", b">From "), start):
-            complete = False
+        if not lines.read(position, after):
             break
         position = after
-    fields = tuple(Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(names, ends, strict=True))
-    complete = complete and (position == start or raw.endswith(b"\n", start, position)) and not _BARE_CR.search(raw, start, position)
-    first = _LINE_END.search(raw, start, position + 2)  # perhaps that of the empty line
-    return HeaderBlock(start, fields, position, complete, first[0] if first else b"\r\n")
+    body = blank.end() if blank else max(lines.body, position)
+    bare_cr = _BARE_CR.search(raw, start, position) is not None
+    if bare_cr:
+        lines.options.add(("cr_ends_line", True))
+    complete = not (lines.broken or bare_cr) and (position == start or raw.endswith(b"\n", start, position))
+    # With the empty line.
+    crlfs, line_feeds = raw.count(b"\r\n", start, position + 2), raw.count(b"\n", start, position + 2)
+    newline = b"\r\n" if 2 * crlfs >= line_feeds else b"\n"
+    return HeaderBlock(start, lines.fields(), position, body, complete, newline, frozenset(lines.options))
+
+
+class _Lines:
+    """The lines of a header up to one of them.
+
+    Attributes:
+        options: choices of other programs.
+        broken: whether a broken line ends the header.
+        body: offset of the body after a line of white space that ends the header.
+    """
+
+    def __init__(self, raw: bytes, start: int, dialect: Dialect, is_delimiter: Callable[[int, int], bool]) -> None:
+        self._raw = raw
+        self._start = start
+        self._dialect = dialect
+        self._is_delimiter = is_delimiter
+        self._names: list[re.Match[bytes]] = []
+        self._ends: list[int] = []
+        self._skipped = True
+        self.options: set[Option] = set()
+        self.broken = False
+        self.body = start
+
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(
+            Field(name[1].decode("ascii"), name.start(), name.end(), end) for name, end in zip(self._names, self._ends, strict=True)
+        )
+
+    def read(self, position: int, after: int) -> bool:
+        """Read the line from one offset to another. Return whether it is part of the header."""
+        raw = self._raw
+        if raw[position] in b" \t" and position > self._start:
+            return self._read_indented(position, after)
+        if raw.startswith(b"--", position):
+            return not self._is_delimiter(position, after) and self._read_broken(after)
+        if name := _NAME.match(raw, position, after):
+            return self._read_field(name, after)
+        if _is_skipped(raw, self._start, position, after):
+            self._skipped = True
+            return True
+        return self._read_broken(after)
+
+    def _read_field(self, name: re.Match[bytes], after: int) -> bool:
+        if name.end() - name.end(1) > 1 or _ODD_NAME.search(name[1]):
+            self.options.add(("strict_names", True))
+            if self._dialect.strict_names:
+                return self._read_broken(after)
+        self._names.append(name)
+        self._ends.append(after)
+        self._skipped = False
+        return True
+
+    def _read_indented(self, position: int, after: int) -> bool:
+        if self._raw[position:after].isspace():
+            self.options.add(("white_line_ends", True))
+            if self._dialect.white_line_ends:
+                self.body = after
+                return False
+        if not self._skipped:
+            self._ends[-1] = after
+        elif self._names:
+            # Perhaps a fold of the field before the line that is skipped.
+            self.options.add(("broken_line", BrokenLine.FOLD))
+            if self._dialect.broken_line is BrokenLine.FOLD:
+                self._ends[-1] = after
+        return True
+
+    def _read_broken(self, after: int) -> bool:
+        self.options.update(("broken_line", choice) for choice in BrokenLine)
+        self._skipped = True
+        match self._dialect.broken_line:
+            case BrokenLine.END:
+                self.broken = True
+            case BrokenLine.FOLD if self._names:
+                self._ends[-1] = after
+                self._skipped = False
+        return not self.broken
+
+
+def _is_skipped(raw: bytes, start: int, position: int, after: int) -> bool:
+    """Return whether a line that is not a field is skipped by all programs."""
+    if raw.startswith(b":", position):
+        return True
+    if position == start:
+        return raw.startswith((b"From ", b">From "), position)
+    # Directly before the body, Python's parser reads it as the first line of the body.
+    return raw.startswith(b"From ", position) and after < len(raw) and not _LINE_END.match(raw, after)
 
 
 def is_bounded(value: bytes) -> bool:
@@ -135,13 +263,18 @@ def is_bounded(value: bytes) -> bool:
     return len(value) <= _LONGEST_VALUE and value.count(b";") <= _MOST_PARAMETERS
 
 
-def parse_parameters(value: bytes) -> dict[str, str]:
+def parse_parameters(value: bytes, way: int = 0) -> dict[str, str]:
     """Return the parameters of a field, decoded (RFC 2231; QUIRK: encoded words too), names in lower case.
 
     QUIRK: a comment is part of the value: file names that end in `(1)` are common, and comments are not.
+
+    Args:
+        way: a way of another program, of `find_other_ways`.
     """
     if value.count(b";") > _MOST_PARAMETERS:
         return {}
+    if way:
+        return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _read_in_other_way(value, way).items()}
     try:
         found = _parse_by_email(value).get_params(failobj=[])
         return {name.lower(): _decode_parameter(text) for name, text in reversed(found[1:])}
@@ -149,13 +282,50 @@ def parse_parameters(value: bytes) -> dict[str, str]:
         return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _read_first_values(value).items()}
 
 
-def parse_boundary(value: bytes) -> bytes:
+def parse_boundary(value: bytes, way: int = 0) -> bytes:
     """Return the boundary parameter as octets, as some mailers write more than ASCII; empty if there is none."""
+    if way:
+        return _read_in_other_way(value, way).get(b"boundary", b"").rstrip(b" \t\r\n")
     try:
         found = _parse_by_email(value).get_boundary("").encode("latin-1", "replace")
     except Exception:  # noqa: BLE001 - as above
         found = _read_first_values(value).get(b"boundary", b"")
     return found.rstrip(b" \t\r\n")
+
+
+def find_other_ways(value: bytes, name: str) -> list[int]:
+    """Return the ways to read a field that is not `UNDISPUTED` in which the parameter `boundary` or `charset` differs from ours."""
+    if not is_bounded(value):
+        return []
+    if name == "boundary":
+        own = parse_boundary(value)
+        return [way for way in _OTHER_WAYS if parse_boundary(value, way) != own]
+    found = parse_parameters(value).get(name, "")
+    return [way for way in _OTHER_WAYS if parse_parameters(value, way).get(name, "") != found]
+
+
+def _read_in_other_way(value: bytes, way: int) -> dict[bytes, bytes]:
+    """Return parameters as another program reads them.
+
+    The ways: the first or the last of repeated parameters, without RFC 2231; the extended form (RFC 2231 section 4) before the plain one;
+    comments left out; anything after the name, with quotes that do not match.
+    """
+    strict = list(parse_strictly(value[:_LONGEST_VALUE]))
+    match way:
+        case 1:
+            return dict(reversed(strict))
+        case 2:
+            return dict(strict)
+        case 3:
+            return dict(reversed(strict)) | _encode(parse_parameters(_PLAIN_FORM.sub(rb"\1x-\2\3", value)))
+        case 4:
+            uncommented = remove_comments(value)
+            return _encode(parse_parameters(uncommented) | {"boundary": parse_boundary(uncommented).decode("latin-1")})
+    return {match[1].lower(): match[2].strip() for match in reversed(list(_ANYWHERE.finditer(value[:_LONGEST_VALUE])))}
+
+
+def _encode(parameters: dict[str, str]) -> dict[bytes, bytes]:
+    return {name.encode("latin-1", "replace"): text.encode("latin-1", "replace") for name, text in parameters.items()}
 
 
 def parse_strictly(value: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
+from mailhooks.mime.headers import Field
 from mailhooks.mime.message import Part
 
 _PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
@@ -186,10 +187,10 @@ class TextPart:
         if name != self.charset:
             edits, fields = self._charset_edits(name)
         if encoding != part.encoding:
-            field = next(part.header.named("content-transfer-encoding"), None)
-            if field is None:
+            present = list(part.header.named("content-transfer-encoding"))
+            if not present:
                 fields += b"Content-Transfer-Encoding: " + encoding.encode() + self._line_end
-            else:
+            for field in present:
                 end = field.end - (2 if self.raw.endswith(b"\r\n", 0, field.end) else 1)
                 edits.append(Edit(field.body, max(end, field.body), b" " + encoding.encode()))
         if fields:
@@ -199,22 +200,25 @@ class TextPart:
         return [*edits, Edit(part.body, part.end, body)]
 
     def _charset_edits(self, name: str) -> tuple[list[Edit], bytes]:
-        """Return the edits of the Content-Type field, or the field to add."""
-        field = next(self.part.header.named("content-type"), None)
-        if field is None:
+        """Return the edits of the Content-Type field, perhaps twice alike, or the field to add."""
+        present = list(self.part.header.named("content-type"))
+        if not present:
             return [], b"Content-Type: text/plain; charset=" + name.encode() + self._line_end
+        return [self._charset_edit(field, name) for field in present], b""
+
+    def _charset_edit(self, field: Field, name: str) -> Edit:
         value = self.raw[field.body : field.end]
         for parameter in _PARAMETER.finditer(value):
             if re.fullmatch(rb"charset\*?(\d+\*?)?", parameter[1], re.IGNORECASE):
                 start = field.body + parameter.start(1)
                 line = start - self.raw.rfind(b"\n", 0, start)
                 fold = self._line_end + b" " if line > _LONG_HEADER_LINE else b""
-                return [Edit(start, field.body + parameter.end(2), fold + b"charset=" + name.encode())], b""
+                return Edit(start, field.body + parameter.end(2), fold + b"charset=" + name.encode())
         end = field.body + len(value.rstrip(b" \t\r\n;"))
         # Folded if the last line is long (RFC 5322 section 2.1.1).
         line = end - max(self.raw.rfind(b"\n", 0, end) + 1, field.start)
         fold = self._line_end if line + len(name) > _LONG_HEADER_LINE else b""
-        return [Edit(end, end, b";" + fold + b" charset=" + name.encode())], b""
+        return Edit(end, end, b";" + fold + b" charset=" + name.encode())
 
 
 def _convert_to_utf8(octets: bytes, codec: str) -> bytes:
