@@ -28,9 +28,12 @@ class Text:
         self.text = document if isinstance(document, str) else json.dumps(document)
         self.trouble: Exception | None = None
         self.readings: list[bool] = []
+        self.released = threading.Event()
+        self.released.set()
 
     def read(self, *, fresh: bool) -> str:
         self.readings.append(fresh)
+        self.released.wait(60)
         if self.trouble:
             raise self.trouble
         return self.text
@@ -240,24 +243,45 @@ def test_an_unexpected_error_is_an_error_of_each_mailbox(
     assert "a@example.net" not in capsys.readouterr().out
 
 
-class Slow(Text):
-    """A source that hangs from the second read on."""
-
-    released = threading.Event()
-
-    def read(self, *, fresh: bool) -> str:
-        text = super().read(fresh=fresh)
-        if len(self.readings) > 1:
-            self.released.wait(60)
-        return text
-
-
-def test_reading_the_secret_ends_at_the_deadline(backends: Callable[..., Any]) -> None:
+def test_reading_the_secret_ends_at_the_deadline(backends: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhooks.availability.function.handler._MIN_READ_S", 0.1)
     backends(Fake({"a@example.net": (at(9),)}))
-    handler = made(Slow(DOCUMENT | {"budgetSeconds": 20}))
+    source = Text(DOCUMENT | {"budgetSeconds": 20})
+    handler = made(source)
+    source.released.clear()
     # The response is sent one second before the end of Lambda's two seconds, although the secret is not read yet.
     assert errors(handler(request("a@example.net"), Context(2000))) == ["ErrorTimeoutExpired"]
-    Slow.released.set()
+    source.released.set()
+
+
+def test_a_request_without_time_does_not_make_the_next_ones_count_as_failed(
+    backends: Callable[..., Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backends(Fake({"a@example.net": (at(9),)}))
+    source = Text(DOCUMENT | {"cacheSeconds": 0})
+    handler = made(source)
+    # 300 ms are left for the response: the last configuration is used without a read.
+    handler(request("a@example.net"), Context(1300))
+    assert len(source.readings) == 1
+    # The read begins, but the time is over before it ends.
+    monkeypatch.setattr("mailhooks.availability.function.handler._MIN_READ_S", 0.1)
+    source.released.clear()
+    assert errors(handler(request("a@example.net"), Context(1300))) == ["ErrorTimeoutExpired"]
+    source.released.set()
+    capsys.readouterr()
+    for _ in range(3):
+        assert errors(handler(request("a@example.net"), Context(20_000))) == [None]
+    printed, metrics = lines(capsys)
+    assert [line["message"] for line in printed] == ["the request was served"] * 3
+    assert [each["Failed"] for each in metrics] == [[0]] * 3
+
+
+def test_a_first_read_without_time_is_repeated(backends: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    backends(Fake())
+    monkeypatch.setattr("mailhooks.availability.function.handler._FIRST_READ_S", 0.0)
+    handler = made(Text(DOCUMENT))
+    assert errors(handler(request("a@example.net"), Context(900))) == ["ErrorTimeoutExpired"]
+    assert errors(handler(request("a@example.net"), Context(20_000))) == [None]
 
 
 def test_only_mailboxes_with_rejected_credentials_are_retried(backends: Callable[..., Any]) -> None:

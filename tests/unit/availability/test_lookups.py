@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from mailhooks.availability.errors import (
     TimedOut,
     Unreachable,
 )
-from mailhooks.availability.lookups import split_mailboxes, split_window
+from mailhooks.availability.lookups import BackendQuery, look_up, split_mailboxes, split_window
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.availability.provider import Provider
 from mailhooks.availability.routes import Routes
@@ -217,6 +217,81 @@ def test_only_one_look_up_tries_an_open_breaker() -> None:
     assert [breaker.allows_request() for _ in range(3)] == [True, False, False]
     breaker.record_success()
     assert breaker.allows_request()
+
+
+class Hanging(Fake):
+    """A backend whose first look-ups do not end before their deadline."""
+
+    hangs = 0
+    late_s = 0.0
+
+    def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> Mapping[str, Schedule | LookupFailed]:
+        if len(self.calls) < self.hangs:
+            self.calls.append((tuple(mailboxes), window))
+            threading.Event().wait(deadline.left() + self.late_s)
+            raise TimedOut("no response in time")
+        return super().look_up(mailboxes, window, deadline)
+
+
+def ask_within(provider: Provider, seconds: float, *mailboxes: str) -> list[str | None]:
+    return errors(provider.answer(AvailabilityRequest.parse(request(*mailboxes)), Deadline.after(seconds)))
+
+
+def test_a_lack_of_our_own_time_does_not_open_the_breaker() -> None:
+    fake = Hanging(limits=Limits(1, at_once=10))
+    fake.hangs = 10
+    provider = asking(fake, Clock())
+    mailboxes = [f"user{number}@example.net" for number in range(10)]
+    assert ask_within(provider, 0.3, *mailboxes) == ["ErrorTimeoutExpired"] * 10
+    assert ask_within(provider, 5, *mailboxes) == [None] * 10
+
+
+def test_no_response_in_a_fair_time_opens_the_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhooks.availability.lookups._FAIR_S", 0.1)
+    fake = Hanging()
+    fake.hangs = 3
+    provider = asking(fake, Clock())
+    assert [ask_within(provider, 0.3, "a@example.net") for _ in range(3)] == [["ErrorTimeoutExpired"]] * 3
+    assert ask_within(provider, 5, "a@example.net") == ["ErrorServerBusy"]
+
+
+def test_a_look_up_that_a_frozen_process_ends_late_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhooks.availability.lookups._FAIR_S", 0.1)
+    monkeypatch.setattr("mailhooks.availability.lookups._FREEZE_S", 0.05)
+    breaker = CircuitBreaker(1, 30, Clock())
+    fake = Hanging()
+    fake.hangs, fake.late_s = 1, 0.2
+    query = BackendQuery("x", fake, breaker, ("a@example.net",))
+    assert set(look_up([query], Window(DAY, DAY + timedelta(days=1)), Deadline.after(0.3))) == {("x", "a@example.net")}
+    threading.Event().wait(0.4)
+    assert breaker.allows_request()
+
+
+def test_an_error_in_a_short_time_is_the_backends() -> None:
+    fake = Fake(failures=[Unreachable("x"), ServerBusy("x"), TimedOut("x")])
+    provider = asking(fake, Clock())
+    for _ in range(3):
+        ask_within(provider, 0.4, "a@example.net")
+    assert ask_within(provider, 5, "a@example.net") == ["ErrorServerBusy"]
+
+
+def test_a_trial_without_time_lets_the_next_look_up_try() -> None:
+    clock = Clock()
+    fake = Hanging(failures=[Unreachable("x")] * 3)
+    provider = asking(fake, clock)
+    for _ in range(3):
+        ask_within(provider, 0.4, "a@example.net")
+    clock.now += 31
+    fake.hangs = len(fake.calls) + 1
+    assert ask_within(provider, 0.3, "a@example.net") == ["ErrorTimeoutExpired"]
+    assert ask_within(provider, 5, "a@example.net") == [None]
+
+
+def test_an_error_of_a_look_up_thread_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    pause: Any = "https://example.net/secret"
+    fake = Fake(failures=[ServerBusy("x", retry_after=pause)])
+    assert errors(answer(request("a@example.net"), {"*": fake})) == ["ErrorFreeBusyGenerationFailed"]
+    assert "".join(capfd.readouterr()) == ""
 
 
 # Invalid backends

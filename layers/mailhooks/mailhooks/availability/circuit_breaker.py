@@ -35,7 +35,7 @@ class CircuitBreaker:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def allows_request(self) -> bool:
-        """Return whether a look-up may start now. If it may, the caller must call `record_success` or `record_failure` after it."""
+        """Return whether a look-up may start now. If it may, the caller must call one of the following three methods after it."""
         with self._lock:
             now = self.clock()
             if not self._open_until:
@@ -60,6 +60,11 @@ class CircuitBreaker:
             limit = min(2, self.failures) if isinstance(failure, AuthenticationFailed) else self.failures
             if self._open_until or self._consecutive >= limit:
                 self._open_until = self.clock() + self.seconds
+            self._trial_until = 0.0
+
+    def record_nothing(self) -> None:
+        """End a look-up whose result shows neither that the backend works nor that it fails. Another one may try the backend at once."""
+        with self._lock:
             self._trial_until = 0.0
 
     def pause(self, seconds: float) -> None:

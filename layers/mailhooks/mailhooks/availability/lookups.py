@@ -25,6 +25,13 @@ _ATTEMPTS_TO_REACH: Final = 2
 _MIN_ATTEMPT_S: Final = 0.3
 """An attempt starts only if this much time is left after the pause."""
 
+_FAIR_S: Final = 5.0
+"""A backend that does not respond within less time has not failed: the request came with too little time, or used it up. It is the time
+for a connection in `backends.http.client`."""
+
+_FREEZE_S: Final = 1.0
+"""A look-up that ends this long after its deadline was stopped: Lambda freezes the process between two requests."""
+
 _HANDOVER_S: Final = 0.2
 """Time reserved between the backends' deadline and the request's (at most a tenth of it), so that late results are still used."""
 
@@ -140,6 +147,9 @@ def _run_jobs(jobs: "SimpleQueue[_Job]", updates: "SimpleQueue[_Update]", deadli
         try:
             for results in _run_attempts(job, deadline):
                 updates.put(_Update(job, results))
+        except Exception as error:  # noqa: BLE001 - Python would print its text, which may have a URL
+            failure = GenerationFailed(f"{type(error).__name__} in a look-up at the backend {job.query.name}")
+            updates.put(_Update(job, dict.fromkeys(job.mailboxes, failure)))
         finally:
             updates.put(_Update(job, {}, over=True))
 
@@ -171,14 +181,28 @@ def _run_attempt(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dic
         return dict.fromkeys(mailboxes, TimedOut("not queried: the time was over"))
     if not breaker.allows_request():
         return dict.fromkeys(mailboxes, NotAttempted("not queried: the backend kept failing"))
+    given = deadline.left()
     results = _query_backend(job, mailboxes, deadline)
     failures = [result for result in results.values() if isinstance(result, LookupFailed)]
     breaker.pause(max((failure.retry_after or 0.0 for failure in failures), default=0.0))
-    if len(failures) == len(results) and all(failure.backend_wide for failure in failures):
-        breaker.record_failure(failures[0])
-    else:
+    if len(failures) < len(results) or not all(failure.backend_wide for failure in failures):
         breaker.record_success()
+    elif _ran_out_of_time(failures, given, deadline):
+        breaker.record_nothing()
+    else:
+        breaker.record_failure(failures[0])
     return results
+
+
+def _ran_out_of_time(failures: Sequence[LookupFailed], given: float, deadline: Deadline) -> bool:
+    """Return whether a look-up failed for lack of our own time, which is not the backend's failure.
+
+    Args:
+        given: the seconds until the deadline when the look-up started.
+    """
+    if time.monotonic() > deadline.at + _FREEZE_S:
+        return True
+    return given < _FAIR_S and not deadline.left() and any(isinstance(failure, TimedOut) for failure in failures)
 
 
 def _query_backend(job: _Job, mailboxes: Sequence[str], deadline: Deadline) -> dict[str, Result]:

@@ -34,6 +34,9 @@ _FIRST_READ_S: Final = 8.0
 _READ_S: Final = 6.0
 """Time for a read while a request waits."""
 
+_MIN_READ_S: Final = 3.0
+"""With less time left for a request, the last valid configuration is used without a new read."""
+
 _MIN_RETRY_S: Final = 0.5
 """Minimum time for a retry of the look-ups."""
 
@@ -73,7 +76,7 @@ class _Handler:
         try:
             request = AvailabilityRequest.parse(event)
             at_latest = started + _seconds_left(context)
-            if started >= self._next_read:
+            if started >= self._next_read and (self._configuration is None or at_latest - started >= _MIN_READ_S):
                 self._refresh(Deadline(min(started + _READ_S, at_latest)))
             # The budget includes the time for reading the configuration.
             deadline = Deadline(min(started + self._require_configuration().budget_s, at_latest))
@@ -111,6 +114,7 @@ class _Handler:
 
     def _refresh(self, deadline: Deadline, *, fresh: bool = False) -> None:
         """Read the configuration, and create a new provider if it has changed. If that fails, keep the last valid provider."""
+        given = deadline.left()
         try:
             source = self._source = self._source or _create_source(self._settings)
             text = deadline.wait_for("the configuration", lambda: source.read(fresh=fresh))
@@ -121,6 +125,9 @@ class _Handler:
                 self._text = text
             self._config_error = None
         except Exception as error:  # noqa: BLE001 - reported with each request
+            if isinstance(error, NoTimeLeft) and given < _READ_S and self._configuration is not None:
+                # The request had too little time, which is no error of the configuration: the next request reads it.
+                return
             self._config_error = error
             if self._configuration is not None:
                 self._next_read = time.monotonic() + _RETRY_S
