@@ -12,12 +12,18 @@ from typing import Final
 _JOINER: Final = "\N{WORD JOINER}"
 """Turns a name into another name; it is invisible if the name was only text."""
 
-_ELEMENTS: Final = re.compile(r"<(?=(?:link|meta|base|i?frame|frameset|fencedframe|portal|object|embed|applet)\b)", re.IGNORECASE)
+_ELEMENTS: Final = re.compile(
+    r"<(?=(?:link|meta|base|i?frame|frameset|fencedframe|controlledframe|webview|portal|object|embed|applet|"
+    r"animate|animatecolor|animatemotion|animatetransform|discard|mpath|set)\b)",
+    re.IGNORECASE,
+)
+"""The elements that open connections, and those of SVG animation, which can change the address of a link (SVG 2 section 16.3)."""
+
 _HREF: Final = re.compile(r"(?<=[\s\"'/:]h)(?=ref\s*=(?!\s*[\"']?#))", re.IGNORECASE)
 _LINKS: Final = f"<style>:where(a[h{_JOINER}ref]){{color:#00e;text-decoration:underline}}</style>"
 
 _LOADING: Final = re.compile(
-    r"(?<=[\s\"'/])(s(?=rc(?:set|doc)?\s*=)|b(?=ackground\s*=)|p(?=(?:oster|ing)\s*=)|a(?=ction\s*=)|f(?=ormaction\s*=))"
+    r"(?<=[\s\"'/])(s(?=rc(?:set|doc)?\s*=)|b(?=ackground\s*=)|p(?=(?:oster|ing)\s*=)|a(?=(?:ction|ttributionsrc)\s*=)|f(?=ormaction\s*=))"
     r"(?![a-z]+\s*=\s*[\"']?\s*(?:data:|#))",
     re.IGNORECASE,
 )
@@ -26,6 +32,13 @@ _CSS: Final = re.compile(
 )
 _ESCAPED: Final = re.compile(r"\\(?=0{0,4}(?:[57][0245]|[46][1579cdf])(?![0-9a-f])|[urlimpotgs])", re.IGNORECASE)
 """Escapes that CSS allows for letters of these names (CSS Syntax, section 4.3.7)."""
+
+_REFERENCE: Final = re.compile(
+    r"&(?:#(?:x0*(?:28|2d|40|5c|[46][1579cdf]|[57][0245])(?![0-9a-f])|0*(?:40|45|64|92|6[5-9]|7[1-9]|8[0-7]|9[79]|10[0-9]|11[0-7])(?![0-9]));?"
+    r"|(?:lpar|commat|bsol|hyphen|dash);)",
+    re.IGNORECASE,
+)
+"""References to letters of these names, and to `(`, `-`, `@` and a backslash; a name of HTML itself cannot contain any."""
 
 
 def sanitize(markup: str) -> str:
@@ -50,5 +63,6 @@ def block_loading(markup: str) -> str:
     >>> block_loading('<img src="data:,"><img src=i.png>') == f'<img src="data:,"><img s{_JOINER}rc=i.png>'
     True
     """
-    markup = _ESCAPED.sub(lambda found: found[0] + _JOINER, markup)
+    for hidden in (_REFERENCE, _ESCAPED):
+        markup = hidden.sub(lambda found: found[0] + _JOINER, markup)
     return _CSS.sub(lambda found: found[0] + _JOINER, _LOADING.sub(lambda found: found[0] + _JOINER, markup))

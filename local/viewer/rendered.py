@@ -4,7 +4,9 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from html import unescape
 from itertools import islice
+from urllib.parse import unquote
 
 from local.viewer.diff import Line, mark_lines
 from local.viewer.html_sanitizer import sanitize
@@ -75,7 +77,7 @@ def _fields(message: Message) -> list[tuple[str, str]]:
 
 
 def render_documents(message: Message) -> Iterator[str]:
-    """Yield each HTML text of the message with its own images inlined, sanitized by `html_sanitizer.sanitize`.
+    """Yield each HTML text of the message with its own images inlined (RFC 2392), sanitized by `html_sanitizer.sanitize`.
 
     The HTML is still untrusted: show it in a frame with an empty `sandbox` and a content security policy that loads nothing.
     """
@@ -84,7 +86,9 @@ def render_documents(message: Message) -> Iterator[str]:
 
     def inline(reference: re.Match[str]) -> str:
         nonlocal left
-        image = images.get(reference[1], "")
+        # QUIRK: the RFC's own example is percent-decoded and its erratum (454) is not, so both readings count.
+        identity = unescape(reference[1])
+        image = images.get(unquote(identity)) or images.get(identity, "")
         left -= len(image)
         return image if image and left > 0 else reference[0]
 
@@ -101,4 +105,4 @@ def _images(message: Message) -> Iterator[tuple[str, str]]:
             left -= part.end - part.body
             content = base64.b64encode(_octets(message.raw, part)).decode("ascii")
             subtype = re.sub(r"[^a-z0-9.+-]", "", part.subtype)
-            yield identity.value(message.raw).decode("latin-1").strip("<> "), f"data:image/{subtype};base64,{content}"
+            yield identity.value(message.raw).decode("utf-8", "replace").strip("<> \t\r\n"), f"data:image/{subtype};base64,{content}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -20,7 +21,16 @@ from local.web.templating import FOLDER, Site
 
 HOSTS = ("127.0.0.1", "localhost")
 
-_SIDE = "/messages/{number:int}/passages/{passage:int}/{side}"
+_SIDE = "/messages/{number:count}/passages/{passage:count}/{side}"
+
+
+class _CountConvertor(IntegerConvertor):
+    """A number in a path; any longer one is an unknown path, so that its size needs no check."""
+
+    regex = "[0-9]{1,15}"
+
+
+register_url_convertor("count", _CountConvertor())
 
 
 def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Starlette:
@@ -34,19 +44,19 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
     handlers = {
         "/": messages.show_list,
         "/rows": messages.show_rows,
-        "/messages/{number:int}": messages.show_trace,
-        "/messages/{number:int}/live": messages.show_live_part,
-        "/messages/{number:int}/content": content.show_fragment,
+        "/messages/{number:count}": messages.show_trace,
+        "/messages/{number:count}/live": messages.show_live_part,
+        "/messages/{number:count}/content": content.show_fragment,
         f"{_SIDE}.eml": content.download,
-        f"{_SIDE}/html/{{nth:int}}": content.show_html,
+        f"{_SIDE}/html/{{nth:count}}": content.show_html,
         "/events": event_stream.stream_versions,
         "/rules": rules.show_rules,
         "/availability": availability.show_form,
         "/send": send.show_form,
         "/addresses": _show_addresses,
         "/api/messages": messages.list_as_json,
-        "/api/messages/{number:int}": messages.show_trace_as_json,
-        "/api/messages/{number:int}/{side}.eml": content.download,
+        "/api/messages/{number:count}": messages.show_trace_as_json,
+        "/api/messages/{number:count}/{side}.eml": content.download,
     }
     # Calling the availability function changes nothing, but POST keeps another site's page from starting it.
     forms = {

@@ -58,7 +58,7 @@ async def answer_as_json(site: Site, request: Request) -> Response:
         check_availability_request(question)
     except ContractError as error:
         return JSONResponse({"error": str(error)}, 400)
-    except ValueError:
+    except (ValueError, RecursionError):
         return JSONResponse({"error": "the body is not JSON"}, 400)
     answer = await run_in_threadpool(_ask, site, question)
     headers = {"server-timing": f"function;dur={answer.milliseconds:.1f}"}

@@ -18,7 +18,6 @@ from mailhooks.mime.message import Message
 
 MAX_FRAMES: Final = 12
 MAX_TEXTS: Final = 12
-_MAX_NUMBER: Final = 10**15
 _SIDES: Final = ("before", "after")
 
 
@@ -43,7 +42,7 @@ def load_trace(site: Site, request: Request) -> MessageTrace:
         HTTPException: 404, there is no message of this number.
     """
     number = request.path_params["number"]
-    trace = site.history.trace(number) if number < _MAX_NUMBER else None
+    trace = site.history.trace(number)
     if trace is None:
         raise HTTPException(404, f"There is no message {number}.")
     return trace

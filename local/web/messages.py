@@ -1,6 +1,7 @@
 """The list of messages and the trace of one message, as pages and as JSON."""
 
 import json
+import re
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from local.web.templating import Site
 PAGE: Final = 50
 """Messages of one page of the list."""
 
+_NUMBER: Final = re.compile("-?[0-9]{1,15}")
 _MAX_QUERY: Final = 200
 _MAX_LIMIT: Final = 500
 
@@ -59,7 +61,7 @@ def show_rows(site: Site, request: Request) -> Response:
 
 
 def _read_number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+    return int(text) if text and text[0] != "-" and _NUMBER.fullmatch(text) else None
 
 
 def _write_query(**parameters: str | int | None) -> str:
@@ -94,11 +96,11 @@ def _load_context(site: Site, request: Request) -> dict[str, Any]:
 def list_as_json(site: Site, request: Request) -> Response:
     """Return the list of messages as JSON."""
     query = request.query_params
-    try:
-        before = int(query["before"]) if "before" in query else None
-        limit = min(max(int(query.get("limit", "50")), 1), _MAX_LIMIT)
-    except ValueError:
-        return JSONResponse({"error": "before and limit must be numbers"}, 400)
+    texts = query.get("before", "0"), query.get("limit", "50")
+    if not all(map(_NUMBER.fullmatch, texts)):
+        return JSONResponse({"error": "before and limit must be numbers of at most 15 digits"}, 400)
+    before = int(texts[0]) if "before" in query else None
+    limit = min(max(int(texts[1]), 1), _MAX_LIMIT)
     summaries = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
     return _write_json({"count": site.history.count(), "messages": [_to_document(summary) for summary in summaries]})
 

@@ -93,5 +93,5 @@ def _write_message(fields: Mapping[str, str]) -> bytes:
         message["Message-ID"] = make_msgid(domain="local.example.com")
         message.set_content(fields["text"].replace("\r\n", "\n") + "\n")
         return message.as_bytes()
-    except (ValueError, UnicodeError, IndexError, AttributeError):  # all raised by Python's address parser
+    except (ValueError, IndexError, AttributeError, RecursionError):  # all raised by Python's address parser
         raise InvalidField("mail_from", "From, To: a header cannot be written with these addresses.") from None

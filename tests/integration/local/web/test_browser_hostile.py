@@ -38,6 +38,46 @@ HOSTILE = {
     "charset": f"<meta charset=utf-7>+ADw-script+AD4-{SCRIPT}+ADw-/script+AD4-<img src={FAR}/7.png>",
     "escape": f"</iframe></div></section><script>{SCRIPT}</script><img src={FAR}/escape.png>",
     "mathml": f'<math><maction actiontype="statusline" xlink:href="javascript:{SCRIPT}">Click</maction></math><xml><x xlink:href={FAR}/x>',
+    # SVG animation changes the address of a link, and of an image.
+    "animation": "".join(
+        f'<svg width=90 height=20><a href="#x">{change}<text y=20>Click</text></a></svg>'
+        for change in (
+            f'<animate attributeName="href" values="{FAR}/1" dur="1s" repeatCount="indefinite"/>',
+            f'<animate attributeName="href" to="{FAR}/2" begin="0s" dur="0.01s" fill="freeze"/>',
+            f'<set attributeName="href" to="{FAR}/3"/>',
+            f'<SET ATTRIBUTENAME=href TO="{FAR}/4">',
+            f'<set attributeName="xlink:href" to="{FAR}/5"/>',
+            '<set attributeName="&#104;ref" to="&#104;ttp://far.example.net/6"/>',
+            f'<set\nattributeName = "hre&#x66;" to="{FAR}/7"/>',
+            f'<set attributeName="href" to="&#x0a;{FAR}/8"/>',
+            f'<set/attributeName="href"/to="{FAR}/9"/>',
+            f'<animate attributeName=href from="#x" to="{FAR}/10" dur=0.01s fill=freeze />',
+        )
+    ),
+    "animation-elsewhere": f'<svg width=90 height=20><a id=t href="#x"><text y=20>Click</text></a><set href="#t" attributeName="href" '
+    f'to="{FAR}/12"/><set xlink:href="#t" attributeName="href" to="{FAR}/13"/></svg><math><mtext><svg width=90 height=20><a href="#x">'
+    f'<set attributeName="href" to="{FAR}/14"/><text y=20>Click</text></a></svg></mtext></math>',
+    "animation-image": f'<svg><image href="data:," width=9 height=9><set attributeName=href to="{FAR}/15"></image><use href="#a">'
+    f'<set attributeName=href to="{FAR}/16.svg#b"></use><filter id=f><feImage href="#a"><set attributeName=href to="{FAR}/17"></feImage>'
+    f'</filter><rect width=9 height=9 filter="url(#f)"><set attributeName=fill to="url({FAR}/18#a)"></rect></svg>',
+    "svg-link": f'<svg width=90 height=20><a xlink:href="{FAR}/19"><text y=20>Click</text></a></svg>'
+    f'<svg width=90 height=20><a href=" {FAR}/20"><text y=20>Click</text></a></svg>',
+    "math-link": f'<math href="{FAR}/21"><mtext>Click</mtext></math><math><mrow xlink:href="{FAR}/22"><mtext>Click</mtext></mrow></math>',
+    "odd-link": f'<a href="&#104;ttp://far.example.net/23">Click</a> <a href="\x01{FAR}/24">Click</a> <a href="#" href="{FAR}/25">Click</a>'
+    f" <a href='&Tab;{FAR}/26'>Click</a> <a href=java&Tab;script:{SCRIPT}>Click</a> <a\x0chref={FAR}/27>Click</a> "
+    "<a href=//far.example.net/28>Click</a>",
+    "map": f'<img src="data:image/svg+xml,<svg xmlns=%22http://www.w3.org/2000/svg%22 width=%2250%22 height=%2250%22/>" usemap="#m" '
+    f'width=50 height=50><map name=m><area shape=rect coords="0,0,50,50" href="{FAR}/29"></map><a href="{FAR}/30">Click</a>',
+    "formaction": f'<form action="#"><button formaction="{FAR}/31">Click</button><input type=submit formaction="{FAR}/32"></form>'
+    f'<form id=g></form><button form=g formaction="{FAR}/33" formtarget=_top>Click</button>',
+    "base-late": f'<a href="#x">Click</a><base href="{FAR}/34/"><svg><base href="{FAR}/35/"></svg>',
+    "refresh-odd": f'<meta http-equiv="&#114;efresh" content="0;url={FAR}/36"><svg><meta http-equiv=refresh content="0;url={FAR}/37"></svg>'
+    f'<noscript><meta http-equiv=refresh content="0;{FAR}/38"></noscript>',
+    "shadow": f'<div><template shadowrootmode=open><a href="{FAR}/39">Click</a><img src="{FAR}/40"><link rel=stylesheet href={FAR}/41>'
+    "</template></div>",
+    "attribution": f'<a href="#x" attributionsrc="{FAR}/42">Click</a><img src="data:," attributionsrc="{FAR}/43">',
+    "encoded-style": f'<p style="background:&#117;rl({FAR}/44)">x</p><p style="background:u&#x72;l&lpar;{FAR}/45)">x</p>'
+    f'<svg><style>&#64;import url&#40;{FAR}/46);</style><rect width=9 height=9 fill="&#x75rl({FAR}/47#a)"></svg>',
     "speculation": f'<script type=speculationrules>{{"prefetch":[{{"source":"list","urls":["{FAR}/speculated"]}}]}}</script>',
 }
 
@@ -51,8 +91,9 @@ def open_and_click(visit: Visit) -> None:
     """Open the first message and click everything in it."""
     frame = visit.open("/messages/1?view=html").frame_locator('iframe[title="HTML"]')
     expect(frame.get_by_text("Here is mail")).to_be_visible()
-    for clickable in frame.locator("a, button").all():
-        clickable.click(timeout=3000, no_wait_after=True)
+    for clickable in frame.locator("a, button, input[type=submit], text, math, img[usemap]").all():
+        if clickable.is_visible():
+            clickable.click(timeout=3000, no_wait_after=True, force=True)
     # A round trip, so that a connection that a click starts is open by now.
     visit.page.evaluate("fetch('/static/web.css', { cache: 'no-store' }).then((response) => response.text())")
 

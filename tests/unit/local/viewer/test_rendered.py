@@ -1,0 +1,49 @@
+"""The images of a message in its HTML."""
+
+import pytest
+
+from local.viewer.rendered import render_documents
+from mailhooks.mime.message import Message
+from tests.unit.local.viewer.messages import HEADER
+
+
+def related(reference: str, content_id: str) -> bytes:
+    html = f'<img src="{reference}">'
+    return (
+        HEADER
+        + (
+            "Content-Type: multipart/related; boundary=rr\r\n\r\n--rr\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+            f"{html}\r\n--rr\r\nContent-Type: image/png\r\nContent-ID: {content_id}\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--rr--\r\n"
+        ).encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "reference, content_id",
+    [
+        ("cid:logo@shop.example", "<logo@shop.example>"),
+        ("cid:logo%40shop.example", "<logo@shop.example>"),
+        ("cid:foo4%25foo1@bar.example", "<foo4%foo1@bar.example>"),  # RFC 2392's own example
+        ("cid:foo4%25foo1@bar.example", "<foo4%25foo1@bar.example>"),  # its erratum 454
+        ("cid:100%@bar.example", "<100%@bar.example>"),
+        ("CID:up@x.example", "<up@x.example>"),
+        ("cid:a%2Bb@x.example", "<a+b@x.example>"),
+        ("cid:a+b@x.example", "<a+b@x.example>"),
+        ("cid:a&amp;b@x.example", "<a&b@x.example>"),
+        ("cid:logo&#64;x.example", "<logo@x.example>"),
+        ("cid:logo&commat;x.example", "<logo@x.example>"),
+        ("cid:gr%C3%BC%C3%9Fe@x.example", "<grüße@x.example>"),
+        ("cid:a%20b@x.example", "<a b@x.example>"),
+        ("cid:a%28b%29@x.example", "<a(b)@x.example>"),
+        ("cid:logo@shop.example", "\r\n\t<logo@shop.example>"),
+        ("cid:logo", "logo"),
+    ],
+)
+def test_an_image_is_found_by_its_content_id(reference: str, content_id: str) -> None:
+    [document] = render_documents(Message(related(reference, content_id)))
+    assert '<img src="data:image/png;base64,AAAA">' in document
+
+
+def test_another_content_id_is_no_image() -> None:
+    [document] = render_documents(Message(related("cid:logo%2540shop.example", "<logo@shop.example>")))
+    assert "data:" not in document
