@@ -96,19 +96,18 @@ class Handler:
         try:
             return f"250 2.0.0 Ok: queued as {await self._acceptor.accept(submission)}"
         except Exception as error:  # noqa: BLE001 - the client keeps the message after any error
-            return await self.handle_exception(error)
+            return _refuse_for_now(error)
 
     async def handle_AUTH(self, _server: SMTP, _session: Session, envelope: Envelope, _arguments: list[str]) -> str | Any:
         """Refuse AUTH within a transaction (RFC 4954 section 4)."""
         return MISSING if envelope.mail_from is None else "503 5.5.1 AUTH is not permitted during a mail transaction"
 
     async def handle_exception(self, error: Exception) -> str:
-        """Return the reply to a command that failed: the client keeps its message and tries again."""
-        if not isinstance(error, TemporarilyRefused):
-            _LOG.error("an SMTP command failed: %s", type(error).__name__)
-        return "451 4.3.0 The message cannot be stored now, try again later"
+        """Return the reply to a command that failed."""
+        # QUIRK: the `email` package, with which aiosmtpd reads addresses, ends so for hundreds of brackets.
+        return "501 5.1.3 Syntax: the address is too complex" if isinstance(error, RecursionError) else _refuse_for_now(error)
 
-    def authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: LoginPassword) -> AuthResult:
+    def log_in(self, data: LoginPassword) -> AuthResult:
         """Log in a user of the organization, with any password: see `Acceptor.refuse_sender`."""
         user = data.login.decode("utf-8", "replace").strip()
         known = user != "" and self._acceptor.refuse_sender(self._direction, user, user) is None
@@ -118,3 +117,10 @@ class Handler:
         """Wait for the messages that are being stored, at most `timeout_s` seconds."""
         if self._storing:
             await asyncio.wait(self._storing, timeout=timeout_s)
+
+
+def _refuse_for_now(error: Exception) -> str:
+    """Return the reply after which the client keeps its message and tries again."""
+    if not isinstance(error, TemporarilyRefused):
+        _LOG.error("an SMTP command failed: %s", type(error).__name__)
+    return "451 4.3.0 The message cannot be stored now, try again later"

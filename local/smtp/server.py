@@ -5,13 +5,14 @@ import logging
 import re
 import threading
 from collections import defaultdict
-from typing import Final
+from typing import Any, Final
 
-from aiosmtpd.smtp import SMTP, syntax
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
 from local.mail.submission import Acceptor
 from local.servers import HOST, listen
 from local.smtp.handler import Handler
+from local.smtp.login_guard import FAILURES_A_CONNECTION, LoginGuard
 from mailhooks.contract import FlowDirection
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
@@ -41,6 +42,11 @@ class EnhancedSmtp(SMTP):
     line_length_limit = MAX_MESSAGE_BYTES + len(".")
     offers_auth = False
 
+    def __init__(self, handler: Handler, logins: LoginGuard, **options: Any) -> None:
+        super().__init__(handler, authenticator=self._log_in, **options)
+        self._logins = logins
+        self._failed_logins = 0
+
     async def push(self, status: str | bytes) -> None:
         """Send a reply of one line.
 
@@ -62,9 +68,34 @@ class EnhancedSmtp(SMTP):
         await super().smtp_MAIL(arg)
 
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
-        """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4)."""
-        mechanism, space, response = (arg or "").partition(" ")
-        await super().smtp_AUTH(mechanism.upper() + space + response)
+        """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4).
+
+        Each failure makes the next try slower; after some, the connection is closed.
+        """
+        await asyncio.sleep(self._logins.pause(self._address))
+        # Asked after the pause, because several connections of an address may wait at the same time.
+        if not self._logins.is_refused(self._address):
+            mechanism, space, response = (arg or "").partition(" ")
+            await super().smtp_AUTH(mechanism.upper() + space + response)
+        if self._logins.is_refused(self._address) or self._failed_logins >= FAILURES_A_CONNECTION:
+            await self.push("421 4.7.0 Too many failed logins, try again later")
+            if self.transport:
+                self.transport.close()
+
+    @property
+    def _address(self) -> str:
+        """The client's IP address."""
+        return str(self.session.peer[0]) if self.session and self.session.peer else ""
+
+    def _log_in(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: LoginPassword) -> AuthResult:
+        result = self.event_handler.log_in(data)
+        assert isinstance(result, AuthResult)
+        if result.success:
+            self._logins.forget(self._address)
+        else:
+            self._failed_logins += 1
+            self._logins.add_failure(self._address)
+        return result
 
 
 class SmtpServer:
@@ -90,6 +121,7 @@ class SmtpServer:
         self._host = host
         self._direction = direction
         self._handler = Handler(direction, acceptor)
+        self._logins = LoginGuard()
         self._timeout_s = timeout_s
         self._stop_s = STOP_S
         self._runner = asyncio.Runner()
@@ -133,13 +165,13 @@ class SmtpServer:
         outbound = self._direction is FlowDirection.OUTBOUND
         smtp = EnhancedSmtp(
             self._handler,
+            self._logins,
             hostname="localhost",
             ident=f"ESMTP local WorkMail, {self._direction.value.lower()}",
             data_size_limit=MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
             timeout=self._timeout_s,
             auth_require_tls=not outbound,
-            authenticator=self._handler.authenticate,
             loop=self._loop,
         )
         smtp.offers_auth = outbound

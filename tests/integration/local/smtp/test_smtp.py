@@ -260,6 +260,47 @@ def test_a_server_that_stops_waits_for_a_limited_time(acceptor: MemoryAcceptor) 
     assert not acceptor.stored
 
 
+def test_a_connection_that_guesses_logins_is_closed(acceptor: MemoryAcceptor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.smtp.login_guard._FIRST_PAUSE_S", 0.0)
+    with smtp(acceptor, FlowDirection.OUTBOUND) as server:
+        with Client(server.port) as client:
+            replies = [client.say(b"AUTH PLAIN " + plain(f"guess{number}@example.com"))[:9] for number in range(5)]
+            assert replies == ["535 5.7.8"] * 5
+            assert client.reply()[:9] == "421 4.7.0"
+            assert client.reply() == ""
+        with Client(server.port) as client:
+            assert client.say(b"AUTH LOGIN", b64encode(b"nobody@example.com"), b64encode(b"x"))[:9] == "535 5.7.8"
+            assert client.say(b"AUTH PLAIN " + plain("ana@example.com"))[:9] == "235 2.7.0"
+
+
+def test_an_address_that_guesses_logins_is_refused_over_all_its_connections(
+    acceptor: MemoryAcceptor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.smtp.login_guard._FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("local.smtp.login_guard.FAILURES_AN_ADDRESS", 3)
+    with smtp(acceptor, FlowDirection.OUTBOUND) as server:
+        for _ in range(3):
+            with Client(server.port) as client:
+                assert client.say(b"AUTH PLAIN " + plain("guess@example.com"))[:9] == "535 5.7.8"
+        with Client(server.port) as client:
+            assert client.say(b"AUTH PLAIN " + plain("ana@example.com"))[:9] == "421 4.7.0"
+            assert client.reply() == ""
+        with Client(server.port) as client:  # mail without a login is still accepted
+            assert client.say(b"MAIL FROM:<ana@example.com>")[:3] == "250"
+
+
+@pytest.mark.parametrize("command", [b"MAIL FROM:<", b"RCPT TO:<", b"VRFY <"])
+@pytest.mark.parametrize("bit", [b"(", b'"', b"[", b"<", b"@a,", b"\\", b":;"])
+def test_an_address_of_brackets_is_a_syntax_error(inbound: Client, command: bytes, bit: bytes) -> None:
+    if command.startswith(b"RCPT"):
+        inbound.say(b"MAIL FROM:<from@example.net>")
+    assert inbound.say(command + bit * (460 // len(bit)) + b"@example.com>")[0] in "25"
+
+
+def test_an_address_of_a_thousand_brackets_is_a_syntax_error(inbound: Client) -> None:
+    assert inbound.say(b"MAIL FROM:<" + b"(" * 1000 + b"@example.com>")[:9] in {"501 5.1.3", "553 5.1.3"}
+
+
 def test_a_taken_port_is_an_error_at_the_start(acceptor: MemoryAcceptor) -> None:
     with smtp(acceptor) as server, pytest.raises(ServerError, match=f"port {server.port} on 127.0.0.1"):
         SmtpServer(FlowDirection.INBOUND, acceptor, port=server.port).start()

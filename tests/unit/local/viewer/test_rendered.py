@@ -8,14 +8,10 @@ from tests.unit.local.viewer.messages import HEADER
 
 
 def related(reference: str, content_id: str) -> bytes:
-    html = f'<img src="{reference}">'
-    return (
-        HEADER
-        + (
-            "Content-Type: multipart/related; boundary=rr\r\n\r\n--rr\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
-            f"{html}\r\n--rr\r\nContent-Type: image/png\r\nContent-ID: {content_id}\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--rr--\r\n"
-        ).encode()
-    )
+    html = f'Content-Type: text/html; charset=utf-8\r\n\r\n<img src="{reference}">'
+    image = f"Content-Type: image/png\r\nContent-ID: {content_id}\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA"
+    body = f"Content-Type: multipart/related; boundary=rr\r\n\r\n--rr\r\n{html}\r\n--rr\r\n{image}\r\n--rr--\r\n"
+    return HEADER + body.encode()
 
 
 @pytest.mark.parametrize(
