@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,51 @@ def test_the_quote_is_found_in_plain_text() -> None:
         assert find_text_quote([f" {line}" if line and not line.startswith(">") else line for line in lines]) == place, "indented"
 
     check_rows(samples("quotes_text.txt"), check)
+
+
+def rows(name: str) -> list[tuple[str, str]]:
+    """Read the lines `language: text` of a file."""
+    return [(language, text) for language, _, text in (line.partition(": ") for line in (DATA / name).read_text("utf-8").splitlines())]
+
+
+QUOTES_BELOW_AN_ATTRIBUTION = {
+    "marked": "\n\n> Lunch?\n> Bob",
+    "marked, no empty line": "\n> Lunch?\n> Bob",
+    "bars": "\n\n| Lunch?\n| Bob",
+    "nothing marked": "\n\nLunch?\nBob",
+}
+
+
+@pytest.mark.parametrize("quote", QUOTES_BELOW_AN_ATTRIBUTION.values(), ids=QUOTES_BELOW_AN_ATTRIBUTION.keys())
+def test_the_attribution_is_found_in_many_languages(quote: str):
+    def check(language: str, attribution: str) -> None:
+        assert find_text_quote(f"Noon suits me well.\n\n{attribution}{quote}".split("\n")) == 2
+        assert find_text_quote(f"Noon suits me well.\n\nKim\n\n{attribution}{quote}".split("\n")) == 4
+
+    check_rows(rows("attributions.txt"), check)
+
+
+@pytest.mark.parametrize("width", [66, 72, 78])
+def test_no_text_is_inserted_inside_a_wrapped_attribution(width: int):
+    def check(language: str, attribution: str) -> None:
+        longer = attribution.replace("Bob Example", "Bartholomew Longname-Example of the Office")
+        wrapped = "\n".join(textwrap.wrap(longer, width, break_long_words=False, break_on_hyphens=False))
+        assert find_text_quote(f"Noon suits me well.\n\n{wrapped}\n\n> Lunch?".split("\n")) == 2
+
+    check_rows(rows("attributions.txt"), check)
+
+
+def test_the_fields_above_a_quote_are_found_in_many_languages() -> None:
+    def check(language: str, words: str) -> None:
+        title, *fields = words.split(" | ")
+        block = "\n".join(
+            f"{name}: {value}" for name, value in zip(fields, ("Bob Example", "04.05.2026 09:14", "Kim", "noon"), strict=True)
+        )
+        assert find_text_quote(f"Fine.\n\n{block}\n\nLunch?".split("\n")) == 2
+        assert find_text_quote(f"Fine.\n\n-------- {title} --------\n{block}\n\nLunch?".split("\n")) == 2
+        assert find_text_quote(f"Fine.\n\n-----{title}-----\n\nLunch?".split("\n")) == 2
+
+    check_rows(rows("header_blocks.txt"), check)
 
 
 def test_no_quote_is_found_in_plain_text() -> None:

@@ -1,16 +1,17 @@
-"""Lines that mail programs write above a quote: `On ... wrote:`, `-----Original Message-----`, blocks of From:, Sent:, To:, Subject:.
+"""Lines that mail programs write above a quote: `On ... wrote:` in many languages, and what is common to all languages.
 
 A line is its displayed text, from plain text or HTML. The length that is read of each line is bounded, so that time is linear in the number
 of lines. `Budget` bounds the slower search for attributions.
 """
 
+# ruff: noqa: RUF001 - colons, dashes and digits of many scripts are meant
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from mailhooks.mime.quotes.phrases import CJK_OPENERS, CJK_VERBS, LABELS, OPENERS, ORIGINAL, TRAILERS, VERBS, Label
+from mailhooks.mime.quotes.phrases import GLUED_OPENERS, GLUED_VERBS, LABELS, OPENERS, ORIGINAL, TRAILERS, VERBS, Label
 
 MAX_LENGTH: Final = 600
 """Characters of the longest attribution, and of a line that is read."""
@@ -21,11 +22,17 @@ _BUDGET: Final = 300_000
 _MAX_UNDATED: Final = 150
 """Characters of the longest attribution without a date."""
 
-_MAX_LINES: Final = 5
+MAX_UNKNOWN: Final = 250
+"""Characters of the longest attribution that is in no table, and of one above a quote without marks."""
+
+MAX_LINES: Final = 5
 """Lines of the longest wrapped attribution."""
 
-_BLOCK_LINES: Final = 14
-"""Lines that are read to recognize a block of header fields."""
+_MIN_WRAPPED: Final = 50
+"""Characters of the shortest line that a program may have wrapped."""
+
+_FULL: Final = 60
+"""Characters of a line and the next word, if the line is full."""
 
 
 class Mark(IntEnum):
@@ -80,118 +87,143 @@ class Budget:
         return self.left >= 0
 
 
-_TIME: Final = re.compile(r"\d{1,2} ?[:.h时時點点시] ?\d{2}")
+class _Kind(IntEnum):
+    """How an attribution begins. If two lines may begin it, the higher kind is right."""
+
+    NAMED = 1
+    """`Bob wrote:`, `Bob <bob@example.com> schrieb am ...:`"""
+    DATED = 2
+    OPENED = 3
+    """By a word such as `On`."""
+
+
+INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
+"""Characters that only control the layout, such as direction marks."""
+
+COLONS: Final = ":：︰﹕∶៖"
+DASHES: Final = "-_=#\u2010\u2011\u2012–—\u2015\u2212━"
+FIELD: Final = re.compile(rf"[*_\s]{{0,3}}([^{COLONS}*\d]{{1,30}}+)[*_\s]{{0,3}}+[{COLONS}]")
+AROUND: Final = DASHES + COLONS + "*>~# "
+
+TIME: Final = re.compile(rf"(?<![\d./])(?<!\d-)\d{{1,2}} ?[.h時时點点시{COLONS}] ?\d{{2}}(?![./-]?\d)|\b\d{{1,2}} ?[ap]\.?m\b")
 _DAY: Final = re.compile(
     r"\b(?:19|20)\d\d\b|\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?:19|20)\d\d ?[年년]|\d{1,2}(?:st|nd|rd|th)?[.,]? \w{3,12}\.? \d\d\b"
 )
-_DATE_FIRST: Final = re.compile(r"[(\"]?(?:\w{2,14}[.,]{0,2} .{0,14}?)?\d")
-_DASHES: Final = "-_=\u2010\u2011\u2012–—\u2015\u2212"  # noqa: RUF001 - dashes that are meant
-_AROUND: Final = _DASHES + "*>~:： "  # noqa: RUF001
+_OTHER_YEAR: Final = re.compile(r"\b(?:1[34]|25)\d\d\b")
+"""A year of the Islamic, Persian or Buddhist calendar."""
+
+_DATE_FIRST: Final = re.compile(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{0,2} .{0,14}?)?\d")
+_STAMP_FIRST: Final = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc|[+-]\d\d)")
+_ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{0,80}@[^<>()\[\]\s]{1,80}(?: ?[>)\]]|$)")
+_DIGIT: Final = re.compile(r"\d")
 _NOTHING: Final = "\ufffc |·•. "
 _SENTENCE_END: Final = re.compile(r"(?:[!?]|[^\W\d_]{4}\.)$")
 _SENTENCES: Final = re.compile(r"(?:[^\W\d_]{5}\.|[!?]|[\"”»]\.|\.[\"”»]) [^\W\d_]")
+_IN_MESSAGE: Final = re.compile(r"\d.{0,20} in (?:message|nachricht)\b", re.IGNORECASE)
 _DELIMITER: Final = re.compile(r"--|[_\-=*~]{5,}")
-_FIELD: Final = re.compile(r"[*_\s]{0,3}([^:：*\d]{1,30}+)[*_\s]{0,3}+[:：]")  # noqa: RUF001
-_OPENED: Final = (*OPENERS, *CJK_OPENERS)
+_OPENED: Final = (*OPENERS, *GLUED_OPENERS)
+_ASCII_VERBS: Final = frozenset(verb for verb in VERBS if verb.isascii())
+
+
+def fold(text: str) -> str:
+    """Return a text as in the tables: lower case, without dashes and colons around it."""
+    # The capital I with a dot of Turkish becomes two characters.
+    return text.strip(AROUND).casefold().replace("i\u0307", "i")
+
+
+def normalize(text: str) -> str:
+    """Return a text for comparisons: as in the tables, and digits of any script as `0` to `9`."""
+    bare = fold(text)
+    return bare if bare.isascii() else _DIGIT.sub(lambda digit: str(int(digit[0])), bare)
 
 
 def find_label(line: Line) -> Label | None:
-    """Return the header field of a line such as `From: ...` or `*From:* ...`; None if it is no known field."""
-    found = _FIELD.match(line.text, 0, 50)
-    return LABELS.get(found[1].strip("_ ").casefold()) if found else None
+    """Return the header field of a line such as `From: ...` or `*From:* ...`, or that it may be a separator; None if neither."""
+    text = line.text
+    found = FIELD.match(text, 0, 50)
+    label = LABELS.get(fold(found[1])) if found else None
+    if label or len(text) > MAX_LENGTH:
+        return label
+    if has_dashes(text) or is_framed(text) or (text.rstrip("* ").endswith(tuple(COLONS)) and fold(text) in ORIGINAL):
+        return Label.SEPARATOR
+    return Label.UNKNOWN if found and "@" in text else None
 
 
-def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
-    """Return whether a line is a separator such as `-----Original Message-----`, or a rule above a block of fields."""
-    text = lines[at].text
-    if len(text) > MAX_LENGTH:
-        return False
-    words = text.strip(_AROUND).casefold()
-    if words in ORIGINAL:
-        # Without dashes it has a colon (`Begin forwarded message:`). Otherwise it is a heading.
-        return text.rstrip("* ").endswith((":", "：")) or _has_dashes(text)  # noqa: RUF001
-    if not _has_dashes(text) or at + 1 == len(lines):
-        return False
-    # The second check is for languages that are not in the tables.
-    return is_header_block(lines, at + 1, labels) or _has_unknown_fields(lines[at + 1 : at + 6])
-
-
-def _has_dashes(text: str) -> bool:
+def has_dashes(text: str) -> bool:
     """Return whether a text has two or more dashes at each end."""
     text = text.strip("*> ")
-    return len(text) > 1 and not (text[:2] + text[-2:]).strip(_DASHES)
+    return len(text) > 1 and not (text[:2] + text[-2:]).strip(DASHES)
 
 
-def _has_unknown_fields(lines: Sequence[Line]) -> bool:
-    fields = [line.text for line in lines if not line.level and _FIELD.match(line.text, 0, 50)]
-    return (
-        len(fields) >= 3 and any("@" in text[:MAX_LENGTH] for text in fields) and all(find_label(line) is not Label.TRACE for line in lines)
-    )
+def is_framed(text: str) -> bool:
+    """Return whether a text is like `>>> Bob <bob@example.com> 04.05.26 9:14 >>>`.
 
-
-def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:
-    """Return whether a block of From:, Sent:, To:, Subject: begins at a line.
-
-    Without a subject it must have an address: `From: Berlin`, `To: Hamburg` and `Date:` describe a journey. `labels` are by `find_label`.
+    QUIRK: GroupWise writes it above a quote without marks.
     """
-    if labels[at] is None:
-        return False
-    seen: set[Label] = set()
-    address = False
-    since = 0
-    for line, name in zip(lines[at : at + _BLOCK_LINES], labels[at : at + _BLOCK_LINES], strict=True):
-        if name is Label.TRACE:
-            return False
-        if name is None:
-            since += 1
-            # A value may be on the next line, or wrapped. More lines are text.
-            if since > 3 or line.level is not lines[at].level:
-                break
-            continue
-        if name in seen and name is not Label.OTHER:
-            break
-        since = 0
-        seen.add(name)
-        address = address or (name is Label.FROM and "@" in line.text[:MAX_LENGTH])
-    enough = len(seen - {Label.OTHER}) >= 3 or seen >= {Label.FROM, Label.SUBJECT, Label.DATE}
-    return Label.FROM in seen and enough and (Label.SUBJECT in seen or address)
+    return text.startswith(">>> ") and text.rstrip().endswith((" >>>", " <<<")) and len(text) < MAX_LENGTH
 
 
 def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_quote: bool) -> int | None:
     """Return the first line of the attribution that ends with line `end`; None if that is not an attribution.
 
-    Unless it is `above_quote`, it must have a date, a time and a verb, because ordinary text may contain "On Monday she wrote:" too.
+    Unless it is `above_quote`, it must have a date, and a time or a verb, because ordinary text may contain "On Monday she wrote:" too.
     """
     if not _may_end_attribution(lines[end].text):
         return None
-    dated: int | None = None
-    named: int | None = None
+    found: int | None = None
+    kind: _Kind | None = None
     start = end
     level = lines[end].level
+    below = level is Level.INDENTED or end + 1 == len(lines) or lines[end + 1].gap
     text = ""
-    while start >= 0 and end - start < _MAX_LINES and lines[start].level is level and len(text) + len(lines[start].text) < MAX_LENGTH:
-        text = f"{lines[start].text} {text}".strip()
-        bare = text.strip(_AROUND).casefold()
-        begins = bare.startswith(_OPENED) or _DATE_FIRST.match(bare) is not None
-        if (begins or above_quote) and not budget.spend(bare):
+    while start >= 0 and end - start < MAX_LINES and lines[start].level is level and len(text) + len(lines[start].text) < MAX_LENGTH:
+        line = lines[start]
+        flows = flows_into(line.text, text)
+        text = f"{line.text} {text}".strip()
+        bare = normalize(text)
+        if (above_quote or _DIGIT.search(bare)) and not budget.spend(bare):
             return None
-        if above_quote or (begins and _is_unmistakable(bare, lines[start].gap)):
-            if _begins_with_opener(bare, text):
-                return start
-            if dated is None and _starts_with_date(bare):
-                dated = start
-            # `Bob wrote:` or `Bob <bob@example.com> schrieb am ...:`
-            if named is None and above_quote and 1 < _find_verb(bare) < _MAX_UNDATED:
-                named = start
-        if lines[start].gap or lines[start].mark or (start and _SENTENCE_END.search(lines[start - 1].text[-8:])):
+        new = _find_kind(bare, text)
+        if not above_quote:
+            gap = line.gap or start == 0 or lines[start - 1].level is not level
+            new = (new or _Kind.NAMED) if _is_unmistakable(bare, text, gap=gap, below=below) else None
+        if new and (kind is None or new > kind or (flows and has_fact(normalize(line.text)))):
+            found, kind = start, new
+        elif kind is _Kind.OPENED and not flows:
+            break
+        # QUIRK: programs that convert HTML put an address on a line of its own, even behind an empty line.
+        if (line.gap and not text.startswith("<")) or line.mark or (start and _SENTENCE_END.search(lines[start - 1].text[-8:])):
             break
         start -= 1
-    return named if dated is None else dated
+    return found
 
 
 def _may_end_attribution(last: str) -> bool:
-    # QUIRK: Zoho writes `---- On ... wrote ----`, old Gmail `2012/4/2 Bob <bob@example.com>`.
-    return len(last) < MAX_LENGTH and last.rstrip("-* ").endswith((":", "：", ">", "wrote"))  # noqa: RUF001
+    # QUIRK: Zoho writes `---- On ... wrote ----`, old Gmail `2012/4/2 Bob <bob@example.com>` and `2012-04-02 18:26 GMT+02:00 Bob`.
+    if len(last) >= MAX_LENGTH:
+        return False
+    return last.rstrip("-* ").endswith((*COLONS, ">", "wrote")) or _STAMP_FIRST.match(last.casefold()) is not None
+
+
+def flows_into(above: str, text: str) -> bool:
+    """Return whether a line continues in the text below it, as in `On May 4,`, `at 10:18,`, `Bob <`, or because a program wrapped it."""
+    if above.endswith((",", "<", "(", "[", "、", "，", "،")) or text.startswith(("<", ">", "(", "[mailto:")):
+        return True
+    if text[:1].isdigit() and has_day(normalize(above[-MAX_LENGTH:])) and not has_day(normalize(text)):
+        return True
+    if len(above) < _MIN_WRAPPED:
+        return False
+    # The next word did not fit.
+    return len(above) + len(text[:_MIN_WRAPPED].partition(" ")[0]) >= _FULL or has_fact(normalize(above[-MAX_LENGTH:]))
+
+
+def _find_kind(bare: str, text: str) -> _Kind | None:
+    if _begins_with_opener(bare, text):
+        return _Kind.OPENED
+    if _DATE_FIRST.match(bare) and _is_dated(bare) and ("@" in bare or _STAMP_FIRST.match(bare) or _find_verb(bare) >= 0):
+        return _Kind.DATED
+    verb = _find_verb(bare)
+    return _Kind.NAMED if 1 < verb < _MAX_UNDATED or (verb == 0 and has_fact(bare)) else None
 
 
 def _begins_with_opener(bare: str, text: str) -> bool:
@@ -202,26 +234,56 @@ def _begins_with_opener(bare: str, text: str) -> bool:
     return (_is_dated(bare) and (verb or "@" in bare)) or (verb and text.lstrip("-* ")[:1].isupper() and len(bare) < _MAX_UNDATED)
 
 
-def _starts_with_date(bare: str) -> bool:
-    """Return whether it is `<date>, <name and address>:` or `<date> ... написал:`."""
-    return _DATE_FIRST.match(bare) is not None and _is_dated(bare) and ("@" in bare or _find_verb(bare) >= 0)
+def _is_unmistakable(bare: str, text: str, *, gap: bool, below: bool) -> bool:
+    """Return whether it is an attribution even without a quoted line after it.
+
+    Args:
+        bare: the text, normalized.
+        text: as displayed.
+        gap: whether an empty line is above it.
+        below: whether an empty line is below it.
+    """
+    if not has_day(bare):
+        return False
+    begins = bare.startswith(_OPENED) or _DATE_FIRST.match(bare) is not None
+    timed = TIME.search(bare) is not None
+    verb = _find_verb(bare) >= 0
+    if _SENTENCES.search(bare):
+        return False
+    if timed and verb:
+        return (gap and (begins or len(bare) < MAX_UNKNOWN)) or (begins and "@" in bare)
+    ends = text.endswith(tuple(COLONS))
+    address = _ADDRESS.search(bare) is not None
+    if timed and address and ends and (gap or begins) and len(bare) < MAX_UNKNOWN:
+        return True
+    if not (gap and below and begins) or len(bare) > _MAX_UNDATED:
+        return False
+    return (verb and ends and text.lstrip("-* ")[:1].isupper()) or _STAMP_FIRST.match(bare) is not None or (address and text.endswith(">"))
+
+
+def has_fact(bare: str) -> bool:
+    """Return whether a text has an address, a date or a time."""
+    return "@" in bare or _is_dated(bare)
+
+
+def has_time_and_day(text: str) -> bool:
+    """Return whether a text has a date and a time of day."""
+    bare = normalize(text)
+    return has_day(bare) and TIME.search(bare) is not None
 
 
 def _is_dated(bare: str) -> bool:
-    return _DAY.search(bare) is not None or _TIME.search(bare) is not None
+    return has_day(bare) or TIME.search(bare) is not None
 
 
-def _is_unmistakable(bare: str, gap: bool) -> bool:
-    """Return whether it is an attribution even without a quoted line after it."""
-    if not (gap or "@" in bare) or _TIME.search(bare) is None or _DAY.search(bare) is None or _find_verb(bare) < 0:
-        return False
-    return _SENTENCES.search(bare) is None
+def has_day(bare: str) -> bool:
+    return _DAY.search(bare) is not None or (not bare.isascii() and _OTHER_YEAR.search(bare) is not None)
 
 
 def _find_verb(bare: str) -> int:
     """Return the offset of the first verb of writing; -1 without one. Searching for each word is faster than one expression for all."""
-    found = [at for verb in CJK_VERBS if (at := bare.find(verb)) >= 0]
-    for verb in VERBS:
+    found = [] if bare.isascii() else [at for verb in GLUED_VERBS if (at := bare.find(verb)) >= 0]
+    for verb in _ASCII_VERBS if bare.isascii() else VERBS:
         at = bare.find(verb)
         while at >= 0 and (_is_letter(bare[at - 1 : at]) or _is_letter(bare[at + len(verb) : at + len(verb) + 1])):
             at = bare.find(verb, at + 1)
@@ -235,8 +297,28 @@ def _is_letter(char: str) -> bool:
 
 
 def is_quoted(text: str) -> bool:
-    """Return whether a line of plain text begins with a quote mark. QUIRK: Unix mailboxes store a line with `From ` as `>From `."""
-    return text.lstrip(" \t")[:1] in (">", "＞") and not text.startswith(">From ")  # noqa: RUF001 - as in Japanese mail
+    """Return whether a line of plain text begins with a quote mark.
+
+    QUIRK: Unix mailboxes store a line with `From ` as `>From `. Converters of HTML encode the mark twice. GroupWise and Emacs begin an
+    attribution with marks: `>>> On 4 May 2026 at 9:14 AM, in message`, `>>>>> "Bob" == Bob Example writes:`.
+    """
+    text = text.lstrip(" \t")
+    if not text.startswith((">", "＞", "&gt;")) or text.startswith(">From "):
+        return False
+    return not (text.startswith(">>> ") and (is_framed(text) or _IN_MESSAGE.search(text))) and not (
+        text.startswith(">>>>> ") and " == " in text and text.endswith(":")
+    )
+
+
+def continues_address(lines: Sequence[Line], gap: bool) -> bool:
+    """Return whether the next line continues an address that the last line began. QUIRK: Gmail wraps it before its `>`."""
+    if gap or not lines or lines[-1].level:
+        return False
+    text = lines[-1].text[-MAX_LENGTH:]
+    if "<" not in text and len(lines) > 1 and not lines[-1].gap:
+        text = f"{lines[-2].text[-MAX_LENGTH:]} {text}"
+    _, opened, tail = text.rpartition("<")
+    return bool(opened) and "@" in tail and ">" not in tail and len(tail.split()) == 1
 
 
 def is_blank(line: Line) -> bool:

@@ -62,6 +62,26 @@ _CLASSES: Final = {
     # Infomaniak
     "ik_mail_quote": _WHOLE,
     "forwardcontentmessage": _WHOLE,
+    # Mailspring
+    "gmail_quote_attribution": _SOFT,
+    # Zendesk, Intercom, Freshdesk, Front, HubSpot, Missive, Outreach, Fernand
+    "quotedreply": _WHOLE,
+    "history": _SOFT,
+    "freshdesk_quote": _WHOLE,
+    "front-blockquote": _WHOLE,
+    "hs_reply": _WHOLE,
+    "missive_quote": _WHOLE,
+    "outreach-quote": _WHOLE,
+    "fernand_quote": _WHOLE,
+    # HEY, Spark, Superhuman, Notion, Alimail, Mail.ru
+    "quoted-content": _WHOLE,
+    "sp-quote": _WHOLE,
+    "sh-quoted-content": _WHOLE,
+    "notion-mail-quote": _WHOLE,
+    "alimail-quote": _WHOLE,
+    "mailru-blockquote": _WHOLE,
+    # Yahoo for phones
+    "yahoo-quoted-begin": _SOFT,
 }
 _IDS: Final = {
     # Outlook on the web and WorkMail's web client; on phones; on macOS; Hotmail
@@ -111,7 +131,8 @@ def read_markup(token: Token) -> Markup:
     attrs = token.attrs if token.end - token.start > len(token.name) + 2 else {}
     found = _read_names(attrs) if attrs else NO_MARKUP
     if token.name != "blockquote":
-        return found
+        bordered = found is NO_MARKUP and token.name == "div" and "style" in attrs and _LEFT_BORDER.search(attrs["style"].lower())
+        return _INDENTED if bordered else found
     if found.level is Level.CITED or attrs.get("type", "").lower() == "cite" or "cite" in attrs or found.mark:
         # Gmail gives its blockquotes the class of its container. A blockquote is only quoted.
         return _CITED

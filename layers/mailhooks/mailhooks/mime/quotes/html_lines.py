@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
-from mailhooks.mime.quotes.attribution import Level, Line, Mark, is_quoted
+from mailhooks.mime.quotes.attribution import INVISIBLE, Level, Line, Mark, continues_address, is_quoted
 from mailhooks.mime.quotes.client_markup import ELEMENTS, NO_MARKUP, Markup, read_markup
 
 MAX_LINES: Final = 20_000
@@ -51,7 +51,6 @@ _CLOSES: Final = {
 _SCOPES: Final = frozenset(("table", "ul", "ol", "blockquote", "div"))
 
 _CELLS: Final = frozenset(("td", "th"))
-_INVISIBLE: Final = re.compile("[\u00ad\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
 _WORD: Final = re.compile(r"[^ \t\n\f\r]")
 _IMAGE: Final = "\ufffc"
 
@@ -142,7 +141,7 @@ class _Reader:
         self._work += len(octets) // PIECE_LENGTH
         text = unescape(self._decode(octets))
         if not text.isascii():
-            text = _INVISIBLE.sub("", text)
+            text = INVISIBLE.sub("", text)
         if text.strip():
             self._begin_line(start or first.start())
             self._displayed_at = start
@@ -178,7 +177,7 @@ class _Reader:
         if self._lines and not self._lines[-1].text:
             line = self._lines[-1]
             line.text = " ".join(cut_middle(text).split()) or _IMAGE
-            if not line.level and is_quoted(line.text):
+            if not line.level and is_quoted(line.text) and not continues_address(self._lines[-3:-1], line.gap):
                 line.level = Level.CITED
 
     def _enter(self, token: Token) -> None:

@@ -4,20 +4,23 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from mailhooks.mime.quotes.any_language import HINT, find_attribution_in_any_language
 from mailhooks.mime.quotes.attribution import (
+    INVISIBLE,
     Budget,
     Level,
     Line,
     Mark,
+    continues_address,
     find_attribution,
     find_label,
     is_blank,
-    is_header_block,
     is_quoted,
-    is_separator,
     is_trailer,
 )
+from mailhooks.mime.quotes.header_block import is_block_without_colons, is_header_block, is_separator
 from mailhooks.mime.quotes.html_lines import MAX_LINES, MAX_PIECES, PIECE_LENGTH, cut_middle, read_lines
+from mailhooks.mime.quotes.other_marks import OTHER_MARK, mark_other_quotes
 from mailhooks.mime.quotes.phrases import DIGEST, Label
 
 _MAX_ATTRIBUTION_LINES: Final = 14
@@ -47,12 +50,17 @@ def find_text_quote(lines: Iterable[str]) -> int | None:
     work = 0
     for index, whole in enumerate(islice(lines, MAX_LINES)):
         text = cut_middle(whole.rstrip())
+        if not text.isascii():
+            text = INVISIBLE.sub("", text)
         if words := " ".join(text.split()):
-            displayed.append(Line(words, index, gap, Level.CITED if is_quoted(text) else Level.NONE))
+            cited = is_quoted(text) and not continues_address(displayed[-2:], gap)
+            displayed.append(Line(words, index, gap, Level.CITED if cited else Level.NONE))
         gap = not words
         work += 1 + len(text) // PIECE_LENGTH
         if work >= MAX_PIECES:
             break
+    if any(OTHER_MARK.match(line.text) for line in displayed) and not any(line.level for line in displayed):
+        mark_other_quotes(displayed)
     found = find_quote(displayed)
     return None if found is None else displayed[found].at
 
@@ -113,7 +121,7 @@ class _Search:
             if line.mark is Mark.SOFT and (body := self._find_quoted_after(at)) is not None:
                 return at, body
             above_quote = at + 1 < len(lines) and lines[at + 1].level > line.level
-            found = find_attribution(lines, at, self._budget, above_quote=above_quote)
+            found = self._find_attribution_above(at) if above_quote else find_attribution(lines, at, self._budget, above_quote=False)
             # An attribution at the top, without quoted lines below, may be the rest of a quote that the sender replaced by the reply.
             if found is not None and found >= position and (above_quote or found > 0):
                 return found, at + 1 if above_quote else len(lines)
@@ -131,7 +139,7 @@ class _Search:
             else:
                 quoted = self._skip_attribution(position)
                 if quoted is None:
-                    return position
+                    return None if self._is_older_mail(position) else position
                 position = quoted
         return None
 
@@ -139,7 +147,10 @@ class _Search:
         """Return whether the quote begins at a line and extends to the end."""
         if self._lines[at].mark is Mark.HARD:
             return True
-        return fields_count and (is_separator(self._lines, at, self._labels) or is_header_block(self._lines, at, self._labels))
+        if not fields_count or self._labels[at] is None:
+            return False
+        is_start = is_separator if self._labels[at] is Label.SEPARATOR else is_header_block
+        return is_start(self._lines, at, self._labels)
 
     def _find_quoted_after(self, at: int) -> int | None:
         """Return the first quoted line after a soft mark; the end if there is none, because then all lines after the mark are quoted.
@@ -151,13 +162,29 @@ class _Search:
                 return index
         return len(self._lines) if at else None
 
+    def _find_attribution_above(self, end: int) -> int | None:
+        """Return the first line of the attribution above quoted lines."""
+        found = find_attribution(self._lines, end, self._budget, above_quote=True)
+        if found is None and HINT.search(self._lines[end].text):
+            found = find_attribution_in_any_language(self._lines, end, self._budget)
+        return found
+
     def _skip_attribution(self, position: int) -> int | None:
         """Return the next quoted line, if only its attribution is between `position` and it; else None."""
         for end in range(position, min(position + 5, len(self._lines) - 1)):
             if self._lines[end + 1].level:
-                found = find_attribution(self._lines, end, self._budget, above_quote=True)
+                found = self._find_attribution_above(end)
                 return end + 1 if found is not None and found <= position else None
         return None
+
+    def _is_older_mail(self, position: int) -> bool:
+        """Return whether an older message without marks begins at a line, or after a title of up to three lines."""
+        for at in range(position, min(position + 4, len(self._lines))):
+            if is_block_without_colons(self._lines, at):
+                return True
+            if find_attribution(self._lines, at, self._budget, above_quote=False) == position:
+                return True
+        return False
 
     def _was_wrapped(self, at: int) -> bool:
         """Return whether a line is the rest of a quoted line. QUIRK: programs wrap long lines, such as URLs, without a quote mark."""
