@@ -2,6 +2,7 @@ import io
 import struct
 import time
 import zipfile
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,188 @@ def test_any_damaged_archive_has_a_listing_or_none(data: st.DataObject):
     cut = data.draw(st.integers(0, len(octets)))
     for piece in (bytes(octets), bytes(octets[cut:]), bytes(octets[:cut])):
         list_zip(piece)
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot be positioned: the sizes of a file are written behind it."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, octets: Any) -> int:
+        self.octets += octets
+        return len(octets)
+
+
+def streamed(method: int, *names: str) -> bytes:
+    pipe = Pipe()
+    with zipfile.ZipFile(cast("io.BufferedWriter", pipe), "w", method) as made:
+        for name in names:
+            made.writestr(zipfile.ZipInfo(name), b"content of a file", compress_type=method)
+    return bytes(pipe.octets)
+
+
+def nested(*names: str, inner: str = "inner.zip", method: int = zipfile.ZIP_STORED, depth: int = 1) -> bytes:
+    octets = archive(*names)
+    for _ in range(depth):
+        holder = io.BytesIO()
+        with zipfile.ZipFile(holder, "w", method) as made:
+            made.writestr(zipfile.ZipInfo(inner), octets, compress_type=method)
+        octets = holder.getvalue()
+    return octets
+
+
+def zip64(*names: str) -> bytes:
+    holder = io.BytesIO()
+    with zipfile.ZipFile(holder, "w") as made:
+        for name in names:
+            with made.open(zipfile.ZipInfo(name), "w", force_zip64=True) as file:
+                file.write(b"content of a file")
+    return holder.getvalue()
+
+
+def with_zip64_end(octets: bytes) -> bytes:
+    """Add the records of zip64 and saturate the values of the end record, as programs that write to a pipe do (section 4.3.14)."""
+    end = octets.rindex(b"PK\x05\x06")
+    count, _, size, start = struct.unpack_from("<HHII", octets, end + 8)
+    record = b"PK\x06\x06" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, end, 1)
+    return octets[:end] + record + locator + lying(octets, 16, 0xFFFFFFFF)[end:]
+
+
+ORDINARY = {
+    "stored": archive("a.exe", "b.txt"),
+    "deflated": archive("a.exe", "b.txt", method=zipfile.ZIP_DEFLATED),
+    "bzip2": archive("a.exe", method=zipfile.ZIP_BZIP2),
+    "LZMA": archive("a.exe", method=zipfile.ZIP_LZMA),
+    "to a pipe, stored": streamed(zipfile.ZIP_STORED, "a.exe", "b.txt"),
+    "to a pipe, deflated": streamed(zipfile.ZIP_DEFLATED, "a.exe", "b.txt"),
+    "with wide sizes": zip64("a.exe", "b"),
+    "with a wide end": with_zip64_end(archive("a.exe", "b")),
+    "with a comment": archive("a.exe")[:-2] + b"\5\0Hello",
+    "with the line end of a mail program": archive("a.exe") + b"\r\n",
+    "in blocks": archive("a.exe") + bytes(400),
+    "encrypted": encrypted(archive("a.exe")),
+}
+
+
+@pytest.mark.parametrize("octets", ORDINARY.values(), ids=ORDINARY)
+def test_ordinary_archives_are_listed_completely(octets: bytes):
+    found = list_zip(octets)
+    assert found.complete
+    assert found.names[0] == "a.exe"
+
+
+def renamed(octets: bytes, old: bytes, new: bytes, *, first: bool) -> bytes:
+    """Change a name in the header before the file (`first`) or in the directory."""
+    at = octets.index(old) if first else octets.rindex(old)
+    return octets[:at] + new + octets[at + len(old) :]
+
+
+def patched(octets: bytes, signature: bytes, offset: int, value: int, size: str = "<H") -> bytes:
+    changed = bytearray(octets)
+    struct.pack_into(size, changed, octets.index(signature) + offset, value)
+    return bytes(changed)
+
+
+def without_first_entry(octets: bytes) -> bytes:
+    """Remove the first file from the directory, and leave its content."""
+    at = octets.index(b"PK\x01\x02")
+    after = octets.index(b"PK\x01\x02", at + 4)
+    end = octets.rindex(b"PK\x05\x06")
+    count, _, size, _ = struct.unpack_from("<HHII", octets, end + 8)
+    changed = lying(octets, 8, count - 1, "<H")
+    changed = lying(lying(changed, 10, count - 1, "<H"), 12, size - (after - at))
+    return changed[:at] + changed[after:]
+
+
+CONTRADICTING = {
+    "two, the program first": archive("a.exe") + archive("b.txt"),
+    "two, the program last": archive("b.txt") + archive("a.exe"),
+    "three": archive("b.txt") + archive("a.exe") + archive("c.txt"),
+    "behind a picture": b"GIF89a" + bytes(100) + archive("a.exe"),
+    "behind a document": b"%PDF-1.4\n%%EOF\n" + archive("a.exe"),
+    "behind a program": PE + archive("a.exe"),
+    "before other data": archive("a.exe") + b"%PDF-1.4 behind",
+    "another name in the header": renamed(archive("a.exe"), b"a.exe", b"a.txt", first=True),
+    "another name in the directory": renamed(archive("a.exe"), b"a.exe", b"a.txt", first=False),
+    "encrypted by the header only": patched(archive("a.exe"), b"PK\x03\x04", 6, 1),
+    "encrypted by the directory only": patched(archive("a.exe"), b"PK\x01\x02", 8, 1),
+    "another size in the header": patched(archive("a.exe"), b"PK\x03\x04", 18, 5, "<I"),
+    "another size in the directory": patched(archive("a.exe"), b"PK\x01\x02", 20, 5, "<I"),
+    "another method in the header": patched(archive("a.exe"), b"PK\x03\x04", 8, 8),
+    "a file that is not in the directory": without_first_entry(archive("a.exe", "b.txt")),
+    "a file at the place of another": patched(archive("b.txt", "a.exe"), b"PK\x01\x02", 42, 48, "<I"),
+    "a short comment": archive("a.exe")[:-2] + b"\2\0Hello",
+    "a long comment": archive("a.exe")[:-2] + b"\x09\0Hello",
+    "an end in the comment": archive("a.exe")[:-2] + b"\x16\0" + archive(),
+    "a wide end that contradicts": lying(with_zip64_end(archive("a.exe", "b")), 10, 1, "<H"),
+    "fewer files": lying(archive("a.exe", "b"), 10, 1, "<H"),
+    "on two disks": lying(archive("a.exe"), 4, 1, "<H"),
+    "cut": archive("a.exe")[:-1],
+    "only headers": archive("a.exe")[: archive("a.exe").index(b"PK\x01\x02")],
+    "only a directory": archive("a.exe")[archive("a.exe").index(b"PK\x01\x02") :],
+}
+
+
+@pytest.mark.parametrize("octets", CONTRADICTING.values(), ids=CONTRADICTING)
+def test_an_archive_that_programs_list_differently_is_not_complete_and_hides_no_name(octets: bytes):
+    found = list_zip(octets)
+    assert not found.complete
+    assert "a.exe" in found.names
+
+
+def test_encryption_in_any_header_counts():
+    assert list_zip(CONTRADICTING["encrypted by the header only"]).encrypted
+    assert list_zip(CONTRADICTING["encrypted by the directory only"]).encrypted
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("inner", ["inner.zip", "inner.bin", "lib.jar"])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_archives_in_an_archive_are_listed(method: int, inner: str, depth: int):
+    found = list_zip(nested("x/a.exe", inner=inner, method=method, depth=depth))
+    assert found.complete
+    assert found.names[-1] == f"{inner}/" * depth + "x/a.exe"
+
+
+def test_an_archive_in_an_archive_that_cannot_be_listed_makes_both_incomplete():
+    assert not list_zip(nested("a.exe", depth=6)).complete
+    holder = io.BytesIO()
+    with zipfile.ZipFile(holder, "w") as made:
+        made.writestr(zipfile.ZipInfo("b.zip"), archive("b.txt") + archive("a.exe"))
+    found = list_zip(holder.getvalue())
+    assert not found.complete
+    assert "b.zip/a.exe" in found.names
+
+
+def test_the_files_of_a_document_in_an_archive_are_not_listed():
+    found = list_zip(nested("[Content_Types].xml", "word/settings.bin", inner="letter.docx"))
+    assert found == ZipListing(("letter.docx",), encrypted=False)
+
+
+def test_a_bomb_is_not_unpacked_completely():
+    holder = io.BytesIO()
+    with zipfile.ZipFile(holder, "w", zipfile.ZIP_DEFLATED) as made:
+        for number in range(3):
+            made.writestr(zipfile.ZipInfo(f"{number}.zip"), b"PK\x03\x04" + bytes(50_000_000), compress_type=zipfile.ZIP_DEFLATED)
+    assert not list_zip(holder.getvalue()).complete
+
+
+def test_a_name_in_unicode_counts_too():
+    octets = archive("a.txt")
+    path = b"\1" + bytes(4) + b"a.exe"
+    extra = struct.pack("<HH", 0x7075, len(path)) + path
+    at = octets.index(b"PK\x01\x02")
+    directory = patched(octets, b"PK\x01\x02", 30, len(extra))[at : octets.rindex(b"PK\x05\x06")] + extra
+    found = list_zip(octets[:at] + directory + lying(octets, 12, len(directory))[octets.rindex(b"PK\x05\x06") :])
+    assert found == ZipListing(("a.txt", "a.exe"), encrypted=False)
+
+
+def test_names_in_code_page_437_and_in_utf_8_without_a_mark_are_read():
+    octets = archive("Xa.exe").replace(b"Xa", b"\x81a")
+    assert list_zip(octets).names == ("üa.exe",)
+    assert list_zip(archive("XXa.exe").replace(b"XX", "ü".encode())).names[0] == "üa.exe"

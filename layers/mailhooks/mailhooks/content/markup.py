@@ -26,7 +26,7 @@ _BY_DECLARED_TYPE: Final = {"text/html": HTML, "application/xhtml+xml": HTML, "i
 
 _ENCODINGS: Final = (
     (re.compile(rb"\xef\xbb\xbf"), "utf-8"),
-    (re.compile(rb"\xff\xfe\0\0"), "utf-32-le"),
+    (re.compile(rb"(?s)\xff\xfe\0\0.\0\0\0"), "utf-32-le"),
     (re.compile(rb"\0\0\xfe\xff"), "utf-32-be"),
     (re.compile(rb"\xff\xfe|(?:[\t\n\f\r ]\0)*+<\0"), "utf-16-le"),
     (re.compile(rb"\xfe\xff|(?:\0[\t\n\f\r ])*+\0<"), "utf-16-be"),
@@ -43,10 +43,13 @@ _XML_PROLOG: Final = re.compile(
 )
 _DOCTYPE: Final = re.compile(r"<!doctype\s+(?:[\w.-]+:)?(html|svg)\b", re.IGNORECASE)
 _TAG: Final = re.compile(r"<(?:[\w.-]+:)?([a-z][a-z0-9:.-]*)(?=[\s/>]|\Z)", re.IGNORECASE)
-_FIRST_TAG: Final = re.compile(r"[\s\0\ufeff]*+<(!--|[a-z][a-z0-9]*(?=[\s/>]|\Z)|[!?])", re.IGNORECASE)
+_FIRST_TAG: Final = re.compile(r"[\s\0\ufeff]*+<(!--|[!?/a-z])", re.IGNORECASE)
 
 _SNIFFED: Final = frozenset("html head script iframe h1 div font table a style title b body br p".split())
 """The first tags that make a file without a type HTML."""
+_SNIFFED_BEGINNING: Final = re.compile(rf"[\s\0\ufeff]*+<(?:{'|'.join(sorted(_SNIFFED))})", re.IGNORECASE)
+"""QUIRK: Chromium compares only the beginning of the first tag: `<project>` is `<p`. It does so for no file with these extensions."""
+_NEVER_SNIFFED: Final = frozenset({".xml", ".xsd", ".xsl", ".xslt", ".txt", ".csv", ".json", ".md", ".log"})
 
 _NAMESPACES: Final = (("http://www.w3.org/1999/xhtml", HTML), ("http://www.w3.org/2000/svg", SVG))
 _TRANSFORMS: Final = ("<?xml-stylesheet", "http://www.w3.org/1999/XSL/Transform")
@@ -72,7 +75,10 @@ def identify(beginning: bytes, extensions: frozenset[str] = frozenset(), declare
         declared: its declared type.
     """
     named = [_BY_EXTENSION[extension] for extension in sorted(extensions & _BY_EXTENSION.keys())]
-    return tuple(dict.fromkeys([*_by_content(_decode(beginning)), *named, *filter(None, [_BY_DECLARED_TYPE.get(declared)])]))
+    text = _decode(beginning)
+    sniffed = [] if extensions & _NEVER_SNIFFED or not _SNIFFED_BEGINNING.match(text) else [HTML]
+    by_type = [_BY_DECLARED_TYPE[declared]] if declared in _BY_DECLARED_TYPE else []
+    return tuple(dict.fromkeys([*_by_content(text), *sniffed, *named, *by_type]))
 
 
 def _decode(beginning: bytes) -> str:
