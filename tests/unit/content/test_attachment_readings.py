@@ -7,6 +7,7 @@ import quopri
 import pytest
 
 from mailhooks.content.attachments import AttachmentRules, Reason, find, strip
+from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
 from tests.unit.content.test_attachments import forwarded, mail, mixed, multipart, notices, part, text
 from tests.unit.content.test_filetypes import PE, archive
@@ -26,8 +27,13 @@ def encoded(encoding: str, body: bytes, name: str = "report.pdf") -> bytes:
 
 
 def reason(attachment: bytes, rules: AttachmentRules) -> Reason | None:
+    """Return the rule that matches, and check that the attachment is removed; or rejected, if it has NULs, which some programs remove."""
     raw = mixed(attachment)
     found = find(Message(raw), rules)
+    if b"\0" in raw:
+        with pytest.raises(CannotChangeSafely):
+            strip(raw, rules)
+        return found[0].reason
     changed = strip(raw, rules)
     assert len(notices(changed)) == len(found)
     assert strip(changed, rules) is changed
@@ -72,7 +78,7 @@ def test_a_program_is_found_in_every_reading_of_base64(body: bytes):
     "encoding, body",
     [
         ("quoted-printable", quopri.encodestring(PE)),
-        ("quoted-printable", quopri.encodestring(PE).lower()),
+        ("quoted-printable", b"=4d=5a=90=00=03"),
         ("quoted-printable", b"M= \nZ=90=00=03"),
         ("quoted-printable", b"M=\t \nZ=90=00=03"),
         ("quoted-printable", b"M==5A=90=00=03"),
@@ -126,7 +132,6 @@ MESSAGES = {
     "base64": part("message/rfc822", "mail.eml", INNER),
     "base64 without a name": part("message/rfc822", "", INNER),
     "quoted-printable": b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + quopri.encodestring(INNER),
-    "an unknown encoding": b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: x\r\n\r\n" + base64.encodebytes(INNER),
     "another type": part("application/octet-stream", "mail.eml", INNER),
     "another type without a name": part("application/octet-stream", "", INNER),
     "text": part("text/plain", "mail.eml", INNER),

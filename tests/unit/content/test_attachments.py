@@ -16,7 +16,7 @@ from mailhooks.content.attachment_rules import NOTICE
 from mailhooks.content.attachments import AttachmentRules, Reason, edits, find, strip
 from mailhooks.content.filetypes import KNOWN
 from mailhooks.errors import CannotChangeSafely, SettingsError
-from mailhooks.mime.message import Message, scan
+from mailhooks.mime.message import MAX_PARTS, Message, scan
 from tests.support.mail import CORPUS
 from tests.support.tables import check_rows
 from tests.unit.content.test_filetypes import PE, archive, encrypted
@@ -291,12 +291,58 @@ def test_a_forwarded_message_without_matches_stays():
     assert strip(raw, checked(extensions=["exe"], types=["text/*"], forwarded="strip")) is raw
 
 
-def test_an_ambiguous_message_is_not_changed():
-    raw = mixed(part("a/b", "a.exe")).replace(b"Content-Type: a/b", b"Content-Type: a/b\r\nContent-Type: text/plain")
-    assert len(found(raw, EXE)) == 1
-    with pytest.raises(CannotChangeSafely, match="a repeated Content- field"):
+AMBIGUOUS = {
+    "a repeated field": mixed(part("a/b", "a.exe")).replace(b"Content-Type: a/b", b"Content-Type: a/b\r\nContent-Type: c/d"),
+    "two names": mixed(part("a/b", "a.txt").replace(b'"a.txt"', b'"a.txt"\r\nContent-Disposition: attachment; filename="a.exe"')),
+    "a line that is not a field": mixed(part("a/b", "a.exe").replace(b"\r\nContent-Disp", b"\r\nthis is no field\r\nContent-Disp")),
+    "a field that is not folded": mixed(part("a/b", "a.exe").replace(b'; filename="', b';\r\nfilename="')),
+    "a field that is not folded, of the type": mixed(b'Content-Type: a/b; x=y;\r\nname="a.exe"\r\n\r\nx'),
+    "a bare CR": mixed(b'Content-Type: a/b;\rContent-Disposition: attachment; filename="a.exe"\r\n\r\nx'),
+}
+
+
+@pytest.mark.parametrize("raw", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_an_attachment_is_removed_if_all_programs_find_it_at_the_same_place(raw: bytes):
+    assert [reason for _, reason, _ in found(raw, EXE)] == [Reason.EXTENSION]
+    changed = strip(raw, EXE)
+    assert len(notices(changed)) == 1
+    assert strip(changed, EXE) is changed
+    assert strip(raw, checked(extensions=["zip"])) is raw
+
+
+HIDDEN = part("a/b", "a.exe")
+TWO = b"\r\n--b\r\n" + text() + b"\r\n--c\r\n" + HIDDEN + b"\r\n--c--\r\n--b--\r\n"
+
+DISPUTED = {
+    "two boundaries": mail(b"Content-Type: multipart/mixed; boundary=b; boundary=c\r\n" + TWO),
+    "two boundaries, quoted": mail(b'Content-Type: multipart/mixed; boundary="b"; boundary="c"\r\n' + TWO),
+    "a plain and an extended boundary": mail(b"Content-Type: multipart/mixed; boundary=b; boundary*=us-ascii''c\r\n" + TWO),
+    "a boundary in pieces": mail(b"Content-Type: multipart/mixed; boundary=b; boundary*0=c\r\n" + TWO),
+    "two types": mail(b"Content-Type: multipart/mixed; boundary=b\r\nContent-Type: multipart/mixed; boundary=c\r\n" + TWO),
+    "a multipart or a text": mail(b"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=c\r\n" + TWO),
+    "no boundary": mail(b"Content-Type: multipart/mixed\r\n" + TWO.replace(b"--b", b"--c")),
+    "parts behind the closing delimiter": mail(multipart("mixed", text())) + b"\r\n--b\r\n" + HIDDEN + b"\r\n--b--\r\n",
+    "a multipart in base64": mail(b"Content-Type: multipart/mixed; boundary=c\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+    + base64.encodebytes(TWO),
+    "a broken line before the type": mail(b"no field\r\nContent-Type: multipart/mixed; boundary=c\r\n" + TWO),
+    "a delimiter with more text": mail(multipart("mixed", text(b"x\r\n--bx\r\n" + HIDDEN))),
+}
+
+
+@pytest.mark.parametrize("raw", DISPUTED.values(), ids=DISPUTED)
+def test_a_message_in_which_only_some_programs_find_an_attachment_is_not_changed(raw: bytes):
+    assert Reason.EXTENSION in [reason for _, reason, _ in found(raw, EXE)]
+    with pytest.raises(CannotChangeSafely, match="cannot be removed: the message has a"):
         strip(raw, EXE)
     assert strip(raw, checked(extensions=["zip"])) is raw
+
+
+def test_a_message_whose_readings_cannot_be_enumerated_is_not_changed():
+    raw = mail(multipart("mixed", *[text()] * (MAX_PARTS + 1)))
+    assert [reason for _, reason, _ in found(raw, EXE)] == [Reason.NOT_ENUMERATED]
+    with pytest.raises(CannotChangeSafely, match="cannot be found: the message has too many parts"):
+        strip(raw, EXE)
+    assert strip(raw, checked()) is raw
 
 
 def test_a_file_name_cannot_make_a_delimiter_in_the_notice():

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     ENCRYPTED = "it is an encrypted archive"
     UNLISTABLE = "it is an archive whose files cannot be listed"
     SES_UNSUPPORTED = "its name has an extension that the mail service does not accept"
+    NOT_ENUMERATED = "the message can be read in more ways than can be searched"
     NOT_SEARCHED = "there are more messages in it than can be searched"
 
 

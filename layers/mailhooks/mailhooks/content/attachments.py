@@ -1,22 +1,23 @@
 """Replaces attachments of a message by notices, by edits: the number of parts and all other bytes stay as they are.
 
 `AttachmentRules` decides which attachments are removed. Displayed text is never an attachment. Parts of signed or encrypted messages are
-not changed. A forwarded message is removed as a whole or not at all. A notice is a text without a name, which matches no rule: so a second
-run changes nothing.
+not changed. A forwarded message is removed as a whole or not at all. A message that programs read differently is searched in each reading;
+an attachment is removed if all find it at the same place. A notice is a text without a name, which matches no rule: so a second run changes
+nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import quoprimime
 from typing import Final
 
 from mailhooks.content import attachment_parts, embedded_messages
-from mailhooks.content.attachment_rules import AttachmentRules, Reason
+from mailhooks.content.attachment_rules import AttachmentRules, Match, Reason
 from mailhooks.content.template import Template
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
-from mailhooks.mime.message import Message, Part
+from mailhooks.mime.message import Message, Part, describe_part
 
 __all__ = ["AttachmentRules", "Finding", "Reason", "edits", "find", "strip", "walk"]
 
@@ -35,6 +36,7 @@ class Finding:
         detail: of the rule: the extension, the type, the limit. Never content of the message.
         forwarded: whether the rule matches an attachment of a forwarded message.
         sealed: whether it is part of a signed or encrypted message, which cannot be changed.
+        disputed: whether programs disagree on its extent, so that it cannot be removed.
         in_mixed: whether it is separate from the message's text, and not a form or a part of the text.
     """
 
@@ -45,6 +47,7 @@ class Finding:
     forwarded: bool = False
     sealed: bool = False
     in_mixed: bool = True
+    disputed: bool = False
 
     @property
     def explanation(self) -> str:
@@ -54,22 +57,59 @@ class Finding:
 
 
 def find(message: Message, rules: AttachmentRules) -> list[Finding]:
-    """Return the attachments that match a rule, in the order of the message. Never raises.
+    """Return the attachments that match a rule in any reading of the message, in the order of the message. Never raises.
 
-    If `structure.ambiguous`, another program may find other attachments.
+    If the readings cannot be enumerated, the whole message is a finding, too.
     """
-    if not rules.any:
-        return []
+    return _search(message, rules) if rules.any else []
+
+
+def _search(message: Message, rules: AttachmentRules) -> list[Finding]:
+    readings = message.readings
+    if readings is None:
+        root = message.structure.root
+        return [*_find_in(message, rules, {}), Finding(root, "", Reason.NOT_ENUMERATED, "", disputed=True)]
+    matches: dict[object, tuple[Match | None, bool]] = {}
+    by_reading = [_find_in(reading, rules, matches) for reading in readings]
+    if len(readings) == 1:
+        return by_reading[0]
+    found: dict[tuple[int, int], Finding] = {}
+    agreed = frozenset.intersection(*(_extents(reading, len(message.raw)) for reading in readings))
+    for finding in (finding for findings in by_reading for finding in findings):
+        extent = finding.part.start, finding.part.end
+        sealed = finding.sealed or (extent in found and found[extent].sealed)
+        found[extent] = replace(found.get(extent, finding), sealed=sealed, disputed=extent not in agreed)
+    return [found[extent] for extent in sorted(found)]
+
+
+def _extents(message: Message, octets: int) -> frozenset[tuple[int, int]]:
+    """Return the extents of the attachments; none if the reading has other octets than the message, so that offsets differ."""
+    if len(message.raw) != octets:
+        return frozenset()
+    return frozenset((part.start, part.end) for part in walk(message))
+
+
+def _find_in(message: Message, rules: AttachmentRules, matches: dict[object, tuple[Match | None, bool]]) -> list[Finding]:
+    """Return the findings in one reading. `matches` has the parts that other readings read alike."""
     raw, found = message.raw, []
     for part, parent, sealed in attachment_parts.walk(raw, message.structure.root):
-        match, forwarded = rules.match(raw, part), False
-        if match is None and rules.forwarded:
-            match, forwarded = embedded_messages.match(raw, part, rules), True
+        key = raw, describe_part(raw, part), tuple(map(id, part.children))
+        if key not in matches:
+            matches[key] = _match(raw, part, rules)
+        match, forwarded = matches[key]
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
             found.append(Finding(part, name, match.reason, match.detail, forwarded, sealed, in_mixed))
     return found
+
+
+def _match(raw: bytes, part: Part, rules: AttachmentRules) -> tuple[Match | None, bool]:
+    """Return the rule that matches a part, and whether it matches an attachment of a message in it."""
+    match = rules.match(raw, part)
+    if match is None and rules.forwarded:
+        return embedded_messages.match(raw, part, rules), True
+    return match, False
 
 
 def walk(message: Message) -> Iterator[Part]:
@@ -81,13 +121,14 @@ def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
     """Return the edits that replace the attachments that match a rule by notices.
 
     Raises:
-        CannotChangeSafely: an attachment matches, but the structure is ambiguous, or the attachment is signed or encrypted.
+        CannotChangeSafely: an attachment matches, but it is signed or encrypted, or not all programs find it at the same place; or the
+            readings of the structure cannot be enumerated.
     """
     found, structure = find(message, rules), message.structure
-    if found and structure.ambiguous:
-        raise CannotChangeSafely(f"an attachment is not allowed, but cannot be removed: the message has {min(structure.ambiguous)}")
     if any(finding.sealed for finding in found):
         raise CannotChangeSafely("an attachment is not allowed, but cannot be removed: it is signed or encrypted together with the message")
+    if any(finding.disputed or (finding.part is structure.root and not message.header.complete) for finding in found):
+        raise CannotChangeSafely(_explain_dispute(message, found))
     newline = structure.root.header.newline
     changes: list[Edit] = []
     for finding in found:
@@ -97,6 +138,13 @@ def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
         else:
             changes.append(_replace_part(message.raw, finding, body, newline))
     return changes
+
+
+def _explain_dispute(message: Message, found: list[Finding]) -> str:
+    defect = min(message.structure.ambiguous, default="a structure that programs read differently")
+    if any(finding.reason is Reason.NOT_ENUMERATED for finding in found):
+        return f"an attachment may not be allowed, but cannot be found: the message has {defect}"
+    return f"an attachment is not allowed, but cannot be removed: the message has {defect}"
 
 
 def strip(raw: bytes, rules: AttachmentRules) -> bytes:

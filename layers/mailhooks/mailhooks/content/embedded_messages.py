@@ -56,9 +56,12 @@ class _Search:
             self._octets -= len(text)
             if depth >= MAX_DEPTH or decoded >= _MAX_DECODED or self._octets < 0:
                 return Match(Reason.NOT_SEARCHED, "")
-            message = Message(text)
-            if found := self._match_message(text, message.structure.root, depth + 1, decoded + 1):
-                return found
+            readings = Message(text).readings
+            if readings is None:
+                return Match(Reason.NOT_SEARCHED, "")
+            for reading in readings:
+                if found := self._match_message(reading.raw, reading.structure.root, depth + 1, decoded + 1):
+                    return found
         return None
 
     def _match_message(self, raw: bytes, root: Part, depth: int, decoded: int) -> Match | None:

@@ -196,7 +196,7 @@ def _enumerate_readings(message: Message) -> tuple[Message, ...] | None:
     for dialect in waiting:
         reading = message if dialect == message.dialect else Message(_translate(message.raw, dialect, copies), dialect)
         structure = reading.structure
-        signature = (reading.raw, *(_describe(reading.raw, part) for part in structure.root.walk()))
+        signature = (reading.raw, *(describe_part(reading.raw, part) for part in structure.root.walk()))
         found.setdefault(signature, reading)
         parts += len(signature)
         others = (dialect._replace(**{name: value}) for name, value in sorted(structure.options, key=str))
@@ -209,7 +209,7 @@ def _enumerate_readings(message: Message) -> tuple[Message, ...] | None:
     return tuple(found.values())
 
 
-def _describe(raw: bytes, part: Part) -> object:
+def describe_part(raw: bytes, part: Part) -> object:
     """Return what rules and edits read of a part."""
     fields = tuple((each.start, each.end) for each in part.header.fields if each.lname.startswith("content-"))
     return part.start, part.body, part.end, part.content_type, part.encoding, part.charset, part.header.disposition(raw), fields

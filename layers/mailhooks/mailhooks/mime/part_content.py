@@ -20,8 +20,12 @@ _NO_LETTERS: Final = bytes(octet for octet in range(256) if octet not in _LETTER
 _NO_LETTERS_OR_PADDING: Final = bytes(octet for octet in _NO_LETTERS if octet != ord("="))
 _FOREIGN: Final = re.compile(rb"[^A-Za-z0-9+/=\r\n \t]")
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/=]+")
+_FOREIGN_LINE: Final = re.compile(rb"^[A-Za-z0-9+/=\r \t]*+[^A-Za-z0-9+/=\r\n \t][^\n]*+\n?", re.MULTILINE)
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 """QUIRK: some libraries also decode the alphabet of RFC 4648 section 5."""
+
+_PLAIN: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
+"""Encodings that every program leaves alone."""
 
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 """QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
@@ -114,7 +118,7 @@ def prefix(raw: bytes, part: Part, limit: int) -> bytes:
 def read(raw: bytes, part: Part) -> Iterator[Content]:
     """Yield every reading of a part's content, each once, in linear time. Most parts have one."""
     declared = _as_declared(raw, part)
-    if part.encoding in transfer_encoding.IDENTITY or not _is_disputed(raw, part):
+    if part.encoding in _PLAIN or not _is_disputed(raw, part):
         yield declared
         return
     body = raw[part.body : part.end]
@@ -138,7 +142,7 @@ def _as_declared(raw: bytes, part: Part) -> Content:
 
 
 def _is_standard(encoding: str) -> bool:
-    return encoding in transfer_encoding.IDENTITY or encoding in {"base64", "quoted-printable"}
+    return encoding in _PLAIN or encoding in {"base64", "quoted-printable"}
 
 
 def _is_disputed(raw: bytes, part: Part) -> bool:
@@ -171,7 +175,7 @@ def _decode_base64(body: bytes) -> Iterator[bytes]:
     foreign = _FOREIGN.search(body)
     texts = [body]
     if foreign:
-        texts = [body, body[: foreign.start()]]
+        texts = [body, body[: foreign.start()], _FOREIGN_LINE.sub(b"", body)]
         if b"-" in body or b"_" in body:
             texts.append(body.translate(_URL_SAFE))
     for text in texts:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from mailhooks.content import attachments, filetypes, zip_archives
 from mailhooks.mime import filenames, part_content
-from mailhooks.mime.message import Message, Part
+from mailhooks.mime.message import Message, Part, describe_part
 from mailhooks.policy.facts.text_normalization import compose
 
 
@@ -80,3 +80,14 @@ def _extensions(names: tuple[str, ...]) -> frozenset[str]:
 def list_attachments(message: Message) -> Iterator[AttachmentFacts]:
     """Yield the attachments of a message, in its order."""
     return (AttachmentFacts(message.raw, part) for part in attachments.walk(message))
+
+
+def list_disputed_attachments(message: Message) -> Iterator[AttachmentFacts]:
+    """Yield the attachments that only other programs find, in the readings of the message."""
+    readings = message.readings or (message,)
+    seen = {describe_part(message.raw, part) for part in attachments.walk(message)}
+    for reading in readings[1:]:
+        for part in attachments.walk(reading):
+            if (description := describe_part(reading.raw, part)) not in seen or reading.raw is not message.raw:
+                seen.add(description)
+                yield AttachmentFacts(reading.raw, part)

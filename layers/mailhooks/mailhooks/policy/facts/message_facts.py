@@ -151,6 +151,13 @@ class Facts:
         return tuple(list_attachments(self.message))
 
     @cached_property
+    def disputed_attachments(self) -> "tuple[AttachmentFacts, ...]":
+        """The attachments that only some programs find, if the structure of the message is ambiguous."""
+        from mailhooks.policy.facts.attachment_facts import list_disputed_attachments
+
+        return tuple(list_disputed_attachments(self.message))
+
+    @cached_property
     def message_types(self) -> "frozenset[MessageType]":
         from mailhooks.policy.facts.message_types import find_message_types
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.policy.facts.card_numbers import has_card_number
@@ -130,7 +131,8 @@ def attachment(name: str, value: Any, context: BuildContext) -> Condition:
     tests = build_all(lambda each: _attachment_test(each, context), as_list(value))
 
     def test(facts: Facts) -> bool:
-        return any(matches(attached) for attached in facts.attachments for matches in tests)
+        found = chain(facts.attachments, facts.disputed_attachments)
+        return any(matches(attached) for attached in found for matches in tests)
 
     def observed(facts: Facts) -> list[str]:
         return [f"{next(iter(each.names), '(no name)')} ({each.content_type}, {each.size:,} bytes)" for each in facts.attachments]

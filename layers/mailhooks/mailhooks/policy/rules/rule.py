@@ -123,11 +123,6 @@ class StripAttachments(ContentChange):
     def change(self, message: Message, values: Mapping[str, str]) -> Change:  # noqa: ARG002 - the protocol's
         from mailhooks.content import attachments
 
-        if not message.header.complete:
-            # Mail programs disagree on where the body of such a message begins, so there is no safe place for an edit.
-            if attachments.find(message, self.rules):
-                raise CannotChangeSafely(_NO_HEADER)
-            return Change([])
         return Change(attachments.edits(message, self.rules))
 
 
