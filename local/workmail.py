@@ -13,6 +13,7 @@ with LocalWorkMail(Path("workmail.toml")) as wm:
 import json
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,13 +33,19 @@ from local.smtp.server import SmtpServer
 from local.storage.maildir import Delivered
 from local.storage.message_store import S3Reference
 from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import BUCKET_PATTERN
 
 __all__ = ["REGION", "LocalWorkMail"]
 
 _DEFAULT_CONFIGURATION: Final = 'organization = { domains = ["example.com"] }'
 
 _KEPT_OBJECTS: Final = 500
-"""Objects that stay in the rewrite bucket; DeleteObjects accepts 1,000 at once."""
+"""Objects that stay in the rewrite buckets; DeleteObjects accepts 1,000 at once."""
+
+_KEPT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the objects that stay: moto keeps them in memory, and from 5 MB in a file with a descriptor each."""
+
+_REWRITE_BUCKET: Final = "REWRITE_BUCKET"
 
 _PAGE: Final = 100
 """Entries of a page of the directory (guide, API reference: MaxResults)."""
@@ -79,7 +86,8 @@ class LocalWorkMail(LocalAws):
         self._smtp: dict[FlowDirection, SmtpServer] = {}
         self._applied: Configuration | None = None
         self._lock = threading.Lock()
-        self._rewritten: list[S3Reference] = []
+        self._rewritten: deque[S3Reference] = deque()
+        self._own_buckets: frozenset[str] = frozenset()
         self.store.release = self._release
 
     def _start(self) -> None:
@@ -100,6 +108,7 @@ class LocalWorkMail(LocalAws):
         self._mail_server = None
         self._smtp.clear()
         self._applied = None
+        self._own_buckets = frozenset()
         self._rewritten.clear()
         self._configuration = configuration
         super().reset()
@@ -227,11 +236,17 @@ class LocalWorkMail(LocalAws):
         with self._lock:
             if configuration is not self._applied:
                 self._fill_directory(configuration)
-                for bucket in configuration.buckets:
-                    if not self._applied or bucket not in self._applied.buckets:
-                        self.make_bucket(bucket)
+                known = {self.bucket, *self._own_buckets, *(self._applied.buckets if self._applied else ())}
+                self._own_buckets = self._find_own_buckets(configuration)
+                for bucket in sorted({*configuration.buckets, *self._own_buckets} - known):
+                    self.make_bucket(bucket, versioned=bucket in self._own_buckets)
                 self._applied = configuration
         return configuration
+
+    def _find_own_buckets(self, configuration: Configuration) -> frozenset[str]:
+        """Return the rewrite buckets that functions name themselves, as far as WorkMail accepts the names."""
+        names = (function.environment.get(_REWRITE_BUCKET, "") for function in configuration.functions.values())
+        return frozenset(name for name in names if BUCKET_PATTERN.fullmatch(name)) - {self.bucket}
 
     def _fill_directory(self, configuration: Configuration) -> None:
         if self._applied is not None:
@@ -251,19 +266,29 @@ class LocalWorkMail(LocalAws):
             self.organization.add_members(group.address, *(primary.get(member, member) for member in group.members))
 
     def _release(self, references: Sequence[S3Reference]) -> None:
-        """Remove old objects from the rewrite bucket, as the stack's lifecycle rule does: moto keeps them in memory.
+        """Remove old objects from the rewrite buckets, as the stack's lifecycle rule does: moto keeps them as long as the process runs.
 
         The newest objects stay so that developers can look at them; objects in other buckets stay too.
         """
         with self._lock:
-            self._rewritten += [reference for reference in references if reference.bucket == self.bucket]
-            if len(self._rewritten) < 2 * _KEPT_OBJECTS:
-                return
-            old, self._rewritten = self._rewritten[:-_KEPT_OBJECTS], self._rewritten[-_KEPT_OBJECTS:]
-        for start in range(0, len(old), _KEPT_OBJECTS):
-            batch = old[start : start + _KEPT_OBJECTS]
-            objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in batch]
-            self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+            self._rewritten += [each for each in references if each.bucket in {self.bucket, *self._own_buckets}]
+            old = self._remove_old()
+        for bucket in {each.bucket for each in old}:
+            objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old if each.bucket == bucket]
+            for start in range(0, len(objects), _KEPT_OBJECTS):
+                batch = objects[start : start + _KEPT_OBJECTS]
+                self._s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+
+    def _remove_old(self) -> list[S3Reference]:
+        """Remove the oldest references, when there are too many objects or bytes, and return them."""
+        size = sum(each.size for each in self._rewritten)
+        if len(self._rewritten) < 2 * _KEPT_OBJECTS and size <= 2 * _KEPT_BYTES:
+            return []
+        old = []
+        while len(self._rewritten) > _KEPT_OBJECTS or size > _KEPT_BYTES:
+            old.append(self._rewritten.popleft())
+            size -= old[-1].size
+        return old
 
     def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:
         """Send the event to the queue `FUNCTION-dead-letters` (AWS Lambda Developer Guide, "Dead-letter queues")."""

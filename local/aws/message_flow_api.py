@@ -4,46 +4,31 @@ It makes the service's checks and answers with the service's error names. A requ
 itself is not verified, so that any key works on a laptop.
 """
 
-import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.aws.content_rules import find_defects
 from local.aws.faults import Faults, Operation
+from local.aws.service_errors import RequestIds, ServiceError, apply_fault, check_signature
 from local.aws_client import REGION
 from local.storage.message_store import MessageStore, S3Reference, StoredMessage
 from mailhooks.contract.limits import BUCKET_PATTERN, KEY_PATTERN, MAX_MESSAGE_BYTES, MESSAGE_ID_PATTERN
 
 SERVICE = "workmailmessageflow"
-_AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/\s]+/\d{8}/[^/\s]+/(?P<service>[^/\s]+)/aws4_request,.*Signature=\S+")
 _MAX_REASONS = 3
 _IN_REGION: set[tuple[str, str]] = set()
 """Endpoint and name of the buckets that are in the organization's region. A bucket never moves."""
-
-
-class ServiceError(Exception):
-    """An error in the service's answer: name, text and HTTP status, which is 400 if the model gives none."""
-
-    def __init__(self, name: str, message: str, status: int = 400) -> None:
-        super().__init__(f"{name}: {message}")
-        self.name = name
-        self.message = message
-        self.status = status
-
-    def response(self) -> Response:
-        """Return the answer in the protocol REST-JSON."""
-        return JSONResponse({"message": self.message}, self.status, {"x-amzn-ErrorType": self.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +55,7 @@ class MessageFlowApi:
                 Route(path, partial(self._answer, "get", self._get), methods=["GET"]),
                 Route(path, partial(self._answer, "put", self._put), methods=["POST"]),
             ],
+            middleware=[Middleware(RequestIds)],
             exception_handlers={HTTPException: _unknown_operation},
         )
 
@@ -105,27 +91,29 @@ class MessageFlowApi:
         return Response(message.content, media_type="message/rfc822")
 
     async def _put(self, request: Request, message: StoredMessage) -> Response:
-        body = await request.body()
+        read: list[S3Reference] = []
         try:
-            reference = _s3_reference(body)
-            content = await run_in_threadpool(self._read_content, message, reference)
+            reference = _s3_reference(await request.body())
+            content = await run_in_threadpool(self._read_content, message, reference, read)
         except ServiceError as error:
-            message.rejections.append(str(error))
+            self.store.reject(message, str(error), *read)
             raise
-        self.store.replace(message.message_id, content, reference)
+        self.store.replace(message.message_id, content, *read)
         return JSONResponse({})
 
-    def _read_content(self, message: StoredMessage, reference: S3Reference) -> bytes:
+    def _read_content(self, message: StoredMessage, reference: S3Reference, read: list[S3Reference]) -> bytes:
+        """Return the new content; add the object that it was read from to `read`, also when the content is rejected."""
         if message.frozen:
             raise ServiceError("MessageFrozen", "The message is not eligible for update, as for a redirected message")
-        content = _read_object(self.s3, reference)
+        content, found = _read_object(self.s3, reference)
+        read.append(found)
         if reasons := find_defects(message.original, content):
             raise ServiceError("MessageRejected", "; ".join(reasons[:_MAX_REASONS]))
         return content
 
 
-def _read_object(s3: Any, reference: S3Reference) -> bytes:
-    """Return the bytes to which a reference leads, as WorkMail reads them."""
+def _read_object(s3: Any, reference: S3Reference) -> tuple[bytes, S3Reference]:
+    """Return the bytes to which a reference leads, as WorkMail reads them, and the reference with the object's version and size."""
     # Imported late: botocore needs most of the time of a start, which `--help` must not wait for.
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -146,7 +134,7 @@ def _read_object(s3: Any, reference: S3Reference) -> bytes:
         with response["Body"] as body:
             if (size := response["ContentLength"]) > MAX_MESSAGE_BYTES:
                 raise ServiceError("MessageRejected", f"the object has {size:,} bytes; at most {MAX_MESSAGE_BYTES:,} are accepted")
-            return bytes(body.read())
+            return bytes(body.read()), replace(reference, version=response.get("VersionId", reference.version), size=size)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "an error")
         raise _inaccessible(f"S3 answers {code} for the object{' version' if version else ''}") from error
@@ -158,31 +146,11 @@ def _inaccessible(why: str) -> ServiceError:
     return ServiceError("InvalidContentLocation", f"WorkMail could not access the content: {why}")
 
 
-async def apply_fault(faults: Faults, operation: Operation) -> None:
-    """Apply the injected fault for this call: wait, and raise a `ServiceError`."""
-    if fault := faults.next(operation):
-        await asyncio.sleep(fault.delay_s)
-        if fault.error is not None:
-            raise ServiceError(fault.error, fault.message, fault.status)
-
-
-def check_signature(request: Request, service: str) -> None:
-    """Raise AWS's `ServiceError` for a call without SigV4 or with a signature for another service."""
-    header = request.headers.get("authorization", "")
-    if not header:
-        raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
-    signed = _AUTHORIZATION.fullmatch(header)
-    if signed is None:
-        raise ServiceError("IncompleteSignatureException", "Authorization is not an AWS4-HMAC-SHA256 signature", 403)
-    if signed["service"] != service:
-        raise ServiceError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'.", 403)
-
-
 def _s3_reference(body: bytes) -> S3Reference:
     try:
         reference = json.loads(body)["content"]["s3Reference"]
         found = S3Reference(reference["bucket"], reference["key"], reference.get("objectVersion"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", "The body is not JSON") from error
     except (LookupError, TypeError, AttributeError) as error:
         raise ServiceError("ValidationException", "content.s3Reference needs bucket and key") from error
@@ -191,5 +159,7 @@ def _s3_reference(body: bytes) -> S3Reference:
     return found
 
 
-async def _unknown_operation(_request: Request, _error: Exception) -> Response:
-    return ServiceError("UnknownOperationException", "No such operation", 404).response()
+async def _unknown_operation(request: Request, _error: Exception) -> Response:
+    error = ServiceError("UnknownOperationException", "No such operation", 404)
+    is_json = "x-amz-target" in request.headers or request.headers.get("content-type", "").startswith("application/x-amz-json")
+    return error.json_response() if is_json else error.response()

@@ -60,12 +60,18 @@ class LocalAws(Lifecycle):
         self._ports = (port, s3_port)
         self._listener = listener
         self._urls: dict[str, str] = {}
+        self._other_services = ""
         self._buckets: list[str] = []
 
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables that make boto3 call these servers, and no server outside this machine."""
         return {
+            # All other services, whose calls must not reach AWS either.
+            "AWS_ENDPOINT_URL": self._other_services,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            # Some calls get a prefix before the host, with which 127.0.0.1 is a name for DNS.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             **{f"AWS_ENDPOINT_URL_{_ENDPOINT_NAMES.get(service, service.upper())}": url for service, url in self._urls.items()},
             **KEYS,
             "AWS_REGION": REGION,
@@ -83,6 +89,9 @@ class LocalAws(Lifecycle):
 
     def _start(self) -> None:
         # Imported late: Starlette and moto need most of the time of a start, which a command without servers must not wait for.
+        from starlette.routing import Route
+
+        from local.aws import other_services
         from local.aws.message_flow_api import MessageFlowApi
         from local.aws.workmail_api import WorkMailApi
         from local.servers import HttpServer, run_moto
@@ -94,10 +103,12 @@ class LocalAws(Lifecycle):
         self._create_storage()
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
         app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
+        app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))
         http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)
         http.start()
         self._urls |= dict.fromkeys(WORKMAIL_SERVICES, http.url)
+        self._other_services = http.url + other_services.PATH
 
     def reset(self) -> None:
         """Return to the state after the start: no messages, faults, users or groups; another rewrite bucket and rates table.
@@ -115,15 +126,16 @@ class LocalAws(Lifecycle):
         self.bucket = self._bucket_name or f"rewritten-mail-{uuid.uuid4().hex[:12]}"
         self.rates_table = f"{self.bucket}-rates"
 
-    def make_bucket(self, name: str) -> None:
-        """Create a bucket. It is removed with this instance."""
+    def make_bucket(self, name: str, *, versioned: bool = False) -> None:
+        """Create a bucket, with versions as the stack's rewrite bucket has them or without. It is removed with this instance."""
         self._s3.create_bucket(Bucket=name)
         self._buckets.append(name)
+        if versioned:
+            self._s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
     def _create_storage(self) -> None:
         """Create the rewrite bucket and the rates table as the stack does."""
-        self.make_bucket(self.bucket)
-        self._s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.make_bucket(self.bucket, versioned=True)
         self._dynamodb.create_table(
             TableName=self.rates_table,
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],

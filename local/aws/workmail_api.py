@@ -1,7 +1,8 @@
 """The WorkMail API over HTTP, after botocore's model `workmail` (2017-10-01, JSON 1.1): the operations that read users and groups."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
@@ -10,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.aws.faults import Faults, Operation
-from local.aws.message_flow_api import ServiceError, apply_fault, check_signature
 from local.aws.organization import Entity, Organization
+from local.aws.parameter_check import check_parameters
+from local.aws.service_errors import JSON, ServiceError, apply_fault, check_signature
 from local.aws_client import REGION
 
 SERVICE: Final = "workmail"
 _TARGET: Final = "WorkMailService."
-_JSON: Final = "application/x-amz-json-1.1"
+_TOKEN: Final = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ class WorkMailApi:
             check_signature(request, SERVICE)
             await apply_fault(self.faults, _check_operation(operation))
             self.organization.calls.append(operation)
-            answer = self._page(operation, _parse_parameters(await request.body()))
-            response: Response = JSONResponse(answer, media_type=_JSON)
+            parameters = _parse_parameters(await request.body())
+            check_parameters(operation, parameters)
+            answer = self._page(operation, parameters)
+            response: Response = JSONResponse(answer, media_type=JSON)
             outcome = f"{len(response.body):,} bytes"
         except ServiceError as error:
-            response = JSONResponse({"__type": error.name, "Message": error.message}, error.status, media_type=_JSON)
+            response = error.json_response()
             outcome = str(error)
         if self.listener:
             self.listener(f"{operation}  {response.status_code}  {outcome}")
@@ -61,7 +65,7 @@ class WorkMailApi:
             return self._describe(operation, parameters)
         name, entries = self._list(operation, parameters)
         token = parameters.get("NextToken") or "0"
-        if not token.isdecimal():
+        if not _TOKEN.fullmatch(token):
             raise ServiceError("InvalidParameterException", "NextToken was not returned by this API")
         start = int(token)
         end = start + min(parameters.get("MaxResults") or 100, self.organization.page_size)
@@ -92,7 +96,8 @@ class WorkMailApi:
         organization = self.organization
         if operation in {"ListUsers", "ListGroups"}:
             name = operation.removeprefix("List")
-            return name, _summarize(organization.list_entities(name.removesuffix("s").upper()), parameters)
+            entities = organization.list_entities(name.removesuffix("s").upper())
+            return name, [_summarize(each) for each in entities if _matches(each, parameters.get("Filters") or {})]
         if operation == "ListAliases":
             return "Aliases", self._find(parameters.get("EntityId")).aliases
         if operation == "ListMailDomains":
@@ -111,13 +116,24 @@ class WorkMailApi:
         return entity
 
 
-def _summarize(entities: Iterable[Entity], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    wanted = (parameters.get("Filters") or {}).get("State")
-    return [
-        {"Id": each.id, "Name": each.name, "State": each.state} | ({"Email": each.email} if each.state == "ENABLED" else {})
-        for each in entities
-        if wanted in (None, each.state)
-    ]
+def _summarize(entity: Entity) -> dict[str, Any]:
+    """Return an entry of ListUsers or ListGroups. An entity that is not enabled has no address."""
+    found = {"Id": entity.id, "Name": entity.name, "State": entity.state} | ({"Email": entity.email} if entity.state == "ENABLED" else {})
+    return found | ({"DisplayName": entity.name, "UserRole": "USER"} if entity.kind == "USER" else {})
+
+
+def _matches(entity: Entity, filters: Mapping[str, Any]) -> bool:
+    """Return whether an entity meets all filters. Case does not matter in a prefix; the API reference does not define it."""
+    values = {
+        "State": entity.state,
+        "NamePrefix": entity.name,
+        "UsernamePrefix": entity.name,
+        "DisplayNamePrefix": entity.name,
+        "PrimaryEmailPrefix": entity.email,
+        # No user here has an ID from IAM Identity Center.
+        "IdentityProviderUserIdPrefix": "",
+    }
+    return all(values[name].casefold().startswith(value.casefold()) for name, value in filters.items() if value is not None)
 
 
 def _check_operation(operation: str) -> Operation:
@@ -129,7 +145,7 @@ def _check_operation(operation: str) -> Operation:
 def _parse_parameters(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise ServiceError("SerializationException", "The body is not a JSON object")

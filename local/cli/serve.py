@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from local.cli.serve_banner import banner_lines, container_lines, export_lines
 from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
-from local.config.functions import Settings, read_settings
+from local.config.functions import Settings, merge_variables, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
@@ -77,7 +77,7 @@ class _Servers(Lifecycle):
         sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
         containers = self._write_container_files(wm, settings, relay) if relay else []
         if options.env_file is not None and relay is None:
-            _write_json(options.env_file, {name: {**variables, **wm.environment} for name, variables in settings.items()})
+            _write_json(options.env_file, {name: merge_variables(own, wm.environment) for name, own in settings.items()})
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
         page = self._start_web_page(wm, samples)
@@ -121,10 +121,10 @@ class _Servers(Lifecycle):
         """Write the files for `sam local start-lambda`; return the commands to print."""
         options = self._options
         servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
-        environment = {name: {**variables, **servers} for name, variables in {FOR_ALL: {}, **settings}.items()}
+        environment = {name: merge_variables(own, servers) for name, own in {FOR_ALL: {}, **settings}.items()}
         for function in wm.configuration.functions.values():
             if name := function.at_endpoint:
-                environment[name] = {**function.variables(servers), **servers}
+                environment[name] = function.all_variables(servers)
         file = options.env_file or options.folder / "containers.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         _write_json(file, environment)

@@ -41,6 +41,9 @@ _PROJECT_TIMEOUT_S: Final = 14.0
 _PROJECT_MEMORY_MB: Final = 1024
 """The memory size that template.yaml sets."""
 
+_ENDPOINT: Final = "AWS_ENDPOINT_URL"
+"""The variable with the URL of AWS services that have none of their own, and the beginning of the other such variables."""
+
 _REFERENCE: Final = re.compile(r"\$(?:\$(?=\{)|\{([A-Za-z_]\w*)\})")
 
 
@@ -92,6 +95,10 @@ class Function:
         """
         return {name: _REFERENCE.sub(partial(self._replacement, name, servers), value) for name, value in self.environment.items()}
 
+    def all_variables(self, servers: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of the local servers and the function's own, as `merge_variables`. Raises ConfigurationError."""
+        return merge_variables(self.variables(servers), servers)
+
     def _replacement(self, variable: str, servers: Mapping[str, str], found: re.Match[str]) -> str:
         name = found[1]
         if name is None:
@@ -100,6 +107,16 @@ class Function:
             place, expected = f'function "{self.name}"', f"one of {', '.join(sorted(servers))}"
             raise ConfigurationError("", 0, place, f"environment: {variable}", found=found[0], expected=expected)
         return servers[name]
+
+
+def merge_variables(own: Mapping[str, str], servers: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a function's process: those of the local servers and its own.
+
+    The function's own bucket, table and endpoint URLs stay. Keys, region and the other `AWS_` variables are those of the servers, so that
+    no value leads to AWS.
+    """
+    fixed = {name: value for name, value in servers.items() if name.startswith("AWS_") and not name.startswith(_ENDPOINT)}
+    return {**servers, **own, **fixed}
 
 
 def logical_id(name: str) -> str:

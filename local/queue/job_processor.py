@@ -6,6 +6,7 @@ or the event of an asynchronous function enters its dead-letter queue.
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -125,6 +126,7 @@ class JobProcessor:
         job, attempt, invocation = self._attempt(job, None)
         message = self._check_in(job)
         if message.puts:
+            self.store.keep_update(message)
             job = job.with_problems("an asynchronous function put content: WorkMail ignores it, the message is delivered already")
         job = job.with_run(puts=job.run.puts + message.puts, state=State.DONE, due=None)
         if invocation.error is not None:
@@ -144,8 +146,7 @@ class JobProcessor:
         started = time.time()
         try:
             invoker, timeout_s = self.find_function(job.run.function)
-            request_id = f"{job.run.invocation_id}-{number}"
-            invocation = invoker.invoke(job.event or {}, request_id, min(timeout_s, limit_s or timeout_s))
+            invocation = invoker.invoke(job.event or {}, str(uuid.uuid4()), min(timeout_s, limit_s or timeout_s))
         except LocalError as error:
             invocation = Invocation(error=str(error))
         for level, text in find_problems(invocation.log):
@@ -167,7 +168,7 @@ class JobProcessor:
         """Move the message from the spool to the store, where the Message Flow API finds it; return its original bytes."""
         message_id = job.run.message_id
         original = self.spool.original(job.number) or b""
-        content = self.spool.content(message_id) or original
+        content = self.store.find_update(message_id) or self.spool.content(message_id) or original
         self.store.insert(StoredMessage(message_id, job.received, job.run.direction, original, content))
         return original
 

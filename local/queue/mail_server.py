@@ -93,5 +93,4 @@ class MailServer(Lifecycle):
     def _create_invoker(self, function: Function) -> Pool | EndpointInvoker:
         if self._lambda_endpoint and function.at_endpoint:
             return EndpointInvoker(self._lambda_endpoint, function.at_endpoint)
-        servers = self._environment()
-        return Pool(function, {**function.variables(servers), **servers})
+        return Pool(function, function.all_variables(self._environment()))

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 Handler = Callable[[Any, Any], Any]
 
@@ -27,10 +28,26 @@ RESPONSE_LIMIT = 6_291_556
 """Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
 RECENT_S = 2.0
 LIBRARY = "mailhooks"
+AWS_HOSTS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".api.aws",
+    ".aws.dev",
+    "169.254.169.254",
+    "169.254.170.2",
+    "fd00:ec2::254",
+    ".127.0.0.1",
+    "-127.0.0.1",
+)
+"""Ends of the hosts of AWS's services and of its credentials; and a prefix before the local host, which DNS would be asked for."""
 
 
 class RuntimeFault(Exception):
     """An error that Lambda itself reports about a function; the arguments are its errorType and errorMessage."""
+
+
+class AwsNotReachable(Exception):
+    """A function tried to reach AWS itself: the mail that it processes must not leave this machine."""
 
 
 class Identity:
@@ -195,6 +212,30 @@ def ignore_recent_bytecode() -> None:
     type.__setattr__(loader, "path_stats", path_stats)
 
 
+def block_aws() -> None:
+    """Make a connection to AWS an error, except to a host in one of the endpoint variables (`AWS_ENDPOINT_URL_S3`, ...).
+
+    The variables lead boto3 to the local servers. This is for the calls that do not follow them: an own `endpoint_url`, an older SDK, a
+    signed request without an SDK, and a service whose calls get a prefix before the host.
+    """
+    urls = [value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")]
+    allowed = {urlsplit(url).hostname for url in urls}
+
+    def check(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect"}:
+            return
+        host = arguments[1] if event == "socket.connect" else arguments[0]
+        host = host[0] if isinstance(host, tuple) and host else host
+        name = (host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)).lower().rstrip(".")
+        if name not in allowed and name.endswith(AWS_HOSTS):
+            raise AwsNotReachable(
+                f"{name} is not called, so that no mail reaches AWS. Let boto3 find the endpoint (without endpoint_url), or set the "
+                'variable AWS_ENDPOINT_URL_<SERVICE ID> of the function: docs/local.md, "Other AWS services".'
+            )
+
+    sys.addaudithook(check)
+
+
 def end_with_parent(requests: int) -> None:
     """Kill this process and its children when the other end of standard input closes: the parent may be killed during a call."""
 
@@ -216,6 +257,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     end_with_parent(requests)
     ignore_recent_bytecode()
+    block_aws()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     runtime = Runtime(os.environ["_HANDLER"])
     with open(requests, "rb") as lines, open(answers, "wb", buffering=0) as out:  # noqa: PTH123 - descriptors

@@ -139,14 +139,14 @@ class Spool:
         self._database.write(lambda database: database.execute(f"DELETE FROM contents WHERE message_id IN ({undecided})"))  # noqa: S608
 
     def load_delivered(self, message_id: str) -> StoredMessage | None:
-        """Load a message for the Message Flow API; None when it is unknown. WorkMail serves it for a day and accepts no Put for it."""
+        """Load a message for the Message Flow API, which serves it for a day; None when it is unknown."""
         found = self._database.read(
             "SELECT m.received, json_extract(job, '$.run.direction'), o.raw, coalesce(c.raw, o.raw) FROM jobs "
             "JOIN messages m USING (number) JOIN originals o USING (number) LEFT JOIN contents c USING (message_id) WHERE message_id = ?",
             [message_id],
         )
         for received, direction, original, content in found:
-            return StoredMessage(message_id, received, direction, original, content, frozen=True)
+            return StoredMessage(message_id, received, direction, original, content)
         return None
 
     # The methods of `History`.

@@ -1,5 +1,6 @@
 """The actions of the pages on a running local WorkMail. The pages read messages from `History`."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,4 +110,4 @@ class Actions:
             invoker, timeout_s = self._wm.mail_server.find_function(name)
         except LocalError as error:
             return Invocation(error=str(error))
-        return invoker.invoke(request, f"availability-{id(request):x}", min(timeout_s, _PROVIDER_LIMIT_S))
+        return invoker.invoke(request, str(uuid.uuid4()), min(timeout_s, _PROVIDER_LIMIT_S))

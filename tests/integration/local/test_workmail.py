@@ -66,3 +66,16 @@ def test_old_objects_leave_the_rewrite_bucket_so_that_memory_stays_flat(monkeypa
         left = [each["Key"] for each in s3.list_objects_v2(Bucket=wm.bucket)["Contents"]]
         s3.close()
     assert left == ["rewritten/2", "rewritten/3", "rewritten/4"]
+
+
+def test_the_objects_that_stay_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.workmail._KEPT_BYTES", 2500)
+    with LocalWorkMail() as wm, closing(wm.client("s3")) as s3:
+        for number in range(12):
+            s3.put_object(Bucket=wm.bucket, Key=f"rewritten/{number:02}", Body=b"x" * 1000)
+            message_id = wm.store.add(RAW)
+            wm.store.replace(message_id, RAW, S3Reference(wm.bucket, f"rewritten/{number:02}", size=1000))
+            wm.store.remove(message_id)
+            assert len(s3.list_objects_v2(Bucket=wm.bucket)["Contents"]) <= 5
+        left = [each["Key"] for each in s3.list_objects_v2(Bucket=wm.bucket)["Contents"]]
+    assert left[-1] == "rewritten/11"

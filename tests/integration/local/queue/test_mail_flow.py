@@ -88,12 +88,37 @@ def test_an_abandoned_asynchronous_invocation_is_in_the_dead_letter_queue(wm: Lo
     assert "never" in message["MessageAttributes"]["ErrorMessage"]["StringValue"]
 
 
-def test_a_delivered_message_can_be_read_for_a_day_and_not_changed(wm: LocalWorkMail, hook: Hook) -> None:
+def test_a_put_for_a_delivered_message_changes_only_what_the_api_returns(wm: LocalWorkMail, hook: Hook) -> None:
     [run] = wm.send(RAW, to=[ANA]).rule_runs
     flow, s3 = wm.client("workmailmessageflow"), wm.client("s3")
-    assert flow.get_raw_message_content(messageId=run.message_id)["messageContent"].read() == RAW
-    s3.put_object(Bucket=wm.bucket, Key="late", Body=RAW)
+
+    def get() -> bytes:
+        return bytes(flow.get_raw_message_content(messageId=run.message_id)["messageContent"].read())
+
+    assert get() == RAW
+    changed = RAW.replace(b"Subject: ", b"Subject: late ")
+    s3.put_object(Bucket=wm.bucket, Key="late", Body=changed)
+    reference = {"s3Reference": {"bucket": wm.bucket, "key": "late"}}
+    flow.put_raw_message_content(messageId=run.message_id, content=reference)
+    assert get() == changed
+    assert [copy.raw for copy in wm.delivered(ANA)] == [RAW]
+    assert wm.history.content(run.message_id) == RAW
+    wm.store.freeze(run.message_id)
     with pytest.raises(flow.exceptions.MessageFrozen):
-        flow.put_raw_message_content(messageId=run.message_id, content={"s3Reference": {"bucket": wm.bucket, "key": "late"}})
+        flow.put_raw_message_content(messageId=run.message_id, content=reference)
     flow.close()
     s3.close()
+
+
+def test_a_functions_own_bucket_is_used_and_emptied(wm: LocalWorkMail, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.workmail._KEPT_OBJECTS", 1)
+    hook.write(CHANGE + DEFAULT)
+    wm.reset(hook.configuration(function='environment = { REWRITE_BUCKET = "my-own-bucket", AWS_REGION = "eu-west-1" }'))
+    for _ in range(4):
+        [run] = wm.send(RAW, to=[ANA]).rule_runs
+        assert (run.problems, run.puts) == ((), 1)
+    s3 = wm.client("s3")
+    versions = s3.list_object_versions(Bucket="my-own-bucket")["Versions"]
+    s3.close()
+    assert 1 <= len(versions) < 3
+    assert b"[X]" in wm.delivered(ANA)[0].raw

@@ -143,14 +143,51 @@ def test_addresses_of_one_mailbox_get_one_copy_and_one_action_in_any_spelling(st
     }
 
 
-def test_a_message_in_transit_is_served_and_afterwards_read_only(start: Start) -> None:
+def test_a_message_is_served_in_transit_and_afterwards(start: Start) -> None:
     queue = start()
     [run] = queue.send().rule_runs
     assert run.message_id not in queue.store
     stored = queue.spool.load_delivered(run.message_id)
     assert stored is not None
-    assert (stored.content, stored.frozen) == (RAW, True)
+    assert stored.content == RAW
     assert queue.spool.load_delivered("unknown") is None
+
+
+def test_an_asynchronous_function_gets_what_it_put_before(start: Start) -> None:
+    queue = start(rule=ASYNC)
+    seen: list[bytes] = []
+    queue.function = Scripted(
+        queue.replace(b"late", ValueError("odd")), lambda: seen.append(queue.store.content(queue.function.events[0]["messageId"]))
+    )
+    [run] = queue.send().rule_runs
+    assert (run.changed, queue.spool.content(run.message_id)) == (False, RAW)
+    assert [*seen, queue.store.content(run.message_id)] == [b"late", b"late"]
+    assert {copy.raw for copy in queue.maildirs.delivered(ANA)} == {RAW}
+
+
+DROP = {"action": {"type": "DROP"}, "recipients": []}
+
+
+@pytest.mark.parametrize(
+    "actions, expected, attempts",
+    [
+        ([DROP, action("DEFAULT")], Destination.INBOX, 1),  # AWS's sample workmail-stop-mail-storm
+        ([action("DEFAULT"), DROP], Destination.INBOX, 1),
+        ([DROP | {"allRecipients": False}, action("DEFAULT")], Destination.INBOX, 1),
+        ([DROP, DROP, action("MOVE_TO_JUNK")], Destination.JUNK, 1),
+        ([DROP | {"allRecipients": True}], Destination.DROPPED, 1),
+        ([DROP | {"allRecipients": "true"}], Destination.DROPPED, 1),
+        ([DROP], Destination.BOUNCED, 1),  # all recipients are left out: the fallback action
+        ([{"action": {"type": "NO"}, "recipients": []}, action("DEFAULT")], Destination.BOUNCED, 2),
+        ([{"recipients": []}, action("DEFAULT")], Destination.BOUNCED, 2),
+    ],
+)
+def test_an_action_for_an_empty_list_applies_to_no_recipient(
+    actions: list[Any], expected: Destination, attempts: int, start: Start
+) -> None:
+    trace = start({"actions": actions}, rule='fallback = "bounce"\ntimeout-minutes = 1\n').send()
+    assert destinations(trace) == {ANA: expected, BEN: expected}
+    assert (len(trace.rule_runs[0].attempts) > 1) == (attempts > 1)
 
 
 class TestAnEventOfTheCallers:
