@@ -43,7 +43,7 @@ def _contract_problem(response: Any, direction: FlowDirection) -> str:
 def _is_for_no_recipient(entry: Any) -> bool:
     """Return whether an action is for an empty list of recipients.
 
-    QUIRK: AWS's own sample workmail-stop-mail-storm returns such an action together with one with `allRecipients`; it applies to no recipient.
+    QUIRK: AWS's own sample workmail-stop-mail-storm returns such an action next to one with `allRecipients`; it applies to none.
     """
     return isinstance(entry, Mapping) and entry.get("recipients") == [] and not entry.get("allRecipients")
 
