@@ -1,6 +1,14 @@
+from dataclasses import fields
+
 import pytest
 
+from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.errors import SettingsError
+from mailhooks.hooks.functions.bounce import BounceHook
+from mailhooks.hooks.functions.disclaimer import DisclaimerHook
+from mailhooks.hooks.functions.rewrite import RewriteHook
+from mailhooks.hooks.policy_hook import PolicyHook
+from mailhooks.policy.errors import PolicyError
 from mailhooks.settings import OnError, Settings
 
 
@@ -49,10 +57,112 @@ def test_domains_are_stored_with_a_labels():
     }
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [("LOG_ADDRESSES", "yes"), ("XRAY_TRACING", "1"), ("ON_ERROR", "ignore")],
-)
-def test_an_error_names_the_invalid_variable(name: str, value: str):
-    with pytest.raises(SettingsError, match=name):
-        Settings.from_env({name: value})
+CHOICES = ("yes", "1", "remove", "strip,leave", "strip leave", "'strip'", "[strip]", "true", "stripp", "-")
+BOOLEANS = ("yes", "1", "on", "0", "no", "truee", "'true'", "[true]", "true,false", "null")
+ADDRESS_PATTERNS = (
+    "a+b@example.com", "a@example.com;b@example.com", "@example.com", "example", "*@example.com", "a@", "<a@example.com>",
+    "a@example.com b@example.com", "*.*.example.com", "'example.com'",
+)  # fmt: skip
+TEMPLATES = (
+    "%%From Name%%", "%%FromName", "FromName%%", "%%Name%%", "%%%%", "%%From-Name%%", "%%1%%", "100%% sure", "%%FromName%%, %%Title%%",
+    "a\x01b",
+)  # fmt: skip
+
+BAD_VALUES: dict[str, tuple[str, ...]] = {
+    "ORGANIZATION_DOMAINS": (
+        "a.example;b.example", "@a.example", "a.example b.example", "*.a.example", "user@a.example", "example", "a..example", ".example",
+        "https://a.example", "192.0.2.1",
+    ),
+    "ON_ERROR": ("ignore", "fail", "bounce", "true", "deliver,retry", "'retry'", "[retry]", "retries", "raise", "0"),
+    "LOG_ADDRESSES": BOOLEANS,
+    "POWERTOOLS_LOG_LEVEL": ("LOUD", "10", "INFO,DEBUG", "verbose", "'INFO'", "[INFO]", "true", "off", "level", "*"),
+    "POWERTOOLS_SERVICE_NAME": ("a\nb", "é", "a\tb", "a\x00b", "名前", "x" * 256, "a\x7fb", "\u200bmail", "mail\u00a0hooks", "“mail”"),
+    "POWERTOOLS_METRICS_NAMESPACE": ("AWS/Lambda", ":a", "é", "a,b", "a;b", "x" * 256, "a\nb", "a*b", "'a'", "[a]"),
+    "XRAY_TRACING": BOOLEANS,
+    "REWRITE_BUCKET": (
+        "a", "a.b.example", "Bucket", "s3://bucket", "bucket/key", "b_c", "bucket,other", "'bucket'", "arn:aws:s3:::bucket", "x" * 64,
+    ),
+    "SUBJECT_TAG": (
+        "x" * 61, "[A]\n[B]", "[A]\x00[B]", "[A]\r[B]", "a\u2028b", "a\x7fb", "%%FromName%%", "[%%Subject%%]", "a\tb", "a\x85b",
+    ),
+    "ADD_HEADERS": (
+        "X-A: 1", '["X-A"]', '{"X-A": 1}', '{"X-A": "1", "X-A": "2"}', '{"X-*": "1"}', '{"X A": "1"}', '{"Subject": "1"}',
+        '{"X-A": "a\\nX-B: b"}',
+        '{"X-A": "%%FromName%%"}', '{"X-A": "1"',
+    ),
+    "REMOVE_HEADERS": ("X-*", "X A", "X-A;X-B", "X-A:", "'X-A'", "[X-A]", "Subject", "Received", "X-?", "/X-.*/"),
+    "STRIP_EXTENSIONS": ("exe;js", "[exe]", "'exe'", "*.exe", "exe js", "*", "tar.gz", '"exe"', "{exe}", "exe|js"),
+    "STRIP_TYPES": (
+        "exe", "application", "*/*", "application/", "/exe", "application/x;a=b", "a/b/c", "a b/c", "'application/zip'", "[text/html]",
+    ),
+    "STRIP_TRUE_TYPES": (
+        "exe", "executables", "application/none", "*/*", "x/*", "executable;image/*", "'executable'", "[executable]", "zip", "image",
+    ),
+    "STRIP_OVER_BYTES": ("-1", "1 MB", "1e6", "1_000", "1,000", "1.5", "0x10", "ten", "\u0661\u0662", "+5"),
+    "STRIP_ENCRYPTED_ARCHIVES": CHOICES,
+    "STRIP_UNLISTABLE_ARCHIVES": CHOICES,
+    "STRIP_FORWARDED": CHOICES,
+    "SES_UNSUPPORTED": CHOICES,
+    "BOUNCE_RULES": (
+        "BOUNCE", "{}", '[{"action": "REJECT"}]', '[{"action": "DROP", "action": "BOUNCE"}]', '[{"senders": ["*"]}]', "[1]",
+        '[{"action": "DROP", "senders": ["a+b@example.com"]}]', '[{"action": "MOVE_TO_INBOX"}]', '[{"action": "DROP", "sender": ["*"]}]',
+        "[",
+    ),
+    "OBSERVE_CONTENT": BOOLEANS,
+    "DISCLAIMER_TEXT": TEMPLATES,
+    "DISCLAIMER_HTML": (*(f"<p>{text}</p>" for text in TEMPLATES[:-1]), '<img src="cid:no-such-image.png">'),
+    "DISCLAIMER_FOLDER": ("none", "/none", "../none", "a\x01b", "s3://bucket", "disclaimer.txt", "'.'", "~", "none/", "file:none"),
+    "DISCLAIMER_POSITION": ("above", "top", "end", "'append'", "append,prepend", "after reply", "true", "0", "before", "[append]"),
+    "DISCLAIMER_AUDIENCE": ("everyone", "external,internal", "outside", "'all'", "true", "none", "0", "*", "[all]", "example.com"),
+    "DISCLAIMER_ONCE_PER_THREAD": BOOLEANS,
+    "DISCLAIMER_SKIP_SENDERS": ADDRESS_PATTERNS,
+    "DISCLAIMER_SKIP_RECIPIENTS": ADDRESS_PATTERNS,
+    "ON_UNMODIFIABLE": ("drop", "deliver", "retry", "'wrap'", "wrap,bounce", "true", "0", "reject", "[wrap]", "skip"),
+    "ON_NO_TEXT": ("wrap", "add", "add part", "'add-part'", "true", "0", "bounce", "pass,add-part", "[pass]", "text"),
+    "POLICY": (
+        "s3://bucket", "s3://Bucket/key", "s3:bucket/key", "S3://bucket/key", "ssm:", "ssm:/a b", "appconfig:a/b",
+        "https://a.example/policy.yaml",
+        "arn:aws:s3:::bucket/key", "none.yaml",
+    ),
+    "POLICY_MAX_AGE": ("-5", "5 minutes", "1e3", "3_00", "300s", "1.5", "0x10", "never", "+5", "\u0663"),
+    "RATES_TABLE": ("a", "a b", "table/name", "arn:aws:s3:::bucket", "x" * 256, "tab,le", "'table'", "[table]", "table*", "tâble"),
+    "POLICY_DIRECTORY": BOOLEANS,
+    "ORGANIZATION_ID": (
+        "m-1", "0" * 32, f"m-{'g' * 32}", f"M-{'0' * 32}", f"m-{'0' * 33}", "example", "d-1234567890", "*", f"'m-{'0' * 32}'", "alias",
+    ),
+    "AVAILABILITY_SECRET": ("a b", "a;b", "a,b", "'a'", "[a]", "{}", "a\nb", "é", "a*", "a?b"),
+}  # fmt: skip
+
+
+def load_settings(variable: str, value: str) -> None:
+    """Do what a function does at its start with one setting, and with valid values of those that it needs."""
+    more = {"DISCLAIMER_AUDIENCE": {"DISCLAIMER_TEXT": "D", "ORGANIZATION_DOMAINS": "example.com"}}
+    text = {} if variable.startswith(("DISCLAIMER_FOLDER", "DISCLAIMER_TEXT", "DISCLAIMER_HTML")) else {"DISCLAIMER_TEXT": "D"}
+    settings = Settings.from_env({**text, **more.get(variable, {}), variable: value})
+    if variable == "REWRITE_BUCKET":
+        MessageFlow.from_settings(settings)
+    elif variable in {"POLICY", "RATES_TABLE", "POLICY_DIRECTORY", "ORGANIZATION_ID"}:
+        PolicyHook.from_settings(settings)._policies.current()
+    elif variable.startswith(("DISCLAIMER", "ON_")):
+        DisclaimerHook.from_settings(settings)
+    elif variable == "BOUNCE_RULES":
+        BounceHook.from_settings(settings)
+    else:
+        RewriteHook.from_settings(settings)
+
+
+@pytest.mark.parametrize("variable", [field.metadata.get("variable", field.name.upper()) for field in fields(Settings)])
+def test_a_value_that_cannot_work_is_refused_at_load_by_the_name_of_its_setting(variable: str, monkeypatch: pytest.MonkeyPatch):
+    if variable == "AVAILABILITY_CONFIG":
+        return  # The file of the availability provider has a table of its own.
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert len(set(BAD_VALUES[variable])) == 10
+    accepted = []
+    for value in BAD_VALUES[variable]:
+        try:
+            load_settings(variable, value)
+        except (SettingsError, PolicyError) as error:
+            assert variable in str(error), value  # noqa: PT017 - a table of values
+        else:
+            accepted.append(value)
+    assert accepted == []

@@ -24,6 +24,8 @@ _LONGEST_DOMAIN: Final = 253
 _LONGEST_LABEL: Final = 63
 """Octets (RFC 1035 section 2.3.4), and so at most as many characters. A longer text is not a domain, and not converted."""
 
+DOMAIN_FORM: Final = "a domain such as example.com"
+
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 """The full stops of other scripts separate labels too (RFC 3490 section 3.1)."""
 
@@ -61,6 +63,22 @@ def ascii_domain(domain: str) -> str:
             return domain
         labels.append(label)
     return ".".join(labels)
+
+
+def parse_domain(text: str) -> str:
+    """Return a domain in the form of `ascii_domain`.
+
+    Raises:
+        ValueError: the text is not a domain (RFC 1035 section 2.3.1) below a top-level domain.
+    """
+    domain = unicodedata.normalize("NFC", text.strip()).lower()
+    if _EXACT.fullmatch(domain):
+        domain = ascii_domain(domain)
+        labels = domain.split(".")
+        # The last label of an IP address is a number.
+        if domain.isascii() and len(domain) <= _LONGEST_DOMAIN and max(map(len, labels)) <= _LONGEST_LABEL and not labels[-1].isdigit():
+            return domain
+    raise ValueError(DOMAIN_FORM)
 
 
 def _ascii_label(label: str) -> str | None:

@@ -6,13 +6,14 @@ A hook itself checks settings that it alone understands, such as its JSON: an er
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from mailhooks.address_patterns import ascii_domain
+from mailhooks.address_patterns import parse_domain
 from mailhooks.errors import SettingsError
 
 
@@ -26,16 +27,36 @@ class OnError(StrEnum):
     """Raise the error: WorkMail retries, and applies the rule's fallback action in the end."""
 
 
+class _Form(NamedTuple):
+    """A pattern of valid texts, and its description for an error."""
+
+    pattern: str
+    description: str
+
+
+_LOG_LEVEL: Final = _Form(r"(?i:DEBUG|INFO|WARNING|ERROR|CRITICAL)", "DEBUG, INFO, WARNING, ERROR or CRITICAL")
+_DIMENSION: Final = _Form(r"[!-~](?:[ -~]{0,253}[!-~])?", "a name of at most 255 printable ASCII characters")
+_NAMESPACE: Final = _Form(r"(?!AWS/)[\w./#-][\w./#: -]{0,254}", "a namespace of CloudWatch: letters, digits and ./#:-_, not AWS/")
+_POLICY: Final = _Form(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s/].*|ssm:[\w./:-]+|appconfig:[\w.-]+/[\w.-]+/[\w.-]+|(?!(?i:s3|ssm|appconfig|https?|arn):).+",
+    "a file name, s3://bucket/key, ssm:/name or appconfig:application/environment/profile",
+)
+_TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table")
+_ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
+_SECRET: Final = _Form(r"[\w/+=.@:!-]{1,2048}", "the name or ARN of a secret")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. The template sets those that a function reads.
 
-    The variable of a setting is its name in capital letters, except POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE.
+    The variable of a setting is its name in capital letters, except the three whose names begin with POWERTOOLS_.
 
     Attributes:
         organization_domains: the domains in which an inbound verdict may add recipients, as `ascii_domain` writes them.
         on_error: None leaves it to the hook.
         log_addresses: whether log lines may have addresses, subjects and error texts.
+        log_level: of the log lines. Powertools reads it itself.
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
         xray_tracing: whether calls to AWS are traced.
         rewrite_bucket: the bucket from which WorkMail reads changed content.
@@ -60,8 +81,9 @@ class Settings:
     organization_domains: frozenset[str] = frozenset()
     on_error: OnError | None = None
     log_addresses: bool = False
-    service: str = field(default="workmail-hooks", metadata={"variable": "POWERTOOLS_SERVICE_NAME"})
-    metrics_namespace: str = field(default="WorkMailHooks", metadata={"variable": "POWERTOOLS_METRICS_NAMESPACE"})
+    log_level: str = field(default="INFO", metadata={"variable": "POWERTOOLS_LOG_LEVEL", "form": _LOG_LEVEL})
+    service: str = field(default="workmail-hooks", metadata={"variable": "POWERTOOLS_SERVICE_NAME", "form": _DIMENSION})
+    metrics_namespace: str = field(default="WorkMailHooks", metadata={"variable": "POWERTOOLS_METRICS_NAMESPACE", "form": _NAMESPACE})
     xray_tracing: bool = False
     rewrite_bucket: str = ""
     subject_tag: str = ""
@@ -88,12 +110,12 @@ class Settings:
     on_unmodifiable: str = ""
     on_no_text: str = ""
     on_unknown_charset: str = ""
-    policy: str = "policy.yaml"
+    policy: str = field(default="policy.yaml", metadata={"form": _POLICY})
     policy_max_age: int = 300
-    rates_table: str = ""
+    rates_table: str = field(default="", metadata={"form": _TABLE})
     policy_directory: bool = False
-    organization_id: str = ""
-    availability_secret: str = ""
+    organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
+    availability_secret: str = field(default="", metadata={"form": _SECRET})
     availability_config: str = ""
 
     @classmethod
@@ -108,6 +130,9 @@ class Settings:
             variable = each.metadata.get("variable", each.name.upper())
             if text := environ.get(variable, "").strip():
                 parse, expected = _PARSERS[each.type]
+                form: _Form | None = each.metadata.get("form")
+                if form and not re.fullmatch(form.pattern, text, re.ASCII):
+                    raise SettingsError(f"{variable}: set it to {form.description}")
                 try:
                     values[each.name] = parse(text)
                 except (KeyError, ValueError):
@@ -129,12 +154,27 @@ def parse_json(variable: str, text: str, default: str) -> Any:
     """Parse the JSON in a variable, or the default if it is empty.
 
     Raises:
-        SettingsError: it is not JSON.
+        SettingsError: it is not JSON, or an object has a key twice.
     """
     try:
-        return json.loads(text or default)
-    except ValueError as error:
+        return json.loads(text or default, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{variable}: it is not JSON ({error})") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Of two equal keys, Python would ignore the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice in an object")
+    return found
+
+
+def _parse_count(text: str) -> int:
+    """Return a number. `int` also accepts signs, underscores and digits of other scripts."""
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise ValueError(text)
+    return int(text)
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -143,10 +183,10 @@ def _split(text: str) -> tuple[str, ...]:
 
 _PARSERS: Final[dict[Any, tuple[Callable[[str], Any], str]]] = {
     str: (str, "a text"),
-    int: (int, "a whole number"),
+    int: (_parse_count, "a whole number, 0 or more"),
     bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
     tuple[str, ...]: (_split, "words"),
-    frozenset[str]: (lambda text: frozenset(map(ascii_domain, _split(text))), "domains"),
+    frozenset[str]: (lambda text: frozenset(map(parse_domain, _split(text))), "domains such as example.com, separated by commas"),
     OnError | None: (lambda text: OnError(text.lower()), "deliver or retry"),
 }
 """The parser of each type of setting, and a description of the values that it accepts."""

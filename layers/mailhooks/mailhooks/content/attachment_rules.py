@@ -246,6 +246,8 @@ def _notice(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not text.strip() or len(text) > 5000 or not text.replace("\n", "").replace("\t", "").isprintable():
         raise SettingsError("STRIP_NOTICE: use a text of at most 5,000 characters without control characters")
-    if unknown := Template(text).variables - {"name", "reason"}:
-        raise SettingsError(f"STRIP_NOTICE: use only the variables %%Name%% and %%Reason%%, not {min(unknown)}")
+    try:
+        Template(text).check({"name", "reason"})
+    except ValueError as error:
+        raise SettingsError(f"STRIP_NOTICE: {error}") from None
     return text

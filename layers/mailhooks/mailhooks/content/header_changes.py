@@ -12,7 +12,10 @@ from mailhooks.mime.edits import Edit
 from mailhooks.mime.headers import Field, HeaderBlock
 from mailhooks.mime.message import Message
 
-_NAME: Final = re.compile(r"[!-9;-~]{1,76}")
+_NAME: Final = re.compile(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
+"""Names of real fields. RFC 5322 section 2.2 allows more, such as `X-*` and `X-A;X-B`: a name that no message has."""
+
+_VARIABLE: Final = re.compile(r"%%\w+%%")
 
 _PROTECTED: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}
 _PROTECTED_PREFIXES: Final = ("content-", "received", "return-path", "resent-", "dkim-", "domainkey-", "arc-", "authentication-results")
@@ -56,12 +59,14 @@ class HeaderChanges:
         changes = cls(tuple(add), frozenset(name.lower() for name in remove))
         for name in [*(name for name, _ in changes.add), *changes.remove]:
             if not _NAME.fullmatch(name):
-                raise SettingsError("ADD_HEADERS, REMOVE_HEADERS: use header names of printable ASCII, without spaces and colons")
+                raise SettingsError("ADD_HEADERS, REMOVE_HEADERS: use whole header names, of letters, digits and hyphens")
             if name.lower() in _PROTECTED or name.lower().startswith(_PROTECTED_PREFIXES):
                 raise SettingsError(f"ADD_HEADERS, REMOVE_HEADERS: {name} must not be added or removed; use another name")
         for name, value in changes.add:
             if not value.strip() or not value.isprintable():
                 raise SettingsError(f"ADD_HEADERS: the value for {name} is empty, or has control characters or line ends")
+            if _VARIABLE.search(value):
+                raise SettingsError(f"ADD_HEADERS: the value for {name} has a variable: only bounces and disclaimers have them")
             if not value.isascii() and not name.lower().startswith("x-") and name.lower() not in _UNSTRUCTURED:
                 raise SettingsError(f"ADD_HEADERS: the value for {name} must be ASCII")
             if len(encoded_words.encode(value, name, b"\n")) > _LONGEST_VALUE:
@@ -104,6 +109,8 @@ def check_tag(tag: str) -> str:
     tag = tag.strip()
     if not tag.isprintable() or len(tag) > 60:
         raise SettingsError("SUBJECT_TAG: use at most 60 printable characters on one line")
+    if _VARIABLE.search(tag):
+        raise SettingsError("SUBJECT_TAG: use a text without variables: only bounces and disclaimers have them")
     return tag
 
 

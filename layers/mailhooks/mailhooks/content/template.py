@@ -3,7 +3,7 @@
 import html
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -65,6 +65,20 @@ class Template:
     def variables(self) -> frozenset[str]:
         """The names of the variables, in lower case."""
         return frozenset(name.lower() for name in _VARIABLE.findall(self.source))
+
+    def check(self, known: Collection[str]) -> None:
+        """Check that each variable is known, and that no `%%` is left that would be displayed.
+
+        Args:
+            known: names in lower case.
+
+        Raises:
+            ValueError: a variable is unknown, or misses its end, or has a name that is not of letters and digits.
+        """
+        if unknown := sorted(self.variables - set(known)):
+            raise ValueError(f"unknown variables: {', '.join(unknown)}; use {', '.join(sorted(known))}")
+        if "%%" in _VARIABLE.sub("", self.source):
+            raise ValueError("a variable is not complete; write it as %%Name%%, of letters and digits, and a percent sign once")
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text with values, whose names are in lower case.

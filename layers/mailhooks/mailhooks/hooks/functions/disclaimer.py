@@ -1,7 +1,6 @@
 """The hook of the function `disclaimer`: a policy of one rule, made from settings."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Final, Self, TypeVar
 from mailhooks.address_patterns import Pattern, canonical
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
-from mailhooks.content.template import MESSAGE_VARIABLES
+from mailhooks.content.template import MESSAGE_VARIABLES, Template
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.mime.text.wrapping import Image
@@ -21,7 +20,7 @@ from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, MessageTest, Not, address_test, all_recipients_test
 from mailhooks.policy.rules.rule import AddDisclaimer, Rule
-from mailhooks.settings import Settings
+from mailhooks.settings import Settings, parse_json
 
 _IMAGE_TYPES: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".svg": "svg+xml", ".webp": "webp"}
 
@@ -32,6 +31,7 @@ AddressBook = Mapping[str, Mapping[str, str]]
 """The attributes of senders, by canonical address."""
 
 _SHOWN_IMAGE: Final = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """File names that are valid in a Content-ID (RFC 2392; RFC 5322 section 3.6.4)."""
 
@@ -106,9 +106,17 @@ class DisclaimerHook(PolicyHook):
         """
         folder = Path(settings.disclaimer_folder)
         address_book = _read_address_book(folder / "directory.json")
-        html, images = add_images(settings.disclaimer_html or _read_text(folder / "disclaimer.html"), folder)
+        text = settings.disclaimer_text or _read_text(folder / "disclaimer.txt")
+        html = settings.disclaimer_html or _read_text(folder / "disclaimer.html")
+        _check_template("DISCLAIMER_TEXT" if settings.disclaimer_text else "disclaimer.txt", text, address_book)
+        html_source = "DISCLAIMER_HTML" if settings.disclaimer_html else "disclaimer.html"
+        _check_template(html_source, html, address_book)
+        try:
+            html, images = add_images(html, folder)
+        except SettingsError as error:
+            raise SettingsError(f"{html_source}: {error}") from None
         disclaimer = Disclaimer(
-            text=settings.disclaimer_text or _read_text(folder / "disclaimer.txt"),
+            text=text,
             html=html,
             position=_parse_choice(Position, "DISCLAIMER_POSITION", settings.disclaimer_position or Position.APPEND),
             once_per_thread=settings.disclaimer_once_per_thread,
@@ -119,7 +127,8 @@ class DisclaimerHook(PolicyHook):
             ),
             images=images,
         )
-        _check_templates(disclaimer, address_book)
+        if not (text or html).strip():
+            raise SettingsError("DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or .html into DISCLAIMER_FOLDER")
         scope = Scope(
             _parse_choice(Audience, "DISCLAIMER_AUDIENCE", settings.disclaimer_audience or Audience.ALL),
             _parse_patterns("DISCLAIMER_SKIP_SENDERS", settings.disclaimer_skip_senders),
@@ -156,9 +165,9 @@ def _read_text(path: Path) -> str:
 
 def _read_address_book(path: Path) -> AddressBook:
     try:
-        entries: Any = json.loads(_read_text(path) or "{}")
+        entries: Any = parse_json(path.name, _read_text(path), "{}")
         return {canonical(address): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()}
-    except (ValueError, AttributeError):
+    except AttributeError:
         raise SettingsError('directory.json: make it a JSON object such as {"ana@example.com": {"Title": "Engineer"}}') from None
 
 
@@ -178,7 +187,7 @@ def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
         subtype = _IMAGE_TYPES.get(path.suffix.lower())
         if not _IMAGE_NAME.fullmatch(shown[1]) or subtype is None or not path.is_file():
             endings = " ".join(_IMAGE_TYPES)
-            raise SettingsError(f"the disclaimer shows {shown[0]}: put that image ({endings}; no spaces in its name) into its folder")
+            raise SettingsError(f"it shows {shown[0]}: put that image ({endings}; no spaces in its name) into its folder")
         if shown[1] not in images:
             content = path.read_bytes()
             images[shown[1]] = Image(f"{shown[1]}.{hashlib.sha256(content).hexdigest()[:12]}@mailhooks", subtype, content)
@@ -187,12 +196,12 @@ def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
     return _SHOWN_IMAGE.sub(add_image, html), tuple(images.values())
 
 
-def _check_templates(disclaimer: Disclaimer, address_book: AddressBook) -> None:
-    if not (disclaimer.text or disclaimer.html).strip():
-        raise SettingsError(
-            "DISCLAIMER_TEXT, DISCLAIMER_HTML: set one of them, or put disclaimer.txt or disclaimer.html into the folder of the function"
-        )
+def _check_template(source: str, text: str, address_book: AddressBook) -> None:
+    """Check the variables of a template from a setting or a file, and that it has no control characters."""
     known = MESSAGE_VARIABLES | {name.lower() for attributes in address_book.values() for name in attributes}
-    for template in disclaimer.templates:
-        if unknown := sorted(template.variables - known):
-            raise SettingsError(f"the disclaimer has unknown variables: {', '.join(unknown)}: correct them, or add them to directory.json")
+    try:
+        Template(text).check(known)
+    except ValueError as error:
+        raise SettingsError(f"{source}: {error}; directory.json adds variables") from None
+    if _CONTROL.search(text):
+        raise SettingsError(f"{source}: remove the control characters")

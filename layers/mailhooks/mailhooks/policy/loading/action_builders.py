@@ -80,8 +80,10 @@ def _bounce(value: str, _: BuildContext) -> Action:
 
 
 def _check_variables(template: "Template", allowed: frozenset[str]) -> None:
-    if unknown := sorted(template.variables - allowed):
-        raise InvalidValue(f"expected the variables {', '.join(sorted(allowed))}, got %%{unknown[0]}%%")
+    try:
+        template.check(allowed)
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def _add_recipients(value: Any, context: BuildContext) -> Action:
