@@ -118,6 +118,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "DISCLAIMER_SKIP_SENDERS": ADDRESS_PATTERNS,
     "DISCLAIMER_SKIP_RECIPIENTS": ADDRESS_PATTERNS,
     "ON_UNMODIFIABLE": ("drop", "deliver", "retry", "'wrap'", "wrap,bounce", "true", "0", "reject", "[wrap]", "skip"),
+    "ON_UNKNOWN_CHARSET": ["skip ascii", "yes", "true", "utf-8", "omit_lines", "1", "transliterate,pass", "PASS!", "'pass'", "[pass]"],
     "ON_NO_TEXT": ("wrap", "add", "add part", "'add-part'", "true", "0", "bounce", "pass,add-part", "[pass]", "text"),
     "POLICY": (
         "s3://bucket", "s3://Bucket/key", "s3:bucket/key", "S3://bucket/key", "ssm:", "ssm:/a b", "appconfig:a/b",
