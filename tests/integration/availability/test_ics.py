@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from mailhooks.availability.backends import ics
 from mailhooks.availability.backends.caldav import CalDavBackend
+from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.ics import IcsBackend
 from mailhooks.availability.errors import (
     AuthenticationFailed,
@@ -138,11 +139,94 @@ def test_webcal_is_https(site: Feeds) -> None:
 TWICE = [{"mailbox": mailbox, "url": "https://x"} for mailbox in ("a@example.net", "A@example.net")]
 
 
-@pytest.mark.parametrize("change", [{"timeZone": "Nowhere/City"}, {"feeds": TWICE}])
+ODD_URLS = [
+    ("a@example.net", "https://{domain}/x"),
+    ("a@example.net", "https://x/{user}.ics"),
+    ("a@example.net", "https://x/{}.ics"),
+    ("a@example.net", "https://x/room.ics#{mailbox}"),
+    ("example.net", "https://x/room.ics"),
+    ("example.net", "https://x/{domain}.ics"),
+    ("*", "https://x/room.ics"),
+    ("room", "https://x/{mailbox}"),
+    ("*.*.example.net", "https://x/{mailbox}"),
+]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timeZone": "Nowhere/City"},
+        {"feeds": TWICE},
+        {"feeds": [{"mailbox": mailbox, "url": "https://x/{mailbox}"} for mailbox in ("*.example.net", "*.Example.net")]},
+        *({"feeds": [{"mailbox": mailbox, "url": url}]} for mailbox, url in ODD_URLS),
+    ],
+)
 def test_invalid_settings_are_rejected(change: dict[str, Any]) -> None:
     document = {"type": "ics", "feeds": [{"mailbox": "a@example.net", "url": "https://x"}]} | change
     with pytest.raises(SettingsError):
         IcsBackend(document)
+
+
+@pytest.mark.parametrize(
+    "url, mailbox, path",
+    [
+        ("/{localPart}.ics", "room1@example.net", "/room1.ics"),
+        ("/{domain}/{localPart}/calendar.ics", "Room1@Example.net", "/example.net/room1/calendar.ics"),
+        ("/{mailbox}", "room1@example.net", "/room1@example.net"),
+        ("/{localPart}.ics", "a/../b@example.net", "/a%2F..%2Fb.ics"),
+        ("/{localPart}.ics", "50%25?x#y&z=1@example.net", "/50%2525%3Fx%23y%26z%3D1.ics"),
+        ("/{localPart}.ics", "bücher@example.net", "/b%C3%BCcher.ics"),
+        ("/{domain}/{localPart}", "room@bücher.example", "/xn--bcher-kva.example/room"),
+        ("/feed?user={localPart}&of={domain}", "a+b&c@example.net", "/feed?user=a%2Bb%26c&of=example.net"),
+    ],
+)
+def test_a_url_contains_the_mailbox(site: Feeds, url: str, mailbox: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    requested: list[str] = []
+
+    def send(_: Any, method: str, address: str, *arguments: Any, **more: Any) -> http.HttpResponse:
+        requested.append(address)
+        return http.HttpResponse(200, {}, FEED)
+
+    monkeypatch.setattr(ics.http, "send", send)
+    of = IcsBackend({"type": "ics", "feeds": [{"mailbox": "*", "url": f"https://cal.example.org{url}"}]})
+    assert isinstance(look_up(of, mailbox), Schedule)
+    assert requested == [f"https://cal.example.org{path}"]
+
+
+@pytest.mark.parametrize("mailbox", ["..@example.net", ".@example.net", "@example.net", "\ud800@example.net"])
+def test_a_mailbox_that_would_leave_the_path_has_no_feed(site: Feeds, mailbox: str) -> None:
+    of = IcsBackend({"type": "ics", "feeds": [{"mailbox": "*", "url": f"{site.url}/{{localPart}}"}]})
+    assert isinstance(look_up(of, mailbox), MailboxNotFound)
+    assert site.requests == []
+
+
+def test_the_most_specific_feed_applies(site: Feeds) -> None:
+    names = {"*": "any", "*.example.net": "all", "example.net": "domain", "room@example.net": "own"}
+    site.responses |= {f"/{name}/room.ics": Response(FEED) for name in names.values()}
+    feeds = [{"mailbox": mailbox, "url": f"{site.url}/{name}/{{localPart}}.ics"} for mailbox, name in names.items()]
+    of = IcsBackend({"type": "ics", "feeds": feeds})
+    for mailbox in ("room@example.net", "Room@example.net", "room@sub.example.net", "room@example.org"):
+        assert isinstance(look_up(of, mailbox), Schedule)
+    assert isinstance(look_up(of, "other@example.net"), MailboxNotFound)
+    paths = [path for _, path, _, _ in site.requests]
+    assert paths == ["/own/room.ics", "/own/room.ics", "/all/room.ics", "/any/room.ics", "/domain/other.ics"]
+
+
+def test_the_number_of_feeds_of_a_pattern_is_limited(site: Feeds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ics, "_MAX_FEEDS", 2)
+    of = IcsBackend({"type": "ics", "feeds": [{"mailbox": "*", "url": f"{site.url}/{{localPart}}"}]})
+    site.responses |= {f"/room{number}": Response(FEED, headers={"ETag": '"1"'}) for number in range(4)}
+    for number in (0, 1, 2, 3, 3, 0):
+        assert isinstance(look_up(of, f"room{number}@example.net"), Schedule)
+    assert ["if-none-match" in headers for _, _, headers, _ in site.requests] == [False, False, False, False, True, False]
+
+
+def test_a_meeting_that_the_owner_has_declined_is_free(site: Feeds) -> None:
+    site.responses["/room.ics"] = Response(calendar(event(*NINE, "ATTENDEE;PARTSTAT=DECLINED:mailto:alias@example.org")))
+    for more, number in (({}, 1), ({"addresses": ["Alias@example.org"]}, 0)):
+        found = look_up(backend(f"{site.url}/room.ics", **more), ROOM)
+        assert isinstance(found, Schedule)
+        assert len(found.events) == number
 
 
 def test_a_collection_of_radicale_can_be_read_as_a_feed(tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-"""Published calendar feeds (RFC 5545 over HTTP), one for each mailbox."""
+"""Published calendar feeds (RFC 5545 over HTTP), one for each mailbox, or a URL for the mailboxes of a pattern."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,11 +8,12 @@ from threading import Lock
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from mailhooks.address_patterns import canonical
+from mailhooks.address_patterns import Pattern, canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.backends.ical.calendars import Calendars
+from mailhooks.availability.backends.url_template import check_template, fill_template
 from mailhooks.availability.errors import GenerationFailed, MailboxNotFound, NoAccess
 from mailhooks.availability.model import Limits, Result, Schedule
 from mailhooks.contract.availability import Window
@@ -21,6 +22,9 @@ from mailhooks.errors import SettingsError
 
 CACHE_OCTETS: Final = 24 * 1024 * 1024
 """Size of a backend's cached feeds as they were fetched. Parsed, they need two or three times as much memory."""
+
+_MAX_FEEDS: Final = 1000
+"""Feeds of mailboxes that match a pattern, whose content may be cached."""
 
 _REDIRECTS: Final = 5
 
@@ -35,12 +39,26 @@ class _Content:
     modified: str
 
 
-@dataclass(eq=False)
-class _Feed:
-    """A mailbox's feed and its cached content."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The feed of a mailbox, or the feeds of all mailboxes that a pattern matches, with placeholders in their URL."""
 
     url: str
-    auth: tuple[bytes, bytes] | None = None
+    auth: tuple[bytes, bytes] | None
+    addresses: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class _Feed:
+    """A mailbox's feed and its cached content.
+
+    Attributes:
+        owners: the addresses of the mailbox's owner.
+    """
+
+    url: str
+    auth: tuple[bytes, bytes] | None
+    owners: tuple[str, ...]
     cached: _Content | None = None
     lock: Lock = field(default_factory=Lock)
 
@@ -54,15 +72,17 @@ class IcsBackend:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `ics`). Sends no request.
 
         Raises:
-            SettingsError: a mailbox has two feeds, the time zone is unknown, or `caCertificates` cannot be read.
+            SettingsError: a mailbox or pattern has two feeds, a URL has an unknown placeholder or is the same for a whole pattern, the time
+                zone is unknown, or `caCertificates` cannot be read.
         """
+        self._mailboxes: dict[str, _Source] = {}
+        self._patterns: dict[Pattern, _Source] = {}
         self._feeds: dict[str, _Feed] = {}
         for index, entry in enumerate(config["feeds"]):
-            mailbox = canonical(entry["mailbox"])
-            if mailbox in self._feeds:
-                raise SettingsError(f"feeds/{index}/mailbox: this mailbox has two feeds")
-            auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
-            self._feeds[mailbox] = _Feed(_to_http(entry["url"]), auth)
+            try:
+                self._add_source(entry)
+            except SettingsError as error:
+                raise SettingsError(f"feeds/{index}/{error}") from None
         self._zone = timezones.find_zone(config["timeZone"]) if "timeZone" in config else None
         if self._zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
@@ -70,15 +90,54 @@ class IcsBackend:
         self._recent: dict[_Feed, int] = {}
         self._recent_lock = Lock()
 
+    def _add_source(self, entry: Mapping[str, Any]) -> None:
+        name, url = entry["mailbox"], _to_http(entry["url"])
+        auth = (entry["username"].encode(), entry.get("password", "").encode()) if "username" in entry else None
+        source = _Source(url, auth, tuple(entry.get("addresses", ())))
+        check_template(url, is_shared="@" not in name)
+        if "@" in name:
+            if self._mailboxes.setdefault(canonical(name), source) is not source:
+                raise SettingsError("mailbox: this mailbox has two feeds")
+            return
+        try:
+            pattern = Pattern.parse(name)
+        except ValueError as error:
+            raise SettingsError(f"mailbox: expected {error}") from None
+        if self._patterns.setdefault(pattern, source) is not source:
+            raise SettingsError("mailbox: this pattern has two feeds")
+
+    def _find_source(self, mailbox: str) -> _Source | None:
+        """Return the source for a mailbox in canonical form: its own or that of the most specific pattern."""
+        matching = [pattern for pattern in self._patterns if pattern.matches(mailbox)]
+        best = max(matching, key=lambda pattern: (pattern.specificity, len(pattern.text)), default=None)
+        return self._mailboxes.get(mailbox) or (self._patterns[best] if best else None)
+
+    def _find_feed(self, mailbox: str) -> _Feed | None:
+        """Return the feed of a mailbox in canonical form; None if there is none or its URL cannot contain the mailbox."""
+        with self._recent_lock:
+            feed = self._feeds.pop(mailbox, None)
+            if feed is None:
+                source = self._find_source(mailbox)
+                url = fill_template(source.url, mailbox) if source else None
+                if source is None or url is None:
+                    return None
+                feed = _Feed(url, source.auth, (mailbox, *source.addresses))
+            # The most recently used feeds, because a pattern may match any number of mailboxes.
+            self._feeds[mailbox] = feed
+            if len(self._feeds) > len(self._mailboxes) + _MAX_FEEDS:
+                oldest = self._feeds.pop(next(iter(self._feeds)))
+                self._recent.pop(oldest, None)
+            return feed
+
     def scope(self, mailbox: str) -> str:
         """Return a feed's server and account, whose failures do not concern other feeds."""
-        feed = self._feeds.get(canonical(mailbox))
+        source = self._find_source(canonical(mailbox))
         # A hash, because the scope contains credentials and may be logged.
-        return str(hash((*urlsplit(feed.url)[:2], feed.auth))) if feed else ""
+        return str(hash((*urlsplit(source.url)[:2], source.auth))) if source else ""
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         [mailbox] = mailboxes
-        feed = self._feeds.get(canonical(mailbox))
+        feed = self._find_feed(canonical(mailbox))
         if feed is None:
             return {mailbox: MailboxNotFound("no feed is configured for this mailbox")}
         # One at a time: the second look-up then finds the content that the first has fetched.
@@ -86,7 +145,7 @@ class IcsBackend:
             return {mailbox: GenerationFailed("another look-up of this feed takes too long")}
         try:
             content = self._load(feed, deadline)
-            return {mailbox: Schedule(tuple(content.calendars.events(window, deadline, owners=[mailbox])))}
+            return {mailbox: Schedule(tuple(content.calendars.events(window, deadline, owners=feed.owners)))}
         finally:
             feed.lock.release()
 

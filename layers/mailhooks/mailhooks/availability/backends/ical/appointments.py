@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, split_line
+from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, parse_text, split_line
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import BusyType
+from mailhooks.contract.freebusy import BusyType, Details, InstanceType
 
 _DAY: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)(?!\d)", re.ASCII)
 
@@ -80,6 +80,19 @@ class Appointment:
             if answers and all(declined for _, declined in answers):
                 return BusyType.FREE
         return self.busy_type
+
+    def build_details(self, kind: InstanceType) -> Details:
+        component = self.component
+        subject, location = (parse_text(component.lines[name][0]) if name in component.lines else "" for name in ("SUMMARY", "LOCATION"))
+        return Details(
+            subject=subject,
+            location=location,
+            instance_type=kind,
+            is_meeting="ATTENDEE" in component.lines or "ORGANIZER" in component.lines,
+            is_reminder_set=bool(component.all("VALARM")),
+            # RFC 5545 section 3.8.1.3: an unknown class is private.
+            is_private=component.value("CLASS").upper() not in {"", "PUBLIC"},
+        )
 
 
 @dataclass(slots=True)

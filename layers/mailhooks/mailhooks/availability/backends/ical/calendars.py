@@ -1,6 +1,6 @@
 """Reads the busy times of calendar data, for the backends `ics` and `caldav`."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
@@ -11,12 +11,12 @@ from mailhooks.availability.backends.ical.appointments import Series, group_appo
 from mailhooks.availability.backends.ical.budget import Budget
 from mailhooks.availability.backends.ical.freebusy import read_periods
 from mailhooks.availability.backends.ical.lines import parse_calendars
-from mailhooks.availability.backends.ical.recurrences import expand_series
+from mailhooks.availability.backends.ical.recurrences import Occurrence, expand_series
 from mailhooks.availability.backends.ical.values import InvalidValue
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.availability.errors import GenerationFailed, LookupFailed
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import BusyType, CalendarEvent
+from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 from mailhooks.deadline import Deadline
 
 MAX_EVENTS: Final = 10_000
@@ -30,6 +30,7 @@ _MAX_CACHED: Final = 2000
 """Expansions of one version of a feed that are kept, and their longest: clients ask for the same weeks again."""
 
 _Key = tuple[Window, frozenset[str]]
+_Time = tuple[datetime, datetime, BusyType]
 
 
 @dataclass(eq=False, slots=True)
@@ -85,36 +86,49 @@ class Calendars:
         return found
 
     def _expand(self, window: Window, owners: Collection[str], deadline: Deadline) -> list[CalendarEvent]:
-        budget = Budget(deadline)
-        found = [period for period in self.periods if period.start_time < window.end_date and period.end_time > window.start_date]
         try:
-            for one in self.series:
-                if one.may_overlap(window):
-                    found += expand_series(one, window, owners, budget)
-                    budget.check_time()
+            return self._collect(window, owners, Budget(deadline))
         except LookupFailed:
             raise
         except InvalidValue as error:
             raise GenerationFailed(f"an event that may overlap the window cannot be read: {error}") from None
         except Exception as error:  # noqa: BLE001 - of a hostile calendar; the error's text may quote the calendar
             raise GenerationFailed(f"an event that may overlap the window cannot be read ({type(error).__name__})") from None
-        if len(found) > MAX_EVENTS:
-            found = [*_join(found, BusyType.BUSY), *_join(found, BusyType.TENTATIVE)]
-            if len(found) > MAX_JOINED:
+
+    def _collect(self, window: Window, owners: Collection[str], budget: Budget) -> list[CalendarEvent]:
+        """Return the events of the window; their joined times if there are too many."""
+        periods = [period for period in self.periods if period.start_time < window.end_date and period.end_time > window.start_date]
+        found: list[Occurrence] = []
+        times: list[_Time] = [(period.start_time, period.end_time, period.busy_type) for period in periods]
+        is_joined = len(times) > MAX_EVENTS
+        for one in self.series:
+            if not one.may_overlap(window):
+                continue
+            for occurrence in expand_series(one, window, owners, budget):
+                found.append(occurrence)
+                if len(found) + len(periods) > MAX_EVENTS:
+                    # Joined at once, so that the memory is limited, too.
+                    times = _join([*times, *(occurrence[:3] for occurrence in found)])
+                    found, periods, is_joined = [], [], True
+            budget.check_time()
+        if is_joined:
+            times = _join([*times, *(occurrence[:3] for occurrence in found)])
+            if len(times) > MAX_JOINED:
                 raise GenerationFailed(f"the calendar has more than {MAX_JOINED:,} busy times in the window")
-        return found
+            return [CalendarEvent(*time) for time in times]
+        details: dict[tuple[int, InstanceType], Details] = {}
+        for _, _, _, source, kind in found:
+            if (id(source), kind) not in details:
+                details[id(source), kind] = source.build_details(kind)
+        return [*periods, *(CalendarEvent(*one[:3], details[id(one.source), one.kind]) for one in found)]
 
 
-def _join(events: Iterable[CalendarEvent], busy_type: BusyType) -> Iterator[CalendarEvent]:
-    """Yield the times of the events of a type, joined where they overlap or touch, without details."""
-    begin: datetime | None = None
-    end: datetime | None = None
-    for start, last in sorted((event.start_time, event.end_time) for event in events if event.busy_type is busy_type):
-        if begin is None or end is None or start > end:
-            if begin is not None and end is not None:
-                yield CalendarEvent(begin, end, busy_type)
-            begin, end = start, last
+def _join(times: Iterable[_Time]) -> list[_Time]:
+    """Return times joined with those of the same type that they overlap or touch."""
+    joined: list[_Time] = []
+    for start, end, busy_type in sorted(times, key=lambda time: (time[2], time[0])):
+        if joined and joined[-1][2] is busy_type and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end), busy_type
         else:
-            end = max(end, last)
-    if begin is not None and end is not None:
-        yield CalendarEvent(begin, end, busy_type)
+            joined.append((start, end, busy_type))
+    return joined

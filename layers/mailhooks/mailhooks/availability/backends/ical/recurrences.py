@@ -6,7 +6,7 @@ A recurrence is identified by its exact moment, or by its day if the series has 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.availability.backends.ical.appointments import Appointment, Series
 from mailhooks.availability.backends.ical.budget import Budget
@@ -17,13 +17,12 @@ from mailhooks.availability.backends.ical.values import (
     parse_duration,
     parse_moment,
     parse_period,
-    parse_text,
     split_line,
     split_time_line,
 )
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.contract.availability import Window
-from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
+from mailhooks.contract.freebusy import BusyType, InstanceType
 
 _DAY: Final = timedelta(days=1)
 _NONE: Final = timedelta()
@@ -113,10 +112,19 @@ class _Parsed:
     excluded: frozenset[_Id]
     changes: list[tuple[Appointment, _Times]]
     moves: list[tuple[Appointment, _Times]]
-    details: dict[int, Details]
 
 
-def expand_series(series: Series, window: Window, owners: Collection[str], budget: Budget) -> Iterator[CalendarEvent]:
+class Occurrence(NamedTuple):
+    """A busy time of an event, in UTC."""
+
+    start: datetime
+    end: datetime
+    busy_type: BusyType
+    source: Appointment
+    kind: InstanceType
+
+
+def expand_series(series: Series, window: Window, owners: Collection[str], budget: Budget) -> Iterator[Occurrence]:
     """Yield the busy recurrences of a series that overlap the window.
 
     Args:
@@ -131,15 +139,12 @@ def expand_series(series: Series, window: Window, owners: Collection[str], budge
     parsed = series.parsed
     assert isinstance(parsed, _Parsed)
     recurs = bool(series.changes) or (series.master is not None and series.master.recurs)
-    for one, instance, start, end in _list_recurrences(series, parsed, window, budget):
+    for one, is_single_change, start, end in _list_recurrences(series, parsed, window, budget):
         if start < window.end_date and (end > window.start_date or (start == end and start >= window.start_date)):
             busy_type = one.find_busy_type(owners)
             if busy_type is not BusyType.FREE:
-                kind = InstanceType.EXCEPTION if instance else InstanceType.RECURRING_INSTANCE if recurs else InstanceType.SINGLE_INSTANCE
-                details = parsed.details.get(id(one))
-                if details is None or details.instance_type is not kind:
-                    details = parsed.details[id(one)] = _build_details(one, kind)
-                yield CalendarEvent(start, end, busy_type, details)
+                whole = InstanceType.RECURRING_INSTANCE if recurs else InstanceType.SINGLE_INSTANCE
+                yield Occurrence(start, end, busy_type, one, InstanceType.EXCEPTION if is_single_change else whole)
 
 
 def _list_recurrences(
@@ -213,7 +218,7 @@ def _to_utc(clock: datetime, zone: tzinfo) -> datetime:
 def _parse_series(series: Series, budget: Budget) -> _Parsed:
     budget.count_values(sum(1 + _count_dates(one.component) for one in series.appointments))
     master = series.master
-    parsed = _Parsed(None, [], [], frozenset(), [], [], {})
+    parsed = _Parsed(None, [], [], frozenset(), [], [])
     if master:
         times = parsed.times = _parse_times(master, budget)
         lines, zones = master.component.lines, master.zones
@@ -394,17 +399,3 @@ def _measure(end: date, times: _Times) -> _Length:
         # The time between an end and a later start is busy.
         return _Length(before=-exact)
     return _Length(clock=max(clock, _NONE), exact=exact)
-
-
-def _build_details(one: Appointment, instance_type: InstanceType) -> Details:
-    component = one.component
-    subject, location = (parse_text(component.lines[name][0]) if name in component.lines else "" for name in ("SUMMARY", "LOCATION"))
-    return Details(
-        subject=subject,
-        location=location,
-        instance_type=instance_type,
-        is_meeting="ATTENDEE" in component.lines or "ORGANIZER" in component.lines,
-        is_reminder_set=bool(component.all("VALARM")),
-        # RFC 5545 section 3.8.1.3: an unknown class is private.
-        is_private=component.value("CLASS").upper() not in {"", "PUBLIC"},
-    )

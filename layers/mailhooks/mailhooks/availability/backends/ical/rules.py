@@ -221,14 +221,17 @@ class Rule:
     def _list_days_of_month(self, year: int, month: int) -> Sequence[date]:
         weekday, length = monthrange(year, month)
         is_counted_in_month = self.frequency == "MONTHLY" or bool(self._months)
-        if self._year_days or self._week_numbers or (self._days and self._month_days) or not is_counted_in_month:
+        if self._year_days or self._week_numbers or (self._days and not is_counted_in_month):
             return self._select(date(year, month, day) for day in range(1, length + 1))
         # The usual cases, without a test of each day.
-        found = {day if day > 0 else length + 1 + day for day in self._month_days}
+        by_day = {day if day > 0 else length + 1 + day for day in self._month_days}
+        by_weekday: set[int] = set()
         for nth, wanted in self._days:
-            first = 1 + (wanted - weekday) % 7
-            same = range(first, length + 1, 7)
-            found |= set(same) if not nth else set(same[nth - 1 : nth]) if nth > 0 else set(same[nth : nth + 1 or None])
+            same = range(1 + (wanted - weekday) % 7, length + 1, 7)
+            by_weekday.update(same if not nth else same[nth - 1 : nth] if nth > 0 else same[nth : nth + 1 or None])
+        found = by_day & by_weekday if self._month_days and self._days else by_day | by_weekday
+        if not (self._month_days or self._days):
+            found = set(range(1, length + 1))
         return [date(year, month, day) for day in sorted(found) if 1 <= day <= length]
 
     def _select(self, days: "map[date] | Iterator[date] | Sequence[date]") -> list[date]:
