@@ -19,7 +19,7 @@ from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
 from mailhooks.deadline import Deadline
 
-MAX_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 5000
 """Events of one answer with their own times and details. If there are more, those that overlap are joined."""
 
 MAX_JOINED: Final = 50_000
@@ -100,22 +100,20 @@ class Calendars:
         periods = [period for period in self.periods if period.start_time < window.end_date and period.end_time > window.start_date]
         found: list[Occurrence] = []
         times: list[_Time] = [(period.start_time, period.end_time, period.busy_type) for period in periods]
-        is_joined = len(times) > MAX_EVENTS
+        is_joined = False
         for one in self.series:
             if not one.may_overlap(window):
                 continue
             for occurrence in expand_series(one, window, owners, budget):
                 found.append(occurrence)
-                if len(found) + len(periods) > MAX_EVENTS:
+                if len(found) > MAX_EVENTS:
                     # Joined at once, so that the memory is limited, too.
                     times = _join([*times, *(occurrence[:3] for occurrence in found)])
-                    found, periods, is_joined = [], [], True
+                    found, is_joined = [], True
+                    budget.check_time()
             budget.check_time()
-        if is_joined:
-            times = _join([*times, *(occurrence[:3] for occurrence in found)])
-            if len(times) > MAX_JOINED:
-                raise GenerationFailed(f"the calendar has more than {MAX_JOINED:,} busy times in the window")
-            return [CalendarEvent(*time) for time in times]
+        if is_joined or len(found) + len(periods) > MAX_EVENTS:
+            return [CalendarEvent(*time) for time in _join([*times, *(occurrence[:3] for occurrence in found)])]
         details: dict[tuple[int, InstanceType], Details] = {}
         for _, _, _, source, kind in found:
             if (id(source), kind) not in details:
@@ -124,11 +122,17 @@ class Calendars:
 
 
 def _join(times: Iterable[_Time]) -> list[_Time]:
-    """Return times joined with those of the same type that they overlap or touch."""
+    """Return times joined with those of the same type that they overlap or touch.
+
+    Raises:
+        GenerationFailed: there are too many that do not.
+    """
     joined: list[_Time] = []
     for start, end, busy_type in sorted(times, key=lambda time: (time[2], time[0])):
         if joined and joined[-1][2] is busy_type and start <= joined[-1][1]:
             joined[-1] = joined[-1][0], max(joined[-1][1], end), busy_type
         else:
             joined.append((start, end, busy_type))
+    if len(joined) > MAX_JOINED:
+        raise GenerationFailed(f"the calendar has more than {MAX_JOINED:,} busy times in the window")
     return joined

@@ -74,7 +74,7 @@ class _Times:
         clock: the clock time of the start in `zone`.
         start: in UTC.
         changed: the recurrence that it changes.
-        moved: the time on the clock by which it moves the following recurrences, too.
+        moved: the time on the series' clock by which it moves the following recurrences, too.
     """
 
     zone: tzinfo
@@ -162,7 +162,7 @@ def _list_recurrences(
                 yield series.master, False, start, end
         else:
             one, times = move
-            yield one, False, *times.place(times.clock if key == times.changed else clock + times.moved)
+            yield one, False, *times.place(times.clock if key == times.changed else _move(clock, times, parsed))
     for one, times in parsed.changes:
         # An excluded recurrence stays excluded if it was changed before.
         if times.changed not in parsed.excluded:
@@ -170,6 +170,12 @@ def _list_recurrences(
     for one, times in parsed.moves:
         if times.changed not in parsed.excluded and times.changed not in found and times.changed not in changed:
             yield one, False, *times.place(times.clock)
+
+
+def _move(clock: datetime, change: _Times, parsed: _Parsed) -> datetime:
+    """Return the clock time, in the zone of a change, to which it moves a recurrence of the series."""
+    zone = parsed.times.zone if parsed.times else change.zone
+    return _to_utc(clock + change.moved, zone).astimezone(change.zone).replace(tzinfo=None, fold=0)
 
 
 def _starts_at_or_before(first: _Id | None, key: _Id) -> bool:
@@ -267,8 +273,9 @@ def _parse_change(one: Appointment, parsed: _Parsed, budget: Budget) -> None:
     if not one.changes_following:
         parsed.changes.append((one, times))
         return
-    original = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=times.zone)
-    times.moved = times.clock - original.astimezone(times.zone).replace(tzinfo=None, fold=0)
+    original = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=series.zone)
+    first, moved = (moment.astimezone(series.zone).replace(tzinfo=None, fold=0) for moment in (original, times.start))
+    times.moved = moved - first
     if abs(times.moved) > _MAX_MOVE:
         raise InvalidValue(f"a series that moves by more than {_MAX_MOVE.days} days")
     parsed.moves.append((one, times))

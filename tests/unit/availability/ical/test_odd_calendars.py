@@ -1,0 +1,342 @@
+"""Calendars of the kinds that programs misread: public bug reports, in our own words, and variants of each kind."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mailhooks.availability.backends.ical.calendars import Calendars
+from mailhooks.availability.errors import GenerationFailed
+from mailhooks.contract.availability import Window
+from mailhooks.contract.freebusy import CalendarEvent
+from mailhooks.deadline import Deadline
+from tests.unit.availability.ical.test_events import calendar, event
+
+WEEK = Window(datetime(2026, 5, 4, tzinfo=UTC), datetime(2026, 5, 11, tzinfo=UTC))
+SPRING = Window(datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC))
+SEPTEMBER = Window(datetime(2026, 9, 5, tzinfo=UTC), datetime(2026, 9, 8, tzinfo=UTC))
+AUTUMN = Window(datetime(2026, 10, 23, tzinfo=UTC), datetime(2026, 10, 28, tzinfo=UTC))
+
+
+def read(*contents: bytes, window: Window = WEEK, owners: tuple[str, ...] = ()) -> list[CalendarEvent]:
+    return sorted(Calendars.parse(contents).events(window, Deadline.after(60), owners=owners), key=lambda one: one.start_time)
+
+
+def times(content: bytes, window: Window = WEEK) -> str:
+    """Return the days and times of the events, without minutes of 0: `4 9-10, 5 14:30-15`."""
+    clock = "%-d %-H:%M"
+    pairs = ((f"{one.start_time:{clock}}", f"{one.end_time:{clock}}") for one in read(content, window=window))
+    texts = ((start.replace(":00", ""), end.replace(":00", "")) for start, end in pairs)
+    return ", ".join(f"{start}-{end.split()[1] if start.split()[0] == end.split()[0] else end}" for start, end in texts)
+
+
+BERLIN = "TZID=Europe/Berlin"
+DAILY = (f"DTSTART;{BERLIN}:20260504T100000", f"DTEND;{BERLIN}:20260504T110000")
+TWICE = (f"DTSTART;{BERLIN}:20260504T080000", f"DTEND;{BERLIN}:20260504T083000", "RRULE:FREQ=DAILY;BYHOUR=8,10;COUNT=4")
+HOURLY = ("DTSTART:20260504T080000Z", "DURATION:PT30M", "RRULE:FREQ=HOURLY;COUNT=4")
+
+
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        # Exceptions mean the exact moment: 10:00Z is not 10:00 in Berlin.
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260505T100000Z"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260505T080000Z"), "4 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;TZID=America/New_York:20260505T040000"), "4 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;TZID=America/New_York:20260505T100000"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260505T100000"), "4 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", f"EXDATE;{BERLIN}:20260504T100000,20260506T100000,"), "5 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20260505"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*TWICE, f"EXDATE;{BERLIN}:20260505T100000"), "4 6-6:30, 4 8-8:30, 5 6-6:30"),
+        ((*TWICE, "EXDATE:20260505T080000Z"), "4 6-6:30, 4 8-8:30, 5 6-6:30"),
+        ((*TWICE, f"EXDATE;{BERLIN}:20260505T080000"), "4 6-6:30, 4 8-8:30, 5 8-8:30"),
+        ((*HOURLY, "EXDATE;TZID=Europe/London:20260504T100000"), "4 8-8:30, 4 10-10:30, 4 11-11:30"),
+        ((*HOURLY, "EXDATE:20260504T100000Z"), "4 8-8:30, 4 9-9:30, 4 11-11:30"),
+        ((*HOURLY, "EXDATE:20260504T100000"), "4 8-8:30, 4 9-9:30, 4 11-11:30"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20260505"), "4 0-5 0, 6 0-7 0"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260505T000000"), "4 0-5 0, 6 0-7 0"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260505T090000Z"), "4 0-5 0, 5 0-6 0, 6 0-7 0"),
+        # Times without a zone are in the zone of DTSTART.
+        ((*DAILY, "RDATE:20260506T100000"), "4 8-9, 6 8-9"),
+        ((*DAILY, "RDATE:20260506T100000Z"), "4 8-9, 6 10-11"),
+        ((*DAILY, "RDATE;TZID=Asia/Tokyo:20260506T100000"), "4 8-9, 6 1-2"),
+        ((*DAILY, "RDATE;VALUE=PERIOD:20260506T100000/PT2H,20260507T100000Z/20260507T103000Z"), "4 8-9, 6 8-10, 7 10-10:30"),
+        ((*DAILY, "RDATE;VALUE=DATE:20260506"), "4 8-9, 5 22-6 22"),
+        (("DTSTART;VALUE=DATE:20260504", "RDATE;VALUE=DATE:20260506,20260508"), "4 0-5 0, 6 0-7 0, 8 0-9 0"),
+        ((DAILY[0], "DTEND:20260504T110000"), "4 8-9"),
+        # UNTIL
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=20260506"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=20260506T080000Z"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=20260506T075959Z"), "4 8-9, 5 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=20260506T100000"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=20260506T095959"), "4 8-9, 5 8-9"),
+        (("DTSTART:20260504T233000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=20260505"), "4 23:30-5 0:30, 5 23:30-6 0:30"),
+        (
+            ("DTSTART;TZID=America/Los_Angeles:20260504T213000", "DURATION:PT1H", "RRULE:FREQ=DAILY;UNTIL=20260505"),
+            "5 4:30-5:30, 6 4:30-5:30",
+        ),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;UNTIL=20260505"), "4 0-5 0, 5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;UNTIL=20260505T000000Z"), "4 0-5 0, 5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;UNTIL=20260505T235959"), "4 0-5 0, 5 0-6 0"),
+        # Whole days that end on their own day or before it
+        (("DTSTART;VALUE=DATE:20260505", "DTEND;VALUE=DATE:20260505"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND;VALUE=DATE:20260504"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND;VALUE=DATE:20260401"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DURATION:PT0S"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DURATION:-P1D"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DURATION:PT36H"), "5 0-7 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND;VALUE=DATE:20260505", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=2"), "5 0-6 0, 7 0-8 0"),
+        (("DTSTART:20260505", "DTEND:20260507"), "5 0-7 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND:20260505T120000Z"), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND:20260507T000000Z"), "5 0-7 0"),
+        (("DTSTART:20260505T090000Z", "DTEND;VALUE=DATE:20260506"), "5 9-6 0"),
+        (("DTSTART:20260505T090000Z", "DTEND;VALUE=DATE:20260505"), "5 9-6 0"),
+        # Negative durations
+        (("DTSTART:20260505T100000Z", "DURATION:-PT1H"), "5 10-11"),
+        (("DTSTART:20260505T100000Z", "DURATION:-P1D"), "5 10-6 10"),
+        (("DTSTART:20260505T100000Z", "DURATION:-PT1H", "RRULE:FREQ=DAILY;COUNT=2"), "5 10-11, 6 10-11"),
+        # Odd times
+        (("DTSTART:20260504T230000Z", "DTEND:20260504T240000Z"), "4 23-5 0"),
+        (("DTSTART:20260504T235960Z", "DURATION:PT1H"), "4 23:59-5 0:59"),
+        (("DTSTART;TZID=Europe/Berlin:20260504T100000Z", "DURATION:PT1H"), "4 10-11"),
+        # Rules
+        ((*DAILY, "RRULE:FREQ=WEEKLY;COUNT=2", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=2"), "4 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXRULE:FREQ=DAILY;INTERVAL=2"), "4 8-9, 5 8-9, 6 8-9"),
+        ((*DAILY, "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,2"), "4 8-9"),
+        (("DTSTART:20260101T090000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=2"), "4 9-10"),
+        (("DTSTART:20260105T090000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-18"), "6 9-10"),
+        (("DTSTART:19970805T090000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4000;BYDAY=TU,SU;WKST=SU"), "5 9-10"),
+        (("DTSTART:20240229T090000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY"), ""),
+        (("DTSTART:20250504T090000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYYEARDAY=124,-242,366"), "4 9-10"),
+        (("DTSTART:20250505T090000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYWEEKNO=19"), "4 9-10"),
+        (("DTSTART:20260101T090000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=1WE,-4FR"), "6 9-10, 8 9-10"),
+        (("DTSTART:20260101T090000Z", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYDAY=18MO"), "4 9-10"),
+        (("DTSTART:20260131T090000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=31,-27"), "5 9-10"),
+        (("DTSTART:20260504T090000Z", "DURATION:PT1S", "RRULE:freq=secondly;count=1"), "4 9-9"),
+        (("DTSTART:20260504T090000Z", "DURATION:PT1H", "RRULE: FREQ=DAILY ; COUNT=2;"), "4 9-10, 5 9-10"),
+    ],
+)
+def test_an_odd_event_has_the_times_of_the_rfc(lines: tuple[str, ...], expected: str) -> None:
+    good = event("DTSTART:20260510T090000Z", "DTEND:20260510T100000Z", uid="good")
+    assert times(calendar(event(*lines), good)) == ", ".join(filter(None, [expected, "10 9-10"]))
+
+
+def change(recurrence: str, hour: int, *lines: str) -> str:
+    return event(recurrence, f"DTSTART:20260505T{hour:02}0000Z", f"DTEND:20260505T{hour + 1:02}0000Z", *lines)
+
+
+FIFTH = "RECURRENCE-ID:20260505T090000Z"
+DAYS = event("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z", "RRULE:FREQ=DAILY;COUNT=3")
+BERLIN_DAYS = event(*DAILY, "RRULE:FREQ=DAILY;COUNT=3")
+
+
+@pytest.mark.parametrize(
+    "parts, expected",
+    [
+        ((DAYS, change("RECURRENCE-ID:20260505T090000Z", 14)), "4 9-10, 5 14-15, 6 9-10"),
+        ((change("RECURRENCE-ID:20260505T090000Z", 14), DAYS), "4 9-10, 5 14-15, 6 9-10"),
+        ((DAYS, change(f"RECURRENCE-ID;{BERLIN}:20260505T110000", 14)), "4 9-10, 5 14-15, 6 9-10"),
+        ((DAYS, change(f"RECURRENCE-ID;{BERLIN}:20260505T090000", 14)), "4 9-10, 5 9-10, 5 14-15, 6 9-10"),
+        ((DAYS, change("RECURRENCE-ID:20260505T090000", 14)), "4 9-10, 5 14-15, 6 9-10"),
+        ((DAYS, change("RECURRENCE-ID;VALUE=DATE:20260505", 14)), "4 9-10, 5 9-10, 5 14-15, 6 9-10"),
+        ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T100000", 14)), "4 8-9, 5 14-15, 6 8-9"),
+        ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T100000Z", 14)), "4 8-9, 5 8-9, 5 14-15, 6 8-9"),
+        ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T080000Z", 14)), "4 8-9, 5 14-15, 6 8-9"),
+        ((event(*TWICE), change(f"RECURRENCE-ID;{BERLIN}:20260505T100000", 14)), "4 6-6:30, 4 8-8:30, 5 6-6:30, 5 14-15"),
+        # A recurrence from outside of the window is moved into it.
+        ((DAYS, change("RECURRENCE-ID:20270505T090000Z", 14)), "4 9-10, 5 9-10, 5 14-15, 6 9-10"),
+        # The newest version of a change applies; of equally new ones all do.
+        (
+            (DAYS, change(FIFTH, 14, "SEQUENCE:2"), change(FIFTH, 16, "SEQUENCE:1")),
+            "4 9-10, 5 14-15, 6 9-10",
+        ),
+        (
+            (DAYS, change(FIFTH, 14), change(FIFTH, 16)),
+            "4 9-10, 5 14-15, 5 16-17, 6 9-10",
+        ),
+        # This and all following ones
+        ((DAYS, change("RECURRENCE-ID;RANGE=THISANDFUTURE:20260505T090000Z", 14)), "4 9-10, 5 14-15, 6 14-15"),
+        ((BERLIN_DAYS, change("RECURRENCE-ID;RANGE=THISANDFUTURE:20260505T100000", 14)), "4 8-9, 5 14-15, 6 14-15"),
+        ((DAYS, change("RECURRENCE-ID;RANGE=THISANDFUTURE:20260505T090000Z", 14, "STATUS:CANCELLED")), "4 9-10"),
+        (
+            (DAYS, change("RECURRENCE-ID;RANGE=THISANDFUTURE:20260505T090000Z", 14), change("RECURRENCE-ID:20260506T090000Z", 20)),
+            "4 9-10, 5 14-15, 5 20-21",
+        ),
+    ],
+)
+def test_a_change_replaces_exactly_its_recurrence(parts: tuple[str, ...], expected: str) -> None:
+    assert times(calendar(*parts)) == expected
+    # QUIRK: ownCloud and Nextcloud export each event in a VCALENDAR of its own.
+    assert times(b"".join(map(calendar, parts))) == expected
+
+
+def test_collections_that_are_read_separately_do_not_replace_each_other() -> None:
+    first, second = (
+        calendar(event("DTSTART:20260504T090000Z", "DURATION:PT1H", "SEQUENCE:2")),
+        calendar(event("DTSTART:20260504T120000Z", "DURATION:PT1H")),
+    )
+    assert len(read(first, second)) == 1
+    assert len(read(first)) + len(read(second)) == 2
+
+
+NIGHTS = f"DTSTART;{BERLIN}:20260327T220000"
+
+
+@pytest.mark.parametrize(
+    "lines, window, expected",
+    [
+        # DURATION in hours is exact, in days nominal (RFC 5545 section 3.3.6).
+        ((f"DTSTART;{BERLIN}:20260328T220000", "DURATION:PT8H"), SPRING, "28 21-29 5"),
+        ((f"DTSTART;{BERLIN}:20260328T220000", "DURATION:P1D"), SPRING, "28 21-29 20"),
+        ((f"DTSTART;{BERLIN}:20260328T220000", "DURATION:P1DT1H"), SPRING, "28 21-29 21"),
+        ((f"DTSTART;{BERLIN}:20260328T220000", "DURATION:PT24H"), SPRING, "28 21-29 21"),
+        ((f"DTSTART;{BERLIN}:20261024T220000", "DURATION:PT8H"), AUTUMN, "24 20-25 4"),
+        ((f"DTSTART;{BERLIN}:20261024T220000", "DURATION:P1D"), AUTUMN, "24 20-25 21"),
+        ((f"DTSTART;{BERLIN}:20261024T220000", "DURATION:PT24H"), AUTUMN, "24 20-25 20"),
+        ((NIGHTS, "DURATION:PT8H", "RRULE:FREQ=DAILY;COUNT=3"), SPRING, "27 21-28 5, 28 21-29 5, 29 20-30 4"),
+        (("DTSTART:20260328T210000Z", "DURATION:P1D"), SPRING, "28 21-29 21"),
+        ((f"DTSTART;{BERLIN}:20260301T080000", "RDATE;VALUE=PERIOD;TZID=Europe/Berlin:20260328T220000/P1D"), SPRING, "28 21-29 20"),
+        # DTEND of a series: the later one of the exact time (section 3.8.5.3) and of the time on the clock.
+        ((NIGHTS, f"DTEND;{BERLIN}:20260328T060000", "RRULE:FREQ=DAILY;COUNT=3"), SPRING, "27 21-28 5, 28 21-29 5, 29 20-30 4"),
+        (
+            (f"DTSTART;{BERLIN}:20261023T220000", f"DTEND;{BERLIN}:20261024T060000", "RRULE:FREQ=DAILY;COUNT=3"),
+            AUTUMN,
+            "23 20-24 4, 24 20-25 5, 25 21-26 5",
+        ),
+        ((f"DTSTART;{BERLIN}:20260328T220000", f"DTEND;{BERLIN}:20260329T060000"), SPRING, "28 21-29 4"),
+        # Times that do not exist have the offset before the change, and of times that exist twice the first one is meant (section 3.3.5).
+        ((f"DTSTART;{BERLIN}:20260329T023000", "DURATION:PT1H"), SPRING, "29 1:30-2:30"),
+        ((f"DTSTART;{BERLIN}:20260329T023000", f"DTEND;{BERLIN}:20260329T031500"), SPRING, "29 1:30-2:15"),
+        ((f"DTSTART;{BERLIN}:20261025T023000", "DURATION:PT1H"), AUTUMN, "25 0:30-1:30"),
+        ((f"DTSTART;{BERLIN}:20261025T023000", f"DTEND;{BERLIN}:20261025T033000"), AUTUMN, "25 0:30-2:30"),
+        ((f"DTSTART;{BERLIN}:20261025T024500", f"DTEND;{BERLIN}:20261025T021500"), AUTUMN, "25 0:45-1:15"),
+        ((f"DTSTART;{BERLIN}:20260328T023000", "DURATION:PT30M", "RRULE:FREQ=DAILY;COUNT=3"), SPRING, "28 1:30-2, 29 1:30-2, 30 0:30-1"),
+        (
+            (f"DTSTART;{BERLIN}:20261024T023000", "DURATION:PT30M", "RRULE:FREQ=DAILY;UNTIL=20261025T003000Z"),
+            AUTUMN,
+            "24 0:30-1, 25 0:30-1",
+        ),
+        # Midnight does not exist, or exists twice.
+        (
+            ("DTSTART;TZID=America/Santiago:20260906T000000", "DURATION:PT1H"),
+            Window(datetime(2026, 9, 5, tzinfo=UTC), datetime(2026, 9, 8, tzinfo=UTC)),
+            "6 4-5",
+        ),
+    ],
+)
+def test_lengths_are_exact_when_the_clocks_change(lines: tuple[str, ...], window: Window, expected: str) -> None:
+    assert times(calendar(event(*lines)), window) == expected
+
+
+def test_a_utc_time_of_the_second_hour_stays_there_in_a_declared_zone() -> None:
+    single = event("DTSTART:20261025T011500Z", "DTEND:20261025T014500Z")
+    assert times(calendar(single, head="X-WR-TIMEZONE:Europe/Berlin\r\n"), AUTUMN) == "25 1:15-1:45"
+
+
+OWNER = "room@example.net"
+
+
+@pytest.mark.parametrize(
+    "lines, is_free",
+    [
+        (("ATTENDEE;PARTSTAT=DECLINED:mailto:room@example.net", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ben@example.net"), True),
+        (("ATTENDEE;PARTSTAT=DECLINED:MAILTO:Room@Example.NET",), True),
+        (('ATTENDEE;CN="A: B; C";ROLE=REQ-PARTICIPANT;partstat=declined;RSVP=TRUE:mailto:room@example.net',), True),
+        (("ATTENDEE;PARTSTAT=DECLINED;EMAIL=room@example.net:urn:uuid:1",), True),
+        (("ATTENDEE;PARTSTAT=DECLINED:mailto:room%40example.net",), True),
+        (("ATTENDEE;PARTSTAT=DECLINED:room@example.net",), True),
+        (("ATTENDEE;PARTSTAT=DECLINED:mailto:alias@example.org",), True),
+        (("ATTENDEE;PARTSTAT=ACCEPTED:mailto:room@example.net", "ATTENDEE;PARTSTAT=DECLINED:mailto:ben@example.net"), False),
+        (("ATTENDEE;PARTSTAT=ACCEPTED:mailto:room@example.net", "ATTENDEE;PARTSTAT=DECLINED:mailto:alias@example.org"), False),
+        (("ATTENDEE;PARTSTAT=TENTATIVE:mailto:room@example.net",), False),
+        (("ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:room@example.net",), False),
+        (("ATTENDEE;PARTSTAT=DELEGATED:mailto:room@example.net",), False),
+        (("ATTENDEE:mailto:room@example.net",), False),
+        (("ATTENDEE;PARTSTAT=DECLINED:mailto:room@example.net.example.org",), False),
+        (("ATTENDEE;PARTSTAT=DECLINED:mailto:otherroom@example.net",), False),
+        (("ATTENDEE;CN=DECLINED:mailto:room@example.net",), False),
+        (("ATTENDEE;PARTSTAT=DECLINED",), False),
+        (("COMMENT;PARTSTAT=DECLINED:mailto:room@example.net",), False),
+    ],
+)
+def test_a_meeting_that_the_owner_has_declined_is_free(lines: tuple[str, ...], is_free: bool) -> None:
+    content = calendar(event("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z", *lines))
+    assert bool(read(content, owners=(OWNER, "alias@example.org"))) is not is_free
+    assert len(read(content)) == 1
+
+
+def test_the_owner_may_decline_one_recurrence() -> None:
+    declined = change("RECURRENCE-ID:20260505T090000Z", 9, f"ATTENDEE;PARTSTAT=DECLINED:mailto:{OWNER}")
+    assert [one.start_time.day for one in read(calendar(DAYS, declined), owners=(OWNER,))] == [4, 6]
+    series = DAYS.replace("RRULE", f"ATTENDEE;PARTSTAT=DECLINED:mailto:{OWNER}\r\nRRULE")
+    accepted = change("RECURRENCE-ID:20260505T090000Z", 9, f"ATTENDEE;PARTSTAT=ACCEPTED:mailto:{OWNER}")
+    assert [one.start_time.day for one in read(calendar(series, accepted), owners=(OWNER,))] == [5]
+
+
+def zone(name: str) -> str:
+    offsets = "TZOFFSETFROM:+0300\r\nTZOFFSETTO:+0300"
+    return f"BEGIN:VTIMEZONE\r\nTZID:{name}\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\n{offsets}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+
+
+@pytest.mark.parametrize(
+    "defined, used",
+    [
+        (r"Amsterdam\, Berlin", r"Amsterdam\, Berlin"),
+        (r"Amsterdam\, Berlin", "Amsterdam, Berlin"),
+        (r"Amsterdam\, Berlin", '"Amsterdam, Berlin"'),
+        ("Amsterdam, Berlin", r"Amsterdam\, Berlin"),
+        (r"(UTC+01:00) Amsterdam\, Berlin", r"(UTC+01:00) Amsterdam\, Berlin"),
+        (r"(UTC+01:00) Amsterdam\, Berlin", '"(UTC+01:00) Amsterdam, Berlin"'),
+        ('"Our: own"', '"Our: own"'),
+        ("Our own", "Our own"),
+        ("/example.org/Our own", "/example.org/Our own"),
+    ],
+)
+def test_the_name_of_a_zone_may_have_escapes_and_colons(defined: str, used: str) -> None:
+    assert times(calendar(zone(defined), event(f"DTSTART;TZID={used}:20260504T120000", "DURATION:PT1H"))) == "4 9-10"
+
+
+def test_each_calendar_of_a_feed_has_its_own_zones() -> None:
+    first = calendar(zone("Ours"), event("DTSTART;TZID=Ours:20260504T120000", "DURATION:PT1H"))
+    second = calendar(zone("Ours").replace("+0300", "-0500"), event("DTSTART;TZID=Ours:20260504T120000", "DURATION:PT1H", uid="2"))
+    assert times(first + second) == "4 9-10, 4 17-18"
+
+
+def period(*lines: str) -> str:
+    return "\r\n".join(["BEGIN:VFREEBUSY", "UID:q", *lines, "END:VFREEBUSY", ""])
+
+
+NINE = ("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z")
+
+
+@pytest.mark.parametrize(
+    "parts, expected",
+    [
+        ((period(*NINE, "FBTYPE:BUSY"), period("DTSTART:20260505T090000Z", "DTEND:20260505T100000Z", "FBTYPE:BUSY")), "4 9-10, 5 9-10"),
+        ((period(*NINE, "fbtype:busy-unavailable"),), "4 9-10"),
+        ((period(*NINE, "FBTYPE:BUSY-TENTATIVE"),), "4 9-10"),
+        ((period(*NINE, "FBTYPE:X-ODD"),), "4 9-10"),
+        ((period(*NINE, "FBTYPE:"),), "4 9-10"),
+        ((period(*NINE, "FBTYPE:FREE"),), ""),
+        ((period(NINE[0], "DURATION:PT1H", "FBTYPE:BUSY"),), "4 9-10"),
+        ((period("DTSTART;TZID=UTC:20260504T090000", "DTEND;VALUE=DATE:20260505", "FBTYPE:BUSY"),), "4 9-5 0"),
+        ((period(*NINE),), ""),
+        ((period(*NINE, "FBTYPE:BUSY", "FREEBUSY:20260504T093000Z/PT5M"),), "4 9:30-9:35"),
+    ],
+)
+def test_a_free_busy_component_may_have_its_type_without_periods(parts: tuple[str, ...], expected: str) -> None:
+    assert times(calendar(*parts)) == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("FBTYPE:BUSY",),
+        (NINE[0], "FBTYPE:BUSY"),
+        (NINE[0], "DTEND:garbage", "FBTYPE:BUSY"),
+        (NINE[1].replace("DTEND", "DTSTART"), NINE[0].replace("DTSTART", "DTEND"), "FBTYPE:BUSY"),
+        (f"DTSTART;{BERLIN}:20260504T090000", NINE[1], "FBTYPE:BUSY"),
+    ],
+)
+def test_an_unreadable_free_busy_component_is_a_failure(lines: tuple[str, ...]) -> None:
+    with pytest.raises(GenerationFailed):
+        times(calendar(period(*lines)))
