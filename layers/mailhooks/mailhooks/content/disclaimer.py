@@ -27,6 +27,8 @@ __all__ = ["STAMP", "TOKEN", "Disclaimer", "OnNoText", "OnUnknownCharset", "Posi
 STAMP: Final = "X-Mailhooks-Disclaimer"
 """The field that names the disclaimers of a message: with the stamp, a retry adds nothing."""
 
+_OBSTACLES: Final = {Reason.NO_PLACE: Obstacle.NO_PLACE, Reason.HEADER: Obstacle.AMBIGUOUS}
+
 
 class OnNoText(StrEnum):
     """What happens to a message without displayed text."""
@@ -149,13 +151,15 @@ class Disclaimer:
         return [edit for part in wanted for edit in self._insert_into_part(part, text, markup)]
 
     def _insert_into_part(self, part: TextPart, text: str, markup: str) -> list[Edit]:
+        if self.position is Position.PREPEND and not part.same_start:
+            raise Blocked(Obstacle.AMBIGUOUS)
         try:
             return placement.insert(part, self._mark(markup) if part.is_html else text, self.position)
         except CannotEdit as error:
             reason = error.reason
-        if reason is Reason.CHARSET and not part.is_html and (written := self._transliterate(text)):
+        if reason in {Reason.CHARSET, Reason.HEADER} and not part.is_html and (written := self._transliterate(text)):
             return self._insert_into_part(part, written, markup)
-        raise Blocked(Obstacle.NO_PLACE if reason is Reason.NO_PLACE else Obstacle.UNREADABLE)
+        raise Blocked(_OBSTACLES.get(reason, Obstacle.UNREADABLE))
 
     def _transliterate(self, text: str) -> str:
         """Return a text in ASCII; `""` if there is none, it is there already, or `on_unknown_charset` forbids it."""
@@ -176,6 +180,9 @@ class Disclaimer:
         images = self._used_images()
         if displayed is None or not images:
             return Change(edits)
+        if message.structure.ambiguous:
+            # Images change the structure, which programs read differently.
+            raise Blocked(Obstacle.AMBIGUOUS)
         return Change(*wrapping.add_images(message, displayed, edits, images))
 
     def _add_part(self, message: Message, blocked: Blocked, text: str, markup: str) -> Change:

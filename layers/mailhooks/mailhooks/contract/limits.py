@@ -27,11 +27,8 @@ KEY_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-/]{1,1024}")
 
 REQUIRED_HEADERS: Final = frozenset({"from", "date"})
 IMMUTABLE_HEADERS: Final = frozenset({"message-id", "from", "sender", "date"})
-UNIQUE_HEADERS: Final = frozenset(
-    "date from sender reply-to to cc bcc message-id in-reply-to references subject "
-    "mime-version content-type content-transfer-encoding content-id content-description content-disposition".split()
-)
-"""Lower-case names. Unique: RFC 5322 section 3.6, and RFC 2045 sections 3 to 8 for the MIME fields."""
+UNIQUE_HEADERS: Final = frozenset("date from sender reply-to to cc bcc message-id in-reply-to references subject".split())
+"""Lower-case names. Unique: RFC 5322 section 3.6. Whether MIME fields are unique for WorkMail is not published."""
 
 SES_SINGLE_HEADERS: Final = frozenset(
     """

@@ -56,6 +56,9 @@ class Code(StrEnum):
 ASSUMED: Final = frozenset({Code.BARE_LF, Code.EIGHT_BIT_HEADER, Code.REPEATED_SES_HEADER, Code.UNSUPPORTED_FORWARDED})
 """Rules that no source states for WorkMail."""
 
+_PUBLISHED: Final = frozenset({Defect.NOT_CLOSED, Defect.TOO_DEEP, Defect.TOO_MANY})
+"""Defects that make a multipart "not well-formed" (API reference, PutRawMessageContent) in any sense. Others are assumed."""
+
 _OF_A_HEADER: Final = frozenset(
     {Code.EIGHT_BIT_HEADER, Code.MISSING_HEADER, Code.REPEATED_HEADER, Code.REPEATED_SES_HEADER, Code.CHANGED_HEADER}
 )
@@ -78,7 +81,7 @@ class Rejection:
     @property
     def warning(self) -> bool:
         """Whether the Put is attempted in spite of this."""
-        return self.before and self.code in ASSUMED
+        return self.before and (self.code in ASSUMED or (self.code is Code.MALFORMED and self.place not in _PUBLISHED))
 
     def __str__(self) -> str:
         text = f"{self.code} ({self.place})" if self.place else str(self.code)
@@ -111,9 +114,9 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
     after = Message(_sketch(message, edits))
     values, new_values = _header_values(message), _header_values(after)
     found += [Rejection(Code.CHANGED_HEADER, name) for name in sorted(IMMUTABLE_HEADERS) if values.get(name) != new_values.get(name)]
-    count, new_count = _count_parts(message), _count_parts(after)
-    if count + added_parts != new_count:
-        found.append(Rejection(Code.PART_COUNT, f"{count} before, {new_count} after, {added_parts} added on purpose"))
+    counts, new_counts = _count_parts(message), _count_parts(after)
+    if counts[0] + added_parts != new_counts[0] or not {count - added_parts for count in new_counts} <= set(counts):
+        found.append(Rejection(Code.PART_COUNT, f"{counts[0]} before, {new_counts[0]} after, {added_parts} added on purpose"))
     in_changed = list(_check_message(after))
     there_before = set(map(_defect_of, _check_message(message))) if in_changed else set()
     return found + [Rejection(rejection.code, rejection.place, _defect_of(rejection) in there_before) for rejection in in_changed]
@@ -164,9 +167,15 @@ def prepare_change(message: Message, change: Change | PreparedChange) -> Prepare
     edits = [edit for edit in change.edits if message.raw[edit.start : edit.end] != edit.new]
     if not edits:
         return PreparedChange(message, ())
-    if not change.wraps and Defect.NOT_CLOSED in message.structure.defects:
+    if not change.wraps and Defect.NOT_CLOSED in message.structure.defects and _is_cut_alike(message):
         edits = close_multiparts(message, edits)
     return PreparedChange(message, tuple(edits), blocking(rejections_of_edits(message, edits, added_parts=change.added_parts)))
+
+
+def _is_cut_alike(message: Message) -> bool:
+    """Return whether the same closing delimiters are missing in every reading."""
+    missing = close_multiparts(message, [])
+    return message.readings is not None and all(close_multiparts(reading, []) == missing for reading in message.readings)
 
 
 def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
@@ -175,7 +184,7 @@ def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
     In an ambiguous structure a body may hide parts, so all bodies stay. A boundary that an edit adds is assumed to be new.
     """
     original, structure = message.raw, message.structure
-    if structure.ambiguous:
+    if structure.options or structure.ambiguous:
         return splice(original, edits)
     omitted: list[Edit] = []
     upcoming = iter([*edits, Edit(len(original) + 1, len(original) + 1, b"")])
@@ -250,9 +259,10 @@ def _header_values(message: Message) -> dict[str, list[bytes]]:
     return values
 
 
-def _count_parts(message: Message) -> int:
-    """Count the parts, without those in forwarded messages: a count does not show whether these stay whole."""
-    return sum(not part.embedded for part in message.structure.root.walk())
+def _count_parts(message: Message) -> list[int]:
+    """Count the parts in each reading, without those in forwarded messages: a count does not show whether these stay whole."""
+    readings = message.readings if message.structure.options else None
+    return [sum(not part.embedded for part in reading.structure.root.walk()) for reading in readings or [message]]
 
 
 def _defect_of(rejection: Rejection) -> tuple[Code, str]:

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     ENCODING = "its content-transfer-encoding is unknown"
     CHARSET = "its charset is unknown, does not match its octets, or cannot encode the text"
     NO_PLACE = "it has no place for text, such as a frameset"
+    HEADER = "its fields have to be changed, and programs read its header differently"
 
 
 class CannotEdit(Exception):

@@ -131,7 +131,11 @@ class HeaderBlock:
 
     def appended(self, lines: bytes) -> Edit:
         """Return the edit that adds lines after the last field, or before the first one if programs find different ends of the header."""
-        at = self.end if self.complete else self.fields[0].start
+        if self.complete and not self.options:
+            return Edit(self.end, self.end, lines)
+        first = self.fields[0] if self.fields else None
+        # QUIRK: programs read `From : ada@example.com` as an mbox line.
+        at = self.start if first is None else first.end if first.name == "From" and first.body - first.start > 5 else first.start
         return Edit(at, at, lines)
 
 

@@ -288,7 +288,7 @@ class _Scan:
             for name in dict.fromkeys((whole, content)):
                 if (depth := self._boundaries.get(name)) is not None:
                     return depth, False
-                if name.endswith(b"--") and (depth := self._boundaries.get(name[:-2])) is not None:
+                if name.endswith(b"--") and (depth := self._boundaries.get(self._cut_spaces(name[:-2]))) is not None:
                     return depth, True
             if content in self._closed:
                 self._options.add(("reopen", True))
@@ -302,6 +302,10 @@ class _Scan:
             return None
         self._options.add(("prefix_delimiters", True))
         return (self._boundaries[begun], content.startswith(b"--", len(begun))) if self._dialect.prefix_delimiters else None
+
+    def _cut_spaces(self, name: bytes) -> bytes:
+        """Return the boundary in a closing delimiter, without spaces if they are in a boundary parameter but not part of it."""
+        return name.rstrip(b" \t") if ("keep_spaces", True) in self._options and not self._dialect.keep_spaces else name
 
     def _read_delimiter(self, line: int, after: int) -> int:
         """Read a line that begins with two hyphens. Return the offset to continue at."""
@@ -411,7 +415,7 @@ class _Scan:
         if self._boundaries.get(part.boundary) == index:
             self._forget(part.boundary)
             self._update_needle()
-            if not part.closed:
+            if part.children and not part.closed:
                 self._add_defect(Defect.NOT_CLOSED, part)
         elif part.closed and part.boundary in self._closed:
             self._closed.remove(part.boundary)

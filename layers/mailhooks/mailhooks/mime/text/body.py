@@ -1,12 +1,14 @@
 """The displayed text parts of a message, or the obstacle to changing them."""
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.filenames import find_filename
-from mailhooks.mime.message import Message, Part
+from mailhooks.mime.headers import is_bounded
+from mailhooks.mime.message import Defect, Message, Part
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
 from mailhooks.mime.text.part import TextPart
@@ -59,25 +61,48 @@ def find_displayed(message: Message) -> list[TextPart]:
     Raises:
         Blocked: there is no such part, or it must not be changed.
     """
-    structure = message.structure
-    if structure.ambiguous:
-        raise Blocked(Obstacle.AMBIGUOUS)
-    for part in structure.root.walk():
-        kind = part.content_type
-        if kind == _RIGHTS_MANAGED:
-            raise Blocked(Obstacle.RIGHTS_MANAGED)
-        if kind == _PGP_VERSION and _is_pgp_version(message.raw, part):
-            raise Blocked(Obstacle.ENCRYPTED)
-    parts = _find_displayed(message.raw, structure.root)
-    if not parts:
-        raise Blocked(Obstacle.NO_TEXT)
-    texts = _open(message.raw, parts)
-    # QUIRK: the same without the part with the version.
+    if not message.structure.options and message.structure.enumerable:
+        texts = _open(message, _find_displayed_in(message))
+    else:
+        texts = _open_agreed(message)
+    # QUIRK: a PGP/MIME message without the part with the version.
     if not any(text.octets.strip() for text in texts) and any(
-        find_filename(message.raw, part).lower() == _PGP_NAME for part in structure.root.walk()
+        find_filename(message.raw, part).lower() == _PGP_NAME for part in message.structure.root.walk()
     ):
         raise Blocked(Obstacle.ENCRYPTED)
     return texts
+
+
+def _find_displayed_in(reading: Message) -> list[Part]:
+    root = reading.structure.root
+    for part in root.walk():
+        kind = part.content_type
+        if kind == _RIGHTS_MANAGED:
+            raise Blocked(Obstacle.RIGHTS_MANAGED)
+        if kind == _PGP_VERSION and _is_pgp_version(reading.raw, part):
+            raise Blocked(Obstacle.ENCRYPTED)
+    parts = _find_displayed(reading.raw, root)
+    if not parts:
+        raise Blocked(Obstacle.AMBIGUOUS if reading.structure.ambiguous else Obstacle.NO_TEXT)
+    return parts
+
+
+def _open_agreed(message: Message) -> list[TextPart]:
+    """Return the texts of a message that programs read differently: every text that one of them displays, if all find the same text."""
+    # Late for the cold start: few messages can be read in two ways.
+    from mailhooks.mime.text.agreement import Disagreement, find_agreed, find_readings
+
+    first = _find_displayed_in(message)
+    try:
+        readings = find_readings(message)
+        displayed = [first, *(_find_displayed_in(reading) for reading in readings[1:])]
+        agreed = find_agreed(message.raw, readings, {part.end for parts in displayed for part in parts})
+    except Disagreement:
+        raise Blocked(Obstacle.AMBIGUOUS) from None
+    except Blocked as blocked:
+        raise Blocked(Obstacle.AMBIGUOUS if blocked.obstacle is Obstacle.NO_TEXT else blocked.obstacle) from None
+    texts = _open(message, [each.part for each in agreed])
+    return [replace(text, same_start=each.same_start, same_header=each.same_header) for text, each in zip(texts, agreed, strict=True)]
 
 
 def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
@@ -100,10 +125,17 @@ def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
         return []
     later = mixed.children[mixed.children.index(text.part) + 1 :]
     parts = [part for part in later if part.content_type == text.part.content_type and _find_displayed(raw, part, named=False)]
-    return _open(raw, parts)
+    if parts and (message.structure.options or not message.structure.enumerable):
+        raise Blocked(Obstacle.AMBIGUOUS)
+    return _open(message, parts)
 
 
-def _open(raw: bytes, parts: list[Part]) -> list[TextPart]:
+def _open(message: Message, parts: list[Part]) -> list[TextPart]:
+    raw = message.raw
+    if Defect.LONG_FIELD in message.structure.defects and not all(
+        is_bounded(value) for part in parts for value in part.values(raw, "content-type")
+    ):
+        raise Blocked(Obstacle.AMBIGUOUS)
     try:
         texts = [TextPart.open(raw, part) for part in parts]
     except CannotEdit:
@@ -132,7 +164,7 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
     """Return the displayed text parts in a part. Where no attachment is possible, a text that is `named` like a file is displayed too."""
     match part.content_type:
         case "text/plain" | "text/html":
-            if part.body == part.header.end:
+            if part.body == part.header.end and (part.header.complete or part.body == part.end):
                 return []  # there is no empty line after the header
             attached = part.header.disposition(raw) == "attachment" or (not named and find_filename(raw, part) != "")
             return [] if attached else [part]
@@ -145,7 +177,9 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
         case "multipart/alternative":
             return [text for child in part.children for text in _find_displayed(raw, child)]
         case "multipart/related":
-            return _find_displayed(raw, _related_root(raw, part))
+            # QUIRK: some programs write the images, or an attachment, before the text. All programs display the text.
+            texts = _find_displayed(raw, _related_root(raw, part)) if part.children else []
+            return texts or next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
     if part.maintype == "application" and _is_opaque(raw, part):
         raise Blocked(Obstacle.OPAQUE)
     if part.maintype == "multipart":

@@ -30,6 +30,8 @@ class TextPart:
         newline: the line end of its content.
         charset: of `octets`, as `Part.charset`, which parses it at each call.
         wide: Python's codec of the content in UTF-16 or UTF-32; `""` for other charsets.
+        same_start: whether all programs find the same start.
+        same_header: whether all programs find the same Content- fields, which may then be edited.
     """
 
     raw: bytes
@@ -38,6 +40,8 @@ class TextPart:
     newline: bytes
     charset: str
     wide: str = ""
+    same_start: bool = True
+    same_header: bool = True
 
     @classmethod
     def open(cls, raw: bytes, part: Part) -> Self:
@@ -179,6 +183,8 @@ class TextPart:
     def _reencode_body(self, octets: bytes, name: str, encoding: str) -> list[Edit]:
         """Return the edits that write the whole body again, with a charset and encoding, and update the fields."""
         part = self.part
+        if not self.same_header and (name, encoding) != (self.charset, part.encoding):
+            raise CannotEdit(Reason.HEADER)
         edits: list[Edit] = []
         body = octets if encoding in transfer_encoding.IDENTITY else transfer_encoding.encode(octets, encoding, self._line_end)
         if encoding == "base64" and self.raw.endswith(b"\n", part.body, part.end):

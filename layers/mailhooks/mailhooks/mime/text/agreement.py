@@ -1,0 +1,92 @@
+"""The texts of a message that programs read differently, if all of them find the same text."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mailhooks.mime.message import Message, Part
+from mailhooks.mime.transfer_encoding import IDENTITY
+
+_SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted", "multipart/report"})
+
+
+class Disagreement(Exception):
+    """Programs find different texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPart:
+    """A text part that all programs find.
+
+    Attributes:
+        part: in the reading with the latest start.
+        same_start: whether all programs find the same start. If not, some display lines of a broken header before the text.
+        same_header: whether all programs find the same Content- fields, which may then be edited.
+    """
+
+    part: Part
+    same_start: bool
+    same_header: bool
+
+
+def find_readings(message: Message) -> list[Message]:
+    """Return the readings whose texts have to agree.
+
+    Without three kinds: no known program decodes the encoding of a multipart if its delimiters can be read before that; only Dovecot, which
+    displays nothing, reads a line that begins with a delimiter as one; NULs inside of bodies hide no part.
+
+    Raises:
+        Disagreement: the readings cannot be enumerated, or NULs hide parts.
+    """
+    if message.readings is None:
+        raise Disagreement
+    likely = [each for each in message.readings if not (each.dialect.decode_multiparts or each.dialect.prefix_delimiters)]
+    kept = [each for each in likely if not each.dialect.remove_nul]
+    shapes = {_shape(each) for each in kept}
+    if any(each.dialect.remove_nul and _shape(each) not in shapes for each in likely):
+        raise Disagreement
+    return kept
+
+
+def find_agreed(raw: bytes, readings: Sequence[Message], ends: Collection[int]) -> list[AgreedPart]:
+    """Return the text parts that end at some offsets, in the order of the message.
+
+    Each of them is, in every reading, a text of the same type, encoding and charset that is neither attached nor signed.
+
+    Raises:
+        Disagreement: a program reads one of the parts otherwise.
+    """
+    found = [{part.end: part for part in _find_texts(reading.raw, reading.structure.root)} for reading in readings]
+    try:
+        return [_agree(raw, [texts[end] for texts in found]) for end in sorted(ends)]
+    except KeyError:
+        raise Disagreement from None
+
+
+def _agree(raw: bytes, found: Sequence[Part]) -> AgreedPart:
+    """Return a part that every reading has. Raise `Disagreement` if it is another text in one of them."""
+    latest = max(found, key=lambda part: part.body)
+    if len({(part.content_type, part.encoding, part.charset, part.params.get("format"), part.params.get("delsp")) for part in found}) > 1:
+        raise Disagreement
+    same_start = not any(raw[part.body : latest.body].strip() for part in found)
+    if not same_start and latest.encoding not in IDENTITY:
+        raise Disagreement
+    fields = {tuple(each.start for each in part.header.fields if each.lname.startswith("content-")) for part in found}
+    return AgreedPart(latest, same_start, len(fields) == 1)
+
+
+def _find_texts(raw: bytes, root: Part) -> Iterator[Part]:
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if part.content_type in {"text/plain", "text/html"} and part.header.disposition(raw) != "attachment":
+            yield part
+        elif part.maintype == "multipart" and part.content_type not in _SEALED:
+            waiting.extend(part.children)
+
+
+def _shape(reading: Message) -> tuple[object, ...]:
+    parts = reading.structure.root.walk()
+    return tuple(
+        (len(part.children), part.content_type, part.encoding, part.charset, part.header.disposition(reading.raw)) for part in parts
+    )
