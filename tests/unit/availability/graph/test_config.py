@@ -78,6 +78,6 @@ def test_the_configuration_selects_the_backend_by_type() -> None:
 def test_an_unreadable_certificate_is_reported_without_the_key() -> None:
     certificate = {"privateKey": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "thumbprint": "0" * 40}
     config = {"type": "graph", "tenantId": TENANT, "clientId": "app", "certificate": certificate}
-    with pytest.raises(SettingsError, match=r"^at /backends/cloud: certificate/privateKey: ") as raised:
+    with pytest.raises(SettingsError, match=r"^at /backends/cloud/certificate/privateKey: ") as raised:
         load(json.dumps(document(config)))
     assert "AAAA" not in str(raised.value)

@@ -22,7 +22,7 @@ from mailhooks.availability.model import Answers, Limits, Result
 from mailhooks.aws.client import CONNECTION_ERRORS, error_code, http_status, is_throttling, make_config
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
-from mailhooks.errors import NoTimeLeft
+from mailhooks.errors import NoTimeLeft, SettingsError
 
 _URL: Final = "https://ews.mail.{region}.awsapps.com/EWS/Exchange.asmx"
 """AWS General Reference, "Amazon WorkMail endpoints and quotas"."""
@@ -60,9 +60,11 @@ class WorkMailBackend:
         Creates the boto3 client here, because a function has a whole processor while Lambda loads it.
 
         Raises:
-            SettingsError: `caCertificates` cannot be read.
+            SettingsError: `caCertificates` cannot be read, or the region has no Amazon WorkMail.
         """
         workmail = boto3.client("workmail", region_name=config["region"], config=_CONFIG)
+        if "url" not in config and config["region"] not in boto3.Session().get_available_regions("workmail"):
+            raise SettingsError("region: expected a region that has Amazon WorkMail, such as eu-west-1, got another")
         role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
         url = config.get("url") or _URL.format(region=config["region"])
         self._client = Client(url, EXCHANGE_2010_SP2, create_ssl_context(config.get("caCertificates")), tokens=TokenCache(role.assume))

@@ -4,11 +4,14 @@ It contains credentials, so errors name the place and never quote the value.
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.availability import timezones
@@ -35,6 +38,13 @@ _BACKENDS: Final = {
 """The module, below `mailhooks.availability.backends`, and the class of each type of backend."""
 
 
+_URLS: Final = frozenset({"authority", "endpoint", "tokenUrl", "token_uri", "url"})
+_PLACEHOLDER: Final = re.compile(r"\{\w*\}")
+_MAX_LABEL: Final = 63
+_LABEL: Final = re.compile(r"\w(?:[\w-]*\w)?")
+_KEY: Final = re.compile(r"[A-Za-z$][\w-]{0,39}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """A provider and its time for a response, in seconds."""
@@ -55,11 +65,13 @@ def load(text: str, *, cache: Cache | None = None) -> Configuration:
     """
     document = _parse(text)
     names = document["backends"]
+    for name, backend in names.items():
+        _check_urls(backend, f"/backends/{name}")
     for index, route in enumerate(document["routes"]):
         if route["backend"] not in names:
             raise SettingsError(f"at /routes/{index}/backend: expected the name of one of the backends, got another")
-    routes = Routes(tuple((pattern, route["backend"]) for pattern, route in _parse_patterns(document, "routes", "mailboxes")))
-    privacy = Privacy(tuple((pattern, Show(rule["show"])) for pattern, rule in _parse_patterns(document, "details", "requesters")))
+    routes = Routes(tuple((pattern, route["backend"]) for pattern, route in _parse_patterns(document, "routes", "mailboxes", "backend")))
+    privacy = Privacy(tuple((pattern, Show(rule["show"])) for pattern, rule in _parse_patterns(document, "details", "requesters", "show")))
     breaker = document.get("breaker", {})
     cache = cache or Cache()
     cache.seconds = document.get("cacheSeconds", Cache.seconds)
@@ -75,13 +87,32 @@ def load(text: str, *, cache: Cache | None = None) -> Configuration:
     return Configuration(provider, document.get("budgetSeconds", BUDGET_S))
 
 
+class _RepeatedKey(dict[str, Any]):
+    """A JSON object with a key that occurs twice. Python would ignore the first."""
+
+    key = ""
+
+
 def _parse(text: str) -> dict[str, Any]:
+    repeated: list[_RepeatedKey] = []
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        marked = _RepeatedKey(found)
+        marked.key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        repeated.append(marked)
+        return marked
+
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json.loads(text, object_pairs_hook=build, parse_constant=_reject_constant)
+    except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         # Not chained: json's error contains the document.
         raise SettingsError(f"the configuration is not JSON{where}") from None
+    if repeated:
+        raise SettingsError(f"at {_find_repeated_key(document) or 'the top'}: expected each key once, got one twice")
     try:
         check("availability-config", document)
     except ContractError as error:
@@ -90,15 +121,63 @@ def _parse(text: str) -> dict[str, Any]:
     return result
 
 
-def _parse_patterns(document: Mapping[str, Any], section: str, patterns: str) -> list[tuple[Pattern, Mapping[str, Any]]]:
-    rules = []
+def _reject_constant(name: str) -> Any:
+    """Reject NaN and Infinity, which Python reads and JSON does not have: NaN passes every limit."""
+    raise ValueError(name)
+
+
+def _find_repeated_key(document: Any) -> str:
+    """Return the place of a key that occurs twice, as a JSON Pointer. A key of an unusual form is omitted: it may be a secret."""
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, _RepeatedKey):
+            return f"{place}/{value.key}" if _KEY.fullmatch(value.key) else place
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += ((f"{place}/{key}", child) for key, child in items if isinstance(child, dict | list))
+    return ""
+
+
+def _check_urls(config: Any, place: str) -> None:
+    """Check each address of a backend. requests would reject it only when a request is sent.
+
+    Raises:
+        SettingsError: an address has no usable host or port.
+    """
+    items = config.items() if isinstance(config, dict) else enumerate(config) if isinstance(config, list) else ()
+    for key, value in items:
+        if key in _URLS and isinstance(value, str) and not _has_server(value):
+            raise SettingsError(f"at {place}/{key}: expected an address with a host's name and a valid port, got another")
+        _check_urls(value, f"{place}/{key}")
+
+
+def _has_server(url: str) -> bool:
+    try:
+        parts = urlsplit(_PLACEHOLDER.sub("x", url))
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    labels = host.removesuffix(".").split(".")
+    return port != 0 and (":" in host or all(len(label) <= _MAX_LABEL and _LABEL.fullmatch(label) for label in labels))
+
+
+def _parse_patterns(document: Mapping[str, Any], section: str, patterns: str, value: str) -> list[tuple[Pattern, Mapping[str, Any]]]:
+    """Parse the patterns of a section, in which each entry gives a value to its patterns.
+
+    Raises:
+        SettingsError: a pattern is invalid, or an earlier entry gives another value to the same pattern.
+    """
+    rules: dict[Pattern, Mapping[str, Any]] = {}
     for number, entry in enumerate(document.get(section, ())):
         for nth, text in enumerate(entry[patterns]):
+            place = f"at /{section}/{number}/{patterns}/{nth}"
             try:
-                rules.append((Pattern.parse(text), entry))
+                pattern = Pattern.parse(text)
             except ValueError as error:
-                raise SettingsError(f"at /{section}/{number}/{patterns}/{nth}: expected {error}") from None
-    return rules
+                raise SettingsError(f"{place}: expected {error}") from None
+            if rules.setdefault(pattern, entry)[value] != entry[value]:
+                raise SettingsError(f"{place}: expected a pattern of one entry only, got one that an earlier entry has")
+    return list(rules.items())
 
 
 def _create_backend(name: str, config: Mapping[str, Any]) -> Backend:
@@ -108,7 +187,8 @@ def _create_backend(name: str, config: Mapping[str, Any]) -> Backend:
     try:
         backend: Backend = getattr(module, class_name)(config)
     except SettingsError as error:
-        raise SettingsError(f"at /backends/{name}: {error}") from None
+        # The error begins with the place inside of the backend.
+        raise SettingsError(f"at /backends/{name}/{error}") from None
     except Exception as error:  # noqa: BLE001 - a library's error for an unreadable key may quote the key
         raise SettingsError(
             f"at /backends/{name}: it cannot be set up ({type(error).__name__}): check the form of its credentials"

@@ -38,11 +38,9 @@ class SecretSource:
             text = self._secrets.read(self._name, fresh=fresh)
         except (*CALL_ERRORS, Misconfigured) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or type(error).__name__
-            raise SettingsError(
-                f"AVAILABILITY_SECRET: the secret cannot be read ({code}): check its name and the function's role"
-            ) from None
+            raise SettingsError(f"the secret cannot be read ({code}): check its name and the function's role") from None
         if text is None:
-            raise SettingsError("AVAILABILITY_SECRET: the secret has no text: store the configuration as its string value")
+            raise SettingsError("the secret has no text: store the configuration as its string value")
         return text
 
 

@@ -60,6 +60,8 @@ class _Handler:
         self._reporter = Reporter(settings)
         self._settings = settings
         self._source = source
+        # The name of the setting, for errors.
+        self._setting = "AVAILABILITY_CONFIG" if settings.availability_config else "AVAILABILITY_SECRET"
         self._text = ""
         self._configuration: Configuration | None = None
         self._config_error: Exception | None = None
@@ -107,6 +109,13 @@ class _Handler:
             stats.merge_retry(retry_stats, AuthenticationFailed)
         return response, stats
 
+    def _create_source(self) -> Source:
+        if self._settings.availability_config:
+            return FileSource(Path(self._settings.availability_config))
+        if self._settings.availability_secret:
+            return SecretSource(self._settings.availability_secret)
+        raise SettingsError("set it to the name or ARN of the configuration's secret")
+
     def _require_configuration(self) -> Configuration:
         if self._configuration is None:
             raise self._config_error or SettingsError("there is no configuration")
@@ -116,7 +125,7 @@ class _Handler:
         """Read the configuration, and create a new provider if it has changed. If that fails, keep the last valid provider."""
         given = deadline.left()
         try:
-            source = self._source = self._source or _create_source(self._settings)
+            source = self._source = self._source or self._create_source()
             text = deadline.wait_for("the configuration", lambda: source.read(fresh=fresh))
             if text != self._text:
                 # The cached schedules are still valid.
@@ -128,7 +137,7 @@ class _Handler:
             if isinstance(error, NoTimeLeft) and given < _READ_S and self._configuration is not None:
                 # The request had too little time, which is no error of the configuration: the next request reads it.
                 return
-            self._config_error = error
+            self._config_error = SettingsError(f"{self._setting}: {error}") if isinstance(error, SettingsError) else error
             if self._configuration is not None:
                 self._next_read = time.monotonic() + _RETRY_S
 
@@ -137,14 +146,6 @@ def _seconds_left(context: Any) -> float:
     """Return the seconds that Lambda leaves for the response."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return float("inf") if remaining is None else remaining() / 1000 - _MARGIN_S
-
-
-def _create_source(settings: Settings) -> Source:
-    if settings.availability_config:
-        return FileSource(Path(settings.availability_config))
-    if settings.availability_secret:
-        return SecretSource(settings.availability_secret)
-    raise SettingsError("AVAILABILITY_SECRET: set it to the name or ARN of the configuration's secret")
 
 
 def _build_failure(event: Any, error: Exception) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class GraphBackend:
         Raises:
             SettingsError: a certificate cannot be read, or the authority is not an https:// address.
         """
-        self.limits = Limits(config.get("maxMailboxes", _MAX_MAILBOXES), _MAX_SPAN, _AT_ONCE)
+        self.limits = Limits(int(config.get("maxMailboxes", _MAX_MAILBOXES)), _MAX_SPAN, _AT_ONCE)
         self._session = session or http.create_session(connections=_AT_ONCE)
         self._endpoint = config.get("endpoint", _ENDPOINT).rstrip("/")
         self._tokens = TokenCache(EntraApp(self._session, config, self._endpoint).fetch)
