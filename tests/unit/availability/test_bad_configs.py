@@ -81,7 +81,7 @@ BAD: Final[list[tuple[str, dict[str, Any], str]]] = [
     ("caldav", {"pasword": SECRET}, ""),
     *(("ics", {"feeds": value}, "/feeds") for value in (None, [], {}, SECRET, [SECRET], [{}])),
     *(("ics", feed(url=url), "/feeds/0/url") for url in BAD_URLS),
-    *(("ics", feed(mailbox=value), "/feeds/0/mailbox") for value in ("", "room1", "a b@example.net", "@example.net", "a@example.net\n", 7)),
+    *(("ics", feed(mailbox=value), "/feeds/0/mailbox") for value in ("", "a@b@x.example", "a b", "@x.example", "a@x.example\n", 7)),
     *(("ics", feed(username=value, password=SECRET), "/feeds/0/username") for value in ("", "a:b", "svc\n", 7)),
     ("ics", feed(password=SECRET), "/feeds/0"),
     ("ics", {"feeds": [GOOD["ics"]["feeds"][0], GOOD["ics"]["feeds"][0]]}, "/feeds/1/mailbox"),
