@@ -28,9 +28,10 @@ def test_the_whole_example_is_a_configuration() -> None:
 def test_the_example_of_each_backend_is_valid(block: str) -> None:
     backend = json.loads(block)
     if backend["type"] == "workmail":
-        backend["organizationId"] = "m-" + "0" * 32
+        backend |= {"organizationId": "m-" + "0" * 32, "impersonationRoleId": "role-1"}
     document = {"backends": {"x": backend}, "routes": [{"mailboxes": ["*"], "backend": "x"}]}
     if backend["type"] == "google":
         key = rsa.generate_private_key(65537, 2048)
+        backend["serviceAccount"]["client_email"] = "free-busy@example.com"
         backend["serviceAccount"]["private_key"] = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     config.load(json.dumps(document))
