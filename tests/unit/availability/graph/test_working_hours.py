@@ -57,6 +57,12 @@ def test_a_zone_found_by_name_has_rules_in_ewss_sign(name: str) -> None:
     assert found.working_periods == (WorkingPeriod(480, 1020, WEEKDAYS),)
 
 
+@pytest.mark.parametrize("odd", [None, [], {}, 1.5, "x", True])
+def test_a_zone_with_values_of_other_types_can_be_compared_and_sent(odd: Any) -> None:
+    for changes in ({"name": odd}, {"daylightOffset": DAYLIGHT | {"daylightBias": odd}}):
+        assert isinstance(hash(read(timeZone=CUSTOM | changes)), int)
+
+
 def test_a_customized_zone_is_not_changed() -> None:
     assert custom() == TimeZone(
         "Customized Time Zone",

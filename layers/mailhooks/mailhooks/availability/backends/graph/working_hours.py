@@ -29,7 +29,8 @@ def read_hours(value: Any, window: Window) -> WorkingHours | None:
 
 
 def _add_zone(value: Mapping[str, Any], period: WorkingPeriod, window: Window) -> WorkingHours | None:
-    name = value.get("name")
+    given = value.get("name")
+    name = given if isinstance(given, str) else ""
     if isinstance(value.get("bias"), int):
         return WorkingHours(_read_custom_zone(name or "Customized Time Zone", value), (period,))
     zone = timezones.find_zone(name) if name else None
@@ -53,8 +54,8 @@ def _read_custom_zone(name: str, value: Mapping[str, Any]) -> TimeZone:
 
 
 def _read_transition(value: Mapping[str, Any], offset: int) -> TimeZoneTransition | None:
-    """Return None for a change that never happens (month 0) or not every year."""
-    if value.get("year") or not value["month"]:
+    """Return None for a change that never happens (month 0) or not every year, or whose offset is not a number."""
+    if value.get("year") or not value["month"] or not isinstance(offset, int):
         return None
     return timezones.read_transition(offset, value["time"], value["month"], value["dayOccurrence"], value["dayOfWeek"])
 
