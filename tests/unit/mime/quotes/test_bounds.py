@@ -140,6 +140,31 @@ HOSTILE = {
 }
 
 
+HOSTILE_TEXT = {
+    "bars": ["| x"],
+    "bars below attributions": ["Bob <a@example.com> 4 May 2026:", "| a", "y"],
+    "tables below attributions": ["Bob 2026 <a@example.com>:", "| a | b |"],
+    "initials": ["A> x", "B> y"],
+    "frames": [">>> a@example.com 2026 >>>"],
+    "wrapped recipients": ["From: a", "To: b", *["x; y"] * 50],
+    "other fields": ["From: <a@example.com>", *["Importance: x"] * 3],
+    "unknown fields": ["", "Xyz: <a@example.com> 4 May 2026 09:14", "Abc: d", "Efg: h"],
+    "fields in a line": ["From: a To: b Date: c " * 20],
+    "dashes": ["-- " + "original message x " * 20 + "--"],
+    "dashes around addresses": ["--- a@example original --", "From: a"],
+    "lines that continue": ["On 4 May 2026, a@example.com,"],
+    "wrapped addresses": ["<a@example.com", "> x"],
+    "addresses on their own lines": ["<", "a@example.com", "> wrote:"],
+    "attributions without quotes": ["4 May 2026 09:14 <a@example.com>:"],
+    "attributions with replies below": ["4 May 2026 09:14 <a@example.com>:", "> x", "No."],
+    "brackets": ["<a@" * 150 + ":", "> x", "y"],
+    "digits of another script": ["٤ " * 250 + ":", "> x"],
+    "verbs of another script": ["เขียน " * 90 + "2026:", "> a", "b"],
+    "fields without colons below quotes": ["> x", "From a", "To b", "y"],
+    "direction marks": ["\u202a" * 300 + "x:", "> a", "b"],
+}
+
+
 @pytest.fixture
 def low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (html_lines, reply):
@@ -189,6 +214,20 @@ def test_four_times_as_much_hostile_html_takes_no_more_work(unit: str, monkeypat
     most = (html_lines.MAX_PIECES + 1) * html_lines.PIECE_LENGTH + 2 * html_lines._ENOUGH
     assert works[1][0] <= works[0][0] * 1.05
     assert works[1][1] <= most
+
+
+@pytest.mark.usefixtures("low_bounds")
+@pytest.mark.parametrize("unit", HOSTILE_TEXT.values(), ids=HOSTILE_TEXT.keys())
+def test_four_times_as_much_hostile_text_takes_no_more_work(unit: list[str]):
+    works = [calls(lambda size=size: find_text_quote(["Fine.", "", *unit * (size // len(unit))])) for size in (2_000, 8_000)]
+    assert works[1] <= works[0] * 1.05
+
+
+@pytest.mark.parametrize("unit", HOSTILE_TEXT.values(), ids=HOSTILE_TEXT.keys())
+def test_twice_as_much_hostile_text_takes_at_most_twice_the_work(unit: list[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(attribution, "_BUDGET", 20_000)
+    works = [calls(lambda size=size: find_text_quote(["Fine.", "", *unit * (size // len(unit))])) for size in (2_000, 4_000)]
+    assert works[1] <= works[0] * 2.2
 
 
 @pytest.mark.usefixtures("low_bounds")

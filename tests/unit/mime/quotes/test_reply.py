@@ -189,6 +189,15 @@ def test_a_quote_is_found_in_real_mail_only_where_there_is_one() -> None:
 
 TEXT_PIECES = [
     *[
+        "| a",
+        ": a",
+        "AB> a",
+        ">>> a@example.com 2026 >>>",
+        "Bob <a@example.com",
+        ">:",
+        "4 May 2026 09:14 Bob:",
+        "٤ مايو ٢٠٢٦:",
+        "From a",
         "> a",
         ">> b",
         "On 2 Apr 2012, at 18:26, Bob <bob@example.com> wrote:",
@@ -251,6 +260,11 @@ def test_only_a_bounded_number_of_lines_around_a_line_is_read():
         ["_" * 32],
         ["--- a ---", "From: a"],
         ["Bob wrote:", "> a", "b"],
+        ["From: a", "To: b", *["x"] * 50],
+        ["From: <a@example.com>", *["Importance: x"] * 3],
+        ["Abc: <a@example.com> 4 May 2026 09:14", "Def: g", "Hij: k"],
+        ["> a", "From b", "To c", "d"],
+        ["On 4 May 2026,", "at 10:18,", "Bob <a@example.com>,"],
     ):
         count = 0
         for size in (1000, 2000):

@@ -38,6 +38,8 @@ def find_attribution_in_any_language(lines: Sequence[Line], end: int, budget: Bu
     It ends in a colon, or it has an address or a date. If it has nothing but a colon, as in `My answers:`, it still introduces the quote,
     unless it is the only text above: then it is a salutation.
     """
+    if budget.left < 0:
+        return None
     quote = lines[end + 1] if end + 1 < len(lines) else None
     is_certain = quote is not None and quote.level is Level.CITED
     start = end

@@ -116,6 +116,7 @@ _DATE_FIRST: Final = re.compile(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{0,2} .{0,14}?)?\d
 _STAMP_FIRST: Final = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc|[+-]\d\d)")
 _ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{0,80}@[^<>()\[\]\s]{1,80}(?: ?[>)\]]|$)")
 _DIGIT: Final = re.compile(r"\d")
+_OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")
 _NOTHING: Final = "\ufffc |·•. "
 _SENTENCE_END: Final = re.compile(r"(?:[!?]|[^\W\d_]{4}\.)$")
 _SENTENCES: Final = re.compile(r"(?:[^\W\d_]{5}\.|[!?]|[\"”»]\.|\.[\"”»]) [^\W\d_]")
@@ -134,7 +135,7 @@ def fold(text: str) -> str:
 def normalize(text: str) -> str:
     """Return a text for comparisons: as in the tables, and digits of any script as `0` to `9`."""
     bare = fold(text)
-    return bare if bare.isascii() else _DIGIT.sub(lambda digit: str(int(digit[0])), bare)
+    return bare if bare.isascii() else _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), bare)
 
 
 def find_label(line: Line) -> Label | None:
@@ -168,7 +169,7 @@ def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_q
 
     Unless it is `above_quote`, it must have a date, and a time or a verb, because ordinary text may contain "On Monday she wrote:" too.
     """
-    if not _may_end_attribution(lines[end].text):
+    if budget.left < 0 or not _may_end_attribution(lines[end].text):
         return None
     found: int | None = None
     kind: _Kind | None = None
@@ -181,12 +182,14 @@ def find_attribution(lines: Sequence[Line], end: int, budget: Budget, *, above_q
         flows = flows_into(line.text, text)
         text = f"{line.text} {text}".strip()
         bare = normalize(text)
-        if (above_quote or _DIGIT.search(bare)) and not budget.spend(bare):
-            return None
-        new = _find_kind(bare, text)
-        if not above_quote:
+        new = None
+        if above_quote or _DIGIT.search(bare):
+            if not budget.spend(bare):
+                return None
             gap = line.gap or start == 0 or lines[start - 1].level is not level
-            new = (new or _Kind.NAMED) if _is_unmistakable(bare, text, gap=gap, below=below) else None
+            new = _find_kind(bare, text)
+            if not above_quote:
+                new = (new or _Kind.NAMED) if _is_unmistakable(bare, text, gap=gap, below=below) else None
         if new and (kind is None or new > kind or (flows and has_fact(normalize(line.text)))):
             found, kind = start, new
         elif kind is _Kind.OPENED and not flows:

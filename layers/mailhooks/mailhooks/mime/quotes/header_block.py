@@ -93,7 +93,7 @@ def _is_enough(seen: set[Label], address: bool) -> bool:
 
 def _is_block_in_a_line(text: str) -> bool:
     """Return whether a line is `Date: ... From: ... To: ... Subject: ...`. QUIRK: some converters of HTML lose the line ends."""
-    seen = {LABELS.get(fold(found[1])) for found in _INNER_FIELD.finditer(text[:MAX_LENGTH])} - {None, Label.TRACE}
+    seen = {LABELS.get(found[1].strip("*_")) for found in _INNER_FIELD.finditer(text[:MAX_LENGTH].casefold())} - {None, Label.TRACE}
     return seen >= {Label.FROM, Label.SUBJECT} and len(seen) > 2
 
 
@@ -116,7 +116,7 @@ def is_block_without_colons(lines: Sequence[Line], at: int) -> bool:
     seen = set()
     for line in lines[at : at + 3]:
         word, _, value = line.text[:MAX_LENGTH].partition(" ")
-        label = LABELS.get(fold(word))
+        label = None if word.endswith(tuple(COLONS)) else LABELS.get(fold(word))
         if label is None or label in seen or not value:
             return False
         seen.add(label)

@@ -118,6 +118,9 @@ ORIGINAL: Final = _read_phrases("""
     en: original message, original, original appointment, reply message, replied message, forwarded message, forwarded by, reply separator,
     en: begin forwarded message, original mail, original email, forwarded mail, original e-mail, original text
     en: please type your reply above this line, please reply above this line, reply above this line, please do not write below this line
+    en, de, fr, es, it, nl, pl: write above this line to reply, bitte oberhalb dieser linie antworten, bitte über dieser linie antworten
+    fr, es, it, nl, pl: répondre au-dessus de cette ligne, veuillez répondre au-dessus de cette ligne, responda por encima de esta línea
+    it, nl, pl: rispondi sopra questa linea, reageer boven deze lijn, antwoord boven deze lijn, proszę odpowiadać powyżej tej linii
     fr: message original, message d'origine, message d’origine, message initial, message transféré, message transmis
     fr: mail original, e-mail original, courriel original, début du message réexpédié, début du message transféré, courrier d'origine
     de: ursprüngliche nachricht, original-nachricht, originalnachricht, urspr. nachricht, ursprüngliche mitteilung, ursprüngliche e-mail
@@ -173,7 +176,7 @@ ORIGINAL: Final = _read_phrases("""
 
 _LABELS: Final = {
     Label.FROM: """
-        en, fr: from, de, exp, expéditeur, de la part de
+        en, fr: from, sender, de, exp, expéditeur, de la part de
         de: von, absender
         it, nl: da, mittente, van, afzender
         pl, cs, sk: od, nadawca, odesílatel, odosielateľ
@@ -219,7 +222,7 @@ _LABELS: Final = {
         ka, hy, eo, sw, fil: თარიღი, გაიგზავნა, ամսաթիվ, ուղարկվել է, dato, imetumwa, tarehe, ipinadala, petsa
     """,
     Label.TO: """
-        en: to, to whom
+        en: to, to whom, receiver, recipient, recipients
         fr: à, a, pour, destinataire, dest
         de: an, empfänger
         es, pt: para, destinatario, destinatário

@@ -20,6 +20,7 @@ from mailhooks.mime.quotes.attribution import (
 )
 from mailhooks.mime.quotes.header_block import is_block_without_colons, is_header_block, is_separator
 from mailhooks.mime.quotes.html_lines import MAX_LINES, MAX_PIECES, PIECE_LENGTH, cut_middle, read_lines
+from mailhooks.mime.quotes.older_mail import are_different_mails, is_reply
 from mailhooks.mime.quotes.other_marks import OTHER_MARK, mark_other_quotes
 from mailhooks.mime.quotes.phrases import DIGEST, Label
 
@@ -79,15 +80,19 @@ def find_html_quote(html: str, decode: Callable[[str], str]) -> int | None:
 def find_quote(lines: Sequence[Line]) -> int | None:
     """Return the index of the first line of the quote at the end of the message; None if there is none.
 
-    A quote with a reply below does not count: the search continues after it.
+    A quote with a reply below does not count: the search continues after it. But if a reply is above it, and an unmarked message of another
+    time is at the end, then the lines between them are of older messages.
     """
     search = _Search(lines)
     position = 0
+    top: tuple[int, int] | None = None
     while (found := search.find_next_quote(position, bare_counts=position == 0)) is not None:
         start, body = found
         reply = search.find_reply_below(body)
         if reply is None:
-            return start
+            return top[0] if top and body == len(lines) and are_different_mails(lines, top, start) else start
+        if top is None and start < body and is_reply(lines[:start]):
+            top = found
         position = reply
     return None
 
