@@ -17,6 +17,9 @@ from mailhooks.mime.text.part import TextPart
 
 _NEXT_TAG = re.compile(r"\s*(</?[A-Za-z][^<>]{0,60}>?)")
 
+_BEFORE_OPENING = re.compile(r"(?:\s|</[a-z0-9:]++>)*+(?:<style>[^<]*+</style>)?+")
+"""White space, end tags and a style sheet that come before a disclaimer."""
+
 _MAX_REPEATED = 200
 """Characters at the beginning of a disclaimer that may repeat the text behind it."""
 
@@ -232,9 +235,8 @@ def _find_insertion(old: str, new: str, opening: str, *, earliest: bool) -> tupl
     # The inserted text may begin like the text behind it, for example with line ends; then it begins before the first difference.
     starts = range(max(same - _MAX_REPEATED, 0), same + 1)
     for start in starts if earliest else reversed(starts):
-        word = start
-        while new[word : word + 1].isspace():
-            word += 1
+        before = _BEFORE_OPENING.match(new, start)
+        word = before.end() if before else start
         if new.startswith(opening, word) and size > 0 and old[start:] == new[start + size :]:
             return start, word
     return None

@@ -154,7 +154,7 @@ class Disclaimer:
         if self.position is Position.PREPEND and not part.same_start:
             raise Blocked(Obstacle.AMBIGUOUS)
         try:
-            return placement.insert(part, self._mark(markup) if part.is_html else text, self.position)
+            return placement.insert(part, markup if part.is_html else text, self.position, self._class)
         except CannotEdit as error:
             reason = error.reason
         if reason in {Reason.CHARSET, Reason.HEADER} and not part.is_html and (written := self._transliterate(text)):
@@ -170,9 +170,10 @@ class Disclaimer:
 
         return transliterate(text, omit_lines=self.on_unknown_charset is OnUnknownCharset.OMIT_LINES)
 
-    def _mark(self, markup: str) -> str:
-        """Return the HTML in an element whose class names the disclaimer. Most mail programs keep the class when they quote."""
-        return f'<div class="mailhooks-disclaimer mailhooks-{self.stamp}">{markup}</div>'
+    @property
+    def _class(self) -> str:
+        """The classes of the element around the HTML. They name the disclaimer."""
+        return f"mailhooks-disclaimer mailhooks-{self.stamp}"
 
     def _add_images(self, message: Message, parts: Sequence[TextPart], edits: list[Edit]) -> Change:
         # Mail programs display the last HTML form of an alternative (RFC 2046 section 5.1.4).
@@ -202,7 +203,7 @@ class Disclaimer:
         raw, root = message.raw, message.structure.root
         boundaries = [wrapping.make_boundary(raw, purpose) for purpose in ("cover", "images")]
         images = self._used_images()
-        cover = wrapping.write_text_part(text, self._mark(markup), root.header.newline, boundaries, images)
+        cover = wrapping.write_text_part(text, placement.write_block(markup, self._class), root.header.newline, boundaries, images)
         # The new root, the alternative of the disclaimer with its two forms, and the images with their multipart.
         added = 4 + (len(images) + 1 if images else 0)
         boundary = wrapping.make_boundary(raw, "enclosed")

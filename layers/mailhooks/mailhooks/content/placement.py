@@ -1,13 +1,26 @@
 """Finds the place of a disclaimer in the text of a message, and inserts it."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from mailhooks.mime import html
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
 from mailhooks.mime.quotes import reply
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
+
+_STYLED: Final = ("<style", "color-scheme", "position", "display", "hidden", "hide", "rtl")
+"""Words of markup that may hide or move a block."""
+
+_ABSOLUTE: Final = re.compile(r"position\s*:\s*(?:absolute|fixed)")
+
+_ALIGNED: Final = re.compile(r"\balign=[\"']?(?:left|right)")
+_MAX_ALIGNED: Final = 100
+
+_CLEAR: Final = '<!--[if mso]><br clear="all"><![endif]-->'
+"""QUIRK: Outlook for Windows ignores the style `clear`."""
 
 TOKEN: Final = "_DISCLAIMER_"  # noqa: S105 - not a password
 """If the sender writes this token, the disclaimer replaces it, for any position."""
@@ -34,13 +47,21 @@ def select_part(form: Sequence[TextPart], position: Position) -> TextPart:
     return next(quoting_parts, form[-1])
 
 
-def insert(part: TextPart, text: str, position: Position) -> list[Edit]:
+def insert(part: TextPart, text: str, position: Position, name: str) -> list[Edit]:
     """Return the edits that insert a text into a part: HTML into HTML, plain text into plain text.
+
+    Args:
+        name: the class of the element around inserted HTML.
 
     Raises:
         CannotEdit: see `TextPart.replace`; or there is no place for it.
     """
-    return _insert_html(part, text, position) if part.is_html else _insert_text(part, text, position)
+    return _insert_html(part, text, position, name) if part.is_html else _insert_text(part, text, position)
+
+
+def write_block(markup: str, name: str) -> str:
+    """Return HTML in an element with a class, below what floats before it. Most mail programs keep the class when they quote."""
+    return f'<div class="{name}" style="clear:both">{markup}</div>'
 
 
 def _find_token(part: TextPart) -> tuple[int, int] | None:
@@ -84,16 +105,54 @@ def _newlines_before(octets: bytes, newline: bytes) -> int:
     return min(len(tail) - len(tail.rstrip(b"\n")), 2)
 
 
-def _insert_html(part: TextPart, markup: str, position: Position) -> list[Edit]:
+def _insert_html(part: TextPart, markup: str, position: Position, name: str) -> list[Edit]:
     view = part.view()
     if token := _find_token(part):
-        return part.replace(*token, markup)
+        return part.replace(*token, _write_block(view, markup, name, token[0])[0])
     at: int | None = None
+    end_tags = ""
     if position is Position.PREPEND:
         at = html.find_start(view)
-    elif position is Position.AFTER_REPLY:
-        at = _find_quote(part)
-    at = html.find_end(view) if at is None else at
+    elif position is Position.AFTER_REPLY and (at := _find_quote(part)) is not None:
+        end_tags = _leave_link(view, at)
+    if at is None:
+        at, end_tags = html.find_exit(view)
     if at < 0:
         raise CannotEdit(Reason.NO_PLACE)
-    return part.insert(max(at, part.start), f"\n{markup}\n")
+    block, at = _write_block(view, markup, name, at, leads=position is Position.PREPEND)
+    # No space before the end tags: a link would be open again.
+    return part.insert(max(at, part.start), f"{end_tags}\n{block}\n")
+
+
+def _write_block(view: str, markup: str, name: str, at: int, *, leads: bool = False) -> tuple[str, int]:
+    """Return the block, with styles if the message has such that may hide or move it, and the offset of its place."""
+    lower = view.lower()
+    if _has_floats(lower):
+        markup = _CLEAR + markup
+    has_attributes = any(lower.count(tag) > lower.count(f"{tag}>") for tag in ("<body", "<html"))
+    if not has_attributes and not any(word in lower for word in _STYLED):
+        return write_block(markup, name), at
+    # Late for the cold start: plain HTML needs no styles.
+    from mailhooks.content import block
+    from mailhooks.mime import out_of_flow
+    from mailhooks.mime.styles import read_styles
+
+    styles = read_styles(view)
+    above = out_of_flow.find_bottom(view) if _ABSOLUTE.search(lower) else 0
+    if above is None or (above and leads):
+        raise CannotEdit(Reason.NO_PLACE)
+    place = out_of_flow.skip_preview(view, at, styles) if leads else at
+    return block.write_block(markup, name, styles, leads=leads, is_nested=place > at, above=above), place
+
+
+def _has_floats(lower: str) -> bool:
+    """Return whether one of the first aligned elements is a table or an image, which text flows around."""
+    aligned = islice(_ALIGNED.finditer(lower), _MAX_ALIGNED)
+    return any(lower.startswith(("<table", "<img"), max(lower.rfind("<", 0, found.start()), 0)) for found in aligned)
+
+
+def _leave_link(view: str, at: int) -> str:
+    """Return the end tag of a link that the message does not close before an offset."""
+    before = view[:at].lower()
+    start = max(before.rfind("<a "), before.rfind("<a\n"), before.rfind("<a\r"))
+    return "</a>" if start > before.rfind("</a") and "href" in before[start:] else ""

@@ -25,6 +25,24 @@ _RAW: Final = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed
 _HEAD: Final = frozenset(("html", "head", "meta", "link", "base", "title", "style", "script", "noscript"))
 """Elements that may come before the displayed text."""
 
+_DISPLAYED_RAW: Final = frozenset(("textarea", "xmp", "noscript"))
+"""Elements without markup whose content is displayed. Mail programs run no scripts."""
+
+_CELLS: Final = frozenset(("td", "th", "caption"))
+_TABLE_PARTS: Final = _CELLS | frozenset(("tr", "tbody", "thead", "tfoot", "colgroup"))
+_LISTS: Final = ("ul", "ol", "menu", "dir", "dl", "select")
+_ITEMS: Final = frozenset(("li", "dd", "dt", "option", "optgroup"))
+_FORMATTING: Final = frozenset("a b big code em font i nobr s small strike strong tt u".split())
+"""Elements that a browser opens again after a block (section 13.2.4.3), if the message does not close them."""
+
+_MAX_SCOPES: Final = 1000
+"""Tables and cells in each other that are read. Browsers put deeper elements next to each other."""
+
+_NEVER_OPEN: Final = frozenset(
+    "area base basefont bgsound body br col embed frame head hr html img input keygen link meta p param source track wbr".split()
+)
+"""Elements without content, and elements that the start tag of a block ends."""
+
 _SPACE: Final = r"[ \t\n\f\r]"
 """White space of the standard. `\\s` would match octets of UTF-8 sequences."""
 
@@ -76,6 +94,9 @@ class Kind(Enum):
     COMMENT = "comment, or markup that is read as one"
     DOCTYPE = "document type"
     UNFINISHED = "a tag, a comment or an element without markup that has no end: nothing after it is displayed"
+
+
+_TAGS: Final = (Kind.START, Kind.END)
 
 
 class Token(NamedTuple):
@@ -130,27 +151,117 @@ def tokenize(html: str) -> Iterator[Token]:
 
 
 def find_end(html: str) -> int:
-    """Return the offset at which a block is displayed last; -1 if there is none (frames).
+    """Return the offset at which a block is displayed last; -1 if there is none (frames). See `find_exit`."""
+    return find_exit(html)[0]
 
-    That is before the last `</body>`, or before `</html>` without one.
+
+def find_exit(html: str) -> tuple[int, str]:
+    """Return the offset at which a block is displayed last, and the end tags of the elements that are open there; -1 with frames.
+
+    That is before the last `</body>`, or before `</html>` without one. The end tags make a block there a child of the body: it is not part
+    of a link, of a table or of a hidden element that the message does not close.
     QUIRK: mailing lists and gateways add text after these. Mail programs display it as part of the body (section 13.2.6.4.19): then the
     offset is after that text.
     """
     at: int | None = None
     displayed = body = False
-    end = len(html)
+    end, last = len(html), ""
+    opened = _OpenElements()
+    after_body: list[Token] = []
     for token in tokenize(html):
-        if token.kind is Kind.UNFINISHED:
-            end = token.start
-        elif token.kind is Kind.END and (token.name == "body" or (token.name == "html" and at is None)):
+        kind = token.kind
+        if kind is Kind.UNFINISHED:
+            if token.name in _DISPLAYED_RAW:
+                at, last = None, f"</{token.name}>"
+            else:
+                end = token.start
+        elif kind is Kind.END and (token.name == "body" or (token.name == "html" and at is None)):
             at = token.start
+            opened.read(after_body)
         elif _is_displayed(token):
             at, displayed = None, True
-        elif token.kind is Kind.START:
+        elif kind is Kind.START:
             if token.name == "frameset" and not (displayed or body):
-                return -1
+                return -1, ""
             body = body or token.name == "body"
-    return end if at is None else at
+        if kind in _TAGS and token.name not in _NEVER_OPEN:
+            after_body.append(token)
+        if at is None and after_body:
+            opened.read(after_body)
+    return (end if at is None else at), last + opened.write_end_tags()
+
+
+class _Scope:
+    """The open elements in a table, in a cell, or outside of tables. An end tag closes no element outside of its cell."""
+
+    __slots__ = ("blocks", "counts", "formatting", "kind")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.blocks: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.formatting: dict[str, int] = {}
+
+
+class _OpenElements:
+    """The elements that are open, as far as a browser would put a block into them (sections 13.2.4.2 and 13.2.4.3)."""
+
+    def __init__(self) -> None:
+        self._scopes = [_Scope("")]
+
+    def read(self, tokens: list[Token]) -> None:
+        """Read start tags and end tags, and empty the list."""
+        for token in tokens:
+            if token.kind is Kind.START:
+                self._enter(token.name)
+            else:
+                self._leave(token.name)
+        tokens.clear()
+
+    def write_end_tags(self) -> str:
+        names: list[str] = []
+        for scope in reversed(self._scopes[1:]):
+            names += ["template"] * scope.counts.get("template", 0) + ["table"] * (scope.kind == "table")
+        outside = self._scopes[0]
+        in_list = any(map(outside.counts.get, _LISTS))
+        names += [name for name in reversed(outside.blocks) if not (in_list and name in _ITEMS)]
+        names += [name for name, count in outside.formatting.items() for _ in range(count)]
+        return "".join(f"</{name}>" for name in names)
+
+    def _enter(self, name: str) -> None:
+        scopes = self._scopes
+        if name in _TABLE_PARTS:
+            if scopes[-1].kind == "cell":
+                scopes.pop()
+            if scopes[-1].kind == "table" and name in _CELLS and len(scopes) < _MAX_SCOPES:
+                scopes.append(_Scope("cell"))
+        elif name == "table":
+            if scopes[-1].kind == "table":
+                scopes.pop()
+            if len(scopes) < _MAX_SCOPES:
+                scopes.append(_Scope("table"))
+        elif name in _FORMATTING:
+            counts = scopes[-1].formatting
+            counts[name] = 1 if name in ("a", "nobr") else counts.get(name, 0) + 1
+        else:
+            scopes[-1].blocks.append(name)
+            scopes[-1].counts[name] = scopes[-1].counts.get(name, 0) + 1
+
+    def _leave(self, name: str) -> None:
+        scopes = self._scopes
+        if name in _TABLE_PARTS or name == "table":
+            if scopes[-1].kind == "cell":
+                scopes.pop()
+            if name == "table" and scopes[-1].kind == "table":
+                scopes.pop()
+        elif name in _FORMATTING:
+            counts = scopes[-1].formatting
+            counts[name] = max(counts.get(name, 0) - 1, 0)
+        elif scopes[-1].counts.get(name):
+            closed = ""
+            while closed != name:
+                closed = scopes[-1].blocks.pop()
+                scopes[-1].counts[closed] -= 1
 
 
 def find_start(html: str) -> int:
