@@ -3,11 +3,14 @@
 moto and uvicorn are imported when a server is created: they are slow to import, and commands without a server must not wait for them.
 """
 
+import asyncio
+import errno
 import logging
 import os
 import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,41 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 BACKLOG = 256
+
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_MAX_DESCRIPTORS = 65_536
+_REPEAT_S = 60.0
+"""Seconds in which a shortage is logged once."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class ShortageLog:
+    """Logs that this machine has no descriptors or memory left: once a minute, because asyncio reports it for each waiting client."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: "dict[str, Any]") -> None:
+        """Handle an error of an event loop; any other error is handled as usual."""
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in _SHORTAGES):
+            loop.default_exception_handler(context)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + _REPEAT_S
+            _LOG.error("new connections have to wait: %s. Raise the limit (ulimit -n), or open fewer connections", error.strerror)
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the number of descriptors that this process may open to the limit that the administrator of the machine allows."""
+    # Windows has no such module and no such limit.
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
@@ -64,11 +102,16 @@ class HttpServer:
         # A client that closes the connection during a delayed answer is not worth a log line.
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Start the thread. The socket listens already, so that calls wait until the thread runs."""
         self._thread.start()
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.get_loop().set_exception_handler(ShortageLog().handle)
+            runner.run(self._server.serve([self._socket]))
 
     def stop(self) -> None:
         """Stop the server and end its thread. Calls that still wait are cut off after a second."""

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
 from local.lifecycle import Lifecycle
-from local.servers import HOST, HttpServer, free_port
+from local.servers import HOST, HttpServer, free_port, raise_descriptor_limit
 from local.web.actions import Actions
 from local.web.app import HOSTS, create_app
 from local.workmail import LocalWorkMail
@@ -36,24 +38,49 @@ _WEB_PORT: Final = 8025
 """The ports of MailHog and Mailpit, which developers know. When another program uses one, a free port replaces it."""
 
 
+_STOP_LIMIT_S: Final = 30.0
+"""Seconds that the servers have to stop: a disk that does not answer, or a function that runs, must not keep them."""
+
+
 def serve(options: argparse.Namespace) -> int:
     """Run the servers until SIGINT or SIGTERM, and print their addresses; return 0 after a signal.
+
+    When the servers do not stop in time, or after a second signal, the process ends with the status 1. No accepted message is lost: each is
+    on disk before the client gets its 250.
 
     Raises:
         LocalError: a server cannot start; none runs then.
     """
     # A list and not a threading.Event: a signal handler may interrupt the main thread while that thread has the event's lock.
     received: list[int] = []
-    previous = {number: signal.signal(number, lambda n, _frame: received.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            _end_at_once()
+
+    limit = threading.Timer(_STOP_LIMIT_S, _end_at_once)
+    limit.daemon = True
+    raise_descriptor_limit()
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with _Servers(options) as servers:
             print(*servers.lines, sep="\n", flush=True)
             while not received:
                 time.sleep(_POLL_S)
+            limit.start()
     finally:
+        limit.cancel()
         for number, handler in previous.items():
             signal.signal(number, handler)
     return 0
+
+
+def _end_at_once() -> None:
+    """End the process while a thread cannot be stopped. The processes of the functions end with it."""
+    # Not print(): a signal may have interrupted the main thread within it.
+    os.write(2, b"local serve: ended without waiting for all servers; accepted mail is in the spool, and the next start delivers it\n")
+    os._exit(1)
 
 
 class _Servers(Lifecycle):

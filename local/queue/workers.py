@@ -14,15 +14,18 @@ from typing import Any, Final, NamedTuple
 from local.config.configuration import Configuration
 from local.errors import LocalError
 from local.mail.event_builder import HeaderSummary
-from local.mail.job import QueuedMessage
+from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.submission import Submission
 from local.queue.job_processor import JobProcessor
+from local.queue.retry_schedule import LONGEST_PAUSE_S
 from local.queue.routing import create_jobs
 from local.runtime.sandbox import LIMIT
 from local.storage.spool import Spool
 
 _ERROR_PAUSE_S: Final = 5.0
 """Seconds before the next try after an error of this machine, such as a full disk."""
+
+_LOG_PAUSE_S: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +42,10 @@ class _Task(NamedTuple):
 
 
 class _DelayQueue:
-    """Tasks ordered by due time. Safe to use from several threads."""
+    """Tasks ordered by due time. Safe to use from several threads.
+
+    The times are those of `time.monotonic`: a task is due after its delay, also when the clock of this machine is set.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, _Task]] = []
@@ -47,9 +53,10 @@ class _DelayQueue:
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, task: _Task, due: float = 0.0) -> None:
-        """Add a task with a due time in seconds since the epoch; 0 is at once. Tasks with equal due times keep their order."""
+    def put(self, task: _Task, delay_s: float = 0.0) -> None:
+        """Add a task that is due after some seconds; 0 is at once. Tasks without a delay keep their order."""
         with self._changed:
+            due = time.monotonic() + delay_s if delay_s > 0 else 0.0
             heapq.heappush(self._heap, (due, next(self._numbers), task))
             self._changed.notify()
 
@@ -57,7 +64,7 @@ class _DelayQueue:
         """Wait until a task is due and remove it; return None when the queue is closed."""
         with self._changed:
             while not self._closed:
-                wait = self._heap[0][0] - time.time() if self._heap else None
+                wait = self._heap[0][0] - time.monotonic() if self._heap else None
                 if wait is not None and wait <= 0:
                     task = heapq.heappop(self._heap)[2]
                     # Another thread may be waiting for a later due time: let it look at the next task.
@@ -92,6 +99,7 @@ class Workers:
         self._lock = threading.Lock()
         self._stopped = False
         self._changed = threading.Condition()
+        self._next_logs: dict[str, float] = {}
 
     def start(self) -> None:
         """Resume the unfinished messages."""
@@ -155,13 +163,13 @@ class Workers:
                 # A change between the check and the wait would be missed: check again soon.
                 self._changed.wait(min(left, 0.1))
 
-    def _put(self, task: _Task, due: float = 0.0, function: str = "") -> None:
+    def _put(self, task: _Task, delay_s: float = 0.0, function: str = "") -> None:
         with self._lock:
             if self._stopped:
                 return
             if function not in self._queues:
                 self._queues[function] = self._start_threads(function)
-            self._queues[function][0].put(task, due)
+            self._queues[function][0].put(task, delay_s)
 
     def _start_threads(self, function: str) -> tuple[_DelayQueue, list[threading.Thread]]:
         queue = _DelayQueue()
@@ -176,11 +184,20 @@ class Workers:
             try:
                 self._process(task)
             except Exception as error:  # noqa: BLE001 - the message is on disk and is tried again; the thread must not end
-                # Not the error's text: it may contain an address.
-                _log.error("message %d has to wait: %s", task.number, type(error).__name__)
-                self._put(task, time.time() + _ERROR_PAUSE_S, function)
+                self._log_error(task.number, type(error).__name__)
+                self._put(task, _ERROR_PAUSE_S, function)
             with self._changed:
                 self._changed.notify_all()
+
+    def _log_error(self, number: int, name: str) -> None:
+        """Log an error of this machine; the same error of all messages once a minute, because it may affect each try of each message.
+
+        The text of the error is not logged: it may contain an address.
+        """
+        now = time.monotonic()
+        if now >= self._next_logs.get(name, now):
+            self._next_logs[name] = now + _LOG_PAUSE_S
+            _log.error("message %d has to wait: %s (other messages may too; logged once a minute)", number, name)
 
     def _process(self, task: _Task) -> None:
         """Create the jobs of a message, or advance one job. Each job is one task at a time, never two."""
@@ -188,7 +205,7 @@ class Workers:
             if not self._spool.has_jobs(task.number):
                 self._spool.add_jobs(task.number, create_jobs(self._spool.message(task.number), self._configuration().rules))
             for job in self._spool.jobs(task.number):
-                self._put(_Task(task.number, job.run.message_id), job.run.due or 0.0, job.run.function)
+                self._put(_Task(task.number, job.run.message_id), _delay(job), job.run.function)
             return
         stored = self._spool.job(task.message_id)
         if stored is None:
@@ -197,4 +214,9 @@ class Workers:
         if child is not None:
             self._put(_Task(child))
         if job.run.due is not None:
-            self._put(task, job.run.due, job.run.function)
+            self._put(task, _delay(job), job.run.function)
+
+
+def _delay(job: DeliveryJob) -> float:
+    """Return the seconds until the next attempt of a job, at most the longest pause: the clock may have been set since the last one."""
+    return min(max(job.run.due - time.time(), 0.0), LONGEST_PAUSE_S) if job.run.due else 0.0

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import re
+import socket
 import threading
 from collections import defaultdict
 from typing import Any, Final
+from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
 from local.mail.submission import Acceptor
-from local.servers import HOST, listen
+from local.servers import HOST, ShortageLog, listen
 from local.smtp.handler import Handler
 from local.smtp.login_guard import FAILURES_A_CONNECTION, LoginGuard
 from mailhooks.contract import FlowDirection
@@ -21,6 +23,9 @@ TIMEOUT_S: Final = 300.0
 
 STOP_S: Final = 10.0
 """Seconds for which a server that is stopped waits for messages that are being stored."""
+
+_STOPPING: Final = b"421 4.3.2 The server is being stopped, try again later\r\n"
+"""RFC 5321 section 3.8."""
 
 _LINE_OCTETS: Final = {"MAIL": 512 + 26 + 17 + 10 + 500, "AUTH": 12288}
 """Maximum octets of a command line (RFC 5321 section 4.5.3.1.4, RFC 1870 for SIZE, 6152 for 8BITMIME, 6531 for SMTPUTF8, 4954 for AUTH)."""
@@ -47,12 +52,28 @@ class EnhancedSmtp(SMTP):
         self._logins = logins
         self._failed_logins = 0
 
+    def eof_received(self) -> bool | None:
+        """Answer the commands that have arrived: a client that sends no more may still read (RFC 9293 section 3.6.1).
+
+        aiosmtpd would end the connection, and a client that sends all its commands at once would get no reply.
+        """
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Return the reply to a command that failed; close the connection at the end of what the client sends."""
+        if isinstance(error, asyncio.IncompleteReadError) and self.transport:
+            self.transport.close()
+            await self.loop.create_future()  # until the replies are sent: then aiosmtpd cancels this
+        return str(await super().handle_exception(error))
+
     async def push(self, status: str | bytes) -> None:
         """Send a reply of one line.
 
         aiosmtpd's own replies have no enhanced status code; RFC 2034 section 4 wants one in each, except in the greeting and in the
         answers to EHLO and HELO, which our handler gives as bytes.
         """
+        if not status:  # at the end of a connection
+            return
         if isinstance(status, str):
             found = _PLAIN_REPLY.match(status)
             if found:
@@ -126,6 +147,7 @@ class SmtpServer:
         self._stop_s = STOP_S
         self._runner = asyncio.Runner()
         self._stopping = asyncio.Event()
+        self._connections: WeakSet[SMTP] = WeakSet()
         self._thread = threading.Thread(target=self._run, name=f"smtp-{direction.value.lower()}", daemon=True)
 
     def start(self) -> None:
@@ -135,6 +157,8 @@ class SmtpServer:
             ServerError: the port is in use or not allowed.
         """
         self._socket = listen(self.port, self._host)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a client that reads no replies is disconnected
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout_s * 1000))
         self.port = self._socket.getsockname()[1]
         self._loop = self._runner.get_loop()
         self._thread.start()
@@ -156,10 +180,14 @@ class SmtpServer:
 
     async def _serve(self) -> None:
         """Serve until `stop`; then the runner cancels what is left, and aiosmtpd closes each connection."""
+        self._loop.set_exception_handler(ShortageLog().handle)
         server = await self._loop.create_server(self._create_connection, sock=self._socket)
         await self._stopping.wait()
         server.close()
         await self._handler.wait_until_stored(self._stop_s)
+        for connection in self._connections:
+            if isinstance(connection.transport, asyncio.WriteTransport):
+                connection.transport.write(_STOPPING)
 
     def _create_connection(self) -> SMTP:
         outbound = self._direction is FlowDirection.OUTBOUND
@@ -174,6 +202,7 @@ class SmtpServer:
             auth_require_tls=not outbound,
             loop=self._loop,
         )
+        self._connections.add(smtp)
         smtp.offers_auth = outbound
         # aiosmtpd has one table for all connections, and adds to it at each EHLO.
         smtp.command_size_limits = defaultdict(lambda: smtp.command_size_limit, _LINE_OCTETS)

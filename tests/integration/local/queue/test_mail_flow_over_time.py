@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from local.config.configuration import load_configuration
-from local.mail.history import State
+from local.mail.history import RuleRun, State
+from local.mail.job import DeliveryJob
 from local.mail.submission import Submission
+from local.queue.workers import _delay
 from local.workmail import LocalWorkMail
 from mailhooks.contract import FlowDirection
 from tests.integration.local.queue.conftest import ORGANIZATION, Hook
@@ -103,3 +105,19 @@ def test_directory_and_buckets_are_those_of_the_current_configuration(wm: LocalW
     assert "new-bucket" in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     workmail.close()
     s3.close()
+
+
+def test_a_clock_that_is_set_back_does_not_delay_a_retry(tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook.write("    if n == 1:\n        raise ValueError('odd')\n" + DEFAULT)
+    with LocalWorkMail(hook.configuration(), speed=2) as wm:
+        number = wm.accept(submission(ANA))
+        wait_until(lambda: (trace := wm.history.trace(number)) and trace.summary.state is State.RETRYING)
+        now = time.time
+        monkeypatch.setattr("time.time", lambda: now() - 7200)
+        assert len(wm.wait_for(number, 60).rule_runs[0].attempts) == 2
+
+
+@pytest.mark.parametrize("ahead, longest", [(-7200.0, 0.0), (7200.0, 300.0)])
+def test_after_a_restart_a_retry_is_due_in_five_minutes_at_most(ahead: float, longest: float) -> None:
+    run = RuleRun("m", "i", FlowDirection.INBOUND, "", "", "", True, (ANA,), State.RETRYING, due=time.time() + ahead)
+    assert _delay(DeliveryJob(1, 0.0, NORA, run)) == longest

@@ -239,6 +239,7 @@ def test_a_server_that_stops_acknowledges_the_message_it_is_storing_and_closes_t
         stopper.start()
         acceptor.gate.set()
         assert busy.reply() == "250 2.0.0 Ok: queued as 1"
+        assert [client.reply()[:9] for client in (busy, idle, amid)] == ["421 4.3.2"] * 3
         assert [client.reply() for client in (busy, idle, amid)] == ["", "", ""]
         stopper.join()
     assert [each.raw for each in acceptor.stored] == [RAW]
@@ -299,6 +300,27 @@ def test_an_address_of_brackets_is_a_syntax_error(inbound: Client, command: byte
 
 def test_an_address_of_a_thousand_brackets_is_a_syntax_error(inbound: Client) -> None:
     assert inbound.say(b"MAIL FROM:<" + b"(" * 1000 + b"@example.com>")[:9] in {"501 5.1.3", "553 5.1.3"}
+
+
+def test_a_client_that_sends_no_more_gets_all_replies(acceptor: MemoryAcceptor) -> None:
+    lines = (b"EHLO x", b"MAIL FROM:<from@example.net>", b"RCPT TO:<ana@example.com>", b"DATA", b"Subject: x", b"", b"Hello", b".", b"QUIT")
+    with smtp(acceptor) as server:
+        for sent in (lines, lines[:-1]):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+                client.sendall(b"\r\n".join(sent) + b"\r\n")
+                client.shutdown(socket.SHUT_WR)
+                replies = client.makefile("rb").read()
+            assert b"250 2.0.0 Ok: queued" in replies
+        assert (b"221" in replies, len(acceptor.stored)) == (False, 2)
+
+
+@pytest.mark.parametrize("sent", [b"", b"EHLO", b"EHLO x\r\nMAIL FROM:<a@example.net>\r\nRCPT TO:<ana@example.com>\r\nDATA\r\nhalf"])
+def test_a_client_that_sends_no_more_amid_a_command_is_disconnected(sent: bytes, acceptor: MemoryAcceptor) -> None:
+    with smtp(acceptor) as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        assert client.makefile("rb").read().startswith(b"220")
+    assert not acceptor.stored
 
 
 def test_a_taken_port_is_an_error_at_the_start(acceptor: MemoryAcceptor) -> None:
