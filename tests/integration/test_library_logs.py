@@ -50,8 +50,8 @@ def run(folder: str, script: str, *, stdin: str = "", **variables: str) -> subpr
 
 
 @contextmanager
-def broken_server() -> Iterator[str]:
-    """Answer every connection with a header line that has no colon."""
+def broken_server(response: bytes = BROKEN) -> Iterator[str]:
+    """Answer every connection with the same response."""
     with create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -62,7 +62,7 @@ def broken_server() -> Iterator[str]:
                     return
                 with connection:
                     connection.recv(65536)
-                    connection.sendall(BROKEN)
+                    connection.sendall(response)
 
         Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -92,6 +92,27 @@ def test_a_header_without_a_colon_puts_no_url_into_the_log(tmp_path: Path, kind:
     assert answered["error"] == "ErrorFreeBusyGenerationFailed"
     assert '"asked":{"x":1}' in done.stdout
     for secret in (SECRET, "hunter2", "example.net", "127.0.0.1", "colon", "urllib3"):
+        assert secret not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"",
+        b"\x00hunter2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: hunter2\r\n\r\nhunter2",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\nConnection: close\r\n\r\nhunter2",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nhunter2\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: https://[hunter2/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_an_error_of_a_response_puts_no_text_of_it_into_the_log(tmp_path: Path, response: bytes) -> None:
+    with broken_server(response) as url:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"backends": {"x": backends(url)["ics"]}, "routes": [{"mailboxes": ["*"], "backend": "x"}]}))
+        done = run("availability", CALL, stdin=json.dumps(request("bob@example.net")), AVAILABILITY_CONFIG=str(config))
+    assert "error" in json.loads(done.stderr)["mailboxes"][0]
+    for secret in (SECRET, "hunter2", "example.net", "127.0.0.1", "Traceback", "urllib3"):
         assert secret not in done.stdout
 
 

@@ -143,13 +143,16 @@ def _build_response(request: AvailabilityRequest, results: Sequence[MailboxAvail
     """Build the response and limit its size. Each result is checked separately, so that an invalid one does not affect the others."""
     documents = [_to_valid_document(request, result) for result in results]
     sizes = [len(json.dumps(document)) for document in documents]
+    excess = sum(sizes) - MAX_OCTETS
     # Remove the details of the largest calendars first, and whole calendars only if that is not enough.
     for shrink in (_remove_details, _replace_by_error):
         for index in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
-            if sum(sizes) <= MAX_OCTETS:
+            if excess <= 0:
                 break
             documents[index] = shrink(documents[index])
-            sizes[index] = len(json.dumps(documents[index]))
+            size = len(json.dumps(documents[index]))
+            excess -= sizes[index] - size
+            sizes[index] = size
     return {"mailboxes": documents}
 
 
