@@ -66,7 +66,7 @@ _CLASSES: Final = {
     "gmail_quote_attribution": _SOFT,
     # Zendesk, Intercom, Freshdesk, Front, HubSpot, Missive, Outreach, Fernand
     "quotedreply": _WHOLE,
-    "history": _SOFT,
+    "history": _WHOLE,
     "freshdesk_quote": _WHOLE,
     "front-blockquote": _WHOLE,
     "hs_reply": _WHOLE,
