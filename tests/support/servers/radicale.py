@@ -30,8 +30,12 @@ class Server:
         assert made.status_code == 201, made.text
         for number, event in enumerate(events):
             text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n{event}END:VCALENDAR\r\n"
-            put = requests.put(f"{self.url}{path}{number}.ics", text.encode(), auth=_auth(), timeout=10)
-            assert put.status_code == 201, put.text
+            self.put(f"{path}{number}.ics", text.encode())
+
+    def put(self, path: str, content: bytes) -> None:
+        """Store a calendar object."""
+        put = requests.put(f"{self.url}{path}", content, auth=_auth(), timeout=10)
+        assert put.status_code == 201, put.text
 
 
 def _auth() -> tuple[bytes, bytes]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final, Self
-from zoneinfo import ZoneInfo
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.ical.appointments import Series, group_appointments
@@ -46,7 +45,7 @@ class Calendars:
     _expanded: dict[_Key, list[CalendarEvent]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, contents: Iterable[bytes], zone: ZoneInfo | None = None) -> Self:
+    def parse(cls, contents: Iterable[bytes], zone: tzinfo | None = None) -> Self:
         """Parse calendar data: a feed, or the calendar objects of one CalDAV collection (RFC 4791 section 4.1).
 
         Events of one UID belong together, in whichever content they are. Parse two collections separately: both may contain the same event.
