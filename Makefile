@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+SERVERS_VENV := .venv-servers
 PY := $(VENV)/bin/python
 SAM_PY := $(SAM_VENV)/bin/python
 COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
@@ -13,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-fast test-slow test-all check e2e bench fuzz fidelity render pictures format requirements clean
+.PHONY: help run serve test test-fast test-slow test-all check e2e servers bench fuzz fidelity render pictures format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -30,6 +31,12 @@ $(SAM_VENV)/.ready: requirements-sam.txt
 	@echo "setting up $(SAM_VENV) (once; about a minute)"
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_PY) $(PIP_INSTALL) -r requirements-sam.txt
+	@touch $@
+
+$(SERVERS_VENV)/.ready: requirements-servers.txt
+	@echo "setting up $(SERVERS_VENV) (once; a few seconds)"
+	@$(PYTHON) -m venv --clear $(SERVERS_VENV)
+	@$(SERVERS_VENV)/bin/python $(PIP_INSTALL) -r requirements-servers.txt
 	@touch $@
 
 run: $(VENV)/.ready  ## send the sample messages through the functions, on a local WorkMail
@@ -59,6 +66,9 @@ check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contrac
 e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (reports what it skips without Docker)
 	@$(PY) -m pytest tests/e2e -rs
 
+servers: $(VENV)/.ready $(SERVERS_VENV)/.ready  ## the backend caldav with six CalDAV servers, four of them from Debian's packages (as root)
+	@$(PY) -m pytest tests/servers -rs
+
 bench: $(VENV)/.ready  ## measure cold start, large mail, policies, free/busy and throughput
 	@$(PY) -m tools.bench
 
@@ -81,7 +91,7 @@ format: $(VENV)/.ready  ## format the code
 # The pins are for every platform, with hashes, and without the address of the package index.
 requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
-	@for name in requirements-dev requirements-sam; do \
+	@for name in requirements-dev requirements-sam requirements-servers; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
 	@$(call PIN_LAYER,mailhooks,botocore jmespath urllib3 python-dateutil six)
 	@$(call PIN_LAYER,availability)
@@ -92,4 +102,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt $(foreach p,$(2),--no-emit-package $(p)) layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""CalDAV servers in processes of their own: from Debian's packages, and from the package index."""
