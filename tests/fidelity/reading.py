@@ -99,8 +99,9 @@ class Leaf:
         return decoded(self.octets, self.charset or "ascii")
 
     def given(self, text: str) -> str:
-        """Return a disclaimer in the form that this part gets: in ASCII if it is plain text in an unknown charset."""
-        return text if self.is_html or self.strict() is not None else in_ascii(text)
+        """Return a disclaimer in the form that this part gets: in ASCII if it is plain text in an unknown or undeclared charset."""
+        is_known = self.charset not in {"", "ascii", "us-ascii"} and decoded(b"x", self.charset) is not None
+        return text if self.is_html or is_known or self.strict() is not None else in_ascii(text)
 
     def readings(self) -> list[str]:
         """Return the texts that a mail program may display: by the declared charset, by its superset, by UTF-8 instead of ASCII."""

@@ -167,10 +167,15 @@ def nested(depth: int) -> bytes:
 _SMALL_PART = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo="
 _HELLO = b"Content-Type: text/plain\r\n\r\nHello\r\n"
 
+_LIKE_ATTRIBUTIONS = b"4 May 2026, <ana@example.com>,\r\nBob wrote <ben@example.com\r\n> at 09:14:\r\n> Lunch?\r\n| Lunch?\r\nNo.\r\n"
+_LIKE_FIELDS = b"From: Bob <ben@example.com>\r\nTo: Ana; Ben\r\nCarl; Dora\r\nXyz: 4 May 2026 09:14 <ana@example.com>\r\n--- Sent ---\r\n"
+
 DOUBLINGS: list[tuple[str, Callable[[int], bytes], tuple[int, ...], str]] = [
     ("size of an attachment", lambda n: mixed(alternative(20), [_attachment(n)]), (4 * MIB, 8 * MIB, 16 * MIB), "append"),
     ("size of the text", text, (MIB, 2 * MIB, 4 * MIB), "append"),
     ("size of the text, quote searched", lambda n: text(n, b"> " + _LINE), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
+    ("lines of a reply like attributions", lambda n: text(n, _LIKE_ATTRIBUTIONS), (MIB // 4, MIB // 2, MIB), "after-reply"),
+    ("lines of a reply like header fields", lambda n: text(n, _LIKE_FIELDS), (MIB // 4, MIB // 2, MIB), "after-reply"),
     ("size of the HTML", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "append"),
     ("size of the HTML, quote searched", lambda n: text(n, b"<div>" + _LINE, b"html"), (MIB, 2 * MIB, 4 * MIB), "after-reply"),
     (

@@ -61,7 +61,7 @@ def test_base64_with_other_octets_is_rejected(body: bytes):
 
 
 def test_quoted_printable_keeps_line_ends_and_escapes_a_bare_cr():
-    assert transfer_encoding.encode(b"a\r\nb\nc\rd \r\n", "quoted-printable", b"\r\n") == b"a\r\nb\nc=0Dd=20\r\n"
+    assert transfer_encoding.encode(b"a\r\nb\nc\rd \r\n", "quoted-printable", b"\r\n") == b"a\r\nb=0A=\r\nc=0Dd=20\r\n"
 
 
 def test_an_unknown_encoding_is_rejected():

@@ -51,11 +51,16 @@ def encode(octets: bytes, encoding: str, newline: bytes) -> bytes:
     if encoding == "base64":
         lines = (binascii.b2a_base64(octets[at : at + 57], newline=False) for at in range(0, len(octets), 57))
         return newline.join(lines)
-    return b"".join(_encode_line(line[1], newline) + line[2] for line in _LINE.finditer(octets))
+    # A bare LF among lines with CRLF was encoded (RFC 2045 section 6.7, rule 4), or is no line end.
+    encoded_end = b"=0A=" + newline
+    body = b"".join(
+        _encode_line(line[1], newline) + (encoded_end if line[2] == b"\n" != newline else line[2]) for line in _LINE.finditer(octets)
+    )
+    return body.removesuffix(b"=" + newline) if body.endswith(encoded_end) else body
 
 
 def _encode_line(line: bytes, newline: bytes) -> bytes:
-    """Encode one line without its end. Every line keeps its own end, LF too."""
+    """Encode one line without its end."""
     quoted = b"=0D".join(binascii.b2a_qp(stretch, istext=True) for stretch in line.split(b"\r"))
     if b"\r" in line or quoted.startswith(b"--") or b"\n--" in quoted:
         return _wrap(quoted.replace(b"=\n", b""), newline)

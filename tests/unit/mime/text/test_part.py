@@ -299,7 +299,7 @@ def test_names_of_charsets_are_read_as_other_programs_do(parameter: str, charset
     [
         (b"Dear Bob,=0D=\r\n=0D=\r\nthe minutes.=0D=\r\nAda", "Dear Bob,\r\rthe minutes.\rAda\r\rGrüße\r"),
         (b"Dear Bob,=0D=0A=0D=0Athe minutes.=0D=0AAda", "Dear Bob,\r\n\r\nthe minutes.\r\nAda\r\n\r\nGrüße\r\n"),
-        (b"Dear Bob,=0A=0Athe minutes.=0AAda=0A", "Dear Bob,\n\nthe minutes.\nAda\n\n\nGrüße\n"),
+        (b"Dear Bob,=0A=0Athe minutes.=0AAda=0A", "Dear Bob,\n\nthe minutes.\nAda\n\r\n\r\nGrüße\r\n"),
     ],
 )
 def test_encoded_line_ends_are_line_ends(body: bytes, quote: str):
@@ -310,3 +310,22 @@ def test_encoded_line_ends_are_line_ends(body: bytes, quote: str):
     changed = appended(raw, "\n\nGrüße\n")
     assert changed.startswith(raw.rstrip(b"\r\n"))
     assert quopri.decodestring(changed.partition(b"\r\n\r\n")[2]).decode() == quote
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=", "text/plain; charset= ", 'text/plain; charset=""', "text/plain; charset=\r\n"])
+@pytest.mark.parametrize("after", [b"", b"X-Mailer: x\r\n"])
+def test_an_empty_charset_is_replaced_without_its_line_end(kind: str, after: bytes):
+    raw = b"MIME-Version: 1.0\r\nContent-Type: " + kind.encode().rstrip(b"\r\n") + b"\r\n" + after + b"\r\nHello\r\n"
+    changed = appended(raw, "Grüße\n")
+    assert b"Content-Type: text/plain; charset=utf-8\r\n" in changed.replace(b"utf-8 \r\n", b"utf-8\r\n")
+    assert after in changed
+    assert shown(changed) == "Hello\nGrüße\n"
+
+
+def test_html_with_encoded_line_ends_gets_no_bare_lf():
+    raw = message("text/html; charset=utf-8", b"<html><body>=0A<p>Dear Bob,</p>=0A=\r\n<p>x</p>=0A</body></html>\r\n", "quoted-printable")
+    part = opened(raw)
+    for at in (part.octets.index(b"</body>"), part.octets.index(b"Bob")):
+        changed = splice(raw, part.insert(at, "\nü\n"))
+        assert b"\n" not in changed.replace(b"\r\n", b"")
+        assert opened(changed).octets == part.octets[:at] + "\r\nü\r\n".encode() + part.octets[at:]

@@ -147,7 +147,7 @@ def find_label(line: Line) -> Label | None:
         return label
     if has_dashes(text) or is_framed(text) or (text.rstrip("* ").endswith(tuple(COLONS)) and fold(text) in ORIGINAL):
         return Label.SEPARATOR
-    return Label.UNKNOWN if found and "@" in text else None
+    return Label.UNKNOWN if "@" in text and (found or text.endswith(">")) else None
 
 
 def has_dashes(text: str) -> bool:
@@ -258,6 +258,8 @@ def _is_unmistakable(bare: str, text: str, *, gap: bool, below: bool) -> bool:
     ends = text.endswith(tuple(COLONS))
     address = _ADDRESS.search(bare) is not None
     if timed and address and ends and (gap or begins) and len(bare) < MAX_UNKNOWN:
+        return True
+    if verb and address and ends and gap and begins and len(bare) < MAX_UNKNOWN:
         return True
     if not (gap and below and begins) or len(bare) > _MAX_UNDATED:
         return False

@@ -66,7 +66,7 @@ _CLASSES: Final = {
     "gmail_quote_attribution": _SOFT,
     # Zendesk, Intercom, Freshdesk, Front, HubSpot, Missive, Outreach, Fernand
     "quotedreply": _WHOLE,
-    "history": _SOFT,
+    "history": _WHOLE,
     "freshdesk_quote": _WHOLE,
     "front-blockquote": _WHOLE,
     "hs_reply": _WHOLE,
@@ -118,8 +118,8 @@ _PREFIX: Final = re.compile(r"(?:x_|ydp[0-9a-f]{6,10})+")
 """QUIRK: Outlook and WorkMail add `x_` to names each time they display and quote a message. Yahoo adds its own prefix with a number."""
 
 _NUMBER: Final = re.compile(r"_\d+$")
-_TOP_BORDER: Final = re.compile(r"border-top:\s*solid\s+#(?:e1e1e1|b5c4df)\b")
-"""The line above From: in Outlook for Windows: 2013 and newer, 2007 and 2010."""
+_TOP_BORDER: Final = re.compile(r"border-top(?::\s*solid\s+#(?:e1e1e1|b5c4df)\b|-color:\s*rgb\(229,\s*229,\s*229\))")
+"""The line above From: in Outlook for Windows (2013 and newer, 2007 and 2010), and in Windows Mail."""
 
 _LEFT_BORDER: Final = re.compile(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
 

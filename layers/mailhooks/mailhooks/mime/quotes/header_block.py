@@ -13,6 +13,12 @@ _MAX_LINES: Final = 300
 _MAX_OTHERS: Final = 8
 """Fields of one block that are neither persons nor date nor subject."""
 
+_MIN_RULE: Final = 20
+"""Dashes of the shortest rule above a block that the sender shortened to two fields."""
+
+_MAX_WORD: Final = 30
+"""Characters of the longest name of a field."""
+
 _MIN_UNKNOWN: Final = 4
 """Fields of the shortest block in a language that is in no table, without a separator above it."""
 
@@ -38,6 +44,9 @@ def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None])
         return True
     if at + 1 == len(lines):
         return False
+    pair = labels[at + 1 : at + 3]
+    if not words and len(text) >= _MIN_RULE and Label.FROM in pair and not {*pair} <= {Label.FROM, *_NO_FIELD} and len(pair) == 2:
+        return Label.TRACE not in labels[at + 1 : at + _MAX_OTHERS]
     # The second check is for languages that are not in the tables.
     return is_header_block(lines, at + 1, labels) or _has_unknown_fields(lines[at + 1 : at + 6], labels[at + 1 : at + 6], bool(words))
 
@@ -55,7 +64,7 @@ def is_header_block(lines: Sequence[Line], at: int, labels: Sequence[Label | Non
     Without a subject it must have an address: `From: Berlin`, `To: Hamburg` and `Date:` describe a journey. `labels` are by `find_label`.
     """
     if labels[at] is Label.UNKNOWN:
-        return _is_unknown_block(lines, at, labels)
+        return _is_unknown_block(lines, at, labels) or _is_notes_block(lines, at)
     if labels[at] in _NO_FIELD:
         return False
     if _is_block_in_a_line(lines[at].text):
@@ -109,6 +118,14 @@ def _is_unknown_block(lines: Sequence[Line], at: int, labels: Sequence[Label | N
         count += 1
         dated += has_time_and_day(line.text[:MAX_LENGTH])
     return count >= _MIN_UNKNOWN and dated > 0
+
+
+def _is_notes_block(lines: Sequence[Line], at: int) -> bool:
+    """Return whether a line is a name, with a date below it, then `To` and `Subject` on lines of their own. QUIRK: Lotus Notes."""
+    if at + 1 >= len(lines) or not has_time_and_day(lines[at + 1].text[:MAX_LENGTH]):
+        return False
+    words = {LABELS.get(fold(line.text)) for line in lines[at + 2 : at + 10] if len(line.text) < _MAX_WORD}
+    return words >= {Label.TO, Label.SUBJECT}
 
 
 def is_block_without_colons(lines: Sequence[Line], at: int) -> bool:

@@ -70,7 +70,7 @@ VERBS: Final = _read_phrases("""
     pt: escreveu, escreve, escreveram
     nl: schreef, geschreven, schrijft
     pl: pisze, napisał, napisała, napisał(a), napisana przez, napisano
-    ru: пишет, написал, написала, написал(а), написал(a), писал, писал(а), писала
+    ru: пишет, написал, написала, написал(а), написал(a), писал, писал(а), писала, писали, написали
     uk: пише, написав, написала, написав(ла), написав(-ла), писав
     da, no, sv: skrev, skreiv, skriver, skrev følgende, følgende, följande
     cs: napsal, napsala, napsal(a), píše

@@ -58,7 +58,10 @@ class TextPart:
         # QUIRK: programs encode the bare CR of old systems.
         has_cr = part.encoding not in transfer_encoding.IDENTITY and octets.count(b"\r") > octets.count(b"\r\n") + octets.count(b"\n")
         found = (_ANY_NEWLINE if has_cr else _NEWLINE).search(octets)
-        newline = found[0] if found else part.header.newline if part.encoding in transfer_encoding.IDENTITY else b"\r\n"
+        if found and found[0] == b"\n" and part.encoding == "quoted-printable":
+            # QUIRK: programs encode the LF of other systems. A line end that is not encoded is that of the message.
+            found = _NEWLINE.search(raw, part.body, part.end)
+        newline = found[0] if found else part.header.newline if part.encoding != "base64" else b"\r\n"
         return cls(raw, part, octets, newline, name, wide)
 
     @property
@@ -219,7 +222,9 @@ class TextPart:
                 start = field.body + parameter.start(1)
                 line = start - self.raw.rfind(b"\n", 0, start)
                 fold = self._line_end + b" " if line > _LONG_HEADER_LINE else b""
-                return Edit(start, field.body + parameter.end(2), fold + b"charset=" + name.encode())
+                # An empty value has no end of its own.
+                end = field.body + len(value[: parameter.end(2)].rstrip(b" \t\r\n"))
+                return Edit(start, end, fold + b"charset=" + name.encode())
         end = field.body + len(value.rstrip(b" \t\r\n;"))
         # Folded if the last line is long (RFC 5322 section 2.1.1).
         line = end - max(self.raw.rfind(b"\n", 0, end) + 1, field.start)

@@ -232,7 +232,9 @@ def _parse_series(series: Series, budget: Budget) -> _Parsed:
         values = [value for line in lines.get("RDATE", ()) for value in _parse_values(line, zones, times.floating, budget)]
         parsed.dates = [_parse_date(value, times) for value in values]
         excluded = [value for line in lines.get("EXDATE", ()) for value in _parse_values(line, zones, times.floating, budget)]
-        parsed.excluded = frozenset(_identify(value, times) for value in excluded if not isinstance(value, tuple))
+        if master.recurs:
+            # An event that does not recur has no exceptions.
+            parsed.excluded = frozenset(_identify(value, times) for value in excluded if not isinstance(value, tuple))
     for one in _select_newest(series.changes):
         _parse_change(one, parsed, budget)
     parsed.moves.sort(key=lambda move: _sort_key(move[1].changed))
