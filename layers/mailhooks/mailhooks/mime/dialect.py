@@ -49,6 +49,8 @@ class Dialect(NamedTuple):
     inner_boundary: bool = False
     """Whether the inner one of two multiparts with the same boundary has the delimiters."""
     unreadable_type: UnreadableType = UnreadableType.TEXT
+    any_multipart: bool = False
+    """Whether a part of any type with a boundary parameter is a multipart: mailparser."""
     loose_encoding: bool = False
     """Whether a name of an encoding counts anywhere in its field: postal-mime."""
     open_messages: bool = False

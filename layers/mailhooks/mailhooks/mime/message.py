@@ -254,6 +254,8 @@ class _Scan:
         """Boundaries of open multiparts after their closing delimiter."""
         self._shadowed: list[tuple[bytes, int]] = []
         """Boundaries that an inner multipart has, too."""
+        self._declared: dict[int, tuple[str, str]] = {}
+        """The types of parts that only this dialect reads as multiparts, by their identity."""
         self._needle = b""
         self._count = 0
 
@@ -422,7 +424,9 @@ class _Scan:
             self._update_needle()
         if part.encoding in _ENCODED and (part.encoding != "quoted-printable" or self._raw.find(b"=", part.body, part.end) >= 0):
             self._options.add(("decode_multiparts", True))
-        if not part.children:
+        if id(part) in self._declared and not (part.children or part.closed):
+            part.maintype, part.subtype = self._declared[id(part)]
+        elif not part.children:
             self._add_defect(Defect.NO_PARTS, part)
             self._options.add(("empty_is_file", True))
             if self._dialect.empty_is_file:
@@ -483,6 +487,11 @@ class _Scan:
             part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
         way = self._dialect.parameters
         part.params = parse_parameters(value, way)
+        if part.maintype not in {"multipart", "message"} and b"boundary" in value.lower():
+            self._options.add(("any_multipart", True))
+            if self._dialect.any_multipart:
+                self._declared[id(part)] = part.maintype, part.subtype
+                part.maintype, part.subtype = "multipart", "mixed"
         if part.maintype == "multipart":
             self._read_boundary(part, value)
         elif part.maintype == "text":
@@ -513,6 +522,9 @@ class _Scan:
             self._options.add(("keep_spaces", True))
             if self._dialect.keep_spaces and not way:
                 part.boundary = spaced[1]
+        if not (part.boundary or way) and b"boundary" in value.lower():
+            # For Python's parser, `--` is a delimiter then.
+            self._enumerable = False
         if len(part.boundary) > _LONGEST_BOUNDARY:
             self._add_defect(Defect.LONG_FIELD, part)
             self._enumerable = False
