@@ -10,11 +10,14 @@ COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-heade
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
+# Mail parsers of npm for tests, which are skipped without Node.js.
+PARSERS := tests/support/parsers
+PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
 # One test process for each processor, at most four: each process starts servers of its own.
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-fast test-slow test-all check e2e servers bench fuzz fidelity render pictures format requirements clean
+.PHONY: help parsers run serve test test-fast test-slow test-all check e2e servers bench fuzz fidelity render pictures format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -39,19 +42,25 @@ $(SERVERS_VENV)/.ready: requirements-servers.txt
 	@$(SERVERS_VENV)/bin/python $(PIP_INSTALL) -r requirements-servers.txt
 	@touch $@
 
+$(PARSERS)/node_modules/.ready: $(PARSERS)/package-lock.json
+	@echo "installing mail parsers for tests"
+	@(cd $(PARSERS) && npm ci --ignore-scripts --no-audit --no-fund --silent) && touch $@ || echo "they cannot be installed: tests skip them"
+
+parsers: $(PARSERS_READY)  ## install the mail parsers that some tests need (Node.js)
+
 run: $(VENV)/.ready  ## send the sample messages through the functions, on a local WorkMail
 	@$(PY) -m local run
 
 serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page
 	@$(PY) -m local serve
 
-test: $(VENV)/.ready  ## all tests but the slow ones, on two processors
+test: $(VENV)/.ready $(PARSERS_READY)  ## all tests but the slow ones, on two processors
 	@$(PY) -m pytest $(PARALLEL) -m "not slow"
 
 test-fast: $(VENV)/.ready  ## unit tests without the properties: under a minute
 	@$(PY) -m pytest $(PARALLEL) -m "not slow and not fuzz" tests/unit
 
-test-slow: $(VENV)/.ready  ## the slow tests
+test-slow: $(VENV)/.ready $(PARSERS_READY)  ## the slow tests
 	@$(PY) -m pytest $(PARALLEL) -m slow
 
 test-all: test test-slow  ## all tests, the slow ones too
@@ -81,8 +90,8 @@ render: $(VENV)/.ready  ## pictures of five messages before and after, by headle
 pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
 	@$(PY) -m tools.pictures
 
-fuzz: $(VENV)/.ready  ## the property tests with EXAMPLES (10,000) examples each
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit -m fuzz -q
+fuzz: $(VENV)/.ready $(PARSERS_READY)  ## the property tests with EXAMPLES (10,000) examples each
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit tests/integration/content -m fuzz -q
 
 format: $(VENV)/.ready  ## format the code
 	@$(VENV)/bin/ruff check --fix -q .

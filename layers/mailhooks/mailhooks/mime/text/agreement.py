@@ -71,6 +71,8 @@ def _agree(raw: bytes, found: Sequence[Part]) -> AgreedPart:
     same_start = not any(raw[part.body : latest.body].strip() for part in found)
     if not same_start and latest.encoding not in IDENTITY:
         raise Disagreement
+    # Where RFC 5322 names the start, a program that finds another one is wrong.
+    same_start = same_start or (found[0].header.complete and found[0].body == latest.body)
     fields = {tuple(each.start for each in part.header.fields if each.lname.startswith("content-")) for part in found}
     return AgreedPart(latest, same_start, len(fields) == 1)
 

@@ -1,0 +1,202 @@
+"""Messages that are broken somewhere: they get the disclaimer if all programs find the same text, and every other byte stays."""
+
+from typing import Final
+
+import pytest
+
+from mailhooks.content.change import OnUnmodifiable
+from mailhooks.content.disclaimer import STAMP, Disclaimer, add_disclaimer, explain
+from mailhooks.hooks.preflight import prepare_change
+from mailhooks.mime.message import Message
+from mailhooks.mime.text.body import Blocked
+
+HEAD: Final = b"From: ada@example.com\r\nTo: bob@example.org\r\nDate: Tue, 7 Apr 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\n"
+BODY: Final = b"Dear Bob,\r\n\r\nthe minutes are attached.\r\n\r\nAda\r\n"
+TYPE: Final = b"Content-Type: text/plain; charset=us-ascii\r\n"
+TEXT: Final = TYPE + b"\r\n" + BODY
+HTML: Final = b"Content-Type: text/html; charset=us-ascii\r\n\r\n<p>Dear Bob</p>\r\n"
+PDF: Final = (
+    b'Content-Type: application/pdf; name="m.pdf"\r\nContent-Disposition: attachment; filename="m.pdf"\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n"
+)
+IMAGE: Final = b"Content-Type: image/gif\r\nContent-ID: <i@example.com>\r\nContent-Transfer-Encoding: base64\r\n\r\nR0lGODlh\r\n"
+SAID: Final = b"Example GmbH, Cologne"
+
+
+def of(content_type: bytes, *parts: bytes, boundary: bytes = b"B1", end: bytes = b"--B1--\r\n") -> bytes:
+    return HEAD + b"Content-Type: " + content_type + b"\r\n\r\n" + b"".join(b"--" + boundary + b"\r\n" + part for part in parts) + end
+
+
+def mixed(*parts: bytes, end: bytes = b"--B1--\r\n") -> bytes:
+    return of(b'multipart/mixed; boundary="B1"', *parts, end=end)
+
+
+def plain(fields: bytes, body: bytes = BODY) -> bytes:
+    return HEAD + fields + b"\r\n" + body
+
+
+def attachment(fields: bytes) -> bytes:
+    return mixed(TEXT, fields + b"\r\n\r\nJVBERi0xLjQK\r\n")
+
+
+ALTERNATIVE: Final = b"Content-Type: multipart/alternative; boundary=IN\r\n\r\n--IN\r\n" + TEXT + b"--IN\r\n" + HTML + b"--IN--\r\n"
+
+EDITED: Final = {
+    # Delimiters.
+    "a repeated delimiter before the text": mixed(b"", TEXT, PDF),
+    "three delimiters in front": mixed(b"", b"", TEXT, PDF),
+    "a repeated delimiter after the text": mixed(TEXT, b"", PDF),
+    "a delimiter before the closing delimiter": mixed(TEXT, PDF, b""),
+    "a part of a header alone": mixed(TEXT, b"Content-Type: application/octet-stream; name=a.bin\r\n", PDF),
+    "a part of a header alone first": mixed(b"Content-Type: application/octet-stream; name=a.bin\r\n", TEXT),
+    "delimiters with white space after them": mixed(TEXT, PDF).replace(b"--B1\r\n", b"--B1 \t\r\n"),
+    "parts after the closing delimiter": mixed(TEXT, end=b"--B1--\r\n--B1\r\n" + PDF + b"--B1--\r\n"),
+    "a line that begins with the delimiter in an attachment": mixed(TEXT, PDF.replace(b"JV", b"--B1x\r\nJV")),
+    **{
+        f"a boundary of {octets} octets": of(
+            b"multipart/mixed;\r\n boundary=" + b"b" * octets, TEXT, PDF, boundary=b"b" * octets, end=b"--" + b"b" * octets + b"--\r\n"
+        )
+        for octets in (120, 253, 254, 300, 900, 980)
+    },
+    "a boundary that ends in spaces": of(b'multipart/mixed; boundary="B1  "', TEXT, PDF, boundary=b"B1  ", end=b"--B1  --\r\n"),
+    "the boundary twice alike": of(b"multipart/mixed; boundary=B1; boundary=B1", TEXT, PDF),
+    # Multiparts.
+    "an empty multipart before the text": mixed(b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing here\r\n", TEXT),
+    "an empty multipart after the text": mixed(TEXT, b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing\r\n--IN--\r\n"),
+    "a multipart without a boundary after the text": mixed(TEXT, b"Content-Type: multipart/mixed\r\n\r\nnothing\r\n"),
+    "two boundaries of an attached multipart": mixed(
+        TEXT, b"Content-Type: multipart/mixed; boundary=x; boundary=y\r\n\r\n--x\r\n" + PDF + b"--x--\r\n"
+    ),
+    "the boundary of the outer multipart": mixed(
+        b"Content-Type: multipart/alternative; boundary=B1\r\n\r\n--B1\r\n" + TEXT + b"--B1\r\n" + HTML + b"--B1--\r\n", PDF
+    ),
+    "the same, not closed": mixed(b"Content-Type: multipart/alternative; boundary=B1\r\n\r\n--B1\r\n" + TEXT + b"--B1\r\n" + HTML, PDF),
+    "a multipart in quoted-printable": of(b"multipart/mixed; boundary=B1\r\nContent-Transfer-Encoding: quoted-printable", TEXT, PDF),
+    "a multipart in base64": of(b"multipart/mixed; boundary=B1\r\nContent-Transfer-Encoding: base64", TEXT, PDF),
+    "a multipart in an unknown encoding": of(b"multipart/mixed; boundary=B1\r\nContent-Transfer-Encoding: x-none", TEXT, PDF),
+    "an attachment before the related parts": of(
+        b"multipart/related; type=multipart/alternative; boundary=B1", b"Content-Disposition: attachment\r\n\r\nnote\r\n", ALTERNATIVE
+    ),
+    "an image before the related HTML": of(b"multipart/related; type=text/html; boundary=B1", IMAGE, HTML),
+    "two images before the related HTML": of(b"multipart/related; boundary=B1", IMAGE, IMAGE, HTML),
+    "a start that is not the first part": of(
+        b'multipart/related; start="<r@example.com>"; boundary=B1', IMAGE, b"Content-ID: <r@example.com>\r\n" + HTML
+    ),
+    "a start that is an image": of(b'multipart/related; start="<i@example.com>"; boundary=B1', IMAGE, HTML),
+    "a start that is missing": of(b'multipart/related; start="<x@example.com>"; boundary=B1', HTML, IMAGE),
+    # Headers of attachments.
+    "a parameter that is not indented": attachment(b'Content-Type: application/pdf;\r\nname="m.pdf"\r\nContent-Disposition: attachment'),
+    "garbage in the header of an attachment": attachment(b"no field\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment"),
+    "garbage at the end of such a header": attachment(b"Content-Type: application/pdf; name=m.pdf\r\nno field"),
+    "two types of an attachment": attachment(b"Content-Type: application/pdf; name=m.pdf\r\nContent-Type: application/octet-stream"),
+    "two encodings of an attachment": attachment(
+        b"Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\nContent-Type: a/b"
+    ),
+    "an encoding twice alike": attachment(b"Content-Transfer-Encoding: 7bit\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: 7bit"),
+    "a long name": attachment(b"Content-Type: application/pdf; name=" + b"m" * 9000),
+    "a type that cannot be read": attachment(b"Content-Type: pdf; name=m.pdf"),
+    "an empty type": attachment(b"Content-Type:\r\nContent-Disposition: attachment"),
+    "a bare CR in the header of an attachment": attachment(b"Content-Type: a/b\r\nX-Odd: a\rb\r\nContent-Disposition: attachment"),
+    "a NUL in an attachment": mixed(TEXT, b"Content-Type: a/b; name=x\r\n\r\n\0\0\r\n"),
+    "a space before a colon": attachment(b"Content-Type : application/pdf\r\nContent-Disposition : attachment; filename=m.pdf"),
+    "a forwarded message in an unknown encoding": attachment(b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: x-none"),
+    "a forwarded message with a broken header": mixed(TEXT, b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\nno field\r\n\r\nx\r\n"),
+    # The header of the message.
+    "an mbox line among the fields": b"X-Filter: passed\r\nFrom ada  Sun Apr  5 09:24:45 2015\r\n" + plain(TYPE),
+    "an empty field name": b": no name\r\n" + plain(TYPE),
+    "an empty field name last": plain(TYPE + b": no name\r\n"),
+    "a line of white space before the body": plain(TYPE + b" \r\n"),
+    "a line of white space and no empty line": HEAD + TYPE + b" \t\r\n" + BODY,
+    "a bare CR in a field": plain(TYPE + b"X-Odd: a\rb\r\n"),
+    "CR CR LF": plain(TYPE + b"X-Odd: a\r\r\n"),
+    "a broken line before the body": plain(TYPE + b"no field\r\n"),
+    "an unindented fold after the text's type": plain(TYPE + b"X-Long: first\r\nsecond half\r\nX-Other: x\r\n"),
+    "a first line that ends in LF": b"X-Filter: passed\n" + plain(TYPE),
+    "a type twice alike": plain(TYPE + TYPE),
+    "an encoding of the text twice alike": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\n" * 2),
+    "a space before the colon of a field": plain(TYPE + b"X-Odd : x\r\n"),
+    # Signatures that look like delimiters or fields.
+    "fields below the text": plain(TYPE, BODY + b"______________________\r\n\r\nFrom: Bob\r\nTo: Ada\r\n\r\nDinner?\r\n"),
+    "fields below a signature": plain(TYPE, BODY + b"-- \r\nAda\r\n\r\nFrom: Bob\r\nTo: Ada\r\n\r\nDinner?\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("position", ["append", "prepend", "after-reply"])
+@pytest.mark.parametrize("raw", EDITED.values(), ids=EDITED)
+def test_the_text_that_all_programs_find_gets_the_disclaimer(raw: bytes, position: str):
+    if position == "prepend" and explain(raw, position=position):
+        assert not explain(raw)
+        assert not Message(raw).header.complete
+        return
+    changed = add_disclaimer(raw, text=SAID.decode(), html="", position=position)
+    texts = 1 + (b"text/html" in raw and b"text/plain" in raw)
+    assert changed.count(SAID) == texts
+    stamp = next(line for line in changed.splitlines(keepends=True) if line.startswith(STAMP.encode()))
+    cut = changed.replace(stamp, b"", 1)
+    # Without the disclaimer and the line ends around it, every byte is there.
+    assert b"".join(cut.replace(SAID, b"").split()).startswith(b"".join(raw.split()[:5]))
+    for piece in filter(None, raw.replace(BODY, b"\0" * 50).replace(b"<p>Dear Bob</p>", b"\0" * 50).split(b"\0" * 50)):
+        assert piece in cut
+    assert add_disclaimer(changed, text=SAID.decode(), html="", position=position) is changed
+
+
+@pytest.mark.parametrize("raw", EDITED.values(), ids=EDITED)
+def test_workmail_is_asked_to_accept_the_change(raw: bytes):
+    message = Message(raw)
+    found = prepare_change(message, Disclaimer(text=SAID.decode()).change(message)).rejections
+    assert all("998" in str(rejection) and rejection.before for rejection in found)
+
+
+DECLINED: Final = {
+    "two types": plain(b"Content-Type: text/plain\r\nContent-Type: text/html\r\n"),
+    "two charsets": plain(b"Content-Type: text/plain; charset=utf-8; charset=utf-16\r\n"),
+    "two encodings": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n"),
+    "two dispositions": plain(TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n"),
+    "two boundaries": of(b"multipart/mixed; boundary=B1; boundary=B2", TEXT, PDF),
+    "a plain and an extended boundary": of(b"multipart/mixed; boundary=B1; boundary*=us-ascii''B2", TEXT, PDF),
+    "a type that is not one": plain(b"Content-Type: plain\r\n"),
+    "a type of two words": plain(b"Content-Type: text plain\r\n"),
+    "an empty type": plain(b"Content-Type:\r\n"),
+    "no boundary": of(b"multipart/mixed", TEXT),
+    "an unindented fold before the type": plain(b"X-Long: first\r\nsecond half\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
+    "garbage before the encoding": plain(TYPE + b"no field\r\nContent-Transfer-Encoding: base64\r\n", b"RGVhciBCb2I=\r\n"),
+    "a line of white space before the type": plain(b" \r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
+    "a bare CR before the type": plain(b"X-Odd: a\rb\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
+    "a NUL in the type": plain(b"Content-Type: multipart/mixed; boundary=B1\0\r\n", b"--B1\r\n" + TEXT + b"--B1--\r\n"),
+    "a white line in front": b"   \r\n" + plain(TYPE),
+    "a displayed text that some read as a file": mixed(
+        TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\nx\r\n"
+    ),
+    "a text in a sealed reading": of(b"multipart/mixed; boundary=B1\r\nContent-Type: multipart/x; boundary=B2", TEXT),
+}
+
+
+@pytest.mark.parametrize("raw", DECLINED.values(), ids=DECLINED)
+def test_a_text_that_programs_find_differently_stays(raw: bytes):
+    assert add_disclaimer(raw, text="Example", html="") is raw
+    assert "programs read it differently" in explain(raw)
+
+
+def test_a_signed_reading_is_never_changed():
+    signed = of(b"multipart/mixed; boundary=B1\r\nContent-Type: multipart/signed; boundary=B1", TEXT, PDF)
+    assert explain(signed) == "it is signed"
+
+
+def test_a_field_that_programs_find_differently_is_not_changed():
+    raw = plain(b"X-Long: first\r\nsecond half\r\n" + TYPE)
+    assert not explain(raw, text="Gruss")
+    # In ASCII, because another charset would need another field.
+    assert b"Gruesse" in add_disclaimer(raw, text="Grüße", html="").replace(b"Grusse", b"Gruesse")
+    assert explain(raw, text="Привет").startswith("its structure is broken")
+
+
+def test_images_need_a_structure_that_all_programs_read_alike():
+    from mailhooks.mime.text.wrapping import Image
+
+    image = Image("logo.png", "png", b"\x89PNG")
+    disclaimer = Disclaimer(text="x", html='<img src="cid:logo.png" alt="x">', images=(image,))
+    odd = mixed(HTML, b"no field\r\n" + PDF)
+    with pytest.raises(Blocked, match="programs read it differently"):
+        disclaimer.change(Message(odd))
+    wrapping = Disclaimer(text="x", html=disclaimer.html, images=(image,), on_unmodifiable=OnUnmodifiable.WRAP)
+    assert wrapping.change(Message(odd)).wraps
