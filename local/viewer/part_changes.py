@@ -91,12 +91,15 @@ def describe_changes(
     opening = text.strip().partition("\n")[0].strip()
     origins = _find_origins(before, after, edits)
     displayed = _displayed(before)
+    replaced = {(edit.start, edit.end) for edit in edits}
     rows = []
     for number, part in after.structure.numbered():
         origin = origins.get(id(part))
         notes: tuple[str, ...]
         if origin is None:
             mark, notes = Mark.ADDED, _why_added(part, disclaimer)
+        elif (origin.start, origin.end) in replaced:
+            mark, notes = Mark.CHANGED, ("replaced as a whole",)
         elif not part.children and before.raw[origin.body : origin.end] != after.raw[part.body : part.end]:
             where = _where((before, origin), (after, part), disclaimer, opening) if disclaimer else "changed"
             mark, notes = Mark.CHANGED, (where, *_recoded(origin, part))

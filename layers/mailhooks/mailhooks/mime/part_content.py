@@ -30,7 +30,7 @@ _PLAIN: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 """QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
 _LINE: Final = re.compile(rb"[^\n]+")
-_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)? +[0-7]{1,5} +([^\r\n]*)\r?\n", re.MULTILINE)
+_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?[ \t]++(?:[0-7]+[ \t]++)?([^\r\n]*+)\r?\n", re.MULTILINE)
 
 _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")

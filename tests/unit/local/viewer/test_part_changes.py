@@ -1,9 +1,11 @@
 import pytest
 
 from local.viewer.diff import LineDiff, LineKind
-from local.viewer.part_changes import Mark, PartRow, compare_parts
+from local.viewer.part_changes import Mark, PartRow, compare_parts, describe_changes
 from local.viewer.rendered import mark_headers, mark_texts
+from mailhooks.content.attachments import AttachmentRules, edits
 from mailhooks.content.disclaimer import add_disclaimer
+from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from tests.support.mail import CORPUS
 
@@ -82,3 +84,14 @@ def test_a_disclaimer_removes_no_part_of_real_mail(path) -> None:
     raw = path.read_bytes()
     before, _ = compare(raw, add_disclaimer(raw, text="Example GmbH", html="<p>Example GmbH</p>"))
     assert not any(row.mark is Mark.REMOVED for row in before)
+
+
+def test_a_removed_attachment_is_the_only_changed_part() -> None:
+    named = b"--m\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.exe\r\n\r\nHello\r\n"
+    two = MIXED.replace(b"--m\r\nContent-Type: application/pdf", named + NOTICE + b"--m\r\nContent-Type: application/pdf")
+    before = Message(two)
+    changes = edits(before, AttachmentRules.checked(extensions=["exe"]))
+    after = Message(splice(two, changes))
+    rows = describe_changes(before, after, changes)
+    assert [(row.number, row.notes) for row in rows if row.mark is not Mark.KEPT] == [("2", ("replaced as a whole",))]
+    assert [[row.number for row in side if row.mark is not Mark.KEPT] for side in compare_parts(before, after)] == [["2"], ["2"]]
