@@ -190,6 +190,49 @@ def test_a_hidden_extension_is_found_and_displayed(field: bytes):
     assert f"Name: {name}" in notices(strip(raw, EXE))[0]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Content-Disposition: attachment; filename*0=a.exe; filename*2=.txt",
+        "Content-Disposition: attachment; filename*1=.exe; filename*0=a",
+        "Content-Disposition: attachment; filename*0=a.txt; filename*0=a.exe",
+        "Content-Disposition: attachment; filename*0*=utf-8''a%2E; filename*1=exe",
+        "Content-Disposition: attachment; filename=a.txt; filename*0=a.exe",
+        "Content-Disposition: attachment; filename*=utf-8''a.txt; filename=a.exe",
+        "Content-Disposition: attachment; filename=a.txt; filename=a.exe",
+        "Content-Disposition: attachment; x filename=a.exe",
+        "Content-Disposition: filename=a.exe",
+        'Content-Disposition: attachment; filename="a.exe;.txt"',
+        'Content-Disposition: attachment; filename="a.exe,b.txt"',
+        'Content-Disposition: attachment; filename="a.exe?.txt"',
+        'Content-Disposition: attachment; filename="a.exe\\".txt"',
+        'Content-Disposition: attachment; filename="a.exe::$DATA"',
+        'Content-Disposition: attachment; filename="a%2Eexe"',
+        'Content-Disposition: attachment; filename="=?utf-8?q?a?= =?utf-8?q?.exe?="',
+        'Content-Disposition: attachment; filename="=?utf-8?q?=3D=3Futf-8=3Fq=3Fa=3D2Eexe=3F=3D?="',
+        'Content-Disposition: attachment; filename="=?utf-7?q?a+AC4-exe?="',
+        'Content-Disposition: attachment; filename="a\ua4f8exe"',
+        'Content-Disposition: attachment; filename="a\u2024exe"',
+        'Content-Disposition: attachment; filename="\u201ca.exe\u201d"',
+        "Content-Type: a/b; name=a.txt\r\nContent-Disposition: attachment; filename=a.exe",
+        "Content-Type: a/b; name=a.exe\r\nContent-Disposition: attachment; filename=a.txt",
+        "Content-Type: a/b\r\nContent-Location: http://example.com/a.exe?b#c",
+        "Content-Type: a/b\r\nContent-Location: a.exe",
+        "Content-Type: a/b\r\nContent-Description: =?utf-8?q?a=2Eexe?=",
+    ],
+)
+def test_every_name_that_a_program_may_use_counts(field: str):
+    type_field = "" if field.startswith("Content-Type") else "Content-Type: application/octet-stream\r\n"
+    raw = mixed(f"{type_field}{field}\r\n\r\nx".encode())
+    assert [reason for _, reason, _ in found(raw, EXE)] == [Reason.EXTENSION]
+    assert len(notices(strip(raw, EXE))) == 1
+
+
+def test_a_fallback_name_counts_only_without_a_file_name():
+    assert found(mixed(b"Content-Type: a/b; name=a.txt\r\nContent-Location: a.exe\r\n\r\nx"), EXE) == []
+    assert found(mixed(b"Content-Type: a/b\r\nContent-Location: http://example.exe\r\n\r\nx"), EXE) == []
+
+
 def test_displayed_text_is_no_attachment():
     related = multipart("related", text(b"<p>", "html"), part("image/png", "i.png", disposition="inline"), boundary=b"r")
     raw = mail(multipart("mixed", multipart("alternative", text(), related, boundary=b"a"), text(b"more"), part("text/plain", "n.txt")))
@@ -325,6 +368,10 @@ DISPUTED = {
     "a multipart in base64": mail(b"Content-Type: multipart/mixed; boundary=c\r\nContent-Transfer-Encoding: base64\r\n\r\n")
     + base64.encodebytes(TWO),
     "a broken line before the type": mail(b"no field\r\nContent-Type: multipart/mixed; boundary=c\r\n" + TWO),
+    "another type with a boundary": mail(b"Content-Type: multipar/mixed; boundary=c\r\n" + TWO),
+    "a text with a boundary": mail(b"Content-Type: text/plain; boundary=c\r\n" + TWO),
+    "a vertical tab behind the field name": mail(b"Content-Type\v: multipart/mixed; boundary=c\r\n" + TWO),
+    "a fold behind the field name": mail(b"Content-Type\r\n : multipart/mixed; boundary=c\r\n" + TWO),
     "a delimiter with more text": mail(multipart("mixed", text(b"x\r\n--bx\r\n" + HIDDEN))),
 }
 
@@ -369,6 +416,23 @@ def test_the_administrator_sets_the_text_of_the_notice():
         {"extensions": ["tar.gz"]},
         {"extensions": ["*"]},
         {"extensions": ["a b"]},
+        {"extensions": ["exe;js"]},
+        {"extensions": ["exe,js"]},
+        {"extensions": ["[exe]"]},
+        {"extensions": ['["exe"', '"js"]']},
+        {"extensions": ["'exe'"]},
+        {"extensions": ['"exe"']},
+        {"extensions": ["*.exe"]},
+        {"extensions": ["exe|js"]},
+        {"extensions": ["(exe)"]},
+        {"extensions": ["exe."]},
+        {"extensions": ["-exe"]},
+        {"extensions": ["\u200b"]},
+        {"types": ["multipart/mixed"]},
+        {"types": ["a/b;c/d"]},
+        {"true_types": ["executable;image/png"]},
+        {"max_octets": 50_000_000},
+        {"forwarded": "strip"},
         {"types": ["application"]},
         {"types": ["*/*"]},
         {"types": ["a/b; c=d"]},
@@ -387,11 +451,15 @@ def test_the_administrator_sets_the_text_of_the_notice():
     ],
 )
 def test_invalid_rules_are_rejected(typed: dict):
-    with pytest.raises(SettingsError):
+    setting = {"max_octets": "STRIP_OVER_BYTES", "ses_unsupported": "SES_UNSUPPORTED"}
+    [name] = typed
+    with pytest.raises(SettingsError, match=f"^{setting.get(name, f'STRIP_{name.upper()}')}: "):
         checked(**typed)
 
 
 def test_values_of_settings_are_normalized():
+    assert checked(extensions=["7z", "ex_", "c++", "001", "\uff4a\uff53"]).extensions == {".7z", ".ex_", ".c++", ".001", ".js"}
+    assert checked(extensions=["{20D04FE0-3AEA-1069-A2D8-08002B30309D}"]).any
     rules = checked(extensions=[" EXE", ".Js"], types=["Application/*"], true_types=["Executable", "image/PNG"], forwarded=" Strip ")
     assert rules.extensions == {".exe", ".js"}
     assert rules.types == {"application/*"}

@@ -34,6 +34,8 @@ class Dialect(NamedTuple):
     broken_line: BrokenLine = BrokenLine.END
     strict_names: bool = False
     """Whether a line is broken whose field name has white space after it, `=` or a quote."""
+    loose_names: bool = False
+    """Whether a field name may have any white space around it, and a fold before the colon: mailparser, postal-mime."""
     white_line_ends: bool = False
     """Whether a line of white space ends a header, and is not a fold."""
     last_field: bool = False

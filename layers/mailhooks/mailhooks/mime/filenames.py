@@ -15,6 +15,9 @@ _PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
 _NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
 _ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
 
+_LOOSE: Final = re.compile(rb"(?<![\w*-])(?:file)?name\s*(?:\*[0-9*]*\s*)?=\s*\"?([^\";]+)", re.IGNORECASE)
+_FIRST_PIECE: Final = re.compile(rb"name\*0+\*?\s*=\s*\"?([^\";]+)", re.IGNORECASE)
+
 _LONGEST_NAME: Final = 255
 """Characters that are read, from the end of a name: file systems accept no more, and normalization of hostile text is not linear."""
 
@@ -24,7 +27,7 @@ _HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\
 _FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u0660\u06f0\ua4f8\ua60e\U00010a50\U0001d16d", "."))
 """Full stops of other scripts, and characters that look like one (UTS 39). NFKC replaces the full-width and small ones."""
 
-_WORD: Final = re.compile(r"[^;,:\"?&#<>|]+")
+_WORD: Final = re.compile(r"[^;,:\"?&#<>|\u2018-\u201f]+")
 """The beginning of an extension that programs may cut at a special character: `exe` of `exe;x`."""
 
 _STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
@@ -69,9 +72,12 @@ def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     for value in part.header.values_with_name(raw):
         for reading in _readings(value):
             found.update(dict.fromkeys(_names(reading)))
-        if b"\n" in value:
-            # A line that some programs skip is between the name and the parameter before it.
-            found.update(dict.fromkeys(map(encoded_words.decode, _ANYWHERE.findall(value))))
+        if b"\n" in value or not found:
+            # Other text is between the name and the parameter before it, such as a line that some programs skip.
+            found.update(dict.fromkeys(map(encoded_words.decode, _LOOSE.findall(value))))
+        if b"*0" in value and b"*1" not in value:
+            # Programs read a name in pieces up to the first piece that is missing.
+            found.update((unquote(encoded_words.decode(piece)).rpartition("'")[2], None) for piece in _FIRST_PIECE.findall(value))
     return tuple(name for name in found if name)
 
 
@@ -144,6 +150,11 @@ def find_extensions(name: str) -> Extensions:
     names = {name, name.partition("\0")[0]}
     if "%" in name:
         names |= {unquote(each[-3 * _LONGEST_NAME :]) for each in names}
+    if "=?" in name:
+        # QUIRK: some programs decode encoded words once more.
+        names.add(encoded_words.decode(name[-3 * _LONGEST_NAME :].encode("utf-8", "replace")))
+    if "+A" in name:
+        names.add(name[-3 * _LONGEST_NAME :].encode("utf-7" if not name.isascii() else "ascii").decode("utf-7", "replace"))
     readings = [_suffixes(reading) for reading in names]
     last = {suffix for suffixes in readings for suffix in _cut(suffixes[-1:])}
     inner = {suffix for suffixes in readings for suffix in _cut(suffixes[:-1])}

@@ -38,6 +38,9 @@ _MOST_PARAMETERS: Final = 50
 _WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
+_LOOSE_NAME: Final = re.compile(rb"[\r\v\f\0]*+([!-9;-~]+)[ \t\r\v\f\0]*+(?:\r?\n[ \t]++)?+:")
+"""A field name with white space around it, or a fold after it."""
+
 _ODD_NAME: Final = re.compile(rb"[=\"]")
 """In a field name: an unindented parameter with a colon in its value looks like a field."""
 
@@ -213,6 +216,10 @@ class _Lines:
         if _is_skipped(raw, self._start, position, after):
             self._skipped = True
             return True
+        if name := _LOOSE_NAME.match(raw, position):
+            self.options.add(("loose_names", True))
+            if self._dialect.loose_names:
+                return self._read_field(name, after)
         return self._read_broken(after)
 
     def _read_field(self, name: re.Match[bytes], after: int) -> bool:
