@@ -326,7 +326,7 @@ def _read_in_other_way(value: bytes, way: int) -> dict[bytes, bytes]:
         case 1:
             return dict(reversed(strict))
         case 2:
-            return dict(strict)
+            return {name: text.strip(b'"') for name, text in strict}
         case 3:
             return dict(reversed(strict)) | _encode(parse_parameters(_PLAIN_FORM.sub(rb"\1x-\2\3", value)))
         case 4:

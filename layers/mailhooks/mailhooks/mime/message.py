@@ -491,6 +491,7 @@ class _Scan:
             self._options.add(("any_multipart", True))
             if self._dialect.any_multipart:
                 self._declared[id(part)] = part.maintype, part.subtype
+                part.maintype, part.subtype = "multipart", "mixed"
         if part.maintype == "multipart":
             self._read_boundary(part, value)
         elif part.maintype == "text":

@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from mailhooks.mime import transfer_encoding
@@ -30,7 +31,8 @@ _PLAIN: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 """QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
 _LINE: Final = re.compile(rb"[^\n]+")
-_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?[ \t]++(?:[0-7]+[ \t]++)?([^\r\n]*+)\r?\n", re.MULTILINE)
+_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?(?![a-z])(?:[^0-9\n]{0,9}[0-7]++)?[ \t]*+([^\n]*+)\n", re.MULTILINE)
+"""QUIRK: programs also accept a line without or with another mode of the file."""
 
 _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
@@ -39,6 +41,12 @@ _SPACE_BEFORE_LINE_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 
 _MOST_GROUPS: Final = 10_000
 """Paddings in a body at which decoding starts again. Behind them the padding is skipped."""
+
+_MOST_CHANGES: Final = 100_000
+"""Odd octets in a body that are left out. Each needs memory."""
+
+_MOST_NAMES: Final = 1000
+"""Names in a body of uuencode that are read."""
 
 _SEAM: Final = 64
 """Octets at the end of a cut content that may be wrong, because an escape or a line is cut there."""
@@ -133,8 +141,8 @@ def read(raw: bytes, part: Part) -> Iterator[Content]:
 def uuencoded_names(raw: bytes, part: Part) -> Iterator[str]:
     """Yield the file names in the body of a part that a program may read as uuencode."""
     if part.encoding in _UUENCODE or not _is_standard(part.encoding):
-        for begin in _UU_BEGIN.finditer(raw, part.body, part.end):
-            yield begin[1].decode("utf-8", "replace")
+        for begin in islice(_UU_BEGIN.finditer(raw, part.body, part.end), _MOST_NAMES):
+            yield begin[1].strip().decode("utf-8", "replace")
 
 
 def _as_declared(raw: bytes, part: Part) -> Content:
@@ -175,7 +183,7 @@ def _decode_base64(body: bytes) -> Iterator[bytes]:
     foreign = _FOREIGN.search(body)
     texts = [body]
     if foreign:
-        texts = [body, body[: foreign.start()], _FOREIGN_LINE.sub(b"", body)]
+        texts = [body, body[: foreign.start()], _FOREIGN_LINE.sub(b"", body, _MOST_CHANGES)]
         if b"-" in body or b"_" in body:
             texts.append(body.translate(_URL_SAFE))
     for text in texts:
@@ -197,9 +205,9 @@ def _decode_groups(letters: bytes) -> bytes:
 def _decode_quoted_printable(body: bytes) -> Iterator[bytes]:
     """Yield the readings of damaged quoted-printable (RFC 2045 section 6.7, note on robust implementations)."""
     yield binascii.a2b_qp(body)
-    stripped = _ODD_BREAK.sub(b"", _SPACE_BEFORE_LINE_END.sub(b"", body))
+    stripped = _ODD_BREAK.sub(b"", _SPACE_BEFORE_LINE_END.sub(b"", body, _MOST_CHANGES), _MOST_CHANGES)
     yield binascii.a2b_qp(stripped)
-    yield binascii.a2b_qp(_ODD_ESCAPE.sub(b"", stripped))
+    yield binascii.a2b_qp(_ODD_ESCAPE.sub(b"", stripped, _MOST_CHANGES))
 
 
 def _count_letters(raw: bytes, start: int, end: int) -> int:
