@@ -29,6 +29,9 @@ def _read_phrases(rows: str) -> frozenset[str]:
     return frozenset(phrase.strip() for phrases in lists for phrase in phrases if phrase.strip())
 
 
+FIELDS: Final = frozenset({Label.FROM, Label.DATE, Label.TO, Label.COPY, Label.SUBJECT})
+
+
 OPENERS: Final = tuple(
     f"{phrase} "
     for phrase in sorted(
@@ -224,7 +227,7 @@ _LABELS: Final = {
     Label.TO: """
         en: to, to whom, receiver, recipient, recipients
         fr: à, a, pour, destinataire, dest
-        de: an, empfänger
+        de: an, empfänger, bis
         es, pt: para, destinatario, destinatário
         it, nl: a, aan
         pl, cs, sk, hr: do, adresat, komu, pre, prima

@@ -22,7 +22,7 @@ from mailhooks.mime.quotes.header_block import is_block_without_colons, is_heade
 from mailhooks.mime.quotes.html_lines import MAX_LINES, MAX_PIECES, PIECE_LENGTH, cut_middle, read_lines
 from mailhooks.mime.quotes.older_mail import are_different_mails, is_reply
 from mailhooks.mime.quotes.other_marks import OTHER_MARK, mark_other_quotes
-from mailhooks.mime.quotes.phrases import DIGEST, Label
+from mailhooks.mime.quotes.phrases import DIGEST, FIELDS, Label
 
 _MAX_ATTRIBUTION_LINES: Final = 14
 """Lines between the mark of a quote and the quoted lines, at most."""
@@ -170,6 +170,12 @@ class _Search:
     def _find_attribution_above(self, end: int) -> int | None:
         """Return the first line of the attribution above quoted lines."""
         found = find_attribution(self._lines, end, self._budget, above_quote=True)
+        if found is None and self._labels[end] in FIELDS:
+            start = end
+            while start and self._labels[start - 1] in FIELDS:
+                start -= 1
+            # Two fields are the rest of a block that the sender shortened.
+            found = start if start < end else None
         if found is None and HINT.search(self._lines[end].text):
             found = find_attribution_in_any_language(self._lines, end, self._budget)
         return found
