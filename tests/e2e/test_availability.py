@@ -95,12 +95,12 @@ class TestByAFeed:
         assert "error" in unknown
 
     def test_exchangelib_is_not_loaded_where_no_backend_needs_it(self, by_feed: Answer) -> None:
-        assert {"mailhooks", "icalendar"} <= imported(by_feed)
+        assert {"mailhooks", "requests"} <= imported(by_feed)
         assert {"exchangelib", "lxml", "msal", "google"}.isdisjoint(imported(by_feed))
 
 
 def test_the_layers_hold_what_each_backend_imports_at_once_or_later(containers: Containers) -> None:
-    later = ["msal", "google.oauth2.service_account", "icalendar", "recurring_ical_events", "requests_ntlm", "tzlocal"]
+    later = ["msal", "google.oauth2.service_account", "requests_ntlm", "tzlocal"]
     program = f"""
 import importlib, pkgutil, zoneinfo
 from mailhooks.availability import backends

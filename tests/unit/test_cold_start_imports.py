@@ -15,8 +15,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 AWS: Final = {"boto3", "urllib3"}
 POLICY_FILE: Final = {"mailhooks.policy.loading.loader", "yaml", "re2"}
-CALENDARS: Final = {"icalendar", "recurring_ical_events", "dateutil"}
-BACKENDS: Final = CALENDARS | {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3"}
+BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3"}
 """Libraries of availability backends. Each backend loads its own only."""
 
 AVAILABILITY: Final = {
@@ -41,11 +40,11 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "mailhooks.availability": BACKENDS | MAIL | {"requests"},
     "functions/availability": BACKENDS | MAIL | {"requests"},
     "mailhooks.availability.backends.caldav": BACKENDS,
-    "mailhooks.availability.backends.ics": BACKENDS - CALENDARS,
+    "mailhooks.availability.backends.ics": BACKENDS | {"dateutil"},
     "mailhooks.availability.backends.graph.backend": BACKENDS,
     "mailhooks.availability.backends.google.backend": BACKENDS - {"google.auth", "cryptography"},
-    "mailhooks.availability.backends.ews.backend": {"msal", "google.auth", "icalendar", "boto3"},
-    "mailhooks.availability.backends.workmail": {"msal", "google.auth", "icalendar"},
+    "mailhooks.availability.backends.ews.backend": {"msal", "google.auth", "boto3"},
+    "mailhooks.availability.backends.workmail": {"msal", "google.auth"},
 }
 
 
