@@ -167,6 +167,76 @@ def test_the_limit_on_time_counts_the_processor_time_of_the_thread(monkeypatch: 
         expanded(calendar(event(*NINE)))
 
 
+def steps(rule: str, monkeypatch: pytest.MonkeyPatch, window: Window = WINDOW) -> int:
+    """Return the steps that the expansion of a series from 2010 needs."""
+    counted: list[int] = []
+    monkeypatch.setattr(budget.Budget, "count_step", lambda _: counted.append(1))
+    expanded(calendar(event("DTSTART:20100104T090000Z", "DURATION:PT1H", f"RRULE:{rule}")), window)
+    return len(counted)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;COUNT=1000",
+        "FREQ=DAILY;INTERVAL=3;COUNT=300",
+        "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR;COUNT=900",
+        "FREQ=DAILY;BYHOUR=9,10,11;COUNT=2000",
+        "FREQ=WEEKLY;COUNT=500",
+        "FREQ=WEEKLY;BYDAY=MO,WE;INTERVAL=2;WKST=SU;COUNT=300",
+        "FREQ=MONTHLY;COUNT=60",
+        "FREQ=MONTHLY;BYDAY=2TU;COUNT=60",
+        "FREQ=MONTHLY;BYMONTHDAY=1,15;COUNT=60",
+        "FREQ=MONTHLY;BYMONTHDAY=-1;UNTIL=20200101T000000Z",
+        "FREQ=YEARLY;COUNT=5",
+        "FREQ=YEARLY;BYMONTH=3,10;BYDAY=-1SU;COUNT=10",
+        "FREQ=HOURLY;COUNT=9000",
+        "FREQ=SECONDLY;COUNT=9000",
+        "FREQ=DAILY;UNTIL=20200101T000000Z",
+    ],
+)
+def test_a_series_that_has_ended_costs_nothing(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps(rule, monkeypatch) == 0
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY",
+        "FREQ=DAILY;COUNT=9000",
+        "FREQ=WEEKLY;BYDAY=MO,WE;COUNT=9000",
+        "FREQ=MONTHLY;BYDAY=1MO;COUNT=900",
+        "FREQ=YEARLY;COUNT=90",
+        "FREQ=HOURLY;COUNT=900000",
+    ],
+)
+def test_a_live_series_costs_only_its_recurrences_in_the_window(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps(rule, monkeypatch) < 150
+    month = Window(DAY, DAY + timedelta(days=30))
+    assert steps(rule, monkeypatch, month) <= 20 * steps(rule, monkeypatch)
+
+
+def test_a_count_without_a_fixed_step_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Calendars.parse([calendar(event("DTSTART:20100131T090000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;COUNT=50"))])
+    counted: list[int] = []
+    monkeypatch.setattr(budget.Budget, "count_step", lambda _: counted.append(1))
+    totals = []
+    for days in (1, 2):
+        found.events(Window(DAY, DAY + timedelta(days=days)), Deadline.after(60))
+        totals.append(len(counted))
+    assert 0 < totals[0] == totals[1]
+
+
+def test_an_expansion_is_kept_for_its_version_and_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Calendars.parse([calendar(SERIES)])
+    first = found.events(WINDOW, Deadline.after(60), owners=["a@example.net"])
+    assert found.events(WINDOW, Deadline.after(60), owners=["A@example.net"]) is first
+    assert found.events(WINDOW, Deadline.after(60), owners=["b@example.net"]) is not first
+    for days in range(2, 9):
+        found.events(Window(DAY, DAY + timedelta(days=days)), Deadline.after(60))
+    assert len(found._expanded) == 4
+
+
 def test_the_expansion_ends_at_the_deadline() -> None:
     found = Calendars.parse([calendar(event(*NINE))])
     with pytest.raises(GenerationFailed, match="time for the response"):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailhooks.availability import timezones
 from mailhooks.availability.backends.ical import values
 from mailhooks.availability.backends.ical.budget import Budget
 from mailhooks.availability.backends.ical.lines import parse_calendars
@@ -128,6 +129,18 @@ def test_a_zone_is_found_by_the_names_that_programs_use(name: str) -> None:
 def test_an_unknown_zone_is_a_failure(name: str) -> None:
     with pytest.raises(GenerationFailed):
         times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H")), zone="Asia/Tokyo")
+
+
+def test_a_name_of_many_parts_costs_a_few_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    find_zone = timezones.find_zone
+    monkeypatch.setattr(timezones, "find_zone", lambda name: searched.append(len(name)) or find_zone(name))
+    for count in (1000, 100_000):
+        name = "/" * count + "Nowhere"
+        with pytest.raises(GenerationFailed):
+            times(calendar(event(f"DTSTART;TZID={name}:20260504T090000", "DURATION:PT1H")))
+        assert len(searched) <= 4
+        searched.clear()
 
 
 @pytest.mark.parametrize("name", ["W. Europe Standard Time", "Europe/Berlin", " europe/berlin"])
