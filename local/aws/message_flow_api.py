@@ -5,6 +5,7 @@ itself is not verified, so that any key works on a laptop.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +28,8 @@ from mailhooks.contract.limits import BUCKET_PATTERN, KEY_PATTERN, MAX_MESSAGE_B
 
 SERVICE = "workmailmessageflow"
 _MAX_REASONS = 3
+_VERSION = re.compile(r"[^\ud800-\udfff\0]{1,1024}")
+"""The model's `.+` of 1 to 1,024 characters, without those that a URL cannot contain."""
 _IN_REGION: set[tuple[str, str]] = set()
 """Endpoint and name of the buckets that are in the organization's region. A bucket never moves."""
 
@@ -154,8 +157,10 @@ def _s3_reference(body: bytes) -> S3Reference:
         raise ServiceError("SerializationException", "The body is not JSON") from error
     except (LookupError, TypeError, AttributeError) as error:
         raise ServiceError("ValidationException", "content.s3Reference needs bucket and key") from error
-    if not all(isinstance(value, str) for value in (found.bucket, found.key, found.version or "")):
+    if not all(isinstance(value, str) for value in (found.bucket, found.key, "" if found.version is None else found.version)):
         raise ServiceError("SerializationException", "bucket, key and objectVersion are strings")
+    if found.version is not None and not _VERSION.fullmatch(found.version):
+        raise ServiceError("ValidationException", f"objectVersion does not match {_VERSION.pattern}")
     return found
 
 

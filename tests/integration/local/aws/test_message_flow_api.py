@@ -240,13 +240,23 @@ def test_a_signature_for_another_service_is_refused(wm: LocalWorkMail) -> None:
         (b"{}", "ValidationException"),
         (b"[]", "ValidationException"),
         (b'{"content": {"s3Reference": {"bucket": "b"}}}', "ValidationException"),
+        (b'{"content": {"s3Reference": {"bucket": "bbb", "key": "k", "objectVersion": "\\ud800"}}}', "ValidationException"),
+        (b'{"content": {"s3Reference": {"bucket": "bbb", "key": "k", "objectVersion": ""}}}', "ValidationException"),
+        (b'{"content": {"s3Reference": {"bucket": "\\ud800", "key": "\\u0000"}}}', "InvalidContentLocation"),
+        (b'{"content": {"s3Reference": [1]}}', "ValidationException"),
+        (b'{"content": {"s3Reference": {"bucket": "bbb", "key": "k", "objectVersion": []}}}', "SerializationException"),
+        (b'{"content":' * 100_000, "SerializationException"),
+        (b"[" * 500_000, "SerializationException"),
+        (b"9" * 10_000, "SerializationException"),
     ],
 )
 def test_a_body_of_another_shape_is_refused(body: bytes, name: str, wm: LocalWorkMail) -> None:
     assert raw_request(wm, "POST", f"/messages/{wm.store.add(RAW)}", body)[:2] == (400, name)
 
 
-@pytest.mark.parametrize("method, path", [("GET", "/"), ("DELETE", "/messages/x"), ("GET", "/messages/a/b"), ("GET", "/messages/")])
+@pytest.mark.parametrize(
+    "method, path", [("GET", "/"), ("DELETE", "/messages/x"), ("GET", "/messages/a/b"), ("GET", "/messages/"), ("GET", "/other")]
+)
 def test_any_other_request_is_an_unknown_operation(method: str, path: str, wm: LocalWorkMail) -> None:
     assert raw_request(wm, method, path)[:2] == (404, "UnknownOperationException")
 
