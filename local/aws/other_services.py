@@ -55,7 +55,8 @@ class OtherServices:
 def _describe(request: Request) -> tuple[str, str]:
     """Return the service and the call, as far as the request names them."""
     target = request.headers.get("x-amz-target", "")
-    path = request.url.path.removeprefix(PATH)
+    # Not the whole path, which may contain an address.
+    path = "/".join(request.url.path.removeprefix(PATH).split("/")[:2])
     service = find_signed_service(request) or target.partition(".")[0] or "an AWS service"
     call = target.rpartition(".")[2] or f"{request.method} {path or '/'}"
     return _clean(service), _clean(call)
@@ -70,7 +71,8 @@ def _explain(service: str, call: str) -> str:
     return (
         f"The local WorkMail does not emulate {service} ({call}), and sent nothing to AWS. Give the function the URL of an "
         "emulator, such as moto_server or your own fake: in workmail.toml, [functions.NAME], "
-        f'environment = {{ {_variable(service)} = "http://127.0.0.1:5000" }}. See docs/local.md, "Other AWS services".'
+        f'environment = {{ {_variable(service)} = "http://127.0.0.1:5000" }} (its end is the service_id of boto3, in capitals). '
+        'See docs/local.md, "Other AWS services".'
     )
 
 
