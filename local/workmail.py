@@ -11,6 +11,7 @@ with LocalWorkMail(Path("workmail.toml")) as wm:
 """
 
 import json
+import re
 import tempfile
 import threading
 from collections import deque
@@ -45,7 +46,8 @@ _KEPT_OBJECTS: Final = 500
 _KEPT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of the objects that stay: moto keeps them in memory, and from 5 MB in a file with a descriptor each."""
 
-_REWRITE_BUCKET: Final = "REWRITE_BUCKET"
+_TABLE: Final = re.compile(r"[\w.-]{3,255}", re.ASCII)
+"""DynamoDB's own rule for names."""
 
 _PAGE: Final = 100
 """Entries of a page of the directory (guide, API reference: MaxResults)."""
@@ -237,16 +239,13 @@ class LocalWorkMail(LocalAws):
             if configuration is not self._applied:
                 self._fill_directory(configuration)
                 known = {self.bucket, *self._own_buckets, *(self._applied.buckets if self._applied else ())}
-                self._own_buckets = self._find_own_buckets(configuration)
+                self._own_buckets = _find_own(configuration, "REWRITE_BUCKET", BUCKET_PATTERN) - {self.bucket}
                 for bucket in sorted({*configuration.buckets, *self._own_buckets} - known):
                     self.make_bucket(bucket, versioned=bucket in self._own_buckets)
+                for table in sorted(_find_own(configuration, "RATES_TABLE", _TABLE) - {*self._tables}):
+                    self.make_rates_table(table)
                 self._applied = configuration
         return configuration
-
-    def _find_own_buckets(self, configuration: Configuration) -> frozenset[str]:
-        """Return the rewrite buckets that functions name themselves, as far as WorkMail accepts the names."""
-        names = (function.environment.get(_REWRITE_BUCKET, "") for function in configuration.functions.values())
-        return frozenset(name for name in names if BUCKET_PATTERN.fullmatch(name)) - {self.bucket}
 
     def _fill_directory(self, configuration: Configuration) -> None:
         if self._applied is not None:
@@ -303,3 +302,9 @@ class LocalWorkMail(LocalAws):
             )
         finally:
             sqs.close()
+
+
+def _find_own(configuration: Configuration, variable: str, valid: re.Pattern[str]) -> frozenset[str]:
+    """Return the buckets or tables that functions name in a variable of their own, as far as the names are valid."""
+    names = (function.environment.get(variable, "") for function in configuration.functions.values())
+    return frozenset(name for name in names if valid.fullmatch(name))

@@ -62,6 +62,7 @@ class LocalAws(Lifecycle):
         self._urls: dict[str, str] = {}
         self._other_services = ""
         self._buckets: list[str] = []
+        self._tables: list[str] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,25 +137,29 @@ class LocalAws(Lifecycle):
     def _create_storage(self) -> None:
         """Create the rewrite bucket and the rates table as the stack does."""
         self.make_bucket(self.bucket, versioned=True)
+        self.make_rates_table(self.rates_table)
+
+    def make_rates_table(self, name: str) -> None:
+        """Create a table for `mailhooks.aws.rate_counter`. It is removed with this instance."""
+        self._tables.append(name)
         self._dynamodb.create_table(
-            TableName=self.rates_table,
+            TableName=name,
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        self._dynamodb.update_time_to_live(
-            TableName=self.rates_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
-        )
+        self._dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
 
     def _remove_storage(self) -> None:
-        """Remove the buckets and the table, which a test may have removed: moto keeps them in memory as long as the process runs."""
+        """Remove the buckets and the tables, which a test may have removed: moto keeps them in memory as long as the process runs."""
         from botocore.exceptions import ClientError
 
         while self._buckets:
             with suppress(ClientError):
                 self._remove_bucket(self._buckets.pop())
-        with suppress(ClientError):
-            self._dynamodb.delete_table(TableName=self.rates_table)
+        while self._tables:
+            with suppress(ClientError):
+                self._dynamodb.delete_table(TableName=self._tables.pop())
 
     def _remove_bucket(self, bucket: str) -> None:
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):

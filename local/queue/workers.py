@@ -202,9 +202,12 @@ class Workers:
     def _process(self, task: _Task) -> None:
         """Create the jobs of a message, or advance one job. Each job is one task at a time, never two."""
         if not task.message_id:
-            if not self._spool.has_jobs(task.number):
-                self._spool.add_jobs(task.number, create_jobs(self._spool.message(task.number), self._configuration().rules))
-            for job in self._spool.jobs(task.number):
+            if self._spool.has_jobs(task.number):
+                jobs = self._spool.jobs(task.number)
+            else:
+                jobs = create_jobs(self._spool.message(task.number), self._configuration().rules)
+                self._spool.add_jobs(task.number, jobs)
+            for job in jobs:
                 self._put(_Task(task.number, job.run.message_id), _delay(job), job.run.function)
             return
         stored = self._spool.job(task.message_id)

@@ -51,6 +51,11 @@ class StoredMessage:
     rejections: list[str] = field(default_factory=list)
     references: list[S3Reference] = field(default_factory=list)
 
+    @property
+    def size(self) -> int:
+        """The bytes of both contents."""
+        return len(self.original) + len(self.content)
+
 
 class MessageStore:
     """Messages by ID. Safe to use from several threads, because the API answers in a thread of its own.
@@ -95,9 +100,9 @@ class MessageStore:
         with self._lock:
             self._updates.pop(message.message_id, None)
             self._updates[message.message_id] = message
-            size = sum(len(each.content) for each in self._updates.values())
+            size = sum(each.size for each in self._updates.values())
             while size > _MAX_UPDATES and len(self._updates) > 1:
-                size -= len(self._updates.pop(next(iter(self._updates))).content)
+                size -= self._updates.pop(next(iter(self._updates))).size
 
     def find_update(self, message_id: str) -> bytes | None:
         """Return the content that was put after the delivery; None when there is none."""

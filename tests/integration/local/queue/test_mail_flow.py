@@ -1,6 +1,7 @@
 """Mail through the local WorkMail, with functions in processes and real servers. `tests/unit/local/queue` has the details."""
 
 import json
+from contextlib import closing
 
 import pytest
 
@@ -113,7 +114,9 @@ def test_a_put_for_a_delivered_message_changes_only_what_the_api_returns(wm: Loc
 def test_a_functions_own_bucket_is_used_and_emptied(wm: LocalWorkMail, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.workmail._KEPT_OBJECTS", 1)
     hook.write(CHANGE + DEFAULT)
-    wm.reset(hook.configuration(function='environment = { REWRITE_BUCKET = "my-own-bucket", AWS_REGION = "eu-west-1" }'))
+    wm.reset(
+        hook.configuration(function='environment = { REWRITE_BUCKET = "my-own-bucket", RATES_TABLE = "own", AWS_REGION = "eu-west-1" }')
+    )
     for _ in range(4):
         [run] = wm.send(RAW, to=[ANA]).rule_runs
         assert (run.problems, run.puts) == ((), 1)
@@ -121,4 +124,6 @@ def test_a_functions_own_bucket_is_used_and_emptied(wm: LocalWorkMail, hook: Hoo
     versions = s3.list_object_versions(Bucket="my-own-bucket")["Versions"]
     s3.close()
     assert 1 <= len(versions) < 3
+    with closing(wm.client("dynamodb")) as dynamodb:
+        assert "own" in dynamodb.list_tables()["TableNames"]
     assert b"[X]" in wm.delivered(ANA)[0].raw

@@ -1,7 +1,7 @@
 import pytest
 
 from local.aws.faults import Faults
-from local.storage.message_store import MessageStore
+from local.storage.message_store import MessageStore, StoredMessage
 
 
 def test_a_message_is_found_for_24_hours() -> None:
@@ -69,3 +69,13 @@ def test_a_removed_message_comes_from_the_loader() -> None:
     assert "m-1" not in store
     store.loader = {"m-1": delivered}.get
     assert store.content("m-1") == b"x"
+
+
+def test_updates_of_delivered_messages_are_bounded_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.storage.message_store._MAX_UPDATES", 1000)
+    store = MessageStore()
+    store.loader = lambda message_id: StoredMessage(message_id, 0.0, "INBOUND", b"x" * 100, b"x" * 100)
+    for number in range(20):
+        store.replace(str(number), b"y" * 100)
+    assert [store.content(str(number))[:1] for number in range(20)] == [b"x"] * 15 + [b"y"] * 5
+    assert store.find_update("0") is None
