@@ -18,7 +18,8 @@ except ImportError:
     sys.exit(2)
 
 with atheris.instrument_imports():
-    from mailhooks.availability.backends.caldav import read_calendar_data
+    from mailhooks.availability.backends.caldav.freebusy import read_calendar_data
+    from mailhooks.availability.backends.caldav.multistatus import read_multistatus
     from mailhooks.availability.backends.ews.response import RequestFailed
     from mailhooks.availability.backends.ews.response import read_response as read_ews
     from mailhooks.availability.backends.google.response import read_response as read_google
@@ -90,6 +91,7 @@ def check_responses(content: bytes) -> None:
         lambda: Reader().read(content, MAILBOXES, WINDOW),
         lambda: read_google(content, MAILBOXES),
         lambda: read_calendar_data(content),
+        lambda: read_multistatus(content),
     )
     for read in readers:
         try:
