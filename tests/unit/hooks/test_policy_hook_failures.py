@@ -126,15 +126,30 @@ def test_a_retry_after_a_rule_has_ended_returns_the_first_decision():
     assert flow(event_only, content)(BOTH, None) == first
 
 
-@pytest.mark.parametrize("line", [b"X-A: a\rb\r\n", b"garbage\r\n", b">From x\r\n"])
+@pytest.mark.parametrize("line", [b"garbage\r\n", b">From x\r\n"])
 def test_an_attachment_is_not_delivered_if_a_broken_header_prevents_its_removal(line: bytes):
     content = Content(raw=WITH_EXE.replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n", 1))
     assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
     assert content.puts == 0
 
 
+def test_an_attachment_is_removed_below_a_bare_cr_because_all_programs_find_it_at_the_same_place():
+    content = Content(raw=WITH_EXE.replace(b"\r\n\r\n", b"\r\nX-A: a\rb\r\n\r\n", 1))
+    assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DEFAULT"}
+    assert content.puts == 1
+    assert b"MZ" not in content.now
+
+
 def test_a_broken_header_alone_does_not_prevent_delivery():
     assert by_recipient(flow(STRIP, Content(raw=HEAD + b"garbage\r\n" + PLAIN[len(HEAD) :]))(BOTH, None)) == {"*": "DEFAULT"}
+
+
+def test_a_message_in_which_only_some_programs_find_an_executable_is_refused():
+    two = PARTS.replace(b"boundary=b", b"boundary=none; boundary=b").replace(b'boundary="b"', b"boundary=none; boundary=b")
+    assert two != PARTS
+    content = Content(raw=HEAD + two)
+    assert by_recipient(flow(STRIP, content)(BOTH, None)) == {"*": "DROP"}
+    assert content.puts == 0
 
 
 def test_two_rules_that_replace_each_others_recipient_leave_one():

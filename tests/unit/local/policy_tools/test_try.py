@@ -8,6 +8,11 @@ from local.cli.main import main
 from local.policy_tools.memory_services import MemoryRates
 from tests.support.policy_files import MESSAGE, POLICY, save_message, write_policy
 
+AMBIGUOUS = MESSAGE.removesuffix(b"\r\n\r\nHello\r\n") + (
+    b"\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\n--b\r\n\r\nHello\r\n"
+    b"--c\r\nContent-Type: a/b; name=a.exe\r\n\r\nx\r\n--c--\r\n--b--\r\n"
+)
+
 
 @pytest.fixture
 def run_try(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -116,6 +121,26 @@ def test_a_change_that_cannot_be_made_has_the_reason(run_try) -> None:
     out = run_try(policy=rule("do: { disclaimer: { text: D } }"), raw=signed)
     assert "(on_unmodifiable: pass)" in " ".join(out.split())
     assert "do not get the message" not in out
+
+
+@pytest.mark.parametrize(
+    "do, raw, expected",
+    [
+        ("[{ strip_attachments: { extensions: [exe] } }]", MESSAGE, "unchanged: no attachment matches"),
+        ('[{ subject_tag: "Our" }]', MESSAGE, "unchanged: the message already has all of it"),
+        (
+            '[{ strip_attachments: { extensions: [exe] } }, { subject_tag: "Our" }]',
+            MESSAGE,
+            "unchanged: no attachment matches and the message already has the other changes",
+        ),
+        ("[{ strip_attachments: { extensions: [exe] } }]", AMBIGUOUS, "bytes, unchanged"),
+    ],
+)
+def test_an_unchanged_message_has_the_reason(run_try, do: str, raw: bytes, expected: str) -> None:
+    found = " ".join(run_try(policy=rule(f"do: {do}"), raw=raw).split())
+    assert expected in found
+    assert ("already has all of it" in found) is (expected.endswith("all of it"))
+    assert ("not made: strip_attachments" in found) is (raw is AMBIGUOUS)
 
 
 def test_a_rule_that_fails_with_retry_ends_the_evaluation(run_try, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Tables of the conditions on the content. A row: the value, the message, and the recipients that it matches."""
 
+from base64 import b64encode
 from typing import Final
 
 from tests.support.policies import HEAD, PLAIN, Mail, mail
@@ -14,6 +15,16 @@ PDF: Final = mail(mixed(part("application/pdf", "Invoice 7.PDF", b"%PDF-1.4 x"))
 EXE: Final = mail(mixed(part("application/pdf", "a.pdf", PE), part("image/png", "b.png", b"x" * 2000)))
 ZIP: Final = mail(mixed(part("application/zip", "a.zip", archive("dir/inner.exe"))))
 SEALED: Final = mail(mixed(part("application/zip", "a.zip", encrypted(archive("a.txt")))))
+
+
+TWO_BOUNDARIES: Final = mail(
+    whole(multipart("mixed", part("a/b", "a.exe", PE), boundary=b"c").replace(b'boundary="c"', b"boundary=b; boundary=c"))
+)
+
+
+def encoded(body: bytes) -> Mail:
+    """Return a message with an archive or a program that programs decode differently."""
+    return mail(mixed(part("application/zip", "a.zip").partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body))
 
 
 def field(name: str, *values: str) -> Mail:
@@ -200,6 +211,12 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"true_type": "executable"}, EXE, USER),
         ({"true_type": "application/pdf"}, EXE, NONE),
         ({"true_type": ["executable", "application/pdf"]}, PDF, USER),
+        ({"extension": "exe"}, TWO_BOUNDARIES, USER),
+        ({"true_type": "executable"}, TWO_BOUNDARIES, USER),
+        ({"extension": "pdf"}, TWO_BOUNDARIES, NONE),
+        ({"true_type": "executable"}, encoded(b"TQ==\r\n" + b64encode(PE[1:])), USER),
+        ({"extension": "exe"}, encoded(b"(zip) \r\n" + b64encode(archive("a.exe"))), USER),
+        ({"true_type": "text/html"}, mail(mixed(part("a/b", "a.dat", b"<!-- x -->\n<html>"))), USER),
         ({"size": {"over": 1999}}, EXE, USER),
         ({"size": {"over": "2 KB"}}, EXE, NONE),
         ({"encrypted": True}, SEALED, USER),
@@ -217,6 +234,7 @@ CONTENT: Final[dict[str, list[Row]]] = {
         *_numbers(EXE, 2),
         ({"at_least": 1}, mail(), NONE),
         ({"at_least": 500}, mail(mixed(*[part("a/b", "a")] * 500)), USER),
+        ({"at_least": 1}, TWO_BOUNDARIES, NONE),
     ],
     "size": [
         *_numbers(mail(), len(PLAIN)),
