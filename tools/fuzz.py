@@ -3,13 +3,16 @@
     pip install atheris
     PYTHONPATH=layers/mailhooks:. python -m tools.fuzz TARGET -max_total_time=1800 CORPUS_DIR tests/corpus/mail
 
-Targets: structure, attachments, disclaimer, calendars, responses. A crash leaves its input in a file: add a test with it.
+Targets: structure, attachments, contents, disclaimer, calendars, responses. A crash leaves its input in a file: add a test with it.
 """
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Final
+from zipfile import ZipFile
 
 try:
     import atheris
@@ -29,9 +32,12 @@ with atheris.instrument_imports():
     from mailhooks.content.attachment_rules import AttachmentRules
     from mailhooks.content.attachments import strip
     from mailhooks.content.disclaimer import add_disclaimer
+    from mailhooks.content.filetypes import KNOWN, identify_all
+    from mailhooks.content.zip_archives import list_zip
     from mailhooks.contract.availability import Window
     from mailhooks.deadline import Deadline
     from mailhooks.errors import CannotChangeSafely
+    from mailhooks.mime import part_content
     from mailhooks.mime.headers import scan as scan_header
     from mailhooks.mime.message import Message
     from tests.support.structure import check_structure
@@ -65,6 +71,23 @@ def check_attachments(raw: bytes) -> None:
     except CannotChangeSafely:
         return
     assert strip(stripped, RULES) is stripped
+
+
+def check_contents(octets: bytes) -> None:
+    """Check that any content has types, names of an archive and readings, and that Python lists no other names."""
+    assert set(identify_all(octets)) <= KNOWN
+    listed = set(list_zip(octets).names)
+    names: set[str] = set()
+    with suppress(Exception), ZipFile(BytesIO(octets)) as archive:
+        names = {entry.orig_filename for entry in archive.infolist() if not entry.orig_filename.endswith("/")}
+    assert {name for name in names if name.isascii()} <= listed
+    for encoding in (b"base64", b"quoted-printable", b"x-uuencode", b"x-unknown"):
+        raw = b"Content-Type: a/b\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + octets
+        root = Message(raw).structure.root
+        for content in part_content.read(raw, root):
+            assert content.octets().startswith(content.beginning(100))
+            assert content.octets().endswith(content.ending(100))
+        list(part_content.uuencoded_names(raw, root))
 
 
 def check_disclaimer(raw: bytes) -> None:
@@ -103,6 +126,7 @@ def check_responses(content: bytes) -> None:
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "structure": check_readings,
     "attachments": check_attachments,
+    "contents": check_contents,
     "disclaimer": check_disclaimer,
     "calendars": check_calendar,
     "responses": check_responses,

@@ -565,6 +565,26 @@ def test_damaged_real_mail_is_changed_or_rejected(data: st.DataObject):
     assert strip(changed, EVERYTHING) == changed
 
 
+_MARKS = b'boundary=b|boundary=c|; boundary="c"|name=a.exe|; filename=a.exe|; filename="a.txt"|--b|--c|--b--|"|;|*|=|:|(|)|\0'
+_LINES = [b"\n", b"\r", b" ", b"no field\r\n", b"Content-Type: a/b\r\n", b"Content-Type: multipart/mixed; boundary=c\r\n"]
+_ODD = st.sampled_from([*_MARKS.split(b"|"), *_LINES])
+
+
+@pytest.mark.fuzz
+@given(st.data())
+def test_an_executable_that_python_finds_does_not_go_through(data: st.DataObject):
+    raw = bytearray(data.draw(st.sampled_from([*AMBIGUOUS.values(), *DISPUTED.values(), mixed(HIDDEN)])))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(_ODD)
+    try:
+        changed = strip(bytes(raw), EXE)
+    except CannotChangeSafely:
+        return
+    names = [name for leaf in leaves(changed) if isinstance(name := leaf.get_filename(), str)]
+    assert not [name for name in names if name.lower().rstrip(". ").endswith(".exe")]
+
+
 PAGE = Path(__file__).parents[3] / "docs/attachments.md"
 
 

@@ -278,3 +278,32 @@ def test_names_in_code_page_437_and_in_utf_8_without_a_mark_are_read():
     octets = archive("Xa.exe").replace(b"Xa", b"\x81a")
     assert list_zip(octets).names == ("üa.exe",)
     assert list_zip(archive("XXa.exe").replace(b"XX", "ü".encode())).names[0] == "üa.exe"
+
+
+PIECES = [
+    archive("a.exe"),
+    archive("b.txt", "a.exe"),
+    archive("b.txt"),
+    streamed(zipfile.ZIP_DEFLATED, "a.exe"),
+    with_zip64_end(archive("a.exe", "b")),
+]
+
+
+@pytest.mark.fuzz
+@given(st.data())
+def test_no_name_that_python_lists_is_missing(data: st.DataObject):
+    octets = bytearray(b"".join(data.draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3))))
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(octets) - 1))
+        octets[at : at + data.draw(st.integers(0, 3))] = data.draw(
+            st.one_of(st.binary(max_size=3), st.sampled_from([b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"\1\0", b"\0\0\0\0"]))
+        )
+    found = list_zip(bytes(octets))
+    try:
+        with zipfile.ZipFile(io.BytesIO(bytes(octets))) as read:
+            names = {entry.orig_filename for entry in read.infolist() if not entry.orig_filename.endswith("/")}
+    except Exception:  # noqa: BLE001 - a damaged archive raises any error
+        return
+    assert {name for name in names if name.isascii()} <= set(found.names)
+    if found.complete:
+        assert len(names) == len(found.names)
