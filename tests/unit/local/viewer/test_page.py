@@ -16,7 +16,7 @@ from tests.unit.local.viewer.messages import GERMAN, HEADER, REPLY, SIGNED, afte
 
 HOSTILE = (
     b'From: "</h1><script>x()</script>" <a@example.com>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: <img src=x onerror=y()>\r\n'
-    b'X-><script>: 1\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n'
+    b"X-><script>: 1\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
     b"Content-Type: multipart/alternative; boundary=c\r\n\r\n"
     b"--c\r\nContent-Type: text/plain\r\n\r\n</pre><script>x()</script>\r\n"
     b'--c\r\nContent-Type: text/html\r\n\r\n<link rel=preconnect href=//example.net>"></iframe><script>x()</script><img src=http://example.net/i>'
