@@ -28,6 +28,9 @@ MAX_UNKNOWN: Final = 250
 MAX_LINES: Final = 5
 """Lines of the longest wrapped attribution."""
 
+_MAX_VERB: Final = 16
+"""Characters of the longest verb that is in no table, with spaces."""
+
 _MIN_WRAPPED: Final = 50
 """Characters of the shortest line that a program may have wrapped."""
 
@@ -101,7 +104,7 @@ INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b\u200d-\u200f\u2060\ufeff\u202
 """Characters that only control the layout, such as direction marks."""
 
 COLONS: Final = ":：︰﹕∶៖"
-DASHES: Final = "-_=#\u2010\u2011\u2012–—\u2015\u2212━"
+DASHES: Final = "-_=\u2010\u2011\u2012–—\u2015\u2212━"
 FIELD: Final = re.compile(rf"[*_\s]{{0,3}}([^{COLONS}*\d]{{1,30}}+)[*_\s]{{0,3}}+[{COLONS}]")
 AROUND: Final = DASHES + COLONS + "*>~# "
 
@@ -113,7 +116,7 @@ _OTHER_YEAR: Final = re.compile(r"\b(?:1[34]|25)\d\d\b")
 """A year of the Islamic, Persian or Buddhist calendar."""
 
 _DATE_FIRST: Final = re.compile(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{0,2} .{0,14}?)?\d")
-_STAMP_FIRST: Final = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc|[+-]\d\d)")
+_STAMP_FIRST: Final = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc)\b")
 _ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{0,80}@[^<>()\[\]\s]{1,80}(?: ?[>)\]]|$)")
 _DIGIT: Final = re.compile(r"\d")
 _OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")
@@ -151,7 +154,9 @@ def find_label(line: Line) -> Label | None:
 
 
 def has_dashes(text: str) -> bool:
-    """Return whether a text has two or more dashes at each end."""
+    """Return whether a text has two or more dashes at each end, or Zendesk's `##-`."""
+    if text.startswith("##- "):
+        return text.endswith(" -##")
     text = text.strip("*> ")
     return len(text) > 1 and not (text[:2] + text[-2:]).strip(DASHES)
 
@@ -258,12 +263,14 @@ def _is_unmistakable(bare: str, text: str, *, gap: bool, below: bool) -> bool:
     ends = text.endswith(tuple(COLONS))
     address = _ADDRESS.search(bare) is not None
     if timed and address and ends and (gap or begins) and len(bare) < MAX_UNKNOWN:
-        return True
+        # After the last of them is at most a verb, in any language. More words are a text below a heading, as in a list of changes.
+        last = max(found.end() for fact in (_ADDRESS, _DAY, TIME) for found in fact.finditer(bare))
+        return len(bare) - last <= _MAX_VERB
     if verb and address and ends and gap and begins and len(bare) < MAX_UNKNOWN:
         return True
     if not (gap and below and begins) or len(bare) > _MAX_UNDATED:
         return False
-    return (verb and ends and text.lstrip("-* ")[:1].isupper()) or _STAMP_FIRST.match(bare) is not None or (address and text.endswith(">"))
+    return (verb and ends and text.lstrip("-* ")[:1].isupper()) or _STAMP_FIRST.match(bare) is not None
 
 
 def has_fact(bare: str) -> bool:

@@ -48,7 +48,9 @@ def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None])
     if not words and len(text) >= _MIN_RULE and Label.FROM in pair and not {*pair} <= {Label.FROM, *_NO_FIELD} and len(pair) == 2:
         return Label.TRACE not in labels[at + 1 : at + _MAX_OTHERS]
     # The second check is for languages that are not in the tables.
-    return is_header_block(lines, at + 1, labels) or _has_unknown_fields(lines[at + 1 : at + 6], labels[at + 1 : at + 6], bool(words))
+    return is_header_block(lines, at + 1, labels) or _has_unknown_fields(
+        lines[at + 1 : at + 6], labels[at + 1 : at + 6], words.replace(" ", "").isalpha()
+    )
 
 
 def _has_unknown_fields(lines: Sequence[Line], labels: Sequence[Label | None], has_title: bool) -> bool:
