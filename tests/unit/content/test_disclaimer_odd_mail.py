@@ -6,7 +6,9 @@ import pytest
 
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import STAMP, Disclaimer, add_disclaimer, explain
-from mailhooks.hooks.preflight import prepare_change
+from mailhooks.content.header_changes import HeaderChanges, tag_edits
+from mailhooks.hooks.preflight import blocking, prepare_change, rejections_of_edits
+from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked
 
@@ -111,6 +113,9 @@ EDITED: Final = {
     "CR CR LF": plain(TYPE + b"X-Odd: a\r\r\n"),
     "a broken line before the body": plain(TYPE + b"no field\r\n"),
     "an unindented fold after the text's type": plain(TYPE + b"X-Long: first\r\nsecond half\r\nX-Other: x\r\n"),
+    "two charsets of ASCII text": plain(TYPE + b"Content-Type: text/plain; charset=utf-8\r\n"),
+    "two charset parameters of ASCII text": plain(b"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\r\n"),
+    "a line of white space in a field before the type": HEAD + b"X-Odd: a\r\n  \r\n" + TEXT,
     "a first line that ends in LF": b"X-Filter: passed\n" + plain(TYPE),
     "a type twice alike": plain(TYPE + TYPE),
     "an encoding of the text twice alike": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\n" * 2),
@@ -149,7 +154,8 @@ def test_workmail_is_asked_to_accept_the_change(raw: bytes):
 
 DECLINED: Final = {
     "two types": plain(b"Content-Type: text/plain\r\nContent-Type: text/html\r\n"),
-    "two charsets": plain(b"Content-Type: text/plain; charset=utf-8; charset=utf-16\r\n"),
+    "two charsets of other text": plain(b"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\r\n", "Grüße\r\n".encode()),
+    "two charsets, one of two octets": plain(b"Content-Type: text/plain; charset=utf-8; charset=utf-16\r\n"),
     "two encodings": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n"),
     "two dispositions": plain(TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n"),
     "two boundaries": of(b"multipart/mixed; boundary=B1; boundary=B2", TEXT, PDF),
@@ -160,7 +166,6 @@ DECLINED: Final = {
     "no boundary": of(b"multipart/mixed", TEXT),
     "an unindented fold before the type": plain(b"X-Long: first\r\nsecond half\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
     "garbage before the encoding": plain(TYPE + b"no field\r\nContent-Transfer-Encoding: base64\r\n", b"RGVhciBCb2I=\r\n"),
-    "a line of white space before the type": plain(b" \r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
     "a bare CR before the type": plain(b"X-Odd: a\rb\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
     "a NUL in the type": plain(b"Content-Type: multipart/mixed; boundary=B1\0\r\n", b"--B1\r\n" + TEXT + b"--B1--\r\n"),
     "a white line in front": b"   \r\n" + plain(TYPE),
@@ -186,7 +191,7 @@ def test_a_field_that_programs_find_differently_is_not_changed():
     raw = plain(b"X-Long: first\r\nsecond half\r\n" + TYPE)
     assert not explain(raw, text="Gruss")
     # In ASCII, because another charset would need another field.
-    assert b"Gruesse" in add_disclaimer(raw, text="Grüße", html="").replace(b"Grusse", b"Gruesse")
+    assert b"Grusse" in add_disclaimer(raw, text="Grüße", html="")
     assert explain(raw, text="Привет").startswith("its structure is broken")
 
 
@@ -200,3 +205,19 @@ def test_images_need_a_structure_that_all_programs_read_alike():
         disclaimer.change(Message(odd))
     wrapping = Disclaimer(text="x", html=disclaimer.html, images=(image,), on_unmodifiable=OnUnmodifiable.WRAP)
     assert wrapping.change(Message(odd)).wraps
+
+
+def test_text_of_two_charsets_gets_ascii():
+    raw = plain(b"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\r\n")
+    changed = add_disclaimer(raw, text="Grüße", html="")
+    assert changed.isascii()
+    assert changed.endswith(b"Ada\r\n\r\nGrusse\r\n")
+
+
+@pytest.mark.parametrize("raw", EDITED.values(), ids=EDITED)
+def test_a_tag_and_a_field_need_only_the_header_of_the_message(raw: bytes):
+    message = Message(b"Subject: Minutes\r\n" + raw)
+    if message.header.complete:
+        edits = [*tag_edits(message, "[EXTERNAL]"), *HeaderChanges.checked([("X-Checked", "yes")], []).edits(message)]
+        assert all("998" in str(rejection) for rejection in blocking(rejections_of_edits(message, edits)))
+        assert b"Subject: [EXTERNAL] Minutes" in splice(message.raw, edits)

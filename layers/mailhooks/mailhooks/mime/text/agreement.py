@@ -4,10 +4,18 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mailhooks.mime.charset import is_ascii_superset
+from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Message, Part
-from mailhooks.mime.transfer_encoding import IDENTITY
+from mailhooks.mime.transfer_encoding import IDENTITY, decode
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted", "multipart/report"})
+
+_NOT_DISPLAYED: Final = ("decode_multiparts", "prefix_delimiters", "white_line_ends")
+"""Choices of a dialect that no program is known to make that displays mail. Dovecot is a server, and has the second.
+
+A hostile message may count on them, but they do not hide a text that is displayed.
+"""
 
 
 class Disagreement(Exception):
@@ -22,25 +30,26 @@ class AgreedPart:
         part: in the reading with the latest start.
         same_start: whether all programs find the same start. If not, some display lines of a broken header before the text.
         same_header: whether all programs find the same Content- fields, which may then be edited.
+        same_charset: whether they find the same charset. If not, the text is ASCII, and all decode it alike.
     """
 
     part: Part
     same_start: bool
     same_header: bool
+    same_charset: bool
 
 
 def find_readings(message: Message) -> list[Message]:
     """Return the readings whose texts have to agree.
 
-    Without three kinds: no known program decodes the encoding of a multipart if its delimiters can be read before that; only Dovecot, which
-    displays nothing, reads a line that begins with a delimiter as one; NULs inside of bodies hide no part.
+    Without those of programs that display nothing (`_NOT_DISPLAYED`), and without NULs inside of bodies, which hide no part.
 
     Raises:
         Disagreement: the readings cannot be enumerated, or NULs hide parts.
     """
     if message.readings is None:
         raise Disagreement
-    likely = [each for each in message.readings if not (each.dialect.decode_multiparts or each.dialect.prefix_delimiters)]
+    likely = [each for each in message.readings if not any(getattr(each.dialect, name) for name in _NOT_DISPLAYED)]
     kept = [each for each in likely if not each.dialect.remove_nul]
     shapes = {_shape(each) for each in kept}
     if any(each.dialect.remove_nul and _shape(each) not in shapes for each in likely):
@@ -66,7 +75,10 @@ def find_agreed(raw: bytes, readings: Sequence[Message], ends: Collection[int]) 
 def _agree(raw: bytes, found: Sequence[Part]) -> AgreedPart:
     """Return a part that every reading has. Raise `Disagreement` if it is another text in one of them."""
     latest = max(found, key=lambda part: part.body)
-    if len({(part.content_type, part.encoding, part.charset, part.params.get("format"), part.params.get("delsp")) for part in found}) > 1:
+    if len({(part.content_type, part.encoding, part.params.get("format"), part.params.get("delsp")) for part in found}) > 1:
+        raise Disagreement
+    same_charset = len({part.charset for part in found}) == 1
+    if not (same_charset or _is_ascii(raw, found)):
         raise Disagreement
     same_start = not any(raw[part.body : latest.body].strip() for part in found)
     if not same_start and latest.encoding not in IDENTITY:
@@ -74,7 +86,16 @@ def _agree(raw: bytes, found: Sequence[Part]) -> AgreedPart:
     # Where RFC 5322 names the start, a program that finds another one is wrong.
     same_start = same_start or (found[0].header.complete and found[0].body == latest.body)
     fields = {tuple(each.start for each in part.header.fields if each.lname.startswith("content-")) for part in found}
-    return AgreedPart(latest, same_start, len(fields) == 1)
+    return AgreedPart(latest, same_start, len(fields) == 1 and same_charset, same_charset)
+
+
+def _is_ascii(raw: bytes, found: Sequence[Part]) -> bool:
+    """Return whether a text is ASCII in any of its charsets."""
+    try:
+        octets = decode(raw[found[0].body : found[0].end], found[0].encoding)
+    except CannotEdit:
+        return False
+    return octets.isascii() and all(is_ascii_superset(part.charset) for part in found)
 
 
 def _find_texts(raw: bytes, root: Part) -> Iterator[Part]:

@@ -102,7 +102,10 @@ def _open_agreed(message: Message) -> list[TextPart]:
     except Blocked as blocked:
         raise Blocked(Obstacle.AMBIGUOUS if blocked.obstacle is Obstacle.NO_TEXT else blocked.obstacle) from None
     texts = _open(message, [each.part for each in agreed])
-    return [replace(text, same_start=each.same_start, same_header=each.same_header) for text, each in zip(texts, agreed, strict=True)]
+    return [
+        replace(text, same_start=each.same_start, same_header=each.same_header, charset=text.charset if each.same_charset else "us-ascii")
+        for text, each in zip(texts, agreed, strict=True)
+    ]
 
 
 def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
