@@ -187,6 +187,8 @@ DOUBLINGS: list[tuple[str, Callable[[int], bytes], tuple[int, ...], str]] = [
     ("length of a header line", lambda n: _HEAD + b"X-Long: " + b"a " * (n // 2) + b"\r\n\r\nHello", (MIB, 2 * MIB, 4 * MIB), "append"),
     ("number of parts", lambda n: mixed(_HELLO, [_SMALL_PART] * n), (1000, 2000, 4000, 8000), "append"),
     ("nesting", nested, (12, 24, 48, 96), "append"),
+    ("parts with a broken header", lambda n: mixed(_HELLO, [b"no field\r\n" + _SMALL_PART] * n), (250, 500, 1000), "append"),
+    ("lines of a broken header", lambda n: mixed(_HELLO, [b"no field\r\n" * n + _SMALL_PART]), (4000, 8000, 16_000), "append"),
 ]
 """The name of the growing property, the message for a size, the sizes, and the position."""
 

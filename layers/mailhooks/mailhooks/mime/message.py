@@ -29,6 +29,12 @@ _LONGEST_DELIMITER: Final = 2048
 _MOST_SCANS: Final = 64
 """Scans of one message for its readings."""
 
+_MOST_READ: Final = 2 * 1024 * 1024
+"""Octets of headers and of lines like delimiters that are read in all readings."""
+
+_MOST_DISPUTED: Final = 100
+"""Different content types of a message whose parameters are read in every way."""
+
 _MOST_COPIED: Final = 64 * 1024 * 1024
 """Octets that are copied for readings of other octets."""
 
@@ -134,12 +140,14 @@ class Structure:
         defects: those of all parts, apart from forwarded messages.
         options: choices of other programs that may find other parts, also in forwarded messages.
         enumerable: whether these are all such choices. Not if a limit hides parts.
+        octets_read: of headers and of lines that look like delimiters: what a scan costs.
     """
 
     root: Part
     defects: frozenset[Defect]
     options: frozenset[Option] = frozenset()
     enumerable: bool = True
+    octets_read: int = 0
 
     @property
     def ambiguous(self) -> frozenset[Defect]:
@@ -192,10 +200,14 @@ def _enumerate_readings(message: Message) -> tuple[Message, ...] | None:
     found: dict[object, Message] = {}
     copies = {message.dialect: message.raw}
     seen, waiting = {message.dialect}, [message.dialect]
-    parts = 0
+    parts = octets_read = 0
     for dialect in waiting:
         reading = message if dialect == message.dialect else Message(_translate(message.raw, dialect, copies), dialect)
         structure = reading.structure
+        octets_read += structure.octets_read
+        copied = sum(map(len, copies.values())) - len(message.raw)
+        if not structure.enumerable or octets_read > _MOST_READ or copied > _MOST_COPIED:
+            return None
         signature = (reading.raw, *(describe_part(reading.raw, part) for part in structure.root.walk()))
         found.setdefault(signature, reading)
         parts += len(signature)
@@ -203,8 +215,7 @@ def _enumerate_readings(message: Message) -> tuple[Message, ...] | None:
         fresh = [other for other in dict.fromkeys(others) if other not in seen]
         seen.update(fresh)
         waiting += fresh
-        copied = sum(map(len, copies.values())) - len(message.raw)
-        if not structure.enumerable or len(waiting) > _MOST_SCANS or parts > 2 * MAX_PARTS or copied > _MOST_COPIED:
+        if len(waiting) > _MOST_SCANS or parts > 2 * MAX_PARTS:
             return None
     return tuple(found.values())
 
@@ -258,6 +269,9 @@ class _Scan:
         """The types of parts that only this dialect reads as multiparts, by their identity."""
         self._needle = b""
         self._count = 0
+        self._ways: dict[tuple[bytes, str], list[int]] = {}
+        """The other ways to read a parameter of a content type."""
+        self._octets_read = 0
 
     def run(self) -> Structure:
         raw = self._raw
@@ -277,7 +291,7 @@ class _Scan:
                 self._options.add(("cr_ends_line", True))
             if b"\0" in raw:
                 self._options.add(("remove_nul", True))
-        return Structure(root, frozenset(self._defects), frozenset(self._options), self._enumerable)
+        return Structure(root, frozenset(self._defects), frozenset(self._options), self._enumerable, self._octets_read)
 
     def _is_delimiter(self, line: int, after: int) -> bool:
         return self._find_multipart(line, after) is not None
@@ -299,6 +313,8 @@ class _Scan:
             content = self._raw[line + 2 : line + _LONGEST_DELIMITER]
         if b"\r" in content:
             self._options.add(("cr_ends_line", True))
+        if ("prefix_delimiters", True) in self._options and not self._dialect.prefix_delimiters:
+            return None
         begun = max((name for name in self._boundaries if content.startswith(name)), key=len, default=b"")
         if not begun:
             return None
@@ -311,6 +327,7 @@ class _Scan:
 
     def _read_delimiter(self, line: int, after: int) -> int:
         """Read a line that begins with two hyphens. Return the offset to continue at."""
+        self._octets_read += min(after - line, _LONGEST_DELIMITER)
         found = self._find_multipart(line, after)
         if found is None:
             return after
@@ -434,6 +451,7 @@ class _Scan:
 
     def _read_header(self, start: int, parent: Part | None) -> Part:
         block = self._header if parent is None else headers.scan(self._raw, start, self._dialect, self._is_delimiter)
+        self._octets_read += block.body - start
         self._options |= block.options
         values = block.content_values(self._raw)
         chosen = -1 if self._dialect.last_field else 0
@@ -495,8 +513,20 @@ class _Scan:
         if part.maintype == "multipart":
             self._read_boundary(part, value)
         elif part.maintype == "text":
-            self._options.update(("parameters", other) for other in _find_other_ways(value, "charset"))
+            self._find_other_ways(value, "charset")
         return kind is not None
+
+    def _find_other_ways(self, value: bytes, name: str) -> list[int]:
+        """Return the ways of other programs to read a parameter, and add them to the options."""
+        if UNDISPUTED.fullmatch(value) and value.lower().count(name.encode()) < 2 and not _DISPUTED.search(value):
+            return []
+        if (value, name) not in self._ways:
+            if len(self._ways) >= _MOST_DISPUTED:
+                self._enumerable = False
+                return []
+            self._ways[value, name] = find_other_ways(value, name)
+            self._options.update(("parameters", way) for way in self._ways[value, name])
+        return self._ways[value, name]
 
     def _read_odd_type(self, part: Part, value: bytes) -> re.Match[bytes] | None:
         """Read a content type that is not of the form `type/subtype`. None: the part is text."""
@@ -514,8 +544,7 @@ class _Scan:
     def _read_boundary(self, part: Part, value: bytes) -> None:
         way = self._dialect.parameters
         part.boundary = parse_boundary(value, way)
-        others = _find_other_ways(value, "boundary")
-        self._options.update(("parameters", other) for other in others)
+        others = self._find_other_ways(value, "boundary")
         if others and len({parse_boundary(value, other) for other in (0, *others)} - {b""}) > 1:
             self._add_defect(Defect.TWO_BOUNDARIES, part)
         if spaced := _SPACED_BOUNDARY.search(value):
@@ -528,8 +557,3 @@ class _Scan:
         if len(part.boundary) > _LONGEST_BOUNDARY:
             self._add_defect(Defect.LONG_FIELD, part)
             self._enumerable = False
-
-
-def _find_other_ways(value: bytes, name: str) -> list[int]:
-    is_plain = UNDISPUTED.fullmatch(value) and value.lower().count(name.encode()) < 2 and not _DISPUTED.search(value)
-    return [] if is_plain else find_other_ways(value, name)
