@@ -1,6 +1,7 @@
-"""`make render`: render the HTML of five messages, before and after, in headless Chromium to PNG files in `.local/render/`."""
+"""`make render`: render five messages and twelve layouts, before and after, in headless Chromium to PNG files in `.local/render/`."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from mailhooks.content.disclaimer import add_disclaimer
 from tests.fidelity.reading import Leaf, parse, shown
+from tests.support.layouts import HEAD, LAYOUTS
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests/corpus/mail"
@@ -30,6 +32,21 @@ SHOTS = [
     Shot("rubymail_empty_group_lists", "prepend"),
     Shot("rubymail_content_transfer_encoding_7-bit", "append"),
 ]
+
+SHOWN_LAYOUTS = {
+    "tables at the left",
+    "floats by a class",
+    "flexible row",
+    "flexible row, centred",
+    "grid",
+    "columns by a rule",
+    "absolute boxes",
+    "dark body by a rule",
+    "dark colour scheme",
+    "right to left",
+    "link in a cell not closed",
+    "banner below a preview text in a wrapper",
+}
 
 TEXT = "Example GmbH, Köln\nThis message is confidential. Diese Nachricht ist vertraulich. この通信は機密です。 🔒"
 HTML = (
@@ -58,8 +75,10 @@ def main() -> int:
         return 0
     PICTURES.mkdir(parents=True, exist_ok=True)
     unchanged = False
-    for name, position in SHOTS:
-        raw = (CORPUS / f"{name}.eml").read_bytes()
+    messages = [(name, (CORPUS / f"{name}.eml").read_bytes(), position) for name, position in SHOTS]
+    layouts = [layout for layout in LAYOUTS if layout.name in SHOWN_LAYOUTS]
+    messages += [(re.sub(r"\W+", "_", layout.name), HEAD + layout.html.encode(), layout.position) for layout in layouts]
+    for name, raw, position in messages:
         changed = add_disclaimer(raw, text=TEXT, html=HTML, position=position)
         unchanged |= changed == raw
         for content, when in ((raw, "before"), (changed, "after")):

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+HEAD = b"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+"""The header of a message with a layout."""
+
 BOX = '<div style="width:300px;height:120px;background:#cde">Offer</div>'
 CARD = '<div class="card"><h2>Your order 4711</h2><p>It is on its way.</p></div>'
 TABLE = (

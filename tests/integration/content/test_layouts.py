@@ -9,9 +9,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from mailhooks.content.disclaimer import add_disclaimer
-from tests.support.layouts import LAYOUTS, Layout
+from tests.support.layouts import HEAD, LAYOUTS, Layout
 
-HEAD = b"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 TEXT = "This message is confidential."
 HTML = f'<p>{TEXT} Read <a href="https://example.com/legal">our terms</a> first.</p>'
 

@@ -5,9 +5,7 @@ import re
 import pytest
 
 from mailhooks.content.disclaimer import add_disclaimer, explain
-from tests.support.layouts import LAYOUTS, Layout
-
-HEAD = b"From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+from tests.support.layouts import HEAD, LAYOUTS, Layout
 
 
 def add(html: str, position: str = "append", disclaimer: str = "<p>Private.</p>") -> str:
