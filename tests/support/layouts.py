@@ -66,6 +66,13 @@ LAYOUTS = [
     Layout("flexible row by a class", '<style>.mail{display:flex}</style><body class="mail">' + BOX + BOX + "</body>"),
     Layout("flexible root", '<html style="display:flex;justify-content:center"><body style="width:600px"><p>Hello</p></body></html>'),
     Layout("no line breaks", f'<body style="white-space:nowrap">{CARD}</body>'),
+    Layout("flexible on screens", f"<style>@media screen{{body{{display:flex}}}}</style>{BOX}{BOX}"),
+    Layout("flexible by a second body", f'<html><body>{BOX}</body></html><html><body style="display:flex">{BOX}</body></html>'),
+    Layout(
+        "absolute boxes by a class",
+        "<style>.p{position:absolute;top:0;left:0;width:400px;height:300px;background:#eee}</style><div class=p>Hello</div>",
+    ),
+    Layout("absolute box without height", '<div style="position:absolute;top:50px">Hello<br>one<br>two<br>three<br>four</div>'),
     # Dark
     Layout("dark colour scheme", '<html><head><meta name="color-scheme" content="dark"></head><body><p>Hello</p></body></html>'),
     Layout("dark by a property", "<html><head><style>:root{color-scheme:dark}</style></head><body><p>Hello</p></body></html>"),
@@ -83,7 +90,11 @@ LAYOUTS = [
         "<style>[data-ogsc] p{color:#fff!important} [data-ogsb] div{background:#000!important}</style><p>Hi</p>",
     ),
     Layout("light links", "<style>body{background:#123} a{color:#fff} a:link{color:#ffe}</style><p>Hello</p>"),
+    Layout("dark by variables", "<style>:root{--b:#000;--f:#fff} body{background:var(--b);color:var(--f)}</style><p>Hello</p>"),
+    Layout("dark gradient", '<body style="background:linear-gradient(#000,#222);color:#fff"><p>Hello</p></body>'),
+    Layout("dark root", '<html style="background:#000;color:#fff"><body><p>Hello</p></body></html>'),
     # Right to left
+    Layout("right to left types", "<style>div,p{direction:rtl;text-align:right}</style><span>Hello</span>"),
     Layout("right to left", '<html dir="rtl" lang="he"><body><p>\u05e9\u05dc\u05d5\u05dd</p></body></html>'),
     Layout("right to left body", '<body style="direction:rtl;text-align:right"><p>\u05e9\u05dc\u05d5\u05dd</p></body>'),
     # Not closed
@@ -122,7 +133,12 @@ LAYOUTS = [
     Layout("title not closed", "<html><head><title>Hello"),
     Layout("comment not closed", "<html><body><p>Hello</p><!-- not shown"),
     Layout("attribute not closed", '<html><body><p>Hello</p><a href="https://example.com/'),
+    Layout("link between the rows of a table", "<table><a href=https://example.com/><tr><td>Hello</td></tr></table>"),
+    Layout("link in SVG not closed", "<svg><desc><a href=https://example.com/>Hello"),
     # Styles that hit it
+    Layout("types in other letters", "<STYLE>D\\69V{DISPLAY/**/:NONE}</STYLE><span>Hello</span>"),
+    Layout("hidden siblings", "<style>span ~ div{display:none!important} [class]{visibility:hidden}</style><span>Hello</span>"),
+    Layout("hidden rows", "<style>table,tbody,tr,td{display:none;font-size:0}</style><p>Hello</p>"),
     Layout("hidden children of the body", "<style>body > *{display:none} .m{display:block!important}</style><div class=m>Hello</div>"),
     Layout("hidden types", "<style>div{display:none} p{visibility:hidden} a{opacity:0}</style><span>Hello</span>"),
     Layout("no font size", "<style>*{font-size:0} .m{font-size:14px}</style><div class=m>Hello</div>"),

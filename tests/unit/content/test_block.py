@@ -68,7 +68,7 @@ def test_the_disclaimers_own_styles_stay():
         "<frameset cols='50%,50%'><frame src=a><frame src=b></frameset>",
         "<html><head><title>x</title></head><frameset><frame></frameset><noframes>Text</noframes></html>",
         "<!-- x --><frameset></frameset>",
-        f'<div style="position:absolute">{"word " * 100}</div>',
+        f'<div style="position:absolute">{"word " * 400}</div>',
     ],
 )
 def test_html_without_a_place_is_not_changed(html: str):

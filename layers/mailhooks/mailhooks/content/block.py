@@ -99,7 +99,8 @@ def write_block(markup: str, name: str, styles: Styles, *, leads: bool, is_neste
     declared |= {key: _SHOWN[key] for key in _find_hiding({**inherited, **own})}
     declared |= {key: _SHOWN[key] for key in own if key in _FULL_WIDTH and not (key == "display" and own[key] == "block")}
     declared |= _fit_layout(styles.body, leads=leads)
-    if _needs_plate(styles, own):
+    has_plate = _needs_plate(styles, own)
+    if has_plate:
         declared |= {"background": "#ffffff", "color": "#000000", "color-scheme": "light", "padding": "8px"}
     if above:
         declared["margin-top"] = f"{above}px"
@@ -112,7 +113,7 @@ def write_block(markup: str, name: str, styles: Styles, *, leads: bool, is_neste
     important = "!important" if styles.any or styles.body else ""
     style = ";".join(f"{key}:{value}{important}" for key, value in declared.items())
     wrap = (_WRAP if "align-items" in styles.body else _WRAP_AT_TOP) if leads and _needs_wrap(styles.body) else ""
-    return f'{wrap}<div class="{name}"{direction} style="{style}">{_protect(markup, styles)}</div>'
+    return f'{wrap}<div class="{name}"{direction} style="{style}">{_protect(markup, styles, has_plate=has_plate)}</div>'
 
 
 def _fit_layout(body: Declarations, *, leads: bool) -> dict[str, str]:
@@ -133,9 +134,16 @@ def _fit_layout(body: Declarations, *, leads: bool) -> dict[str, str]:
             found = _below_content()
         else:
             found = {"grid-column": "1/-1", "justify-self": "stretch", "order": "-1" if leads else "99999"}
+    elif display in ("table", "inline-table"):
+        found = {"display": "table-caption", "caption-side": "top" if leads else "bottom"}
     elif any(body.get(key, "auto") not in ("auto", "1") for key in ("columns", "column-count", "column-width")):
         found = {"column-span": "all"}
     return found
+
+
+def has_place_first(styles: Styles) -> bool:
+    """Return whether a banner can be above the content: not in a grid that is filled by columns."""
+    return not ("grid" in styles.body.get("display", "") and "column" in styles.body.get("grid-auto-flow", ""))
 
 
 def _below_content() -> dict[str, str]:
@@ -178,13 +186,26 @@ def _find_hiding(declarations: Declarations) -> list[str]:
     return found
 
 
-def _protect(markup: str, styles: Styles) -> str:
+def _protect(markup: str, styles: Styles, *, has_plate: bool) -> str:
     """Return the markup of a disclaimer with styles at its elements that the styles of the message would hide."""
-    if not styles.any:
+    if not styles.any and not has_plate:
         return markup
-    return "".join(
-        _protect_tag(token, styles.of_type(token.name)) if token.kind is Kind.START else token.text for token in tokenize(markup)
-    )
+    pieces: list[str] = []
+    last = ""
+    for token in tokenize(markup):
+        if token.kind is not Kind.START:
+            pieces.append(token.text)
+            continue
+        if token.name == "tr" and last == "table" and styles.of_type("tbody"):
+            # A browser would add this tag, and the styles of the message apply to it.
+            pieces.append(_protect_tag(next(tokenize("<tbody>")), styles.of_type("tbody")))
+        declarations = styles.of_type(token.name)
+        if token.name == "table" and has_plate:
+            # QUIRK: without a document type, a table has the colour of the body.
+            declarations.setdefault("color", "unreadable")
+        pieces.append(_protect_tag(token, declarations))
+        last = token.name
+    return "".join(pieces)
 
 
 def _protect_tag(token: Token, declarations: Declarations) -> str:
@@ -199,6 +220,8 @@ def _protect_tag(token: Token, declarations: Declarations) -> str:
     if "background" in declarations or "background-color" in declarations:
         wanted["background"] = attrs["bgcolor"] if attrs.get("bgcolor", "").removeprefix("#").isalnum() else "none"
     wanted |= {key: f"{attrs[key]}px" for key in ("width", "height") if key in wanted and attrs.get(key, "").isdecimal()}
+    if declarations.get("direction") == "rtl":
+        wanted |= {"direction": "inherit", "text-align": "inherit"}
     style = ";".join(f"{key}:{value}!important" for key, value in wanted.items() if key.partition("-")[0] not in kept)
     if not style:
         return token.text

@@ -138,8 +138,8 @@ def _write_block(view: str, markup: str, name: str, at: int, *, leads: bool = Fa
     from mailhooks.mime.styles import read_styles
 
     styles = read_styles(view)
-    above = out_of_flow.find_bottom(view) if _ABSOLUTE.search(lower) else 0
-    if above is None or (above and leads):
+    above = out_of_flow.find_bottom(view, styles) if _ABSOLUTE.search(lower) else 0
+    if above is None or (leads and (above or not block.has_place_first(styles))):
         raise CannotEdit(Reason.NO_PLACE)
     place = out_of_flow.skip_preview(view, at, styles) if leads else at
     return block.write_block(markup, name, styles, leads=leads, is_nested=place > at, above=above), place

@@ -224,9 +224,16 @@ class _OpenElements:
             names += ["template"] * scope.counts.get("template", 0) + ["table"] * (scope.kind == "table")
         outside = self._scopes[0]
         in_list = any(map(outside.counts.get, _LISTS))
-        names += [name for name in reversed(outside.blocks) if not (in_list and name in _ITEMS)]
-        names += [name for name, count in outside.formatting.items() for _ in range(count)]
+        blocks = [name for name in reversed(outside.blocks) if not (in_list and name in _ITEMS)]
+        formatting = [name for name, count in outside.formatting.items() for _ in range(count)]
+        # In SVG, an end tag closes no element around an open HTML element.
+        names += [*(formatting if "svg" in blocks or "math" in blocks else ()), *blocks, *formatting]
         return "".join(f"</{name}>" for name in names)
+
+    def _find_formatting(self) -> dict[str, int]:
+        """Return the open formatting elements. A browser moves those in a table, but not in a cell, to before the table."""
+        scopes = self._scopes
+        return (scopes[-2] if scopes[-1].kind == "table" else scopes[-1]).formatting
 
     def _enter(self, name: str) -> None:
         scopes = self._scopes
@@ -241,7 +248,7 @@ class _OpenElements:
             if len(scopes) < _MAX_SCOPES:
                 scopes.append(_Scope("table"))
         elif name in _FORMATTING:
-            counts = scopes[-1].formatting
+            counts = self._find_formatting()
             counts[name] = 1 if name in ("a", "nobr") else counts.get(name, 0) + 1
         else:
             scopes[-1].blocks.append(name)
@@ -255,7 +262,7 @@ class _OpenElements:
             if name == "table" and scopes[-1].kind == "table":
                 scopes.pop()
         elif name in _FORMATTING:
-            counts = scopes[-1].formatting
+            counts = self._find_formatting()
             counts[name] = max(counts.get(name, 0) - 1, 0)
         elif scopes[-1].counts.get(name):
             closed = ""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from mailhooks.mime.html import Kind, Token, tokenize, unescape
-from mailhooks.mime.styles import Styles, is_hidden, parse_declarations
+from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
+from mailhooks.mime.styles import Styles, find_names, is_hidden, parse_declarations
 
 _PREVIEW_TOKENS: Final = 2_000
 _WRAPPERS: Final = frozenset(("div", "center", "main", "section", "article", "form", "span", "font", "a", "o:p", "style", "title"))
@@ -15,8 +15,11 @@ _WRAPPERS: Final = frozenset(("div", "center", "main", "section", "article", "fo
 _VOID: Final = frozenset(("br", "hr", "meta", "link", "img", "wbr", "input", "base"))
 _BLANK: Final = "\ufeff\xa0\u200b\u200c\u200d\u00ad\u034f \t\r\n"
 
-_LONGEST_LINE: Final = 300
-_LINE_HEIGHT: Final = 60
+_LINE_HEIGHT: Final = 30
+_LINE_LENGTH: Final = 50
+_MOST_LINES: Final = 20
+"""Lines of a box without a height whose place of the end is guessed."""
+
 _PIXELS: Final = re.compile(r"(-?\d+(?:\.\d+)?)(?:px)?")
 
 
@@ -70,9 +73,7 @@ def _is_preview(token: Token, styles: Styles) -> bool:
     attrs = token.attrs
     if "hidden" in attrs or is_hidden(attrs.get("style", "").lower()):
         return True
-    names = {f".{name}" for name in attrs.get("class", "").lower().split()} | {f"#{attrs.get('id', '').lower()}"}
-    names |= {f"{token.name}{name}" for name in names}
-    return not names.isdisjoint(styles.hidden)
+    return not find_names(token).isdisjoint(styles.hidden)
 
 
 def _is_pixel(token: Token) -> bool:
@@ -80,31 +81,45 @@ def _is_pixel(token: Token) -> bool:
     return {attrs.get("width"), attrs.get("height")} & {"0", "1"} != set() or is_hidden(attrs.get("style", "").lower())
 
 
-def find_bottom(html: str) -> int | None:
+def find_bottom(html: str, styles: Styles) -> int | None:
     """Return the pixels down to the lowest absolute box if all displayed text is in such boxes, 0 if not; None if it cannot be found."""
     bottom = 0
-    inside, depth, letters, box = "", 0, 0, (0.0, 0.0)
-    for token in tokenize(html):
-        kind, name = token.kind, token.name
-        if inside:
-            depth += (name == inside) * ((kind is Kind.START) - (kind is Kind.END))
-            letters += len(token.text.strip()) if kind is Kind.TEXT else 0
-            if depth == 0:
-                if letters > _LONGEST_LINE and not box[1]:
-                    return None
-                bottom = max(bottom, int(box[0] + (box[1] or _LINE_HEIGHT)))
-                inside, letters = "", 0
-        elif kind is Kind.TEXT:
-            if token.text.strip(" \t\r\n\f\xa0"):
-                return 0
-        elif kind is Kind.START and (name == "img" or "position" in token.text.lower()):
-            declarations = parse_declarations(token.attrs.get("style", "").lower())
-            if declarations.get("position") in ("absolute", "fixed") and name not in _VOID:
-                box = (_read_pixels(declarations.get("top", "0")), _read_pixels(declarations.get("height", "0")))
-                inside, depth = name, 1
-            elif name == "img":
-                return 0
+    tokens = tokenize(html)
+    for token in tokens:
+        if token.kind is Kind.TEXT and token.text.strip(" \t\r\n\f\xa0"):
+            return 0
+        if token.kind is not Kind.START:
+            continue
+        declarations = _read_place(token, styles)
+        if declarations.get("position") in ("absolute", "fixed") and token.name not in _VOID:
+            lines = _count_lines(tokens, token.name)
+            height = _read_pixels(declarations.get("height", "0"))
+            if not height and lines > _MOST_LINES:
+                return None
+            bottom = max(bottom, int(_read_pixels(declarations.get("top", "0")) + (height or lines * _LINE_HEIGHT)))
+        elif token.name == "img":
+            return 0
     return bottom
+
+
+def _read_place(token: Token, styles: Styles) -> dict[str, str]:
+    declarations: dict[str, str] = {}
+    if styles.placed:
+        for name in find_names(token).intersection(styles.placed):
+            declarations |= styles.placed[name]
+    return declarations | (parse_declarations(token.attrs.get("style", "").lower()) if "style" in token.text.lower() else {})
+
+
+def _count_lines(tokens: Iterator[Token], name: str) -> int:
+    """Read an element to its end. Return the number of its lines, roughly."""
+    depth, lines, letters = 1, 1, 0
+    for token in tokens:
+        depth += (token.name == name) * ((token.kind is Kind.START) - (token.kind is Kind.END))
+        if depth == 0:
+            break
+        letters += len(token.text.strip()) if token.kind is Kind.TEXT else 0
+        lines += token.kind is Kind.START and token.name in BLOCKS
+    return lines + letters // _LINE_LENGTH
 
 
 def _read_pixels(value: str) -> float:

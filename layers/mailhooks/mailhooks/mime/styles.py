@@ -5,6 +5,7 @@ Style sheets are split and not parsed: a rule that might match counts. Time is l
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
 from mailhooks.mime.html import MARKUP, Kind, Token
@@ -29,11 +30,15 @@ _HIDDEN: Final = re.compile(
 
 _LAYOUT: Final = frozenset(
     "display position float width max-width height margin flex-flow flex-direction flex-wrap columns column-count".split()
-)
+) | {"column-width", "grid-auto-flow"}
 """Properties of `html` that the body does not inherit."""
 
 _MAX_DECLARATIONS: Final = 100
 """Declarations of one rule that are read: each selector of the rule has them all."""
+
+_MAX_TAGS: Final = 10
+
+_ESCAPE: Final = re.compile(r"\\([0-9a-f]{1,6})\s?")
 
 _DARK: Final = re.compile(r"color-scheme|data-ogs[bc]")
 
@@ -45,12 +50,14 @@ class Styles(NamedTuple):
         body: declarations of the `body`, and those of `html` that it inherits, with their attributes.
         any: declarations that may apply to an element without the classes of the message, by its type; `*` for all types.
         hidden: names of classes (`.name`) and ids (`#name`) whose elements are not displayed, perhaps with a type (`p.name`).
+        placed: declarations of absolute boxes, by the name of their class or id as in `hidden`.
         is_dark: whether the message has styles for a dark mode.
     """
 
     body: Declarations
     any: Mapping[str, Declarations]
     hidden: frozenset[str]
+    placed: Mapping[str, Declarations]
     is_dark: bool
 
     def of_type(self, name: str) -> dict[str, str]:
@@ -62,15 +69,21 @@ def read_styles(html: str) -> Styles:
     """Return the styles of HTML: of all its style sheets, and of its first `body` and `html` tags."""
     lower = html.lower()
     found = _Reader()
-    tags = [tag for name in ("html", "body") if (tag := _find_tag(lower, html, name))]
-    for tag in tags:
-        found.names[tag.name] |= {f".{word}" for word in tag.attrs.get("class", "").lower().split()}
-        found.names[tag.name].add(f"#{tag.attrs.get('id', '').lower()}")
+    tags = {name: _read_attributes(lower, html, name) for name in ("html", "body")}
+    for name, attrs in tags.items():
+        found.names[name] |= {f".{word}" for word in attrs.get("class", "").lower().split()} | {f"#{attrs.get('id', '').lower()}"}
     for selectors, text, depth in _find_rules(lower):
         found.read_rule(selectors, text, depth)
-    for tag in tags:
-        found.read_tag(tag)
-    return Styles(found.body, found.any, frozenset(found.hidden), _DARK.search(lower) is not None)
+    for name, attrs in tags.items():
+        found.read_attributes(name, attrs)
+    return Styles(found.body, found.any, frozenset(found.hidden), found.placed, _DARK.search(lower) is not None)
+
+
+def find_names(token: Token) -> set[str]:
+    """Return the names of an element's classes and id, as in `Styles.hidden`."""
+    attrs = token.attrs
+    names = {f".{name}" for name in attrs.get("class", "").lower().split()} | {f"#{attrs.get('id', '').lower()}"}
+    return names | {f"{token.name}{name}" for name in names}
 
 
 class _Reader:
@@ -79,30 +92,40 @@ class _Reader:
         self.body: dict[str, str] = {}
         self.any: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
+        self.placed: dict[str, Declarations] = {}
 
     def read_rule(self, selectors: str, text: str, depth: int) -> None:
         declarations = parse_declarations(text)
         compounds = {_COMBINATORS.split(selector.strip())[-1] for selector in selectors.split(",")}
         hides = depth == 0 and is_hidden(text)
+        is_placed = depth == 0 and declarations.get("position") in ("absolute", "fixed")
         types: set[str] = set()
         for compound in compounds:
             if compound in self.names["body"] or compound.startswith("body"):
-                self.body.update(declarations if depth == 0 else {})
+                self._read_body(declarations, depth)
             elif compound in self.names["html"] or compound.startswith("html"):
                 self._inherit(declarations if depth == 0 else {})
             elif name := _find_type(compound):
                 types.add(name)
-            elif hides and _ONE_NAME.fullmatch(compound):
-                self.hidden.add(compound)
+            elif (hides or is_placed) and _ONE_NAME.fullmatch(compound):
+                self.hidden |= {compound} if hides else set()
+                self.placed |= {compound: declarations} if is_placed else {}
         for name in types if declarations else ():
             self.any.setdefault(name, {}).update(declarations)
 
-    def read_tag(self, tag: Token) -> None:
-        attrs = tag.attrs
+    def _read_body(self, declarations: Declarations, depth: int) -> None:
+        """Read a rule of the body. Of rules for some devices, only the layout counts, unless another one is declared."""
+        if depth == 0:
+            self.body.update(declarations)
+        else:
+            for name in _LAYOUT.intersection(declarations):
+                self.body.setdefault(name, declarations[name])
+
+    def read_attributes(self, tag: str, attrs: Mapping[str, str]) -> None:
         written = {"background-color": "bgcolor", "background-image": "background", "color": "text", "direction": "dir"}
         declarations = {name: attrs[key].lower() for name, key in written.items() if attrs.get(key)}
         declarations |= parse_declarations(attrs.get("style", "").lower())
-        if tag.name == "html":
+        if tag == "html":
             self._inherit(declarations)
         else:
             self.body.update(declarations)
@@ -141,10 +164,13 @@ def read_luminance(colour: str) -> float | None:
 _NAMED: Final = {"white": "#fff", "black": "#000", "whitesmoke": "#f5f5f5", "snow": "#fffafa", "ivory": "#fffff0"}
 
 
-def _find_tag(lower: str, html: str, name: str) -> Token | None:
-    found = re.search(rf"<{name}(?=[\s/>])", lower)
-    tag = MARKUP.match(html, found.start()) if found else None
-    return Token(tag.start(), tag.end(), Kind.START, name, html) if tag else None
+def _read_attributes(lower: str, html: str, name: str) -> dict[str, str]:
+    """Return the attributes of `html` or `body`. A second tag adds those that the first one has not (section 13.2.6.4.7)."""
+    attrs: dict[str, str] = {}
+    for found in islice(re.finditer(rf"<{name}(?=[\s/>])", lower), _MAX_TAGS):
+        if tag := MARKUP.match(html, found.start()):
+            attrs = {**Token(tag.start(), tag.end(), Kind.START, name, html).attrs, **attrs}
+    return attrs
 
 
 def _find_rules(lower: str) -> Iterator[tuple[str, str, int]]:
@@ -153,7 +179,8 @@ def _find_rules(lower: str) -> Iterator[tuple[str, str, int]]:
     while (start := lower.find("<style", position)) >= 0 and (end := lower.find("</style", start)) >= 0:
         position = end
         depth = 0
-        for block in _COMMENT.sub("", lower[lower.find(">", start) + 1 : end]).split("}"):
+        sheet = _COMMENT.sub("", lower[lower.find(">", start) + 1 : end])
+        for block in _ESCAPE.sub(lambda found: chr(min(int(found[1], 16), 0xFFFF)).lower(), sheet).split("}"):
             head, brace, declarations = block.rpartition("{")
             if brace:
                 depth += head.count("{")
