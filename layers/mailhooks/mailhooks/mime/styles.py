@@ -36,7 +36,9 @@ _LAYOUT: Final = frozenset(
 _MAX_DECLARATIONS: Final = 100
 """Declarations of one rule that are read: each selector of the rule has them all."""
 
-_MAX_TAGS: Final = 10
+_MAX_TAGS: Final = 3
+_MAX_RULES: Final = 20_000
+"""Rules that are read, at most. Newsletters have hundreds."""
 
 _ESCAPE: Final = re.compile(r"\\([0-9a-f]{1,6})\s?")
 
@@ -72,7 +74,7 @@ def read_styles(html: str) -> Styles:
     tags = {name: _read_attributes(lower, html, name) for name in ("html", "body")}
     for name, attrs in tags.items():
         found.names[name] |= {f".{word}" for word in attrs.get("class", "").lower().split()} | {f"#{attrs.get('id', '').lower()}"}
-    for selectors, text, depth in _find_rules(lower):
+    for selectors, text, depth in islice(_find_rules(lower), _MAX_RULES):
         found.read_rule(selectors, text, depth)
     for name, attrs in tags.items():
         found.read_attributes(name, attrs)
@@ -168,7 +170,7 @@ def _read_attributes(lower: str, html: str, name: str) -> dict[str, str]:
     """Return the attributes of `html` or `body`. A second tag adds those that the first one has not (section 13.2.6.4.7)."""
     attrs: dict[str, str] = {}
     for found in islice(re.finditer(rf"<{name}(?=[\s/>])", lower), _MAX_TAGS):
-        if tag := MARKUP.match(html, found.start()):
+        if (tag := MARKUP.match(html, found.start())) and tag["name"]:
             attrs = {**Token(tag.start(), tag.end(), Kind.START, name, html).attrs, **attrs}
     return attrs
 
