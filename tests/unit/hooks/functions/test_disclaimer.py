@@ -373,6 +373,15 @@ def test_mail_without_text_can_get_a_new_text_part(hooked: Callable[..., bytes])
     assert hooked(changed, disclaimer_text="D", on_no_text="add-part") == changed
 
 
+def test_the_setting_decides_over_text_in_an_unknown_charset(hooked: Callable[..., bytes]):
+    raw = HEADER + b"Content-Type: text/plain; charset=x-company\r\n\r\ncaf\xe9 au lait\r\n"
+    text = "Für Sie\n機密"
+    assert hooked(raw, disclaimer_text=text) == raw
+    assert hooked(raw, disclaimer_text=text, on_unknown_charset="OMIT-LINES").endswith(b"lait\r\n\r\nFur Sie\r\n")
+    assert hooked(raw, disclaimer_text="Für Sie").endswith(b"lait\r\n\r\nFur Sie\r\n")
+    assert hooked(raw, disclaimer_text="Für Sie", on_unknown_charset="none") == raw
+
+
 # Settings
 
 
@@ -388,6 +397,7 @@ def test_mail_without_text_can_get_a_new_text_part(hooked: Callable[..., bytes])
         ({"disclaimer_text": "D", "disclaimer_audience": "external"}, "ORGANIZATION_DOMAINS"),
         ({"disclaimer_text": "D", "on_unmodifiable": "drop"}, "ON_UNMODIFIABLE"),
         ({"disclaimer_text": "D", "on_no_text": "wrap"}, "ON_NO_TEXT"),
+        ({"disclaimer_text": "D", "on_unknown_charset": "utf-8"}, "ON_UNKNOWN_CHARSET"),
         ({"disclaimer_text": "D", "disclaimer_skip_senders": ("a+b@example.com",)}, "DISCLAIMER_SKIP_SENDERS"),
         ({"disclaimer_text": "D", "disclaimer_skip_recipients": ("not a pattern",)}, "DISCLAIMER_SKIP_RECIPIENTS"),
         ({"disclaimer_html": '<img src="cid:logo.png">'}, r"cid:logo\.png"),
