@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final = {
-    "davical": "/usr/share/davical",
+    "davical": "/usr/share/davical/htdocs/caldav.php",
     "cyrus-caldav": "/usr/lib/cyrus/bin/httpd",
     "cyrus-imapd": "/usr/lib/cyrus/bin/imapd",
     "sasl2-bin": "/usr/sbin/saslpasswd2",
     "sogo": "/usr/sbin/sogod",
-    "php-sabre-dav": "/usr/share/php/Sabre",
+    "php-sabre-dav": "/usr/share/php/Sabre/DAV/Server.php",
     "php-cli": "/usr/bin/php",
     "php-pgsql": "/usr/share/php8*/pgsql",
     "php-sqlite3": "/usr/share/php8*/sqlite3",

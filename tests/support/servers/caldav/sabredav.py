@@ -11,7 +11,15 @@ from tests.support.servers.caldav.processes import find_port, give, run_server
 from tests.support.servers.caldav.site import Site
 
 _USER: Final = "www-data"
-_SCHEMA: Final = Path("/usr/share/doc/php-sabre-dav/examples/sql")
+# The package has it in /usr/share/doc, which images of Debian leave out.
+_SCHEMA: Final = """
+CREATE TABLE principals (id INTEGER PRIMARY KEY, uri TEXT UNIQUE, email TEXT, displayname TEXT, vcardurl TEXT);
+CREATE TABLE groupmembers (id INTEGER PRIMARY KEY, principal_id INTEGER, member_id INTEGER);
+CREATE TABLE calendars (id INTEGER PRIMARY KEY, principaluri TEXT, displayname TEXT, uri TEXT, ctag INTEGER, description TEXT,
+  calendarorder INTEGER, calendarcolor TEXT, timezone TEXT, components TEXT, transparent BOOL);
+CREATE TABLE calendarobjects (id INTEGER PRIMARY KEY, calendardata BLOB, uri TEXT, calendarid INTEGER, lastmodified INTEGER, etag TEXT,
+  size INTEGER, componenttype TEXT, firstoccurence INTEGER, lastoccurence INTEGER);
+"""
 
 
 @contextmanager
@@ -20,9 +28,7 @@ def running(folder: Path) -> Iterator[Site]:
     folder.mkdir()
     database, program = folder / "db.sqlite", folder / "server.php"
     with closing(sqlite3.connect(database)) as connection, connection:
-        for name in ("principals", "calendars"):
-            connection.executescript((_SCHEMA / f"sqlite.{name}.sql").read_text("utf-8"))
-        connection.execute("DELETE FROM principals")
+        connection.executescript(_SCHEMA)
         for user in ("bob", "eve"):
             row = (f"principals/{user}", f"{user}@example.net", user)
             connection.execute("INSERT INTO principals (uri, email, displayname) VALUES (?, ?, ?)", row)

@@ -81,6 +81,7 @@ def test_any_text_of_an_event_leaves_the_other_events(text: str) -> None:
         multistatus("<response/>" * 100_001),
         multistatus(f"<response><resourcetype>{'<a/>' * 1001}</resourcetype></response>"),
         b'<multistatus xmlns="DAV:"><response><a xmlns="' + b"x" * 5000 + b'"/></response></multistatus>',
+        multistatus("<response " + " ".join(f"a{number}='1'" for number in range(10_000)) + "/>"),
         b'<multistatus xmlns="dav:"></multistatus>',
         b"<multistatus/>",
         b"\xef\xbb\xbf",
@@ -91,6 +92,12 @@ def test_any_text_of_an_event_leaves_the_other_events(text: str) -> None:
 def test_hostile_and_foreign_responses_are_failures(content: bytes) -> None:
     with pytest.raises(GenerationFailed):
         read_multistatus(content)
+
+
+def test_a_long_event_is_not_a_long_tag() -> None:
+    text = "DESCRIPTION:" + "x" * 200_000
+    found = read_multistatus(multistatus(response(f"<![CDATA[{text}]]>"), response(text)))
+    assert [resource.text(dav.DATA) for resource in found] == [text, text]
 
 
 def test_the_data_of_all_parts_is_read() -> None:

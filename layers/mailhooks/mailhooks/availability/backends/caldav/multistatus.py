@@ -41,6 +41,9 @@ _MAX_DEPTH: Final = 50
 _MAX_NAME: Final = 1000
 """Characters of an element's name with its namespace, which is copied for each element."""
 
+_LONG_TAG: Final = re.compile(rb"<[^!<>][^<>]{65536}")
+"""A start tag with thousands of attributes. The time of expat for one attribute grows with their number."""
+
 _STATUS_LINE: Final = re.compile(r"HTTP/\S+\s+(\d{3})\b", re.ASCII)
 _NOT_XML: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));"
@@ -104,6 +107,8 @@ def read_multistatus(content: bytes) -> list[Resource]:
     Raises:
         GenerationFailed: it is not a multistatus response, is not safe XML, or exceeds a limit.
     """
+    if _LONG_TAG.search(content):
+        raise GenerationFailed("the response has an element with too many attributes")
     try:
         return _Reader().read(content)
     except expat.ExpatError:
