@@ -16,7 +16,7 @@ from mailhooks.mime.message import MAX_DEPTH, Message, Part
 _MAX_DECODED: Final = 5
 """Encoded messages in encoded messages."""
 
-_MAX_OCTETS: Final = 256 * 1024 * 1024
+_MAX_OCTETS: Final = 128 * 1024 * 1024
 """Octets of messages that are decoded for one attachment, with all their readings."""
 
 _MAX_MESSAGES: Final = 1000
