@@ -384,6 +384,12 @@ def test_a_message_in_which_only_some_programs_find_an_attachment_is_not_changed
     assert strip(raw, checked(extensions=["zip"])) is raw
 
 
+def test_a_type_that_a_message_does_not_declare_matches_no_rule():
+    for content_type in (b"text", b"", b"text plain", b"multipart/mixed; boundary=b"):
+        raw = mail(b"Content-Type: " + content_type + b"\r\n\r\nHello")
+        assert strip(raw, checked(types=["application/*"])) is raw
+
+
 def test_a_message_whose_readings_cannot_be_enumerated_is_not_changed():
     raw = mail(multipart("mixed", *[text()] * (MAX_PARTS + 1)))
     assert [reason for _, reason, _ in found(raw, EXE)] == [Reason.NOT_ENUMERATED]

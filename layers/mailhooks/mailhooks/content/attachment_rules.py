@@ -32,6 +32,8 @@ _STRIP_SETTINGS: Final = {
 }
 """Settings with the values `strip` and `leave`, by the rule of each."""
 
+_FILE: Final = "application/octet-stream"
+
 _EXTENSION: Final = re.compile(r"\.?(\w[\w$~!@#%^&+_-]{0,29}|\{[\da-f-]{36}\})")
 """QUIRK: Windows opens a file by a class identifier in braces."""
 _TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
@@ -158,7 +160,7 @@ class AttachmentRules:
         return None
 
     def _by_header(self, raw: bytes, part: Part) -> Match | None:
-        if matched := _match_type(part.content_type, self.types):
+        if self.types and _is_declared(raw, part) and (matched := _match_type(part.content_type, self.types)):
             return Match(Reason.DECLARED_TYPE, matched)
         if self.max_octets and part_content.size(raw, part) > self.max_octets:
             return Match(Reason.SIZE, f"{self.max_octets:,} bytes")
@@ -197,6 +199,11 @@ class AttachmentRules:
     def _match_extension(self, name: str) -> str:
         extensions = filenames.find_extensions(name)
         return min(self.extensions & (extensions.last | extensions.inner), default="")
+
+
+def _is_declared(raw: bytes, part: Part) -> bool:
+    """Return whether a part declares its type. A program that cannot read a type, or finds no parts in a multipart, shows a file instead."""
+    return part.content_type != _FILE or any(b"octet-stream" in value.lower() for value in part.values(raw, "content-type"))
 
 
 def _match_type(content_type: str, patterns: frozenset[str]) -> str:
