@@ -202,7 +202,7 @@ class AttachmentRules:
 
 
 def _is_declared(raw: bytes, part: Part) -> bool:
-    """Return whether a part declares its type. A program that cannot read a type, or finds no parts in a multipart, shows a file instead."""
+    """Return whether a part declares its type. Programs show a file if they cannot read a type or find no parts in a multipart."""
     return part.content_type != _FILE or any(b"octet-stream" in value.lower() for value in part.values(raw, "content-type"))
 
 
