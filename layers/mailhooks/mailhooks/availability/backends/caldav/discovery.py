@@ -109,10 +109,13 @@ def _is_calendar(member: Resource) -> bool:
     """Return whether a member of a home is a calendar with events.
 
     Raises:
-        NoAccess: the server does not show what it is. It may be a calendar, whose events would look like free time.
+        NoAccess, GenerationFailed: the server does not show what it is, or not all members. A calendar would look like free time.
     """
-    if member.status in {401, 403} or member.failed.get(dav.RESOURCE_TYPE) in {401, 403}:
+    status = member.failed.get(dav.RESOURCE_TYPE, member.status)
+    if status in {401, 403}:
         raise NoAccess("the account may not see one of the calendars")
+    if status not in {200, 404, 410}:
+        raise GenerationFailed(f"the server does not show all calendars (HTTP {status})")
     return dav.CALENDAR in member.elements(dav.RESOURCE_TYPE) and _has_events(member)
 
 
