@@ -8,12 +8,13 @@ import pytest
 from tests.support.mail import CORPUS
 
 
-def test_the_fuzz_target_accepts_mail_and_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzz_targets_accept_mail_and_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "atheris", SimpleNamespace(instrument_imports=contextlib.nullcontext))
     monkeypatch.delitem(sys.modules, "tools.fuzz", raising=False)
     fuzz = import_module("tools.fuzz")
     for raw in (CORPUS[0].read_bytes(), b"", b"\xff\0"):
-        fuzz.check(raw)
+        for check in fuzz.TARGETS.values():
+            check(raw)
     monkeypatch.delitem(sys.modules, "tools.fuzz")
 
 
