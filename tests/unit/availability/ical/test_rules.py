@@ -23,7 +23,8 @@ def numbers(lowest: int, highest: int, size: int = 3) -> st.SearchStrategy[str]:
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    frequency = draw(st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"]))
+    # Not SECONDLY, for which dateutil needs minutes.
+    frequency = draw(st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY"]))
     parts = [f"FREQ={frequency}", f"INTERVAL={draw(st.sampled_from([1, 1, 2, 3, 7, 25, 61]))}"]
     days = st.lists(st.sampled_from(_DAYS), min_size=1, max_size=4, unique=True)
 
@@ -59,11 +60,15 @@ def _expand_by_dateutil(rule: str, start: datetime, begin: datetime, end: dateti
     return [moment for moment in takewhile(lambda moment: moment <= end, until) if moment >= begin]
 
 
+# Late, because dateutil searches up to the year 9999 if no day matches.
+_STARTS = st.datetimes(datetime(9970, 1, 1), datetime(9975, 1, 1))
+
+
 @pytest.mark.fuzz
-@given(rules(), st.datetimes(datetime(1999, 1, 1), datetime(2005, 1, 1)), st.integers(-40, 3000), st.integers(0, 400))
+@given(rules(), _STARTS, st.integers(-40, 3000), st.integers(0, 400))
 def test_the_recurrences_are_those_of_dateutil(rule: str, start: datetime, first: int, days: int) -> None:
     start = start.replace(microsecond=0)
-    short = any(name in rule for name in ("HOURLY", "MINUTELY", "SECONDLY"))
+    short = "HOURLY" in rule or "MINUTELY" in rule
     begin = start + timedelta(days=first % 20 if short else first)
     end = begin + timedelta(days=days % 4 if short else days)
     try:
