@@ -205,7 +205,7 @@ class Rule:
                     months = [first.month]
                 case "WEEKLY":
                     begin = self._first_week + 7 * number * self.interval
-                    if len(self._tests) == 1:
+                    if self._days and len(self._tests) == 1:
                         # The usual case, without a test of each day.
                         return date.fromordinal(begin), [date.fromordinal(begin + place) for place in self._places_in_week]
                     first = date.fromordinal(max(begin, 1))
