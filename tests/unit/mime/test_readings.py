@@ -102,6 +102,8 @@ PLAIN = {
     "a type twice alike": mixed(b"Content-Type: text/plain\r\n" + TEXT),
     "white space after the delimiter": mixed(TEXT, end=b"--b \t\r\n" + TEXT + b"--b-- \r\n"),
     "a boundary of 998 octets": of(b"multipart/mixed;\r\n boundary=" + b"b" * 998, TEXT, boundary=b"b" * 998),
+    "an extended boundary": of(b"multipart/mixed; boundary*=us-ascii''b", TEXT),
+    "a continued boundary": of(b"multipart/mixed; boundary*0=b; boundary*1=c", TEXT, boundary=b"bc"),
     "no closing delimiter": mixed(TEXT, end=b"\r\n"),
     "a forwarded message": mixed(
         TEXT, b"Content-Type: message/rfc822\r\n\r\n" + of(b"multipart/mixed; boundary=f", PROGRAM, boundary=b"f")

@@ -310,7 +310,8 @@ def find_other_ways(value: bytes, name: str) -> list[int]:
         return []
     if name == "boundary":
         own = parse_boundary(value)
-        return [way for way in _OTHER_WAYS if parse_boundary(value, way) != own]
+        # A program that finds none, because it does not know RFC 2231, finds no other parts.
+        return [way for way in _OTHER_WAYS if parse_boundary(value, way) not in {own, b""}]
     found = parse_parameters(value).get(name, "")
     return [way for way in _OTHER_WAYS if parse_parameters(value, way).get(name, "") != found]
 
