@@ -42,9 +42,9 @@ $(SERVERS_VENV)/.ready: requirements-servers.txt
 	@$(SERVERS_VENV)/bin/python $(PIP_INSTALL) -r requirements-servers.txt
 	@touch $@
 
-$(PARSERS)/node_modules/.ready: $(PARSERS)/package-lock.json
+$(PARSERS)/node_modules/.ready: $(PARSERS)/pins.json
 	@echo "installing mail parsers for tests"
-	@(cd $(PARSERS) && npm ci --ignore-scripts --no-audit --no-fund --silent) && touch $@ || echo "they cannot be installed: tests skip them"
+	@(cd $(PARSERS) && cp pins.json package-lock.json && npm ci --ignore-scripts --no-audit --no-fund --silent) && touch $@ || echo "they cannot be installed: tests skip them"
 
 parsers: $(PARSERS_READY)  ## install the mail parsers that some tests need (Node.js)
 
