@@ -290,7 +290,7 @@ def test_a_scope_contains_no_credentials() -> None:
 
 def test_caldav_and_ics_return_the_same_times(tmp_path: Path) -> None:
     berlin = "TZID=Europe/Berlin"
-    # The series starts in the same summer, because Radicale expands in UTC (see `backends/caldav.py`). Radicale would join overlapping
+    # The series starts in the same summer, because Radicale expands in UTC (see docs/availability.md). Radicale would join overlapping
     # events.
     series = (f"DTSTART;{berlin}:20260401T090000", f"DTEND;{berlin}:20260401T103000", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE,FR")
     moved = radicale.event("series", f"RECURRENCE-ID;{berlin}:20260504T090000", f"DTSTART;{berlin}:20260504T150000", "DURATION:PT30M")
