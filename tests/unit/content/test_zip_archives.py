@@ -227,6 +227,10 @@ def test_an_archive_that_programs_list_differently_is_not_complete_and_hides_no_
     assert "a.exe" in found.names
 
 
+def test_a_name_that_python_cuts_at_the_end_of_the_directory_is_found():
+    assert "a.exe" in list_zip(patched(archive("a.exe"), b"PK\x01\x02", 28, 9)).names
+
+
 def test_encryption_in_any_header_counts():
     assert list_zip(CONTRADICTING["encrypted by the header only"]).encrypted
     assert list_zip(CONTRADICTING["encrypted by the directory only"]).encrypted

@@ -50,6 +50,7 @@ _DEFLATED: Final = 8
 
 _RECORD: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02|\x05\x06|\x06\x06)")
 _HEADER: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
+_MARK: Final = re.compile(rb"PK[\x01-\x08]")
 _SPLIT_MARK: Final = re.compile(rb"PK(?:\x07\x08|00)(?=PK\x03\x04)")
 """QUIRK: some programs leave the mark of a split archive (8.5.4) in an archive of one piece."""
 
@@ -276,7 +277,9 @@ def _read_headers(octets: bytes, most: int) -> tuple[tuple[str, ...], bool]:
             break
         flags, _, _, _, name_octets, extra_octets, *_ = layout.unpack_from(octets, at)
         name_end = at + octets_before + name_octets
-        written = [*_decode(octets[at + octets_before : name_end], flags)]
+        name = octets[at + octets_before : name_end]
+        # QUIRK: Python cuts a name at the end of the directory.
+        written = [each for octets_of_name in {name, _MARK.split(name, 1)[0]} for each in _decode(octets_of_name, flags)]
         extra = dict(_extra_fields(octets[name_end : name_end + extra_octets]))
         if _UNICODE_PATH in extra:
             written.append(extra[_UNICODE_PATH][5:].decode("utf-8", "replace"))

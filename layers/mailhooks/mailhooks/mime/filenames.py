@@ -27,7 +27,7 @@ _HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\
 _FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u0660\u06f0\ua4f8\ua60e\U00010a50\U0001d16d", "."))
 """Full stops of other scripts, and characters that look like one (UTS 39). NFKC replaces the full-width and small ones."""
 
-_WORD: Final = re.compile(r"[^;,:\"?&#<>|\u2018-\u201f]+")
+_WORD: Final = re.compile(r"[^;,:\"?&#<>|@\u2018-\u201f]+")
 """The beginning of an extension that programs may cut at a special character: `exe` of `exe;x`."""
 
 _STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")

@@ -38,7 +38,7 @@ _MOST_PARAMETERS: Final = 50
 _WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
-_LOOSE_NAME: Final = re.compile(rb"[\r\v\f\0]*+([!-9;-~]+)[ \t\r\v\f\0]*+(?:\r?\n[ \t]++)?+:")
+_LOOSE_NAME: Final = re.compile(rb"[ \t\r\v\f\0]*+([!-9;-~]+)[ \t\r\v\f\0]*+(?:\r?\n[ \t]++)?+:")
 """A field name with white space around it, or a fold after it."""
 
 _ODD_NAME: Final = re.compile(rb"[=\"]")
