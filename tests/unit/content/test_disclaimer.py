@@ -12,7 +12,7 @@ from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import STAMP, Disclaimer, OnNoText, Position, add_disclaimer, explain
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message, scan
-from mailhooks.mime.text.body import Blocked, find_continuations, find_displayed
+from mailhooks.mime.text.body import Blocked, find_displayed, find_pieces
 from tests.support.mail import CORPUS
 
 TEXT, HTML = "Grüße vom Amt", "<p>Grüße vom Amt</p>"
@@ -184,7 +184,7 @@ def digests(raw: bytes) -> list[str]:
     """Return digests of the parts that are not displayed text."""
     message = Message(raw)
     shown = find_displayed(message)
-    texts = {id(text.part) for first in shown for text in [first, *find_continuations(message, first)]}
+    texts = {id(text.part) for first in shown for text in find_pieces(message, first)}
     leaves = (part for part in message.structure.root.walk() if not part.children)
     own = {(part.start, part.end) for part in message.structure.root.walk() if id(part) in texts}
     return [hashlib.sha256(raw[leaf.start : leaf.end]).hexdigest() for leaf in leaves if (leaf.start, leaf.end) not in own]

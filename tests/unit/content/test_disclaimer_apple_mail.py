@@ -47,6 +47,12 @@ def test_the_disclaimer_is_in_the_last_or_the_first_text(fields: bytes):
     assert has_it(entity, "prepend", fields) == [0]
 
 
+def test_a_blank_piece_is_the_first_text():
+    entity = multipart("mixed", plain(" \r\n"), IMAGE, plain("Sent from my iPhone"))
+    assert has_it(entity) == [2]
+    assert has_it(entity, "prepend") == [0]
+
+
 def test_each_form_has_the_disclaimer_in_its_last_text():
     entity = multipart("alternative", plain("One Two"), multipart("mixed", html("One"), IMAGE, html("Two")))
     assert has_it(entity) == [0, 3]

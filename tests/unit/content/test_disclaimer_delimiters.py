@@ -62,6 +62,10 @@ def test_text_in_html_never_becomes_a_delimiter() -> None:
         part = f"Content-Type: text/html\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{line.format(delimiter)}"
         raw = multipart(part.encode())
         changed = add_disclaimer(raw, text=SAID, html=SAID, position=position)
+        if re.search(r"\n--B.*<", part):
+            # For some programs the line is a delimiter already.
+            assert changed is raw
+            return
         assert changed.count(b"SAID") == 1
         assert text(changed, "html").count("SAID") == 1
         same_parts(raw, changed)
@@ -82,6 +86,9 @@ def test_text_in_plain_text_never_becomes_a_delimiter() -> None:
         part = f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}".encode("latin-1")
         raw = multipart(part)
         changed = add_disclaimer(raw, text=said, html="", position=position)
+        if re.search(rb"[\r\n]--B_", raw):
+            assert changed is raw
+            return
         assert changed != raw
         same_parts(raw, changed)
 

@@ -62,6 +62,10 @@ EDITED: Final = {
     },
     "a boundary that ends in spaces": of(b'multipart/mixed; boundary="B1  "', TEXT, PDF, boundary=b"B1  ", end=b"--B1  --\r\n"),
     "the boundary twice alike": of(b"multipart/mixed; boundary=B1; boundary=B1", TEXT, PDF),
+    # Texts with a name or a disposition.
+    "the only text is named": mixed(b"Content-Type: text/plain; name=body.txt\r\n\r\n" + BODY, PDF),
+    "the only text is named below the attachment": mixed(PDF, TYPE + b"Content-Disposition: inline; filename=a.txt\r\n\r\n" + BODY),
+    "an unknown disposition of the message": plain(TYPE + b"Content-Disposition: inlined\r\n"),
     # Multiparts.
     "an empty multipart before the text": mixed(b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing here\r\n", TEXT),
     "an empty multipart after the text": mixed(TEXT, b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing\r\n--IN--\r\n"),
@@ -172,6 +176,16 @@ DECLINED: Final = {
     "a displayed text that some read as a file": mixed(
         TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\nx\r\n"
     ),
+    # A line that begins with a delimiter is one for Dovecot and reformime, and in part for Email::MIME.
+    "a delimiter with a no-break space": mixed(TEXT + b"--B1\xa0\r\n" + PDF, PDF),
+    "a delimiter with a form feed": mixed(TEXT + b"--B1\f\r\n" + PDF, PDF),
+    "a delimiter with text after it": mixed(TEXT + b"--B1 is our name\r\n" + PDF, PDF),
+    "a delimiter with letters after it": mixed(TEXT + b"--B1x\r\n" + PDF, PDF),
+    "a delimiter with three hyphens after it": mixed(TEXT + b"--B1---\r\n" + PDF, PDF),
+    "an outer delimiter with text after it": mixed(ALTERNATIVE.replace(b"Dear", b"--B1 is it\r\nDear"), PDF),
+    "a long line that begins with a delimiter": mixed(TEXT + b"--B1" + b"x" * 3000 + b"\r\n" + PDF, PDF),
+    "a delimiter in the middle of a line, and fields": mixed(TEXT + b"x--B1\r\n" + PDF, PDF),
+    "an indented delimiter, and fields": mixed(TEXT + b" --B1\r\n" + PDF, PDF),
     "a text in a sealed reading": of(b"multipart/mixed; boundary=B1\r\nContent-Type: multipart/x; boundary=B2", TEXT),
 }
 
@@ -180,6 +194,76 @@ DECLINED: Final = {
 def test_a_text_that_programs_find_differently_stays(raw: bytes):
     assert add_disclaimer(raw, text="Example", html="") is raw
     assert "programs read it differently" in explain(raw)
+
+
+BLANK: Final = {
+    "empty": b"Content-Type: text/plain\r\n\r\n",
+    "a line end": b"Content-Type: text/plain\r\n\r\n\r\n",
+    "spaces": b"Content-Type: text/plain\r\n\r\n  \t\r\n\r\n",
+    "no header": b"\r\n",
+    "no-break spaces": "Content-Type: text/plain; charset=utf-8\r\n\r\n\u00a0\u200b\ufeff\r\n".encode(),
+    "a no-break space in quoted-printable": TYPE.replace(b"us-ascii", b"utf-8")
+    + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n=C2=A0\r\n",
+    "empty base64": b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n\r\n",
+    "base64": b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nDQoNCg==\r\n",
+    "empty HTML": b"Content-Type: text/html\r\n\r\n\r\n",
+    "HTML without text": b"Content-Type: text/html\r\n\r\n<html><head><title>x</title></head><body><br></body></html>\r\n",
+    "a no-break space in HTML": b"Content-Type: text/html\r\n\r\n<p>&nbsp;&#160;&zwnj;</p>\r\n",
+    "a blank alternative": ALTERNATIVE.replace(BODY, b"\r\n").replace(b"Dear Bob", b""),
+    "a blank text in mixed parts": b"Content-Type: multipart/mixed; boundary=IN\r\n\r\n--IN\r\n\r\n\r\n--IN--\r\n",
+}
+
+
+@pytest.mark.parametrize("between", [b"", IMAGE, PDF])
+@pytest.mark.parametrize("blank", BLANK.values(), ids=BLANK)
+def test_the_first_text_that_is_not_blank_gets_the_disclaimer(blank: bytes, between: bytes):
+    for text in (TEXT, HTML, ALTERNATIVE):
+        raw = mixed(blank, *filter(None, [between]), text, PDF)
+        changed = add_disclaimer(raw, text=SAID.decode(), html="")
+        assert changed[: changed.index(b"Dear Bob")].count(SAID) == 0
+        assert changed.count(SAID) == (2 if text is ALTERNATIVE else 1)
+
+
+@pytest.mark.parametrize("blank", BLANK.values(), ids=BLANK)
+def test_a_blank_text_gets_the_disclaimer_if_it_is_the_only_one(blank: bytes):
+    notes = b"Content-Type: text/plain; name=notes.txt\r\n\r\nmine\r\n"
+    for later in ([], [PDF], [notes], [notes, PDF]):
+        raw = mixed(blank, *later)
+        changed = add_disclaimer(raw, text=SAID.decode(), html="")
+        assert changed is not raw
+        assert STAMP.encode() in changed
+        assert b"".join(later).replace(b"\r\n", b"") in changed.replace(b"\r\n--B1\r\n", b"").replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize("first", [b'<img src="cid:i">', b"<hr>", b'<table background="https://example.com/a.png"></table>'])
+def test_html_with_an_image_is_not_blank(first: bytes):
+    changed = add_disclaimer(mixed(HTML.replace(b"<p>Dear Bob</p>", first), TEXT), text=SAID.decode(), html="")
+    assert changed.index(SAID) < changed.index(b"Dear Bob")
+
+
+NOT_DISPLAYED: Final = {
+    "two named texts": mixed(*[b"Content-Type: text/plain; name=a.txt\r\n\r\nx\r\n"] * 2),
+    "a named text and another attached one": mixed(
+        b"Content-Type: text/plain; name=a.txt\r\n\r\nx\r\n", TYPE + b"Content-Disposition: attachment\r\n\r\nx\r\n"
+    ),
+    "a named text of another type": mixed(b"Content-Type: text/csv; name=a.csv\r\n\r\nx\r\n"),
+    "an unknown disposition": mixed(TYPE + b"Content-Disposition: inlined\r\n\r\nx\r\n", PDF),
+    "an unknown disposition with a name": mixed(TYPE + b"Content-Disposition: file; filename=a.txt\r\n\r\nx\r\n", PDF),
+}
+
+
+@pytest.mark.parametrize("raw", NOT_DISPLAYED.values(), ids=NOT_DISPLAYED)
+def test_a_text_that_is_an_attachment_stays(raw: bytes):
+    assert explain(raw) == "it has no displayed text"
+
+
+def test_a_delimiter_in_a_line_counts_only_before_fields():
+    assert explain(mixed(TYPE + b"\r\nx--B1 and more\r\n" + BODY, PDF)) == ""
+
+
+def test_a_text_with_an_unknown_disposition_is_an_attachment_of_another_text():
+    changed = add_disclaimer(mixed(TYPE + b"Content-Disposition: x-note\r\n\r\nx\r\n", TEXT), text=SAID.decode(), html="")
+    assert changed.index(SAID) > changed.index(b"Dear Bob")
 
 
 def test_a_signed_reading_is_never_changed():

@@ -18,7 +18,7 @@ from mailhooks.mime import html_text
 from mailhooks.mime.edits import CannotEdit, Edit, Reason, splice
 from mailhooks.mime.message import Message
 from mailhooks.mime.text import wrapping
-from mailhooks.mime.text.body import Blocked, Obstacle, find_continuations, find_displayed
+from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed, find_pieces
 from mailhooks.mime.text.part import TextPart, convert_to_html
 from mailhooks.mime.text.wrapping import Image, close_multiparts
 
@@ -97,7 +97,7 @@ class Disclaimer:
         if rendered is None:
             return Change([])
         try:
-            forms = [[part, *find_continuations(message, part)] for part in find_displayed(message)]
+            forms = [find_pieces(message, part) for part in find_displayed(message)]
             if self.once_per_thread and self._occurs_in([part for form in forms for part in form], values or {}):
                 return Change([])
             parts = [placement.select_part(form, self.position) for form in forms]

@@ -45,7 +45,9 @@ class Dialect(NamedTuple):
     keep_spaces: bool = False
     """Whether spaces at the end of a boundary parameter are part of it."""
     prefix_delimiters: bool = False
-    """Whether a line is a delimiter that only begins with a delimiter (RFC 2046 section 5.1.1): Dovecot."""
+    """Whether a line is a delimiter that only begins with a delimiter (RFC 2046 section 5.1.1): Dovecot, reformime.
+
+    Email::MIME reads other white space after a delimiter, such as a no-break space, so too."""
     reopen: bool = False
     """Whether delimiters count after the closing delimiter."""
     inner_boundary: bool = False

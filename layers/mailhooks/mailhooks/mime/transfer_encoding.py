@@ -10,14 +10,17 @@ from typing import Final
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
 
 IDENTITY: Final = frozenset(
-    """7bit 8bit binary 7-bit 8-bit 6bit 7bits 8bits 7 8 none identity plain text us-ascii ascii utf-8 utf8 iso-8859-1 iso-8859-2
-    iso-8859-15 windows-1250 windows-1251 windows-1252 latin1 gb2312 gbk big5 shift_jis euc-jp euc-kr koi8-r""".split()
+    """7bit 8bit binary 7-bit 8-bit x-7bit x-8bit x-binary 6bit 7bits 8bits 7 8 none identity plain text us-ascii ascii utf-8 utf8
+    iso-8859-1 iso-8859-2 iso-8859-15 windows-1250 windows-1251 windows-1252 latin1 gb2312 gbk big5 shift_jis euc-jp euc-kr
+    koi8-r""".split()
 )
 """Encodings that leave the octets as they are. QUIRK: some mailers write a hyphen, a space, or the charset, and all programs agree."""
 
 _HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
 _ANY_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 """QUIRK: some programs, such as the parser of the standard library, read a bare CR as a line end."""
+
+_DASHED: Final = re.compile(rb"(?:\A|(?<=[\r\n]))--([^\r\n]+)")
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
@@ -101,14 +104,14 @@ def _find_longest(octets: bytes) -> int:
 def makes_delimiter(raw: bytes, start: int, old: bytes, new: bytes) -> bool:
     """Return whether replacing lines of the body at offset `start` would add a delimiter of a multipart around it (RFC 2046 section 5.1.1).
 
-    Every such multipart has a delimiter before the body.
+    Every such multipart has a delimiter before the body. For some programs, a line that only begins with a delimiter is one.
     """
     present = set(_ANY_LINE_END.split(old))
     lines = {line for line in _ANY_LINE_END.split(new) if line.startswith(b"--") and line not in present}
-    contents = {content for line in lines for content in (line.rstrip(b" \t")[2:], line.rstrip(b" \t")[2:].removesuffix(b"--"))}
-    return any(
-        re.compile(rb"(?:\A|[\r\n])--" + re.escape(content) + rb"[ \t]*[\r\n]").search(raw, 0, start) for content in contents if content
-    )
+    if not lines:
+        return False
+    written = {line[1].rstrip(b" \t") for line in _DASHED.finditer(raw, 0, start)}
+    return any(line[2:end] in written for line in lines for end in range(3, len(line) + 1))
 
 
 def insert(raw: bytes, start: int, end: int, encoding: str, at: int, octets: bytes, newline: bytes) -> Edit:

@@ -11,8 +11,8 @@ from mailhooks.mime.transfer_encoding import IDENTITY, decode
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted", "multipart/report"})
 
-_NOT_DISPLAYED: Final = ("decode_multiparts", "prefix_delimiters", "white_line_ends")
-"""Choices of a dialect that no program is known to make that displays mail. Dovecot is a server, and has the second.
+_NOT_DISPLAYED: Final = ("decode_multiparts", "white_line_ends")
+"""Choices of a dialect that no program is known to make that displays mail.
 
 A hostile message may count on them, but they do not hide a text that is displayed.
 """

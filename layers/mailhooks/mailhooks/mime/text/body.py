@@ -8,6 +8,7 @@ from typing import Final
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.headers import is_bounded
+from mailhooks.mime.html_text import extract_visible_text
 from mailhooks.mime.message import Defect, Message, Part
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
@@ -40,6 +41,15 @@ _PGP_NAME: Final = "encrypted.asc"
 _PGP: Final = re.compile(rb"(?:^|\A\xef\xbb\xbf)-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----[ \t]*\r?$", re.MULTILINE)
 _PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----")
 
+_CONTENT_FIELD: Final = re.compile(rb"\ncontent-", re.IGNORECASE)
+
+_DISPLAYED: Final = frozenset({"", "inline"})
+"""Dispositions of displayed text."""
+
+_IMAGE: Final = re.compile(rb"<(?:img|svg|image|hr|object|video|input|iframe|v:|picture|canvas)\b|background|url\(", re.IGNORECASE)
+_INVISIBLE: Final = re.compile("[\\s\0\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2800\u3164\ufeff\uffa0]+")
+"""White space, and characters without a glyph."""
+
 _CUTS_TEXT: Final = re.compile(rb"apple|ipad|ipod", re.IGNORECASE)
 _PROGRAM: Final = frozenset({"mime-version", "x-mailer", "x-user-agent"})
 
@@ -55,8 +65,8 @@ class Blocked(Exception):
 def find_displayed(message: Message) -> list[TextPart]:
     """Return the text parts that a mail program displays.
 
-    They are all forms of an alternative, the root of related parts, and the first text of mixed parts. Texts in attachments, forwarded
-    messages, calendar entries and reports are not among them.
+    They are all forms of an alternative, the root of related parts, and the first text of mixed parts that is not blank. Texts in
+    attachments, forwarded messages, calendar entries and reports are not among them.
 
     Raises:
         Blocked: there is no such part, or it must not be changed.
@@ -81,7 +91,7 @@ def _find_displayed_in(reading: Message) -> list[Part]:
             raise Blocked(Obstacle.RIGHTS_MANAGED)
         if kind == _PGP_VERSION and _is_pgp_version(reading.raw, part):
             raise Blocked(Obstacle.ENCRYPTED)
-    parts = _find_displayed(reading.raw, root)
+    parts = _find_displayed(reading.raw, root) or _find_only_text(reading.raw, root)
     if not parts:
         raise Blocked(Obstacle.AMBIGUOUS if reading.structure.ambiguous else Obstacle.NO_TEXT)
     return parts
@@ -108,12 +118,12 @@ def _open_agreed(message: Message) -> list[TextPart]:
     ]
 
 
-def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
-    """Return the parts that continue a displayed text below an attachment. Most texts have none.
+def find_pieces(message: Message, text: TextPart) -> list[TextPart]:
+    """Return a displayed text, and the parts that continue it below an attachment, in their order. Most texts have none.
 
-    QUIRK: Apple's programs split a text at an attachment. Outlook recognizes them by these header fields and displays the parts as one text
-    ([MS-OXCMAIL] section 2.2.3.3.2.2), as other programs do for all mail. A later text of another program is an attachment for Outlook, and
-    so is the footer of a mailing list.
+    QUIRK: Apple's programs split a text at an attachment; the piece before it may be blank. Outlook recognizes them by these header fields
+    and displays the parts as one text ([MS-OXCMAIL] section 2.2.3.3.2.2), as other programs do for all mail. A later text of another
+    program is an attachment for Outlook, and so is the footer of a mailing list.
 
     Raises:
         Blocked: one of the parts must not be changed.
@@ -121,20 +131,25 @@ def find_continuations(message: Message, text: TextPart) -> list[TextPart]:
     raw, root = message.raw, message.structure.root
     mixed = next((part for part in root.walk() if text.part in part.children), None)
     if mixed is None or mixed.content_type != "multipart/mixed":
-        return []
+        return [text]
     fields = root.header.fields
     apple = any(field.lname in _PROGRAM and _CUTS_TEXT.search(field.value(raw)) for field in fields)
     if not apple or any(field.lname.startswith("list-") for field in fields):
-        return []
-    later = mixed.children[mixed.children.index(text.part) + 1 :]
-    parts = [part for part in later if part.content_type == text.part.content_type and _find_displayed(raw, part, named=False)]
-    if parts and (message.structure.options or not message.structure.enumerable):
+        return [text]
+    at = mixed.children.index(text.part)
+    earlier, later = (
+        [part for part in parts if part.content_type == text.part.content_type and _find_displayed(raw, part, named=False)]
+        for parts in (mixed.children[:at], mixed.children[at + 1 :])
+    )
+    if (earlier or later) and (message.structure.options or not message.structure.enumerable):
         raise Blocked(Obstacle.AMBIGUOUS)
-    return _open(message, parts)
+    return [*_open(message, earlier), text, *_open(message, later)]
 
 
 def _open(message: Message, parts: list[Part]) -> list[TextPart]:
     raw = message.raw
+    if any(_has_delimiter(message, part) for part in parts):
+        raise Blocked(Obstacle.AMBIGUOUS)
     if Defect.LONG_FIELD in message.structure.defects and not all(
         is_bounded(value) for part in parts for value in part.values(raw, "content-type")
     ):
@@ -146,6 +161,16 @@ def _open(message: Message, parts: list[Part]) -> list[TextPart]:
     if any(map(_begins_pgp, texts)):
         raise Blocked(Obstacle.INLINE_PGP)
     return texts
+
+
+def _has_delimiter(message: Message, text: Part) -> bool:
+    """Return whether a line of a text has a delimiter of a multipart around it, and fields follow: mblaze starts a part there."""
+    raw = message.raw
+    if _CONTENT_FIELD.search(raw, text.body, text.end) is None:
+        return False
+    multiparts = (part for part in message.structure.root.walk() if part.boundary and part.body <= text.start and text.end <= part.end)
+    found = [at for part in multiparts if (at := raw.find(b"--" + part.boundary, text.body, text.end)) >= 0]
+    return bool(found) and _CONTENT_FIELD.search(raw, min(found), text.end) is not None
 
 
 def _begins_pgp(text: TextPart) -> bool:
@@ -169,7 +194,9 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
         case "text/plain" | "text/html":
             if part.body == part.header.end and (part.header.complete or part.body == part.end):
                 return []  # there is no empty line after the header
-            attached = part.header.disposition(raw) == "attachment" or (not named and find_filename(raw, part) != "")
+            disposition = part.header.disposition(raw)
+            # A disposition that is unknown is an attachment (RFC 2183 section 2.8). QUIRK: programs display a message that is only a text.
+            attached = disposition == "attachment" or (not named and (disposition not in _DISPLAYED or find_filename(raw, part) != ""))
             return [] if attached else [part]
         case "multipart/signed":
             raise Blocked(Obstacle.SIGNED)
@@ -185,9 +212,46 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
             return texts or next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
     if part.maintype == "application" and _is_opaque(raw, part):
         raise Blocked(Obstacle.OPAQUE)
-    if part.maintype == "multipart":
-        return next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
-    return []
+    return _find_first(raw, part) if part.maintype == "multipart" else []
+
+
+def _find_first(raw: bytes, mixed: Part) -> list[Part]:
+    """Return the first text of mixed parts that is not blank, or else the first one.
+
+    QUIRK: some programs write an empty text before the attachments and the text.
+    """
+    first: list[Part] = []
+    for index, child in enumerate(mixed.children, start=1):
+        texts = _find_displayed(raw, child, named=False)
+        first = first or texts
+        if texts and not (any(map(_may_be_text, mixed.children[index:])) and all(_is_blank(raw, text) for text in texts)):
+            return texts
+    return first
+
+
+def _may_be_text(part: Part) -> bool:
+    return part.maintype in {"text", "multipart"}
+
+
+def _is_blank(raw: bytes, part: Part) -> bool:
+    """Return whether a text displays nothing: only white space, and in HTML no image."""
+    try:
+        text = TextPart.open(raw, part)
+    except CannotEdit:
+        return False
+    if text.is_html and _IMAGE.search(text.octets):
+        return False
+    words = text.decode(text.view())
+    return not _INVISIBLE.sub("", extract_visible_text(words) if text.is_html else words)
+
+
+def _find_only_text(raw: bytes, root: Part) -> list[Part]:
+    """Return the one text of mixed parts, which is displayed although it is named like a file; nothing if there are two."""
+    if root.maintype != "multipart" or root.content_type == "multipart/related":
+        return []
+    texts = [child for child in root.children if child.maintype == "text"]
+    named = [text for text in texts if text.header.disposition(raw) in _DISPLAYED and _find_displayed(raw, text)]
+    return named if len(texts) == 1 else []
 
 
 def _is_pgp_version(raw: bytes, part: Part) -> bool:
