@@ -1,5 +1,6 @@
 """Calendars of the kinds that programs misread: public bug reports, in our own words, and variants of each kind."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -90,6 +91,18 @@ HOURLY = ("DTSTART:20260504T080000Z", "DURATION:PT30M", "RRULE:FREQ=HOURLY;COUNT
         (("DTSTART;VALUE=DATE:20260505", "DTEND:20260507T000000Z"), "5 0-7 0"),
         (("DTSTART:20260505T090000Z", "DTEND;VALUE=DATE:20260506"), "5 9-6 0"),
         (("DTSTART:20260505T090000Z", "DTEND;VALUE=DATE:20260505"), "5 9-6 0"),
+        (("DTSTART;VALUE=DATE:20260505", "DTEND;VALUE=DATE:"), "5 0-6 0"),
+        # Events that are declared to be of a whole day
+        (("DTSTART:20260505T000000", "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"), "5 0-6 0"),
+        ((f"DTSTART;{BERLIN}:20260505T000000", f"DTEND;{BERLIN}:20260505T000000", "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"), "4 22-5 22"),
+        (("DTSTART:20260505T090000Z", "DTEND:20260505T100000Z", "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"), "5 9-10"),
+        (("DTSTART:20260505T090000Z", "X-MICROSOFT-CDO-ALLDAYEVENT:FALSE"), "5 9-9"),
+        (("DTSTART;VALUE=DATE:20260505T000000",), "5 0-6 0"),
+        (("DTSTART;VALUE=DATE:20260505T000000", "DTEND;VALUE=DATE:20260505T000000"), "5 0-6 0"),
+        ((f"DTSTART;VALUE=DATE;{BERLIN}:20260505T000000", "DTEND;VALUE=DATE:20260506T000000"), "4 22-5 22"),
+        # The longer one of DTEND and DURATION
+        (("DTSTART:20260505T090000Z", "DTEND:20260505T100000Z", "DURATION:PT3H"), "5 9-12"),
+        (("DTSTART:20260505T090000Z", "DTEND:20260505T120000Z", "DURATION:PT1H"), "5 9-12"),
         # Negative durations
         (("DTSTART:20260505T100000Z", "DURATION:-PT1H"), "5 10-11"),
         (("DTSTART:20260505T100000Z", "DURATION:-P1D"), "5 10-6 10"),
@@ -98,6 +111,35 @@ HOURLY = ("DTSTART:20260504T080000Z", "DURATION:PT30M", "RRULE:FREQ=HOURLY;COUNT
         (("DTSTART:20260504T230000Z", "DTEND:20260504T240000Z"), "4 23-5 0"),
         (("DTSTART:20260504T235960Z", "DURATION:PT1H"), "4 23:59-5 0:59"),
         (("DTSTART;TZID=Europe/Berlin:20260504T100000Z", "DURATION:PT1H"), "4 10-11"),
+        (("DTSTART:2026-05-04T09:00:00Z", "DTEND:2026-05-04T10:00:00Z"), "4 9-10"),
+        (("DTSTART;VALUE=DATE:2026-05-04",), "4 0-5 0"),
+        ((f"DTSTART;{BERLIN}:2026-05-04T11:00", "DURATION:PT1H"), "4 9-10"),
+        (("DTSTART:20260504T0900Z", "DTEND:20260504t100000z"), "4 9-10"),
+        (("DTSTART:20260504T110000+0200", "DTEND:2026-05-04T05:00:00.000-05:00"), "4 9-10"),
+        (("DTSTART;TZID=Europe/Berlin:20260505T",), "5 0-6 0"),
+        (("DTSTART:20260504T090000Z", "DTSTART:20260504T090000Z", "DURATION:PT1H"), "4 9-10"),
+        # Events without an end, until the last year, and from the first one
+        (("DTSTART:20260505T100000Z", "DTEND:99991231T235959Z"), "5 10-31 23:59"),
+        ((f"DTSTART;{BERLIN}:20260505T100000", f"DTEND;{BERLIN}:99991231T235959"), "5 8-31 22:59"),
+        (("DTSTART;TZID=America/New_York:20260505T100000", "DTEND;TZID=America/New_York:99991231T235959"), "5 14-31 23:59"),
+        (("DTSTART;TZID=Asia/Tokyo:20260505T100000", "DTEND:99991231T235959Z"), "5 1-31 23:59"),
+        (("DTSTART;TZID=Asia/Tokyo:00010101T000000", "DTEND;TZID=Asia/Tokyo:00010101T000000"), ""),
+        (("DTSTART;TZID=Asia/Tokyo:00010101T000000", "DURATION:PT1H", "RRULE:FREQ=YEARLY;BYMONTH=5;BYMONTHDAY=5"), "4 15-16"),
+        (("DTSTART;TZID=America/New_York:20260504T050000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;UNTIL=99991231"), "4 9-10"),
+        (("DTSTART;TZID=America/New_York:20260504T050000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;UNTIL=99991231T235959"), "4 9-10"),
+        (("DTSTART;TZID=Asia/Tokyo:20260504T180000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;UNTIL=99991231T235959Z"), "4 9-10"),
+        # An end that cannot be read is an error of the year after the start only.
+        (("DTSTART:20200504T090000Z", "DTEND:"), ""),
+        (("DTSTART:20200504T090000Z", "DTEND:garbage"), ""),
+        (("DTSTART:20200504T090000Z", "DURATION:garbage"), ""),
+        (("DTEND:20200504T090000Z",), ""),
+        # Properties without a value
+        ((*DAILY, "RRULE:", "RDATE:", f"EXDATE;{BERLIN}:", "EXDATE: "), "4 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;COUNT=2", "EXDATE:"), "4 8-9, 5 8-9"),
+        ((*DAILY, "RECURRENCE-ID:"), "4 8-9"),
+        # Exceptions of whole days as times, which begin a day in the zone of the series or as they are written
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=2", "EXDATE;TZID=Asia/Tokyo:20260505T000000"), "4 0-5 0"),
+        (("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=2", "EXDATE;TZID=Asia/Tokyo:20260505T090000"), "4 0-5 0"),
         # Rules
         ((*DAILY, "RRULE:FREQ=WEEKLY;COUNT=2", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=2"), "4 8-9, 6 8-9"),
         ((*DAILY, "RRULE:FREQ=DAILY;COUNT=3", "EXRULE:FREQ=DAILY;INTERVAL=2"), "4 8-9, 5 8-9, 6 8-9"),
@@ -113,6 +155,9 @@ HOURLY = ("DTSTART:20260504T080000Z", "DURATION:PT30M", "RRULE:FREQ=HOURLY;COUNT
         (("DTSTART:20260131T090000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;BYMONTHDAY=31,-27"), "5 9-10"),
         (("DTSTART:20260504T090000Z", "DURATION:PT1S", "RRULE:freq=secondly;count=1"), "4 9-9"),
         (("DTSTART:20260504T090000Z", "DURATION:PT1H", "RRULE: FREQ=DAILY ; COUNT=2;"), "4 9-10, 5 9-10"),
+        ((*DAILY, "RRULE:RRULE:FREQ=DAILY;COUNT=2"), "4 8-9, 5 8-9"),
+        ((*DAILY, "RRULE:FREQ=DAILY;UNTIL=2026-05-05T08:00:00Z"), "4 8-9, 5 8-9"),
+        (("DTSTART:20200504T090000Z", "DURATION:PT1H", 'RRULE;X-OLD="UNTIL=20200601":FREQ=WEEKLY'), "4 9-10"),
     ],
 )
 def test_an_odd_event_has_the_times_of_the_rfc(lines: tuple[str, ...], expected: str) -> None:
@@ -126,6 +171,7 @@ def change(recurrence: str, hour: int, *lines: str) -> str:
 
 FIFTH = "RECURRENCE-ID:20260505T090000Z"
 DAYS = event("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z", "RRULE:FREQ=DAILY;COUNT=3")
+WHOLE_DAYS = event("DTSTART;VALUE=DATE:20260504", "RRULE:FREQ=DAILY;COUNT=2")
 BERLIN_DAYS = event(*DAILY, "RRULE:FREQ=DAILY;COUNT=3")
 
 
@@ -138,6 +184,10 @@ BERLIN_DAYS = event(*DAILY, "RRULE:FREQ=DAILY;COUNT=3")
         ((DAYS, change(f"RECURRENCE-ID;{BERLIN}:20260505T090000", 14)), "4 9-10, 5 9-10, 5 14-15, 6 9-10"),
         ((DAYS, change("RECURRENCE-ID:20260505T090000", 14)), "4 9-10, 5 14-15, 6 9-10"),
         ((DAYS, change("RECURRENCE-ID;VALUE=DATE:20260505", 14)), "4 9-10, 5 9-10, 5 14-15, 6 9-10"),
+        ((DAYS, event(FIFTH, "STATUS:CANCELLED")), "4 9-10, 6 9-10"),
+        ((DAYS, event(FIFTH)), "4 9-10, 5 9-10, 6 9-10"),
+        ((WHOLE_DAYS, change("RECURRENCE-ID:20260505T000000Z", 14)), "4 0-5 0, 5 14-15"),
+        ((WHOLE_DAYS, change("RECURRENCE-ID;TZID=Asia/Tokyo:20260505T000000", 14)), "4 0-5 0, 5 14-15"),
         ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T100000", 14)), "4 8-9, 5 14-15, 6 8-9"),
         ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T100000Z", 14)), "4 8-9, 5 8-9, 5 14-15, 6 8-9"),
         ((BERLIN_DAYS, change("RECURRENCE-ID:20260505T080000Z", 14)), "4 8-9, 5 14-15, 6 8-9"),
@@ -227,9 +277,13 @@ def test_lengths_are_exact_when_the_clocks_change(lines: tuple[str, ...], window
     assert times(calendar(event(*lines)), window) == expected
 
 
-def test_a_utc_time_of_the_second_hour_stays_there_in_a_declared_zone() -> None:
-    single = event("DTSTART:20261025T011500Z", "DTEND:20261025T014500Z")
-    assert times(calendar(single, head="X-WR-TIMEZONE:Europe/Berlin\r\n"), AUTUMN) == "25 1:15-1:45"
+def test_utc_times_stay_there_in_a_declared_zone() -> None:
+    head = "X-WR-TIMEZONE:Europe/Berlin\r\n"
+    assert times(calendar(event("DTSTART:20261025T011500Z", "DTEND:20261025T014500Z"), head=head), AUTUMN) == "25 1:15-1:45"
+    series = event("DTSTART:20260328T100000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2")
+    assert times(calendar(series, head=head), SPRING) == "28 10-11, 29 10-11"
+    evening = event("DTSTART:20260503T233000Z", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;BYDAY=SU")
+    assert times(calendar(evening, head=head)) == "3 23:30-4 0:30, 10 23:30-11 0:30"
 
 
 OWNER = "room@example.net"
@@ -295,6 +349,91 @@ def test_the_name_of_a_zone_may_have_escapes_and_colons(defined: str, used: str)
     assert times(calendar(zone(defined), event(f"DTSTART;TZID={used}:20260504T120000", "DURATION:PT1H"))) == "4 9-10"
 
 
+SUMMER = (
+    ("DAYLIGHT", "19700301T020000", "-0500", "-0400", "RRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=2;BYDAY=-1SU;BYMONTH=3"),
+    ("STANDARD", "00010101T030000", "-0400", "-0500", "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10"),
+)
+
+
+def summer_zone(name: str) -> str:
+    parts = (
+        f"BEGIN:{kind}\r\nDTSTART:{start}\r\nTZOFFSETFROM:{before}\r\nTZOFFSETTO:{after}\r\n{rule}\r\nEND:{kind}\r\n"
+        for kind, start, before, after, rule in SUMMER
+    )
+    return f"BEGIN:VTIMEZONE\r\nTZID:{name}\r\n{''.join(parts)}END:VTIMEZONE\r\n"
+
+
+@pytest.mark.parametrize(
+    "definition, name, expected",
+    [
+        # Rules with hours (Domino), and a rule from the year 1 (.NET)
+        (summer_zone("Ours"), "Ours", "4 16-17"),
+        (zone("Ours").replace("1601", "0001"), "Ours", "4 9-10"),
+        # Names of the tz database that calendars define otherwise
+        (summer_zone("EST"), "EST", "4 16-17"),
+        (zone("MST"), "MST", "4 9-10"),
+        (zone("Europe/Berlin"), "Europe/Berlin", "4 10-11"),
+        (zone("Eastern Standard Time"), "Eastern Standard Time", "4 16-17"),
+        ("BEGIN:VTIMEZONE\r\nTZID:EST\r\nEND:VTIMEZONE\r\n", "EST", "4 17-18"),
+        # Definitions that cannot be read
+        ("BEGIN:VTIMEZONE\r\nTZID:Ours\r\nX-LIC-LOCATION:Europe/Berlin\r\nEND:VTIMEZONE\r\n", "Ours", "4 10-11"),
+        *((zone("Ours").replace("+0300", text), "Ours", "4 9-10") for text in ("+03:00", "+03", "+3", "0300", "+030000")),
+        (zone("Ours").replace("TZOFFSETFROM:+0300\r\n", ""), "Ours", "4 9-10"),
+        # Names that are paths or offsets
+        ("", "/Europe/Berlin", "4 10-11"),
+        *(("", name, "4 10-11") for name in ("UTC+2", "UTC+02:00", "GMT+0200", "gmt+02:00", "+02:00", "+0200", "Etc/GMT-2")),
+        (zone("GMT+2").replace("+0300", "+0200"), "GMT+2", "4 10-11"),
+    ],
+)
+def test_odd_names_and_definitions_of_zones_are_read(definition: str, name: str, expected: str) -> None:
+    assert times(calendar(definition, event(f"DTSTART;TZID={name}:20260504T120000", "DURATION:PT1H"))) == expected
+
+
+@pytest.mark.parametrize("name", ["GMT+2", "UTC+25", "+2", "Nowhere/Land", "Customized Time Zone", "tzone://Microsoft/Custom", '""'])
+def test_an_unknown_zone_is_a_failure(name: str) -> None:
+    with pytest.raises(GenerationFailed, match="time zone"):
+        times(calendar(event(f"DTSTART;TZID={name}:20260504T120000", "DURATION:PT1H")))
+
+
+def test_the_declared_zone_may_be_a_defined_one() -> None:
+    floating = event("DTSTART:20260504T120000", "DURATION:PT1H")
+    assert times(calendar(zone("Ours"), floating, head="X-WR-TIMEZONE:Ours\r\n")) == "4 9-10"
+
+
+@pytest.mark.parametrize(
+    "change_content",
+    [
+        lambda content: content.decode().encode("utf-16"),
+        lambda content: b"\xfe\xff" + content.decode().encode("utf-16-be"),
+        lambda content: content.decode().encode("latin-1"),
+        lambda content: content.replace(b"DTEND", b"\0DTEND").replace(b"BEGIN:VEV", b"\0BEGIN:V\0EV") + b"\0",
+        lambda content: b"\xef\xbb\xbf" + content + b"\xef\xbb\xbf" + calendar(),
+        lambda content: content.replace(b"DTEND:", b"DTEND:\r\n ").replace(b"\r\n", b"\r\r\n"),
+        lambda content: content.replace("\xfc".encode(), b"\xc3\r\n \xbc").replace(b"DTEND", b"DT\r\n\tEND"),
+        lambda content: content.replace(b"\r\n", b"\r"),
+        lambda content: content.replace(b"\r\n", b" \r\n\r\n"),
+    ],
+)
+def test_odd_encodings_and_line_ends_are_read(change_content: Callable[[bytes], bytes]) -> None:
+    assert times(change_content(calendar(event(*NINE, "SUMMARY:Gr\xfc\xdfe")))) == "4 9-10"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("DTEND:20260504T100000Z",),
+        ("DTSTART:20260401T090000Z", "DTEND:"),
+        ("DTSTART:20260401T090000Z", "DURATION:"),
+        # Two lines that have become one
+        ("DTSTART:20260504T090000ZDTEND:20260504T100000Z",),
+        (f"DTSTART;{BERLIN}:20260504T090000DTEND;{BERLIN}:20260504T100000",),
+    ],
+)
+def test_an_event_without_a_readable_start_or_end_is_a_failure(lines: tuple[str, ...]) -> None:
+    with pytest.raises(GenerationFailed, match="an event that may overlap the window cannot be read"):
+        times(calendar(event(*lines)))
+
+
 def test_each_calendar_of_a_feed_has_its_own_zones() -> None:
     first = calendar(zone("Ours"), event("DTSTART;TZID=Ours:20260504T120000", "DURATION:PT1H"))
     second = calendar(zone("Ours").replace("+0300", "-0500"), event("DTSTART;TZID=Ours:20260504T120000", "DURATION:PT1H", uid="2"))
@@ -320,6 +459,10 @@ NINE = ("DTSTART:20260504T090000Z", "DTEND:20260504T100000Z")
         ((period(NINE[0], "DURATION:PT1H", "FBTYPE:BUSY"),), "4 9-10"),
         ((period("DTSTART;TZID=UTC:20260504T090000", "DTEND;VALUE=DATE:20260505", "FBTYPE:BUSY"),), "4 9-5 0"),
         ((period(*NINE),), ""),
+        # QUIRK: times in a zone
+        ((period(f"DTSTART;{BERLIN}:20260504T110000", NINE[1], "FBTYPE:BUSY"),), "4 9-10"),
+        ((period(f"FREEBUSY;{BERLIN}:20260504T110000/20260504T120000"),), "4 9-10"),
+        ((period(f"FREEBUSY;{BERLIN}:20260504T090000Z/PT1H"),), "4 9-10"),
         ((period(*NINE, "FBTYPE:BUSY", "FREEBUSY:20260504T093000Z/PT5M"),), "4 9:30-9:35"),
     ],
 )
@@ -334,7 +477,8 @@ def test_a_free_busy_component_may_have_its_type_without_periods(parts: tuple[st
         (NINE[0], "FBTYPE:BUSY"),
         (NINE[0], "DTEND:garbage", "FBTYPE:BUSY"),
         (NINE[1].replace("DTEND", "DTSTART"), NINE[0].replace("DTSTART", "DTEND"), "FBTYPE:BUSY"),
-        (f"DTSTART;{BERLIN}:20260504T090000", NINE[1], "FBTYPE:BUSY"),
+        ("DTSTART;TZID=Nowhere:20260504T090000", NINE[1], "FBTYPE:BUSY"),
+        ("FREEBUSY;TZID=Nowhere:20260504T120000/20260504T130000",),
     ],
 )
 def test_an_unreadable_free_busy_component_is_a_failure(lines: tuple[str, ...]) -> None:

@@ -12,15 +12,18 @@ from urllib.parse import unquote
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.backends.ical.lines import Component
-from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, parse_text, split_line
+from mailhooks.availability.backends.ical.values import InvalidValue, parse_duration, parse_text, split_line, split_time_line
 from mailhooks.availability.backends.ical.zones import Zones
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, Details, InstanceType
 
-_DAY: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)(?!\d)", re.ASCII)
+_DAY: Final = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
 
 _MARGIN: Final = timedelta(days=3)
 """More than the difference between a local date and UTC, and than the length of an all-day event."""
+
+_UNREADABLE: Final = timedelta(days=366)
+"""Time around an event with one readable day for which it is an error of the mailbox."""
 
 _MICROSOFT: Final = {
     "FREE": BusyType.FREE,
@@ -120,16 +123,19 @@ class Series:
 
 
 def group_appointments(calendars: Iterable[tuple[Component, Zones]]) -> list[Series]:
-    """Group the events of calendars by UID, without those that have no start.
+    """Group the events of calendars by UID, without those that have no times.
 
     QUIRK: ownCloud and Nextcloud export each event in a VCALENDAR of its own.
 
-    RFC 5545 section 3.6.1 allows an event without a start only in calendars with a METHOD.
+    RFC 5545 section 3.6.1 allows an event without a start only in calendars with a METHOD. One with an end only cannot be read.
     """
     by_uid: dict[object, list[Appointment]] = {}
     for calendar, zones in calendars:
         for component in calendar.all("VEVENT"):
-            if "DTSTART" in component.lines:
+            if _busy_type(component) is BusyType.FREE and "RECURRENCE-ID" in component.lines:
+                # QUIRK: a recurrence that is cancelled, without its start.
+                component.lines.setdefault("DTSTART", component.lines["RECURRENCE-ID"])
+            if "DTSTART" in component.lines or "DTEND" in component.lines:
                 by_uid.setdefault(component.value("UID") or id(component), []).append(_read_appointment(component, zones))
     return [series for group in by_uid.values() for series in _split_group(group)]
 
@@ -159,18 +165,24 @@ def _read_appointment(component: Component, zones: Zones) -> Appointment:
 
 def _read_days(component: Component) -> tuple[date, date]:
     lines = component.lines
-    start = _read_dates(component, "DTSTART")
-    ends = _read_dates(component, "DTEND") if "DTEND" in lines else start
-    if not start or not ends:
+    starts, ends = _read_dates(component, "DTSTART"), _read_dates(component, "DTEND")
+    if not starts + ends:
         raise InvalidValue("no day")
-    first, last = min(start + ends), max(start + ends)
+    first, last = min(starts + ends), max(starts + ends)
+    if not starts:
+        first = _add_duration(first, -_UNREADABLE)
+    if "DTEND" in lines and not ends:
+        last = _add_duration(last, _UNREADABLE)
     for line in lines.get("DURATION", ()):
-        length = parse_duration(split_line(line)[1])[0]
-        last = max(last, _add_duration(last, length.days + length.time))
+        try:
+            length = parse_duration(split_line(line)[1])[0]
+            last = _add_duration(last, length.days + length.time)
+        except InvalidValue:
+            last = _add_duration(last, _UNREADABLE)
     if "RDATE" in lines:
         return date.min, date.max
     if "RRULE" in lines:
-        until = [_DAY.search(line.upper().partition("UNTIL=")[2][:8]) for line in lines["RRULE"]]
+        until = [_DAY.match(split_line(line)[1].upper().partition("UNTIL=")[2][:10]) for line in lines["RRULE"]]
         if None in until:
             return first, date.max
         last = _add_duration(max(_to_date(match) for match in until if match), last - first)
@@ -178,7 +190,15 @@ def _read_days(component: Component) -> tuple[date, date]:
 
 
 def _read_dates(component: Component, name: str) -> list[date]:
-    return [_to_date(match) for line in component.lines[name] for match in _DAY.finditer(line.rpartition(":")[2].partition("T")[0])]
+    """Return the days of a property's lines; none for an unreadable line."""
+    return [_to_date(match) for line in component.lines.get(name, ()) if (match := _DAY.match(_read_value(line)))]
+
+
+def _read_value(line: str) -> str:
+    try:
+        return split_time_line(line)[1]
+    except InvalidValue:
+        return ""
 
 
 def _to_date(match: re.Match[str]) -> date:
@@ -189,7 +209,7 @@ def _add_duration(day: date, length: timedelta) -> date:
     try:
         return day + length
     except OverflowError:
-        return date.max
+        return date.max if length > timedelta() else date.min
 
 
 def _busy_type(component: Component) -> BusyType:

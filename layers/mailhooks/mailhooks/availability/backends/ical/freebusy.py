@@ -1,9 +1,10 @@
 """Reads VFREEBUSY components (RFC 5545 section 3.6.4), for the backends `caldav` and `ics`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from mailhooks.availability import timezones
 from mailhooks.availability.backends.ical.lines import Component
 from mailhooks.availability.backends.ical.values import (
     InvalidValue,
@@ -61,8 +62,7 @@ def _parse_periods(line: str) -> Iterator[CalendarEvent]:
         return
     # QUIRK: a property may have an empty value, which means no periods.
     for text in filter(None, value.split(",")):
-        # Section 3.8.2.6 requires UTC. QUIRK: a time without a zone is read as UTC.
-        start, end = parse_period(text.strip(), _find_utc)
+        start, end = parse_period(text.strip(), _find_zone(parameters))
         yield CalendarEvent(start, end, kind)
 
 
@@ -84,11 +84,17 @@ def _parse_time(component: Component, name: str) -> datetime:
     if len(lines) != 1:
         raise InvalidValue("a period without one start and one end")
     parameters, value = split_time_line(lines[0])
-    if parameters.get("TZID", "UTC").strip('"').upper() != "UTC" and not value.upper().endswith("Z"):
-        raise InvalidValue("a period whose times are not in UTC")
-    found = parse_moment(value, _find_utc)
+    found = parse_moment(value, _find_zone(parameters))
     return found if isinstance(found, datetime) else datetime(found.year, found.month, found.day, tzinfo=UTC)
 
 
-def _find_utc() -> tzinfo:
-    return UTC
+def _find_zone(parameters: Mapping[str, str]) -> Callable[[], tzinfo]:
+    """Return a function for the zone of times that do not end in Z: UTC, as sections 3.6.4 and 3.8.2.6 require. QUIRK: a known zone."""
+
+    def find() -> tzinfo:
+        zone = timezones.find_zone(parameters["TZID"]) if "TZID" in parameters else UTC
+        if zone is None:
+            raise InvalidValue("an unknown time zone")
+        return zone
+
+    return find

@@ -4,6 +4,7 @@ icalendar is not used here: it parses every value of every component (0.6 s per 
 of one invalid alarm, accepts incomplete data, and reuses the zones of one calendar for the next one.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from mailhooks.availability.errors import GenerationFailed
 
 _CONTENT: Final = frozenset(
     b"TZID X-WR-TIMEZONE CALSCALE UID SEQUENCE DTSTART DTEND DURATION RRULE RDATE EXDATE RECURRENCE-ID FREEBUSY STATUS TRANSP CLASS "
-    b"X-MICROSOFT-CDO-BUSYSTATUS SUMMARY LOCATION TZOFFSETFROM TZOFFSETTO FBTYPE ATTENDEE".split()
+    b"SUMMARY X-MICROSOFT-CDO-BUSYSTATUS X-MICROSOFT-CDO-ALLDAYEVENT LOCATION TZOFFSETFROM TZOFFSETTO X-LIC-LOCATION "
+    b"FBTYPE ATTENDEE".split()
 )
 """Properties whose lines are stored."""
 
@@ -31,7 +33,12 @@ _PARENTS: Final = {
 
 _MAX_DEPTH: Final = 20
 _STORED: Final = _CONTENT | _PRESENCE | {b"BEGIN", b"END"}
-_FOLD: Final = re.compile(rb"(?:\r\n|\n|\r)[ \t]")
+_FOLD: Final = re.compile(rb"(?:\r{0,2}\n|\r)[ \t]")
+"""QUIRK: programs that convert line ends twice write CR CR LF."""
+
+_MAY_BE_EMPTY: Final = frozenset({b"RRULE", b"RDATE", b"EXDATE", b"RECURRENCE-ID"})
+"""QUIRK: programs write these properties without a value, and mean none."""
+
 _NAME: Final = re.compile(rb"[A-Za-z0-9-]+")
 
 
@@ -104,11 +111,15 @@ def _check_nesting(component: Component, stack: list[Component]) -> None:
 
 def _split_lines(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the relevant lines with their names. QUIRK: servers use any kind of line end."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", "replace").encode()
     # Unfolded first (RFC 5545 section 3.1): a fold may be in the middle of a name or of a character.
-    for line in _FOLD.sub(b"", content.removeprefix(b"\xef\xbb\xbf")).splitlines():
+    for line in _FOLD.sub(b"", content.replace(b"\0", b"")).splitlines():
+        # Feeds that are joined from several files have a byte order mark before each of them.
+        line = line.removeprefix(codecs.BOM_UTF8)
         match = _NAME.match(line)
         name = match[0].upper() if match else b""
-        if name in _STORED:
+        if name in _STORED and not (name in _MAY_BE_EMPTY and line.rstrip().endswith(b":")):
             yield name, line
 
 

@@ -175,7 +175,7 @@ def _list_recurrences(
 def _move(clock: datetime, change: _Times, parsed: _Parsed) -> datetime:
     """Return the clock time, in the zone of a change, to which it moves a recurrence of the series."""
     zone = parsed.times.zone if parsed.times else change.zone
-    return _to_utc(clock + change.moved, zone).astimezone(change.zone).replace(tzinfo=None, fold=0)
+    return _to_clock(_to_utc(clock + change.moved, zone), change.zone)
 
 
 def _starts_at_or_before(first: _Id | None, key: _Id) -> bool:
@@ -189,8 +189,8 @@ def _expand_master(parsed: _Parsed, window: Window, budget: Budget) -> _Found:
     assert times is not None
     margin = max((abs(move.moved) for _, move in parsed.moves), default=_NONE) + _DAY
     longest = max([times.length.longest, *(move.length.longest for _, move in parsed.moves)])
-    begin = _shift(window.start_date, -(longest + margin)).astimezone(times.zone).replace(tzinfo=None, fold=0)
-    end = _shift(window.end_date, margin + times.length.before).astimezone(times.zone).replace(tzinfo=None, fold=0)
+    begin = _to_clock(_shift(window.start_date, -(longest + margin)), times.zone)
+    end = _to_clock(_shift(window.end_date, margin + times.length.before), times.zone)
     found: _Found = {times.clock.date() if times.is_whole_day else times.start: (times.clock, *times.place(times.clock))}
     for rule, until in parsed.rules:
         for clock in rule.expand(begin, end, budget):
@@ -215,7 +215,20 @@ def _shift(moment: datetime, length: timedelta) -> datetime:
 
 def _to_utc(clock: datetime, zone: tzinfo) -> datetime:
     """Convert a clock time to UTC. A time that does not exist has the offset before it, as RFC 5545 section 3.3.5 requires."""
-    return clock.replace(tzinfo=zone).astimezone(UTC)
+    return _convert(clock.replace(tzinfo=zone), UTC)
+
+
+def _to_clock(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the clock time in a zone, without the zone."""
+    return _convert(moment, zone).replace(tzinfo=None, fold=0)
+
+
+def _convert(moment: datetime, zone: tzinfo) -> datetime:
+    """Convert a time to a zone. QUIRK: events without an end end in the year 9999, and others begin in the year 1."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return (datetime.max.replace(microsecond=0) if moment.year > 1 else datetime.min).replace(tzinfo=zone)
 
 
 # Parsing
@@ -276,7 +289,7 @@ def _parse_change(one: Appointment, parsed: _Parsed, budget: Budget) -> None:
         parsed.changes.append((one, times))
         return
     original = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=series.zone)
-    first, moved = (moment.astimezone(series.zone).replace(tzinfo=None, fold=0) for moment in (original, times.start))
+    first, moved = (_to_clock(moment, series.zone) for moment in (original, times.start))
     times.moved = moved - first
     if abs(times.moved) > _MAX_MOVE:
         raise InvalidValue(f"a series that moves by more than {_MAX_MOVE.days} days")
@@ -303,15 +316,15 @@ def _identify(value: date, times: _Times) -> _Id:
     """Return the recurrence that EXDATE or RECURRENCE-ID means.
 
     A day means no recurrence of a series with times (section 3.8.4.4 requires the same type), and a time means a day only if the day starts
-    then.
+    then, in the zone of the series or as the time is written.
     """
     if not isinstance(value, datetime):
         return value
     if times.is_whole_day:
-        local = value.astimezone(times.zone)
-        if local.time() == time():
-            return local.date()
-    return value.astimezone(UTC)
+        for local in (_convert(value, times.zone), value):
+            if local.time() == time():
+                return local.date()
+    return _convert(value, UTC)
 
 
 def _parse_rule(line: str, times: _Times) -> tuple[Rule, _Id | None]:
@@ -323,26 +336,26 @@ def _parse_rule(line: str, times: _Times) -> tuple[Rule, _Id | None]:
         # QUIRK: section 3.3.10 requires the type of DTSTART. A day without a time includes the whole day.
         return rule, until if times.is_whole_day else _to_utc(datetime.combine(until, time.max), times.zone)
     if times.is_whole_day:
-        return rule, max(until.date(), until.astimezone(times.zone).date())
-    return rule, until.astimezone(UTC)
+        return rule, max(until.date(), _to_clock(until, times.zone).date())
+    return rule, _convert(until, UTC)
 
 
 def _parse_date(value: "date | tuple[datetime, datetime]", times: _Times) -> tuple[_Id, datetime, datetime, datetime]:
     """Return a further recurrence (RDATE): its key, clock time, start and end."""
     if isinstance(value, tuple):
-        start = value[0].astimezone(UTC)
-        clock = start.astimezone(times.zone).replace(tzinfo=None, fold=0)
+        start = _convert(value[0], UTC)
+        clock = _to_clock(start, times.zone)
         return clock.date() if times.is_whole_day else start, clock, start, value[1]
     if times.is_whole_day:
-        day = value.astimezone(times.zone).date() if isinstance(value, datetime) else value
+        day = _to_clock(value, times.zone).date() if isinstance(value, datetime) else value
         clock = datetime.combine(day, time())
         return day, clock, *times.place(clock)
     if not isinstance(value, datetime):
         # QUIRK: a day in a series with times (section 3.8.5.2 allows both types). No time of the day is known to be free.
         clock = datetime.combine(value, time())
         return value, clock, _to_utc(clock, times.zone), _to_utc(clock + _DAY, times.zone)
-    start = value.astimezone(UTC)
-    clock = start.astimezone(times.zone).replace(tzinfo=None, fold=0)
+    start = _convert(value, UTC)
+    clock = _to_clock(start, times.zone)
     first, end = times.place(clock)
     # `place` chooses the first one of a clock time that exists twice.
     return start, clock, first + (start - times.length.before - first), end + (start - times.length.before - first)
@@ -355,22 +368,31 @@ def _parse_times(one: Appointment, budget: Budget) -> _Times:
         InvalidValue: a time cannot be read.
     """
     component, zones = one.component, one.zones
-    value = _parse_single(component, "DTSTART", zones, lambda: zones.default, budget)
-    if not isinstance(value, datetime):
-        clock = datetime.combine(value, time())
-        times = _Times(zones.default, lambda: zones.default, True, clock, _to_utc(clock, zones.default), _Length())
+    value = _parse_single(component, "DTSTART", zones, lambda: zones.find_default(budget), budget)
+    zone = (value.tzinfo if isinstance(value, datetime) else None) or zones.find_default(budget)
+    if isinstance(value, datetime):
+        times = _Times(zone, lambda: zone, False, _to_clock(value, zone), _convert(value, UTC), _Length())
     else:
-        written = value.tzinfo or UTC
-        # QUIRK: Google and others write times in UTC and the zone in X-WR-TIMEZONE. Recurrences are in that zone.
-        zone = zones.default if zones.is_declared and written is UTC else written
-        clock = value.astimezone(zone).replace(tzinfo=None, fold=0)
-        times = _Times(zone, lambda: written, False, clock, value.astimezone(UTC), _Length())
+        clock = datetime.combine(value, time())
+        times = _Times(zone, lambda: zone, True, clock, _to_utc(clock, zone), _Length())
     times.length = _parse_length(component, times, zones, budget)
+    if not times.length.longest and _is_marked_whole_day(component):
+        times.length = _Length(clock=_DAY)
     return times
 
 
+def _is_marked_whole_day(component: Component) -> bool:
+    """Return whether an event is declared to be of a whole day. QUIRK: also if its start is written as a time, without an end."""
+    if component.value("X-MICROSOFT-CDO-ALLDAYEVENT").upper() == "TRUE":
+        return True
+    return split_time_line(component.lines["DTSTART"][0])[0].get("VALUE", "").upper() == "DATE"
+
+
 def _parse_single(component: Component, name: str, zones: Zones, floating: Callable[[], tzinfo], budget: Budget) -> date:
-    lines = component.lines[name]
+    if name not in component.lines:
+        raise InvalidValue("an event without a start")
+    # QUIRK: some programs write a property twice.
+    lines = list(dict.fromkeys(component.lines[name]))
     [value, *others] = _parse_values(lines[0], zones, floating, budget)
     if len(lines) > 1 or others or isinstance(value, tuple):
         raise InvalidValue("two times instead of one")
@@ -378,31 +400,32 @@ def _parse_single(component: Component, name: str, zones: Zones, floating: Calla
 
 
 def _parse_length(component: Component, times: _Times, zones: Zones, budget: Budget) -> _Length:
-    if "DTEND" in component.lines:
-        return _measure(_parse_single(component, "DTEND", zones, times.floating, budget), times)
+    """Return the length of an event; the longer one of DTEND and DURATION, which section 3.6.1 does not allow together."""
+    found = [_Length(clock=_DAY) if times.is_whole_day else _Length()]
+    if "DTEND" in component.lines and (component.value("DTEND") or not times.is_whole_day):
+        found.append(_measure(_parse_single(component, "DTEND", zones, times.floating, budget), times))
     if "DURATION" in component.lines:
         # A negative duration is an error. The event has its start and that length, as no part of it is known to be free.
         length = parse_duration(split_line(component.lines["DURATION"][0])[1])[0]
-        if times.is_whole_day:
-            return _Length(clock=max(-(-(length.days + length.time) // _DAY), 1) * _DAY)
-        return _Length(clock=length.days, rest=length.time)
-    return _Length(clock=_DAY) if times.is_whole_day else _Length()
+        days = -(-(length.days + length.time) // _DAY) * _DAY
+        found.append(_Length(clock=days) if times.is_whole_day else _Length(clock=length.days, rest=length.time))
+    return max(found, key=lambda one: one.longest)
 
 
 def _measure(end: date, times: _Times) -> _Length:
     """Return the length of an event with DTEND."""
     if times.is_whole_day:
-        day = end if not isinstance(end, datetime) else (end.astimezone(times.zone) + _DAY - timedelta(microseconds=1)).date()
+        day = end if not isinstance(end, datetime) else _shift(_convert(end, times.zone), _DAY - timedelta(microseconds=1)).date()
         # QUIRK: leave planners write the last day instead of the day after it. The event has at least one day.
         return _Length(clock=max(datetime.combine(day, time()) - times.clock, _DAY))
     if not isinstance(end, datetime):
         # QUIRK: a day as the end of an event with times. The day itself is included if the event starts on it.
         end = datetime.combine(end if end > times.clock.date() else times.clock.date() + _DAY, time(), times.zone)
-    start, clock = times.start, end.astimezone(times.zone).replace(tzinfo=None, fold=0) - times.clock
-    exact = end.astimezone(UTC) - start
+    start, clock = times.start, _to_clock(end, times.zone) - times.clock
+    exact = _convert(end, UTC) - start
     if exact < _NONE:
         # The clocks are set back between start and end, or forward over the start.
-        later = end.replace(fold=1).astimezone(UTC) - start
+        later = _convert(end.replace(fold=1), UTC) - start
         exact = later if later >= _NONE else clock if clock > _NONE else exact
     if exact < _NONE:
         # The time between an end and a later start is busy.

@@ -54,7 +54,9 @@ class Rule:
         Raises:
             InvalidValue: the value is not a rule, or matches no day in any year.
         """
-        parts = dict(part.split("=", 1) for part in value.upper().replace(" ", "").strip(";").split(";") if "=" in part)
+        # QUIRK: some programs write the name of the property into its value.
+        text = value.upper().replace(" ", "").removeprefix("RRULE:")
+        parts = dict(part.split("=", 1) for part in text.strip(";").split(";") if "=" in part)
         self.start = start
         self._ended: datetime | None = None
         self.frequency = parts.get("FREQ", "")

@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 _PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)')
 _TIME_PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^;]*)')
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
-_MOMENT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_MOMENT: Final = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:T(?:(\d\d):?(\d\d)(?::?(\d\d)(?:[.,]\d{1,9})?)?(Z|[+-]\d\d:?[0-5]\d)?)?)?", re.ASCII | re.IGNORECASE
+)
+"""QUIRK: the other forms of ISO 8601, a time without seconds, and a day with a `T` but no time, which means the whole day."""
+
+_ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DURATION: Final = re.compile(r"([+-]?)P(?=[\dT])(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII | re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -69,12 +75,23 @@ def split_time_line(line: str) -> tuple[dict[str, str], str]:
     QUIRK: Outlook writes `TZID=(UTC+01:00) Amsterdam` without quotation marks.
 
     Raises:
-        InvalidValue: the line has no value.
+        InvalidValue: the line has no value, has a parameter with two values, or consists of two lines.
     """
     head, colon, value = line.rpartition(":")
-    if not colon:
+    if line.count(":") > 1:
+        # QUIRK: `2026-05-04T09:00:00Z`, whose value has colons.
+        with suppress(InvalidValue):
+            parameters, written = split_line(line)
+            if _ISO_DAY.match(written):
+                return parameters, written
+    name = _NAME.match(head)
+    if not colon or not name or head[name.end() :].lstrip()[:1] not in {"", ";"}:
         raise InvalidValue("a line without a value")
-    return {match[1].upper(): match[2] for match in _TIME_PARAMETER.finditer(head)}, value.strip()
+    pairs = {(match[1].upper(), match[2]) for match in _TIME_PARAMETER.finditer(head)}
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise InvalidValue("a parameter with two values")
+    return parameters, value.strip()
 
 
 def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
@@ -93,15 +110,25 @@ def parse_moment(text: str, zone: Callable[[], tzinfo]) -> date:
         day = date(int(match[1]), int(match[2]), int(match[3]))
         if match[4] is None:
             return day
-        if match[4] + match[5] + match[6] == "240000":
+        second = match[6] or "00"
+        if match[4] + match[5] + second == "240000":
             # QUIRK: the end of a day, as ISO 8601 allows and section 3.3.12 does not.
             found = datetime(day.year, day.month, day.day) + timedelta(days=1)
         else:
             # Section 3.3.12: programs without leap seconds read 60 as 59.
-            found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(match[6]), 59))
+            found = datetime(day.year, day.month, day.day, int(match[4]), int(match[5]), min(int(second), 59))
     except (ValueError, OverflowError):
         raise InvalidValue("a day or time that does not exist") from None
-    return found.replace(tzinfo=UTC if match[7] else zone())
+    return found.replace(tzinfo=_read_offset(match[7]) if match[7] else zone())
+
+
+def _read_offset(text: str) -> tzinfo:
+    if text in {"Z", "z"}:
+        return UTC
+    found = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    if found >= timedelta(days=1):
+        raise InvalidValue("an invalid offset")
+    return timezone(-found if text[0] == "-" else found)
 
 
 def parse_duration(text: str) -> tuple[Duration, bool]:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 from mailhooks.availability import timezones
@@ -18,29 +18,37 @@ _FIRST_CHANGE: Final = datetime(1970, 1, 1)
 _LAST_CHANGE: Final = datetime(2100, 1, 1)
 """The changes that a definition's rules are expanded to. A definition of Outlook begins in 1601."""
 
-_RULE: Final = re.compile(r"(FREQ=YEARLY|(INTERVAL|BYMONTH|COUNT)=\d+|(BYDAY|BYMONTHDAY|UNTIL|WKST)=[^;]*|;)+", re.IGNORECASE | re.ASCII)
+_RULE: Final = re.compile(
+    r"(FREQ=YEARLY|(INTERVAL|BYMONTH|BYHOUR|BYMINUTE|BYSECOND|COUNT)=\d+|(BYDAY|BYMONTHDAY|UNTIL|WKST)=[^;]*|;)+", re.IGNORECASE | re.ASCII
+)
 """Once a year, or on some days of one month. Other rules are no changes of clocks, and expanding them would be slow."""
 
-_OFFSET: Final = re.compile(r"([+-])([01]\d|2[0-3])([0-5]\d)([0-5]\d)?", re.ASCII)
+_OFFSET: Final = re.compile(r"([+-]?)([01]?\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?", re.ASCII)
+"""QUIRK: some programs leave out the sign or the minutes, or write a colon."""
+
+_NAMED_OFFSET: Final = re.compile(r"(?:UTC([+-]\d\d?)|(?:UTC|GMT)?([+-]\d\d:?\d\d))", re.ASCII | re.IGNORECASE)
+"""QUIRK: an offset as a name. `GMT+2` is no such name, because `Etc/GMT+2` is two hours behind UTC."""
 
 _LONGEST_NAME: Final = 3
 """The most parts of an IANA name, as in America/Argentina/Buenos_Aires."""
 
 
 class Zones:
-    """The zones of one calendar. Other calendars may define other zones with the same names.
-
-    Attributes:
-        default: the zone of times that name none.
-        is_declared: whether the calendar declares its default zone (X-WR-TIMEZONE).
-    """
+    """The zones of one calendar. Other calendars may define other zones with the same names."""
 
     def __init__(self, calendar: Component, default: tzinfo | None) -> None:
-        declared = timezones.find_zone(calendar.value("X-WR-TIMEZONE")) if "X-WR-TIMEZONE" in calendar.lines else None
-        self.default: tzinfo = declared or default or UTC
-        self.is_declared = declared is not None
+        self._declared, self._default = calendar.value("X-WR-TIMEZONE"), default or UTC
         self._defined = {_clean(component.value("TZID")): component for component in calendar.all("VTIMEZONE")}
         self._known: dict[str, tzinfo] = {}
+
+    def find_default(self, budget: Budget) -> tzinfo:
+        """Return the zone of times that name none: the calendar's X-WR-TIMEZONE if it is known, otherwise the configured zone."""
+        if not self._declared:
+            return self._default
+        try:
+            return self.find(self._declared, budget)
+        except InvalidValue:
+            return self._default
 
     def find(self, name: str, budget: Budget) -> tzinfo:
         """Return the zone of a TZID.
@@ -53,17 +61,26 @@ class Zones:
         return self._known[name]
 
     def _search(self, name: str, budget: Budget) -> tzinfo:
-        if found := timezones.find_zone(name):
-            return found
-        if name in self._defined:
-            return _build_zone(self._defined[name], budget)
+        failure = InvalidValue("an unknown time zone")
+        known = timezones.find_zone(name.removeprefix("/"))
+        # QUIRK: the tz database has EST without summer time, but calendars define it with one. Other known names are often defined badly.
+        if name in self._defined and (known is None or (known.key.upper() == name.upper() and "/" not in name)):
+            try:
+                return _build_zone(self._defined[name], budget)
+            except InvalidValue as error:
+                failure = error
+                known = known or timezones.find_zone(self._defined[name].value("X-LIC-LOCATION"))
+        if known:
+            return known
+        if offset := _NAMED_OFFSET.fullmatch(name):
+            return timezone(_parse_offset(offset[1] or offset[2]))
         # QUIRK: Evolution and others write /freeassociation.sourceforge.net/Europe/Berlin (RFC 5545 section 3.2.19).
         pieces = name.rsplit("/", _LONGEST_NAME)
         for first in range(1, len(pieces)):
             if "/" in "/".join(pieces[:first]) and (found := timezones.find_zone("/".join(pieces[first:]))):
                 return found
         # The default zone would show busy time at a wrong hour.
-        raise InvalidValue("an unknown time zone")
+        raise failure
 
 
 def _clean(name: str) -> str:
@@ -113,7 +130,8 @@ def _build_zone(component: Component, budget: Budget) -> tzinfo:
         raise InvalidValue("a time zone without rules, or with too many")
     changes: dict[datetime, tuple[timedelta, timedelta]] = {}
     for part in component.parts:
-        before, after = (_parse_offset(part.value(name)) for name in ("TZOFFSETFROM", "TZOFFSETTO"))
+        after = _parse_offset(part.value("TZOFFSETTO"))
+        before = _parse_offset(part.value("TZOFFSETFROM")) if "TZOFFSETFROM" in part.lines else after
         try:
             changes |= {clock - before: (before, after) for clock in _list_changes(part, before, budget)}
         except OverflowError:
@@ -125,6 +143,8 @@ def _build_zone(component: Component, budget: Budget) -> tzinfo:
 def _list_changes(part: Component, before: timedelta, budget: Budget) -> list[datetime]:
     """Return the clock times of an observance's changes, in the offset before each of them."""
     start = _parse_local_time(part.value("DTSTART"))
+    # QUIRK: .NET programs begin in the year 1, for which UTC may be in no year.
+    start = start.replace(year=max(start.year, 2))
     found = [start]
     for line in part.lines.get("RRULE", ()):
         text = split_line(line)[1]
@@ -146,7 +166,7 @@ def _parse_offset(text: str) -> timedelta:
     match = _OFFSET.fullmatch(text)
     if not match:
         raise InvalidValue("a time zone without offsets")
-    found = timedelta(hours=int(match[2]), minutes=int(match[3]), seconds=int(match[4] or 0))
+    found = timedelta(hours=int(match[2]), minutes=int(match[3] or 0), seconds=int(match[4] or 0))
     return -found if match[1] == "-" else found
 
 
