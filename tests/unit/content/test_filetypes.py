@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.content import filetypes
-from mailhooks.content.filetypes import EXECUTABLES, KNOWN, identify, is_archive
+from mailhooks.content.filetypes import EXECUTABLES, KNOWN, identify
 
 PE = b"MZ\x90\0\x03\0\0\0" + bytes(52) + b"\x80\0\0\0" + bytes(64) + b"PE\0\0"
 
@@ -79,11 +79,3 @@ def test_executable_types_are_known():
 @given(st.binary(max_size=400))
 def test_any_octets_have_a_known_type_or_none(octets: bytes):
     assert identify(octets) in KNOWN | {""}
-
-
-def test_an_archive_is_recognized_by_content_or_name():
-    assert is_archive(archive("a"), archive("a"), frozenset({".bin"}))
-    assert is_archive(b"junk", b"junk", frozenset({".zip"}))
-    assert is_archive(b"GIF89a", b"GIF89a" + archive("a"), frozenset({".gif"}))
-    assert not is_archive(archive("a"), archive("a"), frozenset({".docx"}))
-    assert not is_archive(b"junk", b"junk", frozenset({".bin"}))

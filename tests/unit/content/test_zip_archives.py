@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.zip_archives import ZipListing, list_zip
+from mailhooks.content.zip_archives import ZipListing, list_file, list_zip
 from tests.unit.content.test_filetypes import PE, archive, encrypted
 
 
@@ -311,3 +311,146 @@ def test_no_name_that_python_lists_is_missing(data: st.DataObject):
     assert {name for name in names if name.isascii()} <= set(found.names)
     if found.complete:
         assert len(names) == len(found.names)
+
+
+class Bytes:
+    """A file that is in memory."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def beginning(self, limit: int, /) -> bytes:
+        return self._octets[:limit]
+
+    def ending(self, limit: int, /) -> bytes:
+        return self._octets[-limit:]
+
+    def octets(self) -> bytes:
+        return self._octets
+
+
+def containing(name: str, octets: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    holder = io.BytesIO()
+    with zipfile.ZipFile(holder, "w", method) as made:
+        made.writestr(zipfile.ZipInfo(name), octets, compress_type=method)
+    return holder.getvalue()
+
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 9
+PLACES = [
+    ("the file itself", archive("a.exe")),
+    ("behind a picture", JPEG + archive("a.exe")),
+    ("behind a text", b"Hello" + archive("a.exe")),
+    ("behind and before a picture", JPEG + archive("a.exe") + b"\xff\xd9"),
+    ("before one octet", b"x" * 2000 + archive("a.exe") + b"y"),
+    ("before many octets", b"x" * 2000 + archive("a.exe") + b"y" * 30_000),
+    ("before half a record", b"x" * 2000 + archive("a.exe") + b"PK\5\6 is the signature"),
+    ("with a comment", JPEG + archive("a.exe")[:-2] + b"\5\0Hello\xff\xd9"),
+    ("with a wide end", JPEG + with_zip64_end(archive("a.exe")) + b"\xff\xd9"),
+    ("large", bytes(3_000_000) + archive("a.exe") + b"\xff\xd9"),
+    ("in an archive behind a picture", JPEG + nested("a.exe", inner="x.dat") + b"\xff\xd9"),
+]
+METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("octets", dict(PLACES).values(), ids=dict(PLACES))
+def test_an_archive_is_found_at_any_place_of_a_file(octets: bytes):
+    listing = list_file(Bytes(octets), frozenset({".dat"}))
+    assert listing
+    assert listing.names[-1].endswith("a.exe")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("octets", dict(PLACES).values(), ids=dict(PLACES))
+def test_an_archive_is_found_at_any_place_of_a_file_in_an_archive(octets: bytes, method: int):
+    for name in ("x.dat", "photo.jpg"):
+        names = list_zip(containing(name, octets, method)).names
+        assert names[-1].startswith(f"{name}/")
+        assert names[-1].endswith("a.exe")
+
+
+OPC = ("[Content_Types].xml", "_rels/.rels", "word/document.xml", "word/a.js", "word/b.html")
+DOCUMENTS = [
+    ("docx", {".docx"}, "", archive(*OPC)),
+    ("docx in another order", {".docx"}, "", archive(*reversed(OPC))),
+    ("docx, damaged", {".docx"}, "", archive(*OPC)[:-30]),
+    ("docx without an extension", set(), "application/vnd.openxmlformats-officedocument.wordprocessingml.document", archive(*OPC)),
+    ("docm by type", set(), "application/vnd.ms-word.document.macroenabled.12", archive(*OPC)),
+    ("3mf", {".3mf"}, "", archive("[Content_Types].xml", "3D/3dmodel.model")),
+    ("odt", {".odt"}, "", archive("mimetype", "content.xml", "Basic/a.js")),
+    ("epub", {".epub"}, "", archive("mimetype", "OEBPS/a.html")),
+    ("epub without an extension", set(), "application/epub+zip", archive("mimetype", "OEBPS/a.html")),
+    ("kmz", {".kmz"}, "", archive("doc.kml", "files/a.js")),
+    ("pages", {".pages"}, "", archive("Index/Document.iwa", "Data/a.js")),
+]
+
+
+@pytest.mark.parametrize("extensions, declared, octets", [row[1:] for row in DOCUMENTS], ids=[row[0] for row in DOCUMENTS])
+def test_only_programs_are_listed_of_a_document(extensions: set[str], declared: str, octets: bytes):
+    assert list_file(Bytes(octets), frozenset(extensions), declared) == ZipListing((), encrypted=False)
+
+
+@pytest.mark.parametrize("extension", [".docx", ".xlsm", ".odt", ".epub", ".kmz", ".3mf", ".pages", ".key"])
+def test_an_archive_with_the_name_of_a_document_is_listed(extension: str):
+    for octets in (archive("a.js", "b.txt"), archive("a.js") + archive("b.txt"), archive("b.txt") + archive("a.js")):
+        listing = list_file(Bytes(octets), frozenset({extension}))
+        assert listing
+        assert "a.js" in listing.names
+
+
+def test_a_program_in_a_document_is_listed():
+    for octets in (archive(*OPC, "invoice.exe"), archive(*OPC) + archive("invoice.exe"), archive("invoice.exe") + archive(*OPC)):
+        listing = list_file(Bytes(octets), frozenset({".docx"}))
+        assert listing == ZipListing(("invoice.exe",), encrypted=False)
+        assert list_zip(containing("a.docx", octets)).names[1:] == ("a.docx/invoice.exe",) or not octets.startswith(archive(*OPC)[:40])
+
+
+TAR = bytes(257) + b"ustar" + bytes(762)
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000)
+ORDINARY_FILES = [
+    ("text", b"Hello"),
+    ("empty", b""),
+    ("text about archives", b"PK\3\4 begins an archive, and PK\5\6 its last record. PK\1\2 is in the middle of it."),
+    ("signature only", b"PK\3\4 magic described"),
+    ("picture", JPEG * 20),
+    ("document in a message", OLE + archive(*OPC) + bytes(700)),
+    ("document in TNEF", b"\x78\x9f\x3e\x22" + archive(*OPC) + b"\2\5\x80\7\0"),
+    ("document in other data", b"data" * 100 + archive(*OPC) + b"more data"),
+    ("document in tar", TAR + archive(*OPC) + bytes(1024)),
+]
+
+
+@pytest.mark.parametrize("octets", dict(ORDINARY_FILES).values(), ids=dict(ORDINARY_FILES))
+def test_files_without_an_archive_are_not_listed(octets: bytes):
+    assert list_file(Bytes(octets), frozenset({".dat"})) is None
+    for method in METHODS:
+        assert list_zip(containing("x.dat", octets, method)) == ZipListing(("x.dat",), encrypted=False)
+    assert list_zip(streamed_content("x.dat", octets)) == ZipListing(("x.dat",), encrypted=False)
+
+
+def streamed_content(name: str, octets: bytes) -> bytes:
+    pipe = Pipe()
+    with zipfile.ZipFile(cast("io.BufferedWriter", pipe), "w", zipfile.ZIP_STORED) as made:
+        made.writestr(zipfile.ZipInfo(name), octets, compress_type=zipfile.ZIP_STORED)
+    return bytes(pipe.octets)
+
+
+def test_an_archive_in_a_message_or_tar_is_complete():
+    for octets in (
+        OLE + archive("a.txt") + bytes(700),
+        TAR + archive("a.txt") + bytes(1024),
+        b"%PDF-1.4\n" + archive("a.txt") + b"\n%%EOF",
+    ):
+        assert list_file(Bytes(octets), frozenset({".dat"})) == ZipListing(("a.txt",), encrypted=False)
+
+
+def test_a_large_file_in_an_archive_is_not_searched_and_does_not_make_it_incomplete():
+    octets = containing("a.log", bytes(70_000_000))
+    assert list_zip(octets) == ZipListing(("a.log",), encrypted=False)
+
+
+def test_damage_and_a_large_dictionary_are_no_errors():
+    for method in METHODS[1:]:
+        octets = containing("x.dat", archive("a.exe") * 50, method)
+        for at in range(40, len(octets) - 80, 7):
+            list_zip(octets[:at] + b"\xff" * 5 + octets[at + 5 :])

@@ -1,10 +1,16 @@
-"""The attachments of a message: all parts but multiparts, displayed text and the parts of a signature or encryption."""
+"""The attachments of a message: all parts but multiparts, displayed text and the parts of a signature or encryption.
 
+The declared type is the sender's word. A text, signature or encrypted message whose content is another file, such as a program, is an
+attachment too.
+"""
+
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from mailhooks.mime import filenames
+from mailhooks.content import filetypes
+from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
@@ -23,6 +29,15 @@ _SMIME_NAME: Final = "smime."
 
 _FIRST_PARTS: Final = 20
 
+_DISPLAYED: Final = frozenset(
+    f"text/{subtype}"
+    for subtype in "plain html enriched richtext calendar rfc822-headers markdown x-markdown x-amp-html watch-html".split()
+)
+"""Types of text that mail programs display. They offer text of another type as a file, also without a name."""
+
+_WIDE: Final = re.compile(rb"charset[\s*\d]*=[\s\"']*(?:utf-?(?:16|32)|ucs|unicode|iso-10646)", re.IGNORECASE)
+"""Charsets with NULs in an ordinary text."""
+
 _TEXT_EXTENSIONS: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})
 
 
@@ -31,14 +46,21 @@ def walk(raw: bytes, root: Part) -> Iterator[tuple[Part, Part | None, bool]]:
 
     A forwarded message is one attachment. Those in it are not yielded.
     """
+    return ((part, parent, sealed) for part, parent, sealed, displayed in walk_leaves(raw, root) if not displayed)
+
+
+def walk_leaves(raw: bytes, root: Part) -> Iterator[tuple[Part, Part | None, bool, bool]]:
+    """Yield each attachment as `walk` does, and each displayed text, with whether it is displayed text."""
     waiting: list[tuple[Part, Part | None, bool]] = [(root, None, False)]
     while waiting:
         part, parent, sealed = waiting.pop()
         if part.maintype == "multipart":
             sealed = sealed or part.content_type in _SEALED
             waiting.extend((child, part, sealed) for child in reversed(part.children))
-        elif not _is_displayed(raw, part, parent) and (is_smime_file(raw, part, root) or not _is_seal(raw, part)):
-            yield part, parent, sealed
+        elif _is_displayed(raw, part, parent):
+            yield part, parent, sealed, not _is_file(raw, part)
+        elif is_smime_file(raw, part, root) or not _is_seal(raw, part) or _is_file(raw, part):
+            yield part, parent, sealed, False
 
 
 def is_smime_file(raw: bytes, part: Part, root: Part) -> bool:
@@ -55,7 +77,7 @@ def is_smime_file(raw: bytes, part: Part, root: Part) -> bool:
 
 def _is_displayed(raw: bytes, part: Part, parent: Part | None) -> bool:
     """Return whether a part is displayed text. A text with a name is a file, except where no other text can be displayed."""
-    if part.maintype != "text":
+    if part.content_type not in _DISPLAYED:
         return False
     names = filenames.find_all_filenames(raw, part)
     # A file with the name of a program is not a text, even if its type is a text type.
@@ -74,3 +96,9 @@ def _is_seal(raw: bytes, part: Part) -> bool:
     if part.content_type not in _SEALS:
         return False
     return all(filenames.find_extensions(name).last <= _SEAL_EXTENSIONS for name in filenames.find_all_filenames(raw, part))
+
+
+def _is_file(raw: bytes, part: Part) -> bool:
+    """Return whether the content is a binary file in any reading, and neither text nor a signature."""
+    is_wide = any(field.lname == "content-type" and _WIDE.search(field.value(raw)) for field in part.header.fields)
+    return any(filetypes.is_binary(content.beginning(filetypes.PREFIX_OCTETS), is_wide=is_wide) for content in part_content.read(raw, part))

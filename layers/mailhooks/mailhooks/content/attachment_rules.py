@@ -24,6 +24,9 @@ Reason: %%Reason%%
 EXECUTABLE: Final = "executable"
 """A value of `true_types` for all of `filetypes.EXECUTABLES`."""
 
+_MAX_FILES_IN_TEXT: Final = 1000
+"""Files in uuencode that are searched in a text, in all its readings."""
+
 _STRIP_SETTINGS: Final = {
     "encrypted_archives": "STRIP_ENCRYPTED_ARCHIVES",
     "unlistable_archives": "STRIP_UNLISTABLE_ARCHIVES",
@@ -52,7 +55,7 @@ class Reason(StrEnum):
     UNLISTABLE = "it is an archive whose files cannot be listed"
     SES_UNSUPPORTED = "its name has an extension that the mail service does not accept"
     NOT_ENUMERATED = "the message can be read in more ways than can be searched"
-    NOT_SEARCHED = "there are more messages in it than can be searched"
+    NOT_SEARCHED = "there are more messages or files in it than can be searched"
 
 
 class Match(NamedTuple):
@@ -149,7 +152,20 @@ class AttachmentRules:
             self._by_name((*names, *filenames.find_fallback_names(raw, part)))
             or self._by_header(raw, part)
             or self._by_content(raw, part, names)
+            or self.match_in_text(raw, part)
         )
+
+    def match_in_text(self, raw: bytes, part: Part) -> Match | None:
+        """Return the first rule that matches a file in the text of a part, in uuencode. Some mail programs offer it as an attachment."""
+        if part.children or (part.content_type != "text/plain" and part.encoding in {"base64", "quoted-printable"}):
+            return None
+        for number, (name, file) in enumerate(part_content.find_uuencoded(raw, part)):
+            if number == _MAX_FILES_IN_TEXT:
+                return Match(Reason.NOT_SEARCHED, "")
+            extensions = filenames.find_extensions(name).last
+            if found := self._by_name((name,)) or self._by_reading(file, extensions, ""):
+                return found
+        return None
 
     def _by_name(self, names: tuple[str, ...]) -> Match | None:
         for name in names:
@@ -170,6 +186,9 @@ class AttachmentRules:
         if part.children or not (self._reads_archives or self.true_types):
             return None
         extensions = frozenset(extension for name in names for extension in filenames.find_extensions(name).last)
+        if not names and part.maintype == "text":
+            # Programs name a text without a name by its type, such as `.xml` or `.csv`.
+            extensions = frozenset({f".{part.subtype}"})
         return next(
             filter(None, (self._by_reading(content, extensions, part.content_type) for content in part_content.read(raw, part))), None
         )
@@ -184,9 +203,8 @@ class AttachmentRules:
             for true_type in filetypes.identify_all(beginning, extensions, declared):
                 if _match_type(true_type, self.true_types):
                     return Match(Reason.TRUE_TYPE, true_type)
-        if self._reads_archives and filetypes.is_archive(beginning, content.ending(filetypes.ENDING_OCTETS), extensions):
-            return self._by_listing(zip_archives.list_zip(content.octets()))
-        return None
+        listing = zip_archives.list_file(content, extensions, declared) if self._reads_archives else None
+        return self._by_listing(listing) if listing else None
 
     def _by_listing(self, listing: zip_archives.ZipListing) -> Match | None:
         if self.encrypted_archives and listing.encrypted:

@@ -37,6 +37,7 @@ class Finding:
         forwarded: whether the rule matches an attachment of a forwarded message.
         sealed: whether it is part of a signed or encrypted message, which cannot be changed.
         disputed: whether programs disagree on its extent, so that it cannot be removed.
+        in_text: whether it is a file in a displayed text, which is not changed.
         in_mixed: whether it is separate from the message's text, and not a form or a part of the text.
     """
 
@@ -48,6 +49,7 @@ class Finding:
     sealed: bool = False
     in_mixed: bool = True
     disputed: bool = False
+    in_text: bool = False
 
     @property
     def explanation(self) -> str:
@@ -92,15 +94,15 @@ def _extents(message: Message, octets: int) -> frozenset[tuple[int, int]]:
 def _find_in(message: Message, rules: AttachmentRules, matches: dict[object, tuple[Match | None, bool]]) -> list[Finding]:
     """Return the findings in one reading. `matches` has the parts that other readings read alike."""
     raw, found = message.raw, []
-    for part, parent, sealed in attachment_parts.walk(raw, message.structure.root):
-        key = raw, describe_part(raw, part), tuple(map(id, part.children))
+    for part, parent, sealed, displayed in attachment_parts.walk_leaves(raw, message.structure.root):
+        key = raw, describe_part(raw, part), tuple(map(id, part.children)), displayed
         if key not in matches:
-            matches[key] = _match(raw, part, rules)
+            matches[key] = (rules.match_in_text(raw, part), False) if displayed else _match(raw, part, rules)
         match, forwarded = matches[key]
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
             in_mixed = parent is None or parent.content_type not in {"multipart/alternative", "multipart/related"}
-            found.append(Finding(part, name, match.reason, match.detail, forwarded, sealed, in_mixed))
+            found.append(Finding(part, name, match.reason, match.detail, forwarded, sealed, in_mixed, in_text=displayed))
     return found
 
 
@@ -121,12 +123,14 @@ def edits(message: Message, rules: AttachmentRules) -> list[Edit]:
     """Return the edits that replace the attachments that match a rule by notices.
 
     Raises:
-        CannotChangeSafely: an attachment matches, but it is signed or encrypted, or not all programs find it at the same place; or the
-            readings of the structure cannot be enumerated.
+        CannotChangeSafely: an attachment matches, but it is signed or encrypted, or a file in the text, or not all programs find it at the
+            same place; or the readings of the structure cannot be enumerated.
     """
     found, structure = find(message, rules), message.structure
     if any(finding.sealed for finding in found):
         raise CannotChangeSafely("an attachment is not allowed, but cannot be removed: it is signed or encrypted together with the message")
+    if any(finding.in_text for finding in found):
+        raise CannotChangeSafely("an attachment is not allowed, but cannot be removed: it is a file in the message's text (uuencode)")
     if any(finding.disputed or (finding.part is structure.root and not message.header.complete) for finding in found):
         raise CannotChangeSafely(_explain_dispute(message, found))
     newline = structure.root.header.newline

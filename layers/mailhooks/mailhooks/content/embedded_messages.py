@@ -51,7 +51,10 @@ class _Search:
     def match_inside(self, raw: bytes, part: Part, depth: int, decoded: int) -> Match | None:
         """Return the first match in the messages of a part. `depth` and `decoded` count the messages and encoded messages around it."""
         if part.children:
-            return self._match_message(raw, part.children[0], depth + 1, decoded)
+            message = part.children[0]
+            # QUIRK: programs skip empty lines and a From line before the header. By RFC 5322, such a message has no header.
+            if message.header.fields or message.maintype == "multipart":
+                return self._match_message(raw, message, depth + 1, decoded)
         for text in _find_messages(raw, part):
             self._octets -= len(text)
             if depth >= MAX_DEPTH or decoded >= _MAX_DECODED or self._octets < 0:
@@ -65,8 +68,12 @@ class _Search:
         return None
 
     def _match_message(self, raw: bytes, root: Part, depth: int, decoded: int) -> Match | None:
-        for part, _, _ in attachment_parts.walk(raw, root):
-            if found := self._rules.match(raw, part) or self.match_inside(raw, part, depth, decoded):
+        for part, _, _, displayed in attachment_parts.walk_leaves(raw, root):
+            if displayed:
+                found = self._rules.match_in_text(raw, part)
+            else:
+                found = self._rules.match(raw, part) or self.match_inside(raw, part, depth, decoded)
+            if found:
                 return found
         return None
 
@@ -85,9 +92,11 @@ def _find_messages(raw: bytes, part: Part) -> Iterator[bytes]:
 
 def _split_mbox(octets: bytes) -> Iterator[bytes]:
     """Yield the messages of an mbox file, or the one message of another file."""
+    if octets.startswith(b">From "):
+        octets = octets[1:]
     if not octets.startswith(b"From "):
         yield octets
         return
     for message in _FROM_LINE.split(octets, maxsplit=_MAX_MESSAGES):
-        if message:
+        if message := message.lstrip(b"\r\n"):
             yield message

@@ -3,13 +3,18 @@
 import re
 from typing import Final
 
-from mailhooks.content import markup, zip_archives
+from mailhooks.content import markup
 
 PREFIX_OCTETS: Final = 16 * 1024
-"""Octets of a file's beginning that `identify` and `identify_all` read."""
+"""Octets of a file's beginning that the functions of this module read."""
 
-ENDING_OCTETS: Final = 66 * 1024
-"""Octets of a file's end that `is_archive` reads: the last record of an archive and the longest comment."""
+_BINARY_OCTET: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+"""Octets that no text has (WHATWG, "MIME Sniffing", section 3)."""
+
+_BINARY_WITHIN: Final = 64
+"""Octets of the beginning that have one of them in every binary file with a signature."""
+
+_PDF_FILE: Final = re.compile(rb"%PDF-\d\.\d\s++(?:%[\x80-\xff]|\d+ \d+ obj)")
 
 _PE: Final = "application/vnd.microsoft.portable-executable"
 _MACH_O: Final = "application/x-mach-binary"
@@ -57,18 +62,6 @@ EXECUTABLES: Final = frozenset(
 )
 """Types that a double click runs. An installer (.msi) is not among them: like an old Office file it is `application/x-ole-storage`."""
 
-_CONTAINERS: Final = frozenset(
-    """
-    .docx .docm .dotx .dotm .xlsx .xlsm .xltx .xltm .xlsb .xlam .pptx .pptm .potx .potm .ppsx .ppsm .ppam .vsdx .vsdm
-    .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
-    """.split()
-)
-"""Extensions of documents that are zip archives: the listed files are parts of the document."""
-
-
-_ARCHIVES: Final = frozenset({".zip", ".zipx", ".jar"})
-"""Extensions of files that programs open as zip archives, also if their content begins differently."""
-
 
 def identify(beginning: bytes) -> str:
     """Return the type of a file by its first `PREFIX_OCTETS`, one of `KNOWN`; `""` if it is not recognized.
@@ -93,11 +86,27 @@ def identify_all(beginning: bytes, extensions: frozenset[str] = frozenset(), dec
     return (found, *kinds) if found else kinds
 
 
-def is_archive(beginning: bytes, ending: bytes, extensions: frozenset[str]) -> bool:
-    """Return whether a file is a zip archive and not a document: by its first or last octets, or by its extensions."""
-    if extensions & _ARCHIVES:
+def is_binary(beginning: bytes, *, is_wide: bool = False) -> bool:
+    """Return whether a content is a binary file by its first octets, and certainly no text that begins with the same letters.
+
+    >>> is_binary(b"MZ\\x90\\0\\3"), is_binary(b"MZ is how this text begins."), is_binary(b"%PDF-1.7 is how a PDF begins.")
+    (True, False, False)
+
+    Args:
+        beginning: the first `PREFIX_OCTETS`.
+        is_wide: whether a text may have NULs, as in UTF-16.
+    """
+    if _PDF_FILE.match(beginning):
         return True
-    return not extensions & _CONTAINERS and (zip_archives.begins_archive(beginning) or zip_archives.ends_archive(ending))
+    if not _BINARY_OCTET.search(beginning, 0, _BINARY_WITHIN):
+        return False
+    if beginning.startswith(b"MZ") and is_wide:
+        # `MZ` is a Chinese character in UTF-16. The header of a program is at the offset at 60 (PE format, section "MS-DOS Stub").
+        at = int.from_bytes(beginning[60:64], "little")
+        return beginning.startswith((b"PE\0\0", b"NE", b"LE", b"LX"), at) if at else False
+    return any(beginning.startswith(start) for start, _ in _SIGNATURES) or any(
+        pattern.match(beginning) for name, pattern in _PATTERNS if name != "application/pdf"
+    )
 
 
 _ZIP_START: Final = rb"PK(?:\x03\x04|\x05\x06|\x07\x08PK)"

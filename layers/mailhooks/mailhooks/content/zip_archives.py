@@ -6,10 +6,12 @@ they contradict each other, the listing is not `complete`, and has the names of 
 
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
+
+from mailhooks.content import zip_packing
 
 MAX_ENTRIES: Final = 10_000
 """Files of an archive that are listed, at most: this needs about a tenth of a second."""
@@ -19,6 +21,17 @@ _MAX_DEPTH: Final = 4
 
 _MAX_UNPACKED: Final = 64 * 1024 * 1024
 """Octets that are unpacked to read archives in an archive, in all."""
+
+_MAX_SEARCHED: Final = 64 * 1024 * 1024
+"""Octets that are unpacked to find archives behind other data in the files of an archive, in all."""
+
+_BEGINNING_OCTETS: Final = 512
+
+_ENDING_OCTETS: Final = 66 * 1024
+"""The last record of an archive and the longest comment."""
+
+_MAX_ENDS: Final = 8
+"""End records that are tried from the end of a file with other data behind its archive."""
 
 _END: Final = struct.Struct("<4x4H2IH")
 """Disk, disk of the directory, files on this disk, files, size of the directory, its offset, size of the comment (4.3.16)."""
@@ -45,8 +58,6 @@ _IS_UTF8: Final = 0x800
 _UNICODE_PATH: Final = 0x7075
 """An extra field with the name in UTF-8 (4.6.9)."""
 _ZIP64: Final = 1
-_STORED: Final = 0
-_DEFLATED: Final = 8
 
 _RECORD: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02|\x05\x06|\x06\x06)")
 _HEADER: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
@@ -54,10 +65,35 @@ _MARK: Final = re.compile(rb"PK[\x01-\x08]")
 _SPLIT_MARK: Final = re.compile(rb"PK(?:\x07\x08|00)(?=PK\x03\x04)")
 """QUIRK: some programs leave the mark of a split archive (8.5.4) in an archive of one piece."""
 
-_BEGINNING: Final = re.compile(rb"PK(?:\x03\x04|\x05\x06|\x07\x08PK|00PK)")
+_BEGINNING: Final = re.compile(rb"(?s)PK(?:\x03\x04.[\0-\x20].{2}[\0-\x63]\0.{16}(?!\0\0)|\x05\x06|\x07\x08PK|00PK)")
+"""The first header: its version and method are known, and it has a name. A text may begin with the signature alone."""
+
+_ARCHIVES: Final = frozenset({".zip", ".zipx", ".jar"})
+"""Extensions of files that programs open as archives, also if their content begins differently."""
 _NAMED_ARCHIVE: Final = re.compile(r"\.(?:zip|jar|zipx)[ .]*\Z", re.IGNORECASE)
+
+_DOCUMENT_EXTENSIONS: Final = frozenset(
+    """
+    .docx .docm .dotx .dotm .xlsx .xlsm .xltx .xltm .xlsb .xlam .pptx .pptm .potx .potm .ppsx .ppsm .ppam .vsdx .vsdm
+    .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
+    """.split()
+)
+_DOCUMENT_TYPE: Final = re.compile(
+    r"application/(?:vnd\.openxmlformats-officedocument|vnd\.oasis\.opendocument|vnd\.ms-[a-z]+\.|epub\+zip|vnd\.google-earth\.kmz|"
+    r"vnd\.apple\.(?:pages|numbers|keynote))"
+)
+"""Documents that are zip archives. The files in a document are parts of it, and no program offers them."""
 _DOCUMENT: Final = re.compile(rb"(?s).{30}(?:\[Content_Types\]\.xml|_rels/\.rels|docProps/|mimetypeapplication/)")
-"""The first file of a document. The files in a document are parts of it, and no program offers them."""
+"""The first file of a document."""
+_DOCUMENT_PART: Final = re.compile(r"\[Content_Types\]\.xml|mimetype|[^/]*\.kml|Index/.*|Index\.zip|index\.(?:xml|apxl)")
+"""A file that shows that an archive is a document: of Office and 3MF, OpenDocument and EPUB, Google Earth, iWork."""
+_NEVER_IN_DOCUMENTS: Final = re.compile(
+    r"\.(?:exe|scr|pif|bat|cmd|lnk|msi|vbs|vbe|jse|wsf|wsh|hta|ps1|cpl|jar|reg)[\s.\0]*\Z", re.IGNORECASE
+)
+"""Programs: Office documents have files that are embedded in them under another name."""
+
+_EMBEDDING: Final = re.compile(rb"(?s)\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d|\x78\x9f\x3e\x22|.{257}ustar")
+"""Files that have other files in them as they are, also as the last one: OLE (.msg, .doc), OneNote, TNEF, tar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +110,9 @@ class ZipListing:
     names: tuple[str, ...]
     encrypted: bool
     complete: bool = True
+
+
+_UNLISTABLE: Final = ZipListing((), encrypted=False, complete=False)
 
 
 class _Inconsistent(Exception):
@@ -95,19 +134,68 @@ class _Entry(NamedTuple):
         return self.names[0].endswith("/")
 
 
-def begins_archive(beginning: bytes) -> bool:
-    """Return whether a file begins as a zip archive does."""
+class File(Protocol):
+    """A file that is read as far as needed."""
+
+    def beginning(self, limit: int, /) -> bytes:
+        """Return the first `limit` octets."""
+
+    def ending(self, limit: int, /) -> bytes:
+        """Return the last `limit` octets."""
+
+    def octets(self) -> bytes:
+        """Return the whole file."""
+
+
+def list_file(file: File, extensions: frozenset[str], declared: str = "") -> ZipListing | None:
+    """Return the files of the archive that programs find in a file; None if there is none. Never raises.
+
+    Of a document, only programs are listed.
+
+    Args:
+        file: the file.
+        extensions: of its names, in lower case and with their dot.
+        declared: its declared type.
+    """
+    is_document = bool(extensions & _DOCUMENT_EXTENSIONS or _DOCUMENT_TYPE.match(declared))
+    return _Listing().read_file(file, is_archive=bool(extensions & _ARCHIVES), is_document=is_document)
+
+
+def _begins_archive(beginning: bytes) -> bool:
     return _BEGINNING.match(beginning) is not None
 
 
-def ends_archive(ending: bytes) -> bool:
-    """Return whether a file ends with the directory of a zip archive. Other data may be before the archive, such as a picture."""
+def _ends_archive(ending: bytes) -> bool:
+    """Return whether a file ends with the directory of an archive. Other data may be before the archive, such as a picture."""
     at = ending.rfind(b"PK\x05\x06")
     if at < 0 or len(ending) < at + _END.size:
         return False
     *_, size, _, comment = _END.unpack_from(ending, at)
     rest = ending[at + _END.size :]
     return len(rest) >= comment and not rest[comment:].strip(b"\0\r\n \t") and (size > at or ending.find(b"PK\x01\x02", at - size) >= 0)
+
+
+def _cut_archive(file: File, ending: bytes) -> bytes | None:
+    """Return the archive with other data before and behind it, as programs find it by its end record; None if there is none."""
+    at = len(ending)
+    for _ in range(_MAX_ENDS):
+        at = ending.rfind(b"PK\x05\x06", 0, at)
+        if at < 0:
+            return None
+        if len(ending) < at + _END.size:
+            continue
+        _, _, on_disk, count, size, offset, comment = _END.unpack_from(ending, at)
+        is_wide = ending.startswith(b"PK\x06\x07", max(at - _LOCATOR_OCTETS, 0))
+        begins = is_wide or size > at or ending.startswith(b"PK\x01\x02", at - size)
+        if on_disk != count or not count or not begins:
+            continue
+        octets = file.octets()
+        end = len(octets) - len(ending) + at
+        if is_wide:
+            return octets
+        if size <= end and octets.startswith(b"PK\x01\x02", end - size):
+            return octets[max(end - size - offset, 0) : end + _END.size + comment]
+    return None
 
 
 def list_zip(octets: bytes) -> ZipListing:
@@ -121,8 +209,38 @@ class _Listing:
     def __init__(self) -> None:
         self._entries = MAX_ENTRIES
         self._octets = _MAX_UNPACKED
+        self._searched = _MAX_SEARCHED
+
+    def read_file(self, file: File, *, is_archive: bool, is_document: bool, depth: int = 0) -> ZipListing | None:
+        """Return the files of the archive in a file; None if there is none."""
+        if is_archive:
+            return self.read(file.octets(), depth)
+        beginning = file.beginning(_BEGINNING_OCTETS)
+        if _begins_archive(beginning):
+            octets = file.octets()
+            listing = self._read_document(octets) if is_document else None
+            return listing or self.read(octets, depth)
+        ending = file.ending(_ENDING_OCTETS)
+        if _ends_archive(ending) and not _EMBEDDING.match(beginning):
+            return self.read(file.octets(), depth)
+        archive = _cut_archive(file, ending)
+        return None if archive is None or _DOCUMENT.match(archive) else self.read(archive, depth)
+
+    def _read_document(self, octets: bytes) -> ZipListing | None:
+        """Return the programs in a document; None if it is no document. A document is not read by the names of its files."""
+        try:
+            names = tuple(name for entry in _read_entries(octets, self._entries) for name in entry.names)
+        except (_Inconsistent, struct.error):
+            names, _ = _read_headers(octets, self._entries)
+        self._entries = max(self._entries - len(names), 0)
+        if not any(map(_DOCUMENT_PART.fullmatch, names)):
+            return None
+        return ZipListing(tuple(filter(_NEVER_IN_DOCUMENTS.search, names)), encrypted=False)
 
     def read(self, octets: bytes, depth: int = 0) -> ZipListing:
+        """Return the files of an archive and of the archives in it."""
+        if depth > _MAX_DEPTH or self._octets < 0:
+            return _UNLISTABLE
         try:
             entries = _read_entries(octets, self._entries)
         except (_Inconsistent, struct.error):
@@ -134,40 +252,59 @@ class _Listing:
         found = [name for entry in files for name in entry.names]
         encrypted, complete = any(entry.flags & _IS_ENCRYPTED for entry in entries), True
         for entry in files:
-            inner = self._unpack_archive(octets, entry)
-            if inner is None:
-                continue
-            listing = self.read(inner, depth + 1) if inner and depth < _MAX_DEPTH else ZipListing((), encrypted=False, complete=False)
-            found += [f"{entry.names[0]}/{name}" for name in listing.names]
-            encrypted, complete = encrypted or listing.encrypted, complete and listing.complete
+            listing = self._read_inner(octets, entry, depth + 1)
+            if listing is not None:
+                found += [f"{entry.names[0]}/{name}" for name in listing.names]
+                encrypted, complete = encrypted or listing.encrypted, complete and listing.complete
         return ZipListing(tuple(found), encrypted, complete)
 
-    def _unpack_archive(self, octets: bytes, entry: _Entry) -> bytes | None:
-        """Return an archive in the archive; `b""` if it cannot be unpacked, None if the file is none or is encrypted."""
-        if entry.flags & _IS_ENCRYPTED or entry.method not in {_STORED, _DEFLATED}:
-            named = any(map(_NAMED_ARCHIVE.search, entry.names))
-            return b"" if named and not entry.flags & _IS_ENCRYPTED else None
-        beginning = self._unpack(octets, entry, 512)
-        named = any(map(_NAMED_ARCHIVE.search, entry.names))
-        if not named and (not begins_archive(beginning) or _DOCUMENT.match(beginning)):
+    def _read_inner(self, octets: bytes, entry: _Entry, depth: int) -> ZipListing | None:
+        """Return the files of an archive in the archive; None if the file is none or is encrypted."""
+        if entry.flags & _IS_ENCRYPTED:
             return None
-        unpacked = self._unpack(octets, entry, self._octets + 1)
-        self._octets -= len(unpacked)
-        if self._octets < 0:
-            return b""
-        return unpacked if begins_archive(unpacked) or _RECORD.search(unpacked) else None
+        is_archive = any(map(_NAMED_ARCHIVE.search, entry.names))
+        if entry.method not in zip_packing.METHODS:
+            return _UNLISTABLE if is_archive else None
+        file = _PackedFile(memoryview(octets)[entry.content : entry.end], entry.method, self)
+        beginning = file.beginning(_BEGINNING_OCTETS)
+        if is_archive and not _begins_archive(beginning) and not _RECORD.search(file.octets()):
+            return None
+        is_document = not is_archive and _DOCUMENT.match(beginning) is not None
+        return self.read_file(file, is_archive=is_archive, is_document=is_document, depth=depth)
 
-    @staticmethod
-    def _unpack(octets: bytes, entry: _Entry, limit: int) -> bytes:
-        """Return the first `limit` octets of a file; fewer if it is damaged."""
-        if entry.method == _STORED:
-            return octets[entry.content : min(entry.end, entry.content + limit)]
-        try:
-            # Not more packed octets than needed: the decompressor copies the rest.
-            packed = octets[entry.content : min(entry.end, entry.content + 2 * limit + 1024)]
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, max(limit, 1))
-        except zlib.error:
-            return b""
+    def unpack(self, packed: memoryview, method: int) -> bytes:
+        """Return a file; cut if it has more octets than are left."""
+        octets = zip_packing.unpack(packed, method, max(self._octets, 0) + 1)
+        self._octets -= len(octets)
+        return octets
+
+    def unpack_ending(self, packed: memoryview, method: int, limit: int) -> bytes:
+        """Return the last octets of a file; none if it has more octets than are left to search."""
+        ending, octets = zip_packing.unpack_ending(packed, method, limit, self._searched)
+        self._searched = max(self._searched - octets, 0)
+        return ending
+
+
+class _PackedFile:
+    """A file of an archive, which is unpacked as far as it is read."""
+
+    def __init__(self, packed: memoryview, method: int, listing: _Listing) -> None:
+        self._packed = packed
+        self._method = method
+        self._listing = listing
+
+    def beginning(self, limit: int, /) -> bytes:
+        return zip_packing.unpack(self._packed, self._method, limit)
+
+    def ending(self, limit: int, /) -> bytes:
+        return self._listing.unpack_ending(self._packed, self._method, limit)
+
+    def octets(self) -> bytes:
+        return self._unpacked
+
+    @cached_property
+    def _unpacked(self) -> bytes:
+        return self._listing.unpack(self._packed, self._method)
 
 
 def _read_entries(octets: bytes, most: int) -> list[_Entry]:
@@ -244,7 +381,7 @@ def _read_entry(octets: bytes, position: int, limit: int) -> tuple[_Entry, int]:
         or local_size not in promised | {size}
         or content + packed > len(octets)
         # A program that reads without the directory finds a file that is hidden in the content of this one.
-        or (local_flags & _HAS_DESCRIPTOR and method != _STORED and octets.find(b"PK\x03\x04", content, content + packed) >= 0)
+        or (local_flags & _HAS_DESCRIPTOR and method != zip_packing.STORED and octets.find(b"PK\x03\x04", content, content + packed) >= 0)
     ):
         raise _Inconsistent
     names = [*_decode(name, flags | local_flags)]

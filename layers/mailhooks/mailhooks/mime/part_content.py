@@ -5,10 +5,10 @@ quoted-printable, and over encodings that no RFC defines: such a part has severa
 """
 
 import binascii
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from mailhooks.mime import transfer_encoding
@@ -33,6 +33,9 @@ _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 _LINE: Final = re.compile(rb"[^\n]+")
 _UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?(?![a-z])(?:[^0-9\n]{0,9}[0-7]++)?[ \t]*+([^\n]*+)\n", re.MULTILINE)
 """QUIRK: programs also accept a line without or with another mode of the file."""
+
+_UU_FILE: Final = re.compile(rb"^begin [0-7]{3,4} +([^\r\n]++)\r?\n(?:[ \t]*+\r?\n)*+(?=([ -`]*+)[ \t]*+\r?\n)", re.MULTILINE)
+"""The beginning of a file in a text, and the first line of the file."""
 
 _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
@@ -141,8 +144,35 @@ def read(raw: bytes, part: Part) -> Iterator[Content]:
 def uuencoded_names(raw: bytes, part: Part) -> Iterator[str]:
     """Yield the file names in the body of a part that a program may read as uuencode."""
     if part.encoding in _UUENCODE or not _is_standard(part.encoding):
-        for begin in islice(_UU_BEGIN.finditer(raw, part.body, part.end), _MOST_NAMES):
+        for begin in itertools.islice(_UU_BEGIN.finditer(raw, part.body, part.end), _MOST_NAMES):
             yield begin[1].strip().decode("utf-8", "replace")
+
+
+def find_uuencoded(raw: bytes, part: Part) -> Iterator[tuple[str, Content]]:
+    """Yield the name and content of each file in uuencode in a text, in each reading. Its first line is checked."""
+    for content in read(raw, part):
+        text = content.octets()
+        if b"begin " not in text:
+            continue
+        begun: re.Match[bytes] | None = None
+        for begin in _UU_FILE.finditer(text):
+            if _is_uuencoded(begin[2]):
+                if begun:
+                    # Files are decoded up to the next one, so that time is linear.
+                    yield _read_file(begun, begin.start())
+                begun = begin
+        if begun:
+            yield _read_file(begun, len(text))
+
+
+def _read_file(begin: re.Match[bytes], end: int) -> tuple[str, Content]:
+    return begin[1].strip().decode("utf-8", "replace"), Content(begin.string, begin.start(), end, "uuencode")
+
+
+def _is_uuencoded(line: bytes) -> bool:
+    """Return whether a line has at most the octets that it counts. Spaces at its end may be missing, and encoders add a check character."""
+    octets = (line[0] - 32) & 63 if line else 0
+    return 0 < octets <= 45 and len(line) <= 1 + (octets + 2) // 3 * 4 + 1
 
 
 def _as_declared(raw: bytes, part: Part) -> Content:

@@ -46,13 +46,8 @@ class AttachmentFacts:
 
     @cached_property
     def _listings(self) -> tuple[zip_archives.ZipListing, ...]:
-        return tuple(
-            zip_archives.list_zip(content.octets())
-            for content in self._contents()
-            if filetypes.is_archive(
-                content.beginning(filetypes.PREFIX_OCTETS), content.ending(filetypes.ENDING_OCTETS), self._last_extensions
-            )
-        )
+        listings = (zip_archives.list_file(content, self._last_extensions, self.content_type) for content in self._contents())
+        return tuple(filter(None, listings))
 
     @cached_property
     def _last_extensions(self) -> frozenset[str]:
