@@ -212,3 +212,17 @@ def test_real_mail_has_the_names_of_the_standard_library():
                 seen += 1
                 assert name.strip() in ours, path.name
     assert seen > 15
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"=?utf-8?B?aW52b2l?= =?utf-8?B?jZS5leGU=?=",
+        b"=?utf-8?B?aW52b2l?=\r\n =?utf-8?b?jZS5leGU=?=",
+        b"=?utf-8?B?aW5?=\t=?UTF-8?B?2b2l?= =?utf-8?B?jZS5leGU=?=",
+        b"=?utf-8?B?aW52b2l?==?us-ascii?B?jZS5leGU=?=",
+    ],
+)
+def test_a_base64_group_may_be_split_over_two_words(words: bytes):
+    assert "invoice.exe" in given_names(b'Content-Disposition: attachment; filename="' + words + b'"')
+    assert "invoice.exe" in given_names(b"Content-Type: a/b; name=" + words)

@@ -77,6 +77,40 @@ HIDDEN = {
     "a multipart in quoted-printable": mixed(
         b"Content-Type: multipart/mixed; boundary=c\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=2D-c\r\n" + PROGRAM
     ),
+    # Boundaries that few programs read.
+    **{
+        f"a boundary that ends at {octet.decode()}": of(b"multipart/mixed; boundary=b" + octet + b"c", TEXT, PROGRAM)
+        for octet in (b"/", b"=", b":", b"?", b"@", b"[", b"]", b",", b"<", b"(", b")", b"*", b"'", b"%", b"\\")
+    },
+    "a boundary with a parenthesis after it": of(b"multipart/mixed; x=y; boundary=b)", TEXT, PROGRAM),
+    "a boundary in an encoded word": of(b'multipart/mixed; boundary="=?us-ascii?B?Yg==?="', TEXT, PROGRAM),
+    "a boundary in an encoded word without quotes": of(b"multipart/mixed; boundary==?utf-8?Q?b?=", TEXT, PROGRAM),
+    "a boundary with an encoded word": of(b'multipart/mixed; boundary="b=?utf-8?Q?c?="', TEXT, PROGRAM, boundary=b"bc"),
+    "the last boundary in a comment": of(b"multipart/mixed; boundary=c (; boundary=b)", TEXT, PROGRAM),
+    "a boundary in quotes": of(b'multipart/mixed; boundary=c; x="; boundary=b"', TEXT, PROGRAM),
+    "a boundary in the quotes of a boundary": of(b'multipart/mixed; boundary="c*0; boundary="b"', TEXT, PROGRAM),
+    "the extended form twice": of(b"multipart/mixed; boundary*=us-ascii''c; boundary*=us-ascii''b", TEXT, PROGRAM),
+    "the extended form twice with an escape": of(b"multipart/mixed; boundary*=us-ascii''c; boundary*=us-ascii''%62", TEXT, PROGRAM),
+    "a backslash in a token": of(b"multipart/mixed; boundary=b\\c", TEXT, PROGRAM, boundary=b"bc"),
+    "a backslash in quotes": of(b'multipart/mixed; boundary="b\\c"', TEXT, PROGRAM, boundary=b"b\\c"),
+    "text after empty quotes": of(b'multipart/mixed; boundary=""b', TEXT, PROGRAM),
+    "three quotes": of(b'multipart/mixed; boundary="""b"', TEXT, PROGRAM),
+    "quotes in the middle": of(b'multipart/mixed; boundary=b"c"', TEXT, PROGRAM, boundary=b"bc"),
+    "a bare CR in the name of a boundary": of(b"multipart/mixed; bound\rary=b", TEXT, PROGRAM),
+    "a no-break space after a boundary": of(b'multipart/mixed; boundary="b\xa0"', TEXT, PROGRAM),
+    # Lines of a header.
+    "a no-break space before a colon": of(b"multipart/mixed; boundary=b", TEXT, PROGRAM).replace(b"Content-Type:", b"Content-Type\xa0:", 1),
+    "a no-break space in UTF-8 before a colon": mixed(TEXT, PROGRAM.replace(b"Content-Type:", b"Content-Type\xc2\xa0:")),
+    "an empty line above the fields": mixed(TEXT, b"\r\n" + PROGRAM),
+    "empty lines above the fields": mixed(TEXT, b"\r\n \r\n\r\r\n\n" + PROGRAM),
+    "an empty line and another field above": mixed(TEXT, b"\r\nX-Odd: x\r\n y\r\n" + PROGRAM),
+    "an empty line above a forwarded message": mixed(
+        TEXT, b"Content-Type: message/rfc822\r\n\r\n\r\n" + of(b"multipart/mixed; boundary=f", PROGRAM, boundary=b"f")
+    ),
+    "an mbox line and an empty line above a forwarded message": mixed(
+        TEXT, b"Content-Type: message/rfc822\r\n\r\nFrom ada Mon\r\n\r\n" + of(b"multipart/mixed; boundary=f", PROGRAM, boundary=b"f")
+    ),
+    "lines that end in LF CR": mixed(TEXT, PROGRAM).replace(b"\r\n", b"\n\r"),
     "a multipart in base64": mixed(
         b"Content-Type: multipart/mixed; boundary=c\r\nContent-Transfer-Encoding: base64\r\n\r\n"
         b"LS1jDQpDb250ZW50LVR5cGU6IGEvYjsgbmFtZT1pbnZvaWNlLmV4ZQ0KDQpNWg0KLS1jLS0NCg==\r\n"
@@ -92,6 +126,12 @@ def test_a_name_that_any_program_shows_is_in_a_reading(raw: bytes):
 
 
 PLAIN = {
+    **{
+        f"a boundary with {octet.decode()}": of(b"multipart/mixed; boundary=----b" + octet + b"c", TEXT, boundary=b"----b" + octet + b"c")
+        for octet in (b"/", b"=", b":", b"?", b"@", b"'", b",", b"*", b"+")
+    },
+    "a boundary that begins with dashes": of(b"multipart/mixed; boundary=----=_Part_1", b"\r\n-- \r\n", TEXT, boundary=b"----=_Part_1"),
+    "a boundary in quotes": of(b'multipart/mixed; boundary="----=_Part(1)/?"', TEXT, boundary=b"----=_Part(1)/?"),
     "text": HEAD + b"\r\nHello",
     "parts": mixed(TEXT, PROGRAM),
     "an mbox line": b"From ada Mon May  4 08:00:00 2026\r\n" + mixed(TEXT),

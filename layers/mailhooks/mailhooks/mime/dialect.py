@@ -38,6 +38,8 @@ class Dialect(NamedTuple):
     """Whether a field name may have any white space around it, and a fold before the colon: mailparser, postal-mime."""
     white_line_ends: bool = False
     """Whether a line of white space ends a header, and is not a fold."""
+    skip_blank: bool = False
+    """Whether empty lines above the fields of a part are skipped: Email::MIME, mblaze."""
     last_field: bool = False
     """Whether the last of repeated Content- fields counts, and not the first."""
     parameters: int = 0
@@ -68,7 +70,7 @@ class Dialect(NamedTuple):
     cr_ends_line: bool = False
     """Whether a bare CR ends a line: Python's parser."""
     remove_nul: bool = False
-    """Whether NULs are removed before anything is read."""
+    """Whether NULs, and bare CRs at the start of a line, are removed before anything is read."""
     decode_multiparts: bool = False
     """Whether the encoding of a multipart is decoded, which RFC 2045 section 6.4 forbids."""
 

@@ -8,16 +8,17 @@ from typing import Final
 from mailhooks.mime.dialect import Dialect
 from mailhooks.mime.edits import Edit, splice
 
+_CR_IN_FRONT: Final = re.compile(rb"(?<=\n)\r++(?!\n)")
 _NO_BASE64: Final = bytes(octet for octet in range(256) if not re.match(rb"[A-Za-z0-9+/]", bytes([octet])))
 
 
 def translate(raw: bytes, dialect: Dialect) -> bytes:
-    """Return a message without NULs or without bare CRs, if the dialect reads it so; else `raw` itself.
+    """Return a message without NULs, or without bare CRs, if the dialect reads it so; else `raw` itself.
 
     LF replaces a bare CR, so that offsets stay.
     """
     if dialect.remove_nul:
-        raw = raw.replace(b"\0", b"")
+        raw = _CR_IN_FRONT.sub(b"", raw.replace(b"\0", b""))
     if dialect.cr_ends_line:
         raw = b"\r\n".join(line.replace(b"\r", b"\n") for line in raw.split(b"\r\n"))
     return raw

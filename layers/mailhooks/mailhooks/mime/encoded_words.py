@@ -9,6 +9,8 @@ from mailhooks.mime import charset as charsets
 _ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([BbQq])\?([^?\r\n]*)\?=")
 """QUIRK: some mailers write spaces and 8-bit text into encoded words, and mail programs decode them."""
 
+_BETWEEN_WORDS: Final = re.compile(rb"(?<=[A-Za-z0-9+/])\?=\s*+=\?[!->@-~]{1,60}\?[Bb]\?(?=[A-Za-z0-9+/])")
+
 
 def decode(value: bytes) -> str:
     """Return the text that a mail program displays for an unfolded field body. Never raises; linear time.
@@ -31,6 +33,17 @@ def decode(value: bytes) -> str:
             octets, charset = content, name
         end = word.end()
     return "".join((*pieces, _decode_charset(octets, charset), _decode_raw(value[end:])))
+
+
+def join_base64(value: bytes) -> bytes:
+    """Return a field body with adjacent base64 words in the same charset as one word.
+
+    QUIRK: some mailers split a group of four characters over two words, and some programs join the words before they decode them.
+
+    >>> join_base64(b"=?utf-8?B?YS5l?= =?utf-8?b?eGU?=")
+    b'=?utf-8?B?YS5leGU?='
+    """
+    return _BETWEEN_WORDS.sub(b"", value) if value.count(b"=?") > 1 else value
 
 
 def _decode_content(encoding: bytes, content: bytes) -> bytes:

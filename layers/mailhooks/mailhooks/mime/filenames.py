@@ -69,7 +69,8 @@ def find_all_filenames(raw: bytes, part: Part) -> tuple[str, ...]:
     `a.exe` and a comment (RFC 2045 section 5.1). A rule about names has to check all of them.
     """
     found: dict[str, None] = {}
-    for value in part.header.values_with_name(raw):
+    values = part.header.values_with_name(raw)
+    for value in dict.fromkeys((*values, *map(encoded_words.join_base64, values))):
         for reading in _readings(value):
             found.update(dict.fromkeys(_names(reading)))
         if b"\n" in value or not found:

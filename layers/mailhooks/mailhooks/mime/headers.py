@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from mailhooks.mime import charset, encoded_words
 from mailhooks.mime.dialect import STANDARD, BrokenLine, Dialect, Option
@@ -38,8 +39,13 @@ _MOST_PARAMETERS: Final = 50
 _WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
-_LOOSE_NAME: Final = re.compile(rb"[ \t\r\v\f\0]*+([!-9;-~]+)[ \t\r\v\f\0]*+(?:\r?\n[ \t]++)?+:")
-"""A field name with white space around it, or a fold after it."""
+_LOOSE_NAME: Final = re.compile(rb"[ \t\r\v\f\0\xa0\xc2]*+([!-9;-~]+)[ \t\r\v\f\0\x85\xa0\xc2]*+(?:\r?\n[ \t]++)?+:")
+"""A field name with white space around it, also no-break spaces, or a fold after it."""
+
+_BELOW_BLANK: Final = re.compile(
+    rb"(?:(?:From [^\n]*+\n)?[ \t\r]*+\n)++(?=(?:[ \t][^\n]*+\n|[!-9;-~]++[ \t]*+:[^\n]*+\n)*?content-)", re.IGNORECASE
+)
+"""Empty lines, perhaps with an mbox line, and fields below them, one of them about the content."""
 
 _ODD_NAME: Final = re.compile(rb"[=\"]")
 """In a field name: an unindented parameter with a colon in its value looks like a field."""
@@ -48,6 +54,17 @@ UNDISPUTED: Final = re.compile(rb"[^;=\"(]*+(?:;\s*+(?:[^\s;=\"(]++\s*+=\s*+(?:\
 """A field that all programs read alike if no parameter is repeated: without comments, quoted pairs and text after quotes."""
 
 _OTHER_WAYS: Final = (1, 2, 3, 4, 5)
+
+_SAFE_BOUNDARY: Final = re.compile(
+    rb"boundary\s*+=\s*+(?:\"(?![^\"]*=\?)[!#-~](?:[ !#-~]*[!#-~])?\"|[!#$&+.^_`{|}~0-9A-Za-z-]++(?=[\s;]|\Z))", re.IGNORECASE
+)
+"""A boundary that is a token or a quoted string: no program cuts or decodes it."""
+
+_WRITTEN_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+((?:\"(?:[^\"\\]|\\.)*+\"|[^;\"]|\")*+)", re.IGNORECASE | re.DOTALL)
+_LAST_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+[\"']?([^\"';()\0\r\n]*)", re.IGNORECASE)
+_EXTENDED_BOUNDARY: Final = re.compile(rb"boundary\*(?:0\*)?\s*+=\s*+\"?[^';]*'[^';]*'([^\";\s]*)", re.IGNORECASE)
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]*")
+_CONTROLS: Final = re.compile(rb"[\0-\x1f\x7f]+")
 
 _PLAIN_FORM: Final = re.compile(rb"(;\s*)(boundary|charset)(\s*=)", re.IGNORECASE)
 
@@ -158,8 +175,11 @@ def scan(raw: bytes, start: int = 0, dialect: Dialect = STANDARD, is_delimiter: 
         is_delimiter: whether the line from one offset to another, which begins with two hyphens, is a delimiter. Every program ends the
             header there.
     """
-    lines = _Lines(raw, start, dialect, is_delimiter)
-    position = start
+    below_blank = _BELOW_BLANK.match(raw, start)
+    position = below_blank.end() if below_blank and dialect.skip_blank else start
+    lines = _Lines(raw, position, dialect, is_delimiter)
+    if below_blank:
+        lines.options.add(("skip_blank", True))
     length = len(raw)
     blank = None
     while position < length and (blank := _LINE_END.match(raw, position)) is None:
@@ -284,7 +304,7 @@ def parse_parameters(value: bytes, way: int = 0) -> dict[str, str]:
     """
     if value.count(b";") > _MOST_PARAMETERS:
         return {}
-    if way:
+    if way in _OTHER_WAYS:
         return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _read_in_other_way(value, way).items()}
     try:
         found = _parse_by_email(value).get_params(failobj=[])
@@ -295,6 +315,8 @@ def parse_parameters(value: bytes, way: int = 0) -> dict[str, str]:
 
 def parse_boundary(value: bytes, way: int = 0) -> bytes:
     """Return the boundary parameter as octets, as some mailers write more than ASCII; empty if there is none."""
+    if way > len(_OTHER_WAYS):
+        return find_rare_boundaries(value).get(way) or parse_boundary(value)
     if way:
         return _read_in_other_way(value, way).get(b"boundary", b"").rstrip(b" \t\r\n")
     try:
@@ -314,6 +336,36 @@ def find_other_ways(value: bytes, name: str) -> list[int]:
         return [way for way in _OTHER_WAYS if parse_boundary(value, way) not in {own, b""}]
     found = parse_parameters(value).get(name, "")
     return [way for way in _OTHER_WAYS if parse_parameters(value, way).get(name, "") != found]
+
+
+def find_rare_boundaries(value: bytes) -> dict[int, bytes]:
+    """Return the boundaries that few programs read in a field, by the number of the way. They matter only if there are such delimiters.
+
+    The ways: a token cut where RFC 2045 ends it (MIME::Parser); encoded words decoded (GMime); the last boundary, also in a comment or
+    another parameter's quotes (Ruby mail); without backslashes (mailparser); with them; without quotes (reformime); the last one in the
+    extended form (Email::MIME); without control characters (GMime); without characters around it that are no ASCII (mailparser); cut
+    where RFC 2231 ends an attribute (Python). The values are empty for ways that do not apply.
+    """
+    if not is_bounded(value) or (value.lower().count(b"boundary") == 1 and UNDISPUTED.fullmatch(value) and _SAFE_BOUNDARY.search(value)):
+        return {}
+    found = _WRITTEN_BOUNDARY.search(value)
+    written = found[1].strip() if found else b""
+    bare = written.strip(b'"')
+    last, extended = _LAST_BOUNDARY.findall(value)[-1:], _EXTENDED_BOUNDARY.findall(value)[-1:]
+    own, printable = parse_boundary(value), _CONTROLS.sub(b"", value)
+    ways = (
+        (_TOKEN.match(bare) or [b""])[0],
+        encoded_words.decode(bare).encode("latin-1", "replace") if b"=?" in bare else b"",
+        last[0].rstrip() if last else b"",
+        bare.replace(b"\\", b""),
+        bare,
+        written.replace(b'"', b""),
+        unquote_to_bytes(extended[0]) if extended else b"",
+        parse_boundary(printable) if printable != value else b"",
+        re.sub(rb"\A[^!-~]+|[^!-~]+\Z", b"", own),
+        re.split(rb"[*'%]", bare)[0],
+    )
+    return {way: boundary for way, boundary in enumerate(ways, start=len(_OTHER_WAYS) + 1) if boundary != own}
 
 
 def _read_in_other_way(value: bytes, way: int) -> dict[bytes, bytes]:

@@ -13,7 +13,16 @@ from typing import Final
 
 from mailhooks.mime import headers
 from mailhooks.mime.dialect import STANDARD, Dialect, Option, UnreadableType
-from mailhooks.mime.headers import UNDISPUTED, HeaderBlock, find_other_ways, is_bounded, parse_boundary, parse_parameters, remove_comments
+from mailhooks.mime.headers import (
+    UNDISPUTED,
+    HeaderBlock,
+    find_other_ways,
+    find_rare_boundaries,
+    is_bounded,
+    parse_boundary,
+    parse_parameters,
+    remove_comments,
+)
 from mailhooks.mime.transfer_encoding import IDENTITY
 
 MAX_DEPTH: Final = 100
@@ -34,6 +43,9 @@ _MOST_READ: Final = 2 * 1024 * 1024
 
 _MOST_DISPUTED: Final = 100
 """Different content types of a message whose parameters are read in every way."""
+
+_MOST_SOUGHT: Final = 20
+"""Boundaries that few programs read, and whose delimiters are searched for."""
 
 _MOST_COPIED: Final = 64 * 1024 * 1024
 """Octets that are copied for readings of other octets."""
@@ -272,6 +284,8 @@ class _Scan:
         self._ways: dict[tuple[bytes, str], list[int]] = {}
         """The other ways to read a parameter of a content type."""
         self._octets_read = 0
+        self._sought: set[bytes] = set()
+        """Boundaries that few programs read."""
 
     def run(self) -> Structure:
         raw = self._raw
@@ -289,7 +303,7 @@ class _Scan:
         if root.maintype in {"multipart", "message"}:
             if b"\r--" in raw:
                 self._options.add(("cr_ends_line", True))
-            if b"\0" in raw:
+            if b"\0" in raw or ("cr_ends_line", True) in self._options:
                 self._options.add(("remove_nul", True))
         return Structure(root, frozenset(self._defects), frozenset(self._options), self._enumerable, self._octets_read)
 
@@ -528,6 +542,18 @@ class _Scan:
             self._options.update(("parameters", way) for way in self._ways[value, name])
         return self._ways[value, name]
 
+    def _find_rare_ways(self, part: Part, value: bytes) -> None:
+        """Add the ways to read a boundary in which the message has a delimiter to the options."""
+        for way, boundary in find_rare_boundaries(value).items():
+            if not boundary or boundary in self._sought:
+                continue
+            self._sought.add(boundary)
+            if len(self._sought) > _MOST_SOUGHT:
+                self._enumerable = False
+                return
+            if re.compile(rb"[\r\n]--" + re.escape(boundary) + rb"[^!-~]*[\r\n]").search(self._raw, part.body - 1):
+                self._options.add(("parameters", way))
+
     def _read_odd_type(self, part: Part, value: bytes) -> re.Match[bytes] | None:
         """Read a content type that is not of the form `type/subtype`. None: the part is text."""
         self._add_defect(Defect.UNREADABLE_TYPE, part)
@@ -547,6 +573,7 @@ class _Scan:
         others = self._find_other_ways(value, "boundary")
         if others and len({parse_boundary(value, other) for other in (0, *others)} - {b""}) > 1:
             self._add_defect(Defect.TWO_BOUNDARIES, part)
+        self._find_rare_ways(part, value)
         if spaced := _SPACED_BOUNDARY.search(value):
             self._options.add(("keep_spaces", True))
             if self._dialect.keep_spaces and not way:
