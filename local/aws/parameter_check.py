@@ -15,11 +15,11 @@ _MAX_REASONS: Final = 3
 
 
 def check_parameters(operation: str, parameters: Any) -> None:
-    """Check the parameters of a call. AWS ignores parameters that the model does not have.
+    """Check the parameters of a call. AWS ignores parameters that the model does not have; here, a filter that it does not have is refused.
 
     Raises:
-        ServiceError: SerializationException for a wrong type; ValidationException for a missing parameter, or for a value that the model
-            does not allow.
+        ServiceError: SerializationException for a wrong type; ValidationException for a missing parameter, an unknown filter, or a value
+            that the model does not allow.
     """
     defects = list(_find_defects(_load_operation(operation).input_shape, parameters, ""))
     if defects:
@@ -38,6 +38,8 @@ def _find_defects(shape: Shape, value: Any, name: str) -> Iterator[str]:
     if not isinstance(value, _TYPES[shape.type_name]) or isinstance(value, bool):
         raise ServiceError("SerializationException", f"{name or 'the body'} is not a JSON {shape.type_name}")
     if isinstance(shape, StructureShape):
+        if name and not value.keys() <= shape.members.keys():
+            yield f"Value at '{name}' failed to satisfy constraint: Member must have only {', '.join(shape.members)}"
         for key, member in shape.members.items():
             place = f"{name}.{key}".lstrip(".")
             # AWS reads null as a missing parameter.

@@ -152,6 +152,40 @@ def load_settings(variable: str, value: str) -> None:
         RewriteHook.from_settings(settings)
 
 
+MORE_BAD_VALUES: dict[str, tuple[str, ...]] = {
+    "SUBJECT_TAG": ("%%From Name%%", "%%FromName", "[FromName%%]"),
+    "ADD_HEADERS": ('{"X-A": "%%From Name%%"}', '{"X-A": "%%FromName"}', '{"X-A": "1", "x-a": "2"}', '{"X-A": "1",}', '{"": "1"}'),
+    "ORGANIZATION_DOMAINS": (
+        "a.example,@b.example", "a.example\uff1bb.example", "a.example\tb.example", "a.example|b.example", "example.com.", "localhost",
+    ),
+    "STRIP_EXTENSIONS": ("exe\uff0cjs", "“exe”", "exe;", "exe/js", "\\.exe", "exe\njs"),
+    "DISCLAIMER_FOLDER": ("x" * 5000,),
+    "POLICY": ("tests", ".", "x" * 5000, "gs://a/b"),
+    "AVAILABILITY_SECRET": ("arn:aws:s3:::b", "arn:aws:secretsmanager", "arn:aws:ssm:eu-west-1:123456789012:parameter/a", "a:b", "x" * 513),
+    "POLICY_MAX_AGE": ("300,", "1m", "\uff15"),
+    "ON_ERROR": ("deliver;", "\uff52etry"),
+    "LOG_ADDRESSES": ("true;", "\uff54\uff52\uff55\uff45", "true\nfalse"),
+}  # fmt: skip
+"""More of them, from reviews."""
+
+
+def test_more_values_that_cannot_work_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for variable, values in MORE_BAD_VALUES.items():
+        for value in values:
+            with pytest.raises((SettingsError, PolicyError), match=variable):
+                load_settings(variable, value)
+
+
+def test_two_percent_signs_that_are_no_variable_may_stand_in_a_header():
+    load_settings("ADD_HEADERS", '{"X-A": "100 %% sure"}')
+
+
+def test_the_name_and_the_arn_of_a_secret_are_accepted():
+    for secret in ("calendar", "team/calendar_1", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:team/calendar-AbCdEf"):
+        assert Settings.from_env({"AVAILABILITY_SECRET": secret}).availability_secret == secret
+
+
 @pytest.mark.parametrize("variable", [field.metadata.get("variable", field.name.upper()) for field in fields(Settings)])
 def test_a_value_that_cannot_work_is_refused_at_load_by_the_name_of_its_setting(variable: str, monkeypatch: pytest.MonkeyPatch):
     if variable == "AVAILABILITY_CONFIG":

@@ -43,7 +43,10 @@ _POLICY: Final = _Form(
 )
 _TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table")
 _ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
-_SECRET: Final = _Form(r"[\w/+=.@:!-]{1,2048}", "the name or ARN of a secret")
+SECRET_FORM: Final = _Form(
+    r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
+)
+"""A secret in Secrets Manager (API reference, CreateSecret)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ class Settings:
     rates_table: str = field(default="", metadata={"form": _TABLE})
     policy_directory: bool = False
     organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
-    availability_secret: str = field(default="", metadata={"form": _SECRET})
+    availability_secret: str = field(default="", metadata={"form": SECRET_FORM})
     availability_config: str = ""
 
     @classmethod

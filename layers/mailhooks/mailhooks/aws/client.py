@@ -5,6 +5,7 @@ An error has the code of the service and never its text, which may quote the req
 
 from collections.abc import Callable
 from http.client import HTTPException
+from traceback import walk_tb
 from typing import Any, Final, TypeVar
 
 import boto3
@@ -101,6 +102,18 @@ def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: 
             return deadline.wait_for(operation, work)
     except CALL_ERRORS as error:
         raise _map_error(operation, error, map_own) from None
+    except Exception as error:
+        if not _is_about_response(error):
+            raise
+        raise ServiceFailed(f"{operation}: {type(error).__name__} in the response") from None
+
+
+def _is_about_response(error: Exception) -> bool:
+    """Return whether an error is from botocore's exchange of request and response, such as about a gateway's page in Latin-1.
+
+    botocore does not expect such a response. The error is the one that Python has for it: UnicodeDecodeError, AttributeError, KeyError.
+    """
+    return any(frame.f_globals.get("__name__") == "botocore.endpoint" for frame, _ in walk_tb(error.__traceback__))
 
 
 def _map_error(operation: str, error: Exception, map_own: ServiceErrorMapper | None) -> MailhooksError:

@@ -114,7 +114,7 @@ class PolicySource:
         except PolicyError as error:
             self.problem = str(error)
         except Exception as error:  # noqa: BLE001 - the last valid policy stays in force after any error
-            self.problem = str(error) if isinstance(error, MailhooksError) else f"it cannot be read ({_error_name(error)})"
+            self.problem = str(error) if isinstance(error, MailhooksError) else f"POLICY: it cannot be read ({_error_name(error)})"
         self._next_fetch = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
         if self.problem:
             # Not in the log line of a message: it belongs to no message.

@@ -161,6 +161,8 @@ def _read_text(path: Path) -> str:
         return path.read_text("utf-8-sig") if path.is_file() else ""
     except ValueError:
         raise SettingsError(f"{path.name}: save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"DISCLAIMER_FOLDER: its {path.name} cannot be read ({type(error).__name__})") from None
 
 
 def _read_address_book(path: Path) -> AddressBook:

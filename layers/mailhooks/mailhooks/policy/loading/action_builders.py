@@ -28,6 +28,7 @@ from mailhooks.policy.rules.rule import (
     StripAttachments,
     TagSubject,
 )
+from mailhooks.settings import SECRET_FORM
 
 if TYPE_CHECKING:
     from mailhooks.content.template import Template
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 MAX_ADDED: Final = 500
 """Recipients that one action adds. A message to WorkMail has no more."""
 
-_VARIABLE: Final = re.compile(r"%%\w{1,40}%%")
+_VARIABLE: Final = re.compile(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
+"""A variable, also with a space in its name or without its end, as in `%%From Name%%` and `%%FromName`."""
+
+_TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
+_BUS: Final = re.compile(r"(?:arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}")
+_SECRET: Final = re.compile(SECRET_FORM.pattern)
 _LOCALHOST: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
 
 _RESERVED_METRICS: Final = frozenset(
@@ -146,6 +152,8 @@ def _headers(value: Mapping[str, Any], context: BuildContext) -> Action:
             with ErrorPath(key, name):
                 _reject_variables(text)
     given = value.get("set", {})
+    if len({name.lower() for name in given}) < len(given):
+        raise InvalidValue("expected each header field once: upper and lower case do not matter in their names", "set")
     add = [*given.items(), *value.get("add", {}).items()]
     remove = [*context.texts(value.get("remove", ()), "remove"), *given]
     return ChangeHeaders(HeaderChanges.checked(add, remove))
@@ -170,6 +178,13 @@ def _notify(value: Mapping[str, Any], context: BuildContext) -> Action:
         raise InvalidValue("expected exactly one of sns, eventbridge and webhook")
     if ("webhook" in value) is not ("secret" in value):
         raise InvalidValue("expected webhook and secret together: the receiver checks the signature")
+    for key, pattern, expected in (
+        ("sns", _TOPIC, "the ARN of an SNS topic"),
+        ("eventbridge", _BUS, "the name or ARN of an event bus"),
+        ("secret", _SECRET, SECRET_FORM.description),
+    ):
+        if key in value and not pattern.fullmatch(value[key]):
+            raise InvalidValue(f"expected {expected}", key)
     return Notify(**{**value, "include": frozenset(context.texts(value.get("include", ())))})
 
 

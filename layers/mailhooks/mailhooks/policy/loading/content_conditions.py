@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DEFAULT_FIRST_KB: Final = 256
 """KB of each text part in which a condition searches by default."""
 
+_FIELD_NAME: Final = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9_.+-]{1,76}")
+"""Names of real fields, in lower case. RFC 5322 section 2.2 allows more, such as `x-*` and `x-a;x-b`: a name that no message has."""
+
 _NO_WORDS: Final = "words that are not only white space"
 
 
@@ -116,6 +119,8 @@ def header(name: str, value: Any, context: BuildContext) -> Condition:
 
 def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Facts], bool]:
     field = value["name"].lower()
+    if not _FIELD_NAME.fullmatch(field):
+        raise InvalidValue("expected the whole name of one header field, of letters, digits and hyphens", "name")
     present = value.get("present")
     searched = {key: content for key, content in value.items() if key in {"words", "contains", "regex"}}
     if not searched:

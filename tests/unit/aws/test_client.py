@@ -1,0 +1,83 @@
+"""Responses that botocore's parsers do not expect are transient errors: a gateway answers, and not the service."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from mailhooks.aws.client import call
+from mailhooks.deadline import Deadline
+from mailhooks.errors import MailhooksError, ServiceFailed
+
+BODIES = (
+    *(b"<p>Nicht verf\xfcgbar</p>", b"\xff\xfe", b"[]", b'"x"', b"5", b"null", b"[" * 100_000, b"<x", b"\0"),
+    *(b'{"__type": 5}', b'{"code": []}', b"<ErrorResponse><Error>x</Error></ErrorResponse>"),
+)
+
+
+@contextmanager
+def gateway(status: int, body: bytes) -> Iterator[dict[str, Any]]:
+    """Answer each request with one response. Yields the arguments of a boto3 client."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = answer  # noqa: N815 - names of the standard library
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        try:
+            yield {
+                "endpoint_url": f"http://127.0.0.1:{server.server_port}",
+                "region_name": "eu-west-1",
+                "aws_access_key_id": "x",
+                "aws_secret_access_key": "x",
+                "config": Config(retries={"total_max_attempts": 1}),
+            }
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_an_error_page_of_a_gateway_is_a_transient_error(body: bytes):
+    with gateway(503, body) as client:
+        flow, table, s3 = (boto3.client(name, **client) for name in ("workmailmessageflow", "dynamodb", "s3"))
+        for work in (
+            lambda: flow.get_raw_message_content(messageId="a"),
+            lambda: flow.put_raw_message_content(messageId="a", content={"s3Reference": {"bucket": "abc", "key": "k"}}),
+            lambda: table.query(TableName="table"),
+            lambda: s3.put_object(Bucket="abc", Key="k", Body=b"x"),
+        ):
+            with pytest.raises(ServiceFailed):
+                call("Call", work, Deadline.after(10))
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[" * 100_000, b"null"])
+def test_an_unreadable_success_of_a_put_is_a_transient_error(body: bytes):
+    with gateway(200, body) as client:
+        flow = boto3.client("workmailmessageflow", **client)
+        with pytest.raises(ServiceFailed, match=r"^Put: \w+ in the response"):
+            call(
+                "Put",
+                lambda: flow.put_raw_message_content(messageId="a", content={"s3Reference": {"bucket": "abc", "key": "k"}}),
+                Deadline.after(10),
+            )
+
+
+def test_a_defect_of_the_caller_is_no_service_error():
+    with pytest.raises(KeyError) as error:
+        call("Call", lambda: {}["Items"], Deadline.after(10))
+    assert not isinstance(error.value, MailhooksError)
