@@ -17,7 +17,7 @@ from local.config.functions import ROOT, Function, project_function, read_functi
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.mail.addresses import domain_of
 from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
-from mailhooks.address_patterns import Pattern, Specificity, ascii_domain
+from mailhooks.address_patterns import ascii_domain, parse_domain
 from mailhooks.contract import Action, FlowDirection
 
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
@@ -124,7 +124,7 @@ def _read_domains(table: Table) -> tuple[str, ...]:
 
 def _is_domain(text: str) -> bool:
     try:
-        return text == text.strip() and Pattern.parse(text).specificity is Specificity.DOMAIN
+        return text == text.strip() and bool(parse_domain(text))
     except ValueError:
         return False
 

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from local.workmail import LocalWorkMail
-from mailhooks.errors import ServiceFailed
+from mailhooks.errors import ServiceFailed, TransientError
 from tests.integration.conftest import Load
 from tests.integration.hooks.test_functions import Remaining, arrive, logged
 from tests.support.servers.certificates import Authority
@@ -111,3 +111,40 @@ def test_a_connection_that_breaks_in_the_content_is_a_transient_error(
             handler(document, Remaining(14))
     assert logged(capsys)["reason"] == "ServiceFailed"
     assert workmail.store.puts(document["messageId"]) == 0
+
+
+EXECUTABLE = (
+    b"From: from@example.net\r\nTo: user@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello.\r\n'
+    b'--b\r\nContent-Type: application/octet-stream; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+STRIP = "{ strip_attachments: { extensions: [exe] } }"
+
+CALLS = {
+    "S3": STRIP,
+    "DYNAMODB": STRIP,
+    "SNS": "{ notify: { sns: 'arn:aws:sns:us-east-1:123456789012:t' } }",
+    "EVENTBRIDGE": "{ notify: { eventbridge: bus } }",
+    "SECRETS_MANAGER": "{ notify: { webhook: 'https://hooks.example.com/', secret: s } }",
+}
+"""An action that calls each service; DynamoDB is called by the condition."""
+
+
+@pytest.mark.parametrize("service", CALLS)
+@pytest.mark.parametrize("name", ["a broken TLS record", "a TLS alert", "no HTTP response", "a header without an end"])
+def test_no_executable_is_delivered_while_another_service_breaks_its_connections(
+    name: str, service: str, workmail: LocalWorkMail, load: Load, authority: Authority, tmp_path: Path
+) -> None:
+    (tmp_path / "authority.pem").write_text(authority.pem)
+    issued = authority.issue(tmp_path)
+    when = "    when: { rate: { more_than: 1, minutes: 5 } }\n" if service == "DYNAMODB" else ""
+    (tmp_path / "policy.yaml").write_text(
+        f"version: 1\norganization: {{ domains: [example.com] }}\ndefaults: {{ on_error: retry, mixed: all }}\n"
+        f"rules:\n  - name: first\n{when}    do: {CALLS[service]}\n  - name: executables\n    do: {STRIP}\n"
+    )
+    document = arrive(workmail, EXECUTABLE)
+    with breaking_server((issued.chain, issued.key), *ENDINGS[name]) as url:
+        variables = {f"AWS_ENDPOINT_URL_{service}": url, "AWS_CA_BUNDLE": str(tmp_path / "authority.pem"), "AWS_MAX_ATTEMPTS": "1"}
+        handler = load("mailflow", POLICY=str(tmp_path / "policy.yaml"), **variables).handler
+        with pytest.raises(TransientError):
+            handler(document, Remaining(14))

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from mailhooks.address_patterns import ascii_domain
+from mailhooks.address_patterns import parse_domain
 from mailhooks.contract.schema import list_violations
 from mailhooks.policy.errors import PolicyError, Problem
 from mailhooks.policy.loading.action_builders import build_actions
@@ -152,9 +152,12 @@ class _PolicyBuilder:
         return conditions[0] if len(conditions) == 1 else All.of(conditions, "when")
 
     def _domains(self) -> frozenset[str]:
-        found = [ascii_domain(domain) for domain in self._valid_value("organization", {}).get("domains", ())]
-        invalid = (index for index, domain in enumerate(found) if not domain.isascii())
-        self._problems += [(("organization", "domains", index), "expected a domain") for index in invalid]
+        found: set[str] = set()
+        for index, domain in enumerate(self._valid_value("organization", {}).get("domains", ())):
+            try:
+                found.add(parse_domain(domain))
+            except ValueError as error:
+                self._problems.append((("organization", "domains", index), f"expected {error}"))
         return frozenset(found)
 
     def _valid_value(self, key: str, default: Any) -> Any:
