@@ -163,6 +163,8 @@ UUENCODED = [
     ("text, the second file", text(uuencoded(b"Hello", "a.txt").replace(b"\n", b"\r\n") + UU)),
     ("text, spaces missing", text(b"\r\n".join(line.rstrip(b" ") for line in UU.split(b"\r\n")))),
     ("text, empty line behind begin", text(UU.replace(b".exe\r\n", b".exe\r\n\r\n"))),
+    ("text, a name in quotes", text(UU.replace(b"invoice.exe", b'"invoice.exe"'))),
+    ("text in yEnc", text(b"=ybegin line=128 size=1000 name=invoice.exe\r\n*+,-\r\n=yend size=1000\r\n")),
     ("text, many files", text(b"begin 644 a\r\n#86)C\r\n" * 2000)),
 ]
 

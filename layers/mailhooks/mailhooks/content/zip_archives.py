@@ -22,7 +22,7 @@ _MAX_DEPTH: Final = 4
 _MAX_UNPACKED: Final = 64 * 1024 * 1024
 """Octets that are unpacked to read archives in an archive, in all."""
 
-_MAX_SEARCHED: Final = 64 * 1024 * 1024
+_MAX_SEARCHED: Final = 32 * 1024 * 1024
 """Octets that are unpacked to find archives behind other data in the files of an archive, in all."""
 
 _BEGINNING_OCTETS: Final = 512
@@ -78,6 +78,7 @@ _DOCUMENT_EXTENSIONS: Final = frozenset(
     .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
     """.split()
 )
+_NAMED_DOCUMENT: Final = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(_DOCUMENT_EXTENSIONS)))})\Z", re.IGNORECASE)
 _DOCUMENT_TYPE: Final = re.compile(
     r"application/(?:vnd\.openxmlformats-officedocument|vnd\.oasis\.opendocument|vnd\.ms-[a-z]+\.|epub\+zip|vnd\.google-earth\.kmz|"
     r"vnd\.apple\.(?:pages|numbers|keynote))"
@@ -269,7 +270,7 @@ class _Listing:
         beginning = file.beginning(_BEGINNING_OCTETS)
         if is_archive and not _begins_archive(beginning) and not _RECORD.search(file.octets()):
             return None
-        is_document = not is_archive and _DOCUMENT.match(beginning) is not None
+        is_document = _DOCUMENT.match(beginning) is not None or any(map(_NAMED_DOCUMENT.search, entry.names))
         return self.read_file(file, is_archive=is_archive, is_document=is_document, depth=depth)
 
     def unpack(self, packed: memoryview, method: int) -> bytes:
@@ -277,6 +278,14 @@ class _Listing:
         octets = zip_packing.unpack(packed, method, max(self._octets, 0) + 1)
         self._octets -= len(octets)
         return octets
+
+    def unpack_beginning(self, packed: memoryview, method: int, limit: int) -> bytes:
+        """Return the first octets of a file."""
+        if method != zip_packing.BZIP2:
+            return zip_packing.unpack(packed, method, limit)
+        octets = zip_packing.unpack(packed, method, min(zip_packing.BLOCK_OCTETS, self._searched))
+        self._searched -= len(octets)
+        return octets[:limit]
 
     def unpack_ending(self, packed: memoryview, method: int, limit: int) -> bytes:
         """Return the last octets of a file; none if it has more octets than are left to search."""
@@ -294,7 +303,7 @@ class _PackedFile:
         self._listing = listing
 
     def beginning(self, limit: int, /) -> bytes:
-        return zip_packing.unpack(self._packed, self._method, limit)
+        return self._listing.unpack_beginning(self._packed, self._method, limit)
 
     def ending(self, limit: int, /) -> bytes:
         return self._listing.unpack_ending(self._packed, self._method, limit)

@@ -7,13 +7,16 @@ from typing import Any, Final
 
 STORED: Final = 0
 _DEFLATED: Final = 8
-_BZIP2: Final = 12
+BZIP2: Final = 12
 _LZMA: Final = 14
 
-METHODS: Final = frozenset({STORED, _DEFLATED, _BZIP2, _LZMA})
+METHODS: Final = frozenset({STORED, _DEFLATED, BZIP2, _LZMA})
 """Methods that are unpacked. Others are rare, and Python has none of them."""
 
 _PIECE_OCTETS: Final = 1024 * 1024
+BLOCK_OCTETS: Final = 900_000
+"""The largest block of BZip2: the first octet of a block costs as much as the whole block."""
+
 _LARGEST_DICTIONARY: Final = 64 * 1024 * 1024
 """Octets of memory that LZMA may need. 7-Zip uses this size at its highest level."""
 
@@ -36,7 +39,7 @@ def unpack_ending(packed: memoryview, method: int, limit: int, most: int) -> tup
     if method == STORED:
         return bytes(packed[-limit:]), 0
     ending, count = b"", 0
-    for piece in _unpack_pieces(packed, method, _PIECE_OCTETS):
+    for piece in _unpack_pieces(packed, method, min(most + 1, _PIECE_OCTETS)) if most > 0 else ():
         count += len(piece)
         if count > most:
             return b"", count
@@ -72,7 +75,7 @@ def _make_decompressor(packed: memoryview, method: int) -> tuple[Any, memoryview
     if method == _DEFLATED:
         return zlib.decompressobj(-zlib.MAX_WBITS), packed, zlib.error
     # bz2 and lzma are rarely needed, so they are imported late.
-    if method == _BZIP2:
+    if method == BZIP2:
         import bz2
 
         return bz2.BZ2Decompressor(), packed, OSError

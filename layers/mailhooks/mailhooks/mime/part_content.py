@@ -34,8 +34,11 @@ _LINE: Final = re.compile(rb"[^\n]+")
 _UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?(?![a-z])(?:[^0-9\n]{0,9}[0-7]++)?[ \t]*+([^\n]*+)\n", re.MULTILINE)
 """QUIRK: programs also accept a line without or with another mode of the file."""
 
-_UU_FILE: Final = re.compile(rb"^begin [0-7]{3,4} +([^\r\n]++)\r?\n(?:[ \t]*+\r?\n)*+(?=([ -`]*+)[ \t]*+\r?\n)", re.MULTILINE)
+_UU_FILE: Final = re.compile(rb"^begin [0-7]{3,4}[ \t]++([^\r\n]++)\r?\n(?:[ \t]*+\r?\n)*+(?=([ -`]*+)[ \t]*+\r?\n)", re.MULTILINE)
 """The beginning of a file in a text, and the first line of the file."""
+
+_YENC_FILE: Final = re.compile(rb"^=ybegin [^\n]*?name=([^\r\n]++)", re.MULTILINE)
+"""QUIRK: Thunderbird also offers files in yEnc. Only their names are read."""
 
 _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
@@ -149,11 +152,13 @@ def uuencoded_names(raw: bytes, part: Part) -> Iterator[str]:
 
 
 def find_uuencoded(raw: bytes, part: Part) -> Iterator[tuple[str, Content]]:
-    """Yield the name and content of each file in uuencode in a text, in each reading. Its first line is checked."""
+    """Yield the name and content of each file in uuencode in a text, in each reading; of yEnc the name. Its first line is checked."""
     for content in read(raw, part):
         text = content.octets()
         if b"begin " not in text:
             continue
+        for named in _YENC_FILE.finditer(text):
+            yield named[1].strip().decode("utf-8", "replace"), Content(b"", 0, 0)
         begun: re.Match[bytes] | None = None
         for begin in _UU_FILE.finditer(text):
             if _is_uuencoded(begin[2]):
