@@ -265,6 +265,23 @@ NIGHTS = f"DTSTART;{BERLIN}:20260327T220000"
             AUTUMN,
             "24 0:30-1, 25 0:30-1",
         ),
+        # An interval of hours or minutes also counts the hour that exists twice, one of days does not.
+        (
+            (f"DTSTART;{BERLIN}:20261025T010000", "DURATION:PT1H", "RRULE:FREQ=HOURLY;UNTIL=20261025T020000Z"),
+            AUTUMN,
+            "24 23-25 0, 25 0-1, 25 1-2, 25 2-3",
+        ),
+        (
+            (f"DTSTART;{BERLIN}:20261025T010000", "DURATION:PT1H", "RRULE:FREQ=HOURLY;UNTIL=20261025T020000Z", "EXDATE:20261025T010000Z"),
+            AUTUMN,
+            "24 23-25 0, 25 0-1, 25 2-3",
+        ),
+        (
+            (f"DTSTART;{BERLIN}:20261025T023000", "DURATION:PT5M", "RRULE:FREQ=MINUTELY;INTERVAL=20;COUNT=2"),
+            AUTUMN,
+            "25 0:30-0:35, 25 0:50-0:55, 25 1:30-1:35, 25 1:50-1:55",
+        ),
+        ((f"DTSTART;{BERLIN}:20261025T020000", "DURATION:PT1H", "RRULE:FREQ=DAILY;BYHOUR=2;COUNT=1"), AUTUMN, "25 0-1"),
         # Midnight does not exist, or exists twice.
         (
             ("DTSTART;TZID=America/Santiago:20260906T000000", "DURATION:PT1H"),

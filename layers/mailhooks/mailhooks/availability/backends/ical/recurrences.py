@@ -199,6 +199,9 @@ def _expand_master(parsed: _Parsed, window: Window, budget: Budget) -> _Found:
             if until is not None and key > until:
                 break
             found.setdefault(key, (clock, start, last))
+            if rule.repeats_within_days and (later := _to_utc(clock.replace(fold=1), times.zone) - _to_utc(clock, times.zone)) > _NONE:
+                # An hour that exists twice is an interval of its own.
+                found.setdefault(key + later, (clock, start + later, last + later))
     for key, clock, start, last in parsed.dates:
         found.setdefault(key, (clock, start, last))
     for key in parsed.excluded:

@@ -77,6 +77,11 @@ class Rule:
         self._add_defaults()
         self._check()
 
+    @property
+    def repeats_within_days(self) -> bool:
+        """Whether the recurrences have an interval of hours, minutes or seconds."""
+        return self.frequency in _STEPS
+
     def _read_parts(self, parts: dict[str, str]) -> None:
         lists = {name: _read_numbers(parts[name], *limits) if name in parts else [] for name, limits in _LIMITS.items()}
         self._months, self._month_days, self._year_days = lists["BYMONTH"], lists["BYMONTHDAY"], lists["BYYEARDAY"]
@@ -264,11 +269,28 @@ class Rule:
             case _:
                 return not (self._tests or self._hours or self._minutes or self._seconds)
 
+    @cached_property
+    def _recurs_in_each_period(self) -> bool:
+        """Whether each period after the first one has a recurrence for sure."""
+        if self._is_regular or self.frequency not in {"MONTHLY", "YEARLY"}:
+            return self._is_regular
+        days, numbers, positions = self._month_days, [abs(nth) for nth, _ in self._days], list(map(abs, self._positions))
+        is_whole_year = self.frequency == "YEARLY" and not self._months
+        if self._year_days or (days and numbers) or (self._months and self.frequency == "MONTHLY"):
+            return False
+        if self._week_numbers:
+            # Days of other weeks may be in the year before or after.
+            return is_whole_year and not any(numbers) and not positions and any(2 <= abs(week) <= 51 for week in self._week_numbers)
+        if positions:
+            # Each weekday is in each month four times.
+            return bool(numbers) and not any(numbers) and min(positions) <= 4 * len(numbers)
+        return any(day and abs(day) <= _EVERY_MONTH for day in days) or any(nth <= (52 if is_whole_year else 4) for nth in numbers)
+
     def expand(self, begin: datetime, end: datetime, budget: Budget) -> Iterator[datetime]:
         """Yield the recurrences from `begin` to `end`, in order. UNTIL is not considered.
 
-        A series that ended before costs nothing if it has UNTIL, or if all its periods have the same number of recurrences. For others with
-        COUNT all recurrences are counted once.
+        A series that ended before costs nothing if it has UNTIL, or if all its periods have a recurrence. For others with COUNT all
+        recurrences are counted once.
 
         Raises:
             GenerationFailed: the expansion needs too much work.
@@ -277,10 +299,9 @@ class Rule:
         if left is not None and number:
             if self._ended and self._ended < begin:
                 return
+            if number > left and self._recurs_in_each_period:
+                return
             if self._is_regular:
-                if number > left:
-                    # Each period has a recurrence, except perhaps the first one.
-                    return
                 first = sum(1 for _ in self._expand_period(0))
                 left -= first + (number - 1) * sum(1 for _ in self._expand_period(1))
             else:
