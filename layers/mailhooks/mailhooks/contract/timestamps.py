@@ -21,16 +21,32 @@ def parse_time(text: str, place: str) -> datetime:
 def parse_request_time(text: str, place: str) -> datetime:
     """Parse a time, at a JSON Pointer, that the schema has accepted (`schemas/availability-request.json`, `time`); in UTC.
 
-    RFC 3339 section 5.6 allows `t` and `z`, an offset, and the second 60. A leap second is read as the second after it.
-
     Raises:
         ContractError: the month does not have that day, or the time is not in the years 1 to 9999.
     """
-    is_leap_second = text[17:19] == "60"
     with suppress(ValueError, OverflowError):
-        moment = datetime.fromisoformat((f"{text[:17]}59{text[19:]}" if is_leap_second else text).upper())
-        return (moment + timedelta(seconds=is_leap_second)).astimezone(UTC)
+        return parse_iso_time(text).astimezone(UTC)
     raise ContractError(place, "a day that exists", "one that does not")
+
+
+def parse_iso_time(text: str) -> datetime:
+    """Parse a time of a calendar service, with an offset or without one.
+
+    RFC 3339 section 5.6 allows `t` and `z`, an offset, and the second 60. A leap second is read as the second after it. ISO 8601 also
+    allows 24:00:00, the end of a day.
+
+    >>> parse_iso_time("2026-05-04t23:59:60z")
+    datetime.datetime(2026, 5, 5, 0, 0, tzinfo=datetime.timezone.utc)
+
+    Raises:
+        ValueError, OverflowError: the text is not a time of the years 1 to 9999.
+    """
+    text, more = text.upper(), timedelta()
+    if text[17:19] == "60":
+        text, more = f"{text[:17]}59{text[19:]}", timedelta(seconds=1)
+    elif text[11:19] == "24:00:00":
+        text, more = f"{text[:11]}00{text[13:]}", timedelta(days=1)
+    return datetime.fromisoformat(text) + more
 
 
 def check_order(start: datetime, end: datetime, place: str) -> None:

@@ -79,6 +79,7 @@ def test_any_text_of_an_event_leaves_the_other_events(text: str) -> None:
         multistatus("<response>" + "<x>" * 60 + "</x>" * 60 + "</response>"),
         b"<a>" * 100_000,
         multistatus("<response/>" * 100_001),
+        multistatus(response(f"{DATA}</C:calendar-data><C:calendar-data>{DATA}")),
         multistatus(f"<response><resourcetype>{'<a/>' * 1001}</resourcetype></response>"),
         b'<multistatus xmlns="DAV:"><response><a xmlns="' + b"x" * 5000 + b'"/></response></multistatus>',
         multistatus("<response " + " ".join(f"a{number}='1'" for number in range(10_000)) + "/>"),

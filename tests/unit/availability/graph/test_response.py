@@ -133,6 +133,8 @@ def test_a_numeric_code_is_quoted() -> None:
         ({"dateTime": "2026-05-04T09:00:00", "timeZone": None}, DAY.replace(hour=9)),
         ({"dateTime": "2026-05-04T09:00:00"}, DAY.replace(hour=9)),
         ({"dateTime": "2026-05-04T09:00:00Z", "timeZone": "UTC"}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-04t08:59:60z"}, DAY.replace(hour=9)),
+        ({"dateTime": "2026-05-03T24:00:00.0000000", "timeZone": "UTC"}, DAY),
         ({"dateTime": "2026-05-04T09:00:00.5000000", "timeZone": "UTC"}, DAY.replace(hour=9, microsecond=500_000)),
         ({"dateTime": "2026-05-04T01:00:00.0000000", "timeZone": "Pacific Standard Time"}, DAY.replace(hour=8)),
         ({"dateTime": "2026-05-04T09:00:00.0000000", "timeZone": "Europe/Berlin"}, DAY.replace(hour=7)),
@@ -165,6 +167,17 @@ def test_an_unreadable_item_fails_its_mailbox_only(changes: dict[str, Any]) -> N
 @pytest.mark.parametrize("items", [[None], ["busy"], "busy", 7, "", {}, 0, False])
 def test_invalid_items_fail_their_mailbox(items: Any) -> None:
     assert type(read([{"scheduleId": ANA, "scheduleItems": items, "availabilityView": "0000"}])[ANA]) is GenerationFailed
+
+
+@pytest.mark.parametrize("view", [22, ["2"], {}, False])
+def test_an_invalid_view_fails_its_mailbox(view: Any) -> None:
+    assert type(read([{"scheduleId": ANA, "scheduleItems": [], "availabilityView": view}])[ANA]) is GenerationFailed
+
+
+def test_two_different_schedules_of_a_mailbox_are_not_read() -> None:
+    free, busy = {"scheduleId": ANA, "scheduleItems": []}, {"scheduleId": ANA.upper(), "scheduleItems": [item()]}
+    assert read([free, busy]) == read([busy, free, busy], ANA, BEN, "c@example.com") == {}
+    assert read([free, free]) == {ANA: Schedule()}
 
 
 def details(subject: str, location: str, *, private: bool = False) -> Details:

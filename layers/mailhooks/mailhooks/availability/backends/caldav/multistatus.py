@@ -183,6 +183,8 @@ class _Reader:
             if name == _HREF:
                 self._property.hrefs.append(text.strip())
             if self._depth == self._property_depth:
+                if self._property.text and text:
+                    raise GenerationFailed("a resource of the response has a property twice")
                 self._property.text = text
                 self._property = None
         elif self._resource:

@@ -11,6 +11,7 @@ from mailhooks.availability.errors import GenerationFailed, NoAccess
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
+from mailhooks.contract.timestamps import parse_iso_time
 
 BUSY_TYPES: Final = {
     "Free": BusyType.FREE,
@@ -146,7 +147,7 @@ def read_moment(written: str) -> datetime:
     Raises:
         ValueError, OverflowError: the text is not a time.
     """
-    moment = datetime.fromisoformat(written.upper())
+    moment = parse_iso_time(written)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

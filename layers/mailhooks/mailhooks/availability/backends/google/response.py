@@ -11,6 +11,7 @@ from mailhooks.availability.backends.http.retry_after import parse_retry_after
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound, NoAccess, ServerBusy
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.freebusy import BusyType, CalendarEvent
+from mailhooks.contract.timestamps import parse_iso_time
 
 
 class TooManyCalendars(GenerationFailed):
@@ -115,5 +116,5 @@ def _failure_type(reason: str) -> type[LookupFailed]:
 
 
 def _parse_time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.upper())
+    moment = parse_iso_time(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # the requested zone

@@ -20,6 +20,7 @@ from mailhooks.availability.errors import GenerationFailed, LookupFailed, Mailbo
 from mailhooks.availability.model import Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.contract.freebusy import BusyType, CalendarEvent, Details, InstanceType
+from mailhooks.contract.timestamps import parse_iso_time
 
 
 class TooManyMailboxes(GenerationFailed):
@@ -98,6 +99,8 @@ class Reader:
             code = error.get("responseCode") if isinstance(error, dict) else None
             return _failure_type(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({loggable(_text(code))})")
         items, view = entry.get("scheduleItems"), entry.get("availabilityView")
+        if not items and view is not None and not isinstance(view, str):
+            return GenerationFailed("the availability view cannot be read")
         view = view if isinstance(view, str) else ""
         if items is None:
             # QUIRK: a mailbox outside of Exchange Online may have nothing but the view (EWS, "FreeBusyViewType": MergedOnly).
@@ -174,12 +177,14 @@ def _text(code: Any) -> str:
 def _match_entries(entries: Sequence[Any], mailboxes: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each mailbox with its entry.
 
-    It is the entry of that name. Without one, it is the entry at the mailbox's position, unless that names another mailbox.
+    It is the entry of that name, unless there are two different ones. Without one, it is the entry at the mailbox's position, unless that
+    names another mailbox.
     """
     named: dict[str, Any] = {}
     for entry in entries:
         if isinstance(entry, dict) and isinstance(name := entry.get("scheduleId"), str):
-            named.setdefault(canonical(name), entry)
+            # Two different schedules of one mailbox: either of them may be the true one.
+            named[canonical(name)] = entry if named.get(canonical(name), entry) == entry else None
     asked = {canonical(mailbox) for mailbox in mailboxes}
     for place, mailbox in enumerate(mailboxes):
         entry = named.get(canonical(mailbox))
@@ -201,7 +206,7 @@ def _parse_time(value: Mapping[str, Any], fold: int) -> datetime:
 
     QUIRK: some responses have the mailbox's own zone, by its Windows name.
     """
-    moment = datetime.fromisoformat(value["dateTime"].upper())
+    moment = parse_iso_time(value["dateTime"])
     if moment.tzinfo is None:
         name = value.get("timeZone") or "UTC"
         zone = UTC if name == "UTC" else timezones.find_zone(name)
