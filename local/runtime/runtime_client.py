@@ -10,6 +10,7 @@ import importlib.machinery
 import json
 import logging
 import os
+import re
 import select
 import signal
 import sys
@@ -28,11 +29,12 @@ RESPONSE_LIMIT = 6_291_556
 """Bytes of a response (developer guide, "Lambda quotas": 6 MB, synchronous)."""
 RECENT_S = 2.0
 LIBRARY = "mailhooks"
+AWS_DOMAINS = (
+    *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazonwebservices.com.cn", ".amazonwebservices.eu", ".api.aws", ".aws.dev"),
+    *(".adc-e.uk", ".ic.gov", ".scloud", ".sgov.gov"),
+)
 AWS_HOSTS = (
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".api.aws",
-    ".aws.dev",
+    *AWS_DOMAINS,
     "169.254.169.254",
     "169.254.170.2",
     "fd00:ec2::254",
@@ -40,6 +42,11 @@ AWS_HOSTS = (
     "-127.0.0.1",
 )
 """Ends of the hosts of AWS's services and of its credentials; and a prefix before the local host, which DNS would be asked for."""
+CONNECTIONS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.connect"})
+PROGRAMS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"})
+"""Audit events of Python."""
+HOST = re.compile(rf"[\w.-]{{0,255}}(?:{'|'.join(map(re.escape, AWS_DOMAINS))})(?![\w.-]*\w)", re.ASCII | re.IGNORECASE)
+"""A host of AWS in a command line."""
 
 
 class RuntimeFault(Exception):
@@ -216,22 +223,28 @@ def block_aws() -> None:
     """Make a connection to AWS an error, except to a host in one of the endpoint variables (`AWS_ENDPOINT_URL_S3`, ...).
 
     The variables lead boto3 to the local servers. This is for the calls that do not follow them: an own `endpoint_url`, an older SDK, a
-    signed request without an SDK, and a service whose calls get a prefix before the host.
+    signed request without an SDK, a service whose calls get a prefix before the host, and a program such as curl whose command line has
+    the host. A program that finds the host in another way is not stopped.
     """
     urls = [value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")]
     allowed = {urlsplit(url).hostname for url in urls}
 
     def check(event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in {"socket.getaddrinfo", "socket.gethostbyname", "socket.connect"}:
+        if event in PROGRAMS:
+            # Not the last argument of os.exec and os.posix_spawn, the environment: it may have the allowed URLs.
+            hosts = HOST.findall(str(arguments[:2]))
+        elif event in CONNECTIONS:
+            host = arguments[1] if event == "socket.connect" else arguments[0]
+            host = host[0] if isinstance(host, tuple) and host else host
+            hosts = [host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)]
+        else:
             return
-        host = arguments[1] if event == "socket.connect" else arguments[0]
-        host = host[0] if isinstance(host, tuple) and host else host
-        name = (host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)).lower().rstrip(".")
-        if name not in allowed and name.endswith(AWS_HOSTS):
-            raise AwsNotReachable(
-                f"{name} is not called, so that no mail reaches AWS. Let boto3 find the endpoint (without endpoint_url), or set the "
-                'variable AWS_ENDPOINT_URL_<SERVICE ID> of the function: docs/local.md, "Other AWS services".'
-            )
+        for name in (host.lower().rstrip(".") for host in hosts):
+            if name not in allowed and name.endswith(AWS_HOSTS):
+                raise AwsNotReachable(
+                    f"{name} is not called, so that no mail reaches AWS. Let boto3 find the endpoint (without endpoint_url), or set the "
+                    'variable AWS_ENDPOINT_URL_<SERVICE ID> of the function: docs/local.md, "Other AWS services".'
+                )
 
     sys.addaudithook(check)
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 
 from local.config.functions import merge_variables
+from local.runtime.runtime_client import AWS_HOSTS
 from local.runtime.sandbox import Invocation, Pool
 from local.workmail import LocalWorkMail
 from tests.support.functions import app
@@ -109,11 +111,16 @@ def test_a_functions_own_variables_cannot_lead_to_aws(name: str, run: Run) -> No
         'urllib.request.urlopen("http://169.254.169.254/latest/meta-data/", timeout=1)',
         'socket.create_connection(("SQS.us-east-1.AMAZONAWS.com.", 443), timeout=1)',
         'http.client.HTTPSConnection("runtime.lex.eu-west-1.api.aws").request("GET", "/")',
+        'subprocess.run(["curl", "-d@/dev/null", "https://comprehend.us-east-1.amazonaws.com/?Action=x"])',
+        'subprocess.run("curl https://SQS.us-east-1.amazonaws.com./", shell=True)',
+        'os.system("curl https://sqs.eusc-de-east-1.amazonaws.eu")',
+        'os.posix_spawnp("curl", ["curl", "comprehend.us-east-1.amazonaws.com:443"], os.environ)',
+        'os.execvp("curl", ["curl", "https://a.s3.us-east-1.amazonaws.com/k"])',
     ],
 )
 def test_a_call_that_does_not_follow_the_variables_is_stopped(call: str, run: Run) -> None:
     source = f"""
-        import http.client, socket, urllib.request
+        import http.client, os, socket, subprocess, urllib.request
         import boto3
         from botocore.config import Config
 
@@ -121,6 +128,27 @@ def test_a_call_that_does_not_follow_the_variables_is_stopped(call: str, run: Ru
             {call}
         """
     assert "so that no mail reaches AWS" in (run(source).error or "")
+
+
+def test_other_programs_are_started(run: Run) -> None:
+    source = """
+        import os, subprocess
+
+        def handler(event, context):
+            texts = ["https://amazonaws.com.example.net", "s3://bucket", os.environ["AWS_ENDPOINT_URL_SQS"]]
+            return subprocess.run(["echo", *texts], capture_output=True, text=True, check=True).stdout
+        """
+    done = run(source, AWS_ENDPOINT_URL_SQS="https://sqs.eu-west-1.amazonaws.com")
+    assert (done.error, done.response) == (
+        None,
+        "https://amazonaws.com.example.net s3://bucket https://sqs.eu-west-1.amazonaws.com\n",
+    )
+
+
+def test_the_hosts_of_all_partitions_are_known() -> None:
+    partitions = Loader().load_data("partitions")["partitions"]
+    found = {f".{each['outputs'][key]}" for each in partitions for key in ("dnsSuffix", "dualStackDnsSuffix")}
+    assert [suffix for suffix in found if not suffix.endswith(AWS_HOSTS)] == []
 
 
 def test_a_service_that_the_developer_adds_is_called(wm: LocalWorkMail, run: Run) -> None:
