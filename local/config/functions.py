@@ -1,6 +1,5 @@
 """The functions that rules and availability name: those under `functions/`, and the tables [functions.NAME] of a `workmail.toml`."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from typing import Any, Final
 
 from local.config.toml_reader import ConfigurationError, Table
 from local.errors import InvalidSettings, UnknownFunction
+from mailhooks.errors import SettingsError
+from mailhooks.settings import parse_json
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _FOLDER: Final = ROOT / "functions"
@@ -170,8 +171,8 @@ def read_settings(path: Path) -> Settings:
         OSError: it cannot be read.
     """
     try:
-        settings: Any = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        settings: Any = parse_json(path.name, path.read_text("utf-8"), "")
+    except (ValueError, SettingsError) as error:
         raise InvalidSettings(f"{path.name} is not JSON: {error}") from error
     if not (isinstance(settings, dict) and all(map(_is_variables, settings.values()))):
         raise InvalidSettings(f'{path.name} should look like {{"RewriteFunction": {{"NAME": "value"}}}}')

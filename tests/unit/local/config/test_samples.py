@@ -55,7 +55,9 @@ def test_the_functions_can_read_the_sample_settings() -> None:
         Settings.from_env(variables)
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"F": []}', '{"F": {"A": 1}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"F": []}', '{"F": {"A": 1}}', '{"F": {}, "F": {}}', '{"F": {"A": "", "A": ""}}', "[" * 10**5]
+)
 def test_invalid_settings_are_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / "env.json").write_text(text)
     with pytest.raises(InvalidSettings, match=r"env\.json"):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
-from mailhooks.address_patterns import Pattern, canonical
+from mailhooks.address_patterns import ADDRESS, Pattern, canonical
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
 from mailhooks.content.template import MESSAGE_VARIABLES, Template
@@ -168,9 +168,21 @@ def _read_text(path: Path) -> str:
 def _read_address_book(path: Path) -> AddressBook:
     try:
         entries: Any = parse_json(path.name, _read_text(path), "{}")
-        return {canonical(address): {str(k): str(v) for k, v in attributes.items()} for address, attributes in entries.items()}
-    except AttributeError:
+        book = {canonical(address): {str(k): _read_attribute(v) for k, v in attributes.items()} for address, attributes in entries.items()}
+    except (AttributeError, TypeError):
         raise SettingsError('directory.json: make it a JSON object such as {"ana@example.com": {"Title": "Engineer"}}') from None
+    if len(book) < len(entries):
+        raise SettingsError("directory.json: an address occurs twice; upper and lower case do not matter in addresses")
+    if not all(ADDRESS.fullmatch(address) and "*" not in address for address in book):
+        raise SettingsError("directory.json: write whole addresses such as ana@example.com; a pattern matches no sender")
+    return book
+
+
+def _read_attribute(value: Any) -> str:
+    """Return the text of a variable. Raises TypeError for `null`, which would be displayed as a word, and for a list or an object."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    return str(value)
 
 
 def add_images(html: str, folder: Path) -> tuple[str, tuple[Image, ...]]:
