@@ -266,6 +266,8 @@ def test_five_hundred_series_of_many_years_are_expanded() -> None:
         "RRULE:FREQ=DAILY;UNTIL=garbage",
         "RRULE:FREQ=DAILY;INTERVAL=x",
         "RRULE:FREQ=DAILY;BYDAY=XX",
+        "RRULE:FREQ=WEEKLY;BYDAY=MO;BYDAY=TU",
+        "RRULE:FREQ=",
         "EXDATE:garbage",
         "RDATE:garbage",
         "RECURRENCE-ID:garbage",

@@ -56,7 +56,11 @@ class Rule:
         """
         # QUIRK: some programs write the name of the property into its value.
         text = value.upper().replace(" ", "").removeprefix("RRULE:")
-        parts = dict(part.split("=", 1) for part in text.strip(";").split(";") if "=" in part)
+        # QUIRK: some programs write parts without a value, and mean none.
+        pairs = {(name, found) for name, _, found in (part.partition("=") for part in text.split(";")) if found}
+        parts = dict(pairs)
+        if len(parts) < len(pairs):
+            raise InvalidValue("a rule with two values of one part")
         self.start = start
         self._ended: datetime | None = None
         self.frequency = parts.get("FREQ", "")
@@ -409,7 +413,7 @@ class Rule:
 
 def _read_numbers(text: str, lowest: int, highest: int) -> list[int]:
     """Return the sorted numbers of a list."""
-    texts = text.split(",")
+    texts = text.rstrip(",").split(",")
     if len(texts) > 1000 or not all(map(_SIGNED.fullmatch, texts)):
         raise InvalidValue("an invalid list of numbers in a rule")
     found = sorted(set(map(int, texts)))
@@ -420,7 +424,7 @@ def _read_numbers(text: str, lowest: int, highest: int) -> list[int]:
 
 def _read_weekdays(text: str) -> list[tuple[int, int]]:
     """Return pairs of a number and a weekday; the number is 0 if there is none."""
-    texts = text.split(",")
+    texts = text.rstrip(",").split(",")
     matches = [match for match in map(_BYDAY.fullmatch, texts) if match]
     if len(matches) != len(texts) or len(texts) > 1000:
         raise InvalidValue("an invalid weekday in a rule")
