@@ -65,6 +65,10 @@ EDITED: Final = {
     # Texts with a name or a disposition.
     "the only text is named": mixed(b"Content-Type: text/plain; name=body.txt\r\n\r\n" + BODY, PDF),
     "the only text is named below the attachment": mixed(PDF, TYPE + b"Content-Disposition: inline; filename=a.txt\r\n\r\n" + BODY),
+    "two dispositions of the message": plain(TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n"),
+    "two dispositions of the text": mixed(
+        TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\n" + BODY, PDF
+    ),
     "an unknown disposition of the message": plain(TYPE + b"Content-Disposition: inlined\r\n"),
     # Multiparts.
     "an empty multipart before the text": mixed(b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing here\r\n", TEXT),
@@ -124,6 +128,32 @@ EDITED: Final = {
     "a type twice alike": plain(TYPE + TYPE),
     "an encoding of the text twice alike": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\n" * 2),
     "a space before the colon of a field": plain(TYPE + b"X-Odd : x\r\n"),
+    # Encodings and formats of the text.
+    "7bit and 8bit": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: 8bit\r\n"),
+    "8bit and 7bit": plain(TYPE + b"Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit\r\n"),
+    "binary and 7bit": plain(TYPE + b"Content-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: 7bit\r\n"),
+    "7bit and an odd name": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: x-7bit\r\n"),
+    "two identity encodings of a part": mixed(
+        TYPE + b"Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit\r\n\r\n" + BODY, PDF
+    ),
+    "x-7bit": plain(TYPE + b"Content-Transfer-Encoding: x-7bit\r\n"),
+    "a type with and without a format": plain(TYPE + TYPE.replace(b"\r\n", b"; format=flowed\r\n")),
+    "a type with a format and without": plain(TYPE.replace(b"\r\n", b"; format=flowed; delsp=yes\r\n") + TYPE),
+    # A line in the header that is no field: Python's parser displays the source of the parts.
+    **{
+        f"{name} before the type of parts": mixed(TEXT, PDF).replace(b"Content-Type: multipart", line + b"\r\nContent-Type: multipart", 1)
+        for name, line in {
+            "garbage": b"no field",
+            "an escaped mbox line": b">From ada@example.com",
+            "a name with a space": b"X Odd: x",
+            "an 8-bit name": b"X-Caf\xe9: x",
+            "an 8-bit name in UTF-8": "X-Café: x".encode(),
+            "a space before a colon": b"X-Odd : x",
+            "a name with quotes": b'X-"><script>: 1',
+            "a name with an equals sign": b"a=b: c",
+            "two broken lines": b"no field\r\nno field again",
+        }.items()
+    },
     # Signatures that look like delimiters or fields.
     "fields below the text": plain(TYPE, BODY + b"______________________\r\n\r\nFrom: Bob\r\nTo: Ada\r\n\r\nDinner?\r\n"),
     "fields below a signature": plain(TYPE, BODY + b"-- \r\nAda\r\n\r\nFrom: Bob\r\nTo: Ada\r\n\r\nDinner?\r\n"),
@@ -161,7 +191,6 @@ DECLINED: Final = {
     "two charsets of other text": plain(b"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\r\n", "Grüße\r\n".encode()),
     "two charsets, one of two octets": plain(b"Content-Type: text/plain; charset=utf-8; charset=utf-16\r\n"),
     "two encodings": plain(TYPE + b"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n"),
-    "two dispositions": plain(TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n"),
     "two boundaries": of(b"multipart/mixed; boundary=B1; boundary=B2", TEXT, PDF),
     "a plain and an extended boundary": of(b"multipart/mixed; boundary=B1; boundary*=us-ascii''B2", TEXT, PDF),
     "a type that is not one": plain(b"Content-Type: plain\r\n"),
@@ -171,11 +200,15 @@ DECLINED: Final = {
     "an unindented fold before the type": plain(b"X-Long: first\r\nsecond half\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
     "garbage before the encoding": plain(TYPE + b"no field\r\nContent-Transfer-Encoding: base64\r\n", b"RGVhciBCb2I=\r\n"),
     "a bare CR before the type": plain(b"X-Odd: a\rb\r\nContent-Type: text/html\r\n", b"<p>Hello</p>\r\n"),
+    "quoted-printable and base64": plain(TYPE + b"Content-Transfer-Encoding: quoted-printable\r\nContent-Transfer-Encoding: base64\r\n"),
+    "quoted-printable and 7bit of text with escapes": plain(
+        TYPE + b"Content-Transfer-Encoding: quoted-printable\r\nContent-Transfer-Encoding: 7bit\r\n", b"a =3D b\r\n"
+    ),
+    "garbage in the header of the message and of the text": mixed(b"no field\r\n" + TEXT, PDF).replace(
+        b"Content-Type: multipart", b"no field\r\nContent-Type: multipart", 1
+    ),
     "a NUL in the type": plain(b"Content-Type: multipart/mixed; boundary=B1\0\r\n", b"--B1\r\n" + TEXT + b"--B1--\r\n"),
     "a white line in front": b"   \r\n" + plain(TYPE),
-    "a displayed text that some read as a file": mixed(
-        TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\nx\r\n"
-    ),
     # A line that begins with a delimiter is one for Dovecot and reformime, and in part for Email::MIME.
     "a delimiter with a no-break space": mixed(TEXT + b"--B1\xa0\r\n" + PDF, PDF),
     "a delimiter with a form feed": mixed(TEXT + b"--B1\f\r\n" + PDF, PDF),
@@ -248,6 +281,9 @@ NOT_DISPLAYED: Final = {
     ),
     "a named text of another type": mixed(b"Content-Type: text/csv; name=a.csv\r\n\r\nx\r\n"),
     "an unknown disposition": mixed(TYPE + b"Content-Disposition: inlined\r\n\r\nx\r\n", PDF),
+    "two dispositions, and the first is attachment": mixed(
+        TYPE + b"Content-Disposition: attachment\r\nContent-Disposition: inline\r\n\r\nx\r\n", PDF
+    ),
     "an unknown disposition with a name": mixed(TYPE + b"Content-Disposition: file; filename=a.txt\r\n\r\nx\r\n", PDF),
 }
 
@@ -277,6 +313,33 @@ def test_a_field_that_programs_find_differently_is_not_changed():
     # In ASCII, because another charset would need another field.
     assert b"Grusse" in add_disclaimer(raw, text="Grüße", html="")
     assert explain(raw, text="Привет").startswith("its structure is broken")
+
+
+@pytest.mark.parametrize("encodings", [(b"quoted-printable", b"7bit"), (b"8bit", b"quoted-printable")])
+def test_two_encodings_of_the_same_text_become_one(encodings: tuple[bytes, bytes]):
+    fields = b"".join(b"Content-Transfer-Encoding: " + each + b"\r\n" for each in encodings)
+    changed = add_disclaimer(plain(TYPE + fields), text="a = Grüße", html="")
+    assert changed.count(b"Content-Transfer-Encoding: quoted-printable\r\n") == 2
+    assert changed.count(b"charset=utf-8") == 1
+    assert changed.endswith(b"Ada\r\n\r\na =3D Gr=C3=BC=C3=9Fe\r\n")
+
+
+def test_the_disclaimer_in_a_text_that_may_be_flowed_is_flowed():
+    raw = plain(TYPE + TYPE.replace(b"\r\n", b"; format=flowed\r\n"))
+    assert add_disclaimer(raw, text="> a", html="").endswith(b"Ada\r\n\r\n > a\r\n")
+
+
+def test_two_types_with_two_charsets_get_one():
+    raw = plain(TYPE + TYPE.replace(b"us-ascii", b"iso-8859-1"))
+    changed = add_disclaimer(raw, text="Привет", html="")
+    assert changed.count(b"charset=utf-8") == 2
+    assert "charset=us-ascii" not in changed.decode()
+
+
+def test_a_field_is_added_above_a_line_that_is_no_field():
+    raw = EDITED["garbage before the type of parts"]
+    changed = add_disclaimer(raw, text=SAID.decode(), html="")
+    assert changed.index(STAMP.encode()) < changed.index(b"no field")
 
 
 def test_images_need_a_structure_that_all_programs_read_alike():

@@ -102,18 +102,31 @@ def _open_agreed(message: Message) -> list[TextPart]:
     # Late for the cold start: few messages can be read in two ways.
     from mailhooks.mime.text.agreement import Disagreement, find_agreed, find_readings
 
-    first = _find_displayed_in(message)
     try:
         readings = find_readings(message)
+    except Disagreement:
+        _find_displayed_in(message)
+        raise Blocked(Obstacle.AMBIGUOUS) from None
+    first = _find_displayed_in(readings[0])
+    try:
         displayed = [first, *(_find_displayed_in(reading) for reading in readings[1:])]
         agreed = find_agreed(message.raw, readings, {part.end for parts in displayed for part in parts})
     except Disagreement:
         raise Blocked(Obstacle.AMBIGUOUS) from None
     except Blocked as blocked:
         raise Blocked(Obstacle.AMBIGUOUS if blocked.obstacle is Obstacle.NO_TEXT else blocked.obstacle) from None
-    texts = _open(message, [each.part for each in agreed])
+    if readings[0].raw != message.raw:
+        raise Blocked(Obstacle.AMBIGUOUS)
+    texts = _open(readings[0], [each.part for each in agreed])
     return [
-        replace(text, same_start=each.same_start, same_header=each.same_header, charset=text.charset if each.same_charset else "us-ascii")
+        replace(
+            text,
+            same_start=each.same_start,
+            same_header=each.same_header,
+            same_encoding=each.same_encoding,
+            any_flowed=each.is_flowed,
+            charset=text.charset if each.same_charset else "us-ascii",
+        )
         for text, each in zip(texts, agreed, strict=True)
     ]
 
@@ -250,8 +263,9 @@ def _find_only_text(raw: bytes, root: Part) -> list[Part]:
     if root.maintype != "multipart" or root.content_type == "multipart/related":
         return []
     texts = [child for child in root.children if child.maintype == "text"]
-    named = [text for text in texts if text.header.disposition(raw) in _DISPLAYED and _find_displayed(raw, text)]
-    return named if len(texts) == 1 else []
+    if len(texts) != 1 or len(list(texts[0].header.named("content-disposition"))) > 1:
+        return []
+    return _find_displayed(raw, texts[0]) if texts[0].header.disposition(raw) in _DISPLAYED else []
 
 
 def _is_pgp_version(raw: bytes, part: Part) -> bool:

@@ -32,6 +32,8 @@ class TextPart:
         wide: Python's codec of the content in UTF-16 or UTF-32; `""` for other charsets.
         same_start: whether all programs find the same start.
         same_header: whether all programs find the same Content- fields, which may then be edited.
+        same_encoding: whether all programs decode what is added alike. If not, the body and its fields are written in quoted-printable.
+        any_flowed: whether a program reads it as format=flowed.
     """
 
     raw: bytes
@@ -42,6 +44,8 @@ class TextPart:
     wide: str = ""
     same_start: bool = True
     same_header: bool = True
+    same_encoding: bool = True
+    any_flowed: bool = False
 
     @classmethod
     def open(cls, raw: bytes, part: Part) -> Self:
@@ -71,7 +75,7 @@ class TextPart:
     @property
     def is_flowed(self) -> bool:
         """Whether it is format=flowed: a line that ends in a space continues on the next line (RFC 3676)."""
-        return self.part.params.get("format", "").strip().lower() == "flowed"
+        return self.any_flowed or self.part.params.get("format", "").strip().lower() == "flowed"
 
     @property
     def start(self) -> int:
@@ -118,7 +122,9 @@ class TextPart:
         encoded = None if encoded is None else lead + encoded + trail
         if encoded is not None:
             part = self.part
-            fits = transfer_encoding.fits(encoded, part.encoding) and not self._breaks_line_rules(start, end, encoded)
+            fits = (
+                self.same_encoding and transfer_encoding.fits(encoded, part.encoding) and not self._breaks_line_rules(start, end, encoded)
+            )
             if fits and start == end:
                 return [transfer_encoding.insert(self.raw, part.body, part.end, part.encoding, start, encoded, self._line_end)]
             encoding = part.encoding if fits else "quoted-printable"
@@ -186,7 +192,8 @@ class TextPart:
     def _reencode_body(self, octets: bytes, name: str, encoding: str) -> list[Edit]:
         """Return the edits that write the whole body again, with a charset and encoding, and update the fields."""
         part = self.part
-        if not self.same_header and (name, encoding) != (self.charset, part.encoding):
+        keeps_encoding = self.same_encoding and encoding == part.encoding
+        if not self.same_header and not (keeps_encoding and name == self.charset):
             raise CannotEdit(Reason.HEADER)
         edits: list[Edit] = []
         body = octets if encoding in transfer_encoding.IDENTITY else transfer_encoding.encode(octets, encoding, self._line_end)
@@ -195,7 +202,7 @@ class TextPart:
         fields = b""
         if name != self.charset:
             edits, fields = self._charset_edits(name)
-        if encoding != part.encoding:
+        if not keeps_encoding:
             present = list(part.header.named("content-transfer-encoding"))
             if not present:
                 fields += b"Content-Transfer-Encoding: " + encoding.encode() + self._line_end
