@@ -91,3 +91,26 @@ def test_codecs_of_python_are_no_charsets(name: str):
 def test_loosely_decoded_text_can_be_encoded(name: str):
     for octets in (b"a+2AA-b", b"\x00\xd8", b"\xed\xa0\x80", b"+2AA-+3AA-"):
         charset.decode_loosely(octets, name).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["cp-850", "ibm-850", "x-cp-1252", "win-1252", "dos-437", "_iso-2022-jp$ESC", "x-iso-2022-kr"])
+def test_ascii_text_in_a_charset_with_an_odd_name_gets_ascii(name: str):
+    changed = add_disclaimer(message(f"Content-Type: text/plain; charset={name}", b"Hello\r\n"), text="Grüße", html="")
+    assert changed.endswith(b"Hello\r\n\r\nGrusse\r\n")
+    assert f"charset={name}".encode() in changed
+
+
+@pytest.mark.parametrize(
+    "name, octets",
+    [
+        ("ibm-037", b"Hello"),
+        ("cp-500", b"Hello"),
+        ("cp-99999", b"Hello"),
+        ("csutf7", b"Hello"),
+        ("cp-850", b"Gr\x81n"),
+        ("x-iso-2022-jp", JAPANESE),
+        ("x-iso-2022-kr", b"\x0eAB\x0f"),
+    ],
+)
+def test_text_that_may_not_be_ascii_in_such_a_charset_stays(name: str, octets: bytes):
+    assert explain(message(f"Content-Type: text/plain; charset={name}", octets)).startswith("the charset")

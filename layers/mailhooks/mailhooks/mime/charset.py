@@ -51,11 +51,17 @@ _ROMAN: Final = b"\x1b(J"
 _WIDE: Final = {"utf-16": 2, "utf-16-le": 2, "utf-16-be": 2, "utf-32": 4, "utf-32-le": 4, "utf-32-be": 4}
 """Charsets with characters of two or four octets, by the name of Python's codec."""
 
-_NO_ASCII: Final = re.compile(r"utf-?(?:7|16|32)|ucs|iso-?10646|unicode|scsu|bocu|ebcdic|ibm-?\d|cp-?\d{3,5}\b|csibm|iso-?2022|hz\b")
+_NO_ASCII: Final = re.compile(r"utf-?(?:7|16|32)|ucs|iso-?10646|unicode|scsu|bocu|ebcdic|ibm-?\d|cp-?\d{3,5}\b|csibm|hz\b")
 """Names of charsets that Python does not know, and that are or may be no supersets of ASCII."""
+
+_CODE_PAGE: Final = re.compile(r"(?:x-)?(?:cp|ibm|windows|win|dos)[-_ ]?(\d{3,5})")
+"""A code page under a name that few programs know, such as `cp-850`."""
 
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Octets that no text in a superset of ASCII has, and other charsets have: UTF-16, EBCDIC, and those with SO and SI."""
+
+_ISO_2022: Final = re.compile(r"iso-?2022")
+_SHIFTS: Final = re.compile(rb"[\x00\x0e\x0f\x1b]")
 
 _DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
 """An escape sequence that selects the character set of the octets after it (RFC 1468, RFC 1554)."""
@@ -92,8 +98,13 @@ def accepts_ascii(octets: bytes, charset: str) -> bool:
     found = find_codec(charset)
     if found is not None and found.name != "ascii":
         return is_ascii_superset(charset)
+    if found is None and (page := _CODE_PAGE.fullmatch(charset)) and find_codec(f"cp{page[1]}"):
+        return octets.isascii() and b"\0" not in octets and is_ascii_superset(f"cp{page[1]}")
     if found is None and (_NO_ASCII.search(charset) or b"\x0e" in octets):
         return False
+    if found is None and _ISO_2022.search(charset):
+        # The first state is ASCII.
+        return octets.isascii() and not _SHIFTS.search(octets)
     return b"\0" not in octets if octets.isascii() else not _CONTROLS.search(octets) and (b" " in octets or b"@" not in octets)
 
 

@@ -60,6 +60,11 @@ _SPACED_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+\"([^\"\\]*[ \t])\"", r
 _KNOWN_ENCODING: Final = re.compile(rb"base64|quoted-printable", re.IGNORECASE)
 _TYPE: Final = re.compile(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 
+_PLAIN_TYPE: Final = re.compile(rb"\s*[^\s/;]+/[^\s\0-\x20;(\"]+[ \t]*(?:[;(\r\n]|[ \t]|\Z)")
+"""A text type as most mailers write it. Some programs read others as files: `text`, `text /plain`."""
+
+_FILE: Final = _TYPE.match(b"application/octet-stream")
+
 
 class Defect(StrEnum):
     """A defect in the structure of a message. See `AMBIGUOUS`."""
@@ -512,9 +517,12 @@ class _Scan:
     def _read_type(self, part: Part, value: bytes) -> bool:
         """Read the content type. Return whether it can be read."""
         self._check_length(part, value)
-        # QUIRK: all programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read).
+        # QUIRK: most programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read), and some as a file.
         written = b"text/plain" if value.partition(b";")[0].strip().lower() == b"text" else value
         kind = _TYPE.match(written) or self._read_odd_type(part, value)
+        if kind and kind[1].lower() == b"text" and not _PLAIN_TYPE.match(value):
+            self._options.add(("unreadable_type", UnreadableType.FILE))
+            kind = _FILE if self._dialect.unreadable_type is UnreadableType.FILE else kind
         if kind:
             part.maintype, part.subtype = kind[1].decode().lower(), kind[2].decode().lower()
         way = self._dialect.parameters
@@ -560,7 +568,7 @@ class _Scan:
         self._options.update(("unreadable_type", choice) for choice in UnreadableType)
         match self._dialect.unreadable_type:
             case UnreadableType.FILE:
-                return _TYPE.match(b"application/octet-stream")
+                return _FILE
             case UnreadableType.LOOSE:
                 plain = re.sub(rb"[\"'\0\s]", b"", remove_comments(value))
                 kind = _TYPE.match(plain)
