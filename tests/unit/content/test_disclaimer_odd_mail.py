@@ -69,6 +69,7 @@ EDITED: Final = {
     "two dispositions of the text": mixed(
         TYPE + b"Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\n" + BODY, PDF
     ),
+    "a type without a subtype of the message": plain(b"Content-Type: text; charset=us-ascii\r\n"),
     "an unknown disposition of the message": plain(TYPE + b"Content-Disposition: inlined\r\n"),
     # Multiparts.
     "an empty multipart before the text": mixed(b"Content-Type: multipart/alternative; boundary=IN\r\n\r\nnothing here\r\n", TEXT),
@@ -195,10 +196,10 @@ DECLINED: Final = {
     "a plain and an extended boundary": of(b"multipart/mixed; boundary=B1; boundary*=us-ascii''B2", TEXT, PDF),
     "a type that is not one": plain(b"Content-Type: plain\r\n"),
     "a type of two words": plain(b"Content-Type: text plain\r\n"),
-    "a type without a subtype": plain(b"Content-Type: text; charset=us-ascii\r\n"),
     "a type without a subtype in mixed parts": mixed(b"Content-Type: TEXT\r\n\r\n" + BODY, PDF),
     "a space before the slash": plain(b"Content-Type: text /html\r\n"),
     "a space after the slash": plain(b"Content-Type: text/ plain\r\n"),
+    "an 8-bit character after the type": plain(b"Content-Type: text/plain\xc3; charset=us-ascii\r\n"),
     "a control character after the type": plain(b"Content-Type: text/plain\x1c\r\n"),
     "an empty type": plain(b"Content-Type:\r\n"),
     "no boundary": of(b"multipart/mixed", TEXT),

@@ -60,7 +60,7 @@ _SPACED_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+\"([^\"\\]*[ \t])\"", r
 _KNOWN_ENCODING: Final = re.compile(rb"base64|quoted-printable", re.IGNORECASE)
 _TYPE: Final = re.compile(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 
-_PLAIN_TYPE: Final = re.compile(rb"\s*[^\s/;]+/[^\s\0-\x20;(\"]+[ \t]*(?:[;(\r\n]|[ \t]|\Z)")
+_PLAIN_TYPE: Final = re.compile(rb"\s*text/[!#$%&'*+.^_`{|}~0-9A-Za-z-]+(?:[\s;(,]|\Z)", re.IGNORECASE)
 """A text type as most mailers write it. Some programs read others as files: `text`, `text /plain`."""
 
 _FILE: Final = _TYPE.match(b"application/octet-stream")
@@ -517,10 +517,12 @@ class _Scan:
     def _read_type(self, part: Part, value: bytes) -> bool:
         """Read the content type. Return whether it can be read."""
         self._check_length(part, value)
-        # QUIRK: most programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read), and some as a file.
-        written = b"text/plain" if value.partition(b";")[0].strip().lower() == b"text" else value
+        # QUIRK: most programs read `text` as text/plain (RFC 2045 section 5.2 for a type that cannot be read), and some as a file. Programs
+        # of the 1990s wrote it for a message that is only a text.
+        bare = value.partition(b";")[0].strip().lower() == b"text"
+        written = b"text/plain" if bare else value
         kind = _TYPE.match(written) or self._read_odd_type(part, value)
-        if kind and kind[1].lower() == b"text" and not _PLAIN_TYPE.match(value):
+        if kind and kind[1].lower() == b"text" and not (_PLAIN_TYPE.match(value) or (bare and not part.start)):
             self._options.add(("unreadable_type", UnreadableType.FILE))
             kind = _FILE if self._dialect.unreadable_type is UnreadableType.FILE else kind
         if kind:
