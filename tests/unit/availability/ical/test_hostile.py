@@ -212,6 +212,7 @@ def test_a_series_that_has_ended_costs_nothing(rule: str, monkeypatch: pytest.Mo
         "FREQ=WEEKLY;BYDAY=MO,WE;COUNT=9000",
         "FREQ=MONTHLY;BYDAY=1MO;COUNT=900",
         "FREQ=YEARLY;COUNT=90",
+        "FREQ=YEARLY;BYDAY=20MO,30FR;COUNT=90",
         "FREQ=HOURLY;COUNT=900000",
     ],
 )

@@ -265,7 +265,8 @@ class Rule:
                     return False
                 if month_days:
                     return not self._days and 0 < min(month_days) <= max(month_days) <= _EVERY_MONTH
-                return 1 <= min(numbers) <= max(numbers) <= 4 or -4 <= min(numbers) <= max(numbers) <= -1
+                most = 52 if self.frequency == "YEARLY" and not self._months else 4
+                return 1 <= min(numbers) <= max(numbers) <= most or -most <= min(numbers) <= max(numbers) <= -1
             case "HOURLY":
                 return not (self._tests or self._hours)
             case "MINUTELY":
