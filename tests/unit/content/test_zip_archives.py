@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhooks.content.zip_archives import ZipListing, list_file, list_zip
+from mailhooks.content import zip_packing
+from mailhooks.content.zip_archives import ArchiveReader, ZipListing, list_zip
 from tests.unit.content.test_filetypes import PE, archive, encrypted
 
 
@@ -355,7 +356,7 @@ METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 
 @pytest.mark.parametrize("octets", dict(PLACES).values(), ids=dict(PLACES))
 def test_an_archive_is_found_at_any_place_of_a_file(octets: bytes):
-    listing = list_file(Bytes(octets), frozenset({".dat"}))
+    listing = ArchiveReader().list_file(Bytes(octets), frozenset({".dat"}))
     assert listing
     assert listing.names[-1].endswith("a.exe")
 
@@ -387,7 +388,7 @@ DOCUMENTS = [
 
 @pytest.mark.parametrize("extensions, declared, octets", [row[1:] for row in DOCUMENTS], ids=[row[0] for row in DOCUMENTS])
 def test_only_programs_are_listed_of_a_document(extensions: set[str], declared: str, octets: bytes):
-    assert list_file(Bytes(octets), frozenset(extensions), declared) == ZipListing((), encrypted=False)
+    assert ArchiveReader().list_file(Bytes(octets), frozenset(extensions), declared) == ZipListing((), encrypted=False)
 
 
 @pytest.mark.parametrize("name", ["letter.docx", "LETTER.DOCX", "table.xlsx"])
@@ -399,14 +400,14 @@ def test_documents_in_any_order_in_an_archive_are_not_listed(name: str):
 @pytest.mark.parametrize("extension", [".docx", ".xlsm", ".odt", ".epub", ".kmz", ".3mf", ".pages", ".key"])
 def test_an_archive_with_the_name_of_a_document_is_listed(extension: str):
     for octets in (archive("a.js", "b.txt"), archive("a.js") + archive("b.txt"), archive("b.txt") + archive("a.js")):
-        listing = list_file(Bytes(octets), frozenset({extension}))
+        listing = ArchiveReader().list_file(Bytes(octets), frozenset({extension}))
         assert listing
         assert "a.js" in listing.names
 
 
 def test_a_program_in_a_document_is_listed():
     for octets in (archive(*OPC, "invoice.exe"), archive(*OPC) + archive("invoice.exe"), archive("invoice.exe") + archive(*OPC)):
-        listing = list_file(Bytes(octets), frozenset({".docx"}))
+        listing = ArchiveReader().list_file(Bytes(octets), frozenset({".docx"}))
         assert listing == ZipListing(("invoice.exe",), encrypted=False)
         assert list_zip(containing("a.docx", octets)).names == ("a.docx", "a.docx/invoice.exe")
 
@@ -428,7 +429,7 @@ ORDINARY_FILES = [
 
 @pytest.mark.parametrize("octets", dict(ORDINARY_FILES).values(), ids=dict(ORDINARY_FILES))
 def test_files_without_an_archive_are_not_listed(octets: bytes):
-    assert list_file(Bytes(octets), frozenset({".dat"})) is None
+    assert ArchiveReader().list_file(Bytes(octets), frozenset({".dat"})) is None
     for method in METHODS:
         assert list_zip(containing("x.dat", octets, method)) == ZipListing(("x.dat",), encrypted=False)
     assert list_zip(streamed_content("x.dat", octets)) == ZipListing(("x.dat",), encrypted=False)
@@ -447,7 +448,7 @@ def test_an_archive_in_a_message_or_tar_is_complete():
         TAR + archive("a.txt") + bytes(1024),
         b"%PDF-1.4\n" + archive("a.txt") + b"\n%%EOF",
     ):
-        assert list_file(Bytes(octets), frozenset({".dat"})) == ZipListing(("a.txt",), encrypted=False)
+        assert ArchiveReader().list_file(Bytes(octets), frozenset({".dat"})) == ZipListing(("a.txt",), encrypted=False)
 
 
 def test_a_large_file_in_an_archive_is_not_searched_and_does_not_make_it_incomplete():
@@ -460,3 +461,21 @@ def test_damage_and_a_large_dictionary_are_no_errors():
         octets = containing("x.dat", archive("a.exe") * 50, method)
         for at in range(40, len(octets) - 80, 7):
             list_zip(octets[:at] + b"\xff" * 5 + octets[at + 5 :])
+
+
+def test_the_archives_of_one_message_share_the_bound_of_unpacked_octets(monkeypatch: pytest.MonkeyPatch):
+    octets = containing("inner.zip", containing("a.log", bytes(50_000_000), zipfile.ZIP_STORED))
+    unpacked: list[int] = []
+    unpack = zip_packing.unpack
+
+    def count(packed: memoryview, method: int, limit: int) -> bytes:
+        found = unpack(packed, method, limit)
+        unpacked.append(len(found))
+        return found
+
+    monkeypatch.setattr(zip_packing, "unpack", count)
+    reader = ArchiveReader()
+    listings = [reader.list_file(Bytes(octets), frozenset({".zip"})) for _ in range(20)]
+    assert listings[0] == ZipListing(("inner.zip", "inner.zip/a.log"), encrypted=False)
+    assert listings[-1] == ZipListing(("inner.zip",), encrypted=False, complete=False)
+    assert sum(unpacked) < 130 * 1024 * 1024

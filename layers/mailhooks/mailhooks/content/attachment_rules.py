@@ -145,17 +145,17 @@ class AttachmentRules:
         by_property = self.extensions or self.types or self.true_types or self.max_octets
         return bool(by_property) or self.encrypted_archives or self.unlistable_archives or self.ses_unsupported
 
-    def match(self, raw: bytes, part: Part) -> Match | None:
+    def match(self, raw: bytes, part: Part, archives: zip_archives.ArchiveReader) -> Match | None:
         """Return the first rule that matches a part in any reading, the cheapest rule first; None if none matches."""
         names = (*filenames.find_all_filenames(raw, part), *part_content.uuencoded_names(raw, part))
         return (
             self._by_name((*names, *filenames.find_fallback_names(raw, part)))
             or self._by_header(raw, part)
-            or self._by_content(raw, part, names)
-            or self.match_in_text(raw, part)
+            or self._by_content(raw, part, names, archives)
+            or self.match_in_text(raw, part, archives)
         )
 
-    def match_in_text(self, raw: bytes, part: Part) -> Match | None:
+    def match_in_text(self, raw: bytes, part: Part, archives: zip_archives.ArchiveReader) -> Match | None:
         """Return the first rule that matches a file in the text of a part, in uuencode. Some mail programs offer it as an attachment."""
         if part.children or (part.content_type != "text/plain" and part.encoding in {"base64", "quoted-printable"}):
             return None
@@ -163,7 +163,7 @@ class AttachmentRules:
             if number == _MAX_FILES_IN_TEXT:
                 return Match(Reason.NOT_SEARCHED, "")
             extensions = filenames.find_extensions(name).last
-            if found := self._by_name((name,)) or self._by_reading(file, extensions, ""):
+            if found := self._by_name((name,)) or self._by_reading(file, extensions, "", archives):
                 return found
         return None
 
@@ -182,28 +182,29 @@ class AttachmentRules:
             return Match(Reason.SIZE, f"{self.max_octets:,} bytes")
         return None
 
-    def _by_content(self, raw: bytes, part: Part, names: tuple[str, ...]) -> Match | None:
+    def _by_content(self, raw: bytes, part: Part, names: tuple[str, ...], archives: zip_archives.ArchiveReader) -> Match | None:
         if part.children or not (self._reads_archives or self.true_types):
             return None
         extensions = frozenset(extension for name in names for extension in filenames.find_extensions(name).last)
         if not names and part.maintype == "text":
             # Programs name a text without a name by its type, such as `.xml` or `.csv`.
             extensions = frozenset({f".{part.subtype}"})
-        return next(
-            filter(None, (self._by_reading(content, extensions, part.content_type) for content in part_content.read(raw, part))), None
-        )
+        contents = part_content.read(raw, part)
+        return next(filter(None, (self._by_reading(content, extensions, part.content_type, archives) for content in contents)), None)
 
     @property
     def _reads_archives(self) -> bool:
         return bool(self.in_archives and self.extensions) or self.encrypted_archives or self.unlistable_archives
 
-    def _by_reading(self, content: part_content.Content, extensions: frozenset[str], declared: str) -> Match | None:
+    def _by_reading(
+        self, content: part_content.Content, extensions: frozenset[str], declared: str, archives: zip_archives.ArchiveReader
+    ) -> Match | None:
         beginning = content.beginning(filetypes.PREFIX_OCTETS)
         if self.true_types:
             for true_type in filetypes.identify_all(beginning, extensions, declared):
                 if _match_type(true_type, self.true_types):
                     return Match(Reason.TRUE_TYPE, true_type)
-        listing = zip_archives.list_file(content, extensions, declared) if self._reads_archives else None
+        listing = archives.list_file(content, extensions, declared) if self._reads_archives else None
         return self._by_listing(listing) if listing else None
 
     def _by_listing(self, listing: zip_archives.ZipListing) -> Match | None:

@@ -14,6 +14,7 @@ from typing import Final
 from mailhooks.content import attachment_parts, embedded_messages
 from mailhooks.content.attachment_rules import AttachmentRules, Match, Reason
 from mailhooks.content.template import Template
+from mailhooks.content.zip_archives import ArchiveReader
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice
@@ -67,12 +68,12 @@ def find(message: Message, rules: AttachmentRules) -> list[Finding]:
 
 
 def _search(message: Message, rules: AttachmentRules) -> list[Finding]:
-    readings = message.readings
+    readings, archives = message.readings, ArchiveReader()
     if readings is None:
         root = message.structure.root
-        return [*_find_in(message, rules, {}), Finding(root, "", Reason.NOT_ENUMERATED, "", disputed=True)]
+        return [*_find_in(message, rules, archives, {}), Finding(root, "", Reason.NOT_ENUMERATED, "", disputed=True)]
     matches: dict[object, tuple[Match | None, bool]] = {}
-    by_reading = [_find_in(reading, rules, matches) for reading in readings]
+    by_reading = [_find_in(reading, rules, archives, matches) for reading in readings]
     if len(readings) == 1:
         return by_reading[0]
     found: dict[tuple[int, int], Finding] = {}
@@ -91,13 +92,15 @@ def _extents(message: Message, octets: int) -> frozenset[tuple[int, int]]:
     return frozenset((part.start, part.end) for part in walk(message))
 
 
-def _find_in(message: Message, rules: AttachmentRules, matches: dict[object, tuple[Match | None, bool]]) -> list[Finding]:
+def _find_in(
+    message: Message, rules: AttachmentRules, archives: ArchiveReader, matches: dict[object, tuple[Match | None, bool]]
+) -> list[Finding]:
     """Return the findings in one reading. `matches` has the parts that other readings read alike."""
     raw, found = message.raw, []
     for part, parent, sealed, displayed in attachment_parts.walk_leaves(raw, message.structure.root):
         key = raw, describe_part(raw, part), tuple(map(id, part.children)), displayed
         if key not in matches:
-            matches[key] = (rules.match_in_text(raw, part), False) if displayed else _match(raw, part, rules)
+            matches[key] = (rules.match_in_text(raw, part, archives), False) if displayed else _match(raw, part, rules, archives)
         match, forwarded = matches[key]
         if match is not None:
             name = filenames.make_printable(match.name or next(iter(filenames.find_all_filenames(raw, part)), ""))
@@ -106,11 +109,11 @@ def _find_in(message: Message, rules: AttachmentRules, matches: dict[object, tup
     return found
 
 
-def _match(raw: bytes, part: Part, rules: AttachmentRules) -> tuple[Match | None, bool]:
+def _match(raw: bytes, part: Part, rules: AttachmentRules, archives: ArchiveReader) -> tuple[Match | None, bool]:
     """Return the rule that matches a part, and whether it matches an attachment of a message in it."""
-    match = rules.match(raw, part)
+    match = rules.match(raw, part, archives)
     if match is None and rules.forwarded:
-        return embedded_messages.match(raw, part, rules), True
+        return embedded_messages.match(raw, part, rules, archives), True
     return match, False
 
 

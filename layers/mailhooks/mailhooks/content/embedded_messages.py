@@ -10,6 +10,7 @@ from typing import Final
 
 from mailhooks.content import attachment_parts
 from mailhooks.content.attachment_rules import AttachmentRules, Match, Reason
+from mailhooks.content.zip_archives import ArchiveReader
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import MAX_DEPTH, Message, Part
 
@@ -33,19 +34,20 @@ _CONTENT_FIELD: Final = re.compile(rb"^content-(?:type|disposition)[ \t]*+:", re
 _FROM_LINE: Final = re.compile(rb"^From [^\n]*+\n", re.MULTILINE)
 
 
-def match(raw: bytes, part: Part, rules: AttachmentRules) -> Match | None:
+def match(raw: bytes, part: Part, rules: AttachmentRules, archives: ArchiveReader) -> Match | None:
     """Return the first rule that matches an attachment of a message in this part, at any depth.
 
     An attachment with more messages in it than can be searched matches, too. Time is linear, for any content.
     """
-    return _Search(rules).match_inside(raw, part, 0, 0)
+    return _Search(rules, archives).match_inside(raw, part, 0, 0)
 
 
 class _Search:
     """The search of one attachment."""
 
-    def __init__(self, rules: AttachmentRules) -> None:
+    def __init__(self, rules: AttachmentRules, archives: ArchiveReader) -> None:
         self._rules = rules
+        self._archives = archives
         self._octets = _MAX_OCTETS
 
     def match_inside(self, raw: bytes, part: Part, depth: int, decoded: int) -> Match | None:
@@ -70,9 +72,9 @@ class _Search:
     def _match_message(self, raw: bytes, root: Part, depth: int, decoded: int) -> Match | None:
         for part, _, _, displayed in attachment_parts.walk_leaves(raw, root):
             if displayed:
-                found = self._rules.match_in_text(raw, part)
+                found = self._rules.match_in_text(raw, part, self._archives)
             else:
-                found = self._rules.match(raw, part) or self.match_inside(raw, part, depth, decoded)
+                found = self._rules.match(raw, part, self._archives) or self.match_inside(raw, part, depth, decoded)
             if found:
                 return found
         return None

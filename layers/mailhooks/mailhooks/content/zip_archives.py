@@ -25,6 +25,10 @@ _MAX_UNPACKED: Final = 64 * 1024 * 1024
 _MAX_SEARCHED: Final = 32 * 1024 * 1024
 """Octets that are unpacked to find archives behind other data in the files of an archive, in all."""
 
+_MOST_UNPACKED: Final = 2 * _MAX_UNPACKED
+_MOST_SEARCHED: Final = 2 * _MAX_SEARCHED
+"""The same for all archives of a message."""
+
 _BEGINNING_OCTETS: Final = 512
 
 _ENDING_OCTETS: Final = 66 * 1024
@@ -148,18 +152,30 @@ class File(Protocol):
         """Return the whole file."""
 
 
-def list_file(file: File, extensions: frozenset[str], declared: str = "") -> ZipListing | None:
-    """Return the files of the archive that programs find in a file; None if there is none. Never raises.
+class ArchiveReader:
+    """Lists the archives of one message, within bounds for all of them: hundreds of small archives may unpack to gigabytes."""
 
-    Of a document, only programs are listed.
+    def __init__(self) -> None:
+        self._octets = _MOST_UNPACKED
+        self._searched = _MOST_SEARCHED
 
-    Args:
-        file: the file.
-        extensions: of its names, in lower case and with their dot.
-        declared: its declared type.
-    """
-    is_document = bool(extensions & _DOCUMENT_EXTENSIONS or _DOCUMENT_TYPE.match(declared))
-    return _Listing().read_file(file, is_archive=bool(extensions & _ARCHIVES), is_document=is_document)
+    def list_file(self, file: File, extensions: frozenset[str], declared: str = "") -> ZipListing | None:
+        """Return the files of the archive that programs find in a file; None if there is none. Never raises.
+
+        Of a document, only programs are listed.
+
+        Args:
+            file: the file.
+            extensions: of its names, in lower case and with their dot.
+            declared: its declared type.
+        """
+        is_document = bool(extensions & _DOCUMENT_EXTENSIONS or _DOCUMENT_TYPE.match(declared))
+        octets, searched = min(self._octets, _MAX_UNPACKED), min(self._searched, _MAX_SEARCHED)
+        listing = _Listing(octets, searched)
+        found = listing.read_file(file, is_archive=bool(extensions & _ARCHIVES), is_document=is_document)
+        self._octets -= octets - max(listing.octets, 0)
+        self._searched -= searched - listing.searched
+        return found
 
 
 def _begins_archive(beginning: bytes) -> bool:
@@ -201,16 +217,16 @@ def _cut_archive(file: File, ending: bytes) -> bytes | None:
 
 def list_zip(octets: bytes) -> ZipListing:
     """Return the files of an archive. Never raises."""
-    return _Listing().read(octets)
+    return _Listing(_MAX_UNPACKED, _MAX_SEARCHED).read(octets)
 
 
 class _Listing:
     """Lists an archive and the archives in it, within the bounds of one listing."""
 
-    def __init__(self) -> None:
+    def __init__(self, octets: int, searched: int) -> None:
         self._entries = MAX_ENTRIES
-        self._octets = _MAX_UNPACKED
-        self._searched = _MAX_SEARCHED
+        self.octets = octets
+        self.searched = searched
 
     def read_file(self, file: File, *, is_archive: bool, is_document: bool, depth: int = 0) -> ZipListing | None:
         """Return the files of the archive in a file; None if there is none."""
@@ -240,7 +256,7 @@ class _Listing:
 
     def read(self, octets: bytes, depth: int = 0) -> ZipListing:
         """Return the files of an archive and of the archives in it."""
-        if depth > _MAX_DEPTH or self._octets < 0:
+        if depth > _MAX_DEPTH or self.octets < 0:
             return _UNLISTABLE
         try:
             entries = _read_entries(octets, self._entries)
@@ -275,22 +291,22 @@ class _Listing:
 
     def unpack(self, packed: memoryview, method: int) -> bytes:
         """Return a file; cut if it has more octets than are left."""
-        octets = zip_packing.unpack(packed, method, max(self._octets, 0) + 1)
-        self._octets -= len(octets)
+        octets = zip_packing.unpack(packed, method, max(self.octets, 0) + 1)
+        self.octets -= len(octets)
         return octets
 
     def unpack_beginning(self, packed: memoryview, method: int, limit: int) -> bytes:
         """Return the first octets of a file."""
         if method != zip_packing.BZIP2:
             return zip_packing.unpack(packed, method, limit)
-        octets = zip_packing.unpack(packed, method, min(zip_packing.BLOCK_OCTETS, self._searched))
-        self._searched -= len(octets)
+        octets = zip_packing.unpack(packed, method, min(zip_packing.BLOCK_OCTETS, self.searched))
+        self.searched -= len(octets)
         return octets[:limit]
 
     def unpack_ending(self, packed: memoryview, method: int, limit: int) -> bytes:
         """Return the last octets of a file; none if it has more octets than are left to search."""
-        ending, octets = zip_packing.unpack_ending(packed, method, limit, self._searched)
-        self._searched = max(self._searched - octets, 0)
+        ending, octets = zip_packing.unpack_ending(packed, method, limit, self.searched)
+        self.searched = max(self.searched - octets, 0)
         return ending
 
 

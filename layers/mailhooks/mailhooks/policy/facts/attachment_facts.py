@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from functools import cached_property
 
-from mailhooks.content import attachments, filetypes, zip_archives
+from mailhooks.content import attachments, filetypes
+from mailhooks.content.zip_archives import ArchiveReader, ZipListing
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Message, Part, describe_part
 from mailhooks.policy.facts.text_normalization import compose
@@ -12,9 +13,10 @@ from mailhooks.policy.facts.text_normalization import compose
 class AttachmentFacts:
     """Facts of one attachment."""
 
-    def __init__(self, raw: bytes, part: Part) -> None:
+    def __init__(self, raw: bytes, part: Part, archives: ArchiveReader) -> None:
         self._raw = raw
         self._part = part
+        self._archives = archives
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -45,8 +47,8 @@ class AttachmentFacts:
         )
 
     @cached_property
-    def _listings(self) -> tuple[zip_archives.ZipListing, ...]:
-        listings = (zip_archives.list_file(content, self._last_extensions, self.content_type) for content in self._contents())
+    def _listings(self) -> tuple[ZipListing, ...]:
+        listings = (self._archives.list_file(content, self._last_extensions, self.content_type) for content in self._contents())
         return tuple(filter(None, listings))
 
     @cached_property
@@ -74,15 +76,16 @@ def _extensions(names: tuple[str, ...]) -> frozenset[str]:
 
 def list_attachments(message: Message) -> Iterator[AttachmentFacts]:
     """Yield the attachments of a message, in its order."""
-    return (AttachmentFacts(message.raw, part) for part in attachments.walk(message))
+    archives = ArchiveReader()
+    return (AttachmentFacts(message.raw, part, archives) for part in attachments.walk(message))
 
 
 def list_disputed_attachments(message: Message) -> Iterator[AttachmentFacts]:
     """Yield the attachments that only other programs find, in the readings of the message."""
-    readings = message.readings or (message,)
+    readings, archives = message.readings or (message,), ArchiveReader()
     seen = {describe_part(message.raw, part) for part in attachments.walk(message)}
     for reading in readings[1:]:
         for part in attachments.walk(reading):
             if (description := describe_part(reading.raw, part)) not in seen or reading.raw is not message.raw:
                 seen.add(description)
-                yield AttachmentFacts(reading.raw, part)
+                yield AttachmentFacts(reading.raw, part, archives)
