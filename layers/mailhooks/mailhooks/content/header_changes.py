@@ -15,7 +15,8 @@ from mailhooks.mime.message import Message
 _NAME: Final = re.compile(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
 """Names of real fields. RFC 5322 section 2.2 allows more, such as `X-*` and `X-A;X-B`: a name that no message has."""
 
-_VARIABLE: Final = re.compile(r"%%\w+%%")
+_VARIABLE: Final = re.compile(r"%%\w|\w%%")
+"""Also one without its end, such as `%%FromName`."""
 
 _PROTECTED: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}
 _PROTECTED_PREFIXES: Final = ("content-", "received", "return-path", "resent-", "dkim-", "domainkey-", "arc-", "authentication-results")

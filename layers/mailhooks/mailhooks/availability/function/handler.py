@@ -118,7 +118,7 @@ class _Handler:
 
     def _require_configuration(self) -> Configuration:
         if self._configuration is None:
-            raise self._config_error or SettingsError("there is no configuration")
+            raise self._config_error or SettingsError(f"{self._setting}: there is no configuration")
         return self._configuration
 
     def _refresh(self, deadline: Deadline, *, fresh: bool = False) -> None:
@@ -127,7 +127,7 @@ class _Handler:
         try:
             source = self._source = self._source or self._create_source()
             text = deadline.wait_for("the configuration", lambda: source.read(fresh=fresh))
-            if text != self._text:
+            if text != self._text or self._configuration is None:
                 # The cached schedules are still valid.
                 cache = self._configuration.provider.cache if self._configuration else None
                 self._configuration = config.load(text, cache=cache)

@@ -1,6 +1,5 @@
 """The hook of the function `rewrite`: a policy of one rule, made from settings: subject tag, header fields, attachments."""
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,10 +33,6 @@ class Rewrite:
             raise SettingsError('ADD_HEADERS: set it to a JSON object of names and values, such as {"X-Name": "value"}')
         if len({name.lower() for name in add}) < len(add):
             raise SettingsError("ADD_HEADERS: a name occurs twice; upper and lower case do not matter in header names")
-        for variable, text in (("SUBJECT_TAG", settings.subject_tag), *(("ADD_HEADERS", value) for value in add.values())):
-            # Also a variable without its end, such as %%FromName.
-            if re.search(r"%%\w|\w%%", text):
-                raise SettingsError(f"{variable}: use a text without variables: only bounces and disclaimers have them")
         return cls(
             check_tag(settings.subject_tag),
             HeaderChanges.checked(add.items(), settings.remove_headers),
