@@ -30,7 +30,7 @@ RULE = (
 SERVER = """
     import resource, sys, threading
     from pathlib import Path
-    import local.cli.serve
+    import local.__main__, local.cli.serve
     from local.cli.main import main
 
     {prepare}
