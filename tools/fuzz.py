@@ -33,7 +33,7 @@ with atheris.instrument_imports():
     from mailhooks.content.attachments import strip
     from mailhooks.content.disclaimer import add_disclaimer
     from mailhooks.content.filetypes import KNOWN, identify_all
-    from mailhooks.content.zip_archives import list_file, list_zip
+    from mailhooks.content.zip_archives import ArchiveReader, list_zip
     from mailhooks.contract.availability import Window
     from mailhooks.deadline import Deadline
     from mailhooks.errors import CannotChangeSafely
@@ -76,7 +76,7 @@ def check_attachments(raw: bytes) -> None:
 def check_contents(octets: bytes) -> None:
     """Check that any content has types, names of an archive and readings, and that Python lists no other names."""
     assert set(identify_all(octets)) <= KNOWN
-    list_file(part_content.Content(octets, 0, len(octets)), frozenset())
+    ArchiveReader().list_file(part_content.Content(octets, 0, len(octets)), frozenset())
     listed = set(list_zip(octets).names)
     names: set[str] = set()
     with suppress(Exception), ZipFile(BytesIO(octets)) as archive:

@@ -81,3 +81,19 @@ def test_a_defect_of_the_caller_is_no_service_error():
     with pytest.raises(KeyError) as error:
         call("Call", lambda: {}["Items"], Deadline.after(10))
     assert not isinstance(error.value, MailhooksError)
+
+
+@pytest.mark.parametrize("body", [b'{"Groups": [{"Id": ', b"From: a", b'{"Gro'])
+def test_a_truncated_response_is_a_transient_error(body: bytes):
+    with gateway(200, body) as client:
+        workmail, events = boto3.client("workmail", **client), boto3.client("events", **client)
+        for work in (lambda: workmail.list_groups(OrganizationId="m-" + "0" * 32), lambda: events.put_events(Entries=[{"Detail": "{}"}])):
+            with pytest.raises(ServiceFailed, match="incomplete"):
+                call("ListGroups", work, Deadline.after(10))
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b'{"Groups": []}'])
+def test_an_empty_response_is_complete(body: bytes):
+    with gateway(200, body) as client:
+        workmail = boto3.client("workmail", **client)
+        call("ListGroups", lambda: workmail.list_groups(OrganizationId="m-" + "0" * 32), Deadline.after(10))

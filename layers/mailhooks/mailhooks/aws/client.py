@@ -99,13 +99,27 @@ def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: 
     """
     try:
         with subsegment(operation):
-            return deadline.wait_for(operation, work)
+            response = deadline.wait_for(operation, work)
     except CALL_ERRORS as error:
         raise _map_error(operation, error, map_own) from None
     except Exception as error:
         if not _is_about_response(error):
             raise
         raise ServiceFailed(f"{operation}: {type(error).__name__} in the response") from None
+    if _is_incomplete(response):
+        raise ServiceFailed(f"{operation}: the response is incomplete")
+    return response
+
+
+def _is_incomplete(response: object) -> bool:
+    """Return whether a response has a body without any property.
+
+    QUIRK: botocore neither checks the length of a JSON response nor fails for one that is no JSON: it has no properties then.
+    """
+    if not isinstance(response, dict) or set(response) != {"ResponseMetadata"}:
+        return False
+    length = response["ResponseMetadata"].get("HTTPHeaders", {}).get("content-length", "0")
+    return int(length) > len("{}")
 
 
 def _is_about_response(error: Exception) -> bool:

@@ -74,7 +74,9 @@ class Notifier:
         """Send a notification to an EventBridge bus, by its name or ARN. Arguments and errors as for `post`."""
         entry = {"EventBusName": bus, "Source": SOURCE, "DetailType": DETAIL_TYPE, "Detail": _to_json(document, key)}
         answer = aws.call("PutEvents", lambda: self._events.put_events(Entries=[entry]), deadline)
-        if answer.get("FailedEntryCount"):
+        if "FailedEntryCount" not in answer:
+            raise ServiceFailed("PutEvents: the response is incomplete")
+        if answer["FailedEntryCount"]:
             raise aws.error_for_code("PutEvents", str(answer["Entries"][0].get("ErrorCode", "")))
 
     def post(self, url: str, secret_name: str, document: dict[str, Any], key: str, deadline: Deadline) -> None:
