@@ -205,3 +205,11 @@ def test_oddities_are_combined():
 )
 def test_readings_cannot_be_enumerated_beyond_limits(raw: bytes):
     assert Message(raw).readings is None
+
+
+@pytest.mark.parametrize("octets", [0, 1, 64 * 1024 - 3, 64 * 1024 - 2, 64 * 1024 - 1, 64 * 1024, 200_000])
+@pytest.mark.parametrize("filling", [b"x", b"-", b"-x"])
+def test_a_delimiter_after_a_bare_cr_is_found_anywhere_behind_a_hyphen(octets: int, filling: bytes):
+    body = TEXT + b"-" + filling * octets
+    assert len(Message(mixed(body)).readings or ()) == 1
+    assert any("invoice.exe" in name for reading in Message(mixed(body + b"\r--b\r\n" + PROGRAM)).readings or () for name in names(reading))

@@ -51,6 +51,8 @@ _MOST_COPIED: Final = 64 * 1024 * 1024
 """Octets that are copied for readings of other octets."""
 
 _GUESSED: Final = re.compile(rb"^--([^\s-][^\r\n]*)", re.MULTILINE)
+_HYPHEN_OCTETS: Final = 64 * 1024
+"""Octets behind a hyphen that are searched at once."""
 _GUESS_OCTETS: Final = 8192
 """Octets of a body in which a boundary is guessed."""
 
@@ -266,6 +268,18 @@ def scan(raw: bytes, header: HeaderBlock | None = None, dialect: Dialect = STAND
     return _Scan(raw, header or headers.scan(raw, 0, dialect), dialect).run()
 
 
+def _has_delimiter_after_cr(raw: bytes) -> bool:
+    """Return whether a delimiter may follow a bare CR. Base64 has no hyphen, and the search for one octet is ten times as fast."""
+    at = raw.find(b"-")
+    while at >= 0:
+        end = at + _HYPHEN_OCTETS
+        if raw.find(b"\r--", max(at - 1, 0), end) >= 0:
+            return True
+        # The text that is sought may begin before the end of this stretch.
+        at = raw.find(b"-", end - 2)
+    return False
+
+
 class _Scan:
     """One pass over a message. `_open` is the path from the message to the current part."""
 
@@ -306,7 +320,7 @@ class _Scan:
             position = self._read_delimiter(line, after)
         self._leave(0, len(raw))
         if root.maintype in {"multipart", "message"}:
-            if b"\r--" in raw:
+            if _has_delimiter_after_cr(raw):
                 self._options.add(("cr_ends_line", True))
             if b"\0" in raw or ("cr_ends_line", True) in self._options:
                 self._options.add(("remove_nul", True))
