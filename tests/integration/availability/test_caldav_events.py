@@ -10,8 +10,9 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mailhooks.availability.backends.caldav import CalDavBackend, cache
+from mailhooks.availability.backends.caldav import CalDavBackend
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.ical import cache
 from mailhooks.availability.errors import (
     AuthenticationFailed,
     GenerationFailed,

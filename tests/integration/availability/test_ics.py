@@ -13,6 +13,7 @@ from starlette.responses import Response
 from mailhooks.availability.backends import ics
 from mailhooks.availability.backends.caldav import CalDavBackend
 from mailhooks.availability.backends.http import client as http
+from mailhooks.availability.backends.ical import cache
 from mailhooks.availability.backends.ics import IcsBackend
 from mailhooks.availability.errors import (
     AuthenticationFailed,
@@ -245,7 +246,7 @@ def test_the_cache_of_feeds_is_limited(site: Feeds, monkeypatch: pytest.MonkeyPa
     boxes = [f"room{number}@example.net" for number in range(3)]
     site.responses |= {f"/{box}": answer for box in boxes}
     of = IcsBackend({"type": "ics", "feeds": [{"mailbox": box, "url": f"{site.url}/{box}"} for box in boxes]})
-    monkeypatch.setattr(ics, "CACHE_OCTETS", 2 * len(FEED))
+    monkeypatch.setattr(cache, "CACHE_OCTETS", 2 * len(FEED))
     for box in [*boxes, boxes[2], boxes[1], boxes[0]]:
         found = look_up(of, box)
         assert isinstance(found, Schedule)

@@ -12,6 +12,7 @@ from mailhooks.address_patterns import Pattern, canonical
 from mailhooks.availability import timezones
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
+from mailhooks.availability.backends.ical.cache import CalendarCache
 from mailhooks.availability.backends.ical.calendars import Calendars
 from mailhooks.availability.backends.url_template import check_template, fill_template
 from mailhooks.availability.errors import GenerationFailed, MailboxNotFound, NoAccess
@@ -19,9 +20,6 @@ from mailhooks.availability.model import Limits, Result, Schedule
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import SettingsError
-
-CACHE_OCTETS: Final = 24 * 1024 * 1024
-"""Size of a backend's cached feeds as they were fetched. Parsed, they need two or three times as much memory."""
 
 _MAX_FEEDS: Final = 1000
 """Feeds of mailboxes that match a pattern, whose content may be cached."""
@@ -50,7 +48,7 @@ class _Source:
 
 @dataclass(eq=False)
 class _Feed:
-    """A mailbox's feed and its cached content.
+    """A mailbox's feed.
 
     Attributes:
         owners: the addresses of the mailbox's owner.
@@ -59,7 +57,6 @@ class _Feed:
     url: str
     auth: tuple[bytes, bytes] | None
     owners: tuple[str, ...]
-    cached: _Content | None = None
     lock: Lock = field(default_factory=Lock)
 
 
@@ -87,8 +84,8 @@ class IcsBackend:
         if self._zone is None and "timeZone" in config:
             raise SettingsError("timeZone: expected a time zone's name, such as Europe/Berlin, got another")
         self._session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=self.limits.at_once)
-        self._recent: dict[_Feed, int] = {}
-        self._recent_lock = Lock()
+        self._feeds_lock = Lock()
+        self._contents = CalendarCache[_Feed, _Content]()
 
     def _add_source(self, entry: Mapping[str, Any]) -> None:
         name, url = entry["mailbox"], _to_http(entry["url"])
@@ -114,7 +111,7 @@ class IcsBackend:
 
     def _find_feed(self, mailbox: str) -> _Feed | None:
         """Return the feed of a mailbox in canonical form; None if there is none or its URL cannot contain the mailbox."""
-        with self._recent_lock:
+        with self._feeds_lock:
             feed = self._feeds.pop(mailbox, None)
             if feed is None:
                 source = self._find_source(mailbox)
@@ -125,8 +122,7 @@ class IcsBackend:
             # The most recently used feeds, because a pattern may match any number of mailboxes.
             self._feeds[mailbox] = feed
             if len(self._feeds) > len(self._mailboxes) + _MAX_FEEDS:
-                oldest = self._feeds.pop(next(iter(self._feeds)))
-                self._recent.pop(oldest, None)
+                self._contents.remove(self._feeds.pop(next(iter(self._feeds))))
             return feed
 
     def scope(self, mailbox: str) -> str:
@@ -151,8 +147,7 @@ class IcsBackend:
 
     def _load(self, feed: _Feed, deadline: Deadline) -> _Content:
         """Fetch a feed, or return its cached content if it has not changed."""
-        # Another thread may remove it from the cache meanwhile.
-        cached = feed.cached
+        cached = self._contents.get(feed)
         response = self._get(feed, cached, deadline)
         if response.status == 304 and cached:
             content = cached
@@ -166,20 +161,12 @@ class IcsBackend:
             raise NoAccess("the feed is not public (HTTP 401)")
         else:
             raise http.failure_for(response)
-        self._store(feed, content)
+        if content.etag or content.modified:
+            self._contents.put(feed, content, content.octets)
+        else:
+            # Without a validator, the server supports no conditional requests.
+            self._contents.remove(feed)
         return content
-
-    def _store(self, feed: _Feed, content: _Content) -> None:
-        """Cache the content if the server supports conditional requests. Remove the least recently used feeds if the cache is full."""
-        with self._recent_lock:
-            self._recent.pop(feed, None)
-            feed.cached = content if (content.etag or content.modified) and content.octets <= CACHE_OCTETS else None
-            if feed.cached:
-                self._recent[feed] = content.octets
-            while sum(self._recent.values()) > CACHE_OCTETS:
-                oldest = next(iter(self._recent))
-                del self._recent[oldest]
-                oldest.cached = None
 
     def _get(self, feed: _Feed, cached: _Content | None, deadline: Deadline) -> http.HttpResponse:
         """Fetch a feed. Follow redirects here, so that credentials are sent only to the configured server, and never from https to http."""

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 from mailhooks.availability import timezones
-from mailhooks.availability.backends.caldav.cache import CalendarCache, Entry, is_settled
+from mailhooks.availability.backends.caldav.cache import Entry, is_settled
 from mailhooks.availability.backends.caldav.client import DavClient
 from mailhooks.availability.backends.caldav.discovery import Collection, find_calendars
 from mailhooks.availability.backends.caldav.events import fetch_events
@@ -14,6 +14,7 @@ from mailhooks.availability.backends.caldav.freebusy import fetch_busy_times
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.backends.ical.budget import Budget
+from mailhooks.availability.backends.ical.cache import CalendarCache
 from mailhooks.availability.backends.ical.calendars import Calendars
 from mailhooks.availability.backends.ical.lines import parse_calendars
 from mailhooks.availability.backends.ical.zones import Zones
@@ -50,7 +51,7 @@ class CalDavBackend:
         self._session = http.create_session(create_ssl_context(config.get("caCertificates")), connections=self.limits.at_once)
         if "username" in config:
             self._session.auth = (config["username"].encode(), config.get("password", "").encode())
-        self._cache = CalendarCache()
+        self._cache = CalendarCache[str, Entry]()
 
     def look_up(self, mailboxes: Sequence[str], window: Window, deadline: Deadline) -> dict[str, Result]:
         [mailbox] = mailboxes
@@ -75,16 +76,20 @@ class CalDavBackend:
     def _load(self, client: DavClient, collection: Collection, window: Window) -> Entry:
         """Fetch the events of a calendar, or return the cached ones if they have not changed."""
         now = monotonic()
-        cached = self._cache.find(collection)
+        cached = self._cache.get(collection.url)
+        if cached and cached.collection != collection:
+            cached = None
         if cached and is_settled(cached):
-            self._cache.put(cached)
+            self._cache.put(collection.url, cached, cached.octets)
             return cached
         content = fetch_events(client, collection.url, window)
         events = Calendars.parse(content.objects, _find_zone(collection, client.deadline) or self._zone)
         has_content = bool(events.periods) or any(b"BEGIN:VEVENT" in each for each in content.objects)
         entry = Entry(collection, events, has_content, sum(map(len, content.objects)), cached.seen if cached else now, now)
-        if content.is_whole:
-            self._cache.put(entry)
+        if content.is_whole and collection.version:
+            self._cache.put(collection.url, entry, entry.octets)
+        elif content.is_whole:
+            self._cache.remove(collection.url)
         return entry
 
     def _query_busy_times(self, client: DavClient, url: str, mailbox: str, window: Window) -> list[CalendarEvent]:

@@ -1,4 +1,4 @@
-"""Keeps the events of calendars until the server reports another version."""
+"""The cached events of a calendar."""
 
 from dataclasses import dataclass, field
 from threading import Lock
@@ -6,9 +6,6 @@ from typing import Final
 
 from mailhooks.availability.backends.caldav.discovery import Collection
 from mailhooks.availability.backends.ical.calendars import Calendars
-
-CACHE_OCTETS: Final = 24 * 1024 * 1024
-"""Size of a backend's cached calendars as they were fetched. Parsed, they need two or three times as much memory."""
 
 _SETTLED_S: Final = 2.0
 """QUIRK: SOGo's versions are times in seconds, so a version may change its content within that second."""
@@ -32,29 +29,6 @@ class Entry:
     seen: float
     fetched: float
     lock: Lock = field(default_factory=Lock)
-
-
-@dataclass
-class CalendarCache:
-    """Calendars by URL, the most recently used ones."""
-
-    _entries: dict[str, Entry] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def find(self, collection: Collection) -> Entry | None:
-        """Return the entry of a calendar if its version and time zone have not changed."""
-        with self._lock:
-            entry = self._entries.get(collection.url)
-            return entry if entry and entry.collection == collection else None
-
-    def put(self, entry: Entry) -> None:
-        """Store an entry, and remove the least recently used ones if the cache is full."""
-        with self._lock:
-            self._entries.pop(entry.collection.url, None)
-            if entry.collection.version and entry.octets <= CACHE_OCTETS:
-                self._entries[entry.collection.url] = entry
-            while sum(other.octets for other in self._entries.values()) > CACHE_OCTETS:
-                del self._entries[next(iter(self._entries))]
 
 
 def is_settled(entry: Entry) -> bool:
