@@ -15,8 +15,8 @@ from mailhooks.mime.message import Message
 _NAME: Final = re.compile(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
 """Names of real fields. RFC 5322 section 2.2 allows more, such as `X-*` and `X-A;X-B`: a name that no message has."""
 
-_VARIABLE: Final = re.compile(r"%%\w|\w%%")
-"""Also one without its end, such as `%%FromName`."""
+VARIABLE: Final = re.compile(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
+"""A variable, also without its end or with a space, such as `%%FromName` and `%%From Name%%`: it would be displayed as it is."""
 
 _PROTECTED: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}
 _PROTECTED_PREFIXES: Final = ("content-", "received", "return-path", "resent-", "dkim-", "domainkey-", "arc-", "authentication-results")
@@ -66,7 +66,7 @@ class HeaderChanges:
         for name, value in changes.add:
             if not value.strip() or not value.isprintable():
                 raise SettingsError(f"ADD_HEADERS: the value for {name} is empty, or has control characters or line ends")
-            if _VARIABLE.search(value):
+            if VARIABLE.search(value):
                 raise SettingsError(f"ADD_HEADERS: the value for {name} has a variable: only bounces and disclaimers have them")
             if not value.isascii() and not name.lower().startswith("x-") and name.lower() not in _UNSTRUCTURED:
                 raise SettingsError(f"ADD_HEADERS: the value for {name} must be ASCII")
@@ -110,7 +110,7 @@ def check_tag(tag: str) -> str:
     tag = tag.strip()
     if not tag.isprintable() or len(tag) > 60:
         raise SettingsError("SUBJECT_TAG: use at most 60 printable characters on one line")
-    if _VARIABLE.search(tag):
+    if VARIABLE.search(tag):
         raise SettingsError("SUBJECT_TAG: use a text without variables: only bounces and disclaimers have them")
     return tag
 

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 MAX_ADDED: Final = 500
 """Recipients that one action adds. A message to WorkMail has no more."""
 
-_VARIABLE: Final = re.compile(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
-"""A variable, also with a space in its name or without its end, as in `%%From Name%%` and `%%FromName`."""
-
 _TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
 _BUS: Final = re.compile(r"(?:arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}")
 _SECRET: Final = re.compile(SECRET_FORM.pattern)
@@ -140,7 +137,9 @@ def _subject_tag(value: str, _: BuildContext) -> Action:
 
 
 def _reject_variables(text: str) -> None:
-    if found := _VARIABLE.search(text):
+    from mailhooks.content.header_changes import VARIABLE
+
+    if found := VARIABLE.search(text):
         raise InvalidValue(f"expected a text without variables, got {found[0]}: only bounces and disclaimers have variables")
 
 
