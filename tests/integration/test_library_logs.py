@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from socket import create_server
-from threading import Thread
+from socket import socket
 from typing import Any, Final
 
 import pytest
 
 from mailhooks.library_logs import _LIBRARIES
 from tests.support.backends import request
+from tests.support.serving import accepting
 
 ROOT: Final = Path(__file__).parents[2]
 SECRET: Final = "s3cret-address-of-a-feed"
@@ -52,21 +52,13 @@ def run(folder: str, script: str, *, stdin: str = "", **variables: str) -> subpr
 @contextmanager
 def broken_server(response: bytes = BROKEN) -> Iterator[str]:
     """Answer every connection with the same response."""
-    with create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(response)
+    def serve(connection: socket) -> None:
+        connection.recv(65536)
+        connection.sendall(response)
 
-        Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(2)
+    with accepting(serve) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def backends(url: str) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 import gzip
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,38 +22,26 @@ from mailhooks.availability.model import Schedule
 from mailhooks.deadline import Deadline
 from tests.support.backends import BEN, WINDOW, look_up
 from tests.support.servers.ews import PATH, EwsServer, Reply, answer, back_off, calendar, error, event, ews_backend, fault
+from tests.support.serving import accepting
 
 
 @pytest.fixture
 def raw() -> Iterator[Callable[[bytes], str]]:
     """`raw(octets)`: returns the URL of a server that reads a request, sends these octets and closes the connection."""
-    listeners: list[socket.socket] = []
+    with ExitStack() as servers:
 
-    def start(octets: bytes) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
+        def start(octets: bytes) -> str:
+            def serve(connection: socket.socket) -> None:
+                connection.recv(65536)
+                connection.sendall(octets)
+                connection.shutdown(socket.SHUT_WR)
+                # A close before the request is read would discard the sent octets.
+                while connection.recv(65536):
+                    pass
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(octets)
-                    connection.shutdown(socket.SHUT_WR)
-                    # A close before the request is read would discard the sent octets.
-                    while connection.recv(65536):
-                        pass
+            return f"http://127.0.0.1:{servers.enter_context(accepting(serve))}{PATH}"
 
-        threading.Thread(target=serve, daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
-
-    yield start
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        yield start
 
 
 HTML = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body><form>Sign in, ben@example.org<br></form></body></html>"

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -15,6 +14,7 @@ from mailhooks.errors import ServiceFailed, TransientError
 from tests.integration.conftest import Load
 from tests.integration.hooks.test_functions import Remaining, arrive, logged
 from tests.support.servers.certificates import Authority
+from tests.support.serving import accepting
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
 KNOWN_LENGTH = HEAD + b"Content-Length: 4000\r\n\r\nFrom: from@example.net\r\n"
@@ -65,31 +65,15 @@ def breaking_server(certificate: tuple[Path, Path], start: bytes, ending: Ending
     """Run a server that answers each request with the start of a response and breaks the connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                plain, _ = listener.accept()
-            except OSError:
-                return
-            with plain, plain.dup() as below:
-                try:
-                    with context.wrap_socket(plain, server_side=True) as secure:
-                        secure.recv(65536)
-                        secure.sendall(start)
-                        ending(secure, below)
-                except OSError:
-                    continue
+    def serve(plain: socket.socket) -> None:
+        with plain.dup() as below, context.wrap_socket(plain, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(start)
+            ending(secure, below)
 
-    thread = Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
+    with accepting(serve) as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
@@ -13,6 +12,7 @@ from botocore.config import Config
 from mailhooks.aws.client import call
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, ServiceFailed
+from tests.support.serving import Quiet, serving
 
 BODIES = (
     *(b"<p>Nicht verf\xfcgbar</p>", b"\xff\xfe", b"[]", b'"x"', b"5", b"null", b"[" * 100_000, b"<x", b"\0"),
@@ -24,31 +24,21 @@ BODIES = (
 def gateway(status: int, body: bytes) -> Iterator[dict[str, Any]]:
     """Answer each request with one response. Yields the arguments of a boto3 client."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Handler(Quiet, BaseHTTPRequestHandler):
+        def respond(self) -> None:
+            self.body()
+            self.answer(status, body)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815 - names of the standard library
+        do_GET = do_POST = do_PUT = respond  # noqa: N815 - names of the standard library
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield {
-                "endpoint_url": f"http://127.0.0.1:{server.server_port}",
-                "region_name": "eu-west-1",
-                "aws_access_key_id": "x",
-                "aws_secret_access_key": "x",
-                "config": Config(retries={"total_max_attempts": 1}),
-            }
-        finally:
-            server.shutdown()
+    with serving(Handler) as url:
+        yield {
+            "endpoint_url": url,
+            "region_name": "eu-west-1",
+            "aws_access_key_id": "x",
+            "aws_secret_access_key": "x",
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
 
 
 @pytest.mark.parametrize("body", BODIES)
