@@ -80,7 +80,7 @@ def test_busy_times_are_queried(server: radicale.Server) -> None:
 def test_an_empty_calendar_is_free_and_a_missing_one_not_found(server: radicale.Server, query: str) -> None:
     asked = of_radicale(server, query=query)
     assert seen(look_up(asked, "empty@example.net")) == []
-    assert type(look_up(asked, "nobody@example.net")) is MailboxNotFound
+    assert type(look_up(asked, "unknown@example.net")) is MailboxNotFound
 
 
 @pytest.mark.parametrize("query", ["events", "free-busy"])

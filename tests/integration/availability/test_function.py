@@ -66,7 +66,7 @@ def function() -> Any:
 
 def test_a_request_is_served_from_the_configured_server(secrets: Any, server: radicale.Server) -> None:
     secrets.create_secret(Name=NAME, SecretString=document(server, radicale.PASSWORD))
-    response = function()(request("bob@example.net", "nobody@example.net", "eve@example.org"), None)
+    response = function()(request("bob@example.net", "unknown@example.net", "eve@example.org"), None)
     check_availability_response(response)
     bob, nobody, eve = response["mailboxes"]
     assert [event["startTime"] for event in bob["events"]] == ["2026-05-04T09:00:00.000Z"]

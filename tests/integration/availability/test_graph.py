@@ -94,9 +94,9 @@ def test_a_window_shorter_than_a_slot_is_widened(make_graph: Make) -> None:
 
 
 def test_an_unknown_mailbox_does_not_affect_the_others(make_graph: Make) -> None:
-    found = ask(make_graph(), ANA, "nobody@example.com")
+    found = ask(make_graph(), ANA, "unknown@example.com")
     assert isinstance(found[ANA], Schedule)
-    assert isinstance(found["nobody@example.com"], MailboxNotFound)
+    assert isinstance(found["unknown@example.com"], MailboxNotFound)
 
 
 def test_a_mailbox_is_found_in_any_case(make_graph: Make) -> None:
@@ -107,14 +107,14 @@ def test_a_mailbox_is_found_in_any_case(make_graph: Make) -> None:
 
 
 def test_the_next_user_is_tried_after_an_unknown_one(microsoft: MicrosoftCloud, make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@example.com", ANA)
-    assert isinstance(found["nobody@example.com"], MailboxNotFound)
+    found = ask(make_graph(), "unknown@example.com", ANA)
+    assert isinstance(found["unknown@example.com"], MailboxNotFound)
     assert isinstance(found[ANA], Schedule)
-    assert microsoft.calls[2:] == ["POST nobody@example.com", f"POST {ANA}"]
+    assert microsoft.calls[2:] == ["POST unknown@example.com", f"POST {ANA}"]
 
 
 def test_mailboxes_are_not_found_if_none_is_a_user(make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@example.com", "noone@example.com")
+    found = ask(make_graph(), "unknown@example.com", "noone@example.com")
     assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound]
 
 
@@ -131,9 +131,9 @@ def test_an_accepted_user_that_was_deleted_is_not_tried_again(microsoft: Microso
     backend = make_graph()
     ask(backend, BEN)
     del microsoft.users[BEN]
-    ask(backend, "nobody@example.com")
-    ask(backend, "nobody@example.com")
-    assert microsoft.calls[3:] == ["POST nobody@example.com", f"POST {BEN}", "POST nobody@example.com"]
+    ask(backend, "unknown@example.com")
+    ask(backend, "unknown@example.com")
+    assert microsoft.calls[3:] == ["POST unknown@example.com", f"POST {BEN}", "POST unknown@example.com"]
 
 
 def test_all_requests_have_the_configured_user_in_the_path(microsoft: MicrosoftCloud, make_graph: Make) -> None:
@@ -162,7 +162,7 @@ def test_the_next_user_is_tried_after_a_hidden_one(microsoft: MicrosoftCloud, ma
 
 def test_each_rejected_user_has_its_own_failure(microsoft: MicrosoftCloud, make_graph: Make) -> None:
     microsoft.users = {ANA: User(hidden=True)}
-    found = ask(make_graph(), ANA, "nobody@example.com")
+    found = ask(make_graph(), ANA, "unknown@example.com")
     assert [type(result) for result in found.values()] == [NoAccess, MailboxNotFound]
 
 

@@ -151,7 +151,7 @@ def test_after_three_unknown_users_the_search_ends(microsoft: MicrosoftCloud, ma
 
 
 def test_after_two_unknown_users_the_search_continues(make_graph: Make) -> None:
-    found = ask(make_graph(), "nobody@example.com", "noone@example.com", ANA, BEN)
+    found = ask(make_graph(), "unknown@example.com", "noone@example.com", ANA, BEN)
     assert [type(result) for result in found.values()] == [MailboxNotFound, MailboxNotFound, Schedule, Schedule]
 
 

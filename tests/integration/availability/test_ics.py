@@ -284,7 +284,7 @@ def test_a_scope_contains_no_credentials() -> None:
         {"mailbox": f"{name}@example.net", "url": "https://cal.example.net/x", "username": name, "password": "secret"} for name in "ab"
     ]
     of = IcsBackend({"type": "ics", "feeds": entries})
-    scopes = {of.scope("a@example.net"), of.scope("A@example.net"), of.scope("b@example.net"), of.scope("nobody@example.net")}
+    scopes = {of.scope("a@example.net"), of.scope("A@example.net"), of.scope("b@example.net"), of.scope("unknown@example.net")}
     assert len(scopes) == 3
     assert not any("secret" in scope or "example" in scope for scope in scopes)
 

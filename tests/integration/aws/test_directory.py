@@ -37,7 +37,7 @@ def test_members_have_all_their_addresses_in_lower_case(wm: LocalWorkMail, direc
     organization = wm.organization
     organization.add_user("Ana@example.com", aliases=["a@example.com", "Ana.B@example.org", "ab@example.com"])
     organization.add_user("ben@example.com")
-    organization.add_user("nobody@example.com")
+    organization.add_user("unknown@example.com")
     organization.add_group(GROUP, ["ana", "ben"])
     assert members(directory, "Sales@Example.com") == {
         "ana@example.com", "a@example.com", "ana.b@example.org", "ab@example.com", "ben@example.com"
@@ -82,7 +82,7 @@ def test_disabled_users_and_groups_are_no_members(wm: LocalWorkMail, directory: 
     assert members(directory) == {"ana@example.com"}
 
 
-@pytest.mark.parametrize("group", ["nobody@example.com", "ana@example.com", "", "é @x"])
+@pytest.mark.parametrize("group", ["unknown@example.com", "ana@example.com", "", "é @x"])
 def test_an_address_of_no_group_has_no_members(group: str, wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
     wm.organization.add_user("ana@example.com")
     assert members(directory, group) == set()

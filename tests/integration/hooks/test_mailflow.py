@@ -124,7 +124,7 @@ def test_a_stamp_from_the_sender_is_ignored(wm: LocalWorkMail, tmp_path: Path) -
 def test_a_message_is_not_fetched_if_no_rule_needs_its_content(wm: LocalWorkMail, tmp_path: Path) -> None:
     document = event("ben@example.com")  # not in the store, so that a Get would fail
     policy = POLICY.replace("{ subject: { regex", "{ direction: outbound, subject: { regex").replace(
-        "recipient: ana@", "recipient: nobody@"
+        "recipient: ana@", "recipient: unknown@"
     )
     with handler(wm, tmp_path, policy) as handle:
         assert by_recipient(handle(document, None)) == {"*": "BOUNCE", "archive@example.com": "DEFAULT"}

@@ -82,8 +82,8 @@ def test_each_port_lists_its_ehlo_keywords() -> None:
         ([b"DATA"], "503 5.5.1"),
         ([b"MAIL FROM:<>", b"DATA"], "503 5.5.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com>", b"DATA now"], "501 5.5.4"),
-        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
-        ([b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"DATA"], "503 5.5.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<unknown@example.com>"], "550 5.1.1"),
+        ([b"MAIL FROM:<>", b"RCPT TO:<unknown@example.com>", b"DATA"], "503 5.5.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.net>"], "550 5.7.1"),
         ([b"MAIL FROM:<>", b"RCPT TO:<>"], "501 5.1.3"),
         ([b"MAIL FROM:<>", b"RCPT TO:<ana@example.com> NOTIFY=NEVER"], "555 5.5.4"),
@@ -126,7 +126,7 @@ def test_mail_before_ehlo_is_refused(acceptor: MemoryAcceptor) -> None:
         ([b'MAIL FROM:<"a AUTH=b"@example.net>'], "550 5.7.1"),
         ([b"HELO x", b"MAIL FROM:<ana@example.com> AUTH=<>"], "501 5.5.4"),
         ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<anybody@example.net>"], "250 2.1.5"),
-        ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<nobody@example.com>"], "550 5.1.1"),
+        ([b"MAIL FROM:<ana@example.com>", b"RCPT TO:<unknown@example.com>"], "550 5.1.1"),
         ([b"AUTH PLAIN " + plain("ana@example.com", "whatever")], "235 2.7.0"),
         ([b"auth plain " + plain("ANA@example.com")], "235 2.7.0"),
         ([b"AUTH PLAIN " + plain("mallory@example.net")], "535 5.7.8"),
@@ -172,7 +172,7 @@ def test_surplus_recipients_are_refused_and_the_others_accepted(acceptor: Memory
     users = [b"RCPT TO:<user%d@example.com>" % number for number in range(MAX_RECIPIENTS)]
     assert inbound.say(*users).startswith("250 2.1.5")
     assert inbound.say(b"RCPT TO:<user500@example.com>").startswith("452 4.5.3")
-    assert inbound.say(b"RCPT TO:<nobody@example.com>").startswith("550 5.1.1")
+    assert inbound.say(b"RCPT TO:<unknown@example.com>").startswith("550 5.1.1")
     assert inbound.say(b"RCPT TO:<USER0@example.com>").startswith("250 2.1.5")
     assert inbound.say(b"DATA").startswith("354")
     assert inbound.say(b".").startswith("250")
@@ -180,7 +180,7 @@ def test_surplus_recipients_are_refused_and_the_others_accepted(acceptor: Memory
 
 
 def test_a_refused_recipient_does_not_stop_the_others(acceptor: MemoryAcceptor, inbound: Client) -> None:
-    lines = [b"MAIL FROM:<>", b"RCPT TO:<nobody@example.com>", b"RCPT TO:<bo@example.com>", b"DATA"]
+    lines = [b"MAIL FROM:<>", b"RCPT TO:<unknown@example.com>", b"RCPT TO:<bo@example.com>", b"DATA"]
     assert inbound.say(*lines).startswith("354")
     assert inbound.say(b".").startswith("250")
     assert acceptor.stored[0].recipients == ("bo@example.com",)
@@ -270,7 +270,7 @@ def test_a_connection_that_guesses_logins_is_closed(acceptor: MemoryAcceptor, mo
             assert client.reply()[:9] == "421 4.7.0"
             assert client.reply() == ""
         with Client(server.port) as client:
-            assert client.say(b"AUTH LOGIN", b64encode(b"nobody@example.com"), b64encode(b"x"))[:9] == "535 5.7.8"
+            assert client.say(b"AUTH LOGIN", b64encode(b"unknown@example.com"), b64encode(b"x"))[:9] == "535 5.7.8"
             assert client.say(b"AUTH PLAIN " + plain("ana@example.com"))[:9] == "235 2.7.0"
 
 

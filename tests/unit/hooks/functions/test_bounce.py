@@ -101,7 +101,7 @@ def test_the_most_restrictive_of_equally_narrow_rules_wins():
 def test_from_is_matched_only_if_sender_matches_no_rule():
     by_sender = rules({"action": "DROP", "senders": ["sender@example.org"]}, {"action": "BOUNCE", "senders": ["from@example.net"]})
     assert answer(by_sender, sender="sender@example.org") == {"*": "DROP"}
-    assert answer(by_sender, sender="nobody@example.org") == {"*": "BOUNCE"}
+    assert answer(by_sender, sender="unknown@example.org") == {"*": "BOUNCE"}
     assert answer(by_sender) == {"*": "BOUNCE"}
 
 

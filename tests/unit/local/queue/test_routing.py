@@ -48,7 +48,7 @@ def test_outbound_mail_leaves_or_enters_the_inbound_rules(address: str, gateway:
 
 
 def test_inbound_mail_for_an_address_without_a_mailbox_bounces() -> None:
-    place, note = destination("nobody@example.com", "DEFAULT", FlowDirection.INBOUND)
+    place, note = destination("unknown@example.com", "DEFAULT", FlowDirection.INBOUND)
     assert (place, note) == (Destination.BOUNCED, "5.1.1 There is no such mailbox in the organization.")
 
 
