@@ -35,8 +35,19 @@ _LONGEST_VALUE: Final = 2000
 _LINE: Final = 78
 """Characters of a header line (RFC 5322 section 2.1.1)."""
 
-_PREFIXES: Final = re.compile(r"(?: ?(?:[^\s:\[\]]{1,12}(?:\[\d{1,3}\])? ?[:\uff1a]|\[[^\[\]]{1,40}\]))* ?")
-"""Prefixes of a subject in replies, forwards and lists: `Re:`, `AW[2]:`, `[list]`. After other text, a tag is part of the subject."""
+_MARK: Final = (
+    r"(?> ?(?:[^\s:\[\]][^:\[\]]{0,59}(?:\[\d{1,3}\])? ?:"
+    r"|[\[({\u3010][^\[\](){}\u3010\u3011]{1,40}[\])}\u3011]"
+    r"|\*+[^*:\[\]]{1,40}\*+))"
+)
+"""A mark that a program puts before a subject: up to a colon (`Re:`, `AW[2]:`, `Automatic reply:`), in brackets, or in asterisks.
+
+The words before the colon are in any language, so a sender may write a mark too. After other text, a tag is part of the subject.
+"""
+
+_COLONS: Final = dict.fromkeys(map(ord, "\ua789\u2236\ufe13\ufe55\uff1a"), ":")
+_UNSEEN: Final = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
+"""Characters without a glyph, such as the marks of direction in Arabic and Hebrew subjects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ def check_tag(tag: str) -> str:
 
 
 def tag_edits(message: Message, tag: str) -> list[Edit]:
-    """Return the edit that adds a tag and a space before the subject. No edit if the tag is there, perhaps after prefixes such as `Re:`.
+    """Return the edit that adds a tag and a space before the subject. No edit if the tag is there, perhaps after marks such as `Re:`.
 
     The subject is read from the message, because the one in the event is cut at 256 characters.
 
@@ -128,10 +139,20 @@ def tag_edits(message: Message, tag: str) -> list[Edit]:
     if subject is None:
         return [block.appended(b"Subject: " + encoded_words.encode(tag, "Subject", block.newline) + block.newline)]
     value = subject.value(raw)
-    before, found, _ = _collapse_spaces(encoded_words.decode(value)).casefold().partition(_collapse_spaces(tag).casefold())
-    if found and _PREFIXES.fullmatch(before):
+    if _has_tag(encoded_words.decode(value), tag):
         return []
     return [_insert_before(raw, block, subject, value, tag)]
+
+
+def _has_tag(subject: str, tag: str) -> bool:
+    """Return whether a tag begins a subject or comes after its marks. `Ext` is not a tag of `Extra work`."""
+    folded = _fold(tag)
+    end = r"(?!\w)" if folded[-1:].isalnum() else ""
+    return re.match(f"(?:{_MARK})*? ?{re.escape(folded)}{end}", _fold(subject)) is not None
+
+
+def _fold(subject: str) -> str:
+    return _collapse_spaces(subject.translate(_COLONS | _UNSEEN)).casefold()
 
 
 def _insert_before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:

@@ -207,6 +207,54 @@ def test_an_action_without_effect_on_outbound_mail_is_found(word: str) -> None:
     assert findings({"when": {"sender_scope": "external"}, "do": word}) == []
 
 
+BOUNCES_FORGED_MAIL = [
+    when(authentication={"dmarc": "fail"}),
+    when(authentication={"spf": "softfail"}),
+    when(authentication={"spf": ["fail", "hardfail", "softfail"]}, direction="inbound"),
+    when(authentication={"dkim": ["FAIL", "none", "permerror"], "spam": "pass"}),
+    when(any=[{"header_from": "example.com"}, {"authentication": {"dmarc": "fail"}}]),
+    when(all=[{"any": [{"authentication": {"dmarc": ["none", "fail"]}}]}]),
+    when(**{"not": {"authentication": {"dmarc": "pass"}}}),
+    when(**{"not": {"any": [{"authentication": {"dkim": ["pass", "none"]}}]}}),
+    {"unless": {"authentication": {"dmarc": "pass"}}},
+    {"when": INBOUND, "unless": {"not": {"authentication": {"spf": "fail"}}}},
+    when(header={"name": "Authentication-Results", "contains": "dmarc=fail"}),
+    when(header=[{"name": "X-Checked", "present": True}, {"name": "received-spf", "words": ["SoftFail"]}]),
+    {"unless": {"header": {"name": "Authentication-Results", "regex": "dmarc=pass"}}},
+]
+
+
+def test_a_bounce_of_forged_mail_is_found() -> None:
+    def check(rule: dict[str, Any]) -> None:
+        [finding] = findings({**rule, "do": [{"count": "Forged"}, {"bounce": "Not yours."}], "stop": True})
+        assert (finding.rule, finding.severity) == ("r1", Severity.WARNING)
+        assert finding.text.startswith("bounces mail that fails its authentication")
+        assert not any("bounces" in found.text for found in findings({**rule, "do": ["drop"]}))
+
+    check_rows(BOUNCES_FORGED_MAIL, check)
+
+
+BOUNCES_OTHER_MAIL = [
+    {},
+    when(authentication={"dmarc": "pass"}),
+    when(authentication={"spf": ["pass", "neutral"]}),
+    when(authentication={"spam": "fail", "virus": "fail"}),
+    when(**{"not": {"authentication": {"dmarc": "fail"}}}),
+    {"unless": {"authentication": {"dmarc": ["fail", "none"]}}},
+    {"when": {"direction": "outbound"}, "unless": {"authentication": {"dmarc": "pass"}}},
+    when(header={"name": "Authentication-Results", "present": True}),
+    when(header={"name": "X-Failed", "words": "fail"}),
+    when(kind="list", subject="fail"),
+]
+
+
+def test_no_finding_for_a_bounce_of_other_mail() -> None:
+    def check(rule: dict[str, Any]) -> None:
+        assert findings({**rule, "do": {"bounce": "No."}}) == []
+
+    check_rows(BOUNCES_OTHER_MAIL, check)
+
+
 def test_a_condition_on_outbound_mail_that_only_inbound_mail_matches_is_noted() -> None:
     assert [finding.severity for finding in findings(when(direction="outbound", sender_scope="external"))] == [Severity.NOTE]
     assert [finding.severity for finding in findings(when(direction="outbound", authentication={"spf": "fail"}))] == [Severity.NOTE]

@@ -1,6 +1,6 @@
-"""Findings about a valid policy: rules that are never reached, verdicts without effect, conditions that never match."""
+"""Findings about a valid policy: rules that are never reached, verdicts without effect or with harm, conditions that never match."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -170,6 +170,7 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
         elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
             yield from _check_addition(rule, action, domains)
     yield from _check_outbound(each)
+    yield from _check_bounce(each)
     if any(constraint.name == "sender" and ":*" in (constraint.alternatives or ()) for constraint in conditions.excluded):
         yield _finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
     if rule.changes and rule.condition.per_recipient:
@@ -190,6 +191,44 @@ def _check_outbound(each: _EnabledRule) -> Iterator[Finding]:
         if "authentication" in iterate_names(rule.source.get("when", {})):
             yield _finding(rule, "authentication on outbound mail: Amazon SES adds its results to inbound mail only", Severity.NOTE)
 
+
+def _check_bounce(each: _EnabledRule) -> Iterator[Finding]:
+    """Yield a finding if a rule bounces forged mail: the bounce goes to the person whose address was forged."""
+    if not each.may_apply_to("inbound") or not any(
+        isinstance(action, SetVerdict) and action.type is ActionType.BOUNCE for action in each.rule.actions
+    ):
+        return
+    source = each.rule.source
+    if _needs_failure(source.get("when", {})) or _needs_failure(source.get("unless", {}), negated=True):
+        text = "bounces mail that fails its authentication: the bounce goes to the owner of the forged address; use junk or drop"
+        yield _finding(each.rule, text)
+
+
+def _needs_failure(conditions: Mapping[str, Any], *, negated: bool = False) -> bool:
+    """Return whether a condition, also of a group, is a result of SPF, DKIM or DMARC other than `pass`."""
+    for name, value in conditions.items():
+        match name:
+            case "any" | "all":
+                found = any(_needs_failure(one, negated=negated) for one in value)
+            case "not":
+                found = _needs_failure(value, negated=not negated)
+            case "authentication":
+                results = [set(_iterate_texts(value[method])) for method in _PROVING & value.keys()]
+                found = any(("pass" in map(str.lower, each)) is negated for each in results)
+            case "header":
+                fields = [one for one in (value if isinstance(value, list) else [value]) if one["name"].lower() in _RESULT_FIELDS]
+                found = any(("pass" if negated else "fail") in text.lower() for text in _iterate_texts(fields))
+            case _:
+                found = False
+        if found:
+            return True
+    return False
+
+
+_PROVING = frozenset({"spf", "dkim", "dmarc"})
+"""Methods that prove the sender. Spam and virus checks do not."""
+
+_RESULT_FIELDS = frozenset({"authentication-results", "arc-authentication-results", "received-spf"})
 
 _MIXED = {
     Mixed.ALL: "with `mixed: all` every recipient sees the change as soon as one of these recipients gets the message",
