@@ -11,7 +11,8 @@ from urllib.parse import unquote
 from local.viewer.diff import Line, mark_lines
 from local.viewer.html_sanitizer import sanitize
 from local.viewer.part_changes import PartRow
-from mailhooks.mime import charset, encoded_words, transfer_encoding
+from mailhooks.mime import encoded_words, transfer_encoding
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Message, Part
 
@@ -23,16 +24,13 @@ _MAX_VALUE = 4000
 
 
 def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
-    """Yield the parts `text/<subtype>` that a mail program displays, also of a message that must not be changed."""
-    for part in message.structure.root.walk():
-        attached = part.header.disposition(message.raw) == "attachment"
-        if part.content_type == f"text/{subtype}" and not (part.embedded or attached):
-            yield part
+    """Yield the parts that a mail program displays as `text/<subtype>`, also of a message that must not be changed."""
+    return (part for part in find_text_parts(message) if is_html(part) == (subtype == "html"))
 
 
 def _text(message: Message, part: Part) -> str:
     """Return the text of a part; of a long text only the beginning."""
-    return charset.decode_loosely(_octets(message.raw, part), part.charset).replace("\0", "\ufffd")[:_MAX_TEXT]
+    return read_text(message.raw, part).replace("\0", "\ufffd")[:_MAX_TEXT]
 
 
 def _octets(raw: bytes, part: Part) -> bytes:

@@ -9,6 +9,8 @@ from mailhooks.mime import charset as charsets
 _ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([BbQq])\?([^?\r\n]*)\?=")
 """QUIRK: some mailers write spaces and 8-bit text into encoded words, and mail programs decode them."""
 
+_HAS_UTF8: Final = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+
 _BETWEEN_WORDS: Final = re.compile(rb"(?<=[A-Za-z0-9+/])\?=\s*+=\?[!->@-~]{1,60}\?[Bb]\?(?=[A-Za-z0-9+/])")
 
 
@@ -16,8 +18,8 @@ def decode(value: bytes) -> str:
     """Return the text that a mail program displays for an unfolded field body. Never raises; linear time.
 
     White space between two encoded words is not displayed (RFC 2047 section 6.2). QUIRK: some mailers split a character over two words,
-    which section 5 forbids. QUIRK: raw 8-bit text (RFC 6532, and older mailers) and words in an unknown charset are read as UTF-8, or else
-    as Latin-1.
+    which section 5 forbids. QUIRK: raw 8-bit text (RFC 6532, and older mailers) and words in an unknown charset are read as
+    `displayed_charset` reads them: as UTF-8, or else as Windows-1252.
     """
     pieces: list[str] = []
     octets = charset = b""
@@ -54,19 +56,23 @@ def _decode_content(encoding: bytes, content: bytes) -> bytes:
 
 
 def _decode_charset(octets: bytes, charset: bytes) -> str:
+    name = charset.decode("ascii")
+    found = charsets.find_codec(name) if octets else None
     # Mail programs no longer read UTF-7: it was used to hide markup.
-    if not octets:
-        return ""
-    found = charsets.find_codec(charset.decode("ascii"))
-    text = charsets.decode(octets, found.name) if found is not None and found.name != "utf-7" else None
-    return _decode_raw(octets) if text is None else text
+    if found is None or found.name in {"ascii", "utf-7"}:
+        return _decode_raw(octets, "" if found else name)
+    text = charsets.decode(octets, found.name)
+    # QUIRK: some mailers write "utf-8" before another charset.
+    return _decode_raw(octets, "" if found.name == "utf-8" and not _HAS_UTF8.search(octets) else name) if text is None else text
 
 
-def _decode_raw(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+def _decode_raw(value: bytes, charset: str = "") -> str:
+    if value.isascii() and not charset and b"\x1b" not in value:
+        return value.decode("ascii")
+    # Late for the cold start: most fields are ASCII.
+    from mailhooks.mime import displayed_charset
+
+    return displayed_charset.decode(value, charset)
 
 
 def starts_encoded(value: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mailhooks.mime import transfer_encoding
+from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Part
 
@@ -44,6 +44,16 @@ _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
 _ODD_ESCAPE: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _SPACE_BEFORE_LINE_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+
+_KNOWN: Final = (("base64", re.compile(r"base[-_]?64")), ("quoted-printable", re.compile(r"quoted[-_]?printable")))
+
+_TEXT_LINE: Final = re.compile(rb"[^\r\n]*[^ \t\r\n][^\r\n]*")
+_LONG_LINE: Final = 40
+"""Letters in a line of base64. No word has so many."""
+_LONG_WORD: Final = 16
+"""Letters of base64 before a space."""
+_CONTROL: Final = re.compile(rb"[\0-\x08\x0b\x0c\x10-\x1a\x1c-\x1f\x7f]")
+"""Octets that no text has. ISO-2022 has escapes and shifts."""
 
 _MOST_GROUPS: Final = 10_000
 """Paddings in a body at which decoding starts again. Behind them the padding is skipped."""
@@ -127,6 +137,27 @@ def size(raw: bytes, part: Part) -> int:
 def prefix(raw: bytes, part: Part, limit: int) -> bytes:
     """Return the first `limit` octets of a part's content as most programs read it."""
     return _as_declared(raw, part).beginning(limit)
+
+
+def read_leniently(raw: bytes, part: Part, limit: int | None = None) -> bytes:
+    """Return the content of a text as a person can read it, at most `limit` octets. Never raises; linear time.
+
+    Base64 is decoded piece by piece. Lines between two pieces are left out; a text behind the last one, such as the footer of a list, is
+    added. QUIRK: an encoding that has the name of a known one in it, such as `"base64"` with quotes, is that one.
+    """
+    known = next((name for name, form in _KNOWN if form.search(part.encoding)), part.encoding)
+    content = Content(raw, part.body, part.end, known)
+    if known == "base64":
+        end = part.end if limit is None else min(part.end, part.body + 2 * limit + _SEAM)
+        end = raw.rfind(b"\n", part.body, end) + 1 or end if end < part.end else end
+        body = raw[part.body : end]
+        odd = body.translate(None, _LETTERS + b"\r\n")
+        # Most bodies are well-formed, and decoded only up to the limit.
+        if odd.strip(b"=") or (odd and body[body.index(b"=") :].strip(_WHITE_SPACE + b"=")):
+            decoded, footer = _decode_pieces(body)
+            joined = decoded + (b"\n" if decoded and not decoded.endswith(b"\n") else b"") + footer
+            return (joined if footer and charset.is_ascii_superset(part.charset) else decoded)[:limit]
+    return content.octets() if limit is None else content.beginning(limit)
 
 
 def read(raw: bytes, part: Part) -> Iterator[Content]:
@@ -225,9 +256,63 @@ def _decode_base64(body: bytes) -> Iterator[bytes]:
         letters = text.translate(None, _NO_LETTERS_OR_PADDING)
         yield _decode_groups(letters.partition(b"=")[0])
         if b"=" in letters:
-            # `=` ends a group, so that the next group begins after it.
-            yield b"".join(_decode_groups(group.replace(b"=", b"")) for group in re.split(rb"=+", letters, maxsplit=_MOST_GROUPS))
+            yield _decode_all_groups(letters)
             yield _decode_groups(letters.replace(b"=", b""))
+
+
+def _decode_pieces(body: bytes) -> tuple[bytes, bytes]:
+    """Decode the lines of base64 in a body that has other lines too. Return also the text behind the last of them."""
+    letters: list[bytes] = []
+    waiting: list[bytes] = []
+    end = 0
+    is_inside = True
+    for line in _TEXT_LINE.finditer(body):
+        bare = line[0].translate(None, _NO_LETTERS_OR_PADDING)
+        words = line[0].split()
+        # QUIRK: some gateways write a space for a line end.
+        is_clean = (
+            all(len(word) >= _LONG_WORD for word in words[:-1]) and len(bare) * 4 >= sum(map(len, words)) * 3 and bare.strip(b"=") != b""
+        )
+        if is_inside and is_clean:
+            letters.append(bare)
+            end, is_inside = line.end(), not bare.endswith(b"=")
+            continue
+        # Behind padding and behind another line, several lines together show whether they are base64 or words.
+        is_inside = False
+        if not is_clean:
+            waiting = []
+            continue
+        waiting.append(bare)
+        if bare.endswith(b"=") or len(bare) >= _LONG_LINE:
+            if _is_base64(b"".join(waiting)):
+                letters += waiting
+                end, is_inside = line.end(), not bare.endswith(b"=")
+            waiting = []
+    if waiting and _is_base64(b"".join(waiting)):
+        letters += waiting
+        end = len(body)
+    return _decode_all_groups(b"".join(letters)), body[end:].strip(b"\r\n")
+
+
+def _is_base64(letters: bytes) -> bool:
+    """Return whether letters are base64 rather than words: enough of them, or text when they are decoded."""
+    if len(set(letters)) < 3:
+        return False
+    if len(letters) >= _LONG_LINE:
+        return True
+    decoded = _decode_groups(letters.rstrip(b"="))
+    if len(letters) % 4 or len(letters) < 4 or _CONTROL.search(decoded):
+        return False
+    try:
+        decoded.decode("utf-8")
+    except UnicodeDecodeError:
+        return letters.endswith(b"=")
+    return len(letters) >= 8 or letters.endswith(b"=")
+
+
+def _decode_all_groups(letters: bytes) -> bytes:
+    """Decode base64 in which `=` ends a group, so that the next group begins after it."""
+    return b"".join(_decode_groups(group.replace(b"=", b"")) for group in re.split(rb"=+", letters, maxsplit=_MOST_GROUPS))
 
 
 def _decode_groups(letters: bytes) -> bytes:

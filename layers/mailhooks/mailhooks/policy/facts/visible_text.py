@@ -1,9 +1,10 @@
 """The displayed text of a message, in which conditions search. The time is linear for every message."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-from mailhooks.mime import charset, part_content
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
 from mailhooks.mime.html_text import extract_searchable_text
 from mailhooks.mime.message import Message
 
@@ -17,14 +18,8 @@ def visible_text(message: Message, limit: int) -> str:
 
 
 def _texts(message: Message, limit: int) -> Iterator[str]:
-    parts, count = [message.structure.root], 0
-    while parts and count < _MAX_TEXT_PARTS:
-        part = parts.pop()
-        if part.maintype == "multipart":
-            parts.extend(reversed(part.children))
-        elif part.content_type in {"text/plain", "text/html"} and part.header.disposition(message.raw) != "attachment":
-            count += 1
-            text = charset.decode_loosely(part_content.prefix(message.raw, part, limit), part.charset)
-            text = extract_searchable_text(text) if part.subtype == "html" else text
-            # UTF-7 and character references of HTML can encode halves of surrogate pairs.
-            yield text.encode("utf-8", "replace").decode("utf-8")
+    for part in islice(find_text_parts(message), _MAX_TEXT_PARTS):
+        text = read_text(message.raw, part, limit)
+        text = extract_searchable_text(text) if is_html(part) else text
+        # Character references of HTML can encode halves of surrogate pairs.
+        yield text.encode("utf-8", "replace").decode("utf-8")

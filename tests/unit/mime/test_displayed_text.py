@@ -1,0 +1,243 @@
+import base64
+import quopri
+
+import pytest
+
+from mailhooks.mime.displayed_charset import decode, find_codec_name
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
+from mailhooks.mime.message import Message
+
+GERMAN, FRENCH, RUSSIAN, GREEK = "Prüfung: Größe, Maß", "déjà vu — “l\u2019été”", "Здравствуйте, заказ № 5", "Καλημέρα κόσμε"
+JAPANESE, CHINESE, TAIWANESE, KOREAN = "日本語のテスト", "简体中文测试", "繁體中文測試", "한국어 시험"
+HEBREW, THAI, TURKISH, POLISH = "שלום עולם", "สวัสดีชาวโลก", "İstanbul ğüşiöç", "Zażółć gęślą jaźń"
+
+
+def message(fields: str, body: bytes) -> Message:
+    return Message(f"MIME-Version: 1.0\r\n{fields}\r\n\r\n".encode() + body)
+
+
+def texts(raw: Message, limit: int | None = None) -> list[str]:
+    return [read_text(raw.raw, part, limit) for part in find_text_parts(raw)]
+
+
+DECLARED = [
+    ("utf-8", "utf-8", GERMAN + RUSSIAN + JAPANESE),
+    ("utf8", "utf-8", GERMAN),
+    ("UTF-8", "utf-8", THAI),
+    ("x-utf-8", "utf-8", THAI),
+    ("utf8mb4", "utf-8", KOREAN),
+    ("unicode-1-1-utf-8", "utf-8", KOREAN),
+    ("iso-8859-1", "cp1252", FRENCH),
+    ("latin1", "cp1252", FRENCH),
+    ("windows-1252", "cp1252", FRENCH),
+    ("cp1252", "cp1252", FRENCH),
+    ("win-1252", "cp1252", FRENCH),
+    ("x-cp1252", "cp1252", FRENCH),
+    ("iso-8859-2", "iso8859-2", POLISH),
+    ("iso88592", "iso8859-2", POLISH),
+    ("windows-1250", "cp1250", POLISH),
+    ("iso-8859-5", "iso8859-5", "Здравствуйте, заказ"),
+    ("windows-1251", "cp1251", RUSSIAN),
+    ("x-cp1251", "cp1251", RUSSIAN),
+    ("cp-866", "cp866", "Здравствуйте, заказ"),
+    ("koi8-r", "koi8-r", "Здравствуйте, заказ"),
+    ("koi8-ru", "koi8-u", "Київ"),
+    ("x-mac-cyrillic", "mac_cyrillic", RUSSIAN),
+    ("iso-8859-7", "iso8859-7", GREEK),
+    ("iso-8859-8-i", "iso8859-8", HEBREW),
+    ("logical", "iso8859-8", HEBREW),
+    ("windows-1255", "cp1255", HEBREW),
+    ("iso-8859-9", "cp1254", TURKISH),
+    ("tis-620", "cp874", THAI),
+    ("iso-8859-11", "cp874", THAI),
+    ("dos-874", "cp874", THAI),
+    ("x-sjis", "cp932", JAPANESE + "①"),
+    ("windows-31j", "cp932", JAPANESE + "①"),
+    ("ms_kanji", "cp932", JAPANESE),
+    ("euc-jp", "euc_jp", JAPANESE),
+    ("euc-jp", "euc_jis_2004", JAPANESE + "①"),
+    ("iso-2022-jp", "iso2022_jp", JAPANESE),
+    ("_iso-2022-jp$esc", "iso2022_jp", JAPANESE),
+    ("gb2312", "gb18030", CHINESE + "镕"),
+    ("gb_2312-80", "gb2312", CHINESE),
+    ("x-gbk", "gbk", CHINESE),
+    ("hz-gb-2312", "hz", CHINESE),
+    ("big5", "big5", TAIWANESE),
+    ("x-x-big5", "big5hkscs", TAIWANESE + "啲嘢"),
+    ("ks_c_5601-1987", "cp949", KOREAN + "똠"),
+    ("euc-kr", "cp949", KOREAN + "똠"),
+    ("ksc5601", "cp949", KOREAN),
+    ("iso-2022-kr", "iso2022_kr", KOREAN),
+    ("utf-16", "utf-16", GERMAN),
+    ("utf-16", "utf-16-le", GERMAN),
+    ("utf-16le", "utf-16-le", JAPANESE),
+    ("unicode", "utf-16", RUSSIAN),
+    ("utf-7", "utf-7", GERMAN),
+]
+UNDECLARED = [
+    "",
+    "us-ascii",
+    "ascii",
+    "ansi_x3.4-1968",
+    "unknown-8bit",
+    "x-unknown",
+    "x-user-defined",
+    "default",
+    "ansi_x3.110-1983",
+    "8bit",
+]
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "quoted-printable", "base64"])
+@pytest.mark.parametrize("subtype", ["plain", "html"])
+@pytest.mark.parametrize("label, codec, text", DECLARED)
+def test_text_is_read_in_its_declared_charset(label: str, codec: str, text: str, subtype: str, encoding: str):
+    octets = f"<p>{text}</p>".encode(codec)
+    body = {"8bit": lambda: octets, "quoted-printable": lambda: quopri.encodestring(octets), "base64": lambda: base64.encodebytes(octets)}
+    for written in (label, f'"{label}"', f"{label} (comment)", label.upper()):
+        fields = f"Content-Type: text/{subtype}; charset={written}\r\nContent-Transfer-Encoding: {encoding}"
+        assert texts(message(fields, body[encoding]())) == [f"<p>{text}</p>"]
+
+
+@pytest.mark.parametrize("label", UNDECLARED)
+@pytest.mark.parametrize("text", [GERMAN, FRENCH, RUSSIAN, GREEK, JAPANESE, CHINESE, KOREAN, HEBREW, THAI, "x"])
+def test_text_without_a_usable_charset_is_utf8_or_else_windows_1252(label: str, text: str):
+    assert decode(text.encode(), label) == text
+    assert decode(text.encode(), label, is_html=True) == text
+    if text in {GERMAN, FRENCH}:
+        assert decode(text.encode("cp1252"), label) == text
+        assert decode(f"<p>{text}".encode("cp1252"), label, is_html=True) == f"<p>{text}"
+
+
+def test_the_undefined_octets_of_windows_1252_are_controls():
+    assert decode(b"\x80\x81\x8d\x8f\x90\x9d\x9f\xff", "") == "€\x81\x8d\x8f\x90\x9dŸÿ"
+    assert decode(b"\x80\x81\x8d\x8f\x90\x9d\x9f\xff", "iso-8859-1") == "€\x81\x8d\x8f\x90\x9dŸÿ"
+
+
+@pytest.mark.parametrize(
+    "head, codec",
+    [
+        ('<meta charset="utf-8">', "utf-8"),
+        ("<meta charset=windows-1251>", "cp1251"),
+        ("<META CHARSET='KOI8-R'>", "koi8-r"),
+        ("<meta/charset=koi8-r/>", "koi8-r"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=windows-1251">', "cp1251"),
+        ("<meta content='text/html;charset=cp1251' http-equiv=content-type>", "cp1251"),
+        ("<meta http-equiv=Content-Type content=\"text/html; charset='windows-1251'\">", "cp1251"),
+        ("<!-- <meta charset=koi8-r> --><meta charset=windows-1251>", "cp1251"),
+        ("<!--><meta charset=windows-1251><!-- -->", "cp1251"),
+        ("<a title='<meta charset=koi8-r>'><meta charset=windows-1251>", "cp1251"),
+        ("<!doctype html><?php <meta charset=koi8-r> ?><meta charset=windows-1251>", "cp1251"),
+        ("<meta name=x content='text/html; charset=koi8-r'><meta charset=windows-1251>", "cp1251"),
+        ("<meta charset=utf-16>", "utf-8"),
+        ("<meta charset=utf-16le>", "utf-8"),
+        ("<meta charset=no-such><meta charset=windows-1251>", "cp1251"),
+        ("<meta charset=us-ascii>", "utf-8"),
+        ("<metadata charset=koi8-r>", "utf-8"),
+        ("<body data-meta='<meta charset=koi8-r>'>", "utf-8"),
+        ("<!-- " + "x" * 1800 + " --><meta charset=windows-1251>", "cp1251"),
+        ("<!-- " + "x" * 2100 + " --><meta charset=windows-1251>", "utf-8"),
+        ('<?xml version="1.0" encoding="windows-1251"?><html>', "cp1251"),
+    ],
+)
+def test_html_without_a_declared_charset_is_read_in_its_own(head: str, codec: str):
+    html = f"{head}<p>Здравствуйте, заказ</p>"
+    assert decode(html.encode(codec), "us-ascii", is_html=True) == html
+
+
+def test_user_defined_html_is_windows_1252():
+    assert decode(b"<meta charset=x-user-defined>gr\x81n", "", is_html=True) == "<meta charset=x-user-defined>gr\x81n"
+
+
+def test_a_declared_charset_wins_over_the_charset_of_html_and_a_byte_order_mark_over_both():
+    html = "<meta charset=koi8-r><p>Здравствуйте</p>"
+    assert decode(html.encode("cp1251"), "windows-1251", is_html=True) == html
+    for codec, mark in (("utf-8", "utf-8-sig"), ("utf-16-le", "utf-16"), ("utf-16-be", "utf-16")):
+        octets = ("\ufeff" + html).encode(codec)
+        assert decode(octets, "windows-1251", is_html=True) == html, mark
+        assert decode(octets, "", is_html=True) == html
+
+
+@pytest.mark.parametrize(
+    "octets, text",
+    [
+        (JAPANESE.encode("iso2022_jp"), JAPANESE),
+        (b"\x1b$B-!F|K\\\x1b(B a\r\n\x1b$BF|\r\nb", "①日本 a\r\n日\r\nb"),
+        (b"\x1b(I1;\x1b$BF|\x1b(B", "ｱｻ日"),
+        (GERMAN.encode("utf-16-le"), GERMAN),
+        (GERMAN.encode("utf-16-be"), GERMAN),
+        (RUSSIAN.encode() + b" \xfc", RUSSIAN + " ü"),
+        ("„Spaß“ für alle".encode("cp1252"), "„Spaß“ für alle"),
+    ],
+)
+def test_octets_without_a_charset_are_recognized(octets: bytes, text: str):
+    assert decode(octets, "") == text
+
+
+@pytest.mark.parametrize("name", ["utf-8", "shift_jis", "gb18030", "euc-kr", "big5", "utf-16", "iso-2022-jp", ""])
+def test_a_character_that_is_cut_is_left_out(name: str):
+    text = "aé"[: 1 if name in {"euc-kr", "big5", "shift_jis", "iso-2022-jp"} else 2] + "中中中"
+    octets = text.encode(name or "utf-8")
+    for end in range(len(octets) - 8, len(octets)):
+        shown = decode(octets[:end], name, is_cut=True)
+        assert "\ufffd" not in shown
+        assert text.startswith(shown.rstrip("\0"))
+
+
+def test_damaged_text_in_a_declared_charset_has_replacement_characters():
+    assert decode(JAPANESE.encode() + b"\xff!", "utf-8") == JAPANESE + "\ufffd!"
+    assert decode(b"caf\xe9", "utf-8") == "caf\ufffd"
+    assert decode(JAPANESE.encode("cp932") + b"\x82<b>", "shift_jis") == JAPANESE + "\ufffd<b>"
+    assert decode(b"\xd8\x00", "utf-16-be") == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    "label", ["", "\0", "a" * 10_000, "hex", "rot13", "unicode_escape", "idna", "$", "x-", "_$", "cp99999", "iso-8859-99"]
+)
+def test_other_labels_declare_nothing(label: str):
+    assert find_codec_name(label) == ""
+
+
+@pytest.mark.parametrize(
+    "body, shown",
+    [
+        ("\r\nR3LDvMOfZQ==\r\n_______\r\nlist footer\r\n", "Grüße\n_______\r\nlist footer"),
+        ("R3LDvMOfZQ==\r\n_______\r\nfooter\r\nhttps://example.org/list\r\n", "Grüße\n_______\r\nfooter\r\nhttps://example.org/list"),
+        ("R3LDvMOf\r\n-- \r\nlist footer\r\n", "Grüß\n-- \r\nlist footer"),
+        ("R3LDvMOfZQ==\r\nIHVuZCBUc2Now7xzcw==\r\n", "Grüße und Tschüss"),
+        ("R3LDvMOfZQ==IHVuZCBUc2Now7xzcw==", "Grüße und Tschüss"),
+        ("R3LDvMOfZQ==\r\n\r\n_____\r\n\r\nIHVuZCBUc2Now7xzcw==\r\n", "Grüße und Tschüss"),
+        ("R3LDvMOf\r\n!! broken by a gateway !!\r\nZQ==\r\n", "Grüße"),
+        ("R3LD*vMOfZQ==\r\n", "Grüße"),
+        ("R3LDvMOfZQ=\r\n", "Grüße"),
+        ("R3LDvMOfZQ\r\n", "Grüße"),
+        ("R3LD\r\nvMO\r\nfZQ==", "Grüße"),
+        ("\r\n\r\n R3LDvMOfZQ==", "Grüße"),
+        ("", ""),
+        ("====", ""),
+        ("R3LDvMOfZSB1bmQg VHNjaMO8c3MsIHp3ZWl0ZSBa ZWlsZQ==", "Grüße und Tschüss, zweite Zeile"),
+        ("no base64 at all", "no base64 at all"),
+    ],
+)
+def test_base64_is_read_up_to_what_is_none_and_behind_its_padding(body: str, shown: str):
+    for encoding in ("base64", '"base64"', "BASE64;", "base-64"):
+        raw = message(f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}", body.encode())
+        assert texts(raw) == [shown]
+        assert texts(raw, 1000) == [shown]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "x-unknown", "none", "8-bit", "7bit", "binary", "UTF8", "gzip"])
+def test_text_in_an_unknown_encoding_stays(encoding: str):
+    raw = message(f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}", "Grüße = =3D".encode())
+    assert texts(raw) == ["Grüße = =3D"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["Content-Type: multipart/mixed", 'Content-Type: multipart/mixed; boundary="never"', "Content-Type: multipart/mixed; boundary="],
+)
+def test_a_multipart_without_parts_is_read_as_text(fields: str):
+    raw = message(fields, b"--b\r\nContent-Type: text/plain\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n--b--\r\n")
+    [part] = find_text_parts(raw)
+    assert not is_html(part)
+    assert "Grüße" in read_text(raw.raw, part)
