@@ -24,12 +24,16 @@ def find_addresses(message: Message, *fields: str, max_characters: int | None = 
     return _find(message, fields, lambda value: parse_addresses(value[:max_characters]))
 
 
-def find_envelope_addresses(message: Message, *fields: str) -> list[str]:
+def find_envelope_addresses(message: Message, *fields: str, max_characters: int | None = None) -> list[str]:
     """Return the addresses in header fields for an envelope: as `find_addresses`, but each address in one reading.
 
     White space around dots is never part of it (RFC 5322 section 4.4).
     """
-    return _find(message, fields, lambda value: [address for text in _split(value) for address in _read(_remove_spaces(text, "."))])
+
+    def parse(value: str) -> list[str]:
+        return [address for text in _split(value[:max_characters]) for address in _read(_remove_spaces(text, "."))]
+
+    return _find(message, fields, parse)
 
 
 def parse_addresses(value: str) -> list[str]:

@@ -111,6 +111,41 @@ def _addresses(name: str) -> list[Row]:
     ]
 
 
+def _reply(reply_to: str, sender: str = "Ana <ana@example.net>") -> Mail:
+    return mail(f"From: {sender}\r\nReply-To: {reply_to}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\n\r\nx".encode())
+
+
+def _replies() -> list[Row]:
+    """Return the rows of `reply_to_differs`: by the whole address, and by the domain."""
+    table = [
+        (_reply("ana@example.net"), NONE, NONE),
+        (_reply("Ana@EXAMPLE.net"), NONE, NONE),
+        (_reply('"Other" <ana@example.net> (ana)'), NONE, NONE),
+        (_reply("ben@example.net"), USER, NONE),
+        (_reply("ana@mail.example.net"), USER, NONE),
+        (_reply("ana@example.net", "a@news.example.net"), USER, NONE),
+        (_reply("ana@one.example.net", "ana@two.example.net"), USER, USER),
+        (_reply("ana@notexample.net"), USER, USER),
+        (_reply("ana@example.org"), USER, USER),
+        (_reply("ana@example.net, ana@example.org"), USER, USER),
+        (_reply("ana@example.net,\r\n =?utf-8?q?Ana?= <ana@example.org>"), USER, USER),
+        (_reply("Team: ana@example.org;"), USER, USER),
+        (_reply("ana@example.org\r\nReply-To: ana@example.net"), USER, USER),
+        (_reply("ben@example.org", "ana@example.net, ben@example.org"), NONE, NONE),
+        (_reply("ana@xn--bcher-kva.example", "ana@bücher.example"), NONE, NONE),
+        (_reply("ana@example . net"), NONE, NONE),
+        (_reply('"ana@example.org" <ana@example.net>'), NONE, NONE),
+        (_reply('"ana"@example.net'), NONE, NONE),
+        (_reply("ana@example.org", "The Director"), USER, USER),
+        (_reply("nobody"), NONE, NONE),
+        (_reply(""), NONE, NONE),
+        (mail(), NONE, NONE),
+        (EMPTY, NONE, NONE),
+        (_reply("ana@example.org"), USER, USER),
+    ]
+    return [row for sample, address, domain in table for row in ((True, sample, address), ("domain", sample, domain))]
+
+
 def _numbers(sample: Mail, count: int) -> list[Row]:
     return [
         ({"over": count - 1}, sample, USER),
@@ -123,6 +158,47 @@ def _numbers(sample: Mail, count: int) -> list[Row]:
     ]
 
 
+CHARSETS: Final = [
+    *[
+        (one, other, USER)
+        for one, other in (
+            ("utf-8", "utf8"),
+            ("utf-8", "UTF_8"),
+            ("utf-8", "unicode-1-1-utf-8"),
+            ("utf-8", "utf8mb4"),
+            ("iso-8859-1", "latin1"),
+            ("iso-8859-1", "iso88591"),
+            ("iso-8859-1", "windows-1252"),
+            ("windows-1252", "x-cp1252"),
+            ("iso-8859-15", "csisolatin9"),
+            ("koi8-u", "koi8-ru"),
+            ("windows-1251", "cp1251"),
+            ("shift_jis", "windows-31j"),
+            ("euc-kr", "ks_c_5601-1987"),
+            ("windows-949", "ks_c_5601-1987"),
+            ("gb2312", "gbk"),
+            ("tis-620", "windows-874"),
+            ("x-mac-roman", "macintosh"),
+            ("x-own", "X-Own"),
+        )
+    ],
+    *[
+        (one, other, NONE)
+        for one, other in (
+            ("utf-8", "utf-7"),
+            ("utf-8", "us-ascii"),
+            ("us-ascii", "iso-8859-1"),
+            ("iso-8859-1", "iso-8859-15"),
+            ("koi8-r", "koi8-u"),
+            ("big5", "gb2312"),
+            ("utf-16le", "utf-16be"),
+            ("x-own", "x-other"),
+            ("base64", "utf-8"),
+        )
+    ],
+]
+"""Names of charsets, and whether they are names of one charset."""
+
 CONTENT: Final[dict[str, list[Row]]] = {
     "header_from": [*_addresses("From"), ("evil.example", field("To", "ana@evil.example"), NONE)],
     "header_to": [
@@ -130,6 +206,12 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("evil.example", field("CC", "a@evil.example"), USER),
         ("evil.example", field("From", "a@evil.example"), NONE),
     ],
+    "reply_to": [
+        *_addresses("Reply-To"),
+        ("evil.example", field("From", "a@evil.example"), NONE),
+        ("evil.example", field("REPLY-TO", "a@evil.example"), USER),
+    ],
+    "reply_to_differs": _replies(),
     "subject": [*texts(subject), *cards(subject), ("secret", subject(None), NONE), ("zz", subject("\ud800 \0" * 5000), NONE)],
     "body": [
         *texts(plain),
@@ -292,6 +374,11 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ("us-ascii", EMPTY, USER),
         ("koi8-r", mail(mixed(part("application/x; charset=koi8-r", "a"))), NONE),
         ("x", typed('text/plain; charset="\0"'), NONE),
+        *[
+            row
+            for one, other, equal in CHARSETS
+            for row in ((one, typed(f"text/plain; charset={other}"), equal), (other.upper(), typed(f"text/plain; charset={one}"), equal))
+        ],
     ],
     "authentication": [
         (

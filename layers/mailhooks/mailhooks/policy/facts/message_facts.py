@@ -135,6 +135,15 @@ class Facts:
             self._header_addresses[names] = tuple(map(canonical, found[:_MAX_ADDRESSES]))
         return self._header_addresses[names]
 
+    @cached_property
+    def reply_addresses(self) -> tuple[str, ...]:
+        """The canonical addresses in Reply-To that are not in From, each in one reading."""
+        from mailhooks.mime.addresses import find_envelope_addresses
+
+        names = frozenset(self.header_addresses("from"))
+        found = find_envelope_addresses(self.message, "reply-to", max_characters=_MAX_FIELD)
+        return tuple(address for address in map(canonical, found[:_MAX_ADDRESSES]) if address not in names)
+
     def body_text(self, limit: int) -> tuple[str, str]:
         """Return the displayed text, composed and normalized. At most `limit` octets of each text part are read."""
         if limit not in self._body_texts:

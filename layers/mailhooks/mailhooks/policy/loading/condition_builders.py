@@ -46,6 +46,23 @@ def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> Con
     return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
+def _reply_to_differs(name: str, value: Any, _: BuildContext) -> Condition:
+    """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
+
+    def test(facts: Facts) -> bool:
+        if value is True:
+            return bool(facts.reply_addresses)
+        own = [address.rpartition("@")[2] for address in facts.header_addresses("from")]
+        others = (address.rpartition("@")[2] for address in facts.reply_addresses)
+        return any(not any(_is_same_or_below(other, domain) or _is_same_or_below(domain, other) for domain in own) for other in others)
+
+    return MessageTest(name, Cost.CONTENT, test, lambda facts: facts.reply_addresses)
+
+
+def _is_same_or_below(domain: str, other: str) -> bool:
+    return domain == other or domain.endswith(f".{other}")
+
+
 def _recipient(name: str, value: Any, context: BuildContext) -> Condition:
     wanted = context.addresses(value)
     return RecipientTest(name, Cost.EVENT, lambda facts, candidates: wanted.matching(facts.recipients, candidates))
@@ -117,9 +134,18 @@ def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
     return build
 
 
-def _charsets(facts: Facts) -> list[str]:
-    parts = facts.message.structure.root.walk()
-    return sorted({part.charset for part in parts if part.maintype == "text" and not part.embedded})
+def _charset(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on the charsets of the text parts. All names of a charset are equal."""
+    # Late: few policies have this condition, and a cold start does not load the module for the others.
+    from mailhooks.mime.charset import find_superset
+
+    wanted = frozenset(map(find_superset, context.texts(value)))
+
+    def charsets(facts: Facts) -> list[str]:
+        parts = facts.message.structure.root.walk()
+        return sorted({part.charset for part in parts if part.maintype == "text" and not part.embedded})
+
+    return MessageTest(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(map(find_superset, charsets(facts))), charsets)
 
 
 def _result(text: str) -> str:
@@ -161,6 +187,8 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "on_behalf": _one_of(Cost.EVENT, lambda facts: (bool(facts.event.sender),)),
     "header_from": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("from")),
     "header_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("to", "cc")),
+    "reply_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("reply-to")),
+    "reply_to_differs": _reply_to_differs,
     "recipient": _recipient,
     "any_recipient": _any_recipient,
     "all_recipients": lambda name, value, context: all_recipients_test(name, context.addresses(value)),
@@ -179,7 +207,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
     "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),
     "importance": _one_of(Cost.CONTENT, lambda facts: (find_importance(facts.headers),)),
-    "charset": _one_of(Cost.CONTENT, _charsets),
+    "charset": _charset,
     "authentication": _authentication,
     "time": _time,
     "rate": _rate,
