@@ -99,10 +99,19 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("text: characters that are not shown", {"body": {"words": ["aa"], "first_kb": 4096}}, "a\u200b\u00ad".encode(), b"plain"),
     ("header: addresses", {"header_from": "x@example.com"}, b'(a,<"', b"header"),
     ("header: addresses with white space", {"header_from": "x@example.com"}, b"a@b . ", b"header"),
+    ("header: addresses for replies", {"reply_to_differs": "domain"}, b'a@b, (c,<"', b"replies"),
+    ("HTML: images that are shown", {"attachment_count": {"over": 0}}, b'<img src="cid:1" style="url(\'x">', b"logo"),
+    ("parts: many charsets", {"charset": "koi8-r"}, b"--b\r\nContent-Type: text/plain; charset=x\r\n\r\n", b"parts"),
     ("headers: domains beyond ASCII", {"header_from": "x@example.com"}, f"From: a@#.{'ü.' * 120}\r\n".encode(), b"headers"),
     ("header: results of authentication", {"authentication": {"spf": "pass"}}, b'(("', b"results"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
+
+
+_LOGO = (
+    b"Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\nContent-ID: <2>\r\n\r\n\x89PNG\r\n\x1a\n"
+    b"\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+)
 
 
 def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets: int) -> float:
@@ -112,6 +121,12 @@ def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets
         b"html": head + b"Content-Type: text/html\r\n\r\n" + much,
         b"plain": head + b"Content-Type: text/plain\r\n\r\n" + much,
         b"header": head + b"From: " + much + b"\r\n\r\n",
+        b"replies": head + b"Reply-To: " + much + b"\r\n\r\n",
+        b"logo": head
+        + b"Content-Type: multipart/related; boundary=b\r\n\r\n"
+        + _LOGO
+        + b"\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+        + much,
         b"headers": b"".join(piece.replace(b"#", b"%d" % number) for number in range(octets // len(piece))) + head + b"\r\n",
         b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,

@@ -18,8 +18,8 @@ BINARY: Final[dict[str, tuple[Any, Any]]] = {
 """Conditions with two values: each message (or recipient) matches one of them."""
 
 _TEXTS: Final = frozenset(
-    "sender mail_from on_behalf_sender header_from header_to reply_to recipient any_recipient all_recipients sender_in_group recipient_in_group "
-    "subject body subject_or_body".split()
+    "sender mail_from on_behalf_sender header_from header_to reply_to recipient any_recipient all_recipients sender_in_group "
+    "recipient_in_group subject body subject_or_body".split()
 )
 """Conditions whose alternatives are addresses or words."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Final
 
 from mailhooks.content import attachments, filetypes
 from mailhooks.content.zip_archives import ArchiveReader, ZipListing
@@ -9,19 +10,25 @@ from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Message, Part, describe_part
 from mailhooks.policy.facts.text_normalization import compose
 
+_IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
+"""Images that mail programs display. SVG is not among them, because it may contain scripts."""
+
+_IMAGE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp", ".dib", ".bin", ".dat"})
+"""The last two are those of images without a name, such as ATT00001.bin."""
+
 
 class AttachmentFacts:
-    """Facts of one attachment."""
+    """Facts of one attachment, `part`."""
 
     def __init__(self, raw: bytes, part: Part, archives: ArchiveReader) -> None:
         self._raw = raw
-        self._part = part
+        self.part = part
         self._archives = archives
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """All names in the part's fields, decoded and composed (see `compose`)."""
-        return tuple(map(compose, filenames.find_all_filenames(self._raw, self._part)))
+        return tuple(map(compose, filenames.find_all_filenames(self._raw, self.part)))
 
     @cached_property
     def extensions(self) -> frozenset[str]:
@@ -30,21 +37,23 @@ class AttachmentFacts:
 
     @property
     def content_type(self) -> str:
-        return self._part.content_type
+        return self.part.content_type
 
     @cached_property
     def size(self) -> int:
         """The number of octets after decoding."""
-        return part_content.size(self._raw, self._part)
+        return part_content.size(self._raw, self.part)
 
     @cached_property
     def true_types(self) -> frozenset[str]:
         """The content types that programs see in it, by its first octets in any reading and by its name; empty if none is known."""
-        return frozenset(
-            kind
-            for content in self._contents()
-            for kind in filetypes.identify_all(content.beginning(filetypes.PREFIX_OCTETS), self._last_extensions, self.content_type)
-        )
+        return frozenset().union(*self._kinds)
+
+    @cached_property
+    def _kinds(self) -> tuple[tuple[str, ...], ...]:
+        """The types as `filetypes.identify_all` returns them, for the content in each reading."""
+        extensions, declared = self._last_extensions, self.content_type
+        return tuple(filetypes.identify_all(each.beginning(filetypes.PREFIX_OCTETS), extensions, declared) for each in self._contents())
 
     @cached_property
     def _listings(self) -> tuple[ZipListing, ...]:
@@ -56,7 +65,14 @@ class AttachmentFacts:
         return frozenset(extension for name in self.names for extension in filenames.find_extensions(name).last)
 
     def _contents(self) -> Iterator[part_content.Content]:
-        return iter(()) if self._part.children else part_content.read(self._raw, self._part)
+        return iter(()) if self.part.children else part_content.read(self._raw, self.part)
+
+    @property
+    def is_plain_image(self) -> bool:
+        """Whether it is an image that mail programs display, by its content in every reading, and by its names no other file."""
+        if self.part.children or not self._last_extensions <= _IMAGE_EXTENSIONS or self._listings:
+            return False
+        return all(kinds and _IMAGES.issuperset(kinds) for kinds in self._kinds)
 
     @property
     def is_encrypted(self) -> bool:

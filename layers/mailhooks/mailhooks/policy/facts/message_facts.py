@@ -160,6 +160,13 @@ class Facts:
         return tuple(list_attachments(self.message))
 
     @cached_property
+    def shown_images(self) -> "frozenset[AttachmentFacts]":
+        """The attachments that are images and that the HTML displays."""
+        from mailhooks.policy.facts.shown_images import find_shown_images
+
+        return find_shown_images(self.message, self.attachments)
+
+    @cached_property
     def disputed_attachments(self) -> "tuple[AttachmentFacts, ...]":
         """The attachments that only some programs find, if the structure of the message is ambiguous."""
         from mailhooks.policy.facts.attachment_facts import list_disputed_attachments

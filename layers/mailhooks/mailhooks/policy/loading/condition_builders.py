@@ -203,7 +203,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "subject_or_body": content_conditions.text_condition(in_subject=True, in_body=True),
     "header": content_conditions.header,
     "attachment": content_conditions.attachment,
-    "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments)),
+    "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments) - len(facts.shown_images)),
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
     "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),
     "importance": _one_of(Cost.CONTENT, lambda facts: (find_importance(facts.headers),)),

@@ -132,15 +132,25 @@ def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Fact
 
 
 def attachment(name: str, value: Any, context: BuildContext) -> Condition:
-    """Build a condition on attachments. One attachment has to match one of the mappings."""
-    tests = build_all(lambda each: _attachment_test(each, context), as_list(value))
+    """Build a condition on attachments. One attachment has to match one of the mappings.
+
+    An image that the HTML displays is an attachment only for a mapping with `shown_images`.
+    """
+    tests = build_all(lambda each: (_attachment_test(each, context), each.get("shown_images", False)), as_list(value))
 
     def test(facts: Facts) -> bool:
-        found = chain(facts.attachments, facts.disputed_attachments)
-        return any(matches(attached) for attached in found for matches in tests)
+        # Which images are shown is asked last: most messages have no attachment that matches.
+        return any(
+            matches(attached) and (with_shown or attached not in facts.shown_images)
+            for attached in chain(facts.attachments, facts.disputed_attachments)
+            for matches, with_shown in tests
+        )
 
     def observed(facts: Facts) -> list[str]:
-        return [f"{next(iter(each.names), '(no name)')} ({each.content_type}, {each.size:,} bytes)" for each in facts.attachments]
+        return [
+            f"{next(iter(each.names), '(no name)')} ({each.content_type}, {each.size:,} bytes{', shown' * (each in facts.shown_images)})"
+            for each in facts.attachments
+        ]
 
     return MessageTest(name, Cost.BODY, test, observed)
 
@@ -174,7 +184,7 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
     if "encrypted" in value:
         tests.append(lambda attached: attached.is_encrypted)
     if not tests:
-        raise InvalidValue("expected a property of attachments in addition to in_archives, such as extension")
+        raise InvalidValue("expected a property of attachments in addition to in_archives and shown_images, such as extension")
     return lambda attached: all(test(attached) for test in tests)
 
 
