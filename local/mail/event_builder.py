@@ -10,8 +10,8 @@ from local.errors import NoEnvelope
 from local.mail.addresses import domain_of
 from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.contract import FlowDirection
-from mailhooks.mime import encoded_words
 from mailhooks.mime.addresses import find_envelope_addresses
+from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.message import Message
 
 MAX_SUBJECT = 256
@@ -47,7 +47,7 @@ class HeaderSummary:
 
         def text(name: str) -> str:
             field = next(message.header.named(name), None)
-            return valid_unicode(encoded_words.decode(field.value(raw))) if field else ""
+            return valid_unicode(read_field(message, field)) if field else ""
 
         return cls(author, sender, text("subject"), text("from")[:_MAX_FROM_TEXT])
 

@@ -51,6 +51,26 @@ def test_an_address_of_an_envelope_has_no_white_space_around_dots():
     assert find_envelope_addresses(message, "to", "cc") == ["mary@example.net", "jdoe@test.example", "a.b@example.com"]
 
 
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        ("Verkauf <verkäufer@bücher-shop.example>".encode(), "verkäufer@bücher-shop.example"),
+        ("Verkauf <verkäufer@bücher-shop.example>".encode("latin-1"), "verkäufer@bücher-shop.example"),
+        ("нора@пример.example".encode(), "нора@пример.example"),
+        ("<用户@例子.example>".encode(), "用户@例子.example"),
+        (b"J\xf6rg <" + "jörg@bücher.example".encode() + b">", "jörg@bücher.example"),
+        ("Jörg (größte Freude) <jörg@example.net>".encode("cp1252"), "jörg@example.net"),
+        ('"Jörg, Dr." <jörg@example.net>'.encode(), "jörg@example.net"),
+        ("=?utf-8?q?J=C3=B6rg?= <jörg@example.net>".encode(), "jörg@example.net"),
+        ('"jörg x"@example.net'.encode("latin-1"), "jörg_x@example.net"),
+    ],
+)
+def test_addresses_beyond_ascii_have_no_replacement_characters(value: bytes, expected: str):
+    message = Message(b"From: " + value + b"\r\n\r\n")
+    assert find_addresses(message, "from") == [expected]
+    assert find_envelope_addresses(message, "from") == [expected]
+
+
 @pytest.mark.fuzz
 @given(st.text(alphabet='ab@.,;:<>()" \\', max_size=60))
 def test_any_text_can_be_parsed(value: str):

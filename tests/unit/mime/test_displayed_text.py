@@ -2,9 +2,11 @@ import base64
 import quopri
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailhooks.mime.displayed_charset import decode, find_codec_name
-from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_field, read_text
 from mailhooks.mime.message import Message
 
 GERMAN, FRENCH, RUSSIAN, GREEK = "Prüfung: Größe, Maß", "déjà vu — “l\u2019été”", "Здравствуйте, заказ № 5", "Καλημέρα κόσμε"
@@ -241,3 +243,68 @@ def test_a_multipart_without_parts_is_read_as_text(fields: str):
     [part] = find_text_parts(raw)
     assert not is_html(part)
     assert "Grüße" in read_text(raw.raw, part)
+
+
+@pytest.mark.parametrize(
+    "fold",
+    ["\r\n ", "\r\n\t", "\n ", " \r\n ", "\t\r\n\t", "\r\n \t  ", "\r\n \r\n ", "  \n\t\n  ", "\r\n        "],
+)
+def test_a_fold_of_a_field_is_displayed_as_one_space(fold: str):
+    for one, other, shown in (
+        ("Offer", "for you", "Offer for you"),
+        ("=?utf-8?q?Gr=C3=BC=C3=9Fe?=", "aus =?utf-8?q?M=C3=BCnchen?=", "Grüße aus München"),
+    ):
+        raw = Message(f"Subject:{fold}{one}{fold}{other}{fold.rstrip(' ')}\r\n\r\nx".encode())
+        assert read_field(raw, next(raw.header.named("subject"))) == shown
+    words = Message(f"Subject: =?utf-8?q?Gr=C3=BC?={fold}=?utf-8?q?=C3=9Fe?=\r\n\r\nx".encode())
+    assert read_field(words, next(words.header.named("subject"))) == "Grüße"
+
+
+@pytest.mark.parametrize(
+    "value, declared, text",
+    [
+        ("Grüße".encode(), "us-ascii", "Grüße"),
+        ("Grüße".encode("cp1252"), "us-ascii", "Grüße"),
+        ("“Grüße” €".encode("cp1252"), "utf-8", "“Grüße” €"),
+        ("Привет".encode("koi8-r"), "koi8-r", "Привет"),
+        ("Привет".encode("cp1251"), '"windows-1251"', "Привет"),
+        ("Привет".encode(), "windows-1251", "Привет"),
+        ("日本".encode("cp932"), "shift_jis", "日本"),
+        ("日本 x".encode("iso2022_jp"), "us-ascii", "日本 x"),
+        (b"=?unknown-8bit?q?Gr=FC=DFe?=", "us-ascii", "Grüße"),
+        (b"=?x-unknown?b?R3LDvMOfZQ==?=", "us-ascii", "Grüße"),
+        (b"=?us-ascii?q?Gr=C3=BC=C3=9Fe?=", "us-ascii", "Grüße"),
+        (b"=?iso-8859-1?q?=93Gr=FC=DFe=94?=", "us-ascii", "“Grüße”"),
+        (b"=?utf-8?q?=93Gr=FC=DFe=94?=", "us-ascii", "“Grüße”"),
+        (b"=?utf-8?q?Gr=C3=BC=C3=9Fe_=C3?= x", "us-ascii", "Grüße \ufffd x"),
+        (b"=?x-sjis?b?k/qWew==?=", "us-ascii", "日本"),
+        (b"=?_iso-2022-jp$ESC?B?GyRCRnxLXBsoQg==?=", "us-ascii", "日本"),
+        (b"=?gb2312?b?%s?=" % base64.b64encode("镕".encode("gbk")), "us-ascii", "镕"),
+        (b"=?cp-1252?q?=80?= =?windows-1252?q?=80?=", "us-ascii", "€€"),
+        (b"=?utf-8?q?caf=C3=A9?= caf\xe9", "us-ascii", "café café"),
+    ],
+)
+def test_a_field_is_read_in_the_charset_of_its_words_or_of_the_text(value: bytes, declared: str, text: str):
+    head = f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset={declared}\r\nSubject: ".encode()
+    raw = Message(head + value + b"\r\n\r\nx")
+    assert read_field(raw, next(raw.header.named("subject"))) == text
+
+
+def test_a_raw_field_of_a_multipart_is_read_in_the_charset_of_its_first_text():
+    body = b"--b\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\nx\r\n--b--\r\n"
+    raw = Message(b"Subject: " + "Привет".encode("koi8-r") + b"\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + body)
+    assert read_field(raw, next(raw.header.named("subject"))) == "Привет"
+
+
+@pytest.mark.fuzz
+@given(
+    st.binary(max_size=300), st.sampled_from(["", "utf-8", "utf-16", "utf-7", "iso-2022-jp", "hz", "gb18030", "x-sjis", "cp500", "euc-jp"])
+)
+def test_any_octets_can_be_read(octets: bytes, name: str):
+    for start in (b"", b"<meta charset=", b"<!--", b"\x1b$B", b"\xff\xfe", b"\x1b$(D"):
+        for is_cut in (False, True):
+            decode(start + octets, name, is_html=True, is_cut=is_cut).encode()
+    for encoding in ("base64", "quoted-printable", "x-uuencode", "8bit"):
+        raw = message(f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}", octets)
+        texts(raw)
+        texts(raw, 100)

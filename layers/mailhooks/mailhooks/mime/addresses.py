@@ -11,6 +11,7 @@ from typing import Final
 from mailhooks.mime.message import Message
 
 _TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|[^"\\<>,;:()]+|.', re.DOTALL)
+_WORD: Final = re.compile(rb"[^\s<>,;:()\"]+")
 _IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTABLE: Final = re.compile(r"[\s@]")
@@ -68,11 +69,21 @@ def parse_display_name(value: str) -> str:
 
 
 def _find(message: Message, fields: Sequence[str], parse: Callable[[str], list[str]]) -> list[str]:
-    values = [field.value(message.raw).decode("utf-8", "replace") for field in message.header.fields if field.lname in fields]
+    values = [_decode(field.value(message.raw)) for field in message.header.fields if field.lname in fields]
     found: dict[str, str] = {}
     for address in (address for value in values for address in parse(value)):
         found.setdefault(address.lower(), address)
     return list(found.values())
+
+
+def _decode(value: bytes) -> str:
+    """Decode raw text word by word: an address in UTF-8 (RFC 6532) may be next to a name in another charset."""
+    if value.isascii():
+        return value.decode("ascii")
+    # Late for the cold start: few addresses are beyond ASCII.
+    from mailhooks.mime import displayed_charset
+
+    return _WORD.sub(lambda word: displayed_charset.decode(word[0], "").encode(), value).decode()
 
 
 def _split(value: str) -> Iterator[str]:

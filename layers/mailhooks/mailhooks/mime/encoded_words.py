@@ -14,12 +14,15 @@ _HAS_UTF8: Final = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _BETWEEN_WORDS: Final = re.compile(rb"(?<=[A-Za-z0-9+/])\?=\s*+=\?[!->@-~]{1,60}\?[Bb]\?(?=[A-Za-z0-9+/])")
 
 
-def decode(value: bytes) -> str:
+def decode(value: bytes, fallback: str = "") -> str:
     """Return the text that a mail program displays for an unfolded field body. Never raises; linear time.
 
     White space between two encoded words is not displayed (RFC 2047 section 6.2). QUIRK: some mailers split a character over two words,
     which section 5 forbids. QUIRK: raw 8-bit text (RFC 6532, and older mailers) and words in an unknown charset are read as
     `displayed_charset` reads them: as UTF-8, or else as Windows-1252.
+
+    Args:
+        fallback: the charset of the message's text, in which raw text may be written that is not UTF-8.
     """
     pieces: list[str] = []
     octets = charset = b""
@@ -31,10 +34,10 @@ def decode(value: bytes) -> str:
         if end and not between.strip() and name == charset:
             octets += content
         else:
-            pieces += (_decode_charset(octets, charset), "" if end and not between.strip() else _decode_raw(between))
+            pieces += (_decode_charset(octets, charset), "" if end and not between.strip() else _decode_raw(between, fallback))
             octets, charset = content, name
         end = word.end()
-    return "".join((*pieces, _decode_charset(octets, charset), _decode_raw(value[end:])))
+    return "".join((*pieces, _decode_charset(octets, charset), _decode_raw(value[end:], fallback)))
 
 
 def join_base64(value: bytes) -> bytes:
@@ -56,23 +59,32 @@ def _decode_content(encoding: bytes, content: bytes) -> bytes:
 
 
 def _decode_charset(octets: bytes, charset: bytes) -> str:
+    if not octets:
+        return ""
     name = charset.decode("ascii")
-    found = charsets.find_codec(name) if octets else None
+    found = charsets.find_codec(name)
     # Mail programs no longer read UTF-7: it was used to hide markup.
-    if found is None or found.name in {"ascii", "utf-7"}:
-        return _decode_raw(octets, "" if found else name)
-    text = charsets.decode(octets, found.name)
+    if found is not None and found.name in {"ascii", "utf-7"}:
+        return _decode_raw(octets)
     # QUIRK: some mailers write "utf-8" before another charset.
-    return _decode_raw(octets, "" if found.name == "utf-8" and not _HAS_UTF8.search(octets) else name) if text is None else text
+    is_other = found is not None and found.name == "utf-8" and not _HAS_UTF8.search(octets)
+    text = charsets.decode(octets, name)
+    return _decode_leniently(octets, "" if is_other else name) if text is None else text
 
 
-def _decode_raw(value: bytes, charset: str = "") -> str:
-    if value.isascii() and not charset and b"\x1b" not in value:
-        return value.decode("ascii")
-    # Late for the cold start: most fields are ASCII.
+def _decode_raw(value: bytes, fallback: str = "") -> str:
+    if b"\x1b" in value:
+        return _decode_leniently(value, "")
+    text = charsets.decode(value, "utf-8")
+    text = charsets.decode(value, fallback) if text is None else text
+    return _decode_leniently(value, "") if text is None else text
+
+
+def _decode_leniently(octets: bytes, charset: str) -> str:
+    # Late for the cold start: most fields are in ASCII or UTF-8.
     from mailhooks.mime import displayed_charset
 
-    return displayed_charset.decode(value, charset)
+    return displayed_charset.decode(octets, charset)
 
 
 def starts_encoded(value: bytes) -> bool:

@@ -30,6 +30,8 @@ _BARE_CR: Final = re.compile(rb"\r(?!\n)")
 
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 
+_DISPLAYED_FOLD: Final = re.compile(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]++)++")
+
 _LONGEST_VALUE: Final = 8192
 """Octets of a field that are parsed: the time of the standard library grows with the square of hostile parameters."""
 
@@ -97,6 +99,10 @@ class Field:
     def value(self, raw: bytes) -> bytes:
         """Return the body of the field, unfolded (RFC 5322 section 2.2.3), without surrounding white space."""
         return _FOLD.sub(b"", raw[self.body : self.end]).strip(b" \t\r\n")
+
+    def displayed_value(self, raw: bytes) -> bytes:
+        """Return the body of the field as `value`, but with one space for a fold and the white space around it, as programs display it."""
+        return _DISPLAYED_FOLD.sub(b" ", raw[self.body : self.end]).strip(b" \t\r\n")
 
 
 @dataclass(frozen=True, slots=True)

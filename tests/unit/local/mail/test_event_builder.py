@@ -102,3 +102,55 @@ def test_a_domain_is_the_same_in_unicode_and_in_ascii(domain: str, written: str)
 def test_a_sender_that_only_spells_the_authors_domain_otherwise_is_not_in_the_event() -> None:
     raw = "From: a@bücher.example\r\nSender: A@xn--bcher-kva.example\r\nTo: ana@example.com\r\n\r\n".encode()
     assert "sender" not in event_for(raw, EnvelopeOverrides(), DOMAINS)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Nora (Sales, EU) <nora@example.net>",
+        "ACME (Support, Billing) <nora@example.net>",
+        "Doe, Nora <nora@example.net>",
+        '"Doe, Nora" <nora@example.net>',
+        "=?utf-8?q?Doe=2C_N=C3=B6ra?= <nora@example.net>",
+        "Nöra <nora@example.net>",
+        "nora@example.net (Nora, Sales)",
+        "<nora@example.net>, <second@example.net>",
+        "Nora <nora@example.net>,",
+        ", Nora <nora@example.net>",
+        "Nora <nora@example.net>;",
+        "Nora <nora@example.net> (comment",
+        "[Nora] <nora@example.net>",
+        "Nora: Sales <nora@example.net>",
+        '"Nora" nora@example.net',
+        "Nora <nora@example.net",
+        "nora @ example.net",
+        "Nora <mailto:nora@example.net>",
+        '"nora@example.net" <nora@example.net>',
+        "nora@example.net <nora@example.net>",
+        "Nora at ACME, Inc. <nora@example.net>",
+        "'Nora' via List <nora@example.net>",
+        "\r\n Nora <nora@example.net>",
+        '"Nora \\"The, Boss\\"" <nora@example.net>',
+        "Team:nora@example.net;",
+        "Nora <@relay.example:nora@example.net>",
+        "Nora <nora@example.net>\r\nFrom: Eve <eve@example.org>",
+    ],
+)
+def test_the_author_is_the_same_on_every_version_of_python(value: str) -> None:
+    # CVE-2023-27043: since its correction, the standard library finds no address in some of these.
+    raw = f"From: {value}\r\nTo: ana@example.com\r\n\r\nHello\r\n".encode()
+    assert event_for(raw, EnvelopeOverrides(), DOMAINS)["envelope"]["mailFrom"] == {"address": "nora@example.net"}
+
+
+def test_an_address_and_subject_beyond_ascii_are_in_the_event_as_written() -> None:
+    raw = (
+        "From: Verkauf <verkäufer@bücher-shop.example>\r\nSender: büro@bücher-shop.example\r\nTo: Anna <änna@bücher.example>\r\n"
+        "Subject: Grüße\r\n\taus Köln\r\n\r\nHallo\r\n"
+    )
+    for encoding in ("utf-8", "latin-1"):
+        event = event_for(raw.encode(encoding), EnvelopeOverrides(), {"bücher.example"})
+        check_event(event)
+        assert event["envelope"]["mailFrom"] == {"address": "verkäufer@bücher-shop.example"}
+        assert event["sender"] == {"address": "büro@bücher-shop.example"}
+        assert recipients(event) == ["änna@bücher.example"]
+        assert event["subject"] == "Grüße aus Köln"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from mailhooks.content.attachment_parts import is_smime_file
-from mailhooks.mime import encoded_words
+from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.message import Message
 from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
 
@@ -47,7 +47,7 @@ class DecodedHeaders:
     def __init__(self, message: Message) -> None:
         self._values: dict[str, list[str]] = {}
         for field in message.header.fields:
-            self._values.setdefault(field.lname, []).append(encoded_words.decode(field.value(message.raw)))
+            self._values.setdefault(field.lname, []).append(read_field(message, field))
 
     def all(self, name: str) -> list[str]:
         """Return the values of all fields with a name, in any case."""
