@@ -150,6 +150,8 @@ INVALID_RULES = [
     ({"when": {"header": {"name": "'X-A'", "words": "a"}}}, "when/header/name", "the whole name of one header field"),
     ({"when": {"header": {"name": "X-A,X-B", "present": False}}}, "when/header/name", "the whole name of one header field"),
     ({"when": {"subject": {"first_kb": 5}}}, "when/subject", "words, contains, regex or card_number"),
+    ({"when": {"body": {"regex": "x", "look_alikes": True}}}, "when/body", "words or contains in addition to look_alikes"),
+    ({"when": {"header": {"name": "From", "look_alikes": True}}}, "when/header", "words, contains, regex or card_number"),
     ({"when": {"body": {"words": "x", "first_kb": 5000}}}, "when/body/first_kb", "a number of KB from 1 to 4096"),
     ({"when": {"subject": ["x", " "]}}, "when/subject/1", "words that are not only white space"),
     ({"when": {"attachment": {"in_archives": True}}}, "when/attachment", "a property of attachments in addition to in_archives"),

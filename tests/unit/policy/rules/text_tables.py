@@ -46,6 +46,13 @@ def texts(make_mail: Any) -> list[Row]:
         ({"contains": "ecre"}, make_mail("se\u200bcret"), USER),
         ("a" + "\u0301" * 40, make_mail("a" + "\u0301" * 40), USER),
         ("secret", make_mail("a" + "\u0301\u0316" * 50_000 + " secret"), USER),
+        ("paypal", make_mail("your p\u0430yp\u0430l account"), NONE),
+        ({"words": "paypal", "look_alikes": True}, make_mail("your p\u0430yp\u0430l account"), USER),
+        ({"words": "paypal", "look_alikes": True}, make_mail("your PayPaI account"), USER),
+        ({"words": "paypal", "look_alikes": True}, make_mail("your p\u0430yp\u0430ls"), NONE),
+        ({"contains": "paypal", "look_alikes": True}, make_mail("your p\u0430yp\u0430ls"), USER),
+        ({"words": "list:words", "look_alikes": True}, make_mail("the p1\u0430n b"), USER),
+        ({"words": ["x", "\u043d\u043e\u043b\u044c"], "look_alikes": True}, make_mail("\u041d\u041e\u041b\u042c"), USER),
     ]
 
 

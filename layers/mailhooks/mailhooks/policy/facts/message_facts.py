@@ -11,8 +11,8 @@ from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured
 from mailhooks.policy.facts.recipients import Recipients, RecipientSet
+from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.services import Services
-from mailhooks.policy.facts.text_normalization import compose, normalize
 
 # Late imports below: a policy on the event alone loads no module that reads content at its cold start.
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Facts:
     counts: dict[tuple[str, int, int], int] = field(default_factory=dict)
     _message: "Message | Exception | None" = None
     _header_addresses: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-    _body_texts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    _body_texts: dict[int, SearchedText] = field(default_factory=dict)
 
     @cached_property
     def recipients(self) -> Recipients:
@@ -122,9 +122,9 @@ class Facts:
         return DecodedHeaders(self.message)
 
     @cached_property
-    def subject(self) -> tuple[str, str]:
-        """The subject of the event, composed and normalized. The message may have the tag of an earlier attempt instead."""
-        return compose(self.event.subject), normalize(self.event.subject)
+    def subject(self) -> SearchedText:
+        """The subject of the event. The message may have the tag of an earlier attempt instead."""
+        return SearchedText(self.event.subject)
 
     def header_addresses(self, *names: str) -> tuple[str, ...]:
         """Return the canonical addresses in the header fields with these names, in lower case."""
@@ -144,13 +144,12 @@ class Facts:
         found = find_envelope_addresses(self.message, "reply-to", max_characters=_MAX_FIELD)
         return tuple(address for address in map(canonical, found[:_MAX_ADDRESSES]) if address not in names)
 
-    def body_text(self, limit: int) -> tuple[str, str]:
-        """Return the displayed text, composed and normalized. At most `limit` octets of each text part are read."""
+    def body_text(self, limit: int) -> SearchedText:
+        """Return the displayed text. At most `limit` octets of each text part are read."""
         if limit not in self._body_texts:
             from mailhooks.policy.facts.visible_text import visible_text
 
-            text = compose(visible_text(self.message, limit))
-            self._body_texts[limit] = (text, normalize(text))
+            self._body_texts[limit] = SearchedText(visible_text(self.message, limit))
         return self._body_texts[limit]
 
     @cached_property

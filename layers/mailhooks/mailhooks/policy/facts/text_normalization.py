@@ -3,28 +3,72 @@
 import re
 import unicodedata
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 _SPACES: Final = re.compile(r"\s+")
 
-_IGNORABLE: Final = re.compile(
-    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff]"
+_IGNORABLE_RANGES: Final = (
+    "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff"
 )
 """Unicode's Default_Ignorable_Code_Point without the Hangul fillers, which are displayed as blanks."""
+_IGNORABLE: Final = re.compile(f"[{_IGNORABLE_RANGES}]")
 
 _MANY_MARKS: Final = re.compile(r"[^\w\x00-\x7f]{30}")
 """More marks on one letter than any language has (Unicode Standard Annex 15, section 13, "Stream-Safe Text Format")."""
 
+_WRITTEN_ALIKE: Final = {
+    **dict.fromkeys(
+        "\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u0374\u055a\u05f3\ua78b\ua78c", "'"
+    ),
+    "\u0149": "'n",
+    **dict.fromkeys("\u00ab\u00bb\u201c\u201d\u201e\u201f\u2033\u2034\u2036\u2037\u2057\u05f4\u301d\u301e\u301f", '"'),
+    **dict.fromkeys(
+        "\u02d7\u058a\u05be\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe31\ufe32\ufe58", "-"
+    ),
+    **dict.fromkeys("\u2800\u3164\uffa0", " "),  # blanks of Braille and Hangul
+    "\u301c": "~",  # Shift_JIS has one code for it and for the full-width tilde
+    "\uff9e": "\u3099",  # half-width marks of kana; those after them would be sorted in quadratic time
+    "\uff9f": "\u309a",
+    # These touch a word and are not a part of it: "Invoice™", "№5".
+    "\u2116": " no ",
+    "\u2120": " sm",
+    "\u2122": " tm",
+    # Letters in filled circles and squares, which Unicode does not decompose.
+    **{chr(first + index): chr(97 + index) for first in (0x1F150, 0x1F170) for index in range(26)},
+}
+"""Characters of typography by their equals on a keyboard, as far as form KC does not have them."""
+_NOT_PLAIN: Final = re.compile(f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}]")
+
+_SAME_LETTER: Final = {
+    "\u0131": "i",  # The capital of the dotless i of Turkish is I, which is the capital of i in other languages.
+    **dict(zip("άέήίόύώΐΰ", "αεηιουωϊϋ", strict=True)),  # Greek capitals are written without the accent.
+    "\u064a": "\u06cc",  # keyboards for Arabic and for Persian have different codes for yeh and kaf
+    "\u0643": "\u06a9",
+    # Malayalam final letters have two spellings.
+    **{chr(0xD7A + index): f"{letter}\u0d4d" for index, letter in enumerate("\u0d23\u0d28\u0d30\u0d32\u0d33\u0d15")},
+}
+_OPTIONAL: Final = (
+    "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # points and accents of Hebrew
+    "\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08d3-\u08e1\u08e3-\u08ff"
+)
+"""Vowel points that only schoolbooks and scriptures write, and the tatweel, which makes an Arabic word longer."""
+_NOT_FOLDED: Final = re.compile(f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]")
+
 
 def compose(text: str) -> str:
-    """Return a text in normalization form C: a letter and its accent are one character if Unicode has one.
+    """Return a text in normalization form C: a letter and its accent are one character if Unicode has one."""
+    return convert_in_pieces("NFC", text)
+
+
+def convert_in_pieces(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """Convert a text into a normalization form.
 
     Long runs of marks are split before they are sorted, because the time of sorting grows with the square of their number.
     """
     if text.isascii():
         return text
     cuts = [marks.end() for marks in _MANY_MARKS.finditer(text)]
-    return "".join(unicodedata.normalize("NFC", text[start:end]) for start, end in pairwise((0, *cuts, len(text))))
+    return "".join(unicodedata.normalize(form, text[start:end]) for start, end in pairwise((0, *cuts, len(text))))
 
 
 def remove_ignorable(text: str) -> str:
@@ -32,9 +76,19 @@ def remove_ignorable(text: str) -> str:
     return text if text.isascii() else _IGNORABLE.sub("", text)
 
 
+def replace_typography(text: str) -> str:
+    """Replace quotes, dashes and blanks of typography by those of a keyboard, and remove invisible characters."""
+    return text if text.isascii() else _NOT_PLAIN.sub(lambda found: _WRITTEN_ALIKE.get(found[0], ""), text)
+
+
 def normalize(text: str) -> str:
     """Return the form in which texts are compared.
 
-    Runs of white space become one space. Case, invisible characters and the composition of letters do not matter.
+    All kinds of white space, quotes and dashes are equal, and runs of white space are one space. Invisible characters, optional vowel
+    points and the composition of letters do not matter, nor does case, also as in Turkish and Greek. Variants that Unicode calls
+    compatible are equal, such as full-width letters, ligatures, circled and mathematical letters (Unicode Standard Annex 15, form KC).
     """
-    return compose(_SPACES.sub(" ", remove_ignorable(text)).casefold())
+    if text.isascii():
+        return _SPACES.sub(" ", text).lower()
+    folded = convert_in_pieces("NFKC", replace_typography(text)).casefold().replace("i\u0307", "i")
+    return _SPACES.sub(" ", _NOT_FOLDED.sub(lambda found: _SAME_LETTER.get(found[0], ""), compose(folded)))

@@ -28,7 +28,7 @@ class Words:
     @classmethod
     def of(cls, words: Iterable[str], parts: Iterable[str] = (), shared: "Iterable[Words]" = ()) -> "Words":
         """Normalize words and parts. Rules that name the same list share one object in `shared`."""
-        normalized = tuple(map(normalize, words))
+        normalized = tuple(normalize(word).strip() for word in words)
         single = frozenset(word for word in normalized if word.isalnum())
         if len(single) <= _MANY:
             return cls(normalized, tuple(map(normalize, parts)), shared=tuple(shared))

@@ -1,7 +1,7 @@
 """Builders of the conditions on subject, text, header and attachments."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
 from itertools import chain
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.regex import Regex
+from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
 from mailhooks.policy.facts.words import Words
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
@@ -38,6 +39,8 @@ class TextSearch:
     words: Words
     regexes: tuple[Regex, ...] = ()
     card_number: bool = False
+    look_alikes: bool = False
+    """Whether `words` are also skeletons, to find in the skeletons of a text."""
     limit: int = DEFAULT_FIRST_KB * 1024
     """Octets of each text part, for a condition on the body."""
 
@@ -47,31 +50,50 @@ class TextSearch:
         if not isinstance(value, dict):
             words, shared = context.build_each("words", _word, Words.of, value)
             return cls(Words.of(words, (), shared))
+        look_alikes = value.get("look_alikes", False)
+        make, kind = (_words_with_skeletons, "look-alike ") if look_alikes else (Words.of, "")
         collector = ErrorCollector()
         with collector:
-            words, shared = context.build_each("words", _word, Words.of, value.get("words", ()), "words")
+            words, shared = context.build_each(f"{kind}words", _word, make, value.get("words", ()), "words")
         with collector:
             parts, shared_parts = context.build_each(
-                "parts", _part, lambda parts: Words.of((), parts), value.get("contains", ()), "contains"
+                f"{kind}parts", _part, lambda parts: make((), parts), value.get("contains", ()), "contains"
             )
         with collector:
             regexes = context.regexes(value.get("regex", ()), "regex")
         collector.raise_errors()
         search = cls(
-            Words.of(words, parts, (*shared, *shared_parts)),
+            make(words, parts, (*shared, *shared_parts)),
             regexes,
             value.get("card_number", False),
+            look_alikes,
             int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
         if not (search.words or regexes or search.card_number):
             raise InvalidValue("expected words, contains, regex or card_number")
+        if look_alikes and not search.words:
+            raise InvalidValue("expected words or contains in addition to look_alikes")
         return search
 
-    def matches(self, composed: str, normalized: str) -> bool:
-        """Return whether a text matches, given in the forms of `compose` and `normalize`."""
-        if self.words.found_in(normalized) or any(regex.search(composed) for regex in self.regexes):
+    def matches(self, text: SearchedText) -> bool:
+        """Return whether a text matches."""
+        if self.words and self.words.found_in(text.normalized):
             return True
-        return self.card_number and has_card_number(composed)
+        if self.look_alikes and any(map(self.words.found_in, text.skeletons)):
+            return True
+        if any(regex.search(text.composed) for regex in self.regexes):
+            return True
+        return self.card_number and has_card_number(text.composed)
+
+
+def _words_with_skeletons(words: Iterable[str], parts: Iterable[str] = (), shared: Iterable[Words] = ()) -> Words:
+    """Make the words of a search that finds look-alike letters, too."""
+    from mailhooks.policy.facts.look_alikes import skeletons  # Late: most policies do not need its table.
+
+    def with_skeletons(texts: Iterable[str]) -> Iterator[str]:
+        return (form for text in texts for form in {normalize(text), *skeletons(text)})
+
+    return Words.of(with_skeletons(words), with_skeletons(parts), shared)
 
 
 def _word(text: str) -> str:
@@ -96,11 +118,11 @@ def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
         search = TextSearch.of(value, context)
 
         def test(facts: Facts) -> bool:
-            found = in_subject and search.matches(*facts.subject)
-            return found or (in_body and search.matches(*facts.body_text(search.limit)))
+            found = in_subject and search.matches(facts.subject)
+            return found or (in_body and search.matches(facts.body_text(search.limit)))
 
         def observed(facts: Facts) -> str:
-            return facts.event.subject if in_subject else f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024)[0]):,} characters of text"
+            return facts.event.subject if in_subject else f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024).composed):,} characters of text"
 
         return MessageTest(name, Cost.BODY if in_body else Cost.EVENT, test, observed)
 
@@ -122,13 +144,13 @@ def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Fact
     if not _FIELD_NAME.fullmatch(field):
         raise InvalidValue("expected the whole name of one header field, of letters, digits and hyphens", "name")
     present = value.get("present")
-    searched = {key: content for key, content in value.items() if key in {"words", "contains", "regex"}}
+    searched = {key: content for key, content in value.items() if key in {"words", "contains", "regex", "look_alikes"}}
     if not searched:
         return lambda facts: bool(facts.headers.all(field)) is present
     if present is not None:
         raise InvalidValue("expected either present, or words, contains and regex")
     search = TextSearch.of(searched, context)
-    return lambda facts: any(search.matches(compose(text), normalize(text)) for text in facts.headers.all(field))
+    return lambda facts: any(search.matches(SearchedText(text)) for text in facts.headers.all(field))
 
 
 def attachment(name: str, value: Any, context: BuildContext) -> Condition:
