@@ -9,7 +9,7 @@ from mailhooks.address_patterns import Pattern, ascii_domain, canonical
 
 
 def test_the_doctests_pass():
-    assert doctest.testmod(address_patterns) == (0, 2)
+    assert doctest.testmod(address_patterns) == (0, 3)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-PATTERN_FORMS: Final = "a pattern: mailbox@example.com, example.com, *.example.com or *, without +"
+_FORMS: Final = "a pattern: mailbox@example.com, example.com, *.example.com or *"
+PATTERN_FORMS: Final = f"{_FORMS}, without +"
 
 ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 """One address without a display name. A second `@` is rejected, because two programs could read two different domains."""
@@ -17,6 +18,7 @@ ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})+"
 _MAILBOX: Final = re.compile(rf"[^\s@+*,;:<>()\[\]\"\\]+@{_DOMAIN}")
+_TAGGED_MAILBOX: Final = re.compile(rf"[^\s@*,;:<>()\[\]\"\\]+@{_DOMAIN}")
 _WILDCARD: Final = re.compile(rf"\*\.{_DOMAIN}")
 _EXACT: Final = re.compile(_DOMAIN)
 
@@ -46,6 +48,19 @@ def canonical(address: str) -> str:
         return address
     local, at, domain = address.rpartition("@")
     return f"{local}{at}{ascii_domain(domain)}"
+
+
+def remove_tag(address: str) -> str:
+    """Return an address without the tag of a plus address (RFC 5233 section 4, "subaddress").
+
+    >>> remove_tag("ana+news@example.com"), remove_tag("+news@example.com")
+    ('ana@example.com', '+news@example.com')
+    """
+    if "+" not in address:
+        return address
+    local, at, domain = address.rpartition("@")
+    mailbox = local.partition("+")[0]
+    return f"{mailbox}{at}{domain}" if mailbox and at else address
 
 
 def ascii_domain(domain: str) -> str:
@@ -121,11 +136,14 @@ class Pattern:
     specificity: Specificity
 
     @classmethod
-    def parse(cls, text: str) -> "Pattern":
+    def parse(cls, text: str, *, tagged: bool = False) -> "Pattern":
         """Parse a pattern.
 
+        Args:
+            tagged: whether a mailbox may have a `+`. WorkMail's flow rules reject it.
+
         Raises:
-            ValueError: it has none of the four forms; none of them has a `+`.
+            ValueError: it has none of the four forms.
         """
         # Composed: a letter and its accent as two characters do not match `_LABEL`.
         pattern = unicodedata.normalize("NFC", text.strip()).lower()
@@ -133,12 +151,12 @@ class Pattern:
             return cls("", Specificity.ANY_ADDRESS)
         if _WILDCARD.fullmatch(pattern):
             return cls(_require_ascii(pattern[2:]), Specificity.DOMAIN_AND_SUBDOMAINS)
-        if _MAILBOX.fullmatch(pattern):
+        if (_TAGGED_MAILBOX if tagged else _MAILBOX).fullmatch(pattern):
             local, _, domain = pattern.rpartition("@")
             return cls(f"{local}@{_require_ascii(domain)}", Specificity.MAILBOX)
         if _EXACT.fullmatch(pattern):
             return cls(_require_ascii(pattern), Specificity.DOMAIN)
-        raise ValueError(PATTERN_FORMS)
+        raise ValueError(_FORMS if tagged else PATTERN_FORMS)
 
     def __str__(self) -> str:
         """The pattern with its text in canonical form."""

@@ -107,7 +107,9 @@ RATE = {"more_than": 5, "minutes": 5}
 
 
 INVALID_RULES = [
-    ({"when": {"sender": "a+b@example.com"}}, "when/sender", "a pattern: mailbox@example.com"),
+    ({"when": {"sender": "a*b@example.com"}}, "when/sender", "a pattern: mailbox@example.com"),
+    ({"when": {"sender": "example+b.com"}}, "when/sender", "a pattern: mailbox@example.com"),
+    ({"when": {"sender": {"plus_addresses": True}}}, "when/sender", "patterns or regex"),
     ({"when": {"sender": {"patterns": ["x y"]}}}, "when/sender/patterns/0", "a pattern: mailbox@example.com"),
     ({"when": {"sender": ["list:none"]}}, "when/sender/0", "the name of a list under `lists`, got 'none'"),
     ({"when": {"subject": "list:none"}}, "when/subject", "the name of a list"),

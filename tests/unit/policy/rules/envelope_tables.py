@@ -36,6 +36,40 @@ def with_counts(sample: Mail, **begun: int) -> Mail:
     return sample._replace(services=Services(rates=Counts(begun)))
 
 
+def _plus(*patterns: str, plus: bool = True) -> dict[str, Any]:
+    return {"patterns": list(patterns), "plus_addresses": plus}
+
+
+TAGGED: Final = [
+    (_plus("ana@example.net"), "ana@example.net", True),
+    (_plus("ana@example.net"), "ana+news@example.net", True),
+    (_plus("ana@example.net"), "Ana+News+2@Example.NET", True),
+    (_plus("ana@example.net"), "ana+@example.net", True),
+    (_plus("ben@example.net", "ana@example.net"), "ana+x@example.net", True),
+    (_plus("ana@bücher.example"), "ana+x@xn--bcher-kva.example", True),
+    (_plus("jörg@example.net"), "JÖRG+x@example.net", True),
+    (_plus("list:tagged"), "ana+x@example.net", True),
+    (_plus("list:outer"), "ana+x@example.net", True),
+    (_plus("example.net"), "ana+x@example.net", True),
+    (_plus("*.example.net"), "ana+x@mail.example.net", True),
+    (_plus("ana+news@example.net"), "ana+news@example.net", True),
+    ("ana+news@example.net", "Ana+News@example.net", True),
+    (_plus("ana+news@example.net"), "ana@example.net", False),
+    (_plus("ana+news@example.net"), "ana+other@example.net", False),
+    (_plus("ana@example.net"), "+ana@example.net", False),
+    (_plus("ana@example.net"), "anab+x@example.net", False),
+    (_plus("ana@example.net"), "x+ana@example.net", False),
+    (_plus("ana@example.net"), "ana+x@mail.example.net", False),
+    (_plus("ana@example.net"), "ana-x@example.net", False),
+    (_plus("ana@example.net", plus=False), "ana+x@example.net", False),
+    ("ana@example.net", "ana+x@example.net", False),
+    ("list:tagged", "ana+x@example.net", False),
+    ({"regex": "^ana@", "plus_addresses": True}, "ana+x@example.net", False),
+    ({"regex": r"^ana\+", "plus_addresses": True}, "ana+x@example.net", True),
+]
+"""ADDRESSES, an address, and whether it matches."""
+
+
 def _of_sender(found_in_sender: bool, found_in_from: bool) -> list[Row]:
     """Return the rows of every condition on the addresses of senders."""
     in_from, in_sender = (USER if found else NONE for found in (found_in_from, found_in_sender))
@@ -64,6 +98,7 @@ def _of_sender(found_in_sender: bool, found_in_from: bool) -> list[Row]:
         ("bücher.example", mail_from("a@bucher.example"), NONE),
         ("example.net", mail_from("a@" + "\u0300" * 200 + ".\ud800.example.net"), NONE),
         ("example.net", mail_from("a@\u00ad.\u06dd\u0041\u05d0.net\uff20example.net"), NONE),
+        *[(value, mail_from(address), in_from if found else NONE) for value, address, found in TAGGED],
         ("example.net", NO_ADDRESS, NONE),
         ("example.net", mail_from("@" * 10_000), NONE),
         ("example.net", mail_from("a@" + "x." * 10_000 + "example.org"), NONE),
@@ -110,6 +145,15 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ("list:own", mail(b"", "from@example.net", "user@example.com"), {"from@example.net"}),
         ("example.org", TWO, NONE),
         ("example.com", TRUNCATED, USER),
+        *[
+            (value, mail(b"", address.lower(), "other@example.org"), {address.lower()} if found else NONE)
+            for value, address, found in TAGGED
+        ],
+        (
+            _plus("a@example.com", "b@example.com"),
+            mail(b"", "a@example.com", "a+1@example.com", "a+2@example.com", "c+b@example.com"),
+            {"a@example.com", "a+1@example.com", "a+2@example.com"},
+        ),
         ("*", TRUNCATED, {*USER, ""}),
         ("example.com", UNLISTED, NONE),
         ("*", UNLISTED, {""}),

@@ -16,6 +16,8 @@ TABLES = ENVELOPE | CONTENT
 LISTS = {
     "own": ["from@example.net", "list:more"],
     "more": ["x@example.org"],
+    "tagged": ["ana@example.net"],
+    "outer": ["x@example.org", "list:tagged"],
     "groups": ["staff@example.com"],
     "words": ["secret", "plan b"],
 }

@@ -180,7 +180,8 @@ def _alternatives(name: str, value: Any, lists: Lists) -> frozenset[str] | None:
         return None
     if not isinstance(value, dict):
         return frozenset(f":{text.lower()}" for text in _expand(value, lists))
-    if "first_kb" in value:
+    # Without its tags, a condition matches less than another with the same addresses and the policy's default.
+    if "first_kb" in value or value.get("plus_addresses") is False:
         return None
     found = {key for key, given in value.items() if given is True}
     for key in value.keys() - found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from mailhooks.address_patterns import Pattern, Specificity, canonical
+from mailhooks.address_patterns import Pattern, Specificity, canonical, remove_tag
 from mailhooks.policy.facts.regex import LineRegex
 
 UNLISTED: Final = ""
@@ -94,6 +94,19 @@ class Recipients:
         """Return the recipients with one of these canonical addresses."""
         return _union(addresses, self._by_address)
 
+    @cached_property
+    def _by_untagged(self) -> dict[str, int]:
+        """The recipients with a tag, such as ana+news@example.com, by their addresses without it."""
+        found: dict[str, int] = {}
+        for address, bits in self._by_address.items():
+            if "+" in address and (untagged := remove_tag(address)) != address:
+                found[untagged] = found.get(untagged, 0) | bits
+        return found
+
+    def with_tagged(self, addresses: frozenset[str]) -> RecipientSet:
+        """Return the recipients with one of these canonical addresses and a tag."""
+        return _union(addresses, self._by_untagged)
+
     def in_domains(self, domains: frozenset[str]) -> RecipientSet:
         """Return the recipients in one of these domains."""
         return _union(domains, self._by_domain)
@@ -147,9 +160,18 @@ class AddressSet:
     everyone: bool = False
     regexes: tuple[LineRegex, ...] = ()
     shared: "tuple[AddressSet, ...]" = ()
+    plus_addresses: bool = False
+    """Whether `ana+tag@example.com` matches the mailbox `ana@example.com`, also of a shared set."""
 
     @classmethod
-    def of(cls, patterns: Iterable[Pattern], regexes: Iterable[LineRegex] = (), shared: "Iterable[AddressSet]" = ()) -> "AddressSet":
+    def of(
+        cls,
+        patterns: Iterable[Pattern],
+        regexes: Iterable[LineRegex] = (),
+        shared: "Iterable[AddressSet]" = (),
+        *,
+        plus_addresses: bool = False,
+    ) -> "AddressSet":
         """Make a set. `shared` are sets of the policy's lists: rules that name the same list share one set."""
         by: dict[Specificity, set[str]] = {specificity: set() for specificity in Specificity}
         for pattern in patterns:
@@ -161,11 +183,14 @@ class AddressSet:
             bool(by[Specificity.ANY_ADDRESS]),
             tuple(regexes),
             tuple(shared),
+            plus_addresses,
         )
 
     def matches(self, address: str) -> bool:
         """Return whether an address matches, regardless of case and of A-labels or U-labels in the domain."""
         address = canonical(address)
+        if self.plus_addresses and "+" in address and self._has_mailbox(remove_tag(address)):
+            return True
         domain = address.rpartition("@")[2]
         if self.everyone or address in self.mailboxes or domain in self.domains:
             return True
@@ -175,6 +200,15 @@ class AddressSet:
                 return True
             suffix = suffix.partition(".")[2]
         return any(one.matches(address) for one in self.shared) or self._matches_regex(address)
+
+    def _has_mailbox(self, address: str) -> bool:
+        return address in self.mailboxes or any(one._has_mailbox(address) for one in self.shared)
+
+    def _matching_tagged(self, recipients: Recipients) -> RecipientSet:
+        found = recipients.with_tagged(self.mailboxes)
+        for one in self.shared:
+            found |= one._matching_tagged(recipients)
+        return found
 
     def _matches_regex(self, address: str) -> bool:
         return bool(address) and any(regex.search(address) for regex in self.regexes)
@@ -192,6 +226,8 @@ class AddressSet:
             found |= recipients.in_or_below_domains(self.suffixes)
         for one in self.shared:
             found |= one.matching(recipients, candidates)
+        if self.plus_addresses:
+            found |= self._matching_tagged(recipients)
         # Most expressions match no address: one search in all addresses is faster than one search for each.
         if any(regex.may_match_a_line(recipients.joined) for regex in self.regexes):
             found |= recipients.select(lambda address: self._matches_regex(canonical(address)), candidates - found)

@@ -20,11 +20,18 @@ _S = TypeVar("_S")
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """The context of one rule, named `rule`. `zone` is the time zone of times without one."""
+    """The context of one rule.
+
+    Attributes:
+        rule: its name.
+        zone: the time zone of times without one.
+        plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
+    """
 
     lists: Lists
     rule: str
     zone: ZoneInfo
+    plus_addresses: bool = False
 
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:
         """Return one or several texts, with the texts of a list in place of each `list:NAME`."""
@@ -86,16 +93,19 @@ class BuildContext:
             return tuple(build_all(lambda pattern: parse(compile_one, pattern), as_list(value)))
 
     def addresses(self, value: Any) -> AddressSet:
-        """Build a set of addresses from patterns, or from a mapping with `patterns` and `regex`. Raises InvalidValue."""
-        patterns, regexes = (value.get("patterns", ()), value.get("regex", ())) if isinstance(value, dict) else (value, ())
+        """Build a set of addresses from patterns, or from a mapping with `patterns`, `regex` and `plus_addresses`. Raises InvalidValue."""
+        given = value if isinstance(value, dict) else {"patterns": value}
         place = ("patterns",) if isinstance(value, dict) else ()
-        own, shared = self.build_each("addresses", _pattern, AddressSet.of, patterns, *place)
-        return AddressSet.of(own, self._compile(LineRegex, regexes, "regex"), shared)
+        own, shared = self.build_each("addresses", _pattern, AddressSet.of, given.get("patterns", ()), *place)
+        regexes = self._compile(LineRegex, given.get("regex", ()), "regex")
+        if not (own or shared or regexes):
+            raise InvalidValue("expected patterns or regex")
+        return AddressSet.of(own, regexes, shared, plus_addresses=given.get("plus_addresses", self.plus_addresses))
 
 
 def _pattern(text: str) -> Pattern:
     try:
-        return Pattern.parse(text)
+        return Pattern.parse(text, tagged=True)
     except ValueError as error:
         raise ValueError(f"{error}; or list:NAME") from None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from mailhooks.address_patterns import ADDRESS, canonical
+from mailhooks.address_patterns import ADDRESS, canonical, remove_tag
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.message_types import RESULTS, find_importance
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
@@ -46,12 +46,13 @@ def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> Con
     return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
-def _reply_to_differs(name: str, value: Any, _: BuildContext) -> Condition:
+def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
 
     def test(facts: Facts) -> bool:
         if value is True:
-            return bool(facts.reply_addresses)
+            names = set(map(remove_tag, facts.header_addresses("from"))) if context.plus_addresses else ()
+            return any(remove_tag(address) not in names for address in facts.reply_addresses)
         own = [address.rpartition("@")[2] for address in facts.header_addresses("from")]
         others = (address.rpartition("@")[2] for address in facts.reply_addresses)
         return any(not any(_is_same_or_below(other, domain) or _is_same_or_below(domain, other) for domain in own) for other in others)
@@ -109,7 +110,8 @@ def _sender_in_group(name: str, value: Any, context: BuildContext) -> Condition:
     groups = context.build_flat("groups", _group_address, value)
 
     def test(facts: Facts) -> bool:
-        return any(sender in facts.members(group) for group in groups for sender in facts.senders)
+        senders = {*facts.senders, *(map(remove_tag, facts.senders) if context.plus_addresses else ())}
+        return any(not senders.isdisjoint(facts.members(group)) for group in groups)
 
     return MessageTest(name, Cost.DIRECTORY, test, lambda facts: facts.senders)
 
@@ -120,7 +122,10 @@ def _recipient_in_group(name: str, value: Any, context: BuildContext) -> Conditi
     def select(facts: Facts, candidates: RecipientSet) -> RecipientSet:
         found = NO_RECIPIENTS
         for group in groups:
-            found |= facts.recipients.with_addresses(facts.members(group))
+            members = facts.members(group)
+            found |= facts.recipients.with_addresses(members)
+            if context.plus_addresses:
+                found |= facts.recipients.with_tagged(members)
         return found & candidates
 
     return RecipientTest(name, Cost.DIRECTORY, select)

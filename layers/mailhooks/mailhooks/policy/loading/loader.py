@@ -67,6 +67,7 @@ class _PolicyBuilder:
         defaults = self._valid_value("defaults", {})
         self._mixed: str | None = defaults.get("mixed")
         self._on_error: str = defaults.get("on_error", "skip")
+        self._plus_addresses: bool = defaults.get("plus_addresses", False)
 
     def policy(self) -> Policy:
         """Return the policy. Raises PolicyError."""
@@ -83,7 +84,7 @@ class _PolicyBuilder:
                 self._problems.append((("rules", index, "name"), "expected a unique name: an earlier rule has the same name"))
             names.add(name)
             with self._collect("rules", index):
-                rules.append(self._rule(index, value, BuildContext(lists, name, zone)))
+                rules.append(self._rule(index, value, BuildContext(lists, name, zone, self._plus_addresses)))
         domains = self._domains()
         if self._problems:
             raise self.error()
