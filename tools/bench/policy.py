@@ -111,6 +111,12 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("parts: many charsets", {"charset": "koi8-r"}, b"--b\r\nContent-Type: text/plain; charset=x\r\n\r\n", b"parts"),
     ("headers: domains beyond ASCII", {"header_from": "x@example.com"}, f"From: a@#.{'ü.' * 120}\r\n".encode(), b"headers"),
     ("header: results of authentication", {"authentication": {"spf": "pass"}}, b'(("', b"results"),
+    ("HTML: links whose texts show domains", {"link": {"shows_other_domain": True}}, b"<a href=//a.example>b.example</a> ", b"html"),
+    ("HTML: links that never end", {"link": {"domain": "x.example"}}, b"<a href=//a.example/", b"html"),
+    ("HTML: comments for Outlook", {"link": {"domain": "x.example"}}, b"<!--[if mso]><a href=a>", b"html"),
+    ("HTML: links in links in links", {"link": {"domain": "x.example"}}, b"<v:x href=a><noscript><a href=b>", b"html"),
+    ("text: addresses", {"link": {"address": {"regex": "z$"}}}, b"https://a.example/(( ", b"plain"),
+    ("text: one address with brackets", {"link": {"domain": "x.example"}}, b"https://a.example/)", b"plain"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
 

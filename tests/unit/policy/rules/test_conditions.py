@@ -20,6 +20,7 @@ LISTS = {
     "outer": ["x@example.org", "list:tagged"],
     "groups": ["staff@example.com"],
     "words": ["secret", "plan b"],
+    "hosts": ["example.net"],
 }
 ROWS = [(f"{name} {index}", name, *row) for name, rows in TABLES.items() for index, row in enumerate(rows)]
 

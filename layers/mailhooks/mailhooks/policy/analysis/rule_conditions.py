@@ -23,7 +23,9 @@ _TEXTS: Final = frozenset(
 )
 """Conditions whose alternatives are addresses or words."""
 
-_OTHERS: Final = frozenset({"audience", "kind", "importance", "charset", "header", "attachment", "time", "any", "sender_scope", *BINARY})
+_OTHERS: Final = frozenset(
+    {"audience", "kind", "importance", "charset", "header", "attachment", "link", "time", "any", "sender_scope", *BINARY}
+)
 """Conditions with other alternatives."""
 
 _MAX_COMPARED: Final = 100

@@ -18,6 +18,7 @@ from mailhooks.policy.facts.services import Services
 if TYPE_CHECKING:
     from mailhooks.mime.message import Message
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
+    from mailhooks.policy.facts.links import Link
     from mailhooks.policy.facts.message_types import DecodedHeaders, MessageType
 
 _MAX_ADDRESSES: Final = 2000
@@ -171,6 +172,13 @@ class Facts:
         from mailhooks.policy.facts.attachment_facts import list_disputed_attachments
 
         return tuple(list_disputed_attachments(self.message))
+
+    @cached_property
+    def links(self) -> "tuple[Link, ...]":
+        """The links of the displayed text."""
+        from mailhooks.policy.facts.links import find_links
+
+        return tuple(find_links(self.message))
 
     @cached_property
     def message_types(self) -> "frozenset[MessageType]":

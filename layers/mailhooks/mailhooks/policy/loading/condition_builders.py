@@ -208,6 +208,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "subject_or_body": content_conditions.text_condition(in_subject=True, in_body=True),
     "header": content_conditions.header,
     "attachment": content_conditions.attachment,
+    "link": content_conditions.link,
     "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments) - len(facts.shown_images)),
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
     "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),

@@ -7,8 +7,10 @@ from fnmatch import translate
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from mailhooks.address_patterns import Pattern, Specificity
 from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
+from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import Regex
 from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
@@ -22,6 +24,7 @@ from mailhooks.policy.rules.conditions import Condition, Cost, MessageTest, one_
 if TYPE_CHECKING:
     from mailhooks.content.attachment_rules import AttachmentRules
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
+    from mailhooks.policy.facts.links import Link
 
 DEFAULT_FIRST_KB: Final = 256
 """KB of each text part in which a condition searches by default."""
@@ -208,6 +211,49 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
     if not tests:
         raise InvalidValue("expected a property of attachments in addition to in_archives and shown_images, such as extension")
     return lambda attached: all(test(attached) for test in tests)
+
+
+def link(name: str, value: Any, context: BuildContext) -> Condition:
+    """Build a condition on links. One link has to match all keys of one of the mappings."""
+    tests = build_all(lambda each: _link_test(each, context), as_list(value))
+
+    def test(facts: Facts) -> bool:
+        return any(matches(found) for found in facts.links for matches in tests)
+
+    def observed(facts: Facts) -> list[str]:
+        return list(dict.fromkeys(host for found in facts.links for host in found.hosts))
+
+    return MessageTest(name, Cost.BODY, test, observed)
+
+
+def _link_test(value: dict[str, Any], context: BuildContext) -> "Callable[[Link], bool]":
+    """Return a test of one link, which has to pass all tests of a mapping. The cheapest test is first."""
+    tests: list[Callable[[Link], bool]] = []
+    if "domain" in value:
+        own, shared = context.build_each("domains", _domain, AddressSet.of, value["domain"], "domain")
+        domains = AddressSet.of(own, (), shared)
+        tests.append(lambda found: any(domains.matches(f"@{host}") for host in found.hosts))
+    if "address" in value:
+        with ErrorPath("address"):
+            address = TextSearch.of(value["address"], context)
+        tests.append(lambda found: any(map(address.matches, found.searched_addresses)))
+    if "text" in value:
+        with ErrorPath("text"):
+            text = TextSearch.of(value["text"], context)
+        tests.append(lambda found: text.matches(found.searched_text))
+    if "shows_other_domain" in value:
+        tests.append(lambda found: found.shows_other_domain)
+    return lambda found: all(test(found) for test in tests)
+
+
+def _domain(text: str) -> Pattern:
+    try:
+        pattern = Pattern.parse(text)
+    except ValueError:
+        pattern = None
+    if pattern is None or pattern.specificity is Specificity.MAILBOX:
+        raise ValueError("domains: example.com, *.example.com or *; or list:NAME")
+    return pattern
 
 
 def _check(value: dict[str, Any], key: str, context: BuildContext) -> "AttachmentRules":
