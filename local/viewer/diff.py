@@ -8,6 +8,7 @@ from itertools import accumulate, islice
 from typing import NamedTuple, TypeVar
 
 from local.console.text_columns import escape_controls, fit
+from local.viewer.excerpt import Excerpt, describe_cut
 from mailhooks.mime.edits import Edit
 
 MAX_LINES = 1_000_000
@@ -71,10 +72,20 @@ class LineDiff:
         starts = list(accumulate(map(len, self._old), initial=0))
         return [Edit(starts[a], starts[b], b"".join(self._new[c:d])) for a, b, c, d in self._changes()]
 
-    def unified(self) -> list[Line]:
+    def unified(self) -> Excerpt[Line]:
         """Return a unified diff of at most a thousand lines."""
-        lines = list(islice(self._unified(), _MAX_SHOWN + 1))
-        return lines if len(lines) <= _MAX_SHOWN else [*lines[:_MAX_SHOWN], Line(LineKind.HUNK, "... and more")]
+        lines = list(islice(self._unified(), _MAX_SHOWN))
+        notes = [describe_cut(len(lines), self._count_lines(), "lines")]
+        if any(len(line) > _MAX_COLUMNS for text in (self._old, self._new) for line in text):
+            notes.append(f"{_MAX_COLUMNS:,} octets of each longer line shown")
+        return Excerpt(lines, tuple(filter(None, notes)))
+
+    def _count_lines(self) -> int:
+        """Return the number of lines of the complete unified diff."""
+        return sum(
+            1 + sum(b - a if tag == "equal" else b - a + d - c for tag, a, b, c, d in hunk)
+            for hunk in self._matcher.get_grouped_opcodes(_CONTEXT)
+        )
 
     def excerpt(self, width: int = 94, max_lines: int = 14) -> list[str]:
         """Return lines of the form `@@ line 7`, `- old`, `+ new`: at most `max_lines`, each of at most `width` columns."""

@@ -1,68 +1,215 @@
-"""Remove from a message's HTML everything that makes a browser contact a server.
+"""Write a message's HTML again so that it looks the same and makes a browser contact no server.
 
 The frame's sandbox and content security policy stop scripts and loading, but not early connections: Chromium connects ahead for `<link>`,
-for frames and for a clicked link. A connection alone shows the sender that the message is read, when and where. `block_navigation` stops
-these. It needs no HTML parser, which might differ from a browser's: HTML has no other spelling for the letters that it looks for.
-`block_loading` handles the rest, which the policy blocks anyway, so that the browser does not even try.
+for frames and for a clicked link. So no address outside of the message is left in the HTML, except as the value of a `data-` attribute.
+
+Each tag of the result is written here, from a known set of attributes, and no other `<` is left before a letter. A browser may read the
+original otherwise than `tokenize`: that can change the look, but creates no element and no attribute that was not checked. The order of
+the tags stays, so the browser builds the same tree, and rules such as `body > table` apply.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from html import escape
 from typing import Final
 
-_JOINER: Final = "\N{WORD JOINER}"
-"""Turns a name into another name; it is invisible if the name was only text."""
+from local.viewer.css_sanitizer import COPIES, NO_IMAGE, sanitize_css
+from mailhooks.mime.html import Kind, Token, tokenize
 
-_ELEMENTS: Final = re.compile(
-    r"<(?=(?:link|meta|base|i?frame|frameset|fencedframe|controlledframe|webview|portal|object|embed|applet|"
-    r"animate|animatecolor|animatemotion|animatetransform|discard|mpath|set)\b)",
-    re.IGNORECASE,
+LIMIT: Final = 300_000
+"""Characters of HTML that are shown, without those of embedded pictures."""
+
+NO_TARGET: Final = "#link-of-the-mail"
+"""The address of each link: a place that the message does not have. A browser styles it as a link, and a click does nothing.
+
+QUIRK: an address that is not valid would look the same, but Chromium then replaces the message by an error page.
+"""
+
+_MAX_COPY: Final = 2000
+"""Characters of a changed attribute that selectors can compare."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9:._-]*")
+_ATTRIBUTE: Final = re.compile(r"[a-z_:][a-z0-9:._-]*")
+_MARKUP: Final = re.compile(r"<(?=[A-Za-z/!?])")
+_REFERENCE: Final = re.compile(r"&(?=[A-Za-z]|#[0-9Xx])")
+_DOCTYPE: Final = re.compile(r"<!doctype[\w\s\"'/:.,+-]*>", re.ASCII | re.IGNORECASE)
+_DATA: Final = re.compile(r"\bdata:[a-z0-9.+-]{1,40}/[^\s\"'<>()]*+(?:[\r\n]++[A-Za-z0-9+/=]++)*+", re.IGNORECASE)
+_COLOUR_SCHEMES: Final = re.compile(r"[a-z ]*", re.IGNORECASE)
+_CANDIDATE: Final = re.compile(r"[\s,]*+(\S++)([^,]*+)")
+_PADDING: Final = "".join(map(chr, range(33)))
+"""Characters around an address that do not belong to it (WHATWG URL, section 4.4)."""
+
+_REMOVED: Final = frozenset("animate animatecolor animatemotion animatetransform discard frame frameset mpath set".split())
+"""The elements of SVG animation, which can change the address of a link (SVG 2, section 16.3), and those that replace the body."""
+
+_WITHOUT_CONTENT: Final = frozenset(("script", "iframe", "noembed", "noframes"))
+
+_CHANGED: Final = frozenset(
+    """action archive attributionsrc autofocus background cite classid code codebase content data download dynsrc formaction
+    formtarget href http-equiv icon imagesrcset is longdesc lowsrc manifest nonce ping poster profile rel src srcdoc srcset target usemap
+    xlink:href xml:base""".split()
 )
-"""The elements that open connections, and those of SVG animation, which can change the address of a link (SVG 2 section 16.3)."""
+"""Attributes with addresses, and those with an effect outside of the message's own look."""
 
-_HREF: Final = re.compile(r"(?<=[\s\"'/:]h)(?=ref\s*=(?!\s*[\"']?#))", re.IGNORECASE)
-_LINKS: Final = f"<style>:where(a[h{_JOINER}ref]){{color:#00e;text-decoration:underline}}</style>"
+_TEXTS: Final = frozenset("alt aria-label class id name placeholder summary title value".split())
+"""Attributes that are never read as CSS, unlike `fill` or `mask` of SVG."""
 
-_LOADING: Final = re.compile(
-    r"(?<=[\s\"'/])(s(?=rc(?:set|doc)?\s*=)|b(?=ackground\s*=)|p(?=(?:oster|ing)\s*=)|a(?=(?:ction|ttributionsrc)\s*=)|f(?=ormaction\s*=))"
-    r"(?![a-z]+\s*=\s*[\"']?\s*(?:data:|#))",
-    re.IGNORECASE,
-)
-_CSS: Final = re.compile(
-    r"(?<![\w-])(u(?=rl\()|-?(?:webkit-)?i(?=mage-set\()|i(?=mage\())(?![a-z-]+\(\s*[\"']?\s*(?:data:|#))|@(?=import\b)", re.IGNORECASE
-)
-_ESCAPED: Final = re.compile(r"\\(?=0{0,4}(?:[57][0245]|[46][1579cdf])(?![0-9a-f])|[urlimpotgs])", re.IGNORECASE)
-"""Escapes that CSS allows for letters of these names (CSS Syntax, section 4.3.7)."""
-
-_REFERENCE: Final = re.compile(
-    r"&(?:#(?:x0*(?:28|2d|40|5c|[46][1579cdf]|[57][0245])(?![0-9a-f])|0*(?:40|45|64|92|6[5-9]|7[1-9]|8[0-7]|9[79]|10[0-9]|11[0-7])(?![0-9]));?"
-    r"|(?:lpar|commat|bsol|hyphen|dash);)",
-    re.IGNORECASE,
-)
-"""References to letters of these names, and to `(`, `-`, `@` and a backslash; a name of HTML itself cannot contain any."""
+_IMAGES: Final = frozenset(("img", "image", "input"))
+_LINKS: Final = frozenset(("a", "area"))
+_REFERRING: Final = frozenset(("base", "link", "meta", "script"))
 
 
-def sanitize(markup: str) -> str:
-    """Return HTML that looks the same but makes a browser contact no server. Links look like links and have no target."""
-    return block_loading(block_navigation(markup)) + _LINKS  # at the end, because a message may begin with a doctype
+def count_shown(markup: str) -> int:
+    """Return the number of characters without those of embedded pictures (`data:`)."""
+    return len(markup) - sum(len(found[0]) for found in _DATA.finditer(markup))
 
 
-def block_navigation(markup: str) -> str:
-    """Disable frames, `<link>`, `<meta>`, and links to anything outside of the message.
+def cut(markup: str, limit: int = LIMIT) -> str:
+    """Return HTML of at most `limit` characters, without those of embedded pictures. Cuts within no tag and no style sheet.
 
-    >>> block_navigation("<IFRAME src=//example.net></IFRAME><a href='#top'>Top</a>")
-    "<x-IFRAME src=//example.net></IFRAME><a href='#top'>Top</a>"
-    >>> block_navigation('<a href="//example.net">A</a>') == f'<a h{_JOINER}ref="//example.net">A</a>'
-    True
+    >>> cut("<p>Hello</p>", 6), cut("<p>Hello</p>", 9)
+    ('<p>Hel', '<p>Hello')
     """
-    return _HREF.sub(_JOINER, _ELEMENTS.sub("<x-", markup))
+    left = limit
+    if len(markup) <= limit or count_shown(markup) <= limit:
+        return markup
+    for token in tokenize(markup):
+        if token.kind is Kind.TEXT:
+            size = token.end - token.start
+            if size > left:
+                return markup[: token.start + left]
+        else:
+            size = count_shown(token.text)
+            if size > left:
+                return markup[: token.start]
+        left -= size
+    return markup
 
 
-def block_loading(markup: str) -> str:
-    """Disable attributes and styles that load content from outside of the message.
+def sanitize(markup: str, find_image: Callable[[str], str] = lambda _: "") -> str:
+    """Return HTML that looks the same but makes a browser contact no server. Links look like links and have no target.
 
-    >>> block_loading('<img src="data:,"><img src=i.png>') == f'<img src="data:,"><img s{_JOINER}rc=i.png>'
-    True
+    Args:
+        find_image: returns the `data:` address of a picture of the message by its address in the HTML; "" if the message lacks it.
     """
-    for hidden in (_REFERENCE, _ESCAPED):
-        markup = hidden.sub(lambda found: found[0] + _JOINER, markup)
-    return _CSS.sub(lambda found: found[0] + _JOINER, _LOADING.sub(lambda found: found[0] + _JOINER, markup))
+    return "".join(_Writer(find_image).write(tokenize(markup)))
+
+
+class _Writer:
+    """Writes tokens as HTML."""
+
+    def __init__(self, find_image: Callable[[str], str]) -> None:
+        self._find_image = find_image
+        self._in_noscript = False
+
+    def write(self, tokens: Iterable[Token]) -> Iterator[str]:
+        for token in tokens:
+            name = token.name
+            if token.kind is Kind.TEXT:
+                yield token.text.replace("<", "&lt;")
+            elif token.kind is Kind.START:
+                yield self._write_start(token)
+            elif token.kind is Kind.END:
+                yield f"</{_rename(name)}>" if _is_written(name) else ""
+            elif token.kind is Kind.RAW:
+                yield from self._write_content(name, token.text)
+            elif token.kind is Kind.DOCTYPE:
+                yield token.text if _DOCTYPE.fullmatch(token.text) else "<!DOCTYPE html>"
+            elif token.kind is Kind.UNFINISHED:
+                yield from self._write_unfinished(name, token.text)
+
+    def _write_unfinished(self, name: str, text: str) -> Iterator[str]:
+        """Write an element without markup that has no end tag; an unfinished tag or comment is not displayed."""
+        if name == "plaintext":
+            yield f"<pre>{escape(text.partition('>')[2])}"
+        elif name in {"style", "textarea", "title", "xmp", "noscript"}:
+            yield from self.write(tokenize(f"{text}</{name}>"))
+
+    def _write_content(self, name: str, text: str) -> Iterator[str]:
+        """Write the content of an element that has no markup in it."""
+        if name == "style":
+            css = sanitize_css(text, self._find_image, _CHANGED)
+            # Escapes of CSS: in SVG a browser reads the content of this element as markup.
+            yield _REFERENCE.sub(r"\\26 ", _MARKUP.sub(r"\\3c ", css))
+        elif name == "xmp":
+            yield escape(text)
+        elif name == "noscript":
+            # Its content is markup where no script runs. Others in it are left out: reading each again needs quadratic time.
+            if not self._in_noscript:
+                self._in_noscript = True
+                yield from self.write(tokenize(text))
+                self._in_noscript = False
+        elif name not in _WITHOUT_CONTENT:
+            yield text.replace("<", "&lt;")
+
+    def _write_start(self, token: Token) -> str:
+        name = token.name
+        if not _is_written(name):
+            return ""
+        attributes = token.attrs
+        if name == "meta":
+            attributes = _keep_colour_scheme(attributes)
+        pairs = (pair for attribute, value in attributes.items() for pair in self._write_attribute(name, attribute, value))
+        text = " ".join((_rename(name), *(f'{attribute}="{escape(value)}"' for attribute, value in pairs)))
+        return f"<{text} />" if token.text.endswith("/>") else f"<{text}>"
+
+    def _write_attribute(self, element: str, name: str, value: str) -> Iterator[tuple[str, str]]:
+        if not _ATTRIBUTE.fullmatch(name) or name.startswith(("on", COPIES)):
+            return
+        if name in _CHANGED and element != "meta":
+            yield COPIES + name, value[:_MAX_COPY]
+            address = self._find_address(element, name, value.strip(_PADDING))
+            if address is not None:
+                yield name, address
+        elif name == "style" or ("(" in value and name not in _TEXTS and not name.startswith("data-")):
+            yield name, sanitize_css(value, self._find_image)
+        else:
+            yield name, value
+
+    def _find_address(self, element: str, name: str, address: str) -> str | None:
+        """Return the address that replaces another; None to leave the attribute out."""
+        if element in _REFERRING:
+            return None
+        if name == "usemap" or name.endswith("href"):
+            if address.startswith("#"):
+                return address
+            if element in _LINKS and name != "usemap":
+                return NO_TARGET
+            return (self._find_picture(address) or None) if element in {"image", "feimage", "use"} else None
+        if name == "src" and element in _IMAGES:
+            return self._find_picture(address) or NO_IMAGE
+        if name == "background":
+            return self._find_picture(address) or None
+        if name == "srcset" and element in {"img", "source"}:
+            return ", ".join(self._find_candidates(address)) or None
+        return None
+
+    def _find_picture(self, address: str) -> str:
+        return address if address[:5].lower() == "data:" else self._find_image(address)
+
+    def _find_candidates(self, text: str) -> Iterator[str]:
+        """Yield the pictures of `srcset` that the message has (WHATWG HTML, section 4.8.4.3.10)."""
+        position = 0
+        while found := _CANDIDATE.match(text, position):
+            address = found[1].rstrip(",")
+            has_size = address == found[1]
+            position = found.end() if has_size else found.end(1)
+            if address and (picture := self._find_picture(address)):
+                yield f"{picture}{found[2].rstrip() if has_size else ''}"
+
+
+def _is_written(name: str) -> bool:
+    return name not in _REMOVED and bool(_NAME.fullmatch(name))
+
+
+def _rename(name: str) -> str:
+    """Return the element that displays its content in the same way, but reads it as usual."""
+    return "pre" if name in {"xmp", "plaintext"} else name
+
+
+def _keep_colour_scheme(attributes: dict[str, str]) -> dict[str, str]:
+    """Return the attributes of a `<meta>` that changes only the look, and none of any other."""
+    content = attributes.get("content", "")
+    if attributes.get("name", "").lower() in {"color-scheme", "supported-color-schemes"} and _COLOUR_SCHEMES.fullmatch(content):
+        return {"name": attributes["name"], "content": content}
+    return {}

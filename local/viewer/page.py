@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 
 from jinja2 import Template
 from markupsafe import Markup, escape
 
 from local.viewer.diff import LineDiff
+from local.viewer.excerpt import Excerpt
 from local.viewer.preview import Preview
 from local.viewer.rendered import mark_headers, mark_texts, render_documents
 from local.viewer.templating import STYLE, create_environment
@@ -15,8 +15,11 @@ from mailhooks.mime.message import Message
 
 _MAX_PARTS = 300
 _MAX_TEXTS = 100
+_MAX_PICTURES = 4_500_000
+"""Characters of the pictures in each HTML text: the page is one file with all of them."""
+
 _GUARDS = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'\">"
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
     '<meta http-equiv="x-dns-prefetch-control" content="off"><meta name="referrer" content="no-referrer">'
 )
 
@@ -28,9 +31,9 @@ def render_page(preview: Preview) -> str:
     messages, rows = (preview.before, preview.after), (preview.rows_before, preview.rows_after)
     sides = {
         name: {
-            "documents": list(_documents(messages[number])),
+            "documents": Excerpt.first(list(_documents(messages[number])), _MAX_TEXTS, "HTML texts"),
             "texts": texts[number],
-            "rows": rows[number],
+            "rows": Excerpt.first(rows[number], _MAX_PARTS, "parts"),
             "fields": headers[number],
         }
         for number, name in enumerate(("before", "after"))
@@ -41,15 +44,14 @@ def render_page(preview: Preview) -> str:
         preview=preview,
         sides=sides,
         lines=LineDiff(preview.before.raw, preview.after.raw).unified(),
-        max_parts=_MAX_PARTS,
     )
 
 
-def _documents(message: Message) -> Iterator[Markup]:
-    """Yield the content of a frame for each HTML text, as an attribute's value."""
-    for document in islice(render_documents(message), _MAX_TEXTS):
-        # Escaped here, because the environment would change the characters with which the sanitizer disables attributes.
-        yield escape(_GUARDS + document)
+def _documents(message: Message) -> Iterator[tuple[Markup, tuple[str, ...]]]:
+    """Yield the content of a frame for each HTML text, as an attribute's value, and notes on what is left out of it."""
+    for document in render_documents(message, _MAX_PICTURES):
+        # Escaped here, because the environment would make the control characters of the text visible.
+        yield escape(_GUARDS + document.markup), document.notes
 
 
 @cache

@@ -1,26 +1,28 @@
 """A message as a mail program displays it: its texts, its header fields, and its HTML for a frame that runs and loads nothing."""
 
-import base64
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from html import unescape
-from itertools import islice
-from urllib.parse import unquote
+from typing import Final, NamedTuple
 
 from local.viewer.diff import Line, mark_lines
-from local.viewer.html_sanitizer import sanitize
+from local.viewer.excerpt import Excerpt, describe_cut
+from local.viewer.html_sanitizer import LIMIT, count_shown, cut, sanitize
 from local.viewer.part_changes import PartRow
-from mailhooks.mime import encoded_words, transfer_encoding
+from local.viewer.pictures import MAX_CHARACTERS, PictureFinder
+from mailhooks.mime import encoded_words
 from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
-from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Message, Part
 
-_CID = re.compile(r"\bcid:([^\s\"'<>()]+)", re.IGNORECASE)
-_MAX_TEXT = 300_000
-_MAX_IMAGES = 3_000_000
-_MAX_FIELDS = 200
-_MAX_VALUE = 4000
+_MAX_TEXT: Final = 300_000
+_MAX_FIELDS: Final = 200
+_MAX_VALUE: Final = 4000
+
+
+class Document(NamedTuple):
+    """An HTML text for a frame, and what is left out of it, in words."""
+
+    markup: str
+    notes: tuple[str, ...]
 
 
 def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
@@ -29,19 +31,13 @@ def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
 
 
 def _text(message: Message, part: Part) -> str:
-    """Return the text of a part; of a long text only the beginning."""
-    return read_text(message.raw, part).replace("\0", "\ufffd")[:_MAX_TEXT]
+    """Return the text of a part."""
+    return read_text(message.raw, part).replace("\0", "\ufffd")
 
 
-def _octets(raw: bytes, part: Part) -> bytes:
-    body = raw[part.body : part.end]
-    try:
-        return transfer_encoding.decode(body, part.encoding)
-    except CannotEdit:
-        return body
-
-
-def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], limit: int) -> tuple[list[list[Line]], list[list[Line]]]:
+def mark_texts(
+    before: Message, after: Message, rows_after: Iterable[PartRow], limit: int
+) -> tuple[Excerpt[list[Line]], Excerpt[list[Line]]]:
     """Return the plain texts of both messages, with the removed lines marked in the first and the added lines in the second.
 
     Args:
@@ -49,58 +45,61 @@ def mark_texts(before: Message, after: Message, rows_after: Iterable[PartRow], l
         limit: how many texts of each message are returned.
     """
     origins = {id(row.part): id(row.part if row.origin is None else row.origin) for row in rows_after}
-    old = {id(part): _text(before, part) for part in islice(find_visible_parts(before, "plain"), limit)}
+    old, notes_before = _read_texts(before, limit)
+    new, notes_after = (old, notes_before) if after is before else _read_texts(after, limit)
     # A text whose part is still in the message, for example in a wrapped original, is not removed.
     marked = {part: mark_lines(text, text if part in origins.values() else "")[0] for part, text in old.items()}
     texts_after = []
-    for part in islice(find_visible_parts(after, "plain"), limit):
-        origin = origins[id(part)]
-        lines_before, lines_after = mark_lines(old.get(origin, ""), _text(after, part))
+    for part, text in new.items():
+        origin = origins[part]
+        lines_before, lines_after = mark_lines(old.get(origin, ""), text)
         texts_after.append(lines_after)
         if origin in old:
             marked[origin] = lines_before
-    return [lines for lines in marked.values() if lines], [lines for lines in texts_after if lines]
+    return (
+        Excerpt([lines for lines in marked.values() if lines], notes_before),
+        Excerpt([lines for lines in texts_after if lines], notes_after),
+    )
 
 
-def mark_headers(before: Message, after: Message) -> tuple[list[tuple[str, str, bool]], list[tuple[str, str, bool]]]:
+def _read_texts(message: Message, limit: int) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Return the beginnings of the first texts, by the identity of their parts, and notes on what is left out."""
+    parts = list(find_visible_parts(message, "plain"))
+    texts = {id(part): _text(message, part) for part in parts[:limit]}
+    shown = {part: text[:_MAX_TEXT] for part, text in texts.items()}
+    notes = (describe_cut(len(shown[part]), len(text), "characters") for part, text in texts.items())
+    return shown, tuple(filter(None, (*notes, describe_cut(len(texts), len(parts), "texts"))))
+
+
+def mark_headers(before: Message, after: Message) -> tuple[Excerpt[tuple[str, str, bool]], Excerpt[tuple[str, str, bool]]]:
     """Return the message's own header fields, before and after: name, decoded value, and whether the other message lacks the field."""
-    one, other = _fields(before), _fields(after)
+    (one, notes_before), (other, notes_after) = _fields(before), _fields(after)
     removed, added = Counter(one) - Counter(other), Counter(other) - Counter(one)
-    return [(*field, field in removed) for field in one], [(*field, field in added) for field in other]
+    return (
+        Excerpt([(*field, field in removed) for field in one], notes_before),
+        Excerpt([(*field, field in added) for field in other], notes_after),
+    )
 
 
-def _fields(message: Message) -> list[tuple[str, str]]:
-    fields = message.header.fields[:_MAX_FIELDS]
-    return [(field.name, encoded_words.decode(field.value(message.raw)[:_MAX_VALUE])) for field in fields]
+def _fields(message: Message) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    fields = message.header.fields
+    values = [(field.name, field.value(message.raw)) for field in fields[:_MAX_FIELDS]]
+    notes = [describe_cut(len(values), len(fields), "fields")]
+    notes += [f"{name}: {note}" for name, value in values if (note := describe_cut(min(len(value), _MAX_VALUE), len(value), "octets"))]
+    return [(name, encoded_words.decode(value[:_MAX_VALUE])) for name, value in values], tuple(filter(None, notes))
 
 
-def render_documents(message: Message) -> Iterator[str]:
-    """Yield each HTML text of the message with its own images inlined (RFC 2392), sanitized by `html_sanitizer.sanitize`.
+def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS) -> Iterator[Document]:
+    """Yield each HTML text of the message with its own pictures (see `PictureFinder`), sanitized by `html_sanitizer.sanitize`.
 
     The HTML is still untrusted: show it in a frame with an empty `sandbox` and a content security policy that loads nothing.
     """
-    images = dict(_images(message))
-    left = _MAX_IMAGES
-
-    def inline(reference: re.Match[str]) -> str:
-        nonlocal left
-        # QUIRK: the RFC's own example is percent-decoded and its erratum (454) is not, so both readings count.
-        identity = unescape(reference[1])
-        image = images.get(unquote(identity)) or images.get(identity, "")
-        left -= len(image)
-        return image if image and left > 0 else reference[0]
-
     for part in find_visible_parts(message, "html"):
-        yield sanitize(_CID.sub(inline, _text(message, part)))
-
-
-def _images(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield Content-IDs with their images as `data:` addresses, the only form that a page without a server can show."""
-    left = _MAX_IMAGES
-    for part in message.structure.root.walk():
-        identity = next(part.header.named("content-id"), None)
-        if part.maintype == "image" and identity is not None and part.end - part.body <= left:
-            left -= part.end - part.body
-            content = base64.b64encode(_octets(message.raw, part)).decode("ascii")
-            subtype = re.sub(r"[^a-z0-9.+-]", "", part.subtype)
-            yield identity.value(message.raw).decode("utf-8", "replace").strip("<> \t\r\n"), f"data:image/{subtype};base64,{content}"
+        text = _text(message, part)
+        pictures = PictureFinder(message, part, picture_limit)
+        markup = sanitize(cut(text), pictures.find)
+        total = count_shown(text)
+        notes = [describe_cut(min(total, LIMIT), total, "characters")]
+        if pictures.left_out:
+            notes.append(f"{pictures.left_out:,} pictures are not shown, because all of them are too large for a page")
+        yield Document(markup, tuple(filter(None, notes)))

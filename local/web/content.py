@@ -1,6 +1,6 @@
 """The content of a message before and after: five views, its HTML for frames, and both sides as downloads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from local.mail.history import MessageTrace
 from local.viewer.diff import LineDiff
-from local.viewer.part_changes import compare_parts
+from local.viewer.excerpt import Excerpt, describe_cut
+from local.viewer.part_changes import PartRow, compare_parts
 from local.viewer.rendered import find_visible_parts, mark_headers, mark_texts, render_documents
 from local.web.guard import MAIL_POLICY
 from local.web.templating import Site
@@ -18,21 +19,30 @@ from mailhooks.mime.message import Message
 
 MAX_FRAMES: Final = 12
 MAX_TEXTS: Final = 12
+MAX_PARTS: Final = 300
 _SIDES: Final = ("before", "after")
 
 
-def _count_frames(message: Message) -> int:
-    return sum(1 for _ in islice(find_visible_parts(message, "html"), MAX_FRAMES))
+def _describe_frames(message: Message) -> Excerpt[tuple[str, ...]]:
+    """Return notes for each frame on what its document leaves out."""
+    count = sum(1 for _ in find_visible_parts(message, "html"))
+    shown = [document.notes for document in islice(render_documents(message), MAX_FRAMES)]
+    note = describe_cut(len(shown), count, "HTML texts")
+    return Excerpt(shown, (note,) if note else ())
+
+
+def _list_parts(before: Message, after: Message) -> Iterator[Excerpt[PartRow]]:
+    return (Excerpt.first(rows, MAX_PARTS, "parts") for rows in compare_parts(before, after))
 
 
 _VIEWS: Final[dict[str, tuple[str, Callable[[Message, Message], Any]]]] = {
-    "html": ("HTML", lambda *messages: map(_count_frames, messages)),
+    "html": ("HTML", lambda *messages: map(_describe_frames, messages)),
     "text": ("Text", lambda before, after: mark_texts(before, after, compare_parts(before, after)[1], MAX_TEXTS)),
-    "structure": ("Structure", compare_parts),
+    "structure": ("Structure", _list_parts),
     "header": ("Header", mark_headers),
     "source": ("Source changes", lambda before, after: (LineDiff(before.raw, after.raw).unified(),)),
 }
-"""The label of each view, and a function that returns a value for each side. The source has one value: the lines of the diff."""
+"""The label of each view, and a function that returns an excerpt for each side. The source has one: the lines of the diff."""
 
 
 def load_trace(site: Site, request: Request) -> MessageTrace:
@@ -115,10 +125,10 @@ def show_html(site: Site, request: Request) -> Response:
     path = request.path_params
     nth = path["nth"]
     raw = _load_side(site, load_trace(site, request), path["passage"], path["side"])
-    markup = next(islice(render_documents(Message(raw)), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
-    if markup is None:
+    document = next(islice(render_documents(Message(raw)), nth - 1, None), None) if 1 <= nth <= MAX_FRAMES else None
+    if document is None:
         raise HTTPException(404, "This message has no HTML part of this number.")
     # A byte order mark overrides the charset that the markup declares.
-    body = b"\xef\xbb\xbf" + markup.encode("utf-8", "replace")
+    body = b"\xef\xbb\xbf" + document.markup.encode("utf-8", "replace")
     headers = {"content-security-policy": MAIL_POLICY, "referrer-policy": "no-referrer"}
     return Response(body, media_type="text/html", headers=headers)

@@ -21,9 +21,10 @@ PAGE_POLICY: Final = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 MAIL_POLICY: Final = (
-    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-"""The policy for a message's HTML: only its own styles and its own images."""
+"""The policy for a message's HTML: only its own styles, fonts and images."""
 
 MAX_UPLOAD: Final = MAX_MESSAGE_BYTES + 1024 * 1024
 """Bytes of a form with a message."""

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from local.viewer import html_sanitizer
 from tests.integration.local.web.pages import FROM_CLARA, Trap, Visit
 
 FAR = "http://far.example.net"
@@ -78,8 +79,53 @@ HOSTILE = {
     "attribution": f'<a href="#x" attributionsrc="{FAR}/42">Click</a><img src="data:," attributionsrc="{FAR}/43">',
     "encoded-style": f'<p style="background:&#117;rl({FAR}/44)">x</p><p style="background:u&#x72;l&lpar;{FAR}/45)">x</p>'
     f'<svg><style>&#64;import url&#40;{FAR}/46);</style><rect width=9 height=9 fill="&#x75rl({FAR}/47#a)"></svg>',
-    "speculation": f'<script type=speculationrules>{{"prefetch":[{{"source":"list","urls":["{FAR}/speculated"]}}]}}</script>',
+    "speculation": f'<script type=speculationrules>{{"prefetch":[{{"source":"list","urls":["{FAR}/speculated"]}}]}}</script>'
+    f'<script type=speculationrules>{{"prerender":[{{"where":{{"href_matches":"/*"}},"eagerness":"immediate"}}]}}</script><a href={FAR}/48>'
+    "Click</a><link rel=expect href=#x blocking=render><link rel='compression-dictionary' href=//far.example.net/49>",
+    "hidden-in-text": "".join(
+        f"<{name}><a title='</{name}><link rel=preconnect href={FAR}/{name}><a href={FAR}/{name}>Click</a>'></{name}>"
+        for name in ("style", "title", "textarea", "noscript", "noembed", "noframes", "xmp", "iframe", "script", "svg", "math", "template")
+    ),
+    "hidden-in-foreign": f"<svg></p><style><a id='</style><link rel=preconnect "
+    f"href={FAR}/50>'></style></svg><math><mtext><table><mglyph><style>"
+    f"<!--</style><img title='--&gt;&lt;link rel=preconnect href={FAR}/51&gt;'></table></mtext></math><svg><style><![CDATA[</style><link "
+    f"rel=dns-prefetch href={FAR}/52>]]></style><title><link rel=preconnect href={FAR}/53></title><desc><a "
+    f"href={FAR}/54>Click</a></desc></svg>",
+    "hidden-in-comment": f"<!--><link rel=preconnect href={FAR}/55>--><!-- --!><link rel=preconnect href={FAR}/56>--><!--[if "
+    f"gte mso 9]><a href={FAR}"
+    f"/57>Click</a><![endif]--><![if !mso]><link rel=preconnect href={FAR}/58><![endif]><?xml <link rel=preconnect href={FAR}/59>?>",
+    "unfinished": f"<a title='<link rel=preconnect href={FAR}/60><a href={FAR}/61>Click</a>",
+    "plaintext": f"<plaintext><link rel=preconnect href={FAR}/62></plaintext><a href={FAR}/63>Click</a>",
+    "nested-forms": f"<form><div></form><form action={FAR}/64><button>Click</button></form><select><option><a "
+    f"href={FAR}/65>Click</a><iframe "
+    f"src={FAR}/66></select><button type=submit form=q>Click</button><input type=image src={FAR}/67 formaction={FAR}/68>",
+    "style-variants": f"<style>@import/**/'{FAR}/69';@namespace "
+    f"url({FAR}/70);a{{--x:url({FAR}/71);background:var(--x),image-set('{FAR}/72' 1x);"
+    f"content:url({FAR}/73);cursor:url({FAR}/74),pointer;list-style:url({FAR}/75);border-image:url({FAR}/76) 1;mask:url({FAR}/77#a);"
+    f"filter:url({FAR}/78#a);shape-outside:url({FAR}/79);offset-path:url({FAR}/80#a);background:-webkit-cross-fade(url({FAR}/81),red,50%)}}"
+    f"@font-face{{font-family:z;src:url({FAR}/82)}}p{{font-family:z;background:src('{FAR}/83')}}@page{{background:url({FAR}/84)}}"
+    f"a:hover,a:active,a:visited{{background:url({FAR}/85)}}::highlight(x),p::before{{content:url({FAR}/86)}}</style><a "
+    f"href={FAR}/87>Click</a>"
+    f"<p style='--y:\\75rl({FAR}/88);background:var(--y)'>x<font face=z>y</font>",
+    "odd-elements": f"<fencedframe src={FAR}/89></fencedframe><webview src={FAR}/90></webview><controlledframe "
+    f"src={FAR}/91></controlledframe>"
+    f"<geolocation></geolocation><model src={FAR}/92></model><bgsound src={FAR}/93><img dynsrc={FAR}/94 lowsrc={FAR}/95 longdesc={FAR}/96>"
+    f"<v:image src={FAR}/97><v:rect href={FAR}/98>Click</v:rect><xml:a href={FAR}/99>Click</xml:a><blockquote "
+    f"cite={FAR}/100>Click</blockquote>",
+    "popover": f"<button popovertarget=p interestfor=p>Click</button><div id=p popover><a href={FAR}/101>Click</a><iframe "
+    f"src={FAR}/102></iframe>"
+    f"</div><details open><summary>Click</summary><a href={FAR}/103>Click</a></details><dialog open><form method=dialog action={FAR}/104>"
+    "<button>Click</button></form></dialog>",
 }
+LINKS = f"""<style>a, text {{ font-size: 40px }}</style><a href={FAR}/l1>Click</a> <a href="mailto:x@far.example.net">Click</a>
+<a href="tel:+49123">Click</a> <a href="#low">Click</a> <a href={FAR}/l2 target=_blank rel=opener>Click</a> <a href="next">Click</a>
+<a href="//far.example.net/l3" download>Click</a> <svg width=90 height=60><a xlink:href="{FAR}/l4"><text y=40>Click</text></a></svg>
+<a href="\\\\far.example.net\\l5">Click</a> <a href="">Click</a> <a href="http://[">Click</a> <a href="ftp://far.example.net/l6">Click</a>
+<a href="wss://far.example.net/">Click</a> <a href="x-none:far">Click</a>
+<p style="margin-top: 3000px" id=low>Low</p>"""
+
+CONNECTING = frozenset("a area base link meta script iframe frame object embed fencedframe webview controlledframe portal applet".split())
+"""Elements for which a browser may connect ahead."""
 
 
 def hostile(html: str, subject: str = "Hostile", content_type: str = "text/html") -> bytes:
@@ -114,11 +160,46 @@ def test_hostile_html_runs_nothing_and_loads_nothing(visit: Visit, trap: Trap, n
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_policy_of_the_frame_blocks_what_is_left_in_the_html(visit: Visit, trap: Trap, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `block_loading`. `block_navigation` stays, because a policy does not stop connections that a browser opens ahead."""
-    monkeypatch.setattr("local.viewer.html_sanitizer.block_loading", lambda markup: markup)
+    """Leave the addresses of pictures and styles. A policy does not stop connections ahead, so those of links and frames stay removed."""
+    find_address = html_sanitizer._Writer._find_address
+
+    def leave_address(self: html_sanitizer._Writer, element: str, name: str, address: str) -> str | None:
+        return find_address(self, element, name, address) if element in CONNECTING or name.endswith("href") else address
+
+    monkeypatch.setattr(html_sanitizer._Writer, "_find_address", leave_address)
+    monkeypatch.setattr(html_sanitizer, "sanitize_css", lambda css, *_: css)
     visit.history.add(hostile(HOSTILE[name]))
     open_and_click(visit)
     assert leaks(visit, trap) == []
+
+
+def test_links_cannot_be_followed_in_any_way(visit: Visit, trap: Trap) -> None:
+    """A click, one that opens a tab, the keyboard, the pointer above it, a drag into the page: the frame stays, nothing is loaded."""
+    visit.history.add(hostile(LINKS))
+    page = visit.open("/messages/1?view=html")
+    frame = page.frame_locator('iframe[title="HTML"]')
+    address = page.frames[1].url
+    for link in frame.locator("a").all():
+        link.hover(force=True)
+        page.mouse.down()
+        page.mouse.up()
+        link.click(button="middle", force=True)
+        link.click(modifiers=["Control"], force=True)
+        link.click(modifiers=["Shift"], force=True)
+        link.focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Control+Enter")
+    link = frame.locator("a").first
+    link.drag_to(page.locator("h1"), force=True)
+    page.wait_for_timeout(300)
+    assert page.frames[1].url.partition("#")[0] == address
+    expect(frame.get_by_text("Here is mail")).to_be_visible()
+    # A new tab can only show the same frame alone, in its sandbox.
+    tabs = [each for each in visit.context.pages if each is not page]
+    assert {each.url.partition("#")[0] for each in tabs} <= {address, "about:blank#blocked", "about:blank"}
+    for each in tabs:
+        each.close()
+    assert leaks(visit, trap) + visit.requests_elsewhere == []
 
 
 def test_hostile_html_is_text_in_every_other_place(visit: Visit, trap: Trap) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from local.console.text_columns import count_columns
 from local.viewer import diff
 from local.viewer.diff import LineDiff, LineKind, mark_lines
+from local.viewer.excerpt import Excerpt
 from mailhooks.mime.edits import splice
 
 LINES = st.lists(st.sampled_from([b"a\r\n", b"b\n", b"\r\n", b"c", b"unique 1\n", b"unique 2\n"]), max_size=60).map(b"".join)
@@ -96,7 +97,7 @@ def test_more_lines_than_the_limit_are_one_block(monkeypatch: pytest.MonkeyPatch
 
 @given(LINES | st.binary(max_size=200), LINES | st.binary(max_size=200))
 def test_the_unified_diff_has_the_lines_of_both_messages(before: bytes, after: bytes) -> None:
-    lines = LineDiff(before, after).unified()
+    lines = LineDiff(before, after).unified().items
     counts = Counter(line.kind for line in lines)
     assert counts[LineKind.ADDED] - counts[LineKind.REMOVED] == len(diff._split(after)) - len(diff._split(before))
     assert counts[LineKind.SAME] + counts[LineKind.REMOVED] <= len(diff._split(before))
@@ -106,7 +107,7 @@ def test_the_unified_diff_has_the_lines_of_both_messages(before: bytes, after: b
 def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> None:
     raw = b"".join(b"%d\r\n" % number for number in range(1, 101))
     changed = b"new\r\n" + raw.replace(b"90\r\n", b"")
-    assert [line.text for line in LineDiff(raw, changed).unified()] == [
+    assert [line.text for line in LineDiff(raw, changed).unified().items] == [
         *("@@ -1,3 +1,4 @@", "+new", " 1", " 2", " 3"),
         *("@@ -87,7 +88,6 @@", " 87", " 88", " 89", "-90", " 91", " 92", " 93"),
     ]
@@ -114,16 +115,16 @@ def test_far_apart_changes_are_hunks_of_their_own_with_their_line_numbers() -> N
 
 def test_near_changes_share_a_hunk() -> None:
     before = b"".join(b"%d\n" % number for number in range(1, 21))
-    lines = LineDiff(before, before.replace(b"8\n", b"eight\n", 1).replace(b"13\n", b"thirteen\n")).unified()
+    lines = LineDiff(before, before.replace(b"8\n", b"eight\n", 1).replace(b"13\n", b"thirteen\n")).unified().items
     assert [line.text for line in lines if line.kind is LineKind.HUNK] == ["@@ -5,12 +5,12 @@"]
     assert [line.text for line in lines if line.kind in {LineKind.REMOVED, LineKind.ADDED}] == ["-8", "+eight", "-13", "+thirteen"]
 
 
 def test_a_unified_diff_is_bounded() -> None:
-    lines = LineDiff(b"a\n" * 5000, b"b\n" * 5000 + b"x" * 1_000_000).unified()
-    assert len(lines) == 1001
-    assert lines[-1].text == "... and more"
-    assert max(len(line.text) for line in LineDiff(b"", b"x" * 1_000_000).unified()) == 2001
+    shown = LineDiff(b"a\n" * 5000, b"b\n" * 5000 + b"x" * 1_000_000).unified()
+    assert len(shown.items) == 1000
+    assert shown.notes == ("1,000 of 10,002 lines shown", "2,000 octets of each longer line shown")
+    assert max(len(line.text) for line in LineDiff(b"", b"x" * 1_000_000).unified().items) == 2001
 
 
 def test_only_inserted_lines_of_a_text_are_marked() -> None:
@@ -137,7 +138,7 @@ def test_only_inserted_lines_of_a_text_are_marked() -> None:
 
 def test_equal_messages_have_an_empty_diff() -> None:
     same = LineDiff(b"a\r\n", b"a\r\n")
-    assert (same.edits(), same.unified(), same.excerpt()) == ([], [], [])
+    assert (same.edits(), same.unified(), same.excerpt()) == ([], Excerpt([]), [])
 
 
 def test_an_excerpt_has_the_changed_added_and_removed_lines_with_their_numbers() -> None:
