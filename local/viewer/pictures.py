@@ -90,7 +90,7 @@ class PictureFinder:
                     self.left_out += 1
                     return ""
                 self._left -= size
-                content = part_content.prefix(self._raw, part, part.end - part.body)
+                content = part_content.read_leniently(self._raw, part)
                 return f"data:image/{subtype};base64,{base64.b64encode(content).decode('ascii')}"
         return ""
 
