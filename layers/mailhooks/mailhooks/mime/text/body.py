@@ -33,6 +33,8 @@ class Obstacle(StrEnum):
 
 _PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
+_RIGHTS_MANAGED_NAME: Final = "message"
+"""The beginning of the name of that part: `message.rpmsg`, `message_v4.rpmsg`. Other names are those of attached files."""
 _OPAQUE_NAME: Final = "smime.p7m"
 """The name of the one part of an S/MIME message (RFC 8551 section 3.2.1). Other files are attachments, such as a signed invoice."""
 
@@ -75,11 +77,13 @@ def find_displayed(message: Message) -> list[TextPart]:
         texts = _open(message, _find_displayed_in(message))
     else:
         texts = _open_agreed(message)
-    # QUIRK: a PGP/MIME message without the part with the version.
-    if not any(text.octets.strip() for text in texts) and any(
-        find_filename(message.raw, part).lower() == _PGP_NAME for part in message.structure.root.walk()
-    ):
-        raise Blocked(Obstacle.ENCRYPTED)
+    # QUIRK: programs and gateways put an empty text before an S/MIME message, or before a PGP/MIME message without its version.
+    if not any(text.octets.strip() for text in texts):
+        names = {find_filename(message.raw, part).lower() for part in message.structure.root.walk() if not part.embedded}
+        if _PGP_NAME in names:
+            raise Blocked(Obstacle.ENCRYPTED)
+        if _OPAQUE_NAME in names:
+            raise Blocked(Obstacle.OPAQUE)
     return texts
 
 
@@ -87,7 +91,7 @@ def _find_displayed_in(reading: Message) -> list[Part]:
     root = reading.structure.root
     for part in root.walk():
         kind = part.content_type
-        if kind == _RIGHTS_MANAGED:
+        if kind == _RIGHTS_MANAGED and is_rights_managed(reading.raw, part):
             raise Blocked(Obstacle.RIGHTS_MANAGED)
         if kind == _PGP_VERSION and _is_pgp_version(reading.raw, part):
             raise Blocked(Obstacle.ENCRYPTED)
@@ -223,7 +227,7 @@ def _find_displayed(raw: bytes, part: Part, *, named: bool = True) -> list[Part]
             # QUIRK: some programs write the images, or an attachment, before the text. All programs display the text.
             texts = _find_displayed(raw, _related_root(raw, part)) if part.children else []
             return texts or next((texts for child in part.children if (texts := _find_displayed(raw, child, named=False))), [])
-    if part.maintype == "application" and _is_opaque(raw, part):
+    if part.maintype == "application" and is_opaque(raw, part):
         raise Blocked(Obstacle.OPAQUE)
     return _find_first(raw, part) if part.maintype == "multipart" else []
 
@@ -279,8 +283,16 @@ def _is_pgp_version(raw: bytes, part: Part) -> bool:
     return not part.embedded and part_content.prefix(raw, part, 100).lstrip().lower().startswith(b"version:")
 
 
-def _is_opaque(raw: bytes, part: Part) -> bool:
-    """Return whether a part is an S/MIME message in one part, and not a file that is attached."""
+def is_rights_managed(raw: bytes, part: Part) -> bool:
+    """Return whether a part is the content of a rights-managed message, and neither an attached file nor in a forwarded message."""
+    if part.content_type != _RIGHTS_MANAGED or part.embedded:
+        return False
+    name = find_filename(raw, part).lower()
+    return not name or name.startswith(_RIGHTS_MANAGED_NAME)
+
+
+def is_opaque(raw: bytes, part: Part) -> bool:
+    """Return whether a part of type `application` is an S/MIME message in one part, and not a file that is attached."""
     filename = find_filename(raw, part).lower()
     is_message = part.start == 0 or not filename
     return filename == _OPAQUE_NAME or (part.content_type in _PKCS7 and is_message)

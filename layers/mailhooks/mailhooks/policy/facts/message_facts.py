@@ -18,8 +18,9 @@ from mailhooks.policy.facts.services import Services
 if TYPE_CHECKING:
     from mailhooks.mime.message import Message
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
+    from mailhooks.policy.facts.decoded_headers import DecodedHeaders
     from mailhooks.policy.facts.links import Link
-    from mailhooks.policy.facts.message_types import DecodedHeaders, MessageType
+    from mailhooks.policy.facts.message_types import MessageType
 
 _MAX_ADDRESSES: Final = 2000
 """Addresses of header fields that are compared. WorkMail delivers to 500 recipients."""
@@ -118,7 +119,7 @@ class Facts:
 
     @cached_property
     def headers(self) -> "DecodedHeaders":
-        from mailhooks.policy.facts.message_types import DecodedHeaders
+        from mailhooks.policy.facts.decoded_headers import DecodedHeaders
 
         return DecodedHeaders(self.message)
 
@@ -184,7 +185,7 @@ class Facts:
     def message_types(self) -> "frozenset[MessageType]":
         from mailhooks.policy.facts.message_types import find_message_types
 
-        return find_message_types(self.message, self.headers)
+        return find_message_types(self.message, self.headers, null_sender=not self.event.mail_from)
 
     @cached_property
     def authentication(self) -> dict[str, frozenset[str]]:

@@ -1,13 +1,15 @@
-"""The decoded header of a message, its types, its importance, and the results of its authentication."""
+"""The types of a message, its importance, and the results of its authentication."""
 
 import re
 from enum import StrEnum
 from typing import Final
 
-from mailhooks.content.attachment_parts import is_smime_file
-from mailhooks.mime.displayed_text import read_field
-from mailhooks.mime.message import Message
-from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
+from mailhooks.mime import part_content
+from mailhooks.mime.filenames import find_filename
+from mailhooks.mime.message import Message, Part
+from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed, is_opaque, is_rights_managed
+from mailhooks.policy.facts.automatic_mail import find_reply, is_bounce
+from mailhooks.policy.facts.decoded_headers import DecodedHeaders
 
 
 class MessageType(StrEnum):
@@ -32,7 +34,20 @@ class Importance(StrEnum):
 
 
 _REPORTS: Final = {"disposition-notification": MessageType.READ_RECEIPT, "delivery-status": MessageType.DELIVERY_REPORT}
-_PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+
+_LIST_FIELDS: Final = frozenset({"list-id", "list-post", "list-unsubscribe"})
+
+_SMIME_TYPES: Final = {"signed-data": MessageType.SIGNED, "signed-receipt": MessageType.SIGNED, "certs-only": None, "compressed-data": None}
+_SIGNED_DATA: Final = bytes.fromhex("2a864886f70d010702")
+"""The object identifier of signed data (RFC 5652 section 5.1)."""
+
+_PGP: Final = (b"-----BEGIN PGP ", b"LS0tLS1CRUdJTiBQR1Ag")
+_PGP_SIGNED: Final = (b"-----BEGIN PGP SIGNED MESSAGE", b"LS0tLS1CRUdJTiBQR1AgU0lHTkVE")
+"""The beginnings of OpenPGP messages in a text (RFC 9580 section 6.2), as they are and in base64."""
+
+_METHOD: Final = re.compile(rb"^METHOD[:;]", re.IGNORECASE | re.MULTILINE)
+_CALENDAR_OCTETS: Final = 8192
+"""Octets of a calendar in which its method is searched. Programs write it before the first event."""
 
 RESULTS: Final = frozenset("none pass fail hardfail softfail policy neutral temperror permerror gray processing_failed disabled".split())
 """Results of methods (RFC 8601 section 2.7 and its predecessors), and of SES for spam and viruses."""
@@ -41,74 +56,105 @@ _COMMENTS: Final = re.compile(r"\([^()]*\)|\"(?:[^\"\\]|\\.)*+\"")
 _RESULT: Final = re.compile(r"(?:^|;)\s*(spf|dkim|dmarc)\s*=\s*([a-z_]+)")
 
 
-class DecodedHeaders:
-    """The decoded values of a message's header fields, by name."""
+def find_message_types(message: Message, headers: DecodedHeaders, *, null_sender: bool = False) -> frozenset[MessageType]:
+    """Return all types of a message, as mail programs display it: a file attached to a text changes no type.
 
-    def __init__(self, message: Message) -> None:
-        self._values: dict[str, list[str]] = {}
-        for field in message.header.fields:
-            self._values.setdefault(field.lname, []).append(read_field(message, field))
-
-    def all(self, name: str) -> list[str]:
-        """Return the values of all fields with a name, in any case."""
-        return self._values.get(name.lower(), [])
-
-    def first(self, name: str) -> str:
-        """Return the value of the first field with a name; `""` if there is none."""
-        return next(iter(self.all(name)), "")
-
-    def word(self, name: str) -> str:
-        """Return the value of the first field with a name, in lower case, up to its parameters and comments."""
-        return self.first(name).partition(";")[0].partition("(")[0].strip().lower()
-
-
-def find_message_types(message: Message, headers: DecodedHeaders) -> frozenset[MessageType]:
-    """Return all types of a message."""
-    found = set(_by_header(headers))
-    root = message.structure.root
-    own = [part for part in root.walk() if not part.embedded]
-    if headers.word("content-class") == "urn:content-classes:calendarmessage" or any(part.content_type == "text/calendar" for part in own):
+    Args:
+        null_sender: whether the envelope has no sender, as that of a bounce (RFC 5321 section 4.5.5).
+    """
+    null_sender = null_sender or headers.first("return-path").strip() == "<>"
+    own = [part for part in message.structure.root.walk() if not part.embedded]
+    found = set(_find_list(headers))
+    reply = find_reply(headers, null_sender=null_sender)
+    found |= {MessageType.AUTO_REPLY} if reply.automatic else set()
+    found |= {MessageType.OUT_OF_OFFICE, MessageType.AUTO_REPLY} if reply.away else set()
+    if headers.word("content-class") == "urn:content-classes:calendarmessage" or _has_invitation(message):
         found.add(MessageType.CALENDAR)
-    if root.content_type == "multipart/report" and (report := _REPORTS.get(root.params.get("report-type", "").strip().lower())):
-        found.add(report)
-    for part in own:
-        if part.content_type == "multipart/signed":
-            found.add(MessageType.SIGNED)
-        elif part.content_type == "multipart/encrypted" or part.content_type == "application/x-microsoft-rpmsg-message":
-            found.add(MessageType.ENCRYPTED)
-        elif part.content_type in _PKCS7 and not is_smime_file(message.raw, part, root):
-            # RFC 8551 section 3.2.2. Without the parameter the type is unknown, and most such messages are encrypted.
-            found.add(MessageType.SIGNED if part.params.get("smime-type", "").strip().lower() == "signed-data" else MessageType.ENCRYPTED)
-    return frozenset(found | _inline_pgp(message))
+    report = _find_report(message.structure.root, null_sender=null_sender)
+    if report or is_bounce(message, headers, null_sender=null_sender):
+        found.add(report or MessageType.DELIVERY_REPORT)
+    return frozenset(found | _find_seals(message, own))
 
 
-def _by_header(headers: DecodedHeaders) -> set[MessageType]:
-    found = set()
-    auto = headers.first("auto-submitted").strip().lower()
-    # RFC 3834 section 5. QUIRK: older programs use their own fields; Exchange labels its out-of-office replies auto-generated.
-    replied = auto.startswith("auto-replied") or bool(headers.all("x-autoreply") or headers.all("x-autorespond"))
-    exchange = headers.word("x-ms-exchange-generated-message-source") == "mailbox rules agent"
-    if replied or exchange or headers.word("precedence") == "auto_reply":
-        found.add(MessageType.AUTO_REPLY)
-    # RFC 5230 section 4.6, and fields of vacation programs.
-    if "vacation" in auto or exchange or "vacation" in headers.first("x-autogenerated").lower() or headers.all("x-vacation"):
-        found |= {MessageType.OUT_OF_OFFICE, MessageType.AUTO_REPLY}
-    elif replied and headers.word("x-auto-response-suppress") in {"all", "oof"}:
-        found.add(MessageType.OUT_OF_OFFICE)
-    if headers.all("list-id") or headers.all("list-post") or headers.all("list-unsubscribe") or headers.word("precedence") == "list":
-        found.add(MessageType.LIST)
-    return found
+def _find_list(headers: DecodedHeaders) -> set[MessageType]:
+    return {MessageType.LIST} if headers.has_any(_LIST_FIELDS) or headers.word("precedence") == "list" else set()
 
 
-def _inline_pgp(message: Message) -> set[MessageType]:
-    if b"-----BEGIN PGP " not in message.raw:
+def _find_report(root: Part, *, null_sender: bool) -> MessageType | None:
+    """Return the type of a report (RFC 6522, RFC 3464, RFC 8098), also of one that a list put before its footer."""
+    if root.content_type == "multipart/mixed" and root.children and root.children[0].content_type == "multipart/report":
+        root = root.children[0]
+    if root.content_type == "multipart/report" and (name := root.params.get("report-type", "").strip().lower()):
+        return _REPORTS.get(name)
+    # QUIRK: some servers leave out report-type, or write multipart/mixed, in which a person may forward a report, too.
+    if root.content_type == "multipart/report" or (root.content_type == "multipart/mixed" and null_sender):
+        return next((report for part in root.children if (report := _report_of(part))), None)
+    return _report_of(root)
+
+
+def _report_of(part: Part) -> MessageType | None:
+    return _REPORTS.get(part.subtype.removeprefix("global-")) if part.maintype == "message" else None
+
+
+def _has_invitation(message: Message) -> bool:
+    """Return whether a mail program displays an invitation or an answer to one: a calendar with a method (RFC 6047 section 2.4).
+
+    QUIRK: Outlook reads a calendar among alternative texts, in spite of a file name and `attachment`, and the method in the calendar itself
+    ([MS-STANOICAL], RFC 6047 section 2.4, V0342 and V0343).
+    """
+    raw = message.raw
+    waiting = [(message.structure.root, True, False)]
+    while waiting:
+        part, is_alternative, within = waiting.pop()
+        if part.maintype == "multipart":
+            alternative = part.content_type == "multipart/alternative"
+            waiting += [(child, alternative, within or alternative) for child in part.children if not child.embedded]
+        elif part.content_type == "text/calendar":
+            is_shown = part.header.disposition(raw) != "attachment"
+            if part.params.get("method", "").strip():
+                if is_shown or within or part is message.structure.root:
+                    return True
+            elif is_shown and is_alternative and _METHOD.search(part_content.prefix(raw, part, _CALENDAR_OCTETS)):
+                return True
+    return False
+
+
+def _find_seals(message: Message, own: list[Part]) -> set[MessageType]:
+    """Return whether the displayed text is signed or encrypted. A signature or encryption after a readable text is a file."""
+    raw = message.raw
+    found = {kind for part in own if (kind := _seal_of(raw, part))}
+    if not found and not any(mark in raw for mark in _PGP) and not any(_may_be_pgp(raw, part) for part in own):
         return set()
     try:
         find_displayed(message)
     except Blocked as blocked:
         if blocked.obstacle is Obstacle.INLINE_PGP:
-            return {MessageType.SIGNED if b"-----BEGIN PGP SIGNED MESSAGE" in message.raw else MessageType.ENCRYPTED}
+            found.add(MessageType.SIGNED if any(mark in raw for mark in _PGP_SIGNED) else MessageType.ENCRYPTED)
+        elif blocked.obstacle is Obstacle.ENCRYPTED:
+            found.add(MessageType.ENCRYPTED)
+        return found
     return set()
+
+
+def _may_be_pgp(raw: bytes, part: Part) -> bool:
+    """Return whether a part may be one of a PGP/MIME message that Exchange has rearranged."""
+    if part.content_type == "application/pgp-encrypted":
+        return True
+    return part.content_type == "application/octet-stream" and find_filename(raw, part).lower().endswith(".asc")
+
+
+def _seal_of(raw: bytes, part: Part) -> MessageType | None:
+    if part.content_type == "multipart/signed":
+        return MessageType.SIGNED
+    if part.content_type == "multipart/encrypted" or is_rights_managed(raw, part):
+        return MessageType.ENCRYPTED
+    if part.maintype != "application" or not is_opaque(raw, part):
+        return None
+    # RFC 8551 section 3.2.2. QUIRK: without the parameter, the content has its type (RFC 5652 section 3); most such messages are encrypted.
+    declared = part.params.get("smime-type", "").strip().lower()
+    if declared:
+        return _SMIME_TYPES.get(declared, MessageType.ENCRYPTED)
+    return MessageType.SIGNED if _SIGNED_DATA in part_content.prefix(raw, part, 100) else MessageType.ENCRYPTED
 
 
 def find_importance(headers: DecodedHeaders) -> Importance:

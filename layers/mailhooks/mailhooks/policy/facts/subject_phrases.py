@@ -1,0 +1,71 @@
+"""Words with which programs begin the subjects of automatic replies, forwards and bounces, in many languages.
+
+All are in lower case. Each row has its language for the reader of the code.
+"""
+
+# ruff: noqa: RUF001 - letters of other alphabets that look like Latin ones are meant
+import re
+from typing import Final
+
+
+def _read_phrases(rows: str) -> str:
+    """Return an expression that matches each phrase of all rows `language: phrase, phrase`."""
+    lists = (row.partition(":")[2].split(",") for row in rows.strip().splitlines())
+    return "|".join(re.escape(phrase.strip()) for phrases in lists for phrase in phrases)
+
+
+_AWAY_PHRASES: Final = _read_phrases("""
+    en: automatic reply, automatic response, auto reply, auto-reply, autoreply, auto response, auto-response, autoresponse
+    en: out of office, out of the office
+    en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re, vacation notice
+    de: automatische antwort, automatische beantwortung, abwesenheit
+    fr: réponse automatique, absence du bureau, absent du bureau
+    es: respuesta automática, fuera de la oficina, fuera de oficina
+    pt: resposta automática, fora do escritório, ausência temporária
+    it: risposta automatica, fuori sede, fuori ufficio
+    nl: automatisch antwoord, afwezig
+    sv, da, no: automatiskt svar, automatisk svar, autosvar, frånvaro, fraværende, ikke til stede
+    fi: automaattinen vastaus, poissa
+    pl: automatyczna odpowiedź, odpowiedź automatyczna
+    cs, sk: automatická odpověď, automatická odpoveď
+    hu, ro, tr: automatikus válasz, răspuns automat, otomatik yanıt
+    ru, uk, bg: автоматический ответ, автоответ, автоматична відповідь, автоматичен отговор
+    el: αυτόματη απάντηση
+    he, ar: תשובה אוטומטית, מענה אוטומטי, رد تلقائي
+    ja, zh, ko: 自動応答, 自動返信, 自動回覆, 自動回復, 自动答复, 自动回复, 자동 회신, 자동 응답
+    """)
+
+AWAY: Final = re.compile(rf"(?:auto ?: ?)?(?:{_AWAY_PHRASES})[^:：]{{0,40}}(?:[:：]|$)|yahoo! auto response")
+"""The beginning of the subject of an automatic reply. A person may write it too."""
+
+IS_AWAY: Final = re.compile(r"\bis (?:currently )?out of (?:the )?office\b")
+"""A part of the subject of such a reply by Domino: `AUTO: Ana is out of the office (returning 12/01/2026)`."""
+
+_FORWARD_MARKS: Final = _read_phrases("""
+    en, de: fw, fwd, wg
+    fr, es, it, pt: tr, rv, i, rif, enc, res
+    nl, sv, da, no, fi: doorst, vb, vs, vl, videresendt, vidarebefordrat
+    pl, cs, hu, ro, tr: pd, przekazano, předá, fs, továbbítás, tov, redirecționare, ilt, ynt
+    ru, uk, el: пересл, переслать, πρθ
+    he, ar: הועבר, إعادة توجيه, إعادة التوجيه
+    ja, zh, ko, vi: 転送, 转发, 轉寄, 转寄, 전달, chuyển tiếp
+    """)
+
+FORWARD: Final = re.compile(rf"(?:{_FORWARD_MARKS})\.?(?:[\[(]\d{{1,3}}[\])])? ?[:：]")
+"""The beginning of the subject of a forward."""
+
+_FAILURE_PHRASES: Final = _read_phrases("""
+    en: undeliver, nondeliver, non-deliver, non deliver, returned mail, returned message, returned to sender, mail delivery
+    en: delivery status, delivery failure, delivery failed, delivery report, delivery delay, delivery has, delivery notification
+    en: failure notice, mail failure, message status - undeliv, message not delivered, message could not be delivered, message undeliver
+    en: could not send message, warning: could not send, warning: message, mail could not be delivered, mail system error
+    de: unzustellbar, nicht zustellbar, zustellung fehlgeschlagen
+    fr: non remis, échec de la remise
+    es, pt, it: no se puede entregar, não é possível entregar, não foi possível entregar, impossibile recapitare, mancato recapito
+    nl, sv, da, no, fi: onbestelbaar, det går inte att leverera, kan ikke leveres, toimitus epäonnistui
+    ru, pl: не удается доставить, недоставленное, niedostarczone, nie można dostarczyć
+    ja, zh, ko: 配信不能, 未送达, 無法傳遞, 배달되지 않음
+    """)
+
+FAILURE: Final = re.compile(_FAILURE_PHRASES)
+"""The beginning of the subject of a bounce. A person may write it too."""
