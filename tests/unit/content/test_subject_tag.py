@@ -95,3 +95,19 @@ def test_a_second_run_changes_nothing() -> None:
         assert tag_edits(Message(raw), TAG) == []
 
     check_rows(MARKS, check)
+
+
+RAW = [
+    "R\u00e9ponse automatique : [EXTERNAL] Offre".encode(),
+    "R\u00e9ponse automatique\u00a0: [EXTERNAL] Offre".encode("latin-1"),
+    b"=?utf-8?Q?R=C3=A9ponse_automatique?=\r\n =?utf-8?Q?_=3A_?= [EXTERNAL]\r\n\tOffre",
+    b"Automatic\r\n reply:\r\n [EXTERNAL] Offre",
+    b"=?utf-8?Q?Automatic_reply:_[EXT?= =?utf-8?Q?ERNAL]_Offre?=",
+]
+
+
+def test_a_tag_is_found_in_a_subject_of_any_encoding() -> None:
+    def check(subject: bytes) -> None:
+        assert tag_edits(Message(b"Subject: " + subject + b"\r\n\r\nHello.\r\n"), TAG) == []
+
+    check_rows(RAW, check)

@@ -8,6 +8,7 @@ from typing import Final
 from mailhooks.contract.limits import IMMUTABLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.errors import SettingsError
 from mailhooks.mime import encoded_words
+from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.headers import Field, HeaderBlock
 from mailhooks.mime.message import Message
@@ -139,7 +140,7 @@ def tag_edits(message: Message, tag: str) -> list[Edit]:
     if subject is None:
         return [block.appended(b"Subject: " + encoded_words.encode(tag, "Subject", block.newline) + block.newline)]
     value = subject.value(raw)
-    if _has_tag(encoded_words.decode(value), tag):
+    if _has_tag(read_field(message, subject), tag):
         return []
     return [_insert_before(raw, block, subject, value, tag)]
 
