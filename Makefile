@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 SERVERS_VENV := .venv-servers
+LAMBDA_VENV := .venv-lambda
 PY := $(VENV)/bin/python
 SAM_PY := $(SAM_VENV)/bin/python
 COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
@@ -10,6 +11,9 @@ COMPILE := --generate-hashes --no-emit-index-url --no-emit-find-links --no-heade
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 export PYTHONPATH := layers/mailhooks
 export SAM_CLI_TELEMETRY := 0
+# Lambda's own Python: $PYTHON313, one of pyenv's, or python3.13 on PATH. Empty on a machine without it.
+LAMBDA_PYTHON = $(shell for each in "$$PYTHON313" "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13*/bin/python3.13 python3.13; do \
+  "$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo "$$each" && break; done)
 # Mail parsers of npm for tests, which are skipped without Node.js.
 PARSERS := tests/support/parsers
 PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
@@ -17,7 +21,7 @@ PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve test test-fast test-slow test-all check e2e servers bench fuzz fidelity render pictures format requirements clean
+.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check e2e servers bench fuzz fidelity render pictures format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -42,6 +46,12 @@ $(SERVERS_VENV)/.ready: requirements-servers.txt
 	@$(SERVERS_VENV)/bin/python $(PIP_INSTALL) -r requirements-servers.txt
 	@touch $@
 
+$(LAMBDA_VENV)/.ready: requirements-dev.txt
+	@echo "setting up $(LAMBDA_VENV) (once; about a minute)"
+	@$(LAMBDA_PYTHON) -m venv --clear $(LAMBDA_VENV)
+	@$(LAMBDA_VENV)/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
 $(PARSERS)/node_modules/.ready: $(PARSERS)/pins.json
 	@echo "installing mail parsers for tests"
 	@(cd $(PARSERS) && cp pins.json package-lock.json && npm ci --ignore-scripts --no-audit --no-fund --silent) && touch $@ || echo "they cannot be installed: tests skip them"
@@ -64,6 +74,11 @@ test-slow: $(VENV)/.ready $(PARSERS_READY)  ## the slow tests
 	@$(PY) -m pytest $(PARALLEL) -m slow
 
 test-all: test test-slow  ## all tests, the slow ones too
+
+test-lambda:  ## the unit tests without the properties on CPython 3.13, as in Lambda (reports that it skips them without it)
+	@$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory $(LAMBDA_VENV)/.ready && \
+	  $(LAMBDA_VENV)/bin/python -m pytest -q $(PARALLEL) -m "not slow and not fuzz" tests/unit,\
+	  echo "skipped: no CPython 3.13, on which Lambda runs the functions: put python3.13 on PATH, or set PYTHON313=/path/to/it")
 
 check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contracts, sam validate --lint
 	@$(VENV)/bin/ruff check .
@@ -111,4 +126,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt $(foreach p,$(2),--no-emit-package $(p)) layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

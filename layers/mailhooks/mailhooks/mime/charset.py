@@ -17,7 +17,6 @@ _SUPERSETS: Final = {
     "shift_jis": "cp932",
     "iso8859-9": "cp1254",
     "tis-620": "cp874",
-    "iso8859-11": "cp874",
 }
 
 _LABELS: Final = {
@@ -33,23 +32,6 @@ _LABELS: Final = {
     **dict.fromkeys(("unicode", "ucs-2", "ucs2", "iso-10646-ucs-2", "csunicode", "unicodefeff"), "utf-16"),
     **dict.fromkeys(("ucs-4", "ucs4", "iso-10646-ucs-4", "csucs4"), "utf-32"),
     "unicodefffe": "utf-16-be",
-    **dict.fromkeys(("unicode11utf8", "unicode20utf8", "x-unicode20utf8"), "utf-8"),
-    **{f"iso8859{number}": f"iso8859-{number}" for number in (*range(1, 12), 13, 14, 15, 16)},
-    **{f"x-cp{number}": f"cp{number}" for number in range(1250, 1259)},
-    **dict.fromkeys(("csiso88596e", "csiso88596i", "iso-8859-6-e", "iso-8859-6-i"), "iso8859-6"),
-    **dict.fromkeys(("csiso88598e", "csiso88598i", "iso-8859-8-e", "visual", "logical"), "iso8859-8"),
-    "sun_eu_greek": "iso8859-7",
-    "csisolatin9": "iso8859-15",
-    **dict.fromkeys(("koi", "koi8"), "koi8-r"),
-    "koi8-ru": "koi8-u",
-    **dict.fromkeys(("csmacintosh", "mac", "x-mac-roman"), "mac-roman"),
-    **dict.fromkeys(("x-mac-cyrillic", "x-mac-ukrainian"), "mac-cyrillic"),
-    "dos-874": "cp874",
-    **dict.fromkeys(("csgb2312", "gb_2312", "gb_2312-80"), "gb2312"),
-    **dict.fromkeys(("cn-big5", "x-x-big5"), "big5"),
-    "cseucpkdfmtjapanese": "euc_jp",
-    "windows-31j": "cp932",
-    **dict.fromkeys(("cseuckr", "csksc56011987", "iso-ir-149", "ks_c_5601-1989", "ksc_5601"), "euc_kr"),
 }
 """Names that Python does not know (WHATWG Encoding Standard, "Names and labels")."""
 
@@ -93,16 +75,6 @@ def find_codec(charset: str) -> codecs.CodecInfo | None:
         return None
     # Python also has codecs that are not for text, such as base64 and zlib.
     return found if getattr(found, "_is_text_encoding", True) and found.name not in _NO_CHARSETS else None
-
-
-def find_superset(charset: str) -> str:
-    """Return the name of the codec by which mail programs read a charset, equal for all its names; an unknown name as it is.
-
-    >>> find_superset("UTF8") == find_superset("utf-8"), find_superset("latin1") == find_superset("Windows-1252")
-    (True, True)
-    """
-    found = find_codec(charset.lower())
-    return _SUPERSETS.get(found.name, found.name) if found else charset.lower()
 
 
 def is_ascii_superset(charset: str) -> bool:

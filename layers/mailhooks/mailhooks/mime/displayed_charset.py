@@ -115,6 +115,19 @@ def find_codec_name(label: str) -> str:
     return "" if found is None or found.name == "ascii" else found.name
 
 
+def find_superset(label: str) -> str:
+    """Return the name of the codec by which mail programs read a charset, equal for all its names; an unknown name as it is.
+
+    >>> find_superset("UTF8") == find_superset("utf-8"), find_superset("latin1") == find_superset("Windows-1252")
+    (True, True)
+    """
+    name = find_codec_name(label)
+    if not name:
+        found = charsets.find_codec(label.lower())
+        return found.name if found else label.lower()
+    return "cp1252" if name == "iso8859-1" else _CODECS.get(name, (name,))[0]
+
+
 def _find_own_charset(beginning: bytes) -> str:
     """Return the charset that HTML declares itself; `""` if it does not."""
     label = next(_find_meta_charsets(beginning), b"")

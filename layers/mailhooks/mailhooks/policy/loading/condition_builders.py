@@ -142,7 +142,7 @@ def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
 def _charset(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on the charsets of the text parts. All names of a charset are equal."""
     # Late: few policies have this condition, and a cold start does not load the module for the others.
-    from mailhooks.mime.charset import find_superset
+    from mailhooks.mime.displayed_charset import find_superset
 
     wanted = frozenset(map(find_superset, context.texts(value)))
 
