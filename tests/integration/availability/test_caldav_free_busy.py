@@ -106,6 +106,7 @@ def test_a_mailbox_that_is_not_there_has_the_first_failure(dav: WebDav) -> None:
         (502, ServerBusy),
         (503, ServerBusy),
         (504, TimedOut),
+        (408, TimedOut),
         (507, GenerationFailed),
         (207, GenerationFailed),
         (302, GenerationFailed),
@@ -115,7 +116,7 @@ def test_each_http_status_has_its_failure(dav: WebDav, status: int, failure: typ
     found = ask(dav, Response("bob@example.net is unknown", status, {"Retry-After": "7", "Location": "https://other.example.net/"}))
     assert type(found) is failure
     assert "example" not in str(found)
-    assert found.retry_after == (7.0 if failure is ServerBusy else None)
+    assert found.retry_after == (7.0 if failure in {ServerBusy, TimedOut} else None)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ FILE = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
         (Reply(HTML, 502, PAGE), ServerBusy),
         (Reply(HTML, 503, PAGE), ServerBusy),
         (Reply(status=504), TimedOut),
+        (Reply(status=408), TimedOut),
         (Reply(HTML, 200, PAGE), GenerationFailed),
         (Reply(HTML.removeprefix(b"<!DOCTYPE html>").replace(b"<br>", b""), 200, PAGE), GenerationFailed),
         (Reply(status=302, headers={"Location": "/owa/auth/logon.aspx"}), GenerationFailed),

@@ -90,6 +90,7 @@ FAILURES: list[tuple[Fault, type[LookupFailed], AvailabilityErrorCode]] = [
     ((502, "<html>", {}), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     (api_error(503, "backendError"), ServerBusy, AvailabilityErrorCode.SERVER_BUSY),
     ((504, "", {}), TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
+    ((408, "", {}), TimedOut, AvailabilityErrorCode.TIMEOUT_EXPIRED),
     ((200, "<html>", {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ((200, {"calendars": None}, {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
     ((200, [], {}), GenerationFailed, AvailabilityErrorCode.FREE_BUSY_GENERATION_FAILED),
@@ -104,7 +105,7 @@ def test_each_error_of_a_request_has_its_failure(
     with pytest.raises(kind) as raised:
         ask(make_google(), ANA)
     assert raised.value.code is code
-    assert raised.value.transient == ((fault[0] in {500, 504} or kind is ServerBusy) and "dailyLimit" not in str(raised.value))
+    assert raised.value.transient == ((fault[0] in {408, 500, 504} or kind is ServerBusy) and "dailyLimit" not in str(raised.value))
     assert raised.value.retry_after == (7.0 if fault[2] else None)
     assert "example.com" not in str(raised.value)
 

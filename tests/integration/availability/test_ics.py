@@ -84,6 +84,10 @@ def test_a_feed_is_found_in_either_form_of_the_domain(site: Feeds) -> None:
         (500, GenerationFailed),
         (503, ServerBusy),
         (504, TimedOut),
+        (408, TimedOut),
+        (520, ServerBusy),
+        (522, TimedOut),
+        (525, GenerationFailed),
         (304, GenerationFailed),
     ],
 )

@@ -319,6 +319,20 @@ def test_a_view_is_read_up_to_the_windows_end(unit: str) -> None:
     assert max(end for _, end, _ in found) == 48
 
 
+@pytest.mark.parametrize("digits", ["4", "4444", "4" * 47, "0004", "2", "02"])
+def test_a_view_with_busy_slots_and_no_items_covers_the_window_or_is_a_failure(digits: str) -> None:
+    assert type(read([{"scheduleId": ANA, "availabilityView": digits, "scheduleItems": []}])[ANA]) is GenerationFailed
+
+
+def test_no_data_for_a_part_of_the_window_is_busy_there() -> None:
+    assert busy_times({"availabilityView": view("0044"), "scheduleItems": []}) == [(2, 4, BusyType.BUSY)]
+    assert busy_times({"availabilityView": "4" * 48, "scheduleItems": [item()]}) == [
+        (18, 20, BusyType.BUSY),
+        (0, 18, BusyType.BUSY),
+        (20, 48, BusyType.BUSY),
+    ]
+
+
 def test_a_view_without_items_that_lacks_slots_is_not_free_time() -> None:
     assert type(read([{"scheduleId": ANA, "availabilityView": "0" * 47}])[ANA]) is GenerationFailed
     odd = Window(DAY, DAY + timedelta(minutes=100))

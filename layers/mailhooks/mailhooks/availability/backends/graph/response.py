@@ -102,11 +102,11 @@ class Reader:
         if not items and view is not None and not isinstance(view, str):
             return GenerationFailed("the availability view cannot be read")
         view = view if isinstance(view, str) else ""
-        if items is None:
+        if items is None or (items == [] and view.strip("0")):
             # QUIRK: a mailbox outside of Exchange Online may have nothing but the view (EWS, "FreeBusyViewType": MergedOnly).
             items, view = [], complete_view(view, window) if view else ""
             if not view:
-                return GenerationFailed("the response has no times for the mailbox")
+                return GenerationFailed("the response has no times for the mailbox, or none for a part of the window")
         if not isinstance(items, list):
             return GenerationFailed("the schedule items cannot be read")
         try:
@@ -152,8 +152,8 @@ def failure_for(response: http.HttpResponse) -> LookupFailed:
     if known and kind in {GenerationFailed, MailboxNotFound, NoAccess}:
         kind = _failure_type(known[-1], kind)
     named = f"{general}, {loggable((known or codes)[-1])}" if codes else str(general)
-    # Microsoft's guidance and SDKs retry 503 and 504; 500 was seen now and then (msgraph-sdk-design, pull request 2).
-    transient = kind.transient or (response.status in {500, 504} and kind in {GenerationFailed, TimedOut})
+    # 500 was seen now and then (msgraph-sdk-design, pull request 2).
+    transient = kind.transient or general.transient or (response.status == 500 and kind in {GenerationFailed, TimedOut})
     return kind(named, retry_after=parse_retry_after(response.headers), transient=transient)
 
 

@@ -108,10 +108,12 @@ def failure_for(response: HttpResponse) -> LookupFailed:
             return AuthenticationFailed("the server rejects the credentials (HTTP 401)")
         case 403:
             return NoAccess("the account may not do this (HTTP 403)")
-        case 429 | 502 | 503:
+        case 429 | 502 | 503 | 520 | 521 | 523:
             return ServerBusy(f"the server is busy (HTTP {status})", retry_after=parse_retry_after(response.headers))
-        case 408 | 504:
-            # 504 is a gateway's: the server itself may answer the next request.
-            return TimedOut(f"the server timed out (HTTP {status})", transient=status == 504)
+        case 408 | 504 | 522 | 524:
+            # A gateway's, or that of an idle connection (RFC 9110 section 15.5.9): the server itself may answer the next request. All
+            # requests only read, so that each of them can be repeated. QUIRK: 520 to 524 are Cloudflare's statuses in place of 502 and 504.
+            text = f"the server timed out (HTTP {status})"
+            return TimedOut(text, retry_after=parse_retry_after(response.headers), transient=True)
         case _:
             return GenerationFailed(f"the server responded with HTTP {status}")
