@@ -256,7 +256,7 @@ class LocalWorkMail(LocalAws):
         self.organization.page_size = _PAGE
         users, groups = configuration.directory.users, configuration.directory.groups
         for user in users:
-            self.organization.add_user(user.address, aliases=user.aliases)
+            self.organization.add_user(user.address, name=user.name, aliases=user.aliases)
         for group in groups:
             self.organization.add_group(group.address, aliases=group.aliases)
         entities: list[User | Group] = [*users, *groups]

@@ -15,6 +15,7 @@ class Entity:
         kind: `USER` or `GROUP`.
         email: the primary address; empty while the entity is not enabled.
         members: IDs of a group's members.
+        display_name, role: of a user.
     """
 
     kind: str
@@ -23,6 +24,8 @@ class Entity:
     aliases: list[str] = field(default_factory=list)
     state: str = "ENABLED"
     members: list[str] = field(default_factory=list)
+    display_name: str = ""
+    role: str = "USER"
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -52,9 +55,9 @@ class Organization:
         """Remove all users and groups."""
         self._entities.clear()
 
-    def add_user(self, email: str, *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
-        """Add a user and return its ID."""
-        return self._add("USER", email, aliases, state)
+    def add_user(self, email: str, *, name: str = "", role: str = "USER", aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
+        """Add a user and return its ID. `name` is the display name, by default the address before its `@`; `role` is `UserRole`."""
+        return self._add("USER", email, aliases, state, name, role)
 
     def add_group(self, email: str, members: Iterable[str] = (), *, aliases: Iterable[str] = (), state: str = "ENABLED") -> str:
         """Add a group and return its ID. Members are named by ID, name or address."""
@@ -93,7 +96,8 @@ class Organization:
             raise KeyError(name)
         return found
 
-    def _add(self, kind: str, email: str, aliases: Iterable[str], state: str) -> str:
-        entity = Entity(kind, email.partition("@")[0], email, list(aliases), state)
+    def _add(self, kind: str, email: str, aliases: Iterable[str], state: str, display_name: str = "", role: str = "USER") -> str:
+        name = email.partition("@")[0]
+        entity = Entity(kind, name, email, list(aliases), state, display_name=display_name or name, role=role)
         self._entities[entity.id] = entity
         return entity.id

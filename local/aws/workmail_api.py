@@ -89,7 +89,7 @@ class WorkMailApi:
         kind = operation.removeprefix("Describe")
         entity = self._find(parameters.get(f"{kind}Id"), kind.upper())
         found = {f"{kind}Id": entity.id, "Name": entity.name, "Email": entity.email, "State": entity.state}
-        return found | ({"UserRole": "USER", "DisplayName": entity.name} if kind == "User" else {})
+        return found | ({"UserRole": entity.role, "DisplayName": entity.display_name} if kind == "User" else {})
 
     def _list(self, operation: str, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Return the name of the answer's list, and all its entries."""
@@ -119,7 +119,7 @@ class WorkMailApi:
 def _summarize(entity: Entity) -> dict[str, Any]:
     """Return an entry of ListUsers or ListGroups. An entity that is not enabled has no address."""
     found = {"Id": entity.id, "Name": entity.name, "State": entity.state} | ({"Email": entity.email} if entity.state == "ENABLED" else {})
-    return found | ({"DisplayName": entity.name, "UserRole": "USER"} if entity.kind == "USER" else {})
+    return found | ({"DisplayName": entity.display_name, "UserRole": entity.role} if entity.kind == "USER" else {})
 
 
 def _matches(entity: Entity, filters: Mapping[str, Any]) -> bool:
@@ -128,7 +128,7 @@ def _matches(entity: Entity, filters: Mapping[str, Any]) -> bool:
         "State": entity.state,
         "NamePrefix": entity.name,
         "UsernamePrefix": entity.name,
-        "DisplayNamePrefix": entity.name,
+        "DisplayNamePrefix": entity.display_name,
         "PrimaryEmailPrefix": entity.email,
         # No user here has an ID from IAM Identity Center.
         "IdentityProviderUserIdPrefix": "",

@@ -146,6 +146,7 @@ def _trial_options(options: argparse.Namespace) -> "TrialOptions":
         given.get("at"),
         given.get("rates", 0),
         dict(given.get("group", ())),
+        dict(given.get("person", ())),
         given.get("truncated", False),
     )
 

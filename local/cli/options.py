@@ -171,6 +171,9 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=_time, metavar="TIME", help="the time of the evaluation, such as 2026-11-24T18:00+01:00")
     parser.add_argument("--rates", type=_number, default=0, metavar="N", help="earlier messages that every rate counts")
     parser.add_argument("--group", type=_group, action="append", default=[], metavar="GROUP=MEMBER,...", help="a group and its members")
+    parser.add_argument(
+        "--person", type=_person, action="append", default=[], metavar="NAME=ADDRESS,...", help="one of the organization's people"
+    )
 
 
 def _time(text: str) -> datetime:
@@ -191,6 +194,14 @@ def _number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of messages")
     return int(text)
+
+
+def _person(text: str) -> tuple[str, list[str]]:
+    name, _, listed = text.partition("=")
+    addresses = [address.strip() for address in listed.split(",")]
+    if not name.strip() or not all(map(_ADDRESS.fullmatch, addresses)):
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form 'Ana Silva=ana@example.com,a.silva@example.com'")
+    return name.strip(), addresses
 
 
 def _group(text: str) -> tuple[str, list[str]]:

@@ -18,6 +18,8 @@ class User:
 
     address: str
     aliases: tuple[str, ...] = ()
+    name: str = ""
+    """The display name; by default the address before its `@`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Directory:
 def read_directory(users: Sequence[Table], groups: Sequence[Table], domains: tuple[str, ...]) -> Directory:
     """Read the tables [[users]] and [[groups]]. Raises ConfigurationError."""
     used: dict[str, str] = {}
-    found_users = tuple(User(*_read_addresses(table, "user", domains, used)) for table in users)
+    found_users = tuple(User(*_read_addresses(table, "user", domains, used, "name"), table.read_text("name", "")) for table in users)
     found_groups = tuple(_read_group(table, domains, used) for table in groups)
     for table, group in zip(groups, found_groups, strict=True):
         for member in group.members:

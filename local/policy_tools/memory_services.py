@@ -1,7 +1,8 @@
 """The services of a policy, in memory: counts and groups that the caller gives. They need no network."""
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from local.mail.addresses import expand_group
 from mailhooks.address_patterns import ascii_domain, canonical
@@ -33,17 +34,45 @@ class MemoryRates:
         return self._counts[key, invocation_id]
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryPerson:
+    """A person with a display name."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> str:
+        return canonical(self.addresses[0])
+
+
 class MemoryDirectory:
-    """The organization's groups and domains, from the command line.
+    """The organization's groups, people and domains, from the command line.
+
+    Args:
+        people: the addresses of each person by display name, at least one.
 
     Attributes:
         unknown: groups that a policy asked for and the caller did not give.
+        misses_people: whether a policy asked for people and the caller gave none.
     """
 
-    def __init__(self, groups: Mapping[str, Collection[str]], domains: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        groups: Mapping[str, Collection[str]],
+        domains: Collection[str] = (),
+        people: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._groups = {canonical(group): members for group, members in groups.items()}
         self._domains = frozenset(map(ascii_domain, domains))
+        self._people = {name: MemoryPerson(name, tuple(addresses)) for name, addresses in (people or {}).items()}
+        self._listed = tuple(self._people.values())
         self.unknown: set[str] = set()
+        self.misses_people = False
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """See `mailhooks.policy.Directory`. Groups may contain each other."""
@@ -55,3 +84,12 @@ class MemoryDirectory:
     def domains(self, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Return the organization's domains; see `mailhooks.policy.Directory`."""
         return self._domains
+
+    def people(self, deadline: Deadline) -> tuple[MemoryPerson, ...]:  # noqa: ARG002 - the protocol's
+        """Return the people; see `mailhooks.policy.Directory`."""
+        self.misses_people = not self._listed
+        return self._listed
+
+    def addresses(self, user: str, deadline: Deadline) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Return the addresses of a person, given by name; see `mailhooks.policy.Directory`."""
+        return frozenset(map(canonical, self._people[user].addresses))

@@ -1,7 +1,7 @@
 """The evaluation of a policy for messages from files: the common part of `try`, `replay` and `preview --policy`."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -31,6 +31,7 @@ class TrialOptions:
         now: the time of the evaluation; None for the default of the command.
         earlier_messages: the number of messages that every rate counts in addition.
         groups: members by group.
+        people: addresses of the organization's people by display name.
         truncated: whether the event omits recipients.
     """
 
@@ -39,6 +40,7 @@ class TrialOptions:
     now: datetime | None = None
     earlier_messages: int = 0
     groups: Mapping[str, Collection[str]] = field(default_factory=dict)
+    people: Mapping[str, Sequence[str]] = field(default_factory=dict)
     truncated: bool = False
 
 
@@ -62,7 +64,7 @@ class Trial:
     def __init__(self, policy: Policy, options: TrialOptions) -> None:
         self.policy = policy
         self.domains = policy.domains or options.domains
-        self.directory = MemoryDirectory(options.groups, self.domains)
+        self.directory = MemoryDirectory(options.groups, self.domains, options.people)
         self._time = 0.0
         self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from local.policy_tools.memory_services import MemoryPerson
 from mailhooks.contract import MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import TransientError
@@ -57,10 +58,13 @@ class Counts:
 
 @dataclass
 class Groups:
-    """A directory of groups; it fails if `broken`."""
+    """A directory of groups and people; it fails if `broken`."""
 
     groups: dict[str, set[str]] = field(default_factory=dict)
     broken: bool = False
+    persons: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    """The people whose addresses were asked for."""
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:
         if self.broken:
@@ -69,6 +73,15 @@ class Groups:
 
     def domains(self, deadline: Deadline) -> frozenset[str]:
         return frozenset({"example.com"})
+
+    def people(self, deadline: Deadline) -> tuple[MemoryPerson, ...]:
+        if self.broken:
+            raise TransientError("no answer")
+        return tuple(MemoryPerson(name, tuple(addresses)) for name, addresses in self.persons.items())
+
+    def addresses(self, user: str, deadline: Deadline) -> frozenset[str]:
+        self.asked.append(user)
+        return frozenset(self.persons[user])
 
 
 class Mail(NamedTuple):

@@ -178,6 +178,8 @@ def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: TrialMessage) 
     yield from outcome.notes
     for group in sorted(trial.directory.unknown):
         yield f"{group} has no members here: give them with --group {group}=ana@example.com,..."
+    if trial.directory.misses_people:
+        yield 'no person is known here: give each with --person "Ana Silva=ana@example.com"'
     if not trial.domains:
         yield "the organization's domains are not known, so every address is external: give them with --domains"
     if saved != message.raw:

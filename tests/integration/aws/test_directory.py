@@ -8,6 +8,8 @@ from local.workmail import LocalWorkMail
 from mailhooks.aws.directory import MAX_AGE_S, WorkMailDirectory
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
+from mailhooks.policy import Services
+from tests.support.policies import evaluate, mail, make_policy
 
 GROUP = "sales@example.com"
 
@@ -129,6 +131,70 @@ def test_a_group_or_user_removed_between_two_calls_is_skipped(wm: LocalWorkMail,
     assert members(directory) == {"ana@example.com"}
     organization.remove(north)  # the cached list of groups still has it
     assert members(directory, "north@example.com") == set()
+
+
+def test_people_have_their_display_names_and_addresses(wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    organization = wm.organization
+    ana = organization.add_user("Ana@example.com", name="Ana Silva", aliases=["a.silva@example.com", "A2@example.org"])
+    organization.add_user("ben@example.com")
+    organization.add_user("gone@example.com", name="Gone Person", state="DISABLED")
+    organization.add_user("room@example.com", name="Room 1", role="RESOURCE")
+    organization.add_user("system@example.com", name="System", role="SYSTEM_USER")
+    organization.add_user("old@example.com", name="Remote Person", role="REMOTE_USER")
+    people = directory.people(Deadline.after(20))
+    assert {(person.name, person.address) for person in people} == {
+        ("Ana Silva", "ana@example.com"), ("ben", "ben@example.com"), ("Remote Person", "old@example.com")
+    }  # fmt: skip
+    assert "ListAliases" not in organization.calls
+    assert directory.addresses(ana, Deadline.after(20)) == {"ana@example.com", "a.silva@example.com", "a2@example.org"}
+    assert directory.addresses("no-such-user", Deadline.after(20)) == set()
+
+
+def test_people_are_the_same_object_for_five_minutes(wm: LocalWorkMail, directory: WorkMailDirectory, clock: Clock) -> None:
+    ana = wm.organization.add_user("ana@example.com", name="Ana Silva")
+    people = directory.people(Deadline.after(20))
+    assert directory.addresses(ana, Deadline.after(20)) == {"ana@example.com"}
+    calls = len(wm.organization.calls)
+    clock.now += MAX_AGE_S - 1
+    assert directory.people(Deadline.after(20)) is people
+    assert directory.addresses(ana, Deadline.after(20)) == {"ana@example.com"}
+    assert len(wm.organization.calls) == calls
+    clock.now += 1
+    wm.organization.add_user("ben@example.com", name="Ben Okafor")
+    assert [person.name for person in directory.people(Deadline.after(20))] == ["Ana Silva", "Ben Okafor"]
+
+
+@pytest.mark.parametrize(
+    "sender, applies",
+    [
+        ("Ana Silva <x@example.net>", True),
+        ("=?utf-8?q?SILVA=2C_Ana?= <x@example.net>", True),
+        ('"ana@example.com" <x@example.net>', True),
+        ("Ana Silva <ana@example.com>", False),
+        ("Ana Silva <a.silva@example.com>", False),
+        ("Ben Okafor <x@example.net>", False),
+    ],
+)
+def test_a_rule_finds_the_name_of_a_colleague(sender: str, applies: bool, wm: LocalWorkMail, directory: WorkMailDirectory) -> None:
+    wm.organization.add_user("ana@example.com", name="Ana Silva", aliases=["a.silva@example.com"])
+    policy = make_policy({"when": {"display_name": {"own_people": True}}, "do": "drop"})
+    outcome = evaluate(policy, mail(f"From: {sender}\r\n\r\nx".encode(), services=Services(directory=directory)))
+    assert not outcome.failures
+    assert bool(outcome.matched) is applies
+
+
+@pytest.mark.parametrize("operation", ["ListUsers", "ListAliases"])
+@pytest.mark.parametrize("on_error", ["skip", "apply"])
+def test_a_throttled_directory_fails_the_condition(
+    on_error: str, operation: str, wm: LocalWorkMail, directory: WorkMailDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    wm.organization.add_user("ana@example.com", name="Ana Silva")
+    wm.faults.add(operation, error="ThrottlingException", status=400, times=None)  # type: ignore[arg-type]
+    policy = make_policy({"when": {"display_name": {"own_people": True}}, "do": "drop", "on_error": on_error})
+    outcome = evaluate(policy, mail(b"From: Ana Silva <x@example.net>\r\n\r\nx", services=Services(directory=directory)))
+    assert [(failure.what, failure.error) for failure in outcome.failures] == [("display_name", "Throttled")]
+    assert bool(outcome.matched) is (on_error == "apply")
 
 
 @pytest.mark.parametrize("operation", ["ListGroups", "ListUsers", "ListGroupMembers", "ListAliases"])

@@ -1,8 +1,9 @@
-"""The groups and domains of the WorkMail organization (API `workmail`), cached for some minutes."""
+"""The groups, users and domains of the WorkMail organization (API `workmail`), cached for some minutes."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any, Final, TypeVar
@@ -21,6 +22,22 @@ MAX_AGE_S: Final = 300.0
 
 _CONCURRENT_CALLS: Final = 8
 """Calls of ListAliases at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user with an address.
+
+    Attributes:
+        name: the display name.
+        address: the primary address, in canonical form.
+        is_person: whether the user is enabled, and no room, piece of equipment or user of the system.
+    """
+
+    id: str
+    name: str
+    address: str
+    is_person: bool = True
 
 
 class _EntityNotFound(PermanentError):
@@ -55,6 +72,16 @@ class WorkMailDirectory:
         listed = partial(self._list, "ListMailDomains", "MailDomains", deadline)
         return self._cached("domains", lambda: frozenset(ascii_domain(str(domain["DomainName"])) for domain in listed()))
 
+    def people(self, deadline: Deadline) -> tuple[User, ...]:
+        """Return all people with a display name, without rooms and equipment; the same object while it is cached. Raises as `members`."""
+        return self._cached(
+            "people", lambda: tuple(user for user in self._users(deadline).values() if user.is_person and user.name), ("users",)
+        )
+
+    def addresses(self, user: str, deadline: Deadline) -> frozenset[str]:
+        """Return the canonical addresses of a user, given by ID. Raises as `members`."""
+        return self._cached(f"addresses of {user}", lambda: self._all_addresses({user}, deadline), ("users",))
+
     def _cached(self, key: str, load: Callable[[], T], sources: tuple[str, ...] = ()) -> T:
         """Return the cached value of a key, or load it. A value is as old as the oldest of its sources."""
         now = self._clock()
@@ -84,8 +111,8 @@ class WorkMailDirectory:
         return self._all_addresses(users, deadline)
 
     def _all_addresses(self, users: set[str], deadline: Deadline) -> frozenset[str]:
-        primary = self._users(deadline)
-        found = {primary[user] for user in users if user in primary}
+        known = self._users(deadline)
+        found = {known[user].address for user in users if user in known}
 
         def aliases(user: str) -> list[str]:
             listed = self._list_of_entity("ListAliases", "Aliases", deadline, EntityId=user)
@@ -101,10 +128,10 @@ class WorkMailDirectory:
         listed = partial(self._list, "ListGroups", "Groups", deadline)
         return self._cached("groups", lambda: {canonical(str(each["Email"])): str(each["Id"]) for each in listed() if each.get("Email")})
 
-    def _users(self, deadline: Deadline) -> dict[str, str]:
-        """Return the canonical primary addresses of users by ID."""
+    def _users(self, deadline: Deadline) -> dict[str, User]:
+        """Return the users by ID."""
         listed = partial(self._list, "ListUsers", "Users", deadline)
-        return self._cached("users", lambda: {str(each["Id"]): canonical(str(each["Email"])) for each in listed() if each.get("Email")})
+        return self._cached("users", lambda: {user.id: user for user in map(_read_user, listed()) if user.address})
 
     def _list_of_entity(self, operation: str, items: str, deadline: Deadline, **arguments: str) -> list[Any]:
         """Return the items of one user or group; none if it was removed."""
@@ -124,6 +151,13 @@ class WorkMailDirectory:
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
+
+
+def _read_user(listed: Mapping[str, Any]) -> User:
+    """Read an entry of ListUsers (WorkMail API reference, "User")."""
+    name = str(listed.get("DisplayName") or listed.get("Name") or "")
+    is_person = listed.get("UserRole") not in {"RESOURCE", "SYSTEM_USER"} and listed.get("State", "ENABLED") == "ENABLED"
+    return User(str(listed["Id"]), name, canonical(str(listed.get("Email") or "")), is_person)
 
 
 def _map_not_found(code: str, _text: str) -> MailhooksError | None:

@@ -82,11 +82,13 @@ def test_without_users_every_address_of_the_domains_has_a_mailbox() -> None:
 def test_with_users_only_they_have_mailboxes_and_groups_are_expanded() -> None:
     found = load_configuration(
         ORGANIZATION
-        + '[[users]]\naddress = "Ana@example.com"\naliases = ["a@example.com"]\n[[users]]\naddress = "ben@example.com"\n'
+        + '[[users]]\naddress = "Ana@example.com"\nname = "Ana Silva"\naliases = ["a@example.com"]\n'
+        + '[[users]]\naddress = "ben@example.com"\n'
         + '[[groups]]\naddress = "one@example.com"\nmembers = ["a@example.com", "two@example.com"]\n'
         + '[[groups]]\naddress = "two@example.com"\nmembers = ["one@example.com", "ben@example.com", "ANA@example.com"]\n'
         + 'aliases = ["zwei@example.com"]\n'
     )
+    assert [user.name for user in found.directory.users] == ["Ana Silva", ""]
     assert found.mailboxes("A@example.com") == ("ana@example.com",)
     assert found.mailboxes("one@example.com") == ("ana@example.com", "ben@example.com")
     assert found.mailboxes("zwei@example.com") == ("ana@example.com", "ben@example.com")

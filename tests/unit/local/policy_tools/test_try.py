@@ -1,5 +1,6 @@
 """`python -m local try`."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,16 @@ def test_groups_have_the_members_of_the_option_or_none(run_try) -> None:
     assert line(out, "Note").startswith("Note all@example.com has no members here")
 
 
+def test_people_are_those_of_the_option_or_none(run_try) -> None:
+    policy = rule("when: { display_name: { own_people: true } }\n    do: drop")
+    raw = re.sub(rb"(?m)^From: [^\r\n]*", b"From: Ana Silva <sales@example.net>", MESSAGE)
+    assert line(run_try("--person", "Ana Silva=ana@example.com", policy=policy, raw=raw), "Verdicts").endswith("DROP")
+    assert line(run_try("--person", "Ana Silva=a@example.com,Sales@example.net", policy=policy, raw=raw), "Verdicts").endswith("DEFAULT")
+    out = run_try(policy=policy, raw=raw)
+    assert line(out, "Verdicts").endswith("DEFAULT")
+    assert line(out, "Note").startswith("Note no person is known here")
+
+
 def test_report_mode_is_shown(run_try) -> None:
     out = run_try(policy=rule("mode: report\n    do: drop"))
     assert "(report mode: it changes nothing)" in out
@@ -168,7 +179,14 @@ def test_unusable_messages_and_policies_have_an_error(run_try, tmp_path: Path, c
     assert "policy.yaml:1: version: expected 1" in run_try(policy="version: 3\nrules: [{name: R, do: drop}]", code=2)
     assert main(["try", str(tmp_path / "none.yaml"), str(tmp_path / "mail.eml")]) == 2
     capsys.readouterr()
-    for option in (["--at", "soon"], ["--rates", "-1"], ["--group", "x"], ["--inbound", "--outbound"]):
+    for option in (
+        ["--at", "soon"],
+        ["--rates", "-1"],
+        ["--group", "x"],
+        ["--person", "Ana"],
+        ["--person", "Ana=x"],
+        ["--inbound", "--outbound"],
+    ):
         with pytest.raises(SystemExit, match="2"):
             main(["try", "p.yaml", "m.eml", *option])
 

@@ -73,6 +73,13 @@ def test_groups_need_the_directory_and_counts_a_table() -> None:
     assert (rates.rules, rates.settings) == ((("r2", "rate"),), ("RATES_TABLE",))
 
 
+def test_names_of_own_people_need_the_directory() -> None:
+    [_, people] = needed({"when": {"display_name": "Ana"}}, {"unless": {"any": [{"display_name": {"own_people": True}}]}})
+    assert people.rules == (("r2", "display_name"),)
+    assert people.settings == ("POLICY_DIRECTORY=true", "ORGANIZATION_ID")
+    assert people.permissions == ("workmail:ListMailDomains", "workmail:ListUsers", "workmail:ListAliases")
+
+
 def test_scopes_need_domains_if_the_policy_has_none() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
     [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}))

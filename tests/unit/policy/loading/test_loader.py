@@ -109,6 +109,10 @@ RATE = {"more_than": 5, "minutes": 5}
 INVALID_RULES = [
     ({"when": {"sender": "a*b@example.com"}}, "when/sender", "a pattern: mailbox@example.com"),
     ({"when": {"sender": "example+b.com"}}, "when/sender", "a pattern: mailbox@example.com"),
+    ({"when": {"display_name": {"look_alikes": True}}}, "when/display_name", "own_people, equals, words, contains or regex"),
+    ({"when": {"display_name": {"regex": "x", "look_alikes": True}}}, "when/display_name", "words or contains"),
+    ({"when": {"display_name": {"words": "list:none"}}}, "when/display_name/words", "the name of a list"),
+    ({"when": {"display_name": {"equals": ["list:none"]}}}, "when/display_name/equals/0", "the name of a list"),
     ({"when": {"sender": {"plus_addresses": True}}}, "when/sender", "patterns or regex"),
     ({"when": {"sender": {"patterns": ["x y"]}}}, "when/sender/patterns/0", "a pattern: mailbox@example.com"),
     ({"when": {"sender": ["list:none"]}}, "when/sender/0", "the name of a list under `lists`, got 'none'"),

@@ -3,7 +3,8 @@
 from base64 import b64encode
 from typing import Final
 
-from tests.support.policies import HEAD, PLAIN, Mail, mail
+from mailhooks.policy import Services
+from tests.support.policies import HEAD, PLAIN, Groups, Mail, mail
 from tests.unit.content.test_attachments import mail as whole
 from tests.unit.content.test_attachments import mixed, multipart, part
 from tests.unit.content.test_filetypes import PE, archive, encrypted
@@ -158,6 +159,48 @@ def _numbers(sample: Mail, count: int) -> list[Row]:
     ]
 
 
+def with_people(sender: str) -> Mail:
+    """Return a message with this From, and a directory with people."""
+    persons = {
+        "Ana Silva": ["Ana@example.com", "a.silva@example.com"],
+        "Ben Okafor": ["ben@example.com"],
+        "Okafor, Ben": ["ben2@example.com"],
+        "Jörg Müller": ["jm@example.com"],
+    }
+    return field("From", sender)._replace(services=Services(directory=Groups(persons=persons)))
+
+
+OWN_PEOPLE: Final = [
+    ("Ana Silva <x@example.net>", USER),
+    ('"Silva, Ana" <x@example.net>', USER),
+    ("Silva, Ana <x@example.net>", USER),
+    ("=?iso-8859-1?q?J=F6rg_M=FCller?= <x@example.net>", USER),
+    ("x@example.net (Ana Silva)", USER),
+    ("Ana Silva <ana@example.net>", USER),
+    ("Ana Silva <ben@example.com>", USER),
+    ("Ana Silva", USER),
+    ("Ana Silva x@example.net", USER),
+    ("Ana Silva <ana@example.com x@example.net>", USER),
+    ("Ana Silva <ana@example.com>, Ana Silva <x@example.net>", USER),
+    ("Carl <ana@example.com>, Ben Okafor <x@example.net>", USER),
+    ('"ana@example.com" <x@example.net>', USER),
+    ("nobody@example.com <x@example.net>", USER),
+    ("Carl (ana@example.com) <x@example.net>", USER),
+    ("Team: Ana Silva <x@example.net>;", USER),
+    ("Ana Silva <ANA@example.com>", NONE),
+    ("Ana Silva <a.silva@example.com>", NONE),
+    ("Ana Silva <ana+news@example.com>", NONE),
+    ("Ben Okafor <ben2@example.com>", NONE),
+    ("Ben Okafor <ben@example.com>", NONE),
+    ("Ana <x@example.net>", NONE),
+    ("Ana Silva via Documents <x@example.net>", NONE),
+    ("x@example.net", NONE),
+    ('"x@example.net" <x@example.net>', NONE),
+    ('"ana@example.com" <a.silva@example.com>', NONE),
+    ("", NONE),
+]
+"""A From field, and whether it has the name or the address of one of the organization's people who did not write it."""
+
 CHARSETS: Final = [
     *[
         (one, other, USER)
@@ -205,6 +248,32 @@ CONTENT: Final[dict[str, list[Row]]] = {
         *_addresses("To"),
         ("evil.example", field("CC", "a@evil.example"), USER),
         ("evil.example", field("From", "a@evil.example"), NONE),
+    ],
+    "display_name": [
+        ("director", field("From", '"The Director" <ana@example.net>'), USER),
+        (["boss", "the director"], field("From", "=?utf-8?q?The_Director?= <ana@example.net>"), USER),
+        ("director", field("From", "ana@example.net (The Director)"), USER),
+        ("director", field("From", "Ana <ana@example.net>, Director <b@example.net>"), USER),
+        ("director", field("From", "Ana <director@example.net>"), NONE),
+        ("director", field("Sender", "Director <ana@example.net>"), NONE),
+        ({"contains": "direct"}, field("From", "Direct\u00adors <ana@example.net>"), USER),
+        ({"regex": "^the "}, field("From", "The Director <ana@example.net>"), USER),
+        ({"regex": "@example"}, field("From", '"ana@example.com" <x@example.net>'), USER),
+        ({"words": "director", "look_alikes": True}, field("From", "Direct\u043er <ana@example.net>"), USER),
+        ({"words": "director"}, field("From", "Direct\u043er <ana@example.net>"), NONE),
+        ({"equals": "Ana Silva"}, field("From", "Silva, Ana <ana@example.net>"), USER),
+        ({"equals": ["Ben Okafor", "Ana Silva"]}, field("From", "Dr. ANA SILVA (Sales) <ana@example.net>"), USER),
+        ({"equals": "list:words"}, field("From", "Plan B <ana@example.net>"), USER),
+        ({"equals": "Ana"}, field("From", "Ana Silva <ana@example.net>"), NONE),
+        ({"equals": "Ana Silva", "look_alikes": True}, field("From", "\u0410na Silv\u0430 <ana@example.net>"), USER),
+        ({"equals": "Ana Silva", "words": "boss"}, field("From", "My boss <ana@example.net>"), USER),
+        ({"equals": "Ana Silva"}, field("From", "ana@example.net"), NONE),
+        *[({"own_people": True}, with_people(sender), found) for sender, found in OWN_PEOPLE],
+        ({"own_people": True, "look_alikes": True}, with_people("\u0410na Si1va <x@example.net>"), USER),
+        ({"own_people": True, "look_alikes": True}, with_people("\u0410na Silva <a.silva@example.com>"), NONE),
+        ({"own_people": True, "equals": "Boss"}, with_people("Boss <x@example.net>"), USER),
+        ({"own_people": True, "regex": "boss$", "look_alikes": True}, with_people("My Boss <x@example.net>"), USER),
+        ({"words": "x"}, EMPTY, NONE),
     ],
     "reply_to": [
         *_addresses("Reply-To"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mailhooks.policy.analysis.rule_conditions import list_condition_names
+from mailhooks.policy.analysis.rule_conditions import asks_for_people, list_condition_names
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
 from mailhooks.policy.rules.rule import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
@@ -12,6 +12,7 @@ from mailhooks.policy.rules.rule import Action, AddRecipients, Archive, Count, N
 _DIRECTORY_PERMISSIONS: Final = tuple(
     f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")
 )
+_PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("ListMailDomains", "ListUsers", "ListAliases"))
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
 _DOMAINS_SETTING: Final = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
@@ -42,6 +43,7 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
     changing = _find_users(enforced, lambda rule: (change.name for change in rule.changes))
     on_domains = () if policy.domains else _find_users(rules, _named("sender_scope", "recipient_scope", "audience"))
     in_groups = _find_users(rules, _named("sender_in_group", "recipient_in_group"))
+    people = _find_users(rules, lambda rule: ["display_name"] if asks_for_people(rule) else [])
     found = [
         Requirement("the content of messages is fetched", reading, permissions=("workmailmessageflow:GetRawMessageContent",)),
         Requirement("changed messages are written", changing, ("REWRITE_BUCKET",), _PUT_PERMISSIONS),
@@ -49,6 +51,7 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
         Requirement(
             "groups are looked up in the directory", in_groups, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _DIRECTORY_PERMISSIONS
         ),
+        Requirement("people are looked up in the directory", people, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _PEOPLE_PERMISSIONS),
         Requirement("messages are counted", _find_users(rules, _named("rate")), ("RATES_TABLE",), _RATES_PERMISSIONS),
         *_find_targets(enforced, Archive),
         *_find_targets(enforced, Notify),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules.conditions import iterate_names
+from mailhooks.policy.rules.conditions import iterate_conditions, iterate_names
 from mailhooks.policy.rules.rule import Rule
 
 BINARY: Final[dict[str, tuple[Any, Any]]] = {
@@ -125,13 +125,19 @@ def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
     """
     rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
     names = _VARYING | _ON_DOMAINS if asks_domains and not policy.domains else _VARYING
-    depends = (rule.begins or rule.ends or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
+    depends = (rule.begins or rule.ends or asks_for_people(rule) or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
     return any(rule.changes for rule in rules) and any(depends)
 
 
 def list_condition_names(rule: Rule) -> list[str]:
     """Return the name of every condition of a rule, also of groups and of the conditions in them."""
     return [name for part in ("when", "unless") for name in iterate_names(rule.source.get(part, {}))]
+
+
+def asks_for_people(rule: Rule) -> bool:
+    """Return whether a condition of a rule compares display names with those of the organization's people."""
+    found = (each for part in ("when", "unless") for each in iterate_conditions(rule.source.get(part, {})))
+    return any(name == "display_name" and isinstance(value, dict) and "own_people" in value for name, value in found)
 
 
 def _flatten(mapping: Mapping[str, Any]) -> Iterator[tuple[bool, str, Any]]:

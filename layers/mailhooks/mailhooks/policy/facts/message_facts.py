@@ -12,10 +12,11 @@ from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured
 from mailhooks.policy.facts.recipients import Recipients, RecipientSet
 from mailhooks.policy.facts.searched_text import SearchedText
-from mailhooks.policy.facts.services import Services
+from mailhooks.policy.facts.services import Directory, Person, Services
 
 # Late imports below: a policy on the event alone loads no module that reads content at its cold start.
 if TYPE_CHECKING:
+    from mailhooks.mime.mailboxes import Mailbox
     from mailhooks.mime.message import Message
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
     from mailhooks.policy.facts.decoded_headers import DecodedHeaders
@@ -138,6 +139,13 @@ class Facts:
         return self._header_addresses[names]
 
     @cached_property
+    def authors(self) -> "tuple[Mailbox, ...]":
+        """The mailboxes in From, with their display names."""
+        from mailhooks.mime.mailboxes import find_mailboxes
+
+        return tuple(find_mailboxes(self.message, "from"))
+
+    @cached_property
     def reply_addresses(self) -> tuple[str, ...]:
         """The canonical addresses in Reply-To that are not in From, each in one reading."""
         from mailhooks.mime.addresses import find_envelope_addresses
@@ -194,13 +202,31 @@ class Facts:
 
         return authentication_results(self.headers)
 
+    @property
+    def directory(self) -> Directory:
+        """The directory.
+
+        Raises:
+            Misconfigured: there is none.
+        """
+        if self.services.directory is None:
+            raise Misconfigured(
+                "the policy asks for groups or people, and there is no directory: set POLICY_DIRECTORY=true (docs/policy.md)"
+            )
+        return self.services.directory
+
     def members(self, group: str) -> frozenset[str]:
         """Return the canonical addresses of the members of a group.
 
         Raises:
             Misconfigured: there is no directory; else as `Directory.members`.
         """
-        if self.services.directory is None:
-            raise Misconfigured("the policy names groups, and there is no directory: set POLICY_DIRECTORY=true (docs/policy.md)")
-        found = self.services.directory.members(group, self.deadline)
-        return found if all(map(str.isascii, found)) else frozenset(map(canonical, found))
+        return _canonical(self.directory.members(group, self.deadline))
+
+    def list_addresses(self, person: Person) -> frozenset[str]:
+        """Return the canonical addresses of a person. Raises as `members`."""
+        return _canonical(self.directory.addresses(person.id, self.deadline))
+
+
+def _canonical(addresses: frozenset[str]) -> frozenset[str]:
+    return addresses if all(map(str.isascii, addresses)) else frozenset(map(canonical, addresses))

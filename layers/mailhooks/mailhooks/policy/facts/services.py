@@ -1,5 +1,6 @@
 """The services that conditions use, each optional and behind a Protocol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,8 +23,23 @@ class Rates(Protocol):
         """
 
 
+class Person(Protocol):
+    """A user of the organization."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str:
+        """The display name."""
+
+    @property
+    def address(self) -> str:
+        """The primary address, in lower case."""
+
+
 class Directory(Protocol):
-    """The groups and domains of the organization."""
+    """The groups, people and domains of the organization."""
 
     def members(self, group: str, deadline: Deadline) -> frozenset[str]:
         """Return the addresses of all members of a group and of the groups in it, in lower case. Empty for an unknown group.
@@ -34,6 +50,12 @@ class Directory(Protocol):
 
     def domains(self, deadline: Deadline) -> frozenset[str]:
         """Return the organization's mail domains, in lower case. Raises as `members`."""
+
+    def people(self, deadline: Deadline) -> Sequence[Person]:
+        """Return all users with a display name; the same object until they are loaded again. Raises as `members`."""
+
+    def addresses(self, user: str, deadline: Deadline) -> frozenset[str]:
+        """Return all addresses of a user, given by ID, in lower case. Raises as `members`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,13 @@ def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> Con
     return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
+def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
+    # Late: few policies have this condition, and a cold start does not load the module for the others.
+    from mailhooks.policy.loading.name_conditions import display_name
+
+    return display_name(name, value, context)
+
+
 def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
 
@@ -192,6 +199,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "on_behalf": _one_of(Cost.EVENT, lambda facts: (bool(facts.event.sender),)),
     "header_from": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("from")),
     "header_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("to", "cc")),
+    "display_name": _display_name,
     "reply_to": _addresses(Cost.CONTENT, lambda facts: facts.header_addresses("reply-to")),
     "reply_to_differs": _reply_to_differs,
     "recipient": _recipient,

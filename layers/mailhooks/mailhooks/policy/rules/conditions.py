@@ -172,12 +172,17 @@ def one_line(value: object) -> str:
     return (f"{text[:157]}..." if len(text) > 160 else text) or "(nothing)"
 
 
-def iterate_names(conditions: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the name of every condition in a mapping of the policy file, also of groups and of the conditions in them."""
+def iterate_conditions(conditions: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the value of every condition in a mapping of the policy file, also of groups and of the conditions in them."""
     for name, content in conditions.items():
-        yield name
+        yield name, content
         for each in content if name in {"any", "all"} else [content] if name == "not" else []:
-            yield from iterate_names(each)
+            yield from iterate_conditions(each)
+
+
+def iterate_names(conditions: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the name of every condition in a mapping of the policy file, as `iterate_conditions`."""
+    return (name for name, _ in iterate_conditions(conditions))
 
 
 def address_test(name: str, wanted: AddressSet, cost: Cost, addresses: Callable[[Facts], Iterable[str]]) -> MessageTest:
