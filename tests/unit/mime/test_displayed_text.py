@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime.displayed_charset import decode, find_codec_name
-from mailhooks.mime.displayed_text import find_text_parts, is_html, read_field, read_text
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_every_text, read_field, read_text
 from mailhooks.mime.message import Message
 
 GERMAN, FRENCH, RUSSIAN, GREEK = "Prüfung: Größe, Maß", "déjà vu — “l\u2019été”", "Здравствуйте, заказ № 5", "Καλημέρα κόσμε"
@@ -243,6 +243,68 @@ def test_a_multipart_without_parts_is_read_as_text(fields: str):
     [part] = find_text_parts(raw)
     assert not is_html(part)
     assert "Grüße" in read_text(raw.raw, part)
+
+
+PART = b"--b\r\n%s\r\n\r\n%s\r\n"
+END = b"--b--\r\n"
+PLAIN, HTML = b"Content-Type: text/plain; charset=utf-8", b"Content-Type: text/html; charset=utf-8"
+MIXED = "Content-Type: multipart/mixed; boundary=b"
+
+
+@pytest.mark.parametrize(
+    "fields, body",
+    [
+        ("Content-Type: multipart/mixed", PART % (PLAIN, b"secret") + END),
+        ("Content-Type: multipart/mixed", PART % (PLAIN + b"\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END),
+        ('Content-Type: multipart/mixed; boundary="never"', PART % (PLAIN, b"secret") + END),
+        (MIXED + "; boundary=c", PART % (PLAIN, b"x") + END + (PART % (PLAIN, b"secret") + END).replace(b"--b", b"--c")),
+        ("Content-Type: text/plain\r\n" + MIXED, PART % (HTML + b"\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END),
+        (MIXED, PART % (PLAIN, b"") * 60 + PART % (PLAIN, b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + PART % (b"Content-Type: text/x-foo", b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + PART % (b"Content-Type: text", b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + PART % (b"Content-Type: text/x-amp-html", b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + PART % (b"Content-Type: text/markdown", b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + PART % (b"Content-Type: nonsense", b"secret") + END),
+        (MIXED, PART % (PLAIN, b"x") + END + PART % (PLAIN + b"\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0")),
+        (MIXED, (PART % (PLAIN + b"\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END).replace(b"\r\n", b"\r")),
+        (MIXED + "\r\nContent-Transfer-Encoding: base64", base64.encodebytes(PART % (PLAIN, b"secret") + END)),
+        (MIXED, PART % (PLAIN + b'\r\nContent-Transfer-Encoding: "base64"', b"c2VjcmV0") + END),
+        (MIXED, PART % (PLAIN + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END),
+        (MIXED, PART % (b'Content-Type: text/plain; charset="utf-16le"; charset=us-ascii', b"secret") + END),
+        ("Content-Type: text/plain; format=flowed; delsp=yes", b"a sec \r\nret"),
+    ],
+)
+def test_text_that_some_mail_program_displays_is_read(fields: str, body: bytes):
+    assert any("secret" in text for text, _ in read_every_text(message(fields, body), 1000))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"Content-Type: text/plain\r\nContent-Disposition: attachment",
+        b"Content-Type: text/csv",
+        b"Content-Type: text/calendar",
+        b'Content-Type: text/x-log; name="a.log"',
+        b"Content-Type: application/octet-stream",
+        b"Content-Type: image/png",
+        b"Content-Type: message/rfc822",
+    ],
+)
+def test_files_and_forwarded_messages_are_no_displayed_text(part: bytes):
+    assert texts(message(MIXED, PART % (PLAIN, b"x") + PART % (part, b"secret") + END)) == ["x"]
+
+
+def test_a_text_is_read_up_to_the_limit_and_all_up_to_fifty_times_as_much():
+    raw = message(MIXED, PART % (PLAIN, b"abcdefghij" * 10) * 3 + END)
+    assert [text for text, _ in read_every_text(raw, 15)] == ["abcdefghijabcde"]
+    numbered = b"".join(PART % (PLAIN, b"%03d" % number * 5) for number in range(200))
+    assert len(list(read_every_text(message(MIXED, numbered + END), 6))) == 50
+
+
+def test_the_whole_body_is_read_if_the_readings_cannot_be_enumerated():
+    raw = message(MIXED, PART % (b"Content-Type: multipart/mixed; boundary=", b"--\r\n\r\nsecret") + END)
+    assert raw.readings is None
+    assert any("secret" in text for text, _ in read_every_text(raw, 100_000))
 
 
 @pytest.mark.parametrize(

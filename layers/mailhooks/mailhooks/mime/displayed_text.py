@@ -4,6 +4,7 @@ The one place where an encoded part becomes readable text: its transfer encoding
 the one of `mailhooks.mime.displayed_charset`.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -12,6 +13,17 @@ from mailhooks.mime import displayed_charset, encoded_words, part_content
 from mailhooks.mime.headers import Field
 from mailhooks.mime.message import Message, Part
 
+_HTML: Final = frozenset({"html", "x-amp-html", "watch-html"})
+_DISPLAYED: Final = _HTML | {"plain"}
+_NOT_DISPLAYED: Final = frozenset("calendar csv css directory javascript rfc822-headers rtf vcard x-vcard xml".split())
+"""Subtypes of `text` that mail programs offer as files, or read themselves."""
+
+_DELETED_SPACE: Final = re.compile(r"(?<!^--) \r?\n", re.MULTILINE)
+"""The end of a flowed line, which joins two lines to one with `DelSp=yes` (RFC 3676 section 4.1). A signature's mark is no such line."""
+
+_MOST_TEXTS: Final = 50
+"""Whole texts of one message; mail of people has two."""
+
 _FIRST_PARTS: Final = 10
 """Parts among which the first text is sought."""
 
@@ -19,22 +31,54 @@ _FIRST_PARTS: Final = 10
 def find_text_parts(message: Message) -> Iterator[Part]:
     """Yield the parts that a mail program displays as plain text or as HTML, also of a message that must not be changed.
 
-    Attachments and forwarded messages are not displayed. A multipart whose parts cannot be found is displayed as plain text.
+    Attachments and forwarded messages are not displayed. A multipart whose parts cannot be found is displayed as plain text, and so is a
+    text of an unknown type (RFC 2046 section 4.1.4) without a file name.
     """
     waiting = [message.structure.root]
     while waiting:
         part = waiting.pop()
         if part.maintype == "multipart" and part.children:
             waiting.extend(reversed(part.children))
-            continue
-        is_text = part.maintype == "multipart" or part.content_type in {"text/plain", "text/html"}
-        if is_text and part.header.disposition(message.raw) != "attachment":
+        elif _is_text(message.raw, part) and part.header.disposition(message.raw) != "attachment":
             yield part
+
+
+def _is_text(raw: bytes, part: Part) -> bool:
+    if part.maintype == "text":
+        return part.subtype in _DISPLAYED or (part.subtype not in _NOT_DISPLAYED and not part.header.values_with_name(raw))
+    return part.maintype == "multipart"
 
 
 def is_html(part: Part) -> bool:
     """Return whether a part of `find_text_parts` is displayed as HTML."""
-    return part.content_type == "text/html"
+    return part.maintype == "text" and part.subtype in _HTML
+
+
+def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
+    """Yield every text that some mail program displays, each once, and whether it is HTML. Linear time.
+
+    These are the texts of each of `Message.readings`. If those cannot be enumerated, the whole body is a text too.
+
+    Args:
+        limit: at most these octets of each text are read, and fifty times as many of all.
+    """
+    left = limit * _MOST_TEXTS
+    seen: set[str] = set()
+    readings = message.readings
+    for reading in readings or (message,):
+        for part in find_text_parts(reading):
+            text = read_text(reading.raw, part, min(limit, left))
+            left -= min(part.end - part.body, limit)
+            if not is_html(part) and part.params.get("delsp", "").lower() == "yes":
+                text = _DELETED_SPACE.sub("", text)
+            if text not in seen:
+                seen.add(text)
+                yield text, is_html(part)
+            if left <= 0:
+                return
+    if readings is None:
+        start = message.structure.root.body
+        yield displayed_charset.decode(message.raw[start : start + left], "", is_cut=True), False
 
 
 def read_text(raw: bytes, part: Part, limit: int | None = None) -> str:
