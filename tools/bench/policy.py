@@ -130,6 +130,9 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("HTML: links in links in links", {"link": {"domain": "x.example"}}, b"<v:x href=a><noscript><a href=b>", b"html"),
     ("text: addresses", {"link": {"address": {"regex": "z$"}}}, b"https://a.example/(( ", b"plain"),
     ("text: one address with brackets", {"link": {"domain": "x.example"}}, b"https://a.example/)", b"plain"),
+    ("PDF: mentions of encryption", {"attachment": {"encrypted": True}}, b"%PDF-1.4 /Encrypt 5 0 R 5 0 obj << ", b"attached"),
+    ("PDF: strings that never end", {"attachment": {"encrypted": True}}, b"%PDF-1.4 /Encrypt <</Filter/Standard/O(((", b"attached"),
+    ("RAR: blocks", {"attachment": {"encrypted": True}}, b"Rar!\x1a\x07\x01\0" + b"\0\0\0\0\2\2\0" * 5000, b"attached"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
 
@@ -155,6 +158,7 @@ def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets
         + much,
         b"headers": b"".join(piece.replace(b"#", b"%d" % number) for number in range(octets // len(piece))) + head + b"\r\n",
         b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
+        b"attached": head + b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + much,
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
     }[kind]
     rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))

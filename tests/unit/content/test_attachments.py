@@ -19,6 +19,7 @@ from mailhooks.errors import CannotChangeSafely, SettingsError
 from mailhooks.mime.message import MAX_PARTS, Message, scan
 from tests.support.mail import CORPUS
 from tests.support.tables import check_rows
+from tests.unit.content.test_encryption import FILES as ENCRYPTED
 from tests.unit.content.test_filetypes import PE, archive, encrypted
 
 checked = AttachmentRules.checked
@@ -125,6 +126,7 @@ def test_a_message_without_matches_is_returned_itself():
         (checked(extensions=["js"]), part("a/b", "a.zip", archive("x/y.js")), Reason.LISTED_EXTENSION, ".js"),
         (checked(extensions=["zip"]), part("a/b", "a", archive("inner.zip")), Reason.LISTED_EXTENSION, ".zip"),
         (checked(encrypted_archives="strip"), part("a/b", "a.zip", encrypted(archive("x"))), Reason.ENCRYPTED, ""),
+        (checked(encrypted_archives="strip"), part("a/b", "a.txt", ENCRYPTED["locked-lzma.7z"]), Reason.ENCRYPTED, ""),
         (checked(unlistable_archives="strip"), part("a/b", "a.zip", archive("x")[:30]), Reason.UNLISTABLE, ""),
         (checked(unlistable_archives="strip"), part("a/b", "a.zip", b"no archive"), Reason.UNLISTABLE, ""),
         (checked(ses_unsupported="strip"), part("a/b", "a.crt"), Reason.SES_UNSUPPORTED, ".crt"),
@@ -164,6 +166,8 @@ def test_a_rule_rejects_other_words():
         (checked(extensions=["xml"]), part("a/b", "a.docx", archive("[Content_Types].xml"))),
         (checked(extensions=["js"]), part("a/b", "a.zip", b"no archive")),
         (checked(encrypted_archives="strip"), part("a/b", "a.zip", archive("x"))),
+        (checked(encrypted_archives="strip"), part("a/b", "a.7z", ENCRYPTED["plain.7z"])),
+        (checked(encrypted_archives="strip"), part("a/b", "a.pdf", ENCRYPTED["locked-r3-0-0.pdf"])),
         (checked(ses_unsupported="strip"), part("a/b", "a.crt.txt")),
     ],
 )

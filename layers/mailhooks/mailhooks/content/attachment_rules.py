@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
 from mailhooks.content import filetypes, zip_archives
+from mailhooks.content.encryption.detect import is_encrypted_archive
 from mailhooks.content.template import Template
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSIONS
 from mailhooks.errors import SettingsError
@@ -76,7 +77,7 @@ class AttachmentRules:
         true_types: types of the content (`filetypes.KNOWN`), or `type/*`.
         max_octets: the largest decoded size; 0 for any.
         in_archives: whether `extensions` also applies to the names that a zip archive lists.
-        encrypted_archives: whether to remove zip archives with encrypted files.
+        encrypted_archives: whether to remove zip, 7z and RAR archives with encrypted files.
         unlistable_archives: whether to remove zip archives that are damaged or list too many files.
         forwarded: whether to remove a forwarded message (`message/rfc822`), as a whole, if an attachment in it is not allowed.
         ses_unsupported: whether to remove attachments with which Amazon SES, and so WorkMail, rejects any change of the message.
@@ -204,6 +205,8 @@ class AttachmentRules:
             for true_type in filetypes.identify_all(beginning, extensions, declared):
                 if _match_type(true_type, self.true_types):
                     return Match(Reason.TRUE_TYPE, true_type)
+        if self.encrypted_archives and is_encrypted_archive(content):
+            return Match(Reason.ENCRYPTED, "")
         listing = archives.list_file(content, extensions, declared) if self._reads_archives else None
         return self._by_listing(listing) if listing else None
 

@@ -177,6 +177,20 @@ class ArchiveReader:
         self._searched -= searched - listing.searched
         return found
 
+    def open_files(self, file: File) -> Iterator[tuple[str, File]]:
+        """Yield the files directly in an archive, by name. Each is unpacked when it is read. Never raises.
+
+        Encrypted files are not yielded, and no file of an archive that most programs cannot open. When the bounds of this reader are
+        reached, files are cut or empty.
+        """
+        octets, searched = min(self._octets, _MAX_UNPACKED), min(self._searched, _MAX_SEARCHED)
+        listing = _Listing(octets, searched)
+        try:
+            yield from listing.open_files(file.octets())
+        finally:
+            self._octets -= octets - max(listing.octets, 0)
+            self._searched -= searched - listing.searched
+
 
 def _begins_archive(beginning: bytes) -> bool:
     return _BEGINNING.match(beginning) is not None
@@ -274,6 +288,16 @@ class _Listing:
                 found += [f"{entry.names[0]}/{name}" for name in listing.names]
                 encrypted, complete = encrypted or listing.encrypted, complete and listing.complete
         return ZipListing(tuple(found), encrypted, complete)
+
+    def open_files(self, octets: bytes) -> "Iterator[tuple[str, _PackedFile]]":
+        """Yield the files directly in an archive that can be unpacked, by name."""
+        try:
+            entries = _read_entries(octets, self._entries)
+        except (_Inconsistent, struct.error):
+            return
+        for entry in entries:
+            if not entry.is_directory and not entry.flags & _IS_ENCRYPTED and entry.method in zip_packing.METHODS:
+                yield entry.names[0], _PackedFile(memoryview(octets)[entry.content : entry.end], entry.method, self)
 
     def _read_inner(self, octets: bytes, entry: _Entry, depth: int) -> ZipListing | None:
         """Return the files of an archive in the archive; None if the file is none or is encrypted."""

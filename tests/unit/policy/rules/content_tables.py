@@ -4,9 +4,11 @@ from base64 import b64encode
 from typing import Final
 
 from mailhooks.policy import Services
+from tests.support.ole import write_ole
 from tests.support.policies import HEAD, PLAIN, Groups, Mail, mail
 from tests.unit.content.test_attachments import mail as whole
 from tests.unit.content.test_attachments import mixed, multipart, part
+from tests.unit.content.test_encryption import FILES as ENCRYPTED
 from tests.unit.content.test_filetypes import PE, archive, encrypted
 from tests.unit.policy.rules.envelope_tables import NONE, USER, Row
 from tests.unit.policy.rules.text_tables import cards, either, texts
@@ -371,6 +373,11 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"size": {"over": 1999}}, EXE, USER),
         ({"size": {"over": "2 KB"}}, EXE, NONE),
         ({"encrypted": True}, SEALED, USER),
+        ({"encrypted": True}, mail(mixed(part("text/plain", "a.txt", ENCRYPTED["locked-r4-1-1.pdf"]))), USER),
+        ({"encrypted": True}, mail(mixed(part("application/pdf", "a.pdf", ENCRYPTED["owner-r4-1-1.pdf"]))), NONE),
+        ({"encrypted": True}, mail(mixed(part("application/msword", "a.docx", write_ole({"EncryptedPackage": bytes(5000)})))), USER),
+        ({"encrypted": True}, mail(mixed(part("a/b", "a.7z", ENCRYPTED["locked-header.7z"]))), USER),
+        ({"encrypted": True, "extension": "pdf"}, mail(mixed(part("a/b", "a.7z", ENCRYPTED["locked-header.7z"]))), NONE),
         ({"encrypted": True}, ZIP, NONE),
         ({"name": "a.pdf", "true_type": "executable"}, EXE, USER),
         ({"name": "b.png", "true_type": "executable"}, EXE, NONE),

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mailhooks.content import attachments, filetypes
 from mailhooks.content.zip_archives import ArchiveReader, ZipListing
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Message, Part, describe_part
 from mailhooks.policy.facts.text_normalization import compose
+
+if TYPE_CHECKING:
+    from mailhooks.content.encryption.detect import EncryptionDetector
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"})
 """Images that mail programs display. SVG is not among them, because it may contain scripts."""
@@ -17,13 +20,26 @@ _IMAGE_EXTENSIONS: Final = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", 
 """The last two are those of images without a name, such as ATT00001.bin."""
 
 
+class Readers:
+    """Readers of the attachments of one message, within bounds for all of them."""
+
+    def __init__(self) -> None:
+        self.archives = ArchiveReader()
+
+    @cached_property
+    def encryption(self) -> "EncryptionDetector":
+        from mailhooks.content.encryption.detect import EncryptionDetector  # Late: few conditions need it.
+
+        return EncryptionDetector(self.archives)
+
+
 class AttachmentFacts:
     """Facts of one attachment, `part`."""
 
-    def __init__(self, raw: bytes, part: Part, archives: ArchiveReader) -> None:
+    def __init__(self, raw: bytes, part: Part, readers: Readers) -> None:
         self._raw = raw
         self.part = part
-        self._archives = archives
+        self._readers = readers
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +73,7 @@ class AttachmentFacts:
 
     @cached_property
     def _listings(self) -> tuple[ZipListing, ...]:
-        listings = (self._archives.list_file(content, self._last_extensions, self.content_type) for content in self._contents())
+        listings = (self._readers.archives.list_file(content, self._last_extensions, self.content_type) for content in self._contents())
         return tuple(filter(None, listings))
 
     @cached_property
@@ -74,10 +90,10 @@ class AttachmentFacts:
             return False
         return all(kinds and _IMAGES.issuperset(kinds) for kinds in self._kinds)
 
-    @property
+    @cached_property
     def is_encrypted(self) -> bool:
-        """Whether it is a zip archive with an encrypted file."""
-        return any(listing.encrypted for listing in self._listings)
+        """Whether it needs a password, or is an archive with a file that needs one."""
+        return any(listing.encrypted for listing in self._listings) or any(map(self._readers.encryption.is_encrypted, self._contents()))
 
     @cached_property
     def archived_extensions(self) -> frozenset[str]:
@@ -92,16 +108,16 @@ def _extensions(names: tuple[str, ...]) -> frozenset[str]:
 
 def list_attachments(message: Message) -> Iterator[AttachmentFacts]:
     """Yield the attachments of a message, in its order."""
-    archives = ArchiveReader()
-    return (AttachmentFacts(message.raw, part, archives) for part in attachments.walk(message))
+    readers = Readers()
+    return (AttachmentFacts(message.raw, part, readers) for part in attachments.walk(message))
 
 
 def list_disputed_attachments(message: Message) -> Iterator[AttachmentFacts]:
     """Yield the attachments that only other programs find, in the readings of the message."""
-    readings, archives = message.readings or (message,), ArchiveReader()
+    readings, readers = message.readings or (message,), Readers()
     seen = {describe_part(message.raw, part) for part in attachments.walk(message)}
     for reading in readings[1:]:
         for part in attachments.walk(reading):
             if (description := describe_part(reading.raw, part)) not in seen or reading.raw is not message.raw:
                 seen.add(description)
-                yield AttachmentFacts(reading.raw, part, archives)
+                yield AttachmentFacts(reading.raw, part, readers)
