@@ -5,7 +5,8 @@ import unicodedata
 from itertools import pairwise
 from typing import Final, Literal
 
-_SPACES: Final = re.compile(r"\s+")
+_SPACES: Final = re.compile(r"[^\S ]\s*| \s+")
+"""White space that is not one space."""
 
 _IGNORABLE_RANGES: Final = (
     "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff"
@@ -25,6 +26,8 @@ _WRITTEN_ALIKE: Final = {
     **dict.fromkeys(
         "\u02d7\u058a\u05be\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe31\ufe32\ufe58", "-"
     ),
+    # Form KC would make "호ㄳ" one other syllable: these letters on their own are written for laughs and tears, so they become private.
+    **{chr(point): chr(0xF0000 + point) for point in range(0x3131, 0x318F)},
     **dict.fromkeys("\u2800\u3164\uffa0", " "),  # blanks of Braille and Hangul
     "\u301c": "~",  # Shift_JIS has one code for it and for the full-width tilde
     "\uff9e": "\u3099",  # half-width marks of kana; those after them would be sorted in quadratic time
@@ -33,11 +36,12 @@ _WRITTEN_ALIKE: Final = {
     "\u2116": " no ",
     "\u2120": " sm",
     "\u2122": " tm",
-    # Letters in filled circles and squares, which Unicode does not decompose.
-    **{chr(first + index): chr(97 + index) for first in (0x1F150, 0x1F170) for index in range(26)},
 }
 """Characters of typography by their equals on a keyboard, as far as form KC does not have them."""
-_NOT_PLAIN: Final = re.compile(f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}]")
+_FILLED: Final = {chr(first + index): letter for first in (0x1F150, 0x1F170) for index, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
+"""Letters in filled circles and squares, which Unicode does not decompose."""
+# Single characters above U+FFFF would make the search slow: these are ranges.
+_NOT_PLAIN: Final = re.compile(f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\U0001f150-\U0001f169\U0001f170-\U0001f189]")
 
 _SAME_LETTER: Final = {
     "\u0131": "i",  # The capital of the dotless i of Turkish is I, which is the capital of i in other languages.
@@ -53,6 +57,9 @@ _OPTIONAL: Final = (
 )
 """Vowel points that only schoolbooks and scriptures write, and the tatweel, which makes an Arabic word longer."""
 _NOT_FOLDED: Final = re.compile(f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]")
+
+_FEW: Final = 20
+"""Up to this number of different characters, one pass for each is faster than one for all."""
 
 
 def compose(text: str) -> str:
@@ -78,7 +85,17 @@ def remove_ignorable(text: str) -> str:
 
 def replace_typography(text: str) -> str:
     """Replace quotes, dashes and blanks of typography by those of a keyboard, and remove invisible characters."""
-    return text if text.isascii() else _NOT_PLAIN.sub(lambda found: _WRITTEN_ALIKE.get(found[0], ""), text)
+    return text if text.isascii() else _replace(_NOT_PLAIN, _WRITTEN_ALIKE | _FILLED, text)
+
+
+def _replace(pattern: re.Pattern[str], replacements: dict[str, str], text: str) -> str:
+    """Replace characters that match a pattern. Those without a replacement are removed."""
+    found = set(pattern.findall(text))
+    if len(found) > _FEW:
+        return pattern.sub(lambda match: replacements.get(match[0], ""), text)
+    for char in found:
+        text = text.replace(char, replacements.get(char, ""))
+    return text
 
 
 def normalize(text: str) -> str:
@@ -91,4 +108,4 @@ def normalize(text: str) -> str:
     if text.isascii():
         return _SPACES.sub(" ", text).lower()
     folded = convert_in_pieces("NFKC", replace_typography(text)).casefold().replace("i\u0307", "i")
-    return _SPACES.sub(" ", _NOT_FOLDED.sub(lambda found: _SAME_LETTER.get(found[0], ""), compose(folded)))
+    return _SPACES.sub(" ", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)))

@@ -1,35 +1,67 @@
-"""Search for words and phrases in text."""
+"""Search for whole words and phrases in text.
+
+The ends of words are those of Unicode Standard Annex 29, section 4, with these differences:
+
+- Each letter of a script that is written without spaces is the end of a word, and so is each syllable of Hangul, where particles touch the
+  word: to find the words in such a sentence needs a dictionary.
+- Each punctuation mark is the end of a word, also an apostrophe ("l'offre", "Ankara'da") and an underscore. "can't" is one word.
+"""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import category
 
 from mailhooks.policy.facts.text_normalization import normalize
 
-_NO_LETTER: Final = re.compile(r"[\W_]")
-_LETTERS: Final = re.compile(r"[^\W_]+")
+_UNSPACED: Final = (
+    "\u0e01-\u0e4e\u0e81-\u0ecf\u0edc-\u0edf"  # Thai, Lao
+    "\u1000-\u103f\u104a-\u108f\u109a-\u109f\ua9e0-\ua9ef\ua9fa-\ua9ff\uaa60-\uaa7f"  # Burmese and other languages of Myanmar
+    "\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff"  # Hangul
+    "\u1780-\u17df"  # Khmer
+    "\u1950-\u19cf\u1a20-\u1a7f\u1aa0-\u1aad\uaa80-\uaadf\U00011700-\U0001172f\U00011740-\U0001174f"  # Tai scripts, Ahom
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303c\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\u3041-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # kana
+    "\U00016fe0-\U00018dff\U0001b170-\U0001b2ff"  # Tangut, Khitan, Nushu
+)
+"""Letters and marks of the scripts without spaces: those with the property Ideographic, kana, Hangul and the line break class SA."""
+
+_UNSPACED_LETTER: Final = re.compile(f"[{_UNSPACED}]")
+_END: Final = re.compile(rf"[\W_{_UNSPACED}]")
+_LETTERS: Final = re.compile(rf"[^\W_{_UNSPACED}]+")
+_WITHIN: Final = re.compile(
+    "[\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3\u0ebd]"  # vowels of Thai and Lao behind their consonant
+    "|(?<=[\u0e40-\u0e44\u0ec0-\u0ec4\u19b5-\u19b7\u19ba\uaab5\uaab6\uaab9\uaabb\uaabc])."  # vowels before their consonant
+    "|(?<=[\u1039\u17d2\u1a60])."  # a consonant below another one, in Burmese, Khmer and Tai Tham
+    "|[\u1000-\u102a\u103f]\u1037?[\u1039\u103a]"  # a consonant that ends a syllable of Burmese
+    "|[\u1160-\u11ff\ud7b0-\ud7ff]|(?<=[\u1100-\u115f\ua960-\ua97f])[\u1100-\u115f\ua960-\ua97f\uac00-\ud7a3]"  # old Hangul
+    "|(?<=[\u3041-\u30ff\u31f0-\u31ff])[\u3041\u3043\u3045\u3047\u3049\u3083\u3085\u3087\u308e\u309d\u309e"
+    "\u30a1\u30a3\u30a5\u30a7\u30a9\u30e3\u30e5\u30e7\u30ee\u30fc\u30fd\u30fe]"  # small kana, sound and iteration marks
+)
+"""Letters of these scripts that belong to the letter before them."""
+
 _MANY: Final = 200
-"""From this number on, one lookup in the set of all words of a text is faster than a search for each word."""
+"""From this number on, one look at all words or letters of a text is faster than a search for each word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Words and phrases to search for, regardless of case. `shared` are the words of the policy's lists."""
+    """Words and phrases to search for. `shared` are the words of the policy's lists. All are in the form of `normalize`."""
 
     words: tuple[str, ...] = ()
     """Found as whole words only."""
     parts: tuple[str, ...] = ()
     """Found anywhere, also inside of words."""
     single: frozenset[str] = frozenset()
-    """Words without spaces or marks, if there are many of them."""
+    """Words without spaces or marks, in scripts with spaces, if there are many of them."""
     shared: "tuple[Words, ...]" = ()
 
     @classmethod
     def of(cls, words: Iterable[str], parts: Iterable[str] = (), shared: "Iterable[Words]" = ()) -> "Words":
         """Normalize words and parts. Rules that name the same list share one object in `shared`."""
         normalized = tuple(normalize(word).strip() for word in words)
-        single = frozenset(word for word in normalized if word.isalnum())
+        single = frozenset(word for word in normalized if _LETTERS.fullmatch(word))
         if len(single) <= _MANY:
             return cls(normalized, tuple(map(normalize, parts)), shared=tuple(shared))
         return cls(tuple(word for word in normalized if word not in single), tuple(map(normalize, parts)), single, tuple(shared))
@@ -39,28 +71,55 @@ class Words:
 
     def found_in(self, text: str) -> bool:
         """Return whether a text contains one of them. The text is in the form of `normalize`."""
-        if any(part in text for part in self.parts) or any(word in text and _is_whole_word(word, text) for word in self.words):
+        if any(part in text for part in self.parts):
             return True
-        if self.single and not self.single.isdisjoint(_LETTERS.findall(text)):
+        if any(word in text and _is_whole_word(word, text) for word in _select_possible(self.words, text)):
+            return True
+        if self.single and any(_is_whole_word(word, text) for word in self.single.intersection(_LETTERS.findall(text))):
             return True
         return any(one.found_in(text) for one in self.shared)
 
 
+def _select_possible(words: tuple[str, ...], text: str) -> Iterable[str]:
+    """Return the words with no other letters than those of a text, if there are many words."""
+    if len(words) <= _MANY:
+        return words
+    letters = frozenset(text)
+    return (word for word in words if letters.issuperset(word))
+
+
 def _is_whole_word(word: str, text: str) -> bool:
-    """Return whether a text has a word without a letter or digit next to it."""
+    """Return whether a text has a word that begins and ends where words of the text do."""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
-        before = at > 0 and word[0].isalnum() and text[at - 1].isalnum()
-        after = end < len(text) and word[-1].isalnum() and text[end].isalnum()
-        if not before and not after:
+        if (not word[0].isalnum() or _is_end(text, at)) and (not _is_letter(word[-1]) or _is_end(text, end)):
             return True
         start = at + 1
-        if word[0].isalnum():
-            # The next whole word can only begin after a character that is neither a letter nor a digit.
-            gap = _NO_LETTER.search(text, start)
+        if word[0].isalnum() and not _UNSPACED_LETTER.match(word):
+            # The next whole word can only begin after a character that ends a word.
+            gap = _END.search(text, start)
             if gap is None:
                 return False
             start = gap.end()
         at = text.find(word, start)
     return False
+
+
+def _is_end(text: str, at: int) -> bool:
+    """Return whether a word ends or begins at a position, next to a letter."""
+    if not 0 < at < len(text):
+        return True
+    before, after = text[at - 1], text[at]
+    if after == "'" and before == "n" and text.startswith("'t", at):
+        return not _is_end(text, at + 2)  # "can't"
+    if not after.isascii() and (category(after)[0] == "M" or _WITHIN.match(text, at)):
+        return False
+    if not (_is_letter(before) and _is_letter(after)):
+        return True
+    return bool(_UNSPACED_LETTER.match(before) or _UNSPACED_LETTER.match(after))
+
+
+def _is_letter(char: str) -> bool:
+    """Return whether a character is a letter, a digit, or a mark that belongs to one."""
+    return char.isalnum() or category(char)[0] == "M"
