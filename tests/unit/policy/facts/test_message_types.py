@@ -51,6 +51,7 @@ REPLIES = [
     (["Subject: WG: Bestellung", ANSWER, "References: <1@example.com>", GENERATED, RULES_AGENT, LOOP, ALL], set()),
     (["Subject: =?utf-8?b?6L2s5Y+ROiDorqLljZU=?=", ANSWER, GENERATED, RULES_AGENT, LOOP, ALL], set()),
     (["Subject: Order 4711", GENERATED, RULES_AGENT, LOOP, FORWARDS], set()),
+    (["Subject: =?utf-8?b?xLBMVDogU2lwYXJpxZ8=?=", ANSWER, GENERATED, RULES_AGENT, LOOP, ALL], set()),
     (["Subject: TR : Commande", GENERATED, RULES_AGENT, LOOP], set()),
     (["Subject: FW: Automatic reply: Order", GENERATED, RULES_AGENT, LOOP, FORWARDS], set()),
     (["Subject: Re: Order", ANSWER, LOOP, "Resent-From: <desk@example.net>"], set()),

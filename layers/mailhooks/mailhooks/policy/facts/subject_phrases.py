@@ -4,19 +4,19 @@ All are in lower case. Each row has its language for the reader of the code.
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets that look like Latin ones are meant
-import re
 from typing import Final
 
 
-def _read_phrases(rows: str) -> str:
-    """Return an expression that matches each phrase of all rows `language: phrase, phrase`."""
+def _read_phrases(rows: str) -> tuple[str, ...]:
+    """Return each phrase of all rows `language: phrase, phrase`."""
+    # Without expressions, because compiling them needs 5 ms at each cold start.
     lists = (row.partition(":")[2].split(",") for row in rows.strip().splitlines())
-    return "|".join(re.escape(phrase.strip()) for phrases in lists for phrase in phrases)
+    return tuple(phrase.strip() for phrases in lists for phrase in phrases)
 
 
-_AWAY_PHRASES: Final = _read_phrases("""
+_AWAY: Final = _read_phrases("""
     en: automatic reply, automatic response, auto reply, auto-reply, autoreply, auto response, auto-response, autoresponse
-    en: out of office, out of the office
+    en: out of office, out of the office, yahoo! auto response
     en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re, vacation notice
     de: automatische antwort, automatische beantwortung, abwesenheit
     fr: réponse automatique, absence du bureau, absent du bureau
@@ -35,24 +35,23 @@ _AWAY_PHRASES: Final = _read_phrases("""
     ja, zh, ko: 自動応答, 自動返信, 自動回覆, 自動回復, 自动答复, 自动回复, 자동 회신, 자동 응답
     """)
 
-AWAY: Final = re.compile(rf"(?:auto ?: ?)?(?:{_AWAY_PHRASES})[^:：]{{0,40}}(?:[:：]|$)|yahoo! auto response")
-"""The beginning of the subject of an automatic reply. A person may write it too."""
+_IS_AWAY: Final = ("is out of the office", "is out of office", "is currently out of")
+"""Parts of the subject of such a reply by Domino: `AUTO: Ana is out of the office (returning 12/01/2026)`."""
 
-IS_AWAY: Final = re.compile(r"\bis (?:currently )?out of (?:the )?office\b")
-"""A part of the subject of such a reply by Domino: `AUTO: Ana is out of the office (returning 12/01/2026)`."""
+_LONGEST_MARK: Final = 60
+"""Characters of a mark up to its colon."""
 
-_FORWARD_MARKS: Final = _read_phrases("""
+_FORWARD_MARKS: Final = frozenset(
+    _read_phrases("""
     en, de: fw, fwd, wg
-    fr, es, it, pt: tr, rv, i, rif, enc, res
+    fr, es, it, pt: tr, rv, i, enc
     nl, sv, da, no, fi: doorst, vb, vs, vl, videresendt, vidarebefordrat
-    pl, cs, hu, ro, tr: pd, przekazano, předá, fs, továbbítás, tov, redirecționare, ilt, ynt
+    pl, cs, hu, ro, tr, et: pd, przekazano, továbbítás, redirecționare, ilt, edasi
     ru, uk, el: пересл, переслать, πρθ
     he, ar: הועבר, إعادة توجيه, إعادة التوجيه
     ja, zh, ko, vi: 転送, 转发, 轉寄, 转寄, 전달, chuyển tiếp
     """)
-
-FORWARD: Final = re.compile(rf"(?:{_FORWARD_MARKS})\.?(?:[\[(]\d{{1,3}}[\])])? ?[:：]")
-"""The beginning of the subject of a forward."""
+)
 
 _FAILURE_PHRASES: Final = _read_phrases("""
     en: undeliver, nondeliver, non-deliver, non deliver, returned mail, returned message, returned to sender, mail delivery
@@ -67,5 +66,22 @@ _FAILURE_PHRASES: Final = _read_phrases("""
     ja, zh, ko: 配信不能, 未送达, 無法傳遞, 배달되지 않음
     """)
 
-FAILURE: Final = re.compile(_FAILURE_PHRASES)
-"""The beginning of the subject of a bounce. A person may write it too."""
+
+def is_away(subject: str) -> bool:
+    """Return whether a normalized subject is that of an automatic reply. A person may write it too."""
+    if any(part in subject for part in _IS_AWAY):
+        return True
+    words = subject.removeprefix("auto:").lstrip()
+    # Up to a colon, or the whole subject: `Out of Office AutoReply: Order`.
+    return words.startswith(_AWAY) and (words.find(":") if ":" in words else len(words)) <= _LONGEST_MARK
+
+
+def is_forward(subject: str) -> bool:
+    """Return whether a normalized subject is that of a forward: `FW: Order`, `WG[2]: Order`."""
+    mark, colon, _ = subject.partition(":")
+    return bool(colon) and mark.partition("[")[0].partition("(")[0].strip(" .") in _FORWARD_MARKS
+
+
+def is_failure(subject: str) -> bool:
+    """Return whether a normalized subject is that of a bounce. A person may write it too."""
+    return subject.startswith(_FAILURE_PHRASES)
