@@ -301,3 +301,23 @@ def test_findings_are_in_the_order_of_the_rules_with_their_lines() -> None:
 def test_many_independent_rules_have_no_findings() -> None:
     rules = [{"when": {"sender": [f"a{number}.example", f"b{number}.example"]}, "do": "drop", "stop": True} for number in range(300)]
     assert findings(*rules) == []
+
+
+def test_classes_that_know_ascii_only_are_found_in_all_conditions_with_expressions() -> None:
+    pattern = r"\bÜberweisung\b"
+    conditions: list[dict[str, Any]] = [
+        {"when": {"subject": {"regex": pattern}}},
+        {"when": {"any": [{"body": {"regex": ["x", pattern]}}]}},
+        {"unless": {"not": {"subject_or_body": {"regex": pattern}}}},
+        {"when": {"header": [{"name": "Subject", "regex": pattern}]}},
+        {"when": {"attachment": {"name_regex": pattern}}},
+        {"when": {"sender": {"regex": pattern}}},
+    ]
+    for each in conditions:
+        [found] = findings(each)
+        assert found.severity is Severity.WARNING
+        assert found.text.startswith("\\b next to a letter beyond ASCII: it knows ASCII letters only, write (?:^|[^")
+    [note] = findings(when(subject={"regex": [r"\w+straße", r"m\w+chen"]}))
+    assert note.severity is Severity.NOTE
+    assert note.text == r"\w in an expression with letters beyond ASCII: it knows ASCII letters only, write [\pL\pM\pN_]"
+    assert findings(when(subject={"regex": [r"\binvoice\b", r"für \d+ Euro", r"(?:^|[^\pL\pM\pN_])Über"]})) == []

@@ -9,6 +9,7 @@ from typing import Any
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import ActionType
 from mailhooks.policy.analysis.contradictions import find_contradictions
+from mailhooks.policy.analysis.expressions import find_ascii_classes, iterate_expressions
 from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
@@ -170,6 +171,7 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
         elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
             yield from _check_addition(rule, action, domains)
     yield from _check_outbound(each)
+    yield from _check_expressions(rule)
     yield from _check_bounce(each)
     if any(constraint.name == "sender" and ":*" in (constraint.alternatives or ()) for constraint in conditions.excluded):
         yield _finding(rule, "applies to mail without a sender only: every other sender is an exception (sender: *)", Severity.NOTE)
@@ -229,6 +231,21 @@ _PROVING = frozenset({"spf", "dkim", "dmarc"})
 """Methods that prove the sender. Spam and virus checks do not."""
 
 _RESULT_FIELDS = frozenset({"authentication-results", "arc-authentication-results", "received-spf"})
+
+
+def _check_expressions(rule: Rule) -> Iterator[Finding]:
+    """Yield the classes in expressions that know ASCII only, in expressions with letters beyond ASCII."""
+    found = {
+        each
+        for part in ("when", "unless")
+        for pattern in iterate_expressions(rule.source.get(part, {}))
+        for each in find_ascii_classes(pattern)
+    }
+    for each in sorted(found, key=lambda one: (one.name, not one.touches_letter)):
+        where = "next to a letter beyond ASCII" if each.touches_letter else "in an expression with letters beyond ASCII"
+        text = f"{each.name} {where}: it knows ASCII letters only, write {each.instead}"
+        yield _finding(rule, text, Severity.WARNING if each.touches_letter else Severity.NOTE)
+
 
 _MIXED = {
     Mixed.ALL: "with `mixed: all` every recipient sees the change as soon as one of these recipients gets the message",
