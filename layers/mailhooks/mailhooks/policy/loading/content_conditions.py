@@ -8,7 +8,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.address_patterns import Pattern, Specificity
-from mailhooks.policy.facts.card_numbers import has_card_number
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import Regex
@@ -20,7 +19,7 @@ from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, Invalid
 from mailhooks.policy.rules.bounds import bounds_test
 from mailhooks.policy.rules.conditions import Condition, Cost, MessageTest, one_line
 
-# Late imports below: a policy without conditions on attachments loads no table of file types at its cold start.
+# Late imports below: a policy loads the table of file types and the search for identifiers only for conditions that need them.
 if TYPE_CHECKING:
     from mailhooks.content.attachment_rules import AttachmentRules
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
@@ -37,11 +36,12 @@ _NO_WORDS: Final = "words that are not only white space"
 
 @dataclass(frozen=True, slots=True)
 class TextSearch:
-    """The search of a condition in a text. It has to find a word, a part of a word, an expression or a card number."""
+    """The search of a condition in a text. It has to find a word, a part of a word, an expression or an identifier."""
 
     words: Words
     regexes: tuple[Regex, ...] = ()
-    card_number: bool = False
+    identifiers: tuple[str, ...] = ()
+    """As in a policy, and `card_number`."""
     look_alikes: bool = False
     """Whether `words` are also skeletons, to find in the skeletons of a text."""
     limit: int = DEFAULT_FIRST_KB * 1024
@@ -65,15 +65,16 @@ class TextSearch:
         with collector:
             regexes = context.regexes(value.get("regex", ()), "regex")
         collector.raise_errors()
+        identifiers = value.get("identifiers", [])
         search = cls(
             make(words, parts, (*shared, *shared_parts)),
             regexes,
-            value.get("card_number", False),
+            (*(["card_number"] if "card_number" in value else []), *([identifiers] if isinstance(identifiers, str) else identifiers)),
             look_alikes,
             int(value.get("first_kb", DEFAULT_FIRST_KB)) * 1024,
         )
-        if not (search.words or regexes or search.card_number):
-            raise InvalidValue("expected words, contains, regex or card_number")
+        if not (search.words or regexes or search.identifiers):
+            raise InvalidValue("expected words, contains, regex, card_number or identifiers")
         if look_alikes and not search.words:
             raise InvalidValue("expected words or contains in addition to look_alikes")
         return search
@@ -86,7 +87,14 @@ class TextSearch:
             return True
         if any(regex.search(text.composed) for regex in self.regexes):
             return True
-        return self.card_number and has_card_number(text.composed)
+        return next(self.find_identifiers(text), None) is not None
+
+    def find_identifiers(self, text: SearchedText) -> Iterator[str]:
+        """Yield the names of the identifiers in a text, in the order of `identifiers`."""
+        if self.identifiers:
+            from mailhooks.policy.facts.identifiers import find_identifiers
+
+            yield from find_identifiers(text.composed, self.identifiers)
 
 
 def _words_with_skeletons(words: Iterable[str], parts: Iterable[str] = (), shared: Iterable[Words] = ()) -> Words:
@@ -125,6 +133,10 @@ def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
             return found or (in_body and search.matches(facts.body_text(search.limit)))
 
         def observed(facts: Facts) -> str:
+            if search.identifiers:
+                texts = [facts.subject] * in_subject + [facts.body_text(search.limit)] * in_body
+                found = dict.fromkeys(chain.from_iterable(map(search.find_identifiers, texts)))
+                return f"{', '.join(found) or 'no identifier'} in {sum(len(text.composed) for text in texts):,} characters of text"
             return facts.event.subject if in_subject else f"{len(facts.body_text(DEFAULT_FIRST_KB * 1024).composed):,} characters of text"
 
         return MessageTest(name, Cost.BODY if in_body else Cost.EVENT, test, observed)
@@ -147,11 +159,11 @@ def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Fact
     if not _FIELD_NAME.fullmatch(field):
         raise InvalidValue("expected the whole name of one header field, of letters, digits and hyphens", "name")
     present = value.get("present")
-    searched = {key: content for key, content in value.items() if key in {"words", "contains", "regex", "look_alikes"}}
+    searched = {key: content for key, content in value.items() if key not in {"name", "present"}}
     if not searched:
         return lambda facts: bool(facts.headers.all(field)) is present
     if present is not None:
-        raise InvalidValue("expected either present, or words, contains and regex")
+        raise InvalidValue("expected either present, or words, contains, regex, card_number and identifiers")
     search = TextSearch.of(searched, context)
     return lambda facts: any(search.matches(SearchedText(text)) for text in facts.headers.all(field))
 

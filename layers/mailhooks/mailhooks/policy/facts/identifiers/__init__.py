@@ -1,0 +1,27 @@
+"""Search for the numbers of payment cards, bank accounts and persons in text."""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+from mailhooks.policy.facts.identifiers.cards import has_card_number
+from mailhooks.policy.facts.identifiers.ibans import has_iban
+from mailhooks.policy.facts.identifiers.persons import has_de_tax_id, has_es_dni, has_it_codice_fiscale, has_pl_pesel, has_us_ssn
+from mailhooks.policy.facts.text_normalization import remove_ignorable
+
+CARD_NUMBER: Final = "card_number"
+
+_SEARCHES: Final[dict[str, Callable[[str], bool]]] = {
+    CARD_NUMBER: has_card_number,
+    "iban": has_iban,
+    "us_ssn": has_us_ssn,
+    "de_tax_id": has_de_tax_id,
+    "es_dni": has_es_dni,
+    "it_codice_fiscale": has_it_codice_fiscale,
+    "pl_pesel": has_pl_pesel,
+}
+
+
+def find_identifiers(text: str, names: Collection[str]) -> Iterator[str]:
+    """Yield the names of the identifiers in a text: of `names` as in a policy, and CARD_NUMBER."""
+    text = remove_ignorable(text)
+    return (name for name in names if _SEARCHES[name](text))

@@ -1,0 +1,34 @@
+"""Words that label a number, in the languages of most mail."""
+
+import re
+from typing import Final
+
+_THINGS: Final = (
+    "order|invoice|ticket|case|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer|serial"
+    "|imei|imeisv|iccid|isbn|ean|gtin|upc|sku|phone|tel|telephone|fax|mobile"
+    "|bestell|bestellung|auftrags?|rechnungs?|sendungs?|sendung|paket|buchungs?|kunden|vertrags?|vorgangs?|referenz|serien"
+    "|commande|facture|colis|suivi|référence|réf|pedido|factura|envío|seguimiento|referencia|ordine|fattura|spedizione|riferimento"
+    "|encomenda|fatura|rastreio|zamówieni[ea]|faktur[ay]|przesyłk[ai]|bestelling|bestel|factuur|zending|заказа?|накладная|sipariş"
+)
+_THINGS_WITHOUT_SPACES: Final = "订单|訂單|发票|快递|运单|注文|請求書|주문|송장"
+_NUMBERS: Final = "no|nr|n|num|number|id|code|nummer|numéro|número|numero|numer|nº|n°|номер|号|號|番号|번호"
+
+OTHER_LABEL: Final = re.compile(
+    rf"(?:(?<![^\W_])(?:{_THINGS})s?|{_THINGS_WITHOUT_SPACES})[ \u00a0\t_./-]{{0,2}}(?:(?:{_NUMBERS})[.ºo°]?)?"
+    r"[\s:\uff1a=#\u2116.\u2013-]{0,4}\Z",
+    re.IGNORECASE,
+)
+"""A label directly before a number of an order, a parcel, a device or the like. Search for it in a text that ends at the number."""
+
+CARD_LABEL: Final = re.compile(
+    r"(?<![^\W\d_])(?:credit|kredit|debit|bank|giro|visa|prepaid)?"
+    r"(?:card|kart|carte|carta|cartão|cartao|tarjeta|kaart|kort|kártya|κάρτα|карт|visa|master|maestro|amex|american express|discover|diners"
+    r"|jcb|union ?pay|pan\b|cc\b|cc_?n)|カード|卡|카드|บัตร|بطاقة|כרטיס",
+    re.IGNORECASE,
+)
+
+CARD_PARAMETER: Final = re.compile(rf"(?:{CARD_LABEL.pattern})[\w.-]{{0,12}}=\Z", re.IGNORECASE)
+"""A parameter of a URL for a number of a card. Search for it in a text that ends at the number."""
+
+SSN_LABEL: Final = re.compile(r"\bssn|\bsoc(?:ial|\.)?[ -]?sec|\btaxpayer id|\btin\b", re.IGNORECASE)
+DNI_LABEL: Final = re.compile(r"\b(?:d\.?n\.?i|n\.?i\.?[fe])\b|\bdocumento|\bidentidad", re.IGNORECASE)
