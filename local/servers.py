@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 HOST = "127.0.0.1"
+_UNSPECIFIED = {"0.0.0.0": HOST, "::": "::1", "": HOST}  # noqa: S104 - to be shown, not to listen
 BACKLOG = 256
 
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -61,18 +62,35 @@ def raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def join_address(host: str, port: int) -> str:
+    """Return the address by which a client on this machine reaches a server, with brackets for IPv6 (RFC 3986 section 3.2.2).
+
+    >>> join_address("0.0.0.0", 25), join_address("::", 25), join_address("[::1]", 25)
+    ('127.0.0.1:25', '[::1]:25', '[::1]:25')
+    """
+    host = _UNSPECIFIED.get(host.strip("[]"), host.strip("[]"))
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def listen(port: int, host: str = HOST) -> socket.socket:
     """Return a listening socket. Port 0 lets the system choose the port.
+
+    Args:
+        host: an address, IPv6 with or without brackets, or a name. `0.0.0.0` is every IPv4 address, and `::` also every IPv6 address.
 
     The socket is bound before its server starts, so that a port in use is an error for the caller and not in the server's thread.
 
     Raises:
         ServerError: the port is in use or not allowed.
     """
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns off Nagle's algorithm only then; with it each answer needs 40 ms more.
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
@@ -88,7 +106,7 @@ class HttpServer:
         import uvicorn
 
         self._socket = listen(port, host)
-        self.url = "http://{}:{}".format(*self._socket.getsockname()[:2])
+        self.url = f"http://{join_address(host, self._socket.getsockname()[1])}"
         config = uvicorn.Config(
             app,
             loop="asyncio",

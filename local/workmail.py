@@ -24,12 +24,13 @@ from local.aws.services import LocalAws
 from local.aws_client import REGION
 from local.config.configuration import Configuration, load_configuration
 from local.config.directory import Group, User
+from local.errors import LocalError
 from local.mail.event_builder import EnvelopeOverrides, envelope_for
 from local.mail.history import Destination, History, MessageTrace
 from local.mail.submission import Submission
 from local.queue.mail_server import MailServer
 from local.queue.recipient_policy import RecipientPolicy
-from local.servers import HOST
+from local.servers import HOST, join_address
 from local.smtp.server import SmtpServer
 from local.storage.maildir import Delivered
 from local.storage.message_store import S3Reference
@@ -158,10 +159,16 @@ class LocalWorkMail(LocalAws):
         return workers.accept(submission) if event is None else workers.accept_with_event(submission, event)
 
     def wait_for(self, number: int, timeout_s: float) -> MessageTrace:
-        """Wait until a message, and every message that it created, is done; return its trace. Raises SettleTimeout otherwise."""
+        """Wait until a message, and every message that it created, is done; return its trace.
+
+        Raises:
+            SettleTimeout: it is not done in time.
+            LocalError: the trace is no longer kept, because newer messages have replaced it.
+        """
         self.mail_server.workers.wait_for(number, timeout_s)
         trace = self.history.trace(number)
-        assert trace is not None
+        if trace is None:
+            raise LocalError(f"message {number} is done, but no longer stored: raise `keep` in [history]")
         return trace
 
     def wait_until_idle(self, timeout_s: float) -> None:
@@ -205,6 +212,11 @@ class LocalWorkMail(LocalAws):
             self._mail_stack.callback(server.stop)
             self._smtp[direction] = server
         return self._smtp[direction].port
+
+    def smtp_address(self, direction: FlowDirection | str) -> str:
+        """Return the address of the SMTP server for one direction, as `host:port`; start the server at the first call."""
+        port = self.smtp_port(direction)
+        return join_address(self._smtp[FlowDirection(direction.upper())].host, port)
 
     @property
     def configuration(self) -> Configuration:

@@ -53,6 +53,8 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--submission-port", type=int, help="SMTP for users of the organization (default: 1587, or a free port)")
     serve.add_argument("--web-port", type=int, help="the web page (default: 8025, or a free port)")
     serve.add_argument("--host", default="127.0.0.1", help="address of SMTP and the web page, which are not encrypted (default: 127.0.0.1)")
+    serve.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name by which the web page may be opened, too")
+    serve.add_argument("--web-path", metavar="PATH", help="path of the web page behind a proxy, such as /mail/")
     serve.add_argument("--port", type=int, default=0, help="the Message Flow API (default: a free port)")
     serve.add_argument("--s3-port", type=int, default=0, help="S3 and other services (default: a free port)")
     serve.add_argument("--lambda-endpoint", default="", metavar="URL", help="call functions there, as at `sam local start-lambda`")

@@ -16,6 +16,7 @@ from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, merge_variables, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
+from local.config.web import read_path
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
@@ -23,7 +24,7 @@ from local.free_busy import sample_calendars
 from local.lifecycle import Lifecycle
 from local.servers import HOST, HttpServer, free_port, raise_descriptor_limit
 from local.web.actions import Actions
-from local.web.app import HOSTS, create_app
+from local.web.app import create_app
 from local.workmail import LocalWorkMail
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
@@ -133,11 +134,13 @@ class _Servers(Lifecycle):
         provider = wm.configuration.functions.get(wm.configuration.availability)
         calendars = sample_calendars.ADDRESSES if provider and sample_calendars.SECRET in provider.environment.values() else ()
         actions = Actions(wm, {sample.stem: sample.raw for sample in samples}, calendars)
-        app = create_app(wm.history, actions, [*HOSTS, self._options.host])
-        server = HttpServer(app, self._port(self._options.web_port, _WEB_PORT), host=self._options.host, name="pages")
+        options, web = self._options, wm.configuration.web
+        prefix = web.path if options.web_path is None else read_path(options.web_path)
+        app = create_app(wm.history, actions, [*web.names, *options.allow_host, options.host], prefix)
+        server = HttpServer(app, self._port(options.web_port, _WEB_PORT), host=options.host, name="pages")
         self._stack.callback(server.stop)
         server.start()
-        return server.url
+        return f"{server.url}{prefix}"
 
     def _start_relay(self, wm: LocalWorkMail) -> Relay:
         """Start the relay by which containers reach the servers."""

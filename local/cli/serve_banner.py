@@ -34,11 +34,11 @@ def banner_lines(wm: LocalWorkMail, page: str, samples: Sequence[Sample], folder
         config: the file of the rules.
     """
     environment, configuration = wm.environment, wm.configuration
-    inbound, outbound = (wm.smtp_port(direction) for direction in ("INBOUND", "OUTBOUND"))
+    inbound, outbound = (wm.smtp_address(direction) for direction in ("INBOUND", "OUTBOUND"))
     yield "Local WorkMail is up. Ctrl-C stops it.\n"
     yield f"  Web page          {page}"
-    yield f"  SMTP, inbound     127.0.0.1:{inbound}   mail from outside, to {', '.join(configuration.domains)}"
-    yield f"  SMTP, submission  127.0.0.1:{outbound}   mail that users send; every password is accepted"
+    yield f"  SMTP, inbound     {inbound}   mail from outside, to {', '.join(configuration.domains)}"
+    yield f"  SMTP, submission  {outbound}   mail that users send; every password is accepted"
     yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"
     yield f"  S3 and others     {environment['AWS_ENDPOINT_URL_S3']}   bucket {wm.bucket}"
     yield f"  Rules             {display_path(config)}   loaded again when it is saved"
@@ -49,8 +49,8 @@ def banner_lines(wm: LocalWorkMail, page: str, samples: Sequence[Sample], folder
     yield "\nTry:"
     if sample:
         file = f"events/mail/{sample.stem}.eml"
-        yield f"  swaks --server 127.0.0.1:{inbound} --from nora@example.net --to {user} --data @{file}"
-    yield f"  swaks --server 127.0.0.1:{outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
+        yield f"  swaks --server {inbound} --from nora@example.net --to {user} --data @{file}"
+    yield f"  swaks --server {outbound} --from {user} --to nora@example.net --header 'Subject: Hello'"
     yield f"  {python} -m local test-rule --from nora@example.net --to {user}"
     yield f"  {python} -m local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
 

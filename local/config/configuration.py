@@ -15,6 +15,7 @@ from typing import Final
 from local.config.directory import Directory, read_directory
 from local.config.functions import ROOT, Function, project_function, read_functions
 from local.config.toml_reader import ConfigurationError, Source, Table
+from local.config.web import Web, read_web
 from local.mail.addresses import domain_of
 from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 from mailhooks.address_patterns import ascii_domain, parse_domain
@@ -49,6 +50,7 @@ class Configuration:
         availability: the name of the availability function; "" for none.
         buckets: S3 buckets to create, in addition to the rewrite bucket.
         history: number of messages to keep.
+        web: how the web page is opened.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Configuration:
     availability: str = ""
     buckets: tuple[str, ...] = ()
     history: int = _KEEP
+    web: Web = field(default_factory=Web)
 
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
@@ -88,7 +91,7 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
 
 def _read(source: Source) -> Configuration:
     document = source.parse()
-    document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history")
+    document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history", "web")
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
     organization_id = organization.read_text("id", _ORGANIZATION_ID)
@@ -109,6 +112,7 @@ def _read(source: Source) -> Configuration:
         provider,
         _read_buckets(document.read_table("storage", "buckets")),
         document.read_table("history", "keep").read_integer("keep", _KEEP, 1, _MOST_KEPT),
+        read_web(document.read_table("web", "allow-hosts", "path")),
     )
 
 

@@ -88,6 +88,10 @@ class EnhancedSmtp(SMTP):
             arg = _AUTH_PARAMETER.sub("", arg, count=1)
         await super().smtp_MAIL(arg)
 
+    async def smtp_STARTTLS(self, _arg: str) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
+        """Refuse TLS, which the server does not offer: a command that is not implemented (RFC 5321 section 4.2.4)."""
+        await self.push("502 5.5.1 STARTTLS is not offered")
+
     async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds the method by the name of the command
         """Log in a user. The name of the mechanism may be in any case (RFC 4954 section 4).
 
@@ -130,7 +134,7 @@ class SmtpServer:
         timeout_s: seconds without a valid command before the connection is closed. The content of a message counts as part of DATA.
 
     Attributes:
-        port: on which the server listens, once it is started.
+        host, port: where the server listens, once it is started.
     """
 
     def __init__(
@@ -139,7 +143,7 @@ class SmtpServer:
         # aiosmtpd logs every address at level INFO, and warns of its own old names.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         self.port = port
-        self._host = host
+        self.host = host
         self._direction = direction
         self._handler = Handler(direction, acceptor)
         self._logins = LoginGuard()
@@ -156,7 +160,7 @@ class SmtpServer:
         Raises:
             ServerError: the port is in use or not allowed.
         """
-        self._socket = listen(self.port, self._host)
+        self._socket = listen(self.port, self.host)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a client that reads no replies is disconnected
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._timeout_s * 1000))
         self.port = self._socket.getsockname()[1]

@@ -18,7 +18,6 @@ from local.storage.sqlite import Database
 from local.storage.tables import JOBS, RUNS, SCHEMA, SUMMARY, VERSION, dump, load_all, load_summary, summarize
 from mailhooks.contract import FlowDirection
 
-_PRUNE_EVERY: Final = 200
 _MAX_NUMBER: Final = 2**63 - 1
 
 
@@ -39,6 +38,7 @@ class Spool:
         self._database = Database(folder / "spool.db", SCHEMA, VERSION)
         self._keep = keep
         self._clock = clock
+        self._database.write(lambda database: _prune(database, keep))
 
     def close(self) -> None:
         """Close the file."""
@@ -47,7 +47,13 @@ class Spool:
     def accept(self, submission: Submission) -> int:
         """Store a message and return its number once it is on disk. Raises SpoolError when it cannot be stored."""
         header = HeaderSummary.of(submission.raw)
-        return self._database.write(lambda database: _insert(database, submission, header, self._clock()))
+
+        def work(database: Connection) -> int:
+            number = _insert(database, submission, header, self._clock())
+            _prune(database, self._keep)
+            return number
+
+        return self._database.write(work)
 
     def message(self, number: int) -> QueuedMessage:
         """Return a message by its number. Raises LookupError when there is none."""
@@ -69,8 +75,9 @@ class Spool:
         return bool(self._database.value("SELECT 1 FROM messages WHERE state <> 'done' LIMIT 1"))
 
     def is_done(self, number: int) -> bool:
-        """Return whether a message is done. An unknown message is not."""
-        return bool(self._database.value("SELECT state = 'done' FROM messages WHERE number = ?", [number]))
+        """Return whether a message is done. One that is no longer kept is; one that is not accepted yet is not."""
+        state = "SELECT state = 'done' FROM messages WHERE number = ?1"
+        return bool(self._database.value(f"SELECT coalesce(({state}), ?1 < (SELECT max(number) FROM messages))", [number]))  # noqa: S608
 
     def jobs(self, number: int) -> list[DeliveryJob]:
         """Return the unfinished jobs of a message."""
@@ -127,7 +134,7 @@ class Spool:
                 number = _insert(database, onward, header, self._clock())
                 database.execute("INSERT INTO created_messages VALUES (?, ?)", (message_id, number))
             _summarize(database, job.number)
-            if job.run.state is State.DONE and job.number % _PRUNE_EVERY == 0:
+            if job.run.state is State.DONE:
                 _prune(database, self._keep)
             return number
 

@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS created_messages (
   number INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_of_message ON jobs (number);
 CREATE INDEX IF NOT EXISTS messages_open ON messages (state) WHERE state <> 'done';
+CREATE INDEX IF NOT EXISTS created_by_number ON created_messages (number);
 """
 
 SUMMARY: Final = (

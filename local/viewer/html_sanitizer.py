@@ -61,6 +61,8 @@ _REFERRING: Final = frozenset(("base", "link", "meta", "script"))
 
 def count_shown(markup: str) -> int:
     """Return the number of characters without those of embedded pictures (`data:`)."""
+    if "data:" not in markup.lower():  # some ten times faster than the search
+        return len(markup)
     return len(markup) - sum(len(found[0]) for found in _DATA.finditer(markup))
 
 

@@ -12,7 +12,6 @@ from local.queue.recipient_policy import RecipientPolicy
 from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule
 from local.runtime.invocation import Invocation
-from local.servers import HOST
 from local.workmail import LocalWorkMail
 from mailhooks.contract import FlowDirection
 
@@ -92,8 +91,8 @@ class Actions:
         """Return the addresses of the servers."""
         configuration = self._wm.configuration
         return Addresses(
-            f"{HOST}:{self._wm.smtp_port('INBOUND')}",
-            f"{HOST}:{self._wm.smtp_port('OUTBOUND')}",
+            self._wm.smtp_address("INBOUND"),
+            self._wm.smtp_address("OUTBOUND"),
             self._wm.environment,
             configuration.domains,
             configuration.directory.users[0].address if configuration.directory.users else f"ana@{configuration.domains[0]}",

@@ -7,7 +7,6 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -18,8 +17,6 @@ from local.web import availability, content, event_stream, messages, rules, send
 from local.web.actions import Actions
 from local.web.guard import Guard
 from local.web.templating import FOLDER, Site
-
-HOSTS = ("127.0.0.1", "localhost")
 
 _SIDE = "/messages/{number:count}/passages/{passage:count}/{side}"
 
@@ -33,14 +30,15 @@ class _CountConvertor(IntegerConvertor):
 register_url_convertor("count", _CountConvertor())
 
 
-def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS) -> Starlette:
+def create_app(history: History, actions: Actions, names: Sequence[str] = (), prefix: str = "") -> Starlette:
     """Create the application that serves the pages at `/` of its own port.
 
     Args:
-        hosts: accepted names in `Host`, without ports. Other names are refused: through a name that resolves to this server, another
-            site's page could read the mail (DNS rebinding).
+        names: further names of this server; see `Guard`. An IP address and `localhost` are always accepted. Other names are refused:
+            through a name that resolves to this server, another site's page could read the mail (DNS rebinding).
+        prefix: of all paths in the pages, such as `/mail`, for a proxy; "" for none.
     """
-    site = Site(history, actions)
+    site = Site(history, actions, prefix)
     handlers = {
         "/": messages.show_list,
         "/rows": messages.show_rows,
@@ -71,8 +69,7 @@ def create_app(history: History, actions: Actions, hosts: Sequence[str] = HOSTS)
             Mount("/static", StaticFiles(directory=FOLDER / "static", packages=[("local.viewer", "static")])),
         ],
         middleware=[
-            Middleware(Guard, uploads=frozenset({"/send"})),
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*hosts], www_redirect=False),
+            Middleware(Guard, uploads=frozenset({"/send"}), names=names, prefix=prefix),
         ],
         exception_handlers={HTTPException: partial(_show_error, site)},
     )
@@ -84,6 +81,6 @@ def _show_addresses(site: Site, request: Request) -> Response:
 
 def _show_error(site: Site, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if request.url.path.startswith("/api/"):
+    if site.find_path(request).startswith("/api/"):
         return JSONResponse({"error": error.detail}, error.status_code)
     return site.render(request, "error.html", {"status": error.status_code, "text": error.detail}, error.status_code)

@@ -76,7 +76,7 @@ def load_content(site: Site, request: Request, trace: MessageTrace) -> dict[str,
     # Compute only one view: each is slow with a large message.
     values = _VIEWS[view][1](before, after)
     return {
-        "page": f"/messages/{trace.summary.number}",
+        "page": f"{site.prefix}/messages/{trace.summary.number}",
         "options": {"passage": run_number, "view": view, "side": side},
         "runs": len(trace.rule_runs),
         "views": {name: label for name, (label, _) in _VIEWS.items() if changed or name != "source"},

@@ -2,10 +2,13 @@
 
 The sender of a message is not trusted: a content security policy on every response keeps the message from running or loading anything.
 Pages of other sites in the same browser can send requests too: the guard rejects those that change something. They cannot read a response
-by a name that resolves to this server (DNS rebinding): `create_app` accepts only known hosts.
+by a name that resolves to this server (DNS rebinding): only an IP address, `localhost` and the names of the configuration are accepted.
 """
 
+import re
+from collections.abc import Iterable
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -32,6 +35,8 @@ MAX_UPLOAD: Final = MAX_MESSAGE_BYTES + 1024 * 1024
 MAX_BODY: Final = 1024 * 1024
 """Bytes of any other request."""
 
+_ORIGIN: Final = re.compile(r"https?://([^/?#]*)")
+_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]*)")
 _MAX_DISCARDED: Final = 4 * MAX_UPLOAD
 _HEADERS: Final = {
     "content-security-policy": PAGE_POLICY,
@@ -51,11 +56,16 @@ class Guard:
 
     Args:
         uploads: the paths that accept a message.
+        names: the names of this server, each `name` or `name:port`; with any port in `Host`, and with this or the usual one in an origin.
+        prefix: of the paths behind a proxy, such as `/mail`; "" for none. A proxy may remove it: paths without it are accepted too.
     """
 
-    def __init__(self, app: ASGIApp, uploads: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, uploads: frozenset[str], names: Iterable[str] = (), prefix: str = "") -> None:
         self._app = app
         self._uploads = uploads
+        self._origins = frozenset(name.lower() for name in names)
+        self._names = frozenset(("localhost", *(_split_port(name)[0] for name in self._origins)))
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,11 +77,18 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if "location" in headers:  # without the host, which is another one behind a proxy
+                    headers["location"] = _ORIGIN.sub("", headers["location"])
             await send(message)
 
         headers = Headers(scope=scope)
-        limit = MAX_UPLOAD if scope["path"] in self._uploads else MAX_BODY
-        if scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not _is_same_origin(headers, scope["scheme"]):
+        path = _remove_prefix(scope["path"], self._prefix)
+        scope = {**scope, "root_path": self._prefix, "path": self._prefix + path}
+        limit = MAX_UPLOAD if path in self._uploads else MAX_BODY
+        if not self._is_known(headers.get("host", "")):
+            text = "Rejected: unknown host. Open the page by an IP address, or start serve with --allow-host NAME.\n"
+            await PlainTextResponse(text, 400)(scope, receive, send_guarded)
+        elif scope["method"] not in {"GET", "HEAD", "OPTIONS"} and not self._is_same_origin(headers):
             await PlainTextResponse("Rejected: the request comes from another site.\n", 403)(scope, receive, send_guarded)
         elif int(headers.get("content-length", "0")) > limit:
             # Read the rest of the body: a browser that is still sending does not read the response.
@@ -82,18 +99,50 @@ class Guard:
         else:
             await self._app(scope, _limit_body(receive, limit), send_guarded)
 
+    def _is_known(self, host: str) -> bool:
+        """Return whether a request names this server. No other site's page can be opened by an IP address of this server."""
+        name = _split_port(host.lower())[0]
+        return name in self._names or _is_ip_address(name)
 
-def _is_same_origin(headers: Headers, scheme: str) -> bool:
-    """Return whether a request comes from one of our pages or from a program that is not a browser.
+    def _is_same_origin(self, headers: Headers) -> bool:
+        """Return whether a request comes from one of our pages or from a program that is not a browser.
 
-    A browser sends Sec-Fetch-Site (Fetch Metadata). An older one sends Origin (RFC 6454) with every POST.
+        A browser sends Sec-Fetch-Site (Fetch Metadata), but only over HTTPS or to this machine. Otherwise it sends Origin (RFC 6454) with
+        every POST. The scheme does not count, because a proxy may use another one; the `X-Forwarded-` fields of a proxy do not
+        count either, because any client can write them.
+        """
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site == "same-origin"
+        origin = headers.get("origin")
+        found = _ORIGIN.fullmatch(origin or "")
+        # A browser writes no path and no default port in an origin.
+        return origin is None or (found is not None and found[1].lower() in {headers.get("host", "").lower(), *self._origins})
+
+
+def _split_port(host: str) -> tuple[str, str]:
+    """Split a host from its port.
+
+    >>> _split_port("localhost:80"), _split_port("[::1]:80"), _split_port("::1")
+    (('localhost', '80'), ('[::1]', '80'), ('::1', ''))
     """
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = headers.get("origin")
-    # A browser writes no path and no default port in an origin.
-    return origin is None or origin == f"{scheme}://{headers.get('host', '')}"
+    found = _PORT.fullmatch(host)
+    return (found[1], found[2]) if found else (host, "")
+
+
+def _is_ip_address(name: str) -> bool:
+    """Return whether a host is written as an IP address: IPv4 as four numbers, IPv6 in brackets."""
+    is_v6 = name.startswith("[") and name.endswith("]")
+    try:
+        return ip_address(name[1:-1] if is_v6 else name).version == (6 if is_v6 else 4)
+    except ValueError:
+        return False
+
+
+def _remove_prefix(path: str, prefix: str) -> str:
+    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+        return path[len(prefix) :] or "/"
+    return path
 
 
 def _explain_limit(limit: int) -> str:

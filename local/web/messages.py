@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from local.mail.history import MessageSummary, MessageTrace, State
 from local.web.content import load_content, load_trace
@@ -16,7 +17,7 @@ from local.web.templating import Site
 PAGE: Final = 50
 """Messages of one page of the list."""
 
-_NUMBER: Final = re.compile("-?[0-9]{1,15}")
+_NUMBER: Final = re.compile("-?[0-9]{1,15}", re.ASCII)
 _MAX_QUERY: Final = 200
 _MAX_LIMIT: Final = 500
 
@@ -34,7 +35,7 @@ _JSON_NAMES: Final = {
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
     """Show the list of messages."""
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
-    before = _read_number(request.query_params.get("before"))
+    before = _read_number(request, "before")
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
     summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
@@ -46,9 +47,9 @@ def show_list(site: Site, request: Request, template: str = "messages.html") -> 
         "count": count,
         "query": query,
         "before": before,
-        "rows_url": "/rows?" + _write_query(q=query, before=before),
-        "older_url": "/?" + _write_query(q=query, before=summaries[-1].number) if more else "",
-        "newest_url": "/?" + _write_query(q=query) if before else "",
+        "rows_url": f"{site.prefix}/rows?" + _write_query(q=query, before=before),
+        "older_url": f"{site.prefix}/?" + _write_query(q=query, before=summaries[-1].number) if more else "",
+        "newest_url": f"{site.prefix}/?" + _write_query(q=query) if before else "",
         "addresses": site.actions.get_addresses() if not count else None,
         "samples": list(site.actions.list_samples()) if not count else [],
     }
@@ -60,8 +61,16 @@ def show_rows(site: Site, request: Request) -> Response:
     return show_list(site, request, "list.html")
 
 
-def _read_number(text: str | None) -> int | None:
-    return int(text) if text and text[0] != "-" and _NUMBER.fullmatch(text) else None
+def _read_number(request: Request, name: str) -> int | None:
+    """Return a number of the query; None when it is missing or empty.
+
+    Raises:
+        HTTPException: 400, it is no number, or one that no message has.
+    """
+    text = request.query_params.get(name, "")
+    if text and not _NUMBER.fullmatch(text):
+        raise HTTPException(400, f"{name} must be a number of at most 15 digits")
+    return int(text) if text else None
 
 
 def _write_query(**parameters: str | int | None) -> str:
@@ -83,25 +92,23 @@ def _load_context(site: Site, request: Request) -> dict[str, Any]:
     version = site.history.version()
     trace = load_trace(site, request)
     number = trace.summary.number
+    nearest = [summary.number for summary in site.history.summaries(before=number + 2, limit=3)]
     return {
         "version": version,
         "trace": trace,
         "summary": trace.summary,
         "done": trace.summary.state is State.DONE,
-        "newer": number + 1 if number < site.history.count() else None,
-        "older": number - 1 if number > 1 else None,
+        "newer": number + 1 if number + 1 in nearest else None,
+        "older": next((each for each in nearest if each < number), None),
     }
 
 
 def list_as_json(site: Site, request: Request) -> Response:
     """Return the list of messages as JSON."""
     query = request.query_params
-    texts = query.get("before", "0"), query.get("limit", "50")
-    if not all(map(_NUMBER.fullmatch, texts)):
-        return JSONResponse({"error": "before and limit must be numbers of at most 15 digits"}, 400)
-    before = int(texts[0]) if "before" in query else None
-    limit = min(max(int(texts[1]), 1), _MAX_LIMIT)
-    summaries = site.history.summaries(before=before, limit=limit, text=query.get("q", ""))
+    limit = _read_number(request, "limit")
+    limit = PAGE if limit is None else min(max(limit, 1), _MAX_LIMIT)
+    summaries = site.history.summaries(before=_read_number(request, "before"), limit=limit, text=query.get("q", ""))
     return _write_json({"count": site.history.count(), "messages": [_to_document(summary) for summary in summaries]})
 
 

@@ -61,7 +61,7 @@ def _send(site: Site, request: Request, fields: Mapping[str, str], file: bytes) 
         return _show(site, request, fields, (error.field, str(error)))
     except LocalError as error:
         return _show(site, request, fields, ("recipients", str(error)))
-    return RedirectResponse(f"/messages/{number}", 303)
+    return RedirectResponse(f"{site.prefix}/messages/{number}", 303)
 
 
 def _load_message(site: Site, fields: Mapping[str, str], file: bytes) -> bytes:

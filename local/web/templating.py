@@ -36,14 +36,23 @@ _STATES: Final = {State.ACCEPTED: "waiting", State.RETRYING: "retrying", State.D
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The local WorkMail that the pages show."""
+    """The local WorkMail that the pages show.
+
+    Attributes:
+        prefix: of all paths; see `create_app`.
+    """
 
     history: History
     actions: Actions
+    prefix: str = ""
+
+    def find_path(self, request: Request) -> str:
+        """Return the path of a request without the prefix."""
+        return request.url.path.removeprefix(self.prefix)
 
     def render(self, request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
         """Render a template. A lone surrogate in text from a message becomes `?`."""
-        values = {"path": request.url.path, "version": self.history.version(), **(context or {})}
+        values = {"path": self.find_path(request), "root": self.prefix, "version": self.history.version(), **(context or {})}
         text = load_templates().get_template(template).render(values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 

@@ -54,7 +54,7 @@ async function refreshTrace() {
   if (before.state !== after.state) announcement.textContent = after.state === "done" ? "The message is done" : "";
   live.replaceChildren(...fresh.childNodes);
   if (focused) document.getElementById(focused)?.querySelector("summary")?.focus({ preventScroll: true });
-  if (changed) await showContent(`/messages/${location.pathname.split("/")[2]}/content${location.search}`);
+  if (changed) await showContent(live.dataset.live.replace(/live$/, "content") + location.search);
 }
 
 // The latest request wins, and the focused link keeps the focus.
@@ -113,7 +113,7 @@ function watch(refresh) {
   }
 
   function connect() {
-    source = new EventSource("/events");
+    source = new EventSource(`${document.body.dataset.root}/events`);
     source.onmessage = (event) => { wanted = event.data; update(); };
     source.onopen = () => { document.getElementById("link").hidden = true; };
     source.onerror = () => { document.getElementById("link").hidden = false; };

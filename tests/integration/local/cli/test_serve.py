@@ -1,5 +1,6 @@
 """SMTP to mailbox under load, with all of the corpus, and when the server is killed: nothing is lost, doubled or changed."""
 
+import html
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 
 from local.cli.main import main
 from local.config.config_reload import ConfigReload
@@ -52,8 +54,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, config: Path) -> Iterator[Served]:
-    command = [sys.executable, "-m", "local", "serve", "--folder", folder, "--config", config, "--speed", "100"]
+def served(folder: Path, config: Path, *more: str, shown: str = "127.0.0.1") -> Iterator[Served]:
+    command = [sys.executable, "-m", "local", "serve", "--folder", folder, "--config", config, "--speed", "100", *more]
     ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0"]
     with subprocess.Popen([*map(str, command), *ports], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
@@ -63,7 +65,7 @@ def served(folder: Path, config: Path) -> Iterator[Served]:
                 screen += line
                 if line.startswith("Calls:"):
                     break
-            inbound, outbound = (int(port) for port in re.findall(r"SMTP, \w+ +127\.0\.0\.1:(\d+)", screen))
+            inbound, outbound = (int(port) for port in re.findall(rf"SMTP, \w+ +{re.escape(shown)}:(\d+)", screen))
             page = re.search(r"Web page +(\S+)", screen)
             assert page, screen
             threading.Thread(target=process.stdout.read, daemon=True).start()
@@ -119,6 +121,24 @@ def until(condition: Callable[[], object], timeout_s: float = 90) -> None:
     while not condition():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "host, shown, name",
+    [("::1", "[::1]", "::1"), ("[::1]", "[::1]", "::1"), ("0.0.0.0", "127.0.0.1", "127.0.0.1"), ("::", "[::1]", "127.0.0.1")],
+)
+def test_the_addresses_on_the_screen_are_right(tmp_path: Path, host: str, shown: str, name: str):
+    config = tmp_path / "workmail.toml"
+    config.write_text(f'{NO_RULES}[web]\nallow-hosts = ["dev.example.com"]\npath = "/dev/"\n')
+    more = ["--host", host, "--web-path", "/mail/", "--allow-host", "mail.example.com"]
+    with served(tmp_path / "mail", config, *more, shown=shown) as server:
+        assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/mail", server.page)
+        with smtplib.SMTP(name, server.inbound, timeout=20) as client:
+            client.sendmail(NORA, [ANA], message("one"))
+        for known in ("mail.example.com", "dev.example.com:1"):
+            assert requests.get(f"{server.page}/", headers={"host": known}, timeout=20).status_code == 200
+        assert requests.get(f"{server.page}/", headers={"host": "example.com"}, timeout=20).status_code == 400
+        assert f"--server {shown}:{server.inbound}" in html.unescape(requests.get(f"{server.page}/addresses", timeout=20).text)
 
 
 @pytest.mark.slow

@@ -243,6 +243,10 @@ INVALID = {
     "an availability function that is not there": (ORGANIZATION + '[availability]\nfunction = "x"\n', 4, "[availability]", "function"),
     "a bucket with a dot": (ORGANIZATION + '[storage]\nbuckets = ["a.b.c"]\n', 4, "[storage]", "buckets"),
     "a bucket twice": (ORGANIZATION + '[storage]\nbuckets = ["abc", "abc"]\n', 4, "[storage]", "buckets"),
+    "a name with a path": (ORGANIZATION + '[web]\nallow-hosts = ["a.example.com", "b/c"]\n', 4, "[web]", "allow-hosts"),
+    "a wild name": (ORGANIZATION + '[web]\nallow-hosts = ["*"]\n', 4, "[web]", "allow-hosts"),
+    "a path without a slash": (ORGANIZATION + '[web]\npath = "mail"\n', 4, "[web]", "path"),
+    "a path that climbs": (ORGANIZATION + '[web]\npath = "/mail/../"\n', 4, "[web]", "path"),
     "no history": (ORGANIZATION + "[history]\nkeep = 0\n", 4, "[history]", "keep"),
 }
 
