@@ -148,6 +148,7 @@ def _trial_options(options: argparse.Namespace) -> "TrialOptions":
         dict(given.get("group", ())),
         dict(given.get("person", ())),
         given.get("truncated", False),
+        [address for addresses in given.get("known", ()) for address in addresses],
     )
 
 

@@ -172,6 +172,8 @@ def _add_domains(parser: argparse.ArgumentParser) -> None:
 def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=_time, metavar="TIME", help="the time of the evaluation, such as 2026-11-24T18:00+01:00")
     parser.add_argument("--rates", type=_number, default=0, metavar="N", help="earlier messages that every rate counts")
+    known = "addresses whose mail is no first contact (default: all mail is one)"
+    parser.add_argument("--known", type=_address, nargs="+", action="append", default=[], metavar="ADDRESS", help=known)
     parser.add_argument("--group", type=_group, action="append", default=[], metavar="GROUP=MEMBER,...", help="a group and its members")
     parser.add_argument(
         "--person", type=_person, action="append", default=[], metavar="NAME=ADDRESS,...", help="one of the organization's people"

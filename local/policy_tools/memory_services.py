@@ -34,6 +34,30 @@ class MemoryRates:
         return self._counts[key, invocation_id]
 
 
+class MemoryContacts:
+    """Records of addresses that have written to each other. They have no end.
+
+    Args:
+        known: addresses that have written to all others before.
+    """
+
+    def __init__(self, known: Collection[str] = ()) -> None:
+        self._known = frozenset(map(canonical, known))
+        self._first: dict[tuple[str, str], str] = {}
+
+    def record(
+        self,
+        pairs: Collection[tuple[str, str]],
+        invocation_id: str,
+        *,
+        keep_s: int,  # noqa: ARG002 - the protocol's
+        deadline: Deadline,  # noqa: ARG002 - the protocol's
+    ) -> frozenset[tuple[str, str]]:
+        """Record the pairs of a message; see `mailhooks.policy.Contacts`."""
+        new = (pair for pair in pairs if self._known.isdisjoint(pair))
+        return frozenset(pair for pair in new if self._first.setdefault(pair, invocation_id) == invocation_id)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryPerson:
     """A person with a display name."""

@@ -11,7 +11,7 @@ from typing import Any
 from local.console.style import display_path
 from local.errors import InvalidPolicy, NoEnvelope
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
-from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
+from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 from mailhooks.content.template import read_values
 from mailhooks.contract import ContractError, MailFlowEvent
 from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
@@ -33,6 +33,7 @@ class TrialOptions:
         groups: members by group.
         people: addresses of the organization's people by display name.
         truncated: whether the event omits recipients.
+        known: addresses that no longer make a first contact.
     """
 
     overrides: EnvelopeOverrides = field(default_factory=EnvelopeOverrides)
@@ -42,6 +43,7 @@ class TrialOptions:
     groups: Mapping[str, Collection[str]] = field(default_factory=dict)
     people: Mapping[str, Sequence[str]] = field(default_factory=dict)
     truncated: bool = False
+    known: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Trial:
         self.domains = policy.domains or options.domains
         self.directory = MemoryDirectory(options.groups, self.domains, options.people)
         self._time = 0.0
-        self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory)
+        self._services = Services(MemoryRates(lambda: self._time, options.earlier_messages), self.directory, MemoryContacts(options.known))
 
     def evaluate(self, message: TrialMessage, now: datetime, trace: Trace | None = None) -> Outcome:
         """Evaluate the policy for a message. Raises as `Policy.evaluate`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from local.policy_tools.memory_services import MemoryDirectory, MemoryRates
+from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 from mailhooks.content.template import read_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.hooks.content_changes import apply_changes
@@ -37,7 +37,8 @@ def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | No
     sent = message(folder, case)
     raw = sent if raw is None else raw
     subject = next(line for line in sent.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
-    services = Services(MemoryRates(time.monotonic), MemoryDirectory({}, policy.domains, case.get("people", {})))
+    directory = MemoryDirectory({}, policy.domains, case.get("people", {}))
+    services = Services(MemoryRates(time.monotonic), directory, MemoryContacts(case.get("known", ())))
     for number in range(case.get("times", 1)):
         event = MailFlowEvent(
             "2019-07-28", case["from"], tuple(case["to"]), None, subject, "m-1", f"i-{number}", FlowDirection(case["direction"].upper())

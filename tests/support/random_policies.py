@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.policy import Outcome, Policy, Services
 from tests.support.hostile_mail import HOSTILE
 from tests.support.mail import CORPUS
@@ -76,7 +77,7 @@ def named(rules: list[Rule]) -> list[Rule]:
 RULE: Final = rules_of(st.sampled_from(LEAVES), ACTIONS)
 RULES: Final = st.lists(RULE, min_size=1, max_size=6).map(named)
 
-SERVICES: Final = Services(Counts({"a@example.com": 9, "from@example.net": 9}), Groups(GROUPS))
+SERVICES: Final = Services(Counts({"a@example.com": 9, "from@example.net": 9}), Groups(GROUPS), MemoryContacts())
 
 _RAWS: Final = [
     PLAIN,

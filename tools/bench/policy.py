@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from local.policy_tools.memory_services import MemoryDirectory
+from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.policy import Policy, Services, load
 from tools.bench import cold
@@ -41,6 +41,7 @@ def main() -> None:
     by_recipients = {count: _find_median(rules, to(count), raw) for count in (1, RECIPIENTS)}
     print(f"  {by_recipients[RECIPIENTS] / by_recipients[1]:.1f} x the time of a message to one recipient")
     _measure_people()
+    _measure_contacts()
     _measure_hostile_mail()
 
 
@@ -92,6 +93,14 @@ def _measure_people() -> None:
     raw = cold.message(10_000).replace(b"From: ", b'From: "Last5, First5" <x@example.net>, ', 1)
     times = [time_call(lambda: rules.evaluate(to(1), raw, services=services, domains=["example.com"])) for _ in range(ROUNDS)]
     print(f"\nThe names of {len(people):,} people: {times[0]:.1f} ms at first, then {statistics.median(times):.2f} ms")
+
+
+def _measure_contacts() -> None:
+    """Print the time of the first contacts of all recipients, without that of the table."""
+    rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": {"first_contact": True}, "do": "drop"}]}))
+    raw, event, services = cold.message(10_000), to(RECIPIENTS), Services(contacts=MemoryContacts())
+    times = [time_call(lambda: rules.evaluate(event, raw, services=services, domains=["example.com"])) for _ in range(ROUNDS)]
+    print(f"First contacts of {RECIPIENTS} recipients: {statistics.median(times):.2f} ms")
 
 
 def _with_tags(event: MailFlowEvent) -> MailFlowEvent:

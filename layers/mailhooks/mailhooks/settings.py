@@ -76,7 +76,7 @@ class Settings:
         disclaimer_skip_senders, disclaimer_skip_recipients: address patterns.
         policy: the source of the policy: a file name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
         policy_max_age: seconds after which a policy that is not in a file is fetched again.
-        rates_table: the DynamoDB table of the rate conditions; empty for none.
+        rates_table: the DynamoDB table of the conditions `rate` and `first_contact`; empty for none.
         policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
     """

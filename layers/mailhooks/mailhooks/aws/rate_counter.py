@@ -15,9 +15,7 @@ The key is stored as a digest: keys may be long, and the table has no addresses 
 address.
 """
 
-import hashlib
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +23,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mailhooks.aws.client import call, error_code, make_client
+from mailhooks.aws.digests import digest
 from mailhooks.deadline import Deadline
 
 RETRIED_FOR_S: Final = 4 * 60 * 60
@@ -107,8 +106,8 @@ class DynamoRates:
         """
         now_ms = int(self._clock() * 1000)
         current = now_ms // (window_s * 1000)
-        pk = _digest(f"{window_s} {key}", 24)
-        own = _ENTRY + _digest(invocation_id, 8)
+        pk = digest(f"{window_s} {key}", 24)
+        own = _ENTRY + digest(invocation_id, 8)
         known = self._read(pk, own, current, window_s, deadline)
         at = next((number for number, bucket in known.items() if own in bucket.entries), None)
         if at is None:
@@ -184,8 +183,3 @@ class DynamoRates:
             return attributes
 
         return _Bucket.of(call("UpdateItem", update_item, deadline)).entries[own]
-
-
-def _digest(text: str, octets: int) -> str:
-    """Return a digest as text. 8 octets are enough for the messages of one key."""
-    return urlsafe_b64encode(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=octets).digest()).rstrip(b"=").decode()

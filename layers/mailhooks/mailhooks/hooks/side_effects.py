@@ -29,18 +29,19 @@ def make_services(settings: Settings) -> Services:
     Raises:
         SettingsError: POLICY_DIRECTORY is true, and ORGANIZATION_ID is not set.
     """
-    rates = directory = None
+    rates = directory = contacts = None
     if settings.rates_table:
+        from mailhooks.aws.contact_table import DynamoContacts
         from mailhooks.aws.rate_counter import DynamoRates
 
-        rates = DynamoRates(settings.rates_table)
+        rates, contacts = DynamoRates(settings.rates_table), DynamoContacts(settings.rates_table)
     if settings.policy_directory:
         from mailhooks.aws.directory import WorkMailDirectory
 
         if not settings.organization_id:
             raise SettingsError("ORGANIZATION_ID: POLICY_DIRECTORY needs the ID of the WorkMail organization")
         directory = WorkMailDirectory(settings.organization_id)
-    return Services(rates, directory)
+    return Services(rates, directory, contacts)
 
 
 class AwsSideEffects(SideEffects):

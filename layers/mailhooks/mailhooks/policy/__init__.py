@@ -4,11 +4,24 @@ from pathlib import Path
 
 from mailhooks.policy.errors import PolicyError, Problem, RuleFailed
 from mailhooks.policy.evaluation.outcome import Outcome, Trace
-from mailhooks.policy.facts.services import Directory, Rates, Services
+from mailhooks.policy.facts.services import Contacts, Directory, Rates, Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Rule
 
-__all__ = ["Directory", "Outcome", "Policy", "PolicyError", "Problem", "Rates", "Rule", "RuleFailed", "Services", "Trace", "load"]
+__all__ = [
+    "Contacts",
+    "Directory",
+    "Outcome",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "Rates",
+    "Rule",
+    "RuleFailed",
+    "Services",
+    "Trace",
+    "load",
+]
 
 
 def load(path_or_text: Path | str) -> Policy:

@@ -28,6 +28,8 @@ class Policy:
         domains: the organization's mail domains in the policy, in the form of `ascii_domain`; may be empty.
         digest: an identifier of the policy's text, in hexadecimal digits.
         file: the name of the file.
+        contact_days: days for which contacts are recorded; 0 if no enabled rule asks for first contacts.
+        plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
         lists: the texts of each list by its name, as written; a list in a list is `list:NAME`.
     """
 
@@ -35,6 +37,8 @@ class Policy:
     domains: frozenset[str] = frozenset()
     digest: str = ""
     file: str = "policy"
+    contact_days: int = 0
+    plus_addresses: bool = False
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def evaluate(
@@ -84,5 +88,7 @@ class Policy:
             services or Services(),
             now or datetime.now(UTC),
             deadline or Deadline.after(_SERVICE_TIMEOUT_S),
+            contact_days=self.contact_days,
+            plus_addresses=self.plus_addresses,
         )
         return Evaluation(self.rules, facts, trace)

@@ -115,6 +115,12 @@ def test_people_are_those_of_the_option_or_none(run_try) -> None:
     assert line(out, "Note").startswith("Note no person is known here")
 
 
+def test_each_message_is_a_first_contact_except_of_known_addresses(run_try) -> None:
+    policy = rule("when: { first_contact: true }\n    do: drop")
+    assert line(run_try(policy=policy), "Verdicts").endswith("DROP")
+    assert line(run_try("--known", "ANA@example.com", "x@example.com", policy=policy), "Verdicts").endswith("DEFAULT")
+
+
 def test_report_mode_is_shown(run_try) -> None:
     out = run_try(policy=rule("mode: report\n    do: drop"))
     assert "(report mode: it changes nothing)" in out
@@ -183,6 +189,7 @@ def test_unusable_messages_and_policies_have_an_error(run_try, tmp_path: Path, c
         ["--at", "soon"],
         ["--rates", "-1"],
         ["--group", "x"],
+        ["--known", "x"],
         ["--person", "Ana"],
         ["--person", "Ana=x"],
         ["--inbound", "--outbound"],

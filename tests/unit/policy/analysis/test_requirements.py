@@ -80,6 +80,15 @@ def test_names_of_own_people_need_the_directory() -> None:
     assert people.permissions == ("workmail:ListMailDomains", "workmail:ListUsers", "workmail:ListAliases")
 
 
+def test_first_contacts_need_the_table() -> None:
+    [need] = needed({"when": {"any": [{"first_contact": True}]}}, {"when": {"direction": "inbound"}})
+    assert (need.rules, need.settings, need.permissions) == (
+        (("r1", "first_contact"),),
+        ("RATES_TABLE",),
+        ("dynamodb:UpdateItem on the table",),
+    )
+
+
 def test_scopes_need_domains_if_the_policy_has_none() -> None:
     rule = {"name": "r1", "when": {"sender_scope": "external"}, "do": "drop"}
     [need] = list_requirements(policy_of({"version": 1, "rules": [rule]}))

@@ -1,6 +1,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.mime.edits import splice
@@ -44,7 +45,7 @@ def test_every_condition_is_evaluated_on_real_mail_and_every_change_applied_or_d
     def check(path: Path) -> None:
         raw = path.read_bytes()
         message = Message(raw)
-        sample = mail(raw, "user@example.com", "a@example.com", services=Services(Counts(), Groups()))
+        sample = mail(raw, "user@example.com", "a@example.com", services=Services(Counts(), Groups(), MemoryContacts()))
         trace = Trace()
         outcome = evaluate(POLICY, sample, trace=trace)
         assert outcome.failures == ()
@@ -76,7 +77,7 @@ def test_all_changes_applied_again_change_nothing():
 
 
 def test_most_real_mail_can_be_changed():
-    outcome = evaluate(POLICY, mail(services=Services(Counts(), Groups())))
+    outcome = evaluate(POLICY, mail(services=Services(Counts(), Groups(), MemoryContacts())))
     for wanted in outcome.changes:
         count = 0
         for path in MAILS:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.policy import Services
 from tests.support.policies import Counts, Groups, Mail, mail, mail_from, unlisted_mail
 
@@ -34,6 +35,11 @@ def with_groups(*recipients: str, sender: str = "from@example.net", **groups: se
 def with_counts(sample: Mail, **begun: int) -> Mail:
     """Return a message after earlier messages: their number by the end of the counter's key."""
     return sample._replace(services=Services(rates=Counts(begun)))
+
+
+def with_contacts(sample: Mail, *known: str) -> Mail:
+    """Return a message to people who had mail with these addresses before."""
+    return sample._replace(services=Services(contacts=MemoryContacts(known)))
 
 
 def _plus(*patterns: str, plus: bool = True) -> dict[str, Any]:
@@ -279,6 +285,22 @@ ENVELOPE: Final[dict[str, list[Row]]] = {
         ({"more_than": 1, "minutes": 5, "per": "sender"}, with_counts(NO_SENDER, **{"from ": 9}), NONE),
         ({"more_than": 1, "minutes": 5, "per": "pair"}, with_counts(NO_SENDER, **{"from ": 9}), NONE),
         ({"more_than": 1, "minutes": 5, "per": "recipient"}, with_counts(NO_SENDER, **{"to user@example.com": 9}), USER),
+    ],
+    "first_contact": [
+        (True, with_contacts(mail(b"")), USER),
+        (True, with_contacts(TWO), {"other@example.net"}),
+        (True, with_contacts(mail(b"", "a@example.com", "b@example.com")), {"a@example.com", "b@example.com"}),
+        (True, with_contacts(mail(b"", "a@example.com", "b@example.com"), "A@example.com"), {"b@example.com"}),
+        (True, with_contacts(mail(b""), "from@example.net"), NONE),
+        (True, with_contacts(mail_from("a@bücher.example"), "a@xn--bcher-kva.example"), NONE),
+        (True, with_contacts(NO_SENDER), NONE),
+        (True, with_contacts(mail_from(None)), NONE),
+        (True, with_contacts(UNLISTED), NONE),
+        (True, with_contacts(TRUNCATED), USER),
+        (True, with_contacts(mail_from("user@example.com")), NONE),
+        (True, with_contacts(ON_BEHALF, "sec@example.org"), USER),
+        (True, with_contacts(mail_from("a@example.com", "b@example.com", direction="OUTBOUND")), NONE),
+        (True, with_contacts(mail_from("a@example.com", "b@example.com")), {"b@example.com"}),
     ],
     "any": [
         ([{"recipient": "example.net"}, {"recipient": "user@example.com"}], TWO, {*USER, "other@example.net"}),

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from local.policy_tools.memory_services import MemoryContacts
 from mailhooks.mime.message import Message
 from mailhooks.policy import Services
 from mailhooks.policy.loading.condition_builders import CONDITION_BUILDERS
@@ -78,7 +79,7 @@ def test_every_condition_can_be_evaluated_on_a_hostile_message():
     policy = make_policy(*either, *negated, lists=LISTS)
 
     def check(hostile: str, raw: bytes) -> None:
-        outcome = evaluate(policy, mail(raw, services=Services(Counts(), Groups())))
+        outcome = evaluate(policy, mail(raw, services=Services(Counts(), Groups(), MemoryContacts())))
         assert outcome.failures == ()
         assert sorted(name.removeprefix("not ") for name in outcome.matched if name != "rate") == sorted(conditions.keys() - {"rate"})
 

@@ -15,6 +15,7 @@ _DIRECTORY_PERMISSIONS: Final = tuple(
 _PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("ListMailDomains", "ListUsers", "ListAliases"))
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
+_CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table",)
 _DOMAINS_SETTING: Final = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
 
 
@@ -53,6 +54,7 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
         ),
         Requirement("people are looked up in the directory", people, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _PEOPLE_PERMISSIONS),
         Requirement("messages are counted", _find_users(rules, _named("rate")), ("RATES_TABLE",), _RATES_PERMISSIONS),
+        Requirement("contacts are recorded", _find_users(rules, _named("first_contact")), ("RATES_TABLE",), _CONTACTS_PERMISSIONS),
         *_find_targets(enforced, Archive),
         *_find_targets(enforced, Notify),
     ]

@@ -108,7 +108,7 @@ class RuleConditions:
         )
 
 
-_VARYING: Final = frozenset({"time", "rate", "sender_in_group", "recipient_in_group"})
+_VARYING: Final = frozenset({"time", "rate", "first_contact", "sender_in_group", "recipient_in_group"})
 """Conditions with a result that a retry may not repeat."""
 
 _ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})

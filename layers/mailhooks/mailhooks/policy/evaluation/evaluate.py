@@ -59,6 +59,7 @@ class Evaluation:
         try:
             rule_pass = self._finished or self._evaluate_rules()
             rule_pass.evaluate_reports()
+            rule_pass.record_contacts()
             return rule_pass.outcome()
         except ContentUnavailable as unavailable:
             raise (unavailable.__cause__ or unavailable) from None
@@ -135,6 +136,15 @@ class _RulePass:
         for rule, candidates, trace in self._reports:
             if self._find_matching(rule, candidates, trace):
                 self._reported.append(rule.name)
+
+    def record_contacts(self) -> None:
+        """Record the contact of sender and recipients, also if no rule asked for it in this message, such as outbound mail."""
+        if not self._facts.contact_days or self._facts.services.contacts is None:
+            return
+        try:
+            self._facts.first_contacts  # noqa: B018 - it records the message at its first use
+        except Exception as error:  # noqa: BLE001 - a rule that asked for it has handled it by its on_error
+            self._notes.append(f"the contact was not recorded: {type(error).__name__}")
 
     def _find_matching(self, rule: Rule, candidates: RecipientSet, trace: RuleTrace | None) -> RecipientSet:
         if rule.has_no_condition and trace is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from mailhooks.address_patterns import ascii_domain, canonical
+from mailhooks.address_patterns import ascii_domain, canonical, remove_tag
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured
@@ -45,6 +45,8 @@ class Facts:
         deadline: for calls of services.
         withholds_content: whether `message` raises ContentUnavailable instead of a fetch.
         counts: the results of counters by key, window and limit.
+        contact_days: days for which contacts are recorded; 0 if the policy asks for none.
+        plus_addresses: whether a contact is the same with any tag in its addresses.
     """
 
     event: MailFlowEvent
@@ -55,6 +57,9 @@ class Facts:
     deadline: Deadline
     withholds_content: bool = False
     counts: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    contact_days: int = 0
+    plus_addresses: bool = False
+    _contacts: RecipientSet | Exception | None = None
     _message: "Message | Exception | None" = None
     _header_addresses: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _body_texts: dict[int, SearchedText] = field(default_factory=dict)
@@ -201,6 +206,40 @@ class Facts:
         from mailhooks.policy.facts.message_types import authentication_results
 
         return authentication_results(self.headers)
+
+    @property
+    def first_contacts(self) -> RecipientSet:
+        """The recipients who had no mail from the sender, and sent none, before this message. The message is recorded at the first use.
+
+        Outbound mail counts as contact with recipients outside of the organization. Mail to the others is recorded when it comes in.
+
+        Raises:
+            Misconfigured: there is no table; else as `Contacts.record` and `domains`.
+        """
+        if self._contacts is None:
+            try:
+                self._contacts = self._record_contacts()
+            except Exception as error:  # noqa: BLE001 - raised again for each rule: the service is asked once
+                self._contacts = error
+        if isinstance(self._contacts, Exception):
+            raise self._contacts
+        return self._contacts
+
+    def _record_contacts(self) -> RecipientSet:
+        if self.services.contacts is None:
+            raise Misconfigured("the policy asks for contacts, and there is no table to record them: set RATES_TABLE (docs/policy.md)")
+        bare = remove_tag if self.plus_addresses else str
+        author = bare(self.author)
+        pairs: dict[str, tuple[str, str]] = {}
+        for address in self.recipients.addresses:
+            other = bare(canonical(address))
+            # A recipient that a truncated event omits has no address.
+            if author and other and other != author and (self.inbound or not self.is_internal(other)):
+                pairs[address] = min(author, other), max(author, other)
+        found = self.services.contacts.record(
+            frozenset(pairs.values()), self.event.invocation_id, keep_s=self.contact_days * 86_400, deadline=self.deadline
+        )
+        return self.recipients.select(lambda address: pairs.get(address) in found, self.recipients.all)
 
     @property
     def directory(self) -> Directory:

@@ -1,6 +1,6 @@
 """The services that conditions use, each optional and behind a Protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,22 @@ class Rates(Protocol):
 
         Returns:
             The number of messages in the window that ends with this message, this one included. A retry returns the same number.
+
+        Raises:
+            TransientError, Misconfigured: see `mailhooks.errors`.
+        """
+
+
+class Contacts(Protocol):
+    """Records of addresses that have written to each other."""
+
+    def record(
+        self, pairs: Collection[tuple[str, str]], invocation_id: str, *, keep_s: int, deadline: Deadline
+    ) -> frozenset[tuple[str, str]]:
+        """Record the pairs of addresses of a message, for `keep_s` seconds from the last message of a pair.
+
+        Returns:
+            The pairs without an earlier message. A retry of the invocation returns the same.
 
         Raises:
             TransientError, Misconfigured: see `mailhooks.errors`.
@@ -64,3 +80,4 @@ class Services:
 
     rates: Rates | None = None
     directory: Directory | None = None
+    contacts: Contacts | None = None

@@ -46,6 +46,10 @@ def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> Con
     return lambda name, value, context: address_test(name, context.addresses(value), cost, addresses)
 
 
+def _first_contact(name: str, _value: Any, _context: BuildContext) -> Condition:
+    return RecipientTest(name, Cost.COUNTER, lambda facts, candidates: candidates & facts.first_contacts)
+
+
 def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
     # Late: few policies have this condition, and a cold start does not load the module for the others.
     from mailhooks.policy.loading.name_conditions import display_name
@@ -225,6 +229,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "authentication": _authentication,
     "time": _time,
     "rate": _rate,
+    "first_contact": _first_contact,
     "any": _group(AnyOf),
     "all": _group(All),
     "not": lambda name, value, context: Not(name, build_conditions(value, context)),

@@ -28,6 +28,11 @@ _MAX_PROBLEMS: Final = 50
 _MAX_BREACHES: Final = 1000
 """Breaches of the schema that are searched for."""
 
+_CONTACT_DAYS: Final = 400
+"""Default days for which a contact is recorded: more than a year, for people who write once a year."""
+
+_CONDITIONS: Final = ("when", "unless")
+
 _RATE_ALONE: Final = "expected rate directly under `when`: it counts messages that match all other conditions"
 
 
@@ -67,6 +72,7 @@ class _PolicyBuilder:
         defaults = self._valid_value("defaults", {})
         self._mixed: str | None = defaults.get("mixed")
         self._on_error: str = defaults.get("on_error", "skip")
+        self._contact_days: int = defaults.get("contact_days", _CONTACT_DAYS)
         self._plus_addresses: bool = defaults.get("plus_addresses", False)
 
     def policy(self) -> Policy:
@@ -90,7 +96,16 @@ class _PolicyBuilder:
             raise self.error()
         text = json.dumps(self._data, sort_keys=True).encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(text).hexdigest()[:16]
-        return Policy(tuple(rules), domains, digest, self._document.file, self._data.get("lists", {}))
+        asks = any(rule.enabled and "first_contact" in iterate_names(rule.source.get(part, {})) for rule in rules for part in _CONDITIONS)
+        return Policy(
+            tuple(rules),
+            domains,
+            digest,
+            self._document.file,
+            self._contact_days if asks else 0,
+            self._plus_addresses,
+            self._data.get("lists", {}),
+        )
 
     @contextmanager
     def _collect(self, *place: str | int) -> Iterator[None]:

@@ -21,7 +21,7 @@ class Cost(IntEnum):
     CONTENT = 2
     BODY = 3
     COUNTER = 4
-    """A counter, which is incremented by the evaluation: last, for the recipients that match all other conditions."""
+    """A counter or a record, which the evaluation changes: last, for the recipients that match all other conditions."""
 
 
 class Condition(Protocol):
