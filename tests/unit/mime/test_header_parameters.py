@@ -134,3 +134,18 @@ def test_an_extended_parameter_without_charset_is_read_as_latin_1(name: str):
 def test_no_parameter_has_a_lone_surrogate(name: str, octets: str):
     for field in (f"a; n*={name}''{octets}.exe", f"a; n*0*={name}''{octets}; n*1=.exe", f'a; n="=?{name}?q?{octets}?="'):
         assert parse_parameters(field.encode())["n"].encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "parameter, name",
+    [
+        ("filename*=utf-8''Gr%C3%BC%C3%9Fe.txt", "Grüße.txt"),
+        ("filename*=''Gr%C3%BC%C3%9Fe.txt", "Grüße.txt"),
+        ("filename*=us-ascii''Gr%FC%DFe.txt", "Grüße.txt"),
+        ("filename*=x-unknown''Gr%FC%DFe.txt", "Grüße.txt"),
+        ("filename*=x-sjis''%93%FA%96%7B.txt", "日本.txt"),
+        ("filename*0*=iso-8859-1''%93Gr; filename*1*=%FC%DFe%94.txt", "“Grüße”.txt"),
+    ],
+)
+def test_an_extended_parameter_is_read_in_the_charset_of_mail_programs(parameter: str, name: str):
+    assert parse_parameters(f"attachment; {parameter}".encode())["filename"] == name

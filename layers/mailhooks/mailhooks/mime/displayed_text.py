@@ -6,7 +6,6 @@ the one of `mailhooks.mime.displayed_charset`.
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 from mailhooks.mime import displayed_charset, encoded_words, part_content
@@ -23,9 +22,6 @@ _DELETED_SPACE: Final = re.compile(r"(?<!^--) \r?\n", re.MULTILINE)
 
 _MOST_TEXTS: Final = 50
 """Whole texts of one message; mail of people has two."""
-
-_FIRST_PARTS: Final = 10
-"""Parts among which the first text is sought."""
 
 
 def find_text_parts(message: Message) -> Iterator[Part]:
@@ -94,8 +90,4 @@ def read_field(message: Message, field: Field) -> str:
     QUIRK: old mailers write raw text in the charset of the message's text.
     """
     value = field.displayed_value(message.raw)
-    if value.isascii():
-        return encoded_words.decode(value)
-    first = islice(message.structure.root.walk(), _FIRST_PARTS)
-    declared = (part.charset for part in first if part.maintype == "text")
-    return encoded_words.decode(value, next(declared, ""))
+    return encoded_words.decode(value) if value.isascii() else encoded_words.decode(value, message.text_charset)

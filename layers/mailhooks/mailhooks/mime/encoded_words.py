@@ -25,19 +25,20 @@ def decode(value: bytes, fallback: str = "") -> str:
         fallback: the charset of the message's text, in which raw text may be written that is not UTF-8.
     """
     pieces: list[str] = []
-    octets = charset = b""
+    octets: list[bytes] = []
+    charset = b""
     end = 0
     for word in _ENCODED_WORD.finditer(value):
         between = value[end : word.start()]
         content = _decode_content(word[2], word[3])
         name = word[1].partition(b"*")[0].lower()  # RFC 2231 section 5: charset*language
         if end and not between.strip() and name == charset:
-            octets += content
+            octets.append(content)
         else:
-            pieces += (_decode_charset(octets, charset), "" if end and not between.strip() else _decode_raw(between, fallback))
-            octets, charset = content, name
+            pieces += (_decode_charset(b"".join(octets), charset), "" if end and not between.strip() else _decode_raw(between, fallback))
+            octets, charset = [content], name
         end = word.end()
-    return "".join((*pieces, _decode_charset(octets, charset), _decode_raw(value[end:], fallback)))
+    return "".join((*pieces, _decode_charset(b"".join(octets), charset), _decode_raw(value[end:], fallback)))
 
 
 def join_base64(value: bytes) -> bytes:

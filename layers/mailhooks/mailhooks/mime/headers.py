@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from mailhooks.mime import charset, encoded_words
+from mailhooks.mime import encoded_words
 from mailhooks.mime.dialect import STANDARD, BrokenLine, Dialect, Option
 from mailhooks.mime.edits import Edit
 
@@ -423,8 +423,10 @@ def _parse_by_email(value: bytes) -> "Message":
 
 def _decode_parameter(text: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(text, tuple):
-        # The standard library would accept any codec of Python as a charset.
-        return charset.decode_loosely(text[2].encode("latin-1", "replace"), (text[0] or "us-ascii").lower())
+        # Late for the cold start: few parameters are extended. The standard library would accept any codec of Python as a charset.
+        from mailhooks.mime import displayed_charset
+
+        return displayed_charset.decode(text[2].encode("latin-1", "replace"), text[0] or "")
     return text if text.isascii() and "=?" not in text else encoded_words.decode(text.encode("latin-1", "replace"))
 
 

@@ -202,6 +202,11 @@ class Message:
         return scan(self.raw, self.header, self.dialect)
 
     @cached_property
+    def text_charset(self) -> str:
+        """The declared charset of the first text; `""` if there is none."""
+        return next((part.charset for part in self.structure.root.walk() if part.maintype == "text"), "")
+
+    @cached_property
     def readings(self) -> "tuple[Message, ...] | None":
         """The message as each program may read it: this message first, then each reading with other parts, types or names.
 
