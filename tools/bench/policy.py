@@ -1,7 +1,9 @@
 """Measure a policy of a thousand rules with five hundred recipients, its loading, and its conditions on hostile mail."""
 
+import io
 import json
 import statistics
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +153,10 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("PDF: mentions of encryption", {"attachment": {"encrypted": True}}, b"%PDF-1.4 /Encrypt 5 0 R 5 0 obj << ", b"attached"),
     ("PDF: strings that never end", {"attachment": {"encrypted": True}}, b"%PDF-1.4 /Encrypt <</Filter/Standard/O(((", b"attached"),
     ("RAR: blocks", {"attachment": {"encrypted": True}}, b"Rar!\x1a\x07\x01\0" + b"\0\0\0\0\2\2\0" * 5000, b"attached"),
+    ("text of an attachment", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"aaa ", b"attached"),
+    ("text of an attachment: tags", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<html><a ", b"attached"),
+    ("XML of Word: elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p><t>a</t></p>", b"word"),
+    ("XML of Word: elements in elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p>", b"word"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
 
@@ -177,10 +183,19 @@ def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets
         b"headers": b"".join(piece.replace(b"#", b"%d" % number) for number in range(octets // len(piece))) + head + b"\r\n",
         b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
         b"attached": head + b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + much,
+        b"word": head + b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + _make_word_file(much),
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
     }[kind]
     rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))
     return min(time_call(lambda: rules.evaluate(to(1), raw)) for _ in range(3))
+
+
+def _make_word_file(xml: bytes) -> bytes:
+    holder = io.BytesIO()
+    with zipfile.ZipFile(holder, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("[Content_Types].xml", b"")
+        made.writestr("word/document.xml", b"<d>" + xml)
+    return holder.getvalue()
 
 
 def _find_median(rules: Policy, event: MailFlowEvent, raw: bytes) -> float:

@@ -10,6 +10,7 @@ from tests.unit.content.test_attachments import mail as whole
 from tests.unit.content.test_attachments import mixed, multipart, part
 from tests.unit.content.test_encryption import FILES as ENCRYPTED
 from tests.unit.content.test_filetypes import PE, archive, encrypted
+from tests.unit.policy.facts.test_attachment_text import run, sheet, word, zipped
 from tests.unit.policy.rules.envelope_tables import NONE, USER, Row
 from tests.unit.policy.rules.text_tables import cards, either, texts
 
@@ -372,6 +373,17 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"true_type": "text/html"}, mail(mixed(part("a/b", "a.dat", b"<!-- x -->\n<html>"))), USER),
         ({"size": {"over": 1999}}, EXE, USER),
         ({"size": {"over": "2 KB"}}, EXE, NONE),
+        ({"text": "invoice"}, mail(mixed(part("text/plain", "a.txt", b"An invoice"))), USER),
+        ({"text": "invoice"}, mail(mixed(part("text/plain", "a.txt", b"An invoices"))), NONE),
+        ({"text": {"contains": "voice"}, "extension": "txt"}, mail(mixed(part("text/plain", "a.txt", b"An invoice"))), USER),
+        ({"text": "invoice", "extension": "pdf"}, mail(mixed(part("text/plain", "a.txt", b"An invoice"))), NONE),
+        ({"text": {"words": "invoice", "first_kb": 1}}, mail(mixed(part("text/plain", "a.txt", b" " * 2000 + b"invoice"))), NONE),
+        ({"text": "invoice"}, mail(mixed(part("a/b", "a.docx", word(f"<w:p>{run('in')}{run('voice')}</w:p>")))), USER),
+        ({"text": {"card_number": True}}, mail(mixed(part("a/b", "a.xlsx", sheet("<c><v>4111111111111111</v></c>")))), USER),
+        ({"text": {"regex": r"^one$"}}, mail(mixed(part("a/b", "a.zip", zipped({"a.txt": b"one"})))), USER),
+        ({"text": "hello"}, mail(mixed(b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nHello\r\n")), USER),
+        ({"text": "hello"}, mail(PLAIN), NONE),
+        ({"text": "x"}, EXE, NONE),
         ({"encrypted": True}, SEALED, USER),
         ({"encrypted": True}, mail(mixed(part("text/plain", "a.txt", ENCRYPTED["locked-r4-1-1.pdf"]))), USER),
         ({"encrypted": True}, mail(mixed(part("application/pdf", "a.pdf", ENCRYPTED["owner-r4-1-1.pdf"]))), NONE),

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 from urllib.parse import parse_qs, unquote
 
-from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
+from mailhooks.mime.displayed_text import read_every_text
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 from mailhooks.mime.html_text import extract_searchable_text
-from mailhooks.mime.message import Message, Part
+from mailhooks.mime.message import Message
 from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.shown_domains import begins_with_domain, find_shown_domains, is_related
 from mailhooks.policy.facts.urls import Url, parse_url
@@ -19,8 +19,6 @@ from mailhooks.policy.facts.urls import Url, parse_url
 READ_OCTETS: Final = 1024 * 1024
 """Octets of each text part in which links are searched."""
 
-_MAX_TEXT_PARTS: Final = 50
-"""Text parts of one message in which links are searched."""
 _MAX_LINKS: Final = 5000
 _MAX_TEXT: Final = 1000
 """Characters of a link's text that are compared."""
@@ -48,8 +46,6 @@ _IN_ANGLES: Final = re.compile(r"<(?:URL:)?((?:https?|ftp)://[^<>\"]{1,2000}+)>"
 _SPACE: Final = re.compile(r"\s+")
 _TRAILING: Final = ".,;:!?'*_~)]\u2026"
 _PAIRS: Final = {")": "(", "]": "["}
-_DELETED_SPACE: Final = re.compile(r" \r?\n(?:>+ ?)?")
-"""The end of a line in `format=flowed; delsp=yes`, which Apple Mail writes: it splits words (RFC 3676 section 4.1)."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +87,11 @@ class Link:
 
 def find_links(message: Message) -> Iterator[Link]:
     """Yield the links of the displayed text parts, and the addresses that mail programs make links of."""
-    parts = islice(find_text_parts(message), _MAX_TEXT_PARTS)
-    return islice(chain.from_iterable(_find_in_part(message.raw, part) for part in parts), _MAX_LINKS)
+    texts = read_every_text(message, READ_OCTETS)
+    return islice((link for text, is_html in texts for link in (_find_in_html(text) if is_html else _find_in_plain(text))), _MAX_LINKS)
 
 
-def _find_in_part(raw: bytes, part: Part) -> Iterator[Link]:
-    # UTF-7 can encode halves of surrogate pairs.
-    text = read_text(raw, part, READ_OCTETS).encode("utf-8", "replace").decode("utf-8")
-    if is_html(part):
-        return _find_in_html(text)
-    return _find_in_plain(text, joins=part.params.get("delsp", "").lower() == "yes")
-
-
-def _find_in_plain(text: str, *, joins: bool = False) -> Iterator[Link]:
-    if joins:
-        text = _DELETED_SPACE.sub("", text)
+def _find_in_plain(text: str) -> Iterator[Link]:
     for angles in _IN_ANGLES.finditer(text):
         if _SPACE.search(angles[1]):
             yield _make_link(_SPACE.sub("", angles[1]), None)

@@ -171,7 +171,7 @@ class Facts:
     def attachments(self) -> "tuple[AttachmentFacts, ...]":
         from mailhooks.policy.facts.attachment_facts import list_attachments
 
-        return tuple(list_attachments(self.message))
+        return tuple(list_attachments(self.message, self.deadline))
 
     @cached_property
     def shown_images(self) -> "frozenset[AttachmentFacts]":
@@ -185,7 +185,7 @@ class Facts:
         """The attachments that only some programs find, if the structure of the message is ambiguous."""
         from mailhooks.policy.facts.attachment_facts import list_disputed_attachments
 
-        return tuple(list_disputed_attachments(self.message))
+        return tuple(list_disputed_attachments(self.message, self.deadline))
 
     @cached_property
     def links(self) -> "tuple[Link, ...]":

@@ -184,7 +184,8 @@ def attachment(name: str, value: Any, context: BuildContext) -> Condition:
         )
 
     def observed(facts: Facts) -> list[str]:
-        return [
+        cut = ["(a text is not read to its end)"] if any(each.has_cut_text for each in facts.attachments) else []
+        return cut + [
             f"{next(iter(each.names), '(no name)')} ({each.content_type}, {each.size:,} bytes{', shown' * (each in facts.shown_images)})"
             for each in facts.attachments
         ]
@@ -220,6 +221,10 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
         tests.append(lambda attached: any(_is_of_type(kind, true_types) for kind in attached.true_types))
     if "encrypted" in value:
         tests.append(lambda attached: attached.is_encrypted)
+    if "text" in value:
+        with ErrorPath("text"):
+            text = TextSearch.of(value["text"], context)
+        tests.append(lambda attached: text.matches(attached.read_text(text.limit)))
     if not tests:
         raise InvalidValue("expected a property of attachments in addition to in_archives and shown_images, such as extension")
     return lambda attached: all(test(attached) for test in tests)
