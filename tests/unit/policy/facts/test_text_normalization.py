@@ -50,6 +50,13 @@ EQUAL = [
     # invisible characters
     ("secret", "se\u200bcr\u00ade\u2060t"),
     ("\u0645\u06cc\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+    # lines that a mailer wrapped in scripts without spaces
+    ("\u6a5f\u5bc6\u6587\u66f8", "\u6a5f\u5bc6\r\n\u6587\u66f8"),
+    ("\u6a5f\u5bc6\u6587\u66f8", "\u6a5f\n\u5bc6\n\u6587\u66f8"),
+    ("\u0e23\u0e2b\u0e31\u0e2a\u0e1c\u0e48\u0e32\u0e19", "\u0e23\u0e2b\u0e31\u0e2a\n\u0e1c\u0e48\u0e32\u0e19"),
+    # letters of Russian and Romanian with two spellings
+    ("\u0441\u0447\u0435\u0442", "\u0421\u0427\u0401\u0422"),
+    ("\u0219edin\u021b\u0103", "\u015eedin\u0163\u0103"),
     # vowel points and the tatweel; the keyboards for Arabic and Persian; spellings of Malayalam
     ("\u0643\u062a\u0627\u0628", "\u0643\u0640\u0640\u062a\u064e\u0627\u0628\u064c"),
     ("\u0643\u062a\u0627\u0628", "\u06a9\u062a\u0627\u0628"),
@@ -63,6 +70,9 @@ DIFFERENT = [
     ("\u0648", "\u0624"),  # a hamza is a part of the letter
     ("\u0e01\u0e34\u0e19", "\u0e01\u0e34\u0e19\u0e35"),
     ("invoice", "invoicetm"),
+    ("\ube44\ubc00\ubc88\ud638", "\ube44\ubc00\n\ubc88\ud638"),  # Korean has spaces
+    ("\u6a5f\u5bc6", "\u6a5f\n\n\u5bc6"),
+    ("invoice", "in\nvoice"),
     ("\u304b", "\u304c"),
 ]
 

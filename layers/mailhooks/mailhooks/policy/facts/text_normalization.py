@@ -5,8 +5,13 @@ import unicodedata
 from itertools import pairwise
 from typing import Final, Literal
 
+from mailhooks.policy.facts.scripts import WITHOUT_SPACES
+
 _SPACES: Final = re.compile(r"[^\S ]\s*| \s+")
 """White space that is not one space."""
+
+_WRAP: Final = re.compile(rf"\n(?<=[{WITHOUT_SPACES}]\n)(?=[{WITHOUT_SPACES}])")
+"""The end of a line within a word of a script without spaces: mailers wrap plain text after a number of letters."""
 
 _IGNORABLE_RANGES: Final = (
     "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff"
@@ -46,6 +51,9 @@ _NOT_PLAIN: Final = re.compile(f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\U
 _SAME_LETTER: Final = {
     "\u0131": "i",  # The capital of the dotless i of Turkish is I, which is the capital of i in other languages.
     **dict(zip("άέήίόύώΐΰ", "αεηιουωϊϋ", strict=True)),  # Greek capitals are written without the accent.
+    "\u0451": "\u0435",  # Russian writes its io as ie, but in schoolbooks
+    "\u015f": "\u0219",  # ISO 8859-2 has s and t with a cedilla only, Romanian has a comma
+    "\u0163": "\u021b",
     "\u064a": "\u06cc",  # keyboards for Arabic and for Persian have different codes for yeh and kaf
     "\u0643": "\u06a9",
     # Malayalam final letters have two spellings.
@@ -101,11 +109,12 @@ def _replace(pattern: re.Pattern[str], replacements: dict[str, str], text: str) 
 def normalize(text: str) -> str:
     """Return the form in which texts are compared.
 
-    All kinds of white space, quotes and dashes are equal, and runs of white space are one space. Invisible characters, optional vowel
+    All kinds of white space, quotes and dashes are equal, and runs of white space are one space, or none within a line of a script without
+    spaces that a mailer wrapped. Invisible characters, optional vowel
     points and the composition of letters do not matter, nor does case, also as in Turkish and Greek. Variants that Unicode calls
     compatible are equal, such as full-width letters, ligatures, circled and mathematical letters (Unicode Standard Annex 15, form KC).
     """
     if text.isascii():
         return _SPACES.sub(" ", text).lower()
     folded = convert_in_pieces("NFKC", replace_typography(text)).casefold().replace("i\u0307", "i")
-    return _SPACES.sub(" ", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)))
+    return _SPACES.sub(" ", _WRAP.sub("", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)).replace("\r\n", "\n")))

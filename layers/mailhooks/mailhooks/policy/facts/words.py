@@ -13,20 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 from unicodedata import category
 
+from mailhooks.policy.facts.scripts import HANGUL, WITHOUT_SPACES
 from mailhooks.policy.facts.text_normalization import normalize
 
-_UNSPACED: Final = (
-    "\u0e01-\u0e4e\u0e81-\u0ecf\u0edc-\u0edf"  # Thai, Lao
-    "\u1000-\u103f\u104a-\u108f\u109a-\u109f\ua9e0-\ua9ef\ua9fa-\ua9ff\uaa60-\uaa7f"  # Burmese and other languages of Myanmar
-    "\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff"  # Hangul
-    "\u1780-\u17df"  # Khmer
-    "\u1950-\u19cf\u1a20-\u1a7f\u1aa0-\u1aad\uaa80-\uaadf\U00011700-\U0001172f\U00011740-\U0001174f"  # Tai scripts, Ahom
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303c\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-    "\u3041-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # kana
-    "\U00016fe0-\U00018dff\U0001b170-\U0001b2ff"  # Tangut, Khitan, Nushu
-)
-"""Letters and marks of the scripts without spaces: those with the property Ideographic, kana, Hangul and the line break class SA."""
-
+_UNSPACED: Final = WITHOUT_SPACES + HANGUL
 _UNSPACED_LETTER: Final = re.compile(f"[{_UNSPACED}]")
 _END: Final = re.compile(rf"[\W_{_UNSPACED}]")
 _LETTERS: Final = re.compile(rf"[^\W_{_UNSPACED}]+")
