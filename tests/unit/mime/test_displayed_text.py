@@ -8,10 +8,19 @@ from hypothesis import strategies as st
 from mailhooks.mime.displayed_charset import decode, find_codec_name
 from mailhooks.mime.displayed_text import find_text_parts, is_html, read_every_text, read_field, read_text
 from mailhooks.mime.message import Message
-
-GERMAN, FRENCH, RUSSIAN, GREEK = "Prüfung: Größe, Maß", "déjà vu — “l\u2019été”", "Здравствуйте, заказ № 5", "Καλημέρα κόσμε"
-JAPANESE, CHINESE, TAIWANESE, KOREAN = "日本語のテスト", "简体中文测试", "繁體中文測試", "한국어 시험"
-HEBREW, THAI, TURKISH, POLISH = "שלום עולם", "สวัสดีชาวโลก", "İstanbul ğüşiöç", "Zażółć gęślą jaźń"
+from tests.support.charsets import (
+    CHINESE,
+    DECLARED,
+    FRENCH,
+    GERMAN,
+    GREEK,
+    HEBREW,
+    JAPANESE,
+    KOREAN,
+    OWN,
+    RUSSIAN,
+    THAI,
+)
 
 
 def message(fields: str, body: bytes) -> Message:
@@ -22,60 +31,6 @@ def texts(raw: Message, limit: int | None = None) -> list[str]:
     return [read_text(raw.raw, part, limit) for part in find_text_parts(raw)]
 
 
-DECLARED = [
-    ("utf-8", "utf-8", GERMAN + RUSSIAN + JAPANESE),
-    ("utf8", "utf-8", GERMAN),
-    ("UTF-8", "utf-8", THAI),
-    ("x-utf-8", "utf-8", THAI),
-    ("utf8mb4", "utf-8", KOREAN),
-    ("unicode-1-1-utf-8", "utf-8", KOREAN),
-    ("iso-8859-1", "cp1252", FRENCH),
-    ("latin1", "cp1252", FRENCH),
-    ("windows-1252", "cp1252", FRENCH),
-    ("cp1252", "cp1252", FRENCH),
-    ("win-1252", "cp1252", FRENCH),
-    ("x-cp1252", "cp1252", FRENCH),
-    ("iso-8859-2", "iso8859-2", POLISH),
-    ("iso88592", "iso8859-2", POLISH),
-    ("windows-1250", "cp1250", POLISH),
-    ("iso-8859-5", "iso8859-5", "Здравствуйте, заказ"),
-    ("windows-1251", "cp1251", RUSSIAN),
-    ("x-cp1251", "cp1251", RUSSIAN),
-    ("cp-866", "cp866", "Здравствуйте, заказ"),
-    ("koi8-r", "koi8-r", "Здравствуйте, заказ"),
-    ("koi8-ru", "koi8-u", "Київ"),
-    ("x-mac-cyrillic", "mac_cyrillic", RUSSIAN),
-    ("iso-8859-7", "iso8859-7", GREEK),
-    ("iso-8859-8-i", "iso8859-8", HEBREW),
-    ("logical", "iso8859-8", HEBREW),
-    ("windows-1255", "cp1255", HEBREW),
-    ("iso-8859-9", "cp1254", TURKISH),
-    ("tis-620", "cp874", THAI),
-    ("iso-8859-11", "cp874", THAI),
-    ("dos-874", "cp874", THAI),
-    ("x-sjis", "cp932", JAPANESE + "①"),
-    ("windows-31j", "cp932", JAPANESE + "①"),
-    ("ms_kanji", "cp932", JAPANESE),
-    ("euc-jp", "euc_jp", JAPANESE),
-    ("euc-jp", "euc_jis_2004", JAPANESE + "①"),
-    ("iso-2022-jp", "iso2022_jp", JAPANESE),
-    ("_iso-2022-jp$esc", "iso2022_jp", JAPANESE),
-    ("gb2312", "gb18030", CHINESE + "镕"),
-    ("gb_2312-80", "gb2312", CHINESE),
-    ("x-gbk", "gbk", CHINESE),
-    ("hz-gb-2312", "hz", CHINESE),
-    ("big5", "big5", TAIWANESE),
-    ("x-x-big5", "big5hkscs", TAIWANESE + "啲嘢"),
-    ("ks_c_5601-1987", "cp949", KOREAN + "똠"),
-    ("euc-kr", "cp949", KOREAN + "똠"),
-    ("ksc5601", "cp949", KOREAN),
-    ("iso-2022-kr", "iso2022_kr", KOREAN),
-    ("utf-16", "utf-16", GERMAN),
-    ("utf-16", "utf-16-le", GERMAN),
-    ("utf-16le", "utf-16-le", JAPANESE),
-    ("unicode", "utf-16", RUSSIAN),
-    ("utf-7", "utf-7", GERMAN),
-]
 UNDECLARED = [
     "",
     "us-ascii",
@@ -116,32 +71,7 @@ def test_the_undefined_octets_of_windows_1252_are_controls():
     assert decode(b"\x80\x81\x8d\x8f\x90\x9d\x9f\xff", "iso-8859-1") == "€\x81\x8d\x8f\x90\x9dŸÿ"
 
 
-@pytest.mark.parametrize(
-    "head, codec",
-    [
-        ('<meta charset="utf-8">', "utf-8"),
-        ("<meta charset=windows-1251>", "cp1251"),
-        ("<META CHARSET='KOI8-R'>", "koi8-r"),
-        ("<meta/charset=koi8-r/>", "koi8-r"),
-        ('<meta http-equiv="Content-Type" content="text/html; charset=windows-1251">', "cp1251"),
-        ("<meta content='text/html;charset=cp1251' http-equiv=content-type>", "cp1251"),
-        ("<meta http-equiv=Content-Type content=\"text/html; charset='windows-1251'\">", "cp1251"),
-        ("<!-- <meta charset=koi8-r> --><meta charset=windows-1251>", "cp1251"),
-        ("<!--><meta charset=windows-1251><!-- -->", "cp1251"),
-        ("<a title='<meta charset=koi8-r>'><meta charset=windows-1251>", "cp1251"),
-        ("<!doctype html><?php <meta charset=koi8-r> ?><meta charset=windows-1251>", "cp1251"),
-        ("<meta name=x content='text/html; charset=koi8-r'><meta charset=windows-1251>", "cp1251"),
-        ("<meta charset=utf-16>", "utf-8"),
-        ("<meta charset=utf-16le>", "utf-8"),
-        ("<meta charset=no-such><meta charset=windows-1251>", "cp1251"),
-        ("<meta charset=us-ascii>", "utf-8"),
-        ("<metadata charset=koi8-r>", "utf-8"),
-        ("<body data-meta='<meta charset=koi8-r>'>", "utf-8"),
-        ("<!-- " + "x" * 1800 + " --><meta charset=windows-1251>", "cp1251"),
-        ("<!-- " + "x" * 2100 + " --><meta charset=windows-1251>", "utf-8"),
-        ('<?xml version="1.0" encoding="windows-1251"?><html>', "cp1251"),
-    ],
-)
+@pytest.mark.parametrize("head, codec", OWN)
 def test_html_without_a_declared_charset_is_read_in_its_own(head: str, codec: str):
     html = f"{head}<p>Здравствуйте, заказ</p>"
     assert decode(html.encode(codec), "us-ascii", is_html=True) == html
