@@ -117,6 +117,7 @@ def _measure_hostile_mail() -> None:
         print(f"  {what:42} {small:7.1f} ms {large:7.1f} ms {large / small:6.2f}")
 
 
+_PERSONS = ["us_ssn", "de_tax_id", "es_dni", "it_codice_fiscale", "pl_pesel"]
 _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("HTML: comments that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<!-- ", b"html"),
     ("HTML: tags that never end", {"body": {"words": "x", "first_kb": 4096}}, b"<a ", b"html"),
@@ -124,6 +125,9 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("text: an expression with nested repeats", {"body": {"regex": "(a+)+b", "first_kb": 4096}}, b"aaaa ", b"plain"),
     ("text: digits that are nearly card numbers", {"body": {"card_number": True, "first_kb": 4096}}, b"1 ", b"plain"),
     ("text: card numbers over many lines", {"body": {"card_number": True, "first_kb": 4096}}, b"1234\n", b"plain"),
+    ("text: card numbers of orders", {"body": {"card_number": True, "first_kb": 4096}}, b"order no. 4111111111111111 ", b"plain"),
+    ("text: accounts with wrong check digits", {"body": {"identifiers": "iban", "first_kb": 4096}}, b"DE12 ", b"plain"),
+    ("text: numbers of persons, touched", {"body": {"identifiers": _PERSONS, "first_kb": 4096}}, b"44051401359a ", b"plain"),
     ("text: a word inside of others", {"body": {"words": ["aa"], "first_kb": 4096}}, b"aaa", b"plain"),
     ("text: accents in the wrong order", {"body": {"words": ["aa"], "first_kb": 4096}}, "\u0301\u0316".encode(), b"plain"),
     ("text: half-width marks of kana", {"body": {"words": ["aa"], "first_kb": 4096}}, "\uff9e\u0301".encode(), b"plain"),

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 _THINGS: Final = (
-    "order|invoice|ticket|case|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer|serial"
+    "order|invoice|ticket|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer|serial"
     "|imei|imeisv|iccid|isbn|ean|gtin|upc|sku|phone|tel|telephone|fax|mobile"
     "|bestell|bestellung|auftrags?|rechnungs?|sendungs?|sendung|paket|buchungs?|kunden|vertrags?|vorgangs?|referenz|serien"
     "|commande|facture|colis|suivi|référence|réf|pedido|factura|envío|seguimiento|referencia|ordine|fattura|spedizione|riferimento"
