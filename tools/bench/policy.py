@@ -161,6 +161,7 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("text of an attachment: tags", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<html><a ", b"attached"),
     ("XML of Word: elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p><t>a</t></p>", b"word"),
     ("XML of Word: elements in elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p>", b"word"),
+    ("headers: trace fields of a gateway", {"authentication": {"spf": "pass"}}, b"(1.2.3.4)(a) ", b"gateway"),
     ("parts: attachments without an end", {"attachment": {"extension": "exe"}}, b"--b\r\n\r\n", b"parts"),
 ]
 
@@ -188,9 +189,15 @@ def _time_condition(condition: dict[str, Any], piece: bytes, kind: bytes, octets
         b"results": b"Authentication-Results: amazonses.com; " + much + b"\r\n" + head + b"\r\n",
         b"attached": head + b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + much,
         b"word": head + b"Content-Type: a/b\r\nContent-Transfer-Encoding: binary\r\n\r\n" + _make_word_file(much),
+        b"gateway": b"Received: from x ([192.0.2.1]) by y\r\n"
+        + b"".join(b"Received: by z " + piece * 150 + b"\r\n" for _ in range(octets // len(piece) // 150))
+        + head
+        + b"\r\n",
         b"parts": head + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + much,
     }[kind]
-    rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))
+    gateway = {"authserv_ids": ["mx.gateway.example"], "addresses": ["192.0.2.0/24"]} if kind == b"gateway" else None
+    organization = {"organization": {"gateway": gateway}} if gateway else {}
+    rules = load(json.dumps({"version": 1, **organization, "rules": [{"name": "r", "when": condition, "do": [{"count": "M"}]}]}))
     return min(time_call(lambda: rules.evaluate(to(1), raw)) for _ in range(3))
 
 

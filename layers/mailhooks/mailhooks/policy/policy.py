@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import MailFlowEvent
@@ -14,6 +14,9 @@ from mailhooks.policy.evaluation.outcome import Outcome, Trace
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from mailhooks.policy.facts.gateway import Gateway
 
 _SERVICE_TIMEOUT_S: Final = 10.0
 """Seconds for calls of services, if the caller gives no deadline."""
@@ -28,6 +31,7 @@ class Policy:
         domains: the organization's mail domains in the policy, in the form of `ascii_domain`; may be empty.
         digest: an identifier of the policy's text, in hexadecimal digits.
         file: the name of the file.
+        gateway: the gateway whose results of authentication are believed.
         contact_days: days for which contacts are recorded; 0 if no enabled rule asks for first contacts.
         plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
         lists: the texts of each list by its name, as written; a list in a list is `list:NAME`.
@@ -37,6 +41,7 @@ class Policy:
     domains: frozenset[str] = frozenset()
     digest: str = ""
     file: str = "policy"
+    gateway: "Gateway | None" = None
     contact_days: int = 0
     plus_addresses: bool = False
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
@@ -88,6 +93,7 @@ class Policy:
             services or Services(),
             now or datetime.now(UTC),
             deadline or Deadline.after(_SERVICE_TIMEOUT_S),
+            gateway=self.gateway,
             contact_days=self.contact_days,
             plus_addresses=self.plus_addresses,
         )

@@ -103,6 +103,18 @@ def test_a_problem_of_a_file_names_line_rule_and_expected_value() -> None:
     check_rows(FILES, check)
 
 
+def test_addresses_of_a_gateway_are_checked() -> None:
+    def problem(**gateway: Any) -> str:
+        return rule_error({}, organization={"gateway": {"authserv_ids": ["mx.example.net"], "addresses": ["192.0.2.1"]} | gateway})
+
+    place = "organization/gateway/addresses/0: expected an IP address or a network"
+    for address in ("mx.example.net", "192.0.2.1/24", "300.1.1.1", "::1/200"):
+        assert place in problem(addresses=[address])
+    assert "organization/gateway/authserv_ids" in problem(authserv_ids=[])
+    assert "organization/gateway/authserv_ids/0: expected an identifier" in problem(authserv_ids=["a b"])
+    assert "organization/gateway" in rule_error({}, organization={"gateway": {"authserv_ids": ["mx.example.net"]}})
+
+
 RATE = {"more_than": 5, "minutes": 5}
 
 

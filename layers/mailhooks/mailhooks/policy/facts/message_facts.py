@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mailhooks.mime.message import Message
     from mailhooks.policy.facts.attachment_facts import AttachmentFacts
     from mailhooks.policy.facts.decoded_headers import DecodedHeaders
+    from mailhooks.policy.facts.gateway import Gateway
     from mailhooks.policy.facts.links import Link
     from mailhooks.policy.facts.message_types import MessageType
 
@@ -45,6 +46,7 @@ class Facts:
         deadline: for calls of services.
         withholds_content: whether `message` raises ContentUnavailable instead of a fetch.
         counts: the results of counters by key, window and limit.
+        gateway: the gateway whose results of authentication are believed.
         contact_days: days for which contacts are recorded; 0 if the policy asks for none.
         plus_addresses: whether a contact is the same with any tag in its addresses.
     """
@@ -57,6 +59,7 @@ class Facts:
     deadline: Deadline
     withholds_content: bool = False
     counts: dict[tuple[str, int, int], int] = field(default_factory=dict)
+    gateway: "Gateway | None" = None
     contact_days: int = 0
     plus_addresses: bool = False
     _contacts: RecipientSet | Exception | None = None
@@ -205,7 +208,7 @@ class Facts:
         """The results of authentication by method, as `authentication_results`."""
         from mailhooks.policy.facts.message_types import authentication_results
 
-        return authentication_results(self.headers)
+        return authentication_results(self.headers, self.gateway.find_results(self.message) if self.gateway else None)
 
     @property
     def first_contacts(self) -> RecipientSet:

@@ -1,6 +1,7 @@
 """The types of a message, its importance, and the results of its authentication."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -170,22 +171,33 @@ def find_importance(headers: DecodedHeaders) -> Importance:
     return Importance.NORMAL
 
 
-def authentication_results(headers: DecodedHeaders) -> dict[str, frozenset[str]]:
+def parse_results(value: str) -> tuple[str, dict[str, frozenset[str]]]:
+    """Return the authserv-id of an Authentication-Results field, and its results by method (spf, dkim, dmarc), in lower case."""
+    server, _, rest = _COMMENTS.sub("", value[:10_000]).lower().partition(";")
+    found: dict[str, set[str]] = {}
+    for method, result in _RESULT.findall(rest):
+        found.setdefault(method, set()).add(result)
+    return next(iter(server.split()), ""), {method: frozenset(results) for method, results in found.items()}
+
+
+def authentication_results(headers: DecodedHeaders, by_gateway: Mapping[str, frozenset[str]] | None = None) -> dict[str, frozenset[str]]:
     """Return the results of checks by Amazon SES, which receives WorkMail's mail, by method (spf, dkim, dmarc, spam, virus), in lower case.
 
     See the SES guide, "Email authentication verdicts"; RFC 8601; RFC 7208 section 9.1. SES puts its fields above those that a sender wrote.
     Only the first field of each name counts, and only an Authentication-Results field of SES.
 
     A method has several results if several signatures were checked. A method without a result is not in the mapping.
+
+    Args:
+        by_gateway: the results of a gateway, if the message came from one. SES then checked spf, dkim and dmarc of the gateway, not of the
+            sender.
     """
-    found: dict[str, set[str]] = {}
-    plain = _COMMENTS.sub("", headers.first("authentication-results")[:10_000]).lower()
-    server, _, rest = plain.partition(";")
-    if server.split()[:1] == ["amazonses.com"]:
-        for method, result in _RESULT.findall(rest):
-            found.setdefault(method, set()).add(result)
+    server, results = parse_results(headers.first("authentication-results"))
+    found = results if server == "amazonses.com" else {}
+    if by_gateway is not None:
+        found = dict(by_gateway)
     for method, name in (("spf", "received-spf"), ("spam", "x-ses-spam-verdict"), ("virus", "x-ses-virus-verdict")):
         word = next(iter(headers.word(name).split()), "")
-        if word and method not in found:
-            found[method] = {word}
-    return {method: frozenset(values) for method, values in found.items()}
+        if word and method not in found and (method != "spf" or by_gateway is None):
+            found[method] = frozenset({word})
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.address_patterns import parse_domain
 from mailhooks.contract.schema import list_violations
@@ -21,6 +21,9 @@ from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.conditions import All, Condition, Not, iterate_names
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
+
+if TYPE_CHECKING:
+    from mailhooks.policy.facts.gateway import Gateway
 
 _MAX_PROBLEMS: Final = 50
 """Problems that an error lists; the others are counted."""
@@ -92,6 +95,7 @@ class _PolicyBuilder:
             with self._collect("rules", index):
                 rules.append(self._rule(index, value, BuildContext(lists, name, zone, self._plus_addresses)))
         domains = self._domains()
+        gateway = self._gateway()
         if self._problems:
             raise self.error()
         text = json.dumps(self._data, sort_keys=True).encode("utf-8", "surrogatepass")
@@ -102,6 +106,7 @@ class _PolicyBuilder:
             domains,
             digest,
             self._document.file,
+            gateway,
             self._contact_days if asks else 0,
             self._plus_addresses,
             self._data.get("lists", {}),
@@ -175,6 +180,21 @@ class _PolicyBuilder:
             except ValueError as error:
                 self._problems.append((("organization", "domains", index), f"expected {error}"))
         return frozenset(found)
+
+    def _gateway(self) -> "Gateway | None":
+        given = self._valid_value("organization", {}).get("gateway")
+        if given is None:
+            return None
+        # Late: few policies have a gateway, and a cold start does not load the module for the others.
+        from mailhooks.policy.facts.gateway import Gateway, parse_network
+
+        networks = []
+        for index, text in enumerate(given["addresses"]):
+            try:
+                networks.append(parse_network(text))
+            except ValueError as error:
+                self._problems.append((("organization", "gateway", "addresses", index), f"expected {error}"))
+        return Gateway.of(given["authserv_ids"], networks)
 
     def _valid_value(self, key: str, default: Any) -> Any:
         """Return the value of a top key, or the default if the value breaks the schema."""
