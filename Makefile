@@ -99,7 +99,7 @@ bench: $(VENV)/.ready  ## measure cold start, large mail, policies, free/busy an
 fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser (MAIL=dir for others)
 	@$(PY) -m tools.fidelity $(MAIL)
 
-render: $(VENV)/.ready  ## pictures of five messages and twelve layouts before and after, by headless Chromium
+render: $(VENV)/.ready  ## pictures of messages and layouts before and after, and of templates in the HTML view and alone, by headless Chromium
 	@$(PY) -m tools.render
 
 pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium

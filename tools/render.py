@@ -1,4 +1,7 @@
-"""`make render`: render five messages and twelve layouts, before and after, in headless Chromium to PNG files in `.local/render/`."""
+"""`make render`: render messages and layouts before and after, and templates as in the HTML view, in headless Chromium to `.local/render/`.
+
+A template has two pictures: `view`, as the web page shows it, and `alone`, the same markup opened by itself with the network cut.
+"""
 
 import os
 import re
@@ -9,9 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from local.viewer.html_sanitizer import sanitize
 from mailhooks.content.disclaimer import add_disclaimer
 from tests.fidelity.reading import Leaf, parse, shown
 from tests.support.layouts import HEAD, LAYOUTS
+from tests.support.templates import TEMPLATES
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "tests/corpus/mail"
@@ -85,6 +90,11 @@ def main() -> int:
             picture = PICTURES / f"{name}.{when}.png"
             render(chromium, html_of(content), picture)
             print(picture.relative_to(ROOT), position, "" if changed != raw else "UNCHANGED")
+    for name, markup in TEMPLATES.items():
+        for kind, shown in (("view", sanitize(markup)), ("alone", markup)):
+            picture = PICTURES / f"template_{name}.{kind}.png"
+            render(chromium, b"\xef\xbb\xbf" + shown.encode(), picture)
+            print(picture.relative_to(ROOT))
     return 1 if unchanged else 0
 
 

@@ -177,7 +177,7 @@ class _Writer:
                 return address
             if element in _LINKS and name != "usemap":
                 return NO_TARGET
-            return (self._find_picture(address) or None) if element in {"image", "feimage", "use"} else None
+            return (self._find_picture(address) or NO_IMAGE) if element in {"image", "feimage"} else None
         if name == "src" and element in _IMAGES:
             return self._find_picture(address) or NO_IMAGE
         if name == "background":

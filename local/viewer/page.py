@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from local.viewer.diff import LineDiff
 from local.viewer.excerpt import Excerpt
+from local.viewer.links import list_links
 from local.viewer.preview import Preview
 from local.viewer.rendered import mark_headers, mark_texts, render_documents
 from local.viewer.templating import STYLE, create_environment
@@ -32,6 +33,7 @@ def render_page(preview: Preview) -> str:
     sides = {
         name: {
             "documents": Excerpt.first(list(_documents(messages[number])), _MAX_TEXTS, "HTML texts"),
+            "links": list_links(messages[number]),
             "texts": texts[number],
             "rows": Excerpt.first(rows[number], _MAX_PARTS, "parts"),
             "fields": headers[number],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from local.mail.history import MessageTrace
 from local.viewer.diff import LineDiff
 from local.viewer.excerpt import Excerpt, describe_cut
+from local.viewer.links import LinkRow, list_links
 from local.viewer.part_changes import PartRow, compare_parts
 from local.viewer.rendered import find_visible_parts, mark_headers, mark_texts, render_documents
 from local.web.guard import MAIL_POLICY
@@ -23,12 +24,22 @@ MAX_PARTS: Final = 300
 _SIDES: Final = ("before", "after")
 
 
-def _describe_frames(message: Message) -> Excerpt[tuple[str, ...]]:
-    """Return notes for each frame on what its document leaves out."""
+class Frames(NamedTuple):
+    """The HTML view of one side: notes for each frame on what its document leaves out, and the links of the message."""
+
+    documents: Excerpt[tuple[str, ...]]
+    links: Excerpt[LinkRow]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*self.documents.notes, *self.links.notes)
+
+
+def _describe_frames(message: Message) -> Frames:
     count = sum(1 for _ in find_visible_parts(message, "html"))
     shown = [document.notes for document in islice(render_documents(message), MAX_FRAMES)]
     note = describe_cut(len(shown), count, "HTML texts")
-    return Excerpt(shown, (note,) if note else ())
+    return Frames(Excerpt(shown, (note,) if note else ()), list_links(message))
 
 
 def _list_parts(before: Message, after: Message) -> Iterator[Excerpt[PartRow]]:

@@ -27,7 +27,7 @@ HOSTILE = (
 
 OURS = set(
     "html head meta title style body header h1 p ul li nav a main details summary div section h3 iframe pre span".split()
-    + "table caption thead tbody tr th td".split()
+    + "table caption thead tbody tr th td code".split()
 )
 
 
