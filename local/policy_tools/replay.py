@@ -95,6 +95,11 @@ class Replay:
         """Groups that a policy asked for and the options do not have."""
         return self._new.directory.unknown | (self._old.directory.unknown if self._old else set())
 
+    @property
+    def misses_people(self) -> bool:
+        """Whether a policy asked for people and the options have none."""
+        return self._new.directory.misses_people or bool(self._old and self._old.directory.misses_people)
+
     def rows(self, folder: Path) -> Iterator[ReplayRow]:
         """Yield a row for each message below a folder. A file that cannot be used has a row with an error."""
         for file in _find_messages(folder):

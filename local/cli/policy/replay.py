@@ -96,6 +96,8 @@ def _summary(policy: Policy, old: Policy | None, run: Replay, style: Style) -> I
         yield fit(f"  {number}  {escape_controls(name)}{'  (not active at the time of any message: see --at)' if idle else ''}", WIDTH)
     for group in sorted(run.unknown_groups):
         yield f"{escape_controls(group)} has no members here: give them with --group"
+    if run.misses_people:
+        yield "no person is known here: give each with --person"
 
 
 def _with_progress(rows: Iterable[ReplayRow], stream: TextIO) -> Iterator[ReplayRow]:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,6 +172,33 @@ def test_a_group_rule_applies_to_members_of_nested_groups(wm: LocalWorkMail, tmp
     more = {"policy_directory": True, "organization_id": wm.organization.id}
     with handler(wm, tmp_path, policy, **more) as handle:
         assert by_recipient(handle(document, None)) == {"a.alias@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
+
+
+def test_a_rule_applies_to_the_name_of_a_colleague_and_not_to_the_colleague(wm: LocalWorkMail, tmp_path: Path) -> None:
+    wm.organization.add_user("nora@example.com", name="Nora Berg", aliases=["nora@example.net"])
+    wm.organization.add_user("ana@example.com", name="Ana Silva")
+    policy = "version: 1\nrules:\n  - name: names\n    when: { display_name: { own_people: true } }\n    do: junk\n"
+    more = {"policy_directory": True, "organization_id": wm.organization.id}
+    for name, verdict in ((b"Ana Silva", "MOVE_TO_JUNK"), (b"=?utf-8?q?SILVA=2C_Ana?=", "MOVE_TO_JUNK"), (b"Nora Berg", "DEFAULT")):
+        raw = re.sub(rb"(?m)^From: [^\r\n]*", b"From: " + name + b" <nora@example.net>", RAW)
+        document = announce(wm, "ana@example.com", raw=raw)
+        with handler(wm, tmp_path, policy, **more) as handle:
+            assert by_recipient(handle(document, None)) == {"*": verdict}
+
+
+def test_a_first_contact_is_marked_once_and_again_for_a_retry(wm: LocalWorkMail, tmp_path: Path) -> None:
+    policy = "version: 1\nrules:\n  - name: first\n    when: { direction: inbound, first_contact: true }\n    do: junk\n"
+    with handler(wm, tmp_path, policy, rates_table=wm.rates_table) as handle:
+
+        def verdict(number: int, *to: str) -> dict[str, str]:
+            document = announce(wm, *to)
+            document["invocationId"] = f"{number:032x}"
+            return by_recipient(handle(document, None))
+
+        assert verdict(1, "new@example.com") == {"*": "MOVE_TO_JUNK"}
+        assert verdict(2, "new@example.com", "newer@example.com") == {"newer@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
+        assert verdict(1, "new@example.com") == {"*": "MOVE_TO_JUNK"}
+        assert verdict(3, "new@example.com") == {"*": "DEFAULT"}
 
 
 class FourSeconds:

@@ -130,6 +130,21 @@ def test_messages_are_counted_and_timed_by_their_dates(run_replay, tmp_path: Pat
     assert run_replay("--at", "2026-06-02T12:00Z", policy=policy)[-3:] == ["2 Many", "0 Early", "4 Later"]
 
 
+def test_contacts_are_recorded_in_the_order_of_the_files(run_replay, tmp_path: Path) -> None:
+    for name in ("1.eml", "2.eml", "3.eml"):
+        save_message(tmp_path / "mail", MESSAGE, name)
+    policy = "version: 1\norganization: {domains: [example.com]}\nrules: [{name: First, when: {first_contact: true}, do: junk}]"
+    assert "1 First" in run_replay("--inbound", policy=policy)
+    assert "0 First" in run_replay("--inbound", "--known", "ana@example.com", policy=policy)
+
+
+def test_missing_people_have_a_hint(run_replay, tmp_path: Path) -> None:
+    save_message(tmp_path / "mail", MESSAGE.replace(b"From: ", b"From: Ana Silva ", 1), "1.eml")
+    policy = "version: 1\norganization: {domains: [example.com]}\nrules: [{name: R, when: {display_name: {own_people: true}}, do: junk}]"
+    assert "no person is known here: give each with --person" in run_replay(policy=policy)
+    assert not any("no person" in line for line in run_replay("--person", "Ben=ben@example.com", policy=policy))
+
+
 def test_a_message_without_a_date_has_the_present_time(run_replay, tmp_path: Path) -> None:
     for date in (b"", b"Date: never\r\n", b"Date: Mon, 4 May 99999 08:00:00 +0000\r\n", b"Date: 1 Jan 0001 00:00:00 +2359\r\n"):
         save_message(tmp_path / "mail", MESSAGE.replace(b"Date: Mon, 4 May 2026 08:00:00 +0000\r\n", date), "a.eml")

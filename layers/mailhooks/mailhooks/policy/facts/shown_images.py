@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import unquote, urljoin
 
 from mailhooks.content import attachment_parts
-from mailhooks.mime import charset, part_content
+from mailhooks.mime import displayed_text
 from mailhooks.mime.html import Kind, Token, tokenize
 from mailhooks.mime.message import Message, Part
 from mailhooks.policy.facts.attachment_facts import AttachmentFacts
@@ -50,7 +50,7 @@ def _list_references(message: Message) -> Iterator[str]:
     for part, _, _, displayed in attachment_parts.walk_leaves(message.raw, message.structure.root):
         if displayed and part.subtype == "html" and count < _MAX_HTML_PARTS:
             count += 1
-            html = charset.decode_loosely(part_content.prefix(message.raw, part, _MAX_OCTETS), part.charset)
+            html = displayed_text.read_text(message.raw, part, _MAX_OCTETS)
             own = _find_location(message, part)
             for token in tokenize(html):
                 for address in _list_addresses(token):
