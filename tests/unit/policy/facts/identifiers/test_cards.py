@@ -117,6 +117,8 @@ def test_other_numbers_are_no_card_numbers(kind: str) -> None:
         # Rows of groups.
         pytest.param("4111 1111 1111 1111 4321 9999", False, id="a longer row"),
         pytest.param("9999 4321 4111 1111 1111 1111", False, id="a longer row before it"),
+        pytest.param(" ".join(["4111 1111 1111 1111"] * 9), True, id="a row of cards"),
+        pytest.param("4111 1111 1111 1111 5555 5555 5555 4444 9999", False, id="a row that ends with another group"),
         pytest.param("4111 1111 1111 1111\t4321\t9999", True, id="other columns"),
         pytest.param("4111\n\n1111 1111\n\n1111", False, id="blank lines that are not between cells"),
         # Texts of the form of an IBAN.
@@ -127,6 +129,9 @@ def test_other_numbers_are_no_card_numbers(kind: str) -> None:
         pytest.param("https://example.com/order/4111111111111111", False, id="a path of a URL"),
         pytest.param("www.example.com/?id=4111111111111111", False, id="a parameter of a URL"),
         pytest.param("https://example.com/?cc_number=4111111111111111", True, id="a parameter with the name of a card"),
+        pytest.param("example.com/groups/4111111111111111", False, id="a URL without its scheme"),
+        pytest.param("example.com/?pan=4111111111111111", True, id="a card in a URL without its scheme"),
+        pytest.param("and/4111111111111111", True, id="a slash"),
         pytest.param("https://example.com/pay 4111111111111111", True, id="after a URL"),
         pytest.param("https://example.com,4111111111111111", True, id="a column after a URL"),
         pytest.param("4111111111111111@example.com", False, id="a mailbox"),

@@ -48,7 +48,9 @@ _CANDIDATE: Final = re.compile(rf"\d(?<![0-9A-Za-z]\d)(?<![017])(?=(?P<piece>\d{
 
 _BEFORE: Final = re.compile(rf"(?<!\d)(?:(\d{{4}}){_G})?(\d{{4}})((?!\d){GAP})\Z")
 _AFTER: Final = re.compile(rf"((?!\d){GAP})(\d{{4}})(?!\d)(?:{_G}(\d{{4}})(?!\d))?")
-_BY_FOURS: Final = re.compile(rf"(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}})(?!\d)(?!{_G}\d{{4}}(?!\d))")
+_BY_FOURS: Final = re.compile(rf"(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}})(?!\d)")
+_ENOUGH_CARDS: Final = 3
+"""Card numbers after each other that cannot be there by chance."""
 _DATE: Final = re.compile(r"(?:0[1-9]|1[0-2])\d\d|(?:19|20)\d\d")
 """A month and year of expiry, or a year."""
 
@@ -73,7 +75,7 @@ def _is_card_number(text: str, found: re.Match[str]) -> bool:
     if found["piece"]:
         end = found.end("piece")
         digits = to_ascii(text[start:end])
-        return _is_valid(text, start, digits) and _stands_alone(text, start, end) and not names_another_thing(text, start, end)
+        return _is_valid(text, start, digits) and _is_alone(text, start, end) and not names_another_thing(text, start, end)
     groups = _DIGITS.findall(text, start, found.end("groups"))
     digits = to_ascii("".join(groups))
     # What follows a number by fours may be another number, such as the check number of the card.
@@ -83,17 +85,17 @@ def _is_card_number(text: str, found: re.Match[str]) -> bool:
 
 
 def _is_grouped_number(text: str, start: int, count: int) -> bool:
-    """Return whether the digits of a card are the number of a card, in `count` groups."""
+    """Return whether `count` groups with a valid check digit are written as the number of a card."""
     groups = list(islice(_DIGITS.finditer(text, start), count))
     gaps = [text[group.end() : following.start()] for group, following in pairwise(groups)]
     # Blank lines are between the cells of a table in HTML, not in a number that continues on the next line.
     if len(set(gaps)) > 1 and any(gap.count("\n") > 1 for gap in gaps):
         return False
     end = groups[-1].end()
-    return _stands_alone(text, start, end, gaps) and not _is_in_longer_row(text, start, end, gaps)
+    return _is_alone(text, start, end, gaps) and not _is_in_longer_row(text, start, end, gaps)
 
 
-def _stands_alone(text: str, start: int, end: int, gaps: Collection[str] = ()) -> bool:
+def _is_alone(text: str, start: int, end: int, gaps: Collection[str] = ()) -> bool:
     if is_touched(text, start, end) or is_in_longer_name(text, start, end) or is_in_iban(text, start, end):
         return False
     return "." in gaps or not is_in_decimal_fraction(text, start, end)
@@ -102,16 +104,20 @@ def _stands_alone(text: str, start: int, end: int, gaps: Collection[str] = ()) -
 def _is_in_longer_row(text: str, start: int, end: int, gaps: Collection[str]) -> bool:
     """Return whether further groups of four digits are around a number, as in long numbers of accounts and parcels, and in tables.
 
-    A date may be next to it, and one other card number after it.
+    A date may be next to it, and other card numbers after it.
     """
     before = _BEFORE.search(text, max(start - 80, 0), start)
     if before and before[3] in gaps and (before[1] or not _DATE.fullmatch(before[2])):
         return True
-    after = _AFTER.match(text, end)
-    if after is None or after[1] not in gaps or (_DATE.fullmatch(after[2]) and not after[3]):
-        return False
-    following = _BY_FOURS.match(text, after.start(2))
-    return not (following and _is_valid(text, end, to_ascii("".join(following.groups()))))
+    for _ in range(_ENOUGH_CARDS):
+        after = _AFTER.match(text, end)
+        if after is None or after[1] not in gaps or (_DATE.fullmatch(after[2]) and not after[3]):
+            return False
+        following = _BY_FOURS.match(text, after.start(2))
+        if following is None or not _is_valid(text, end, to_ascii("".join(following.groups()))):
+            return True
+        end = following.end()
+    return False
 
 
 def _is_valid(text: str, start: int, digits: str) -> bool:

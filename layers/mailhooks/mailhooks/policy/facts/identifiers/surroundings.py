@@ -66,6 +66,8 @@ _JOINED_BEFORE: Final = re.compile(rf"([^\W_]++)[{DASHES}_]\Z")
 _JOINED_AFTER: Final = re.compile(rf"[{DASHES}_]([^\W_]{{1,40}})")
 _ADDRESS_AFTER: Final = re.compile(r"[\w.+%-]{0,64}@\w")
 _URL_END: Final = re.compile(r"""[\s<>"',;|()\[\]{}]""")
+_SHORT_URL: Final = re.compile(r"""\w\.[a-z]{2,24}/[^\s<>"',;|()\[\]{}]*+\Z""", re.IGNORECASE)
+"""A URL as in `example.com/17`, without its scheme."""
 
 
 def names_another_thing(text: str, start: int, end: int) -> bool:
@@ -87,7 +89,9 @@ def names_another_thing(text: str, start: int, end: int) -> bool:
 def _is_in_url(text: str, start: int) -> bool:
     first = max(start - _MAX_URL, 0)
     begin = max(text.rfind("://", first, start), text.rfind("www.", first, start))
-    return begin >= 0 and not _URL_END.search(text, begin, start)
+    if begin >= 0 and not _URL_END.search(text, begin, start):
+        return True
+    return text[start - 1 : start] in {"/", "="} and _SHORT_URL.search(text, max(start - 100, 0), start) is not None
 
 
 def is_near_card_label(text: str, start: int) -> bool:
