@@ -5,7 +5,6 @@ Only for reading. What is written into a message keeps to `mailhooks.mime.charse
 
 import codecs
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from mailhooks.mime import charset as charsets
@@ -68,16 +67,6 @@ _LONE_OCTETS: Final = {0xDC00 + octet: _UNDEFINED.get(octet, chr(octet)) for oct
 _LONE_OCTET: Final = re.compile("[\udc80-\udcff]")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
-_MARKUP: Final = re.compile(rb"<(?:(!--)|(meta)(?=[\t\n\f\r /])|(/?[a-z][^\t\n\f\r >]*+)|([!/?]))", re.IGNORECASE)
-_ATTRIBUTE: Final = re.compile(
-    rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
-    rb"(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*+)\"?+|'([^']*+)'?+|([^\t\n\f\r >]*+)))?+"
-)
-_CONTENT: Final = re.compile(
-    rb"charset[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\f\r ;\"'][^\t\n\f\r ;]*))", re.IGNORECASE
-)
-_XML: Final = re.compile(rb"\s*<\?xml\b[^>]*?\bencoding\s*=\s*(?:\"([^\">]+)\"|'([^'>]+)')")
-
 
 def decode(octets: bytes, declared: str, *, is_html: bool = False, is_cut: bool = False) -> str:
     """Return the text of octets as a mail program displays it. Never raises; linear time.
@@ -96,7 +85,7 @@ def decode(octets: bytes, declared: str, *, is_html: bool = False, is_cut: bool 
     if not name:
         if octets.isascii() and b"\x1b" not in octets and b"\0" not in octets:
             return octets.decode("ascii")
-        name = find_codec_name(_find_own_charset(octets[:_META_OCTETS])) if is_html else ""
+        name = _find_own_charset(octets[:_META_OCTETS]) if is_html else ""
         name = name or _guess(octets)
     return _decode_as(octets, name, is_cut=is_cut) if name else _decode_undeclared(octets, is_cut=is_cut)
 
@@ -129,41 +118,16 @@ def find_superset(label: str) -> str:
 
 
 def _find_own_charset(beginning: bytes) -> str:
-    """Return the charset that HTML declares itself; `""` if it does not."""
-    label = next(_find_meta_charsets(beginning), b"")
-    if not label and (xml := _XML.match(beginning)):
-        label = xml[1] or xml[2]
-    name = label.decode("latin-1").strip().lower()
-    # HTML standard: a `<meta>` that can be read is not in UTF-16.
-    return {"x-user-defined": "windows-1252"}.get(name, "utf-8" if name.startswith(("utf-16", "utf16", "unicode", "ucs-2")) else name)
+    """Return the known charset that HTML declares itself; `""` if it does not."""
+    # Late for the cold start: most mail declares its charset.
+    from mailhooks.mime.html_charset import find_labels
 
-
-def _find_meta_charsets(octets: bytes) -> Iterator[bytes]:
-    """Yield the known charsets of `<meta>` elements by the HTML standard's prescan (13.2.3.2)."""
-    at = 0
-    while found := _MARKUP.search(octets, at):
-        at = found.end()
-        if found[1]:
-            # `<!-->` is a whole comment.
-            at = octets.find(b"-->", found.start() + 2) + 3
-            if at < 3:
-                return
-        elif found[4]:
-            at = octets.find(b">", at) + 1
-            if not at:
-                return
-        else:
-            attributes: dict[bytes, bytes] = {}
-            while attribute := _ATTRIBUTE.match(octets, at):
-                at = attribute.end()
-                attributes.setdefault(attribute[1].lower(), attribute[2] or attribute[3] or attribute[4] or b"")
-            if found[2]:
-                label = attributes.get(b"charset", b"")
-                if not label and attributes.get(b"http-equiv", b"").lower() == b"content-type":
-                    inside = _CONTENT.search(attributes.get(b"content", b""))
-                    label = (inside[1] or inside[2] or inside[3] or b"") if inside else b""
-                if label and (find_codec_name(label.decode("latin-1")) or label.lower() == b"x-user-defined"):
-                    yield label
+    for label in find_labels(beginning):
+        # HTML standard: markup that can be read is not in UTF-16.
+        name = "windows-1252" if label == "x-user-defined" else find_codec_name(label)
+        if name:
+            return "utf-8" if name.startswith("utf-16") else name
+    return ""
 
 
 def _guess(octets: bytes) -> str:
@@ -176,19 +140,30 @@ def _guess(octets: bytes) -> str:
 def _decode_as(octets: bytes, name: str, *, is_cut: bool) -> str:
     """Decode octets in a charset, with replacement characters where they are not in it."""
     if name in {"iso8859-1", "cp1252"}:
-        return octets.decode("latin-1").translate(_UNDEFINED)
+        return _decode_windows_1252(octets)
     if name in {"utf-16", "utf-32"}:
         name = charsets.find_wide_codec(octets, name) or f"{name}-le"
-    for codec in _CODECS.get(name, (name,)):
-        try:
-            return _SURROGATES.sub("\ufffd", codecs.getincrementaldecoder(codec)().decode(octets, not is_cut)).removeprefix("\ufeff")
-        except ValueError:
-            continue
-    if name == "iso2022_jp":
-        return _decode_japanese(octets)
-    codec = _CODECS.get(name, (name,))[0]
-    text = codecs.getincrementaldecoder(codec)("replace").decode(octets, not is_cut)
-    return _SURROGATES.sub("\ufffd", text).removeprefix("\ufeff")
+    candidates = _CODECS.get(name, (name,))
+    text = next((text for codec in candidates if (text := _try(octets, codec, is_cut=is_cut)) is not None), None)
+    if text is None:
+        replaced = codecs.getincrementaldecoder(candidates[0])("replace")
+        text = _decode_japanese(octets) if name == "iso2022_jp" else replaced.decode(octets, not is_cut)
+    # Only the codec of UTF-7 returns lone surrogates.
+    return (_SURROGATES.sub("\ufffd", text) if name == "utf-7" else text).removeprefix("\ufeff")
+
+
+def _try(octets: bytes, codec: str, *, is_cut: bool) -> str | None:
+    try:
+        return codecs.getincrementaldecoder(codec)().decode(octets) if is_cut else octets.decode(codec)
+    except ValueError:
+        return None
+
+
+def _decode_windows_1252(octets: bytes) -> str:
+    try:
+        return octets.decode("cp1252")
+    except ValueError:
+        return octets.decode("latin-1").translate(_UNDEFINED)
 
 
 def _decode_undeclared(octets: bytes, *, is_cut: bool) -> str:
@@ -198,12 +173,13 @@ def _decode_undeclared(octets: bytes, *, is_cut: bool) -> str:
         # The last character has at most four octets.
         start = max((at for at in range(max(end - 4, 0), end) if octets[at] & 0xC0 != 0x80), default=end)
         end = start if start < end and octets[start] >= 0xC0 and _is_incomplete(octets[start:]) else end
-    text = octets[:end].decode("utf-8", "surrogateescape")
+    try:
+        return octets[:end].decode("utf-8")
+    except ValueError:
+        text = octets[:end].decode("utf-8", "surrogateescape")
     lone = len(_LONE_OCTET.findall(text))
-    if not lone:
-        return text
     characters = sum(map(len, re.findall("[^\0-\x7f\udc80-\udcff]+", text)))
-    return text.translate(_LONE_OCTETS) if characters > 3 * lone else octets.decode("latin-1").translate(_UNDEFINED)
+    return text.translate(_LONE_OCTETS) if characters > 3 * lone else _decode_windows_1252(octets)
 
 
 def _is_incomplete(octets: bytes) -> bool:

@@ -4,11 +4,13 @@ The one place where an encoded part becomes readable text: its transfer encoding
 the one of `mailhooks.mime.displayed_charset`.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
-from mailhooks.mime import displayed_charset, encoded_words, part_content
+from mailhooks.mime import encoded_words, part_content
 from mailhooks.mime.headers import Field
 from mailhooks.mime.message import Message, Part
 
@@ -16,6 +18,8 @@ _HTML: Final = frozenset({"html", "x-amp-html", "watch-html"})
 _DISPLAYED: Final = _HTML | {"plain"}
 _NOT_DISPLAYED: Final = frozenset("calendar csv css directory javascript rfc822-headers rtf vcard x-vcard xml".split())
 """Subtypes of `text` that mail programs offer as files, or read themselves."""
+
+_BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 _DELETED_SPACE: Final = re.compile(r"(?<!^--) \r?\n", re.MULTILINE)
 """The end of a flowed line, which joins two lines to one with `DelSp=yes` (RFC 3676 section 4.1). A signature's mark is no such line."""
@@ -73,6 +77,8 @@ def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
             if left <= 0:
                 return
     if readings is None:
+        from mailhooks.mime import displayed_charset
+
         start = message.structure.root.body
         yield displayed_charset.decode(message.raw[start : start + left], "", is_cut=True), False
 
@@ -81,6 +87,14 @@ def read_text(raw: bytes, part: Part, limit: int | None = None) -> str:
     """Return the text of a part, at most `limit` octets of it. Markup stays markup. Never raises; linear time."""
     octets = part_content.read_leniently(raw, part, limit)
     is_cut = limit is not None and len(octets) >= limit
+    if octets.isascii() and part.charset in {"utf-8", "us-ascii"} and b"\x1b" not in octets and b"\0" not in octets:
+        return octets.decode("ascii")
+    if part.charset == "utf-8" and not (is_cut or octets.startswith(_BYTE_ORDER_MARKS)):
+        with suppress(UnicodeDecodeError):
+            return octets.decode("utf-8")
+    # Late for the cold start: most texts are in ASCII or UTF-8.
+    from mailhooks.mime import displayed_charset
+
     return displayed_charset.decode(octets, part.charset, is_html=is_html(part), is_cut=is_cut)
 
 

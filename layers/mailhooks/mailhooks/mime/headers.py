@@ -102,7 +102,8 @@ class Field:
 
     def displayed_value(self, raw: bytes) -> bytes:
         """Return the body of the field as `value`, but with one space for a fold and the white space around it, as programs display it."""
-        return _DISPLAYED_FOLD.sub(b" ", raw[self.body : self.end]).strip(b" \t\r\n")
+        body = raw[self.body : self.end].strip(b" \t\r\n")
+        return _DISPLAYED_FOLD.sub(b" ", body) if b"\n" in body else body
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,25 @@ CHARSETS: Final = [
 ]
 """Names of charsets, and whether they are names of one charset."""
 
+
+def _undeclared() -> list[Row]:
+    """Return rows with "Grüße" and "заказ" in texts whose charset, encoding or boundary is missing or wrong."""
+    german, russian = "Grüße, a", "<p>заказ № 5</p>"
+    base64, cyrillic = b64encode(german.encode()), f"<meta charset=windows-1251>{russian}".encode("cp1251")
+    typed_html, parts = b"Content-Type: text/html\r\n\r\n", b"--b\r\nContent-Type: text/plain\r\n\r\n" + german.encode() + b"\r\n--b--\r\n"
+    return [
+        *[("grüße", mail(HEAD + b"\r\n" + german.encode(codec)), USER) for codec in ("utf-8", "cp1252")],
+        *[("grüße", mail(HEAD + typed_html + german.encode(codec)), USER) for codec in ("utf-8", "cp1252", "utf-16")],
+        ("заказ", mail(HEAD + typed_html + cyrillic), USER),
+        ("заказ", mail(HEAD + typed_html + russian.encode()), USER),
+        ("grüße", mail(HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n\r\n" + base64 + b"\r\n___\r\nlist footer\r\n"), USER),
+        ("footer", mail(HEAD + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64 + b"\r\n___\r\nlist footer\r\n"), USER),
+        ("grüße", mail(HEAD + b"Content-Transfer-Encoding: UTF-8\r\n\r\n" + german.encode()), USER),
+        ("grüße", mail(HEAD + b"Content-Type: multipart/mixed\r\n\r\n" + parts), USER),
+        ("grüße", mail(HEAD + b"Content-Type: multipart/mixed; boundary=never\r\n\r\n" + parts), USER),
+    ]
+
+
 CONTENT: Final[dict[str, list[Row]]] = {
     "header_from": [*_addresses("From"), ("evil.example", field("To", "ana@evil.example"), NONE)],
     "header_to": [
@@ -288,6 +307,7 @@ CONTENT: Final[dict[str, list[Row]]] = {
     "body": [
         *texts(plain),
         *cards(plain),
+        *_undeclared(),
         ("secret", html("<p>a <b>se</b>cret</p>"), USER),
         ("secret", html("<p>se<!-- x -->cret</p>"), USER),
         ("secret", html("<p>se<style>x</style>cret</p>"), USER),
@@ -335,6 +355,15 @@ CONTENT: Final[dict[str, list[Row]]] = {
         ({"name": "X-A", "words": "b"}, field("X-A", "a", "b"), USER),
         ({"name": "X-A", "words": "é"}, field("X-A", "=?utf-8?q?=C3?= =?utf-8?q?=A9?="), USER),
         ({"name": "X-A", "words": "b"}, field("X-A", "a\r\n b"), USER),
+        *[
+            ({"name": "X-A", "regex": "^a b$"}, field("X-A", f"{fold}a{fold}b"), USER)
+            for fold in ("\r\n ", "\r\n\t", " \r\n  ", "\n\t \n ")
+        ],
+        ({"name": "X-A", "regex": "^a b$"}, field("X-A", "=?utf-8?q?a_?=\r\n\t=?utf-8?q?b?="), USER),
+        *[
+            ({"name": "X-A", "words": "grüße"}, mail(b"X-A: " + "Grüße".encode(codec) + b"\r\n\r\nx"), USER)
+            for codec in ("utf-8", "cp1252")
+        ],
         ([{"name": "X-A", "words": "z"}, {"name": "X-B", "present": True}], field("X-B", "a"), USER),
         ({"name": "X-A", "contains": "x"}, field("X-A", "=?x-unknown?q?x?="), USER),
         ({"name": "X-A", "regex": "zz"}, field("X-A", "=?utf7?q?+2AA-?=", "=?u7?b?KzJBQS0=?="), NONE),
