@@ -124,7 +124,7 @@ def _find_own_charset(beginning: bytes) -> str:
 
     for label in find_labels(beginning):
         # HTML standard: markup that can be read is not in UTF-16.
-        name = "windows-1252" if label == "x-user-defined" else find_codec_name(label)
+        name = "cp1252" if label == "x-user-defined" else find_codec_name(label)
         if name:
             return "utf-8" if name.startswith("utf-16") else name
     return ""
