@@ -24,6 +24,7 @@ ALIKE = [
     ("bank", "\u042can\u039a"),
     ("tot", "\u0442\u043e\u0442"),
     ("o'brien", "\u041e\u2019brien"),
+    ("cisco", "\u03f2is\u03f2o"),  # lunate sigmas
     ("skype", "\u0455kype"),
     ("cisco", "\u0441\u0456sco"),
     ("\u043f\u043e\u0447\u0442\u0430", "\u043fo\u0447\u0442a"),  # Latin letters in a Russian word

@@ -91,8 +91,8 @@ def test_the_normal_form_is_its_own_normal_form():
     texts = [text for pair in EQUAL for text in pair]
     assert [normalize(normalize(text)) for text in texts] == list(map(normalize, texts))
     every = "".join(chr(point) for point in range(0x20000) if not 0xD800 <= point < 0xE000 and unicodedata.category(chr(point)) != "Cn")
-    changed = {char for char in every if normalize(normalize(char)) != normalize(char)}
-    assert not changed
+    once = {char: normalize(char) for char in every if normalize(char) != char}
+    assert not {char for char, form in once.items() if normalize(form) != form}
 
 
 def test_a_sign_at_a_word_is_no_part_of_it():

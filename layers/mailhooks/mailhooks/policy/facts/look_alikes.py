@@ -29,12 +29,16 @@ _CAPITAL_I: Final = {point: "i" for point, shape in _SHAPES.items() if shape == 
 """Letters with the shape of a capital I. It looks like a small l, and is another letter in capitals."""
 
 
+_BEFORE_DECOMPOSITION: Final = str.maketrans({"\u03f2": "c", "\u03f9": "c", "\u017f": "f"})
+"""Letters with the shape of another letter than they decompose into: the lunate sigma and the long s."""
+
+
 def skeletons(text: str) -> frozenset[str]:
     """Return the forms in which texts that look alike are equal: two texts look alike if they share one.
 
     A capital I is an l in one form and an i in the other. What `normalize` ignores does not matter, such as case.
     The time is linear.
     """
-    decomposed = convert_in_pieces("NFKD", replace_typography(text))
+    decomposed = convert_in_pieces("NFKD", replace_typography(text).translate(_BEFORE_DECOMPOSITION))
     shapes = (decomposed.translate(_SHAPES), decomposed.translate(_SHAPES | _CAPITAL_I))
     return frozenset(normalize(shape).replace("m", "rn") for shape in shapes)
