@@ -91,9 +91,9 @@ def main() -> int:
             render(chromium, html_of(content), picture)
             print(picture.relative_to(ROOT), position, "" if changed != raw else "UNCHANGED")
     for name, markup in TEMPLATES.items():
-        for kind, shown in (("view", sanitize(markup)), ("alone", markup)):
+        for kind, page in (("view", sanitize(markup)), ("alone", markup)):
             picture = PICTURES / f"template_{name}.{kind}.png"
-            render(chromium, b"\xef\xbb\xbf" + shown.encode(), picture)
+            render(chromium, b"\xef\xbb\xbf" + page.encode(), picture)
             print(picture.relative_to(ROOT))
     return 1 if unchanged else 0
 
