@@ -28,11 +28,15 @@ EQUAL = [
     ("Иван Петров", "ПЕТРОВ Иван"),
     ("\u5c71\u7530 \u592a\u90ce", "\u5c71\u7530\u592a\u90ce"),
     ("\u5c71\u7530 \u592a\u90ce", "\u592a\u90ce\u3000\u5c71\u7530"),
+    ("\u5c71\u7530\u592a\u90ce", "\u5c71\u7530\u592a\u90ce (CEO)"),
     ("\ud64d\uae38\ub3d9", "\ud64d \uae38\ub3d9"),
     ("İbrahim I\u015f\u0131k", "ibrahim \u0131\u015f\u0131k"),
     ("Support", "support"),
 ]
 DIFFERENT = [
+    ("Info (Berlin)", "Info"),
+    ("Info (Berlin)", "Info | Newsletter"),
+    ("Support - Example", "Support"),
     ("Ana Silva", "Ana Silvas"),
     ("Ana Silva", "Ana"),
     ("Ana Silva", "Ana M. Silva"),

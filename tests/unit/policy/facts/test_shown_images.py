@@ -1,5 +1,7 @@
 """Images that the HTML displays are no attachments; every other file that HTML refers to is one."""
 
+import base64
+
 from tests.support.policies import mail, match_conditions
 from tests.support.tables import check_rows
 from tests.unit.content.test_attachments import mail as whole
@@ -19,6 +21,11 @@ def logo(*lines: str, octets: bytes = PNG, kind: str = "image/png", name: str = 
 
 def message(html: bytes, *images: bytes, head: bytes = b"", subtype: str = "related") -> bytes:
     return whole(multipart(subtype, head + text(html, "html"), *images))
+
+
+def b64(html: bytes) -> bytes:
+    head = b"Content-Type: text/html; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return whole(multipart("related", head + base64.encodebytes(html.decode().encode("utf-16")), logo(IDENTITY)))
 
 
 def shown_by(html: str, *lines: str) -> bytes:
@@ -52,6 +59,10 @@ COUNTS: list[tuple[str, bytes, int]] = [
     ("a character reference", shown_by('<img src="cid:logo&#64;example.net">'), 0),
     ("without brackets", shown_by('<img src="cid:logo@example.net">', "Content-ID: logo@example.net"), 0),
     ("white space", shown_by('<img src=" cid:logo@example.net ">', "Content-ID: < logo@example.net >"), 0),
+    ("a folded address", shown_by('<img src="cid:logo@\r\nexample.net">'), 0),
+    ("a form", shown_by('<input type="image" src="cid:logo@example.net">'), 0),
+    ("a film's picture", shown_by('<video poster="cid:logo@example.net">'), 0),
+    ("base64 HTML", b64(SHOWN), 0),
     ("a folded identifier", shown_by('<img src="cid:logo@example.net">', "Content-ID:\r\n <logo@example.net>"), 0),
     ("a location", shown_by('<img src="logo.png">', "Content-Location: logo.png"), 0),
     ("a whole location", shown_by('<img src="http://example.net/a/logo.png">', "Content-Location: http://example.net/a/logo.png"), 0),

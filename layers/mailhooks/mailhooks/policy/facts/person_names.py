@@ -45,7 +45,10 @@ def list_keys(name: str, *, look_alikes: bool = False) -> frozenset[str]:
 
 
 def _list_texts(name: str, *, look_alikes: bool) -> Iterator[str]:
-    """Yield a normalized name, also without its brackets and addresses, and without what follows a separator or a comma."""
+    """Yield a normalized name, also without its brackets and addresses, and without what follows a separator or a comma.
+
+    A single word is not enough: "Info (Berlin)" is no name of a person, and "Info" is that of many senders.
+    """
     normalized: Iterable[str] = (normalize(name),)
     if look_alikes:
         from mailhooks.policy.facts.look_alikes import skeletons  # Late: most policies do not need its table.
@@ -55,9 +58,8 @@ def _list_texts(name: str, *, look_alikes: bool) -> Iterator[str]:
         bare = _ADDRESS.sub(" ", _IN_BRACKETS.sub(" ", text))
         person = _ADDITION.split(bare, maxsplit=1)[0]
         before, comma, _ = person.partition(",")
-        yield from {text, bare, person}
-        if comma and len(_WORD.findall(before)) > 1:
-            yield before
+        yield text
+        yield from (each for each in {bare, person, before if comma else person} if len(_WORD.findall(each)) > 1 or _TOGETHER.search(each))
 
 
 def _list_forms(text: str) -> Iterator[str]:

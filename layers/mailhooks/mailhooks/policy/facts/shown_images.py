@@ -18,6 +18,8 @@ _MAX_OCTETS: Final = 4 * 1024 * 1024
 _SOURCES: Final = frozenset({"src", "background", "poster", "data", "xlink:href"})
 """Attributes with the address of an image. `href` is a link, which a mail program does not display."""
 
+_LINE_ENDS: Final = re.compile(r"[\t\r\n]+")
+
 _URL: Final = re.compile(r"""url\(\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'()]*))\s*+\)""", re.IGNORECASE)
 
 
@@ -88,7 +90,10 @@ def _join(base: str, address: str) -> str:
 
 
 def _spellings(address: str) -> Iterator[str]:
-    """Yield an address as it is and percent-decoded, in lower case. QUIRK: programs also write a Content-ID percent-encoded."""
-    text = address.strip().casefold()
+    """Yield an address as it is and percent-decoded, in lower case, without line ends (WHATWG, "URL Standard", section 4.4).
+
+    QUIRK: programs also write a Content-ID percent-encoded.
+    """
+    text = _LINE_ENDS.sub("", address).strip().casefold()
     if text and text != "cid:":
         yield from {text, unquote(text)}

@@ -59,6 +59,8 @@ def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
 
 def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
+    # Late: few policies have this condition, and a cold start does not load the module for the others.
+    from mailhooks.policy.facts.shown_domains import is_related
 
     def test(facts: Facts) -> bool:
         if value is True:
@@ -66,13 +68,9 @@ def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition
             return any(remove_tag(address) not in names for address in facts.reply_addresses)
         own = [address.rpartition("@")[2] for address in facts.header_addresses("from")]
         others = (address.rpartition("@")[2] for address in facts.reply_addresses)
-        return any(not any(_is_same_or_below(other, domain) or _is_same_or_below(domain, other) for domain in own) for other in others)
+        return any(not any(is_related(other, domain) for domain in own) for other in others)
 
     return MessageTest(name, Cost.CONTENT, test, lambda facts: facts.reply_addresses)
-
-
-def _is_same_or_below(domain: str, other: str) -> bool:
-    return domain == other or domain.endswith(f".{other}")
 
 
 def _recipient(name: str, value: Any, context: BuildContext) -> Condition:
