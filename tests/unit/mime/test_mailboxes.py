@@ -1,5 +1,7 @@
 import doctest
 
+import pytest
+
 from mailhooks.mime import mailboxes
 from mailhooks.mime.mailboxes import find_mailboxes, parse_mailboxes
 from mailhooks.mime.message import Message
@@ -56,3 +58,14 @@ def test_hostile_fields_are_bounded() -> None:
 
 def test_the_examples_are_correct() -> None:
     assert doctest.testmod(mailboxes).failed == 0
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "koi8-r"])
+def test_raw_names_are_read_in_utf8_or_in_the_charset_of_the_text(codec: str):
+    head = "From: Анна <анна@пример.example>, ".encode() + "Жанна <nora@example.net>".encode(codec)
+    message = Message(head + b"\r\nContent-Type: text/plain; charset=koi8-r\r\n\r\nx")
+    ours = [(mailbox.names, mailbox.addresses) for mailbox in find_mailboxes(message, "from")]
+    assert ours[0][1] == ("анна@пример.example",)
+    assert ours[1] == (("Жанна",), ("nora@example.net",))
+    latin = Message("From: Jörg <jörg@example.net>\r\n\r\n".encode("latin-1"))
+    assert [(mailbox.names, mailbox.addresses) for mailbox in find_mailboxes(latin, "from")] == [(("Jörg",), ("jörg@example.net",))]

@@ -69,15 +69,15 @@ def parse_display_name(value: str) -> str:
 
 
 def _find(message: Message, fields: Sequence[str], parse: Callable[[str], list[str]]) -> list[str]:
-    values = [_decode(field.value(message.raw)) for field in message.header.fields if field.lname in fields]
+    values = [decode_raw(field.value(message.raw)) for field in message.header.fields if field.lname in fields]
     found: dict[str, str] = {}
     for address in (address for value in values for address in parse(value)):
         found.setdefault(address.lower(), address)
     return list(found.values())
 
 
-def _decode(value: bytes) -> str:
-    """Decode raw text word by word: an address in UTF-8 (RFC 6532) may be next to a name in another charset."""
+def decode_raw(value: bytes) -> str:
+    """Return the text of a field whose encoded words stay. An address in UTF-8 (RFC 6532) may be next to a name in another charset."""
     if value.isascii():
         return value.decode("ascii")
     # Late for the cold start: few addresses are beyond ASCII.

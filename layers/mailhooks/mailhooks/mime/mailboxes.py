@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.addresses import parse_addresses
+from mailhooks.mime.addresses import decode_raw, parse_addresses
 from mailhooks.mime.message import Message
 
 _TOKEN: Final = re.compile(
@@ -59,12 +59,16 @@ def find_mailboxes(message: Message, name: str) -> list[Mailbox]:
 
     A text without an address is a mailbox, too, because mail programs show it.
     """
-    found = (mailbox for field in message.header.named(name) for mailbox in parse_mailboxes(field.displayed_value(message.raw)))
+    values = [field.displayed_value(message.raw) for field in message.header.named(name)]
+    charset = "" if all(map(bytes.isascii, values)) else message.text_charset
+    found = (mailbox for value in values for mailbox in parse_mailboxes(value, charset))
     return list(islice(found, _MAX_MAILBOXES))
 
 
-def parse_mailboxes(value: bytes) -> Iterator[Mailbox]:
+def parse_mailboxes(value: bytes, charset: str = "") -> Iterator[Mailbox]:
     """Yield the mailboxes in a list of mailboxes and groups. Encoded words are decoded in names, also within quotes.
+
+    Raw text that is not UTF-8 is in `charset`, the one of the message's text.
 
     QUIRK: in `Silva, Ana <ana@example.com>` without quotes, both "Ana" and "Silva, Ana" are names.
 
@@ -73,10 +77,14 @@ def parse_mailboxes(value: bytes) -> Iterator[Mailbox]:
     """
     before = ""
     for draft in _split(value[:_MAX_OCTETS].decode("latin-1")):
-        addresses = tuple(parse_addresses("".join(draft.address).encode("latin-1").decode("utf-8", "replace")))
-        text = _decode("".join(draft.phrase))
+        addresses = tuple(parse_addresses(decode_raw("".join(draft.address).encode("latin-1"))))
+        text = _decode("".join(draft.phrase), charset)
         texts = [text] if draft.has_brackets or " " in text or not addresses else []
-        names = [*texts, *(f"{before}, {text}" for text in texts if before and addresses), *map(_decode, draft.comments)]
+        names = [
+            *texts,
+            *(f"{before}, {text}" for text in texts if before and addresses),
+            *(_decode(each, charset) for each in draft.comments),
+        ]
         if names := [name for name in dict.fromkeys(names) if name]:
             yield Mailbox(tuple(names), addresses)
         elif addresses:
@@ -119,5 +127,5 @@ def _find_comment_end(value: str, at: int) -> int:
     return 0
 
 
-def _decode(text: str) -> str:
-    return encoded_words.decode(text.encode("latin-1"))[:_LONGEST_NAME].strip()
+def _decode(text: str, charset: str) -> str:
+    return encoded_words.decode(text.encode("latin-1"), charset)[:_LONGEST_NAME].strip()
