@@ -67,7 +67,7 @@ class PictureFinder:
             place = tuple(number.split(".")) if number else ()
             base = bases.get(place[:-1], "") if place else ""
             location = _SPACE.sub("", _read_field(message, each, "content-location"))
-            bases[place] = urljoin(base or _WITHOUT_BASE, location) if location else base
+            bases[place] = _join(base, location) if location else base
             if each is part:
                 self._place, self._base = place, bases[place] or _WITHOUT_BASE
             if each.maintype != "image" and each.content_type not in _UNKNOWN:
@@ -75,7 +75,7 @@ class PictureFinder:
             for key in _read_identities(_read_field(message, each, "content-id")):
                 self._by_identity.setdefault(key, []).append((place, each))
             if location:
-                self._by_location.setdefault(urljoin(base or _WITHOUT_BASE, location), []).append((place, each))
+                self._by_location.setdefault(_join(base, location), []).append((place, each))
 
     def find(self, address: str) -> str:
         """Return the `data:` address of a picture; "" when the message has none of this address.
@@ -100,7 +100,7 @@ class PictureFinder:
             keys = (unquote(address[4:]).strip("<>"), address[4:].strip("<>"))
             candidates = [self._by_identity.get(_SPACE.sub("", key)) for key in keys]
         else:
-            candidates = [self._by_location.get(urljoin(self._base, address))] if self._by_location else []
+            candidates = [self._by_location.get(_join(self._base, address))] if self._by_location else []
         for found in candidates:
             if found:
                 yield max(found[:_MOST_ALIKE], key=self._count_common)[1]
@@ -108,6 +108,14 @@ class PictureFinder:
     def _count_common(self, found: tuple[_Place, Part]) -> int:
         """Return how near a part is: several messages inside of this one may use the same identity."""
         return next((at for at, (one, other) in enumerate(zip(found[0], self._place, strict=False)) if one != other), len(self._place))
+
+
+def _join(base: str, address: str) -> str:
+    """Resolve a relative address (RFC 3986 section 5.2); an address that is not valid stays as it is."""
+    try:
+        return urljoin(base or _WITHOUT_BASE, address)
+    except ValueError:
+        return address
 
 
 def _read_field(message: Message, part: Part, name: str) -> str:

@@ -24,6 +24,9 @@ def test_no_page_is_wider_than_the_window(visit: Visit, width: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+LINKS = b"<a href=https://example.net>https://example.com</a>" + b"<!--" + b"x" * 310_000 + b"-->"
+"""A list of links, and a note that the HTML is cut."""
+
 CONTRAST = """() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {
@@ -54,13 +57,13 @@ CONTRAST = """() => {
 def test_contrast_is_wcag_aa(visit: Visit, scheme: str) -> None:
     """WCAG 2.2, success criterion 1.4.3, level AA: 4.5 to 1."""
     visit.history.add(
-        OFFER.replace(b"Subject", b"X-Old: 1\r\nSubject"),
-        OFFER_AFTER.replace(b"Offer", b"An offer"),
+        OFFER.replace(b"Subject", b"X-Old: 1\r\nSubject") + LINKS,
+        OFFER_AFTER.replace(b"Offer", b"An offer") + LINKS,
         problems=("it failed",),
         notes=("a note",),
     )
     visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    views = [f"/messages/1?view={view}" for view in ("structure", "header", "source")]
+    views = [f"/messages/1?view={view}" for view in ("html", "structure", "header", "source")]
     for path in (
         "/",
         *views,

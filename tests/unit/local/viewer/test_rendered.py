@@ -40,6 +40,20 @@ def test_an_image_is_found_by_its_content_id(reference: str, content_id: str) ->
     assert ' src="data:image/png;base64,AAAA">' in document.markup
 
 
+@pytest.mark.parametrize("field", ["Content-Location: http://[", "Content-Location: \xff//[::1", "Content-ID: <", "Content-ID: %zz"])
+@pytest.mark.parametrize("reference", ["http://[", "//[", "cid:", "cid:%zz", "", "cid:%ff", "[", "data:"])
+def test_odd_addresses_are_no_error(reference: str, field: str) -> None:
+    raw = related(reference, "<x@y>").replace(b"Content-ID: <x@y>", field.encode("latin-1"))
+    assert len(list(render_documents(Message(raw)))) == 1
+
+
+def test_many_references_to_a_large_picture_are_bounded_and_counted() -> None:
+    raw = related("cid:a@x", "<a@x>").replace(b"AAAA", b"A" * 4_000_000).replace(b'<img src="cid:a@x">', b'<img src="cid:a@x">' * 1000)
+    [document] = render_documents(Message(raw))
+    assert document.notes == ("996 pictures are not shown, because all of them are too large for a page",)
+    assert len(document.markup) < 21_000_000
+
+
 def test_another_content_id_is_no_image() -> None:
     [document] = render_documents(Message(related("cid:logo%2540shop.example", "<logo@shop.example>")))
     assert "data:image" not in document.markup
