@@ -43,6 +43,8 @@ DECLARED: Final = [
     ("euc-jp", "euc_jp", JAPANESE),
     ("euc-jp", "euc_jis_2004", JAPANESE + "①"),
     ("iso-2022-jp", "iso2022_jp", JAPANESE),
+    ("windows-50221", "iso2022_jp", JAPANESE),
+    ("windows-28595", "iso8859-5", "Здравствуйте, заказ"),
     ("_iso-2022-jp$esc", "iso2022_jp", JAPANESE),
     ("gb2312", "gb18030", CHINESE + "镕"),
     ("gb_2312-80", "gb2312", CHINESE),

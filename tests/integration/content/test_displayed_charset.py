@@ -15,8 +15,8 @@ from tests.support import mail_parsers
 from tests.support.charsets import DECLARED, OWN
 from tests.support.mail_parsers import MailParsers
 
-WITHOUT_PARSER = {"hz-gb-2312", "iso-2022-kr", "utf-7", "_iso-2022-jp$esc"}
-"""Charsets of mail that the WHATWG Encoding Standard leaves out of browsers, and the parsers too."""
+WITHOUT_PARSER = {"hz-gb-2312", "iso-2022-kr", "utf-7", "_iso-2022-jp$esc", "windows-50221", "windows-28595"}
+"""Names and charsets of mail that the WHATWG Encoding Standard and the parsers leave out."""
 
 WITHOUT_BROWSER = WITHOUT_PARSER | {"utf8mb4", "x-utf-8", "win-1252", "cp-866"}
 """Names of mailers that no browser knows."""

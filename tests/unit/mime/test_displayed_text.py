@@ -149,6 +149,7 @@ def test_other_labels_declare_nothing(label: str):
         ("====", ""),
         ("R3LDvMOfZSB1bmQg VHNjaMO8c3MsIHp3ZWl0ZSBa ZWlsZQ==", "Grüße und Tschüss, zweite Zeile"),
         ("no base64 at all", "no base64 at all"),
+        ("a line before!\r\nR3LDvMOf\r\n", "Grüß"),
     ],
 )
 def test_base64_is_read_up_to_what_is_none_and_behind_its_padding(body: str, shown: str):
@@ -202,6 +203,10 @@ MIXED = "Content-Type: multipart/mixed; boundary=b"
         (MIXED, PART % (PLAIN + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END),
         (MIXED, PART % (b'Content-Type: text/plain; charset="utf-16le"; charset=us-ascii', b"secret") + END),
         ("Content-Type: text/plain; format=flowed; delsp=yes", b"a sec \r\nret"),
+        *[(f"Content-Type: text/html; charset={name}", b"a secret plan") for name in ("cp037", "ibm-500", "utf-16le", "utf-32", "utf-7")],
+        ("Content-Type: text/html; charset=utf-7", b"x +AHMAZQBjAHI-et"),
+        ("Content-Type: text/html", b"<meta charset=cp500>secret \xe9"),
+        ("Content-Type: text/plain; charset=utf-16le", "secret".encode("utf-16-le")),
     ],
 )
 def test_text_that_some_mail_program_displays_is_read(fields: str, body: bytes):

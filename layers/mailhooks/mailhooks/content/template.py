@@ -152,7 +152,7 @@ def read_values(message: Message, mail_from: str) -> dict[str, str]:
     """Return the values of `MESSAGE_VARIABLES`; `""` for a field the message does not have."""
     fields: dict[str, bytes] = {}
     for field in message.header.fields:
-        fields.setdefault(field.lname, field.value(message.raw))
+        fields.setdefault(field.lname, field.displayed_value(message.raw))
     # The name is parsed before it is decoded: an encoded word may contain commas and brackets (RFC 2047 section 5).
     name = parse_display_name(fields.get("from", b"").decode("latin-1"))
     return {

@@ -116,7 +116,7 @@ def make_notification(effect: Notify, mail: Mail, rule: str, verdict: Verdict) -
     }
     if "headers" in effect.include:
         fields = mail.message.header.fields
-        notification["headers"] = [{"name": field.name, "value": encoded_words.decode(field.value(mail.raw))} for field in fields]
+        notification["headers"] = [{"name": field.name, "value": encoded_words.decode(field.displayed_value(mail.raw))} for field in fields]
     if "content" in effect.include:
         notification["content"] = base64.b64encode(mail.raw).decode("ascii")
     return notification

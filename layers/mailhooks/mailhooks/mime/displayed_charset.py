@@ -21,9 +21,12 @@ _LABELS: Final = {
     "csisolatin9": "iso8859-15",
     **dict.fromkeys(("csmacintosh", "mac", "mac-roman"), "mac_roman"),
     **dict.fromkeys(("mac-cyrillic", "mac-ukrainian"), "mac_cyrillic"),
-    **dict.fromkeys(("csgb2312", "gb_2312", "gb_2312-80"), "gbk"),
-    **dict.fromkeys(("cn-big5", "cnbig5"), "big5"),
-    "cseucpkdfmtjapanese": "euc_jp",
+    **dict.fromkeys(("csgb2312", "gb_2312", "gb_2312-80", "gb-2312"), "gbk"),
+    **dict.fromkeys(("cn-big5", "cnbig5", "big-5"), "big5"),
+    **dict.fromkeys(("cseucpkdfmtjapanese", "eucjp-ms", "cp51932"), "euc_jp"),
+    **dict.fromkeys(("iso-2022-jp-ms", "cp50220", "cp50221", "cp50222"), "iso2022_jp"),
+    **{f"cp{28590 + number}": f"iso8859-{number}" for number in range(1, 16)},
+    **{"cp20866": "koi8-r", "cp21866": "koi8-u", "cp10000": "mac_roman", "cp10007": "mac_cyrillic"},
     "windows-31j": "cp932",
     **dict.fromkeys(("cseuckr", "csksc56011987", "iso-ir-149", "ks_c_5601-1989", "ksc_5601", "ks_c_5601"), "cp949"),
     **dict.fromkeys(("csutf7", "unicode-2-0-utf-7", "unicode-1-1-utf-7"), "utf-7"),
@@ -99,9 +102,16 @@ def find_codec_name(label: str) -> str:
     label = label.strip().lower()
     bare = _AROUND_LABEL.sub("", label)
     iso, page = _ISO_8859.fullmatch(bare), _CODE_PAGE.fullmatch(bare)
-    names = (label, bare, _LABELS.get(bare, ""), f"iso8859-{iso[1]}" if iso else "", f"cp{page[1]}" if page else "")
+    numbered = f"iso8859-{iso[1]}" if iso else f"cp{page[1]}" if page else ""
+    names = (label, bare, _LABELS.get(bare, ""), numbered, _LABELS.get(numbered, ""))
     found = next((found for name in names if name and (found := charsets.find_codec(name))), None)
     return "" if found is None or found.name == "ascii" else found.name
+
+
+def is_disputed(label: str) -> bool:
+    """Return whether programs differ over a charset in which ASCII octets may be other text: browsers know few of those."""
+    name = find_codec_name(label)
+    return name != "" and (charsets.is_stateful(name) or not charsets.is_ascii_superset(name))
 
 
 def find_superset(label: str) -> str:
@@ -125,8 +135,10 @@ def _find_own_charset(beginning: bytes) -> str:
     for label in find_labels(beginning):
         # HTML standard: markup that can be read is not in UTF-16.
         name = "cp1252" if label == "x-user-defined" else find_codec_name(label)
-        if name:
-            return "utf-8" if name.startswith("utf-16") else name
+        name = "utf-8" if name.startswith("utf-16") else name
+        # No browser knows EBCDIC, which would hide the text.
+        if name and charsets.is_ascii_superset(name):
+            return name
     return ""
 
 

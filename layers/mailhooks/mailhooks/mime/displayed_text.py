@@ -24,6 +24,9 @@ _BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF
 _DELETED_SPACE: Final = re.compile(r"(?<!^--) \r?\n", re.MULTILINE)
 """The end of a flowed line, which joins two lines to one with `DelSp=yes` (RFC 3676 section 4.1). A signature's mark is no such line."""
 
+_UNDISPUTED: Final = frozenset("utf-8 us-ascii iso-8859-1 iso-8859-15 windows-1252 windows-1251 gb2312 gbk big5 shift_jis euc-kr".split())
+"""Common charsets that all programs know."""
+
 _MOST_TEXTS: Final = 50
 """Whole texts of one message; mail of people has two."""
 
@@ -67,13 +70,11 @@ def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
     readings = message.readings
     for reading in readings or (message,):
         for part in find_text_parts(reading):
-            text = read_text(reading.raw, part, min(limit, left))
+            for text in _read_variously(reading.raw, part, min(limit, left)):
+                if text not in seen:
+                    seen.add(text)
+                    yield text, is_html(part)
             left -= min(part.end - part.body, limit)
-            if not is_html(part) and part.params.get("delsp", "").lower() == "yes":
-                text = _DELETED_SPACE.sub("", text)
-            if text not in seen:
-                seen.add(text)
-                yield text, is_html(part)
             if left <= 0:
                 return
     if readings is None:
@@ -81,6 +82,18 @@ def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
 
         start = message.structure.root.body
         yield displayed_charset.decode(message.raw[start : start + left], "", is_cut=True), False
+
+
+def _read_variously(raw: bytes, part: Part, limit: int) -> Iterator[str]:
+    text = read_text(raw, part, limit)
+    yield _DELETED_SPACE.sub("", text) if not is_html(part) and part.params.get("delsp", "").lower() == "yes" else text
+    if part.charset not in _UNDISPUTED:
+        from mailhooks.mime import displayed_charset
+
+        # A program without this charset shows the octets as they are.
+        if displayed_charset.is_disputed(part.charset):
+            octets = part_content.read_leniently(raw, part, limit)
+            yield displayed_charset.decode(octets, "", is_html=is_html(part), is_cut=True)
 
 
 def read_text(raw: bytes, part: Part, limit: int | None = None) -> str:

@@ -284,18 +284,22 @@ def _decode_pieces(body: bytes) -> tuple[bytes, bytes]:
             continue
         waiting.append(bare)
         if bare.endswith(b"=") or len(bare) >= _LONG_LINE:
-            if _is_base64(b"".join(waiting)):
+            if _is_base64(b"".join(waiting), begins=not letters):
                 letters += waiting
                 end, is_inside = line.end(), not bare.endswith(b"=")
             waiting = []
-    if waiting and _is_base64(b"".join(waiting)):
+    if waiting and _is_base64(b"".join(waiting), begins=not letters):
         letters += waiting
         end = len(body)
     return _decode_all_groups(b"".join(letters)), body[end:].strip(b"\r\n")
 
 
-def _is_base64(letters: bytes) -> bool:
-    """Return whether letters are base64 rather than words: enough of them, or text when they are decoded."""
+def _is_base64(letters: bytes, *, begins: bool) -> bool:
+    """Return whether letters are base64 rather than words: enough of them, or text when they are decoded.
+
+    Args:
+        begins: whether no base64 is before them.
+    """
     if len(set(letters)) < 3:
         return False
     if len(letters) >= _LONG_LINE:
@@ -306,7 +310,7 @@ def _is_base64(letters: bytes) -> bool:
     try:
         decoded.decode("utf-8")
     except UnicodeDecodeError:
-        return letters.endswith(b"=")
+        return letters.endswith(b"=") or (begins and len(letters) >= 8)
     return len(letters) >= 8 or letters.endswith(b"=")
 
 
