@@ -159,6 +159,7 @@ _CASES: list[tuple[str, dict[str, Any], bytes, bytes]] = [
     ("RAR: blocks", {"attachment": {"encrypted": True}}, b"Rar!\x1a\x07\x01\0" + b"\0\0\0\0\2\2\0" * 5000, b"attached"),
     ("text of an attachment", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"aaa ", b"attached"),
     ("text of an attachment: tags", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<html><a ", b"attached"),
+    ("RTF: groups", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"{\\rtf1{\\b a\\u1?", b"attached"),
     ("XML of Word: elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p><t>a</t></p>", b"word"),
     ("XML of Word: elements in elements", {"attachment": {"text": {"words": "x", "first_kb": 4096}}}, b"<p>", b"word"),
     ("headers: trace fields of a gateway", {"authentication": {"spf": "pass"}}, b"(1.2.3.4)(a) ", b"gateway"),

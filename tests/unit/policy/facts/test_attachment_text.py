@@ -178,6 +178,24 @@ TEXTS: Final[list[tuple[str, str, list[str]]]] = [
     ("HTML with a charset", read(b'<html><meta charset="windows-1251">\xe4\xe0', ".htm"), ["да"]),
     ("a message", read(MAIL, content_type="message/rfc822"), ["one"]),
     ("a message file", read(MAIL, ".eml", content_type="application/octet-stream"), ["one"]),
+    (
+        "RTF",
+        read(rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\*\generator x;}\f0\fs22 in\b voice\b0\par two}", ".doc"),
+        ["invoice", "two"],
+    ),
+    ("RTF with groups", read(rb"{\rtf1 {\i i}{\b n}voice\line tw{\*\bkmkstart x}o\cell\{3\}}"), ["invoice", "two", "{3}"]),
+    ("RTF with octets", read(rb"{\rtf1\ansicpg1251 \'e4\'e0 caf\u233?  \u-10179?\u-8704?}"), ["да", "café", "\U0001f600"]),
+    (
+        "RTF with fonts",
+        read(rb"{\rtf1{\fonttbl{\f0\fcharset0 A;}{\f1\fcharset204 B;}{\f2\fcharset128 C;}}\f1\'e4\'e0\f2  \'93\'8c}"),
+        ["да", "東"],
+    ),
+    (
+        "RTF with fields",
+        read(rb"{\rtf1{\field{\*\fldinst HYPERLINK x}{\fldrslt one}}{\pict 0001}{\bin4 }}}}two\~three\uc0\u233}"),
+        ["onetwo", "threeé"],
+    ),
+    ("RTF without an end", read(rb"{\rtf1 one {{{\b \'9"), ["one", "'9"]),
     ("a PDF", read(b"%PDF-1.4\n%\xe2\xe3\n1 0 obj (one)", ".txt"), []),
     ("a picture", read(b"\x89PNG\r\n\x1a\n\0\0\0one"), []),
     ("unknown octets", read(b"one\0\1\2\3\4two"), []),
@@ -228,6 +246,24 @@ def test_a_message_has_one_bound_for_all_texts() -> None:
     found = [reader.read(Content(text, 0, len(text)), FileDescription(frozenset())) for _ in range(100)]
     assert 70 < sum(map(bool, found)) < 100
     assert reader.is_cut
+
+
+def test_hostile_rtf_is_read() -> None:
+    for piece in (
+        b"{",
+        b"}",
+        b"{\\*",
+        b"\\u1",
+        b"\\f1",
+        b"{\\fonttbl{\\f1\\fcharset2",
+        b"\\'",
+        b"\\bin-1 ",
+        b"\\bin9999999999",
+        b"\\uc9\\u1 ",
+        b"\\",
+        b"'",
+    ):
+        read(b"{\\rtf1 " + piece * (200_000 // len(piece)))
 
 
 def test_damaged_office_files_are_read() -> None:

@@ -1,4 +1,4 @@
-"""The text in attachments: text files, HTML, attached messages, Office files, OpenDocument, and these in a zip archive.
+"""The text in attachments: text files, HTML, attached messages, RTF, Office files, OpenDocument, and these in a zip archive.
 
 The content decides what a file is. PDFs and Office files up to 2003 are not read.
 """
@@ -29,6 +29,7 @@ _MARK_OCTETS: Final = 100
 """Octets in which an XML declaration with a charset begins."""
 
 _ZIP: Final = b"PK"
+_RTF: Final = b"{\\rt"
 _MESSAGES: Final = frozenset({".eml", ".mht", ".mhtml"})
 _XML: Final = re.compile(r"\s*<\?xml\b|\s*<[\w:.-]+[^<>]*\bxmlns\b")
 _XHTML: Final = re.compile(r"<(?:!doctype\s+)?html\b", re.IGNORECASE)
@@ -74,6 +75,10 @@ class TextReader:
         self._left -= len(beginning)
         if beginning.startswith(_ZIP):
             yield from self._read_archive(file, is_packed=is_packed)
+        elif beginning.startswith(_RTF):
+            from mailhooks.policy.facts.rtf_text import read_rtf  # Late: rare.
+
+            yield read_rtf(self._take(file, self._limit))
         elif described.extensions & _MESSAGES or described.content_type.startswith("message/"):
             yield visible_text(Message(self._take(file, self._limit)), self._limit)
         elif not filetypes.is_binary(beginning, is_wide=True):
