@@ -9,8 +9,7 @@ from local.viewer.excerpt import Excerpt, describe_cut
 from local.viewer.html_sanitizer import LIMIT, count_shown, cut, sanitize
 from local.viewer.part_changes import PartRow
 from local.viewer.pictures import MAX_CHARACTERS, PictureFinder
-from mailhooks.mime import encoded_words
-from mailhooks.mime.displayed_text import find_text_parts, is_html, read_text
+from mailhooks.mime.displayed_text import find_text_parts, is_html, read_field, read_text
 from mailhooks.mime.message import Message, Part
 
 _MAX_TEXT: Final = 300_000
@@ -86,7 +85,8 @@ def _fields(message: Message) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     values = [(field.name, field.value(message.raw)) for field in fields[:_MAX_FIELDS]]
     notes = [describe_cut(len(values), len(fields), "fields")]
     notes += [f"{name}: {note}" for name, value in values if (note := describe_cut(min(len(value), _MAX_VALUE), len(value), "octets"))]
-    return [(name, encoded_words.decode(value[:_MAX_VALUE])) for name, value in values], tuple(filter(None, notes))
+    texts = [(field.name, read_field(message, field, _MAX_VALUE)) for field in fields[:_MAX_FIELDS]]
+    return texts, tuple(filter(None, notes))
 
 
 def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS) -> Iterator[Document]:

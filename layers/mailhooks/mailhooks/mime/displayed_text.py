@@ -111,10 +111,12 @@ def read_text(raw: bytes, part: Part, limit: int | None = None) -> str:
     return displayed_charset.decode(octets, part.charset, is_html=is_html(part), is_cut=is_cut)
 
 
-def read_field(message: Message, field: Field) -> str:
+def read_field(message: Message, field: Field, limit: int | None = None) -> str:
     """Return the text of a header field of the message: decoded, and with one space for a fold. Never raises; linear time.
+
+    At most `limit` octets of the field are read.
 
     QUIRK: old mailers write raw text in the charset of the message's text.
     """
-    value = field.displayed_value(message.raw)
+    value = field.displayed_value(message.raw)[:limit]
     return encoded_words.decode(value) if value.isascii() else encoded_words.decode(value, message.text_charset)

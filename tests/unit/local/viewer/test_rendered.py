@@ -2,7 +2,8 @@
 
 import pytest
 
-from local.viewer.rendered import render_documents
+from local.viewer.part_changes import compare_parts
+from local.viewer.rendered import mark_headers, mark_texts, render_documents
 from mailhooks.mime.message import Message
 from tests.unit.local.viewer.messages import HEADER
 
@@ -57,3 +58,23 @@ def test_many_references_to_a_large_picture_are_bounded_and_counted() -> None:
 def test_another_content_id_is_no_image() -> None:
     [document] = render_documents(Message(related("cid:logo%2540shop.example", "<logo@shop.example>")))
     assert "data:image" not in document.markup
+
+
+BODY = "Grüße"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"Subject: {BODY}\r\n\r\n{BODY}".encode(),
+        f"Subject: {BODY}\r\n\r\n{BODY}".encode("cp1252"),
+        f"Subject:\r\n\t{BODY}\r\nContent-Transfer-Encoding: UTF-8\r\n\r\n{BODY}".encode(),
+        f"Subject: {BODY}\r\nContent-Transfer-Encoding: base64\r\n\r\n\r\nR3LDvMOfZQ==\r\n____\r\nfooter".encode(),
+        f"Subject: {BODY}\r\nContent-Type: multipart/mixed\r\n\r\n--b\r\n\r\n{BODY}\r\n--b--\r\n".encode(),
+    ],
+)
+def test_fields_and_text_are_shown_as_a_mail_program_does(raw: bytes) -> None:
+    message = Message(raw)
+    assert mark_headers(message, message)[0].items[0][:2] == ("Subject", BODY)
+    texts, _ = mark_texts(message, message, compare_parts(message, message)[1], 10)
+    assert BODY in str(texts)
