@@ -67,6 +67,11 @@ class Link:
         """The hosts of the addresses, without those that have none. Those of `mailto` are the domains of its recipients."""
         return tuple(host for url in self.addresses for host in _find_hosts(url))
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The hosts of the last address."""
+        return _find_hosts(self.addresses[-1]) if self.addresses else ()
+
     @cached_property
     def searched_addresses(self) -> tuple[SearchedText, ...]:
         """The addresses as a browser reads them; one that no browser opens, as written."""
@@ -81,8 +86,8 @@ class Link:
         """Whether its text shows domains, and its last address is at none of them. A subdomain and its domain are one."""
         if not self.addresses:
             return False
-        shown, targets = find_shown_domains(self.text), _find_hosts(self.addresses[-1])
-        return bool(shown) and not any(is_related(domain, target) for domain in shown for target in targets)
+        shown = find_shown_domains(self.text)
+        return bool(shown) and not any(is_related(domain, target) for domain in shown for target in self.targets)
 
 
 def find_links(message: Message) -> Iterator[Link]:

@@ -247,9 +247,11 @@ def _link_test(value: dict[str, Any], context: BuildContext) -> "Callable[[Link]
     """Return a test of one link, which has to pass all tests of a mapping. The cheapest test is first."""
     tests: list[Callable[[Link], bool]] = []
     if "domain" in value:
-        own, shared = context.build_each("domains", _domain, AddressSet.of, value["domain"], "domain")
-        domains = AddressSet.of(own, (), shared)
+        domains = _domains(value, "domain", context)
         tests.append(lambda found: any(domains.matches(f"@{host}") for host in found.hosts))
+    if "not_domain" in value:
+        excepted = _domains(value, "not_domain", context)
+        tests.append(lambda found: not any(excepted.matches(f"@{host}") for host in found.targets))
     if "address" in value:
         with ErrorPath("address"):
             address = TextSearch.of(value["address"], context)
@@ -261,6 +263,11 @@ def _link_test(value: dict[str, Any], context: BuildContext) -> "Callable[[Link]
     if "shows_other_domain" in value:
         tests.append(lambda found: found.shows_other_domain)
     return lambda found: all(test(found) for test in tests)
+
+
+def _domains(value: dict[str, Any], key: str, context: BuildContext) -> AddressSet:
+    own, shared = context.build_each("domains", _domain, AddressSet.of, value[key], key)
+    return AddressSet.of(own, (), shared)
 
 
 def _domain(text: str) -> Pattern:
