@@ -21,6 +21,7 @@ def tag(subject: str, text: str = TAG) -> str | None:
 MARKS = [
     *("Re:", "RE:", "AW: WG:", "Fwd: Re:", "Re[2]:", "AW [3]:", "Re^2:", "Re (2):", "SV: VS: VB:", "TR : RE :", "回复\uff1a", "答复:"),
     *("[list]", "[list] Re:", "Re: [list] Re:", "[list 4711] AW:", "【list】", "{Spam?}", "***SPAM***", "*** SPAM *** Re:", "(list)"),
+    *("##SPAM##", "###SPAM### Re:", "---SPAM---", "<SPAM>", "（转发）", "Re: （外部）"),  # noqa: RUF001 - fullwidth marks are meant
     *("Accepted:", "Declined:", "Tentative:", "Canceled:", "New Time Proposed:", "Meeting Forward Notification:", "Zugesagt:"),
     *("Mit Vorbehalt:", "Neuer Terminvorschlag:", "Benachrichtigung über Weiterleitung der Besprechung:", "Nouvelle heure proposée\u00a0:"),
     *("Undeliverable:", "Unzustellbar:", "Nicht zustellbar:", "Non remis\u00a0:", "No se puede entregar:", "Não é possível entregar:"),

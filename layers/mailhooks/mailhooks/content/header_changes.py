@@ -38,10 +38,10 @@ _LINE: Final = 78
 
 _MARK: Final = (
     r"(?> ?(?:[^\s:\[\]][^:\[\]]{0,59}(?:\[\d{1,3}\])? ?:"
-    r"|[\[({\u3010][^\[\](){}\u3010\u3011]{1,40}[\])}\u3011]"
-    r"|\*+[^*:\[\]]{1,40}\*+))"
+    r"|[\[({<\u3010\uff08][^\[\](){}<>\u3010\u3011\uff08\uff09]{1,40}[\])}>\u3011\uff09]"
+    r"|\*+[^*:\[\]]{1,40}\*+|([#=~_-])\1{1,9}[^:\[\]]{1,40}?\1{2,10}))"
 )
-"""A mark that a program puts before a subject: up to a colon (`Re:`, `AW[2]:`, `Automatic reply:`), in brackets, or in asterisks.
+"""A mark that a program puts before a subject: up to a colon (`Re:`, `AW[2]:`, `Automatic reply:`), in brackets, or in signs (`##SPAM##`).
 
 The words before the colon are in any language, so a sender may write a mark too. After other text, a tag is part of the subject.
 """

@@ -1,5 +1,6 @@
 """The types of messages as mail programs display them. The headers are those of public bug reports, with other names and data."""
 
+import struct
 from base64 import b64encode
 
 from mailhooks.content.disclaimer import add_disclaimer
@@ -87,6 +88,33 @@ REPLIES = [
     (["Subject: Nora is out of the office.", "X-Mailer: Lotus Domino Release 8.5", "Precedence: bulk"], {AUTO, AWAY}),
     (["Subject: Auto-Reply to: Order", "X-Mailer: Stalker Internet Mail Server 1.7", ANSWER], {AUTO, AWAY}),
     (["Subject: Yahoo! Auto Response", "Precedence: bulk"], {AUTO, AWAY}),
+    (["Subject: Re: Order", "X-Kopano-Vacation: autorespond", GENERATED], {AUTO, AWAY}),
+    (["Subject: Out of Office: Order", "X-Zarafa-Vacation: autorespond"], {AUTO, AWAY}),
+    (["Subject: AUTO: =?utf-8?q?Nora_ist_au=C3=9Fer?= Haus", GENERATED, "X-Mailer: Lotus Domino Release 8.5.3"], {AUTO, AWAY}),
+    (["Subject: Nora est absente.", GENERATED, "X-Mailer: HCL Domino Release 12.0.2", "Precedence: bulk"], {AUTO, AWAY}),
+    (["Subject: Automatic reply: Order", "References: <1@example.com>"], {AUTO, AWAY}),
+    (["Return-Path: <>", "Subject: Qwertz: Order", ANSWER, GENERATED, ALL], {AUTO, AWAY}),  # Exchange, in any language
+    (["Subject: Re: Order", "Auto-Submitted: (by a robot) auto-replied"], {AUTO}),
+    (["Subject: Re: Order", "Auto-Submitted: auto_replied"], {AUTO}),
+    (["Subject: Re: Order", 'Auto-Submitted: "auto-replied"'], {AUTO}),
+    (["Subject: Re: Order", "Auto-Submitted: no", REPLIED], {AUTO}),
+    (["Subject: Re: Order", "Precedence: bulk", "Precedence: auto_reply"], {AUTO}),
+    # Forwards by a rule, whose marks may be of any language.
+    (["Subject: Posr: Narocilo", ANSWER, GENERATED, RULES_AGENT, LOOP, FORWARDS], set()),
+    (["Subject: Order 12", ANSWER, GENERATED, RULES_AGENT, LOOP, FORWARDS], set()),
+    # Reports for an archive.
+    (["Return-Path: <>", "Subject: Automatic reply: Order", "X-MS-Journal-Report:"], set()),
+    (["Return-Path: <>", "Subject: Undeliverable: Order", "X-MS-Journal-Report:"], set()),
+    # Courses and other mail of programs.
+    (["Subject: Lesson 3", "X-Mailer: AutoResponsePlus 3", "List-Unsubscribe: <mailto:u@example.net>"], {LIST}),
+    (["Subject: [example.net #12] Order", ANSWER, "Precedence: bulk", "X-RT-Loop-Prevention: example.net"], set()),
+    (["Subject: RE: Order", GENERATED, ANSWER, "X-ServiceNow-Generated: true"], set()),
+    (["Subject: Voice mail from Bob", "X-VoiceMessageDuration: 12", "Content-Class: voice"], set()),
+    # Lists.
+    (["Subject: Order", "Mailing-List: contact dev-help@example.net; run by ezmlm", "Precedence: bulk"], {LIST}),
+    (["Subject: Order", "X-Mailing-List: dev@example.net", "Precedence: bulk"], {LIST}),
+    (["Subject: Order", "X-BeenThere: dev@example.net", "X-Mailman-Version: 2.1.5"], {LIST}),
+    (["Subject: Order", "List-Archive: <https://example.net/>"], {LIST}),
     # No replies.
     (["Subject: Order", GENERATED], set()),
     (["Subject: Order shipped", GENERATED, ALL], set()),
@@ -117,6 +145,21 @@ def test_automatic_replies_are_found_by_the_fields_of_many_programs() -> None:
     check_rows([(" | ".join(lines), lines, expected) for lines, expected in REPLIES], check)
 
 
+AWAY_IN = (
+    "Automatski odgovor, Samodejni odgovor, Automaatvastus, Automātiska atbilde, Automatinis atsakymas, Resposta automàtica, "
+    "Erantzun automatikoa, Trả lời tự động, ตอบกลับอัตโนมัติ, Balasan otomatis, स्वचालित उत्तर, پاسخ خودکار, Автоматична відповідь, "
+    "Sjálfvirkt svar, Abwesenheitsnotiz, Message d'absence, Otomatik yan\u0131t, Automatisk svar, Odpowiedź automatyczna, 自動応答"
+).split(", ")
+
+
+def test_an_automatic_reply_of_exchange_without_its_fields_is_found_by_its_subject() -> None:
+    def check(mark: str) -> None:
+        assert types(headed(f"Subject: {mark}: Order", ANSWER)) == {AUTO, AWAY}
+        assert types(headed(f"Subject: Re: {mark}: Order", ANSWER)) == set()
+
+    check_rows(AWAY_IN, check)
+
+
 STATUS = b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.net\r\n\r\nAction: failed\r\n"
 NOTIFICATION = b"Content-Type: message/disposition-notification\r\n\r\nDisposition: manual-action/MDN-sent-manually; displayed\r\n"
 FEEDBACK = b"Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n"
@@ -126,6 +169,14 @@ DAEMON = "Mail Delivery System <MAILER-DAEMON@mx.example.net>"
 
 def report(*parts: bytes, kind: str = "report") -> bytes:
     return whole(multipart(kind, text(), *parts))
+
+
+def returned(sender: str, subject: str) -> bytes:
+    raw = whole(multipart("mixed", text(), forwarded(text())))
+    head, _, rest = raw.partition(b"Content-Type:")
+    fields = f"Return-Path: <>\r\nFrom: {sender}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n"
+    assert head
+    return fields.encode() + b"Content-Type:" + rest
 
 
 REPORTS = [
@@ -138,6 +189,18 @@ REPORTS = [
     (report(STATUS, kind="report; report-type=delivery-status"), {BOUNCE}),
     (report(STATUS, kind='report; report-type="Disposition-Notification"'), {RECEIPT}),
     (report(STATUS, kind='report; report-type=""'), {BOUNCE}),
+    (report(STATUS, kind="report; report-type=global-delivery-status"), {BOUNCE}),
+    (report(NOTIFICATION, kind="report; report-type=global-disposition-notification"), {RECEIPT}),
+    (report(STATUS, kind="report; report-type=delivery-report"), {BOUNCE}),
+    (report(NOTIFICATION, kind="mixed"), {RECEIPT}),
+    (whole(multipart("signed", multipart("report", text(), NOTIFICATION, boundary=b"c"), text())), {RECEIPT, SIGNED}),
+    (returned("Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.net>", "Qwertz: Order"), {BOUNCE}),
+    (returned("Postmaster <postmaster@example.net>", "[BOUNCE] Order"), {BOUNCE}),
+    (returned("Nora <nora@example.net>", "Order"), set()),
+    (returned("Postmaster <postmaster@example.net>", "Order").replace(b"Return-Path: <>\r\n", b""), set()),
+    (returned("MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.net", "Order\r\nX-MS-Journal-Report:"), set()),
+    (headed("Return-Path: <>", "Subject: Permanent Delivery Failure", sender="MDaemon at mx <MDaemon@mx.example.net>"), {BOUNCE}),
+    (headed("Return-Path: <>", "Subject: メール配信に失敗しました", sender="InterScan MSS <postmaster@example.net>"), {BOUNCE}),
     (report(FEEDBACK), set()),
     (report(STATUS, kind="report; report-type=feedback-report"), set()),
     (report(), set()),
@@ -186,8 +249,10 @@ def test_mail_of_a_mail_server_without_a_sender_is_a_bounce() -> None:
 EVENT = "BEGIN:VEVENT\r\nUID:1@example.net\r\nDTSTART:20261201T090000Z\r\nSUMMARY:Hotel\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
 
-def calendar(kind: str = "text/calendar; charset=utf-8", disposition: str = "", method: str = "", encode: bool = False) -> bytes:
-    content = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{f'METHOD:{method}' + chr(13) + chr(10) if method else ''}{EVENT}".encode()
+def calendar(
+    kind: str = "text/calendar; charset=utf-8", disposition: str = "", method: str = "", encode: bool = False, charset: str = "utf-8"
+) -> bytes:
+    content = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{f'METHOD:{method}' + chr(13) + chr(10) if method else ''}{EVENT}".encode(charset)
     head = f"Content-Type: {kind}\r\n" + (f"Content-Disposition: {disposition}\r\n" if disposition else "")
     if encode:
         return f"{head}Content-Transfer-Encoding: base64\r\n\r\n".encode() + b64encode(content)
@@ -217,6 +282,8 @@ INVITATIONS = [
     whole(calendar(method="REQUEST")),
     whole(alternative(calendar(method="REQUEST"))),
     whole(alternative(calendar(method="COUNTER", encode=True))),
+    whole(alternative(b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\rMETHOD:REQUEST\rEND:VCALENDAR\r")),
+    whole(alternative(calendar("text/calendar; charset=utf-16", method="REQUEST", encode=True, charset="utf-16"))),
     whole(b"Content-Class: urn:content-classes:calendarmessage\r\n" + text()),
 ]
 
@@ -284,6 +351,13 @@ def smime(kind: str = "application/pkcs7-mime", name: str = "smime.p7m", octets:
 
 PGP_FILE = part("application/octet-stream", "encrypted.asc", PGP)
 
+COMPRESSED = bytes.fromhex("30820100 060b 2a864886f70d0109100109 a0820000")
+
+
+def in_base64(octets: bytes, subtype: str = "plain") -> bytes:
+    return f"Content-Type: text/{subtype}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + b64encode(octets)
+
+
 SEALS = [
     (whole(smime()), {ENCRYPTED}),
     (whole(smime(octets=SIGNED_DATA)), {SIGNED}),
@@ -308,6 +382,10 @@ SEALS = [
     (whole(multipart("mixed", BLANK, PGP_FILE)), {ENCRYPTED}),
     (whole(multipart("mixed", text(), part("application/x-microsoft-rpmsg-message", "message.rpmsg"))), {ENCRYPTED}),
     (whole(multipart("mixed", alternative(), part("application/x-microsoft-rpmsg-message", "message_v4.rpmsg"))), {ENCRYPTED}),
+    (whole(smime(octets=COMPRESSED)), set()),
+    (whole(in_base64(b"Hello,\r\n\r\n" + PGP)), {ENCRYPTED}),
+    (whole(in_base64(b"\r\n" + PGP.replace(b"PGP MESSAGE", b"PGP SIGNED MESSAGE", 1))), {SIGNED}),
+    (whole(in_base64(b"<p>-----BEGIN PGP MESSAGE-----</p><p>hQ==</p>", "html")), {ENCRYPTED}),
     (whole(text(PGP)), {ENCRYPTED}),
     (whole(text(PGP.replace(b"PGP MESSAGE", b"PGP SIGNED MESSAGE", 1))), {SIGNED}),
     (whole(part("text/plain", octets=PGP, disposition="inline")), {ENCRYPTED}),
@@ -372,3 +450,47 @@ def test_a_seal_below_a_readable_text_changes_no_type_and_the_banner_is_put() ->
         assert seal in changed
 
     check_rows(below, check)
+
+
+def tnef(message_class: str) -> bytes:
+    """Return a winmail.dat with the attributes before the message class, and this class."""
+    values = ((0x00089006, b"\0\0\1\0"), (0x00069007, b"\xe4\4\0\0\0\0\0\0"), (0x00078008, message_class.encode() + b"\0"))
+    attributes = (struct.pack("<BII", 1, name, len(value)) + value + struct.pack("<H", sum(value)) for name, value in values)
+    return part("application/ms-tnef", "winmail.dat", struct.pack("<IH", 0x223E9F78, 1) + b"".join(attributes))
+
+
+CLASSES = [
+    ("IPM.Microsoft Schedule.MtgReq", {CALENDAR}),
+    ("IPM.Schedule.Meeting.Request", {CALENDAR}),
+    ("IPM.Schedule.Meeting.Resp.Pos", {CALENDAR}),
+    ("IPM.Microsoft Mail.Read Receipt", {RECEIPT}),
+    ("REPORT.IPM.Note.IPNRN", {RECEIPT}),
+    ("REPORT.IPM.Note.IPNNRN", {RECEIPT}),
+    ("IPM.Microsoft Mail.Non-Delivery", {BOUNCE}),
+    ("REPORT.IPM.Note.NDR", {BOUNCE}),
+    ("IPM.Note.Rules.OofTemplate.Microsoft", {AUTO, AWAY}),
+    ("IPM.Microsoft Mail.Note", set()),
+    ("IPM.Note", set()),
+    ("", set()),
+]
+
+
+def test_a_message_in_tnef_has_the_type_of_its_message_class() -> None:
+    def check(message_class: str, expected: set[MessageType]) -> None:
+        correlator = b"X-MS-TNEF-Correlator: <1@example.net>\r\n"
+        assert types(correlator + whole(multipart("mixed", text(), tnef(message_class)))) == expected
+        assert types(correlator + whole(tnef(message_class))) == expected
+        assert types(whole(multipart("mixed", text(), tnef(message_class)))) == set()
+        assert types(correlator + whole(multipart("mixed", text(), forwarded(tnef(message_class))))) == set()
+
+    check_rows(CLASSES, check)
+
+
+def test_a_broken_tnef_part_has_no_type() -> None:
+    def check(octets: bytes) -> None:
+        raw = b"X-MS-TNEF-Correlator: <1@example.net>\r\n" + whole(
+            multipart("mixed", text(), part("application/ms-tnef", "winmail.dat", octets))
+        )
+        assert types(raw) == set()
+
+    check_rows([b"", b"x", b"\x78\x9f\x3e\x22", b"\x78\x9f\x3e\x22\1\0\1\6\x90\x08\0\xff\xff\xff\xff", bytes(4000)], check)

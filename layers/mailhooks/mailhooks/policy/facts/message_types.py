@@ -36,19 +36,30 @@ class Importance(StrEnum):
 
 _REPORTS: Final = {"disposition-notification": MessageType.READ_RECEIPT, "delivery-status": MessageType.DELIVERY_REPORT}
 
-_LIST_FIELDS: Final = frozenset({"list-id", "list-post", "list-unsubscribe"})
+_LIST_FIELDS: Final = frozenset(
+    "list-id list-post list-unsubscribe list-archive list-help list-owner list-subscribe mailing-list x-mailing-list x-beenthere "
+    "x-mailman-version".split()
+)
+"""RFC 2369, RFC 2919, and the fields of ezmlm and Mailman."""
 
 _SMIME_TYPES: Final = {"signed-data": MessageType.SIGNED, "signed-receipt": MessageType.SIGNED, "certs-only": None, "compressed-data": None}
 _SIGNED_DATA: Final = bytes.fromhex("2a864886f70d010702")
 """The object identifier of signed data (RFC 5652 section 5.1)."""
 
-_PGP: Final = (b"-----BEGIN PGP ", b"LS0tLS1CRUdJTiBQR1Ag")
-_PGP_SIGNED: Final = (b"-----BEGIN PGP SIGNED MESSAGE", b"LS0tLS1CRUdJTiBQR1AgU0lHTkVE")
-"""The beginnings of OpenPGP messages in a text (RFC 9580 section 6.2), as they are and in base64."""
+_COMPRESSED_DATA: Final = bytes.fromhex("2a864886f70d0109100109")
+"""The object identifier of compressed data (RFC 3274 section 1.1)."""
 
-_METHOD: Final = re.compile(rb"^METHOD[:;]", re.IGNORECASE | re.MULTILINE)
-_CALENDAR_OCTETS: Final = 8192
-"""Octets of a calendar in which its method is searched. Programs write it before the first event."""
+_PGP: Final = b"-----BEGIN PGP "
+_PGP_SIGNED: Final = b"-----BEGIN PGP SIGNED MESSAGE"
+"""The beginnings of OpenPGP messages in a text (RFC 9580 section 6.2)."""
+_TEXT_OCTETS: Final = 65_536
+"""Octets of a text in base64 in which the beginning of an OpenPGP message is searched."""
+
+_METHOD: Final = re.compile(rb"(?:^|[\r\n])METHOD[:;]", re.IGNORECASE)
+_CALENDAR_OCTETS: Final = 65_536
+"""Octets of a calendar in which its method is searched. Most programs write it before the first event."""
+
+_TNEF: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 
 RESULTS: Final = frozenset("none pass fail hardfail softfail policy neutral temperror permerror gray processing_failed disabled".split())
 """Results of methods (RFC 8601 section 2.7 and its predecessors), and of SES for spam and viruses."""
@@ -71,10 +82,33 @@ def find_message_types(message: Message, headers: DecodedHeaders, *, null_sender
     found |= {MessageType.OUT_OF_OFFICE, MessageType.AUTO_REPLY} if reply.away else set()
     if headers.word("content-class") == "urn:content-classes:calendarmessage" or _has_invitation(message):
         found.add(MessageType.CALENDAR)
+    if headers.all("x-ms-tnef-correlator") and (tnef := next((part for part in own if part.content_type in _TNEF), None)):
+        # Late for the cold start.
+        from mailhooks.policy.facts.tnef import read_message_class
+
+        found |= _types_of_class(read_message_class(message.raw, tnef))
     report = _find_report(message.structure.root, null_sender=null_sender)
     if report or is_bounce(message, headers, null_sender=null_sender):
         found.add(report or MessageType.DELIVERY_REPORT)
     return frozenset(found | _find_seals(message, own))
+
+
+def _types_of_class(message_class: str) -> set[MessageType]:
+    """Return the types of a message class of Outlook in lower case ([MS-OXCMSG] section 2.2.1.3, [MS-OXTNEF] section 2.1.3.5).
+
+    QUIRK: TNEF has the classes of Microsoft Mail in place of some of today's.
+    """
+    if message_class.startswith(("ipm.schedule.meeting.", "ipm.microsoft schedule.mtg")):
+        return {MessageType.CALENDAR}
+    if message_class.startswith("ipm.microsoft mail.read receipt") or message_class.endswith((".ipnrn", ".ipnnrn")):
+        return {MessageType.READ_RECEIPT}
+    if message_class.startswith("ipm.microsoft mail.non-delivery") or (
+        message_class.startswith("report.") and message_class.endswith("dr")
+    ):
+        return {MessageType.DELIVERY_REPORT}
+    if message_class.startswith("ipm.note.rules.ooftemplate"):
+        return {MessageType.OUT_OF_OFFICE, MessageType.AUTO_REPLY}
+    return set()
 
 
 def _find_list(headers: DecodedHeaders) -> set[MessageType]:
@@ -83,14 +117,24 @@ def _find_list(headers: DecodedHeaders) -> set[MessageType]:
 
 def _find_report(root: Part, *, null_sender: bool) -> MessageType | None:
     """Return the type of a report (RFC 6522, RFC 3464, RFC 8098), also of one that a list put before its footer."""
-    if root.content_type == "multipart/mixed" and root.children and root.children[0].content_type == "multipart/report":
+    if (
+        root.content_type in {"multipart/mixed", "multipart/signed"}
+        and root.children
+        and root.children[0].content_type == "multipart/report"
+    ):
         root = root.children[0]
-    if root.content_type == "multipart/report" and (name := root.params.get("report-type", "").strip().lower()):
-        return _REPORTS.get(name)
+    if root.content_type == "multipart/report":
+        name = root.params.get("report-type", "").strip().lower().removeprefix("global-")
+        if name in _REPORTS or name == "feedback-report":
+            return _REPORTS.get(name)
     # QUIRK: some servers leave out report-type, or write multipart/mixed, in which a person may forward a report, too.
+    if root.maintype != "multipart":
+        return _report_of(root)
+    found = next((report for part in root.children if (report := _report_of(part))), None)
     if root.content_type == "multipart/report" or (root.content_type == "multipart/mixed" and null_sender):
-        return next((report for part in root.children if (report := _report_of(part))), None)
-    return _report_of(root)
+        return found
+    # Persons forward bounces, but no receipts.
+    return found if root.content_type == "multipart/mixed" and found is MessageType.READ_RECEIPT else None
 
 
 def _report_of(part: Part) -> MessageType | None:
@@ -115,7 +159,7 @@ def _has_invitation(message: Message) -> bool:
             if part.params.get("method", "").strip():
                 if is_shown or within or part is message.structure.root:
                     return True
-            elif is_shown and is_alternative and _METHOD.search(part_content.prefix(raw, part, _CALENDAR_OCTETS)):
+            elif is_shown and is_alternative and _METHOD.search(part_content.prefix(raw, part, _CALENDAR_OCTETS).replace(b"\0", b"")):
                 return True
     return False
 
@@ -124,13 +168,15 @@ def _find_seals(message: Message, own: list[Part]) -> set[MessageType]:
     """Return whether the displayed text is signed or encrypted. A signature or encryption after a readable text is a file."""
     raw = message.raw
     found = {kind for part in own if (kind := _seal_of(raw, part))}
-    if not found and not any(mark in raw for mark in _PGP) and not any(_may_be_pgp(raw, part) for part in own):
+    # In base64, the words of a text begin at any bit.
+    texts = [raw, *(part_content.prefix(raw, part, _TEXT_OCTETS) for part in own if part.maintype == "text" and part.encoding == "base64")]
+    if not found and not any(_PGP in text for text in texts) and not any(_may_be_pgp(raw, part) for part in own):
         return set()
     try:
         find_displayed(message)
     except Blocked as blocked:
         if blocked.obstacle is Obstacle.INLINE_PGP:
-            found.add(MessageType.SIGNED if any(mark in raw for mark in _PGP_SIGNED) else MessageType.ENCRYPTED)
+            found.add(MessageType.SIGNED if any(_PGP_SIGNED in text for text in texts) else MessageType.ENCRYPTED)
         elif blocked.obstacle is Obstacle.ENCRYPTED:
             found.add(MessageType.ENCRYPTED)
         return found
@@ -155,7 +201,10 @@ def _seal_of(raw: bytes, part: Part) -> MessageType | None:
     declared = part.params.get("smime-type", "").strip().lower()
     if declared:
         return _SMIME_TYPES.get(declared, MessageType.ENCRYPTED)
-    return MessageType.SIGNED if _SIGNED_DATA in part_content.prefix(raw, part, 100) else MessageType.ENCRYPTED
+    beginning = part_content.prefix(raw, part, 100)
+    if _COMPRESSED_DATA in beginning:
+        return None
+    return MessageType.SIGNED if _SIGNED_DATA in beginning else MessageType.ENCRYPTED
 
 
 def find_importance(headers: DecodedHeaders) -> Importance:

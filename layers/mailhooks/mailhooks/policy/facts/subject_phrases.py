@@ -19,19 +19,23 @@ _AWAY: Final = _read_phrases("""
     en: out of office, out of the office, yahoo! auto response
     en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re, vacation notice
     de: automatische antwort, automatische beantwortung, abwesenheit
-    fr: réponse automatique, absence du bureau, absent du bureau
-    es: respuesta automática, fuera de la oficina, fuera de oficina
+    de: abwesend, nicht im büro, außer haus
+    fr: réponse automatique, absence du bureau, absent du bureau, message d'absence, message d’absence, notification d'absence
+    es, ca, eu: respuesta automática, fuera de la oficina, fuera de oficina, resposta automàtica, erantzun automatikoa
     pt: resposta automática, fora do escritório, ausência temporária
     it: risposta automatica, fuori sede, fuori ufficio
     nl: automatisch antwoord, afwezig
-    sv, da, no: automatiskt svar, automatisk svar, autosvar, frånvaro, fraværende, ikke til stede
-    fi: automaattinen vastaus, poissa
+    sv, da, no, is: automatiskt svar, automatisk svar, autosvar, frånvaro, fraværende, ikke til stede, sjálfvirkt svar
+    fi, et: automaattinen vastaus, poissa, automaatvastus, automaatne vastus
+    lv, lt: automātiskā atbilde, automātiska atbilde, automatinis atsakymas
     pl: automatyczna odpowiedź, odpowiedź automatyczna
     cs, sk: automatická odpověď, automatická odpoveď
+    hr, bs, sl, sr: automatski odgovor, samodejni odgovor, аутоматски одговор
     hu, ro, tr: automatikus válasz, răspuns automat, otomatik yanıt
     ru, uk, bg: автоматический ответ, автоответ, автоматична відповідь, автоматичен отговор
     el: αυτόματη απάντηση
-    he, ar: תשובה אוטומטית, מענה אוטומטי, رد تلقائي
+    he, ar, fa: תשובה אוטומטית, מענה אוטומטי, رد تلقائي, الرد التلقائي, پاسخ خودکار
+    vi, th, id, ms, hi: trả lời tự động, ตอบกลับอัตโนมัติ, balasan otomatis, balasan automatik, jawaban otomatis, स्वचालित उत्तर
     ja, zh, ko: 自動応答, 自動返信, 自動回覆, 自動回復, 自动答复, 自动回复, 자동 회신, 자동 응답
     """)
 
@@ -58,12 +62,15 @@ _FAILURE_PHRASES: Final = _read_phrases("""
     en: delivery status, delivery failure, delivery failed, delivery report, delivery delay, delivery has, delivery notification
     en: failure notice, mail failure, message status - undeliv, message not delivered, message could not be delivered, message undeliver
     en: could not send message, warning: could not send, warning: message, mail could not be delivered, mail system error
-    de: unzustellbar, nicht zustellbar, zustellung fehlgeschlagen
-    fr: non remis, échec de la remise
-    es, pt, it: no se puede entregar, não é possível entregar, não foi possível entregar, impossibile recapitare, mancato recapito
-    nl, sv, da, no, fi: onbestelbaar, det går inte att leverera, kan ikke leveres, toimitus epäonnistui
-    ru, pl: не удается доставить, недоставленное, niedostarczone, nie można dostarczyć
-    ja, zh, ko: 配信不能, 未送达, 無法傳遞, 배달되지 않음
+    en: permanent delivery failure, [bounce], delayed mail, recipient unknown
+    de: unzustellbar, nicht zustellbar, zustellung fehlgeschlagen, zustellung verzögert, weiterleitung fehlgeschlagen
+    fr: non remis, échec de la remise, remise différée
+    es, pt, it: no se puede entregar, mensaje no entregado, no entregado, não é possível entregar, não foi possível entregar, não entregue
+    it: impossibile recapitare, mancato recapito, non recapitabile
+    nl, sv, da, no, fi: onbestelbaar, det går inte att leverera, kan ikke leveres, toimitus epäonnistui, toimittaminen ei onnistu
+    ru, pl: не удается доставить, недоставленное, niedostarczone, nie można dostarczyć, niedostarczalne
+    cs, hu, tr, el: nedoručitelné, kézbesíthetetlen, teslim edilemedi, teslim edilemeyen, ανεπίδοτο
+    ja, zh, ko: 配信不能, メール配信に失敗, メッセージを配信できません, 未送达, 無法傳遞, 无法传递, 배달되지 않음
     """)
 
 
