@@ -166,7 +166,7 @@ def find_exit(html: str) -> tuple[int, str]:
     at: int | None = None
     displayed = body = False
     end, last = len(html), ""
-    opened = _OpenElements()
+    opened = OpenElements()
     after_body: list[Token] = []
     for token in tokenize(html):
         kind = token.kind
@@ -203,11 +203,16 @@ class _Scope:
         self.formatting: dict[str, int] = {}
 
 
-class _OpenElements:
+class OpenElements:
     """The elements that are open, as far as a browser would put a block into them (sections 13.2.4.2 and 13.2.4.3)."""
 
     def __init__(self) -> None:
         self._scopes = [_Scope("")]
+
+    @property
+    def scope(self) -> str:
+        """The innermost scope: `table`, `cell`, or `""` outside of tables."""
+        return self._scopes[-1].kind
 
     def read(self, tokens: list[Token]) -> None:
         """Read start tags and end tags, and empty the list."""

@@ -74,7 +74,7 @@ def read_styles(html: str) -> Styles:
     tags = {name: _read_attributes(lower, html, name) for name in ("html", "body")}
     for name, attrs in tags.items():
         found.names[name] |= {f".{word}" for word in attrs.get("class", "").lower().split()} | {f"#{attrs.get('id', '').lower()}"}
-    for selectors, text, depth in islice(_find_rules(lower), _MAX_RULES):
+    for selectors, text, depth in islice(find_rules(lower), _MAX_RULES):
         found.read_rule(selectors, text, depth)
     for name, attrs in tags.items():
         found.read_attributes(name, attrs)
@@ -175,7 +175,7 @@ def _read_attributes(lower: str, html: str, name: str) -> dict[str, str]:
     return attrs
 
 
-def _find_rules(lower: str) -> Iterator[tuple[str, str, int]]:
+def find_rules(lower: str) -> Iterator[tuple[str, str, int]]:
     """Yield the selectors, the declarations, and the number of at-rules such as `@media` around each rule."""
     position = 0
     while (start := lower.find("<style", position)) >= 0 and (end := lower.find("</style", start)) >= 0:
