@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mailhooks.mime.html_text import convert_to_plain_text, extract_searchable_text, extract_visible_text
 
 BLOCKS = """address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4
-h5 h6 header hgroup li listing main menu nav ol optgroup option p pre search section summary ul xmp""".split()
+h5 h6 header hgroup li listing main menu nav ol optgroup option p pre search section select summary ul xmp""".split()
 TABLE = "caption table tbody td tfoot th thead tr".split()
-BOXES = "button marquee select textarea".split()
+BOXES = "button marquee textarea".split()
 INLINE = """a abbr acronym b bdi bdo big blink cite code data del dfn em font i ins kbd label map mark nobr o:p output q s samp small span
 strike strong sub sup time tt u var""".split()
 
@@ -65,7 +65,7 @@ def test_a_word_with_markup_inside_is_one_word(html: str):
         ('a<span style="display:block">b</span>c<i style="float:left">d</i>e<img style="display:block">f', "a\nb\nc\nd\ne\nf"),
         ('<div style="display:inline">in</div><p style="display: inline-block">voice</p>', "invoice"),
         ('<div style="display:flex"><a>a</a><a>b</a></div><a>c</a><a>d</a>', "a\nb\ncd"),
-        ("<select><option>a<option>b</select><label>c</label>", "a\nb c"),
+        ("<select><option>a<option>b</select><label>c</label>", "a\nb\nc"),
     ],
 )
 def test_text_has_the_lines_that_are_displayed(html: str, text: str):
@@ -191,6 +191,12 @@ def test_hidden_elements_end_where_a_browser_ends_them(html: str):
         "<b><span style=display:none>x</b>SEEN",
         "<a style=display:none>x<a>SEEN",
         "<h1 style=display:none>x</h2>SEEN",
+        "<p><span style=display:none>x<div>SEEN",
+        "<p><span style=display:none>x<hr>SEEN",
+        "<a><span style=display:none>x<a>SEEN",
+        "<button><div style=display:none>x<button>SEEN",
+        "<ul><li><div style=display:none>x<li>SEEN",
+        "<dl><dt><span style=display:none>x<dd>SEEN",
         "<ul><li style=display:none><div>x<li>SEEN",
         "<dl><dt style=display:none>x<dd>SEEN",
         "<table style=display:none>SEEN<tr><td>x</table>",
@@ -200,6 +206,7 @@ def test_hidden_elements_end_where_a_browser_ends_them(html: str):
         "<table><tr><td style=display:none>x<td>SEEN",
         "<table><tr style=display:none><td>x<tr><td>SEEN",
         "<tr style=display:none>SEEN",
+        "<table><tr style=display:none></table><td>SEEN",
         "<td style=display:none>SEEN",
         "<table></table><td style=display:none>SEEN",
         "<table><table></table><td style=display:none>SEEN",
@@ -218,6 +225,10 @@ def test_hidden_elements_end_where_a_browser_ends_them(html: str):
 )
 def test_a_style_hides_no_text_that_a_person_sees(html: str):
     assert "SEEN" in extract_searchable_text(html)
+
+
+def test_a_hidden_block_ends_a_paragraph():
+    assert extract_searchable_text("<p>a<div hidden>x</div>b<div hidden>x</div>c") == "a\nbc"
 
 
 def test_text_that_a_style_sheet_may_display_divides_no_word():
@@ -253,20 +264,7 @@ def test_plain_text_of_only_words_marks_images_and_addresses():
     assert convert_to_plain_text('<a href="https://example.com/legal">Legal</a> <img alt="x">', only_words=True) == "Legal \ufffc \ufffc"
 
 
-PIECES = [
-    "<div style='display:none'>",
-    "<td hidden>",
-    "<table style='",
-    "opacity:0",
-    "'>",
-    "</",
-    "p>",
-    "a",
-    "<!--",
-    "[if mso]>",
-    "<svg",
-    "<select>",
-]
+PIECES = "<div style='display:none'>,<td hidden>,<table style=',opacity:0,'>,</,p>,a,<!--,[if mso]>,<svg,<select>".split(",")
 
 
 @pytest.mark.fuzz

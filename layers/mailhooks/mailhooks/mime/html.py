@@ -32,7 +32,7 @@ _CELLS: Final = frozenset(("td", "th", "caption"))
 _TABLE_PARTS: Final = _CELLS | frozenset(("tr", "tbody", "thead", "tfoot", "colgroup"))
 _LISTS: Final = ("ul", "ol", "menu", "dir", "dl", "select")
 _ITEMS: Final = frozenset(("li", "dd", "dt", "option", "optgroup"))
-_FORMATTING: Final = frozenset("a b big code em font i nobr s small strike strong tt u".split())
+FORMATTING: Final = frozenset("a b big code em font i nobr s small strike strong tt u".split())
 """Elements that a browser opens again after a block (section 13.2.4.3), if the message does not close them."""
 
 _MAX_SCOPES: Final = 1000
@@ -252,7 +252,7 @@ class OpenElements:
                 scopes.pop()
             if len(scopes) < _MAX_SCOPES:
                 scopes.append(_Scope("table"))
-        elif name in _FORMATTING:
+        elif name in FORMATTING:
             counts = self._find_formatting()
             counts[name] = 1 if name in ("a", "nobr") else counts.get(name, 0) + 1
         else:
@@ -266,7 +266,7 @@ class OpenElements:
                 scopes.pop()
             if name == "table" and scopes[-1].kind == "table":
                 scopes.pop()
-        elif name in _FORMATTING:
+        elif name in FORMATTING:
             counts = self._find_formatting()
             counts[name] = max(counts.get(name, 0) - 1, 0)
         elif scopes[-1].counts.get(name):

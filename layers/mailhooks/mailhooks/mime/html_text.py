@@ -106,12 +106,12 @@ class _Reader:
         styles = iter((*find_styles(html), len(html) + 1))
         style = next(styles)
         position = 0
-        is_open = keeps_lines = False
+        is_open = False
         for found in MARKUP.finditer(html):
             start, end = found.span()
             if start > position:
                 text = unescape(html[position:start])
-                pieces.append(text.replace("\n", BREAK) if keeps_lines else text)
+                pieces.append(elements.read_text(text) if is_open else text)
             position = end
             if name := found["name"]:
                 mark = get_mark(name.lower())
@@ -122,7 +122,7 @@ class _Reader:
                 self._read_tag(Token(start, end, Kind.END if html[start + 1] == "/" else Kind.START, name.lower(), html))
             elif found["raw"] or found["unfinished"] is not None or html.startswith("<!--[", start):
                 self._read_other(found)
-            is_open, keeps_lines, pieces = elements.is_open, elements.keeps_lines, elements.pieces
+            is_open, pieces = elements.is_open, elements.pieces
             while style < end:
                 style = next(styles)
         pieces.append(unescape(html[position:]))

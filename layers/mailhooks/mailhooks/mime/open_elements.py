@@ -6,10 +6,9 @@ an element is still open, it ends, so that its style hides no text that a person
 
 import re
 from collections.abc import Collection, Mapping
-from functools import cached_property
 from typing import Final, NamedTuple
 
-from mailhooks.mime.html import Kind, OpenElements, Token, tokenize
+from mailhooks.mime.html import FORMATTING, Kind, OpenElements, Token, tokenize
 from mailhooks.mime.inline_styles import InlineStyle, StyleSheets
 
 PARAGRAPH, LINE, BREAK, CELL, BOX = "\1\2\3\4\5"
@@ -21,12 +20,12 @@ SPECIAL: Final = "\6"
 MARKS: Final = {
     **dict.fromkeys(
         """address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer form frameset
-        h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav ol optgroup option search section summary table tbody text
-        tfoot thead tr ul xmp""".split(),
+        h1 h2 h3 h4 h5 h6 head header hgroup hr html legend li main menu nav ol optgroup option search section select summary table tbody
+        text tfoot thead tr ul xmp""".split(),
         LINE,
     ),
     **dict.fromkeys(("td", "th"), CELL),
-    **dict.fromkeys("button marquee select textarea".split(), BOX),
+    **dict.fromkeys("button marquee textarea".split(), BOX),
     **dict.fromkeys("audio datalist dialog listing meter pre progress rp template video".split(), SPECIAL),
     "p": PARAGRAPH,
     "br": BREAK,
@@ -82,6 +81,8 @@ _CLOSE_PARAGRAPH: Final = _HEADINGS | frozenset(
     """address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption figure footer form header hgroup hr li
     listing main menu nav ol p plaintext pre search section summary table ul xmp""".split()
 )
+_BLOCKS: Final = _CLOSE_PARAGRAPH | _TABLE_PARTS
+
 _SPECIAL_ELEMENTS: Final = (
     _CLOSE_PARAGRAPH - {"address", "div", "p"} | _TABLE_PARTS | frozenset("button marquee object select template".split())
 )
@@ -98,8 +99,11 @@ _UNCERTAIN: Final = frozenset(
 )
 """Elements that end by rules of their own."""
 
-_FOREIGN: Final = re.compile(r"<(?:select|svg|math|template|frameset)", re.IGNORECASE)
-"""Elements in which a parser ignores tags. Browsers differ over `select`."""
+_FOREIGN: Final = frozenset(("svg", "math", "template", "frameset"))
+"""Elements with another syntax: nothing that follows them is certain."""
+
+_CLOSED_FROM_WITHIN: Final = ("p", "a", "nobr", "button", "li", "dd", "dt")
+"""Elements that end at certain start tags, with the elements that are open in them."""
 
 _MAX_DEPTH: Final = 100
 
@@ -134,19 +138,18 @@ class StyledElements:
     Attributes:
         pieces: the pieces that the next text is added to.
         is_open: whether a styled element is open.
-        keeps_lines: whether line breaks of the next text are displayed.
     """
 
     def __init__(self, html: str, pieces: list[str], aside: list[str]) -> None:
         self.pieces = pieces
-        self.is_open = self.keeps_lines = False
+        self.is_open = False
         self._html = html
         self._shown, self._aside, self._hidden = pieces, aside, list[str]()
         self._root = _Element("", "", pieces, pieces)
         self._stack: list[_Element] = []
         self._names: list[str] = []
         self._sheets = StyleSheets(html)
-        self._tables = _Tables(html)
+        self._surroundings = _Surroundings(html)
         self._styles: dict[str, InlineStyle] = {}
 
     def read(self, tag: Token) -> None:
@@ -155,8 +158,15 @@ class StyledElements:
         elif self._close_implied(tag.name):
             self._open(tag)
         self.is_open = bool(self._stack)
+        self.pieces = self._find_pieces(self._top)
+
+    def read_text(self, text: str) -> str:
+        """Return the displayed text, with the line breaks that are displayed."""
         top = self._top
-        self.pieces, self.keeps_lines = self._find_pieces(top), top.keeps_lines
+        if top.cells is not None and text.isspace():
+            # White space between cells is part of the table.
+            return ""
+        return text.replace("\n", BREAK) if top.keeps_lines else text
 
     @property
     def _top(self) -> _Element:
@@ -174,8 +184,10 @@ class StyledElements:
         if name == "br":
             self._top.base.append(BREAK)
         elif name not in _NEVER_OPEN and not self._pop_to(names):
-            # It may end an element around the open ones.
-            if name != "p" and any(self._find_pieces(element) is not self._shown for element in self._stack):
+            # It may end an element around the open ones, but not across a block (sections 13.2.6.4.7, "any other end tag" and "</a>").
+            around = self._names[:1] if name in FORMATTING else self._names
+            is_ignored = name == "p" or (name not in MARKS and not _BLOCKS.isdisjoint(around))
+            if not is_ignored and any(map(self._hides, self._stack)):
                 self._clear()
             self._add_mark(self._top.base, find_mark(name))
 
@@ -184,25 +196,35 @@ class StyledElements:
         names = self._names
         if not names:
             return True
-        if name in _CLOSE_PARAGRAPH and "p" in names:
-            self._pop_to({"p"})
+        is_in_line = _BLOCKS.isdisjoint(names)
+        if name in _CLOSE_PARAGRAPH and not self._pop_to({"p"}) and is_in_line:
+            self._leave({"p"})
         if name in _TABLE_PARTS or name == "table":
             self._close_parts_of_table(name)
         elif name in _ITEMS:
-            last = next((each for each in reversed(names) if each in _ITEMS[name] or each in _SPECIAL_ELEMENTS), "")
-            self._pop_to(_ITEMS[name] & {last})
+            self._close_item(_ITEMS[name])
         elif name in ("a", "nobr", "button"):
-            self._pop_to({name})
-        elif name in ("select", "input") and "select" in names:
-            self._pop_to({"select"})
-            return name != "select"
-        elif (name in _HEADINGS and names[-1] in _HEADINGS) or (name in ("option", "optgroup") and names[-1] == "option"):
-            self._pop_to({names[-1]})
-        elif name == "form" and "form" in names:
-            return False
-        if ("svg" in names or "math" in names) and name in MARKS:
+            if not self._pop_to({name}) and (is_in_line or name == "button"):
+                self._leave({name})
+        elif name in _HEADINGS or name in ("option", "optgroup"):
+            self._pop_to((_HEADINGS if name in _HEADINGS else {"option"}).intersection(names[-1:]))
+        if name in MARKS:
             self._pop_to({"svg", "math"})
-        return True
+        if name in ("select", "input") and self._pop_to({"select"}):
+            return name != "select"
+        return name != "form" or name not in names
+
+    def _close_item(self, items: Collection[str]) -> None:
+        last = next((name for name in reversed(self._names) if name in items or name in _SPECIAL_ELEMENTS), "")
+        if not last:
+            self._leave(items)
+        elif last in items:
+            self._pop_to(items)
+
+    def _leave(self, names: Collection[str]) -> None:
+        """Close all elements if they may be in one with such a name, which a start tag ends."""
+        if self._surroundings.may_be_open(names) and any(map(self._hides, self._stack)):
+            self._clear()
 
     def _close_parts_of_table(self, name: str) -> None:
         names = self._names
@@ -222,6 +244,8 @@ class StyledElements:
     def _open(self, tag: Token) -> None:
         name = tag.name
         element = self._make(tag, self._top)
+        if not self._stack and element.base is not self._shown and name in _CLOSE_PARAGRAPH and self._surroundings.is_paragraph:
+            self._shown.append(LINE)
         self._add_mark(element.outside, element.mark)
         if name in _NEVER_OPEN or tag.text.endswith("/>") or not (self._stack or self._is_styled(element)):
             return
@@ -232,9 +256,12 @@ class StyledElements:
             self._names.append(name)
 
     def _is_styled(self, element: _Element) -> bool:
-        hiding = (element.cells, element.unclipped, element.invisible, element.tiny)
         other = element.is_flex or element.keeps_lines or element.mark != MARKS.get(element.name, "")
-        return other or element.base is not self._shown or any(pieces is not None for pieces in hiding)
+        return other or self._hides(element)
+
+    def _hides(self, element: _Element) -> bool:
+        hiding = (element.cells, element.invisible, element.tiny)
+        return element.base is not self._shown or any(pieces is not None for pieces in hiding)
 
     def _make(self, tag: Token, top: _Element) -> _Element:
         """Return an element with its style, in the innermost open one."""
@@ -298,14 +325,13 @@ class StyledElements:
     def _find_hidden_pieces(self, tag: Token, attrs: Mapping[str, str], style: InlineStyle, reason: str) -> list[str]:
         """Return the pieces of a hidden text: they are lost if it is certain that every program hides it."""
         name = tag.name
-        is_certain = name not in _UNCERTAIN and reason != name and tag.start < self._foreign
+        is_certain = name not in _UNCERTAIN and reason != name
         if reason == "hidden":
             is_certain = is_certain and style.is_certain and not self._sheets.may_display()
         elif not style.is_important(reason):
             is_certain = is_certain and not self._sheets.may_override(reason, attrs)
-        if is_certain and name in _TABLE_PARTS:
-            is_certain = self._tables.find_scope(tag.start) != ""
-        return self._hidden if is_certain else self._aside
+        self._surroundings.read_to(tag.start)
+        return self._hidden if is_certain and self._surroundings.may_have(name) else self._aside
 
     def _find_inherited(self, tag: Token, attrs: Mapping[str, str], style: InlineStyle, top: _Element, name: str) -> list[str] | None:
         """Return the pieces of invisible or of tiny text; None if the text is neither."""
@@ -320,11 +346,6 @@ class StyledElements:
             return None
         is_smaller = name == "font-size" and (tag.name not in _PLAIN or "font" in style)
         return None if is_smaller else above
-
-    @cached_property
-    def _foreign(self) -> int:
-        found = _FOREIGN.search(self._html)
-        return found.start() if found else len(self._html)
 
     def _pop_to(self, names: Collection[str]) -> bool:
         """Close the innermost open element with one of the names, and all elements in it. Return whether there is one."""
@@ -350,25 +371,50 @@ class StyledElements:
             pieces.append(mark)
 
 
-class _Tables:
-    """The tables and cells around a place in HTML. Places are read in order."""
+class _Surroundings:
+    """The elements around a place in HTML. Places are read in order.
+
+    Attributes:
+        is_paragraph: whether the last tag of a block is the start of a paragraph.
+    """
 
     def __init__(self, html: str) -> None:
         self._tokens = tokenize(html)
-        self._open = OpenElements()
-        self._next: Token | None = None
+        self._next = next(self._tokens, None)
+        self._tables = OpenElements()
+        self._counts = dict.fromkeys(_CLOSED_FROM_WITHIN, 0)
+        self._is_uncertain = self._is_in_select = self.is_paragraph = False
 
-    def find_scope(self, offset: int) -> str:
-        """Return `table` or `cell`; `""` outside of tables."""
-        read: list[Token] = []
-        token = self._next or next(self._tokens, None)
+    def read_to(self, offset: int) -> None:
+        tags: list[Token] = []
+        token = self._next
         while token and token.start < offset:
-            if token.kind in (Kind.START, Kind.END) and token.name in _TABLE_PARTS | {"table"}:
-                read.append(token)
+            if token.kind in (Kind.START, Kind.END):
+                self._read(token)
+                if token.name in _TABLE_PARTS or token.name == "table":
+                    tags.append(token)
             token = next(self._tokens, None)
         self._next = token
-        self._open.read(read)
-        return self._open.scope
+        self._tables.read(tags)
+
+    def _read(self, tag: Token) -> None:
+        name, is_start = tag.name, tag.kind is Kind.START
+        if name in _BLOCKS:
+            self.is_paragraph = is_start and name == "p"
+        if name in _CLOSED_FROM_WITHIN:
+            self._counts[name] = max(self._counts[name] + (1 if is_start else -1), 0)
+        elif name == "select":
+            self._is_in_select = is_start and not self._is_in_select
+        elif name in _FOREIGN:
+            self._is_uncertain = True
+
+    def may_have(self, name: str) -> bool:
+        """Return whether every parser opens an element here: browsers differ within `select`, and parts of tables need a table."""
+        return not (self._is_uncertain or self._is_in_select) and (name not in _TABLE_PARTS or self._tables.scope != "")
+
+    def may_be_open(self, names: Collection[str]) -> bool:
+        """Return whether an element with one of the names may be open here."""
+        return any(self._counts[name] for name in names)
 
 
 def find_styles(html: str) -> list[int]:
