@@ -81,6 +81,16 @@ def test_the_calendars_of_a_home_that_make_its_user_busy(dav: WebDav, properties
     assert hours(ask(dav)) == ([8, 9] if counts else [8])
 
 
+def test_a_subscribed_calendar_counts_by_its_own_url_if_the_server_has_its_events(dav: WebDav) -> None:
+    # homeglow pull request 146: iCloud answers with no events in place of those of the feed.
+    subscribed = "<D:resourcetype><D:collection/><C:calendar/><S:subscribed/></D:resourcetype>"
+    for path, events in {"/dav/bob/full/": [event(8)], "/dav/bob/empty/": []}.items():
+        dav.add_calendar(path, *events)
+        dav.responses["PROPFIND", path] = multistatus(resource(path, subscribed))
+    assert hours(ask(dav, "/dav/{localPart}/full/")) == [8]
+    assert type(ask(dav, "/dav/{localPart}/empty/")) is MailboxNotFound
+
+
 @pytest.mark.parametrize(
     "href", ["/dav/bob/main/", "/dav/bob/main", "main/", "/dav/%62ob/main/", "//{host}/dav/bob/main/", "http://{host}/dav/bob/main/"]
 )

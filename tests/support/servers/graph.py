@@ -193,16 +193,17 @@ class MicrosoftCloud:
             return _response(graph_error(400, "ErrorTimeIntervalTooBig"))
         if len(document["schedules"]) > self.max_mailboxes:
             return _response(graph_error(400, "ErrorMailboxDataArrayTooBig"))
-        value = [self._schedule(address, end - start) for address in document["schedules"]]
+        value = [self._schedule(address, end - start, timedelta(minutes=interval)) for address in document["schedules"]]
         return JSONResponse({"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#...", "value": value})
 
-    def _schedule(self, address: str, span: timedelta) -> dict[str, Any]:
+    def _schedule(self, address: str, span: timedelta, interval: timedelta) -> dict[str, Any]:
         for name, user in self.users.items():
             if address.lower() in {known.lower() for known in (name, *user.addresses)}:
                 if span > self.crowded.get(name, span):
                     text = "The result set contains too many calendar entries. The allowed size = 1000; the actual size = 1012."
                     return {"scheduleId": address, "error": {"message": text, "responseCode": "5006"}}
-                return {"scheduleId": address, "availabilityView": "0" * 48, "scheduleItems": [], "workingHours": PACIFIC, **user.schedule}
+                view = "0" * -(-span // interval)
+                return {"scheduleId": address, "availabilityView": view, "scheduleItems": [], "workingHours": PACIFIC, **user.schedule}
         text = f"Unable to resolve e-mail address {address} to an Active Directory object."
         return {"scheduleId": address, "error": {"message": text, "responseCode": "5009"}}
 

@@ -258,6 +258,12 @@ def test_a_result_without_a_message_or_a_code_is_a_success() -> None:
     assert read(m("FreeBusyResponse", m("ResponseMessage", attributes=' ResponseClass="Success"'), view)) == Schedule()
 
 
+@pytest.mark.parametrize("name", ["Error", "error", "ERROR"])
+def test_a_result_of_class_error_without_a_code_is_a_failure(name: str) -> None:
+    view = m("FreeBusyView", t("FreeBusyViewType", "FreeBusy"))
+    assert type(read(m("FreeBusyResponse", m("ResponseMessage", attributes=f' ResponseClass="{name}"'), view))) is GenerationFailed
+
+
 @pytest.mark.parametrize("module", [backend, response])
 def test_examples_in_the_documentation_work(module: ModuleType) -> None:
     results = doctest.testmod(module)

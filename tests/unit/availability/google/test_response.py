@@ -26,6 +26,9 @@ def answer(calendars: Any, **more: Any) -> dict[str, Schedule | LookupFailed]:
         [],
         {},
         {"busy": None},
+        {"busy": {}},
+        {"busy": ""},
+        {"busy": [], "error": {"reason": "notFound"}},
         {"busy": [None]},
         {"busy": [{"start": "2026-05-04T09:00:00Z"}]},
         {"busy": [{"start": "soon", "end": "later"}]},
@@ -53,6 +56,18 @@ def test_a_time_without_an_offset_is_in_the_requested_zone() -> None:
 def test_a_calendar_is_found_in_either_form_of_its_domain() -> None:
     content = json.dumps({"calendars": {"ana@xn--bcher-kva.example": {"busy": []}}}).encode()
     assert read_response(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"calendars": {ANA: {"busy": []}}, "nextPageToken": "2"},
+        {"calendars": {ANA: {"busy": []}, ANA.upper(): {"busy": [{"start": "2026-05-04T09:00:00Z", "end": "2026-05-04T10:00:00Z"}]}}},
+    ],
+)
+def test_an_ambiguous_response_shows_no_free_time(document: dict[str, Any]) -> None:
+    with pytest.raises(GenerationFailed):
+        read_response(json.dumps(document).encode(), [ANA])
 
 
 def test_omitted_calendars_are_missing() -> None:

@@ -375,13 +375,24 @@ def test_deeply_nested_json_is_not_a_response() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [{}, {"scheduleItems": None}, {"availabilityView": ""}, {"scheduleItems": None, "availabilityView": ""}, {"availabilityView": 0}],
+    [
+        {},
+        {"scheduleItems": None},
+        {"availabilityView": ""},
+        {"scheduleItems": None, "availabilityView": ""},
+        {"availabilityView": 0},
+        {"scheduleItems": [], "availabilityView": ""},
+        {"scheduleItems": [], "availabilityView": "000"},
+        {"scheduleItems": [], "availabilityView": view("0"), "scheduleItems@odata.nextLink": "https://example.com/next"},
+    ],
 )
 def test_an_empty_entry_is_not_a_free_calendar(entry: dict[str, Any]) -> None:
     assert type(read([{"scheduleId": ANA, **entry}])[ANA]) is GenerationFailed
 
 
-@pytest.mark.parametrize("entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": ""}, {"availabilityView": "0" * 48}])
+@pytest.mark.parametrize(
+    "entry", [{"scheduleItems": []}, {"scheduleItems": [], "availabilityView": "0" * 48}, {"availabilityView": "0" * 48}]
+)
 def test_no_items_or_a_free_merged_view_is_a_free_calendar(entry: dict[str, Any]) -> None:
     assert busy_times(entry) == []
 

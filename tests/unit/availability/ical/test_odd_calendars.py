@@ -503,3 +503,28 @@ def test_a_free_busy_component_may_have_its_type_without_periods(parts: tuple[st
 def test_an_unreadable_free_busy_component_is_a_failure(lines: tuple[str, ...]) -> None:
     with pytest.raises(GenerationFailed):
         times(calendar(period(*lines)))
+
+
+ONE = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260504T090000Z\r\nDTEND:20260504T100000Z\r\nEND:VEVENT\r\n"
+INDENTED = "".join(f"  {line}\r\n" for line in ONE.splitlines())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"METHOD:PUBLISH\r\n{INDENTED}",  # calrs issue 36: a template in an indented text of a program
+        f"METHOD:PUBLISH\n{INDENTED}".replace("\r\n", "\n").replace("  ", "\t"),
+        f"X-WR-CALNAME:Ana\r\n{INDENTED}",
+        "X-WR-CALNAME:Ana\r\n" + INDENTED.replace("VEVENT", "VFREEBUSY"),
+        "VERSION:2.0\\n" + ONE.replace("\r\n", "\\n") + "\r\n",
+    ],
+)
+def test_events_within_another_line_are_not_free_time(lines: str) -> None:
+    with pytest.raises(GenerationFailed):
+        read(f"BEGIN:VCALENDAR\r\n{lines}END:VCALENDAR\r\n".encode())
+
+
+def test_a_description_may_have_a_calendar_in_it() -> None:
+    text = ONE.replace("\r\n", "\\n")
+    described = ONE.replace("UID:1\r\n", f"UID:1\r\nDESCRIPTION:{text}\r\n")
+    assert times(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{described}END:VCALENDAR\r\n".encode()) == "4 9-10"

@@ -65,7 +65,9 @@ def find_calendars(client: DavClient, url: str, mailbox: str) -> UserCalendars:
         # A calendar that the configuration names counts even if it is shared or transparent.
         if not _has_events(resource):
             raise MailboxNotFound("the calendar is not for events")
-        return UserCalendars([_to_collection(_locate(answer, resource), resource)], addresses)
+        # A subscribed calendar may be a mere reference to a feed elsewhere, and its events would be missed (Apple's iCloud).
+        is_confirmed = dav.SUBSCRIBED not in resource.elements(dav.RESOURCE_TYPE)
+        return UserCalendars([_to_collection(_locate(answer, resource), resource)], addresses, is_confirmed)
     homes = [resolve(answer.url, href) for href in resource.hrefs(dav.HOME)] or [_locate(answer, resource)]
     members: dict[str, Resource] = {}
     for home in homes[:_MAX_CALENDARS]:

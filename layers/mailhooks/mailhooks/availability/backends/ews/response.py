@@ -88,7 +88,7 @@ def _error_code(message: Element | None) -> str | None:
     if message is None:
         return None
     code = text(children_by_name(message).get("ResponseCode"))
-    return code if code not in ("", "NoError") or message.get("ResponseClass") == "Error" else None
+    return code if code not in ("", "NoError") or message.get("ResponseClass", "").lower() == "error" else None
 
 
 def _read_result(response: Element, working_elsewhere: BusyType, window: Window | None) -> Result:

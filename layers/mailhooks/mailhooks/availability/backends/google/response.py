@@ -53,10 +53,12 @@ def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]
     """
     document = json_object(content)
     calendars, groups = document.get("calendars"), document.get("groups")
-    if not isinstance(calendars, dict):
+    if not isinstance(calendars, dict) or "nextPageToken" in document:
         raise GenerationFailed("the response is not freeBusy's")
     by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _list_reasons(entry)}
     by_name |= {canonical(name): entry for name, entry in calendars.items()}
+    if any(by_name[canonical(name)] != entry for name, entry in calendars.items()):
+        raise GenerationFailed("the response has two different results for one calendar")
     return {mailbox: _read_result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
 
 
@@ -66,6 +68,8 @@ def _read_result(entry: Any) -> Result:
         reason = next((each for each in reasons if _failure_type(each) is not GenerationFailed), reasons[0])
         text = f"Google has no busy times for the calendar ({loggable(reason)})"
         return _failure_type(reason)(text, transient=False if reason == _EXHAUSTED else None)
+    if not isinstance(entry, dict) or not isinstance(entry.get("busy"), list):
+        return GenerationFailed("the calendar has no list of busy times")
     try:
         return Schedule(tuple(CalendarEvent(_parse_time(busy["start"]), _parse_time(busy["end"]), BusyType.BUSY) for busy in entry["busy"]))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
@@ -73,7 +77,7 @@ def _read_result(entry: Any) -> Result:
 
 
 def _list_reasons(entry: Any) -> list[str]:
-    errors = entry.get("errors") if isinstance(entry, dict) else None
+    errors = (entry.get("errors") or entry.get("error")) if isinstance(entry, dict) else None
     if not errors:
         return []
     found = [str(error.get("reason")) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []

@@ -98,11 +98,14 @@ class Reader:
         if error is not None:
             code = error.get("responseCode") if isinstance(error, dict) else None
             return _failure_type(code, GenerationFailed)(f"Microsoft 365 has no schedule for the mailbox ({loggable(_text(code))})")
+        if "scheduleItems@odata.nextLink" in entry:
+            # Graph's documentation has no pages of items, and the items of a further page would look free.
+            return GenerationFailed("the response has only a part of the schedule items")
         items, view = entry.get("scheduleItems"), entry.get("availabilityView")
         if not items and view is not None and not isinstance(view, str):
             return GenerationFailed("the availability view cannot be read")
-        view = view if isinstance(view, str) else ""
-        if items is None or (items == [] and view.strip("0")):
+        has_view, view = isinstance(view, str), view if isinstance(view, str) else ""
+        if items is None or (items == [] and has_view):
             # QUIRK: a mailbox outside of Exchange Online may have nothing but the view (EWS, "FreeBusyViewType": MergedOnly).
             items, view = [], complete_view(view, window) if view else ""
             if not view:

@@ -39,6 +39,11 @@ _FOLD: Final = re.compile(rb"(?:\r{0,2}\n|\r)[ \t]")
 _MAY_BE_EMPTY: Final = frozenset({b"RRULE", b"RDATE", b"EXDATE", b"RECURRENCE-ID"})
 """QUIRK: programs write these properties without a value, and mean none."""
 
+_HIDDEN: Final = re.compile(
+    rb"[\r\n][ \t]+BEGIN:V(?:EVENT|FREEBUSY)[ \t]*[\r\n]|[\r\n](?:VERSION|PRODID|METHOD):[^\r\n]*BEGIN:V", re.IGNORECASE
+)
+"""A component that is part of the line before it, because a program has indented all lines, or wrote `\\n` for line ends."""
+
 _NAME: Final = re.compile(rb"[A-Za-z0-9-]+")
 
 
@@ -73,6 +78,8 @@ def parse_calendars(content: bytes) -> list[Component]:
         GenerationFailed: there is no calendar (as in a sign-in page), the content is incomplete, or a component is not closed. Events that
             would be missed would look like free time.
     """
+    if _HIDDEN.search(content):
+        raise GenerationFailed("the calendar's lines are indented or joined")
     found: list[Component] = []
     stack: list[Component] = []
     for name, line in _split_lines(content):
