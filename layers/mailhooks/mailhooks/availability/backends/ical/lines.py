@@ -78,8 +78,6 @@ def parse_calendars(content: bytes) -> list[Component]:
         GenerationFailed: there is no calendar (as in a sign-in page), the content is incomplete, or a component is not closed. Events that
             would be missed would look like free time.
     """
-    if _HIDDEN.search(content):
-        raise GenerationFailed("the calendar's lines are indented or joined")
     found: list[Component] = []
     stack: list[Component] = []
     for name, line in _split_lines(content):
@@ -120,6 +118,8 @@ def _split_lines(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the relevant lines with their names. QUIRK: servers use any kind of line end."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         content = content.decode("utf-16", "replace").encode()
+    if _HIDDEN.search(content):
+        raise GenerationFailed("the calendar's lines are indented or joined")
     # Unfolded first (RFC 5545 section 3.1): a fold may be in the middle of a name or of a character.
     for line in _FOLD.sub(b"", content.replace(b"\0", b"")).splitlines():
         # Feeds that are joined from several files have a byte order mark before each of them.
