@@ -257,6 +257,19 @@ def test_damaged_files_are_judged_without_an_error() -> None:
             detect(bytes(damaged[: chosen.randrange(len(damaged))]) if chosen.random() < 0.3 else bytes(damaged))
 
 
+def _many_small_streams(count: int) -> bytes:
+    """Return a file whose directory names one stream again and again, in a long chain of small sectors."""
+    name = "WordDocument".encode("utf-16-le")
+    entry = name.ljust(64, b"\0") + struct.pack("<HB49xII4x", len(name) + 2, 2, 0, 100)
+    fat = struct.pack("<12800I", *range(1, 12801))
+    header = bytearray(FILE_MARK.ljust(512, b"\0"))
+    struct.pack_into("<HH10xIII4xIIII", header, 30, 9, 6, 100, 100, 0, 0, 0, 0xFFFFFFFE, 0)
+    struct.pack_into("<109I", header, 76, *range(100), *[0xFFFFFFFF] * 9)
+    return bytes(header) + fat + entry * min(count, 8000)
+
+
+FILE_MARK: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
 HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "mentions of encryption": lambda count: b"%PDF-1.4\n" + b"/Encrypt 5 0 R " * count,
     "mentions of many objects": lambda count: b"%PDF-1.4\n" + b"".join(b"/Encrypt %d 0 R " % each for each in range(count)),
@@ -264,6 +277,7 @@ HOSTILE: Final[dict[str, Callable[[int], bytes]]] = {
     "open brackets": lambda count: b"%PDF-1.4\n/Encrypt <</Filter/Standard/O" + b"(" * count,
     "spaces": lambda count: b"%PDF-1.4\n/Encrypt" + b" " * count + b"5" + b" " * count,
     "records": lambda count: b"Rar!\x1a\x07\x01\0" + b"\0\0\0\0\2\2\0" * count,
+    "streams in small sectors": _many_small_streams,
     "loops of sectors": lambda count: write_ole({"WordDocument": document(0)}) + b"\0" * count,
 }
 

@@ -1,4 +1,5 @@
-from mailhooks.policy.facts.person_names import find_shown_addresses, list_keys
+from mailhooks.aws.directory import User
+from mailhooks.policy.facts.person_names import People, find_shown_addresses, list_keys
 from tests.support.tables import check_rows
 
 EQUAL = [
@@ -13,6 +14,7 @@ EQUAL = [
     ("Ana Silva", "Ana Silva - Example Ltd"),
     ("Ana Silva", "Ana Silva \u2013 CEO"),
     ("Ana Silva", "Ana Silva | Example"),
+    ("Ana Silva", "Ana Silva/Berlin/Example"),
     ("Ana Silva", "Ana Silva, CEO"),
     ("Ana Silva", "Ana Silva <ana@example.com>"),
     ("Ana Silva", "Ana Silva ana@example.com"),
@@ -95,3 +97,9 @@ def test_addresses_in_a_name_are_found() -> None:
         assert find_shown_addresses(name) == expected
 
     check_rows(rows, check)
+
+
+def test_a_mailbox_with_one_word_as_its_name_is_no_person() -> None:
+    names = ["Support", "ana", "Ana Silva", "\u738b\u4f1f"]
+    people = People([User(name, name, f"{number}@example.com") for number, name in enumerate(names)])
+    assert [len(people.find(name, look_alikes=False)) for name in names] == [0, 0, 1, 1]

@@ -4,6 +4,8 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 from typing import Final, NamedTuple
 
 from mailhooks.content.encryption.ciphers import rc4
@@ -17,6 +19,10 @@ _SMALL: Final = 4096
 """Streams with fewer octets are in small sectors."""
 _ROOT: Final = 5
 _MAX_ENTRIES: Final = 10_000
+_SMALL_SHIFT: Final = 6
+_READ_STREAMS: Final = frozenset({"WordDocument", "Workbook", "Book", "Current User"})
+_MAX_READ_STREAMS: Final = 1000
+"""Streams that are read: a file has one, and one in each document in it."""
 
 _ENCRYPTED_STREAMS: Final = frozenset({"EncryptedPackage", "\tDRMContent"})
 """Streams of a file that is encrypted as a whole, with a password or by rights management (section 1.3.1 and 1.3.2)."""
@@ -41,9 +47,9 @@ def is_encrypted_office_file(octets: bytes) -> bool:
         storage = _Storage(octets)
     except (struct.error, ValueError):
         return False
-    for entry in storage.entries:
-        if entry.name in _ENCRYPTED_STREAMS:
-            return True
+    if any(entry.name in _ENCRYPTED_STREAMS for entry in storage.entries):
+        return True
+    for entry in islice((entry for entry in storage.entries if entry.name in _READ_STREAMS), _MAX_READ_STREAMS):
         if entry.name == "WordDocument":
             # FibBase ([MS-DOC] section 2.5.2): fEncrypted.
             if storage.read(entry, 12)[11:12] in _ODD_OCTETS:
@@ -67,7 +73,7 @@ class _Storage:
         """Read the directory. Raises struct.error and ValueError for a file that is none."""
         self._octets = octets
         shift, small_shift, fat_sectors, directory, small_fat, _, table, _ = _HEADER.unpack_from(octets)
-        if shift not in {9, 12} or small_shift > shift:
+        if shift not in {9, 12} or small_shift != _SMALL_SHIFT:
             raise ValueError
         self._sector, self._small_sector = 1 << shift, 1 << small_shift
         self._fat = self._read_fat(table, fat_sectors)
@@ -114,13 +120,20 @@ class _Storage:
         if entry.size >= _SMALL:
             pieces = (self._get_sector(number) for number in self._follow(entry.start, self._fat))
             return _cut(pieces, min(limit, entry.size))
-        small_fat = _join(self._get_sector(number) for number in self._follow(self._small_fat_start, self._fat))
-        sectors = list(self._follow(self._small_start, self._fat))
-        return _cut(self._read_small_sectors(entry.start, small_fat, sectors), min(limit, entry.size))
+        return _cut(self._read_small_sectors(entry.start), min(limit, entry.size))
 
-    def _read_small_sectors(self, start: int, small_fat: "array[int]", sectors: list[int]) -> Iterator[bytes]:
-        in_one = self._sector // self._small_sector
-        for number in self._follow(start, small_fat):
+    @cached_property
+    def _small_fat(self) -> "array[int]":
+        return _join(self._get_sector(number) for number in self._follow(self._small_fat_start, self._fat))
+
+    @cached_property
+    def _small_sectors(self) -> list[int]:
+        """The sectors of the stream with all small sectors."""
+        return list(self._follow(self._small_start, self._fat))
+
+    def _read_small_sectors(self, start: int) -> Iterator[bytes]:
+        in_one, sectors = self._sector // self._small_sector, self._small_sectors
+        for number in self._follow(start, self._small_fat):
             if number // in_one >= len(sectors):
                 return
             at = number % in_one * self._small_sector
@@ -139,7 +152,8 @@ def _cut(pieces: Iterator[bytes], limit: int) -> bytes:
     found = bytearray()
     for piece in pieces:
         found += piece
-        if len(found) >= limit:
+        # Sectors behind the end of the file have no octets.
+        if not piece or len(found) >= limit:
             break
     return bytes(found[:limit])
 

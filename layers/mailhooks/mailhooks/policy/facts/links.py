@@ -12,8 +12,9 @@ from mailhooks.mime.displayed_text import read_every_text
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 from mailhooks.mime.html_text import extract_searchable_text
 from mailhooks.mime.message import Message
+from mailhooks.policy.facts.related_domains import is_related
 from mailhooks.policy.facts.searched_text import SearchedText
-from mailhooks.policy.facts.shown_domains import begins_with_domain, find_shown_domains, is_related
+from mailhooks.policy.facts.shown_domains import begins_with_domain, find_shown_domains
 from mailhooks.policy.facts.urls import Url, parse_url
 
 READ_OCTETS: Final = 1024 * 1024
@@ -83,7 +84,7 @@ class Link:
 
     @cached_property
     def shows_other_domain(self) -> bool:
-        """Whether its text shows domains, and its last address is at none of them. A subdomain and its domain are one."""
+        """Whether its text shows domains, and its last address is at none of them. Domains of one organization are one."""
         if not self.addresses:
             return False
         shown = find_shown_domains(self.text)
@@ -220,19 +221,31 @@ _PARAMETERS: Final = (
     (re.compile(r"(?:.+\.)?safelinks\.protection\.outlook\.(?:com|us|cn)"), "", ("url",)),
     (re.compile(r"urldefense\.(?:proofpoint\.)?(?:com|us)"), "/v1/url", ("u",)),
     (re.compile(r"linkprotect\.cudasvc\.com"), "/url", ("a",)),
+    (re.compile(r"protect\d?\.fireeye\.com"), "/v1/url", ("u",)),
+    (re.compile(r"[\w-]+-ctp\.trendmicro\.com"), "/", ("url",)),
+    (re.compile(r"clicktime\.symantec\.com"), "/", ("u",)),
+    (re.compile(r"slack-redir\.net"), "/link", ("url",)),
+    (re.compile(r"(?:www\.)?linkedin\.com"), "/redir/", ("url",)),
+    (re.compile(r"(?:www\.)?youtube\.com"), "/redirect", ("q",)),
     (re.compile(r"(?:www\.)?google\.[a-z.]{2,6}"), "/url", ("q", "url")),
     (re.compile(r"lm?\.(?:facebook|instagram)\.com"), "/", ("u",)),
 )
 """Services that rewrite links, by host, beginning of the path, and the parameters with the address behind it."""
 _PROOFPOINT_2: Final = re.compile(r"/v2/url\?(?:.*&)?u=([^&#]+)")
 _PROOFPOINT_3: Final = re.compile(r"/v3/__(.+?)__;")
+_IN_PATH: Final = (
+    (re.compile(r"secure-web\.cisco\.com"), re.compile(r"/[^/?#]+/(https?%3A%2F%2F[^/?#]+)", re.IGNORECASE)),
+    (re.compile(r"(?:url|protect)\.(?:avanan\.click|checkpoint\.com)"), re.compile(r"/v2/(?:r\d+/)?___(https?://.+?)___")),
+)
+"""Services that have the address in their path, by host."""
 _PROOFPOINT_2_ESCAPES: Final = str.maketrans("-_", "%/")
 
 
 def unwrap(url: Url) -> Url | None:
     """Return the address behind that of a service that rewrites links; None if it is none of the known ones.
 
-    The services: Safe Links of Microsoft (parameter `url`), URL Defense of Proofpoint (versions 1 to 3), Barracuda, Google, Facebook.
+    The services: Safe Links of Microsoft, URL Defense of Proofpoint (versions 1 to 3), Barracuda, Cisco, Check Point, FireEye, Symantec,
+    Trend Micro; Google, Facebook, LinkedIn, YouTube, Slack.
 
     >>> unwrap(parse_url("https://nam02.safelinks.protection.outlook.com/?url=https%3A%2F%2Fexample.net%2Fa&data=x")).text
     'https://example.net/a'
@@ -242,6 +255,9 @@ def unwrap(url: Url) -> Url | None:
             return parse_url(unquote(found[1].translate(_PROOFPOINT_2_ESCAPES)))
         if found := _PROOFPOINT_3.match(url.rest):
             return parse_url(re.sub(r"\A(https?):/+", r"\1://", unquote(found[1])))
+    for host, inner in _IN_PATH:
+        if host.fullmatch(url.host) and (found := inner.match(url.rest)):
+            return parse_url(unquote(found[1]))
     for host, path, names in _PARAMETERS:
         if host.fullmatch(url.host) and url.rest.startswith(path):
             query = url.rest.partition("?")[2].partition("#")[0]

@@ -20,8 +20,8 @@ _TOGETHER: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 """Names in scripts that write the two names of a person without a space between them, or with one."""
 
 _IN_BRACKETS: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
-_ADDITION: Final = re.compile(r" [|/@\u2022\u00b7*] | -+ |[|\u2022]")
-"""What separates a name from a function or a company: "Ana Silva - Example Ltd"."""
+_ADDITION: Final = re.compile(r" [|@\u2022\u00b7*] | -+ |[|/\u2022]")
+"""What separates a name from a function or a company: "Ana Silva - Example Ltd", "Ana Silva/Berlin"."""
 
 _ADDRESS: Final = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,20}")
 _MAX_ADDRESSES: Final = 20
@@ -59,7 +59,12 @@ def _list_texts(name: str, *, look_alikes: bool) -> Iterator[str]:
         person = _ADDITION.split(bare, maxsplit=1)[0]
         before, comma, _ = person.partition(",")
         yield text
-        yield from (each for each in {bare, person, before if comma else person} if len(_WORD.findall(each)) > 1 or _TOGETHER.search(each))
+        yield from filter(_is_full, {bare, person, before if comma else person})
+
+
+def _is_full(name: str) -> bool:
+    """Return whether a text is the full name of a person, of two words where the script has spaces."""
+    return len(_WORD.findall(name)) > 1 or _TOGETHER.search(name) is not None
 
 
 def _list_forms(text: str) -> Iterator[str]:
@@ -72,7 +77,10 @@ def _list_forms(text: str) -> Iterator[str]:
 
 
 class People:
-    """The people of the organization by the forms of their names."""
+    """The people of the organization by the forms of their names.
+
+    Those with one word as their name, such as a mailbox "Support", are left out: others have it, too.
+    """
 
     def __init__(self, people: Sequence[Person]) -> None:
         self.people = people
@@ -87,7 +95,7 @@ class People:
 
     def _index(self, *, look_alikes: bool) -> dict[str, list[Person]]:
         found: defaultdict[str, list[Person]] = defaultdict(list)
-        for person in self.people:
+        for person in (person for person in self.people if _is_full(person.name)):
             for key in list_keys(person.name, look_alikes=look_alikes):
                 found[key].append(person)
         return dict(found)

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from mailhooks.policy.facts.related_domains import strip_www
 from mailhooks.policy.facts.text_normalization import remove_ignorable
 from mailhooks.policy.facts.urls import parse_url
 
@@ -24,6 +25,9 @@ or a path, because most are the words of a language, or extensions of files (`.z
 
 _EXTENSIONS: Final = frozenset("ai am cc cs db gz hs js kt md pm ps py rb rs sh so ts vb xz zip mov".split())
 """Extensions of files and endings of abbreviations that are top-level domains, too, or look like those of a country."""
+
+_NEW_SENTENCE: Final = re.compile(r"[a-z]\.[A-Z][a-z]\Z")
+"""Two sentences without a space between them."""
 
 _PRODUCTS: Final = frozenset({"asp.net", "ado.net", "vb.net", "ml.net"})
 
@@ -60,15 +64,7 @@ def begins_with_domain(word: str) -> bool:
         return False
     if last in _GENERIC or last.startswith("xn--"):
         return True
-    # Country codes. Abbreviations such as `e.g.` and `z.B.` have one letter before the last dot.
+    # Country codes. Abbreviations such as `e.g.` and `z.B.` have one letter before the last dot. `done.In` is the end of a sentence.
+    if _NEW_SENTENCE.search(found["domain"]):
+        return False
     return len(last) == 2 and last.isalpha() and len(second) > 1
-
-
-def strip_www(host: str) -> str:
-    return re.sub(r"\Awww\d?\.(?=.*\.)", "", host)
-
-
-def is_related(domain: str, other: str) -> bool:
-    """Return whether two hosts are one, or one is a subdomain of the other. `www.` does not matter."""
-    domain, other = strip_www(domain), strip_www(other)
-    return domain == other or domain.endswith(f".{other}") or other.endswith(f".{domain}")

@@ -60,7 +60,7 @@ def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
 def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
     # Late: few policies have this condition, and a cold start does not load the module for the others.
-    from mailhooks.policy.facts.shown_domains import is_related
+    from mailhooks.policy.facts.related_domains import is_related
 
     def test(facts: Facts) -> bool:
         if value is True:
