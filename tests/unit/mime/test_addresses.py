@@ -23,6 +23,11 @@ def test_the_examples_are_correct():
         ("( never closed <ana@example.com>", ["ana@example.com"]),
         ('"ana b"@example.com, "ana"@example.com.', ["ana_b@example.com", "ana@example.com"]),
         ("Ana <ana@example . com>", ["ana@example", "ana@example.com"]),
+        (
+            "Ana <ana@[IPv6:2001:db8::1]>, bo@[IPv6:2001:db8::2], c@[192.0.2.1]",
+            ["ana@[IPv6:2001:db8::1]", "bo@[IPv6:2001:db8::2]", "c@[192.0.2.1]"],
+        ),
+        ("Team [Sales]: Ana @[x y: <ana@example.com>", ["ana@example.com"]),
         ("undisclosed-recipients:;", []),
         ("(" * 10_000 + "<" * 10_000, []),
     ],

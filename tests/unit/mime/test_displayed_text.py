@@ -203,6 +203,10 @@ MIXED = "Content-Type: multipart/mixed; boundary=b"
         (MIXED, PART % (PLAIN + b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64", b"c2VjcmV0") + END),
         (MIXED, PART % (b'Content-Type: text/plain; charset="utf-16le"; charset=us-ascii', b"secret") + END),
         ("Content-Type: text/plain; format=flowed; delsp=yes", b"a sec \r\nret"),
+        ('Content-Type: text/plain; Format=Flowed; DelSp="Yes"', b"> a sec \r\n> ret"),
+        ("Content-Type: text/plain; format=flowed; delsp=yes", b"a sec \r\n ret"),
+        ("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable", b"a sec= \r\nret"),
+        ("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable", b"a sec=\t\nr=\r\net"),
         *[(f"Content-Type: text/html; charset={name}", b"a secret plan") for name in ("cp037", "ibm-500", "utf-16le", "utf-32", "utf-7")],
         ("Content-Type: text/html; charset=utf-7", b"x +AHMAZQBjAHI-et"),
         ("Content-Type: text/html", b"<meta charset=cp500>secret \xe9"),
@@ -305,3 +309,24 @@ def test_any_octets_can_be_read(octets: bytes, name: str):
         raw = message(f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}", octets)
         texts(raw)
         texts(raw, 100)
+
+
+@pytest.mark.parametrize(
+    "parameters, body, shown",
+    [
+        ("format=flowed", b"wire \r\ntransfer\r\nnow", "wire transfer\nnow"),
+        ("format=flowed", b"> wire \r\n> transfer\r\n>> old \r\n> new", "> wire transfer\n>> old \n> new"),
+        ("format=flowed", b"a \r\n-- \r\nAna \r\nLang", "a \n-- \nAna Lang"),
+        ("format=flowed", b" > no quote\r\n From", "> no quote\nFrom"),
+        ("delsp=yes", b"trans \r\nfer", "trans \r\nfer"),
+        ("format=fixed; delsp=yes", b"trans \r\nfer", "trans \r\nfer"),
+        ("format=flowed; delsp=yes", b"", ""),
+    ],
+)
+def test_paragraphs_of_flowed_text_are_one_line(parameters: str, body: bytes, shown: str):
+    assert list(read_every_text(message(f"Content-Type: text/plain; {parameters}", body), 1000)) == [(shown, False)]
+
+
+def test_undeclared_korean_of_seven_bits_is_recognized():
+    assert decode("비밀번호 1".encode("iso2022_kr"), "") == "비밀번호 1"
+    assert decode(b"\x0e" * 100_000 + b"\x1b$)C", "") == "\x0e" * 100_000 + "\x1b$)C"

@@ -10,7 +10,8 @@ from typing import Final
 
 from mailhooks.mime.message import Message
 
-_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|[^"\\<>,;:()]+|.', re.DOTALL)
+_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|@\[[!-Z^-~]*+\]|(?:[^"\\<>,;:()@]|@(?!\[))+|.', re.DOTALL)
+"""The domain of an address may be an IP address in brackets (RFC 5321 section 4.1.3), also with colons."""
 _WORD: Final = re.compile(rb"[^\s<>,;:()\"]+")
 _IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

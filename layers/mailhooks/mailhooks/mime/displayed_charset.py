@@ -62,6 +62,8 @@ _MARKS: Final = (
 )
 
 _JAPANESE: Final = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
+_KOREAN: Final = re.compile(rb"\A[^\x0e]*\x1b\$\)C")
+"""RFC 1557: the designation is before all Korean text."""
 _DESIGNATION: Final = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([ABIJ])")
 
 _UNDEFINED: Final = {octet: bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(0x80, 0xA0)}
@@ -146,6 +148,8 @@ def _guess(octets: bytes) -> str:
     """Return the codec of octets that are no ASCII although they may look so; `""` for others."""
     if octets.isascii() and _JAPANESE.search(octets):
         return "iso2022_jp"
+    if octets.isascii() and _KOREAN.match(octets):
+        return "iso2022_kr"
     return charsets.find_wide_codec(octets, "utf-16") if octets.count(0) * 4 >= len(octets) > 1 else ""
 
 

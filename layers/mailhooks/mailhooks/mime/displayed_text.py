@@ -5,7 +5,6 @@ the one of `mailhooks.mime.displayed_charset`.
 """
 
 import codecs
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
@@ -20,9 +19,6 @@ _NOT_DISPLAYED: Final = frozenset("calendar csv css directory javascript rfc822-
 """Subtypes of `text` that mail programs offer as files, or read themselves."""
 
 _BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-
-_DELETED_SPACE: Final = re.compile(r"(?<!^--) \r?\n", re.MULTILINE)
-"""The end of a flowed line, which joins two lines to one with `DelSp=yes` (RFC 3676 section 4.1). A signature's mark is no such line."""
 
 _UNDISPUTED: Final = frozenset("utf-8 us-ascii iso-8859-1 iso-8859-15 windows-1252 windows-1251 gb2312 gbk big5 shift_jis euc-kr".split())
 """Common charsets that all programs know."""
@@ -86,7 +82,8 @@ def read_every_text(message: Message, limit: int) -> Iterator[tuple[str, bool]]:
 
 def _read_variously(raw: bytes, part: Part, limit: int) -> Iterator[str]:
     text = read_text(raw, part, limit)
-    yield _DELETED_SPACE.sub("", text) if not is_html(part) and part.params.get("delsp", "").lower() == "yes" else text
+    is_flowed = not is_html(part) and part.params.get("format", "").strip().lower() == "flowed"
+    yield _join_flowed_lines(text, deletes_space=part.params.get("delsp", "").strip().lower() == "yes") if is_flowed else text
     if part.charset not in _UNDISPUTED:
         from mailhooks.mime import displayed_charset
 
@@ -94,6 +91,28 @@ def _read_variously(raw: bytes, part: Part, limit: int) -> Iterator[str]:
         if displayed_charset.is_disputed(part.charset):
             octets = part_content.read_leniently(raw, part, limit)
             yield displayed_charset.decode(octets, "", is_html=is_html(part), is_cut=True)
+
+
+def _join_flowed_lines(text: str, *, deletes_space: bool) -> str:
+    """Return a `format=flowed` text with each of its paragraphs on one line (RFC 3676 section 4).
+
+    Args:
+        deletes_space: whether the space at the end of a flowed line is no part of the text: `DelSp=yes`.
+    """
+    pieces: list[str] = []
+    joined: str | None = None
+    for line in text.split("\n"):
+        bare = line.removesuffix("\r")
+        content = bare.lstrip(">")
+        quote = bare[: len(bare) - len(content)]
+        content = content.removeprefix(" ")
+        if quote != joined or content == "-- ":
+            pieces.append(f"\n{quote} " if quote else "\n")
+        # A signature's mark ends in a space too.
+        is_flowed = content.endswith(" ") and content != "-- "
+        pieces.append(content[:-1] if is_flowed and deletes_space else content)
+        joined = quote if is_flowed else None
+    return "".join(pieces)[1:]
 
 
 def read_text(raw: bytes, part: Part, limit: int | None = None) -> str:

@@ -6,8 +6,8 @@ from typing import Final
 
 from mailhooks.mime import charset as charsets
 
-_ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([BbQq])\?([^?\r\n]*)\?=")
-"""QUIRK: some mailers write spaces and 8-bit text into encoded words, and mail programs decode them."""
+_ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([Qq]|[Bb](?=\?[^?\r\n]*\?=))\?((?:[^?=\r\n]|\?(?!=)|=(?!\?[^=]))*+)\?=")
+"""QUIRK: some mailers write spaces, question marks and 8-bit text into encoded words, and mail programs decode them."""
 
 _HAS_UTF8: Final = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 

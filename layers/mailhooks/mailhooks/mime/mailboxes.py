@@ -11,8 +11,10 @@ from mailhooks.mime.addresses import decode_raw, parse_addresses
 from mailhooks.mime.message import Message
 
 _TOKEN: Final = re.compile(
-    r'=\?[!->@-~]{1,60}\?[BbQq]\?[^?\r\n"]*+\?=|"((?:[^"\\]|\\.)*+)"|\\.|[^"\\<>,;:()=]+|.', re.DOTALL
-)  # fmt: skip
+    r'=\?[!->@-~]{1,60}\?[BbQq]\?(?:[^?=\r\n"]|\?(?!=)|=(?!\?[^=]))*+\?=|"((?:[^"\\]|\\.)*+)"|\\.'
+    r'|@\[[!-Z^-~]*+\]|(?:[^"\\<>,;:()=@]|@(?!\[))+|.',
+    re.DOTALL,
+)
 """QUIRK: some mailers write commas and parentheses into encoded words."""
 _IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)

@@ -42,6 +42,8 @@ _YENC_FILE: Final = re.compile(rb"^=ybegin [^\n]*?name=([^\r\n]++)", re.MULTILIN
 
 _ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
 _ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
+_SPACED_BREAK: Final = re.compile(rb"=[ \t]++(?=\r?\n)")
+"""A soft line break with white space behind it, which is deleted before decoding (RFC 2045 section 6.7, rule 3)."""
 _ODD_ESCAPE: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _SPACE_BEFORE_LINE_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 
@@ -143,7 +145,8 @@ def read_leniently(raw: bytes, part: Part, limit: int | None = None) -> bytes:
     """Return the content of a text as a person can read it, at most `limit` octets. Never raises; linear time.
 
     Base64 is decoded piece by piece. Lines between two pieces are left out; a text behind the last one, such as the footer of a list, is
-    added. QUIRK: an encoding that has the name of a known one in it, such as `"base64"` with quotes, is that one.
+    added. White space behind a soft line break is deleted. QUIRK: an encoding that has the name of a known one in it, such as `"base64"`
+    with quotes, is that one.
     """
     known = next((name for name, form in _KNOWN if form.search(part.encoding)), part.encoding)
     content = Content(raw, part.body, part.end, known)
@@ -157,6 +160,11 @@ def read_leniently(raw: bytes, part: Part, limit: int | None = None) -> bytes:
             decoded, footer = _decode_pieces(body)
             joined = decoded + (b"\n" if decoded and not decoded.endswith(b"\n") else b"") + footer
             return (joined if footer and charset.is_ascii_superset(part.charset) else decoded)[:limit]
+    elif known == "quoted-printable":
+        end = part.end if limit is None else min(part.end, part.body + 3 * limit + _SEAM)
+        if _SPACED_BREAK.search(raw, part.body, end):
+            body = _SPACED_BREAK.sub(b"=", raw[part.body : part.end])
+            content = Content(body, 0, len(body), known)
     return content.octets() if limit is None else content.beginning(limit)
 
 

@@ -37,16 +37,22 @@ _WRITTEN_ALIKE: Final = {
     "\u301c": "~",  # Shift_JIS has one code for it and for the full-width tilde
     "\uff9e": "\u3099",  # half-width marks of kana; those after them would be sorted in quadratic time
     "\uff9f": "\u309a",
-    # These touch a word and are not a part of it: "Invoice™", "№5".
+    # These touch a word and are not a part of it: "Invoice™", "№5", the mark of a footnote.
+    **{char: f" {number} " for number, char in enumerate("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")},
+    **{chr(0x245F + number): f" {number} " for number in range(1, 21)},
     "\u2116": " no ",
     "\u2120": " sm",
     "\u2122": " tm",
 }
 """Characters of typography by their equals on a keyboard, as far as form KC does not have them."""
-_FILLED: Final = {chr(first + index): letter for first in (0x1F150, 0x1F170) for index, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
-"""Letters in filled circles and squares, which Unicode does not decompose."""
+_FRAMED: Final = {
+    chr(first + index): letter for first in (0x249C, 0x1F110, 0x1F150, 0x1F170) for index, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
+}
+"""Letters in parentheses, and in filled circles and squares, which Unicode does not decompose to letters alone."""
 # Single characters above U+FFFF would make the search slow: these are ranges.
-_NOT_PLAIN: Final = re.compile(f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\U0001f150-\U0001f169\U0001f170-\U0001f189]")
+_NOT_PLAIN: Final = re.compile(
+    f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\u249c-\u24b5\U0001f110-\U0001f129\U0001f150-\U0001f169\U0001f170-\U0001f189]"
+)
 
 _SAME_LETTER: Final = {
     "\u0131": "i",  # The capital of the dotless i of Turkish is I, which is the capital of i in other languages.
@@ -62,8 +68,9 @@ _SAME_LETTER: Final = {
 _OPTIONAL: Final = (
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # points and accents of Hebrew
     "\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u08d3-\u08e1\u08e3-\u08ff"
+    "\u0332-\u0338\u20d2\u20d3\u20d8-\u20da\u20dd-\u20e0\u20e2-\u20e6\u20ea\u20eb"  # lines through letters and around them
 )
-"""Vowel points that only schoolbooks and scriptures write, and the tatweel, which makes an Arabic word longer."""
+"""Vowel points that only schoolbooks and scriptures write, the tatweel, which makes an Arabic word longer, and marks of decoration."""
 _NOT_FOLDED: Final = re.compile(f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]")
 
 _FEW: Final = 20
@@ -93,7 +100,7 @@ def remove_ignorable(text: str) -> str:
 
 def replace_typography(text: str) -> str:
     """Replace quotes, dashes and blanks of typography by those of a keyboard, and remove invisible characters."""
-    return text if text.isascii() else _replace(_NOT_PLAIN, _WRITTEN_ALIKE | _FILLED, text)
+    return text if text.isascii() else _replace(_NOT_PLAIN, _WRITTEN_ALIKE | _FRAMED, text)
 
 
 def _replace(pattern: re.Pattern[str], replacements: dict[str, str], text: str) -> str:
@@ -110,9 +117,9 @@ def normalize(text: str) -> str:
     """Return the form in which texts are compared.
 
     All kinds of white space, quotes and dashes are equal, and runs of white space are one space, or none within a line of a script without
-    spaces that a mailer wrapped. Invisible characters, optional vowel
-    points and the composition of letters do not matter, nor does case, also as in Turkish and Greek. Variants that Unicode calls
-    compatible are equal, such as full-width letters, ligatures, circled and mathematical letters (Unicode Standard Annex 15, form KC).
+    spaces that a mailer wrapped. Invisible characters, marks that strike letters through, optional vowel points and the composition of
+    letters do not matter, nor does case, also as in Turkish and Greek. Variants that Unicode calls compatible are equal, such as full-width
+    letters, ligatures, circled and mathematical letters (Unicode Standard Annex 15, form KC).
     """
     if text.isascii():
         return _SPACES.sub(" ", text).lower()

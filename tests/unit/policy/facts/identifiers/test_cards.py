@@ -153,3 +153,48 @@ def test_other_numbers_are_no_card_numbers(kind: str) -> None:
 )
 def test_what_is_around_a_number_decides(text: str, found: bool) -> None:
     assert has_card(text) is found
+
+
+PUBLISHED: Final = (
+    "4242424242424242 4000056655665556 5555555555554444 2223003122003222 5200828282828210 378282246310005 371449635398431 6011111111111117"
+    " 6011000990139424 3056930009020004 36227206271667 6555900000604105 3566002020360505 6200000000000047 6205500000000000004"  # Stripe
+    " 4166676667666746 5577000055770004 2222410740360010 370000000000002 6011601160116611 6445644564456445 36006666333344 3569990010095841"
+    " 6243030000000001 8171999927660000 6771798021000008 6731012345678906 5066991111111118 5019555544445555 6370950000000005"  # Adyen
+    " 4009348888881881 2223000048400011 6304000000000000 6062826786276634"  # Braintree
+    " 4917610000000000003 4462000000000003 6759649826438453 6799990100000000019 5454545454545454 343434343434343"  # Worldpay
+    " 4444333322221111 2720994326581252 341111111111111 38520000023237 30569309025904 6362970000457013"  # PayPal and others
+)
+"""Numbers that payment services publish for tests of shops."""
+
+
+@pytest.mark.parametrize("number", PUBLISHED.split())
+def test_published_test_numbers_are_found(number: str) -> None:
+    assert has_card(f"Please charge {number} today")
+    assert has_card(f"Please charge {by_fours(number)} today")
+
+
+@pytest.mark.parametrize(
+    "text",
+    """Order number is #|Ihre Bestellnummer lautet #.|Le numéro de suivi est #|"order_id":"#"|**Order:** #|Case ID #|Policy number: #
+    Mandatsreferenz #|Versicherungsschein-Nr. #|Zählernummer #|S/N #|PO number #|RMA #|Ordrenummer #|Beställningsnummer: #|tilausnumero #
+    Číslo objednávky: #|Rendelésszám: #|Αριθμός παραγγελίας: #|מספר הזמנה #|رقم الطلب #|Mã đơn hàng: #|หมายเลขคำสั่งซื้อ #
+    comanda nr. #|ordem nº #""".replace("\n    ", "|").split("|"),
+)
+def test_a_label_of_another_thing_is_understood_with_its_words(text: str) -> None:
+    assert not has_card(text.replace("#", "4111111111111111"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In this case: #",
+        "im Fall #",
+        "card account number #",
+        "charge the invoice to #",
+        "card of the customer (#)",
+        "card²: #",
+        "pay by #³",
+    ],
+)
+def test_such_a_word_before_a_card_number_is_no_label(text: str) -> None:
+    assert has_card(text.replace("#", "4111111111111111"))

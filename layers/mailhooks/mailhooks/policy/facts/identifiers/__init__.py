@@ -1,5 +1,6 @@
 """Search for the numbers of payment cards, bank accounts and persons in text."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
@@ -9,6 +10,8 @@ from mailhooks.policy.facts.identifiers.persons import has_de_tax_id, has_es_dni
 from mailhooks.policy.facts.text_normalization import remove_ignorable
 
 CARD_NUMBER: Final = "card_number"
+
+_FULL_WIDTH: Final = re.compile("[\uff21-\uff3a\uff41-\uff5a]")
 
 _SEARCHES: Final[dict[str, Callable[[str], bool]]] = {
     CARD_NUMBER: has_card_number,
@@ -23,5 +26,5 @@ _SEARCHES: Final[dict[str, Callable[[str], bool]]] = {
 
 def find_identifiers(text: str, names: Collection[str]) -> Iterator[str]:
     """Yield the names of the identifiers in a text: of `names` as in a policy, and CARD_NUMBER."""
-    text = remove_ignorable(text)
+    text = _FULL_WIDTH.sub(lambda letter: chr(ord(letter[0]) - 0xFEE0), remove_ignorable(text))
     return (name for name in names if _SEARCHES[name](text))

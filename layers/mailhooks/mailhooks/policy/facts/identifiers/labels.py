@@ -4,18 +4,23 @@ import re
 from typing import Final
 
 _THINGS: Final = (
-    "order|invoice|ticket|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer|serial"
-    "|imei|imeisv|iccid|isbn|ean|gtin|upc|sku|phone|tel|telephone|fax|mobile"
+    "order|invoice|ticket|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer"
+    "|serial|s/n|sn|imei|imeisv|iccid|isbn|ean|gtin|upc|sku|phone|tel|telephone|fax|mobile"
     "|bestell|bestellung|auftrags?|rechnungs?|sendungs?|sendung|paket|buchungs?|kunden|vertrags?|vorgangs?|referenz|serien"
+    "|mandatsreferenz|zähler|po|rma|ordre|beställnings|tilaus|objednávk[ay]|rendelés|παραγγελίας|הזמנה|الطلب|đơn hàng|pesanan|comanda|ordem"
     "|commande|facture|colis|suivi|référence|réf|pedido|factura|envío|seguimiento|referencia|ordine|fattura|spedizione|riferimento"
     "|encomenda|fatura|rastreio|zamówieni[ea]|faktur[ay]|przesyłk[ai]|bestelling|bestel|factuur|zending|заказа?|накладная|sipariş"
 )
-_THINGS_WITHOUT_SPACES: Final = "订单|訂單|发票|快递|运单|注文|請求書|주문|송장"
-_NUMBERS: Final = "no|nr|n|num|number|id|code|nummer|numéro|número|numero|numer|nº|n°|номер|号|號|番号|번호"
+_THINGS_WITHOUT_SPACES: Final = "คำสั่งซื้อ|订单|訂單|发票|快递|运单|注文|請求書|주문|송장"
+_THINGS_WITH_NUMBERS: Final = "case|policy|claim|meeting|file|akten|fall|policen|versicherungs|versicherungsschein|mitglieds|mandats"
+"""These may be before the number of a card too: "in this case 4111...". They need a word for a number behind them."""
+_VERBS: Final = "is|was|are|ist|lautet|war|est|es|è|é"
+_NUMBERS: Final = "no|nr|n|num|number|id|code|nummer|numéro|número|numero|numer|szám|nº|n°|номер|号|號|番号|번호"
 
 OTHER_LABEL: Final = re.compile(
-    rf"(?:(?<![^\W_])(?:{_THINGS})s?|{_THINGS_WITHOUT_SPACES})[ \u00a0\t_./-]{{0,2}}(?:(?:{_NUMBERS})[.ºo°]?)?"
-    r"[\s:\uff1a=#\u2116.\u2013-]{0,4}\Z",
+    rf"(?:(?:(?<![^\W_])(?:{_THINGS})s?|{_THINGS_WITHOUT_SPACES})[ \u00a0\t_./-]{{0,2}}(?:(?:{_NUMBERS})[.ºo°]?)?"
+    rf"|(?<![^\W_])(?:{_THINGS_WITH_NUMBERS})[ \u00a0\t_./-]{{0,2}}(?:{_NUMBERS})[.ºo°]?)"
+    rf"(?:\s(?:{_VERBS}))?[\s:\uff1a=#\u2116.\u2013*\"'-]{{0,4}}\Z",
     re.IGNORECASE,
 )
 """A label directly before a number of an order, a parcel, a device or the like. Search for it in a text that ends at the number."""

@@ -5,14 +5,24 @@ import re
 from typing import Final
 
 from mailhooks.policy.facts.identifiers.labels import DNI_LABEL, SSN_LABEL
-from mailhooks.policy.facts.identifiers.surroundings import DASHES, SPACE, has_label, is_touched, names_another_thing, to_ascii
+from mailhooks.policy.facts.identifiers.surroundings import (
+    DASHES,
+    SPACE,
+    has_label,
+    is_in_longer_name,
+    is_touched,
+    names_another_thing,
+    to_ascii,
+)
 
 _DASH: Final = rf"[{DASHES}]"
 _START: Final = r"\d(?<![0-9A-Za-z+]\d)(?<!\d[./-]\d)"
 """The first digit of a number that has no `+` of a telephone number. A search for a digit is fast, because texts have few of them."""
+_COUNTRY_CODE: Final = re.compile(r"\+\d{1,3}[ \u00a0/-]\Z")
+"""The beginning of a telephone number."""
 _END: Final = rf"(?![./{DASHES}]?\d)"
 
-_SSN: Final = re.compile(rf"{_START}\d\d(?:(?P<dashes>{_DASH}\d\d{_DASH})|{SPACE}\d\d{SPACE}|\d\d)\d{{4}}{_END}")
+_SSN: Final = re.compile(rf"{_START}\d\d(?:(?P<dashes>{_DASH}\d\d{_DASH})|{SPACE}\d\d{SPACE}|\.\d\d\.|\d\d)\d{{4}}{_END}")
 _TAX_ID: Final = re.compile(rf"{_START}\d(?:\d{{9}}|(?:[/{DASHES}]\d{{3}}){{3}}|(?:{SPACE}\d{{3}}){{3}}(?!{SPACE}\d)){_END}")
 _DNI: Final = re.compile(rf"{_START}(?:\d{{7}}|\d\.\d{{3}}\.\d{{3}})(?:{_DASH}|(?P<space>{SPACE}))?[A-Z]", re.IGNORECASE)
 _NIE: Final = re.compile(rf"(?<![0-9A-Z])[XYZ]{_DASH}?\d{{7}}{_DASH}?[A-Z]", re.IGNORECASE)
@@ -33,7 +43,9 @@ def has_us_ssn(text: str) -> bool:
 
 
 def _is_us_ssn(text: str, found: re.Match[str]) -> bool:
-    if is_touched(text, *found.span()) or not (found["dashes"] or has_label(text, *found.span(), SSN_LABEL)):
+    if is_touched(text, *found.span()) or is_in_longer_name(text, *found.span()):
+        return False
+    if not (found["dashes"] or has_label(text, *found.span(), SSN_LABEL)):
         return False
     from stdnum.us import ssn
 
@@ -103,4 +115,6 @@ def _is_pl_pesel(text: str, found: re.Match[str]) -> bool:
 
 def _is_whole(text: str, found: re.Match[str]) -> bool:
     """Return whether a number is not a part of another one, nor the number of another thing."""
-    return not is_touched(text, *found.span()) and not names_another_thing(text, *found.span())
+    if is_touched(text, *found.span()) or names_another_thing(text, *found.span()):
+        return False
+    return not _COUNTRY_CODE.search(text, max(found.start() - 6, 0), found.start())

@@ -39,7 +39,8 @@ def is_touched(text: str, start: int, end: int) -> bool:
 def _continues(character: str) -> bool:
     if character.isdecimal():
         return True
-    is_letter = character.isalnum() or (character > "\x7f" and unicodedata.category(character)[0] == "M")
+    # A superscript digit is the mark of a footnote.
+    is_letter = (character.isalnum() and not character.isdigit()) or (character > "\x7f" and unicodedata.category(character)[0] == "M")
     return is_letter and not _WITHOUT_SPACES.match(character)
 
 
