@@ -58,16 +58,17 @@ def test_a_calendar_is_found_in_either_form_of_its_domain() -> None:
     assert read_response(content, ["Ana@bücher.example"]) == {"Ana@bücher.example": Schedule()}
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"calendars": {ANA: {"busy": []}}, "nextPageToken": "2"},
-        {"calendars": {ANA: {"busy": []}, ANA.upper(): {"busy": [{"start": "2026-05-04T09:00:00Z", "end": "2026-05-04T10:00:00Z"}]}}},
-    ],
-)
-def test_an_ambiguous_response_shows_no_free_time(document: dict[str, Any]) -> None:
+def test_a_response_in_pages_shows_no_free_time() -> None:
     with pytest.raises(GenerationFailed):
-        read_response(json.dumps(document).encode(), [ANA])
+        answer({ANA: {"busy": []}}, nextPageToken="2")
+
+
+def test_two_different_results_of_a_calendar_are_not_read() -> None:
+    busy = {"busy": [{"start": "2026-05-04T09:00:00Z", "end": "2026-05-04T10:00:00Z"}]}
+    for pair in ({ANA: {"busy": []}, ANA.upper(): busy}, {ANA.upper(): busy, ANA: {"busy": []}}):
+        found = answer({**pair, BEN: {"busy": []}})
+        assert type(found[ANA]) is GenerationFailed
+        assert found[BEN] == Schedule()
 
 
 def test_omitted_calendars_are_missing() -> None:

@@ -17,7 +17,7 @@ def _read_phrases(rows: str) -> tuple[str, ...]:
 _AWAY: Final = _read_phrases("""
     en: automatic reply, automatic response, auto reply, auto-reply, autoreply, auto response, auto-response, autoresponse
     en: out of office, out of the office, yahoo! auto response
-    en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re, vacation notice
+    en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re:, vacation reply, vacation notice
     de: automatische antwort, automatische beantwortung, abwesenheit
     de: abwesend, nicht im büro, außer haus
     fr: réponse automatique, absence du bureau, absent du bureau, message d'absence, message d’absence, notification d'absence
@@ -62,7 +62,7 @@ _FAILURE_PHRASES: Final = _read_phrases("""
     en: delivery status, delivery failure, delivery failed, delivery report, delivery delay, delivery has, delivery notification
     en: failure notice, mail failure, message status - undeliv, message not delivered, message could not be delivered, message undeliver
     en: could not send message, warning: could not send, warning: message, mail could not be delivered, mail system error
-    en: permanent delivery failure, [bounce], delayed mail, recipient unknown
+    en: permanent delivery failure, delayed mail, recipient unknown
     de: unzustellbar, nicht zustellbar, zustellung fehlgeschlagen, zustellung verzögert, weiterleitung fehlgeschlagen
     fr: non remis, échec de la remise, remise différée
     es, pt, it: no se puede entregar, mensaje no entregado, no entregado, não é possível entregar, não foi possível entregar, não entregue
@@ -72,6 +72,9 @@ _FAILURE_PHRASES: Final = _read_phrases("""
     cs, hu, tr, el: nedoručitelné, kézbesíthetetlen, teslim edilemedi, teslim edilemeyen, ανεπίδοτο
     ja, zh, ko: 配信不能, メール配信に失敗, メッセージを配信できません, 未送达, 無法傳遞, 无法传递, 배달되지 않음
     """)
+
+
+_PARCEL_PHRASES: Final = ("delivery ", "warning: message")
 
 
 def is_away(subject: str) -> bool:
@@ -89,6 +92,10 @@ def is_forward(subject: str) -> bool:
     return bool(colon) and mark.partition("[")[0].partition("(")[0].strip(" .") in _FORWARD_MARKS
 
 
-def is_failure(subject: str) -> bool:
-    """Return whether a normalized subject is that of a bounce. A person may write it too."""
-    return subject.startswith(_FAILURE_PHRASES)
+def is_failure(subject: str, *, by_server: bool) -> bool:
+    """Return whether a normalized subject is that of a bounce. A person may write it too, and shops write some of them about parcels.
+
+    Args:
+        by_server: whether the sender has the name of a mail server.
+    """
+    return subject.startswith(_FAILURE_PHRASES) and (by_server or not subject.startswith(_PARCEL_PHRASES))

@@ -56,9 +56,11 @@ def read_response(content: bytes, mailboxes: Sequence[str]) -> dict[str, Result]
     if not isinstance(calendars, dict) or "nextPageToken" in document:
         raise GenerationFailed("the response is not freeBusy's")
     by_name = {canonical(name): entry for name, entry in (groups if isinstance(groups, dict) else {}).items() if _list_reasons(entry)}
-    by_name |= {canonical(name): entry for name, entry in calendars.items()}
-    if any(by_name[canonical(name)] != entry for name, entry in calendars.items()):
-        raise GenerationFailed("the response has two different results for one calendar")
+    named: dict[str, Any] = {}
+    for name, entry in calendars.items():
+        # Two different results of one calendar: either of them may be the true one.
+        named[canonical(name)] = entry if named.get(canonical(name), entry) == entry else None
+    by_name |= named
     return {mailbox: _read_result(by_name[canonical(mailbox)]) for mailbox in mailboxes if canonical(mailbox) in by_name}
 
 
