@@ -30,8 +30,6 @@ _MAX_COPY: Final = 2000
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9:._-]*")
 _ATTRIBUTE: Final = re.compile(r"[a-z_:][a-z0-9:._-]*")
-_MARKUP: Final = re.compile(r"<(?=[A-Za-z/!?])")
-_REFERENCE: Final = re.compile(r"&(?=[A-Za-z]|#[0-9Xx])")
 _DOCTYPE: Final = re.compile(r"<!doctype[\w\s\"'/:.,+-]*>", re.ASCII | re.IGNORECASE)
 _DATA: Final = re.compile(r"\bdata:[a-z0-9.+-]{1,40}/[^\s\"'<>()]*+(?:[\r\n]++[A-Za-z0-9+/=]++)*+", re.IGNORECASE)
 _COLOUR_SCHEMES: Final = re.compile(r"[a-z ]*", re.IGNORECASE)
@@ -130,9 +128,7 @@ class _Writer:
     def _write_content(self, name: str, text: str) -> Iterator[str]:
         """Write the content of an element that has no markup in it."""
         if name == "style":
-            css = sanitize_css(text, self._find_image, _CHANGED)
-            # Escapes of CSS: in SVG a browser reads the content of this element as markup.
-            yield _REFERENCE.sub(r"\\26 ", _MARKUP.sub(r"\\3c ", css))
+            yield sanitize_css(text, self._find_image, _CHANGED)
         elif name == "xmp":
             yield escape(text)
         elif name == "noscript":
