@@ -100,7 +100,7 @@ def test_each_http_status_has_its_failure(dav: WebDav, status: int, failure: typ
     found = ask(dav, Response("bob@example.net is unknown", status, headers))
     assert type(found) is failure
     assert "example" not in str(found)
-    assert found.retry_after == (7.0 if failure is ServerBusy else None)
+    assert found.retry_after == (7.0 if failure in {ServerBusy, TimedOut} else None)
     assert len(dav.requests) <= 6
 
 
