@@ -4,16 +4,13 @@ import base64
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote, urljoin
 
 from mailhooks.mime import part_content
 from mailhooks.mime.message import Message, Part
+from mailhooks.mime.part_addresses import PartAddresses
 
 MAX_CHARACTERS: Final = 20_000_000
 """Characters of the `data:` addresses in the HTML of one frame."""
-
-_WITHOUT_BASE: Final = "http://thismessage.invalid/"
-"""The base of relative addresses in a message that names none (RFC 2557 section 5: `thismessage:/`, which `urljoin` does not know)."""
 
 _SIGNATURES: Final = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
@@ -32,17 +29,14 @@ _OVERHEAD: Final = 100
 """Characters that each picture costs at least, so that their number is bounded."""
 
 _MOST_ALIKE: Final = 50
-"""Parts with one identity that are compared."""
+"""Parts with one address that are compared."""
 
 _UNKNOWN: Final = frozenset(("application/octet-stream", "application/x-octet-stream", "binary/octet-stream", "application/binary"))
 """Types under which any content is sent."""
 
 _SUBTYPE: Final = re.compile(r"[^a-z0-9.+-]")
-_SPACE: Final = re.compile(r"\s+")
-_IN_BRACKETS: Final = re.compile(r"<([^<>]*)>")
 
 _Place = tuple[str, ...]
-_Pictures = dict[str, list[tuple[_Place, Part]]]
 
 
 class PictureFinder:
@@ -59,30 +53,21 @@ class PictureFinder:
         self._raw = message.raw
         self._left = limit
         self.left_out = 0
-        self._by_identity: _Pictures = {}
-        self._by_location: _Pictures = {}
+        self._part = part
+        self._addresses = PartAddresses(message)
+        self._by_address: dict[str, list[tuple[_Place, Part]]] = {}
         self._place: _Place = ()
-        bases: dict[_Place, str] = {}
         for number, each in message.structure.numbered():
             place = tuple(number.split(".")) if number else ()
-            base = bases.get(place[:-1], "") if place else ""
-            location = _SPACE.sub("", _read_field(message, each, "content-location"))
-            bases[place] = _join(base, location) if location else base
             if each is part:
-                self._place, self._base = place, bases[place] or _WITHOUT_BASE
-            if each.maintype != "image" and each.content_type not in _UNKNOWN:
-                continue
-            for key in _read_identities(_read_field(message, each, "content-id")):
-                self._by_identity.setdefault(key, []).append((place, each))
-            if location:
-                self._by_location.setdefault(_join(base, location), []).append((place, each))
+                self._place = place
+            if each.maintype == "image" or each.content_type in _UNKNOWN:
+                for address in self._addresses.list_own(each):
+                    self._by_address.setdefault(address, []).append((place, each))
 
     def find(self, address: str) -> str:
-        """Return the `data:` address of a picture; "" when the message has none of this address.
-
-        `cid:` is that of RFC 2392, any other address that of Content-Location (RFC 2557).
-        """
-        for part in self._find_parts(_SPACE.sub("", address)):
+        """Return the `data:` address of a picture; "" when the message has none of this address."""
+        for part in self._find_parts(address):
             # Asked before it is decoded, so that many references to a large picture cost little.
             size = part_content.size(self._raw, part) * 4 // 3 + _OVERHEAD
             if subtype := _find_subtype(self._raw, part):
@@ -95,41 +80,13 @@ class PictureFinder:
         return ""
 
     def _find_parts(self, address: str) -> Iterator[Part]:
-        if address[:4].lower() == "cid:":
-            # QUIRK: the RFC's own example is percent-decoded and its erratum (454) is not, so both readings count.
-            keys = (unquote(address[4:]).strip("<>"), address[4:].strip("<>"))
-            candidates = [self._by_identity.get(_SPACE.sub("", key)) for key in keys]
-        else:
-            candidates = [self._by_location.get(_join(self._base, address))] if self._by_location else []
-        for found in candidates:
-            if found:
+        for each in self._addresses.resolve(self._part, address):
+            if found := self._by_address.get(each):
                 yield max(found[:_MOST_ALIKE], key=self._count_common)[1]
 
     def _count_common(self, found: tuple[_Place, Part]) -> int:
-        """Return how near a part is: several messages inside of this one may use the same identity."""
+        """Return how near a part is: several messages inside of this one may use the same address."""
         return next((at for at, (one, other) in enumerate(zip(found[0], self._place, strict=False)) if one != other), len(self._place))
-
-
-def _join(base: str, address: str) -> str:
-    """Resolve a relative address (RFC 3986 section 5.2); an address that is not valid stays as it is."""
-    try:
-        return urljoin(base or _WITHOUT_BASE, address)
-    except ValueError:
-        return address
-
-
-def _read_field(message: Message, part: Part, name: str) -> str:
-    field = next(part.header.named(name), None)
-    return "" if field is None else field.value(message.raw).decode("utf-8", "replace").strip()
-
-
-def _read_identities(value: str) -> Iterator[str]:
-    found = _IN_BRACKETS.search(value)
-    identity = _SPACE.sub("", found[1] if found else value.strip("<>"))
-    if identity:
-        yield identity
-        if "%" in identity and (decoded := unquote(identity)) != identity:
-            yield decoded
 
 
 def _find_subtype(raw: bytes, part: Part) -> str:

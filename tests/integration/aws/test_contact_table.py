@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,10 +11,8 @@ from local.workmail import LocalWorkMail
 from mailhooks.aws.contact_table import DynamoContacts
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
 from mailhooks.policy import Services
 from tests.support.policies import evaluate, mail_from, make_policy
-from tests.support.serving import answering
 
 PAIR = ("ana@example.com", "ext@example.net")
 DAY = 86_400
@@ -51,19 +48,8 @@ class Table:
         return found
 
 
-@pytest.fixture(scope="module")
-def wm() -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        yield running
-
-
 @pytest.fixture
-def table(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Table:
-    for name, value in wm.environment.items():
-        monkeypatch.setenv(name, value)
-    dynamodb = wm.client("dynamodb")
-    for item in dynamodb.scan(TableName=wm.rates_table)["Items"]:
-        dynamodb.delete_item(TableName=wm.rates_table, Key={name: item[name] for name in ("pk", "sk")})
+def table(wm: LocalWorkMail) -> Table:
     return Table(wm)
 
 
@@ -143,36 +129,6 @@ def test_pairs_are_not_confused_with_each_other_or_with_rates(table: Table) -> N
     assert rates.increment("1:r to ana@example.com", "i1", window_s=60, limit=5, deadline=Deadline.after(20)) == 1
     assert table.is_first("i2", ("a", "c"))
     assert len(table.items()) == 4
-
-
-@pytest.mark.parametrize(
-    "status, code, expected",
-    [
-        (400, "ProvisionedThroughputExceededException", Throttled),
-        (400, "ThrottlingException", Throttled),
-        (500, "InternalServerError", ServiceFailed),
-        (400, "AccessDeniedException", Misconfigured),
-        (400, "ResourceNotFoundException", Misconfigured),
-    ],
-)
-def test_an_error_of_dynamodb_is_mapped_and_names_no_address(
-    status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with answering(status, code) as (url, _):
-        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(expected) as caught:
-            DynamoContacts(wm.rates_table).record([PAIR, ("b", "c")], "i1", keep_s=KEEP, deadline=Deadline.after(20))
-    assert "ana" not in str(caught.value)
-    assert code in str(caught.value)
-
-
-def test_no_call_outlasts_the_deadline(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(400, "ThrottlingException", seconds=10) as (url, _):
-        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(NoTimeLeft):
-            DynamoContacts(wm.rates_table).record([PAIR], "i1", keep_s=KEEP, deadline=Deadline.after(0.3))
 
 
 def test_a_rule_marks_the_first_message_in_either_direction(table: Table) -> None:

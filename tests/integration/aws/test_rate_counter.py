@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 from local.workmail import LocalWorkMail
 from mailhooks.aws.rate_counter import RETRIED_FOR_S, DynamoRates
 from mailhooks.deadline import Deadline
-from mailhooks.errors import MailhooksError, Misconfigured, NoTimeLeft, ServiceFailed, Throttled
-from tests.support.serving import answering
 
 KEY = "4:many to ana@example.com"
 WINDOW = 60
@@ -56,29 +53,9 @@ class Counter:
         return found
 
 
-@pytest.fixture(scope="module")
-def wm() -> Iterator[LocalWorkMail]:
-    with LocalWorkMail() as running:
-        yield running
-
-
 @pytest.fixture
-def make(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter]:
-    for name, value in wm.environment.items():
-        monkeypatch.setenv(name, value)
-
-    def empty() -> Counter:
-        dynamodb = wm.client("dynamodb")
-        for item in dynamodb.scan(TableName=wm.rates_table)["Items"]:
-            dynamodb.delete_item(TableName=wm.rates_table, Key={name: item[name] for name in ("pk", "sk")})
-        return Counter(wm)
-
-    return empty
-
-
-@pytest.fixture
-def counter(make: Callable[[], Counter]) -> Counter:
-    return make()
+def counter(wm: LocalWorkMail) -> Counter:
+    return Counter(wm)
 
 
 def test_each_message_gets_its_number_and_costs_one_write(counter: Counter) -> None:
@@ -174,33 +151,3 @@ def test_nothing_in_the_table_names_an_address_or_an_invocation(counter: Counter
 
 def test_a_key_can_be_longer_than_a_dynamodb_key(counter: Counter) -> None:
     assert counter.hit("i1", key="ä" * 1000 + "1") == counter.hit("i1", key="ä" * 1000 + "2") == 1
-
-
-@pytest.mark.parametrize(
-    "status, code, expected",
-    [
-        (400, "ProvisionedThroughputExceededException", Throttled),
-        (400, "ThrottlingException", Throttled),
-        (500, "InternalServerError", ServiceFailed),
-        (400, "AccessDeniedException", Misconfigured),
-        (400, "ResourceNotFoundException", Misconfigured),
-    ],
-)
-def test_an_error_of_dynamodb_is_mapped_and_names_no_address(
-    status: int, code: str, expected: type[MailhooksError], wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with answering(status, code) as (url, _):
-        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(expected) as caught:
-            DynamoRates(wm.rates_table).increment(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(20))
-    assert "ana" not in str(caught.value)
-    assert code in str(caught.value)
-
-
-def test_no_call_outlasts_the_deadline(wm: LocalWorkMail, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(400, "ThrottlingException", seconds=10) as (url, _):
-        for name, value in {**wm.environment, "AWS_ENDPOINT_URL_DYNAMODB": url}.items():
-            monkeypatch.setenv(name, value)
-        with pytest.raises(NoTimeLeft):
-            DynamoRates(wm.rates_table).increment(KEY, "i1", window_s=WINDOW, limit=5, deadline=Deadline.after(0.3))

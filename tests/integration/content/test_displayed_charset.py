@@ -1,18 +1,16 @@
 """The charsets in which other programs read text: mail parsers of npm, and Chromium for HTML."""
 
 import base64
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route
 
 from mailhooks.mime.displayed_charset import decode
 from mailhooks.mime.displayed_text import find_text_parts, read_text
 from mailhooks.mime.message import Message
-from tests.support import mail_parsers
 from tests.support.charsets import DECLARED, OWN
+from tests.support.chromium import start_chromium
 from tests.support.mail_parsers import MailParsers
 
 WITHOUT_PARSER = {"hz-gb-2312", "iso-2022-kr", "utf-7", "_iso-2022-jp$esc", "windows-50221", "windows-28595"}
@@ -25,20 +23,8 @@ SENTENCE = "<p>Здравствуйте, заказ</p>"
 
 
 @pytest.fixture(scope="module")
-def parsers() -> Iterator[MailParsers]:
-    if not mail_parsers.are_installed():
-        pytest.skip(mail_parsers.REASON)
-    with MailParsers() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
-    with sync_playwright() as started, started.chromium.launch(executable_path=chromium, args=sandbox) as browser:
+    with start_chromium() as browser:
         yield browser.new_page()
 
 

@@ -3,19 +3,17 @@
 The exceptions are named in EXCEPTIONS; the property and the samples below leave them out, and each one has a test of its own.
 """
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
 
 from mailhooks.mime.html_text import extract_searchable_text, extract_visible_text
 from tests.fidelity.reading import Leaf, parse, shown
+from tests.support.chromium import NO_NETWORK, start_chromium
 from tests.support.layouts import LAYOUTS, Layout
 
 CORPUS = Path(__file__).parents[2] / "corpus/mail"
@@ -62,16 +60,9 @@ Read = Callable[[list[str]], list[str]]
 @pytest.fixture(scope="module")
 def read() -> Iterator[Read]:
     """Return a function that reads the displayed text of documents in Chromium. Nothing is loaded."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, "--host-resolver-rules=MAP * ~NOTFOUND"])
-        context = browser.new_context(offline=True)
-        page = context.new_page()
+    with start_chromium(NO_NETWORK) as browser:
+        page = browser.new_context(offline=True).new_page()
         yield lambda documents: page.evaluate(READ, documents)
-        browser.close()
 
 
 def list_words(text: str) -> list[list[str]]:

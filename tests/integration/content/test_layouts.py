@@ -1,14 +1,13 @@
 """A disclaimer in HTML as Chromium displays it without scripts, as mail programs do: below the content, in full width, readable."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from mailhooks.content.disclaimer import add_disclaimer
+from tests.support.chromium import NO_NETWORK, start_chromium
 from tests.support.layouts import HEAD, LAYOUTS, Layout
 
 TEXT = "This message is confidential."
@@ -70,15 +69,8 @@ READ = """text => {
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, "--host-resolver-rules=MAP * ~NOTFOUND"])
-        page = browser.new_page(viewport={"width": 900, "height": 700}, java_script_enabled=False)
-        yield page
-        browser.close()
+    with start_chromium(NO_NETWORK) as browser:
+        yield browser.new_page(viewport={"width": 900, "height": 700}, java_script_enabled=False)
 
 
 def add(layout: Layout, html: str) -> str:

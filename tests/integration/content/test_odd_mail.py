@@ -1,7 +1,5 @@
 """What independent parsers show of odd messages after our rules."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,19 +7,10 @@ from hypothesis import strategies as st
 from mailhooks.content.attachments import AttachmentRules, strip
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.errors import CannotChangeSafely
-from tests.support import mail_parsers
 from tests.support.mail_parsers import MailParsers
 from tests.support.odd_mail import make_odd_message
 
 RULES = AttachmentRules.checked(extensions=["exe"], forwarded="strip")
-
-
-@pytest.fixture(scope="module")
-def parsers() -> Iterator[MailParsers]:
-    if not mail_parsers.are_installed():
-        pytest.skip(mail_parsers.REASON)
-    with MailParsers() as started:
-        yield started
 
 
 @st.composite

@@ -14,7 +14,7 @@ _TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|@\[[!-Z^-~]*+\]|(?:[^"\\<>
 """The domain of an address may be an IP address in brackets (RFC 5321 section 4.1.3), also with colons."""
 _WORD: Final = re.compile(rb"[^\s<>,;:()\"]+")
 _IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTABLE: Final = re.compile(r"[\s@]")
 
 
@@ -65,7 +65,7 @@ def parse_display_name(value: str) -> str:
             return "".join(pieces).strip()
         if token[0] == '"':
             break  # a quote without its end
-        pieces.append(_ESCAPED.sub(r"\1", token[0] if token[1] is None else token[1]))
+        pieces.append(ESCAPED.sub(r"\1", token[0] if token[1] is None else token[1]))
     return ""
 
 
@@ -94,11 +94,11 @@ def _split(value: str) -> Iterator[str]:
     while token := _TOKEN.match(value, at):
         text, at = token[0], token.end()
         if text == "(" and comments:
-            end = _find_comment_end(value, at)
+            end = find_comment_end(value, at)
             comments, at = end > 0, end or at
         elif token[1] is not None:
             # A quoted local part (RFC 5321 section 4.1.2) is the same without its quotes; a quoted name is not an address.
-            pieces.append(_UNQUOTABLE.sub("_", _ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
+            pieces.append(_UNQUOTABLE.sub("_", ESCAPED.sub(r"\1", token[1])) if value.startswith("@", at) else " ")
         elif text in {">", ";"} or (text == "," and not is_route):
             yield _remove_spaces("".join(pieces), "@")
             pieces, is_route = [], False
@@ -112,7 +112,8 @@ def _split(value: str) -> Iterator[str]:
     yield _remove_spaces("".join(pieces), "@")
 
 
-def _find_comment_end(value: str, at: int) -> int:
+def find_comment_end(value: str, at: int) -> int:
+    """Return the offset behind a comment whose content begins at an offset; 0 if it has no end."""
     depth = 1
     for mark in _IN_COMMENT.finditer(value, at):
         depth += {"(": 1, ")": -1}.get(mark[0], 0)

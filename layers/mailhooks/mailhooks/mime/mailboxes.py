@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from mailhooks.mime import encoded_words
-from mailhooks.mime.addresses import decode_raw, parse_addresses
+from mailhooks.mime.addresses import ESCAPED, decode_raw, find_comment_end, parse_addresses
 from mailhooks.mime.message import Message
 
 _TOKEN: Final = re.compile(
@@ -16,8 +16,6 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 """QUIRK: some mailers write commas and parentheses into encoded words."""
-_IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 _MAX_OCTETS: Final = 100_000
 _MAX_MAILBOXES: Final = 2000
@@ -99,13 +97,13 @@ def _split(value: str) -> Iterator[_Draft]:
     while token := _TOKEN.match(value, at):
         text, at = token[0], token.end()
         if text == "(" and comments and not draft.in_brackets:
-            end = _find_comment_end(value, at)
+            end = find_comment_end(value, at)
             comments = end > 0
             if end:
-                draft.comments.append(_ESCAPED.sub(r"\1", value[at : end - 1]))
+                draft.comments.append(ESCAPED.sub(r"\1", value[at : end - 1]))
                 at = end
         elif token[1] is not None:
-            draft.add(_ESCAPED.sub(r"\1", token[1]), text)
+            draft.add(ESCAPED.sub(r"\1", token[1]), text)
         elif text == "<" and not draft.in_brackets:
             draft.address, draft.in_brackets, draft.has_brackets = [], True, True
         elif text == ">":
@@ -116,17 +114,8 @@ def _split(value: str) -> Iterator[_Draft]:
         elif text == ":" and not draft.has_brackets:
             draft = _Draft(comments=["".join(draft.phrase)])  # the name of a group
         else:
-            draft.add(_ESCAPED.sub(r"\1", text), text)
+            draft.add(ESCAPED.sub(r"\1", text), text)
     yield draft
-
-
-def _find_comment_end(value: str, at: int) -> int:
-    depth = 1
-    for mark in _IN_COMMENT.finditer(value, at):
-        depth += {"(": 1, ")": -1}.get(mark[0], 0)
-        if not depth:
-            return mark.end()
-    return 0
 
 
 def _decode(text: str, charset: str) -> str:

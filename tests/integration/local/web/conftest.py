@@ -1,13 +1,12 @@
 """One server and one browser page for the tests of a module. Tests in the browser are skipped when Debian's Chromium is not installed."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.integration.local.web.pages import Site, Trap, Visit
+from tests.support.chromium import start_chromium
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +32,8 @@ def trap() -> Iterator[Trap]:
 @pytest.fixture(scope="module")
 def browser(trap: Trap) -> Iterator[Browser]:
     """Start a browser that resolves all names in example.net to the trap, which sees connections even without a request."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
-    rules = f"--host-resolver-rules=MAP *.example.net 127.0.0.1:{trap.port}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, rules])
+    with start_chromium(f"--host-resolver-rules=MAP *.example.net 127.0.0.1:{trap.port}") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

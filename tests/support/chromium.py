@@ -1,0 +1,22 @@
+"""Chromium for tests. They are skipped where it is not installed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND"
+
+
+@contextmanager
+def start_chromium(*arguments: str) -> Iterator[Browser]:
+    """Start Debian's Chromium with command-line arguments, for example `NO_NETWORK`."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed (Debian package `chromium`)")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=[*sandbox, *arguments]) as browser:
+        yield browser
