@@ -142,6 +142,7 @@ def test_hidden_elements_end_where_a_browser_ends_them(html: str):
 @pytest.mark.parametrize(
     "html",
     [
+        "<p>x<span style=display:none>y</p>SEEN",
         '<p style="display:none;display:block">SEEN',
         '<p style="display:none;display:bogus">SEEN',
         '<p style="display:none !importan">SEEN',

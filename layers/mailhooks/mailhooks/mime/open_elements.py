@@ -186,7 +186,12 @@ class StyledElements:
         elif name not in _NEVER_OPEN and not self._pop_to(names):
             # It may end an element around the open ones, but not across a block (sections 13.2.6.4.7, "any other end tag" and "</a>").
             around = self._names[:1] if name in FORMATTING else self._names
-            is_ignored = name == "p" or (name not in MARKS and not _BLOCKS.isdisjoint(around))
+            if name == "p":
+                # A paragraph around them ends with them, but for formatting, which continues after it.
+                is_ended = _BLOCKS.isdisjoint(self._names) and not FORMATTING.issuperset(self._names)
+                is_ignored = not (is_ended and self._surroundings.may_be_open(names))
+            else:
+                is_ignored = name not in MARKS and not _BLOCKS.isdisjoint(around)
             if not is_ignored and any(map(self._hides, self._stack)):
                 self._clear()
             self._add_mark(self._top.base, find_mark(name))
