@@ -12,7 +12,7 @@ _LIBRARIES: Final = """
     asyncio attr attrs aws_xray_sdk bcdocs boto3 botocore cached_property certifi cffi charset_normalizer click concurrent cryptography
     dateutil defusedxml dns exchangelib google icalendar idna isodate jmespath jsonschema jsonschema_specifications jwt lxml msal oauthlib
     pyasn1 pyasn1_modules pycparser pygments re2 recurring_ical_events referencing requests requests_ntlm requests_oauthlib rpds s3transfer
-    six spnego typing_extensions tzdata tzlocal urllib3 wrapt x_wr_timezone yaml
+    six spnego stdnum typing_extensions tzdata tzlocal urllib3 wrapt x_wr_timezone yaml
 """.split()
 """The packages of the layers and of Lambda's runtime, and those of the standard library that log for them."""
 
