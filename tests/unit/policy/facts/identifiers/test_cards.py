@@ -189,6 +189,7 @@ def test_a_label_of_another_thing_is_understood_with_its_words(text: str) -> Non
     [
         "In this case: #",
         "im Fall #",
+        "Pos. #",
         "card account number #",
         "charge the invoice to #",
         "card of the customer (#)",

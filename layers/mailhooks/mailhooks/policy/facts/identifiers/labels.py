@@ -7,7 +7,8 @@ _THINGS: Final = (
     "order|invoice|ticket|tracking|shipment|parcel|consignment|booking|reservation|transaction|reference|ref|contract|customer"
     "|serial|s/n|sn|imei|imeisv|iccid|isbn|ean|gtin|upc|sku|phone|tel|telephone|fax|mobile"
     "|bestell|bestellung|auftrags?|rechnungs?|sendungs?|sendung|paket|buchungs?|kunden|vertrags?|vorgangs?|referenz|serien"
-    "|mandatsreferenz|zähler|po|rma|ordre|beställnings|tilaus|objednávk[ay]|rendelés|παραγγελίας|הזמנה|الطلب|đơn hàng|pesanan|comanda|ordem"
+    "|mandatsreferenz|zähler|po(?!s)|rma|ordre|beställnings|tilaus|objednávk[ay]"
+    "|rendelés|παραγγελίας|הזמנה|الطلب|đơn hàng|pesanan|comanda|ordem"
     "|commande|facture|colis|suivi|référence|réf|pedido|factura|envío|seguimiento|referencia|ordine|fattura|spedizione|riferimento"
     "|encomenda|fatura|rastreio|zamówieni[ea]|faktur[ay]|przesyłk[ai]|bestelling|bestel|factuur|zending|заказа?|накладная|sipariş"
 )
