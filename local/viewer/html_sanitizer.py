@@ -115,13 +115,15 @@ class _Writer:
                 yield from self._write_content(name, token.text)
             elif token.kind is Kind.DOCTYPE:
                 yield token.text if _DOCTYPE.fullmatch(token.text) else "<!DOCTYPE html>"
+            elif token.kind is Kind.COMMENT:
+                yield "<!---->"  # without it the texts around could form a character reference
             elif token.kind is Kind.UNFINISHED:
                 yield from self._write_unfinished(name, token.text)
 
     def _write_unfinished(self, name: str, text: str) -> Iterator[str]:
         """Write an element without markup that has no end tag; an unfinished tag or comment is not displayed."""
         if name == "plaintext":
-            yield f"<pre>{escape(text.partition('>')[2])}"
+            yield f"<pre>{_write_preformatted(text.partition('>')[2])}"
         elif name in {"style", "textarea", "title", "xmp", "noscript"}:
             yield from self.write(tokenize(f"{text}</{name}>"))
 
@@ -130,7 +132,7 @@ class _Writer:
         if name == "style":
             yield sanitize_css(text, self._find_image, _CHANGED)
         elif name == "xmp":
-            yield escape(text)
+            yield _write_preformatted(text)
         elif name == "noscript":
             # Its content is markup where no script runs. Others in it are left out: reading each again needs quadratic time.
             if not self._in_noscript:
@@ -203,6 +205,11 @@ def _is_written(name: str) -> bool:
 def _rename(name: str) -> str:
     """Return the element that displays its content in the same way, but reads it as usual."""
     return "pre" if name in {"xmp", "plaintext"} else name
+
+
+def _write_preformatted(text: str) -> str:
+    """Return the content of `<pre>`. A browser ignores a line end that begins it (WHATWG HTML, section 13.2.6.4.7), but not in `<xmp>`."""
+    return ("\n" if text.startswith(("\n", "\r")) else "") + escape(text)
 
 
 def _keep_colour_scheme(attributes: dict[str, str]) -> dict[str, str]:

@@ -48,8 +48,10 @@ LINK = 'href="#link-of-the-mail"'
         ("<svg><image href=x /><use xlink:href=#a></svg>", None),
         ('<rect fill="url(http://example.net/a#b)" mask="url(#m)">', '<rect fill="url(&quot;data:,&quot;)" mask="url(&quot;#m&quot;)">'),
         # Markup that is no element
-        ('<!-- <a x=" --> <a href=y> ">', f' <a data-mail-href="y" {LINK}> "&gt;'),
-        ("<![if !mso]>a<![endif]>", "a"),
+        ('<!-- <a x=" --> <a href=y> ">', f'<!----> <a data-mail-href="y" {LINK}> "&gt;'),
+        ("<![if !mso]>a<![endif]>", "<!---->a<!---->"),
+        ("&l<!-- x -->t;b>", "&l<!---->t;b>"),
+        ("<xmp>\n<b></xmp><plaintext>\na", "<pre>\n\n&lt;b&gt;</pre><pre>\n\na"),
         ("<p>5 < 6 &lt;b&gt; &amp;amp;", "<p>5 &lt; 6 &lt;b&gt; &amp;amp;"),
         ("a<b", "a"),
         ("<title>a<b>c</title>", "<title>a&lt;b>c</title>"),
