@@ -24,11 +24,6 @@ class Document(NamedTuple):
     notes: tuple[str, ...]
 
 
-def find_visible_parts(message: Message, subtype: str) -> Iterator[Part]:
-    """Yield the parts that a mail program displays as `text/<subtype>`, also of a message that must not be changed."""
-    return (part for part in find_text_parts(message) if is_html(part) == (subtype == "html"))
-
-
 def _text(message: Message, part: Part) -> str:
     """Return the text of a part."""
     return read_text(message.raw, part).replace("\0", "\ufffd")
@@ -63,7 +58,7 @@ def mark_texts(
 
 def _read_texts(message: Message, limit: int) -> tuple[dict[int, str], tuple[str, ...]]:
     """Return the beginnings of the first texts, by the identity of their parts, and notes on what is left out."""
-    parts = list(find_visible_parts(message, "plain"))
+    parts = [part for part in find_text_parts(message) if not is_html(part)]
     texts = {id(part): _text(message, part) for part in parts[:limit]}
     shown = {part: text[:_MAX_TEXT] for part, text in texts.items()}
     notes = (describe_cut(len(shown[part]), len(text), "characters") for part, text in texts.items())
@@ -94,7 +89,7 @@ def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS) -> I
 
     The HTML is still untrusted: show it in a frame with an empty `sandbox` and a content security policy that loads nothing.
     """
-    for part in find_visible_parts(message, "html"):
+    for part in filter(is_html, find_text_parts(message)):
         text = _text(message, part)
         pictures = PictureFinder(message, part, picture_limit)
         markup = sanitize(cut(text), pictures.find)

@@ -13,9 +13,10 @@ from local.viewer.diff import LineDiff
 from local.viewer.excerpt import Excerpt, describe_cut
 from local.viewer.links import LinkRow, list_links
 from local.viewer.part_changes import PartRow, compare_parts
-from local.viewer.rendered import find_visible_parts, mark_headers, mark_texts, render_documents
+from local.viewer.rendered import mark_headers, mark_texts, render_documents
 from local.web.guard import MAIL_POLICY
 from local.web.templating import Site
+from mailhooks.mime.displayed_text import find_text_parts, is_html
 from mailhooks.mime.message import Message
 
 MAX_FRAMES: Final = 12
@@ -36,7 +37,7 @@ class Frames(NamedTuple):
 
 
 def _describe_frames(message: Message) -> Frames:
-    count = sum(1 for _ in find_visible_parts(message, "html"))
+    count = sum(map(is_html, find_text_parts(message)))
     shown = [document.notes for document in islice(render_documents(message), MAX_FRAMES)]
     note = describe_cut(len(shown), count, "HTML texts")
     return Frames(Excerpt(shown, (note,) if note else ()), list_links(message))
@@ -79,7 +80,7 @@ def load_content(site: Site, request: Request, trace: MessageTrace) -> dict[str,
     before = Message(raws[0])
     after = Message(raws[1]) if changed else before
     if view not in _VIEWS:
-        view = "html" if any(find_visible_parts(before, "html")) else "text"
+        view = "html" if any(map(is_html, find_text_parts(before))) else "text"
     elif view == "source" and not changed:
         view = "header"
     if not changed or side not in _SIDES:

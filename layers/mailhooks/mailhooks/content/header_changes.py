@@ -8,6 +8,7 @@ from typing import Final
 from mailhooks.contract.limits import IMMUTABLE_HEADERS, UNIQUE_HEADERS
 from mailhooks.errors import SettingsError
 from mailhooks.mime import encoded_words
+from mailhooks.mime.case_folding import fold_subject
 from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.headers import Field, HeaderBlock
@@ -45,10 +46,6 @@ _MARK: Final = (
 
 The words before the colon are in any language, so a sender may write a mark too. After other text, a tag is part of the subject.
 """
-
-_COLONS: Final = dict.fromkeys(map(ord, "\ua789\u2236\ufe13\ufe55\uff1a"), ":")
-_UNSEEN: Final = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
-"""Characters without a glyph, such as the marks of direction in Arabic and Hebrew subjects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +144,9 @@ def tag_edits(message: Message, tag: str) -> list[Edit]:
 
 def _has_tag(subject: str, tag: str) -> bool:
     """Return whether a tag begins a subject or comes after its marks. `Ext` is not a tag of `Extra work`."""
-    folded = _fold(tag)
+    folded = fold_subject(tag)
     end = r"(?!\w)" if folded[-1:].isalnum() else ""
-    return re.match(f"(?:{_MARK})*? ?{re.escape(folded)}{end}", _fold(subject)) is not None
-
-
-def _fold(subject: str) -> str:
-    return _collapse_spaces(subject.translate(_COLONS | _UNSEEN)).casefold()
+    return re.match(f"(?:{_MARK})*? ?{re.escape(folded)}{end}", fold_subject(subject)) is not None
 
 
 def _insert_before(raw: bytes, block: HeaderBlock, subject: Field, value: bytes, tag: str) -> Edit:

@@ -7,7 +7,7 @@ from typing import Final
 from mailhooks.mime.edits import CannotEdit, Reason
 
 # QUIRK: mailers write the name of an old charset and send its newer superset (WHATWG Encoding Standard, "Names and labels").
-_SUPERSETS: Final = {
+SUPERSETS: Final = {
     "us-ascii": "ascii",
     "ascii": "ascii",
     "iso8859-1": "cp1252",
@@ -171,7 +171,7 @@ def decode(octets: bytes, charset: str) -> str | None:
     found = find_codec(charset)
     if found is None:
         return None
-    for name in (_SUPERSETS.get(found.name, found.name), found.name):
+    for name in (SUPERSETS.get(found.name, found.name), found.name):
         try:
             return octets.decode(name)
         except ValueError:
@@ -182,7 +182,7 @@ def decode(octets: bytes, charset: str) -> str | None:
 def decode_loosely(octets: bytes, charset: str) -> str:
     """Return the text with replacement characters where it cannot be decoded. Octets in an unknown charset are read as Latin-1."""
     found = find_codec(charset)
-    text = octets.decode(_SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
+    text = octets.decode(SUPERSETS.get(found.name, found.name) if found else "latin-1", "replace")
     # Only the codec of UTF-7 returns lone surrogates.
     return _SURROGATES.sub("\ufffd", text) if found is not None and found.name == "utf-7" else text
 

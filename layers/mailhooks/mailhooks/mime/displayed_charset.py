@@ -39,19 +39,14 @@ _AROUND_LABEL: Final = re.compile(r"\A(?:[^a-z0-9]+|x-)+|[$;,\s].*\Z|[^a-z0-9]+\
 """Quotes and `x-` before a name, and behind it what old programs append: `_iso-2022-jp$ESC`."""
 
 _CODECS: Final = {
-    "iso8859-9": ("cp1254",),
     "iso8859-11": ("cp874",),
-    "tis-620": ("cp874",),
-    "gb2312": ("gb18030",),
-    "gbk": ("gb18030",),
-    "euc_kr": ("cp949",),
     "shift_jis": ("cp932", "shift_jis"),
     "big5": ("big5hkscs", "cp950"),
     "cp950": ("cp950", "big5hkscs"),
     "euc_jp": ("euc_jp", "euc_jis_2004"),
     "iso2022_jp": ("iso2022_jp", "iso2022_jp_ext", "iso2022_jp_2004"),
 }
-"""The codecs that are tried for a charset, by the name of Python's codec. Mailers send characters of its supersets."""
+"""The codecs that are tried for a charset, by the name of Python's codec, where they are others than in `SUPERSETS`."""
 
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -126,7 +121,12 @@ def find_superset(label: str) -> str:
     if not name:
         found = charsets.find_codec(label.lower())
         return found.name if found else label.lower()
-    return "cp1252" if name == "iso8859-1" else _CODECS.get(name, (name,))[0]
+    return _list_codecs(name)[0]
+
+
+def _list_codecs(name: str) -> tuple[str, ...]:
+    """Return the codecs that are tried in place of a codec. Mailers send characters of its supersets."""
+    return _CODECS.get(name) or (charsets.SUPERSETS.get(name, name),)
 
 
 def _find_own_charset(beginning: bytes) -> str:
@@ -159,7 +159,7 @@ def _decode_as(octets: bytes, name: str, *, is_cut: bool) -> str:
         return _decode_windows_1252(octets)
     if name in {"utf-16", "utf-32"}:
         name = charsets.find_wide_codec(octets, name) or f"{name}-le"
-    candidates = _CODECS.get(name, (name,))
+    candidates = _list_codecs(name)
     text = next((text for codec in candidates if (text := _try(octets, codec, is_cut=is_cut)) is not None), None)
     if text is None:
         replaced = codecs.getincrementaldecoder(candidates[0])("replace")

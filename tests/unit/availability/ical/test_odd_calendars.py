@@ -14,7 +14,6 @@ from tests.unit.availability.ical.test_events import calendar, event
 
 WEEK = Window(datetime(2026, 5, 4, tzinfo=UTC), datetime(2026, 5, 11, tzinfo=UTC))
 SPRING = Window(datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC))
-SEPTEMBER = Window(datetime(2026, 9, 5, tzinfo=UTC), datetime(2026, 9, 8, tzinfo=UTC))
 AUTUMN = Window(datetime(2026, 10, 23, tzinfo=UTC), datetime(2026, 10, 28, tzinfo=UTC))
 
 

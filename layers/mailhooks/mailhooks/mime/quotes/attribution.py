@@ -131,7 +131,7 @@ _ASCII_VERBS: Final = frozenset(verb for verb in VERBS if verb.isascii())
 
 def fold(text: str) -> str:
     """Return a text as in the tables: lower case, without dashes and colons around it."""
-    # The capital I with a dot of Turkish becomes two characters.
+    # As `fold_case`, which would be one more module in the path of a disclaimer.
     return text.strip(AROUND).casefold().replace("i\u0307", "i")
 
 

@@ -7,6 +7,8 @@ All are in lower case by `str.casefold`, with one space between words.
 from enum import Enum
 from typing import Final
 
+from mailhooks.mime.case_folding import read_phrases
+
 
 class Label(Enum):
     """A field in the block above an original message."""
@@ -22,20 +24,13 @@ class Label(Enum):
     TRACE = "a field of a complete header, which people paste when they ask for help; no program writes it above a quote"
 
 
-def _read_phrases(rows: str) -> frozenset[str]:
-    """Return the phrases of all rows `language: phrase, phrase`. The language is for the reader of the code."""
-    # The capital I with a dot of Turkish becomes two characters.
-    lists = (row.partition(":")[2].casefold().replace("i\u0307", "i").split(",") for row in rows.strip().splitlines())
-    return frozenset(phrase.strip() for phrases in lists for phrase in phrases if phrase.strip())
-
-
 FIELDS: Final = frozenset({Label.FROM, Label.DATE, Label.TO, Label.COPY, Label.SUBJECT})
 
 
 OPENERS: Final = tuple(
     f"{phrase} "
     for phrase in sorted(
-        _read_phrases("""
+        read_phrases("""
         en: on, at, in message
         fr: le
         de: am
@@ -64,7 +59,7 @@ OPENERS: Final = tuple(
 GLUED_OPENERS: Final = ("在", "于", "於", "เมื่อ", "ในวันที่", "วันที่", "កាលពី")
 """First words in languages without spaces."""
 
-VERBS: Final = _read_phrases("""
+VERBS: Final = read_phrases("""
     en: wrote, writes, wrote the following, said
     fr: a écrit, a ecrit, écrit, ecrit, nous a dit
     de: schrieb, geschrieben, schrieben, schreibt
@@ -108,7 +103,7 @@ VERBS: Final = _read_phrases("""
 """)
 """Verbs of writing."""
 
-GLUED_VERBS: Final = _read_phrases("""
+GLUED_VERBS: Final = read_phrases("""
     ja: のメール, のメッセージ, さんは書きました, さんが書きました, は書きました
     zh: 写道, 寫道, 写于, 寫於, 来信, 寫到, 提到
     ko: 작성, 쓴 글, 쓴 내용
@@ -117,7 +112,7 @@ GLUED_VERBS: Final = _read_phrases("""
 """)
 """Verbs in languages without spaces, or with endings."""
 
-ORIGINAL: Final = _read_phrases("""
+ORIGINAL: Final = read_phrases("""
     en: original message, original, original appointment, reply message, replied message, forwarded message, forwarded by, reply separator,
     en: begin forwarded message, original mail, original email, forwarded mail, original e-mail, original text
     en: please type your reply above this line, please reply above this line, reply above this line, please do not write below this line
@@ -292,7 +287,7 @@ _LABELS: Final = {
     """,
 }
 
-LABELS: Final = {phrase: label for label, rows in _LABELS.items() for phrase in _read_phrases(rows)}
+LABELS: Final = {phrase: label for label, rows in _LABELS.items() for phrase in read_phrases(rows)}
 
 DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in this issue", "topic digest", "digest summary")
 """First words of lines above the contents of a mailing list's digest: header blocks in a digest are not quotes."""
@@ -300,7 +295,7 @@ DIGEST: Final = ("today's topics", "topics in this digest", "topics covered in t
 TRAILERS: Final = (
     *("sent from ", "sent with ", "sent via "),
     # phones
-    *_read_phrases("""
+    *read_phrases("""
         en: get outlook for
         fr: envoyé de mon, envoyé depuis, envoyé à partir, télécharger outlook, obtenez outlook
         de: von meinem, von unterwegs gesendet, gesendet von, gesendet mit, outlook für
@@ -322,11 +317,11 @@ TRAILERS: Final = (
         he, ar: נשלח מ, أُرسلت من, مرسل من
     """),
     # mailing lists
-    *_read_phrases("""
+    *read_phrases("""
         en: you received this message because, to unsubscribe, unsubscribe
     """),
     # virus scanners
-    *_read_phrases("""
+    *read_phrases("""
         en: this email has been checked for viruses, this e-mail has been checked for viruses, virus-free
         de: virenfrei, diese e-mail wurde von
         fr: garanti sans virus, sans virus

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from mailhooks.mime import part_content
+from mailhooks.mime.case_folding import fold_subject
 from mailhooks.mime.message import Message
 from mailhooks.policy.facts.decoded_headers import DecodedHeaders
 from mailhooks.policy.facts.subject_phrases import is_away, is_failure, is_forward
@@ -73,10 +74,6 @@ _SIGNS: Final = (
 
 _NO: Final = frozenset({"", "no", "none", "false", "0"})
 
-_SUBJECT_FORMS: Final = {
-    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)),
-    0xFF1A: ":",
-}
 _SUBJECT_CHARACTERS: Final = 400
 
 _JOURNAL: Final = frozenset({"x-ms-journal-report"})
@@ -180,10 +177,10 @@ def is_bounce(message: Message, headers: DecodedHeaders, *, null_sender: bool) -
 
 
 def _read_subject(headers: DecodedHeaders) -> str:
-    """Return the beginning of the subject, normalized: in lower case, with single spaces and ASCII colons, without invisible characters.
+    """Return the beginning of the subject in the form of `fold_subject`.
 
     A tag of one word in brackets, which gateways add, is left out: `[EXTERNAL] Automatic reply: Order`.
     """
-    subject = " ".join(headers.first("subject")[:_SUBJECT_CHARACTERS].translate(_SUBJECT_FORMS).split()).lower().replace("i\u0307", "i")
+    subject = fold_subject(headers.first("subject")[:_SUBJECT_CHARACTERS])
     tag, bracket, rest = subject.removeprefix("[").partition("]")
     return rest.lstrip() if bracket and subject.startswith("[") and tag.isalpha() else subject

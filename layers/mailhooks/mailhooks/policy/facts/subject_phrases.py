@@ -1,20 +1,15 @@
 """Words with which programs begin the subjects of automatic replies, forwards and bounces, in many languages.
 
-All are in lower case. Each row has its language for the reader of the code.
+Subjects are compared in the form of `fold_subject`. Each row has its language for the reader of the code.
 """
 
 # ruff: noqa: RUF001 - letters of other alphabets that look like Latin ones are meant
 from typing import Final
 
+from mailhooks.mime.case_folding import read_phrases
 
-def _read_phrases(rows: str) -> tuple[str, ...]:
-    """Return each phrase of all rows `language: phrase, phrase`."""
-    # Without expressions, because compiling them needs 5 ms at each cold start.
-    lists = (row.partition(":")[2].split(",") for row in rows.strip().splitlines())
-    return tuple(phrase.strip() for phrases in lists for phrase in phrases)
-
-
-_AWAY: Final = _read_phrases("""
+_AWAY: Final = tuple(
+    read_phrases("""
     en: automatic reply, automatic response, auto reply, auto-reply, autoreply, auto response, auto-response, autoresponse
     en: out of office, out of the office, yahoo! auto response
     en: away from my, away from the, away from mail, i am on vacation, on vacation, vacation re:, vacation reply, vacation notice
@@ -38,6 +33,7 @@ _AWAY: Final = _read_phrases("""
     vi, th, id, ms, hi: trả lời tự động, ตอบกลับอัตโนมัติ, balasan otomatis, balasan automatik, jawaban otomatis, स्वचालित उत्तर
     ja, zh, ko: 自動応答, 自動返信, 自動回覆, 自動回復, 自动答复, 自动回复, 자동 회신, 자동 응답
     """)
+)
 
 _IS_AWAY: Final = ("is out of the office", "is out of office", "is currently out of")
 """Parts of the subject of such a reply by Domino: `AUTO: Ana is out of the office (returning 12/01/2026)`."""
@@ -45,8 +41,7 @@ _IS_AWAY: Final = ("is out of the office", "is out of office", "is currently out
 _LONGEST_MARK: Final = 60
 """Characters of a mark up to its colon."""
 
-_FORWARD_MARKS: Final = frozenset(
-    _read_phrases("""
+_FORWARD_MARKS: Final = read_phrases("""
     en, de: fw, fwd, wg
     fr, es, it, pt: tr, rv, i, enc
     nl, sv, da, no, fi: doorst, vb, vs, vl, videresendt, vidarebefordrat
@@ -55,9 +50,9 @@ _FORWARD_MARKS: Final = frozenset(
     he, ar: הועבר, إعادة توجيه, إعادة التوجيه
     ja, zh, ko, vi: 転送, 转发, 轉寄, 转寄, 전달, chuyển tiếp
     """)
-)
 
-_FAILURE_PHRASES: Final = _read_phrases("""
+_FAILURE_PHRASES: Final = tuple(
+    read_phrases("""
     en: undeliver, nondeliver, non-deliver, non deliver, returned mail, returned message, returned to sender, mail delivery
     en: delivery status, delivery failure, delivery failed, delivery report, delivery delay, delivery has, delivery notification
     en: failure notice, mail failure, message status - undeliv, message not delivered, message could not be delivered, message undeliver
@@ -72,13 +67,14 @@ _FAILURE_PHRASES: Final = _read_phrases("""
     cs, hu, tr, el: nedoručitelné, kézbesíthetetlen, teslim edilemedi, teslim edilemeyen, ανεπίδοτο
     ja, zh, ko: 配信不能, メール配信に失敗, メッセージを配信できません, 未送达, 無法傳遞, 无法传递, 배달되지 않음
     """)
+)
 
 
 _PARCEL_PHRASES: Final = ("delivery ", "warning: message")
 
 
 def is_away(subject: str) -> bool:
-    """Return whether a normalized subject is that of an automatic reply. A person may write it too."""
+    """Return whether a folded subject is that of an automatic reply. A person may write it too."""
     if any(part in subject for part in _IS_AWAY):
         return True
     words = subject.removeprefix("auto:").lstrip()
@@ -87,13 +83,13 @@ def is_away(subject: str) -> bool:
 
 
 def is_forward(subject: str) -> bool:
-    """Return whether a normalized subject is that of a forward: `FW: Order`, `WG[2]: Order`."""
+    """Return whether a folded subject is that of a forward: `FW: Order`, `WG[2]: Order`."""
     mark, colon, _ = subject.partition(":")
     return bool(colon) and mark.partition("[")[0].partition("(")[0].strip(" .") in _FORWARD_MARKS
 
 
 def is_failure(subject: str, *, by_server: bool) -> bool:
-    """Return whether a normalized subject is that of a bounce. A person may write it too, and shops write some of them about parcels.
+    """Return whether a folded subject is that of a bounce. A person may write it too, and shops write some of them about parcels.
 
     Args:
         by_server: whether the sender has the name of a mail server.
