@@ -7,7 +7,7 @@ from typing import Final
 
 from mailhooks.content import attachment_parts
 from mailhooks.mime import displayed_text
-from mailhooks.mime.html import Kind, Token, tokenize
+from mailhooks.mime.html import Kind, Token, tokenize, unescape
 from mailhooks.mime.message import Message
 from mailhooks.mime.part_addresses import PartAddresses
 from mailhooks.policy.facts.attachment_facts import AttachmentFacts
@@ -18,6 +18,10 @@ _MAX_OCTETS: Final = 4 * 1024 * 1024
 
 _SOURCES: Final = frozenset({"src", "background", "poster", "data", "xlink:href"})
 """Attributes with the address of an image. `href` is a link, which a mail program does not display."""
+
+_IN_COMMENT: Final = re.compile(r"""\ssrc\s*+=\s*+["']?(cid:[^"'\s>]++)""", re.IGNORECASE)
+_MAX_CANDIDATES: Final = 20
+"""Images of one `srcset` that are read. A program displays one."""
 
 _URL: Final = re.compile(r"""url\(\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'()]*))\s*+\)""", re.IGNORECASE)
 
@@ -49,10 +53,15 @@ def _list_addresses(token: Token) -> Iterator[str]:
         for name, value in token.attrs.items():
             if name in _SOURCES:
                 yield value
+            elif name == "srcset":
+                yield from (candidate.strip().partition(" ")[0] for candidate in value.split(",", _MAX_CANDIDATES))
             elif name == "style":
                 yield from _list_urls(value)
     elif token.kind is Kind.RAW and token.name == "style":
         yield from _list_urls(token.text)
+    elif token.kind is Kind.COMMENT and token.text.startswith("<!--[if"):
+        # Outlook reads it as HTML, and draws the images of VML.
+        yield from (unescape(found[1]) for found in _IN_COMMENT.finditer(token.text))
 
 
 def _list_urls(style: str) -> Iterator[str]:
