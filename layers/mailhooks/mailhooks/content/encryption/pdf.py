@@ -19,6 +19,8 @@ _MAX_DICTIONARY: Final = 8192
 
 _ENCRYPT: Final = b"".join(b"(?:%c|#%02x|#%02X)" % (letter, letter, letter) for letter in b"Encrypt")
 """A name may have any letter as `#` and its number (section 7.3.5)."""
+_MENTION: Final = re.compile(rb"/" + _ENCRYPT)
+"""Ten times as fast as `_MARK`; most files have none."""
 _MARK: Final = re.compile(
     rb"\bstream(?=\r?\n)|\bendstream\b|/(?P<key>%s)\s*+(?:(?P<number>\d{1,10})\s++(?P<generation>\d{1,5})\s++R\b|(?=<<))" % _ENCRYPT
 )
@@ -40,6 +42,8 @@ def is_encrypted_pdf(octets: bytes, checks: SlowChecks) -> bool:
 
     Time is linear, for any content.
     """
+    if not _MENTION.search(octets):
+        return False
     # Each update of a file mentions the same object: the last mention is enough.
     found = {number or at: (at, number) for at, number in _find_references(octets)}
     return any(_is_locked(octets, at, number, checks) for at, number in islice(found.values(), _MAX_REFERENCES))

@@ -68,7 +68,7 @@ class TextReader:
         return "\n".join(self._read(file, described, is_packed=False))
 
     def _read(self, file: File, described: FileDescription, *, is_packed: bool) -> Iterator[str]:
-        if self._left <= 0 or (self._deadline is not None and not self._deadline.left()):
+        if self._is_over():
             self.is_cut = True
             return
         beginning = file.beginning(filetypes.PREFIX_OCTETS)
@@ -83,6 +83,10 @@ class TextReader:
             yield visible_text(Message(self._take(file, self._limit)), self._limit)
         elif not filetypes.is_binary(beginning, is_wide=True):
             yield self._read_text(file, beginning, described)
+
+    def _is_over(self) -> bool:
+        """Return whether no more octets are read, or the time is over."""
+        return self._left <= 0 or (self._deadline is not None and not self._deadline.left())
 
     def _take(self, file: File, limit: int) -> bytes:
         """Return the first octets of a file, and count them."""
@@ -126,7 +130,7 @@ class TextReader:
         texts: list[str] = []
         left = self._limit
         for part in parts:
-            if left <= 0 or self._left <= 0:
+            if left <= 0 or self._is_over():
                 self.is_cut = True
                 break
             octets = self._take(part, _MAX_XML)

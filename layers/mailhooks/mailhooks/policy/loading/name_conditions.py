@@ -60,8 +60,10 @@ class _OwnPeople:
     def _is_name_of_other(self, facts: Facts, text: str, addresses: frozenset[str]) -> bool:
         people = facts.directory.people(facts.deadline)
         if self._people.people is not people:
-            # The index of thousands of names is kept as long as the directory keeps its list.
-            self._people = People(people)
+            # The index of thousands of names needs a second. The directory reads its list again after minutes, mostly without a change.
+            if self._people.people != people:
+                self._people = People(people)
+            self._people.people = people
         found = self._people.find(text, look_alikes=self._look_alikes)
         if not found or not addresses:
             return bool(found)
