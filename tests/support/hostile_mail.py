@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from tests.support.messages import mail, mixed, multipart, part
 from tests.support.policies import HEAD, PLAIN
-from tests.unit.content.test_attachments import mail, mixed, multipart, part
 
 _LONG: Final = 300_000
 

@@ -9,10 +9,11 @@ from mailhooks.content.attachments import AttachmentRules, find, strip
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
 from mailhooks.policy.facts.attachment_facts import list_attachments
+from tests.support.files import PE, archive
+from tests.support.messages import mail, mixed, multipart, part, text
 from tests.support.tables import check_rows
 from tests.unit.content.test_attachment_readings import eml, uuencoded
-from tests.unit.content.test_attachments import mail, mixed, multipart, notices, part, text
-from tests.unit.content.test_filetypes import PE, archive
+from tests.unit.content.test_attachments import notices
 
 RULES = AttachmentRules.checked(
     extensions=["exe", "js"], true_types=["executable", "text/html"], unlistable_archives="strip", forwarded="strip"

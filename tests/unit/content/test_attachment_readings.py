@@ -9,8 +9,9 @@ import pytest
 from mailhooks.content.attachments import AttachmentRules, Reason, find, strip
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.mime.message import Message
-from tests.unit.content.test_attachments import forwarded, mail, mixed, multipart, notices, part, text
-from tests.unit.content.test_filetypes import PE, archive
+from tests.support.files import PE, archive
+from tests.support.messages import forwarded, mail, mixed, multipart, part, text
+from tests.unit.content.test_attachments import notices
 
 checked = AttachmentRules.checked
 PROGRAMS = checked(true_types=["executable"])

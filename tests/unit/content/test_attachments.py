@@ -17,10 +17,11 @@ from mailhooks.content.attachments import AttachmentRules, Reason, edits, find, 
 from mailhooks.content.filetypes import KNOWN
 from mailhooks.errors import CannotChangeSafely, SettingsError
 from mailhooks.mime.message import MAX_PARTS, Message, scan
+from tests.support.files import PE, archive, encrypted
 from tests.support.mail import CORPUS
+from tests.support.messages import forwarded, mail, mixed, multipart, part, text
 from tests.support.tables import check_rows
 from tests.unit.content.test_encryption import FILES as ENCRYPTED
-from tests.unit.content.test_filetypes import PE, archive, encrypted
 
 checked = AttachmentRules.checked
 EXE = checked(extensions=["exe", ".JS"])
@@ -34,34 +35,6 @@ EVERYTHING = checked(
     forwarded="strip",
     ses_unsupported="strip",
 )
-
-
-def part(content_type: str, name: str = "", octets: bytes = b"content", disposition: str = "attachment") -> bytes:
-    of_name = f'; filename="{name}"' if name else ""
-    head = f"Content-Type: {content_type}\r\nContent-Disposition: {disposition}{of_name}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    return head.encode() + base64.encodebytes(octets).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
-
-
-def text(octets: bytes = b"Hello", subtype: str = "plain") -> bytes:
-    return f"Content-Type: text/{subtype}\r\n\r\n".encode() + octets
-
-
-def multipart(subtype: str, *parts: bytes, boundary: bytes = b"b") -> bytes:
-    head = b"Content-Type: multipart/" + subtype.encode() + b'; boundary="' + boundary + b'"\r\n\r\n'
-    return head + b"".join(b"--" + boundary + b"\r\n" + piece + b"\r\n" for piece in parts) + b"--" + boundary + b"--"
-
-
-def mail(content: bytes) -> bytes:
-    return b"From: a@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMIME-Version: 1.0\r\n" + content + b"\r\n"
-
-
-def mixed(*parts: bytes) -> bytes:
-    return mail(multipart("mixed", text(), *parts))
-
-
-def forwarded(content: bytes, name: str = "") -> bytes:
-    of_name = f'; filename="{name}"' if name else ""
-    return f"Content-Type: message/rfc822\r\nContent-Disposition: attachment{of_name}\r\n\r\n".encode() + mail(content)
 
 
 def found(raw: bytes, rules: AttachmentRules) -> list[tuple[str, Reason, str]]:

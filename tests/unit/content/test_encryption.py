@@ -18,6 +18,7 @@ from mailhooks.content.encryption.detect import EncryptionDetector, is_encrypted
 from mailhooks.content.encryption.slow_checks import SlowChecks
 from mailhooks.content.zip_archives import ArchiveReader
 from mailhooks.mime.part_content import Content
+from tests.support.files import zipped
 from tests.support.ole import write_ole
 from tests.support.tables import check_rows
 
@@ -217,23 +218,15 @@ def open_document(manifest: str, name: str = "META-INF/manifest.xml") -> bytes:
     return holder.getvalue()
 
 
-def zipped(**files: bytes) -> bytes:
-    holder = io.BytesIO()
-    with zipfile.ZipFile(holder, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, octets in files.items():
-            made.writestr(zipfile.ZipInfo(name), octets)
-    return holder.getvalue()
-
-
 PACKED: Final[list[tuple[str, bytes, bool]]] = [
     ("OpenDocument", open_document('<m:file-entry><m:encryption-data m:checksum="x">'), True),
     ("OpenDocument, default namespace", open_document("<file-entry><encryption-data>"), True),
     ("OpenDocument, not encrypted", open_document('<manifest:file-entry manifest:full-path="encryption-data"/>'), False),
     ("OpenDocument, in the text", open_document("", "x"), False),
-    ("a PDF in a zip archive", zipped(a=b"hello", b=LOCKED), True),
-    ("a 7z archive in a zip archive", zipped(b=FILES["locked-header.7z"]), True),
-    ("an Office file in a zip archive", zipped(b=write_ole({"EncryptedPackage": bytes(5000)})), True),
-    ("open files in a zip archive", zipped(a=PLAIN, b=OWNER, c=FILES["plain.7z"]), False),
+    ("a PDF in a zip archive", zipped({"a": b"hello", "b": LOCKED}), True),
+    ("a 7z archive in a zip archive", zipped({"b": FILES["locked-header.7z"]}), True),
+    ("an Office file in a zip archive", zipped({"b": write_ole({"EncryptedPackage": bytes(5000)})}), True),
+    ("open files in a zip archive", zipped({"a": PLAIN, "b": OWNER, "c": FILES["plain.7z"]}), False),
 ]
 
 

@@ -1,6 +1,4 @@
 import doctest
-import io
-import zipfile
 
 import pytest
 from hypothesis import given
@@ -8,25 +6,7 @@ from hypothesis import strategies as st
 
 from mailhooks.content import filetypes
 from mailhooks.content.filetypes import EXECUTABLES, KNOWN, identify
-
-PE = b"MZ\x90\0\x03\0\0\0" + bytes(52) + b"\x80\0\0\0" + bytes(64) + b"PE\0\0"
-
-
-def archive(*names: str, method: int = zipfile.ZIP_STORED) -> bytes:
-    holder = io.BytesIO()
-    with zipfile.ZipFile(holder, "w", method) as made:
-        for name in names:
-            # A fixed date: parallel test processes have to collect the same parameters.
-            made.writestr(zipfile.ZipInfo(name), b"content of a file", compress_type=method)
-    return holder.getvalue()
-
-
-def encrypted(octets: bytes) -> bytes:
-    """Set only the flag in both headers of the first file, because the content is never read."""
-    marked = bytearray(octets)
-    marked[6] |= 1
-    marked[octets.index(b"PK\x01\x02") + 8] |= 1
-    return bytes(marked)
+from tests.support.files import PE, archive
 
 
 def test_the_examples_are_correct():

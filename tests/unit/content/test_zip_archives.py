@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailhooks.content import zip_packing
 from mailhooks.content.zip_archives import ArchiveReader, ZipListing, list_zip
-from tests.unit.content.test_filetypes import PE, archive, encrypted
+from tests.support.files import PE, archive, encrypted, zipped
 
 
 def test_a_listing_has_nested_archives_and_no_directories():
@@ -121,10 +121,7 @@ def streamed(method: int, *names: str) -> bytes:
 def nested(*names: str, inner: str = "inner.zip", method: int = zipfile.ZIP_STORED, depth: int = 1) -> bytes:
     octets = archive(*names)
     for _ in range(depth):
-        holder = io.BytesIO()
-        with zipfile.ZipFile(holder, "w", method) as made:
-            made.writestr(zipfile.ZipInfo(inner), octets, compress_type=method)
-        octets = holder.getvalue()
+        octets = zipped({inner: octets}, method)
     return octets
 
 

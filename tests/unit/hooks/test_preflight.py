@@ -14,7 +14,8 @@ from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rej
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message, scan
 from tests.support.mail import CORPUS
-from tests.unit.content.test_attachments import MESSAGES, forwarded, mixed, multipart, part, text
+from tests.support.messages import forwarded, mixed, multipart, part, text
+from tests.unit.content.test_attachments import MESSAGES
 
 GOOD = b"From: a@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nMessage-ID: <1@example.com>\r\nSubject: s\r\n\r\nBody\r\n"
 

@@ -22,12 +22,12 @@ from mailhooks.policy.rules.rule import (
     StripAttachments,
     TagSubject,
 )
+from tests.support.files import PE
 from tests.support.hostile_mail import HOSTILE
+from tests.support.messages import mail as mail_of
+from tests.support.messages import mixed, multipart, part, text
 from tests.support.policies import HEAD, PLAIN, Mail, actions_by_recipient, evaluate, mail, make_policy
 from tests.support.tables import check_rows
-from tests.unit.content.test_attachments import mail as mail_of
-from tests.unit.content.test_attachments import mixed, multipart, part, text
-from tests.unit.content.test_filetypes import PE
 
 A, B = "a@example.com", "b@example.com"
 TO_A = {"recipient": A}

@@ -1,8 +1,6 @@
 """The text of attachments, as their reader sees it."""
 
-import io
 import time
-import zipfile
 from collections.abc import Callable
 from typing import Final
 
@@ -11,19 +9,12 @@ from mailhooks.deadline import Deadline
 from mailhooks.mime.part_content import Content
 from mailhooks.policy import Trace
 from mailhooks.policy.facts.attachment_text import FileDescription, TextReader
+from tests.support.files import zipped
+from tests.support.messages import mixed, part
 from tests.support.policies import evaluate, mail, make_policy
 from tests.support.tables import check_rows
-from tests.unit.content.test_attachments import mixed, part
 
 LIMIT: Final = 256 * 1024
-
-
-def zipped(files: dict[str, str | bytes]) -> bytes:
-    holder = io.BytesIO()
-    with zipfile.ZipFile(holder, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content in files.items():
-            made.writestr(zipfile.ZipInfo(name), content)
-    return holder.getvalue()
 
 
 def read(octets: bytes, *extensions: str, content_type: str = "", charset: str = "", limit: int = LIMIT) -> str:

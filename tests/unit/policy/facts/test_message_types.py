@@ -7,9 +7,9 @@ from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.mime.message import Message
 from mailhooks.policy.facts.decoded_headers import DecodedHeaders
 from mailhooks.policy.facts.message_types import MessageType, find_message_types
+from tests.support.messages import forwarded, multipart, part, text
+from tests.support.messages import mail as whole
 from tests.support.tables import check_rows
-from tests.unit.content.test_attachments import forwarded, multipart, part, text
-from tests.unit.content.test_attachments import mail as whole
 
 AUTO, AWAY = MessageType.AUTO_REPLY, MessageType.OUT_OF_OFFICE
 BOUNCE, RECEIPT = MessageType.DELIVERY_REPORT, MessageType.READ_RECEIPT

@@ -2,11 +2,11 @@
 
 import base64
 
+from tests.support.files import PE, archive
+from tests.support.messages import mail as whole
+from tests.support.messages import multipart, part, text
 from tests.support.policies import mail, match_conditions
 from tests.support.tables import check_rows
-from tests.unit.content.test_attachments import mail as whole
-from tests.unit.content.test_attachments import multipart, part, text
-from tests.unit.content.test_filetypes import PE, archive
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 GIF = b"GIF89a" + bytes(100)

@@ -4,12 +4,12 @@ from base64 import b64encode
 from typing import Final
 
 from mailhooks.policy import Services
+from tests.support.files import PE, archive, encrypted
+from tests.support.messages import mail as whole
+from tests.support.messages import mixed, multipart, part
 from tests.support.ole import write_ole
 from tests.support.policies import HEAD, PLAIN, Groups, Mail, mail
-from tests.unit.content.test_attachments import mail as whole
-from tests.unit.content.test_attachments import mixed, multipart, part
 from tests.unit.content.test_encryption import FILES as ENCRYPTED
-from tests.unit.content.test_filetypes import PE, archive, encrypted
 from tests.unit.policy.facts.test_attachment_text import run, sheet, word, zipped
 from tests.unit.policy.rules.envelope_tables import NONE, USER, Row
 from tests.unit.policy.rules.text_tables import cards, either, texts
