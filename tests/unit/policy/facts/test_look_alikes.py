@@ -1,6 +1,6 @@
 import pytest
 
-from mailhooks.policy.facts.look_alikes import skeletons
+from mailhooks.policy.facts.look_alikes import list_skeletons
 
 ALIKE = [
     ("paypal", "p\u0430yp\u0430l"),  # a Cyrillic a
@@ -35,9 +35,9 @@ UNLIKE = [("paypal", "paypol"), ("mail", "mall"), ("muller", "m\u00fcller"), ("b
 
 @pytest.mark.parametrize("one, other", ALIKE, ids=ascii)
 def test_texts_that_look_alike_share_a_skeleton(one, other):
-    assert skeletons(one) & skeletons(other)
+    assert list_skeletons(one) & list_skeletons(other)
 
 
 @pytest.mark.parametrize("one, other", UNLIKE, ids=ascii)
 def test_texts_that_a_reader_tells_apart_share_no_skeleton(one, other):
-    assert not skeletons(one) & skeletons(other)
+    assert not list_skeletons(one) & list_skeletons(other)

@@ -5,7 +5,7 @@ from itertools import cycle
 from typing import Final
 
 
-def rc4(key: bytes, data: bytes) -> bytes:
+def apply_rc4(key: bytes, data: bytes) -> bytes:
     """Encrypt or decrypt by RC4."""
     state, j = list(range(256)), 0
     for i, octet in zip(range(256), cycle(key), strict=False):

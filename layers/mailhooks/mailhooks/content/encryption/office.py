@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Final, NamedTuple
 
-from mailhooks.content.encryption.ciphers import rc4
+from mailhooks.content.encryption.ciphers import apply_rc4
 
 _HEADER: Final = struct.Struct("<30xHH10xII8xIIII")
 """Shifts of sectors and small sectors; sectors of the FAT; the first directory sector; of the small FAT: the first sector and their number;
@@ -208,7 +208,7 @@ def _opens_by_rc4(salt: bytes, encrypted: bytes) -> bool:
     """Check the default password by a verifier and its hash (sections 2.3.6.2 and 2.3.6.4)."""
     begun = hashlib.md5(_UTF_16, usedforsecurity=False).digest()[:5]
     middle = hashlib.md5((begun + salt) * 16, usedforsecurity=False).digest()[:5]
-    verifier = rc4(hashlib.md5(middle + bytes(4), usedforsecurity=False).digest(), encrypted)
+    verifier = apply_rc4(hashlib.md5(middle + bytes(4), usedforsecurity=False).digest(), encrypted)
     return hashlib.md5(verifier[:16], usedforsecurity=False).digest() == verifier[16:32]
 
 
@@ -216,5 +216,5 @@ def _opens_by_crypto_api(salt: bytes, encrypted: bytes, key_bits: int) -> bool:
     """Check the default password by a verifier and its hash (sections 2.3.5.2 and 2.3.5.6)."""
     begun = hashlib.sha1(salt + _UTF_16, usedforsecurity=False).digest()
     key = hashlib.sha1(begun + bytes(4), usedforsecurity=False).digest()[: min(key_bits // 8, 16)]
-    verifier = rc4(key + bytes(11) if key_bits == 40 else key or b"\0", encrypted)
+    verifier = apply_rc4(key + bytes(11) if key_bits == 40 else key or b"\0", encrypted)
     return hashlib.sha1(verifier[:16], usedforsecurity=False).digest() == verifier[16:36]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from mailhooks.content.encryption.ciphers import hash_password_2b, rc4
+from mailhooks.content.encryption.ciphers import apply_rc4, hash_password_2b
 from mailhooks.content.encryption.slow_checks import SlowChecks
 
 _MAX_REFERENCES: Final = 8
@@ -169,11 +169,11 @@ def _opens_by_rc4(values: dict[str, bytes | int | str], identifier: bytes) -> bo
     seed += b"\xff" * 4 if revision == 4 and values.get("EncryptMetadata") == "false" else b""
     key = hashlib.md5(seed, usedforsecurity=False).digest()
     if revision == 2:
-        return rc4(key[:5], _PADDING) == user[:32]
+        return apply_rc4(key[:5], _PADDING) == user[:32]
     for _ in range(50):
         key = hashlib.md5(key[:octets], usedforsecurity=False).digest()
     key = key[:octets]
     found = hashlib.md5(_PADDING + identifier, usedforsecurity=False).digest()
     for number in range(20):
-        found = rc4(bytes(octet ^ number for octet in key), found)
+        found = apply_rc4(bytes(octet ^ number for octet in key), found)
     return found == user[:16]

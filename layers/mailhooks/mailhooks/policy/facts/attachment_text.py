@@ -16,7 +16,7 @@ from mailhooks.mime import displayed_charset, filenames
 from mailhooks.mime.html import unescape
 from mailhooks.mime.html_text import extract_searchable_text
 from mailhooks.mime.message import Message
-from mailhooks.policy.facts.visible_text import visible_text
+from mailhooks.policy.facts.visible_text import read_visible_text
 
 _MAX_OCTETS: Final = 16 * 1024 * 1024
 """Octets of all attachments of a message that are decoded and unpacked for their text: about a second."""
@@ -80,7 +80,7 @@ class TextReader:
 
             yield read_rtf(self._take(file, self._limit))
         elif described.extensions & _MESSAGES or described.content_type.startswith("message/"):
-            yield visible_text(Message(self._take(file, self._limit)), self._limit)
+            yield read_visible_text(Message(self._take(file, self._limit)), self._limit)
         elif not filetypes.is_binary(beginning, is_wide=True):
             yield self._read_text(file, beginning, described)
 

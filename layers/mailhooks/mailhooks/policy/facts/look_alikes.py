@@ -33,7 +33,7 @@ _BEFORE_DECOMPOSITION: Final = str.maketrans({"\u03f2": "c", "\u03f9": "c", "\u0
 """Letters with the shape of another letter than they decompose into: the lunate sigma and the long s."""
 
 
-def skeletons(text: str) -> frozenset[str]:
+def list_skeletons(text: str) -> frozenset[str]:
     """Return the forms in which texts that look alike are equal: two texts look alike if they share one.
 
     A capital I is an l in one form and an i in the other. What `normalize` ignores does not matter, such as case.

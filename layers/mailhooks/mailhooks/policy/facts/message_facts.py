@@ -165,9 +165,9 @@ class Facts:
     def body_text(self, limit: int) -> SearchedText:
         """Return the displayed text. At most `limit` octets of each text part are read."""
         if limit not in self._body_texts:
-            from mailhooks.policy.facts.visible_text import visible_text
+            from mailhooks.policy.facts.visible_text import read_visible_text
 
-            self._body_texts[limit] = SearchedText(visible_text(self.message, limit))
+            self._body_texts[limit] = SearchedText(read_visible_text(self.message, limit))
         return self._body_texts[limit]
 
     @cached_property
@@ -205,10 +205,10 @@ class Facts:
 
     @cached_property
     def authentication(self) -> dict[str, frozenset[str]]:
-        """The results of authentication by method, as `authentication_results`."""
-        from mailhooks.policy.facts.message_types import authentication_results
+        """The results of authentication by method, as `find_authentication_results`."""
+        from mailhooks.policy.facts.message_types import find_authentication_results
 
-        return authentication_results(self.headers, self.gateway.find_results(self.message) if self.gateway else None)
+        return find_authentication_results(self.headers, self.gateway.find_results(self.message) if self.gateway else None)
 
     @property
     def first_contacts(self) -> RecipientSet:

@@ -229,7 +229,9 @@ def parse_results(value: str) -> tuple[str, dict[str, frozenset[str]]]:
     return next(iter(server.split()), ""), {method: frozenset(results) for method, results in found.items()}
 
 
-def authentication_results(headers: DecodedHeaders, by_gateway: Mapping[str, frozenset[str]] | None = None) -> dict[str, frozenset[str]]:
+def find_authentication_results(
+    headers: DecodedHeaders, by_gateway: Mapping[str, frozenset[str]] | None = None
+) -> dict[str, frozenset[str]]:
     """Return the results of checks by Amazon SES, which receives WorkMail's mail, by method (spf, dkim, dmarc, spam, virus), in lower case.
 
     See the SES guide, "Email authentication verdicts"; RFC 8601; RFC 7208 section 9.1. SES puts its fields above those that a sender wrote.

@@ -13,7 +13,7 @@ _TITLES: Final = frozenset(
     "dr dres prof mr mrs ms miss mx sir herr frau hr fr ing dipl mag dott ssa sig sra srta mme mlle med jur phd mba msc bsc jr sr".split()
 )
 _TITLES_BY_SHAPE: Final = _TITLES | {title.replace("m", "rn") for title in _TITLES}
-"""Also in the form of `look_alikes.skeletons`."""
+"""Also in the form of `look_alikes.list_skeletons`."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _TOGETHER: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -51,9 +51,9 @@ def _list_texts(name: str, *, look_alikes: bool) -> Iterator[str]:
     """
     normalized: Iterable[str] = (normalize(name),)
     if look_alikes:
-        from mailhooks.policy.facts.look_alikes import skeletons  # Late: most policies do not need its table.
+        from mailhooks.policy.facts.look_alikes import list_skeletons  # Late: most policies do not need its table.
 
-        normalized = (*normalized, *skeletons(name))
+        normalized = (*normalized, *list_skeletons(name))
     for text in normalized:
         bare = _ADDRESS.sub(" ", _IN_BRACKETS.sub(" ", text))
         person = _ADDITION.split(bare, maxsplit=1)[0]

@@ -19,7 +19,7 @@ class SearchedText:
 
     @cached_property
     def skeletons(self) -> frozenset[str]:
-        """For words regardless of letters that look alike, as `look_alikes.skeletons`."""
-        from mailhooks.policy.facts.look_alikes import skeletons  # Late: most policies do not need its table.
+        """For words regardless of letters that look alike, as `look_alikes.list_skeletons`."""
+        from mailhooks.policy.facts.look_alikes import list_skeletons  # Late: most policies do not need its table.
 
-        return skeletons(self.composed)
+        return list_skeletons(self.composed)

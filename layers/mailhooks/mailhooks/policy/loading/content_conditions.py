@@ -54,7 +54,7 @@ class TextSearch:
             words, shared = context.build_each("words", _word, Words.of, value)
             return cls(Words.of(words, (), shared))
         look_alikes = value.get("look_alikes", False)
-        make, kind = (_words_with_skeletons, "look-alike ") if look_alikes else (Words.of, "")
+        make, kind = (_make_words_with_skeletons, "look-alike ") if look_alikes else (Words.of, "")
         collector = ErrorCollector()
         with collector:
             words, shared = context.build_each(f"{kind}words", _word, make, value.get("words", ()), "words")
@@ -97,14 +97,14 @@ class TextSearch:
             yield from find_identifiers(text.composed, self.identifiers)
 
 
-def _words_with_skeletons(words: Iterable[str], parts: Iterable[str] = (), shared: Iterable[Words] = ()) -> Words:
+def _make_words_with_skeletons(words: Iterable[str], parts: Iterable[str] = (), shared: Iterable[Words] = ()) -> Words:
     """Make the words of a search that finds look-alike letters, too."""
-    from mailhooks.policy.facts.look_alikes import skeletons  # Late: most policies do not need its table.
+    from mailhooks.policy.facts.look_alikes import list_skeletons  # Late: most policies do not need its table.
 
-    def with_skeletons(texts: Iterable[str]) -> Iterator[str]:
-        return (form for text in texts for form in {normalize(text), *skeletons(text)})
+    def add_skeletons(texts: Iterable[str]) -> Iterator[str]:
+        return (form for text in texts for form in {normalize(text), *list_skeletons(text)})
 
-    return Words.of(with_skeletons(words), with_skeletons(parts), shared)
+    return Words.of(add_skeletons(words), add_skeletons(parts), shared)
 
 
 def _word(text: str) -> str:
