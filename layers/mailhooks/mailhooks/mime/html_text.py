@@ -152,6 +152,9 @@ class _Reader:
                 pieces += _Reader(found["content"], aside=self.aside).pieces
             elif found["content"]:
                 self._read_aside(found["content"])
+        elif html[found.start("content") - 2] == "/" and found["content"]:
+            # In SVG and MathML, `<style/>` is a whole element (section 13.2.6.5), and the text after it is displayed.
+            self._read_aside(found["content"])
 
     def _read_aside(self, html: str) -> None:
         self.aside += (LINE, *_Reader(html, aside=self.aside).pieces)
