@@ -19,8 +19,8 @@ _LABELS: Final = {
     "sun_eu_greek": "iso8859-7",
     **dict.fromkeys(("visual", "logical"), "iso8859-8"),
     "csisolatin9": "iso8859-15",
-    **dict.fromkeys(("csmacintosh", "mac", "mac-roman"), "mac_roman"),
-    **dict.fromkeys(("mac-cyrillic", "mac-ukrainian"), "mac_cyrillic"),
+    **dict.fromkeys(("csmacintosh", "mac"), "mac_roman"),
+    "mac-ukrainian": "mac_cyrillic",
     **dict.fromkeys(("csgb2312", "gb_2312", "gb_2312-80", "gb-2312"), "gbk"),
     **dict.fromkeys(("cn-big5", "cnbig5", "big-5"), "big5"),
     **dict.fromkeys(("cseucpkdfmtjapanese", "eucjp-ms", "cp51932"), "euc_jp"),
@@ -28,8 +28,8 @@ _LABELS: Final = {
     **{f"cp{28590 + number}": f"iso8859-{number}" for number in range(1, 16)},
     **{"cp20866": "koi8-r", "cp21866": "koi8-u", "cp10000": "mac_roman", "cp10007": "mac_cyrillic"},
     "windows-31j": "cp932",
-    **dict.fromkeys(("cseuckr", "csksc56011987", "iso-ir-149", "ks_c_5601-1989", "ksc_5601", "ks_c_5601"), "cp949"),
-    **dict.fromkeys(("csutf7", "unicode-2-0-utf-7", "unicode-1-1-utf-7"), "utf-7"),
+    **dict.fromkeys(("cseuckr", "csksc56011987", "iso-ir-149", "ks_c_5601-1989", "ksc_5601"), "cp949"),
+    **dict.fromkeys(("csutf7", "unicode-2-0-utf-7"), "utf-7"),
 }
 """Labels of the WHATWG Encoding Standard and of mailers that Python does not know, without `x-` before them."""
 
