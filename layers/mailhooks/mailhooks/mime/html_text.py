@@ -111,7 +111,7 @@ class _Reader:
             start, end = found.span()
             if start > position:
                 text = unescape(html[position:start])
-                pieces.append(elements.read_text(text) if is_open else text)
+                pieces.append(elements.read_text(text) if elements.changes_text else text)
             position = end
             if name := found["name"]:
                 mark = get_mark(name.lower())
@@ -119,7 +119,9 @@ class _Reader:
                     if mark:
                         pieces.append(mark)
                     continue
-                self._read_tag(Token(start, end, Kind.END if html[start + 1] == "/" else Kind.START, name.lower(), html))
+                tag = Token(start, end, Kind.END if html[start + 1] == "/" else Kind.START, name.lower(), html)
+                # With a `<` within a tag, a style may belong to another element than `find_styles` assumes.
+                self._read_tag(tag, has_style=style < end or html.find("<", start + 1, end) > 0)
             elif found["raw"] or found["unfinished"] is not None or html.startswith("<!--[", start):
                 self._read_other(found)
             is_open, pieces = elements.is_open, elements.pieces
@@ -127,8 +129,8 @@ class _Reader:
                 style = next(styles)
         pieces.append(unescape(html[position:]))
 
-    def _read_tag(self, tag: Token) -> None:
-        self._elements.read(tag)
+    def _read_tag(self, tag: Token, *, has_style: bool) -> None:
+        self._elements.read(tag, has_style=has_style)
         if self._links and tag.name in ("a", "img"):
             self._links.read(tag, self._elements.pieces)
 

@@ -83,6 +83,9 @@ _CLOSE_PARAGRAPH: Final = _HEADINGS | frozenset(
 )
 _BLOCKS: Final = _CLOSE_PARAGRAPH | _TABLE_PARTS
 
+_CLOSING: Final = _BLOCKS | MARKS.keys() | {"a", "nobr", "button", "select", "input"}
+"""Elements whose start tags may end another element. The others are within a line."""
+
 _SPECIAL_ELEMENTS: Final = (
     _CLOSE_PARAGRAPH - {"address", "div", "p"} | _TABLE_PARTS | frozenset("button marquee object select template".split())
 )
@@ -131,6 +134,14 @@ class _Element(NamedTuple):
     is_flex: bool = False
     keeps_lines: bool = False
 
+    @property
+    def affects_elements(self) -> bool:
+        """Whether an element within this one may differ from the same element elsewhere."""
+        return self.is_flex or self.keeps_lines or self[4:8] != _NO_PIECES
+
+
+_NO_PIECES: Final = (None, None, None, None)
+
 
 class StyledElements:
     """Reads the tags of styled elements, and all tags within them.
@@ -138,11 +149,12 @@ class StyledElements:
     Attributes:
         pieces: the pieces that the next text is added to.
         is_open: whether a styled element is open.
+        changes_text: whether the next text needs `read_text`.
     """
 
     def __init__(self, html: str, pieces: list[str], aside: list[str]) -> None:
         self.pieces = pieces
-        self.is_open = False
+        self.is_open = self.changes_text = False
         self._html = html
         self._shown, self._aside, self._hidden = pieces, aside, list[str]()
         self._root = _Element("", "", pieces, pieces)
@@ -152,13 +164,16 @@ class StyledElements:
         self._surroundings = _Surroundings(html)
         self._styles: dict[str, InlineStyle] = {}
 
-    def read(self, tag: Token) -> None:
+    def read(self, tag: Token, *, has_style: bool = True) -> None:
+        """Read a tag. `has_style` is false if no offset of `find_styles` is in it."""
         if tag.kind is Kind.END:
             self._close(tag.name)
         elif self._close_implied(tag.name):
-            self._open(tag)
+            self._open(tag, has_style=has_style)
+        top = self._top
         self.is_open = bool(self._stack)
-        self.pieces = self._find_pieces(self._top)
+        self.changes_text = top.keeps_lines or top.cells is not None
+        self.pieces = self._find_pieces(top) if top.affects_elements else top.base
 
     def read_text(self, text: str) -> str:
         """Return the displayed text, with the line breaks that are displayed."""
@@ -180,6 +195,9 @@ class StyledElements:
         return element.base
 
     def _close(self, name: str) -> None:
+        if self._names and self._names[-1] == name:
+            self._pop(1)
+            return
         names = _HEADINGS if name in _HEADINGS else {name}
         if name == "br":
             self._top.base.append(BREAK)
@@ -199,7 +217,7 @@ class StyledElements:
     def _close_implied(self, name: str) -> bool:
         """Close the elements that a start tag ends. Return whether it starts an element."""
         names = self._names
-        if not names:
+        if not names or name not in _CLOSING:
             return True
         is_in_line = _BLOCKS.isdisjoint(names)
         if name in _CLOSE_PARAGRAPH and not self._pop_to({"p"}) and is_in_line:
@@ -246,13 +264,15 @@ class StyledElements:
             depth += 1
         self._pop(len(names) - depth)
 
-    def _open(self, tag: Token) -> None:
-        name = tag.name
-        element = self._make(tag, self._top)
+    def _open(self, tag: Token, *, has_style: bool) -> None:
+        name, top = tag.name, self._top
+        mark = MARKS.get(name, "")
+        is_plain = not (has_style or mark == SPECIAL or top.affects_elements)
+        element = _Element(name, mark, top.base, top.base) if is_plain else self._make(tag, top)
         if not self._stack and element.base is not self._shown and name in _CLOSE_PARAGRAPH and self._surroundings.is_paragraph:
             self._shown.append(LINE)
         self._add_mark(element.outside, element.mark)
-        if name in _NEVER_OPEN or tag.text.endswith("/>") or not (self._stack or self._is_styled(element)):
+        if name in _NEVER_OPEN or self._html.startswith("/>", tag.end - 2) or not (self._stack or self._is_styled(element)):
             return
         if len(self._stack) == _MAX_DEPTH:
             self._clear()

@@ -151,7 +151,7 @@ def test_the_scripts_without_spaces_are_those_of_icu(icu):
     function = rf"text => Array.from(text, char => Number(/^(?:\p{{Ideographic}}|{scripts}|\u30fc)$/u.test(char)))"
     letters = [char for char in map(chr, range(0x40000)) if unicodedata.category(char)[0] == "L" and normalize(char) == char]
     [theirs] = icu(function, ["".join(letters)])
-    ours = [bool(words._UNSPACED_LETTER.match(letter)) for letter in letters]
+    ours = [words._is_unspaced(letter) for letter in letters]
     different = {letter for letter, our, their in zip(letters, ours, theirs, strict=True) if our != bool(their)}
     # Marks that repeat a letter of these scripts, and that Unicode gives to no script.
     assert different <= set("\u3005\u3031\u3032\u3033\u3034\u3035\u303b\u303c\U00016fe0\U00016fe1\U00016fe3")

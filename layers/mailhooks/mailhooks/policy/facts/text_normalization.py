@@ -2,25 +2,27 @@
 
 import re
 import unicodedata
+from functools import cache
 from itertools import pairwise
 from typing import Final, Literal
 
 from mailhooks.policy.facts.scripts import WITHOUT_SPACES
 
-_SPACES: Final = re.compile(r"[^\S ]\s*| \s+")
+_SPACES: Final = re.compile(r"\s(?:(?<! )|\s)\s*+")
 """White space that is not one space."""
 
-_WRAP: Final = re.compile(rf"\n(?<=[{WITHOUT_SPACES}]\n)(?=[{WITHOUT_SPACES}])")
+_WRAP: Final = rf"\n(?<=[{WITHOUT_SPACES}]\n)(?=[{WITHOUT_SPACES}])"
 """The end of a line within a word of a script without spaces: mailers wrap plain text after a number of letters."""
 
 _IGNORABLE_RANGES: Final = (
     "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff"
 )
 """Unicode's Default_Ignorable_Code_Point without the Hangul fillers, which are displayed as blanks."""
-_IGNORABLE: Final = re.compile(f"[{_IGNORABLE_RANGES}]")
+_IGNORABLE: Final = f"[{_IGNORABLE_RANGES}]"
 
 _MANY_MARKS: Final = re.compile(r"[^\w\x00-\x7f]{30}")
 """More marks on one letter than any language has (Unicode Standard Annex 15, section 13, "Stream-Safe Text Format")."""
+_THREE_MARKS: Final = re.compile(r"[^\w\x00-\x7f]{3}")
 
 _WRITTEN_ALIKE: Final = {
     **dict.fromkeys(
@@ -49,8 +51,9 @@ _FRAMED: Final = {
     chr(first + index): letter for first in (0x249C, 0x1F110, 0x1F150, 0x1F170) for index, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
 }
 """Letters in parentheses, and in filled circles and squares, which Unicode does not decompose to letters alone."""
+_TYPOGRAPHY: Final = _WRITTEN_ALIKE | _FRAMED
 # Single characters above U+FFFF would make the search slow: these are ranges.
-_NOT_PLAIN: Final = re.compile(
+_NOT_PLAIN: Final = (
     f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\u249c-\u24b5\U0001f110-\U0001f129\U0001f150-\U0001f169\U0001f170-\U0001f189]"
 )
 
@@ -71,10 +74,19 @@ _OPTIONAL: Final = (
     "\u0332-\u0338\u20d2\u20d3\u20d8-\u20da\u20dd-\u20e0\u20e2-\u20e6\u20ea\u20eb"  # lines through letters and around them
 )
 """Vowel points that only schoolbooks and scriptures write, the tatweel, which makes an Arabic word longer, and marks of decoration."""
-_NOT_FOLDED: Final = re.compile(f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]")
+_NOT_FOLDED: Final = f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]"
 
 _FEW: Final = 20
 """Up to this number of different characters, one pass for each is faster than one for all."""
+
+
+@cache
+def compile_late(pattern: str) -> re.Pattern[str]:
+    """Compile a constant expression at its first use.
+
+    An expression with the letters of many scripts costs a cold start some milliseconds, and ASCII text needs none.
+    """
+    return re.compile(pattern)
 
 
 def compose(text: str) -> str:
@@ -89,25 +101,29 @@ def convert_in_pieces(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
     """
     if text.isascii():
         return text
-    cuts = [marks.end() for marks in _MANY_MARKS.finditer(text)]
+    # Three of thirty marks are in each tenth character: most texts are only searched there.
+    cuts = [marks.end() for marks in _MANY_MARKS.finditer(text)] if _THREE_MARKS.search(text[::10]) else []
+    if not cuts:
+        return unicodedata.normalize(form, text)
     return "".join(unicodedata.normalize(form, text[start:end]) for start, end in pairwise((0, *cuts, len(text))))
 
 
 def remove_ignorable(text: str) -> str:
     """Remove invisible characters: soft hyphens, zero-width spaces and joiners, direction marks, variation selectors."""
-    return text if text.isascii() else _IGNORABLE.sub("", text)
+    return text if text.isascii() else compile_late(_IGNORABLE).sub("", text)
 
 
 def replace_typography(text: str) -> str:
     """Replace quotes, dashes and blanks of typography by those of a keyboard, and remove invisible characters."""
-    return text if text.isascii() else _replace(_NOT_PLAIN, _WRITTEN_ALIKE | _FRAMED, text)
+    return text if text.isascii() else _replace(_NOT_PLAIN, _TYPOGRAPHY, text)
 
 
-def _replace(pattern: re.Pattern[str], replacements: dict[str, str], text: str) -> str:
+def _replace(pattern: str, replacements: dict[str, str], text: str) -> str:
     """Replace characters that match a pattern. Those without a replacement are removed."""
-    found = set(pattern.findall(text))
+    compiled = compile_late(pattern)
+    found = set(compiled.findall(text))
     if len(found) > _FEW:
-        return pattern.sub(lambda match: replacements.get(match[0], ""), text)
+        return compiled.sub(lambda match: replacements.get(match[0], ""), text)
     for char in found:
         text = text.replace(char, replacements.get(char, ""))
     return text
@@ -124,4 +140,4 @@ def normalize(text: str) -> str:
     if text.isascii():
         return _SPACES.sub(" ", text).lower()
     folded = convert_in_pieces("NFKC", replace_typography(text)).casefold().replace("i\u0307", "i")
-    return _SPACES.sub(" ", _WRAP.sub("", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)).replace("\r\n", "\n")))
+    return _SPACES.sub(" ", compile_late(_WRAP).sub("", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)).replace("\r\n", "\n")))

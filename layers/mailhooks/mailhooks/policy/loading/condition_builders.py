@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from mailhooks.address_patterns import ADDRESS, canonical, remove_tag
 from mailhooks.policy.facts.message_facts import Facts
-from mailhooks.policy.facts.message_types import RESULTS, find_importance
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
@@ -162,7 +161,15 @@ def _charset(name: str, value: Any, context: BuildContext) -> Condition:
     return MessageTest(name, Cost.CONTENT, lambda facts: not wanted.isdisjoint(map(find_superset, charsets(facts))), charsets)
 
 
+def _importance(facts: Facts) -> tuple[str]:
+    from mailhooks.policy.facts.message_types import find_importance  # Late, as above.
+
+    return (find_importance(facts.headers),)
+
+
 def _result(text: str) -> str:
+    from mailhooks.policy.facts.message_types import RESULTS  # Late, as above.
+
     if text.lower() not in RESULTS:
         raise ValueError(f"one of {', '.join(sorted(RESULTS))}")
     return text.lower()
@@ -222,7 +229,7 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments) - len(facts.shown_images)),
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
     "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),
-    "importance": _one_of(Cost.CONTENT, lambda facts: (find_importance(facts.headers),)),
+    "importance": _one_of(Cost.CONTENT, _importance),
     "charset": _charset,
     "authentication": _authentication,
     "time": _time,
