@@ -44,6 +44,7 @@ class MemoryContacts:
     def __init__(self, known: Collection[str] = ()) -> None:
         self._known = frozenset(map(canonical, known))
         self._first: dict[tuple[str, str], str] = {}
+        self._withdrawn: set[tuple[tuple[str, str], str]] = set()
 
     def record(
         self,
@@ -55,7 +56,22 @@ class MemoryContacts:
     ) -> frozenset[tuple[str, str]]:
         """Record the pairs of a message; see `mailhooks.policy.Contacts`."""
         new = (pair for pair in pairs if self._known.isdisjoint(pair))
-        return frozenset(pair for pair in new if self._first.setdefault(pair, invocation_id) == invocation_id)
+        return frozenset(
+            pair for pair in new if (pair, invocation_id) in self._withdrawn or self._first.setdefault(pair, invocation_id) == invocation_id
+        )
+
+    def withdraw(
+        self,
+        pairs: Collection[tuple[str, str]],
+        invocation_id: str,
+        *,
+        deadline: Deadline,  # noqa: ARG002 - the protocol's
+    ) -> None:
+        """Withdraw the records of pairs; see `mailhooks.policy.Contacts`."""
+        for pair in pairs:
+            if self._first.get(pair) == invocation_id:
+                del self._first[pair]
+                self._withdrawn.add((pair, invocation_id))
 
 
 @dataclass(frozen=True, slots=True)

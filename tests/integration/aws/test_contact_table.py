@@ -43,6 +43,9 @@ class Table:
             self.now = START + days * DAY
         return bool(self.contacts.record([pair], invocation, keep_s=KEEP, deadline=Deadline.after(20)))
 
+    def withdraw(self, invocation: str, *pairs: tuple[str, str]) -> None:
+        self.contacts.withdraw(pairs or [PAIR], invocation, deadline=Deadline.after(20))
+
     def items(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._dynamodb.scan(TableName=self.name)["Items"]
         return found
@@ -93,6 +96,30 @@ def test_a_message_extends_the_time_at_most_once_in_a_tenth_of_it(table: Table) 
     assert not table.is_first("late", days=120)
 
 
+def test_after_a_withdrawn_record_the_next_message_is_new_and_a_retry_too(table: Table) -> None:
+    assert table.is_first("hidden")
+    table.withdraw("hidden")
+    assert table.is_first("hidden")
+    table.withdraw("hidden")
+    assert [table.is_first(name) for name in ("seen", "hidden", "seen", "later")] == [True, True, True, False]
+    table.withdraw("hidden")
+    assert not table.is_first("later")
+    assert table.is_first("hidden")
+    assert not table.is_first("much later", days=50)
+
+
+def test_only_the_record_of_the_invocation_is_withdrawn(table: Table) -> None:
+    other = ("ben@example.com", "ext@example.net")
+    assert table.is_first("i1")
+    assert table.is_first("i1", other)
+    table.withdraw("i2")
+    table.withdraw("i2", ("new@example.com", "ext@example.net"))
+    assert len(table.items()) == 2
+    table.withdraw("i1", PAIR, other)
+    assert table.is_first("i3")
+    assert table.is_first("i3", other)
+
+
 def test_exactly_one_of_concurrent_messages_is_new(table: Table) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(table.is_first, [f"i{number}" for number in range(40)])) == 1
@@ -132,7 +159,7 @@ def test_pairs_are_not_confused_with_each_other_or_with_rates(table: Table) -> N
 
 
 def test_a_rule_marks_the_first_message_in_either_direction(table: Table) -> None:
-    policy = make_policy({"when": {"direction": "inbound", "first_contact": True}, "do": "junk"})
+    policy = make_policy({"when": {"direction": "inbound", "first_contact": True}, "do": "bypass_spam_check"})
 
     def send(invocation: str, sender: str, *to: str, direction: str = "INBOUND") -> list[str]:
         sample = mail_from(sender, *to, invocationId=invocation, flowDirection=direction)

@@ -187,7 +187,7 @@ def test_a_rule_applies_to_the_name_of_a_colleague_and_not_to_the_colleague(wm: 
 
 
 def test_a_first_contact_is_marked_once_and_again_for_a_retry(wm: LocalWorkMail, tmp_path: Path) -> None:
-    policy = "version: 1\nrules:\n  - name: first\n    when: { direction: inbound, first_contact: true }\n    do: junk\n"
+    policy = "version: 1\nrules:\n  - name: first\n    when: { direction: inbound, first_contact: true }\n    do: bypass_spam_check\n"
     with handler(wm, tmp_path, policy, rates_table=wm.rates_table) as handle:
 
         def verdict(number: int, *to: str) -> dict[str, str]:
@@ -195,9 +195,9 @@ def test_a_first_contact_is_marked_once_and_again_for_a_retry(wm: LocalWorkMail,
             document["invocationId"] = f"{number:032x}"
             return by_recipient(handle(document, None))
 
-        assert verdict(1, "new@example.com") == {"*": "MOVE_TO_JUNK"}
-        assert verdict(2, "new@example.com", "newer@example.com") == {"newer@example.com": "MOVE_TO_JUNK", "*": "DEFAULT"}
-        assert verdict(1, "new@example.com") == {"*": "MOVE_TO_JUNK"}
+        assert verdict(1, "new@example.com") == {"*": "BYPASS_SPAM_CHECK"}
+        assert verdict(2, "new@example.com", "newer@example.com") == {"newer@example.com": "BYPASS_SPAM_CHECK", "*": "DEFAULT"}
+        assert verdict(1, "new@example.com") == {"*": "BYPASS_SPAM_CHECK"}
         assert verdict(3, "new@example.com") == {"*": "DEFAULT"}
 
 

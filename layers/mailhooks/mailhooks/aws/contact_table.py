@@ -1,11 +1,11 @@
 """Records the addresses that have written to each other, in the DynamoDB table of the rate counter.
 
 An item is a pair of addresses: partition key `pk`, the digest of the pair; sort key `sk`, 0; `i`, the digest of the invocation of the first
-message; time to live `expires`. The table has no addresses in clear text.
+message; time to live `expires`; `w`, the digest of the last invocation that withdrew its record. The table has no addresses in clear text.
 
 A message costs one conditional UpdateItem for each recipient. It succeeds for the first message of a pair, also if this is a retry, and
 for no other message: so exactly one of several concurrent messages is the first. A later message extends the time to live, at most once
-in a tenth of it.
+in a tenth of it. A withdrawn record has expired; `w` gives a retry of that message its first result.
 """
 
 import time
@@ -51,28 +51,35 @@ class DynamoContacts:
             TransientError, Misconfigured: see `mailhooks.errors`. Some pairs may be recorded; a retry returns them as new.
         """
         own = digest(invocation_id, 12)
+        return _select(lambda pair: self._record(pair, own, keep_s, deadline), pairs)
 
-        def is_new(pair: Pair) -> bool:
-            return self._record(pair, own, keep_s, deadline)
+    def withdraw(self, pairs: Collection[Pair], invocation_id: str, *, deadline: Deadline) -> None:
+        """Withdraw the records of pairs; see `Contacts.withdraw`. Raises as `record`."""
+        own = digest(invocation_id, 12)
+        _select(lambda pair: self._withdraw(pair, own, deadline), pairs)
 
-        if len(pairs) <= 1:
-            return frozenset(filter(is_new, pairs))
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            return frozenset(pair for pair, new in zip(pairs, pool.map(is_new, pairs), strict=True) if new)
-
-    def _record(self, pair: Pair, own: str, keep_s: int, deadline: Deadline) -> bool:
-        now = int(self._clock())
-        request = {
+    def _request(self, pair: Pair) -> dict[str, Any]:
+        return {
             "TableName": self._table,
             "Key": {"pk": {"S": digest(f"contact {len(pair[0])} {pair[0]} {pair[1]}", 24)}, "sk": {"N": "0"}},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+    def _withdraw(self, pair: Pair, own: str, deadline: Deadline) -> bool:
+        request = self._request(pair) | {"UpdateExpression": "SET expires = :now, w = :own", "ConditionExpression": "i = :own"}
+        return self._update(request, {":own": {"S": own}, ":now": {"N": str(int(self._clock()))}}, deadline) is None
+
+    def _record(self, pair: Pair, own: str, keep_s: int, deadline: Deadline) -> bool:
+        now = int(self._clock())
+        request = self._request(pair)
         known = self._update(
             request | {"UpdateExpression": "SET i = :own, expires = :expires", "ConditionExpression": _NEW},
             {":own": {"S": own}, ":now": {"N": str(now)}, ":expires": {"N": str(now + keep_s)}},
             deadline,
         )
         if known is None:
+            return True
+        if known.get("w", {}).get("S") == own:
             return True
         if int(known["expires"]["N"]) < now + keep_s - keep_s // _REFRESHES:
             self._update(
@@ -96,3 +103,11 @@ class DynamoContacts:
             return None
 
         return call("UpdateItem", update_item, deadline)
+
+
+def _select(is_meant: Callable[[Pair], bool], pairs: Collection[Pair]) -> frozenset[Pair]:
+    """Return the pairs for which a request is true. The requests of several pairs run in parallel."""
+    if len(pairs) <= 1:
+        return frozenset(filter(is_meant, pairs))
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        return frozenset(pair for pair, meant in zip(pairs, pool.map(is_meant, pairs), strict=True) if meant)

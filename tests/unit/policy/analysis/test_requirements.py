@@ -85,7 +85,7 @@ def test_first_contacts_need_the_table() -> None:
     assert (need.rules, need.settings, need.permissions) == (
         (("r1", "first_contact"),),
         ("RATES_TABLE",),
-        ("dynamodb:UpdateItem on the table",),
+        ("dynamodb:UpdateItem on the table", "workmailmessageflow:GetRawMessageContent"),
     )
 
 

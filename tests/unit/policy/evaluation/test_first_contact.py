@@ -1,4 +1,4 @@
-"""Contacts are recorded for every message, in both directions, once an invocation."""
+"""Contacts are recorded for every message that its recipient sees, in both directions, once an invocation."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,15 +12,16 @@ from mailhooks.policy import Policy, RuleFailed, Services
 from tests.support.policies import Mail, evaluate, mail_from, make_policy
 
 ANA, EXT, BEN = "ana@example.com", "ext@example.net", "ben@example.com"
-RULE = {"name": "First", "when": {"first_contact": True}, "do": "junk"}
+RULE = {"name": "First", "when": {"first_contact": True}, "do": "bypass_spam_check"}
 
 
 class Table:
-    """Contacts in memory that note the requests, and fail if `broken`."""
+    """Contacts in memory that note the requests, and fail if `broken` or `cannot_withdraw`."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.broken = self.cannot_withdraw = False
         self.asked: list[frozenset[tuple[str, str]]] = []
+        self.withdrawn: list[frozenset[tuple[str, str]]] = []
         self.kept: list[int] = []
         self._memory = MemoryContacts()
 
@@ -32,6 +33,12 @@ class Table:
         if self.broken:
             raise TransientError("no answer")
         return self._memory.record(pairs, invocation_id, keep_s=keep_s, deadline=deadline)
+
+    def withdraw(self, pairs: Collection[tuple[str, str]], invocation_id: str, *, deadline: Deadline) -> None:
+        self.withdrawn.append(frozenset(pairs))
+        if self.cannot_withdraw:
+            raise TransientError("no answer")
+        self._memory.withdraw(pairs, invocation_id, deadline=deadline)
 
 
 class Flow:
@@ -79,9 +86,9 @@ def test_an_answer_to_our_mail_is_no_first_contact(flow: Flow) -> None:
 
 
 def test_our_first_mail_to_an_address_is_a_first_contact() -> None:
-    flow = Flow({**RULE, "do": "drop"})
-    assert flow.send(ANA, EXT) == [EXT]
-    assert flow.send(ANA, EXT) == []
+    flow = Flow({**RULE, "do": {"headers": {"set": {"X-New": "yes"}}}})
+    assert evaluate(flow.policy, flow.message(ANA, EXT)).matched == ("First",)
+    assert evaluate(flow.policy, flow.message(ANA, EXT)).matched == ()
     flow.send(EXT, BEN)
     assert flow.send(BEN, EXT) == []
 
@@ -92,17 +99,72 @@ def test_mail_among_colleagues_is_recorded_when_it_comes_in(flow: Flow) -> None:
     assert flow.send(BEN, ANA, flowDirection="INBOUND") == []
 
 
-def test_a_message_that_the_rule_does_not_match_counts(flow: Flow) -> None:
+def test_a_message_that_the_rule_does_not_match_counts() -> None:
     flow = Flow({**RULE, "when": {"subject": "money", "first_contact": True}})
     assert flow.send(EXT, ANA, subject="hello") == []
     assert flow.send(EXT, ANA, subject="money") == []
     assert flow.send("other@example.net", ANA, subject="money") == [ANA]
 
 
-def test_a_message_that_another_rule_drops_counts() -> None:
-    flow = Flow({"name": "Drop", "when": {"subject": "drop"}, "do": "drop", "stop": True}, RULE)
-    assert flow.send(EXT, ANA, subject="drop") == [ANA]
-    assert flow.send(EXT, ANA, subject="hello") == []
+@pytest.mark.parametrize("verdict", ["drop", "junk", {"bounce": "No."}])
+def test_a_message_that_its_recipient_does_not_see_makes_no_sender_known(verdict: Any) -> None:
+    flow = Flow({"name": "Hide", "when": {"subject": "hide", "recipient": ANA}, "do": verdict, "stop": True}, RULE)
+    assert flow.send(EXT, ANA, BEN, subject="hide") == [ANA, BEN]
+    assert flow.table.withdrawn == [{(ANA, EXT)}]
+    assert flow.send(EXT, ANA, BEN, invocation="seen") == [ANA]
+    assert flow.send(EXT, ANA, BEN) == []
+    # A known sender stays known.
+    assert flow.send(EXT, ANA, BEN, subject="hide") == [ANA]
+    assert flow.send(EXT, ANA, BEN) == []
+    assert flow.send(EXT, ANA, BEN, invocation="seen") == [ANA]
+    assert flow.table.withdrawn == [{(ANA, EXT)}]
+
+
+def test_a_retry_of_a_withdrawn_message_has_the_same_result() -> None:
+    flow = Flow({"name": "Hide", "when": {"subject": "hide", "first_contact": True}, "do": "junk", "stop": True}, RULE)
+    for _ in range(2):
+        assert evaluate(flow.policy, flow.message(EXT, ANA, invocation="hidden", subject="hide")).matched == ("Hide",)
+    assert evaluate(flow.policy, flow.message(EXT, ANA, invocation="seen")).matched == ("First",)
+    assert evaluate(flow.policy, flow.message(EXT, ANA, invocation="hidden", subject="hide")).matched == ("Hide",)
+    assert evaluate(flow.policy, flow.message(EXT, ANA, invocation="seen")).matched == ("First",)
+    assert evaluate(flow.policy, flow.message(EXT, ANA)).matched == ()
+
+
+def test_a_rule_that_junks_first_contacts_does_so_until_the_recipient_writes() -> None:
+    flow = Flow({**RULE, "when": {"direction": "inbound", "first_contact": True}, "do": "junk"})
+    assert [flow.send(EXT, ANA) for _ in range(3)] == [[ANA]] * 3
+    flow.send(ANA, EXT)
+    assert flow.send(EXT, ANA) == []
+
+
+def test_our_mail_that_is_not_sent_is_no_contact() -> None:
+    flow = Flow({"name": "Stop", "when": {"direction": "outbound", "subject": "stop"}, "do": "drop"}, RULE)
+    flow.send(ANA, EXT, subject="stop")
+    assert flow.send(EXT, ANA) == [ANA]
+
+
+@pytest.mark.parametrize(
+    "results, known",
+    [
+        ("amazonses.com; spf=pass; dkim=fail; dmarc=fail header.from=example.net;", False),
+        ("amazonses.com; spf=pass; dkim=pass; dmarc=pass header.from=example.net;", True),
+        ("amazonses.com; spf=fail; dkim=fail; dmarc=none;", True),
+        ("mx.example.org; dmarc=fail;", True),
+    ],
+)
+def test_mail_that_fails_dmarc_makes_no_sender_known(results: str, known: bool) -> None:
+    flow = Flow()
+    first = flow.message(EXT, ANA)._replace(raw=f"Authentication-Results: {results}\r\nFrom: {EXT}\r\n\r\nHello\r\n".encode())
+    assert evaluate(flow.policy, first).matched == ("First",)
+    assert evaluate(flow.policy, first).matched == ("First",)
+    assert flow.send(EXT, ANA) == ([] if known else [ANA])
+
+
+def test_a_contact_that_cannot_be_withdrawn_is_noted_and_fails_no_rule() -> None:
+    flow = Flow({**RULE, "do": "junk", "on_error": "retry"})
+    flow.table.cannot_withdraw = True
+    outcome = evaluate(flow.policy, flow.message(EXT, ANA))
+    assert (outcome.matched, outcome.notes) == (("First",), ("the contact was not withdrawn: TransientError",))
 
 
 def test_a_negated_condition_matches_known_contacts() -> None:

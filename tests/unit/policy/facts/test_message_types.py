@@ -272,6 +272,7 @@ def alternative(*parts: bytes) -> bytes:
     return multipart("alternative", text(), text(b"<p>Hello</p>", "html"), *parts, boundary=b"alt")
 
 
+MARKED = b"Content-Class: urn:content-classes:calendarmessage\r\n"
 REQUEST = "text/calendar; charset=utf-8; method=REQUEST"
 FILE = 'attachment; filename="invite.ics"'
 ICS = part("application/ics", "invite.ics", b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n")
@@ -293,7 +294,8 @@ INVITATIONS = [
     whole(alternative(calendar(method="COUNTER", encode=True))),
     whole(alternative(b"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\rMETHOD:REQUEST\rEND:VCALENDAR\r")),
     whole(alternative(calendar("text/calendar; charset=utf-16", method="REQUEST", encode=True, charset="utf-16"))),
-    whole(b"Content-Class: urn:content-classes:calendarmessage\r\n" + text()),
+    whole(MARKED + calendar()),
+    whole(MARKED + multipart("mixed", text(), part("application/ms-tnef", "winmail.dat"))),
 ]
 
 CALENDAR_FILES = [
@@ -337,6 +339,10 @@ def test_a_calendar_file_attached_makes_no_invitation_and_gets_no_banner() -> No
 def test_a_calendar_among_the_forms_of_a_text_without_a_method_is_no_invitation() -> None:
     assert types(whole(alternative(calendar()))) == set()
     assert types(whole(calendar())) == set()
+    assert types(whole(MARKED + text())) == set()
+    assert types(whole(MARKED + multipart("mixed", text(), calendar(REQUEST, FILE)))) == set()
+    assert types(whole(MARKED + multipart("mixed", text(), ICS))) == set()
+    assert types(whole(MARKED + multipart("mixed", text(), forwarded(calendar(REQUEST))))) == set()
     file = 'attachment; filename="a.ics"'
     apple = multipart("mixed", text(subtype="html"), calendar("text/calendar; name=a.ics", file, method="PUBLISH"), boundary=b"c")
     assert types(whole(multipart("alternative", text(), apple))) == set()
@@ -346,6 +352,10 @@ SIGNED_DATA = bytes.fromhex("30820100 0609 2a864886f70d010702 a0820000")
 ENVELOPED = bytes.fromhex("30820100 0609 2a864886f70d010703 a0820000")
 SIGNATURE = part("application/pkcs7-signature", "smime.p7s", SIGNED_DATA)
 PGP = b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQ==\r\n-----END PGP MESSAGE-----\r\n"
+SIGNED_TEXT = (
+    b"-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\nDear Ana, the offer is attached.\r\n"
+    b"-----BEGIN PGP SIGNATURE-----\r\n\r\nhQ==\r\n-----END PGP SIGNATURE-----\r\n"
+)
 VERSION = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
 BLANK = text(b"\r\n")
 
@@ -392,7 +402,27 @@ SEALS = [
     (whole(multipart("mixed", text(), part("application/x-microsoft-rpmsg-message", "message.rpmsg"))), {ENCRYPTED}),
     (whole(multipart("mixed", alternative(), part("application/x-microsoft-rpmsg-message", "message_v4.rpmsg"))), {ENCRYPTED}),
     (whole(smime(octets=COMPRESSED)), set()),
-    (whole(in_base64(b"Hello,\r\n\r\n" + PGP)), {ENCRYPTED}),
+    (whole(in_base64(b"Hello,\r\n\r\n" + PGP)), set()),
+    (whole(text(b"Hello,\r\n\r\n" + PGP)), set()),
+    (whole(text(b"Please pay.\r\n-----BEGIN PGP MESSAGE-----\r\n")), set()),
+    (whole(text(b"-----BEGIN PGP MESSAGE-----\r\n" + b"Please pay now and here\r\n" * 9)), set()),
+    (whole(text(b"-----BEGIN PGP MESSAGE-----\r\n" + b"Please pay now and here\r\n" * 9 + b"-----END PGP MESSAGE-----\r\n")), set()),
+    (whole(text(PGP + b"Please pay.\r\n")), set()),
+    (whole(text(PGP + b"-- \r\n" + b"Please pay.\r\n" * 11)), set()),
+    (whole(text(SIGNED_TEXT + b"Please pay.\r\n")), set()),
+    (whole(text(b"Please pay.\r\n" + SIGNED_TEXT)), set()),
+    (whole(text(b"-----BEGIN PGP SIGNED MESSAGE-----\r\nPlease pay.\r\n")), set()),
+    (whole(text(b"<p>Please pay.</p><pre>" + PGP + b"</pre>", "html")), set()),
+    (whole(multipart("alternative", text(PGP), text(b"<p>Please pay.</p>", subtype="html"))), set()),
+    (whole(text(b"\r\n \r\n" + PGP + PGP + b"\r\n-- \r\nAna\r\n")), {ENCRYPTED}),
+    (whole(text(PGP.replace(b"\r\n\r\n", b"\r\nVersion: GnuPG v2\r\nComment: made by a program\r\n\r\n", 1))), {ENCRYPTED}),
+    (whole(text(PGP + b"_______________\r\nlist mailing list\r\n")), {ENCRYPTED}),
+    (whole(text(PGP.replace(b"PGP MESSAGE", b"PGP MESSAGE, PART 01/02"))), {ENCRYPTED}),
+    (whole(text(b"<pre>" + PGP + b"</pre>", subtype="html")), {ENCRYPTED}),
+    (whole(text(b"-----BEGIN PGP MESSAGE-----<br>hQ==<br>-----END PGP MESSAGE-----", subtype="html")), {ENCRYPTED}),
+    (whole(multipart("alternative", text(PGP), text(b"<pre>" + PGP + b"</pre>", subtype="html"))), {ENCRYPTED}),
+    (whole(multipart("mixed", text(PGP), text(b"_____\r\nlist footer"))), {ENCRYPTED}),
+    (whole(text(b"\r\n" + SIGNED_TEXT + b"--\r\nlist footer\r\n")), {SIGNED}),
     (whole(in_base64(b"\r\n" + PGP.replace(b"PGP MESSAGE", b"PGP SIGNED MESSAGE", 1))), {SIGNED}),
     (whole(in_base64(b"<p>-----BEGIN PGP MESSAGE-----</p><p>hQ==</p>", "html")), {ENCRYPTED}),
     (whole(text(PGP)), {ENCRYPTED}),

@@ -477,7 +477,8 @@ CONTENT: Final[dict[str, list[Row]]] = {
     ],
     "kind": [
         ("calendar", typed("text/calendar; method=REQUEST"), USER),
-        ("calendar", typed("text/plain", "Content-Class: urn:content-classes:calendarmessage"), USER),
+        ("calendar", typed("text/plain", "Content-Class: urn:content-classes:calendarmessage"), NONE),
+        ("calendar", typed("text/calendar", "Content-Class: urn:content-classes:calendarmessage"), USER),
         ("auto_reply", field("Auto-Submitted", "auto-replied (vacation)"), USER),
         ("out_of_office", field("Auto-Submitted", "auto-replied (vacation)"), USER),
         ("out_of_office", field("Auto-Submitted", "auto-replied"), NONE),

@@ -15,7 +15,7 @@ _DIRECTORY_PERMISSIONS: Final = tuple(
 _PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("ListMailDomains", "ListUsers", "ListAliases"))
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
-_CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table",)
+_CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table", "workmailmessageflow:GetRawMessageContent")
 _DOMAINS_SETTING: Final = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
 
 

@@ -30,6 +30,9 @@ _MAX_PASSES: Final = 8
 """After this many passes, all rules that replace each other's recipients are left out together, and not one in each pass."""
 
 
+_UNSEEN: Final = frozenset({ActionType.DROP, ActionType.BOUNCE, ActionType.MOVE_TO_JUNK})
+
+
 class Evaluation:
     """One evaluation of a policy. It first needs the event alone, and the content only if a condition does."""
 
@@ -138,13 +141,22 @@ class _RulePass:
                 self._reported.append(rule.name)
 
     def record_contacts(self) -> None:
-        """Record the contact of sender and recipients, also if no rule asked for it in this message, such as outbound mail."""
+        """Record the contact of sender and recipients, also if no rule asked for it in this message, such as outbound mail.
+
+        Mail that a recipient does not see, and forged mail, make no sender known. It is recorded first and then withdrawn, because only a
+        conditional write finds the first one of concurrent messages.
+        """
         if not self._facts.contact_days or self._facts.services.contacts is None:
             return
         try:
             self._facts.first_contacts  # noqa: B018 - it records the message at its first use
         except Exception as error:  # noqa: BLE001 - a rule that asked for it has handled it by its on_error
             self._notes.append(f"the contact was not recorded: {type(error).__name__}")
+            return
+        try:
+            self._facts.withdraw_contacts([address for address, verdict in self._verdicts.items() if verdict.type in _UNSEEN])
+        except Exception as error:  # noqa: BLE001 - a message is not retried for the next one's sake
+            self._notes.append(f"the contact was not withdrawn: {type(error).__name__}")
 
     def _find_matching(self, rule: Rule, candidates: RecipientSet, trace: RuleTrace | None) -> RecipientSet:
         if rule.has_no_condition and trace is None:

@@ -28,6 +28,10 @@ _MAX_WRAPPERS: Final = 3
 _MAX_INNER: Final = 2
 """HTML in HTML, such as a conditional comment in `noscript`."""
 
+_WITHOUT_DOMAIN: Final = frozenset({"tel", "sms", "smsto", "callto", "facetime", "geo", "mailto"})
+_CODE_HOSTS: Final = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")
+"""Sites whose links show names of files such as `parser.py`."""
+
 _OPENED_BY_HREF: Final = frozenset({"a", "area"})
 _VML: Final = ("v:", "o:", "w:")
 """Prefixes of the elements that Outlook draws (MS-VML): buttons of newsletters are `v:roundrect` with an `href`."""
@@ -84,11 +88,13 @@ class Link:
 
     @cached_property
     def shows_other_domain(self) -> bool:
-        """Whether its text shows domains, and its last address is at none of them. Domains of one organization are one."""
-        if not self.addresses:
+        """Whether its text shows a domain at which its last address is not. Domains of one organization are one."""
+        targets = self.targets
+        # A telephone number, and a new mail without recipients, lead to no domain. `javascript:` and `data:` may lead to any.
+        if not self.addresses or (not targets and self.addresses[-1].scheme in _WITHOUT_DOMAIN):
             return False
-        shown = find_shown_domains(self.text)
-        return bool(shown) and not any(is_related(domain, target) for domain in shown for target in self.targets)
+        shown = find_shown_domains(self.text, of_code=any(is_related(target, host) for target in targets for host in _CODE_HOSTS))
+        return any(not any(is_related(domain, target) for target in targets) for domain in shown)
 
 
 def find_links(message: Message) -> Iterator[Link]:

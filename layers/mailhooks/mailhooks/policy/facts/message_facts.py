@@ -1,6 +1,6 @@
 """Facts of one message, each computed at its first use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -63,6 +63,7 @@ class Facts:
     contact_days: int = 0
     plus_addresses: bool = False
     _contacts: RecipientSet | Exception | None = None
+    _new_pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     _message: "Message | Exception | None" = None
     _header_addresses: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _body_texts: dict[int, SearchedText] = field(default_factory=dict)
@@ -242,7 +243,21 @@ class Facts:
         found = self.services.contacts.record(
             frozenset(pairs.values()), self.event.invocation_id, keep_s=self.contact_days * 86_400, deadline=self.deadline
         )
-        return self.recipients.select(lambda address: pairs.get(address) in found, self.recipients.all)
+        self._new_pairs = {address: pair for address, pair in pairs.items() if pair in found}
+        return self.recipients.select(lambda address: address in self._new_pairs, self.recipients.all)
+
+    def withdraw_contacts(self, unseen: Collection[str]) -> None:
+        """Withdraw the first contacts with recipients who do not see the message, and all of them if it fails DMARC.
+
+        Raises:
+            ContentUnavailable: the results of authentication are unknown.
+            Exception: as `Contacts.withdraw`.
+        """
+        seen = {pair for address, pair in self._new_pairs.items() if address not in unseen}
+        if seen and self.inbound and "fail" in self.authentication.get("dmarc", ()):
+            seen = set()
+        if self.services.contacts is not None and (withdrawn := frozenset(self._new_pairs.values()) - seen):
+            self.services.contacts.withdraw(withdrawn, self.event.invocation_id, deadline=self.deadline)
 
     @property
     def directory(self) -> Directory:

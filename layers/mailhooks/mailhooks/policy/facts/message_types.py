@@ -50,14 +50,16 @@ _COMPRESSED_DATA: Final = bytes.fromhex("2a864886f70d0109100109")
 """The object identifier of compressed data (RFC 3274 section 1.1)."""
 
 _PGP: Final = b"-----BEGIN PGP "
-_PGP_SIGNED: Final = b"-----BEGIN PGP SIGNED MESSAGE"
-"""The beginnings of OpenPGP messages in a text (RFC 9580 section 6.2)."""
+"""The beginning of an OpenPGP message in a text (RFC 9580 section 6.2)."""
 _TEXT_OCTETS: Final = 65_536
 """Octets of a text in base64 in which the beginning of an OpenPGP message is searched."""
 
 _METHOD: Final = re.compile(rb"(?:^|[\r\n])METHOD[:;]", re.IGNORECASE)
 _CALENDAR_OCTETS: Final = 65_536
 """Octets of a calendar in which its method is searched. Most programs write it before the first event."""
+
+_CALENDAR_CLASS: Final = "urn:content-classes:calendarmessage"
+"""The field Content-Class of meeting requests by Exchange, whose calendar may be in TNEF. Any sender can write the field alone."""
 
 _TNEF: Final = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 
@@ -80,7 +82,8 @@ def find_message_types(message: Message, headers: DecodedHeaders, *, null_sender
     reply = find_reply(headers, null_sender=null_sender)
     found |= {MessageType.AUTO_REPLY} if reply.automatic else set()
     found |= {MessageType.OUT_OF_OFFICE, MessageType.AUTO_REPLY} if reply.away else set()
-    if headers.word("content-class") == "urn:content-classes:calendarmessage" or _has_invitation(message):
+    is_marked = headers.word("content-class") == _CALENDAR_CLASS
+    if _has_invitation(message) or (is_marked and any(_may_be_calendar(message.raw, part) for part in own)):
         found.add(MessageType.CALENDAR)
     if headers.all("x-ms-tnef-correlator") and (tnef := next((part for part in own if part.content_type in _TNEF), None)):
         # Late for the cold start.
@@ -164,6 +167,11 @@ def _has_invitation(message: Message) -> bool:
     return False
 
 
+def _may_be_calendar(raw: bytes, part: Part) -> bool:
+    """Return whether a part is a displayed calendar, or a message of Outlook."""
+    return part.content_type in _TNEF or (part.content_type == "text/calendar" and part.header.disposition(raw) != "attachment")
+
+
 def _find_seals(message: Message, own: list[Part]) -> set[MessageType]:
     """Return whether the displayed text is signed or encrypted. A signature or encryption after a readable text is a file."""
     raw = message.raw
@@ -176,7 +184,12 @@ def _find_seals(message: Message, own: list[Part]) -> set[MessageType]:
         find_displayed(message)
     except Blocked as blocked:
         if blocked.obstacle is Obstacle.INLINE_PGP:
-            found.add(MessageType.SIGNED if any(_PGP_SIGNED in text for text in texts) else MessageType.ENCRYPTED)
+            # Late for the cold start.
+            from mailhooks.policy.facts.inline_pgp import Armor, find_armor
+
+            armor = find_armor(message)
+            if armor is not None:
+                found.add(MessageType.SIGNED if armor is Armor.SIGNED else MessageType.ENCRYPTED)
         elif blocked.obstacle is Obstacle.ENCRYPTED:
             found.add(MessageType.ENCRYPTED)
         return found

@@ -38,6 +38,12 @@ class Contacts(Protocol):
             TransientError, Misconfigured: see `mailhooks.errors`.
         """
 
+    def withdraw(self, pairs: Collection[tuple[str, str]], invocation_id: str, *, deadline: Deadline) -> None:
+        """Withdraw the record of pairs that this invocation recorded as new, so that the next message is new, too.
+
+        A retry of the invocation has the same result as before. Raises as `record`.
+        """
+
 
 class Person(Protocol):
     """A user of the organization."""
