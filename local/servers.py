@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from local.errors import ServerError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _UNSPECIFIED = {"0.0.0.0": HOST, "::": "::1", "": HOST}  # noqa: S104 - to be shown, not to listen
+_IPV4 = (socket.AF_INET, "192.0.2.1")
+_REMOTE = {HOST: (_IPV4,), "::1": (_IPV4, (socket.AF_INET6, "2001:db8::1"))}
 BACKLOG = 256
 
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -72,6 +75,22 @@ def join_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def find_own_addresses(host: str) -> list[str]:
+    """Return the addresses by which other machines reach a server, at most one of each kind; none if it has only one address or no route.
+
+    Nothing is sent: to connect a datagram socket only chooses the route, here that to an address of documentation (RFC 5737, RFC 3849).
+
+    Args:
+        host: as for `listen`.
+    """
+    found = []
+    for family, remote in _REMOTE.get(_UNSPECIFIED.get(host.strip("[]"), ""), ()):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as route:
+            route.connect((remote, 9))
+            found.append(route.getsockname()[0])
+    return [address for address in found if not ip_address(address).is_loopback]
+
+
 def listen(port: int, host: str = HOST) -> socket.socket:
     """Return a listening socket. Port 0 lets the system choose the port.
 
@@ -105,6 +124,7 @@ class HttpServer:
     def __init__(self, app: "Starlette", port: int, *, host: str = HOST, name: str = "message-flow-api") -> None:
         import uvicorn
 
+        self._host = host
         self._socket = listen(port, host)
         self.url = f"http://{join_address(host, self._socket.getsockname()[1])}"
         config = uvicorn.Config(
@@ -121,6 +141,11 @@ class HttpServer:
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def find_urls_elsewhere(self) -> list[str]:
+        """Return the URLs by which other machines reach this server; see `find_own_addresses`."""
+        port = self._socket.getsockname()[1]
+        return [f"http://{join_address(address, port)}" for address in find_own_addresses(self._host)]
 
     def start(self) -> None:
         """Start the thread. The socket listens already, so that calls wait until the thread runs."""

@@ -16,7 +16,7 @@ from local.config.config_reload import ConfigReload
 from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, merge_variables, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
-from local.config.web import read_path
+from local.config.web import read_names, read_path
 from local.containers.relay import IMAGE, Relay
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
@@ -108,11 +108,11 @@ class _Servers(Lifecycle):
             _write_json(options.env_file, {name: merge_variables(own, wm.environment) for name, own in settings.items()})
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
-        page = self._start_web_page(wm, samples)
+        page, elsewhere = self._start_web_page(wm, samples)
         if options.export:
             self.lines = list(export_lines(wm.environment))
         else:
-            self.lines = [*banner_lines(wm, page, samples, options.folder, self._config), *containers, "\nCalls:"]
+            self.lines = [*banner_lines(wm, page, elsewhere, samples, options.folder, self._config), *containers, "\nCalls:"]
 
     def _start_workmail(self) -> LocalWorkMail:
         options = self._options
@@ -129,18 +129,18 @@ class _Servers(Lifecycle):
             )
         )
 
-    def _start_web_page(self, wm: LocalWorkMail, samples: list[Sample]) -> str:
-        """Start the server of the web page; return its URL."""
+    def _start_web_page(self, wm: LocalWorkMail, samples: list[Sample]) -> tuple[str, list[str]]:
+        """Start the server of the web page; return its URL, and those for other machines."""
         provider = wm.configuration.functions.get(wm.configuration.availability)
         calendars = sample_calendars.ADDRESSES if provider and sample_calendars.SECRET in provider.environment.values() else ()
         actions = Actions(wm, {sample.stem: sample.raw for sample in samples}, calendars)
         options, web = self._options, wm.configuration.web
         prefix = web.path if options.web_path is None else read_path(options.web_path)
-        app = create_app(wm.history, actions, [*web.names, *options.allow_host, options.host], prefix)
+        app = create_app(wm.history, actions, [*web.names, *read_names(options.allow_host), options.host], prefix)
         server = HttpServer(app, self._port(options.web_port, _WEB_PORT), host=options.host, name="pages")
         self._stack.callback(server.stop)
         server.start()
-        return f"{server.url}{prefix}"
+        return f"{server.url}{prefix}", [f"{url}{prefix}" for url in server.find_urls_elsewhere()]
 
     def _start_relay(self, wm: LocalWorkMail) -> Relay:
         """Start the relay by which containers reach the servers."""

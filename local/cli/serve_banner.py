@@ -23,12 +23,15 @@ def export_lines(environment: Mapping[str, str]) -> Iterator[str]:
         yield f"export {name}={shlex.quote(value)}"
 
 
-def banner_lines(wm: LocalWorkMail, page: str, samples: Sequence[Sample], folder: Path, config: Path) -> Iterator[str]:
+def banner_lines(
+    wm: LocalWorkMail, page: str, elsewhere: Sequence[str], samples: Sequence[Sample], folder: Path, config: Path
+) -> Iterator[str]:
     """Yield the addresses of the running servers, and commands to try.
 
     Args:
         wm: the running servers.
         page: the URL of the web page.
+        elsewhere: its URLs on other machines.
         samples: sample messages; one is used in a command.
         folder: contains the spool and the mailboxes.
         config: the file of the rules.
@@ -37,6 +40,8 @@ def banner_lines(wm: LocalWorkMail, page: str, samples: Sequence[Sample], folder
     inbound, outbound = (wm.smtp_address(direction) for direction in ("INBOUND", "OUTBOUND"))
     yield "Local WorkMail is up. Ctrl-C stops it.\n"
     yield f"  Web page          {page}"
+    if elsewhere:
+        yield f"  From elsewhere    {'   '.join(elsewhere)}"
     yield f"  SMTP, inbound     {inbound}   mail from outside, to {', '.join(configuration.domains)}"
     yield f"  SMTP, submission  {outbound}   mail that users send; every password is accepted"
     yield f"  Message Flow API  {environment['AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW']}   and the directory"

@@ -12,6 +12,7 @@ from mailhooks.address_patterns import ascii_domain, canonical
 from mailhooks.contract import FlowDirection
 from mailhooks.mime.addresses import find_envelope_addresses
 from mailhooks.mime.displayed_text import read_field
+from mailhooks.mime.mailboxes import find_mailboxes
 from mailhooks.mime.message import Message
 
 MAX_SUBJECT = 256
@@ -31,7 +32,7 @@ class HeaderSummary:
         author: the first address in From.
         sender: the address in Sender.
         subject: decoded and not cut.
-        from_text: the decoded From field, of at most `_MAX_FROM_TEXT` characters.
+        from_text: the authors in From with their names, of at most `_MAX_FROM_TEXT` characters.
     """
 
     author: str
@@ -49,7 +50,17 @@ class HeaderSummary:
             field = next(message.header.named(name), None)
             return valid_unicode(read_field(message, field)) if field else ""
 
-        return cls(author, sender, text("subject"), text("from")[:_MAX_FROM_TEXT])
+        return cls(author, sender, text("subject"), (_describe_author(message) or text("from"))[:_MAX_FROM_TEXT])
+
+
+def _describe_author(message: Message) -> str:
+    """Return the mailboxes of From as mail programs show them: each with the first of its names. "" if it has none."""
+    shown, of_envelope = [], set(find_envelope_addresses(message, "from"))
+    for mailbox in find_mailboxes(message, "from"):
+        name = next(iter(mailbox.names), "")
+        address = next((each for each in mailbox.addresses if each in of_envelope), "")
+        shown.append(f"{name} <{address}>" if name and address else name or address)
+    return valid_unicode(", ".join(dict.fromkeys(shown)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ _MARKUP: Final = re.compile(r"\\([<&])|\\(?s:.)|([<&])")
 _NEWLINE: Final = re.compile(r"\r\n?")
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}
 
-_IMAGE_SETS: Final = frozenset(("image-set", "-webkit-image-set", "image", "src"))
-"""Functions in which a string is an address (CSS Images 4, sections 2.1 and 2.4)."""
+_IMAGE_SETS: Final = frozenset(("image-set", "-webkit-image-set", "image", "src", "cross-fade", "-webkit-cross-fade"))
+"""Functions in which a string is an address (CSS Images 4, sections 2.1, 2.4 and 2.6), or was one in a draft."""
 
 _SUBSTITUTING: Final = frozenset("attr env first-valid if inherit random-item toggle var".split())
 """Functions that a value from elsewhere replaces (CSS Values 5, section 7); those of `@function` begin with `--`."""

@@ -14,10 +14,8 @@ from html import escape
 from typing import Final
 
 from local.viewer.css_sanitizer import COPIES, NO_IMAGE, sanitize_css
+from local.viewer.html_excerpt import WITHOUT_CONTENT, close_element
 from mailhooks.mime.html import Kind, Token, tokenize
-
-LIMIT: Final = 300_000
-"""Characters of HTML that are shown, without those of embedded pictures."""
 
 NO_TARGET: Final = "#link-of-the-mail"
 """The address of each link: a place that the message does not have. A browser styles it as a link, and a click does nothing.
@@ -31,7 +29,6 @@ _MAX_COPY: Final = 2000
 _NAME: Final = re.compile(r"[a-z][a-z0-9:._-]*")
 _ATTRIBUTE: Final = re.compile(r"[a-z_:][a-z0-9:._-]*")
 _DOCTYPE: Final = re.compile(r"<!doctype[\w\s\"'/:.,+-]*>", re.ASCII | re.IGNORECASE)
-_DATA: Final = re.compile(r"\bdata:[a-z0-9.+-]{1,40}/[^\s\"'<>()]*+(?:[\r\n]++[A-Za-z0-9+/=]++)*+", re.IGNORECASE)
 _COLOUR_SCHEMES: Final = re.compile(r"[a-z ]*", re.IGNORECASE)
 _CANDIDATE: Final = re.compile(r"[\s,]*+(\S++)([^,]*+)")
 _PADDING: Final = "".join(map(chr, range(33)))
@@ -39,8 +36,6 @@ _PADDING: Final = "".join(map(chr, range(33)))
 
 _REMOVED: Final = frozenset("animate animatecolor animatemotion animatetransform discard frame frameset mpath set".split())
 """The elements of SVG animation, which can change the address of a link (SVG 2, section 16.3), and those that replace the body."""
-
-_WITHOUT_CONTENT: Final = frozenset(("script", "iframe", "noembed", "noframes"))
 
 _CHANGED: Final = frozenset(
     """action archive attributionsrc autofocus background cite classid code codebase content data download dynsrc formaction
@@ -55,35 +50,6 @@ _TEXTS: Final = frozenset("alt aria-label class id name placeholder summary titl
 _IMAGES: Final = frozenset(("img", "image", "input"))
 _LINKS: Final = frozenset(("a", "area"))
 _REFERRING: Final = frozenset(("base", "link", "meta", "script"))
-
-
-def count_shown(markup: str) -> int:
-    """Return the number of characters without those of embedded pictures (`data:`)."""
-    if "data:" not in markup.lower():  # some ten times faster than the search
-        return len(markup)
-    return len(markup) - sum(len(found[0]) for found in _DATA.finditer(markup))
-
-
-def cut(markup: str, limit: int = LIMIT) -> str:
-    """Return HTML of at most `limit` characters, without those of embedded pictures. Cuts within no tag and no style sheet.
-
-    >>> cut("<p>Hello</p>", 6), cut("<p>Hello</p>", 9)
-    ('<p>Hel', '<p>Hello')
-    """
-    left = limit
-    if len(markup) <= limit or count_shown(markup) <= limit:
-        return markup
-    for token in tokenize(markup):
-        if token.kind is Kind.TEXT:
-            size = token.end - token.start
-            if size > left:
-                return markup[: token.start + left]
-        else:
-            size = count_shown(token.text)
-            if size > left:
-                return markup[: token.start]
-        left -= size
-    return markup
 
 
 def sanitize(markup: str, find_image: Callable[[str], str] = lambda _: "") -> str:
@@ -124,8 +90,8 @@ class _Writer:
         """Write an element without markup that has no end tag; an unfinished tag or comment is not displayed."""
         if name == "plaintext":
             yield f"<pre>{_write_preformatted(text.partition('>')[2])}"
-        elif name in {"style", "textarea", "title", "xmp", "noscript"}:
-            yield from self.write(tokenize(f"{text}</{name}>"))
+        elif closed := close_element(name, text):
+            yield from self.write(tokenize(closed))
 
     def _write_content(self, name: str, text: str) -> Iterator[str]:
         """Write the content of an element that has no markup in it."""
@@ -139,7 +105,7 @@ class _Writer:
                 self._in_noscript = True
                 yield from self.write(tokenize(text))
                 self._in_noscript = False
-        elif name not in _WITHOUT_CONTENT:
+        elif name not in WITHOUT_CONTENT:
             yield text.replace("<", "&lt;")
 
     def _write_start(self, token: Token) -> str:

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from local.viewer.diff import Line, mark_lines
 from local.viewer.excerpt import Excerpt, describe_cut
-from local.viewer.html_sanitizer import LIMIT, count_shown, cut, sanitize
+from local.viewer.html_excerpt import cut
+from local.viewer.html_sanitizer import sanitize
 from local.viewer.part_changes import PartRow
 from local.viewer.pictures import MAX_CHARACTERS, PictureFinder
 from mailhooks.mime.displayed_text import find_text_parts, is_html, read_field, read_text
@@ -92,9 +93,9 @@ def render_documents(message: Message, picture_limit: int = MAX_CHARACTERS) -> I
     for part in filter(is_html, find_text_parts(message)):
         text = _text(message, part)
         pictures = PictureFinder(message, part, picture_limit)
-        markup = sanitize(cut(text), pictures.find)
-        total = count_shown(text)
-        notes = [describe_cut(min(total, LIMIT), total, "characters")]
+        excerpt = cut(text)
+        markup = sanitize(excerpt.markup, pictures.find)
+        notes = [*excerpt.notes]
         if pictures.left_out:
             notes.append(f"{pictures.left_out:,} pictures are not shown, because all of them are too large for a page")
-        yield Document(markup, tuple(filter(None, notes)))
+        yield Document(markup, tuple(notes))

@@ -17,7 +17,8 @@ from local.web.templating import Site
 PAGE: Final = 50
 """Messages of one page of the list."""
 
-_NUMBER: Final = re.compile("-?[0-9]{1,15}", re.ASCII)
+_NUMBER: Final = re.compile("0*[1-9][0-9]*", re.ASCII)
+_MAX_DIGITS: Final = 15
 _MAX_QUERY: Final = 200
 _MAX_LIMIT: Final = 500
 
@@ -35,7 +36,8 @@ _JSON_NAMES: Final = {
 def show_list(site: Site, request: Request, template: str = "messages.html") -> Response:
     """Show the list of messages."""
     query = request.query_params.get("q", "").strip()[:_MAX_QUERY]
-    before = _read_number(request, "before")
+    # A page has a fixed length, but an odd limit is an error here, too.
+    before, _ = _read_range(request)
     # Read the version first: then a message that arrives while the messages are read has another one, and the page loads them again.
     version, count = site.history.version(), site.history.count()
     summaries = list(site.history.summaries(before=before, limit=PAGE + 1, text=query))
@@ -61,15 +63,21 @@ def show_rows(site: Site, request: Request) -> Response:
     return show_list(site, request, "list.html")
 
 
+def _read_range(request: Request) -> tuple[int | None, int | None]:
+    """Return `before` and `limit` of the query; see `_read_number`."""
+    limit = _read_number(request, "limit")
+    return _read_number(request, "before"), limit and min(limit, _MAX_LIMIT)
+
+
 def _read_number(request: Request, name: str) -> int | None:
     """Return a number of the query; None when it is missing or empty.
 
     Raises:
-        HTTPException: 400, it is no number, or one that no message has.
+        HTTPException: 400, it is not a whole number from 1, or has more digits than any message's.
     """
     text = request.query_params.get(name, "")
-    if text and not _NUMBER.fullmatch(text):
-        raise HTTPException(400, f"{name} must be a number of at most 15 digits")
+    if text and not (len(text) <= _MAX_DIGITS and _NUMBER.fullmatch(text)):
+        raise HTTPException(400, f"{name} must be a whole number from 1, of at most {_MAX_DIGITS} digits")
     return int(text) if text else None
 
 
@@ -106,9 +114,8 @@ def _load_context(site: Site, request: Request) -> dict[str, Any]:
 def list_as_json(site: Site, request: Request) -> Response:
     """Return the list of messages as JSON."""
     query = request.query_params
-    limit = _read_number(request, "limit")
-    limit = PAGE if limit is None else min(max(limit, 1), _MAX_LIMIT)
-    summaries = site.history.summaries(before=_read_number(request, "before"), limit=limit, text=query.get("q", ""))
+    before, limit = _read_range(request)
+    summaries = site.history.summaries(before=before, limit=PAGE if limit is None else limit, text=query.get("q", ""))
     return _write_json({"count": site.history.count(), "messages": [_to_document(summary) for summary in summaries]})
 
 

@@ -23,6 +23,7 @@ from local.cli.main import main
 from local.config.config_reload import ConfigReload
 from local.config.functions import ROOT
 from local.mail.history import Destination
+from local.servers import find_own_addresses
 from local.workmail import LocalWorkMail
 from tests.support.mail import CORPUS
 from tests.support.tagging import tagging_source
@@ -51,6 +52,7 @@ class Served:
     inbound: int
     outbound: int
     page: str
+    screen: str
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def served(folder: Path, config: Path, *more: str, shown: str = "127.0.0.1") -> 
             page = re.search(r"Web page +(\S+)", screen)
             assert page, screen
             threading.Thread(target=process.stdout.read, daemon=True).start()
-            yield Served(process, inbound, outbound, page[1])
+            yield Served(process, inbound, outbound, page[1], screen)
         finally:
             process.kill()
 
@@ -138,7 +140,24 @@ def test_the_addresses_on_the_screen_are_right(tmp_path: Path, host: str, shown:
         for known in ("mail.example.com", "dev.example.com:1"):
             assert requests.get(f"{server.page}/", headers={"host": known}, timeout=20).status_code == 200
         assert requests.get(f"{server.page}/", headers={"host": "example.com"}, timeout=20).status_code == 400
+        elsewhere = re.findall(r"^  From elsewhere .*$", server.screen, re.MULTILINE)
+        assert len(elsewhere) == (host in {"0.0.0.0", "::"} and bool(find_own_addresses(host)))
+        for url in re.findall(r"http://\S+", "".join(elsewhere)):
+            assert "127.0.0.1" not in url
+            assert requests.get(f"{url}/", timeout=20).status_code == 200
         assert f"--server {shown}:{server.inbound}" in html.unescape(requests.get(f"{server.page}/addresses", timeout=20).text)
+
+
+@pytest.mark.parametrize("name", ["http://mail.example.com/", "ma il"])
+def test_a_name_that_no_browser_sends_is_an_error_at_the_start(tmp_path: Path, name: str):
+    config = tmp_path / "workmail.toml"
+    config.write_text(NO_RULES)
+    command = [sys.executable, "-m", "local", "serve", "--folder", tmp_path / "mail", "--config", config, "--allow-host", name]
+    ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0"]
+    ended = subprocess.run([*map(str, command), *ports], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert f"--allow-host: {name!r} is not a name such as mail.example.com" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.slow

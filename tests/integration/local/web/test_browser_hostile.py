@@ -107,6 +107,10 @@ HOSTILE = {
     f"a:hover,a:active,a:visited{{background:url({FAR}/85)}}::highlight(x),p::before{{content:url({FAR}/86)}}</style><a "
     f"href={FAR}/87>Click</a>"
     f"<p style='--y:\\75rl({FAR}/88);background:var(--y)'>x<font face=z>y</font>",
+    "style-strings": f"<style>:root{{--x:'{FAR}/105'}}p{{background-image:image-set(var(--x) 1x)}}a{{--y:image-set({{}} '{FAR}/106' 1x);"
+    f"background:var(--y)}}b{{background:cross-fade('{FAR}/107',red)}}i{{background:-webkit-cross-fade(var(--x),'{FAR}/108',50%)}}"
+    f"u{{--z:'{FAR}/109' 1x;background:image-set(var(--z))}}</style><p>x<b>x</b><i>x</i><u>x</u>"
+    f"<a href={FAR}/110>Click</a><s style=\"background:image-set(var(--x) 1x),cross-fade('{FAR}/111',red)\">x</s>",
     "odd-elements": f"<fencedframe src={FAR}/89></fencedframe><webview src={FAR}/90></webview><controlledframe "
     f"src={FAR}/91></controlledframe>"
     f"<geolocation></geolocation><model src={FAR}/92></model><bgsound src={FAR}/93><img dynsrc={FAR}/94 lowsrc={FAR}/95 longdesc={FAR}/96>"

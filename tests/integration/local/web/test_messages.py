@@ -34,8 +34,17 @@ def test_list_pages_and_searches_ten_thousand_messages(site: Site) -> None:
     assert re.findall(r'id="m(\d+)"', site.get(older[0]).text)[::49] == ["9950", "9901"]
     assert re.findall(r'id="m(\d+)"', site.get("/?q=MESSAGE+777").text) == [*map(str, range(7779, 7769, -1)), "777"]
     assert 'rel="next"' not in site.get("/?before=20").text
-    assert site.get("/?before=x").status_code == site.get("/rows?before=" + "9" * 31).status_code == 400
     assert site.get("/?before=&q=" + "y" * 9999).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/rows", "/api/messages"])
+@pytest.mark.parametrize("name", ["before", "limit"])
+def test_an_odd_number_is_rejected_by_page_and_json_alike(site: Site, path: str, name: str) -> None:
+    site.history.add(PLAIN)
+    for odd in ("-1", "-5", "0", "00", "-0", "+1", "x", "1x", "1.0", "1e3", "%20", "%D9%A1", "0x1", "9" * 16, "9" * 31, "0" * 15 + "1"):
+        assert site.get(f"{path}?{name}={odd}").status_code == 400, odd
+    for usual in ("", "1", "01", "9" * 15):
+        assert site.get(f"{path}?{name}={usual}").status_code == 200, usual
 
 
 def test_empty_list_shows_examples_with_the_real_ports(site: Site) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from local.errors import NoEnvelope
-from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
+from local.mail.event_builder import EnvelopeOverrides, HeaderSummary, event_for, with_crlf
 from mailhooks.contract import FlowDirection, check_event
 from tests.support.mail import CORPUS
 
@@ -154,3 +154,35 @@ def test_an_address_and_subject_beyond_ascii_are_in_the_event_as_written() -> No
         assert event["sender"] == {"address": "büro@bücher-shop.example"}
         assert recipients(event) == ["änna@bücher.example"]
         assert event["subject"] == "Grüße aus Köln"
+
+
+@pytest.mark.parametrize(
+    "field, shown",
+    [
+        ("Nora (Sales, EU) <b@example.org>,", "Nora <b@example.org>"),
+        ("b@example.org (Ben)", "Ben <b@example.org>"),
+        ("b@example.org,", "b@example.org"),
+        ("<b@example.org>", "b@example.org"),
+        ('"Silva, Ana" <ana@example.com>', "Silva, Ana <ana@example.com>"),
+        ("Silva, Ana <ana@example.com>", "Silva, Ana <ana@example.com>"),
+        ("=?utf-8?q?Gr=C3=BC=C3=9Fe=2C_Jo?= <a@example.org>", "Grüße, Jo <a@example.org>"),
+        ("A <a@example.org>, , B <b@example.org>;", "A <a@example.org>, B <b@example.org>"),
+        ("Team: a@example.org;", "Team <a@example.org>"),
+        ("Mia <mia@example . org>", "Mia <mia@example.org>"),
+        ("Jörg <jörg@bücher.example>", "Jörg <jörg@bücher.example>"),
+        ("\r\n Nora\r\n <b@example.org>", "Nora <b@example.org>"),
+        ("<@r.example:a@example.org>", "a@example.org"),
+        ("Only a name", "Only a name"),
+        ("Nora <>", "Nora"),
+        ("a@example.org\r\nFrom: a@example.org", "a@example.org"),
+        (",", ","),
+        ("", ""),
+    ],
+)
+def test_the_authors_are_shown_as_mail_programs_show_them(field: str, shown: str) -> None:
+    assert HeaderSummary.of(f"From: {field}\r\n\r\n".encode()).from_text == shown
+
+
+def test_a_from_field_of_a_megabyte_is_shown_in_part() -> None:
+    field = ", ".join(f"N (x) <a{number}@example.org>" for number in range(40_000))
+    assert len(HeaderSummary.of(f"From: {field}\r\n\r\n".encode()).from_text) == 300
