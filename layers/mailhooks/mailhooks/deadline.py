@@ -26,6 +26,11 @@ class Deadline:
         """Return the seconds until the deadline; 0.0 when it is over."""
         return max(0.0, self.at - time.monotonic())
 
+    def check(self, what: str) -> None:
+        """Raise NoTimeLeft, with the name of the work that is not at its end, if the deadline is over."""
+        if not self.left():
+            raise NoTimeLeft(f"{what}: not at its end, as the time that WorkMail waits is nearly over")
+
     def wait_for(self, what: str, call: Callable[[], T]) -> T:
         """Make a call that may block, and wait for it until the deadline.
 

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.address_patterns import Pattern, Specificity
+from mailhooks.deadline import Deadline
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.facts.regex import Regex
@@ -79,22 +80,22 @@ class TextSearch:
             raise InvalidValue("expected words or contains in addition to look_alikes")
         return search
 
-    def matches(self, text: SearchedText) -> bool:
-        """Return whether a text matches."""
+    def matches(self, text: SearchedText, deadline: Deadline | None = None) -> bool:
+        """Return whether a text matches. Raises NoTimeLeft if the deadline ends a search for identifiers."""
         if self.words and self.words.found_in(text.normalized):
             return True
         if self.look_alikes and any(map(self.words.found_in, text.skeletons)):
             return True
         if any(regex.search(text.composed) for regex in self.regexes):
             return True
-        return next(self.find_identifiers(text), None) is not None
+        return next(self.find_identifiers(text, deadline), None) is not None
 
-    def find_identifiers(self, text: SearchedText) -> Iterator[str]:
-        """Yield the names of the identifiers in a text, in the order of `identifiers`."""
+    def find_identifiers(self, text: SearchedText, deadline: Deadline | None = None) -> Iterator[str]:
+        """Yield the names of the identifiers in a text, in the order of `identifiers`. Raises as `matches`."""
         if self.identifiers:
             from mailhooks.policy.facts.identifiers import find_identifiers
 
-            yield from find_identifiers(text.composed, self.identifiers)
+            yield from find_identifiers(text.composed, self.identifiers, deadline)
 
 
 def _make_words_with_skeletons(words: Iterable[str], parts: Iterable[str] = (), shared: Iterable[Words] = ()) -> Words:
@@ -130,7 +131,7 @@ def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
 
         def test(facts: Facts) -> bool:
             found = in_subject and search.matches(facts.subject)
-            return found or (in_body and search.matches(facts.body_text(search.limit)))
+            return found or (in_body and search.matches(facts.body_text(search.limit), facts.deadline))
 
         def observed(facts: Facts) -> str:
             if search.identifiers:

@@ -143,6 +143,8 @@ def other_numbers(make: Numbers) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "order number", lambda: digits(choose((8, 9, 10, 11, 12, 13)))
     yield "order number by fours", lambda: by_fours(digits(12))
     yield "order number with a label", lambda: choose(_ORDER_LABELS) % digits(choose((12, 13, 14, 15, 16, 17)))
+    yield "order number with other words", lambda: choose(_LOOSE_ORDER_LABELS) % digits(16)
+    yield "order number in a table", lambda: choose(_ORDER_TABLES) % (digits(16), digits(16))
     yield "ISBN", make.isbn
     yield "EAN", lambda: (lambda number: number + ean.calc_check_digit(number))(f"4{digits(11)}")
     yield "telephone number", lambda: choose(("+49 30 %s", "+49151%s", "0049 151 %s", "(030) %s", "+44 20 %s", "+34 %s")) % digits(8)
@@ -162,4 +164,15 @@ _ORDER_LABELS: Final = (
     "Order no. %s", "order number: %s", "Order #%s", "Order ID: %s", "Order %s", "Bestellnummer: %s", "Bestell-Nr. %s", "Auftragsnummer %s",
     "Pedido nº %s", "Commande n° %s", "Ordine n. %s", "Zamówienie nr %s", "订单号\uff1a%s", "您的订单号 %s", "注文番号 %s",
     "Tracking number\n%s",
+)  # fmt: skip
+
+_LOOSE_ORDER_LABELS: Final = (
+    "Order (%s)", "order [%s]", "your order (no. %s)", "Order \u201c%s\u201d", "Order number of your purchase: %s", "Bestellung (%s)",
+    "Ihre Bestellnummer vom Montag: %s", "Invoice number for this month is %s", "Le num\u00e9ro est : commande (%s)",
+    "Tracking number of your parcel: %s, see below", "N\u00famero de pedido; pedido (%s)", "Reference number (please quote it): %s",
+)  # fmt: skip
+_ORDER_TABLES: Final = (
+    "Order number\tDate\n%s\t2026-11-02\n%s\t2026-11-03", "Date;Order no.;Name\n2026-11-02;%s;Ana\n2026-11-03;%s;Bob",
+    "Name,Order ID\n\"Silva, Ana\",%s\nBob,%s", "| Date | Bestellnummer |\n|---|---|\n| 2 Nov | %s |\n| 3 Nov | %s |",
+    "Order\r\n%s\r\n%s", "Date\tInvoice number\tSum\r\n1 May\t%s\t5.00\r\n2 May\t%s\t6.00",
 )  # fmt: skip

@@ -5,7 +5,10 @@ from typing import Final
 
 import pytest
 
+from mailhooks.deadline import Deadline
+from mailhooks.errors import NoTimeLeft
 from mailhooks.policy.facts.identifiers import CARD_NUMBER, find_identifiers
+from mailhooks.policy.facts.identifiers.cards import _CANDIDATE, _is_card_number
 from tests.unit.policy.facts.identifiers.random_numbers import ISSUERS, ROUNDS, Numbers, as_on_card, by_fours, other_numbers
 
 
@@ -57,6 +60,15 @@ WAYS: Final[dict[str, Callable[[str], str]]] = {
     "with expiry in digits": lambda number: f"{' '.join(as_on_card(number))} 1227",
     "after a year": lambda number: f"2026 {' '.join(as_on_card(number))}",
     "before another card": lambda number: f"{by_fours(number)} 5555 5555 5555 4444",
+    "after an order and the word card": lambda number: f"Order 4711, paid with card {number}",
+    "after an order number and an issuer": lambda number: f"Order number 4711 for Visa {number}",
+    "after an order that has its number": lambda number: f"Order no. 4711: {number}",
+    "before an issuer in a line of an order": lambda number: f"Order number and payment: {number} (Visa)",
+    "under an order number": lambda number: f"Order number 4711\nPaid by {number}",
+    "column of cards by a column of orders": lambda number: f"Order number\tCard\n4711\t{number}\n4712\t{number}",
+    "column of cards before a column of orders": lambda number: f"Karte;Bestellnummer\n{number};4711",
+    "column in quotes by a column of orders": lambda number: f'Name,Card,Order\n"Silva, Ana",{number},4711',
+    "row without a cell": lambda number: f'Name,Order,Card\nSilva,{number}',
     "in brackets": lambda number: f"({number})",
     "emphasized": lambda number: f"*{number}* or _{number}_",
     "in JSON": lambda number: f'{{"pan":"{number}"}}',
@@ -141,6 +153,10 @@ def test_other_numbers_are_no_card_numbers(kind: str) -> None:
         pytest.param("Tracking number: 4111111111111111", False, id="a label"),
         pytest.param("Tracking number: 4111 1111 1111 1111", True, id="in groups after a label"),
         pytest.param("For order 17, card 4111111111111111", True, id="a label of another number"),
+        pytest.param("Order number lost. Charge 4111111111111111", True, id="a label in another sentence"),
+        pytest.param("Order number and Visa: 4111111111111111", True, id="a card nearer than a label"),
+        pytest.param("Paid by card, order number (4111111111111111)", False, id="a label nearer than a card"),
+        pytest.param("Order\t4111111111111111\nNo\t4111111111111111", True, id="a head of another column"),
         pytest.param("Border 4111111111111111", True, id="a word that ends as a label"),
         pytest.param("TXN-4111111111111111", False, id="a prefix"),
         pytest.param("Kreditkarte-4111111111111111", True, id="the word card as a prefix"),
@@ -199,3 +215,23 @@ def test_a_label_of_another_thing_is_understood_with_its_words(text: str) -> Non
 )
 def test_such_a_word_before_a_card_number_is_no_label(text: str) -> None:
     assert has_card(text.replace("#", "4111111111111111"))
+
+
+GROUPS: Final = ("4111", "1111", "5555", "4444", "2026", "1227", "5018", "123", "3782822463", "5555555555554444")
+
+
+@pytest.mark.parametrize("gaps", [" ", "\n", " -", " -.", "\t\n\n /"])
+def test_long_rows_are_searched_as_each_of_their_numbers(gaps: str) -> None:
+    """The row is divided at each group: a number in it is found only if it is found with what is around it."""
+    make = Numbers()
+    for _ in range(200):
+        row = "".join(make.choose(GROUPS[:6] if make.random.random() < 0.95 else GROUPS) + gaps[at % len(gaps)] for at in range(24))
+        alone = any(_is_card_number(row, found) for found in _CANDIDATE.finditer(row))
+        assert has_card(row) is alone, row
+
+
+def test_a_search_that_the_deadline_ends_is_an_error() -> None:
+    for names in ([CARD_NUMBER], ["iban", "us_ssn"]):
+        with pytest.raises(NoTimeLeft, match="not at its end"):
+            list(find_identifiers("4111 1111 1111 1112", names, Deadline.after(0)))
+    assert list(find_identifiers("4111 1111 1111 1111", [CARD_NUMBER], Deadline.after(0))) == [CARD_NUMBER]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
+from mailhooks.deadline import Deadline
 from mailhooks.policy.facts.identifiers.cards import has_card_number
 from mailhooks.policy.facts.identifiers.ibans import has_iban
 from mailhooks.policy.facts.identifiers.persons import has_de_tax_id, has_es_dni, has_it_codice_fiscale, has_pl_pesel, has_us_ssn
@@ -14,7 +15,6 @@ CARD_NUMBER: Final = "card_number"
 _FULL_WIDTH: Final = re.compile("[\uff21-\uff3a\uff41-\uff5a]")
 
 _SEARCHES: Final[dict[str, Callable[[str], bool]]] = {
-    CARD_NUMBER: has_card_number,
     "iban": has_iban,
     "us_ssn": has_us_ssn,
     "de_tax_id": has_de_tax_id,
@@ -24,7 +24,16 @@ _SEARCHES: Final[dict[str, Callable[[str], bool]]] = {
 }
 
 
-def find_identifiers(text: str, names: Collection[str]) -> Iterator[str]:
-    """Yield the names of the identifiers in a text: of `names` as in a policy, and CARD_NUMBER."""
+def find_identifiers(text: str, names: Collection[str], deadline: Deadline | None = None) -> Iterator[str]:
+    """Yield the names of the identifiers in a text: of `names` as in a policy, and CARD_NUMBER.
+
+    Raises:
+        NoTimeLeft: the deadline passed before the end of a search, so that it is not known whether the text has an identifier.
+    """
     text = _FULL_WIDTH.sub(lambda letter: chr(ord(letter[0]) - 0xFEE0), remove_ignorable(text))
-    return (name for name in names if _SEARCHES[name](text))
+    for name in names:
+        # The card numbers of a long text need the most time.
+        if has_card_number(text, deadline) if name == CARD_NUMBER else _SEARCHES[name](text):
+            yield name
+        elif deadline is not None:
+            deadline.check("search for identifiers")

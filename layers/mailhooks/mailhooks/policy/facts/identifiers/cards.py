@@ -1,14 +1,18 @@
 """Search for payment card numbers in text."""
 
 import re
-from collections.abc import Collection
-from itertools import islice, pairwise
+from collections.abc import Collection, Iterator
+from itertools import accumulate, islice, pairwise
+from operator import add
 from typing import Final
+
+from mailhooks.deadline import Deadline
 
 from mailhooks.policy.facts.identifiers.ibans import is_in_iban
 from mailhooks.policy.facts.identifiers.surroundings import (
     GAP,
     is_in_decimal_fraction,
+    is_in_line_of_other,
     is_in_longer_name,
     is_near_card_label,
     is_touched,
@@ -46,6 +50,11 @@ _GROUPS: Final = (
 _CANDIDATE: Final = re.compile(rf"\d(?<![0-9A-Za-z]\d)(?<![017])(?=(?P<piece>\d{{11,18}}(?!\d))|(?P<groups>{_GROUPS}))")
 """The first digit of 12 to 19 digits, in one piece or in groups. A search for a digit is fast, because texts have few of them."""
 
+_ROW: Final = re.compile(rf"\d{{4}}(?:{_G}\d{{4}}(?!\d)){{6,1000}}+")
+"""Groups of four digits, more than a card number has. Its search is bounded, to bound the memory."""
+_MAX_GROUPS: Final = 5
+"""Groups of four digits that `_CANDIDATE` reads."""
+
 _BEFORE: Final = re.compile(rf"(?<!\d)(?:(\d{{4}}){_G})?(\d{{4}})((?!\d){GAP})\Z")
 _AFTER: Final = re.compile(rf"((?!\d){GAP})(\d{{4}})(?!\d)(?:{_G}(\d{{4}})(?!\d))?")
 _BY_FOURS: Final = re.compile(rf"(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}}){_G}(\d{{4}})(?!\d)")
@@ -60,14 +69,53 @@ _DOUBLED: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 
 """The sum of the digits of each doubled digit."""
 
 
-def has_card_number(text: str) -> bool:
+def has_card_number(text: str, deadline: Deadline | None = None) -> bool:
     """Return whether a text contains a payment card number.
 
     It has a prefix and length of an issuer, and a valid check digit (ISO/IEC 7812-1, annex B: the Luhn formula). Its digits are in one
     piece, or in groups as on a card, which may continue on the next line. No letter or digit touches it. It is not a part of an IBAN, of a
     longer row of groups, or of a decimal fraction, and has no sign that it is another thing's number (`names_another_thing`).
+
+    Raises:
+        NoTimeLeft: the deadline passed before the end of the text.
     """
-    return any(_is_card_number(text, found) for found in _CANDIDATE.finditer(text))
+    for found in _find_candidates(text):
+        if _is_card_number(text, found):
+            return True
+        if deadline is not None:
+            deadline.check("search for card numbers")
+    return False
+
+
+def _find_candidates(text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of `_CANDIDATE`, without those in rows of groups that have no valid check digit or are in a longer row."""
+    start = 0
+    while found := _CANDIDATE.search(text, start):
+        yield found
+        start = found.end()
+        if found["groups"] and (row := _ROW.match(text, found.start())):
+            gaps = _DIGITS.split(row[0])
+            starts = [row.start() + 4 * index + length for index, length in enumerate(accumulate(map(len, gaps)))]
+            for index in (1, *_find_in_row(row[0], gaps)):
+                if inner := _CANDIDATE.match(text, starts[index]):
+                    yield inner
+            start = starts[len(gaps) - _MAX_GROUPS]
+
+
+def _find_in_row(row: str, gaps: list[str]) -> Iterator[int]:
+    """Yield the indexes of groups at which a card number may begin, from the third group to the last that has enough groups behind it.
+
+    `gaps` are before each group and after the last one.
+    """
+    values = to_ascii("".join(_DIGITS.findall(row))).encode("ascii")
+    sums = [0, *accumulate(map(add, values[::2].translate(_DOUBLED), values[1::2].translate(_VALUE)))]
+    for index in range(2, len(gaps) - _MAX_GROUPS):
+        before, at = gaps[index], 2 * index
+        # As in `_is_in_longer_row`: three groups are a number of 12 digits, four are one of 16.
+        if before not in gaps[index + 1 : index + 3] and not (
+            (sums[at + 6] - sums[at]) % 10 and ((sums[at + 8] - sums[at]) % 10 or before == gaps[index + 3])
+        ):
+            yield index
 
 
 def _is_card_number(text: str, found: re.Match[str]) -> bool:
@@ -75,7 +123,9 @@ def _is_card_number(text: str, found: re.Match[str]) -> bool:
     if found["piece"]:
         end = found.end("piece")
         digits = to_ascii(text[start:end])
-        return _is_valid(text, start, digits) and _is_alone(text, start, end) and not names_another_thing(text, start, end)
+        if not _is_valid(text, start, digits) or not _is_alone(text, start, end):
+            return False
+        return not (names_another_thing(text, start, end) or is_in_line_of_other(text, start, end))
     groups = _DIGITS.findall(text, start, found.end("groups"))
     digits = to_ascii("".join(groups))
     # What follows a number by fours may be another number, such as the check number of the card.
@@ -106,7 +156,7 @@ def _is_in_longer_row(text: str, start: int, end: int, gaps: Collection[str]) ->
 
     A date may be next to it, and other card numbers after it.
     """
-    before = _BEFORE.search(text, max(start - 80, 0), start)
+    before = _BEFORE.search(text, max(start - 150, 0), start)
     if before and before[3] in gaps and (before[1] or not _DATE.fullmatch(before[2])):
         return True
     for _ in range(_ENOUGH_CARDS):

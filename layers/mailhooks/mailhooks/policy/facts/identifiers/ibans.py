@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from mailhooks.policy.facts.identifiers.surroundings import GAP, SPACE, is_touched, to_ascii
+from mailhooks.policy.facts.identifiers.surroundings import GAP, SPACE, continues_word, to_ascii
 
 _START: Final = re.compile(rf"\d(?:(?<=[A-Za-z]{{2}}\d)|(?<=[A-Za-z]{{2}}{SPACE}\d))\d")
 """The check digits after the letters of the country. A search for digits is fast, because texts have few of them."""
-_CHARACTER: Final = rf"(?:{GAP}[0-9A-Za-z\d])"
+_CHARACTERS: Final = {"n": r"\d", "a": "[A-Za-z]", "c": r"[A-Za-z\d]"}
+"""The characters of each kind in the registry."""
 
 _VALUES: Final = {letter: str(letter - 55) for letter in range(ord("A"), ord("Z") + 1)}
 """A is 10, Z is 35."""
@@ -21,14 +22,17 @@ def has_iban(text: str) -> bool:
 
 
 def is_in_iban(text: str, start: int, end: int) -> bool:
-    """Return whether `text[start:end]` is in an IBAN: a text with the length of its country and valid check digits."""
+    """Return whether `text[start:end]` is in an IBAN: a text with the form of its country and valid check digits."""
     starts = _find_starts(text, max(start - 60, 0), start + 2)
     return any(_find_end(text, country, digits) >= end for country, digits in starts)
 
 
 def _is_iban(text: str, country: int, digits: int) -> bool:
+    first = country - 4 if _has_label(text, country) else country
+    if continues_word(text[first - 1 : first]):  # The quick test is first.
+        return False
     end = _find_end(text, country, digits)
-    if end < 0 or is_touched(text, country - 4 if _has_label(text, country) else country, end):
+    if end < 0 or continues_word(text[end : end + 1]):
         return False
     # Late: few texts have a candidate.
     from stdnum import iban
@@ -56,7 +60,7 @@ def _has_label(text: str, country: int) -> bool:
 
 
 def _find_end(text: str, country: int, digits: int) -> int:
-    """Return the end of a text with the length of an IBAN and its check digits (ISO/IEC 7064, MOD 97-10); -1 if it has none."""
+    """Return the end of a text with the form of an IBAN and its check digits (ISO/IEC 7064, MOD 97-10); -1 if it has none."""
     rest = _rest_pattern(text[country : country + 2].upper())
     found = rest.match(text, digits + 2) if rest else None
     if found is None:
@@ -71,5 +75,5 @@ def _rest_pattern(country: str) -> re.Pattern[str] | None:
     from stdnum import numdb
 
     [(_, properties), *_] = numdb.get("iban").info(country)
-    lengths = re.findall(r"(\d+)!", properties.get("bban", ""))
-    return re.compile(f"{_CHARACTER}{{{sum(map(int, lengths))}}}") if lengths else None
+    parts = re.findall(r"(\d+)!([nac])", properties.get("bban", ""))
+    return re.compile("".join(f"(?:{GAP}{_CHARACTERS[kind]}){{{count}}}" for count, kind in parts)) if parts else None

@@ -60,7 +60,7 @@ def has_de_tax_id(text: str) -> bool:
 def _is_de_tax_id(text: str, found: re.Match[str]) -> bool:
     from stdnum.de import idnr
 
-    return idnr.is_valid(to_ascii(found[0])) and _is_whole(text, found)
+    return not is_touched(text, *found.span()) and idnr.is_valid(to_ascii(found[0])) and _is_whole(text, found)
 
 
 def has_es_dni(text: str) -> bool:
@@ -107,6 +107,8 @@ def has_pl_pesel(text: str) -> bool:
 
 
 def _is_pl_pesel(text: str, found: re.Match[str]) -> bool:
+    if is_touched(text, *found.span()):
+        return False
     from stdnum.pl import pesel
 
     number = to_ascii(found[0])
@@ -114,7 +116,7 @@ def _is_pl_pesel(text: str, found: re.Match[str]) -> bool:
 
 
 def _is_whole(text: str, found: re.Match[str]) -> bool:
-    """Return whether a number is not a part of another one, nor the number of another thing."""
-    if is_touched(text, *found.span()) or names_another_thing(text, *found.span()):
+    """Return whether a number that nothing touches is not a part of a telephone number, nor the number of another thing."""
+    if names_another_thing(text, *found.span()):
         return False
     return not _COUNTRY_CODE.search(text, max(found.start() - 6, 0), found.start())

@@ -3,11 +3,12 @@
 Each search reads a bounded part of the text, so that the time is linear for every text.
 """
 
+import csv
 import re
 import unicodedata
 from typing import Final
 
-from mailhooks.policy.facts.identifiers.labels import CARD_LABEL, CARD_PARAMETER, OTHER_LABEL
+from mailhooks.policy.facts.identifiers.labels import CARD_LABEL, CARD_PARAMETER, LOOSE_LABEL, OTHER_LABEL
 
 SPACE: Final = r"[^\S\r\n]"
 DASHES: Final = "\\-\u058a\u05be\u1806\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc\ufe31\ufe32\ufe58\ufe63\uff0d\uff70"
@@ -33,10 +34,11 @@ _MAX_URL: Final = 2000
 
 def is_touched(text: str, start: int, end: int) -> bool:
     """Return whether a letter, a digit or a mark of a letter is directly before or after `text[start:end]`."""
-    return _continues(text[start - 1 : start]) or _continues(text[end : end + 1])
+    return continues_word(text[start - 1 : start]) or continues_word(text[end : end + 1])
 
 
-def _continues(character: str) -> bool:
+def continues_word(character: str) -> bool:
+    """Return whether a character is a digit, a letter of a script with spaces, or the mark of a letter."""
     if character.isdecimal():
         return True
     # A superscript digit is the mark of a footnote.
@@ -80,11 +82,67 @@ def names_another_thing(text: str, start: int, end: int) -> bool:
     if _ADDRESS_AFTER.match(text, end):
         return True
     before = text[max(start - 60, 0) : start]
-    if OTHER_LABEL.search(before):
+    if OTHER_LABEL.search(before) and not (before.endswith("\n") and _starts_row(text, start, end)):
         return True
     if (joined := _JOINED_BEFORE.search(before)) and not joined[1].isdecimal() and not CARD_LABEL.search(joined[1]):
         return True
     return _is_in_url(text, start) and not CARD_PARAMETER.search(before)
+
+
+_OPENING: Final = " \t([{<\u00ab\u201c\u201e\u2018\uff08\u3010\u300c"
+"""Brackets and quotation marks before a number."""
+_SEPARATORS: Final = "\t;|,"
+_MAX_LINE: Final = 200
+_MAX_TABLE: Final = 1000
+"""Characters above a number in which the head of its column may be."""
+
+
+def is_in_line_of_other(text: str, start: int, end: int) -> bool:
+    """Return whether the line or the column of `text[start:end]` has the label of another thing, and no word for a card is as near.
+
+    `Order number of your purchase: 12345`, `order (12345)`, or a cell under `Order number`.
+    """
+    left = text[max(start - _NEAR, 0) : start].rpartition("\n")[2]
+    right = text[end : end + 30].partition("\n")[0]
+    if CARD_LABEL.search(right):
+        return False
+    if (loose := LOOSE_LABEL.match(left)) and not CARD_LABEL.search(loose["between"]):
+        return True
+    if CARD_LABEL.search(left):
+        return False
+    opened = left.rstrip(_OPENING)
+    return (opened != left and OTHER_LABEL.search(opened) is not None) or _is_in_column_of_other(text, start, end)
+
+
+def _is_in_column_of_other(text: str, start: int, end: int) -> bool:
+    """Return whether the next cell with a letter above a cell is the label of another thing. Both lines have as many cells."""
+    first = text.rfind("\n", max(start - _MAX_LINE, 0), start) + 1
+    after = text[end : end + _MAX_LINE].partition("\n")[0]
+    if not first:
+        return False
+    before = text[first:start]
+    separator = next((each for each in _SEPARATORS if each in before or each in after), "\t")
+    column = len(_split_cells(f"{before}0", separator)) - 1
+    count = len(_split_cells(f"{before}0{after}", separator))
+    for line in reversed(text[max(first - _MAX_TABLE, 0) : first - 1].split("\n")):
+        cells = _split_cells(line, separator)
+        if len(cells) != count:
+            return False
+        if any(map(str.isalpha, cells[column])):
+            return OTHER_LABEL.search(cells[column]) is not None and not CARD_LABEL.search(cells[column])
+    return False
+
+
+def _starts_row(text: str, start: int, end: int) -> bool:
+    """Return whether a number is the first cell of a row under another row, so that the last cell above is no label of it."""
+    above = text[max(start - _MAX_LINE, 0) : start].rstrip("\r\n").rpartition("\n")[2]
+    following = text[end : end + 2].lstrip(" ")[:1]
+    return following != "" and following in _SEPARATORS and following in above
+
+
+def _split_cells(line: str, separator: str) -> list[str]:
+    line = line.rstrip("\r")[: 2 * _MAX_LINE]
+    return next(csv.reader([line], delimiter=separator), [""]) if '"' in line else line.split(separator)
 
 
 def _is_in_url(text: str, start: int) -> bool:
