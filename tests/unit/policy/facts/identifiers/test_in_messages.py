@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import pytest
 
+from mailhooks.deadline import Deadline
 from mailhooks.policy.evaluation.outcome import Trace
 from tests.support.policies import HEAD, evaluate, mail, make_policy, match_conditions
 from tests.unit.policy.rules.content_tables import field, html, plain, subject
@@ -83,3 +84,10 @@ def test_a_trace_names_the_identifiers_and_not_the_numbers(condition: dict[str, 
     evaluate(make_policy({"when": condition, "do": "drop"}), plain("4111 1111 1111 1111"), trace=trace)
     [[traced]] = [rule.conditions for rule in trace.rules]
     assert traced.observed == expected
+
+
+@pytest.mark.parametrize("on_error, matched", [("skip", ()), ("apply", ("rule 0",))])
+def test_on_error_decides_when_the_deadline_ends_the_search_of_the_body(on_error: str, matched: tuple[str, ...]) -> None:
+    rules = make_policy({"when": {"body": CARD}, "do": {"headers": {"set": {"X-A": "1"}}}, "on_error": on_error})
+    body = plain("4111 1111 1111 1112" + " a" * 60_000)
+    assert evaluate(rules, body, deadline=Deadline.after(0)).matched == matched

@@ -7,7 +7,6 @@ from operator import add
 from typing import Final
 
 from mailhooks.deadline import Deadline
-
 from mailhooks.policy.facts.identifiers.ibans import is_in_iban
 from mailhooks.policy.facts.identifiers.surroundings import (
     GAP,

@@ -19,7 +19,7 @@ _VERBS: Final = "is|was|are|ist|lautet|war|est|es|è|é"
 _NUMBERS: Final = "no|nr|n|num|number|id|code|nummer|numéro|número|numero|numer|szám|nº|n°|номер|号|號|番号|번호"
 
 _LABEL_WITH_NUMBER: Final = (
-    rf"(?:(?<![^\W_])(?:{_THINGS})s?|{_THINGS_WITHOUT_SPACES})[ \u00a0\t_./-]{{0,2}}(?:{_NUMBERS})(?![^\W\d_])[.ºo°]?"
+    rf"(?:(?<![^\W_])(?:{_THINGS})s?|{_THINGS_WITHOUT_SPACES})[ \u00a0\t_./(-]{{0,2}}(?:{_NUMBERS})(?![^\W\d_])[.ºo°]?"
 )
 LOOSE_LABEL: Final = re.compile(rf".*{_LABEL_WITH_NUMBER}(?P<between>(?:[^\d\n.!?]|[.!?](?!\s)){{0,60}})\Z", re.IGNORECASE)
 """A label with the word number in the line before a number, without another number or the end of a sentence between them."""
