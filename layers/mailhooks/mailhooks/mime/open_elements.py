@@ -32,19 +32,18 @@ MARKS: Final = {
 }
 """The mark at the start and at the end of an element. QUIRK: a part of a table separates words outside of a table, too."""
 
-_ATTRIBUTE: Final = re.compile(b"")
 _STYLES: Final = {
-    b"display": re.compile(rb"(?P<block>\s?:\s?block(?![\w-]))|(?P<line>\s?:\s?inline(?:-block)?(?![\w-]))|"),
-    b"hidden": _ATTRIBUTE,
-    b"visib": re.compile(b""),
-    b"opacity": re.compile(rb"\s*+:\s*+[.0]"),
-    b"font-size": re.compile(rb"\s*+:\s*+[.0]"),
-    b"max-height": re.compile(rb"\s*+:\s*+[.0]"),
-    b"float": re.compile(rb"(?P<block>\s*+:\s*+(?:lef|righ)t)"),
-    b"position": re.compile(rb"(?P<block>\s*+:\s*+(?:absolut|fix)e)"),
-    b"white-space": re.compile(rb"\s*+:\s*+(?:pre|break)"),
+    b"display": rb"(?P<block>\s?:\s?block(?![\w-]))|(?P<line>\s?:\s?inline(?:-block)?(?![\w-]))|",
+    b"hidden": b"",
+    b"visib": b"",
+    b"opacity": rb"\s*+:\s*+[.0]",
+    b"font-size": rb"\s*+:\s*+[.0]",
+    b"max-height": rb"\s*+:\s*+[.0]",
+    b"float": rb"(?P<block>\s*+:\s*+(?:lef|righ)t)",
+    b"position": rb"(?P<block>\s*+:\s*+(?:absolut|fix)e)",
+    b"white-space": rb"\s*+:\s*+(?:pre|break)",
 }
-"""The properties and attributes with an effect on text, with their values."""
+"""The properties and attributes with an effect on text, with expressions for their values, compiled at their first use."""
 
 _NAME: Final = re.compile(rb"[a-z0-9]++")
 _MAX_TAG: Final = 2000
@@ -449,9 +448,10 @@ def find_styles(html: str) -> list[int]:
     if b"style" in octets or b"hidden" in octets:
         for word, values in _STYLES.items():
             at = octets.find(word)
-            while at >= 0:
+            expression = re.compile(values) if at >= 0 else None
+            while expression and at >= 0:
                 end = at + len(word)
-                if (value := values.match(octets, end)) and not _is_default(octets, at, value):
+                if (value := expression.match(octets, end)) and not _is_default(octets, at, value):
                     found.append(at)
                 at = octets.find(word, end)
     return sorted(found)
@@ -460,7 +460,7 @@ def find_styles(html: str) -> list[int]:
 def _is_default(octets: bytes, at: int, value: re.Match[bytes]) -> bool:
     """Return whether an element has this style without it, such as `display: block` of a paragraph."""
     if value.lastgroup is None:
-        return value.re is _ATTRIBUTE and octets.endswith((b"overflow:", b"overflow: "), max(at - 10, 0), at)
+        return not value.re.pattern and octets.endswith((b"overflow:", b"overflow: "), max(at - 10, 0), at)
     start = octets.rfind(b"<", max(at - _MAX_TAG, 0), at)
     name = _NAME.match(octets, start + 1) if start >= 0 else None
     mark = MARKS.get(name[0].decode("latin-1"), "") if name else SPECIAL
