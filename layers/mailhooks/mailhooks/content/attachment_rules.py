@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
 from mailhooks.content import filetypes, zip_archives
-from mailhooks.content.encryption.detect import is_encrypted_archive
 from mailhooks.content.template import Template
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSIONS
 from mailhooks.errors import SettingsError
@@ -205,8 +204,11 @@ class AttachmentRules:
             for true_type in filetypes.identify_all(beginning, extensions, declared):
                 if _match_type(true_type, self.true_types):
                     return Match(Reason.TRUE_TYPE, true_type)
-        if self.encrypted_archives and is_encrypted_archive(content):
-            return Match(Reason.ENCRYPTED, "")
+        if self.encrypted_archives:
+            from mailhooks.content.encryption.detect import is_encrypted_archive  # Late: not each message has a file that is read.
+
+            if is_encrypted_archive(content):
+                return Match(Reason.ENCRYPTED, "")
         listing = archives.list_file(content, extensions, declared) if self._reads_archives else None
         return self._by_listing(listing) if listing else None
 

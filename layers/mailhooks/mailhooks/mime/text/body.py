@@ -8,7 +8,6 @@ from typing import Final
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.headers import is_bounded
-from mailhooks.mime.html_text import extract_visible_text
 from mailhooks.mime.message import Defect, Message, Part
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
@@ -259,7 +258,12 @@ def _is_blank(raw: bytes, part: Part) -> bool:
     if text.is_html and _IMAGE.search(text.octets):
         return False
     words = text.decode(text.view())
-    return not _INVISIBLE.sub("", extract_visible_text(words) if text.is_html else words)
+    if text.is_html:
+        # Late for the cold start: most parts that are tested for this are plain text.
+        from mailhooks.mime.html_text import extract_visible_text
+
+        words = extract_visible_text(words)
+    return not _INVISIBLE.sub("", words)
 
 
 def _find_only_text(raw: bytes, root: Part) -> list[Part]:
