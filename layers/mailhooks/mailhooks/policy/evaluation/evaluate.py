@@ -149,7 +149,7 @@ class _RulePass:
         if not self._facts.contact_days or self._facts.services.contacts is None:
             return
         try:
-            self._facts.first_contacts  # noqa: B018 - it records the message at its first use
+            self._facts.record_contacts()
         except Exception as error:  # noqa: BLE001 - a rule that asked for it has handled it by its on_error
             self._notes.append(f"the contact was not recorded: {type(error).__name__}")
             return

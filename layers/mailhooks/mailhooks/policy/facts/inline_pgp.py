@@ -46,9 +46,7 @@ def _read_armor(text: str) -> Armor | None:
     begin = _BEGIN.match(text)
     if begin is None:
         return None
-    end = None
-    for end in _END.finditer(text):  # noqa: B007 - the last one
-        pass
+    end = max(_END.finditer(text), key=re.Match.start, default=None)
     if end is not None and not _is_footer(text[end.end() :].strip()):
         return None
     if begin[1]:

@@ -211,9 +211,8 @@ class Facts:
 
         return find_authentication_results(self.headers, self.gateway.find_results(self.message) if self.gateway else None)
 
-    @property
-    def first_contacts(self) -> RecipientSet:
-        """The recipients who had no mail from the sender, and sent none, before this message. The message is recorded at the first use.
+    def record_contacts(self) -> RecipientSet:
+        """Record the message once, and return the recipients who had no mail from the sender, and sent none, before it.
 
         Outbound mail counts as contact with recipients outside of the organization. Mail to the others is recorded when it comes in.
 
@@ -222,14 +221,14 @@ class Facts:
         """
         if self._contacts is None:
             try:
-                self._contacts = self._record_contacts()
+                self._contacts = self._record_pairs()
             except Exception as error:  # noqa: BLE001 - raised again for each rule: the service is asked once
                 self._contacts = error
         if isinstance(self._contacts, Exception):
             raise self._contacts
         return self._contacts
 
-    def _record_contacts(self) -> RecipientSet:
+    def _record_pairs(self) -> RecipientSet:
         if self.services.contacts is None:
             raise Misconfigured("the policy asks for contacts, and there is no table to record them: set RATES_TABLE (docs/policy.md)")
         bare = remove_tag if self.plus_addresses else str

@@ -46,7 +46,7 @@ def _addresses(cost: Cost, addresses: Callable[[Facts], tuple[str, ...]]) -> Con
 
 
 def _first_contact(name: str, _value: Any, _context: BuildContext) -> Condition:
-    return RecipientTest(name, Cost.COUNTER, lambda facts, candidates: candidates & facts.first_contacts)
+    return RecipientTest(name, Cost.COUNTER, lambda facts, candidates: candidates & facts.record_contacts())
 
 
 def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
