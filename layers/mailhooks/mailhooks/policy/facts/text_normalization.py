@@ -2,23 +2,23 @@
 
 import re
 import unicodedata
-from functools import cache
 from itertools import pairwise
 from typing import Final, Literal
 
+from mailhooks.patterns import compile_late
 from mailhooks.policy.facts.scripts import WITHOUT_SPACES
 
 _SPACES: Final = re.compile(r"\s(?:(?<! )|\s)\s*+")
 """White space that is not one space."""
 
-_WRAP: Final = rf"\n(?<=[{WITHOUT_SPACES}]\n)(?=[{WITHOUT_SPACES}])"
+_WRAP: Final = compile_late(rf"\n(?<=[{WITHOUT_SPACES}]\n)(?=[{WITHOUT_SPACES}])")
 """The end of a line within a word of a script without spaces: mailers wrap plain text after a number of letters."""
 
 _IGNORABLE_RANGES: Final = (
     "\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufff8\U000e0000-\U000e0fff"
 )
 """Unicode's Default_Ignorable_Code_Point without the Hangul fillers, which are displayed as blanks."""
-_IGNORABLE: Final = f"[{_IGNORABLE_RANGES}]"
+_IGNORABLE: Final = compile_late(f"[{_IGNORABLE_RANGES}]")
 
 _MANY_MARKS: Final = re.compile(r"[^\w\x00-\x7f]{30}")
 """More marks on one letter than any language has (Unicode Standard Annex 15, section 13, "Stream-Safe Text Format")."""
@@ -53,7 +53,7 @@ _FRAMED: Final = {
 """Letters in parentheses, and in filled circles and squares, which Unicode does not decompose to letters alone."""
 _TYPOGRAPHY: Final = _WRITTEN_ALIKE | _FRAMED
 # Single characters above U+FFFF would make the search slow: these are ranges.
-_NOT_PLAIN: Final = (
+_NOT_PLAIN: Final = compile_late(
     f"[{_IGNORABLE_RANGES}{''.join(_WRITTEN_ALIKE)}\u249c-\u24b5\U0001f110-\U0001f129\U0001f150-\U0001f169\U0001f170-\U0001f189]"
 )
 
@@ -74,19 +74,10 @@ _OPTIONAL: Final = (
     "\u0332-\u0338\u20d2\u20d3\u20d8-\u20da\u20dd-\u20e0\u20e2-\u20e6\u20ea\u20eb"  # lines through letters and around them
 )
 """Vowel points that only schoolbooks and scriptures write, the tatweel, which makes an Arabic word longer, and marks of decoration."""
-_NOT_FOLDED: Final = f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]"
+_NOT_FOLDED: Final = compile_late(f"[{_OPTIONAL}{''.join(_SAME_LETTER)}]")
 
 _FEW: Final = 20
 """Up to this number of different characters, one pass for each is faster than one for all."""
-
-
-@cache
-def compile_late(pattern: str) -> re.Pattern[str]:
-    """Compile a constant expression at its first use.
-
-    An expression with the letters of many scripts costs a cold start some milliseconds, and ASCII text needs none.
-    """
-    return re.compile(pattern)
 
 
 def compose(text: str) -> str:
@@ -110,7 +101,7 @@ def convert_in_pieces(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
 
 def remove_ignorable(text: str) -> str:
     """Remove invisible characters: soft hyphens, zero-width spaces and joiners, direction marks, variation selectors."""
-    return text if text.isascii() else compile_late(_IGNORABLE).sub("", text)
+    return text if text.isascii() else _IGNORABLE.sub("", text)
 
 
 def replace_typography(text: str) -> str:
@@ -118,12 +109,11 @@ def replace_typography(text: str) -> str:
     return text if text.isascii() else _replace(_NOT_PLAIN, _TYPOGRAPHY, text)
 
 
-def _replace(pattern: str, replacements: dict[str, str], text: str) -> str:
+def _replace(pattern: re.Pattern[str], replacements: dict[str, str], text: str) -> str:
     """Replace characters that match a pattern. Those without a replacement are removed."""
-    compiled = compile_late(pattern)
-    found = set(compiled.findall(text))
+    found = set(pattern.findall(text))
     if len(found) > _FEW:
-        return compiled.sub(lambda match: replacements.get(match[0], ""), text)
+        return pattern.sub(lambda match: replacements.get(match[0], ""), text)
     for char in found:
         text = text.replace(char, replacements.get(char, ""))
     return text
@@ -140,4 +130,4 @@ def normalize(text: str) -> str:
     if text.isascii():
         return _SPACES.sub(" ", text).lower()
     folded = convert_in_pieces("NFKC", replace_typography(text)).casefold().replace("i\u0307", "i")
-    return _SPACES.sub(" ", compile_late(_WRAP).sub("", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)).replace("\r\n", "\n")))
+    return _SPACES.sub(" ", _WRAP.sub("", _replace(_NOT_FOLDED, _SAME_LETTER, compose(folded)).replace("\r\n", "\n")))

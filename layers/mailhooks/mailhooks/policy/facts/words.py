@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 from unicodedata import category
 
+from mailhooks.patterns import compile_late
 from mailhooks.policy.facts.scripts import HANGUL, WITHOUT_SPACES
-from mailhooks.policy.facts.text_normalization import compile_late, normalize
+from mailhooks.policy.facts.text_normalization import normalize
 
 _UNSPACED: Final = WITHOUT_SPACES + HANGUL
-_UNSPACED_LETTER: Final = f"[{_UNSPACED}]"
+_UNSPACED_LETTER: Final = compile_late(f"[{_UNSPACED}]")
 _END_IN_ASCII: Final = re.compile(r"[\W_]")
-_END: Final = rf"[\W_{_UNSPACED}]"
-_LETTERS: Final = rf"[^\W_{_UNSPACED}]+"
-_WITHIN: Final = (
+_END: Final = compile_late(rf"[\W_{_UNSPACED}]")
+_LETTERS: Final = compile_late(rf"[^\W_{_UNSPACED}]+")
+_WITHIN: Final = compile_late(
     "[\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3\u0ebd]"  # vowels of Thai and Lao behind their consonant
     "|(?<=[\u0e40-\u0e44\u0ec0-\u0ec4\u19b5-\u19b7\u19ba\uaab5\uaab6\uaab9\uaabb\uaabc])."  # vowels before their consonant
     "|(?<=[\u1039\u17d2\u1a60])."  # a consonant below another one, in Burmese, Khmer and Tai Tham
@@ -52,7 +53,7 @@ class Words:
     def of(cls, words: Iterable[str], parts: Iterable[str] = (), shared: "Iterable[Words]" = ()) -> "Words":
         """Normalize words and parts. Rules that name the same list share one object in `shared`."""
         normalized = tuple(normalize(word).strip() for word in words)
-        single = frozenset(filter(compile_late(_LETTERS).fullmatch, normalized)) if len(normalized) > _MANY else frozenset()
+        single = frozenset(filter(_LETTERS.fullmatch, normalized)) if len(normalized) > _MANY else frozenset()
         if len(single) <= _MANY:
             return cls(normalized, tuple(map(normalize, parts)), shared=tuple(shared))
         return cls(tuple(word for word in normalized if word not in single), tuple(map(normalize, parts)), single, tuple(shared))
@@ -66,7 +67,7 @@ class Words:
             return True
         if any(word in text and _is_whole_word(word, text) for word in _select_possible(self.words, text)):
             return True
-        if self.single and any(_is_whole_word(word, text) for word in self.single.intersection(compile_late(_LETTERS).findall(text))):
+        if self.single and any(_is_whole_word(word, text) for word in self.single.intersection(_LETTERS.findall(text))):
             return True
         return any(one.found_in(text) for one in self.shared)
 
@@ -89,7 +90,7 @@ def _is_whole_word(word: str, text: str) -> bool:
         start = at + 1
         if word[0].isalnum() and not _is_unspaced(word[0]):
             # The next whole word can only begin after a character that ends a word.
-            gap = (_END_IN_ASCII if text.isascii() else compile_late(_END)).search(text, start)
+            gap = (_END_IN_ASCII if text.isascii() else _END).search(text, start)
             if gap is None:
                 return False
             start = gap.end()
@@ -104,7 +105,7 @@ def _is_end(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if after == "'" and before == "n" and text.startswith("'t", at):
         return not _is_end(text, at + 2)  # "can't"
-    if not after.isascii() and (category(after)[0] == "M" or compile_late(_WITHIN).match(text, at)):
+    if not after.isascii() and (category(after)[0] == "M" or _WITHIN.match(text, at)):
         return False
     if not (_is_letter(before) and _is_letter(after)):
         return True
@@ -113,7 +114,7 @@ def _is_end(text: str, at: int) -> bool:
 
 def _is_unspaced(char: str) -> bool:
     """Return whether a character is a letter of a script in which it ends a word."""
-    return not char.isascii() and compile_late(_UNSPACED_LETTER).match(char) is not None
+    return not char.isascii() and _UNSPACED_LETTER.match(char) is not None
 
 
 def _is_letter(char: str) -> bool:
