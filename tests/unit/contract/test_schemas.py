@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mailhooks.contract import ActionType, FlowDirection, MailFlowEvent, Verdict, check_event, schema
+from mailhooks.contract import (
+    ActionType,
+    ContractError,
+    FlowDirection,
+    MailFlowEvent,
+    Verdict,
+    check_event,
+    schema,
+    schema_files,
+    violations,
+)
 from mailhooks.contract.availability import (
     AvailabilityErrorCode,
     BusyType,
@@ -19,6 +29,7 @@ from mailhooks.contract.availability import (
     check_availability_request,
     check_availability_response,
 )
+from mailhooks.contract.schema import check
 from tests.support.mail import event
 from tests.unit.contract.documents import load
 
@@ -34,6 +45,9 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def use_everything() -> None:
+    for name in SCHEMAS:
+        with pytest.raises(ContractError):
+            check(name.removesuffix(".json"), 0)
     check_event(event())
     for direction in FlowDirection:
         Verdict(MailFlowEvent.parse(event(direction=direction))).to_response()
@@ -70,10 +84,11 @@ def test_no_pattern_accepts_a_final_line_end(name: str) -> None:
     assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
 
 
-def test_a_validator_is_compiled_once() -> None:
+def test_a_check_and_a_validator_are_compiled_once() -> None:
     for name in SCHEMAS:
         stem = name.removesuffix(".json")
-        assert schema._validator(stem) is schema._validator(stem)
+        assert schema.load_check(stem) is schema.load_check(stem)
+        assert violations._validator(stem) is violations._validator(stem)
 
 
 def test_a_schema_is_read_and_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +97,9 @@ def test_a_schema_is_read_and_compiled_once(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(*args: Any) -> Any:
         raise AssertionError("read or compiled again")
 
-    monkeypatch.setattr(schema, "files", fail)
-    monkeypatch.setattr(schema, "Draft202012Validator", fail)
+    monkeypatch.setattr(schema_files, "read_text", fail)
+    monkeypatch.setattr(violations, "read_schema", fail)
+    monkeypatch.setattr(violations, "Draft202012Validator", fail)
     use_everything()
 
 

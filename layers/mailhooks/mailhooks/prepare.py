@@ -1,0 +1,31 @@
+"""Writes files that save time at a cold start into a built copy of the library: `python -m mailhooks.prepare`.
+
+`layers/mailhooks/Makefile` runs it in the built layer, before the modules are compiled. A checkout has none of these files: there the
+library does the same work at first use.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from mailhooks.contract.check_generator import generate_check
+from mailhooks.contract.schema import name_check
+from mailhooks.contract.schema_files import list_schemas, read_schema
+
+_PACKAGE: Final = Path(__file__).parent
+
+
+def main() -> None:
+    if (_PACKAGE.parents[2] / ".git").exists():
+        sys.exit("this is the source, where prepared files would hide later changes of the schemas: run it in a built copy of the library")
+    write_checks(_PACKAGE / "contract")
+
+
+def write_checks(folder: Path) -> None:
+    """Write a module with the generated check of each schema."""
+    for schema in list_schemas():
+        (folder / f"{name_check(schema)}.py").write_text(generate_check(f"{schema}.json", read_schema), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
