@@ -1,0 +1,59 @@
+"""`python -m mailhooks.prepare`: the files that it writes into a built copy of the library."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import mailhooks
+
+SOURCE: Final = Path(mailhooks.__path__[0])
+
+_CHECK: Final = """
+import sys
+from mailhooks.contract.schema import check, list_violations
+check("availability-request", {"mailboxes": [], "window": {"startDate": "2026-05-04T00:00:00Z", "endDate": "2026-05-05T00:00:00Z"}})
+assert list_violations("policy", {"version": 1, "rules": [{"name": "r", "do": "drop"}]}, 9) == []
+print(*sorted({"jsonschema", "referencing", "mailhooks.contract.check_generator", "mailhooks.contract.schema_files"} & set(sys.modules)))
+print(*list_violations("policy", {"version": 2, "rules": [{"name": "r", "do": "drop"}]}, 9))
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with the library in a folder."""
+    command = [sys.executable, "-P", "-B", *arguments]
+    return subprocess.run(command, env={"PYTHONPATH": str(folder)}, cwd=SOURCE.parent, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared copy of the library, as in the built layer."""
+    folder = tmp_path_factory.mktemp("built") / "MailhooksLayer" / "python"
+    shutil.copytree(SOURCE, folder / "mailhooks", ignore=shutil.ignore_patterns("__pycache__"))
+    done = run(folder, "-m", "mailhooks.prepare")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    return folder
+
+
+def test_a_prepared_library_neither_reads_nor_generates_a_check(built: Path) -> None:
+    done = run(built, "-c", _CHECK)
+    assert (done.stdout.splitlines(), done.stderr) == (["", "(('version',), 'expected 1, got a number')"], "")
+
+
+def test_prepared_files_are_added_and_nothing_else_changes(built: Path) -> None:
+    def files(folder: Path) -> set[Path]:
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+    added = files(built / "mailhooks") - files(SOURCE)
+    assert {path.name for path in added if path.parent == Path("contract")} == {
+        f"prepared_{path.stem.replace('-', '_')}.py" for path in (SOURCE / "contract/schemas").glob("*.json")
+    }
+
+
+def test_the_source_is_not_prepared() -> None:
+    done = run(SOURCE.parent, "-m", "mailhooks.prepare")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "run it in a built copy" in done.stderr
