@@ -13,9 +13,9 @@ from mailhooks.contract.availability import check_availability_request, check_av
 
 ROOT: Final = Path(__file__).parents[2]
 
-AWS: Final = {"boto3", "urllib3"}
+AWS: Final = {"boto3", "botocore.session", "urllib3"}
 POLICY_FILE: Final = {"mailhooks.policy.loading.loader", "yaml", "re2"}
-BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3"}
+BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3", "botocore.session"}
 """Libraries of availability backends. Each backend loads its own only."""
 
 AVAILABILITY: Final = {
@@ -33,18 +33,18 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "mailhooks.contract": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.hooks"},
     "mailhooks.hook": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk"},
     "functions/bounce": AVAILABILITY | AWS | POLICY_FILE | {"mailhooks.content.template", "aws_xray_sdk", "email"},
-    "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
-    "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk"},
-    "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk"},
-    "functions/mailflow": AVAILABILITY | {"re2", "aws_xray_sdk"},
+    "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
+    "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
+    "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk", "boto3"},
+    "functions/mailflow": AVAILABILITY | {"re2", "aws_xray_sdk", "boto3"},
     "mailhooks.availability": BACKENDS | MAIL | {"requests"},
     "functions/availability": BACKENDS | MAIL | {"requests"},
     "mailhooks.availability.backends.caldav": BACKENDS,
     "mailhooks.availability.backends.ics": BACKENDS | {"dateutil"},
     "mailhooks.availability.backends.graph.backend": BACKENDS,
     "mailhooks.availability.backends.google.backend": BACKENDS - {"google.auth", "cryptography"},
-    "mailhooks.availability.backends.ews.backend": {"msal", "google.auth", "boto3"},
-    "mailhooks.availability.backends.workmail": {"msal", "google.auth"},
+    "mailhooks.availability.backends.ews.backend": {"msal", "google.auth", "boto3", "botocore.session"},
+    "mailhooks.availability.backends.workmail": {"msal", "google.auth", "boto3"},
 }
 
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from mailhooks.availability.backends.workmail import WorkMailBackend
@@ -21,6 +20,7 @@ from mailhooks.availability.errors import (
     Unreachable,
 )
 from mailhooks.availability.model import Schedule
+from mailhooks.aws.session import open_session
 from mailhooks.contract.schema import check
 from mailhooks.deadline import Deadline
 from tests.support.backends import BEN, WINDOW, look_up
@@ -175,7 +175,7 @@ def test_a_missing_api_is_unreachable(exchange: EwsServer, monkeypatch: pytest.M
 def test_missing_aws_credentials_are_an_authentication_failure(exchange: EwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of other tests
+    open_session.cache_clear()  # it keeps the credentials of other tests
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")

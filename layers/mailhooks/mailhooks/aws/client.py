@@ -8,7 +8,6 @@ from http.client import HTTPException
 from traceback import walk_tb
 from typing import Any, Final, TypeVar
 
-import boto3
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import (
@@ -22,6 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from mailhooks.aws.session import create_client
 from mailhooks.aws.tracing import subsegment
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
@@ -81,9 +81,9 @@ QUICK_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=3, attempt
 """Limits for calls that a message waits for and that have an alternative if they fail."""
 
 
-def make_client(service: str, config: Config = CONFIG) -> Any:
-    """Return a boto3 client."""
-    return boto3.client(service, config=config)
+def make_client(service: str, config: Config = CONFIG, region: str | None = None) -> Any:
+    """Return a client of a service, as `boto3.client` does, in the region of the function unless one is given."""
+    return create_client(service, config, region)
 
 
 def call(operation: str, work: Callable[[], T], deadline: Deadline, *, map_own: ServiceErrorMapper | None = None) -> T:

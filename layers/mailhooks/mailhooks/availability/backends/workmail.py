@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 
 from mailhooks.availability.backends.ews.backend import look_up
@@ -19,7 +18,8 @@ from mailhooks.availability.backends.http.bearer_tokens import Token, TokenCache
 from mailhooks.availability.backends.http.tls import create_ssl_context
 from mailhooks.availability.errors import AuthenticationFailed, GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
 from mailhooks.availability.model import Answers, Limits, Result
-from mailhooks.aws.client import CONNECTION_ERRORS, error_code, http_status, is_throttling, make_config
+from mailhooks.aws.client import CONNECTION_ERRORS, error_code, http_status, is_throttling, make_client, make_config
+from mailhooks.aws.session import list_regions
 from mailhooks.contract.availability import Window
 from mailhooks.deadline import Deadline
 from mailhooks.errors import NoTimeLeft, SettingsError
@@ -57,13 +57,13 @@ class WorkMailBackend:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Create the backend from a configuration (`contract/schemas/availability-config.json`, `workmail`). Sends no request.
 
-        Creates the boto3 client here, because a function has a whole processor while Lambda loads it.
+        Creates the client of the WorkMail API here, because a function has a whole processor while Lambda loads it.
 
         Raises:
             SettingsError: `caCertificates` cannot be read, or the region has no Amazon WorkMail.
         """
-        workmail = boto3.client("workmail", region_name=config["region"], config=_CONFIG)
-        if "url" not in config and config["region"] not in boto3.Session().get_available_regions("workmail"):
+        workmail = make_client("workmail", _CONFIG, config["region"])
+        if "url" not in config and config["region"] not in list_regions("workmail"):
             raise SettingsError("region: expected a region that has Amazon WorkMail, such as eu-west-1, got another")
         role = _Role(workmail, config["organizationId"], config["impersonationRoleId"])
         url = config.get("url") or _URL.format(region=config["region"])
