@@ -35,7 +35,7 @@ class PolicySource:
     """A policy that may change while the function runs.
 
     Args:
-        fetch: returns the text; may raise any exception.
+        fetch: returns the text in some seconds, as mail waits; may raise any exception.
         name: of the source, for errors.
         max_age_s: seconds after which the policy is fetched again; 0 for never.
         fallback: the file to use until a valid version was fetched.
@@ -83,7 +83,11 @@ class PolicySource:
             from mailhooks.aws.policy_providers import make_fetcher
 
             fetch = make_fetcher(kind, rest, MAX_OCTETS)
-            return cls(lambda: _decode(fetch()), settings.policy, settings.policy_max_age, fallback=BUILT_IN)
+
+            def fetch_in_time() -> str:
+                return _decode(Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", fetch))
+
+            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN)
         path = Path(settings.policy)
         return cls(lambda: _read(path), path.name, 0)
 
@@ -107,7 +111,7 @@ class PolicySource:
     def _refresh(self) -> None:
         self.problem = ""
         try:
-            text = Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", self._fetch)
+            text = self._fetch()
             if text != self._text or self._policy is None:
                 self._policy = build_policy(parse_document(text, self._name))
                 self._text = text
