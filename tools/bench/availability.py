@@ -1,12 +1,11 @@
-"""`python -m tools.bench.availability`, a part of `make bench`: measure look-ups at several backends, the response and the cold start."""
+"""Measure look-ups at several backends, the response and the cold start."""
 
 import contextlib
 import io
 import json
+import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,25 +17,28 @@ from mailhooks.availability import answer
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.contract.availability import Window
 from tests.support.backends import Fake, at, request
-from tools.bench.measure import measure_in_turn, print_limit, print_times, time_call
+from tools.bench.copies import Copy
+from tools.bench.functions import ENVIRONMENT
+from tools.bench.measure import find_ratio, measure_in_turn, print_bar, print_heading, print_times, run_process, time_call
 
 LOOK_UP_S = 0.3
 RUNS = 15
 PROCESSES = 9
 
-SLOWEST_LIMIT = 1.5
-OVERRUN_LIMIT_MS = 500
+EXCHANGE = "import exchangelib, boto3"
+GRAPH_BAR = 0.6
+SLOWEST_BAR = 1.5
+OVERRUN_BAR_MS = 500
 
-ROOT = Path(__file__).parents[2]
 DOMAINS = ("exchange.example.net", "m365.example.org", "google.example.com", "dav.example.net")
 
 
-def main() -> None:
+def main(copies: Sequence[Copy], folder: Path) -> None:
     print("\nFree/busy times; medians, in one run")
     _measure_backends()
     _measure_hanging_backend()
     _measure_large_response()
-    _measure_cold_starts()
+    _measure_cold_starts(copies, folder)
 
 
 def _mailboxes(domains: Sequence[str] = DOMAINS) -> list[str]:
@@ -54,7 +56,7 @@ def _measure_backends() -> None:
     together = [_time_quietly(lambda: answer(request(*_mailboxes()), _backends())) for _ in range(RUNS)]
     print_times(f"100 mailboxes of one backend at {LOOK_UP_S * 1000:.0f} ms a look-up", alone)
     print_times(f"100 mailboxes over 4 backends at {LOOK_UP_S * 1000:.0f} ms a look-up", together)
-    print_limit("compared with the slowest backend", statistics.median(together) / (LOOK_UP_S * 1000), SLOWEST_LIMIT, "times its time")
+    print_bar("compared with the slowest backend", statistics.median(together) / (LOOK_UP_S * 1000), SLOWEST_BAR, "times its time")
 
 
 def _measure_hanging_backend() -> None:
@@ -74,7 +76,7 @@ def _measure_hanging_backend() -> None:
     own = all(mailbox.endswith(DOMAINS[0]) for mailbox in failed) and len(failed) == 25
     which = "all of that backend" if own else "NOT those of that backend"
     print(f"one backend of 4 hangs, budget 2 s: {len(failed)} of 100 mailboxes without events, {which}")
-    print_limit("response after the budget", over, OVERRUN_LIMIT_MS, "ms")
+    print_bar("response after the budget", over, OVERRUN_BAR_MS, "ms")
 
 
 def _measure_large_response() -> None:
@@ -90,42 +92,40 @@ _GRAPH = {"type": "graph", "tenantId": "t", "clientId": "c", "clientSecret": "s"
 _EWS = {"type": "ews", "url": "https://mail.example.net/EWS/Exchange.asmx", "auth": {"type": "basic", "username": "u", "password": "p"}}
 _ICS = {"type": "ics", "feeds": [{"mailbox": "a@example.net", "url": "https://cal.example.net/a.ics"}]}
 
-_LOAD = """
-import sys
-sys.path[:0] = ["functions/availability", "layers/mailhooks"]
-import app
-assert app.handler._configuration, app.handler._config_error
-"""
+_LOAD = "import app; assert app.handler._configuration, app.handler._config_error"
 
 
-def _measure_cold_starts() -> None:
+def _measure_cold_starts(copies: Sequence[Copy], folder: Path) -> None:
     """Measure new processes, in turn."""
-    with tempfile.TemporaryDirectory() as folder:
-        commands: list[tuple[str, str, dict[str, str]]] = [
-            ("an empty Python process", "pass", {}),
-            ("import boto3", "import boto3", {}),
-            ("import exchangelib, boto3", "import exchangelib, boto3", {}),
-        ]
-        for name, backend in (("ews", _EWS), ("graph", _GRAPH), ("ics", _ICS)):
-            path = Path(folder) / f"{name}.json"
-            path.write_text(json.dumps({"backends": {name: backend}, "routes": [{"mailboxes": ["*"], "backend": name}]}))
-            commands.append((f"load the function with {name} only", _LOAD, {"AVAILABILITY_CONFIG": str(path)}))
-        processes = [partial(_run_process, program, variables) for _, program, variables in commands]
-        for (name, _, _), times in zip(commands, measure_in_turn([partial(time_call, run) for run in processes], PROCESSES), strict=True):
-            print_times(name, times)
-        loaded = f"{_LOAD}sys.exit('exchangelib' in sys.modules)"
-        _run_process(loaded, {"AVAILABILITY_CONFIG": str(Path(folder) / "graph.json")})
+    print_heading(f"Cold start of availability: load the function and its configuration; CPU time of {PROCESSES} processes in turn")
+    commands: dict[str, tuple[str, dict[str, str]]] = {
+        "an empty Python process": ("pass", {}),
+        "import boto3": ("import boto3", {}),
+        EXCHANGE: (EXCHANGE, {}),
+    }
+    for backend in (_EWS, _GRAPH, _ICS):
+        name = backend["type"]
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({"backends": {name: backend}, "routes": [{"mailboxes": ["*"], "backend": name}]}))
+        for copy in copies:
+            variables = {"AVAILABILITY_CONFIG": str(path), "PYTHONPATH": f"{copy.functions}/availability{os.pathsep}{copy.site}"}
+            commands[copy.label(f"load the function with {name} only")] = (_LOAD, variables)
+    runs = [partial(_run_process, program, variables) for program, variables in commands.values()]
+    figures = dict(zip(commands, measure_in_turn(runs, PROCESSES), strict=True))
+    for name, times in figures.items():
+        print_times(name, times)
+    graph = f"load the function with {_GRAPH['type']} only"
+    print_bar(f"availability with Graph alone, compared with `{EXCHANGE}`", find_ratio(figures[graph], figures[EXCHANGE]), GRAPH_BAR)
+    for other in copies[1:]:
+        print(f"  => compared with {other.name}: {find_ratio(figures[graph], figures[other.label(graph)]):.2f} of its time")
+    _run_process(f"{_LOAD}; import sys; sys.exit('exchangelib' in sys.modules)", commands[graph][1])
     print("  => the function does not load exchangelib if only Graph is configured")
 
 
-def _run_process(program: str, variables: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env={"PATH": "/usr/bin:/bin"} | variables)
+def _run_process(program: str, variables: dict[str, str]) -> float:
+    return run_process([sys.executable, "-P", "-c", program], ENVIRONMENT | variables).cpu_ms
 
 
 def _time_quietly(call: Callable[[], object]) -> float:
     with contextlib.redirect_stdout(io.StringIO()):
         return time_call(call)
-
-
-if __name__ == "__main__":
-    main()

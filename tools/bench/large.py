@@ -18,7 +18,7 @@ from typing import NamedTuple
 from mailhooks.content.disclaimer import add_disclaimer
 from mailhooks.mime.quotes.reply import find_html_quote
 from tests.fidelity import altermime
-from tools.bench.measure import measure_in_turn, print_limit, time_call
+from tools.bench.measure import measure_in_turn, print_bar, time_call
 
 MIB = 1024 * 1024
 TEXT = "This message is confidential.\nIf it is not for you, please delete it."
@@ -60,7 +60,7 @@ def main() -> None:
         print(f"  => {ours.median / copy.median:.2f} times a copy", end="")
         print(f", {ours.median / theirs.median:.2f} times altermime" if theirs else "")
         if len(raw) >= 38 * MIB:
-            _print_limits(ours, copy, theirs, raw)
+            _print_large_bars(ours, copy, theirs, raw)
     _measure_searches()
     _measure_doublings()
 
@@ -228,7 +228,7 @@ def _measure_searches() -> None:
         whole = min(time_call(lambda raw=raw: add(raw, "after-reply")) for _ in range(5))
         worst = max(worst, alone)
         print(f"  {name:32} {alone:7.1f} ms; with the disclaimer at the end {whole:7.1f} ms")
-    print_limit("the longest search", worst, SEARCH_LIMIT_MS, "ms")
+    print_bar("the longest search", worst, SEARCH_LIMIT_MS, "ms")
 
 
 def _measure_doublings() -> None:
@@ -243,7 +243,7 @@ def _measure_doublings() -> None:
         worst = max(after / before for before, after in pairwise(shortest))
         steps = " -> ".join(f"{milliseconds:.1f}" for milliseconds in shortest)
         print(f"  {name:36} {sizes[0]:>9,} to {sizes[-1]:>10,}: {steps} ms")
-        print_limit("the longest, compared with half the size", worst, DOUBLING_LIMIT, "times its time")
+        print_bar("the longest, compared with half the size", worst, DOUBLING_LIMIT, "times its time")
 
 
 def _print_measured(name: str, measured: Measured | None, raw: bytes) -> None:
@@ -254,11 +254,11 @@ def _print_measured(name: str, measured: Measured | None, raw: bytes) -> None:
     print(f"  {name:32} {figures} {measured.extra / MIB:7.1f} MiB, {measured.extra / len(raw):.2f} x")
 
 
-def _print_limits(ours: Measured, copy: Measured, theirs: Measured | None, raw: bytes) -> None:
-    print_limit("compared with a copy", ours.median / copy.median, COPIES_LIMIT, "times its time")
+def _print_large_bars(ours: Measured, copy: Measured, theirs: Measured | None, raw: bytes) -> None:
+    print_bar("compared with a copy", ours.median / copy.median, COPIES_LIMIT, "times its time")
     if theirs:
-        print_limit("compared with altermime", ours.median, theirs.median, "ms")
-    print_limit("extra memory, with the result", ours.extra / len(raw), MEMORY_LIMIT, "times the message")
+        print_bar("compared with altermime", ours.median, theirs.median, "ms")
+    print_bar("extra memory, with the result", ours.extra / len(raw), MEMORY_LIMIT, "times the message")
 
 
 if __name__ == "__main__":

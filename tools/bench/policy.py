@@ -12,8 +12,8 @@ import yaml
 from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory
 from mailhooks.contract import FlowDirection, MailFlowEvent
 from mailhooks.policy import Policy, Services, load
-from tools.bench import cold
-from tools.bench.measure import print_limit, print_times, time_call
+from tools.bench import mail
+from tools.bench.measure import print_bar, print_times, time_call
 
 RULES = 1000
 RECIPIENTS = 500
@@ -27,7 +27,7 @@ def main() -> None:
     document = policy(RULES)
     text = yaml.safe_dump(document, sort_keys=False)
     print(f"\nA policy of {RULES} rules ({len(text) // 1024} KB of YAML), a message of 10 KB to {RECIPIENTS} recipients")
-    rules, event, raw = load(text), to(RECIPIENTS), cold.message(10_000)
+    rules, event, raw = load(text), to(RECIPIENTS), mail.message(10_000)
     for name, call, runs, limit in (
         ("load, from YAML", lambda: load(text), 5, LOAD_LIMIT_MS),
         ("load, from JSON", lambda: load(json.dumps(document)), 5, LOAD_LIMIT_MS),
@@ -35,7 +35,7 @@ def main() -> None:
     ):
         times = [time_call(call) for _ in range(runs)]
         print_times(name, times)
-        print_limit(name, statistics.median(times), limit, "ms")
+        print_bar(name, statistics.median(times), limit, "ms")
     tagged = load(json.dumps({**document, "defaults": {"mixed": "all", "plus_addresses": True}}))
     print_times("evaluate, with plus addresses", [time_call(lambda: tagged.evaluate(_with_tags(event), raw)) for _ in range(ROUNDS)])
     matched = len(rules.evaluate(event, raw).matched)
@@ -92,7 +92,7 @@ def _measure_people() -> None:
     people = {f"First{number} Last{number}": [f"user{number}@example.com"] for number in range(10_000)}
     services = Services(directory=MemoryDirectory({}, ["example.com"], people))
     rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": {"display_name": {"own_people": True}}, "do": "drop"}]}))
-    raw = cold.message(10_000).replace(b"From: ", b'From: "Last5, First5" <x@example.net>, ', 1)
+    raw = mail.message(10_000).replace(b"From: ", b'From: "Last5, First5" <x@example.net>, ', 1)
     times = [time_call(lambda: rules.evaluate(to(1), raw, services=services, domains=["example.com"])) for _ in range(ROUNDS)]
     print(f"\nThe names of {len(people):,} people: {times[0]:.1f} ms at first, then {statistics.median(times):.2f} ms")
 
@@ -100,7 +100,7 @@ def _measure_people() -> None:
 def _measure_contacts() -> None:
     """Print the time of the first contacts of all recipients, without that of the table."""
     rules = load(json.dumps({"version": 1, "rules": [{"name": "r", "when": {"first_contact": True}, "do": "drop"}]}))
-    raw, event, services = cold.message(10_000), to(RECIPIENTS), Services(contacts=MemoryContacts())
+    raw, event, services = mail.message(10_000), to(RECIPIENTS), Services(contacts=MemoryContacts())
     times = [time_call(lambda: rules.evaluate(event, raw, services=services, domains=["example.com"])) for _ in range(ROUNDS)]
     print(f"First contacts of {RECIPIENTS} recipients: {statistics.median(times):.2f} ms")
 

@@ -1,0 +1,177 @@
+"""Measure functions in processes of their own, over HTTP on 127.0.0.1: cold starts, the first message after a restore, warm calls.
+
+The peer (`programs/peer/app.py`) is a function of boto3 and `email.message` that makes the same change in the simplest way.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.request import urlopen
+
+from tools.bench import mail
+from tools.bench.copies import Copy
+from tools.bench.measure import find_ratio, measure_in_turn, print_bar, print_heading, print_times, run_process
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+ENVIRONMENT = {
+    "PATH": os.defpath,
+    "LANG": "C.UTF-8",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "REWRITE_BUCKET": "bench-rewrite",
+    "SUBJECT_TAG": "[EXTERNAL]",
+    "ADD_HEADERS": '{"X-Checked": "yes"}',
+    "REMOVE_HEADERS": "X-Mailer",
+    "ORGANIZATION_DOMAINS": "example.com",
+}
+
+PROCESSES = 15
+WARM_PROCESSES = 5
+MESSAGES = 300
+UNCOUNTED = 20  # in programs/one_function.py
+PAUSE_S = 0.3
+
+FUNCTIONS = ("rewrite", "mailflow")
+PEER = "the peer: boto3 and email.message"
+PEER_COLD = 0.87
+"""The peer's CPU time of a cold start, of that of AWS's sample `workmail-update-email`, which also imports BeautifulSoup.
+
+Measured in turn. Their warm calls need the same: both process plain text by `email.message`.
+"""
+
+COLD_BARS = {"rewrite": 0.65, "mailflow": 0.78}
+WARM_BARS = {"rewrite": 0.62}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Milliseconds of CPU time: the whole process, the load, the first message, each message that was counted (0 if none was)."""
+
+    process: float
+    load: float
+    first: float
+    each: float
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The running message server (see `programs/message_server.py`)."""
+
+    url: str
+
+    def count_puts(self) -> int:
+        """Return the number of messages that were stored with the tag."""
+        with urlopen(f"{self.url}/puts") as response:
+            return int(response.read())
+
+
+@contextmanager
+def serve_message(folder: Path, size: int = 10_000) -> Iterator[Server]:
+    """Run the message server, in a process of its own, with a message of about `size` bytes."""
+    path = folder / "message.eml"
+    path.write_bytes(mail.message(size))
+    with subprocess.Popen([sys.executable, str(PROGRAMS / "message_server.py"), str(path)], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            yield Server(f"http://127.0.0.1:{int(running.stdout.readline() if running.stdout else 0)}")
+        finally:
+            running.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function with its name in the tables, and the path and environment of its process."""
+
+    name: str
+    environment: dict[str, str]
+
+    @classmethod
+    def of_copy(cls, copy: Copy, name: str, server: Server) -> "Function":
+        folder = copy.functions / name
+        return cls(copy.label(name), _environment(server, [folder, copy.site], {"POLICY": str(folder / "policy.yaml")}))
+
+    @classmethod
+    def peer(cls, server: Server) -> "Function":
+        return cls(PEER, _environment(server, [PROGRAMS / "peer"], {"DISCLAIMER_TEXT": "Confidential."}))
+
+    def command(self, messages: int = 0, pause_s: float = 0) -> list[str]:
+        """Return the command that loads the function and processes messages."""
+        return [sys.executable, "-P", str(PROGRAMS / "one_function.py"), json.dumps(mail.event()), str(messages), str(pause_s)]
+
+    def run(self, messages: int = 0, pause_s: float = 0) -> Steps:
+        """Run the function in a new process.
+
+        Raises:
+            RuntimeError: the process failed, or the function delivered a message unchanged.
+        """
+        run = run_process(self.command(messages, pause_s), self.environment)
+        steps = json.loads(run.output.rpartition("\n{")[2].join(("{", "")))
+        return Steps(run.cpu_ms, steps["load"][0], steps["first"][0], steps["each"][0])
+
+
+def _environment(server: Server, path: Sequence[Path], settings: dict[str, str]) -> dict[str, str]:
+    endpoints = {f"AWS_ENDPOINT_URL_{service}": server.url for service in ("WORKMAILMESSAGEFLOW", "S3")}
+    return {**ENVIRONMENT, **endpoints, **settings, "PYTHONPATH": os.pathsep.join(map(str, path))}
+
+
+def measure_cold_starts(copies: Sequence[Copy], folder: Path) -> None:
+    """Print the CPU time of new processes that load a function and process one message, and that of the message alone.
+
+    With SnapStart all before the message is in the snapshot: the second table has what stays, as far as this machine shows it.
+    """
+    empty = partial(run_process, [sys.executable, "-c", "pass"], ENVIRONMENT)
+    print_heading(f"Cold start: load the function, one message of 10 KB over HTTP, end; CPU time of {PROCESSES} processes in turn")
+    print_times("an empty Python process", [empty().cpu_ms for _ in range(PROCESSES)])
+    steps = _run_in_turn(copies, folder, lambda each: each.run(pause_s=PAUSE_S), PROCESSES, 1)
+    _print_figures("cold", {name: [each.process for each in runs] for name, runs in steps.items()}, copies, COLD_BARS, PEER_COLD)
+    print_heading(f"The first message alone, {PAUSE_S} s after the load, as after a restore by SnapStart; CPU time of the same processes")
+    _print_figures("restored", {name: [each.first for each in runs] for name, runs in steps.items()}, copies, {})
+
+
+def measure_warm_calls(copies: Sequence[Copy], folder: Path) -> None:
+    """Print the CPU time of each message after the first ones."""
+    print_heading(f"Warm: each of {MESSAGES} messages of 10 KB over HTTP; CPU time, {WARM_PROCESSES} processes in turn")
+    steps = _run_in_turn(copies, folder, lambda each: each.run(MESSAGES), WARM_PROCESSES, 1 + UNCOUNTED + MESSAGES)
+    _print_figures("warm", {name: [each.each for each in runs] for name, runs in steps.items()}, copies, WARM_BARS)
+
+
+def _run_in_turn(
+    copies: Sequence[Copy], folder: Path, run: Callable[[Function], Steps], rounds: int, messages: int
+) -> dict[str, list[Steps]]:
+    """Return the steps of the peer's and our processes, by the functions' names. A process has `messages` messages."""
+    with serve_message(folder) as server:
+        functions = [Function.peer(server), *(Function.of_copy(copy, name, server) for copy in copies for name in FUNCTIONS)]
+        steps = measure_in_turn([partial(run, each) for each in functions], rounds)
+        if (puts := server.count_puts()) != len(functions) * (rounds + 1) * messages:
+            raise RuntimeError(f"only {puts} messages were stored with the tag: the figures would be those of an error")
+    return {each.name: runs for each, runs in zip(functions, steps, strict=True)}
+
+
+def _print_figures(
+    what: str, figures: dict[str, list[float]], copies: Sequence[Copy], bars: dict[str, float], peer_of_sample: float = 1
+) -> None:
+    """Print each function's figures, and ratios to the peer and other copies. `peer_of_sample` is the peer's time of the sample's."""
+    for name, times in figures.items():
+        print_times(name, times)
+    ours, *others = copies
+    for name in FUNCTIONS:
+        ratio = find_ratio(figures[ours.label(name)], figures[PEER])
+        if name in bars:
+            print_bar(f"{what} {name}: {ratio:.2f} of the peer's time, of AWS's sample", ratio * peer_of_sample, bars[name])
+        else:
+            print(f"  => {what} {name}: {ratio:.2f} of the peer's time")
+        for other in others:
+            print(
+                f"  => {what} {name}: {find_ratio(figures[ours.label(name)], figures[other.label(name)]):.2f} of the time of {other.name}"
+            )
