@@ -90,6 +90,7 @@ class LocalWorkMail(LocalAws):
         self._applied: Configuration | None = None
         self._lock = threading.Lock()
         self._rewritten: deque[S3Reference] = deque()
+        self._rewritten_bytes = 0
         self._own_buckets: frozenset[str] = frozenset()
         self.store.release = self._release
 
@@ -113,6 +114,7 @@ class LocalWorkMail(LocalAws):
         self._applied = None
         self._own_buckets = frozenset()
         self._rewritten.clear()
+        self._rewritten_bytes = 0
         self._configuration = configuration
         super().reset()
 
@@ -282,7 +284,9 @@ class LocalWorkMail(LocalAws):
         The newest objects stay so that developers can look at them; objects in other buckets stay too.
         """
         with self._lock:
-            self._rewritten += [each for each in references if each.bucket in {self.bucket, *self._own_buckets}]
+            own = [each for each in references if each.bucket in {self.bucket, *self._own_buckets}]
+            self._rewritten += own
+            self._rewritten_bytes += sum(each.size for each in own)
             old = self._remove_old()
         for bucket in {each.bucket for each in old}:
             objects = [{"Key": each.key} | ({"VersionId": each.version} if each.version else {}) for each in old if each.bucket == bucket]
@@ -292,13 +296,12 @@ class LocalWorkMail(LocalAws):
 
     def _remove_old(self) -> list[S3Reference]:
         """Remove the oldest references, when there are too many objects or bytes, and return them."""
-        size = sum(each.size for each in self._rewritten)
-        if len(self._rewritten) < 2 * _KEPT_OBJECTS and size <= 2 * _KEPT_BYTES:
+        if len(self._rewritten) < 2 * _KEPT_OBJECTS and self._rewritten_bytes <= 2 * _KEPT_BYTES:
             return []
         old = []
-        while len(self._rewritten) > _KEPT_OBJECTS or size > _KEPT_BYTES:
+        while len(self._rewritten) > _KEPT_OBJECTS or self._rewritten_bytes > _KEPT_BYTES:
             old.append(self._rewritten.popleft())
-            size -= old[-1].size
+            self._rewritten_bytes -= old[-1].size
         return old
 
     def _store_dead_letter(self, function: str, event: Mapping[str, Any], error: str) -> None:

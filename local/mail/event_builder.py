@@ -44,18 +44,19 @@ class HeaderSummary:
     def of(cls, raw: bytes) -> Self:
         """Read the header of a message. Never raises."""
         message = Message(raw)
-        author, sender = (next(iter(find_envelope_addresses(message, name)), "") for name in ("from", "sender"))
+        authors, senders = (find_envelope_addresses(message, name) for name in ("from", "sender"))
 
         def text(name: str) -> str:
             field = next(message.header.named(name), None)
             return valid_unicode(read_field(message, field)) if field else ""
 
-        return cls(author, sender, text("subject"), (_describe_author(message) or text("from"))[:_MAX_FROM_TEXT])
+        from_text = (_describe_authors(message, {*authors}) or text("from"))[:_MAX_FROM_TEXT]
+        return cls(next(iter(authors), ""), next(iter(senders), ""), text("subject"), from_text)
 
 
-def _describe_author(message: Message) -> str:
+def _describe_authors(message: Message, of_envelope: Collection[str]) -> str:
     """Return the mailboxes of From as mail programs show them: each with the first of its names. "" if it has none."""
-    shown, of_envelope = [], set(find_envelope_addresses(message, "from"))
+    shown = []
     for mailbox in find_mailboxes(message, "from"):
         name = next(iter(mailbox.names), "")
         address = next((each for each in mailbox.addresses if each in of_envelope), "")

@@ -1,6 +1,5 @@
 """A queued message, and the delivery job for one of its rule runs."""
 
-import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -17,14 +16,12 @@ class QueuedMessage:
     Attributes:
         number: see `MessageSummary`.
         received: seconds since the epoch.
-        token: a UUID from which the IDs of its jobs are derived, so that they stay the same after a restart.
         direction, mail_from, recipients: of the SMTP transaction.
         header: the fields that an event contains.
     """
 
     number: int
     received: float
-    token: uuid.UUID
     direction: FlowDirection
     mail_from: str
     recipients: tuple[str, ...]
@@ -72,8 +69,8 @@ class DeliveryJob:
 
     def with_notes(self, *texts: str) -> Self:
         """Return a job with further notes; a repeated note is kept once."""
-        return self.with_run(notes=tuple(dict.fromkeys((*self.run.notes, *texts))))
+        return self.with_run(notes=tuple(dict.fromkeys((*self.run.notes, *texts)))) if texts else self
 
     def with_problems(self, *texts: str) -> Self:
         """Return a job with further problems; a repeated problem is kept once."""
-        return self.with_run(problems=tuple(dict.fromkeys((*self.run.problems, *texts))))
+        return self.with_run(problems=tuple(dict.fromkeys((*self.run.problems, *texts)))) if texts else self

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from local.config.configuration import Configuration
@@ -19,12 +20,12 @@ from local.mail.verdict import Delivery, apply_verdict
 from local.queue.disposition import apply_results
 from local.queue.response_check import accepted_response
 from local.queue.retry_schedule import next_asynchronous_pause, next_pause
-from local.queue.routing import recipient_results, rule_delivery
+from local.queue.routing import create_jobs, decide
 from local.runtime.invocation import Invocation, Invoker
 from local.runtime.logs import find_problems
 from local.storage.maildir import MaildirStore
 from local.storage.message_store import MessageStore, StoredMessage
-from local.storage.spool import Spool
+from local.storage.spool import NewMessage, Spool
 from mailhooks.contract import MailFlowEvent
 
 SYNC_LIMIT_S: Final = 15.0
@@ -56,11 +57,11 @@ class JobProcessor:
     dead_letter: Callable[[str, Mapping[str, Any], str], None]
     speed: float = 1.0
 
-    def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
+    def advance(self, job: DeliveryJob) -> tuple[DeliveryJob, NewMessage | None]:
         """Advance a job until it is done or has to wait: then `job.run.due` is set.
 
         Returns:
-            The job; and the number of the message that it created, None for none.
+            The job; and the message that it created, None for none.
         """
         if not job.run.results:
             job = self._decide(job)
@@ -74,21 +75,11 @@ class JobProcessor:
         return job, child
 
     def _decide(self, job: DeliveryJob) -> DeliveryJob:
-        """Decide for all recipients and store the decision; without a valid response, schedule the next attempt."""
+        """Call the function and store the decision for all recipients; without a valid response, schedule the next attempt."""
         configuration = self.configuration()
-        attempts: tuple[Attempt, ...] = ()
-        delivery: Delivery | None
-        if job.run.function and job.run.synchronous:
-            job, attempt, delivery = self._call_before_delivery(job, configuration)
-            attempts = (attempt,)
-        else:
-            delivery = rule_delivery(job)
-        if delivery is None:
-            job = job.with_run(state=State.RETRYING)
-        else:
-            results, notes = recipient_results(job, delivery, configuration)
-            job = job.with_notes(*delivery.notes, *notes).with_run(state=State.DECIDED, due=None, results=results)
-        self.spool.save(job, attempts=attempts)
+        job, attempt, delivery = self._call_before_delivery(job, configuration)
+        job = decide(job, delivery, configuration) if delivery else job.with_run(state=State.RETRYING)
+        self.spool.save(job, attempts=(attempt,))
         return job
 
     def _call_before_delivery(self, job: DeliveryJob, configuration: Configuration) -> tuple[DeliveryJob, Attempt, Delivery | None]:
@@ -112,13 +103,14 @@ class JobProcessor:
             job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
 
-    def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, int | None]:
-        """Apply the results of the rule; return the number of the message that they create."""
+    def _deliver(self, job: DeliveryJob) -> tuple[DeliveryJob, NewMessage | None]:
+        """Apply the results of the rule; return the message that they create."""
+        configuration = self.configuration()
         content = job.content if job.content is not None else self.spool.content(job.run.message_id) or b""
-        job, onward = apply_results(replace(job, content=content, delivered=True), content, self.maildirs, self.configuration())
+        job, onward = apply_results(replace(job, content=content, delivered=True), content, self.maildirs, configuration)
         waits = job.is_asynchronous
         job = job.with_run(state=State.RETRYING if waits else State.DONE, due=time.time() if waits else None)
-        return job, self.spool.save(job, onward=onward)
+        return job, self.spool.save(job, onward=onward, create_jobs=partial(create_jobs, configuration=configuration))
 
     def _call_after_delivery(self, job: DeliveryJob) -> DeliveryJob:
         """Call an asynchronous function once. The message is delivered already, so WorkMail ignores what the function puts."""
@@ -167,10 +159,10 @@ class JobProcessor:
     def _check_out(self, job: DeliveryJob) -> bytes:
         """Move the message from the spool to the store, where the Message Flow API finds it; return its original bytes."""
         message_id = job.run.message_id
-        original = self.spool.original(job.number) or b""
-        content = self.store.find_update(message_id) or self.spool.content(message_id) or original
-        self.store.insert(StoredMessage(message_id, job.received, job.run.direction, original, content))
-        return original
+        message = self.spool.load_message(message_id) or StoredMessage(message_id, job.received, job.run.direction, b"", b"")
+        message.content = self.store.find_update(message_id) or message.content
+        self.store.insert(message)
+        return message.original
 
     def _check_in(self, job: DeliveryJob) -> StoredMessage:
         """Remove the message from the store; return it with the content that the function left."""

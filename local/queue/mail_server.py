@@ -52,7 +52,7 @@ class MailServer(Lifecycle):
         self._lock = threading.Lock()
         self.spool = Spool(folder, keep=configuration().history)
         self.maildirs = MaildirStore(folder)
-        store.loader = self.spool.load_delivered
+        store.loader = self.spool.load_message
         processor = JobProcessor(
             self.spool,
             self.maildirs,

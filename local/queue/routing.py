@@ -1,7 +1,7 @@
 """Creates the delivery jobs of a message: which rule each recipient meets, and where each result leads. Pure."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from local.mail.history import Destination, RecipientResult, RuleRun, State
 from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.verdict import Delivery, Origin, RecipientOutcome, unique_addresses
 from local.rules.matching import Match, match_rules
-from local.rules.rule import Rule, RuleAction
+from local.rules.rule import RuleAction
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Action, ActionType, FlowDirection, MailFlowEvent
 from mailhooks.contract.verdict import DEFAULT
@@ -31,10 +31,10 @@ _ACTIONS: Final = {
 """For delivery, all other rule actions equal DEFAULT: they choose the way, or let a function decide."""
 
 
-def create_jobs(message: QueuedMessage, rules: Iterable[Rule], event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
+def create_jobs(message: QueuedMessage, configuration: Configuration, event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
     """Create one job for each rule that wins for a recipient, in the order of the recipients.
 
-    The IDs derive from the message and the rule, so that they are the same when the jobs are created again after a restart.
+    A job is decided unless it waits for the response of a function.
 
     Args:
         event: replaces the event that WorkMail would build.
@@ -44,19 +44,21 @@ def create_jobs(message: QueuedMessage, rules: Iterable[Rule], event: Mapping[st
     """
     # Mail without From has the sender of its SMTP transaction, for the rules and in the event.
     header = replace(message.header, author=message.header.author or message.mail_from)
-    matches = match_rules(rules, message.direction, author=header.author, sender=header.sender, recipients=message.recipients)
+    matches = match_rules(configuration.rules, message.direction, author=header.author, sender=header.sender, recipients=message.recipients)
     by_rule: dict[str, list[Match]] = {}
     for match in matches:
         by_rule.setdefault(match.rule.name if match.rule else "", []).append(match)
     jobs = [_create_job(message, header, found) for found in by_rule.values()]
-    return jobs if event is None else [_with_event(jobs, event)]
+    if event is not None:
+        jobs = [_with_event(jobs, event)]
+    return [job if job.run.function and job.run.synchronous else decide(job, _rule_delivery(job), configuration) for job in jobs]
 
 
 def _create_job(message: QueuedMessage, header: HeaderSummary, matches: list[Match]) -> DeliveryJob:
     rule = matches[0].rule
     name = rule.name if rule else ""
     recipients = tuple(match.recipient for match in matches)
-    message_id, invocation_id = (uuid.uuid5(message.token, f"{kind} {name}") for kind in ("message", "invocation"))
+    message_id, invocation_id = uuid.uuid4(), uuid.uuid4()
     runs_function = rule is not None and rule.action is RuleAction.LAMBDA
     run = RuleRun(
         message_id=str(message_id),
@@ -85,7 +87,13 @@ def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJo
     return replace(jobs[0], event=dict(event)).with_run(message_id=parsed.message_id, invocation_id=parsed.invocation_id)
 
 
-def rule_delivery(job: DeliveryJob) -> Delivery:
+def decide(job: DeliveryJob, delivery: Delivery, configuration: Configuration) -> DeliveryJob:
+    """Return a job with the result for each of its recipients."""
+    results, notes = recipient_results(job, delivery, configuration)
+    return job.with_notes(*delivery.notes, *notes).with_run(state=State.DECIDED, due=None, results=results)
+
+
+def _rule_delivery(job: DeliveryJob) -> Delivery:
     """Return the delivery by the rule's own action, for a rule without a function or with an asynchronous one."""
     recipients = unique_addresses(job.run.recipients).values()
     return Delivery(tuple(RecipientOutcome(address, job.action, Origin.RULE) for address in recipients))

@@ -4,23 +4,20 @@ import heapq
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any, Final, NamedTuple
 
 from local.config.configuration import Configuration
 from local.errors import LocalError
-from local.mail.event_builder import HeaderSummary
-from local.mail.job import DeliveryJob, QueuedMessage
+from local.mail.job import DeliveryJob
 from local.mail.submission import Submission
 from local.queue.job_processor import JobProcessor
 from local.queue.retry_schedule import LONGEST_PAUSE_S
 from local.queue.routing import create_jobs
 from local.runtime.sandbox import LIMIT
-from local.storage.spool import Spool
+from local.storage.spool import NewMessage, Spool
 
 _ERROR_PAUSE_S: Final = 5.0
 """Seconds before the next try after an error of this machine, such as a full disk."""
@@ -35,10 +32,10 @@ class SettleTimeout(LocalError):
 
 
 class _Task(NamedTuple):
-    """A message to be routed, or one of its jobs to be advanced when `message_id` is set."""
+    """A job to be advanced: the number of its message, and its own ID. The job itself is on disk, as there may be many."""
 
     number: int
-    message_id: str = ""
+    message_id: str
 
 
 class _DelayQueue:
@@ -102,10 +99,10 @@ class Workers:
         self._next_logs: dict[str, float] = {}
 
     def start(self) -> None:
-        """Resume the unfinished messages."""
+        """Resume the unfinished jobs."""
         self._spool.discard_undecided_content()
-        for number in self._spool.unfinished():
-            self._put(_Task(number))
+        for job in self._spool.unfinished_jobs():
+            self._put_job(job)
 
     def stop(self) -> None:
         """Stop after the current jobs; the others stay on disk."""
@@ -120,9 +117,7 @@ class Workers:
 
     def accept(self, submission: Submission) -> int:
         """Store a message on disk, start its processing, and return its number. Raises SpoolError when it cannot be stored."""
-        number = self._spool.accept(submission)
-        self._put(_Task(number))
-        return number
+        return self._start_jobs(self._spool.accept(submission, partial(create_jobs, configuration=self._configuration())))
 
     def accept_with_event(self, submission: Submission, event: Mapping[str, Any]) -> int:
         """Accept a message that has an event of its own; return its number.
@@ -131,15 +126,7 @@ class Workers:
             ContractError: the event breaks the contract.
             InvalidArgument: the recipients meet several rules, or one without a function.
         """
-        header = HeaderSummary.of(submission.raw)
-        unstored = QueuedMessage(0, 0.0, uuid.uuid4(), submission.direction, submission.mail_from, submission.recipients, header)
-        # Create the jobs first, so that an error stores no message.
-        jobs = create_jobs(unstored, self._configuration().rules, event)
-        number = self._spool.accept(submission)
-        received = self._spool.message(number).received
-        self._spool.add_jobs(number, [replace(job, number=number, received=received) for job in jobs])
-        self._put(_Task(number))
-        return number
+        return self._start_jobs(self._spool.accept(submission, partial(create_jobs, configuration=self._configuration(), event=event)))
 
     def wait_for(self, number: int, timeout_s: float) -> None:
         """Wait until a message, and every message that it created, is done. Raises SettleTimeout when it is not done in time."""
@@ -163,7 +150,15 @@ class Workers:
                 # A change between the check and the wait would be missed: check again soon.
                 self._changed.wait(min(left, 0.1))
 
-    def _put(self, task: _Task, delay_s: float = 0.0, function: str = "") -> None:
+    def _start_jobs(self, message: NewMessage) -> int:
+        for job in message.jobs:
+            self._put_job(job)
+        return message.number
+
+    def _put_job(self, job: DeliveryJob) -> None:
+        self._put(_Task(job.number, job.run.message_id), _delay(job), job.run.function)
+
+    def _put(self, task: _Task, delay_s: float, function: str) -> None:
         with self._lock:
             if self._stopped:
                 return
@@ -200,24 +195,15 @@ class Workers:
             _log.error("message %d has to wait: %s (other messages may too; logged once a minute)", number, name)
 
     def _process(self, task: _Task) -> None:
-        """Create the jobs of a message, or advance one job. Each job is one task at a time, never two."""
-        if not task.message_id:
-            if self._spool.has_jobs(task.number):
-                jobs = self._spool.jobs(task.number)
-            else:
-                jobs = create_jobs(self._spool.message(task.number), self._configuration().rules)
-                self._spool.add_jobs(task.number, jobs)
-            for job in jobs:
-                self._put(_Task(task.number, job.run.message_id), _delay(job), job.run.function)
-            return
+        """Advance a job. Each job is one task at a time, never two."""
         stored = self._spool.job(task.message_id)
         if stored is None:
             return
-        job, child = self._processor.advance(stored)
-        if child is not None:
-            self._put(_Task(child))
+        job, created = self._processor.advance(stored)
+        if created is not None:
+            self._start_jobs(created)
         if job.run.due is not None:
-            self._put(task, _delay(job), job.run.function)
+            self._put_job(job)
 
 
 def _delay(job: DeliveryJob) -> float:

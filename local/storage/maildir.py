@@ -57,11 +57,12 @@ class MaildirStore:
             name: of this delivery: letters, digits, `.`, `-`. A second delivery with the same name leaves one file.
         """
         folder = self._folder(destination, address)
-        for part in ("tmp", "new", "cur"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        # A mail program may have moved an earlier delivery to cur/, and added flags after a colon (Maildir specification).
-        if not any(file.name.partition(":")[0] == name for file in (folder / "cur").iterdir()):
-            _write(folder / "tmp" / name, folder / "new" / name, raw)
+        try:
+            _write_once(folder, name, raw)
+        except FileNotFoundError:
+            for part in ("tmp", "new", "cur"):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            _write_once(folder, name, raw)
 
     def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
         """Store a dropped message and the reason."""
@@ -98,6 +99,14 @@ def directory_name(address: str) -> str:
     """
     name = _UNSAFE.sub(lambda found: "".join(f"={byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass")), canonical(address))
     return name if 0 < len(name) <= _MAX_NAME else f"{name[:40]}={hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _write_once(folder: Path, name: str, raw: bytes) -> None:
+    """Write a message to a Maildir. A mail program may have moved it to cur/, and added flags after a colon (Maildir specification)."""
+    with os.scandir(folder / "cur") as read:
+        if any(file.name.partition(":")[0] == name for file in read):
+            return
+    _write(folder / "tmp" / name, folder / "new" / name, raw)
 
 
 def _write(temporary: Path, final: Path, raw: bytes) -> None:

@@ -2,12 +2,11 @@
 
 import json
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Final
+from typing import Final, NamedTuple
 
 from local.mail.event_builder import HeaderSummary, valid_unicode
 from local.mail.history import Attempt, MessageSummary, MessageTrace, RuleRun, State
@@ -15,10 +14,19 @@ from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.submission import Submission
 from local.storage.message_store import StoredMessage
 from local.storage.sqlite import Database
-from local.storage.tables import JOBS, RUNS, SCHEMA, SUMMARY, VERSION, dump, load_all, load_summary, summarize
-from mailhooks.contract import FlowDirection
+from local.storage.tables import JOBS, OTHER_RUNS, RUNS, SCHEMA, SUMMARY, VERSION, dump, load_all, load_run, load_summary, summarize
 
 _MAX_NUMBER: Final = 2**63 - 1
+
+JobCreator = Callable[[QueuedMessage], Sequence[DeliveryJob]]
+"""Returns the jobs of a message, in the transaction that stores both."""
+
+
+class NewMessage(NamedTuple):
+    """The number of a stored message, and its jobs."""
+
+    number: int
+    jobs: Sequence[DeliveryJob]
 
 
 class Spool:
@@ -44,31 +52,28 @@ class Spool:
         """Close the file."""
         self._database.close()
 
-    def accept(self, submission: Submission) -> int:
-        """Store a message and return its number once it is on disk. Raises SpoolError when it cannot be stored."""
-        header = HeaderSummary.of(submission.raw)
+    def accept(self, submission: Submission, create_jobs: JobCreator) -> NewMessage:
+        """Store a message with its jobs; it is on disk when this returns.
 
-        def work(database: Connection) -> int:
-            number = _insert(database, submission, header, self._clock())
+        Args:
+            create_jobs: returns the jobs. When it raises an error, nothing is stored, and the error is raised.
+
+        Raises:
+            SpoolError: the message cannot be stored.
+        """
+        message = self._receive(submission)
+
+        def work(database: Connection) -> NewMessage:
+            new = _insert(database, message, submission.raw, create_jobs)
             _prune(database, self._keep)
-            return number
+            return new
 
         return self._database.write(work)
 
-    def message(self, number: int) -> QueuedMessage:
-        """Return a message by its number. Raises LookupError when there is none."""
-        found = self._database.read(
-            "SELECT received, token, direction, mail_from, recipients, author, sender, subject FROM messages WHERE number = ?", [number]
-        )
-        if not found:
-            raise LookupError(number)
-        received, token, direction, mail_from, recipients, *header = found[0]
-        addresses = tuple(json.loads(recipients))
-        return QueuedMessage(number, received, uuid.UUID(token), FlowDirection(direction), mail_from, addresses, HeaderSummary(*header))
-
-    def unfinished(self) -> list[int]:
-        """Return the numbers of the unfinished messages, oldest first."""
-        return [number for (number,) in self._database.read("SELECT number FROM messages WHERE state <> 'done' ORDER BY number")]
+    def _receive(self, submission: Submission) -> QueuedMessage:
+        """Return a message that has no number yet."""
+        header = HeaderSummary.of(submission.raw)
+        return QueuedMessage(0, self._clock(), submission.direction, submission.mail_from, submission.recipients, header)
 
     def has_unfinished(self) -> bool:
         """Return whether a message is unfinished. Reads one row at most, because callers ask after each job."""
@@ -79,9 +84,9 @@ class Spool:
         state = "SELECT state = 'done' FROM messages WHERE number = ?1"
         return bool(self._database.value(f"SELECT coalesce(({state}), ?1 < (SELECT max(number) FROM messages))", [number]))  # noqa: S608
 
-    def jobs(self, number: int) -> list[DeliveryJob]:
-        """Return the unfinished jobs of a message."""
-        return list(load_all(DeliveryJob, self._database.read(f"{JOBS} AND number = ? ORDER BY position", [number])))
+    def unfinished_jobs(self) -> Iterable[DeliveryJob]:
+        """Return the unfinished jobs, those of the oldest message first."""
+        return load_all(DeliveryJob, self._database.read(f"{JOBS} ORDER BY number, position"))
 
     def job(self, message_id: str) -> DeliveryJob | None:
         """Return the job of a rule run; None when it is done."""
@@ -96,47 +101,42 @@ class Spool:
         found = self._database.read("SELECT c.number FROM created_messages c JOIN jobs j USING (message_id) WHERE j.number = ?", [number])
         return [child for (child,) in found]
 
-    def has_jobs(self, number: int) -> bool:
-        """Return whether the jobs of a message exist."""
-        return bool(self._database.value("SELECT 1 FROM jobs WHERE number = ? LIMIT 1", [number]))
-
-    def add_jobs(self, number: int, jobs: Sequence[DeliveryJob]) -> None:
-        """Store the jobs of a message."""
-        rows = [(job.run.message_id, number, position, job.run.state, _dump(job)) for position, job in enumerate(jobs)]
-
-        def work(database: Connection) -> None:
-            database.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", rows)
-            _summarize(database, number)
-
-        self._database.write(work)
-
-    def save(self, job: DeliveryJob, *, attempts: Iterable[Attempt] = (), onward: Submission | None = None) -> int | None:
+    def save(
+        self,
+        job: DeliveryJob,
+        *,
+        attempts: Iterable[Attempt] = (),
+        onward: Submission | None = None,
+        create_jobs: JobCreator = lambda _message: (),
+    ) -> NewMessage | None:
         """Store the state of a job in one transaction.
 
         Args:
             job: its content is stored too when it was changed.
             attempts: those to be added.
             onward: a message that the job creates.
+            create_jobs: returns the jobs of that message.
 
         Returns:
-            The number of the created message; None when there is none, or when it exists already.
+            The created message; None when there is none, or when it exists already.
         """
-        header = HeaderSummary.of(onward.raw) if onward else None
+        created = self._receive(onward) if onward else None
         message_id = job.run.message_id
 
-        def work(database: Connection) -> int | None:
+        def work(database: Connection) -> NewMessage | None:
             database.execute("UPDATE jobs SET state = ?, job = ? WHERE message_id = ?", (job.run.state, _dump(job), message_id))
             database.executemany("INSERT INTO attempts VALUES (?, ?, ?)", [(message_id, each.number, dump(each)) for each in attempts])
             if job.run.changed and job.content is not None:
                 database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?)", (message_id, job.content))
-            number = None
-            if onward and header and not database.execute("SELECT 1 FROM created_messages WHERE message_id = ?", [message_id]).fetchone():
-                number = _insert(database, onward, header, self._clock())
-                database.execute("INSERT INTO created_messages VALUES (?, ?)", (message_id, number))
-            _summarize(database, job.number)
+            new = None
+            if onward and created and not database.execute("SELECT 1 FROM created_messages WHERE message_id = ?", [message_id]).fetchone():
+                new = _insert(database, created, onward.raw, create_jobs)
+                database.execute("INSERT INTO created_messages VALUES (?, ?)", (message_id, new.number))
+            others = database.execute(OTHER_RUNS, [message_id, job.number])
+            _summarize(database, job.number, [load_run(text) if text else job.run for (text,) in others])
             if job.run.state is State.DONE:
                 _prune(database, self._keep)
-            return number
+            return new
 
         return self._database.write(work)
 
@@ -145,15 +145,15 @@ class Spool:
         undecided = "SELECT message_id FROM jobs WHERE state IN ('accepted', 'retrying')"
         self._database.write(lambda database: database.execute(f"DELETE FROM contents WHERE message_id IN ({undecided})"))  # noqa: S608
 
-    def load_delivered(self, message_id: str) -> StoredMessage | None:
+    def load_message(self, message_id: str) -> StoredMessage | None:
         """Load a message for the Message Flow API, which serves it for a day; None when it is unknown."""
         found = self._database.read(
-            "SELECT m.received, json_extract(job, '$.run.direction'), o.raw, coalesce(c.raw, o.raw) FROM jobs "
+            "SELECT m.received, m.direction, o.raw, c.raw FROM jobs "
             "JOIN messages m USING (number) JOIN originals o USING (number) LEFT JOIN contents c USING (message_id) WHERE message_id = ?",
             [message_id],
         )
         for received, direction, original, content in found:
-            return StoredMessage(message_id, received, direction, original, content)
+            return StoredMessage(message_id, received, direction, original, original if content is None else content)
         return None
 
     # The methods of `History`.
@@ -190,25 +190,37 @@ class Spool:
         return self._database.writes
 
 
-def _insert(database: Connection, submission: Submission, header: HeaderSummary, received: float) -> int:
-    fields = (header.author, header.sender, header.subject, header.from_text)
-    search = _fold_case("\n".join((submission.mail_from, *fields, *submission.recipients)))
-    recipients = json.dumps(submission.recipients)
+def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_jobs: JobCreator) -> NewMessage:
+    header = message.header
+    search = _fold_case("\n".join((message.mail_from, header.author, header.sender, header.subject, header.from_text, *message.recipients)))
     number = database.execute(
-        "INSERT INTO messages (received, direction, mail_from, recipients, author, sender, subject, from_text, size, token, search) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (received, submission.direction, submission.mail_from, recipients, *fields, len(submission.raw), str(uuid.uuid4()), search),
+        "INSERT INTO messages (received, direction, mail_from, recipients, subject, from_text, size, search) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.received,
+            message.direction,
+            message.mail_from,
+            json.dumps(message.recipients),
+            header.subject,
+            header.from_text,
+            len(raw),
+            search,
+        ),
     ).lastrowid
-    database.execute("INSERT INTO originals VALUES (?, ?)", (number, submission.raw))
     assert number is not None
-    return number
+    database.execute("INSERT INTO originals VALUES (?, ?)", (number, raw))
+    jobs = create_jobs(replace(message, number=number))
+    rows = [(job.run.message_id, number, position, job.run.state, _dump(job)) for position, job in enumerate(jobs)]
+    database.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", rows)
+    _summarize(database, number, [job.run for job in jobs])
+    return NewMessage(number, jobs)
 
 
-def _summarize(database: Connection, number: int) -> None:
-    """Update the columns of a message that its jobs determine."""
+def _summarize(database: Connection, number: int, runs: Sequence[RuleRun]) -> None:
+    """Update the columns of a message that its rule runs determine."""
     database.execute(
         "UPDATE messages SET state = ?, rules = ?, destinations = ?, changed = ?, has_problems = ? WHERE number = ?",
-        (*summarize(load_all(RuleRun, database.execute(RUNS, [number]))), number),
+        (*summarize(runs), number),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -11,7 +11,7 @@ from local.mail.history import MessageSummary, RuleRun, State
 
 Value = TypeVar("Value")
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Changes with each change of the tables or of the JSON in them."""
 
 SCHEMA: Final = """
@@ -21,12 +21,9 @@ CREATE TABLE IF NOT EXISTS messages (
   direction TEXT NOT NULL,
   mail_from TEXT NOT NULL,
   recipients TEXT NOT NULL,
-  author TEXT NOT NULL,
-  sender TEXT NOT NULL,
   subject TEXT NOT NULL,
   from_text TEXT NOT NULL,
   size INTEGER NOT NULL,
-  token TEXT NOT NULL,
   search TEXT NOT NULL,
   state TEXT NOT NULL DEFAULT 'accepted',
   rules TEXT NOT NULL DEFAULT '[]',
@@ -66,6 +63,9 @@ SUMMARY: Final = (
 JOBS: Final = "SELECT job FROM jobs WHERE state <> 'done'"
 """The unfinished jobs."""
 
+OTHER_RUNS: Final = "SELECT CASE WHEN message_id <> ? THEN json_extract(job, '$.run') END FROM jobs WHERE number = ? ORDER BY position"
+"""The rule runs of a message, NULL for one of them."""
+
 RUNS: Final = "SELECT json_extract(job, '$.run') FROM jobs WHERE number = ? ORDER BY position"
 """The rule runs of a message."""
 
@@ -73,12 +73,21 @@ RUNS: Final = "SELECT json_extract(job, '$.run') FROM jobs WHERE number = ? ORDE
 def load_summary(row: tuple[Any, ...]) -> MessageSummary:
     """Read the columns `SUMMARY`."""
     values = dict(zip((field.name for field in fields(MessageSummary)), row, strict=True))
-    return _build(MessageSummary, values | {name: json.loads(values[name]) for name in ("recipients", "rules", "destinations")})
+    values |= {name: json.loads(values[name]) for name in ("recipients", "rules", "destinations")}
+    summary: MessageSummary = _converter(MessageSummary)(values)
+    return summary
 
 
 def load_all(kind: type[Value], rows: Iterable[tuple[str]]) -> tuple[Value, ...]:
     """Read rows of one column, which contains the JSON of dataclasses of one kind."""
-    return tuple(_build(kind, json.loads(text)) for (text,) in rows)
+    convert = _converter(kind)
+    return tuple(convert(json.loads(text)) for (text,) in rows)
+
+
+def load_run(text: str) -> RuleRun:
+    """Read the JSON of a rule run."""
+    run: RuleRun = _converter(RuleRun)(json.loads(text))
+    return run
 
 
 def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
@@ -93,22 +102,28 @@ def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
 
 def dump(value: Any) -> str:
     """Return a dataclass as JSON. Its enums are strings."""
-    return json.dumps(value, default=lambda each: {field.name: getattr(each, field.name) for field in fields(each)})
+    return _ENCODER.encode(value)
 
 
-def _build(kind: type[Value], values: Mapping[str, Any]) -> Value:
-    hints = _hints(kind)
-    return kind(**{name: _convert(hints[name], value) for name, value in values.items()})
+_field_names: Final[Callable[[Any], tuple[str, ...]]] = cache(lambda kind: tuple(field.name for field in fields(kind)))
+_ENCODER: Final = json.JSONEncoder(default=lambda each: {name: getattr(each, name) for name in _field_names(type(each))})
 
 
-def _convert(kind: Any, value: Any) -> Any:
-    """Convert a value read from JSON to the type that it had in `dump`."""
+def _create_converter(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that converts a value read from JSON to the type that it had in `dump`.
+
+    The type hints are read once a type, because the spool reads several values for each message.
+    """
     if isinstance(kind, type) and is_dataclass(kind):
-        return _build(kind, value)
+        converters = {name: _converter(hint) for name, hint in get_type_hints(kind).items()}
+        return lambda values: kind(**{name: converters[name](value) for name, value in values.items()})
     if get_origin(kind) is tuple:
         first, second = get_args(kind)
-        return tuple(_convert(first, each) for each in value) if second is ... else (_convert(first, value[0]), _convert(second, value[1]))
-    return kind(value) if isinstance(kind, type) else value
+        convert, convert_second = _converter(first), _converter(second)
+        if second is ...:
+            return lambda values: tuple(map(convert, values))
+        return lambda values: (convert(values[0]), convert_second(values[1]))
+    return kind if isinstance(kind, type) else lambda value: value
 
 
-_hints: Final[Callable[[Any], dict[str, Any]]] = cache(get_type_hints)
+_converter: Final[Callable[[Any], Callable[[Any], Any]]] = cache(_create_converter)

@@ -11,7 +11,6 @@ from local.config.configuration import load_configuration
 from local.errors import InvalidArgument
 from local.mail.history import Destination, State
 from local.mail.submission import Submission
-from local.queue.routing import create_jobs
 from mailhooks.contract import ContractError, FlowDirection
 from tests.support.deliveries import verify_delivered_once
 from tests.support.mail import event
@@ -147,10 +146,10 @@ def test_a_message_is_served_in_transit_and_afterwards(start: Start) -> None:
     queue = start()
     [run] = queue.send().rule_runs
     assert run.message_id not in queue.store
-    stored = queue.spool.load_delivered(run.message_id)
+    stored = queue.spool.load_message(run.message_id)
     assert stored is not None
     assert stored.content == RAW
-    assert queue.spool.load_delivered("unknown") is None
+    assert queue.spool.load_message("unknown") is None
 
 
 def test_an_asynchronous_function_gets_what_it_put_before(start: Start) -> None:
@@ -219,14 +218,6 @@ class TestAnEventOfTheCallers:
                 Submission(FlowDirection.INBOUND, NORA, (ANA,), RAW), event(ANA) | {"flowDirection": "SIDEWAYS"}
             )
         assert (queue.spool.count(), queue.function.events) == (0, [])
-
-
-def test_a_job_keeps_its_ids_when_it_is_created_again(start: Start) -> None:
-    queue = start()
-    number = queue.send().summary.number
-    rules = queue.configuration.rules
-    first, second = (create_jobs(queue.spool.message(number), rules) for _ in range(2))
-    assert first == second
 
 
 class TestVerification:

@@ -1,20 +1,28 @@
-"""The number of messages that the spool keeps."""
+"""The messages that the spool keeps, and their jobs."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from local.mail.history import RuleRun, State
+from local.mail.job import DeliveryJob, QueuedMessage
 from local.mail.submission import Submission
 from local.storage.spool import Spool
 from mailhooks.contract import FlowDirection
 
 RAW = b"From: nora@example.net\r\nTo: ana@example.com\r\nSubject: Hello\r\n\r\nHello\r\n"
+ARRIVED = Submission(FlowDirection.INBOUND, "nora@example.net", ("ana@example.com",), RAW)
 
 
-def accept(spool: Spool, *, done: bool = True) -> int:
-    number = spool.accept(Submission(FlowDirection.INBOUND, "nora@example.net", ("ana@example.com",), RAW))
-    if done:
-        spool.add_jobs(number, [])  # a message without jobs is done
-    return number
+def create_job(message: QueuedMessage, state: State = State.ACCEPTED) -> DeliveryJob:
+    run = RuleRun(f"m{message.number}", "i", message.direction, "R", "", "f", True, message.recipients, state)
+    return DeliveryJob(message.number, message.received, message.mail_from, run)
+
+
+def accept(spool: Spool, state: State = State.DONE) -> int:
+    return spool.accept(ARRIVED, lambda message: [create_job(message, state)]).number
 
 
 def numbers(spool: Spool) -> list[int]:
@@ -33,11 +41,12 @@ def test_no_more_messages_are_kept_at_any_time(tmp_path: Path) -> None:
 
 def test_unfinished_messages_are_kept_until_they_are_done(tmp_path: Path) -> None:
     with closing(Spool(tmp_path, keep=2)) as spool:
-        first = accept(spool, done=False)
+        first, [job] = spool.accept(ARRIVED, lambda message: [create_job(message)])
         for _ in range(4):
             accept(spool)
         assert numbers(spool) == [5, 4, first]
-        spool.add_jobs(first, [])
+        assert [*spool.unfinished_jobs()] == [job]
+        spool.save(job.with_run(state=State.DONE))
         accept(spool)
         assert numbers(spool) == [6, 5]
 
@@ -48,3 +57,29 @@ def test_a_lower_number_holds_from_the_start(tmp_path: Path) -> None:
             accept(spool)
     with closing(Spool(tmp_path, keep=2)) as spool:
         assert numbers(spool) == [8, 7]
+
+
+def test_a_message_is_stored_with_its_jobs_or_not_at_all(tmp_path: Path) -> None:
+    def fail(message: QueuedMessage) -> list[DeliveryJob]:
+        raise ValueError(message.number)
+
+    with closing(Spool(tmp_path)) as spool:
+        with pytest.raises(ValueError, match="1"):
+            spool.accept(ARRIVED, fail)
+        assert (spool.count(), spool.has_unfinished(), spool.original(1)) == (0, False, None)
+        assert accept(spool) == 1
+
+
+def test_the_summary_counts_all_jobs_in_their_order(tmp_path: Path) -> None:
+    def create(message: QueuedMessage) -> list[DeliveryJob]:
+        job = create_job(message)
+        return [job.with_run(message_id=name, rule=name) for name in "cab"]
+
+    with closing(Spool(tmp_path)) as spool:
+        number, jobs = spool.accept(ARRIVED, create)
+        for job in jobs[1:]:
+            spool.save(job.with_run(state=State.DONE, problems=("odd",)))
+        assert spool.summaries()[0] == replace(spool.summaries()[0], state=State.ACCEPTED, rules=("c", "a", "b"), has_problems=True)
+        spool.save(jobs[0].with_run(state=State.DONE, changed=True))
+        [summary] = spool.summaries()
+        assert (summary.number, summary.state, summary.changed, summary.has_problems) == (number, State.DONE, True, True)
