@@ -1,13 +1,28 @@
 import doctest
 import time
+from email.message import Message
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailhooks.mime import headers as module
 from mailhooks.mime.headers import is_bounded, parse_boundary, parse_parameters, parse_strictly, remove_comments
 from mailhooks.mime.message import scan
+
+PIECES = [*"; ;; = \" boundary charset name Boundary a/b text/plain x utf-8 == <x> ' % ( ) , ?= /".split(), " ", "\t", ' "a b"', "\\"]
+
+
+@pytest.mark.fuzz
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("boundary; boundary=x")
+@example('multipart/mixed; boundary="<x>"')
+@example("text/plain; charset=utf-8;")
+def test_parameters_of_the_usual_form_are_those_of_the_standard_library(value: str):
+    message = Message()
+    message["Content-Type"] = value
+    assert parse_parameters(value.encode()) == dict(reversed([(name.lower(), text) for name, text in message.get_params([])[1:]]))
+    assert parse_boundary(value.encode()) == message.get_boundary("").rstrip(" \t").encode()
 
 
 def test_the_examples_are_correct():

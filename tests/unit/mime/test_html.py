@@ -1,11 +1,13 @@
 """The tokenizer of HTML, and the offsets for a block."""
 
 import re
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailhooks.mime import html as module
 from mailhooks.mime.html import Kind, find_end, find_exit, find_start, find_token, tokenize, unescape
 from mailhooks.mime.quotes.reply import find_html_quote
 
@@ -129,6 +131,18 @@ def test_an_inserted_block_changes_no_other_markup(html: str):
         rest = [(token.kind.name, token.text) for token in (*found[: index - len(added)], *found[index + 3 :])]
         # A text may be split into two tokens.
         assert rest == before or [text for _, text in rest if text] == _cut(before, at)
+
+
+@pytest.mark.fuzz
+@given(HTML)
+@example("<b>x</b><i><b>y</body>")
+@example("<span>x<frameset>")
+@example("</body><frameset>")
+@example("<style></styles></style><div></div >x</html>")
+def test_the_exit_is_the_same_without_the_expression_for_most_of_the_html(html: str):
+    with mock.patch.object(module, "_read_body", return_value=0):
+        expected = find_exit(html)
+    assert find_exit(html) == expected
 
 
 def _cut(found: list[tuple[str, str]], at: int) -> list[str]:

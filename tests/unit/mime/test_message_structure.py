@@ -3,9 +3,10 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mailhooks.mime import message as module
 from mailhooks.mime.message import MAX_DEPTH, MAX_PARTS, Defect, Part, scan
 from tests.support.mail import CORPUS
 from tests.support.structure import check_structure
@@ -33,6 +34,15 @@ def bodies(raw: bytes) -> list[bytes]:
 def multipart(*parts: str, kind: str = "mixed", boundary: str = "b") -> bytes:
     inner = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
     return f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n{inner}--{boundary}--\r\n'.encode()
+
+
+@given(st.lists(st.sampled_from([b"-", b"--", b"\n", b"\r", b"b", b"." * 6, b"." * 30]), max_size=30).map(b"".join), st.integers(0, 40))
+@example(b"." * 8 + b"\n--b", 8)
+def test_texts_with_hyphens_are_found_in_stretches_of_a_message(raw: bytes, start: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_HYPHEN_OCTETS", 4)
+        hyphens = module._Hyphens(raw)
+        assert [hyphens.find(text, start) for text in (b"\n--b", b"\r--")] == [raw.find(text, start) for text in (b"\n--b", b"\r--")]
 
 
 def test_real_mail_has_the_structure_of_the_standard_library() -> None:

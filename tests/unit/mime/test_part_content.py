@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhooks.mime import part_content
+from mailhooks.mime.displayed_text import read_text
 from mailhooks.mime.message import Part, scan
 
 
@@ -79,6 +80,10 @@ def test_a_program_is_found_after_a_megabyte_of_ignored_octets(junk: bytes):
 def test_damaged_base64_has_a_prefix(body: bytes):
     raw, part = message("base64", body)
     assert part_content.prefix(raw, part, 3) == b"MZ\x90"
+
+
+def test_padding_within_the_last_line_of_a_text_ends_a_group():
+    assert read_text(*message("base64", b"Hi you\r\nQUJDRA=QUJ\r\n")) == "Hi you\r\nQUJDRA=QUJ"
 
 
 def test_soft_line_breaks_do_not_hide_a_prefix():

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 from typing import Final
 
 from mailhooks.mime.edits import CannotEdit, Reason
@@ -67,6 +68,7 @@ _DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
 """An escape sequence that selects the character set of the octets after it (RFC 1468, RFC 1554)."""
 
 
+@lru_cache(maxsize=256)
 def find_codec(charset: str) -> codecs.CodecInfo | None:
     """Return Python's text codec for a charset; None if there is none."""
     try:
@@ -77,6 +79,7 @@ def find_codec(charset: str) -> codecs.CodecInfo | None:
     return found if getattr(found, "_is_text_encoding", True) and found.name not in _NO_CHARSETS else None
 
 
+@lru_cache(maxsize=256)
 def is_ascii_superset(charset: str) -> bool:
     """Return whether ASCII text is encoded as ASCII octets. Not so in UTF-16, UTF-32 and EBCDIC; assumed for unknown charsets."""
     found = find_codec(charset)
@@ -130,6 +133,7 @@ def find_wide_codec(octets: bytes, charset: str) -> str:
     return f"utf-{bare}-{order}" if order else ""
 
 
+@lru_cache(maxsize=256)
 def is_stateful(charset: str) -> bool:
     """Return whether octets below 0x80 may be other characters than ASCII, depending on the octets before them."""
     name = found.name if (found := find_codec(charset)) else charset

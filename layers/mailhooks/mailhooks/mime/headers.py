@@ -39,6 +39,11 @@ _MOST_PARAMETERS: Final = 50
 """Semicolons in a field that is parsed, for the same reason: each part of a message may have such a field."""
 
 _WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
+_PLAIN_PARAMETER: Final = rb";[ \t]*+([0-9A-Za-z_.-]++)[ \t]*+=[ \t]*+(?:\"([ !#-:=-\[\]-~]*+)\"|([!#-'*-:=-\[\]-~]++))[ \t]*+"
+_EACH_PLAIN: Final = re.compile(_PLAIN_PARAMETER)
+_ALL_PLAIN: Final = re.compile(rb"[ \t]*+(?!boundary[ \t]*+;)[0-9A-Za-z.+/-]++[ \t]*+(?:" + _PLAIN_PARAMETER + rb")*+", re.IGNORECASE)
+"""A type, and parameters that are tokens or strings, without escapes and without `<`. For the standard library, `boundary` is no type."""
+
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 _LOOSE_NAME: Final = re.compile(rb"[ \t\r\v\f\0\xa0\xc2]*+([!-9;-~]+)[ \t\r\v\f\0\x85\xa0\xc2]*+(?:\r?\n[ \t]++)?+:")
@@ -311,6 +316,8 @@ def parse_parameters(value: bytes, way: int = 0) -> dict[str, str]:
     """
     if value.count(b";") > _MOST_PARAMETERS:
         return {}
+    if not way and (plain := _parse_plain(value)) is not None:
+        return plain
     if way in _OTHER_WAYS:
         return {name.decode("latin-1"): encoded_words.decode(text) for name, text in _read_in_other_way(value, way).items()}
     try:
@@ -326,6 +333,8 @@ def parse_boundary(value: bytes, way: int = 0) -> bytes:
         return find_rare_boundaries(value).get(way) or parse_boundary(value)
     if way:
         return _read_in_other_way(value, way).get(b"boundary", b"").rstrip(b" \t\r\n")
+    if (plain := _parse_plain(value)) is not None:
+        return plain.get("boundary", "").encode("ascii").rstrip(b" ")
     try:
         found = _parse_by_email(value).get_boundary("").encode("latin-1", "replace")
     except Exception:  # noqa: BLE001 - as above
@@ -410,6 +419,14 @@ def parse_strictly(value: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _read_first_values(value: bytes) -> dict[bytes, bytes]:
     return dict(reversed(list(parse_strictly(value[:_LONGEST_VALUE]))))
+
+
+def _parse_plain(value: bytes) -> dict[str, str] | None:
+    """Return the parameters of a field in the usual form as the standard library does, in a tenth of its time; None for other forms."""
+    if len(value) > _LONGEST_VALUE or b"=?" in value or not _ALL_PLAIN.fullmatch(value):
+        return None
+    # The first of two parameters with the same name counts.
+    return {name.decode("ascii").lower(): (quoted or token).decode("ascii") for name, quoted, token in reversed(_EACH_PLAIN.findall(value))}
 
 
 def _parse_by_email(value: bytes) -> "Message":

@@ -9,7 +9,7 @@ import html as entities
 import re
 from collections.abc import Iterator
 from enum import Enum
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 BLOCKS: Final = frozenset(
@@ -57,14 +57,15 @@ _ONE_ATTRIBUTE: Final = re.compile(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
 
 _TAG_NAME: Final = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _NAME_END: Final = r"(?=[ \t\n\f\r/>])"
-_TAG_REST: Final = rf"(?:[^\"'>]*+>|(?:{_ATTRIBUTE})*+(?:{_SPACE}|/)*+>)"
+_TAG_REST: Final = rf"(?:[^\"'>]*+>|(?:{_ATTRIBUTE.replace('([^', '(?:[^')})*+(?:{_SPACE}|/)*+>)"
+_TAG: Final = rf"(?!plaintext{_NAME_END})/?(?P<name>[A-Z][^ \t\n\f\r/>]*+){_TAG_REST}"
+_COMMENT: Final = r"!--(?:-?>|(?s:.*?)--!?>)|(?:!(?!--)|/(?![A-Z])|\?)[^>]*+>"
 
 MARKUP: Final = re.compile(
     rf"""<(?:
     (?=[instx])(?P<raw>{"|".join(_RAW)}){_NAME_END}{_TAG_REST}(?P<content>(?:[^<]++|<(?!/(?P=raw){_NAME_END}))*+)
-    |(?!plaintext{_NAME_END})/?(?P<name>[A-Z][^ \t\n\f\r/>]*+){_TAG_REST}
-    |!--(?:-?>|(?s:.*?)--!?>)
-    |(?:!(?!--)|/(?![A-Z])|\?)[^>]*+>
+    |{_TAG}
+    |{_COMMENT}
     |(?P<unfinished>[A-Z!/?](?s:.*)|\Z)
     )""".replace("\n    ", ""),
     re.ASCII | re.IGNORECASE,
@@ -73,6 +74,25 @@ MARKUP: Final = re.compile(
 
 An element without markup that has no end tag extends to the end of the HTML. So does `plaintext`: everything after it is displayed as it is
 written.
+"""
+
+_OPENING: Final = re.compile(
+    rf"""(?:
+    [^<]++|<(?![A-Z!/?]|\Z)
+    |</?(?:p|br|img|meta|head|hr|link){_NAME_END}{_TAG_REST}
+    |<(?:{"|".join(f"{name}{_NAME_END}{_TAG_REST}[^<]*+</{name}{_NAME_END}{_TAG_REST}" for name in ("div", "span", "li"))})
+    |<(?:{"|".join(f"{name}{_NAME_END}{_TAG_REST}(?:[^<]++|<(?!/{name}))*+</{name}{_NAME_END}{_TAG_REST}" for name in ("style", "title"))})
+    |<(?:{_COMMENT})
+    |<(?:body|html){_NAME_END}{_TAG_REST}
+    )*+
+    (?P<tag><(?!/?(?:body|html|frameset|{"|".join(_RAW)}){_NAME_END}){_TAG})?+
+    """.replace("\n    ", ""),
+    re.ASCII | re.IGNORECASE,
+)
+"""HTML that leaves no element open, in one step: text, tags in `_NEVER_OPEN`, elements with only text, comments, elements without markup.
+
+Then another tag; none before `</body>`, `</html>`, frames, other elements without markup, and markup without an end. No group is in the
+repeated part: there, the module `re` of some Python versions loses count of groups.
 """
 
 _NUMBER: Final = re.compile(r"&#0*+([0-9]*+)")
@@ -123,10 +143,10 @@ class Token(NamedTuple):
         return found
 
 
-def tokenize(html: str) -> Iterator[Token]:
-    """Yield the tokens of HTML, without gaps between them. The last one may be UNFINISHED."""
-    position, length = 0, len(html)
-    for found in MARKUP.finditer(html):
+def tokenize(html: str, position: int = 0) -> Iterator[Token]:
+    """Yield the tokens of HTML from the start of one of them, without gaps between them. The last one may be UNFINISHED."""
+    length = len(html)
+    for found in MARKUP.finditer(html, position):
         start, end = found.span()
         if start > position:
             yield Token(position, start, Kind.TEXT, "", html)
@@ -163,12 +183,13 @@ def find_exit(html: str) -> tuple[int, str]:
     QUIRK: mailing lists and gateways add text after these. Mail programs display it as part of the body (section 13.2.6.4.19): then the
     offset is after that text.
     """
+    opened = OpenElements()
+    position = _read_body(html, opened)
     at: int | None = None
     displayed = body = False
     end, last = len(html), ""
-    opened = OpenElements()
     after_body: list[Token] = []
-    for token in tokenize(html):
+    for token in tokenize(html, position):
         kind = token.kind
         if kind is Kind.UNFINISHED:
             if token.name in _DISPLAYED_RAW:
@@ -181,14 +202,37 @@ def find_exit(html: str) -> tuple[int, str]:
         elif _is_displayed(token):
             at, displayed = None, True
         elif kind is Kind.START:
-            if token.name == "frameset" and not (displayed or body):
+            if token.name == "frameset" and not (displayed or body or _has_body(html, position)):
                 return -1, ""
-            body = body or token.name == "body"
+            body = body or token.name in ("body", "frameset")
         if kind in _TAGS and token.name not in _NEVER_OPEN:
             after_body.append(token)
         if at is None and after_body:
             opened.read(after_body)
     return (end if at is None else at), last + opened.write_end_tags()
+
+
+def _read_body(html: str, opened: "OpenElements") -> int:
+    """Read the tags up to the first `</body>`, `</html>`, frameset or markup without an end, and return its offset."""
+    position = 0
+    for found in _OPENING.finditer(html):
+        position = found.end()
+        if not found["tag"]:
+            break
+        name = found["name"].lower()
+        if name in _NEVER_OPEN:
+            continue
+        if found["tag"].startswith("</"):
+            opened.leave(name)
+        else:
+            opened.enter(name)
+    return position
+
+
+def _has_body(html: str, end: int) -> bool:
+    """Return whether a `body` or something displayed comes before an offset. Frames are no frames then."""
+    before = takewhile(lambda token: token.start < end, tokenize(html))
+    return any(_is_displayed(token) or (token.kind is Kind.START and token.name == "body") for token in before)
 
 
 class _Scope:
@@ -218,9 +262,9 @@ class OpenElements:
         """Read start tags and end tags, and empty the list."""
         for token in tokens:
             if token.kind is Kind.START:
-                self._enter(token.name)
+                self.enter(token.name)
             else:
-                self._leave(token.name)
+                self.leave(token.name)
         tokens.clear()
 
     def write_end_tags(self) -> str:
@@ -240,7 +284,7 @@ class OpenElements:
         scopes = self._scopes
         return (scopes[-2] if scopes[-1].kind == "table" else scopes[-1]).formatting
 
-    def _enter(self, name: str) -> None:
+    def enter(self, name: str) -> None:
         scopes = self._scopes
         if name in _TABLE_PARTS:
             if scopes[-1].kind == "cell":
@@ -259,7 +303,7 @@ class OpenElements:
             scopes[-1].blocks.append(name)
             scopes[-1].counts[name] = scopes[-1].counts.get(name, 0) + 1
 
-    def _leave(self, name: str) -> None:
+    def leave(self, name: str) -> None:
         scopes = self._scopes
         if name in _TABLE_PARTS or name == "table":
             if scopes[-1].kind == "cell":

@@ -312,7 +312,7 @@ def _is_base64(letters: bytes, *, begins: bool) -> bool:
         return False
     if len(letters) >= _LONG_LINE:
         return True
-    decoded = _decode_groups(letters.rstrip(b"="))
+    decoded = _decode_all_groups(letters)
     if len(letters) % 4 or len(letters) < 4 or _CONTROL.search(decoded):
         return False
     try:

@@ -182,8 +182,6 @@ def _open(message: Message, parts: list[Part]) -> list[TextPart]:
 def _has_delimiter(message: Message, text: Part) -> bool:
     """Return whether a line of a text has a delimiter of a multipart around it, and fields follow: mblaze starts a part there."""
     raw = message.raw
-    if _CONTENT_FIELD.search(raw, text.body, text.end) is None:
-        return False
     multiparts = (part for part in message.structure.root.walk() if part.boundary and part.body <= text.start and text.end <= part.end)
     found = [at for part in multiparts if (at := raw.find(b"--" + part.boundary, text.body, text.end)) >= 0]
     return bool(found) and _CONTENT_FIELD.search(raw, min(found), text.end) is not None
@@ -191,10 +189,10 @@ def _has_delimiter(message: Message, text: Part) -> bool:
 
 def _begins_pgp(text: TextPart) -> bool:
     """Return whether a line of the text, outside of quotes, begins a PGP message (RFC 9580 sections 6.2 and 7)."""
-    if not text.is_html:
-        return _PGP.search(text.octets) is not None
     if b"BEGIN" not in text.octets or b"PGP" not in text.octets:
         return False
+    if not text.is_html:
+        return _PGP.search(text.octets) is not None
     # A style such as `white-space: pre-wrap` displays the line ends of the source.
     begins_line = _PGP.search(text.octets) is not None
     lines = [line for line in read_lines(text.view(), text.decode) if _PGP_IN_HTML.search(line.text)]
