@@ -117,13 +117,12 @@ requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
 	@for name in requirements-dev requirements-sam requirements-servers; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
-	@$(call PIN_LAYER,mailhooks,botocore jmespath urllib3 python-dateutil six)
+	@$(call PIN_LAYER,mailhooks)
 	@$(call PIN_LAYER,availability)
 
-# The second argument lists packages that the Lambda runtime provides with boto3. The availability layer includes all of its packages, because
-# others than boto3 need urllib3 there, and the version in the runtime changes without notice.
+# The layers include all of their packages, because the versions in the Lambda runtime change without notice.
 PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
-  -c requirements-dev.txt $(foreach p,$(2),--no-emit-package $(p)) layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
+  -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
 	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -130,6 +130,13 @@ def test_the_availability_layer_has_all_its_packages() -> None:
     assert {"boto3", "botocore"}.isdisjoint(carried)
 
 
+def test_the_mailhooks_layer_has_the_botocore_whose_data_are_cut() -> None:
+    carried = {name for name, _, _ in (pin.partition("==") for pin in _pins(ROOT / "layers/mailhooks/requirements.txt"))}
+
+    # boto3 as well: that of the runtime may not fit this botocore.
+    assert {"boto3", "botocore"} <= carried
+
+
 class TestSettings:
     def test_the_functions_declare_every_variable_that_the_library_reads(self) -> None:
         read = _Recorder()

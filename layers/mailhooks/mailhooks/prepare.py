@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mailhooks.aws.service_data import write_service_data
+from mailhooks.aws.session import PREPARED
 from mailhooks.contract.check_generator import generate_check
 from mailhooks.contract.schema import name_check
 from mailhooks.contract.schema_files import list_schemas, read_schema
@@ -19,6 +21,7 @@ def main() -> None:
     if (_PACKAGE.parents[2] / ".git").exists():
         sys.exit("this is the source, where prepared files would hide later changes of the schemas: run it in a built copy of the library")
     write_checks(_PACKAGE / "contract")
+    write_service_data(PREPARED)
 
 
 def write_checks(folder: Path) -> None:

@@ -3,21 +3,72 @@
 botocore and not boto3, which adds resources and file transfers to it: a third of the time of its import.
 """
 
-from functools import cache
+import logging
+from functools import cache, cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+import botocore
 from botocore.config import Config
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.loaders import Loader
 from botocore.session import Session
+
+PREPARED: Final = Path(__file__).with_name("prepared")
+"""The files of `mailhooks.prepare` for this package, in the built layer."""
 
 _CREATING: Final = Lock()
 """A botocore session must not create two clients at the same time."""
 
 
+class _Loader:
+    """A `botocore.loaders.Loader` of the data that `mailhooks.aws.service_data` has cut.
+
+    It loads botocore's own data for all else: the models of other services, paginators, waiters.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        # Without the default paths: botocore lists the folders of all its services to find one.
+        self._cut = Loader(extra_search_paths=[str(folder)], include_default_search_paths=False)
+        # botocore computes other endpoints from data that are not its own.
+        self._cut.BUILTIN_DATA_PATH = str(folder)
+
+    @cached_property
+    def _uncut(self) -> Loader:
+        return Loader()
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        try:
+            return self._cut.load_service_model(service_name, type_name, api_version)
+        except (UnknownServiceError, DataNotFoundError):
+            return self._uncut.load_service_model(service_name, type_name, api_version)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cut, name)
+
+
 @cache
 def open_session() -> Session:
     """Return the session: a new one would read its service models and find its credentials again."""
-    return Session()
+    return make_session(PREPARED)
+
+
+def make_session(prepared: Path) -> Session:
+    """Return a session that reads the data in a folder of `mailhooks.prepare`, if they are of this version of botocore."""
+    session = Session()
+    if not prepared.is_dir() or session.get_config_variable("data_path") or Path(Loader.CUSTOMER_DATA_PATH).is_dir():
+        return session
+    folder = prepared / botocore.__version__
+    if folder.is_dir():
+        session.register_component("data_loader", _Loader(folder))
+    else:
+        logging.getLogger(__name__).warning(
+            "this is botocore %s, and the layer was built with another, so a cold start takes longer: remove botocore and boto3 from the "
+            "function's own packages, or build the layer again",
+            botocore.__version__,
+        )
+    return session
 
 
 def create_client(service: str, config: Config, region: str | None = None) -> Any:
