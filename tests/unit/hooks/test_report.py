@@ -1,9 +1,16 @@
 """Log lines and metrics of the runtime."""
 
-import pytest
+import re
 
+import pytest
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from mailhooks.contract import MailFlowEvent
+from mailhooks.errors import CannotChangeSafely
+from mailhooks.hooks.invocation import Record
+from mailhooks.hooks.report import Reporter
 from mailhooks.hooks.runtime import HookFailed, Mail
-from mailhooks.settings import OnError
+from mailhooks.settings import OnError, Settings
 from tests.support.hooks import DELIVER, MESSAGE, broken, handler_of, shout
 from tests.support.mail import event
 
@@ -75,6 +82,39 @@ def test_each_message_has_one_log_line_and_one_set_of_metrics(log):
     metrics = printed.metrics[0]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "WorkMailHooks"
     assert (metrics["hook"], metrics["direction"], metrics["VerdictDefault"], metrics["Recipients"]) == ("shout", "INBOUND", [1.0], [1.0])
+
+
+def test_metrics_are_those_that_powertools_writes(capsys):
+    record = Record(None, MailFlowEvent.parse(event()), ("DEFAULT", "MOVE_TO_JUNK"), bytes_read=10, bytes_written=12)
+    record.permanent, record.counts = CannotChangeSafely("x"), {"RuleOne": 2, "Changed": 7, "Two": 0}
+    reporter = Reporter("shout", Settings())
+    for _ in range(2):
+        reporter._count(record, 1.5)
+    first, second = capsys.readouterr().out.splitlines()
+    wanted = EphemeralMetrics(namespace="WorkMailHooks", service="workmail-hooks")
+    wanted.add_dimension("hook", "shout")
+    wanted.add_dimension("direction", "INBOUND")
+    for name, unit, value in [
+        ("Messages", "Count", 1),
+        ("Changed", "Count", 7),
+        ("Permanent", "Count", 1),
+        ("Passing", "Count", 0),
+        ("Failed", "Count", 0),
+        ("ReasonCannotChangeSafely", "Count", 1),
+        ("VerdictDefault", "Count", 1),
+        ("VerdictMoveToJunk", "Count", 1),
+        ("RuleOne", "Count", 2),
+        ("Two", "Count", 0),
+        ("Duration", "Milliseconds", 1.5),
+        ("MessageSize", "Bytes", 10),
+        ("Recipients", "Count", 1),
+    ]:
+        wanted.add_metric(name, unit, value)
+    wanted.add_metadata("messageId", event()["messageId"])
+    wanted.add_metadata("invocationId", event()["invocationId"])
+    wanted.flush_metrics()
+    without_time = [re.sub(r'"Timestamp":\d+', "", text) for text in (first, second, capsys.readouterr().out.strip())]
+    assert without_time[0] == without_time[1] == without_time[2]
 
 
 def test_a_failing_log_does_not_hold_up_a_message(monkeypatch, capsys):
