@@ -107,11 +107,9 @@ class PolicyHook:
             earlier = load_earlier_decision(mail)
             if earlier is not None:
                 return self._to_earlier_reply(mail, policy, earlier, rejected=rejected)
-        content = self._change_content(mail, evaluation.outcome())
-        content = replace(content, outcome=self._archive(mail, content.outcome))
-        verdict = content.outcome.verdict(mail.organization_domains)
-        if self.stamps and content.change and content.change.edits and verdict.delivers:
-            content = _stamp(mail, content, verdict)
+        content = self._archive(mail, self._change_content(mail, evaluation.outcome()))
+        if self.stamps and content.change and content.change.edits:
+            content = _stamp(mail, content)
         return self._to_reply(mail, policy, content, rejected=rejected)
 
     def _may_be_changed(self, policy: Policy, by_event: Outcome | None) -> bool:
@@ -148,20 +146,21 @@ class PolicyHook:
             values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)
         return change_content(message, outcome, values)
 
-    def _archive(self, mail: Mail, outcome: Outcome) -> Outcome:
-        """Archive the received message and return the outcome with the failures.
+    def _archive(self, mail: Mail, content: ChangedContent) -> ChangedContent:
+        """Archive the received message and return the content with the failures in its outcome.
 
         Raises:
             TransientError: it failed, and the `on_error` of its rule is retry.
         """
-        for wanted in outcome.effects:
+        for wanted in content.outcome.effects:
             if isinstance(wanted.effect, Archive):
                 required = wanted.rule.on_error is RuleErrorPolicy.RETRY
                 try:
                     self._side_effects.archive(wanted.effect, mail, mail.deadline if required else _half_of_remaining_time(mail))
                 except Exception as error:  # noqa: BLE001 - the rule decides
-                    outcome = outcome.with_failures(_side_effect_failed(wanted.rule, wanted.effect, error))
-        return outcome
+                    failure = _side_effect_failed(wanted.rule, wanted.effect, error)
+                    content = replace(content, outcome=content.outcome.with_failures(failure))
+        return content
 
     def _notify(self, mail: Mail, wanted: Iterable[tuple[Rule, Notify]], verdict: Verdict) -> Iterator[Failure]:
         """Send notifications of the final verdict and yield the failures. Raises as `_archive`."""
@@ -175,9 +174,10 @@ class PolicyHook:
         """Return the reply. Its log fields name rules, which the administrator chose, and kinds, never the message."""
         outcome, error = content.outcome, content.error
         verdict = outcome.verdict(mail.organization_domains)
+        notifications = _list_notifications(outcome)
 
         def notify() -> Reply:
-            return reply_for(outcome.with_failures(*self._notify(mail, _list_notifications(outcome), verdict)))
+            return reply_for(outcome.with_failures(*self._notify(mail, notifications, verdict)))
 
         def reply_for(outcome: Outcome) -> Reply:
             return Reply(
@@ -188,7 +188,7 @@ class PolicyHook:
                 error if isinstance(error, PermanentError) else None,
                 error if isinstance(error, Misconfigured) else None,
                 lambda put_error: self._to_reply(mail, policy, undo_changes(content, put_error), rejected=rejected),
-                notify,
+                notify if notifications else None,
             )
 
         return reply_for(outcome)
@@ -225,9 +225,15 @@ def _list_notifications(outcome: Outcome) -> list[tuple[Rule, Notify]]:
     return [(wanted.rule, wanted.effect) for wanted in outcome.effects if isinstance(wanted.effect, Notify)]
 
 
-def _stamp(mail: Mail, content: ChangedContent, verdict: Verdict) -> ChangedContent:
-    """Store the verdict for retries and add its stamp to the change. If it cannot be stored, leave the message unchanged."""
+def _stamp(mail: Mail, content: ChangedContent) -> ChangedContent:
+    """Store the verdict for retries and add its stamp to the change, if the message is delivered.
+
+    If the verdict cannot be stored, the message is left unchanged.
+    """
     assert content.change is not None
+    verdict = content.outcome.verdict(mail.organization_domains)
+    if not verdict.delivers:
+        return content
     # A stamp must not make the message too long for its change; it matters only if this attempt is not the last.
     if not mail.message.header.complete or content.change.size + _STAMP_OCTETS > MAX_MESSAGE_BYTES:
         return content
