@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
@@ -24,13 +23,13 @@ class BuildContext:
 
     Attributes:
         rule: its name.
-        zone: the time zone of times without one.
+        zone: the name of the time zone of times without one.
         plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
     """
 
     lists: Lists
     rule: str
-    zone: ZoneInfo
+    zone: str
     plus_addresses: bool = False
 
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Builders of conditions, by the condition's name in the policy. The schema allows the values that they get."""
+"""Builders of conditions, by the condition's name in the policy. The schema allows the values that they get.
+
+Late imports in the builders: loading a policy imports only the modules of the conditions that it has, for a short cold start.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -6,7 +9,6 @@ from typing import Any, Final
 from mailhooks.address_patterns import ADDRESS, canonical, remove_tag
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
-from mailhooks.policy.loading import content_conditions
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
 from mailhooks.policy.loading.problems import ErrorPath, as_list, build_all, parse
 from mailhooks.policy.rules.bounds import bounds_test
@@ -21,8 +23,6 @@ from mailhooks.policy.rules.conditions import (
     address_test,
     all_recipients_test,
 )
-from mailhooks.policy.rules.rate_condition import RateCondition
-from mailhooks.policy.rules.schedule import WeeklySpan
 
 
 def build_conditions(value: Mapping[str, Any], context: BuildContext, *, exceptions: bool = False) -> Condition:
@@ -50,7 +50,6 @@ def _first_contact(name: str, _value: Any, _context: BuildContext) -> Condition:
 
 
 def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
-    # Late: few policies have this condition, and a cold start does not load the module for the others.
     from mailhooks.policy.loading.name_conditions import display_name
 
     return display_name(name, value, context)
@@ -58,7 +57,6 @@ def _display_name(name: str, value: Any, context: BuildContext) -> Condition:
 
 def _reply_to_differs(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on a Reply-To that is not in From: another address, or an address in another domain."""
-    # Late: few policies have this condition, and a cold start does not load the module for the others.
     from mailhooks.policy.facts.related_domains import is_related
 
     def test(facts: Facts) -> bool:
@@ -149,7 +147,6 @@ def _number(cost: Cost, count: Callable[[Facts], int]) -> ConditionBuilder:
 
 def _charset(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on the charsets of the text parts. All names of a charset are equal."""
-    # Late: few policies have this condition, and a cold start does not load the module for the others.
     from mailhooks.mime.displayed_charset import find_superset
 
     wanted = frozenset(map(find_superset, context.texts(value)))
@@ -162,13 +159,13 @@ def _charset(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 def _importance(facts: Facts) -> tuple[str]:
-    from mailhooks.policy.facts.message_types import find_importance  # Late, as above.
+    from mailhooks.policy.facts.message_types import find_importance
 
     return (find_importance(facts.headers),)
 
 
 def _result(text: str) -> str:
-    from mailhooks.policy.facts.message_types import RESULTS  # Late, as above.
+    from mailhooks.policy.facts.message_types import RESULTS
 
     if text.lower() not in RESULTS:
         raise ValueError(f"one of {', '.join(sorted(RESULTS))}")
@@ -187,7 +184,15 @@ def _authentication(name: str, value: Any, context: BuildContext) -> Condition:
     return MessageTest(name, Cost.CONTENT, test, observed)
 
 
+def _on_content(name: str, value: Any, context: BuildContext) -> Condition:
+    from mailhooks.policy.loading.content_conditions import CONTENT_BUILDERS
+
+    return CONTENT_BUILDERS[name](name, value, context)
+
+
 def _time(name: str, value: Any, context: BuildContext) -> Condition:
+    from mailhooks.policy.rules.schedule import WeeklySpan
+
     spans = build_all(lambda each: parse(lambda span: WeeklySpan.of(span, context.zone), each), as_list(value))
 
     def test(facts: Facts) -> bool:
@@ -197,6 +202,8 @@ def _time(name: str, value: Any, context: BuildContext) -> Condition:
 
 
 def _rate(name: str, value: Any, context: BuildContext) -> Condition:
+    from mailhooks.policy.rules.rate_condition import RateCondition
+
     return RateCondition(name, context.rule, value["more_than"], value["minutes"] * 60, value.get("per", "recipient"))
 
 
@@ -220,12 +227,12 @@ CONDITION_BUILDERS: Final[dict[str, ConditionBuilder]] = {
     "audience": _one_of(Cost.EVENT, _audience),
     "sender_in_group": _sender_in_group,
     "recipient_in_group": _recipient_in_group,
-    "subject": content_conditions.text_condition(in_subject=True, in_body=False),
-    "body": content_conditions.text_condition(in_subject=False, in_body=True),
-    "subject_or_body": content_conditions.text_condition(in_subject=True, in_body=True),
-    "header": content_conditions.header,
-    "attachment": content_conditions.attachment,
-    "link": content_conditions.link,
+    "subject": _on_content,
+    "body": _on_content,
+    "subject_or_body": _on_content,
+    "header": _on_content,
+    "attachment": _on_content,
+    "link": _on_content,
     "attachment_count": _number(Cost.CONTENT, lambda facts: len(facts.attachments) - len(facts.shown_images)),
     "size": _number(Cost.CONTENT, lambda facts: len(facts.message.raw)),
     "kind": _one_of(Cost.CONTENT, lambda facts: sorted(facts.message_types)),

@@ -1,4 +1,4 @@
-"""Builders of the conditions on subject, text, header and attachments."""
+"""Builders of the conditions on subject, text, header, attachments and links."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -120,7 +120,7 @@ def _part(text: str) -> str:
     return text
 
 
-def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
+def _text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
     """Return a builder of a condition on the subject of the event, the displayed text, or both.
 
     The subject of the event does not have the tag of an earlier attempt.
@@ -145,7 +145,7 @@ def text_condition(*, in_subject: bool, in_body: bool) -> ConditionBuilder:
     return build
 
 
-def header(name: str, value: Any, context: BuildContext) -> Condition:
+def _header(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on header fields. One of the mappings has to match."""
     tests = build_all(lambda each: (each["name"], _header_test(each, context)), as_list(value))
 
@@ -169,7 +169,7 @@ def _header_test(value: dict[str, Any], context: BuildContext) -> Callable[[Fact
     return lambda facts: any(search.matches(SearchedText(text)) for text in facts.headers.all(field))
 
 
-def attachment(name: str, value: Any, context: BuildContext) -> Condition:
+def _attachment(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on attachments. One attachment has to match one of the mappings.
 
     An image that the HTML displays is an attachment only for a mapping with `shown_images`.
@@ -231,7 +231,7 @@ def _attachment_test(value: dict[str, Any], context: BuildContext) -> "Callable[
     return lambda attached: all(test(attached) for test in tests)
 
 
-def link(name: str, value: Any, context: BuildContext) -> Condition:
+def _link(name: str, value: Any, context: BuildContext) -> Condition:
     """Build a condition on links. One link has to match all keys of one of the mappings."""
     tests = build_all(lambda each: _link_test(each, context), as_list(value))
 
@@ -297,3 +297,13 @@ def _is_of_type(content_type: str, wanted: frozenset[str]) -> bool:
 def _glob(pattern: str) -> re.Pattern[str]:
     """Compile a pattern for file names with `*` and `?`. Its time is bounded: names have at most 255 characters, and stars are atomic."""
     return re.compile(translate(compose(remove_ignorable(pattern)).replace("[", "[[]")), re.IGNORECASE)
+
+
+CONTENT_BUILDERS: Final[dict[str, ConditionBuilder]] = {
+    "subject": _text_condition(in_subject=True, in_body=False),
+    "body": _text_condition(in_subject=False, in_body=True),
+    "subject_or_body": _text_condition(in_subject=True, in_body=True),
+    "header": _header,
+    "attachment": _attachment,
+    "link": _link,
+}

@@ -18,7 +18,6 @@ from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place, build_all, parse
 from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
-from mailhooks.policy.rules import schedule
 from mailhooks.policy.rules.conditions import All, Condition, Not, iterate_names
 from mailhooks.policy.rules.rule import Mixed, Rule, RuleErrorPolicy
 
@@ -82,9 +81,7 @@ class _PolicyBuilder:
         """Return the policy. Raises PolicyError."""
         lists = Lists(self._lists(), self._document.line)
         self._problems += lists.problems
-        zone = schedule.parse_zone("UTC")
-        with self._collect("time_zone"):
-            zone = parse(schedule.parse_zone, self._valid_value("time_zone", "UTC"))
+        zone = self._time_zone()
         rules = []
         names: set[str] = set()
         for index, value in self._valid_rules():
@@ -125,7 +122,7 @@ class _PolicyBuilder:
         times: dict[str, datetime] = {}
         collector = ErrorCollector()
         with collector, ErrorPath("active"):
-            times = dict(build_all(lambda key: (key, parse(schedule.parse_time, active[key])), ((ErrorPath(key), key) for key in active)))
+            times = dict(build_all(lambda key: (key, _time(active[key])), ((ErrorPath(key), key) for key in active)))
             if len(times) == 2 and times["from"] >= times["until"]:
                 raise InvalidValue("expected until to be after from", "until")
         with collector:
@@ -172,6 +169,17 @@ class _PolicyBuilder:
         collector.raise_errors()
         return conditions[0] if len(conditions) == 1 else All.of(conditions, "when")
 
+    def _time_zone(self) -> str:
+        """Return the name of the time zone of times without one."""
+        name: str | None = self._valid_value("time_zone", None)
+        if name is not None:
+            # Late: most policies have no times, and a cold start does not load the module for them.
+            from mailhooks.policy.rules.schedule import parse_zone
+
+            with self._collect("time_zone"):
+                return parse(parse_zone, name).key
+        return "UTC"
+
     def _domains(self) -> frozenset[str]:
         found: set[str] = set()
         for index, domain in enumerate(self._valid_value("organization", {}).get("domains", ())):
@@ -217,6 +225,12 @@ class _PolicyBuilder:
         """Return an error with all problems, in the order of the file."""
         problems = sorted((_problem(self._document, place, text) for place, text in self._problems), key=lambda problem: problem.line)
         return PolicyError(self._document.file, tuple(problems[:_MAX_PROBLEMS]), max(0, len(problems) - _MAX_PROBLEMS))
+
+
+def _time(text: str) -> datetime:
+    from mailhooks.policy.rules.schedule import parse_time  # Late, as above.
+
+    return parse(parse_time, text)
 
 
 def _problem(document: PolicyDocument, place: Place, text: str) -> Problem:

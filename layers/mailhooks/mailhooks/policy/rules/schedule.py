@@ -43,14 +43,14 @@ class WeeklySpan:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, value: Mapping[str, Any], default: ZoneInfo) -> Self:
+    def of(cls, value: Mapping[str, Any], default: str) -> Self:
         """Make a span from a policy's `time`, in the zone `default` if the value names none. Raises as `parse_zone`."""
         days = value.get("days", DAYS)
         return cls(
             frozenset(DAYS.index(day) for day in ([days] if isinstance(days, str) else days)),
             _minutes(value.get("from", "00:00")),
             _minutes(value.get("until", "24:00")),
-            parse_zone(value["zone"]) if "zone" in value else default,
+            parse_zone(value.get("zone", default)),
         )
 
     def covers(self, now: datetime) -> bool:
