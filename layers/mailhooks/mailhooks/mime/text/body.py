@@ -12,6 +12,7 @@ from mailhooks.mime.message import Defect, Message, Part
 from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
 from mailhooks.mime.text.part import TextPart
+from mailhooks.mime.text.sealed_parts import OPAQUE_NAME, RIGHTS_MANAGED, is_opaque, is_rights_managed
 
 
 class Obstacle(StrEnum):
@@ -29,13 +30,6 @@ class Obstacle(StrEnum):
     NO_WORDS = "it has only plain text, and the disclaimer is only an image"
     NO_PLACE = "its text has no place for more text, such as a frameset"
 
-
-_PKCS7: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_RIGHTS_MANAGED: Final = "application/x-microsoft-rpmsg-message"
-_RIGHTS_MANAGED_NAME: Final = "message"
-"""The beginning of the name of that part: `message.rpmsg`, `message_v4.rpmsg`. Other names are those of attached files."""
-_OPAQUE_NAME: Final = "smime.p7m"
-"""The name of the one part of an S/MIME message (RFC 8551 section 3.2.1). Other files are attachments, such as a signed invoice."""
 
 _PGP_VERSION: Final = "application/pgp-encrypted"
 _PGP_NAME: Final = "encrypted.asc"
@@ -81,7 +75,7 @@ def find_displayed(message: Message) -> list[TextPart]:
         names = {find_filename(message.raw, part).lower() for part in message.structure.root.walk() if not part.embedded}
         if _PGP_NAME in names:
             raise Blocked(Obstacle.ENCRYPTED)
-        if _OPAQUE_NAME in names:
+        if OPAQUE_NAME in names:
             raise Blocked(Obstacle.OPAQUE)
     return texts
 
@@ -90,7 +84,7 @@ def _find_displayed_in(reading: Message) -> list[Part]:
     root = reading.structure.root
     for part in root.walk():
         kind = part.content_type
-        if kind == _RIGHTS_MANAGED and is_rights_managed(reading.raw, part):
+        if kind == RIGHTS_MANAGED and is_rights_managed(reading.raw, part):
             raise Blocked(Obstacle.RIGHTS_MANAGED)
         if kind == _PGP_VERSION and _is_pgp_version(reading.raw, part):
             raise Blocked(Obstacle.ENCRYPTED)
@@ -283,21 +277,6 @@ def _is_pgp_version(raw: bytes, part: Part) -> bool:
     from mailhooks.mime import part_content
 
     return not part.embedded and part_content.prefix(raw, part, 100).lstrip().lower().startswith(b"version:")
-
-
-def is_rights_managed(raw: bytes, part: Part) -> bool:
-    """Return whether a part is the content of a rights-managed message, and neither an attached file nor in a forwarded message."""
-    if part.content_type != _RIGHTS_MANAGED or part.embedded:
-        return False
-    name = find_filename(raw, part).lower()
-    return not name or name.startswith(_RIGHTS_MANAGED_NAME)
-
-
-def is_opaque(raw: bytes, part: Part) -> bool:
-    """Return whether a part of type `application` is an S/MIME message in one part, and not a file that is attached."""
-    filename = find_filename(raw, part).lower()
-    is_message = part.start == 0 or not filename
-    return filename == _OPAQUE_NAME or (part.content_type in _PKCS7 and is_message)
 
 
 def _related_root(raw: bytes, part: Part) -> Part:

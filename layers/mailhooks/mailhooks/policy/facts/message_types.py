@@ -8,7 +8,7 @@ from typing import Final
 from mailhooks.mime import part_content
 from mailhooks.mime.filenames import find_filename
 from mailhooks.mime.message import Message, Part
-from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed, is_opaque, is_rights_managed
+from mailhooks.mime.text.sealed_parts import is_opaque, is_rights_managed
 from mailhooks.policy.facts.automatic_mail import find_reply, is_bounce
 from mailhooks.policy.facts.decoded_headers import DecodedHeaders
 
@@ -180,6 +180,9 @@ def _find_seals(message: Message, own: list[Part]) -> set[MessageType]:
     texts = [raw, *(part_content.prefix(raw, part, _TEXT_OCTETS) for part in own if part.maintype == "text" and part.encoding == "base64")]
     if not found and not any(_PGP in text for text in texts) and not any(_may_be_pgp(raw, part) for part in own):
         return set()
+    # Late for the cold start: most messages are not sealed, and it loads the reading of HTML.
+    from mailhooks.mime.text.body import Blocked, Obstacle, find_displayed
+
     try:
         find_displayed(message)
     except Blocked as blocked:
