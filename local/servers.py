@@ -1,27 +1,22 @@
 """HTTP servers on the loopback interface, each in a thread of its own.
 
-moto and uvicorn are imported when a server is created: they are slow to import, and commands without a server must not wait for them.
+uvicorn is imported when a server is created: it is slow to import, and commands without a server must not wait for it.
 """
 
 import asyncio
 import errno
 import logging
-import os
 import socket
 import threading
 import time
-from contextlib import contextmanager, suppress
-from functools import lru_cache
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from local.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 HOST = "127.0.0.1"
 _UNSPECIFIED = {"0.0.0.0": HOST, "::": "::1", "": HOST}  # noqa: S104 - to be shown, not to listen
@@ -119,9 +114,9 @@ def listen(port: int, host: str = HOST) -> socket.socket:
 
 
 class HttpServer:
-    """A Starlette application on uvicorn: WorkMail's APIs, or the web pages."""
+    """An ASGI application on uvicorn: WorkMail's APIs, moto's services, or the web pages."""
 
-    def __init__(self, app: "Starlette", port: int, *, host: str = HOST, name: str = "message-flow-api") -> None:
+    def __init__(self, app: "ASGIApp", port: int, *, host: str = HOST, name: str = "message-flow-api") -> None:
         import uvicorn
 
         self._host = host
@@ -162,67 +157,6 @@ class HttpServer:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
-
-
-@contextmanager
-def run_moto(port: int) -> "Iterator[str]":
-    """Run moto's server, for S3 and the other services that moto emulates; yield its URL.
-
-    moto's own ThreadedMotoServer waits without end when its port is in use.
-
-    Raises:
-        ServerError: the port is in use or not allowed.
-    """
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
-
-    class Dispatcher(DomainDispatcherApplication):
-        """Caches the service of a host name: moto searches some 200 folders for it in each call."""
-
-        @lru_cache(maxsize=256)  # noqa: B019 - one dispatcher a server
-        def get_backend_for_host(self, host: "str | None") -> Any:
-            return super().get_backend_for_host(host)
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    _make_session()
-    app = _serialize_dynamodb(Dispatcher(create_backend_app))
-    with listen(port) as bound:
-        # werkzeug duplicates the descriptor.
-        port = bound.getsockname()[1]
-        server = make_server(HOST, port, app, threaded=True, request_handler=MotoRequestHandler, fd=bound.fileno())
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="local-s3", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def _make_session() -> None:
-    """Create moto's one session of the process, without the developer's AWS_PROFILE: moto fails if there is no such profile."""
-    from moto.core.base_backend import AccountSpecificBackend
-
-    profile = os.environ.pop("AWS_PROFILE", None)
-    try:
-        AccountSpecificBackend.get_session().get_available_partitions()
-    finally:
-        if profile is not None:
-            os.environ["AWS_PROFILE"] = profile
-
-
-def _serialize_dynamodb(app: "WSGIApplication") -> "WSGIApplication":
-    """Run DynamoDB calls one at a time: moto checks a condition and writes the item in two steps, DynamoDB in one."""
-    lock = threading.Lock()
-
-    def one_at_a_time(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
-        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
-            with lock:
-                return app(environ, start_response)
-        return app(environ, start_response)
-
-    return one_at_a_time
 
 
 def free_port(port: int, host: str = HOST) -> int:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from local.aws.content_rules import find_defects
 from local.aws.faults import Faults, Operation
+from local.aws.moto_server import find_object
 from local.aws.service_errors import RequestIds, ServiceError, apply_fault, check_signature
 from local.aws_client import REGION
 from local.storage.message_store import MessageStore, S3Reference, StoredMessage
@@ -133,6 +134,9 @@ def _read_object(s3: Any, reference: S3Reference) -> tuple[bytes, S3Reference]:
             if region != REGION:
                 raise _inaccessible(f"the bucket is in {'eu-west-1' if region == 'EU' else region}, the organization in {REGION}")
             _IN_REGION.add(checked)
+        if found := find_object(bucket, key, reference.version):
+            content, found_version = found
+            return content, replace(reference, version=found_version or reference.version, size=len(content))
         response = s3.get_object(Bucket=bucket, Key=key, **version)
         with response["Body"] as body:
             if (size := response["ContentLength"]) > MAX_MESSAGE_BYTES:

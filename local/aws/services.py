@@ -94,8 +94,9 @@ class LocalAws(Lifecycle):
 
         from local.aws import other_services
         from local.aws.message_flow_api import MessageFlowApi
+        from local.aws.moto_server import run_moto
         from local.aws.workmail_api import WorkMailApi
-        from local.servers import HttpServer, run_moto
+        from local.servers import HttpServer
 
         self._urls |= dict.fromkeys(MOTO_SERVICES, self._stack.enter_context(run_moto(self._ports[1])))
         self._s3 = self._stack.enter_context(closing(self.client("s3")))

@@ -10,7 +10,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from local.servers import run_moto
+from local.aws.moto_server import run_moto
 from mailhooks.contract.availability import check_availability_response
 from mailhooks.settings import env
 from tests.support.backends import request
