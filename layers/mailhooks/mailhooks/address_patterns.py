@@ -3,24 +3,25 @@
 The forms of patterns: guide, "Managing email flows", "Configuring email flow rules".
 """
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from mailhooks.patterns import compile_late
+
 _FORMS: Final = "a pattern: mailbox@example.com, example.com, *.example.com or *"
 PATTERN_FORMS: Final = f"{_FORMS}, without +"
 
-ADDRESS: Final = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+ADDRESS: Final = compile_late(r"[^\s@<>,;]+@[^\s@<>,;]+")
 """One address without a display name. A second `@` is rejected, because two programs could read two different domains."""
 
 _LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})+"
-_MAILBOX: Final = re.compile(rf"[^\s@+*,;:<>()\[\]\"\\]+@{_DOMAIN}")
-_TAGGED_MAILBOX: Final = re.compile(rf"[^\s@*,;:<>()\[\]\"\\]+@{_DOMAIN}")
-_WILDCARD: Final = re.compile(rf"\*\.{_DOMAIN}")
-_EXACT: Final = re.compile(_DOMAIN)
+_MAILBOX: Final = compile_late(rf"[^\s@+*,;:<>()\[\]\"\\]+@{_DOMAIN}")
+_TAGGED_MAILBOX: Final = compile_late(rf"[^\s@*,;:<>()\[\]\"\\]+@{_DOMAIN}")
+_WILDCARD: Final = compile_late(rf"\*\.{_DOMAIN}")
+_EXACT: Final = compile_late(_DOMAIN)
 
 _LONGEST_DOMAIN: Final = 253
 _LONGEST_LABEL: Final = 63
@@ -28,12 +29,12 @@ _LONGEST_LABEL: Final = 63
 
 DOMAIN_FORM: Final = "a domain such as example.com"
 
-_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+_DOTS: Final = compile_late("[.\u3002\uff0e\uff61]")
 """The full stops of other scripts separate labels too (RFC 3490 section 3.1)."""
 
-_IN_DNS: Final = re.compile(r"[a-z0-9_-]+")
+_IN_DNS: Final = compile_late(r"[a-z0-9_-]+")
 
-_INVISIBLE: Final = re.compile("[\u00ad\u034f\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
+_INVISIBLE: Final = compile_late("[\u00ad\u034f\u180b-\u180d\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]")
 """Invisible characters, which are dropped from a domain (RFC 3454, table B.1)."""
 
 

@@ -1,7 +1,6 @@
 """The schemas: they are valid, compiled once, have descriptions for errors, and match the code."""
 
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -31,17 +30,10 @@ from mailhooks.contract.availability import (
 )
 from mailhooks.contract.schema import check
 from tests.support.mail import event
+from tests.support.schema_documents import iterate_nodes
 from tests.unit.contract.documents import load
 
 SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in (files("mailhooks.contract") / "schemas").iterdir()}
-
-
-def nodes(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in a schema."""
-    if isinstance(node, dict):
-        yield node
-    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from nodes(inner)
 
 
 def use_everything() -> None:
@@ -65,7 +57,10 @@ def test_a_schema_is_valid_in_its_draft(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_required_property_has_a_description(name: str) -> None:
     required = [
-        (node["properties"], missing) for node in nodes(SCHEMAS[name]) if "properties" in node for missing in node.get("required", [])
+        (node["properties"], missing)
+        for node in iterate_nodes(SCHEMAS[name])
+        if "properties" in node
+        for missing in node.get("required", [])
     ]
     for properties, missing in required:
         # Properties in a condition ("if") need no description, because no error reports them.
@@ -75,12 +70,12 @@ def test_every_required_property_has_a_description(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_no_schema_has_alternatives_with_vague_errors(name: str) -> None:
-    assert not [node for node in nodes(SCHEMAS[name]) if {"anyOf", "oneOf"} & set(node)]
+    assert not [node for node in iterate_nodes(SCHEMAS[name]) if {"anyOf", "oneOf"} & set(node)]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_no_pattern_accepts_a_final_line_end(name: str) -> None:
-    patterns = [node["pattern"] for node in nodes(SCHEMAS[name]) if isinstance(node.get("pattern"), str)]
+    patterns = [node["pattern"] for node in iterate_nodes(SCHEMAS[name]) if isinstance(node.get("pattern"), str)]
     assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
 
 

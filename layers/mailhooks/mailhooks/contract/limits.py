@@ -5,8 +5,9 @@ message content with AWS Lambda", "Quotas") and the Amazon SES developer guide (
 not publish which headers are required, immutable and unique; the sets below are an assumption based on RFC 5322 section 3.6.
 """
 
-import re
 from typing import Final
+
+from mailhooks.patterns import compile_late
 
 MAX_LINE_OCTETS: Final = 1000
 """Octets of one line with its CRLF (RFC 5321 section 4.5.3.1.6)."""
@@ -20,9 +21,9 @@ MAX_ATTACHMENTS: Final = 500
 MAX_RECIPIENTS: Final = 500
 """Recipients of one outgoing message (guide, "Synchronous Run Lambda action limits")."""
 
-MESSAGE_ID_PATTERN: Final = re.compile(r"[a-z0-9\-]{1,120}")
-BUCKET_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9\-]{2,62}")
-KEY_PATTERN: Final = re.compile(r"[a-zA-Z0-9\-/]{1,1024}")
+MESSAGE_ID_PATTERN: Final = compile_late(r"[a-z0-9\-]{1,120}")
+BUCKET_PATTERN: Final = compile_late(r"[a-z0-9][a-z0-9\-]{2,62}")
+KEY_PATTERN: Final = compile_late(r"[a-zA-Z0-9\-/]{1,1024}")
 """A location, for `fullmatch`. A bucket has no dot; a key has neither dot nor underscore, so no key ends in `.eml`."""
 
 REQUIRED_HEADERS: Final = frozenset({"from", "date"})
