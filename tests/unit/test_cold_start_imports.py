@@ -27,6 +27,9 @@ AVAILABILITY: Final = {
     "msal",
     "google.auth",
 }
+VALIDATION: Final = {"jsonschema", "referencing"}
+"""Libraries that describe why a document is invalid. The generated check of a schema needs none."""
+
 MAIL: Final = {"mailhooks.hooks", "mailhooks.policy", "mailhooks.content", "mailhooks.mime"}
 
 FORBIDDEN: Final[dict[str, set[str]]] = {
@@ -74,12 +77,59 @@ for entry, forbidden in json.load(sys.stdin):
 
 
 def test_no_entry_point_loads_what_it_does_not_need() -> None:
-    entries = json.dumps([(entry, sorted(modules)) for entry, modules in FORBIDDEN.items()])
+    entries = json.dumps([(entry, sorted(modules | VALIDATION)) for entry, modules in FORBIDDEN.items()])
     variables = {"PYTHONPATH": str(ROOT / "layers/mailhooks"), "AWS_DEFAULT_REGION": "eu-west-1"}
     done = subprocess.run(
         [sys.executable, "-c", LOADER], input=entries, env=variables, cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout + done.stderr == ""
+
+
+CALLS: Final = """
+import json, sys
+from mailhooks.availability.function import config
+from mailhooks.availability.function.handler import availability_handler
+from mailhooks.hooks.functions.bounce import BounceHook
+from mailhooks.hooks.functions.disclaimer import DisclaimerHook
+from mailhooks.hooks.functions.rewrite import RewriteHook
+from mailhooks.hooks.policy_hook import PolicyHook
+from tests.support.backends import Fake, at, request
+from tests.support.hooks import handler_of, settings
+from tests.support.mail import event
+
+def check(part):
+    print(part, sorted({"jsonschema", "referencing"} & set(sys.modules)), file=sys.stderr)
+
+for hook, changes in (
+    (BounceHook, {"bounce_rules": '[{"action": "DROP", "senders": ["example.org"]}]'}),
+    (DisclaimerHook, {"disclaimer_text": "Example GmbH"}),
+    (RewriteHook, {"subject_tag": "[EXTERNAL]"}),
+    (PolicyHook, {"policy": "functions/mailflow/policy.yaml"}),
+):
+    handler = handler_of(hook, **changes)
+    for direction in ("INBOUND", "OUTBOUND"):
+        assert handler(event(direction=direction), None)["actions"]
+    check(hook.__name__)
+
+class Configuration:
+    def read(self, *, fresh):
+        backend = {"type": "ics", "feeds": [{"mailbox": "a@example.net", "url": "https://ics.example.net/a"}]}
+        return json.dumps({"backends": {"files": backend}, "routes": [{"mailboxes": ["example.net"], "backend": "files"}]})
+
+config._create_backend = lambda name, given: Fake({"a@example.net": (at(9),)})
+[mailbox] = availability_handler(settings=settings(), source=Configuration())(request("a@example.net"), None)["mailboxes"]
+assert mailbox["events"]
+check("availability")
+"""
+"""Calls functions with valid documents, and prints the libraries that describe invalid ones if a call loads them."""
+
+
+def test_no_call_with_valid_documents_loads_the_libraries_that_describe_invalid_ones() -> None:
+    variables = {"PYTHONPATH": f"{ROOT / 'layers/mailhooks'}:{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", CALLS], env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines() == [
+        f"{name} []" for name in ("BounceHook", "DisclaimerHook", "RewriteHook", "PolicyHook", "availability")
+    ]
 
 
 def test_every_function_is_an_entry_point_here() -> None:

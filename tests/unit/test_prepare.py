@@ -9,6 +9,9 @@ from typing import Final
 import pytest
 
 import mailhooks
+from mailhooks.contract.check_generator import generate_check
+from mailhooks.contract.schema import name_check
+from mailhooks.contract.schema_files import list_schemas, read_schema
 
 SOURCE: Final = Path(mailhooks.__path__[0])
 
@@ -57,3 +60,9 @@ def test_the_source_is_not_prepared() -> None:
     done = run(SOURCE.parent, "-m", "mailhooks.prepare")
     assert (done.returncode, done.stdout) == (1, "")
     assert "run it in a built copy" in done.stderr
+
+
+@pytest.mark.parametrize("name", list_schemas())
+def test_a_prepared_check_is_the_one_that_a_checkout_generates(built: Path, name: str) -> None:
+    prepared = built / "mailhooks/contract" / f"{name_check(name)}.py"
+    assert prepared.read_text("utf-8") == generate_check(f"{name}.json", read_schema)
