@@ -98,6 +98,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
     "STRIP_TRUE_TYPES": (
         "exe", "executables", "application/none", "*/*", "x/*", "executable;image/*", "'executable'", "[executable]", "zip", "image",
     ),
+    "TLS_ROOTS": ("Amazon", "none", "all,amazon", "/etc/ssl/certs", "'all'", "true", "[all]", "amazon.pem", "0", "aws"),
     "STRIP_OVER_BYTES": ("-1", "1 MB", "1e6", "1_000", "1,000", "1.5", "0x10", "ten", "\u0661\u0662", "+5"),
     "STRIP_ENCRYPTED_ARCHIVES": CHOICES,
     "STRIP_UNLISTABLE_ARCHIVES": CHOICES,

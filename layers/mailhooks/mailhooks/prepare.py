@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from mailhooks.aws.amazon_roots import write_amazon_roots
 from mailhooks.aws.service_data import write_service_data
 from mailhooks.aws.session import PREPARED
+from mailhooks.aws.tls import AMAZON_ROOTS
 from mailhooks.contract.check_generator import generate_check
 from mailhooks.contract.schema import name_check
 from mailhooks.contract.schema_files import list_schemas, read_schema
@@ -22,6 +24,7 @@ def main() -> None:
         sys.exit("this is the source, where prepared files would hide later changes of the schemas: run it in a built copy of the library")
     write_checks(_PACKAGE / "contract")
     write_service_data(PREPARED)
+    write_amazon_roots(AMAZON_ROOTS)
 
 
 def write_checks(folder: Path) -> None:

@@ -43,6 +43,7 @@ _POLICY: Final = _Form(
 )
 _TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table")
 _ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
+_TLS_ROOTS: Final = _Form(r"all|amazon", "all or amazon")
 SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
@@ -62,6 +63,7 @@ class Settings:
         log_level: of the log lines. Powertools reads it itself.
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
         xray_tracing: whether calls to AWS are traced.
+        tls_roots: the authorities whose certificates connections to AWS accept at first: all that botocore has, or amazon for Amazon's.
         rewrite_bucket: the bucket from which WorkMail reads changed content.
         add_headers, bounce_rules: JSON.
         strip_extensions, strip_types, strip_true_types: which attachments are removed.
@@ -88,6 +90,7 @@ class Settings:
     service: str = field(default="workmail-hooks", metadata={"variable": "POWERTOOLS_SERVICE_NAME", "form": _DIMENSION})
     metrics_namespace: str = field(default="WorkMailHooks", metadata={"variable": "POWERTOOLS_METRICS_NAMESPACE", "form": _NAMESPACE})
     xray_tracing: bool = False
+    tls_roots: str = field(default="all", metadata={"form": _TLS_ROOTS})
     rewrite_bucket: str = ""
     subject_tag: str = ""
     add_headers: str = ""

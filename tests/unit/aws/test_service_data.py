@@ -260,8 +260,9 @@ def test_some_settings_lead_to_the_same_requests(sessions: Open) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variables", VARIABLES)
-def test_all_settings_lead_to_the_same_requests(sessions: Open, variables: dict[str, str]) -> None:
-    assert compare(sessions, [each for each in settings() if each[2] == variables]) > 1000
+def test_a_quarter_of_all_settings_leads_to_the_same_requests(sessions: Open, variables: dict[str, str]) -> None:
+    combinations = [each for each in settings() if each[2] == variables]
+    assert compare(sessions, random.Random(16).sample(combinations, len(combinations) // 4)) > 300
 
 
 def error_bodies(service: ServiceModel) -> Iterator[tuple[int, bytes, dict[str, str]]]:

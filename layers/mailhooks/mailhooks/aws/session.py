@@ -15,6 +15,8 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from mailhooks.aws.tls import share_context
+
 PREPARED: Final = Path(__file__).with_name("prepared")
 """The files of `mailhooks.prepare` for this package, in the built layer."""
 
@@ -74,7 +76,9 @@ def make_session(prepared: Path) -> Session:
 def create_client(service: str, config: Config, region: str | None = None) -> Any:
     """Return a new client of a service, in the region of the function unless one is given."""
     with _CREATING:
-        return open_session().create_client(service, region_name=region, config=config)
+        client = open_session().create_client(service, region_name=region, config=config)
+    share_context(client._endpoint.http_session)
+    return client
 
 
 def list_regions(service: str) -> list[str]:
