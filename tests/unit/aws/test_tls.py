@@ -89,7 +89,7 @@ def list_groups(config: Config = ONCE) -> Any:
 
 @pytest.fixture
 def public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority that stands in for those of botocore."""
+    """An authority in the place of those of botocore."""
     authority = Authority.new("Public")
     (tmp_path / "public.pem").write_text(authority.pem)
     for module in ("mailhooks.aws.tls", "botocore.httpsession"):
@@ -99,7 +99,7 @@ def public(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 @pytest.fixture
 def amazon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority that stands in for those of Amazon. The setting TLS_ROOTS=amazon is on."""
+    """An authority in the place of those of Amazon. The setting TLS_ROOTS=amazon is on."""
     authority = Authority.new("Amazon")
     (tmp_path / "amazon.pem").write_text(authority.pem)
     monkeypatch.setattr(tls, "AMAZON_ROOTS", tmp_path / "amazon.pem")
