@@ -4,6 +4,7 @@ An invalid version never replaces a valid one, so that a typing error stops no m
 stays in force. A process that has not loaded a valid version yet uses the file that was built with the function.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class PolicySource:
         name: of the source, for errors.
         max_age_s: seconds after which the policy is fetched again; 0 for never.
         fallback: the file to use until a valid version was fetched.
+        fetch_now: whether to fetch in the constructor; else at the first message.
         clock: seconds.
 
     Attributes:
@@ -52,6 +54,7 @@ class PolicySource:
         max_age_s: float,
         *,
         fallback: Path | None = None,
+        fetch_now: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetch = fetch
@@ -59,10 +62,11 @@ class PolicySource:
         self._max_age_s = max_age_s
         self._clock = clock
         self._text = ""
-        self._next_fetch = 0.0
+        self._next_fetch: float | None = None
         self._policy: Policy | None = None
         self.problem = ""
-        self._refresh()
+        if fetch_now:
+            self._refresh()
         if self._policy is None and fallback is not None and fallback.is_file():
             self._load_fallback(fallback)
 
@@ -87,7 +91,9 @@ class PolicySource:
             def fetch_in_time() -> str:
                 return _decode(Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", fetch))
 
-            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN)
+            # A snapshot may be restored weeks later: it must have no connection, and neither an old policy nor its age.
+            in_snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN, fetch_now=not in_snapshot)
         path = Path(settings.policy)
         return cls(lambda: _read(path), path.name, 0)
 
@@ -102,7 +108,7 @@ class PolicySource:
         Raises:
             PolicyError: there is no valid version yet. The next call after some seconds fetches it again.
         """
-        if self._max_age_s and self._clock() >= self._next_fetch:
+        if self._next_fetch is None or (self._max_age_s and self._clock() >= self._next_fetch):
             self._refresh()
         if self._policy is None:
             raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
