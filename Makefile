@@ -94,7 +94,7 @@ servers: $(VENV)/.ready $(SERVERS_VENV)/.ready  ## the backend caldav with six C
 	@$(PY) -m pytest tests/servers -rs
 
 bench: $(VENV)/.ready  ## measure speed and memory with their bars (ONLY=cold,warm for some of it, BASE=folder to compare with another checkout)
-	@$(PY) -m tools.bench $(if $(ONLY),--only "$(ONLY)") $(if $(BASE),--base "$(BASE)")
+	@PYTHON313="$(LAMBDA_PYTHON)" $(PY) -m tools.bench $(if $(ONLY),--only "$(ONLY)") $(if $(BASE),--base "$(BASE)")
 
 fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser (MAIL=dir for others)
 	@$(PY) -m tools.fidelity $(MAIL)

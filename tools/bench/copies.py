@@ -15,7 +15,7 @@ class Copy:
     """A prepared copy of a checkout.
 
     Attributes:
-        name: for the tables: "" or "BASE".
+        name: for the tables: "" for this checkout, otherwise the name of its folder.
         checkout: the folder that was copied.
         site: the folder of the package `mailhooks`.
         functions: the folder with a folder for each function.

@@ -67,13 +67,14 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The running message server (see `programs/message_server.py`)."""
+    """The running message server (see `programs/message_server.py`), and the URL by which functions reach it."""
 
+    port: int
     url: str
 
     def count_puts(self) -> int:
         """Return the number of messages that were stored with the tag."""
-        with urlopen(f"{self.url}/puts") as response:
+        with urlopen(f"http://127.0.0.1:{self.port}/puts") as response:
             return int(response.read())
 
 
@@ -84,7 +85,8 @@ def serve_message(folder: Path, size: int = 10_000) -> Iterator[Server]:
     path.write_bytes(mail.message(size))
     with subprocess.Popen([sys.executable, str(PROGRAMS / "message_server.py"), str(path)], stdout=subprocess.PIPE, text=True) as running:
         try:
-            yield Server(f"http://127.0.0.1:{int(running.stdout.readline() if running.stdout else 0)}")
+            port = int(running.stdout.readline() if running.stdout else 0)
+            yield Server(port, f"http://127.0.0.1:{port}")
         finally:
             running.kill()
 

@@ -1,77 +1,46 @@
-"""Measure the local WorkMail: messages per second from SMTP to the mailbox, and memory. Fail if a message is lost or duplicated."""
+"""Measure the local WorkMail: messages per second from SMTP to the mailbox, and memory, in processes of its own."""
 
-import resource
-import smtplib
+import json
+import os
+import statistics
 import sys
-import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
-from local.workmail import LocalWorkMail
+from tools.bench.copies import Copy
+from tools.bench.functions import PROGRAMS
+from tools.bench.measure import measure_in_turn, print_bar, run_process
 
-SENDERS = 20
-ANA, NORA = "ana@example.com", "nora@example.net"
-_ORGANIZATION = 'organization = { domains = ["example.com"] }\n'
-_RULE = '[[rules]]\nname = "Hook"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "%s"\n'
-_BODY = b"Hello, hello, hello, hello, hello, hello, hello, hello, hello, hello.\r\n" * 140
+ROWS = (("no rule", "", 2_000, 1.35), ("a verdict (bounce)", "bounce", 2_000, 1.3), ("read and written (rewrite)", "rewrite", 10_000, 1.8))
+"""Name, function, number of messages, and the bar compared with commit 8f5e5f8."""
 
-
-def message(number: int) -> bytes:
-    """Return a message of 10 KB with its number in the subject."""
-    return f"From: {NORA}\r\nTo: {ANA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: {number}.\r\n\r\n".encode() + _BODY
+ROUNDS_IN_TURN = 2
 
 
-def main() -> None:
+def main(copies: Sequence[Copy]) -> None:
     print("\nThe local WorkMail: messages of 10 KB, 20 senders at once, spool and mailboxes on disk")
-    measure("no rule", "", 2_000)
-    measure("a verdict (bounce)", "bounce", 2_000)
-    measure("read and written (rewrite)", "rewrite", 10_000)
+    for name, function, messages, bar in ROWS:
+        rounds = ROUNDS_IN_TURN if len(copies) > 1 else 1
+        runs = [partial(_run, copy, messages // rounds, function) for copy in copies]
+        results = measure_in_turn(runs, rounds, uncounted=0)
+        for copy, found in zip(copies, results, strict=True):
+            accepted, delivered = (statistics.mean(each[key] for each in found) for key in ("accepted", "delivered"))
+            memory = " and ".join(f"{each['before']:,.0f} -> {each['after']:,.0f}" for each in found)
+            print(
+                f"  {copy.label(name):34} {rounds} x {messages // rounds:6,} messages: {accepted:6,.0f}/s accepted, "
+                f"{delivered:5,.0f}/s delivered, all once; resident {memory} MB",
+                flush=True,
+            )
+        ours, *others = ([each["delivered"] for each in found] for found in results)
+        for copy, theirs in zip(copies[1:], others, strict=True):
+            ratio = statistics.mean(ours) / statistics.mean(theirs)
+            print_bar(f"local WorkMail, {name}, compared with {copy.name}", ratio, bar, "times its messages per second", at_least=True)
 
 
-def measure(name: str, function: str, messages: int) -> None:
-    """Send messages, wait until all are delivered, and check the mailbox."""
-    with TemporaryDirectory() as folder, LocalWorkMail(_ORGANIZATION + (_RULE % function if function else ""), folder=Path(folder)) as wm:
-        wm.send(message(0), to=[ANA])
-        port, before = wm.smtp_port("INBOUND"), _resident_mb()
-        started = time.perf_counter()
-        share = messages // SENDERS
-        with ThreadPoolExecutor(SENDERS) as senders:
-            list(senders.map(lambda first: _send(port, range(first, first + share)), range(1, messages + 1, share)))
-        accepted = time.perf_counter() - started
-        wm.wait_until_idle(1800)
-        delivered = time.perf_counter() - started
-        after = _resident_mb()
-        found = Counter(_number(copy.raw) for copy in wm.delivered(ANA))
-    if found != Counter(range(messages + 1)):
-        sys.exit(f"{name}: lost {len(set(range(messages + 1)) - found.keys())}, duplicated {sum(count > 1 for count in found.values())}")
-    print(
-        f"  {name:28} {messages:6,} messages: {messages / accepted:6,.0f}/s accepted, {messages / delivered:5,.0f}/s delivered, "
-        f"all once; resident {before:,.0f} -> {after:,.0f} MB"
-    )
-
-
-def _send(port: int, numbers: range) -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=120) as client:
-        for number in numbers:
-            client.sendmail(NORA, [ANA], message(number))
-
-
-def _number(raw: bytes) -> int:
-    """Return the number in the subject, with or without a tag."""
-    line = next(line for line in raw.split(b"\r\n") if line.startswith(b"Subject:"))
-    return int(line.rstrip(b".").rpartition(b" ")[2])
-
-
-def _resident_mb() -> float:
-    """Return this process's memory: the current one on Linux, the highest so far elsewhere."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * resource.getpagesize() / 2**20
-
-
-if __name__ == "__main__":
-    main()
+def _run(copy: Copy, messages: int, function: str) -> dict[str, Any]:
+    path = os.pathsep.join(map(str, (copy.checkout / "layers/mailhooks", copy.checkout)))
+    command = [sys.executable, "-P", str(PROGRAMS / "local_throughput.py"), str(messages), *([function] if function else [])]
+    output = run_process(command, {**os.environ, "PYTHONPATH": path}).output
+    found: dict[str, Any] = json.loads(output.strip().rpartition("\n")[2])
+    return found

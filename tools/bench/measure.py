@@ -45,13 +45,13 @@ def run_process(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     return Run((usage.ru_utime + usage.ru_stime) * 1000, output)
 
 
-def measure_in_turn(measurements: Sequence[Callable[[], Figure]], rounds: int) -> list[list[Figure]]:
+def measure_in_turn(measurements: Sequence[Callable[[], Figure]], rounds: int, *, uncounted: int = 1) -> list[list[Figure]]:
     """Return the figures of each measurement, run A B C A B C ..., so that a drift of the machine affects all alike.
 
-    The first round is not counted.
+    The first `uncounted` rounds are not among the figures.
     """
-    figures = [[measure() for measure in measurements] for _ in range(rounds + 1)]
-    return [list(column) for column in zip(*figures[1:], strict=True)]
+    figures = [[measure() for measure in measurements] for _ in range(rounds + uncounted)]
+    return [list(column) for column in zip(*figures[uncounted:], strict=True)]
 
 
 def find_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
@@ -69,10 +69,11 @@ def print_times(name: str, times: Sequence[float]) -> None:
     print(f"{name:66} {statistics.median(times):8.2f} ms {min(times):8.2f} ms {max(times):8.2f} ms", flush=True)
 
 
-def print_bar(text: str, value: float, bar: float, unit: str = "") -> None:
-    """Print a value and whether it is within its bar, and keep the line for `print_bars`."""
+def print_bar(text: str, value: float, bar: float, unit: str = "", *, at_least: bool = False) -> None:
+    """Print a value, rounded, and whether it meets its bar, and keep the line for `print_bars`."""
+    value = round(value, 2)
     line = f"{text}: {value:,.2f}{unit and f' {unit}'}; the bar is {bar:g}"
-    met = value <= bar
+    met = value >= bar if at_least else value <= bar
     _BARS.append((line, met))
     print(f"  => {line}: {'met' if met else 'MISSED'}", flush=True)
 

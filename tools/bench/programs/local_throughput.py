@@ -1,0 +1,74 @@
+"""Send messages of 10 KB through the local WorkMail of PYTHONPATH, from 20 senders at once, until all are in the mailbox.
+
+python -P local_throughput.py MESSAGES [FUNCTION]
+
+The last line of the output is JSON: messages per second that SMTP accepted and that were delivered, and this process's memory in MB before
+and after. It fails if a message is lost or duplicated.
+"""
+
+import json
+import resource
+import smtplib
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from local.workmail import LocalWorkMail
+
+SENDERS = 20
+ANA, NORA = "ana@example.com", "nora@example.net"
+_ORGANIZATION = 'organization = { domains = ["example.com"] }\n'
+_RULE = '[[rules]]\nname = "Hook"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "%s"\n'
+_BODY = b"Hello, hello, hello, hello, hello, hello, hello, hello, hello, hello.\r\n" * 140
+
+
+def main(messages: str, function: str = "") -> None:
+    count = int(messages)
+    with TemporaryDirectory() as folder, LocalWorkMail(_ORGANIZATION + (_RULE % function if function else ""), folder=Path(folder)) as wm:
+        wm.send(_make_message(0), to=[ANA])
+        port, before = wm.smtp_port("INBOUND"), _read_resident_mb()
+        started = time.perf_counter()
+        share = count // SENDERS
+        with ThreadPoolExecutor(SENDERS) as senders:
+            list(senders.map(lambda first: _send(port, range(first, first + share)), range(1, count + 1, share)))
+        accepted = time.perf_counter() - started
+        wm.wait_until_idle(1800)
+        delivered = time.perf_counter() - started
+        after = _read_resident_mb()
+        found = Counter(_read_number(copy.raw) for copy in wm.delivered(ANA))
+    if found != Counter(range(count + 1)):
+        sys.exit(f"lost {len(set(range(count + 1)) - found.keys())}, duplicated {sum(copies > 1 for copies in found.values())}")
+    print("\n" + json.dumps({"accepted": count / accepted, "delivered": count / delivered, "before": before, "after": after}))
+
+
+def _make_message(number: int) -> bytes:
+    """Return a message of 10 KB with its number in the subject."""
+    return f"From: {NORA}\r\nTo: {ANA}\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: {number}.\r\n\r\n".encode() + _BODY
+
+
+def _send(port: int, numbers: range) -> None:
+    with smtplib.SMTP("127.0.0.1", port, timeout=120) as client:
+        for number in numbers:
+            client.sendmail(NORA, [ANA], _make_message(number))
+
+
+def _read_number(raw: bytes) -> int:
+    """Return the number in the subject, with or without a tag."""
+    line = next(line for line in raw.split(b"\r\n") if line.startswith(b"Subject:"))
+    return int(line.rstrip(b".").rpartition(b" ")[2])
+
+
+def _read_resident_mb() -> float:
+    """Return this process's memory: the current one on Linux, the highest so far elsewhere."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return pages * resource.getpagesize() / 2**20
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
