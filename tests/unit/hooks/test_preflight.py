@@ -54,6 +54,36 @@ def test_a_defect_that_a_change_causes_is_rejected_and_named(changed: bytes, ref
         assert {one.code for one in found} == {Code.MALFORMED}
 
 
+INSERTED = [
+    b"X-A: b\r\n",
+    b"Content-Type: text/html\r\n",
+    b"no field\r\n",
+    b"\r\n",
+    b" fold\r\n",
+    b"X-\r--b: c\r\n",
+    b"X: \0\r\n",
+    b"From x\r\n",
+    b"x",
+]
+
+
+@pytest.mark.fuzz
+@given(
+    raw=st.sampled_from([GOOD, mixed(part("application/x", "a.exe"))]),
+    inserted=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(INSERTED)), max_size=3),
+    added_parts=st.integers(0, 1),
+)
+def test_a_change_of_only_the_header_has_the_rejections_of_the_whole_message(
+    raw: bytes, inserted: list[tuple[int, bytes]], added_parts: int
+):
+    message = Message(raw)
+    places = [*(field.start for field in message.header.fields), message.header.end]
+    edits = [Edit(places[index % len(places)], places[index % len(places)], lines) for index, lines in inserted]
+    with patch.object(preflight, "_change_only_header", return_value=None):
+        expected = rejections_of_edits(message, edits, added_parts=added_parts)
+    assert rejections_of_edits(message, edits, added_parts=added_parts) == expected
+
+
 def test_place_case_and_folding_of_a_header_field_do_not_matter():
     moved = GOOD.replace(b"Message-ID: <1@example.com>\r\n", b"").replace(b"\r\n\r\n", b"\r\nmessage-id:  <1@example.com>\r\n\r\n")
     assert rejections(GOOD, moved) == []

@@ -12,6 +12,7 @@ from typing import Final
 from mailhooks.content import filetypes
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
+from mailhooks.patterns import compile_late
 
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})
 
@@ -35,7 +36,7 @@ _DISPLAYED: Final = frozenset(
 )
 """Types of text that mail programs display. They offer text of another type as a file, also without a name."""
 
-_WIDE: Final = re.compile(rb"charset[\s*\d]*=[\s\"']*(?:utf-?(?:16|32)|ucs|unicode|iso-10646)", re.IGNORECASE)
+_WIDE: Final = compile_late(rb"charset[\s*\d]*=[\s\"']*(?:utf-?(?:16|32)|ucs|unicode|iso-10646)", re.IGNORECASE)
 """Charsets with NULs in an ordinary text."""
 
 _TEXT_EXTENSIONS: Final = frozenset({".txt", ".text", ".htm", ".html", ".xhtml", ".asc", ".md", ".log", ".eml"})

@@ -1,6 +1,5 @@
 """Rules that match attachments, one part at a time. `attachments` removes the parts that match."""
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSI
 from mailhooks.errors import SettingsError
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
+from mailhooks.patterns import compile_late
 
 NOTICE: Final = """\
 An attachment was removed from this message.
@@ -37,9 +37,9 @@ _STRIP_SETTINGS: Final = {
 
 _FILE: Final = "application/octet-stream"
 
-_EXTENSION: Final = re.compile(r"\.?(\w[\w$~!@#%^&+_-]{0,29}|\{[\da-f-]{36}\})")
+_EXTENSION: Final = compile_late(r"\.?(\w[\w$~!@#%^&+_-]{0,29}|\{[\da-f-]{36}\})")
 """QUIRK: Windows opens a file by a class identifier in braces."""
-_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
+_TYPE: Final = compile_late(r"[a-z0-9!#$&^_.+-]{1,127}/(?:\*|[a-z0-9!#$&^_.+-]{1,127})")
 """A media type (RFC 6838 section 4.2), or all subtypes of a type."""
 
 

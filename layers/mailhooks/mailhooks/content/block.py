@@ -8,6 +8,7 @@ from typing import Final
 from mailhooks.mime import html_text
 from mailhooks.mime.html import Kind, Token, tokenize
 from mailhooks.mime.styles import Declarations, Styles, parse_declarations, read_luminance
+from mailhooks.patterns import compile_late
 
 _SHOWN: Final = {
     "display": "block",
@@ -51,19 +52,19 @@ _INHERITED: Final = frozenset(
 
 _SMALL: Final = r"0*(?:[0-6](?:\.\d*)?(?:px|pt)?|0?\.[0-4]\d*r?em|[0-4]?\d%)"
 _HIDING: Final = {
-    "display": re.compile("none|contents"),
-    "visibility": re.compile("hidden|collapse"),
-    "opacity": re.compile(r"0|0?\.[0-5]\d*|[0-5]?\d%"),
-    "position": re.compile("absolute|fixed|sticky"),
-    "float": re.compile("left|right"),
-    "font-size": re.compile(_SMALL),
-    "font": re.compile(rf".*\b{_SMALL}(?:/.*|\s.*)"),
-    "line-height": re.compile(r"0(?:\.[0-7]\d*)?(?:px|em|pt)?|\.[0-7]\d*(?:em)?|[1-8]px|[0-6]?\d%"),
-    **dict.fromkeys(("width", "max-width", "height", "max-height"), re.compile(r"[0-9](?:\.\d*)?(?:px|pt|em|%)?")),
-    **dict.fromkeys(("margin", "margin-left", "margin-top", "text-indent"), re.compile(r".*-\d.*")),
-    "letter-spacing": re.compile(r"-.*"),
-    "zoom": re.compile(r"0?\.\d+|[0-4]?\d%"),
-    "-webkit-text-fill-color": re.compile(r".*"),
+    "display": compile_late("none|contents"),
+    "visibility": compile_late("hidden|collapse"),
+    "opacity": compile_late(r"0|0?\.[0-5]\d*|[0-5]?\d%"),
+    "position": compile_late("absolute|fixed|sticky"),
+    "float": compile_late("left|right"),
+    "font-size": compile_late(_SMALL),
+    "font": compile_late(rf".*\b{_SMALL}(?:/.*|\s.*)"),
+    "line-height": compile_late(r"0(?:\.[0-7]\d*)?(?:px|em|pt)?|\.[0-7]\d*(?:em)?|[1-8]px|[0-6]?\d%"),
+    **dict.fromkeys(("width", "max-width", "height", "max-height"), compile_late(r"[0-9](?:\.\d*)?(?:px|pt|em|%)?")),
+    **dict.fromkeys(("margin", "margin-left", "margin-top", "text-indent"), compile_late(r".*-\d.*")),
+    "letter-spacing": compile_late(r"-.*"),
+    "zoom": compile_late(r"0?\.\d+|[0-4]?\d%"),
+    "-webkit-text-fill-color": compile_late(r".*"),
 }
 """The values that hide an element. Of other properties, any value may but `none`, `normal`, `auto` and `visible`."""
 
@@ -81,8 +82,8 @@ _WRAP_AT_TOP: Final = "<style>body{flex-wrap:wrap!important;align-content:flex-s
 
 _LINK: Final = "#0000ee"
 
-_MARKUP_OF_ATTRIBUTE: Final = re.compile(r"(<[A-Za-z][A-Za-z0-9]*)")
-_STYLE_ATTRIBUTE: Final = re.compile(r"(\sstyle\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+_MARKUP_OF_ATTRIBUTE: Final = compile_late(r"(<[A-Za-z][A-Za-z0-9]*)")
+_STYLE_ATTRIBUTE: Final = compile_late(r"(\sstyle\s*=\s*)(\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 
 
 def write_block(markup: str, name: str, styles: Styles, *, leads: bool, is_nested: bool = False, above: int = 0) -> str:

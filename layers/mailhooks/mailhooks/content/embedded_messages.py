@@ -13,6 +13,7 @@ from mailhooks.content.attachment_rules import AttachmentRules, Match, Reason
 from mailhooks.content.zip_archives import ArchiveReader
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import MAX_DEPTH, Message, Part
+from mailhooks.patterns import compile_late
 
 _MAX_DECODED: Final = 5
 """Encoded messages in encoded messages."""
@@ -27,11 +28,11 @@ _HEADER_OCTETS: Final = 64 * 1024
 
 _EXTENSIONS: Final = frozenset({".eml", ".emlx", ".mbox", ".mht", ".mhtml", ".nws"})
 
-_BEFORE: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:[0-9]+[ \t]*\r?\n)?\s*+")
+_BEFORE: Final = compile_late(rb"(?:\xef\xbb\xbf)?\s*+(?:[0-9]+[ \t]*\r?\n)?\s*+")
 """QUIRK: a mark of UTF-8 and empty lines, which mail programs skip, and the number of octets with which an `.emlx` file begins."""
-_BEGINNING: Final = re.compile(rb">?From |[!-9;-~]++[ \t]*+:")
-_CONTENT_FIELD: Final = re.compile(rb"^content-(?:type|disposition)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
-_FROM_LINE: Final = re.compile(rb"^From [^\n]*+\n", re.MULTILINE)
+_BEGINNING: Final = compile_late(rb">?From |[!-9;-~]++[ \t]*+:")
+_CONTENT_FIELD: Final = compile_late(rb"^content-(?:type|disposition)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
+_FROM_LINE: Final = compile_late(rb"^From [^\n]*+\n", re.MULTILINE)
 
 
 def match(raw: bytes, part: Part, rules: AttachmentRules, archives: ArchiveReader) -> Match | None:

@@ -4,17 +4,18 @@ import re
 from typing import Final
 
 from mailhooks.content import markup
+from mailhooks.patterns import compile_late
 
 PREFIX_OCTETS: Final = 16 * 1024
 """Octets of a file's beginning that the functions of this module read."""
 
-_BINARY_OCTET: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
+_BINARY_OCTET: Final = compile_late(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 """Octets that no text has (WHATWG, "MIME Sniffing", section 3)."""
 
 _BINARY_WITHIN: Final = 64
 """Octets of the beginning that have one of them in every binary file with a signature."""
 
-_PDF_FILE: Final = re.compile(rb"%PDF-\d\.\d\s++(?:%[\x80-\xff]|\d+ \d+ obj)")
+_PDF_FILE: Final = compile_late(rb"%PDF-\d\.\d\s++(?:%[\x80-\xff]|\d+ \d+ obj)")
 
 _PE: Final = "application/vnd.microsoft.portable-executable"
 _MACH_O: Final = "application/x-mach-binary"
@@ -118,7 +119,7 @@ def _first_entry(*names: str) -> bytes:
 
 
 _PATTERNS: Final = tuple(
-    (name, re.compile(pattern))
+    (name, compile_late(pattern))
     for name, pattern in (
         # A text may begin with MZ. A program has a NUL in the offset of its header (at 60, less than 2 ** 24), a text has none.
         (_PE, rb"MZ[^\0]{0,61}\0"),

@@ -13,11 +13,12 @@ from mailhooks.mime.displayed_text import read_field
 from mailhooks.mime.edits import Edit
 from mailhooks.mime.headers import Field, HeaderBlock
 from mailhooks.mime.message import Message
+from mailhooks.patterns import compile_late
 
-_NAME: Final = re.compile(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
+_NAME: Final = compile_late(r"(?=[!-~]*[A-Za-z])[A-Za-z0-9_.+-]{1,76}")
 """Names of real fields. RFC 5322 section 2.2 allows more, such as `X-*` and `X-A;X-B`: a name that no message has."""
 
-VARIABLE: Final = re.compile(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
+VARIABLE: Final = compile_late(r"%%[\w ]{1,40}%%|%%\w{1,40}|\w{1,40}%%")
 """A variable, also without its end or with a space, such as `%%FromName` and `%%From Name%%`: it would be displayed as it is."""
 
 _PROTECTED: Final = IMMUTABLE_HEADERS | {"subject", "mime-version", "auto-submitted", "to", "cc", "bcc", "delivered-to"}

@@ -9,6 +9,8 @@ import html
 import re
 from typing import Final
 
+from mailhooks.patterns import compile_late
+
 HTML: Final = "text/html"
 SVG: Final = "image/svg+xml"
 HTA: Final = "application/hta"
@@ -25,29 +27,29 @@ _BY_EXTENSION: Final = {
 _BY_DECLARED_TYPE: Final = {"text/html": HTML, "application/xhtml+xml": HTML, "image/svg+xml": SVG, "application/hta": HTA}
 
 _ENCODINGS: Final = (
-    (re.compile(rb"\xef\xbb\xbf"), "utf-8"),
-    (re.compile(rb"(?s)\xff\xfe\0\0.\0\0\0"), "utf-32-le"),
-    (re.compile(rb"\0\0\xfe\xff"), "utf-32-be"),
-    (re.compile(rb"\xff\xfe|(?:[\t\n\f\r ]\0)*+<\0"), "utf-16-le"),
-    (re.compile(rb"\xfe\xff|(?:\0[\t\n\f\r ])*+\0<"), "utf-16-be"),
+    (compile_late(rb"\xef\xbb\xbf"), "utf-8"),
+    (compile_late(rb"(?s)\xff\xfe\0\0.\0\0\0"), "utf-32-le"),
+    (compile_late(rb"\0\0\xfe\xff"), "utf-32-be"),
+    (compile_late(rb"\xff\xfe|(?:[\t\n\f\r ]\0)*+<\0"), "utf-16-le"),
+    (compile_late(rb"\xfe\xff|(?:\0[\t\n\f\r ])*+\0<"), "utf-16-be"),
 )
 """Marks of an encoding, and the first tag in UTF-16 without a mark (WHATWG, "HTML", section 13.2.3.2)."""
 
 _SPACE: Final = r"[\s\0\ufeff]++"
 _COMMENT: Final = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
-_HTML_PROLOG: Final = re.compile(rf"(?:{_SPACE}|{_COMMENT}|<[!?/].*?(?:>|\Z))*+", re.DOTALL)
-_XML_PROLOG: Final = re.compile(
+_HTML_PROLOG: Final = compile_late(rf"(?:{_SPACE}|{_COMMENT}|<[!?/].*?(?:>|\Z))*+", re.DOTALL)
+_XML_PROLOG: Final = compile_late(
     rf"(?:{_SPACE}|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"
     r"<!doctype(?:[^\[>\"']++|\"[^\"]*+\"?+|'[^']*+'?+)*+(?:\[(?:[^\]\"'<]++|\"[^\"]*+\"?+|'[^']*+'?+|<!--.*?(?:-->|\Z)|<)*+\]?+\s*+)?+>?+)*+",
     re.DOTALL | re.IGNORECASE,
 )
-_DOCTYPE: Final = re.compile(r"<!doctype\s+(?:[\w.-]+:)?(html|svg)\b", re.IGNORECASE)
-_TAG: Final = re.compile(r"<(?:[\w.-]+:)?([a-z][a-z0-9:.-]*)(?=[\s/>]|\Z)", re.IGNORECASE)
-_FIRST_TAG: Final = re.compile(r"[\s\0\ufeff]*+<(!--|[!?/a-z])", re.IGNORECASE)
+_DOCTYPE: Final = compile_late(r"<!doctype\s+(?:[\w.-]+:)?(html|svg)\b", re.IGNORECASE)
+_TAG: Final = compile_late(r"<(?:[\w.-]+:)?([a-z][a-z0-9:.-]*)(?=[\s/>]|\Z)", re.IGNORECASE)
+_FIRST_TAG: Final = compile_late(r"[\s\0\ufeff]*+<(!--|[!?/a-z])", re.IGNORECASE)
 
 _SNIFFED: Final = frozenset("html head script iframe h1 div font table a style title b body br p".split())
 """The first tags that make a file without a type HTML."""
-_SNIFFED_BEGINNING: Final = re.compile(rf"[\s\0\ufeff]*+<(?:{'|'.join(sorted(_SNIFFED))})", re.IGNORECASE)
+_SNIFFED_BEGINNING: Final = compile_late(rf"[\s\0\ufeff]*+<(?:{'|'.join(sorted(_SNIFFED))})", re.IGNORECASE)
 """QUIRK: Chromium compares only the beginning of the first tag: `<project>` is `<p`. It does so for no file with these extensions."""
 _NEVER_SNIFFED: Final = frozenset({".xml", ".xsd", ".xsl", ".xslt", ".txt", ".csv", ".json", ".md", ".log"})
 
@@ -55,8 +57,8 @@ _NAMESPACES: Final = (("http://www.w3.org/1999/xhtml", HTML), ("http://www.w3.or
 _TRANSFORMS: Final = ("<?xml-stylesheet", "http://www.w3.org/1999/XSL/Transform")
 """XML with a transformation in it, which may write HTML."""
 
-_HTA_TAG: Final = re.compile(r"<hta:application\b", re.IGNORECASE)
-_SCRIPT_TAG: Final = re.compile(r"<script[\s>]", re.IGNORECASE)
+_HTA_TAG: Final = compile_late(r"<hta:application\b", re.IGNORECASE)
+_SCRIPT_TAG: Final = compile_late(r"<script[\s>]", re.IGNORECASE)
 _SCRIPT_FILES: Final = frozenset("job package component public:component scriptlet".split())
 """The first tags of the files of the Windows Script Host."""
 

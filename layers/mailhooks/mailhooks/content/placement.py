@@ -1,6 +1,5 @@
 """Finds the place of a disclaimer in the text of a message, and inserts it."""
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import islice
@@ -10,13 +9,14 @@ from mailhooks.mime import html
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
 from mailhooks.mime.quotes import reply
 from mailhooks.mime.text.part import TextPart, convert_to_flowed
+from mailhooks.patterns import compile_late
 
 _STYLED: Final = ("<style", "color-scheme", "position", "display", "hidden", "hide", "rtl")
 """Words of markup that may hide or move a block."""
 
-_ABSOLUTE: Final = re.compile(r"position\s*:\s*(?:absolute|fixed)")
+_ABSOLUTE: Final = compile_late(r"position\s*:\s*(?:absolute|fixed)")
 
-_ALIGNED: Final = re.compile(r"align=(?<!\walign=)[\"']?(?:left|right)")
+_ALIGNED: Final = compile_late(r"align=(?<!\walign=)[\"']?(?:left|right)")
 """The attribute comes first in the expression, because the search for a fixed text is fast."""
 _MAX_ALIGNED: Final = 100
 

@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 from mailhooks.mime import encoded_words
 from mailhooks.mime.addresses import parse_display_name
 from mailhooks.mime.message import Message
+from mailhooks.patterns import compile_late
 
 MESSAGE_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "subject", "date"})
 """Variables with values from the message, in lower case. A directory may have more."""
 
-_VARIABLE: Final = re.compile(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
+_VARIABLE: Final = compile_late(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
 
-_VARYING: Final = re.compile(r"(?P<variable>%%[A-Za-z][A-Za-z0-9]{0,39}%%)|\ufffc|(?<!\S)[^\s@]*?(?:://|@|\bwww\.)(?P<host>[\w.-]*)\S*")
+_VARYING: Final = compile_late(r"(?P<variable>%%[A-Za-z][A-Za-z0-9]{0,39}%%)|\ufffc|(?<!\S)[^\s@]*?(?:://|@|\bwww\.)(?P<host>[\w.-]*)\S*")
 """Parts of a template that differ in a quote: values of variables, images, and addresses. QUIRK: mail programs omit the scheme of an
 address, write it twice, or replace it by the address of a server that checks links. The host name stays.
 """
@@ -40,10 +41,10 @@ _MAX_OCCURRENCES: Final = 100
 """Occurrences that are checked. This bounds the time."""
 
 _BLOCK: Final = "(?:address|blockquote|div|dl|dt|dd|h[1-6]|hr|li|ol|p|table|tbody|tfoot|thead|tr|ul)"
-_BREAK: Final = re.compile(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", re.IGNORECASE)
+_BREAK: Final = compile_late(rf"\n|<br\b[^<>]*>|</{_BLOCK}\s*>|(?=<{_BLOCK}\b)", re.IGNORECASE)
 """The end of a line in HTML, as it is written or displayed. A template is often written on one line."""
 
-_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+_TAG: Final = compile_late(r"<(/?)([A-Za-z][A-Za-z0-9]*)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 _VOID: Final = frozenset({"area", "br", "col", "hr", "img", "input", "wbr"})
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from mailhooks.content import zip_packing
+from mailhooks.patterns import compile_late
 
 MAX_ENTRIES: Final = 10_000
 """Files of an archive that are listed, at most: this needs about a tenth of a second."""
@@ -63,18 +64,18 @@ _UNICODE_PATH: Final = 0x7075
 """An extra field with the name in UTF-8 (4.6.9)."""
 _ZIP64: Final = 1
 
-_RECORD: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02|\x05\x06|\x06\x06)")
-_HEADER: Final = re.compile(rb"PK(?:\x03\x04|\x01\x02)")
-_MARK: Final = re.compile(rb"PK[\x01-\x08]")
-_SPLIT_MARK: Final = re.compile(rb"PK(?:\x07\x08|00)(?=PK\x03\x04)")
+_RECORD: Final = compile_late(rb"PK(?:\x03\x04|\x01\x02|\x05\x06|\x06\x06)")
+_HEADER: Final = compile_late(rb"PK(?:\x03\x04|\x01\x02)")
+_MARK: Final = compile_late(rb"PK[\x01-\x08]")
+_SPLIT_MARK: Final = compile_late(rb"PK(?:\x07\x08|00)(?=PK\x03\x04)")
 """QUIRK: some programs leave the mark of a split archive (8.5.4) in an archive of one piece."""
 
-_BEGINNING: Final = re.compile(rb"(?s)PK(?:\x03\x04.[\0-\x20].{2}[\0-\x63]\0.{16}(?!\0\0)|\x05\x06|\x07\x08PK|00PK)")
+_BEGINNING: Final = compile_late(rb"(?s)PK(?:\x03\x04.[\0-\x20].{2}[\0-\x63]\0.{16}(?!\0\0)|\x05\x06|\x07\x08PK|00PK)")
 """The first header: its version and method are known, and it has a name. A text may begin with the signature alone."""
 
 _ARCHIVES: Final = frozenset({".zip", ".zipx", ".jar"})
 """Extensions of files that programs open as archives, also if their content begins differently."""
-_NAMED_ARCHIVE: Final = re.compile(r"\.(?:zip|jar|zipx)[ .]*\Z", re.IGNORECASE)
+_NAMED_ARCHIVE: Final = compile_late(r"\.(?:zip|jar|zipx)[ .]*\Z", re.IGNORECASE)
 
 _DOCUMENT_EXTENSIONS: Final = frozenset(
     """
@@ -82,22 +83,22 @@ _DOCUMENT_EXTENSIONS: Final = frozenset(
     .odt .ods .odp .odg .ott .ots .otp .epub .pages .numbers .key .kmz .3mf
     """.split()
 )
-_NAMED_DOCUMENT: Final = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(_DOCUMENT_EXTENSIONS)))})\Z", re.IGNORECASE)
-_DOCUMENT_TYPE: Final = re.compile(
+_NAMED_DOCUMENT: Final = compile_late(rf"(?:{'|'.join(map(re.escape, sorted(_DOCUMENT_EXTENSIONS)))})\Z", re.IGNORECASE)
+_DOCUMENT_TYPE: Final = compile_late(
     r"application/(?:vnd\.openxmlformats-officedocument|vnd\.oasis\.opendocument|vnd\.ms-[a-z]+\.|epub\+zip|vnd\.google-earth\.kmz|"
     r"vnd\.apple\.(?:pages|numbers|keynote))"
 )
 """Documents that are zip archives. The files in a document are parts of it, and no program offers them."""
-_DOCUMENT: Final = re.compile(rb"(?s).{30}(?:\[Content_Types\]\.xml|_rels/\.rels|docProps/|mimetypeapplication/)")
+_DOCUMENT: Final = compile_late(rb"(?s).{30}(?:\[Content_Types\]\.xml|_rels/\.rels|docProps/|mimetypeapplication/)")
 """The first file of a document."""
-_DOCUMENT_PART: Final = re.compile(r"\[Content_Types\]\.xml|mimetype|[^/]*\.kml|Index/.*|Index\.zip|index\.(?:xml|apxl)")
+_DOCUMENT_PART: Final = compile_late(r"\[Content_Types\]\.xml|mimetype|[^/]*\.kml|Index/.*|Index\.zip|index\.(?:xml|apxl)")
 """A file that shows that an archive is a document: of Office and 3MF, OpenDocument and EPUB, Google Earth, iWork."""
-_NEVER_IN_DOCUMENTS: Final = re.compile(
+_NEVER_IN_DOCUMENTS: Final = compile_late(
     r"\.(?:exe|scr|pif|bat|cmd|lnk|msi|vbs|vbe|jse|wsf|wsh|hta|ps1|cpl|jar|reg)[\s.\0]*\Z", re.IGNORECASE
 )
 """Programs: Office documents have files that are embedded in them under another name."""
 
-_EMBEDDING: Final = re.compile(rb"(?s)\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d|\x78\x9f\x3e\x22|.{257}ustar")
+_EMBEDDING: Final = compile_late(rb"(?s)\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1|\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d|\x78\x9f\x3e\x22|.{257}ustar")
 """Files that have other files in them as they are, also as the last one: OLE (.msg, .doc), OneNote, TNEF, tar."""
 
 

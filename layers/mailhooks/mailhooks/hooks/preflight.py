@@ -5,7 +5,7 @@ An assumed rule rejects only a defect that our change causes. It warns of a defe
 and a Put that is not attempted leaves the message unchanged without need.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
@@ -23,6 +23,8 @@ from mailhooks.contract.limits import (
 )
 from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice, splice_pieces
+from mailhooks.mime.headers import HeaderBlock
+from mailhooks.mime.headers import scan as scan_header
 from mailhooks.mime.message import AMBIGUOUS, Defect, Message
 from mailhooks.mime.text.wrapping import close_multiparts
 
@@ -111,14 +113,14 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
         start, end = max(edit.start - 1, 0), min(edit.end + 1, len(original))
         new = original[start : edit.start] + edit.new + original[edit.end : end]
         found += _check_line_ends((original, start, end), (new, 0, len(new)))
-    after = Message(_sketch(message, edits))
-    values, new_values = _header_values(message), _header_values(after)
+    values = _header_values(message.raw, message.structure.root.header)
+    new_values, after = _read_changed(message, edits)
     found += [Rejection(Code.CHANGED_HEADER, name) for name in sorted(IMMUTABLE_HEADERS) if values.get(name) != new_values.get(name)]
     counts, new_counts = _count_parts(message), _count_parts(after)
     if counts[0] + added_parts != new_counts[0] or not {count - added_parts for count in new_counts} <= set(counts):
         found.append(Rejection(Code.PART_COUNT, f"{counts[0]} before, {new_counts[0]} after, {added_parts} added on purpose"))
-    in_changed = list(_check_message(after))
-    there_before = set(map(_defect_of, _check_message(message))) if in_changed else set()
+    in_changed = [*_check_header(new_values), *_check_parts(after)]
+    there_before = {_defect_of(each) for each in (*_check_header(values), *_check_parts(message))} if in_changed else set()
     return found + [Rejection(rejection.code, rejection.place, _defect_of(rejection) in there_before) for rejection in in_changed]
 
 
@@ -176,6 +178,33 @@ def _is_cut_alike(message: Message) -> bool:
     """Return whether the same closing delimiters are missing in every reading."""
     missing = close_multiparts(message, [])
     return message.readings is not None and all(close_multiparts(reading, []) == missing for reading in message.readings)
+
+
+def _read_changed(message: Message, edits: Sequence[Edit]) -> tuple[dict[str, list[bytes]], Message]:
+    """Return the header fields of the changed message, and a message with its parts: the received one if the parts stay as they are."""
+    if (header := _change_only_header(message, edits)) is not None:
+        return header, message
+    after = Message(_sketch(message, edits))
+    return _header_values(after.raw, after.structure.root.header), after
+
+
+def _change_only_header(message: Message, edits: Sequence[Edit]) -> dict[str, list[bytes]] | None:
+    """Return the changed header fields if the rest of the message is certain to be read as before; else None.
+
+    What programs read of a body depends on its octets and on the Content- fields. So the changed header alone is read again. In a message
+    that can be read in two ways, the whole message is.
+    """
+    raw, structure = message.raw, message.structure
+    root, before = structure.root, structure.root.header
+    is_undisputed = before.complete and structure.enumerable and not structure.options
+    if not is_undisputed or before.end == root.body or not edits or edits[-1].end > before.end:
+        return None
+    changed = splice(raw[: root.body], edits)
+    after = scan_header(changed)
+    same_end = after.complete and not after.options and after.body == len(changed) and after.body - after.end == root.body - before.end
+    if not same_end or b"\0" in changed or after.content_values(changed) != before.content_values(raw):
+        return None
+    return _header_values(changed, after)
 
 
 def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
@@ -252,10 +281,10 @@ def _bare_lfs(octets: bytes, start: int, end: int) -> int:
     return octets.count(b"\n", start, end) - octets.count(_CRLF, start, end)
 
 
-def _header_values(message: Message) -> dict[str, list[bytes]]:
+def _header_values(raw: bytes, header: HeaderBlock) -> dict[str, list[bytes]]:
     values: dict[str, list[bytes]] = {}
-    for field in message.structure.root.header.fields:
-        values.setdefault(field.lname, []).append(field.value(message.raw))
+    for field in header.fields:
+        values.setdefault(field.lname, []).append(field.value(raw))
     return values
 
 
@@ -270,9 +299,8 @@ def _defect_of(rejection: Rejection) -> tuple[Code, str]:
     return rejection.code, rejection.place if rejection.code in _OF_A_HEADER or rejection.code is Code.MALFORMED else ""
 
 
-def _check_message(message: Message) -> Iterator[Rejection]:
-    """Check a message without regard to an earlier form."""
-    values = _header_values(message)
+def _check_header(values: Mapping[str, Sequence[bytes]]) -> Iterator[Rejection]:
+    """Check the header of a message without regard to an earlier form."""
     for name in sorted(REQUIRED_HEADERS - values.keys()):
         yield Rejection(Code.MISSING_HEADER, name)
     for name, occurrences in values.items():
@@ -282,6 +310,10 @@ def _check_message(message: Message) -> Iterator[Rejection]:
             yield Rejection(Code.REPEATED_SES_HEADER, name)
         if not all(map(bytes.isascii, occurrences)):
             yield Rejection(Code.EIGHT_BIT_HEADER, name)
+
+
+def _check_parts(message: Message) -> Iterator[Rejection]:
+    """Check the parts of a message without regard to an earlier form."""
     for defect in sorted(message.structure.defects & (AMBIGUOUS | {Defect.NOT_CLOSED})):
         yield Rejection(Code.MALFORMED, str(defect))
     yield from _check_attachments(message)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from mailhooks.mime.message import Message
+from mailhooks.patterns import compile_late
 
-_TOKEN: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"|\\.|@\[[!-Z^-~]*+\]|(?:[^"\\<>,;:()@]|@(?!\[))+|.', re.DOTALL)
+_TOKEN: Final = compile_late(r'"((?:[^"\\]|\\.)*+)"|\\.|@\[[!-Z^-~]*+\]|(?:[^"\\<>,;:()@]|@(?!\[))+|.', re.DOTALL)
 """The domain of an address may be an IP address in brackets (RFC 5321 section 4.1.3), also with colons."""
-_WORD: Final = re.compile(rb"[^\s<>,;:()\"]+")
-_IN_COMMENT: Final = re.compile(r"\\.|[()]", re.DOTALL)
-ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_UNQUOTABLE: Final = re.compile(r"[\s@]")
+_WORD: Final = compile_late(rb"[^\s<>,;:()\"]+")
+_IN_COMMENT: Final = compile_late(r"\\.|[()]", re.DOTALL)
+ESCAPED: Final = compile_late(r"\\(.)", re.DOTALL)
+_UNQUOTABLE: Final = compile_late(r"[\s@]")
 
 
 def find_addresses(message: Message, *fields: str, max_characters: int | None = None) -> list[str]:

@@ -1,11 +1,11 @@
 """Charsets of text parts, by Python's codecs."""
 
 import codecs
-import re
 from functools import lru_cache
 from typing import Final
 
 from mailhooks.mime.edits import CannotEdit, Reason
+from mailhooks.patterns import compile_late
 
 # QUIRK: mailers write the name of an old charset and send its newer superset (WHATWG Encoding Standard, "Names and labels").
 SUPERSETS: Final = {
@@ -41,9 +41,9 @@ _NO_CHARSETS: Final = frozenset(
 )
 """Codecs of Python that are no charsets."""
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = compile_late("[\ud800-\udfff]")
 
-_STATEFUL: Final = re.compile(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
+_STATEFUL: Final = compile_late(rb"\x1b\$(?:[@AB]|\([CDOPQ]|\)[AC])[^\r\n]*?(?=\x1b\(|[\r\n]|\Z)")
 """Two-octet characters in an ISO 2022 charset (RFC 1468, RFC 1554, RFC 1557), up to the end of the line."""
 
 _ASCII: Final = b"\x1b(B"
@@ -52,19 +52,19 @@ _ROMAN: Final = b"\x1b(J"
 _WIDE: Final = {"utf-16": 2, "utf-16-le": 2, "utf-16-be": 2, "utf-32": 4, "utf-32-le": 4, "utf-32-be": 4}
 """Charsets with characters of two or four octets, by the name of Python's codec."""
 
-_NO_ASCII: Final = re.compile(r"utf-?(?:7|16|32)|ucs|iso-?10646|unicode|scsu|bocu|ebcdic|ibm-?\d|cp-?\d{3,5}\b|csibm|hz\b")
+_NO_ASCII: Final = compile_late(r"utf-?(?:7|16|32)|ucs|iso-?10646|unicode|scsu|bocu|ebcdic|ibm-?\d|cp-?\d{3,5}\b|csibm|hz\b")
 """Names of charsets that Python does not know, and that are or may be no supersets of ASCII."""
 
-_CODE_PAGE: Final = re.compile(r"(?:x-)?(?:cp|ibm|windows|win|dos)[-_ ]?(\d{3,5})")
+_CODE_PAGE: Final = compile_late(r"(?:x-)?(?:cp|ibm|windows|win|dos)[-_ ]?(\d{3,5})")
 """A code page under a name that few programs know, such as `cp-850`."""
 
-_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROLS: Final = compile_late(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Octets that no text in a superset of ASCII has, and other charsets have: UTF-16, EBCDIC, and those with SO and SI."""
 
-_ISO_2022: Final = re.compile(r"iso-?2022")
-_SHIFTS: Final = re.compile(rb"[\x00\x0e\x0f\x1b]")
+_ISO_2022: Final = compile_late(r"iso-?2022")
+_SHIFTS: Final = compile_late(rb"[\x00\x0e\x0f\x1b]")
 
-_DESIGNATION: Final = re.compile(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
+_DESIGNATION: Final = compile_late(rb"\x1b(?:\([A-Z]|\$(?:[@AB]|\([CDOPQ]))")
 """An escape sequence that selects the character set of the octets after it (RFC 1468, RFC 1554)."""
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from mailhooks.mime.dialect import Dialect
 from mailhooks.mime.edits import Edit, splice
+from mailhooks.patterns import compile_late
 
-_CR_IN_FRONT: Final = re.compile(rb"(?<=\n)\r++(?!\n)")
+_CR_IN_FRONT: Final = compile_late(rb"(?<=\n)\r++(?!\n)")
 _NO_BASE64: Final = bytes(octet for octet in range(256) if not re.match(rb"[A-Za-z0-9+/]", bytes([octet])))
 
 

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from mailhooks.mime import charset as charsets
+from mailhooks.patterns import compile_late
 
 _META_OCTETS: Final = 2048
 """Octets of HTML in which the charset is sought. The HTML standard (13.2.3.2) wants 1024, and mail programs search further."""
@@ -33,9 +34,9 @@ _LABELS: Final = {
 }
 """Labels of the WHATWG Encoding Standard and of mailers that Python does not know, without `x-` before them."""
 
-_ISO_8859: Final = re.compile(r"(?:cs)?iso[-_ ]?8859[-_ ]?(\d{1,2})(?:[-_ ]?[ei])?")
-_CODE_PAGE: Final = re.compile(r"(?:cp|ibm|windows|win|dos|ms)[-_ ]?(\d{3,5})")
-_AROUND_LABEL: Final = re.compile(r"\A(?:[^a-z0-9]+|x-)+|[$;,\s].*\Z|[^a-z0-9]+\Z", re.DOTALL)
+_ISO_8859: Final = compile_late(r"(?:cs)?iso[-_ ]?8859[-_ ]?(\d{1,2})(?:[-_ ]?[ei])?")
+_CODE_PAGE: Final = compile_late(r"(?:cp|ibm|windows|win|dos|ms)[-_ ]?(\d{3,5})")
+_AROUND_LABEL: Final = compile_late(r"\A(?:[^a-z0-9]+|x-)+|[$;,\s].*\Z|[^a-z0-9]+\Z", re.DOTALL)
 """Quotes and `x-` before a name, and behind it what old programs append: `_iso-2022-jp$ESC`."""
 
 _CODECS: Final = {
@@ -56,16 +57,16 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-_JAPANESE: Final = re.compile(rb"\x1b(?:\$[@B]|\([IJ])")
-_KOREAN: Final = re.compile(rb"\A[^\x0e]*\x1b\$\)C")
+_JAPANESE: Final = compile_late(rb"\x1b(?:\$[@B]|\([IJ])")
+_KOREAN: Final = compile_late(rb"\A[^\x0e]*\x1b\$\)C")
 """RFC 1557: the designation is before all Korean text."""
-_DESIGNATION: Final = re.compile(rb"\x1b(\$[@B]|\$\([@BD]|\([ABIJ])")
+_DESIGNATION: Final = compile_late(rb"\x1b(\$[@B]|\$\([@BD]|\([ABIJ])")
 
 _UNDEFINED: Final = {octet: bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(0x80, 0xA0)}
 """Windows-1252 beyond Latin-1. The five octets without a character are controls, as in the WHATWG Encoding Standard."""
 _LONE_OCTETS: Final = {0xDC00 + octet: _UNDEFINED.get(octet, chr(octet)) for octet in range(0x80, 0x100)}
-_LONE_OCTET: Final = re.compile("[\udc80-\udcff]")
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_LONE_OCTET: Final = compile_late("[\udc80-\udcff]")
+_SURROGATES: Final = compile_late("[\ud800-\udfff]")
 
 
 def decode(octets: bytes, declared: str, *, is_html: bool = False, is_cut: bool = False) -> str:

@@ -5,13 +5,14 @@ import re
 from typing import Final
 
 from mailhooks.mime import charset as charsets
+from mailhooks.patterns import compile_late
 
-_ENCODED_WORD: Final = re.compile(rb"=\?([!->@-~]{1,60})\?([Qq]|[Bb](?=\?[^?\r\n]*\?=))\?((?:[^?=\r\n]|\?(?!=)|=(?!\?[^=]))*+)\?=")
+_ENCODED_WORD: Final = compile_late(rb"=\?([!->@-~]{1,60})\?([Qq]|[Bb](?=\?[^?\r\n]*\?=))\?((?:[^?=\r\n]|\?(?!=)|=(?!\?[^=]))*+)\?=")
 """QUIRK: some mailers write spaces, question marks and 8-bit text into encoded words, and mail programs decode them."""
 
-_HAS_UTF8: Final = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+_HAS_UTF8: Final = compile_late(rb"[\xc2-\xf4][\x80-\xbf]")
 
-_BETWEEN_WORDS: Final = re.compile(rb"(?<=[A-Za-z0-9+/])\?=\s*+=\?[!->@-~]{1,60}\?[Bb]\?(?=[A-Za-z0-9+/])")
+_BETWEEN_WORDS: Final = compile_late(rb"(?<=[A-Za-z0-9+/])\?=\s*+=\?[!->@-~]{1,60}\?[Bb]\?(?=[A-Za-z0-9+/])")
 
 
 def decode(value: bytes, fallback: str = "") -> str:

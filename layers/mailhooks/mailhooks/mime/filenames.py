@@ -10,27 +10,28 @@ from urllib.parse import unquote
 from mailhooks.mime import encoded_words
 from mailhooks.mime.headers import UNDISPUTED, is_bounded, parse_parameters, parse_strictly, remove_comments
 from mailhooks.mime.message import Part
+from mailhooks.patterns import compile_late
 
-_PLAIN: Final = re.compile(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
-_NAMED: Final = re.compile(r"(?:file)?name(?:\W.*)?", re.DOTALL)
-_ANYWHERE: Final = re.compile(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
+_PLAIN: Final = compile_late(rb"(;\s*)(file)?name(\s*=)", re.IGNORECASE)
+_NAMED: Final = compile_late(r"(?:file)?name(?:\W.*)?", re.DOTALL)
+_ANYWHERE: Final = compile_late(rb"name[^=;]{0,20}=\s*\"?([^\";]+)", re.IGNORECASE)
 
-_LOOSE: Final = re.compile(rb"(?<![\w*-])(?:file)?name\s*(?:\*[0-9*]*\s*)?=\s*\"?([^\";]+)", re.IGNORECASE)
-_FIRST_PIECE: Final = re.compile(rb"name\*0+\*?\s*=\s*\"?([^\";]+)", re.IGNORECASE)
+_LOOSE: Final = compile_late(rb"(?<![\w*-])(?:file)?name\s*(?:\*[0-9*]*\s*)?=\s*\"?([^\";]+)", re.IGNORECASE)
+_FIRST_PIECE: Final = compile_late(rb"name\*0+\*?\s*=\s*\"?([^\";]+)", re.IGNORECASE)
 
 _LONGEST_NAME: Final = 255
 """Characters that are read, from the end of a name: file systems accept no more, and normalization of hostile text is not linear."""
 
-_HIDDEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+_HIDDEN: Final = compile_late("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 """Invisible characters that are no control characters: Default_Ignorable_Code_Point of Unicode, and the empty braille pattern."""
 
 _FULL_STOPS: Final = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u0660\u06f0\ua4f8\ua60e\U00010a50\U0001d16d", "."))
 """Full stops of other scripts, and characters that look like one (UTS 39). NFKC replaces the full-width and small ones."""
 
-_WORD: Final = re.compile(r"[^;,:\"?&#<>|@\u2018-\u201f]+")
+_WORD: Final = compile_late(r"[^;,:\"?&#<>|@\u2018-\u201f]+")
 """The beginning of an extension that programs may cut at a special character: `exe` of `exe;x`."""
 
-_STREAM: Final = re.compile(r"(?::[^\s:.]*)+$")
+_STREAM: Final = compile_late(r"(?::[^\s:.]*)+$")
 """QUIRK: NTFS opens `a.exe::$DATA` and `a.exe:x` as streams of a.exe."""
 
 _DOMAINS: Final = frozenset({".com", ".app", ".zip", ".sh", ".pl", ".py", ".ps", ".mov", ".md", ".rs"})

@@ -7,12 +7,13 @@ library parses the parameters; its input is bounded.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from mailhooks.mime import encoded_words
 from mailhooks.mime.dialect import STANDARD, BrokenLine, Dialect, Option
 from mailhooks.mime.edits import Edit
+from mailhooks.patterns import compile_late
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -30,7 +31,7 @@ _BARE_CR: Final = re.compile(rb"\r(?!\n)")
 
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 
-_DISPLAYED_FOLD: Final = re.compile(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]++)++")
+_DISPLAYED_FOLD: Final = compile_late(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]++)++")
 
 _LONGEST_VALUE: Final = 8192
 """Octets of a field that are parsed: the time of the standard library grows with the square of hostile parameters."""
@@ -38,15 +39,15 @@ _LONGEST_VALUE: Final = 8192
 _MOST_PARAMETERS: Final = 50
 """Semicolons in a field that is parsed, for the same reason: each part of a message may have such a field."""
 
-_WRITTEN: Final = re.compile(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
+_WRITTEN: Final = compile_late(rb"(?:;|\A)\s*+([^\s;=\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)|([^\s;(]*+))", re.DOTALL)
 _PLAIN_PARAMETER: Final = rb";[ \t]*+([0-9A-Za-z_.-]++)[ \t]*+=[ \t]*+(?:\"([ !#-:=-\[\]-~]*+)\"|([!#-'*-:=-\[\]-~]++))[ \t]*+"
 _EACH_PLAIN: Final = re.compile(_PLAIN_PARAMETER)
 _ALL_PLAIN: Final = re.compile(rb"[ \t]*+(?!boundary[ \t]*+;)[0-9A-Za-z.+/-]++[ \t]*+(?:" + _PLAIN_PARAMETER + rb")*+", re.IGNORECASE)
 """A type, and parameters that are tokens or strings, without escapes and without `<`. For the standard library, `boundary` is no type."""
 
-_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
+_QUOTED_PAIR: Final = compile_late(rb"\\(.)", re.DOTALL)
 
-_LOOSE_NAME: Final = re.compile(rb"[ \t\r\v\f\0\xa0\xc2]*+([!-9;-~]+)[ \t\r\v\f\0\x85\xa0\xc2]*+(?:\r?\n[ \t]++)?+:")
+_LOOSE_NAME: Final = compile_late(rb"[ \t\r\v\f\0\xa0\xc2]*+([!-9;-~]+)[ \t\r\v\f\0\x85\xa0\xc2]*+(?:\r?\n[ \t]++)?+:")
 """A field name with white space around it, also no-break spaces, or a fold after it."""
 
 _BELOW_BLANK: Final = re.compile(
@@ -67,25 +68,24 @@ _SAFE_BOUNDARY: Final = re.compile(
 )
 """A boundary that is a token or a quoted string: no program cuts or decodes it."""
 
-_WRITTEN_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+((?:\"(?:[^\"\\]|\\.)*+\"|[^;\"]|\")*+)", re.IGNORECASE | re.DOTALL)
-_LAST_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+[\"']?([^\"';()\0\r\n]*)", re.IGNORECASE)
-_EXTENDED_BOUNDARY: Final = re.compile(rb"boundary\*(?:0\*)?\s*+=\s*+\"?[^';]*'[^';]*'([^\";\s]*)", re.IGNORECASE)
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]*")
-_CONTROLS: Final = re.compile(rb"[\0-\x1f\x7f]+")
+_WRITTEN_BOUNDARY: Final = compile_late(rb"boundary\s*+=\s*+((?:\"(?:[^\"\\]|\\.)*+\"|[^;\"]|\")*+)", re.IGNORECASE | re.DOTALL)
+_LAST_BOUNDARY: Final = compile_late(rb"boundary\s*+=\s*+[\"']?([^\"';()\0\r\n]*)", re.IGNORECASE)
+_EXTENDED_BOUNDARY: Final = compile_late(rb"boundary\*(?:0\*)?\s*+=\s*+\"?[^';]*'[^';]*'([^\";\s]*)", re.IGNORECASE)
+_TOKEN: Final = compile_late(rb"[!#$%&'*+.^_`{|}~0-9A-Za-z-]*")
+_CONTROLS: Final = compile_late(rb"[\0-\x1f\x7f]+")
 
-_PLAIN_FORM: Final = re.compile(rb"(;\s*)(boundary|charset)(\s*=)", re.IGNORECASE)
+_PLAIN_FORM: Final = compile_late(rb"(;\s*)(boundary|charset)(\s*=)", re.IGNORECASE)
 
-_ANYWHERE: Final = re.compile(rb"\b(boundary|charset)\s*=\s*[\"']?([^\"';\0\r\n]*)", re.IGNORECASE)
+_ANYWHERE: Final = compile_late(rb"\b(boundary|charset)\s*=\s*[\"']?([^\"';\0\r\n]*)", re.IGNORECASE)
 
-_UNCOMMENTED: Final = re.compile(rb"((?:[^\"(]|\"(?:[^\"\\]|\\.)*+\"?+)*+)(?:\((?:[^()\\]|\\.)*+\))*+", re.DOTALL)
+_UNCOMMENTED: Final = compile_late(rb"((?:[^\"(]|\"(?:[^\"\\]|\\.)*+\"?+)*+)(?:\((?:[^()\\]|\\.)*+\))*+", re.DOTALL)
 """Text and quoted strings, and the comments after them that contain no other comments."""
 
-_NEXT_DEPTH: Final = re.compile(rb"(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\\?+(\(++|\)*+)", re.DOTALL)
+_NEXT_DEPTH: Final = compile_late(rb"(?:[^()\\]|\\.|\((?:[^()\\]|\\.)*+\))*+\\?+(\(++|\)*+)", re.DOTALL)
 """The content of a comment up to a nested comment, and the parentheses after it; none at the end of the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A header field, its name as written.
 
     Offsets are octets from the start of the message: of the name, after the colon, and after the last line and its line end.

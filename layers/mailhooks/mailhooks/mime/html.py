@@ -12,6 +12,8 @@ from enum import Enum
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
+from mailhooks.patterns import compile_late
+
 BLOCKS: Final = frozenset(
     """address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure footer form
     frameset h1 h2 h3 h4 h5 h6 head header hr html legend li listing main menu nav ol optgroup option p pre section summary table tbody
@@ -52,16 +54,16 @@ _ATTRIBUTE: Final = (
 )
 """A name and perhaps a value. A value without its closing quote extends to the end."""
 
-_ONE_ATTRIBUTE: Final = re.compile(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
+_ONE_ATTRIBUTE: Final = compile_late(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
 """Or white space after the last attribute, in one step: otherwise a match would be tried at each octet of it."""
 
-_TAG_NAME: Final = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
+_TAG_NAME: Final = compile_late(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _NAME_END: Final = r"(?=[ \t\n\f\r/>])"
 _TAG_REST: Final = rf"(?:[^\"'>]*+>|(?:{_ATTRIBUTE.replace('([^', '(?:[^')})*+(?:{_SPACE}|/)*+>)"
 _TAG: Final = rf"(?!plaintext{_NAME_END})/?(?P<name>[A-Z][^ \t\n\f\r/>]*+){_TAG_REST}"
 _COMMENT: Final = r"!--(?:-?>|(?s:.*?)--!?>)|(?:!(?!--)|/(?![A-Z])|\?)[^>]*+>"
 
-MARKUP: Final = re.compile(
+MARKUP: Final = compile_late(
     rf"""<(?:
     (?=[instx])(?P<raw>{"|".join(_RAW)}){_NAME_END}{_TAG_REST}(?P<content>(?:[^<]++|<(?!/(?P=raw){_NAME_END}))*+)
     |{_TAG}
@@ -76,7 +78,7 @@ An element without markup that has no end tag extends to the end of the HTML. So
 written.
 """
 
-_OPENING: Final = re.compile(
+_OPENING: Final = compile_late(
     rf"""(?:
     [^<]++|<(?![A-Z!/?]|\Z)
     |</?(?:p|br|img|meta|head|hr|link){_NAME_END}{_TAG_REST}
@@ -95,7 +97,7 @@ Then another tag; none before `</body>`, `</html>`, frames, other elements witho
 repeated part: there, the module `re` of some Python versions loses count of groups.
 """
 
-_NUMBER: Final = re.compile(r"&#0*+([0-9]*+)")
+_NUMBER: Final = compile_late(r"&#0*+([0-9]*+)")
 
 _HEAD_TOKENS: Final = 10_000
 """Tokens that are read to find the body: newsletters have about a hundred before it."""
@@ -137,9 +139,9 @@ class Token(NamedTuple):
         """The attributes of a tag: names in lower case, character references resolved. The first of two with the same name counts."""
         found: dict[str, str] = {}
         name = _TAG_NAME.match(self.html, self.start)
-        for match in _ONE_ATTRIBUTE.finditer(self.html, name.end() if name else self.end, self.end - 1):
-            if match[1]:
-                found.setdefault(match[1].lower(), unescape(match[2] or match[3] or match[4] or ""))
+        for key, quoted, single, bare in _ONE_ATTRIBUTE.findall(self.html, name.end() if name else self.end, self.end - 1):
+            if key:
+                found.setdefault(key.lower(), unescape(quoted or single or bare))
         return found
 
 

@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-_MARKUP: Final = re.compile(rb"<(?:(!--)|(meta)(?=[\t\n\f\r /])|(/?[a-z][^\t\n\f\r >]*+)|([!/?]))", re.IGNORECASE)
-_ATTRIBUTE: Final = re.compile(
+from mailhooks.patterns import compile_late
+
+_MARKUP: Final = compile_late(rb"<(?:(!--)|(meta)(?=[\t\n\f\r /])|(/?[a-z][^\t\n\f\r >]*+)|([!/?]))", re.IGNORECASE)
+_ATTRIBUTE: Final = compile_late(
     rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*+)\"?+|'([^']*+)'?+|([^\t\n\f\r >]*+)))?+"
 )
-_CONTENT: Final = re.compile(
+_CONTENT: Final = compile_late(
     rb"charset[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*)\"|'([^']*)'|([^\t\n\f\r ;\"'][^\t\n\f\r ;]*))", re.IGNORECASE
 )
-_XML: Final = re.compile(rb"\s*<\?xml\b[^>]*?\bencoding\s*=\s*(?:\"([^\">]+)\"|'([^'>]+)')")
+_XML: Final = compile_late(rb"\s*<\?xml\b[^>]*?\bencoding\s*=\s*(?:\"([^\">]+)\"|'([^'>]+)')")
 
 
 def find_labels(beginning: bytes) -> Iterator[str]:

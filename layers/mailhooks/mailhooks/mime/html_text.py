@@ -9,6 +9,7 @@ from typing import Final
 
 from mailhooks.mime.html import MARKUP, Kind, Token, unescape
 from mailhooks.mime.open_elements import BREAK, CELL, LINE, MARKS, PARAGRAPH, SPECIAL, StyledElements, find_mark, find_styles
+from mailhooks.patterns import compile_late
 
 _MARKS_WITH_LINKS: Final = MARKS | {"a": SPECIAL, "img": SPECIAL}
 
@@ -16,16 +17,16 @@ _NEVER_DISPLAYED: Final = frozenset(("script", "style", "title"))
 _AS_WRITTEN: Final = frozenset(("textarea", "xmp"))
 """Elements without markup whose content is displayed as it is written."""
 
-_CONDITIONAL: Final = re.compile(r"<!--\[if\b[^\]>]*+\]>(.*)<!\[endif\]--!?>", re.DOTALL | re.IGNORECASE)
-_ISLAND: Final = re.compile(r"<xml\b.*?(?:</xml\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_CONDITIONAL: Final = compile_late(r"<!--\[if\b[^\]>]*+\]>(.*)<!\[endif\]--!?>", re.DOTALL | re.IGNORECASE)
+_ISLAND: Final = compile_late(r"<xml\b.*?(?:</xml\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 """Settings of Office, which Outlook does not display."""
 
-_TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9]*+)[^>]*>|<[!?][^<>]*>")
+_TAG: Final = compile_late(r"</?([A-Za-z][A-Za-z0-9]*+)[^>]*>|<[!?][^<>]*>")
 
 _CONTROLS: Final = "\0\1\2\3\4\5\6"
 """Characters that are removed: they are not displayed, and the marks are some of them."""
 
-_MARKS: Final = re.compile("[\1-\5][ \1-\5]*")
+_MARKS: Final = compile_late("[\1-\5][ \1-\5]*")
 
 IMAGE_OR_ADDRESS: Final = "\ufffc"
 """An image or an address in `convert_to_plain_text` with `only_words`."""

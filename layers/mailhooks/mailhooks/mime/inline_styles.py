@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Final
 
 from mailhooks.mime.styles import find_rules
+from mailhooks.patterns import compile_late
 
-_QUOTED: Final = re.compile(r"\"[^\"\n\\]*\"|'[^'\n\\]*'|\([^()\"'\\]*\)")
-_UNCERTAIN: Final = re.compile(r"[\"'()\[\]{}\\@<]|/\*")
-_ZERO: Final = re.compile(r"(?:0+(?:\.0*)?|\.0+)(?:px|pt|r?em|%)?")
-_SIZES: Final = re.compile(r"padding|border|min-height|position|overflow-|column|writing-mode")
+_QUOTED: Final = compile_late(r"\"[^\"\n\\]*\"|'[^'\n\\]*'|\([^()\"'\\]*\)")
+_UNCERTAIN: Final = compile_late(r"[\"'()\[\]{}\\@<]|/\*")
+_ZERO: Final = compile_late(r"(?:0+(?:\.0*)?|\.0+)(?:px|pt|r?em|%)?")
+_SIZES: Final = compile_late(r"padding|border|min-height|position|overflow-|column|writing-mode")
 """Properties with which an element without height may display text."""
 
 _HIDING_VALUES: Final = {"display": ("none",), "visibility": ("hidden", "collapse")}
@@ -26,17 +27,17 @@ _CHANGES: Final = frozenset("all animation animation-name transition".split())
 _MAX_DECLARATIONS: Final = 100
 _MAX_RULES: Final = 20_000
 
-_IMPORTANT: Final = re.compile(
+_IMPORTANT: Final = compile_late(
     r"(?<![\w-])(display|visibility|opacity|font|font-size|max-height|overflow|overflow-[xy]|all)\s*:([^:;{}!]*)!"
 )
 _HARMLESS: Final = _HIDING_VALUES | {"overflow": ("hidden",)}
 """Values in a style sheet that display nothing."""
 
-_DISPLAY: Final = re.compile(r"(?<![\w-])(?:display|all)\s*+:\s*+(?!none)")
-_COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
-_HEX_ESCAPE: Final = re.compile(r"\\([0-9a-f]{1,6})\s?")
-_ESCAPED_LETTER: Final = re.compile(r"\\[a-z\n]")
-_UNREAD: Final = re.compile(r"animation|transition|@import")
+_DISPLAY: Final = compile_late(r"(?<![\w-])(?:display|all)\s*+:\s*+(?!none)")
+_COMMENT: Final = compile_late(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
+_HEX_ESCAPE: Final = compile_late(r"\\([0-9a-f]{1,6})\s?")
+_ESCAPED_LETTER: Final = compile_late(r"\\[a-z\n]")
+_UNREAD: Final = compile_late(r"animation|transition|@import")
 """Changes of a style over time, and a style sheet whose content is not known."""
 
 

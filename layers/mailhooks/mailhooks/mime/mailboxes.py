@@ -9,8 +9,9 @@ from typing import Final
 from mailhooks.mime import encoded_words
 from mailhooks.mime.addresses import ESCAPED, decode_raw, find_comment_end, parse_addresses
 from mailhooks.mime.message import Message
+from mailhooks.patterns import compile_late
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = compile_late(
     r'=\?[!->@-~]{1,60}\?[BbQq]\?(?:[^?=\r\n"]|\?(?!=)|=(?!\?[^=]))*+\?=|"((?:[^"\\]|\\.)*+)"|\\.'
     r'|@\[[!-Z^-~]*+\]|(?:[^"\\<>,;:()=@]|@(?!\[))+|.',
     re.DOTALL,

@@ -25,6 +25,7 @@ from mailhooks.mime.headers import (
     remove_comments,
 )
 from mailhooks.mime.transfer_encoding import IDENTITY
+from mailhooks.patterns import compile_late
 
 MAX_DEPTH: Final = 100
 MAX_PARTS: Final = 10_000
@@ -51,7 +52,7 @@ _MOST_SOUGHT: Final = 20
 _MOST_COPIED: Final = 64 * 1024 * 1024
 """Octets that are copied for readings of other octets."""
 
-_GUESSED: Final = re.compile(rb"^--([^\s-][^\r\n]*)", re.MULTILINE)
+_GUESSED: Final = compile_late(rb"^--([^\s-][^\r\n]*)", re.MULTILINE)
 _HYPHEN_OCTETS: Final = 64 * 1024
 """Octets from a hyphen on that are searched at once."""
 _GUESS_OCTETS: Final = 8192
@@ -60,7 +61,7 @@ _GUESS_OCTETS: Final = 8192
 _ENCODED: Final = frozenset({"base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue"})
 _DISPUTED: Final = re.compile(rb"[<*\0]")
 _SPACED_BOUNDARY: Final = re.compile(rb"boundary\s*+=\s*+\"([^\"\\]*[ \t])\"", re.IGNORECASE)
-_KNOWN_ENCODING: Final = re.compile(rb"base64|quoted-printable", re.IGNORECASE)
+_KNOWN_ENCODING: Final = compile_late(rb"base64|quoted-printable", re.IGNORECASE)
 _TYPE: Final = re.compile(rb"\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)\s*/\s*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+)")
 
 _PLAIN_TYPE: Final = re.compile(rb"\s*text/[!#$%&'*+.^_`{|}~0-9A-Za-z-]+(?:[\s;(,]|\Z)", re.IGNORECASE)
@@ -274,6 +275,11 @@ def scan(raw: bytes, header: HeaderBlock | None = None, dialect: Dialect = STAND
     return _Scan(raw, header or headers.scan(raw, 0, dialect), dialect).run()
 
 
+def _count_same(first: bytes, last: bytes) -> int:
+    """Return the number of octets with which both begin."""
+    return next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+
+
 class _Hyphens:
     """Finds texts whose second octet is a hyphen. Base64 has no hyphen, and the search for one octet is many times as fast."""
 
@@ -473,7 +479,7 @@ class _Scan:
         """Set the search text to the common prefix of all delimiters. A longer prefix makes the search faster."""
         sought = self._boundaries.keys() | self._closed
         first, last = min(sought, default=b""), max(sought, default=b"")
-        same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+        same = len(first) if len(sought) < 2 else _count_same(first, last)
         self._needle = b"\n--" + first[:same]
 
     def _leave(self, depth: int, end: int) -> None:

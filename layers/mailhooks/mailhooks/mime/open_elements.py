@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from mailhooks.mime.html import FORMATTING, Kind, OpenElements, Token, tokenize
 from mailhooks.mime.inline_styles import InlineStyle, StyleSheets
+from mailhooks.patterns import compile_late
 
 PARAGRAPH, LINE, BREAK, CELL, BOX = "\1\2\3\4\5"
 """Marks in text until it is laid out: at a paragraph, at another block, of a `br`, at a cell, at a box within a line."""
@@ -45,7 +46,7 @@ _STYLES: Final = {
 }
 """The properties and attributes with an effect on text, with expressions for their values, compiled at their first use."""
 
-_NAME: Final = re.compile(rb"[a-z0-9]++")
+_NAME: Final = compile_late(rb"[a-z0-9]++")
 _MAX_TAG: Final = 2000
 
 _SPECIAL_MARKS: Final = {"pre": LINE, "listing": LINE, "dialog": LINE}

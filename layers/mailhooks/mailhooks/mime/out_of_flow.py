@@ -1,12 +1,12 @@
 """Content of HTML that has no place in the flow of the page: hidden preview text, and absolute boxes."""
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 from mailhooks.mime.styles import Styles, find_names, is_hidden, parse_declarations
+from mailhooks.patterns import compile_late
 
 _PREVIEW_TOKENS: Final = 2_000
 _WRAPPERS: Final = frozenset(("div", "center", "main", "section", "article", "form", "span", "font", "a", "o:p", "style", "title"))
@@ -20,7 +20,7 @@ _LINE_LENGTH: Final = 50
 _MOST_LINES: Final = 20
 """Lines of a box without a height whose place of the end is guessed."""
 
-_PIXELS: Final = re.compile(r"(-?\d+(?:\.\d+)?)(?:px)?")
+_PIXELS: Final = compile_late(r"(-?\d+(?:\.\d+)?)(?:px)?")
 
 
 def skip_preview(html: str, at: int, styles: Styles) -> int:

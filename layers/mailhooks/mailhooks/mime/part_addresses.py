@@ -1,17 +1,17 @@
 """The addresses by which the HTML of a message refers to its parts: `cid:` (RFC 2392) and Content-Location (RFC 2557)."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote, urljoin
 
 from mailhooks.mime.message import Message, Part
+from mailhooks.patterns import compile_late
 
 _WITHOUT_BASE: Final = "http://thismessage.invalid/"
 """The base of relative addresses in a message that names none (RFC 2557 section 5: `thismessage:/`, which `urljoin` does not know)."""
 
-_SPACE: Final = re.compile(r"\s+")
-_IN_BRACKETS: Final = re.compile(r"<([^<>]*)>")
+_SPACE: Final = compile_late(r"\s+")
+_IN_BRACKETS: Final = compile_late(r"<([^<>]*)>")
 
 
 class PartAddresses:

@@ -14,14 +14,15 @@ from typing import Final
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import CannotEdit
 from mailhooks.mime.message import Part
+from mailhooks.patterns import compile_late
 
 _WHITE_SPACE: Final = b"\r\n \t"
 _LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NO_LETTERS: Final = bytes(octet for octet in range(256) if octet not in _LETTERS)
 _NO_LETTERS_OR_PADDING: Final = bytes(octet for octet in _NO_LETTERS if octet != ord("="))
-_FOREIGN: Final = re.compile(rb"[^A-Za-z0-9+/=\r\n \t]")
-_RUN: Final = re.compile(rb"[A-Za-z0-9+/=]+")
-_FOREIGN_LINE: Final = re.compile(rb"^[A-Za-z0-9+/=\r \t]*+[^A-Za-z0-9+/=\r\n \t][^\n]*+\n?", re.MULTILINE)
+_FOREIGN: Final = compile_late(rb"[^A-Za-z0-9+/=\r\n \t]")
+_RUN: Final = compile_late(rb"[A-Za-z0-9+/=]+")
+_FOREIGN_LINE: Final = compile_late(rb"^[A-Za-z0-9+/=\r \t]*+[^A-Za-z0-9+/=\r\n \t][^\n]*+\n?", re.MULTILINE)
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 """QUIRK: some libraries also decode the alphabet of RFC 4648 section 5."""
 
@@ -30,31 +31,31 @@ _PLAIN: Final = frozenset({"7bit", "8bit", "binary", "7-bit", "8-bit"})
 
 _UUENCODE: Final = frozenset({"x-uuencode", "uuencode", "x-uue", "uue", "x-uu"})
 """QUIRK: not in an RFC, but Outlook and Thunderbird decode it."""
-_LINE: Final = re.compile(rb"[^\n]+")
-_UU_BEGIN: Final = re.compile(rb"^begin(?:-base64)?(?![a-z])(?:[^0-9\n]{0,9}[0-7]++)?[ \t]*+([^\n]*+)\n", re.MULTILINE)
+_LINE: Final = compile_late(rb"[^\n]+")
+_UU_BEGIN: Final = compile_late(rb"^begin(?:-base64)?(?![a-z])(?:[^0-9\n]{0,9}[0-7]++)?[ \t]*+([^\n]*+)\n", re.MULTILINE)
 """QUIRK: programs also accept a line without or with another mode of the file."""
 
-_UU_FILE: Final = re.compile(rb"^begin [0-7]{3,4}[ \t]++([^\r\n]++)\r?\n(?:[ \t]*+\r?\n)*+(?=([ -`]*+)[ \t]*+\r?\n)", re.MULTILINE)
+_UU_FILE: Final = compile_late(rb"^begin [0-7]{3,4}[ \t]++([^\r\n]++)\r?\n(?:[ \t]*+\r?\n)*+(?=([ -`]*+)[ \t]*+\r?\n)", re.MULTILINE)
 """The beginning of a file in a text, and the first line of the file."""
 
-_YENC_FILE: Final = re.compile(rb"^=ybegin [^\n]*?name=([^\r\n]++)", re.MULTILINE)
+_YENC_FILE: Final = compile_late(rb"^=ybegin [^\n]*?name=([^\r\n]++)", re.MULTILINE)
 """QUIRK: Thunderbird also offers files in yEnc. Only their names are read."""
 
-_ODD_QUOTED: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
-_ODD_BREAK: Final = re.compile(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
-_SPACED_BREAK: Final = re.compile(rb"=[ \t]++(?=\r?\n)")
+_ODD_QUOTED: Final = compile_late(rb"=(?![0-9A-Fa-f]{2}|\r?\n)|[ \t]\r?\n")
+_ODD_BREAK: Final = compile_late(rb"=[ \t]*+(?:\r(?!\n)|\Z)")
+_SPACED_BREAK: Final = compile_late(rb"=[ \t]++(?=\r?\n)")
 """A soft line break with white space behind it, which is deleted before decoding (RFC 2045 section 6.7, rule 3)."""
-_ODD_ESCAPE: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
-_SPACE_BEFORE_LINE_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+_ODD_ESCAPE: Final = compile_late(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
+_SPACE_BEFORE_LINE_END: Final = compile_late(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 
-_KNOWN: Final = (("base64", re.compile(r"base[-_]?64")), ("quoted-printable", re.compile(r"quoted[-_]?printable")))
+_KNOWN: Final = (("base64", compile_late(r"base[-_]?64")), ("quoted-printable", compile_late(r"quoted[-_]?printable")))
 
-_TEXT_LINE: Final = re.compile(rb"[^\r\n]*[^ \t\r\n][^\r\n]*")
+_TEXT_LINE: Final = compile_late(rb"[^\r\n]*[^ \t\r\n][^\r\n]*")
 _LONG_LINE: Final = 40
 """Letters in a line of base64. No word has so many."""
 _LONG_WORD: Final = 16
 """Letters of base64 before a space."""
-_CONTROL: Final = re.compile(rb"[\0-\x08\x0b\x0c\x10-\x1a\x1c-\x1f\x7f]")
+_CONTROL: Final = compile_late(rb"[\0-\x08\x0b\x0c\x10-\x1a\x1c-\x1f\x7f]")
 """Octets that no text has. ISO-2022 has escapes and shifts."""
 
 _MOST_GROUPS: Final = 10_000

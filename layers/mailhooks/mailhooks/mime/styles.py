@@ -9,21 +9,22 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from mailhooks.mime.html import MARKUP, Kind, Token
+from mailhooks.patterns import compile_late
 
 Declarations = Mapping[str, str]
 """Values by property, in lower case."""
 
-_COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
-_COMBINATORS: Final = re.compile(r"[\s>+~]+")
-_ARGUMENTS: Final = re.compile(r":(?:not|has)\([^()]*\)?")
-_ONE_NAME: Final = re.compile(r"[a-z0-9]*[.#][\w-]+")
-_STATE: Final = re.compile(r"::|:(?:hover|active|focus|visited|before|after|first-letter|first-line)")
-_TYPE: Final = re.compile(r"[a-z][a-z0-9]*(?![\w\\|-])")
-_ATTRIBUTE: Final = re.compile(r"\[\s*([\w-]+)\s*(?:[~|^$*]?=\s*[\"']?([^\"'\]]*))?")
+_COMMENT: Final = compile_late(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
+_COMBINATORS: Final = compile_late(r"[\s>+~]+")
+_ARGUMENTS: Final = compile_late(r":(?:not|has)\([^()]*\)?")
+_ONE_NAME: Final = compile_late(r"[a-z0-9]*[.#][\w-]+")
+_STATE: Final = compile_late(r"::|:(?:hover|active|focus|visited|before|after|first-letter|first-line)")
+_TYPE: Final = compile_late(r"[a-z][a-z0-9]*(?![\w\\|-])")
+_ATTRIBUTE: Final = compile_late(r"\[\s*([\w-]+)\s*(?:[~|^$*]?=\s*[\"']?([^\"'\]]*))?")
 
 _OWN_CLASS: Final = "mailhooks-disclaimer"
 
-_HIDDEN: Final = re.compile(
+_HIDDEN: Final = compile_late(
     r"display:none|visibility:(?:hidden|collapse)|mso-hide:all"
     r"|(?:font-size|line-height|opacity|(?:max-)?(?:height|width)):0*(?:[01]px|0(?![.\d]))"
 )
@@ -40,9 +41,9 @@ _MAX_TAGS: Final = 3
 _MAX_RULES: Final = 20_000
 """Rules that are read, at most. Newsletters have hundreds."""
 
-_ESCAPE: Final = re.compile(r"\\([0-9a-f]{1,6})\s?")
+_ESCAPE: Final = compile_late(r"\\([0-9a-f]{1,6})\s?")
 
-_DARK: Final = re.compile(r"color-scheme|data-ogs[bc]")
+_DARK: Final = compile_late(r"color-scheme|data-ogs[bc]")
 
 
 class Styles(NamedTuple):

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
+from mailhooks.patterns import compile_late
 
 IDENTITY: Final = frozenset(
     """7bit 8bit binary 7-bit 8-bit x-7bit x-8bit x-binary 6bit 7bits 8bits 7 8 none identity plain text us-ascii ascii utf-8 utf8
@@ -16,13 +17,13 @@ IDENTITY: Final = frozenset(
 )
 """Encodings that leave the octets as they are. QUIRK: some mailers write a hyphen, a space, or the charset, and all programs agree."""
 
-_HYPHENS: Final = re.compile(rb"^--", re.MULTILINE)
-_ANY_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_HYPHENS: Final = compile_late(rb"^--", re.MULTILINE)
+_ANY_LINE_END: Final = compile_late(rb"\r\n|\n|\r")
 """QUIRK: some programs, such as the parser of the standard library, read a bare CR as a line end."""
 
-_DASHED: Final = re.compile(rb"(?:\A|(?<=[\r\n]))--([^\r\n]+)")
+_DASHED: Final = compile_late(rb"(?:\A|(?<=[\r\n]))--([^\r\n]+)")
 
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_BASE64: Final = compile_late(rb"[A-Za-z0-9+/]*={0,2}")
 
 MAX_LINE: Final = 998
 """Octets of a line without its end (RFC 5322 section 2.1.1)."""
@@ -30,8 +31,8 @@ MAX_LINE: Final = 998
 _MAX_QUOTED: Final = 76
 """Octets of a line in quoted-printable (RFC 2045 section 6.7)."""
 
-_NEWLINE: Final = re.compile(rb"\r?\n")
-_LINE: Final = re.compile(rb"(?s)(.*?)(\r?\n|\Z)")
+_NEWLINE: Final = compile_late(rb"\r?\n")
+_LINE: Final = compile_late(rb"(?s)(.*?)(\r?\n|\Z)")
 
 
 def decode(body: bytes, encoding: str) -> bytes:

@@ -1,16 +1,17 @@
 """Whether a 7z or RAR archive is encrypted. Its files are not unpacked."""
 
 import lzma
-import re
 import struct
 from typing import Final
+
+from mailhooks.patterns import compile_late
 
 _MAX_HEADER: Final = 8 * 1024 * 1024
 """Octets of the list of files of a 7z archive that are read."""
 _LARGEST_DICTIONARY: Final = 64 * 1024 * 1024
 _MAX_BLOCKS: Final = 20_000
 
-_AES_CODER: Final = re.compile(rb"[\x04\x14\x24\x34]\x06\xf1\x07\x01")
+_AES_CODER: Final = compile_late(rb"[\x04\x14\x24\x34]\x06\xf1\x07\x01")
 """A coder of 7z: the length of its identifier with flags, and the identifier of AES (7-Zip, DOC/7zFormat.txt and DOC/Methods.txt)."""
 _LZMA: Final = b"\x03\x01\x01"
 _LZMA2: Final = b"\x21"

@@ -1,18 +1,18 @@
 """Recognize an encrypted file, by its content. Its name and its declared type do not matter."""
 
-import re
 from typing import Final
 
 from mailhooks.content.encryption.slow_checks import SlowChecks
 from mailhooks.content.zip_archives import ArchiveReader, File
+from mailhooks.patterns import compile_late
 
 _BEGINNING_OCTETS: Final = 1024
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _7Z: Final = b"7z\xbc\xaf\x27\x1c"
 _RAR: Final = b"Rar!\x1a\x07"
-_OPEN_DOCUMENT: Final = re.compile(rb"(?s)PK\x03\x04.{26}mimetypeapplication/vnd\.oasis\.opendocument")
+_OPEN_DOCUMENT: Final = compile_late(rb"(?s)PK\x03\x04.{26}mimetypeapplication/vnd\.oasis\.opendocument")
 _MANIFEST: Final = "META-INF/manifest.xml"
-_ENCRYPTED_ENTRY: Final = re.compile(rb"<(?:[\w.-]+:)?encryption-data\b")
+_ENCRYPTED_ENTRY: Final = compile_late(rb"<(?:[\w.-]+:)?encryption-data\b")
 """OpenDocument 1.3, part 2, section 3.4.1."""
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from mailhooks.content.encryption.ciphers import apply_rc4, hash_password_2b
 from mailhooks.content.encryption.slow_checks import SlowChecks
+from mailhooks.patterns import compile_late
 
 _MAX_REFERENCES: Final = 8
 """Mentions of an encryption that are read; an update of a file adds one."""
@@ -19,18 +20,18 @@ _MAX_DICTIONARY: Final = 8192
 
 _ENCRYPT: Final = b"".join(b"(?:%c|#%02x|#%02X)" % (letter, letter, letter) for letter in b"Encrypt")
 """A name may have any letter as `#` and its number (section 7.3.5)."""
-_MENTION: Final = re.compile(rb"/" + _ENCRYPT)
+_MENTION: Final = compile_late(rb"/" + _ENCRYPT)
 """Ten times as fast as `_MARK`; most files have none."""
-_MARK: Final = re.compile(
+_MARK: Final = compile_late(
     rb"\bstream(?=\r?\n)|\bendstream\b|/(?P<key>%s)\s*+(?:(?P<number>\d{1,10})\s++(?P<generation>\d{1,5})\s++R\b|(?=<<))" % _ENCRYPT
 )
-_ID: Final = re.compile(rb"/ID\s*+\[\s*+(?=[<(])")
-_TOKEN: Final = re.compile(
+_ID: Final = compile_late(rb"/ID\s*+\[\s*+(?=[<(])")
+_TOKEN: Final = compile_late(
     rb"/(?P<name>[^\0\s/<>\[\](){}%]*+)|(?P<open><<)|(?P<close>>>)|<(?P<hex>[0-9A-Fa-f\s]*+)>?|(?P<text>\()|(?P<number>[+-]?\d+)|"
     rb"(?P<word>\w+)|%[^\r\n]*+|\S"
 )
-_NAME_CODE: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
-_IN_TEXT: Final = re.compile(rb"\\(?:([0-7]{1,3})|\r\n?|\n|(.))|([()])|\r\n?|[^\\()\r]++", re.DOTALL)
+_NAME_CODE: Final = compile_late(rb"#([0-9A-Fa-f]{2})")
+_IN_TEXT: Final = compile_late(rb"\\(?:([0-7]{1,3})|\r\n?|\n|(.))|([()])|\r\n?|[^\\()\r]++", re.DOTALL)
 _ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
 _PADDING: Final = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")

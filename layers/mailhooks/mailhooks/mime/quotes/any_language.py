@@ -1,6 +1,5 @@
 """What is common to the attributions above a quote in all languages, for those that no table recognizes."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,16 +19,17 @@ from mailhooks.mime.quotes.attribution import (
     is_blank,
     normalize,
 )
+from mailhooks.patterns import compile_late
 
-HINT: Final = re.compile(rf"[@\d{COLONS}]|--|__")
+HINT: Final = compile_late(rf"[@\d{COLONS}]|--|__")
 """Found in the last line of each attribution that is found here."""
 
 _MIN_RULE: Final = 10
 """Dashes of the shortest rule above a quote."""
 
-_STOP: Final = re.compile(r"[.!?…。！？।][\"”»)]?$")  # noqa: RUF001 - marks of other scripts
+_STOP: Final = compile_late(r"[.!?…。！？।][\"”»)]?$")  # noqa: RUF001 - marks of other scripts
 
-_BEGINS_WITH_DATE: Final = re.compile(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{1,2} )?\d")
+_BEGINS_WITH_DATE: Final = compile_late(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{1,2} )?\d")
 
 
 def find_attribution_in_any_language(lines: Sequence[Line], end: int, budget: Budget) -> int | None:

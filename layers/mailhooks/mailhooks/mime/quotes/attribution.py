@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from mailhooks.mime.quotes.phrases import GLUED_OPENERS, GLUED_VERBS, LABELS, OPENERS, ORIGINAL, TRAILERS, VERBS, Label
+from mailhooks.patterns import compile_late
 
 MAX_LENGTH: Final = 600
 """Characters of the longest attribution, and of a line that is read."""
@@ -100,31 +101,31 @@ class _Kind(IntEnum):
     """By a word such as `On`."""
 
 
-INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
+INVISIBLE: Final = compile_late("[\u00ad\u061c\u200b\u200d-\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]+")
 """Characters that only control the layout, such as direction marks."""
 
 COLONS: Final = ":：︰﹕∶៖"
 DASHES: Final = "-_=\u2010\u2011\u2012–—\u2015\u2212━"
-FIELD: Final = re.compile(rf"[*_\s]{{0,3}}([^{COLONS}*\d]{{1,30}}+)[*_\s]{{0,3}}+[{COLONS}]")
+FIELD: Final = compile_late(rf"[*_\s]{{0,3}}([^{COLONS}*\d]{{1,30}}+)[*_\s]{{0,3}}+[{COLONS}]")
 AROUND: Final = DASHES + COLONS + "*>~# "
 
-TIME: Final = re.compile(rf"(?<![\d./])(?<!\d-)\d{{1,2}} ?[.h時时點点시{COLONS}] ?\d{{2}}(?![./-]?\d)|\b\d{{1,2}} ?[ap]\.?m\b")
-_DAY: Final = re.compile(
+TIME: Final = compile_late(rf"(?<![\d./])(?<!\d-)\d{{1,2}} ?[.h時时點点시{COLONS}] ?\d{{2}}(?![./-]?\d)|\b\d{{1,2}} ?[ap]\.?m\b")
+_DAY: Final = compile_late(
     r"\b(?:19|20)\d\d\b|\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}|(?:19|20)\d\d ?[年년]|\d{1,2}(?:st|nd|rd|th)?[.,]? \w{3,12}\.? \d\d\b"
 )
-_OTHER_YEAR: Final = re.compile(r"\b(?:1[34]|25)\d\d\b")
+_OTHER_YEAR: Final = compile_late(r"\b(?:1[34]|25)\d\d\b")
 """A year of the Islamic, Persian or Buddhist calendar."""
 
-_DATE_FIRST: Final = re.compile(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{0,2} .{0,14}?)?\d")
-_STAMP_FIRST: Final = re.compile(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc)\b")
-_ADDRESS: Final = re.compile(r"[<(\[][^<>()\[\]\s]{0,80}@[^<>()\[\]\s]{1,80}(?: ?[>)\]]|$)")
-_DIGIT: Final = re.compile(r"\d")
-_OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")
+_DATE_FIRST: Final = compile_late(r"[(\"]?(?:[^\s\d.,]{2,14}[.,]{0,2} .{0,14}?)?\d")
+_STAMP_FIRST: Final = compile_late(r"\d{4}[./-]\d{1,2}[./-]\d{1,2},? \d{1,2}:\d\d(?::\d\d)? (?:gmt|utc)\b")
+_ADDRESS: Final = compile_late(r"[<(\[][^<>()\[\]\s]{0,80}@[^<>()\[\]\s]{1,80}(?: ?[>)\]]|$)")
+_DIGIT: Final = compile_late(r"\d")
+_OTHER_DIGIT: Final = compile_late(r"(?![0-9])\d")
 _NOTHING: Final = "\ufffc |·•. "
-_SENTENCE_END: Final = re.compile(r"(?:[!?]|[^\W\d_]{4}\.)$")
-_SENTENCES: Final = re.compile(r"(?:[^\W\d_]{5}\.|[!?]|[\"”»]\.|\.[\"”»]) [^\W\d_]")
-_IN_MESSAGE: Final = re.compile(r"\d.{0,20} in (?:message|nachricht)\b", re.IGNORECASE)
-_DELIMITER: Final = re.compile(r"--|[_\-=*~]{5,}")
+_SENTENCE_END: Final = compile_late(r"(?:[!?]|[^\W\d_]{4}\.)$")
+_SENTENCES: Final = compile_late(r"(?:[^\W\d_]{5}\.|[!?]|[\"”»]\.|\.[\"”»]) [^\W\d_]")
+_IN_MESSAGE: Final = compile_late(r"\d.{0,20} in (?:message|nachricht)\b", re.IGNORECASE)
+_DELIMITER: Final = compile_late(r"--|[_\-=*~]{5,}")
 _OPENED: Final = (*OPENERS, *GLUED_OPENERS)
 _ASCII_VERBS: Final = frozenset(verb for verb in VERBS if verb.isascii())
 

@@ -1,10 +1,10 @@
 """Classes, ids and other attributes by which mail programs mark quotes in HTML."""
 
-import re
 from typing import Final, NamedTuple
 
 from mailhooks.mime.html import Token
 from mailhooks.mime.quotes.attribution import Level, Mark
+from mailhooks.patterns import compile_late
 
 
 class Markup(NamedTuple):
@@ -114,14 +114,14 @@ _NAMES: Final = {"quote": _WHOLE, "_mailoriginal": _HARD, "_____replyseparator":
 ELEMENTS: Final = frozenset(("div", "blockquote", "hr", "a", "p", "span", "section", "table", "cite"))
 """Elements whose attributes mark quotes."""
 
-_PREFIX: Final = re.compile(r"(?:x_|ydp[0-9a-f]{6,10})+")
+_PREFIX: Final = compile_late(r"(?:x_|ydp[0-9a-f]{6,10})+")
 """QUIRK: Outlook and WorkMail add `x_` to names each time they display and quote a message. Yahoo adds its own prefix with a number."""
 
-_NUMBER: Final = re.compile(r"_\d+$")
-_TOP_BORDER: Final = re.compile(r"border-top(?::\s*solid\s+#(?:e1e1e1|b5c4df)\b|-color:\s*rgb\(229,\s*229,\s*229\))")
+_NUMBER: Final = compile_late(r"_\d+$")
+_TOP_BORDER: Final = compile_late(r"border-top(?::\s*solid\s+#(?:e1e1e1|b5c4df)\b|-color:\s*rgb\(229,\s*229,\s*229\))")
 """The line above From: in Outlook for Windows (2013 and newer, 2007 and 2010), and in Windows Mail."""
 
-_LEFT_BORDER: Final = re.compile(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
+_LEFT_BORDER: Final = compile_late(r"border-left[a-z-]{0,20}+:\s*+(?!none|0)")
 
 
 def read_markup(token: Token) -> Markup:

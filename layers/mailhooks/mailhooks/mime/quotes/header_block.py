@@ -1,11 +1,11 @@
 """Separators such as `-----Original Message-----` and blocks of From:, Sent:, To:, Subject: above a quote, in many languages."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from mailhooks.mime.quotes.attribution import COLONS, FIELD, MAX_LENGTH, Line, fold, has_dashes, has_fact, has_time_and_day, is_framed
 from mailhooks.mime.quotes.phrases import LABELS, ORIGINAL, Label
+from mailhooks.patterns import compile_late
 
 _MAX_LINES: Final = 300
 """Lines of the longest block: a list of recipients may be wrapped many times."""
@@ -23,9 +23,9 @@ _MIN_UNKNOWN: Final = 4
 """Fields of the shortest block in a language that is in no table, without a separator above it."""
 
 _NO_FIELD: Final = (None, Label.UNKNOWN, Label.SEPARATOR)
-_INNER_FIELD: Final = re.compile(rf"(?:^|[\s>;])([^\s{COLONS}]{{1,20}})[{COLONS}](?= )")
+_INNER_FIELD: Final = compile_late(rf"(?:^|[\s>;])([^\s{COLONS}]{{1,20}})[{COLONS}](?= )")
 _PREFIXES: Final = tuple(f"{phrase} " for phrase in ORIGINAL)
-_BRACKETED: Final = re.compile(r"[<\[][^<>\[\]\s]{1,80}@[^<>\[\]\s]{1,80}[>\]]")
+_BRACKETED: Final = compile_late(r"[<\[][^<>\[\]\s]{1,80}@[^<>\[\]\s]{1,80}[>\]]")
 
 
 def is_separator(lines: Sequence[Line], at: int, labels: Sequence[Label | None]) -> bool:

@@ -3,7 +3,6 @@
 The newest reply is at the beginning. HTML after the bounds below is not read, so that they limit the time for any HTML.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 from mailhooks.mime.html import BLOCKS, Kind, Token, tokenize, unescape
 from mailhooks.mime.quotes.attribution import INVISIBLE, Level, Line, Mark, continues_address, is_quoted
 from mailhooks.mime.quotes.client_markup import ELEMENTS, NO_MARKUP, Markup, read_markup
+from mailhooks.patterns import compile_late
 
 MAX_LINES: Final = 20_000
 """Lines that are read, at most: a reply of about 200,000 words, or a table of 20,000 rows."""
@@ -51,7 +51,7 @@ _CLOSES: Final = {
 _SCOPES: Final = frozenset(("table", "ul", "ol", "blockquote", "div"))
 
 _CELLS: Final = frozenset(("td", "th"))
-_WORD: Final = re.compile(r"[^ \t\n\f\r]")
+_WORD: Final = compile_late(r"[^ \t\n\f\r]")
 _IMAGE: Final = "\ufffc"
 
 

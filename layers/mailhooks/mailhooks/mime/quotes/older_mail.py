@@ -1,12 +1,12 @@
 """Older messages without marks below a marked quote, as programs make them that quote only the newest message."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from mailhooks.mime.quotes.attribution import MAX_LENGTH, Line, normalize
+from mailhooks.patterns import compile_late
 
-_CLOCK: Final = re.compile(r"(?<!\d)(\d{1,2}) ?[.:h\u6642\u65f6\u70b9\u9ede\uc2dc] ?(\d\d)(?![./-]?\d)")
+_CLOCK: Final = compile_late(r"(?<!\d)(\d{1,2}) ?[.:h\u6642\u65f6\u70b9\u9ede\uc2dc] ?(\d\d)(?![./-]?\d)")
 _HEAD: Final = 6
 """Lines of an attribution or of a block of fields that are read."""
 

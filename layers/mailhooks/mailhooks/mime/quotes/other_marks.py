@@ -1,14 +1,14 @@
 """Quote marks other than `>` in plain text: `| Lunch?`, `: Lunch?`, `» Lunch?`, and initials as in `BE> Lunch?`."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from mailhooks.mime.quotes.any_language import find_attribution_in_any_language
 from mailhooks.mime.quotes.attribution import Budget, Level, Line, find_attribution
+from mailhooks.patterns import compile_late
 
-OTHER_MARK: Final = re.compile(r"(\||[:»›%](?= )|[^\W\d_]{1,4}(?=>))>*(?= |$|\|)")  # noqa: RUF001 - quotation marks that are meant
-_TABLE: Final = re.compile(r"\|[^|]+\|")
+OTHER_MARK: Final = compile_late(r"(\||[:»›%](?= )|[^\W\d_]{1,4}(?=>))>*(?= |$|\|)")  # noqa: RUF001 - quotation marks that are meant
+_TABLE: Final = compile_late(r"\|[^|]+\|")
 
 
 def mark_other_quotes(lines: Sequence[Line]) -> None:

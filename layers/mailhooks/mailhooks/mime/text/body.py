@@ -13,6 +13,7 @@ from mailhooks.mime.quotes.attribution import Level
 from mailhooks.mime.quotes.html_lines import read_lines
 from mailhooks.mime.text.part import TextPart
 from mailhooks.mime.text.sealed_parts import OPAQUE_NAME, RIGHTS_MANAGED, is_opaque, is_rights_managed
+from mailhooks.patterns import compile_late
 
 
 class Obstacle(StrEnum):
@@ -33,19 +34,19 @@ class Obstacle(StrEnum):
 
 _PGP_VERSION: Final = "application/pgp-encrypted"
 _PGP_NAME: Final = "encrypted.asc"
-_PGP: Final = re.compile(rb"(?:^|\A\xef\xbb\xbf)-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----[ \t]*\r?$", re.MULTILINE)
-_PGP_IN_HTML: Final = re.compile(r"-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----")
+_PGP: Final = compile_late(rb"(?:^|\A\xef\xbb\xbf)-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----[ \t]*\r?$", re.MULTILINE)
+_PGP_IN_HTML: Final = compile_late(r"-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----")
 
-_CONTENT_FIELD: Final = re.compile(rb"\ncontent-", re.IGNORECASE)
+_CONTENT_FIELD: Final = compile_late(rb"\ncontent-", re.IGNORECASE)
 
 _DISPLAYED: Final = frozenset({"", "inline"})
 """Dispositions of displayed text."""
 
-_IMAGE: Final = re.compile(rb"<(?:img|svg|image|hr|object|video|input|iframe|v:|picture|canvas)\b|background|url\(", re.IGNORECASE)
-_INVISIBLE: Final = re.compile("[\\s\0\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2800\u3164\ufeff\uffa0]+")
+_IMAGE: Final = compile_late(rb"<(?:img|svg|image|hr|object|video|input|iframe|v:|picture|canvas)\b|background|url\(", re.IGNORECASE)
+_INVISIBLE: Final = compile_late("[\\s\0\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2800\u3164\ufeff\uffa0]+")
 """White space, and characters without a glyph."""
 
-_CUTS_TEXT: Final = re.compile(rb"apple|ipad|ipod", re.IGNORECASE)
+_CUTS_TEXT: Final = compile_late(rb"apple|ipad|ipod", re.IGNORECASE)
 _PROGRAM: Final = frozenset({"mime-version", "x-mailer", "x-user-agent"})
 
 

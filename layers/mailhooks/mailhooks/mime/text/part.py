@@ -11,10 +11,11 @@ from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import CannotEdit, Edit, Reason
 from mailhooks.mime.headers import Field
 from mailhooks.mime.message import Part
+from mailhooks.patterns import compile_late
 
-_PARAMETER: Final = re.compile(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
-_NEWLINE: Final = re.compile(rb"\r?\n")
-_ANY_NEWLINE: Final = re.compile(rb"\r\n?|\n")
+_PARAMETER: Final = compile_late(rb";\s*([^\s=;]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]*)")
+_NEWLINE: Final = compile_late(rb"\r?\n")
+_ANY_NEWLINE: Final = compile_late(rb"\r\n?|\n")
 _LONG_HEADER_LINE: Final = 200
 """Octets of a header line after which a parameter is folded to the next line."""
 
