@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, sy
 
 from local.mail.submission import Acceptor
 from local.servers import HOST, ShortageLog, listen
+from local.smtp.content_reader import ContentReader
 from local.smtp.handler import Handler
 from local.smtp.login_guard import FAILURES_A_CONNECTION, LoginGuard
 from mailhooks.contract import FlowDirection
@@ -49,6 +50,9 @@ class EnhancedSmtp(SMTP):
 
     def __init__(self, handler: Handler, logins: LoginGuard, **options: Any) -> None:
         super().__init__(handler, authenticator=self._log_in, **options)
+        # aiosmtpd has no parameter for the reader that it creates: its base class is initialized again, with another one.
+        reader = ContentReader(limit=self.line_length_limit, loop=self.loop)
+        asyncio.StreamReaderProtocol.__init__(self, reader, self._cb_client_connected, self.loop)
         self._logins = logins
         self._failed_logins = 0
 
