@@ -4,8 +4,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from aws_lambda_powertools.utilities.parameters import AppConfigProvider, SSMProvider
-
 from mailhooks.aws.client import QUICK_CONFIG, make_client
 from mailhooks.errors import SettingsError
 
@@ -30,6 +28,9 @@ def make_fetcher(kind: str, location: str, max_octets: int) -> Callable[[], Any]
         if len(names) != 3 or not all(names):
             raise SettingsError("POLICY: write appconfig:application/environment/profile")
         return _make_appconfig_fetcher(*names)
+    # Late for the cold start, here and below: Powertools loads boto3, which a policy in S3 does not need.
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
+
     # SSM stores at most 8 KB: a small policy.
     provider: Any = SSMProvider(boto3_client=make_client("ssm", QUICK_CONFIG))
     return lambda: provider.get(location, decrypt=True, force_fetch=True)
@@ -48,6 +49,8 @@ def _make_s3_fetcher(bucket: str, key: str, max_octets: int) -> Callable[[], byt
 
 
 def _make_appconfig_fetcher(application: str, environment: str, profile: str) -> Callable[[], Any]:
+    from aws_lambda_powertools.utilities.parameters import AppConfigProvider
+
     client = make_client("appconfigdata", QUICK_CONFIG)
     providers: list[Any] = []
 

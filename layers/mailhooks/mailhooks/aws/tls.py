@@ -6,6 +6,7 @@ them once a process, or only the five of Amazon if they suffice (setting TLS_ROO
 
 import logging
 import ssl
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -44,11 +45,6 @@ class _Roots:
 @cache
 def _load(bundle: str) -> _Roots:
     return _Roots(bundle)
-
-
-def context() -> ssl.SSLContext:
-    """Return the context that trusts botocore's own authorities, made at the first call."""
-    return _roots(get_cert_path(True)).context
 
 
 def _roots(bundle: str) -> _Roots:
@@ -90,6 +86,13 @@ class _Pool(AWSHTTPSConnectionPool):
     ConnectionCls = _Connection
 
 
-def share_context(http_session: Any) -> None:
-    """Let a `botocore.httpsession.URLLib3Session` open its TLS connections with the shared context."""
+def share_context(http_session: Any, url: str) -> None:
+    """Let a `botocore.httpsession.URLLib3Session` open its TLS connections with the shared context, which is loaded now for an https: URL.
+
+    A function makes its clients while Lambda loads it, with a whole processor.
+    """
     http_session._manager.pool_classes_by_scheme["https"] = _Pool
+    if url.startswith("https:"):
+        # botocore complains of an unreadable bundle at the call.
+        with suppress(OSError):
+            _roots(get_cert_path(http_session._verify))
