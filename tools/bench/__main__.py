@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools.bench import availability, container, functions, instructions, large, local, memory, policy
+from tools.bench import availability, container, functions, instructions, large, local, memory, policy, profile, tls
 from tools.bench.copies import ROOT, Copy, make_copy
 from tools.bench.measure import print_bars
 
@@ -23,6 +23,8 @@ Section = Callable[[Sequence[Copy], Path], None]
 SECTIONS: dict[str, Section] = {
     "cold": functions.measure_cold_starts,
     "warm": functions.measure_warm_calls,
+    "tls": tls.main,
+    "profile": profile.main,
     "instructions": instructions.main,
     "large": large.main,
     "memory": lambda copies, _folder: memory.main(copies),

@@ -1,0 +1,66 @@
+"""Show where the time of a cold start and of a warm call of `rewrite` goes, by part."""
+
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tools.bench.copies import Copy
+from tools.bench.functions import MESSAGES, PROGRAMS, WARM_PROCESSES, Function, serve_message
+from tools.bench.measure import measure_in_turn, run_process
+
+RUNS = 9
+_SHOWN = ("mailhooks", "botocore", "urllib3", "aws_lambda_powertools", "boto3")
+
+
+def main(copies: Sequence[Copy], folder: Path) -> None:
+    ours = copies[0]
+    with serve_message(folder) as server:
+        for name in ("rewrite", "mailflow"):
+            _profile_cold_start(Function.of_copy(ours, name, server))
+        _profile_warm_call(Function.of_copy(ours, "rewrite", server))
+
+
+def _profile_cold_start(function: Function) -> None:
+    steps = [function.run() for _ in range(RUNS)]
+    process, load, first = (statistics.median(getattr(each, part) for each in steps) for part in ("process", "load", "first"))
+    imports = _measure_imports(function)
+    imported = sum(imports.values())
+    print(f"\nCold start of {function.name}: {process:.0f} ms of CPU time")
+    print(f"  {'the interpreter: start and end':44} {process - load - first:7.1f} ms")
+    print(f"  {'load: the function and its clients':44} {load:7.1f} ms")
+    print(f"  {'the first message':44} {first:7.1f} ms")
+    print(f"  of the load and the first message, imports {imported:9.1f} ms")
+    for package, milliseconds in imports.most_common():
+        print(f"    {package:42} {milliseconds:7.1f} ms")
+
+
+def _measure_imports(function: Function) -> Counter[str]:
+    """Return the milliseconds of imports by package: the shortest of several runs for each module, without the modules that it imports."""
+    shortest: dict[str, float] = {}
+    command = function.command()
+    for _ in range(RUNS):
+        run = run_process([command[0], "-X", "importtime", *command[1:]], function.environment)
+        lines = (line.removeprefix("import time:").split("|") for line in run.output.splitlines() if line.startswith("import time:"))
+        for own, _total, module in lines:
+            if own.strip().isdigit():
+                name, milliseconds = module.strip(), int(own) / 1000
+                shortest[name] = min(shortest.get(name, milliseconds), milliseconds)
+    packages: Counter[str] = Counter()
+    for module, milliseconds in shortest.items():
+        top = module.partition(".")[0]
+        standard = "the standard library, with the interpreter's own" if top in sys.stdlib_module_names else "other packages"
+        packages[top if top in _SHOWN else standard] += milliseconds
+    return packages
+
+
+def _profile_warm_call(function: Function) -> None:
+    path = function.environment["PYTHONPATH"].partition(":")[2]
+    calls = Function("", {**function.environment, "PYTHONPATH": f"{PROGRAMS / 'calls'}:{path}"})
+
+    whole, alone = measure_in_turn([lambda: function.run(MESSAGES).each, lambda: calls.run(MESSAGES).each], WARM_PROCESSES)
+    print(f"\nWarm call of {function.name}: {statistics.median(whole):.2f} ms of CPU time")
+    print(f"  {'its three calls to AWS':44} {statistics.median(alone):7.2f} ms")
+    difference = statistics.median(a - b for a, b in zip(whole, alone, strict=True))
+    print(f"  {'the rest: checks, changes, log line':44} {difference:7.2f} ms")
