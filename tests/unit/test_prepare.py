@@ -56,6 +56,20 @@ def test_prepared_files_are_added_and_nothing_else_changes(built: Path) -> None:
     }
 
 
+def test_clients_of_a_prepared_library_read_the_cut_data(built: Path) -> None:
+    program = """
+import sys
+from mailhooks.aws.client import make_client
+from mailhooks.aws.session import open_session
+from mailhooks.aws.tls import AMAZON_ROOTS
+client = make_client("s3", region="eu-west-1")
+print(type(open_session().get_component("data_loader")).__name__, client.meta.endpoint_url, hasattr(client, "copy_object"))
+print(AMAZON_ROOTS.read_text().count("BEGIN CERTIFICATE"), "boto3" in sys.modules)
+"""
+    done = run(built, "-c", program)
+    assert (done.stdout.splitlines(), done.stderr) == (["_Loader https://s3.eu-west-1.amazonaws.com False", "5 False"], "")
+
+
 def test_the_source_is_not_prepared() -> None:
     done = run(SOURCE.parent, "-m", "mailhooks.prepare")
     assert (done.returncode, done.stdout) == (1, "")

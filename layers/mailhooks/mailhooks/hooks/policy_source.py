@@ -83,7 +83,7 @@ class PolicySource:
         """Return the source of the setting POLICY. Raises SettingsError, PolicyError."""
         kind, _, rest = settings.policy.partition(":")
         if kind in KINDS and rest:
-            # Late for the cold start: it loads boto3, which a policy in a file does not need.
+            # Late for the cold start: it loads botocore, which a policy in a file does not need.
             from mailhooks.aws.policy_providers import make_fetcher
 
             fetch = make_fetcher(kind, rest, MAX_OCTETS)

@@ -219,7 +219,7 @@ class _HandlerRuntime:
     def _content(self) -> ContentStore:
         content: ContentStore | None = self._content_store
         if content is None:
-            # Late: boto3 is most of a cold start, and a hook that never reads content does not need it.
+            # Late: botocore is most of a cold start, and a hook that never reads content does not need it.
             from mailhooks.aws.message_flow import MessageFlow
 
             content = self._content_store = MessageFlow.from_settings(self._settings)

@@ -24,7 +24,7 @@ class SecretSource:
     """A secret of AWS Secrets Manager, read by name or ARN."""
 
     def __init__(self, name: str) -> None:
-        # Imported late, here and in `read`: boto3 needs 130 ms of CPU time, and a FileSource does not need it.
+        # Imported late, here and in `read`: botocore is slow to load, and a FileSource does not need it.
         from mailhooks.aws.client import QUICK_CONFIG
         from mailhooks.aws.secrets import SecretReader
 
