@@ -7,10 +7,9 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from mailhooks.contract import ContractError, schema
+from mailhooks.contract import ContractError, schema, violations
 from mailhooks.contract.check_generator import SchemaError, generate_check
 from mailhooks.contract.schema import check, list_violations, load_check
-from mailhooks.contract.violations import find_violations
 from tests.support.schema_documents import ODD_VALUES, SCHEMAS, Documents
 
 DEFINITIONS: Final = {"$defs": {"text": {"type": "string"}, "tree": {"items": {"$ref": "#/$defs/tree"}, "maxItems": 2}}}
@@ -123,12 +122,12 @@ def test_the_generated_check_and_jsonschema_agree_on_many_random_documents(name:
 
 
 def assert_agreement(name: str, count: int) -> None:
-    documents, is_valid = Documents(name, seed=count), load_check(name)
+    documents, is_valid, validator = Documents(name, seed=count), load_check(name), violations._validator(name)
     results = {True: 0, False: 0}
     for number in range(count):
         document = documents.make()
         valid = is_valid(document)
-        assert valid is (not find_violations(name, document, 1)), (number, document)
+        assert valid is validator.is_valid(document), (number, document)
         results[valid] += 1
     assert min(results.values()) > count / 10, "the documents should be of both kinds"
 
@@ -168,6 +167,6 @@ def test_a_document_nested_too_deep_for_python_raises_the_same_error_as_in_jsons
     for _ in range(10_000):
         conditions = {"not": conditions}
     policy = {"version": 1, "rules": [{"name": "r", "when": conditions, "do": "drop"}]}
-    for violations in (list_violations, find_violations):
+    for find in (list_violations, violations.find_violations):
         with pytest.raises(RecursionError):
-            violations("policy", policy, 9)
+            find("policy", policy, 9)
