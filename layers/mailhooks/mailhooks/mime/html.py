@@ -59,7 +59,9 @@ _ONE_ATTRIBUTE: Final = compile_late(rf"{_ATTRIBUTE}|(?:{_SPACE}|/)++")
 
 _TAG_NAME: Final = compile_late(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _NAME_END: Final = r"(?=[ \t\n\f\r/>])"
-_TAG_REST: Final = rf"(?:[^\"'>]*+>|(?:{_ATTRIBUTE.replace('([^', '(?:[^')})*+(?:{_SPACE}|/)*+>)"
+_TAG_REST: Final = rf"(?>[^\"'>]*+>|(?:{_ATTRIBUTE.replace('([^', '(?:[^')})*+(?:{_SPACE}|/)*+>)"
+"""The rest of a tag, without quotes or with attributes. Both end at the same place, so the second form is not tried after the first."""
+
 _TAG: Final = rf"(?!plaintext{_NAME_END})/?(?P<name>[A-Z][^ \t\n\f\r/>]*+){_TAG_REST}"
 _COMMENT: Final = r"!--(?:-?>|(?s:.*?)--!?>)|(?:!(?!--)|/(?![A-Z])|\?)[^>]*+>"
 
