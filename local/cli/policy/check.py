@@ -53,7 +53,7 @@ def _json(
         "file": str(file),
         "rules": len(policy.rules) if policy else 0,
         "digest": policy.digest if policy else "",
-        "problems": [asdict(problem) for problem in error.problems] if error else [],
+        "problems": [problem._asdict() for problem in error.problems] if error else [],
         "more": error.more if error else 0,
         "findings": [asdict(finding) for finding in findings],
         "needs": [{**asdict(need), "rules": [{"rule": rule, "for": why} for rule, why in need.rules]} for need in needed],

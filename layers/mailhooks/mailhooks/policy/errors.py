@@ -1,12 +1,11 @@
 """Errors of a policy, with the place in the file."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailhooks.errors import MailhooksError, TransientError
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in a policy: the expected and the given value.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Recipients that rules add. Do not drop a recipient when the replacement cannot be added."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailhooks import contract
 from mailhooks.errors import MailhooksError
@@ -11,8 +11,7 @@ from mailhooks.policy.facts.recipients import NO_RECIPIENTS, RecipientSet
 from mailhooks.policy.rules.rule import RemoveRecipients, Rule, SetVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(NamedTuple):
     """The addresses that one action of a rule adds, as in the policy, and the recipients to whom the rule applies."""
 
     rule: Rule

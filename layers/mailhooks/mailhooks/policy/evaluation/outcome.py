@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from mailhooks import contract
 from mailhooks.contract import ActionType, ContractError, MailFlowEvent, Verdict
@@ -21,8 +21,7 @@ _COMMON_BOUNCE: Final = contract.Action(
 """Replaces bounce texts that exceed the limit of a response."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionTrace:
+class ConditionTrace(NamedTuple):
     """One evaluated condition, with the candidates for whom it was evaluated and those that it matches."""
 
     condition: str
@@ -54,8 +53,7 @@ class Trace:
     rules: list[RuleTrace] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class WantedChange:
+class WantedChange(NamedTuple):
     """A change of the content that a rule wants for some recipients."""
 
     rule: Rule
@@ -63,8 +61,7 @@ class WantedChange:
     recipients: RecipientSet
 
 
-@dataclass(frozen=True, slots=True)
-class WantedEffect:
+class WantedEffect(NamedTuple):
     """A side effect that a rule wants for some recipients."""
 
     rule: Rule
@@ -72,8 +69,7 @@ class WantedEffect:
     recipients: RecipientSet
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A failed condition or action: its name `what`, and the type of the error."""
 
     rule: str

@@ -5,9 +5,8 @@ grow with the number of recipients.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.address_patterns import Pattern, Specificity, canonical, remove_tag
 from mailhooks.policy.facts.regex import LineRegex
@@ -146,8 +145,7 @@ def _union(keys: frozenset[str], index: dict[str, int]) -> RecipientSet:
     return RecipientSet(bits)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSet:
+class AddressSet(NamedTuple):
     """The addresses that a condition names: WorkMail's pattern forms and regular expressions. One of them has to match.
 
     >>> AddressSet.of([Pattern.parse("*.example.com"), Pattern.parse("ana@example.net")]).matches("bo@mail.example.com")

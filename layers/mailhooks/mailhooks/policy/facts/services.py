@@ -1,8 +1,7 @@
 """The services that conditions use, each optional and behind a Protocol."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailhooks.deadline import Deadline
 
@@ -80,8 +79,7 @@ class Directory(Protocol):
         """Return all addresses of a user, given by ID, in lower case. Raises as `members`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(NamedTuple):
     """The services that a function has."""
 
     rates: Rates | None = None

@@ -1,10 +1,9 @@
 """The context in which conditions and actions are built: the policy's lists, the rule's name, the time zone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
@@ -17,8 +16,7 @@ _R = TypeVar("_R")
 _S = TypeVar("_S")
 
 
-@dataclass(frozen=True, slots=True)
-class BuildContext:
+class BuildContext(NamedTuple):
     """The context of one rule.
 
     Attributes:

@@ -6,8 +6,7 @@ aliases, because a small file with aliases can mean a huge one, and tags.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -32,8 +31,7 @@ _WORDS: Final = {
 """YAML 1.2 section 10.3.2."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyDocument:
+class PolicyDocument(NamedTuple):
     """The parsed text of a policy: plain data, and the YAML node for the lines."""
 
     file: str

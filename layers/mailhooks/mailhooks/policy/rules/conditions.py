@@ -7,7 +7,7 @@ negated one.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import NO_RECIPIENTS, AddressSet, RecipientSet
@@ -49,15 +49,17 @@ class EvaluateCondition(Protocol):
     def __call__(self, condition: Condition, facts: Facts, candidates: RecipientSet, *, negated: bool = False) -> RecipientSet: ...
 
 
-@dataclass(frozen=True, slots=True)
-class MessageTest:
+class MessageTest(NamedTuple):
     """A condition on the message: matches all recipients or none."""
 
     name: str
     cost: Cost
     test: Callable[[Facts], bool]
     value: Callable[[Facts], object]
-    per_recipient: ClassVar[bool] = False
+
+    @property
+    def per_recipient(self) -> bool:
+        return False
 
     def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
         return candidates if self.test(facts) else NO_RECIPIENTS
@@ -66,14 +68,16 @@ class MessageTest:
         return one_line(self.value(facts))
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientTest:
+class RecipientTest(NamedTuple):
     """A condition on each recipient."""
 
     name: str
     cost: Cost
     select: Callable[[Facts, RecipientSet], RecipientSet]
-    per_recipient: ClassVar[bool] = True
+
+    @property
+    def per_recipient(self) -> bool:
+        return True
 
     def matching(self, facts: Facts, candidates: RecipientSet, evaluate: EvaluateCondition) -> RecipientSet:  # noqa: ARG002 - the protocol's
         return self.select(facts, candidates)
@@ -133,8 +137,7 @@ class AnyOf(_Group):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     """Matches the recipients that its condition does not match."""
 
     name: str

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
@@ -27,8 +27,7 @@ VARIABLES: Final = frozenset({"subject", "fromname", "fromaddress", "fromdomain"
 """The variables of a bounce text, written between `%%` and `%%`, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetVerdict:
+class SetVerdict(NamedTuple):
     """Set the verdict of the matching recipients. `text` is the template of a bounce message."""
 
     type: ActionType
@@ -43,15 +42,13 @@ class SetVerdict:
         return Template(self.text).render(values).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class AddRecipients:
+class AddRecipients(NamedTuple):
     """Deliver the message to further addresses, as Bcc."""
 
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveRecipients:
+class RemoveRecipients(NamedTuple):
     """Drop the message for recipients with these addresses."""
 
     addresses: AddressSet
@@ -176,8 +173,7 @@ class NoDisclaimer(CannotChangeSafely):
         return self.obstacle in {Obstacle.NO_TEXT, Obstacle.NO_WORDS, Obstacle.REPORT}
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """Store a copy of the received message and its envelope in an S3 bucket."""
 
     bucket: str
@@ -187,8 +183,7 @@ class Archive:
     name: str = "archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(NamedTuple):
     """Send a notification with fields of the message to SNS, EventBridge or a webhook. `secret` names the webhook's secret."""
 
     sns: str = ""
@@ -199,8 +194,7 @@ class Notify:
     name: str = "notify"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """Count the message in a metric."""
 
     metric: str
