@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.availability.circuit_breaker import CircuitBreaker
 from mailhooks.availability.errors import GenerationFailed, LookupFailed, ServerBusy, TimedOut, Unreachable
@@ -36,8 +36,7 @@ _HANDOVER_S: Final = 0.2
 """Time reserved between the backends' deadline and the request's (at most a tenth of it), so that late results are still used."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendQuery:
+class BackendQuery(NamedTuple):
     """The mailboxes to look up at one backend, without duplicates."""
 
     name: str
@@ -46,8 +45,7 @@ class BackendQuery:
     mailboxes: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """One look-up within a backend's limits, in the `part`-th of the windows that the requested one was split into."""
 
     query: BackendQuery
@@ -56,8 +54,7 @@ class _Job:
     part: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Update:
+class _Update(NamedTuple):
     """The results of one attempt; `over` after the job's last attempt."""
 
     job: _Job

@@ -1,9 +1,8 @@
 """The interface of a backend. Events, working hours and windows are the contract's dataclasses, with times in UTC."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailhooks.availability.errors import LookupFailed
 from mailhooks.contract.availability import Window
@@ -11,8 +10,7 @@ from mailhooks.contract.freebusy import CalendarEvent, WorkingHours
 from mailhooks.deadline import Deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The mailboxes and the time span of one look-up (None: no limit), and the look-ups in parallel."""
 
     mailboxes: int
@@ -20,8 +18,7 @@ class Limits:
     at_once: int = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """The calendar of one mailbox.
 
     Attributes:

@@ -1,7 +1,8 @@
 """The parts of events that a requester may see."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.contract.availability import Window
@@ -18,8 +19,7 @@ class Show(StrEnum):
     """All details as well, except those of private events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Privacy:
+class Privacy(NamedTuple):
     """Rules by requester. The most specific pattern applies; a requester who matches none, or has no address, sees `busy`."""
 
     rules: tuple[tuple[Pattern, Show], ...] = ()

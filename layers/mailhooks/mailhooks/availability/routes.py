@@ -1,14 +1,13 @@
 """Which backend serves a mailbox, by address patterns in WorkMail's forms."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.availability.errors import LookupFailed, MailboxNotFound, NotRouted
 
 
-@dataclass(frozen=True, slots=True)
-class Routes:
+class Routes(NamedTuple):
     """Patterns with the name of a backend. The most specific pattern applies; of equally specific ones the first."""
 
     entries: tuple[tuple[Pattern, str], ...]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mailhooks.address_patterns import Pattern, canonical
@@ -27,8 +27,7 @@ _MAX_FEEDS: Final = 1000
 _REDIRECTS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(NamedTuple):
     """The content of a feed, with its validators for conditional requests."""
 
     calendars: Calendars
@@ -37,8 +36,7 @@ class _Content:
     modified: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(NamedTuple):
     """The feed of a mailbox, or the feeds of all mailboxes that a pattern matches, with placeholders in their URL."""
 
     url: str

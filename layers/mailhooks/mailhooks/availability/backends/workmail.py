@@ -6,9 +6,8 @@ for several mailboxes would return only what the impersonated user may see, so t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
 
@@ -77,8 +76,7 @@ class WorkMailBackend:
         return results
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
+class _Role(NamedTuple):
     """An impersonation role."""
 
     workmail: Any

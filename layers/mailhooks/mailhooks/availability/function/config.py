@@ -8,9 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from mailhooks.address_patterns import Pattern
@@ -45,8 +44,7 @@ _LABEL: Final = re.compile(r"\w(?:[\w-]*\w)?")
 _KEY: Final = re.compile(r"[A-Za-z$][\w-]{0,39}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(NamedTuple):
     """A provider and its time for a response, in seconds."""
 
     provider: Provider

@@ -1,7 +1,6 @@
 """WebDAV requests: PROPFIND, REPORT and GET, with redirects on the configured server only."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import requests
 
@@ -13,16 +12,14 @@ from mailhooks.deadline import Deadline
 _REDIRECTS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A response, with the URL that it came from after redirects."""
 
     url: str
     response: http.HttpResponse
 
 
-@dataclass(frozen=True, slots=True)
-class DavClient:
+class DavClient(NamedTuple):
     """Sends the requests of one look-up."""
 
     session: requests.Session

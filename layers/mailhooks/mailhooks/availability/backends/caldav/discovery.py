@@ -1,7 +1,7 @@
 """Finds the calendars of a user: one calendar, or all calendars of a home or of a principal (RFC 4791 section 6.2.1)."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.availability.backends.caldav import multistatus as dav
 from mailhooks.availability.backends.caldav.client import Answer, DavClient
@@ -18,8 +18,7 @@ _NO_WEBDAV: Final = frozenset({200, 405, 501})
 _NOT_SHOWN: Final = "the server has no such calendar, or does not show it to this account"
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(NamedTuple):
     """A calendar of a user.
 
     Attributes:

@@ -5,9 +5,8 @@ recurrences by RDATE and changed recurrences outside of their series; SOGo and D
 Xandikos responds with HTTP 500 if one rule is unusual. The servers' own expansion (CALDAV:expand) has the same faults.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.availability.backends.caldav import multistatus as dav
 from mailhooks.availability.backends.caldav.client import Answer, DavClient
@@ -33,8 +32,7 @@ _PRECONDITIONS: Final = (
 """What HTTP 403 refuses in the query (RFC 4791 section 7.8, RFC 3253 section 3.6)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The calendar objects of a calendar: all of them, or at least all that may overlap the window."""
 
     objects: list[bytes]

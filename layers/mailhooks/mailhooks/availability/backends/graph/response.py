@@ -5,9 +5,8 @@ Microsoft Graph: "calendar: getSchedule", "scheduleInformation", "scheduleItem",
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mailhooks.address_patterns import canonical
 from mailhooks.availability import timezones
@@ -72,8 +71,7 @@ _VIEW: Final = {"0": "free", "1": "tentative", "2": "busy", "3": "oof"}
 schedule"; microsoft-graph-docs issue 17869)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads responses, with the busy types for the statuses workingElsewhere and unknown."""
 
     working_elsewhere: BusyType = BusyType.FREE

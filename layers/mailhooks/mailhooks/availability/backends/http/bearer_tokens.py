@@ -5,9 +5,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailhooks.availability.backends.http import client as http
 from mailhooks.availability.backends.http.retry_after import parse_retry_after
@@ -26,8 +25,7 @@ _BUSY: Final = frozenset({"temporarily_unavailable", "server_error", "internal_f
 """Transient `error` values of token endpoints, of any HTTP status."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token and its lifetime in seconds from now."""
 
     value: str

@@ -2,8 +2,7 @@
 
 import ssl
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import requests
 import urllib3
@@ -23,8 +22,7 @@ _CONNECT_S: Final = 5.0
 _CHUNK: Final = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """A response with its whole body. The headers are by name, in any case."""
 
     status: int

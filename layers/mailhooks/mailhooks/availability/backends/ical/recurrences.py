@@ -40,8 +40,7 @@ _Found = dict[_Id, tuple[datetime, datetime, datetime]]
 """Recurrences: the clock time of the start, the start and the end in UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Length:
+class _Length(NamedTuple):
     """The length of a recurrence. The end is the later one of two: by the clock, and after an exact time.
 
     DTEND of a series means an exact time (RFC 5545 section 3.8.5.3), but most programs repeat the clock time of the end. The two differ if
