@@ -15,6 +15,16 @@ ROOT: Final = Path(__file__).parents[2]
 
 AWS: Final = {"boto3", "botocore.session", "urllib3"}
 POLICY_FILE: Final = {"mailhooks.policy.loading.loader", "yaml", "re2"}
+OTHER_CONDITIONS: Final = {
+    "mailhooks.policy.loading.content_conditions",
+    "mailhooks.policy.facts.words",
+    "mailhooks.policy.rules.rate_condition",
+    "mailhooks.policy.rules.schedule",
+    "mailhooks.mime.text.body",
+    "zoneinfo",
+}
+"""Modules of conditions that the policy built with mailflow does not have."""
+
 BACKENDS: Final = {"exchangelib", "lxml", "msal", "jwt", "google.auth", "cryptography", "boto3", "botocore.session"}
 """Libraries of availability backends. Each backend loads its own only."""
 
@@ -39,7 +49,7 @@ FORBIDDEN: Final[dict[str, set[str]]] = {
     "functions/disclaimer": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
     "functions/rewrite": AVAILABILITY | POLICY_FILE | {"aws_xray_sdk", "boto3"},
     "functions/observe": AVAILABILITY | POLICY_FILE | {"mailhooks.policy", "mailhooks.content.template", "aws_xray_sdk", "boto3"},
-    "functions/mailflow": AVAILABILITY | {"re2", "aws_xray_sdk", "boto3"},
+    "functions/mailflow": AVAILABILITY | OTHER_CONDITIONS | {"re2", "aws_xray_sdk", "boto3"},
     "mailhooks.availability": BACKENDS | MAIL | {"requests"},
     "functions/availability": BACKENDS | MAIL | {"requests"},
     "mailhooks.availability.backends.caldav": BACKENDS,
