@@ -293,6 +293,11 @@ class LocalWorkMail(LocalAws):
             for start in range(0, len(objects), _KEPT_OBJECTS):
                 batch = objects[start : start + _KEPT_OBJECTS]
                 self._s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        if old:
+            # Imported late, as in `LocalAws`.
+            from local.aws.moto_server import forget_removed_objects
+
+            forget_removed_objects()
 
     def _remove_old(self) -> list[S3Reference]:
         """Remove the oldest references, when there are too many objects or bytes, and return them."""

@@ -20,7 +20,7 @@ from moto.core.base_backend import AccountSpecificBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, environ_key_for_header, should_preserve_original_header_name
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeAcl, FakeGrant, FakeGrantee, FakeKey, s3_backends
 from moto.s3.responses import S3Response
 from moto.s3.utils import ARCHIVE_STORAGE_CLASSES
 from starlette.requests import ClientDisconnect, Request
@@ -109,6 +109,17 @@ def find_object(bucket: str, key: str, version: str | None) -> tuple[bytes, str 
     if stored is None or stored.size > MAX_MESSAGE_BYTES or stored.storage_class in ARCHIVE_STORAGE_CLASSES:
         return None
     return stored.value, None if stored.version_id == "null" else stored.version_id
+
+
+def forget_removed_objects() -> None:
+    """Release the memory of objects that were removed from S3.
+
+    QUIRK: moto keeps a list of all objects and access lists that it ever created, which only its reset reads.
+    """
+    objects: list[Any] = vars(FakeKey)["instances_tracked"]
+    objects[:] = [each for each in objects if not each.disposed]
+    for kind in (FakeAcl, FakeGrant, FakeGrantee):
+        vars(kind)["instances_tracked"].clear()
 
 
 def _is_object_call(request: Request) -> bool:

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import FakeKey
 from werkzeug.serving import make_server
 
-from local.aws.moto_server import find_object, run_moto
+from local.aws.moto_server import find_object, forget_removed_objects, run_moto
 from local.aws_client import create_client
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 
@@ -178,3 +179,14 @@ def test_a_call_that_waits_does_not_delay_another(url: str) -> None:
         sqs.send_message(QueueUrl=queue, MessageBody="Hello")
         waiting.join(30)
         assert received[0]["Messages"][0]["Body"] == "Hello"
+
+
+def test_removed_objects_are_forgotten_and_the_others_kept(url: str) -> None:
+    with closing(create_client("s3", url)) as s3:
+        s3.create_bucket(Bucket="forgets")
+        for key in ("a", "b"):
+            _put(s3, "forgets", key)
+        s3.delete_object(Bucket="forgets", Key="a")
+        forget_removed_objects()
+        assert [key.name for key in vars(FakeKey)["instances_tracked"] if key.bucket_name == "forgets"] == ["b"]
+        assert _get(s3, "forgets", "b")["Body"] == b"Hello"
