@@ -44,6 +44,7 @@ _POLICY: Final = _Form(
 _TABLE: Final = _Form(r"[\w.-]{3,255}|arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]{3,255}", "the name or ARN of a DynamoDB table")
 _ORGANIZATION: Final = _Form(r"m-[0-9a-f]{32}", "the ID of a WorkMail organization, m- and 32 hexadecimal digits")
 _TLS_ROOTS: Final = _Form(r"all|amazon", "all or amazon")
+_AWS_CLIENT: Final = _Form(r"light|boto3", "light or boto3")
 SECRET_FORM: Final = _Form(
     r"(?:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@!-]{1,512}", "the name or ARN of a secret"
 )
@@ -64,6 +65,7 @@ class Settings:
         service, metrics_namespace: the names of the service in log lines, and of the CloudWatch namespace of the metrics.
         xray_tracing: whether calls to AWS are traced.
         tls_roots: the authorities whose certificates connections to AWS accept at first: all that botocore has, or amazon for Amazon's.
+        aws_client: what reads and replaces messages: light for `mailhooks.aws.light_client` where it can, or boto3.
         rewrite_bucket: the bucket from which WorkMail reads changed content.
         add_headers, bounce_rules: JSON.
         strip_extensions, strip_types, strip_true_types: which attachments are removed.
@@ -91,6 +93,7 @@ class Settings:
     metrics_namespace: str = field(default="WorkMailHooks", metadata={"variable": "POWERTOOLS_METRICS_NAMESPACE", "form": _NAMESPACE})
     xray_tracing: bool = False
     tls_roots: str = field(default="all", metadata={"form": _TLS_ROOTS})
+    aws_client: str = field(default="light", metadata={"form": _AWS_CLIENT})
     rewrite_bucket: str = ""
     subject_tag: str = ""
     add_headers: str = ""

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from mailhooks import errors
 from mailhooks.aws import client as aws
+from mailhooks.aws import light_client
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
@@ -45,16 +46,17 @@ class MessageFlow:
         SettingsError: PutRawMessageContent does not accept the bucket's name.
     """
 
-    def __init__(self, bucket: str = "") -> None:
+    def __init__(self, bucket: str = "", *, client: str = "light") -> None:
         if bucket and not BUCKET_PATTERN.fullmatch(bucket):
             raise SettingsError("REWRITE_BUCKET: WorkMail accepts bucket names with 3 to 63 of a-z, 0-9 and -, without dots")
         self._bucket = bucket
-        self._workmail = aws.make_client("workmailmessageflow")
-        self._s3: Any = aws.make_client("s3") if bucket else None
+        make_client = light_client.make_client if client == "light" else aws.make_client
+        self._workmail = make_client("workmailmessageflow")
+        self._s3: Any = make_client("s3") if bucket else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "MessageFlow":
-        return cls(settings.rewrite_bucket)
+        return cls(settings.rewrite_bucket, client=settings.aws_client)
 
     def get(self, message_id: str, deadline: Deadline) -> bytes:
         """Return the message's current content: after an earlier Put, the content of that Put.
