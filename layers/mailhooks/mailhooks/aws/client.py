@@ -21,7 +21,6 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from mailhooks.aws.session import create_client
 from mailhooks.aws.tracing import subsegment
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, ServiceFailed, Throttled
@@ -83,6 +82,9 @@ QUICK_CONFIG: Final = make_config(connect_timeout_s=2, read_timeout_s=3, attempt
 
 def make_client(service: str, config: Config = CONFIG, region: str | None = None) -> Any:
     """Return a client of a service, as `boto3.client` does, in the region of the function unless one is given."""
+    # Imported late for the cold start: the light client does without a session.
+    from mailhooks.aws.session import create_client
+
     return create_client(service, config, region)
 
 

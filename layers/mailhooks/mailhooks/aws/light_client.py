@@ -120,9 +120,9 @@ _MODELS: Final[dict[str, Any]] = {
 """The parts of botocore's service models that these calls need."""
 
 
-def make_client(service: str) -> Any:
+def make_client(service: str, config: Config = aws.CONFIG) -> Any:
     """Return a light client of a service; a boto3 client where this environment is not the plain case."""
-    return LightClient(service, os.environ) if is_plain(service, os.environ) else aws.make_client(service)
+    return LightClient(service, config) if is_plain(service, os.environ) else aws.make_client(service, config)
 
 
 def is_plain(service: str, environ: Mapping[str, str]) -> bool:
@@ -150,7 +150,8 @@ class _Redirect(Exception):
 class LightClient:
     """Calls of one service with the names, arguments, responses and errors of a boto3 client."""
 
-    def __init__(self, service: str, environ: Mapping[str, str], config: Config = aws.CONFIG) -> None:
+    def __init__(self, service: str, config: Config = aws.CONFIG) -> None:
+        environ = os.environ
         self._service = service
         self._model = ServiceModel(_MODELS[service], service)
         self._region = environ["AWS_DEFAULT_REGION"]
@@ -161,7 +162,6 @@ class LightClient:
         self._config = config.merge(
             Config(signature_version="s3v4", request_checksum_calculation="when_supported", response_checksum_validation="when_supported")
         )
-        self._user_agent = f"{config.user_agent} Botocore/{botocore.__version__}"
         credentials = SimpleNamespace(
             access_key=environ["AWS_ACCESS_KEY_ID"],
             secret_key=environ["AWS_SECRET_ACCESS_KEY"],
@@ -169,6 +169,7 @@ class LightClient:
         )
         self._auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(credentials, service, self._region)
         self._boto3: Any = None
+        self._boto3_config = config
         self._is_redirected = False
         self._prepare_events()
         self._endpoint = EndpointCreator(self._events).create_endpoint(
@@ -205,21 +206,23 @@ class LightClient:
 
     def _make_boto3_client(self) -> Any:
         if self._boto3 is None:
-            self._boto3 = aws.make_client(self._service)
+            self._boto3 = aws.make_client(self._service, self._boto3_config)
         return self._boto3
 
     def get_raw_message_content(self, *, messageId: str) -> Any:  # noqa: N803 - botocore's names
+        if not messageId:
+            return self._make_boto3_client().get_raw_message_content(messageId=messageId)  # raises the error
         return self._call("GetRawMessageContent", self._url, f"/messages/{percent_encode(messageId)}", {}, b"")
 
     def put_raw_message_content(self, *, messageId: str, content: Any) -> Any:  # noqa: N803
-        body = dumps({"content": content}).encode()
-        return self._call(
-            "PutRawMessageContent", self._url, f"/messages/{percent_encode(messageId)}", {"Content-Type": "application/json"}, body
-        )
+        if not messageId:
+            return self._make_boto3_client().put_raw_message_content(messageId=messageId, content=content)
+        path, headers = f"/messages/{percent_encode(messageId)}", {"Content-Type": "application/json"}
+        return self._call("PutRawMessageContent", self._url, path, headers, dumps({"content": content}).encode())
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> Any:  # noqa: N803
         body = BytesIO(Body) if isinstance(Body, bytes) else Body
-        if (url := self._bucket_url(Bucket)) and not self._is_redirected:
+        if Key and (url := self._bucket_url(Bucket)) and not self._is_redirected:
             try:
                 return self._call("PutObject", url, "/" + percent_encode(Key, safe="/~"), {}, body)
             except _Redirect:
@@ -247,7 +250,7 @@ class LightClient:
             "s3_redirect": {"redirected": False, "bucket": None},
         }
         request = {"method": operation.http["method"], "url_path": path, "query_string": {}, "headers": headers, "body": body}
-        prepare_request_dict(request, url, context, self._user_agent)
+        prepare_request_dict(request, url, context, self._config.user_agent)
         resolve_checksum_context(request, operation, {})
         if hasattr(body, "read"):
             headers["Expect"] = "100-continue"
