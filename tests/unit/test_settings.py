@@ -99,6 +99,7 @@ BAD_VALUES: dict[str, tuple[str, ...]] = {
         "exe", "executables", "application/none", "*/*", "x/*", "executable;image/*", "'executable'", "[executable]", "zip", "image",
     ),
     "TLS_ROOTS": ("Amazon", "none", "all,amazon", "/etc/ssl/certs", "'all'", "true", "[all]", "amazon.pem", "0", "aws"),
+    "AWS_CLIENT": ("Light", "boto", "botocore", "light,boto3", "'light'", "true", "[light]", "none", "0", "aws"),
     "STRIP_OVER_BYTES": ("-1", "1 MB", "1e6", "1_000", "1,000", "1.5", "0x10", "ten", "\u0661\u0662", "+5"),
     "STRIP_ENCRYPTED_ARCHIVES": CHOICES,
     "STRIP_UNLISTABLE_ARCHIVES": CHOICES,

@@ -328,5 +328,6 @@ def test_settings_in_files_get_a_boto3_client(pauses: list[float], tmp_path: Pat
 
 
 def test_a_version_of_botocore_without_comparison_gets_a_boto3_client(pauses: list[float], monkeypatch: pytest.MonkeyPatch):
+    assert isinstance(MessageFlow("my-bucket")._s3, LightClient)
     monkeypatch.setattr(botocore, "__version__", "1.45.0")
-    assert not light_client.is_plain("s3", os.environ)
+    assert not isinstance(MessageFlow("my-bucket")._s3, LightClient)

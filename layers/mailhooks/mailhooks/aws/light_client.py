@@ -5,8 +5,8 @@ no endpoint rule is evaluated. So it starts in a fraction of the time, and it se
 in the environment, a region of WorkMail. `make_client` returns a boto3 client in every other case, and `LightClient` passes every other
 operation to one.
 
-The requests have the same bytes as boto3's, which tests/integration/aws/test_light_client.py compares: a version of botocore that is not in
-`TESTED_VERSIONS` gets a boto3 client.
+The requests have the same bytes as boto3's, which tests/integration/aws/test_light_client.py compares. It uses parts of botocore that may
+differ in another version: `mailhooks.aws.message_flow` loads it only for the versions that the tests have compared.
 """
 
 import os
@@ -20,7 +20,6 @@ from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import quote
 
-import botocore
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import prepare_request_dict
 from botocore.config import Config
@@ -33,9 +32,7 @@ from botocore.retries import standard
 from botocore.utils import S3RegionRedirectorv2, percent_encode
 
 from mailhooks.aws import client as aws
-
-TESTED_VERSIONS: Final = ("1.43.", "1.44.")
-"""The first parts of the versions of botocore that the tests compare with this module."""
+from mailhooks.aws.tls import share_context
 
 _REGIONS: Final = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 """The regions of WorkMail (AWS General Reference, "Amazon WorkMail endpoints and quotas")."""
@@ -50,7 +47,7 @@ _VARIABLES: Final = re.compile(
 """The variables that this module reads, or that change nothing. Each other variable of AWS or botocore may change a request."""
 
 _ENDPOINT: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
-_VIRTUAL_HOST: Final = re.compile(r"[a-z0-9](?:-?[a-z0-9]+)*")
+_VIRTUAL_HOST: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 """Buckets whose name becomes a part of the host. Two hyphens in sequence mark special buckets, such as directory buckets."""
 
 _STREAM: Final = {"type": "blob", "streaming": True}
@@ -129,8 +126,7 @@ def is_plain(service: str, environ: Mapping[str, str]) -> bool:
     """Return whether a light client sends the same requests as a boto3 client in this environment."""
     endpoint = _endpoint(service, environ)
     return (
-        botocore.__version__.startswith(TESTED_VERSIONS)
-        and environ.get("AWS_DEFAULT_REGION") in _REGIONS
+        environ.get("AWS_DEFAULT_REGION") in _REGIONS
         and bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
         and (endpoint is None or _ENDPOINT.fullmatch(endpoint) is not None)
         and not any(name.startswith(("AWS_", "BOTO")) and not _VARIABLES.fullmatch(name) for name in environ)
@@ -181,6 +177,7 @@ class LightClient:
             max_pool_connections=config.max_pool_connections,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
+        share_context(self._endpoint.http_session, self._url)
 
     def _prepare_events(self) -> None:
         """Register the handlers that botocore registers for these calls, in its order."""

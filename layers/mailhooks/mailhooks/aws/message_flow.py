@@ -13,9 +13,10 @@ from itertools import accumulate
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
+import botocore
+
 from mailhooks import errors
 from mailhooks.aws import client as aws
-from mailhooks.aws import light_client
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, Misconfigured, SettingsError
@@ -35,12 +36,18 @@ _OWN_ERRORS: Final[dict[str, type[MailhooksError]]] = {
 
 _MAX_JOINED_OCTETS: Final = 1024 * 1024
 
+_LIGHT_VERSIONS: Final = ("1.43.", "1.44.")
+"""The first parts of the versions of botocore with which the tests have compared `mailhooks.aws.light_client`."""
+
 
 class MessageFlow:
     """Reads and writes the content of mail in transit.
 
     It makes both clients at once: a function that makes its `MessageFlow` while Lambda loads it pays for them in the init phase, not during
     the first message. Without a bucket it makes no S3 client, and nothing can be written.
+
+    Args:
+        client: light for `mailhooks.aws.light_client` where it sends the same requests as boto3's clients; or boto3.
 
     Raises:
         SettingsError: PutRawMessageContent does not accept the bucket's name.
@@ -50,9 +57,8 @@ class MessageFlow:
         if bucket and not BUCKET_PATTERN.fullmatch(bucket):
             raise SettingsError("REWRITE_BUCKET: WorkMail accepts bucket names with 3 to 63 of a-z, 0-9 and -, without dots")
         self._bucket = bucket
-        make_client = light_client.make_client if client == "light" else aws.make_client
-        self._workmail = make_client("workmailmessageflow")
-        self._s3: Any = make_client("s3") if bucket else None
+        self._workmail = _make_client("workmailmessageflow", client)
+        self._s3: Any = _make_client("s3", client) if bucket else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "MessageFlow":
@@ -127,6 +133,15 @@ class MessageFlow:
             return _call("GetObject", read, deadline).decode()
         except Misconfigured:
             return None
+
+
+def _make_client(service: str, kind: str) -> Any:
+    if kind == "light" and botocore.__version__.startswith(_LIGHT_VERSIONS):
+        # Imported late: another version of botocore may not have the names that it imports.
+        from mailhooks.aws import light_client
+
+        return light_client.make_client(service)
+    return aws.make_client(service)
 
 
 class _ChunkedReader(io.RawIOBase):
