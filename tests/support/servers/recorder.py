@@ -36,10 +36,12 @@ class Reply:
     pause_s: float = 0
 
 
-def respond(status: int, body: bytes = b"", *headers: str, length: int | None = None, **more: object) -> Reply:
+def respond(
+    status: int, body: bytes = b"", *headers: str, length: int | None = None, early: bool = False, end: str = "keep", pause_s: float = 0
+) -> Reply:
     """Return the reply with a complete response; `length` replaces the right Content-Length."""
     lines = [f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body) if length is None else length}", *headers]
-    return Reply("\r\n".join([*lines, "", ""]).encode() + body, **more)  # type: ignore[arg-type]
+    return Reply("\r\n".join([*lines, "", ""]).encode() + body, early=early, end=end, pause_s=pause_s)
 
 
 @dataclass

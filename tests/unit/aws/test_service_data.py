@@ -359,6 +359,9 @@ def test_the_library_calls_no_other_operation() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             match node:
+                # A method of botocore's EndpointCreator has the name of an operation of EventBridge.
+                case ast.Attribute(attr="create_endpoint"):
+                    pass
                 case ast.Attribute(attr=name) | ast.Constant(value=str(name)) if name in spelled:
                     called.add(spelled[name])
                 case ast.Call(func=ast.Name(id="make_client") | ast.Attribute(attr="make_client"), args=[ast.Constant(value=service), *_]):

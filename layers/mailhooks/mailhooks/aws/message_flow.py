@@ -57,8 +57,8 @@ class MessageFlow:
         if bucket and not BUCKET_PATTERN.fullmatch(bucket):
             raise SettingsError("REWRITE_BUCKET: WorkMail accepts bucket names with 3 to 63 of a-z, 0-9 and -, without dots")
         self._bucket = bucket
-        self._workmail = _make_client("workmailmessageflow", client)
-        self._s3: Any = _make_client("s3", client) if bucket else None
+        self._workmail = make_client("workmailmessageflow", client)
+        self._s3: Any = make_client("s3", client) if bucket else None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "MessageFlow":
@@ -135,7 +135,8 @@ class MessageFlow:
             return None
 
 
-def _make_client(service: str, kind: str) -> Any:
+def make_client(service: str, kind: str) -> Any:
+    """Return a client of one of the two services; `kind` as for `MessageFlow`."""
     if kind == "light" and botocore.__version__.startswith(_LIGHT_VERSIONS):
         # Imported late: another version of botocore may not have the names that it imports.
         from mailhooks.aws import light_client
