@@ -161,8 +161,7 @@ class Laboratory:
     def _add_root(self, bundle: Path) -> Path:
         """Return a bundle of certificates with that of Microsoft's cloud on this machine: the function reads all roots, as in Lambda."""
         extended = bundle.with_name("with-test-root.pem")
-        if not extended.exists():
-            extended.write_text(bundle.read_text("utf-8") + self._roots, "utf-8")
+        extended.write_text(bundle.read_text("utf-8") + self._roots, "utf-8")
         return extended
 
     def _variables(self, function: str) -> dict[str, str]:
