@@ -3,8 +3,8 @@
 import json
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 from local.errors import NoEnvelope
 from local.mail.addresses import domain_of
@@ -24,8 +24,7 @@ MAX_EVENT_BYTES = 128 * 1024
 """Size above which WorkMail omits recipients from an event and sets `truncated` (guide, "Lambda event data": `truncated`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderSummary:
+class HeaderSummary(NamedTuple):
     """The header fields that an event contains; each is "" when the message lacks it.
 
     Attributes:
@@ -109,7 +108,7 @@ def event_for(raw: bytes, overrides: EnvelopeOverrides, organization_domains: Co
     """Build the event that WorkMail would send for a message. Raises NoEnvelope as `envelope_for` does."""
     envelope = envelope_for(raw, overrides, organization_domains)
     return build_event(
-        uuid.uuid4(), uuid.uuid4(), envelope.direction, replace(HeaderSummary.of(raw), author=envelope.author), envelope.recipients
+        uuid.uuid4(), uuid.uuid4(), envelope.direction, HeaderSummary.of(raw)._replace(author=envelope.author), envelope.recipients
     )
 
 

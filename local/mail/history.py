@@ -4,9 +4,8 @@ Plain values. `local.queue` creates them, `local.storage.spool` stores them, the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from local.mail.verdict import Origin
 from mailhooks.contract import ActionType, FlowDirection
@@ -39,8 +38,7 @@ class Destination(StrEnum):
     DROPPED = "Dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call of a function; see `Invocation`.
 
     Attributes:
@@ -59,8 +57,7 @@ class Attempt:
     log: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientResult:
+class RecipientResult(NamedTuple):
     """Where the message ended for one recipient, by which action; `note` has details such as the text of a bounce, "" for none."""
 
     recipient: str
@@ -70,8 +67,7 @@ class RecipientResult:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleRun:
+class RuleRun(NamedTuple):
     """A message's run through one rule, for the recipients for whom that rule won.
 
     Attributes:
@@ -106,8 +102,7 @@ class RuleRun:
     puts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSummary:
+class MessageSummary(NamedTuple):
     """One line of the message list.
 
     Attributes:
@@ -136,8 +131,7 @@ class MessageSummary:
     has_problems: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MessageTrace:
+class MessageTrace(NamedTuple):
     """Everything known about one message."""
 
     summary: MessageSummary

@@ -1,7 +1,6 @@
 """A queued message, and the delivery job for one of its rule runs."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from local.mail.event_builder import HeaderSummary
 from local.mail.history import RuleRun
@@ -9,8 +8,7 @@ from mailhooks.contract import Action, FlowDirection
 from mailhooks.contract.verdict import DEFAULT
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
+class QueuedMessage(NamedTuple):
     """A message as it was accepted.
 
     Attributes:
@@ -28,8 +26,7 @@ class QueuedMessage:
     header: HeaderSummary
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryJob:
+class DeliveryJob(NamedTuple):
     """The working state of one rule run, including what the trace does not show.
 
     Attributes:
@@ -50,11 +47,11 @@ class DeliveryJob:
     mail_from: str
     run: RuleRun
     event: dict[str, Any] | None = None
-    fallback: Action = field(default=DEFAULT)
+    fallback: Action = DEFAULT
     timeout_s: float = 0.0
     elapsed_s: float = 0.0
     delivered: bool = False
-    action: Action = field(default=DEFAULT)
+    action: Action = DEFAULT
     gateway: bool = False
     content: bytes | None = None
 
@@ -65,7 +62,7 @@ class DeliveryJob:
 
     def with_run(self, **changes: Any) -> Self:
         """Return a job whose rule run has these changes."""
-        return replace(self, run=replace(self.run, **changes))
+        return self._replace(run=self.run._replace(**changes))
 
     def with_notes(self, *texts: str) -> Self:
         """Return a job with further notes; a repeated note is kept once."""

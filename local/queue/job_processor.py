@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -90,15 +90,15 @@ class JobProcessor:
         response, problem = accepted_response(invocation, event.flow_direction)
         message = self._check_in(job)
         changed = message.content != original
-        job = replace(job, content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
+        job = job._replace(content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)
         if problem:
             job = job.with_problems(problem)
-            attempt = replace(attempt, problem=problem)
-        job = replace(job, elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
+            attempt = attempt._replace(problem=problem)
+        job = job._replace(elapsed_s=job.elapsed_s + attempt.milliseconds / 1000)
         if response is None:
             pause = next_pause(attempt.number, job.elapsed_s, job.timeout_s)
             if pause is not None:
-                job = replace(job, elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self.speed)
+                job = job._replace(elapsed_s=job.elapsed_s + pause).with_run(due=time.time() + pause / self.speed)
                 return job, attempt, None
             job = job.with_problems(f"no valid response in {attempt.number} attempts: the fallback action applies to all")
         return job, attempt, apply_verdict(event, response, job.fallback, configuration.domains)
@@ -107,7 +107,7 @@ class JobProcessor:
         """Apply the results of the rule; return the message that they create."""
         configuration = self.configuration()
         content = job.content if job.content is not None else self.spool.content(job.run.message_id) or b""
-        job, onward = apply_results(replace(job, content=content, delivered=True), content, self.maildirs, configuration)
+        job, onward = apply_results(job._replace(content=content, delivered=True), content, self.maildirs, configuration)
         waits = job.is_asynchronous
         job = job.with_run(state=State.RETRYING if waits else State.DONE, due=time.time() if waits else None)
         return job, self.spool.save(job, onward=onward, create_jobs=partial(create_jobs, configuration=configuration))

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from local.config.configuration import Configuration
@@ -43,7 +42,7 @@ def create_jobs(message: QueuedMessage, configuration: Configuration, event: Map
         InvalidArgument: `event` is given, but the recipients meet several rules, or one without a function.
     """
     # Mail without From has the sender of its SMTP transaction, for the rules and in the event.
-    header = replace(message.header, author=message.header.author or message.mail_from)
+    header = message.header._replace(author=message.header.author or message.mail_from)
     matches = match_rules(configuration.rules, message.direction, author=header.author, sender=header.sender, recipients=message.recipients)
     by_rule: dict[str, list[Match]] = {}
     for match in matches:
@@ -76,15 +75,15 @@ def _create_job(message: QueuedMessage, header: HeaderSummary, matches: list[Mat
         return job
     if runs_function:
         event = build_event(message_id, invocation_id, message.direction, header, recipients)
-        job = replace(job, event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
-    return replace(job, action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
+        job = job._replace(event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
+    return job._replace(action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
 
 
 def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJob:
     if len(jobs) != 1 or not jobs[0].run.function:
         raise InvalidArgument("a message with an event of its own needs one rule, with a function, for all its recipients")
     parsed = MailFlowEvent.parse(event)
-    return replace(jobs[0], event=dict(event)).with_run(message_id=parsed.message_id, invocation_id=parsed.invocation_id)
+    return jobs[0]._replace(event=dict(event)).with_run(message_id=parsed.message_id, invocation_id=parsed.invocation_id)
 
 
 def decide(job: DeliveryJob, delivery: Delivery, configuration: Configuration) -> DeliveryJob:

@@ -35,7 +35,9 @@ class Watch:
         """Return the files' state, which differs after a change. Without `now`, a change is noticed after `every_s` at the latest."""
         with self._lock:
             if now or time.monotonic() >= self._due:
-                self._state = frozenset(_files(self._folder))
+                state = frozenset(_files(self._folder))
+                # An unchanged state stays the same object, which `has_changed` compares quickly at each call.
+                self._state = self._state if state == self._state else state
                 self._due = time.monotonic() + self._every_s
             return self._state
 
@@ -59,7 +61,11 @@ class Sources:
 
     def has_changed(self, since: Mark, *, library: bool) -> bool:
         """Return whether a file has changed since the mark; files of the library count only if `library`."""
-        return self._code.state() != since[0] or (library and self._library.state() != since[1])
+        return _differ(self._code.state(), since[0]) or (library and _differ(self._library.state(), since[1]))
+
+
+def _differ(one: State, other: State) -> bool:
+    return one is not other and one != other
 
 
 def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:

@@ -88,7 +88,7 @@ class MaildirStore:
 
     def _folder(self, destination: Destination, address: str) -> Path:
         box, junk = _FOLDERS[destination]
-        return self._root / box / directory_name(address) / junk
+        return self._root / f"{box}/{directory_name(address)}/{junk}"
 
 
 def directory_name(address: str) -> str:
@@ -106,7 +106,7 @@ def _write_once(folder: Path, name: str, raw: bytes) -> None:
     with os.scandir(folder / "cur") as read:
         if any(file.name.partition(":")[0] == name for file in read):
             return
-    _write(folder / "tmp" / name, folder / "new" / name, raw)
+    _write(folder / f"tmp/{name}", folder / f"new/{name}", raw)
 
 
 def _write(temporary: Path, final: Path, raw: bytes) -> None:

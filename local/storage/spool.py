@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, NamedTuple
@@ -46,7 +45,7 @@ class Spool:
         self._database = Database(folder / "spool.db", SCHEMA, VERSION)
         self._keep = keep
         self._clock = clock
-        self._database.write(lambda database: _prune(database, keep))
+        self._database.write(lambda database: _prune(database, _newest(database) - keep))
 
     def close(self) -> None:
         """Close the file."""
@@ -65,7 +64,7 @@ class Spool:
 
         def work(database: Connection) -> NewMessage:
             new = _insert(database, message, submission.raw, create_jobs)
-            _prune(database, self._keep)
+            _prune(database, new.number - self._keep)
             return new
 
         return self._database.write(work)
@@ -135,7 +134,7 @@ class Spool:
             others = database.execute(OTHER_RUNS, [message_id, job.number])
             _summarize(database, job.number, [load_run(text) if text else job.run for (text,) in others])
             if job.run.state is State.DONE:
-                _prune(database, self._keep)
+                _prune(database, _newest(database) - self._keep)
             return new
 
         return self._database.write(work)
@@ -171,7 +170,7 @@ class Spool:
         found = self._database.read(f"SELECT {SUMMARY} FROM messages WHERE number = ?", [number])  # noqa: S608
         runs = load_all(RuleRun, self._database.read(RUNS, [number]))
         attempts = "SELECT attempt FROM attempts WHERE message_id = ? ORDER BY number"
-        complete = (replace(run, attempts=load_all(Attempt, self._database.read(attempts, [run.message_id]))) for run in runs)
+        complete = (run._replace(attempts=load_all(Attempt, self._database.read(attempts, [run.message_id]))) for run in runs)
         return MessageTrace(load_summary(found[0]), tuple(complete)) if found else None
 
     def original(self, number: int) -> bytes | None:
@@ -209,7 +208,7 @@ def _insert(database: Connection, message: QueuedMessage, raw: bytes, create_job
     ).lastrowid
     assert number is not None
     database.execute("INSERT INTO originals VALUES (?, ?)", (number, raw))
-    jobs = create_jobs(replace(message, number=number))
+    jobs = create_jobs(message._replace(number=number))
     rows = [(job.run.message_id, number, position, job.run.state, _dump(job)) for position, job in enumerate(jobs)]
     database.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?, ?)", rows)
     _summarize(database, number, [job.run for job in jobs])
@@ -224,15 +223,20 @@ def _summarize(database: Connection, number: int, runs: Sequence[RuleRun]) -> No
     )
 
 
-def _prune(database: Connection, keep: int) -> None:
-    newest = database.execute("SELECT max(number) FROM messages").fetchone()[0] or 0
-    database.execute("DELETE FROM created_messages WHERE number <= ?", [newest - keep])
-    database.execute("DELETE FROM messages WHERE number <= ? AND state = 'done'", [newest - keep])
+def _newest(database: Connection) -> int:
+    return int(database.execute("SELECT max(number) FROM messages").fetchone()[0] or 0)
+
+
+def _prune(database: Connection, last: int) -> None:
+    """Remove the finished messages with numbers up to `last`."""
+    if last > 0:
+        database.execute("DELETE FROM created_messages WHERE number <= ?", [last])
+        database.execute("DELETE FROM messages WHERE number <= ? AND state = 'done'", [last])
 
 
 def _dump(job: DeliveryJob) -> str:
     """Return a job as JSON, without its content, which has a table of its own."""
-    return dump(replace(job, content=None))
+    return dump(job._replace(content=None))
 
 
 def _fold_case(text: str) -> str:

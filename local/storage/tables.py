@@ -1,17 +1,18 @@
-"""The tables of the spool. Jobs and attempts are JSON, because no query searches in them."""
+"""The tables of the spool. Jobs and attempts are JSON, arrays with the fields in order, because no query searches in them."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from local.mail.history import MessageSummary, RuleRun, State
+from local.mail.job import DeliveryJob
 
 Value = TypeVar("Value")
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Changes with each change of the tables or of the JSON in them."""
 
 SCHEMA: Final = """
@@ -63,23 +64,25 @@ SUMMARY: Final = (
 JOBS: Final = "SELECT job FROM jobs WHERE state <> 'done'"
 """The unfinished jobs."""
 
-OTHER_RUNS: Final = "SELECT CASE WHEN message_id <> ? THEN json_extract(job, '$.run') END FROM jobs WHERE number = ? ORDER BY position"
+_RUN: Final = f"json_extract(job, '$[{DeliveryJob._fields.index('run')}]')"
+
+OTHER_RUNS: Final = f"SELECT CASE WHEN message_id <> ? THEN {_RUN} END FROM jobs WHERE number = ? ORDER BY position"  # noqa: S608 - fixed text
 """The rule runs of a message, NULL for one of them."""
 
-RUNS: Final = "SELECT json_extract(job, '$.run') FROM jobs WHERE number = ? ORDER BY position"
+RUNS: Final = f"SELECT {_RUN} FROM jobs WHERE number = ? ORDER BY position"  # noqa: S608 - fixed text
 """The rule runs of a message."""
 
 
 def load_summary(row: tuple[Any, ...]) -> MessageSummary:
     """Read the columns `SUMMARY`."""
-    values = dict(zip((field.name for field in fields(MessageSummary)), row, strict=True))
-    values |= {name: json.loads(values[name]) for name in ("recipients", "rules", "destinations")}
+    read = MessageSummary._make(row)
+    values = read._replace(**{name: json.loads(getattr(read, name)) for name in ("recipients", "rules", "destinations")})
     summary: MessageSummary = _converter(MessageSummary)(values)
     return summary
 
 
 def load_all(kind: type[Value], rows: Iterable[tuple[str]]) -> tuple[Value, ...]:
-    """Read rows of one column, which contains the JSON of dataclasses of one kind."""
+    """Read rows of one column, which contains the JSON of values of one kind."""
     convert = _converter(kind)
     return tuple(convert(json.loads(text)) for (text,) in rows)
 
@@ -101,12 +104,12 @@ def summarize(runs: Sequence[RuleRun]) -> tuple[Any, ...]:
 
 
 def dump(value: Any) -> str:
-    """Return a dataclass as JSON. Its enums are strings."""
+    """Return a value as JSON. Its enums are strings."""
     return _ENCODER.encode(value)
 
 
-_field_names: Final[Callable[[Any], tuple[str, ...]]] = cache(lambda kind: tuple(field.name for field in fields(kind)))
-_ENCODER: Final = json.JSONEncoder(default=lambda each: {name: getattr(each, name) for name in _field_names(type(each))})
+# The library's actions are the only values that are no tuples.
+_ENCODER: Final = json.JSONEncoder(default=lambda action: (action.type, action.bounce_message))
 
 
 def _create_converter(kind: Any) -> Callable[[Any], Any]:
@@ -114,9 +117,9 @@ def _create_converter(kind: Any) -> Callable[[Any], Any]:
 
     The type hints are read once a type, because the spool reads several values for each message.
     """
-    if isinstance(kind, type) and is_dataclass(kind):
-        converters = {name: _converter(hint) for name, hint in get_type_hints(kind).items()}
-        return lambda values: kind(**{name: converters[name](value) for name, value in values.items()})
+    if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, tuple)):
+        converters = tuple(map(_converter, get_type_hints(kind).values()))
+        return lambda values: kind(*(convert(value) for convert, value in zip(converters, values, strict=True)))
     if get_origin(kind) is tuple:
         first, second = get_args(kind)
         convert, convert_second = _converter(first), _converter(second)

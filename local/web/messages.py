@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -10,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from local.mail.history import MessageSummary, MessageTrace, State
+from local.mail.history import State
 from local.web.content import load_content, load_trace
 from local.web.templating import Site
 
@@ -124,8 +123,13 @@ def show_trace_as_json(site: Site, request: Request) -> Response:
     return _write_json(_to_document(load_trace(site, request)))
 
 
-def _to_document(record: MessageSummary | MessageTrace) -> dict[str, Any]:
-    return asdict(record, dict_factory=lambda items: {_JSON_NAMES.get(name, name): value for name, value in items})
+def _to_document(value: Any) -> Any:
+    """Return a value with objects in place of its named tuples."""
+    if not isinstance(value, tuple):
+        return value
+    values = [_to_document(each) for each in value]
+    names = getattr(value, "_fields", None)
+    return dict(zip((_JSON_NAMES.get(name, name) for name in names), values, strict=True)) if names else values
 
 
 def _write_json(document: Any) -> Response:

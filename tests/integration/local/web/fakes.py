@@ -4,7 +4,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import default
 from email.utils import parseaddr
@@ -74,7 +74,7 @@ class FakeHistory:
                 changed=any(run.changed for run in runs),
                 has_problems=any(run.problems for run in runs),
             )
-            self.traces.append(MessageTrace(replace(line, **of_line), runs))
+            self.traces.append(MessageTrace(line._replace(**of_line), runs))
             self.originals.append(raw)
             self.changes += 1
         return number
@@ -98,15 +98,15 @@ class FakeHistory:
             results=tuple(RecipientResult(address, ActionType.DEFAULT, Origin.ALL, destination) for address in recipients),
             changed=after is not None and after != raw,
         )
-        return replace(run, **changes)
+        return run._replace(**changes)
 
     def finish(self, number: int, after: bytes) -> None:
         """Mark a message as done, with changed content."""
         with self._lock:
             trace = self.traces[number - 1]
-            runs = tuple(replace(run, state=State.DONE, due=None, changed=True) for run in trace.rule_runs)
+            runs = tuple(run._replace(state=State.DONE, due=None, changed=True) for run in trace.rule_runs)
             self.contents.update({run.message_id: after for run in runs})
-            self.traces[number - 1] = MessageTrace(replace(trace.summary, state=State.DONE, changed=True), runs)
+            self.traces[number - 1] = MessageTrace(trace.summary._replace(state=State.DONE, changed=True), runs)
             self.changes += 1
 
     def clear(self) -> None:

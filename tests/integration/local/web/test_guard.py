@@ -1,7 +1,5 @@
 """Security headers, escaping, and requests of other sites."""
 
-from dataclasses import replace
-
 import pytest
 import requests
 
@@ -72,7 +70,7 @@ def test_every_page_escapes_text_from_messages(site: Site) -> None:
     raw = raw.replace(b"Content-Type: text/plain", b'Content-Type: text/plain; name="' + encoded + b'"; charset="<b>"')
     results = (RecipientResult(EVIL, ActionType.BOUNCE, Origin.NAMED, Destination.BOUNCED, EVIL),)
     run = site.history.rule_run(raw, raw + encoded, results=results, notes=(EVIL,), problems=(EVIL,), rule=EVIL, why=EVIL, function=EVIL)
-    run = replace(run, attempts=tuple(replace(each, problem=EVIL, response=EVIL, log=EVIL) for each in run.attempts))
+    run = run._replace(attempts=tuple(each._replace(problem=EVIL, response=EVIL, log=EVIL) for each in run.attempts))
     site.history.add_trace(raw, (run,), mail_from=EVIL, author=EVIL, subject=EVIL + "\ud800", recipients=(EVIL,) * 4, rules=(EVIL,))
     site.actions.files[EVIL] = raw
     views = [f"/messages/1/content?view={view}" for view in ("html", "text", "structure", "header", "source")]

@@ -1,7 +1,6 @@
 """The list of messages, traces and content over HTTP."""
 
 import re
-from dataclasses import replace
 
 import pytest
 import requests
@@ -25,8 +24,8 @@ def test_list_pages_and_searches_ten_thousand_messages(site: Site) -> None:
     first = site.history.trace(site.history.add(PLAIN))
     assert first is not None
     for number in range(2, 10_001):
-        line = replace(first.summary, number=number, subject=f"Message {number}")
-        site.history.traces.append(replace(first, summary=line))
+        line = first.summary._replace(number=number, subject=f"Message {number}")
+        site.history.traces.append(first._replace(summary=line))
     page = site.get("/").text
     assert "10,000 messages<" in page
     assert re.findall(r'id="m(\d+)"', page)[::49] == ["10000", "9951"]
@@ -57,9 +56,9 @@ def test_empty_list_shows_examples_with_the_real_ports(site: Site) -> None:
 def test_trace_shows_rule_attempts_log_and_results(site: Site) -> None:
     bounced = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
     run = site.history.rule_run(PLAIN)
-    failed = replace(run.attempts[0], number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
-    attempts = (failed, replace(run.attempts[0], number=2, cold=False))
-    site.history.add_trace(PLAIN, (replace(run, attempts=attempts, results=(*run.results, bounced), notes=("a note",)),))
+    failed = run.attempts[0]._replace(number=1, problem="no answer within 15 s", milliseconds=15_000.0, response="", log="")
+    attempts = (failed, run.attempts[0]._replace(number=2, cold=False))
+    site.history.add_trace(PLAIN, (run._replace(attempts=attempts, results=(*run.results, bounced), notes=("a note",)),))
     page = site.get("/messages/1").text
     for shown in (
         *("Scan all mail", "no other rule matches as specifically", "Attempt 1", "15.0 s", "no answer within 15 s", "Attempt 2", "23 ms"),

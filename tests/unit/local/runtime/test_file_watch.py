@@ -9,7 +9,7 @@ from local.runtime.file_watch import Sources, Watch
 def test_without_a_change_the_state_stays(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("x")
     watch = Watch(tmp_path, every_s=0.0)
-    assert watch.state() == watch.state() == watch.state(now=True)
+    assert watch.state() is watch.state() is watch.state(now=True)
 
 
 def test_a_change_of_time_size_or_inode_is_noticed(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The messages that the spool keeps, and their jobs."""
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_the_summary_counts_all_jobs_in_their_order(tmp_path: Path) -> None:
         number, jobs = spool.accept(ARRIVED, create)
         for job in jobs[1:]:
             spool.save(job.with_run(state=State.DONE, problems=("odd",)))
-        assert spool.summaries()[0] == replace(spool.summaries()[0], state=State.ACCEPTED, rules=("c", "a", "b"), has_problems=True)
+        assert spool.summaries()[0] == spool.summaries()[0]._replace(state=State.ACCEPTED, rules=("c", "a", "b"), has_problems=True)
         spool.save(jobs[0].with_run(state=State.DONE, changed=True))
         [summary] = spool.summaries()
         assert (summary.number, summary.state, summary.changed, summary.has_problems) == (number, State.DONE, True, True)
