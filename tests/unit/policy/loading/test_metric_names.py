@@ -8,7 +8,7 @@ from tests.support.policies import make_policy
 from tests.support.tables import check_rows
 
 LIBRARY = Path(__file__).parents[4] / "layers/mailhooks/mailhooks"
-NAMES = re.compile(r'counts\["(\w+)"\]|"([A-Z]\w+)": (?:\d|int\(|len\()|add_(?:metric|dimension|metadata)\("(\w+)"')
+NAMES = re.compile(r'counts\["(\w+)"\]|"([A-Z]\w+)": (?:\d|int\(|len\()|add_(?:metric|own|dimension|metadata)\("(\w+)"')
 
 
 def emitted() -> set[str]:
