@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -21,6 +21,8 @@ from mailhooks.library_logs import silence_libraries
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
+
+_STANDARD_RESOLUTION_S: Final = 60
 
 
 class Reporter:
@@ -139,7 +141,7 @@ class Reporter:
 
     def _add_own(self, name: str, value: float, unit: str = "Count") -> None:
         """Add a metric whose name and value need no check. Those and the debug text of `add_metric` are a quarter of a report."""
-        self._metric_set[name] = {"Unit": unit, "StorageResolution": 60, "Value": [float(value)]}
+        self._metric_set[name] = {"Unit": unit, "StorageResolution": _STANDARD_RESOLUTION_S, "Value": [float(value)]}
 
 
 def _frames(error: BaseException) -> list[str]:
