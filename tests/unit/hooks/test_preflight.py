@@ -56,7 +56,17 @@ def test_a_defect_that_a_change_causes_is_rejected_and_named(changed: bytes, ref
 
 INSERTED = [
     b"X-A: b\r\n",
+    b"X-A: b\n",
+    b"X-A: b\r\n --b\r\n",
+    b"X-A: b\r\n\r\n--b\r\n",
     b"Content-Type: text/html\r\n",
+    b"Content-Type : multipart/mixed; boundary=b\r\n",
+    b"content-transfer-encoding: base64\r\n",
+    b"Content-Disposition: attachment; filename=a.exe\r\n",
+    b"MIME-Version: 1.0\r\n",
+    b"--b\r\n",
+    b"\xa0X: y\r\n",
+    b"X: \xe9\r\n",
     b"no field\r\n",
     b"\r\n",
     b" fold\r\n",
@@ -69,16 +79,28 @@ INSERTED = [
 
 @pytest.mark.fuzz
 @given(
-    raw=st.sampled_from([GOOD, mixed(part("application/x", "a.exe"))]),
-    inserted=st.lists(st.tuples(st.integers(0, 6), st.sampled_from(INSERTED)), max_size=3),
+    raw=st.sampled_from(
+        [
+            GOOD,
+            GOOD.replace(b"\r\n", b"\n"),
+            GOOD.replace(b"\r\n\r\n", b"\r\n"),
+            b"From x\r\n" + GOOD,
+            mixed(part("application/x", "a.exe")),
+            mixed(part("application/x", "a.exe")).replace(b"mixed;", b"mixed;\r\n"),
+            forwarded(part("application/x", "a.exe")),
+        ]
+    ),
+    inserted=st.lists(st.tuples(st.integers(0, 20), st.sampled_from(INSERTED)), max_size=3),
     added_parts=st.integers(0, 1),
 )
 def test_a_change_of_only_the_header_has_the_rejections_of_the_whole_message(
     raw: bytes, inserted: list[tuple[int, bytes]], added_parts: int
 ):
     message = Message(raw)
-    places = [*(field.start for field in message.header.fields), message.header.end]
-    edits = [Edit(places[index % len(places)], places[index % len(places)], lines) for index, lines in inserted]
+    header = message.header
+    inserts = [*(field.start for field in header.fields), header.end]
+    places = [*zip(inserts, inserts, strict=True), *((field.start, field.end) for field in header.fields)]
+    edits = [Edit(*places[index], lines) for index, lines in {index % len(places): lines for index, lines in inserted}.items()]
     with patch.object(preflight, "_change_only_header", return_value=None):
         expected = rejections_of_edits(message, edits, added_parts=added_parts)
     assert rejections_of_edits(message, edits, added_parts=added_parts) == expected

@@ -41,6 +41,7 @@ def multipart(*parts: str, kind: str = "mixed", boundary: str = "b") -> bytes:
 def test_texts_with_hyphens_are_found_in_stretches_of_a_message(raw: bytes, start: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_HYPHEN_OCTETS", 4)
+        patch.setattr(module, "_NEAR_OCTETS", 5)
         hyphens = module._Hyphens(raw)
         assert [hyphens.find(text, start) for text in (b"\n--b", b"\r--")] == [raw.find(text, start) for text in (b"\n--b", b"\r--")]
 

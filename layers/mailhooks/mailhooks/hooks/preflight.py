@@ -201,10 +201,16 @@ def _change_only_header(message: Message, edits: Sequence[Edit]) -> dict[str, li
         return None
     changed = splice(raw[: root.body], edits)
     after = scan_header(changed)
+    # The same empty line ends the header: an edit may add one, or a line that programs read differently.
     same_end = after.complete and not after.options and after.body == len(changed) and after.body - after.end == root.body - before.end
-    if not same_end or b"\0" in changed or after.content_values(changed) != before.content_values(raw):
+    if not same_end or b"\0" in changed or _content_fields(changed, after) != _content_fields(raw, before):
         return None
     return _header_values(changed, after)
+
+
+def _content_fields(raw: bytes, header: HeaderBlock) -> list[bytes]:
+    """Return the Content- fields as they are written, also with their folds."""
+    return [raw[field.start : field.end] for field in header.fields if field.lname.startswith("content-")]
 
 
 def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:

@@ -80,23 +80,31 @@ An element without markup that has no end tag extends to the end of the HTML. So
 written.
 """
 
+_CHILDLESS: Final = "p|br|img|meta|head|hr|link"
+"""The most frequent elements of `_NEVER_OPEN`."""
+_ONLY_TEXT: Final = "|".join(f"{name}{_NAME_END}{_TAG_REST}[^<]*+</{name}{_NAME_END}{_TAG_REST}" for name in ("div", "span", "li"))
+_NO_MARKUP: Final = "|".join(
+    f"{name}{_NAME_END}{_TAG_REST}(?:[^<]++|<(?!/{name}))*+</{name}{_NAME_END}{_TAG_REST}" for name in ("style", "title")
+)
+
 _OPENING: Final = compile_late(
     rf"""(?:
     [^<]++|<(?![A-Z!/?]|\Z)
-    |</?(?:p|br|img|meta|head|hr|link){_NAME_END}{_TAG_REST}
-    |<(?:{"|".join(f"{name}{_NAME_END}{_TAG_REST}[^<]*+</{name}{_NAME_END}{_TAG_REST}" for name in ("div", "span", "li"))})
-    |<(?:{"|".join(f"{name}{_NAME_END}{_TAG_REST}(?:[^<]++|<(?!/{name}))*+</{name}{_NAME_END}{_TAG_REST}" for name in ("style", "title"))})
+    |</?(?:{_CHILDLESS}){_NAME_END}{_TAG_REST}
+    |<(?:{_ONLY_TEXT})
+    |<(?:{_NO_MARKUP})
     |<(?:{_COMMENT})
     |<(?:body|html){_NAME_END}{_TAG_REST}
     )*+
-    (?P<tag><(?!/?(?:body|html|frameset|{"|".join(_RAW)}){_NAME_END}){_TAG})?+
+    (?:(?P<tag><(?!/?(?:body|html|frameset|{_CHILDLESS}|{"|".join(_RAW)}){_NAME_END}){_TAG})|)
     """.replace("\n    ", ""),
     re.ASCII | re.IGNORECASE,
 )
 """HTML that leaves no element open, in one step: text, tags in `_NEVER_OPEN`, elements with only text, comments, elements without markup.
 
-Then another tag; none before `</body>`, `</html>`, frames, other elements without markup, and markup without an end. No group is in the
-repeated part: there, the module `re` of some Python versions loses count of groups.
+Then one other tag, which may open or close an element. There is none before `</body>`, `</html>`, frames, elements without markup whose
+content is not read in the step, and markup without an end: there the step is the last one. No group is in the repeated part, because
+CPython may lose count of groups in a possessive repetition (issue 101955 of CPython).
 """
 
 _NUMBER: Final = compile_late(r"&#0*+([0-9]*+)")
@@ -219,7 +227,8 @@ def find_exit(html: str) -> tuple[int, str]:
 def _read_body(html: str, opened: "OpenElements") -> int:
     """Read the tags up to the first `</body>`, `</html>`, frameset or markup without an end, and return its offset."""
     position = 0
-    for found in _OPENING.finditer(html):
+    # No markup ends after the last `>`: hostile HTML may have megabytes there, and each form of a tag would be tried on them.
+    for found in _OPENING.finditer(html, 0, html.rfind(">") + 1):
         position = found.end()
         if not found["tag"]:
             break

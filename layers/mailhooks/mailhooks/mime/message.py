@@ -55,6 +55,8 @@ _MOST_COPIED: Final = 64 * 1024 * 1024
 _GUESSED: Final = compile_late(rb"^--([^\s-][^\r\n]*)", re.MULTILINE)
 _HYPHEN_OCTETS: Final = 64 * 1024
 """Octets from a hyphen on that are searched at once."""
+_NEAR_OCTETS: Final = 512
+"""Octets that are searched first, whether they have a hyphen or not."""
 _GUESS_OCTETS: Final = 8192
 """Octets of a body in which a boundary is guessed."""
 
@@ -298,6 +300,9 @@ class _Hyphens:
 
     def find(self, text: bytes, start: int) -> int:
         """Return the first offset of a text from `start` on, as `bytes.find` does."""
+        # Delimiters are often close to each other: hostile messages have thousands of small parts.
+        if (found := self._raw.find(text, start, start + _NEAR_OCTETS)) >= 0:
+            return found
         stretches = self._stretches
         for index in range(bisect_right(stretches, start - _HYPHEN_OCTETS), len(stretches)):
             hyphen = stretches[index]

@@ -38,6 +38,7 @@ _PGP: Final = compile_late(rb"(?:^|\A\xef\xbb\xbf)-----BEGIN PGP (?:SIGNED )?MES
 _PGP_IN_HTML: Final = compile_late(r"-----BEGIN PGP (?:SIGNED )?MESSAGE(?:, PART [0-9/]++)?-----")
 
 _CONTENT_FIELD: Final = compile_late(rb"\ncontent-", re.IGNORECASE)
+_MANY_BOUNDARIES: Final = 10
 
 _DISPLAYED: Final = frozenset({"", "inline"})
 """Dispositions of displayed text."""
@@ -177,7 +178,10 @@ def _open(message: Message, parts: list[Part]) -> list[TextPart]:
 def _has_delimiter(message: Message, text: Part) -> bool:
     """Return whether a line of a text has a delimiter of a multipart around it, and fields follow: mblaze starts a part there."""
     raw = message.raw
-    multiparts = (part for part in message.structure.root.walk() if part.boundary and part.body <= text.start and text.end <= part.end)
+    multiparts = [part for part in message.structure.root.walk() if part.boundary and part.body <= text.start and text.end <= part.end]
+    # In deep nesting, one search for a field is faster than a search for each boundary.
+    if len(multiparts) > _MANY_BOUNDARIES and _CONTENT_FIELD.search(raw, text.body, text.end) is None:
+        return False
     found = [at for part in multiparts if (at := raw.find(b"--" + part.boundary, text.body, text.end)) >= 0]
     return bool(found) and _CONTENT_FIELD.search(raw, min(found), text.end) is not None
 
