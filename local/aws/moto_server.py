@@ -114,9 +114,15 @@ def find_object(bucket: str, key: str, version: str | None) -> tuple[bytes, str 
 def forget_removed_objects() -> None:
     """Release the memory of objects that were removed from S3.
 
-    QUIRK: moto keeps a list of all objects and access lists that it ever created, which only its reset reads.
+    QUIRK: moto keeps a list of all objects and access lists that it ever created, which only its reset reads, and the tags of each
+    version, also of one without tags.
     """
     objects: list[Any] = vars(FakeKey)["instances_tracked"]
+    tags = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].tagger.tags
+    for each in objects:
+        # A later object may have the key of a removed one, but never its version.
+        if each.disposed and each.version_id != "null":
+            tags.pop(each.arn, None)
     objects[:] = [each for each in objects if not each.disposed]
     for kind in (FakeAcl, FakeGrant, FakeGrantee):
         vars(kind)["instances_tracked"].clear()

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from moto.s3.models import FakeKey
+from moto.s3.models import FakeKey, s3_backends
 from werkzeug.serving import make_server
 
 from local.aws.moto_server import find_object, forget_removed_objects, run_moto
@@ -190,3 +191,19 @@ def test_removed_objects_are_forgotten_and_the_others_kept(url: str) -> None:
         forget_removed_objects()
         assert [key.name for key in vars(FakeKey)["instances_tracked"] if key.bucket_name == "forgets"] == ["b"]
         assert _get(s3, "forgets", "b")["Body"] == b"Hello"
+
+
+def test_the_tags_of_removed_versions_are_forgotten(url: str) -> None:
+    with closing(create_client("s3", url)) as s3:
+        s3.create_bucket(Bucket="tagged")
+        s3.put_bucket_versioning(Bucket="tagged", VersioningConfiguration={"Status": "Enabled"})
+        tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+        for _ in range(3):
+            removed = _put(s3, "tagged", "key")["VersionId"]
+            s3.delete_object(Bucket="tagged", Key="key", VersionId=removed)
+        kept = _put(s3, "tagged", "key")["VersionId"]
+        s3.put_object_tagging(Bucket="tagged", Key="key", Tagging=tags)
+        forget_removed_objects()
+        known = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].tagger.tags
+        assert [arn.rpartition("/")[2] for arn in known if ":tagged/" in arn] == [kept]
+        assert s3.get_object_tagging(Bucket="tagged", Key="key")["TagSet"] == tags["TagSet"]

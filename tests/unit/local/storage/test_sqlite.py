@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,60 @@ def test_a_write_that_fails_half_way_leaves_nothing(database: Database):
     database.write(add("one"))
     with pytest.raises(sqlite3.IntegrityError):
         database.write(add("one"))
+    assert words(database) == {"one"}
+
+
+def test_writes_that_wait_share_a_transaction_and_fail_alone(database: Database):
+    """Three threads wait while a fourth one writes; the second of them fails half way."""
+    entered, gate = threading.Event(), threading.Event()
+    statements: list[str] = []
+    outcomes: dict[str, object] = {}
+
+    def first(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO words VALUES ('first')")
+        entered.set()
+        assert gate.wait(30)
+        connection.set_trace_callback(statements.append)
+
+    def write(word: str) -> None:
+        def work(connection: sqlite3.Connection) -> str:
+            connection.execute("INSERT INTO words VALUES (?)", [word])
+            if word == "bad":
+                raise ValueError(word)
+            return word
+
+        try:
+            outcomes[word] = database.write(work)
+        except ValueError as error:
+            outcomes[word] = str(error)
+
+    threads = [threading.Thread(target=database.write, args=(first,))]
+    threads[0].start()
+    assert entered.wait(30)
+    for word in ("one", "bad", "two"):
+        threads.append(threading.Thread(target=write, args=(word,)))
+        threads[-1].start()
+        while len(database._waiting) < len(threads) - 1:
+            time.sleep(0.002)
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert outcomes == {"one": "one", "bad": "bad", "two": "two"}
+    assert words(database) == {"first", "one", "two"}
+    assert [each for each in statements if each in {"BEGIN IMMEDIATE", "COMMIT"}] == ["COMMIT", "BEGIN IMMEDIATE", "COMMIT"]
+
+
+def test_a_full_disk_fails_all_writes_of_a_transaction(database: Database):
+    """SQLite ends the transaction by itself then. The next write succeeds."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO words VALUES ('half')")
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(SpoolError, match="disk is full"):
+        database.write(work)
+    database.write(add("one"))
     assert words(database) == {"one"}
 
 
