@@ -196,13 +196,16 @@ def _change_only_header(message: Message, edits: Sequence[Edit]) -> dict[str, li
     """
     raw, structure = message.raw, message.structure
     root, before = structure.root, structure.root.header
-    is_undisputed = before.complete and structure.enumerable and not structure.options
-    if not is_undisputed or before.end == root.body or not edits or edits[-1].end > before.end:
+    if not (before.complete and structure.enumerable) or structure.options:
+        return None
+    # Without an empty line after the header, a new line may join the body. An edit of the body may add or hide a part.
+    if before.end == root.body or not edits or edits[-1].end > before.end:
         return None
     changed = splice(raw[: root.body], edits)
     after = scan_header(changed)
-    # The same empty line ends the header: an edit may add one, or a line that programs read differently.
+    # The same empty line has to end the header: an edit may add one, or a line that programs read in different ways.
     same_end = after.complete and not after.options and after.body == len(changed) and after.body - after.end == root.body - before.end
+    # A NUL gives the whole message another reading: some programs delete it.
     if not same_end or b"\0" in changed or _content_fields(changed, after) != _content_fields(raw, before):
         return None
     return _header_values(changed, after)

@@ -216,6 +216,7 @@ def find_exit(html: str) -> tuple[int, str]:
         elif kind is Kind.START:
             if token.name == "frameset" and not (displayed or body or _has_body(html, position)):
                 return -1, ""
+            # Browsers ignore a frameset after a body, and then each later one: the beginning is searched for a body once.
             body = body or token.name in ("body", "frameset")
         if kind in _TAGS and token.name not in _NEVER_OPEN:
             after_body.append(token)
