@@ -4,13 +4,16 @@ import ast
 import io
 import itertools
 import json
+import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import botocore
 import pytest
 from aws_lambda_powertools.utilities.parameters import AppConfigProvider, SecretsProvider, SSMProvider
 from botocore import xform_name
@@ -442,6 +445,60 @@ def test_data_of_another_botocore_are_not_used(tmp_path: Path, caplog: pytest.Lo
     (tmp_path / "1.2.3").mkdir()
     assert isinstance(make_session(tmp_path).get_component("data_loader"), Loader)
     assert [record.levelname for record in caplog.records if "built with another" in record.message] == ["WARNING"]
+
+
+NEEDED: Final = (
+    "endpoints",
+    "partitions",
+    "sdk-default-configuration",
+    "_retry",
+    "s3/2006-03-01/service-2",
+    "s3/2006-03-01/endpoint-rule-set-1",
+)
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda file: file.write_bytes(file.read_bytes()[:-1]), lambda file: file.write_bytes(b"\xff")]
+)
+@pytest.mark.parametrize("name", NEEDED)
+def test_botocores_own_data_replace_a_file_that_is_missing_or_damaged(
+    sessions: Open, prepared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: Callable[[Path], Any]
+) -> None:
+    folder = tmp_path / "prepared"
+    shutil.copytree(prepared, folder)
+    damage(folder / botocore.__version__ / f"{name}.json")
+    variables = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_USE_FIPS_ENDPOINT": "true", "AWS_RETRY_MODE": "legacy"}
+    with sessions(variables) as (damaged, full):
+        damaged.register_component("data_loader", make_session(folder).get_component("data_loader"))
+        for service in ("s3", "workmailmessageflow"):
+            assert send_all(damaged, service, CALLS[service]) == send_all(full, service, CALLS[service])
+    assert [record.levelname for record in caplog.records if "missing or damaged" in record.message] == ["WARNING"]
+
+
+def test_an_empty_folder_is_replaced_by_botocores_own_data(sessions: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "prepared" / botocore.__version__).mkdir(parents=True)
+    with sessions({"AWS_DEFAULT_REGION": "eu-west-1"}) as (empty, full):
+        empty.register_component("data_loader", make_session(tmp_path / "prepared").get_component("data_loader"))
+        for service in OPERATIONS:
+            assert send_all(empty, service, CALLS[service]) == send_all(full, service, CALLS[service])
+    assert len([record for record in caplog.records if "missing or damaged" in record.message]) == 1
+
+
+def test_a_home_that_cannot_be_read_is_no_error(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = os.stat
+
+    def refuse(path: Any, *arguments: Any, **keywords: Any) -> os.stat_result:
+        if str(path) == Loader.CUSTOMER_DATA_PATH:
+            raise PermissionError
+        return original(path, *arguments, **keywords)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert not isinstance(make_session(prepared).get_component("data_loader"), Loader)
+
+
+def test_a_user_without_a_home_has_no_models(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", "~a-user-who-does-not-exist/.aws/models")
+    assert not isinstance(make_session(prepared).get_component("data_loader"), Loader)
 
 
 def test_a_checkout_uses_all_data_silently(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
