@@ -19,6 +19,7 @@ from botocore.exceptions import SSLError
 from mailhooks.aws import tls
 from mailhooks.aws.amazon_roots import write_amazon_roots
 from mailhooks.aws.client import make_client, make_config
+from mailhooks.aws.message_flow import make_client as make_message_client
 from mailhooks.aws.session import open_session
 from mailhooks.settings import env
 from tests.support.servers.certificates import Authority
@@ -55,6 +56,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
 
     class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.answer(200, b"Subject: x\r\n\r\n")
 
         def do_POST(self) -> None:
             self.body()
@@ -186,12 +190,54 @@ def test_other_authorities_are_loaded_when_amazons_are_not_enough(
         list_groups()
 
 
-def test_all_authorities_are_loaded_if_the_layer_is_not_prepared(
-    serve: Serve, public: Authority, amazon: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("roots", [None, "", "half"])
+def test_all_authorities_are_loaded_if_the_file_of_amazons_is_missing_or_damaged(
+    serve: Serve, public: Authority, amazon: Authority, loads: list[str], tmp_path: Path, roots: str | None
 ) -> None:
-    monkeypatch.setattr(tls, "AMAZON_ROOTS", tmp_path / "none.pem")
+    tls.AMAZON_ROOTS.unlink()
+    if roots is not None:
+        tls.AMAZON_ROOTS.write_text(roots and amazon.pem[: len(amazon.pem) // 2])
     with serve(public):
-        assert list_groups() == []
+        assert list_groups() == list_groups() == []
+    assert [Path(file).name for file in loads] == ["amazon.pem", "public.pem"]
+
+
+def test_a_connection_that_connects_again_falls_back_to_all_authorities(
+    serve: Serve, public: Authority, amazon: Authority, tmp_path: Path
+) -> None:
+    """urllib3 does so with a kept connection that the server has closed."""
+    connection = tls._Connection("127.0.0.1", ca_certs=str(tmp_path / "public.pem"), cert_reqs="CERT_REQUIRED")
+    for authority in (amazon, public, amazon):
+        with serve(authority) as url:
+            connection.port = int(url.rsplit(":", 1)[1])
+            connection.connect()
+            connection.close()
+    with serve(Authority.new("Unknown")) as url:
+        connection.port = int(url.rsplit(":", 1)[1])
+        with pytest.raises(ssl.SSLCertVerificationError):
+            connection.connect()
+
+
+@pytest.mark.parametrize("authority", ["amazon", "public"])
+def test_the_light_client_trusts_the_same_authorities(
+    serve: Serve,
+    public: Authority,
+    amazon: Authority,
+    loads: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    authority: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_CONFIG_FILE")
+    with serve({"amazon": amazon, "public": public}[authority]):
+        client = make_message_client("workmailmessageflow", "light")
+        for _ in range(2):
+            assert client.get_raw_message_content(messageId="0")["messageContent"].read() == b"Subject: x\r\n\r\n"
+    assert type(client).__name__ == "LightClient"
+    assert [Path(file).name for file in loads] == ["amazon.pem", "public.pem"][: 1 if authority == "amazon" else 2]
+    with serve(Authority.new("Unknown")), pytest.raises(SSLError):
+        make_message_client("workmailmessageflow", "light").get_raw_message_content(messageId="0")
 
 
 def test_a_client_certificate_is_not_shared(serve: Serve, public: Authority, tmp_path: Path, loads: list[str]) -> None:

@@ -29,8 +29,14 @@ class _Roots:
     def __init__(self, bundle: str) -> None:
         self._bundle = bundle
         self.context: ssl.SSLContext = create_urllib3_context()
-        self.is_complete = not (env().tls_roots == "amazon" and bundle == get_cert_path(True) and AMAZON_ROOTS.exists())
-        self.context.load_verify_locations(bundle if self.is_complete else AMAZON_ROOTS)
+        self.is_complete = True
+        if env().tls_roots == "amazon" and bundle == get_cert_path(True):
+            # In a checkout there is no such file.
+            with suppress(OSError):
+                self.context.load_verify_locations(AMAZON_ROOTS)
+                self.is_complete = False
+        if self.is_complete:
+            self.context.load_verify_locations(bundle)
 
     def complete(self) -> None:
         """Trust all authorities, from now on."""
@@ -56,13 +62,15 @@ class _Connection(AWSHTTPSConnection):
     """A connection with the shared context of its authorities."""
 
     ca_certs: str | None
+    _bundle: str | None = None
 
     def connect(self) -> None:
         roots = self._find_roots()
         if roots is None:
             super().connect()
             return
-        self.ssl_context, self.ca_certs = roots.context, None
+        # The bundle is kept for the next time: urllib3 connects again when a server has closed a kept connection.
+        self._bundle, self.ca_certs, self.ssl_context = self.ca_certs or self._bundle, None, roots.context
         was_complete = roots.is_complete
         try:
             super().connect()
@@ -74,10 +82,11 @@ class _Connection(AWSHTTPSConnection):
 
     def _find_roots(self) -> _Roots | None:
         """Return the shared context; None for a proxy, a client certificate, no check, or an unreadable bundle."""
-        if self.cert_file or self.proxy or self.cert_reqs != "CERT_REQUIRED" or not self.ca_certs:
+        bundle = self.ca_certs or self._bundle
+        if self.cert_file or self.proxy or self.cert_reqs != "CERT_REQUIRED" or not bundle:
             return None
         try:
-            return _roots(self.ca_certs)
+            return _roots(bundle)
         except OSError:
             return None
 
