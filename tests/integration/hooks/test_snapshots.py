@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -63,12 +64,25 @@ class Services(Quiet, BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     keys: list[str]
+    credentials: list[str | None]
     policy: str
 
     def do_GET(self) -> None:
+        if self.path == "/credentials":
+            self.credentials.append(self.headers["Authorization"])
+            expiration = (datetime.now(UTC) + timedelta(hours=6)).isoformat()
+            found = {"AccessKeyId": "local", "SecretAccessKey": "x", "Token": "y", "Expiration": expiration}
+            self.answer(200, json.dumps(found).encode())
+            return
+        self.check_signature()
         self.answer(200, self.policy.encode() if "policy.yaml" in self.path else MESSAGE)
 
+    def check_signature(self) -> None:
+        assert self.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=local/")
+        assert self.headers["X-Amz-Security-Token"] == "y"
+
     def do_PUT(self) -> None:
+        self.check_signature()
         self.body()
         self.keys.append(self.path)
         self.answer(200, ETag='"0"', x_amz_version_id="v1")
@@ -79,23 +93,33 @@ class Services(Quiet, BaseHTTPRequestHandler):
 
 
 class Clones(NamedTuple):
-    """The state of the loaded process, the output of its clones, their answers, and the paths that they stored in S3."""
+    """The state of the loaded process, the output of its clones, their answers, their paths in S3, their requests of credentials."""
 
     loaded: dict[str, Any]
     output: str
     answers: list[Any]
     keys: list[str]
+    credentials: list[str | None]
 
 
-def run(function: str, document: Any, **variables: str) -> Clones:
+def run(function: str, document: Any, *, source: str = "server", **variables: str) -> Clones:
+    """Load a function and handle a document in two clones.
+
+    Args:
+        source: of credentials: "server" as in Lambda with SnapStart, or "environment" as without.
+    """
     Services.keys = keys = []
+    Services.credentials = credentials = []
     with serving(Services) as url:
         done = subprocess.run(
             [sys.executable, "-c", CLONES, str(ROOT / "functions" / function), json.dumps(document)],
             env={
                 "PYTHONPATH": str(ROOT / "layers/mailhooks"),
-                "AWS_ACCESS_KEY_ID": "testing",
-                "AWS_SECRET_ACCESS_KEY": "testing",
+                **(
+                    {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{url}/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token"}
+                    if source == "server"
+                    else {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "y"}
+                ),
                 "AWS_DEFAULT_REGION": "eu-west-1",
                 "AWS_ENDPOINT_URL": url,
                 "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
@@ -109,9 +133,10 @@ def run(function: str, document: Any, **variables: str) -> Clones:
         )
     assert done.returncode == 0, done.stderr
     loaded, *answers = map(json.loads, re.findall(r"^(?:LOADED|ANSWER) (.+)", done.stdout, re.MULTILINE))
-    return Clones(loaded, done.stdout, answers, keys)
+    return Clones(loaded, done.stdout, answers, keys, credentials)
 
 
+@pytest.mark.parametrize("source", ["server", "environment"])
 @pytest.mark.parametrize(
     "function, variables, changes",
     [
@@ -123,13 +148,17 @@ def run(function: str, document: Any, **variables: str) -> Clones:
         ("availability", {}, False),
     ],
 )
-def test_a_loaded_function_has_no_connection_and_its_clones_share_no_state(function: str, variables: dict[str, str], changes: bool):
-    clones = run(function, request("ana@example.com") if function == "availability" else event(), **variables)
+def test_a_loaded_function_has_no_connection_and_its_clones_share_no_state(
+    function: str, variables: dict[str, str], changes: bool, source: str
+):
+    clones = run(function, request("ana@example.com") if function == "availability" else event(), source=source, **variables)
     assert clones.loaded == {"connections": [], "sockets": 0, "threads": 0}
     assert len(clones.answers) == 2
     assert clones.answers[0] == clones.answers[1]
     stored = [key for key in clones.keys if "/rewritten/" in key]
     assert len(set(stored)) == len(stored) == (2 if changes else 0), "two clones stored their content under one name"
+    calls = changes or function == "observe"
+    assert clones.credentials == ["token"] * (2 if calls and source == "server" else 0), "each clone has credentials of its own"
 
 
 def test_a_clone_fetches_the_policy_that_is_in_force_after_the_restore():

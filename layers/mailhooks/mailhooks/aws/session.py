@@ -6,6 +6,7 @@ botocore and not boto3, which adds resources and file transfers to it: a third o
 import json
 import logging
 import os
+from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -93,10 +94,39 @@ class _Loader:
             _LOG.warning("files of the layer are missing or damaged, so a cold start takes longer: build the layer again")
 
 
+class _DeferredCredentials:
+    """Credentials that botocore finds at the first request, and not when a client is created.
+
+    With SnapStart, Lambda has them on a local server and not in the environment. So the snapshot has neither credentials nor a connection
+    to that server.
+    """
+
+    method = "deferred"
+
+    def __init__(self, resolver: Any) -> None:
+        self._resolver = resolver
+
+    def load_credentials(self) -> Any:
+        return self
+
+    @cached_property
+    def _found(self) -> Any:
+        return self._resolver.load_credentials()
+
+    def get_frozen_credentials(self) -> Any:
+        return self._found and self._found.get_frozen_credentials()
+
+    def get_deferred_property(self, name: str) -> Callable[[], Any]:
+        return lambda: getattr(self._found, name, None)
+
+
 @cache
 def open_session() -> Session:
     """Return the session: a new one would read its service models and find its credentials again."""
-    return make_session(PREPARED)
+    session = make_session(PREPARED)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        session.register_component("credential_provider", _DeferredCredentials(session.get_component("credential_provider")))
+    return session
 
 
 def make_session(prepared: Path) -> Session:
