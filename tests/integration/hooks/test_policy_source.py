@@ -109,6 +109,31 @@ def test_a_function_without_a_valid_policy_uses_the_built_in_file(
     assert rules(without) == ["late"]
 
 
+@pytest.mark.parametrize("first", [None, BAD], ids=["failed", "invalid"])
+@pytest.mark.parametrize("age, wait", [(0, 30), (300, 30), (7, 7)])
+def test_a_policy_that_is_not_in_force_is_fetched_again_after_some_seconds(tmp_path: Path, first: str | None, age: int, wait: int) -> None:
+    (tmp_path / "policy.yaml").write_text(GOOD % "built-in")
+    clock, fetched = Clock(), list[float]()
+
+    def fetch() -> str:
+        fetched.append(clock.now)
+        if len(fetched) > 2:
+            return GOOD % "repaired"
+        if first is None:
+            raise OSError
+        return first
+
+    source = PolicySource(fetch, "s3", age, fallback=tmp_path / "policy.yaml", clock=clock)
+    for second in range(2 * wait):
+        clock.now = second
+        assert (rules(source), source.rejected) == (["built-in"], True)
+    clock.now = 2 * wait
+    assert (rules(source), source.rejected) == (["repaired"], False)
+    clock.now = 1e9
+    assert rules(source) == ["repaired"]
+    assert fetched == [0, wait, 2 * wait, *([1e9] if age else [])]
+
+
 @pytest.mark.parametrize("policy", ["s3://", "s3://bucket", "appconfig:a/b", "no-such-file.yaml"])
 def test_an_invalid_source_is_rejected(policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

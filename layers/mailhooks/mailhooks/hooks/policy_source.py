@@ -4,6 +4,7 @@ An invalid version never replaces a valid one, so that a typing error stops no m
 stays in force. A process that has not loaded a valid version yet uses the file that was built with the function.
 """
 
+import math
 import os
 import sys
 import time
@@ -29,7 +30,7 @@ _FETCH_TIMEOUT_S: Final = 5.0
 """Mail waits while the policy is fetched."""
 
 _RETRY_S: Final = 30.0
-"""Seconds after which a fetch that failed is repeated."""
+"""Seconds after which the policy is fetched again while its newest version is not in force."""
 
 
 class PolicySource:
@@ -38,7 +39,8 @@ class PolicySource:
     Args:
         fetch: returns the text in some seconds, as mail waits; may raise any exception.
         name: of the source, for errors.
-        max_age_s: seconds after which the policy is fetched again; 0 for never.
+        max_age_s: seconds after which the policy is fetched again; 0 for never. While the newest version is not in force, it is fetched
+            again at the first message after 30 seconds, or after this age if it is shorter.
         fallback: the file to use until a valid version was fetched.
         fetch_now: whether to fetch in the constructor; else at the first message.
         clock: seconds.
@@ -62,7 +64,7 @@ class PolicySource:
         self._max_age_s = max_age_s
         self._clock = clock
         self._text = ""
-        self._next_fetch: float | None = None
+        self._next_fetch = -math.inf
         self._policy: Policy | None = None
         self.problem = ""
         if fetch_now:
@@ -108,7 +110,7 @@ class PolicySource:
         Raises:
             PolicyError: there is no valid version yet. The next call after some seconds fetches it again.
         """
-        if self._next_fetch is None or (self._max_age_s and self._clock() >= self._next_fetch):
+        if self._clock() >= self._next_fetch:
             self._refresh()
         if self._policy is None:
             raise PolicyError(self._name, (Problem(0, "", "", self.problem),))
@@ -125,7 +127,8 @@ class PolicySource:
             self.problem = str(error)
         except Exception as error:  # noqa: BLE001 - the last valid policy stays in force after any error
             self.problem = str(error) if isinstance(error, MailhooksError) else f"POLICY: it cannot be read ({_error_name(error)})"
-        self._next_fetch = self._clock() + (min(_RETRY_S, self._max_age_s) if self.problem else self._max_age_s)
+        age = self._max_age_s or math.inf
+        self._next_fetch = self._clock() + (min(_RETRY_S, age) if self.problem else age)
         if self.problem:
             # Not in the log line of a message: it belongs to no message.
             sys.stderr.write(f"mailhooks: the policy {self._name} is rejected: {self.problem}\n")
