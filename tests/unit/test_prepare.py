@@ -70,10 +70,35 @@ print(AMAZON_ROOTS.read_text().count("BEGIN CERTIFICATE"), "boto3" in sys.module
     assert (done.stdout.splitlines(), done.stderr) == (["_Loader https://s3.eu-west-1.amazonaws.com False", "5 False"], "")
 
 
-def test_the_source_is_not_prepared() -> None:
-    done = run(SOURCE.parent, "-m", "mailhooks.prepare")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "run it in a built copy" in done.stderr
+def list_files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+
+def test_the_source_is_not_prepared(tmp_path: Path) -> None:
+    """Neither a checkout nor an unpacked archive of it, which has no .git."""
+    archive = tmp_path / "layers" / "mailhooks"
+    shutil.copytree(SOURCE.parent, archive, ignore=shutil.ignore_patterns("__pycache__", ".wheels"))
+    for source in (SOURCE.parent, archive):
+        before = list_files(source)
+        done = run(source, "-m", "mailhooks.prepare")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "run it in a built copy" in done.stderr
+        assert list_files(source) == before
+
+
+def test_a_library_can_be_prepared_again(built: Path) -> None:
+    before = list_files(built)
+    done = run(built, "-m", "mailhooks.prepare")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert list_files(built) == before
+
+
+def test_an_error_leaves_no_prepared_file(tmp_path: Path) -> None:
+    shutil.copytree(SOURCE, tmp_path / "mailhooks", ignore=shutil.ignore_patterns("__pycache__"))
+    before = list_files(tmp_path)
+    program = "from mailhooks import prepare; prepare.write_amazon_roots = None; prepare.main()"
+    assert "TypeError" in run(tmp_path, "-c", program).stderr
+    assert list_files(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", list_schemas())

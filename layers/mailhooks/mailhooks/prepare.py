@@ -6,6 +6,8 @@ library does the same work at first use.
 
 import sys
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from mailhooks.aws.amazon_roots import write_amazon_roots
@@ -20,11 +22,19 @@ _PACKAGE: Final = Path(__file__).parent
 
 
 def main() -> None:
-    if (_PACKAGE.parents[2] / ".git").exists():
+    if (_PACKAGE.parent / "requirements.in").exists():
         sys.exit("this is the source, where prepared files would hide later changes of the schemas: run it in a built copy of the library")
-    write_checks(_PACKAGE / "contract")
-    write_service_data(PREPARED)
-    write_amazon_roots(AMAZON_ROOTS)
+    # Files are moved to their places when all are written, so that an error leaves no part of them.
+    with TemporaryDirectory(dir=_PACKAGE) as name:
+        folder = Path(name)
+        write_checks(folder)
+        write_service_data(folder / PREPARED.name)
+        write_amazon_roots(folder / PREPARED.name / AMAZON_ROOTS.name)
+        for check in folder.glob("*.py"):
+            check.replace(_PACKAGE / "contract" / check.name)
+        if PREPARED.exists():
+            rmtree(PREPARED)
+        (folder / PREPARED.name).rename(PREPARED)
 
 
 def write_checks(folder: Path) -> None:
