@@ -3,9 +3,11 @@
 import os
 import random
 import socket
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +17,10 @@ import botocore.auth
 import botocore.endpoint
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
 from botocore.httpsession import URLLib3Session
 
-from mailhooks.aws import client, light_client
+from mailhooks.aws import client, light_client, message_flow
 from mailhooks.aws.light_client import LightClient
 from mailhooks.aws.message_flow import MessageFlow
 from mailhooks.aws.session import open_session
@@ -189,12 +192,10 @@ OUTCOMES: dict[str, Case] = {
     "headers in Latin-1": (get, (Reply(b"HTTP/1.1 200 OK\r\nx-y: \xff\xfe\r\nContent-Length: 1\r\n\r\na"),)),
     "slow bytes": (get, (respond(200, b"abcdef", pause_s=0.002),)),
     "a reset in the upload": (put(b"x" * 1_500_000), (Reply(body_limit=70_000), STORED, UPDATED)),
-    "resets in each upload": (put(b"x" * 1_500_000), (Reply(body_limit=70_000),)),
     "an error before the upload": (put(b"x" * 1_500_000), (respond(403, xml("AccessDenied"), early=True),)),
     "an error before the first upload": (put(b"x" * 1_500_000), (respond(503, xml("SlowDown"), early=True), STORED, UPDATED)),
     "an end before the upload": (put(b"x" * 1_500_000), (Reply(early=True),)),
     "no 100 Continue": (put(b"x"), (Reply(STORED.data, expect=b""), UPDATED)),
-    "connections that the server closed": (lambda flow: (get(flow), get(flow)), (respond(200, b"abc", end="close"),)),
 }
 
 
@@ -202,6 +203,30 @@ OUTCOMES: dict[str, Case] = {
 def test_both_clients_have_the_same_outcome(names: tuple[str, ...], server: Recorder, pauses: list[float], monkeypatch: pytest.MonkeyPatch):
     """A batch has one client, whose retry quota lasts for as many failures."""
     compare(server, pauses, monkeypatch, {name: OUTCOMES[name] for name in names})
+
+
+@pytest.mark.parametrize("server", ["http"], indirect=True)
+def test_both_clients_have_the_same_outcome_of_resets_in_each_upload(
+    server: Recorder, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+):
+    """Not over TLS, where it depends on the time of the reset which error botocore raises."""
+    compare(server, pauses, monkeypatch, {"": (put(b"x" * 1_500_000), (Reply(body_limit=70_000),))})
+
+
+def test_both_clients_replace_a_connection_that_the_server_closed(server: Recorder, pauses: list[float], monkeypatch: pytest.MonkeyPatch):
+    """As after an hour in which Lambda froze the function."""
+
+    def repeat(work: Work) -> Case:
+        def thrice(flow: MessageFlow) -> None:
+            for _ in range(3):
+                work(flow)
+                server.wait_for_end()
+
+        return thrice, (respond(200, end="close"), respond(200, end="reset"), respond(200))
+
+    save = [lambda flow, size=size: flow.save_decision("key", "x" * size, Deadline.after(600)) for size in (0, 1_500_000)]
+    outcomes = compare(server, pauses, monkeypatch, {"get": repeat(get), "empty": repeat(save[0]), "large": repeat(save[1])})
+    assert set(outcomes.values()) == {None}
 
 
 @pytest.mark.parametrize("server", ["http"], indirect=True)
@@ -253,12 +278,15 @@ def test_both_clients_have_the_same_error_without_a_response(
 
 
 KEYS = ("rewritten/a/b", "a b", "a/../b", "//x", "/", "ü/ß/\U0001f4e7", "a%2Fb", "a?b#c", "a+b&c=d", "~.-_", "..", "a//", "\t", "x" * 900)
-BUCKETS = ("my-bucket", "a--b", "-ab", "ab-", "x" * 63, "a-s3alias", "xn--abc", "a--op-s3", "123", "a---b", "1-2-3")
+BUCKETS = ("my-bucket", "a--b", "-ab", "ab-", "x" * 63, "a-s3alias", "xn--abc", "a--op-s3", "a--x-s3", "a--ol-s3", "123", "a---b", "1-2-3")
 PLAIN: list[dict[str, str]] = [
     *({"AWS_DEFAULT_REGION": region} for region in ("us-east-1", "us-west-2", "eu-west-1")),
     {"AWS_SESSION_TOKEN": ""},
     {"AWS_ENDPOINT_URL_S3": "http://localhost:99", "AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": "https://127.0.0.1:98"},
     {"AWS_ENDPOINT_URL_S3": "https://s3.us-west-2.amazonaws.com", "AWS_ENDPOINT_URL": "https://x.example.com"},
+    {"AWS_ENDPOINT_URL_S3": "https://vpce-0a1b-cd.s3.eu-west-1.vpce.amazonaws.com", "AWS_REGION": "us-east-1"},
+    # AWS_ACCESS_KEY is in Lambda's list of its variables ("Defined runtime environment variables").
+    {"AWS_ACCESS_KEY": "AKID", "AWS_LAMBDA_FUNCTION_NAME": "", "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR", "_X_AMZN_TRACE_ID": "\t%"},
     {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.13", "AWS_LAMBDA_FUNCTION_NAME": "f", "_X_AMZN_TRACE_ID": 'Root=1;x="é"'},
     {"https_proxy": "http://user:password@proxy.example.com:1", "NO_PROXY": "s3.eu-west-1.amazonaws.com"},
     {"https_proxy": "http://proxy.example.com:1", "NO_PROXY": "s3.us-east-1.amazonaws.com", "AWS_DEFAULT_REGION": "us-east-1"},
@@ -290,7 +318,7 @@ def test_both_clients_send_the_same_requests_in_each_environment(
         start(monkeypatch)
         s3, flow = make("s3"), make("workmailmessageflow")
         for bucket, key in [("my-bucket", key) for key in KEYS] + [(bucket, "k/x") for bucket in BUCKETS]:
-            s3.put_object(Bucket=bucket, Key=key, Body=b"abc")
+            sent.append(outcome(partial(s3.put_object, Bucket=bucket, Key=key, Body=b"abc")))
         for message in ("m", "a-b", "a/b", "a b", "é", "%", "..", "~", "{0}", "x" * 120):
             flow.get_raw_message_content(messageId=message)
             reference = {"bucket": "my-bucket", "key": "k/é", "objectVersion": 'v"\u2028é'}
@@ -327,7 +355,58 @@ def test_settings_in_files_get_a_boto3_client(pauses: list[float], tmp_path: Pat
     assert not light_client.is_plain("s3", os.environ)
 
 
-def test_a_version_of_botocore_without_comparison_gets_a_boto3_client(pauses: list[float], monkeypatch: pytest.MonkeyPatch):
-    assert isinstance(MessageFlow("my-bucket")._s3, LightClient)
+@pytest.mark.parametrize("home", [None, "/" + "x" * 5000])
+def test_a_user_without_a_home_gets_a_light_client(home: str | None, pauses: list[float], monkeypatch: pytest.MonkeyPatch):
+    """A container's user may have no entry in the list of users, or a home that it must not read."""
+
+    def find_no_user(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    if home:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr("pwd.getpwuid", find_no_user)
+    assert light_client.is_plain("s3", os.environ)
+
+
+@pytest.mark.parametrize("name", ["__init__", "_make_api_call"])
+def test_a_tool_that_replaces_methods_of_botocore_gets_a_boto3_client(name: str, pauses: list[float], monkeypatch: pytest.MonkeyPatch):
+    """OpenTelemetry, Datadog and Sentry do so; without their method they see no call."""
+    method = getattr(BaseClient, name)
+
+    @wraps(method)
+    def trace(*args: Any, **more: Any) -> Any:
+        return method(*args, **more)
+
+    monkeypatch.setattr(BaseClient, name, trace)
+    assert not light_client.is_plain("s3", os.environ)
+
+
+def change_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore, "__version__", "1.45.0")
-    assert not isinstance(MessageFlow("my-bucket")._s3, LightClient)
+
+
+def remove_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(botocore.endpoint, "EndpointCreator")
+    monkeypatch.delitem(sys.modules, "mailhooks.aws.light_client")
+    monkeypatch.delattr("mailhooks.aws.light_client")
+
+
+def change_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.retries.standard.register_retry_handler", lambda client: None)
+
+
+@pytest.mark.parametrize("change", [change_version, remove_name, change_arguments])
+def test_another_botocore_gets_boto3_clients_and_one_log_line(
+    change: Callable[[pytest.MonkeyPatch], None],
+    pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    message_flow._log_once.cache_clear()
+    assert isinstance(MessageFlow("my-bucket")._s3, LightClient)
+    boto3_client = client.make_client("s3")
+    monkeypatch.setattr(client, "make_client", lambda *_: boto3_client)
+    change(monkeypatch)
+    assert MessageFlow("my-bucket")._s3 is boto3_client
+    assert ["AWS_CLIENT=light" in line for line in caplog.messages] == [True]

@@ -2,21 +2,22 @@
 
 It is botocore without its start: botocore's own classes send, sign, retry and parse, but no session is made, no service model is loaded and
 no endpoint rule is evaluated. So it starts in a fraction of the time, and it serves only the plain case of a Lambda function: credentials
-in the environment, a region of WorkMail. `make_client` returns a boto3 client in every other case, and `LightClient` passes every other
-operation to one.
+in the environment, a region of WorkMail. `make_client` returns None in every other case, and `LightClient` passes every other operation to
+a boto3 client.
 
 The requests have the same bytes as boto3's, which tests/integration/aws/test_light_client.py compares. It uses parts of botocore that may
-differ in another version: `mailhooks.aws.message_flow` loads it only for the versions that the tests have compared.
+differ in another version: `mailhooks.aws.message_flow` loads it only for the versions that the tests have compared, and makes boto3's
+clients if it cannot be loaded.
 """
 
 import os
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from io import BytesIO
 from json import dumps
-from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -39,8 +40,8 @@ _REGIONS: Final = frozenset({"us-east-1", "us-west-2", "eu-west-1"})
 
 _VARIABLES: Final = re.compile(
     """
-    AWS_(?: ACCESS_KEY_ID | SECRET_ACCESS_KEY | SESSION_TOKEN | REGION | DEFAULT_REGION | CA_BUNDLE | EXECUTION_ENV | CLIENT | SAM_LOCAL
-        | EC2_METADATA_DISABLED | (?: LAMBDA | XRAY | ENDPOINT_URL ) (?: _\\w+ )? )
+    AWS_(?: ACCESS_KEY (?: _ID )? | SECRET_ACCESS_KEY | SESSION_TOKEN | REGION | DEFAULT_REGION | CA_BUNDLE | EXECUTION_ENV | CLIENT
+        | SAM_LOCAL | EC2_METADATA_DISABLED | (?: LAMBDA | XRAY | ENDPOINT_URL ) (?: _\\w+ )? )
     """,
     re.VERBOSE,
 )
@@ -117,9 +118,9 @@ _MODELS: Final[dict[str, Any]] = {
 """The parts of botocore's service models that these calls need."""
 
 
-def make_client(service: str, config: Config = aws.CONFIG) -> Any:
-    """Return a light client of a service; a boto3 client where this environment is not the plain case."""
-    return LightClient(service, config) if is_plain(service, os.environ) else aws.make_client(service, config)
+def make_client(service: str, config: Config = aws.CONFIG) -> "LightClient | None":
+    """Return a light client of a service; None where this environment is not the plain case."""
+    return LightClient(service, config) if is_plain(service, os.environ) else None
 
 
 def is_plain(service: str, environ: Mapping[str, str]) -> bool:
@@ -130,9 +131,18 @@ def is_plain(service: str, environ: Mapping[str, str]) -> bool:
         and bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
         and (endpoint is None or _ENDPOINT.fullmatch(endpoint) is not None)
         and not any(name.startswith(("AWS_", "BOTO")) and not _VARIABLES.fullmatch(name) for name in environ)
-        # The files of settings, credentials and own service models.
-        and not Path("~/.aws").expanduser().exists()
+        # The files of settings, credentials and own service models. Not pathlib: it raises for a user without a home, and for one's home
+        # that this user must not read.
+        and not os.path.exists(os.path.expanduser("~/.aws"))  # noqa: PTH110, PTH111
+        and not _is_replaced()
     )
+
+
+def _is_replaced() -> bool:
+    """Return whether a tool, such as one for traces, has replaced a method of boto3's clients that it then misses in a light client."""
+    module = sys.modules.get("botocore.client")
+    methods = (module.BaseClient.__init__, module.BaseClient._make_api_call) if module else ()
+    return not all(isinstance(method, FunctionType) and method.__globals__["__name__"].startswith("botocore.") for method in methods)
 
 
 def _endpoint(service: str, environ: Mapping[str, str]) -> str | None:
@@ -229,9 +239,9 @@ class LightClient:
 
     def _bucket_url(self, bucket: str) -> str | None:
         """Return the URL of a bucket as botocore's endpoint rules; None for a bucket for which they have special rules."""
-        if self._own_endpoint:
-            return f"{self._url}/{bucket}"
-        return self._url.replace("://", f"://{bucket}.") if _VIRTUAL_HOST.fullmatch(bucket) else None
+        if not _VIRTUAL_HOST.fullmatch(bucket):
+            return None
+        return f"{self._url}/{bucket}" if self._own_endpoint else self._url.replace("://", f"://{bucket}.")
 
     def _call(self, name: str, url: str, path: str, headers: dict[str, str], body: Any) -> Any:
         """Make a call as `botocore.client.BaseClient._make_api_call` does.

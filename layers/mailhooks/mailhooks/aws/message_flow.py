@@ -5,10 +5,11 @@ Lambda".
 """
 
 import io
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -137,12 +138,32 @@ class MessageFlow:
 
 def make_client(service: str, kind: str) -> Any:
     """Return a client of one of the two services; `kind` as for `MessageFlow`."""
-    if kind == "light" and botocore.__version__.startswith(_LIGHT_VERSIONS):
-        # Imported late: another version of botocore may not have the names that it imports.
-        from mailhooks.aws import light_client
+    light = _make_light_client(service) if kind == "light" else None
+    return aws.make_client(service) if light is None else light
 
-        return light_client.make_client(service)
-    return aws.make_client(service)
+
+def _make_light_client(service: str) -> Any:
+    """Return a light client; None where it may not do the same as boto3's."""
+    reason = "this version was not compared"
+    if botocore.__version__.startswith(_LIGHT_VERSIONS):
+        try:
+            # Imported late: another version of botocore may not have the names that it imports.
+            from mailhooks.aws import light_client
+
+            return light_client.make_client(service)
+        except Exception as error:  # noqa: BLE001 - a version may fail in any way; boto3's client raises the errors that it has too
+            reason = type(error).__name__
+    _log_once(reason)
+    return None
+
+
+@cache
+def _log_once(reason: str) -> None:
+    logging.getLogger(__name__).warning(
+        "AWS_CLIENT=light does not work with botocore %s (%s): boto3's clients, which start slower, read and write the messages",
+        botocore.__version__,
+        reason,
+    )
 
 
 class _ChunkedReader(io.RawIOBase):
