@@ -82,6 +82,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
     for name, value in variables.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("HOME", str(tmp_path))
+    # Powertools, if a test before has loaded it, adds its name to the user agent of a session.
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
     for module in (botocore.auth, botocore.endpoint):
         monkeypatch.setattr(module, "get_current_datetime", lambda *_: datetime(2026, 11, 29, 12))
     recorded: list[float] = []
