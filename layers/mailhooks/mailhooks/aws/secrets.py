@@ -1,9 +1,11 @@
-"""Reads secrets from AWS Secrets Manager, by the parameters utility of Powertools, which caches them."""
+"""Reads secrets from AWS Secrets Manager, and caches them.
 
+Powertools has a provider of secrets, too. It imports boto3, which needs more time than the whole cold start of `availability` otherwise.
+"""
+
+import time
 from typing import Any, Final
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.config import Config
 
 from mailhooks.aws.client import CALL_ERRORS, CONFIG, make_client
@@ -17,7 +19,8 @@ class SecretReader:
     """Reads secrets by name or ARN."""
 
     def __init__(self, config: Config = CONFIG) -> None:
-        self._provider: Any = SecretsProvider(boto3_client=make_client("secretsmanager", config))
+        self._client: Any = make_client("secretsmanager", config)
+        self._cache: dict[str, tuple[float, str | None]] = {}
 
     def read(self, name: str, *, fresh: bool = False) -> str | None:
         """Return the string value of a secret; None if it has only a binary one.
@@ -29,11 +32,23 @@ class SecretReader:
             one of `CALL_ERRORS`: the secret cannot be read.
             Misconfigured: likewise, for another reason.
         """
+        # Not a monotonic clock: that of a function which SnapStart restores does not count the time of its snapshot.
+        now = time.time()
+        read_at, text = self._cache.get(name, (0.0, None))
+        if fresh or now - read_at > MAX_AGE_S:
+            text = self._fetch(name)
+            self._cache[name] = now, text
+        return text
+
+    def _fetch(self, name: str) -> str | None:
         try:
-            text = self._provider.get(name, max_age=MAX_AGE_S, force_fetch=fresh)
-        except GetParameterError as error:
-            # Powertools wraps the error of botocore and quotes the service's text.
-            if isinstance(error.__context__, CALL_ERRORS):
-                raise error.__context__ from None
+            response = self._client.get_secret_value(SecretId=name)
+        except CALL_ERRORS:
+            raise
+        except Exception:  # noqa: BLE001 - botocore's error for a response that it does not expect may quote it
             raise Misconfigured("GetSecretValue: the secret cannot be read") from None
-        return text if isinstance(text, str) else None
+        text: str | None = response.get("SecretString")
+        if text is None and "SecretBinary" not in response:
+            raise Misconfigured("GetSecretValue: the response has no secret")
+        return text
+        return text
