@@ -166,7 +166,7 @@ class Laboratory:
 
     def _variables(self, function: str) -> dict[str, str]:
         endpoints = {f"AWS_ENDPOINT_URL_{service}": self._server.url for service in ("WORKMAILMESSAGEFLOW", "S3")}
-        settings = {name: value for name, value in ENVIRONMENT.items() if name not in {"PATH", "LANG"}}
+        settings = {name: value for name, value in ENVIRONMENT.items() if name not in {"PATH", "LANG", "HOME"}}
         return {
             **settings,
             **endpoints,

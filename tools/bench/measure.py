@@ -6,11 +6,18 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 Figure = TypeVar("Figure")
 
 _BARS: list[tuple[str, bool]] = []
+
+
+class Bar(NamedTuple):
+    """The highest value that is good enough, and the one to aim at."""
+
+    value: float
+    aim: float
 
 
 def time_call(call: Callable[[], object]) -> float:
@@ -69,10 +76,11 @@ def print_times(name: str, times: Sequence[float]) -> None:
     print(f"{name:66} {statistics.median(times):8.2f} ms {min(times):8.2f} ms {max(times):8.2f} ms", flush=True)
 
 
-def print_bar(text: str, value: float, bar: float, unit: str = "", *, at_least: bool = False) -> None:
+def print_bar(text: str, value: float, bar: float | Bar, unit: str = "", *, at_least: bool = False) -> None:
     """Print a value, rounded, and whether it meets its bar, and keep the line for `print_bars`."""
     value = round(value, 2)
-    line = f"{text}: {value:,.2f}{unit and f' {unit}'}; the bar is {bar:g}"
+    bar, aim = bar if isinstance(bar, Bar) else (bar, None)
+    line = f"{text}: {value:,.2f}{unit and f' {unit}'}; the bar is {bar:g}" + ("" if aim is None else f", the aim {aim:g}")
     met = value >= bar if at_least else value <= bar
     _BARS.append((line, met))
     print(f"  => {line}: {'met' if met else 'MISSED'}", flush=True)

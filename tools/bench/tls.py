@@ -61,4 +61,4 @@ def _with_amazon_roots(copy: Copy, folder: Path, authority: Authority, server: S
     roots = folder / _AMAZON_ROOTS
     roots.write_text(roots.read_text("utf-8") + authority.pem, "utf-8")
     function = Function.of_copy(dataclasses.replace(copy, site=folder), "rewrite", server)
-    return Function("rewrite, TLS_ROOTS=amazon", {**function.environment, "TLS_ROOTS": "amazon"})
+    return dataclasses.replace(function, name="rewrite, TLS_ROOTS=amazon", environment={**function.environment, "TLS_ROOTS": "amazon"})

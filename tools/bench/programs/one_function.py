@@ -4,7 +4,7 @@ python -P one_function.py EVENT [MESSAGES [PAUSE]]
 
 EVENT is JSON. After the first message come 20 that are not counted and MESSAGES that are; each has its own ID. PAUSE is in seconds, between
 the load and the first message: a SnapStart function is restored there. The last line of the output has, as JSON, milliseconds of CPU time
-and of wall time for each of the three steps.
+and of wall time for each of the three steps, and the client of AWS in use: light or boto3.
 """
 
 import json
@@ -30,7 +30,7 @@ def main(event: str, messages: str = "0", pause: str = "0") -> None:
     for number in numbers:
         _process(app, event, number)
     each = [milliseconds / (len(numbers) or 1) for milliseconds in _since(started)]
-    print("\n" + json.dumps({"load": loaded, "first": first, "each": each}))
+    print("\n" + json.dumps({"load": loaded, "first": first, "each": each, "client": _find_client()}))
 
 
 def _process(app, event: str, number: int) -> None:
@@ -38,6 +38,11 @@ def _process(app, event: str, number: int) -> None:
     answer = app.handler({**json.loads(event), **ids}, None)
     if answer != {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}:
         sys.exit(f"the function did not deliver the message: {answer}")
+
+
+def _find_client() -> str:
+    """Return the client of AWS. The light client loads a session for boto3's only where it cannot serve a call itself."""
+    return "light" if "mailhooks.aws.light_client" in sys.modules and "mailhooks.aws.session" not in sys.modules else "boto3"
 
 
 def _read_clocks() -> tuple[float, float]:
