@@ -93,7 +93,7 @@ e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in rea
 servers: $(VENV)/.ready $(SERVERS_VENV)/.ready  ## the backend caldav with six CalDAV servers, four of them from Debian's packages (as root)
 	@$(PY) -m pytest tests/servers -rs
 
-bench: $(VENV)/.ready  ## measure speed and memory with their bars (ONLY=cold,warm for some of it, BASE=folder to compare with another checkout)
+bench: $(VENV)/.ready  ## measure speed and memory with their bars (ONLY=cold,warm for some of it, BASE=folder for another checkout, MESSAGES=2000 for fewer to the local WorkMail)
 	@PYTHON313="$(LAMBDA_PYTHON)" $(PY) -m tools.bench $(if $(ONLY),--only "$(ONLY)") $(if $(BASE),--base "$(BASE)")
 
 fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser (MAIL=dir for others)

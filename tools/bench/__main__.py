@@ -4,6 +4,7 @@ Examples:
     make bench
     make bench ONLY=cold,warm
     make bench ONLY=container
+    make bench ONLY=local MESSAGES=2000
     make bench BASE=../another-checkout
 """
 
@@ -29,8 +30,8 @@ SECTIONS: dict[str, Section] = {
     "large": large.main,
     "memory": lambda copies, _folder: memory.main(copies),
     "policy": lambda _copies, _folder: policy.main(),
-    "availability": availability.main,
-    "local": lambda copies, _folder: local.main(copies),
+    "availability": lambda copies, _folder: availability.main(copies),
+    "local": lambda copies, _folder: local.main(copies, int(os.environ.get("MESSAGES") or local.MESSAGES)),
     "container": container.main,
 }
 ON_REQUEST = frozenset({"container"})  # it builds layers, which needs minutes

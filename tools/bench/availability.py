@@ -4,21 +4,25 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+import boto3
+
+from local.aws.moto_server import run_moto
 from mailhooks.availability import answer
 from mailhooks.availability.model import Limits, Schedule
 from mailhooks.contract.availability import Window
 from tests.support.backends import Fake, at, request
 from tools.bench.copies import Copy
 from tools.bench.functions import ENVIRONMENT
+from tools.bench.instructions import count_instructions
 from tools.bench.measure import find_ratio, measure_in_turn, print_bar, print_heading, print_times, run_process, time_call
 
 LOOK_UP_S = 0.3
@@ -33,12 +37,12 @@ OVERRUN_BAR_MS = 500
 DOMAINS = ("exchange.example.net", "m365.example.org", "google.example.com", "dav.example.net")
 
 
-def main(copies: Sequence[Copy], folder: Path) -> None:
+def main(copies: Sequence[Copy]) -> None:
     print("\nFree/busy times; medians, in one run")
     _measure_backends()
     _measure_hanging_backend()
     _measure_large_response()
-    _measure_cold_starts(copies, folder)
+    _measure_cold_starts(copies)
 
 
 def _mailboxes(domains: Sequence[str] = DOMAINS) -> list[str]:
@@ -96,9 +100,16 @@ _LOAD = "import app, sys; assert any(name.startswith('mailhooks.availability.') 
 """Loads the function, and fails if its configuration has an error: then no module of the backend is loaded."""
 
 
-def _measure_cold_starts(copies: Sequence[Copy], folder: Path) -> None:
-    """Measure new processes, in turn."""
-    print_heading(f"Cold start of availability: load the function and its configuration; CPU time of {PROCESSES} processes in turn")
+def _measure_cold_starts(copies: Sequence[Copy]) -> None:
+    """Measure new processes, in turn. Each reads its configuration from Secrets Manager, as the deployed function does."""
+    print_heading(f"Cold start of availability: load the function, read its secret; CPU time of {PROCESSES} processes in turn")
+    with run_moto(0) as url:
+        _compare_cold_starts(copies, url)
+
+
+def _compare_cold_starts(copies: Sequence[Copy], url: str) -> None:
+    environment = {**ENVIRONMENT, "AWS_ENDPOINT_URL_SECRETS_MANAGER": url}
+    secrets = boto3.client("secretsmanager", "us-east-1", endpoint_url=url, aws_access_key_id="bench", aws_secret_access_key="bench")
     commands: dict[str, tuple[str, dict[str, str]]] = {
         "an empty Python process": ("pass", {}),
         "import boto3": ("import boto3", {}),
@@ -106,25 +117,34 @@ def _measure_cold_starts(copies: Sequence[Copy], folder: Path) -> None:
     }
     for backend in (_EWS, _GRAPH, _ICS):
         name = backend["type"]
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps({"backends": {name: backend}, "routes": [{"mailboxes": ["*"], "backend": name}]}))
+        configuration = {"backends": {name: backend}, "routes": [{"mailboxes": ["*"], "backend": name}]}
+        secrets.create_secret(Name=f"bench-{name}", SecretString=json.dumps(configuration))
         for copy in copies:
-            variables = {"AVAILABILITY_CONFIG": str(path), "PYTHONPATH": f"{copy.functions}/availability{os.pathsep}{copy.site}"}
+            variables = {"AVAILABILITY_SECRET": f"bench-{name}", "PYTHONPATH": f"{copy.functions}/availability{os.pathsep}{copy.site}"}
             commands[copy.label(f"load the function with {name} only")] = (_LOAD.format_map(backend), variables)
-    runs = [partial(_run_process, program, variables) for program, variables in commands.values()]
+    runs = [partial(_run_process, program, environment | variables) for program, variables in commands.values()]
     figures = dict(zip(commands, measure_in_turn(runs, PROCESSES), strict=True))
     for name, times in figures.items():
         print_times(name, times)
     graph = f"load the function with {_GRAPH['type']} only"
     print_bar(f"availability with Graph alone, compared with `{EXCHANGE}`", find_ratio(figures[graph], figures[EXCHANGE]), GRAPH_BAR)
+    if valgrind := shutil.which("valgrind"):
+        ours, theirs = (
+            count_instructions(valgrind, _command(commands[name][0]), environment | commands[name][1])[0] for name in (graph, EXCHANGE)
+        )
+        print_bar(f"instructions of the same ({ours:,.0f} and {theirs:,.0f} million)", ours / theirs, GRAPH_BAR)
     for other in copies[1:]:
         print(f"  => compared with {other.name}: {find_ratio(figures[graph], figures[other.label(graph)]):.2f} of its time")
-    _run_process(f"{commands[graph][0]}; sys.exit('exchangelib' in sys.modules)", commands[graph][1])
-    print("  => the function does not load exchangelib if only Graph is configured")
+    _run_process(f"{commands[graph][0]}; sys.exit(bool({'exchangelib', 'boto3'} & sys.modules.keys()))", environment | commands[graph][1])
+    print("  => the function loads neither exchangelib nor boto3 if only Graph is configured")
 
 
 def _run_process(program: str, variables: dict[str, str]) -> float:
-    return run_process([sys.executable, "-P", "-c", program], ENVIRONMENT | variables).cpu_ms
+    return run_process(_command(program), variables).cpu_ms
+
+
+def _command(program: str) -> list[str]:
+    return [sys.executable, "-P", "-c", program]
 
 
 def _time_quietly(call: Callable[[], object]) -> float:

@@ -2,8 +2,9 @@
 
 python -P disclaimer_worker.py MESSAGE TEXT HTML
 
-Each line of the input has one line of output: `add N` and `copy N` have the median milliseconds of N calls, `add-peak` and `copy-peak` the
-bytes that Python has allocated at the peak of a call, with its result, and `growth` the octets that the message grows by.
+Each line of the input has one line of output: `add N`, `add-after-reply N` and `copy N` have the median milliseconds of N calls, `add-peak`
+and `copy-peak` the bytes that Python has allocated at the peak of a call, with its result, and `growth` the octets that the message grows
+by.
 """
 
 import statistics
@@ -19,8 +20,8 @@ from mailhooks.disclaimer import add_disclaimer
 def main(path: str, text: str, html: str) -> None:
     raw = Path(path).read_bytes()
 
-    def add() -> bytes:
-        return add_disclaimer(raw, text=text, html=html, position="append")
+    def add(position: str = "append") -> bytes:
+        return add_disclaimer(raw, text=text, html=html, position=position)
 
     def copy() -> bytes:
         """Return the message joined from two pieces: the least work of any edit."""
@@ -33,8 +34,8 @@ def main(path: str, text: str, html: str) -> None:
                 print(len(add()) - len(raw), flush=True)
             case [("add-peak" | "copy-peak") as which]:
                 print(find_peak(add if which == "add-peak" else copy), flush=True)
-            case [("add" | "copy") as which, count]:
-                call = add if which == "add" else copy
+            case [("add" | "add-after-reply" | "copy") as which, count]:
+                call = {"add": add, "add-after-reply": lambda: add("after-reply"), "copy": copy}[which]
                 print(statistics.median(time_call(call) for _ in range(int(count))), flush=True)
 
 
