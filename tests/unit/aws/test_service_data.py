@@ -268,6 +268,28 @@ def test_a_quarter_of_all_settings_leads_to_the_same_requests(sessions: Open, va
     assert compare(sessions, random.Random(16).sample(combinations, len(combinations) // 4)) > 300
 
 
+def list_regions() -> list[str]:
+    """List the regions, and the names of other endpoints, that botocore knows for the services, in all partitions."""
+    full = Session()
+    return sorted(
+        {
+            region
+            for partition in full.get_available_partitions()
+            for service in OPERATIONS
+            for region in full.get_available_regions(service, partition, allow_non_regional=True)
+        }
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fips", [None, True])
+@pytest.mark.parametrize("dual", [None, True])
+def test_all_regions_lead_to_the_same_requests(sessions: Open, fips: bool | None, dual: bool | None) -> None:
+    regions = list_regions()
+    assert set(REGIONS) - {"xx-new-9"} <= set(regions)
+    assert compare(sessions, [(service, region, {}, None, fips, dual, None) for service in OPERATIONS for region in regions]) > 1000
+
+
 def error_bodies(service: ServiceModel) -> Iterator[tuple[int, bytes, dict[str, str]]]:
     """Yield a response for each error of a service, and for one that it does not define."""
     for code in (*(shape.error_code for shape in service.error_shapes), "Unknown.Code"):
