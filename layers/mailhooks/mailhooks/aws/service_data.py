@@ -1,8 +1,8 @@
 """Writes botocore's data of the operations that the functions call: a few per cent of what botocore reads otherwise at a cold start.
 
 `mailhooks.prepare` runs this in the built layer, and `mailhooks.aws.session` reads the result. Only the models and the list of endpoints
-are cut, so a client sends the same requests and reads the same responses. tests/unit/aws/test_service_data.py compares both for every region
-that botocore knows, with FIPS and dual stack, and for a random sample of the combinations of other settings.
+are cut, so a client sends the same requests and reads the same responses. tests/unit/aws/test_service_data.py compares both for every
+region that botocore knows, with FIPS and dual stack, and for a random sample of the combinations of other settings.
 """
 
 import json
