@@ -338,6 +338,7 @@ def test_both_clients_send_the_same_requests_in_each_environment(
     [
         *(("AWS_DEFAULT_REGION", region) for region in ("eu-central-1", "cn-north-1", "us-gov-west-1", "")),
         *(("AWS_ENDPOINT_URL_S3", url) for url in ("", "http://127.0.0.1/base", "http://[::1]:9", "HTTP://EXAMPLE.com", "http://x/?a=b")),
+        *(("AWS_ENDPOINT_URL", url) for url in ("https://s3-accelerate.amazonaws.com", "http://localhost:99999", "http://localhost:65536")),
         *((f"AWS_USE_{kind}_ENDPOINT", "true") for kind in ("FIPS", "DUALSTACK")),
         *((f"AWS_{name}", "x") for name in ("PROFILE", "CONFIG_FILE", "SHARED_CREDENTIALS_FILE", "DATA_PATH", "RETRY_MODE")),
         *((f"AWS_{name}", "x") for name in ("SECURITY_TOKEN", "CREDENTIAL_EXPIRATION", "CONTAINER_CREDENTIALS_FULL_URI", "ROLE_ARN")),

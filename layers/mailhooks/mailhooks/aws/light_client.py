@@ -47,12 +47,12 @@ _VARIABLES: Final = re.compile(
 )
 """The variables that this module reads, or that change nothing. Each other variable of AWS or botocore may change a request."""
 
-_ENDPOINT: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
+# botocore's endpoint rules put the bucket into the host for S3's acceleration, and reject a port above 65535.
+_ENDPOINT: Final = re.compile(r"https?://(?!s3-accelerate)[a-z0-9.-]+(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?")
 _VIRTUAL_HOST: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 """Buckets whose name becomes a part of the host. Two hyphens in sequence mark special buckets, such as directory buckets."""
 
 _STREAM: Final = {"type": "blob", "streaming": True}
-_STRING: Final = {"type": "string"}
 
 
 def _operation(method: str, *errors: str, **more: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ _MODELS: Final[dict[str, Any]] = {
                 Size={"shape": "Long", "location": "header", "locationName": "x-amz-object-size"},
             ),
             "Stream": _STREAM,
-            "String": _STRING,
+            "String": {"type": "string"},
             "Long": {"type": "long"},
             **_errors("InvalidRequest", "InvalidWriteOffset", "TooManyParts", "EncryptionTypeMismatch"),
         },
