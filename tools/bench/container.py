@@ -66,10 +66,12 @@ def main(copies: Sequence[Copy], folder: Path) -> None:
 
 
 def _measure(lab: "Laboratory", copies: Sequence[Copy], layers: Mapping[str, "Layers"]) -> None:
-    print(f"\nLambda's base image, {CPUS} of a processor, {MEMORY_MB} MB; medians of {RUNS} new containers, in turn")
+    print(f"\nLambda's base image, {CPUS} of a processor, {MEMORY_MB} MB; medians of {RUNS} new containers, in turn; no bars")
     print(f"{'':34} {'init':>12} {'its CPU':>12} {'first call':>12} {'its CPU':>12} {'both':>12}")
     for function in FUNCTIONS:
         runs: dict[str, list[Start]] = {copy.label(function): [] for copy in copies}
+        for copy in copies:
+            lab.check_client(copy, function, layers[copy.name])
         for _ in range(RUNS):
             for copy in copies:
                 runs[copy.label(function)].append(lab.start(copy, function, layers[copy.name]))
@@ -124,12 +126,27 @@ class Laboratory:
         """
         puts = self._server.count_puts()
         is_mail = function != "availability"
-        start = self._run(copy, function, layers.mail if is_mail else layers.availability, mail.event() if is_mail else _read_request())
+        event = mail.event() if is_mail else _read_request()
+        start, _log = self._run(copy, function, layers.mail if is_mail else layers.availability, event, {})
         if is_mail and self._server.count_puts() != puts + 1:
             raise RuntimeError(f"{function} stored no message with the tag")
         return start
 
-    def _run(self, copy: Copy, function: str, opt: Path, event: Any) -> Start:
+    def check_client(self, copy: Copy, function: str, layers: Layers) -> None:
+        """Start a function for mail once more, and read from its log which modules it imports.
+
+        Raises:
+            RuntimeError: the layer has the light client, and the function does not use it alone.
+        """
+        if function == "availability" or not (layers.mail / "python/mailhooks/aws/light_client.py").exists():
+            return
+        _start, log = self._run(copy, function, layers.mail, mail.event(), {"PYTHONPROFILEIMPORTTIME": "1"})
+        modules = {line.rpartition("|")[2].strip() for line in log.splitlines()}
+        if "mailhooks.aws.light_client" not in modules or "mailhooks.aws.session" in modules:
+            raise RuntimeError(f"{function} does not use the light client in the container: the figures would be those of boto3's clients")
+
+    def _run(self, copy: Copy, function: str, opt: Path, event: Any, more: Mapping[str, str]) -> tuple[Start, str]:
+        """Return the figures and the log of a new container with `more` variables."""
         name = f"workmail-hooks-bench-{uuid.uuid4().hex[:12]}"
         options = ["--detach", "--pull", "never", "--name", name, "--network", self._network, "--cpus", str(CPUS)]
         options += ["--memory", f"{MEMORY_MB}m", "--entrypoint", "/var/runtime/bootstrap"]
@@ -137,13 +154,14 @@ class Laboratory:
         options += ["--volume", f"{self._configuration}:/availability.json:ro"]
         if (certifi := opt / "python/certifi/cacert.pem").exists():
             options += ["--volume", f"{self._add_root(certifi)}:/opt/python/certifi/cacert.pem:ro"]
-        for variable, value in self._variables(function).items():
+        for variable, value in {**self._variables(function), **more}.items():
             options += ["--env", f"{variable}={value}"]
         self._api.begin()
         try:
             _docker("run", *options, IMAGE)
             state = json.loads(_docker("inspect", "--format", "{{json .State}}", name))
-            return self._measure(state["Pid"], datetime.fromisoformat(state["StartedAt"]).timestamp(), event)
+            start = self._measure(state["Pid"], datetime.fromisoformat(state["StartedAt"]).timestamp(), event)
+            return start, _docker("logs", name)
         except RuntimeError as error:
             raise RuntimeError(f"{error}\n{_docker('logs', name)[-2000:]}") from None
         finally:

@@ -1,14 +1,16 @@
 """Show where the time of a cold start and of a warm call of `rewrite` goes, by part."""
 
+import json
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.bench import mail
 from tools.bench.copies import Copy
 from tools.bench.functions import MESSAGES, PROGRAMS, WARM_PROCESSES, Function, serve_message
-from tools.bench.measure import measure_in_turn, run_process
+from tools.bench.measure import run_process
 
 RUNS = 9
 _NAMES = {name: name for name in ("mailhooks", "botocore", "urllib3", "aws_lambda_powertools", "boto3")} | {
@@ -61,11 +63,10 @@ def _measure_imports(function: Function) -> Counter[str]:
 
 
 def _profile_warm_call(function: Function) -> None:
-    path = function.environment["PYTHONPATH"].partition(":")[2]
-    calls = Function("", {**function.environment, "PYTHONPATH": f"{PROGRAMS / 'calls'}:{path}"})
-
-    whole, alone = measure_in_turn([lambda: function.run(MESSAGES).each, lambda: calls.run(MESSAGES).each], WARM_PROCESSES)
-    print(f"\nWarm call of {function.name}: {statistics.median(whole):.2f} ms of CPU time")
-    print(f"  {'its three calls to AWS':44} {statistics.median(alone):7.2f} ms")
-    difference = statistics.median(a - b for a, b in zip(whole, alone, strict=True))
-    print(f"  {'the rest: checks, changes, log line':44} {difference:7.2f} ms")
+    """Print the parts of a warm call: for each, the shortest of several processes."""
+    command = [sys.executable, "-P", str(PROGRAMS / "warm_parts.py"), json.dumps(mail.event()), str(MESSAGES)]
+    runs = [json.loads("{" + run_process(command, function.environment).output.rpartition("\n{")[2]) for _ in range(WARM_PROCESSES)]
+    parts = Counter({part: min(run[part] for run in runs) for part in runs[0]})
+    print(f"\nWarm call of {function.name}: {parts.total():.2f} ms of CPU time, with the clock's")
+    for part, milliseconds in parts.most_common():
+        print(f"  {part:44} {milliseconds:7.2f} ms")
