@@ -1,6 +1,6 @@
 """Reads secrets from AWS Secrets Manager, and caches them.
 
-Powertools has a provider of secrets, too. It imports boto3, which makes a cold start of `availability` a third longer.
+Powertools has a provider of secrets, too. It imports boto3, which makes a cold start of `availability` a tenth longer.
 """
 
 import time
