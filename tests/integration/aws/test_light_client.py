@@ -16,6 +16,7 @@ import botocore
 import botocore.auth
 import botocore.endpoint
 import pytest
+from aws_lambda_powertools.shared.user_agent import inject_user_agent
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.httpsession import URLLib3Session
@@ -82,8 +83,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
     for name, value in variables.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("HOME", str(tmp_path))
-    # Powertools, if a test before has loaded it, adds its name to the user agent of a session.
+    # As in a function with our log: Powertools adds its name to the user agent of each session.
     monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+    inject_user_agent()
     for module in (botocore.auth, botocore.endpoint):
         monkeypatch.setattr(module, "get_current_datetime", lambda *_: datetime(2026, 11, 29, 12))
     recorded: list[float] = []

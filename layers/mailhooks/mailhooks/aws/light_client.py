@@ -5,9 +5,8 @@ no endpoint rule is evaluated. So it starts in a fraction of the time, and it se
 in the environment, a region of WorkMail. `make_client` returns None in every other case, and `LightClient` passes every other operation to
 a boto3 client.
 
-The requests have the same bytes as boto3's, which tests/integration/aws/test_light_client.py compares. It uses parts of botocore that may
-differ in another version: `mailhooks.aws.message_flow` loads it only for the versions that the tests have compared, and makes boto3's
-clients if it cannot be loaded.
+The requests have the same bytes as boto3's, which tests/integration/aws/test_light_client.py compares. Parts of botocore may differ in
+another version: `mailhooks.aws.message_flow` loads this module only for tested versions, and makes boto3's clients if it cannot be loaded.
 """
 
 import os
@@ -15,12 +14,14 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from io import BytesIO
 from json import dumps
 from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 from urllib.parse import quote
 
+import botocore
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import prepare_request_dict
 from botocore.config import Config
@@ -131,8 +132,7 @@ def is_plain(service: str, environ: Mapping[str, str]) -> bool:
         and bool(environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"))
         and (endpoint is None or _ENDPOINT.fullmatch(endpoint) is not None)
         and not any(name.startswith(("AWS_", "BOTO")) and not _VARIABLES.fullmatch(name) for name in environ)
-        # The files of settings, credentials and own service models. Not pathlib: it raises for a user without a home, and for one's home
-        # that this user must not read.
+        # The files of settings and credentials. Not pathlib: it raises for a user without a home, or with one that cannot be read.
         and not os.path.exists(os.path.expanduser("~/.aws"))  # noqa: PTH110, PTH111
         and not _is_replaced()
     )
@@ -174,7 +174,6 @@ class LightClient:
             token=environ.get("AWS_SESSION_TOKEN"),
         )
         self._auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(credentials, service, self._region)
-        self._boto3: Any = None
         self._boto3_config = config
         self._is_redirected = False
         self._prepare_events()
@@ -192,6 +191,8 @@ class LightClient:
     def _prepare_events(self) -> None:
         """Register the handlers that botocore registers for these calls, in its order."""
         self._events = HierarchicalEmitter()
+        # A tool such as Powertools adds to the requests of each session by an initializer.
+        botocore.invoke_initializers(self._events)
         name = self._model.service_id.hyphenize()
         self._events.register(f"request-created.{name}", lambda request, **_: self._auth.add_auth(request))
         # The handlers of a retry read these two attributes of a client.
@@ -209,21 +210,20 @@ class LightClient:
         """Return an operation of a boto3 client."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._make_boto3_client(), name)
+        return getattr(self._boto3_client, name)
 
-    def _make_boto3_client(self) -> Any:
-        if self._boto3 is None:
-            self._boto3 = aws.make_client(self._service, self._boto3_config)
-        return self._boto3
+    @cached_property
+    def _boto3_client(self) -> Any:
+        return aws.make_client(self._service, self._boto3_config)
 
     def get_raw_message_content(self, *, messageId: str) -> Any:  # noqa: N803 - botocore's names
         if not messageId:
-            return self._make_boto3_client().get_raw_message_content(messageId=messageId)  # raises the error
+            return self._boto3_client.get_raw_message_content(messageId=messageId)  # raises the error
         return self._call("GetRawMessageContent", self._url, f"/messages/{percent_encode(messageId)}", {}, b"")
 
     def put_raw_message_content(self, *, messageId: str, content: Any) -> Any:  # noqa: N803
         if not messageId:
-            return self._make_boto3_client().put_raw_message_content(messageId=messageId, content=content)
+            return self._boto3_client.put_raw_message_content(messageId=messageId, content=content)
         path, headers = f"/messages/{percent_encode(messageId)}", {"Content-Type": "application/json"}
         return self._call("PutRawMessageContent", self._url, path, headers, dumps({"content": content}).encode())
 
@@ -235,7 +235,7 @@ class LightClient:
             except _Redirect:
                 self._is_redirected = True
                 body.seek(0)
-        return self._make_boto3_client().put_object(Bucket=Bucket, Key=Key, Body=body)
+        return self._boto3_client.put_object(Bucket=Bucket, Key=Key, Body=body)
 
     def _bucket_url(self, bucket: str) -> str | None:
         """Return the URL of a bucket as botocore's endpoint rules; None for a bucket for which they have special rules."""
