@@ -159,6 +159,11 @@ def env() -> Settings:
     return Settings.from_env(os.environ)
 
 
+def is_load_for_snapshot() -> bool:
+    """Return whether Lambda loads this function for a SnapStart snapshot, which it restores weeks later (Lambda guide, "SnapStart")."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+
+
 def parse_json(variable: str, text: str, default: str) -> Any:
     """Parse the JSON in a variable, or the default if it is empty.
 

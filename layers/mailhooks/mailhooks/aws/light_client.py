@@ -54,6 +54,8 @@ _VIRTUAL_HOST: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 """Buckets whose name becomes a part of the host. Two hyphens in sequence mark special buckets, such as directory buckets."""
 
 _STREAM: Final = {"type": "blob", "streaming": True}
+_FLOW_ERRORS: Final = ("ResourceNotFoundException", "InvalidContentLocation", "MessageRejected", "MessageFrozen")
+_S3_ERRORS: Final = ("InvalidRequest", "InvalidWriteOffset", "TooManyParts", "EncryptionTypeMismatch")
 
 
 def _operation(method: str, *errors: str, **more: Any) -> dict[str, Any]:
@@ -73,17 +75,13 @@ _MODELS: Final[dict[str, Any]] = {
         "metadata": {"serviceId": "WorkMailMessageFlow", "endpointPrefix": "workmailmessageflow", "protocol": "rest-json"},
         "operations": {
             "GetRawMessageContent": _operation("GET", "ResourceNotFoundException", output={"shape": "Content"}),
-            "PutRawMessageContent": _operation(
-                "POST",
-                *("ResourceNotFoundException", "InvalidContentLocation", "MessageRejected", "MessageFrozen"),
-                output={"shape": "Nothing"},
-            ),
+            "PutRawMessageContent": _operation("POST", *_FLOW_ERRORS, output={"shape": "Nothing"}),
         },
         "shapes": {
             "Content": {**_structure(messageContent={"shape": "Stream"}), "payload": "messageContent"},
             "Nothing": _structure(),
             "Stream": _STREAM,
-            **_errors("ResourceNotFoundException", "InvalidContentLocation", "MessageRejected", "MessageFrozen"),
+            **_errors(*_FLOW_ERRORS),
         },
     },
     "s3": {
@@ -91,7 +89,7 @@ _MODELS: Final[dict[str, Any]] = {
         "operations": {
             "PutObject": _operation(
                 "PUT",
-                *("InvalidRequest", "InvalidWriteOffset", "TooManyParts", "EncryptionTypeMismatch"),
+                *_S3_ERRORS,
                 input={"shape": "Request"},
                 output={"shape": "Response"},
                 httpChecksum={"requestAlgorithmMember": "ChecksumAlgorithm", "requestChecksumRequired": False},
@@ -112,7 +110,7 @@ _MODELS: Final[dict[str, Any]] = {
             "Stream": _STREAM,
             "String": {"type": "string"},
             "Long": {"type": "long"},
-            **_errors("InvalidRequest", "InvalidWriteOffset", "TooManyParts", "EncryptionTypeMismatch"),
+            **_errors(*_S3_ERRORS),
         },
     },
 }

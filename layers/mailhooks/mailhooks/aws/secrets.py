@@ -51,4 +51,3 @@ class SecretReader:
         if text is None and "SecretBinary" not in response:
             raise Misconfigured("GetSecretValue: the response has no secret")
         return text
-        return text

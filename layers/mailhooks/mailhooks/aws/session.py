@@ -19,6 +19,7 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 from mailhooks.aws.tls import share_context
+from mailhooks.settings import is_load_for_snapshot
 
 PREPARED: Final = Path(__file__).with_name("prepared")
 """The files of `mailhooks.prepare` for this package, in the built layer."""
@@ -124,7 +125,7 @@ class _DeferredCredentials:
 def open_session() -> Session:
     """Return the session: a new one would read its service models and find its credentials again."""
     session = make_session(PREPARED)
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    if is_load_for_snapshot():
         session.register_component("credential_provider", _DeferredCredentials(session.get_component("credential_provider")))
     return session
 

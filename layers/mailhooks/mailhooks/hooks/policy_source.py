@@ -5,7 +5,6 @@ stays in force. A process that has not loaded a valid version yet uses the file 
 """
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from mailhooks.policy.errors import PolicyError, Problem
 from mailhooks.policy.loading.loader import build_policy, load_policy
 from mailhooks.policy.loading.yaml_document import MAX_OCTETS, parse_document
 from mailhooks.policy.policy import Policy
-from mailhooks.settings import Settings
+from mailhooks.settings import Settings, is_load_for_snapshot
 
 BUILT_IN: Final = Path("policy.yaml")
 """Name of a file in the folder of the function's app.py, which is Lambda's working directory."""
@@ -94,8 +93,8 @@ class PolicySource:
                 return _decode(Deadline.after(_FETCH_TIMEOUT_S).wait_for("the policy", fetch))
 
             # A snapshot may be restored weeks later: it must have no connection, and neither an old policy nor its age.
-            in_snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
-            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN, fetch_now=not in_snapshot)
+            fetch_now = not is_load_for_snapshot()
+            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN, fetch_now=fetch_now)
         path = Path(settings.policy)
         return cls(lambda: _read(path), path.name, 0)
 
