@@ -1,6 +1,8 @@
 """Log lines and metrics of the runtime."""
 
+import hashlib
 import re
+from typing import Any
 
 import pytest
 from aws_lambda_powertools.metrics import EphemeralMetrics
@@ -9,10 +11,14 @@ from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.invocation import Record
 from mailhooks.hooks.report import Reporter
-from mailhooks.hooks.runtime import HookFailed, Mail
+from mailhooks.hooks.runtime import HookFailed, Mail, async_hook
+from mailhooks.mime import headers
+from mailhooks.mime.message import Message
+from mailhooks.report_names import LogKey, Metric, is_reserved_metric
 from mailhooks.settings import OnError, Settings
-from tests.support.hooks import DELIVER, MESSAGE, broken, handler_of, shout
+from tests.support.hooks import DELIVER, MESSAGE, Context, Memory, broken, handler_of, settings, shout
 from tests.support.mail import event
+from tests.support.tables import check_rows
 
 
 def test_a_hook_that_ends_the_process_is_not_reported_as_a_success(log):
@@ -85,7 +91,7 @@ def test_each_message_has_one_log_line_and_one_set_of_metrics(log):
 
 
 def test_metrics_are_those_that_powertools_writes(capsys):
-    record = Record(None, MailFlowEvent.parse(event()), ("DEFAULT", "MOVE_TO_JUNK"), bytes_read=10, bytes_written=12)
+    record = Record(None, MailFlowEvent.parse(event()), ("DEFAULT", "MOVE_TO_JUNK"), message=Message(b"0123456789"), bytes_written=12)
     record.permanent, record.counts = CannotChangeSafely("x"), {"RuleOne": 2, "Changed": 7, "Two": 0}
     reporter = Reporter("shout", Settings())
     for _ in range(2):
@@ -115,6 +121,105 @@ def test_metrics_are_those_that_powertools_writes(capsys):
     wanted.flush_metrics()
     without_time = [re.sub(r'"Timestamp":\d+', "", text) for text in (first, second, capsys.readouterr().out.strip())]
     assert without_time[0] == without_time[1] == without_time[2]
+
+
+POWERTOOLS = {"level", "message", "service", "timestamp"}
+
+
+@pytest.mark.parametrize("hook", [shout, broken, lambda mail: None])
+def test_every_name_of_a_metric_and_of_a_log_field_is_listed(hook, log):
+    for changes in ({}, {"log_addresses": True}):
+        handler_of(hook, **changes)(event(summaryVersion="2099-01-01"), None)
+        printed = log()
+        assert printed.lines[0].keys() <= {*LogKey} | POWERTOOLS
+        names = printed.metrics[0].keys() - {"_aws"}
+        assert [name for name in names if not is_reserved_metric(name)] == []
+        assert {*Metric} >= {name for name in names if name[0].isupper() and not name.startswith(("Verdict", "Reason"))}
+
+
+def test_an_unknown_version_of_the_event_is_logged_and_counted_and_the_message_handled(log):
+    handler = handler_of(shout)
+    assert handler(event(summaryVersion="2099-01-01"), None) == DELIVER
+    printed = log()
+    assert printed.lines[0]["summaryVersion"] == "2099-01-01"
+    assert (printed.lines[0]["changed"], printed.metrics[0]["UnknownSummaryVersion"]) == (True, [1.0])
+    for known in ("2018-10-10", "2019-07-28"):
+        handler(event(summaryVersion=known), None)
+        printed = log()
+        assert "summaryVersion" not in printed.lines[0]
+        assert "UnknownSummaryVersion" not in printed.metrics[0]
+
+
+def read(mail: Mail) -> None:
+    _ = mail.raw
+
+
+def line_of(field: bytes, log: Any, **changes: Any) -> dict[str, Any]:
+    """Return the log line of a message with a field in its header."""
+    memory = Memory({event()["messageId"]: field + MESSAGE})
+    handler_of(read, memory, **changes)(event(), None)
+    line: dict[str, Any] = log().lines[0]
+    return line
+
+
+def test_the_log_line_has_a_digest_of_the_smtp_message_id_or_the_whole_by_setting(log):
+    field = b"Message-ID:\r\n <1.two@mail.example.net> \r\n"
+    digest = hashlib.sha256(b"<1.two@mail.example.net>").hexdigest()
+    assert line_of(field, log)["smtpMessageId"] == f"sha256:{digest}"
+    assert line_of(field, log, log_smtp_message_id="whole")["smtpMessageId"] == "<1.two@mail.example.net>"
+
+
+def test_the_asynchronous_hook_and_a_failed_one_log_the_smtp_message_id_too(log):
+    memory = Memory({event()["messageId"]: b"Message-ID: <1@example.net>\r\n" + MESSAGE})
+    async_hook(read, content=memory, settings=settings(log_smtp_message_id="whole"))(event(), Context())
+    assert log().lines[0]["smtpMessageId"] == "<1@example.net>"
+
+    def read_and_fail(mail: Mail) -> None:
+        raise ValueError(mail.raw)
+
+    handler_of(read_and_fail, memory, log_smtp_message_id="whole")(event(), None)
+    line = log().lines[0]
+    assert (line["reason"], line["smtpMessageId"]) == ("ValueError", "<1@example.net>")
+
+
+def test_a_changed_message_is_logged_with_the_message_id_that_it_had(log):
+    memory = Memory({event()["messageId"]: b"Message-ID: <1@example.net>\r\n" + MESSAGE})
+    handler_of(shout, memory, log_smtp_message_id="whole")(event(), None)
+    line = log().lines[0]
+    assert (line["changed"], line["smtpMessageId"]) == (True, "<1@example.net>")
+
+
+def test_a_hook_that_reads_no_message_logs_no_smtp_message_id(log):
+    memory = Memory()
+    handler_of(lambda mail: None, memory)(event(), None)
+    assert ("smtpMessageId" in log().lines[0], memory.gets) == (False, 0)
+
+
+def test_a_hostile_message_id_is_logged_on_one_line_of_bounded_length(log):
+    def check(field: bytes, logged: str | None) -> None:
+        assert line_of(field, log, log_smtp_message_id="whole").get("smtpMessageId") == logged
+
+    check_rows(
+        [
+            (b"", None),
+            (b"Message-ID:   \r\n", None),
+            (b"Message-ID: <1@example.net>\r\nMessage-Id: <2@example.net>\r\n", "<1@example.net>"),
+            (b"message-id: <1\x00\x1b[2J@example.net>\r\n", "<1??[2J@example.net>"),
+            (b"Message-ID: <1@\xe2\x80\xae\xe2\x80\xa8b\xc3\xbccher.example>\r\n", "<1@??b\u00fccher.example>"),
+            (b"Message-ID: \xff\r\n", "\ufffd"),
+            (b"Message-ID: <1\r\n\tx@example.net>\r\n", "<1?x@example.net>"),
+            (b"Message-ID: " + b"x" * 2_000_000 + b"\r\n", "x" * 998),
+        ],
+        check,
+    )
+
+
+def test_the_smtp_message_id_needs_no_second_scan_of_the_header(monkeypatch):
+    scans = []
+    scan = headers.scan
+    monkeypatch.setattr("mailhooks.mime.headers.scan", lambda *given: scans.append(given) or scan(*given))
+    handler_of(lambda mail: mail.message.header and None)(event(), None)
+    assert len(scans) == 1
 
 
 def test_a_failing_log_does_not_hold_up_a_message(monkeypatch, capsys):

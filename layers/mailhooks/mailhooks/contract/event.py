@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from mailhooks.contract.schema import check
+
+KNOWN_SUMMARY_VERSIONS: Final = frozenset({"2018-10-10", "2019-07-28"})
+"""The versions of the event's layout that WorkMail has sent so far. A new one marks an incompatible change (guide, "Lambda event data")."""
 
 
 class FlowDirection(StrEnum):
@@ -30,7 +33,7 @@ class MailFlowEvent:
     """One invocation of a hook for one message (guide, "Lambda event data").
 
     Attributes:
-        summary_version: the version of the event's layout. WorkMail has sent `2018-10-10` and `2019-07-28`.
+        summary_version: the version of the event's layout; see `KNOWN_SUMMARY_VERSIONS`.
         mail_from: the person on whose behalf the message is sent; `""` if there is none, as for a delivery report.
         recipients: the addresses of To, Cc and Bcc. Inbound: only addresses in the organization's domains.
         sender: the user who sent the message on behalf of `mail_from`.

@@ -137,9 +137,9 @@ class Mail:
         return content if isinstance(content, DecisionStore) else None
 
     @property
-    def bytes_read(self) -> int | None:
-        """The size of the message; None if it was not fetched."""
-        return None if self._message is None else len(self._message.raw)
+    def message_read(self) -> Message | None:
+        """The message; None if it was not fetched."""
+        return self._message
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,8 @@ class Record:
     event: MailFlowEvent | None = None
     verdict: tuple[str, ...] = ()
     duplicate: bool = False
-    bytes_read: int | None = None
+    message: Message | None = None
+    """As it was received; None if the hook has not read it."""
     bytes_written: int | None = None
     permanent: PermanentError | None = None
     transient: TransientError | None = None
@@ -184,6 +185,10 @@ class Record:
     log: Mapping[str, object] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def bytes_read(self) -> int | None:
+        return None if self.message is None else len(self.message.raw)
 
     @property
     def error(self) -> BaseException | None:

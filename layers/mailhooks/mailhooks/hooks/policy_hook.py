@@ -33,6 +33,7 @@ from mailhooks.policy.evaluation.outcome import Failure, Outcome
 from mailhooks.policy.facts.services import Services
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.rule import Archive, Count, Notify, Rule, RuleErrorPolicy
+from mailhooks.report_names import LogKey, Metric
 from mailhooks.settings import Settings
 
 if TYPE_CHECKING:
@@ -195,15 +196,18 @@ class PolicyHook:
 
     def _to_earlier_reply(self, mail: Mail, policy: Policy, earlier: Decision, *, rejected: bool) -> Reply:
         """Return the reply of an earlier attempt. It notifies again, with the same keys, as that attempt may have ended before."""
-        log: dict[str, object] = {"policyRefused": True, "decidedBefore": True} if rejected else {"decidedBefore": True}
-        counts = {"PolicyRefused": 1} if rejected else {}
+        log: dict[str, object] = {LogKey.DECIDED_BEFORE: True}
+        if rejected:
+            log[LogKey.POLICY_REFUSED] = True
+        counts: dict[str, int] = {Metric.POLICY_REFUSED: 1} if rejected else {}
         rules = [rule for rule in policy.rules if rule.name in earlier.notifying_rules]
 
         def notify() -> Reply:
             wanted = [(rule, action) for rule in rules for action in rule.actions if isinstance(action, Notify)]
             failures = _list_failures(list(self._notify(mail, wanted, earlier.verdict)))
-            more = {"RuleFailures": len(failures)} if failures else {}
-            return Reply(log=log | ({"failures": failures} if failures else {}), counts=counts | more)
+            if not failures:
+                return Reply(log=log, counts=counts)
+            return Reply(log=log | {LogKey.FAILURES: failures}, counts=counts | {Metric.RULE_FAILURES: len(failures)})
 
         return Reply(earlier.verdict, log=log, counts=counts, after_write=notify)
 
@@ -245,14 +249,14 @@ def _stamp(mail: Mail, content: ChangedContent) -> ChangedContent:
 
 
 def _log_fields(policy: Policy, outcome: Outcome, *, rejected: bool) -> dict[str, object]:
-    fields = {
-        "policyRefused": rejected,
-        "policy": policy.digest,
-        "rules": list(outcome.matched),
-        "reported": list(outcome.reported),
-        "mixed": list(outcome.mixed),
-        "failures": _list_failures(outcome.failures),
-        "notes": list(outcome.notes),
+    fields: dict[str, object] = {
+        LogKey.POLICY_REFUSED: rejected,
+        LogKey.POLICY: policy.digest,
+        LogKey.RULES: list(outcome.matched),
+        LogKey.REPORTED: list(outcome.reported),
+        LogKey.MIXED: list(outcome.mixed),
+        LogKey.FAILURES: _list_failures(outcome.failures),
+        LogKey.NOTES: list(outcome.notes),
     }
     return {key: value for key, value in fields.items() if value}
 
@@ -262,13 +266,13 @@ def _list_failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
 
 
 def _counts(outcome: Outcome, *, rejected: bool) -> dict[str, int]:
-    counts = {
-        "PolicyRefused": int(rejected),
+    counts: dict[str, int] = {
+        Metric.POLICY_REFUSED: int(rejected),
         **Counter(wanted.effect.metric for wanted in outcome.effects if isinstance(wanted.effect, Count)),
-        "RulesMatched": len(outcome.matched),
-        "RulesReported": len(outcome.reported),
-        "ContentMixed": len(outcome.mixed),
-        "RuleFailures": len(outcome.failures),
+        Metric.RULES_MATCHED: len(outcome.matched),
+        Metric.RULES_REPORTED: len(outcome.reported),
+        Metric.CONTENT_MIXED: len(outcome.mixed),
+        Metric.RULE_FAILURES: len(outcome.failures),
     }
     return {key: value for key, value in counts.items() if value}
 

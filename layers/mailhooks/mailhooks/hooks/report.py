@@ -15,14 +15,20 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from mailhooks.contract import ContractError
+from mailhooks.contract.event import KNOWN_SUMMARY_VERSIONS
 from mailhooks.errors import MailhooksError
 from mailhooks.hooks.invocation import Record
 from mailhooks.library_logs import silence_libraries
+from mailhooks.mime.message import Message
+from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, verdict_metric
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
 
 _STANDARD_RESOLUTION_S: Final = 60
+
+_LONGEST_MESSAGE_ID: Final = 998
+"""Octets. A Message-ID is on one line (RFC 5322 sections 2.1.1 and 3.6.4). A longer one is cut."""
 
 
 class Reporter:
@@ -63,40 +69,45 @@ class Reporter:
 
     def _log(self, record: Record, milliseconds: float) -> None:
         line: dict[str, Any] = {
-            "hook": self.hook,
-            "verdict": list(record.verdict),
-            "changed": record.bytes_written is not None,
-            "bytes": record.bytes_read,
-            "bytesWritten": record.bytes_written,
-            "milliseconds": round(milliseconds, 1),
-            "coldStart": self._cold,
+            LogKey.HOOK: self.hook,
+            LogKey.VERDICT: list(record.verdict),
+            LogKey.CHANGED: record.bytes_written is not None,
+            LogKey.BYTES: record.bytes_read,
+            LogKey.BYTES_WRITTEN: record.bytes_written,
+            LogKey.MILLISECONDS: round(milliseconds, 1),
+            LogKey.COLD_START: self._cold,
             **record.log,
         }
         if event := record.event:
             line |= {
-                "messageId": event.message_id,
-                "invocationId": event.invocation_id,
-                "direction": str(event.flow_direction),
-                "recipientCount": len(event.recipients),
-                "truncated": event.truncated,
+                LogKey.MESSAGE_ID: event.message_id,
+                LogKey.INVOCATION_ID: event.invocation_id,
+                LogKey.DIRECTION: str(event.flow_direction),
+                LogKey.RECIPIENT_COUNT: len(event.recipients),
+                LogKey.TRUNCATED: event.truncated,
             }
+            if event.summary_version not in KNOWN_SUMMARY_VERSIONS:
+                line[LogKey.SUMMARY_VERSION] = event.summary_version[:100]
             if self._settings.log_addresses:
                 line |= {
-                    "mailFrom": event.mail_from,
-                    "sender": event.sender,
-                    "recipients": list(event.recipients),
-                    "subject": event.subject,
+                    LogKey.MAIL_FROM: event.mail_from,
+                    LogKey.SENDER: event.sender,
+                    LogKey.RECIPIENTS: list(event.recipients),
+                    LogKey.SUBJECT: event.subject,
                 }
+        if record.message and (message_id := _read_message_id(record.message)):
+            show = _to_printable if self._settings.log_smtp_message_id == "whole" else _digest
+            line[LogKey.SMTP_MESSAGE_ID] = show(message_id)
         error = record.error
         if record.duplicate:
-            self._logger.info("the event is a duplicate", extra=line | {"duplicate": True})
+            self._logger.info("the event is a duplicate", extra=line | {LogKey.DUPLICATE: True})
             return
         if error is None:
             self._logger.info("the message is handled", extra=line)
             return
-        line |= {"reason": type(error).__name__, "detail": self._detail(error)}
+        line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: self._detail(error)}
         if record.unexpected:
-            line["frames"] = _frames(record.unexpected)
+            line[LogKey.FRAMES] = _frames(record.unexpected)
             self._logger.error("the hook failed", extra=line)
         elif record.transient:
             self._logger.error("raised, so that the invocation is retried", extra=line)
@@ -109,20 +120,22 @@ class Reporter:
         return str(error) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
 
     def _count(self, record: Record, milliseconds: float) -> None:
-        metrics = self._metrics
-        metrics.add_dimension("hook", self.hook)
-        metrics.add_dimension("direction", str(record.event.flow_direction) if record.event else "UNKNOWN")
-        counts = {
-            "Messages": 1,
-            "Changed": int(record.bytes_written is not None),
-            "Permanent": int(record.permanent is not None),
-            "Passing": int(record.transient is not None),
-            "Failed": int(record.unexpected is not None),
+        metrics, event = self._metrics, record.event
+        metrics.add_dimension(Dimension.HOOK, self.hook)
+        metrics.add_dimension(Dimension.DIRECTION, str(event.flow_direction) if event else "UNKNOWN")
+        counts: dict[str, int] = {
+            Metric.MESSAGES: 1,
+            Metric.CHANGED: int(record.bytes_written is not None),
+            Metric.PERMANENT: int(record.permanent is not None),
+            Metric.PASSING: int(record.transient is not None),
+            Metric.FAILED: int(record.unexpected is not None),
         }
+        if event and event.summary_version not in KNOWN_SUMMARY_VERSIONS:
+            counts[Metric.UNKNOWN_SUMMARY_VERSION] = 1
         if record.error is not None:
-            counts[f"Reason{type(record.error).__name__}"] = 1
+            counts[reason_metric(type(record.error).__name__)] = 1
         for verdict in record.verdict:
-            counts[f"Verdict{verdict.title().replace('_', '')}"] = 1
+            counts[verdict_metric(verdict)] = 1
         # A set of metrics has at most 100 names (embedded metric format); a policy could have more.
         more = dict(list(record.counts.items())[:70])
         for name, value in (counts | more).items():
@@ -130,18 +143,39 @@ class Reporter:
                 metrics.add_metric(name, MetricUnit.Count, value)
             else:
                 self._add_own(name, value)
-        self._add_own("Duration", milliseconds, "Milliseconds")
+        self._add_own(Metric.DURATION, milliseconds, "Milliseconds")
         if record.bytes_read is not None:
-            self._add_own("MessageSize", record.bytes_read, "Bytes")
-        if record.event:
-            self._add_own("Recipients", len(record.event.recipients))
-            metrics.add_metadata("messageId", record.event.message_id)
-            metrics.add_metadata("invocationId", record.event.invocation_id)
+            self._add_own(Metric.MESSAGE_SIZE, record.bytes_read, "Bytes")
+        if event:
+            self._add_own(Metric.RECIPIENTS, len(event.recipients))
+            metrics.add_metadata(LogKey.MESSAGE_ID, event.message_id)
+            metrics.add_metadata(LogKey.INVOCATION_ID, event.invocation_id)
         metrics.flush_metrics()
 
     def _add_own(self, name: str, value: float, unit: str = "Count") -> None:
         """Add a metric whose name and value need no check. Those and the debug text of `add_metric` are a quarter of a report."""
         self._metric_set[name] = {"Unit": unit, "StorageResolution": _STANDARD_RESOLUTION_S, "Value": [float(value)]}
+
+
+def _read_message_id(message: Message) -> bytes:
+    """Return the value of the first Message-ID field; b"" if there is none."""
+    if (field := next(message.header.named("message-id"), None)) is None:
+        return b""
+    # Twice the length: white space around the value does not count.
+    end = min(field.end, field.body + 2 * _LONGEST_MESSAGE_ID)
+    return field._replace(end=end).value(message.raw)[:_LONGEST_MESSAGE_ID]
+
+
+def _digest(value: bytes) -> str:
+    # Late for the cold start: a function that reads messages has it, and no other needs it.
+    from hashlib import sha256
+
+    return f"sha256:{sha256(value).hexdigest()}"
+
+
+def _to_printable(value: bytes) -> str:
+    """Return a text of one line. Each control character becomes a question mark."""
+    return "".join(character if character.isprintable() else "?" for character in value.decode("utf-8", "replace"))
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -124,7 +124,7 @@ class _HandlerRuntime:
             try:
                 return step(mail, record)
             finally:
-                record.bytes_read = mail.bytes_read
+                record.message = mail.message_read
         except TransientError as error:
             record.transient = error
             raise

@@ -1,7 +1,8 @@
 """Writes one log line and one set of metrics per request, without addresses and subjects."""
 
 import sys
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -10,7 +11,37 @@ from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
 from mailhooks.library_logs import silence_libraries
+from mailhooks.report_names import reason_metric
 from mailhooks.settings import Settings
+
+
+class Metric(StrEnum):
+    """The metrics of the availability function, apart from those of `reason_metric`. Their dimensions are `service` and `hook`."""
+
+    REQUESTS = "Requests"
+    MAILBOXES = "Mailboxes"
+    MAILBOXES_FAILED = "MailboxesFailed"
+    FAILED = "Failed"
+    DURATION = "Duration"
+
+
+class LogKey(StrEnum):
+    """The fields of the availability function's log line. Powertools adds `level`, `message`, `service` and `timestamp`."""
+
+    MAILBOXES = "mailboxes"
+    ASKED = "asked"
+    CACHED = "cached"
+    FAILED = "failed"
+    EVENTS = "events"
+    MILLISECONDS = "milliseconds"
+    COLD_START = "coldStart"
+    REASON = "reason"
+    REASONS = "reasons"
+    DETAIL = "detail"
+
+
+HOOK: Final = "availability"
+"""The value of the dimension `hook`."""
 
 
 class Reporter:
@@ -34,37 +65,38 @@ class Reporter:
 
     def _log(self, response: dict[str, Any], stats: LookupStats, error: Exception | None, seconds: float) -> None:
         line: dict[str, Any] = {
-            "mailboxes": len(response.get("mailboxes", ())),
-            "asked": dict(stats.mailboxes),
-            "cached": stats.cached,
-            "failed": dict(stats.failures),
-            "events": stats.events,
-            "milliseconds": round(seconds * 1000, 1),
-            "coldStart": self._cold,
+            LogKey.MAILBOXES: len(response.get("mailboxes", ())),
+            LogKey.ASKED: dict(stats.mailboxes),
+            LogKey.CACHED: stats.cached,
+            LogKey.FAILED: dict(stats.failures),
+            LogKey.EVENTS: stats.events,
+            LogKey.MILLISECONDS: round(seconds * 1000, 1),
+            LogKey.COLD_START: self._cold,
         }
         if error is not None:
             own = isinstance(error, MailhooksError | ContractError)
             detail = str(error) if own or self._log_addresses else "not logged: it may quote addresses (LOG_ADDRESSES=true shows it)"
-            self._logger.error(
-                "the request failed or the configuration cannot be used", extra=line | {"reason": type(error).__name__, "detail": detail}
-            )
+            line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: detail}
+            self._logger.error("the request failed or the configuration cannot be used", extra=line)
         elif stats.failures:
-            self._logger.warning("some mailboxes have an error", extra=line | {"reasons": sorted(set(map(str, stats.failed.values())))})
+            self._logger.warning(
+                "some mailboxes have an error", extra=line | {LogKey.REASONS: sorted(set(map(str, stats.failed.values())))}
+            )
         else:
             self._logger.info("the request was served", extra=line)
 
     def _count(self, response: dict[str, Any], stats: LookupStats, error: Exception | None, seconds: float) -> None:
         metrics = self._metrics
-        metrics.add_dimension("hook", "availability")
-        counts = {
-            "Requests": 1,
-            "Mailboxes": len(response.get("mailboxes", ())),
-            "MailboxesFailed": sum("error" in mailbox for mailbox in response.get("mailboxes", ())),
-            "Failed": int(error is not None),
+        metrics.add_dimension("hook", HOOK)
+        counts: dict[str, int] = {
+            Metric.REQUESTS: 1,
+            Metric.MAILBOXES: len(response.get("mailboxes", ())),
+            Metric.MAILBOXES_FAILED: sum("error" in mailbox for mailbox in response.get("mailboxes", ())),
+            Metric.FAILED: int(error is not None),
         }
         for name, value in counts.items():
             metrics.add_metric(name, MetricUnit.Count, value)
         for kind, number in stats.failures.items():
-            metrics.add_metric(f"Reason{kind.strip('_')}", MetricUnit.Count, number)
-        metrics.add_metric("Duration", MetricUnit.Milliseconds, seconds * 1000)
+            metrics.add_metric(reason_metric(kind), MetricUnit.Count, number)
+        metrics.add_metric(Metric.DURATION, MetricUnit.Milliseconds, seconds * 1000)
         metrics.flush_metrics()

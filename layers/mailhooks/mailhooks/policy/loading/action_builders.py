@@ -28,6 +28,7 @@ from mailhooks.policy.rules.rule import (
     StripAttachments,
     TagSubject,
 )
+from mailhooks.report_names import is_reserved_metric
 from mailhooks.settings import SECRET_FORM
 
 if TYPE_CHECKING:
@@ -40,15 +41,6 @@ _TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_
 _BUS: Final = re.compile(r"(?:arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[/.A-Za-z0-9_-]{1,256}")
 _SECRET: Final = re.compile(SECRET_FORM.pattern)
 _LOCALHOST: Final = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?(?:/|$)")
-
-_RESERVED_METRICS: Final = frozenset(
-    "Messages Changed Permanent Passing Failed Duration MessageSize Recipients "
-    "PolicyRefused RulesMatched RulesReported ContentMixed RuleFailures "
-    # Keys of the same JSON object (embedded metric format): dimensions and metadata.
-    "hook direction service messageId invocationId".split()
-)
-_RESERVED_PREFIXES: Final = re.compile("(?:Verdict|Reason)[A-Z]")
-"""Prefixes of generated names: the rest is the type of an action or of an error."""
 
 VERDICT_WORDS: Final = {
     "deliver": ActionType.DEFAULT,
@@ -201,11 +193,6 @@ def _count(value: str, _: BuildContext) -> Action:
     if is_reserved_metric(value):
         raise InvalidValue(f"expected an unused metric name, got {value!r}: each message has a metric or a log key of this name")
     return Count(value)
-
-
-def is_reserved_metric(name: str) -> bool:
-    """Return whether the metrics of each message have a name already."""
-    return name in _RESERVED_METRICS or _RESERVED_PREFIXES.match(name) is not None
 
 
 ACTION_BUILDERS: Final[dict[str, Callable[[Any, BuildContext], Action]]] = {

@@ -1,0 +1,88 @@
+"""The names of metrics and log fields of the functions for mail. Dashboards, alarms and queries use them; a policy must not count them."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Dimension(StrEnum):
+    """The dimensions of each metric. Powertools sets `service`."""
+
+    SERVICE = "service"
+    HOOK = "hook"
+    DIRECTION = "direction"
+
+
+class Metric(StrEnum):
+    """The metrics of the functions for mail, apart from those in `verdict_metric` and `reason_metric`, and those that a policy counts."""
+
+    MESSAGES = "Messages"
+    CHANGED = "Changed"
+    PERMANENT = "Permanent"
+    PASSING = "Passing"
+    FAILED = "Failed"
+    DURATION = "Duration"
+    MESSAGE_SIZE = "MessageSize"
+    RECIPIENTS = "Recipients"
+    UNKNOWN_SUMMARY_VERSION = "UnknownSummaryVersion"
+    POLICY_REFUSED = "PolicyRefused"
+    RULES_MATCHED = "RulesMatched"
+    RULES_REPORTED = "RulesReported"
+    CONTENT_MIXED = "ContentMixed"
+    RULE_FAILURES = "RuleFailures"
+
+
+class LogKey(StrEnum):
+    """The fields of the log line of the functions for mail. Powertools adds `level`, `message`, `service`, `timestamp` and a trace's ID."""
+
+    HOOK = "hook"
+    VERDICT = "verdict"
+    CHANGED = "changed"
+    BYTES = "bytes"
+    BYTES_WRITTEN = "bytesWritten"
+    MILLISECONDS = "milliseconds"
+    COLD_START = "coldStart"
+    MESSAGE_ID = "messageId"
+    INVOCATION_ID = "invocationId"
+    SMTP_MESSAGE_ID = "smtpMessageId"
+    DIRECTION = "direction"
+    RECIPIENT_COUNT = "recipientCount"
+    TRUNCATED = "truncated"
+    SUMMARY_VERSION = "summaryVersion"
+    MAIL_FROM = "mailFrom"
+    SENDER = "sender"
+    RECIPIENTS = "recipients"
+    SUBJECT = "subject"
+    DUPLICATE = "duplicate"
+    REASON = "reason"
+    DETAIL = "detail"
+    FRAMES = "frames"
+    POLICY_REFUSED = "policyRefused"
+    POLICY = "policy"
+    RULES = "rules"
+    REPORTED = "reported"
+    MIXED = "mixed"
+    FAILURES = "failures"
+    NOTES = "notes"
+    DECIDED_BEFORE = "decidedBefore"
+
+
+_VERDICT: Final = "Verdict"
+_REASON: Final = "Reason"
+
+_RESERVED: Final = frozenset({*Metric, *Dimension, LogKey.MESSAGE_ID, LogKey.INVOCATION_ID})
+"""Keys of the JSON object of a set of metrics (embedded metric format): metrics, dimensions and metadata."""
+
+
+def verdict_metric(action: str) -> str:
+    """Return the metric that counts messages with an action for a recipient, such as `VerdictMoveToJunk`."""
+    return f"{_VERDICT}{action.title().replace('_', '')}"
+
+
+def reason_metric(error: str) -> str:
+    """Return the metric that counts errors of a class, such as `ReasonThrottled`."""
+    return f"{_REASON}{error.strip('_')}"
+
+
+def is_reserved_metric(name: str) -> bool:
+    """Return whether the metrics of each message may have a name already."""
+    return name in _RESERVED or any(name.startswith(prefix) and name[len(prefix) :][:1].isupper() for prefix in (_VERDICT, _REASON))
