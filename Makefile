@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 SERVERS_VENV := .venv-servers
+DOCS_VENV := .venv-docs
 LAMBDA_VENV := .venv-lambda
 PY := $(VENV)/bin/python
 SAM_PY := $(SAM_VENV)/bin/python
@@ -21,7 +22,7 @@ PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check e2e servers bench fuzz fidelity render pictures format requirements clean
+.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check e2e servers bench fuzz fidelity render pictures docs format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -44,6 +45,12 @@ $(SERVERS_VENV)/.ready: requirements-servers.txt
 	@echo "setting up $(SERVERS_VENV) (once; a few seconds)"
 	@$(PYTHON) -m venv --clear $(SERVERS_VENV)
 	@$(SERVERS_VENV)/bin/python $(PIP_INSTALL) -r requirements-servers.txt
+	@touch $@
+
+$(DOCS_VENV)/.ready: requirements-docs.txt
+	@echo "setting up $(DOCS_VENV) (once; a few seconds)"
+	@$(PYTHON) -m venv --clear $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python $(PIP_INSTALL) -r requirements-docs.txt
 	@touch $@
 
 $(LAMBDA_VENV)/.ready: requirements-dev.txt
@@ -105,6 +112,11 @@ render: $(VENV)/.ready  ## pictures of messages and layouts before and after, an
 pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
 	@$(PY) -m tools.pictures
 
+# The variable silences an advertisement of mkdocs-material for its successor, which is not finished.
+docs: $(DOCS_VENV)/.ready  ## the static site of docs/ in site/, with search; it works without a server and without a network
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict
+	@echo "site/index.html"
+
 fuzz: $(VENV)/.ready $(PARSERS_READY)  ## the property tests with EXAMPLES (10,000) examples each
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),10000) $(PY) -m pytest tests/unit tests/integration/content -m fuzz -q
 
@@ -115,7 +127,7 @@ format: $(VENV)/.ready  ## format the code
 # The pins are for every platform, with hashes, and without the address of the package index.
 requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
-	@for name in requirements-dev requirements-sam requirements-servers; do \
+	@for name in requirements-dev requirements-sam requirements-servers requirements-docs; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
 	@$(call PIN_LAYER,mailhooks)
 	@$(call PIN_LAYER,availability)
@@ -125,4 +137,4 @@ PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platfo
   -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) .venv-uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv site .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -65,3 +65,8 @@ def test_every_link_in_the_documentation_has_a_target():
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text("utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_blocks_in_lists_are_indented_by_four_spaces_as_the_static_site_needs_it():
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert not re.findall(r"^ {1,3}```.*", page.read_text("utf-8"), re.MULTILINE), page.name
