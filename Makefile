@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+SCAN_VENV := .venv-scan
 SERVERS_VENV := .venv-servers
 DOCS_VENV := .venv-docs
 LAMBDA_VENV := .venv-lambda
@@ -22,7 +23,7 @@ PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check e2e servers bench fuzz fidelity render pictures docs format requirements clean
+.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check scan e2e servers bench fuzz fidelity render pictures docs format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -39,6 +40,12 @@ $(SAM_VENV)/.ready: requirements-sam.txt
 	@echo "setting up $(SAM_VENV) (once; about a minute)"
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_PY) $(PIP_INSTALL) -r requirements-sam.txt
+	@touch $@
+
+$(SCAN_VENV)/.ready: requirements-scan.txt
+	@echo "setting up $(SCAN_VENV) (once; about a minute)"
+	@$(PYTHON) -m venv --clear $(SCAN_VENV)
+	@$(SCAN_VENV)/bin/python $(PIP_INSTALL) -r requirements-scan.txt
 	@touch $@
 
 $(SERVERS_VENV)/.ready: requirements-servers.txt
@@ -94,6 +101,9 @@ check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contrac
 	@PYTHONPATH=layers/mailhooks:. $(VENV)/bin/lint-imports --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/bin/sam validate --lint
 
+scan: $(SCAN_VENV)/.ready  ## scan the templates for weak settings, without network
+	@$(SCAN_VENV)/bin/python -m tools.scan
+
 e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (reports what it skips without Docker)
 	@$(PY) -m pytest tests/e2e -rs
 
@@ -127,14 +137,15 @@ format: $(VENV)/.ready  ## format the code
 # The pins are for every platform, with hashes, and without the address of the package index.
 requirements:  ## pin the requirements of the *.in files
 	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet uv
-	@for name in requirements-dev requirements-sam requirements-servers requirements-docs; do \
+	@for name in requirements-dev requirements-sam requirements-scan requirements-servers requirements-docs; do \
 	  .venv-uv/bin/uv pip compile -q --universal --python-version 3.11 $(COMPILE) $$name.in -o $$name.txt; done
 	@$(call PIN_LAYER,mailhooks)
 	@$(call PIN_LAYER,availability)
+	@echo "now: make .venv/.ready && $(PY) -m tools.licences"
 
 # The layers include all of their packages, because the versions in the Lambda runtime change without notice.
 PIN_LAYER = .venv-uv/bin/uv pip compile -q --python-version 3.13 --python-platform x86_64-manylinux_2_28 $(COMPILE) \
   -c requirements-dev.txt layers/$(1)/requirements.in -o layers/$(1)/requirements.txt
 
 clean:  ## remove all files that make created
-	rm -rf $(VENV) $(SAM_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 site .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SERVERS_VENV) $(LAMBDA_VENV) $(DOCS_VENV) .venv-uv .arm64 site .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
