@@ -11,7 +11,7 @@ from typing import Final
 from local.errors import LocalError
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern
 from mailhooks.contract import Action, ActionType, FlowDirection
-from mailhooks.contract.verdict import DEFAULT
+from mailhooks.contract.verdict import DEFAULT, PRECEDENCE
 
 MAX_SENDER_PATTERNS: Final = 250
 """Sender patterns of one rule."""
@@ -35,26 +35,10 @@ class RuleAction(StrEnum):
 
 
 STRICTNESS: Final = {
-    FlowDirection.INBOUND: (
-        RuleAction.DROP,
-        RuleAction.BOUNCE,
-        RuleAction.JUNK,
-        RuleAction.DEFAULT,
-        RuleAction.BYPASS,
-        RuleAction.LAMBDA,
-    ),
-    # DECISION: according to the guide, the most restrictive action wins, and its list has this order. Its outbound list begins with
-    # Default, which restricts nothing. We follow the list, because it is the guide's own definition. The guide's one example, Drop before
-    # Bounce, is true in either order.
-    FlowDirection.OUTBOUND: (
-        RuleAction.DEFAULT,
-        RuleAction.DROP,
-        RuleAction.BOUNCE,
-        RuleAction.GATEWAY,
-        RuleAction.LAMBDA,
-    ),
+    FlowDirection.INBOUND: (*map(RuleAction, PRECEDENCE[FlowDirection.INBOUND]), RuleAction.LAMBDA),
+    FlowDirection.OUTBOUND: (*map(RuleAction, PRECEDENCE[FlowDirection.OUTBOUND]), RuleAction.GATEWAY, RuleAction.LAMBDA),
 }
-"""The actions of each direction, most restrictive first. Of two equally specific rules, the rule with the more restrictive action wins."""
+"""The actions of each direction in the guide's order. Of two equally specific rules, the one with the earlier action wins."""
 
 
 class InvalidRule(LocalError):

@@ -37,6 +37,24 @@ class ActionType(StrEnum):
         return self not in {ActionType.DROP, ActionType.BOUNCE}
 
 
+PRECEDENCE: Final = {
+    FlowDirection.INBOUND: (
+        ActionType.DROP,
+        ActionType.BOUNCE,
+        ActionType.MOVE_TO_JUNK,
+        ActionType.DEFAULT,
+        ActionType.BYPASS_SPAM_CHECK,
+    ),
+    FlowDirection.OUTBOUND: (ActionType.DEFAULT, ActionType.DROP, ActionType.BOUNCE),
+}
+"""The actions by the order in which they win between equally specific flow rules.
+
+DECISION: the guide ("Sender and recipient patterns") calls the winner "the most restrictive action", and defines the order of precedence
+as the order of its two lists. Its outbound list begins with Default, which restricts nothing. We follow the lists: they are the definition,
+the guide's one example (Drop before Bounce) agrees with them, and in doubt the mail is sent.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An action and, for a bounce, its text.

@@ -105,6 +105,24 @@ def test_from_is_matched_only_if_sender_matches_no_rule():
     assert answer(by_sender) == {"*": "BOUNCE"}
 
 
+def test_outbound_the_narrowest_match_of_sender_and_from_wins():
+    """An assistant writes for the director: the guide matches Sender before From in inbound mail only."""
+    by_sender = rules({"action": "DROP", "senders": ["example.com"]}, {"action": "BOUNCE", "senders": ["boss@example.com"]})
+    by_from = rules({"action": "DROP", "senders": ["example.com"]}, {"action": "BOUNCE", "senders": ["assistant@example.com"]})
+    mail: dict[str, Any] = {"envelope": {"mailFrom": {"address": "boss@example.com"}, "recipients": [{"address": "a@example.net"}]}}
+    for policy in (by_sender, by_from):
+        assert answer(policy, direction="OUTBOUND", sender="assistant@example.com", **mail) == {"*": "BOUNCE"}
+    assert answer(by_sender, sender="assistant@example.com", **mail) == {"*": "DROP"}
+    assert answer(by_from, sender="assistant@example.com", **mail) == {"*": "BOUNCE"}
+
+
+def test_outbound_default_wins_before_drop_and_bounce_as_in_the_guides_list():
+    order = ["BOUNCE", "DROP", "DEFAULT"]
+    for weaker, stronger in itertools.pairwise(order):
+        for both in ([weaker, stronger], [stronger, weaker]):
+            assert answer(rules(*({"action": action} for action in both)), direction="OUTBOUND") == {"*": stronger}
+
+
 def test_junk_and_spam_check_rules_skip_outbound_mail():
     inbound_only = rules({"action": "MOVE_TO_JUNK"}, {"action": "BYPASS_SPAM_CHECK", "senders": ["example.net"]})
     assert answer(inbound_only, direction="OUTBOUND") == {"*": "DEFAULT"}

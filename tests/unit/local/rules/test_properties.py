@@ -1,5 +1,8 @@
 """Properties of rule matching for all rules and all messages."""
 
+import json
+from typing import Any
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -7,7 +10,10 @@ from hypothesis import strategies as st
 from local.rules.matching import Match, match_rules
 from local.rules.rule import STRICTNESS, Rule, RuleAction
 from mailhooks.address_patterns import Pattern, Specificity, canonical
-from mailhooks.contract import FlowDirection
+from mailhooks.contract import ActionType, FlowDirection
+from mailhooks.hooks.functions.bounce import make_policy
+from mailhooks.settings import Settings
+from tests.support.mail import parsed
 
 DOMAINS = ["example.com", "mail.example.com", "example.net", "bücher.example"]
 ADDRESSES = [f"{name}@{domain}" for name in ("ana", "ben") for domain in (*DOMAINS, "deep.mail.example.com", "laden.bücher.example")]
@@ -139,6 +145,38 @@ def test_any_text_is_accepted_and_each_rule_has_a_result(
         assert len(found.results) == len(own)
         assert any(each.matched for each in found.results) == (found.rule is not None)
         assert found.rule is None or (found.results[0].rule, found.results[0].why) == (found.rule, found.why)
+
+
+@pytest.mark.fuzz
+@given(
+    st.lists(st.tuples(st.sampled_from(ActionType), patterns, patterns), max_size=6),
+    directions,
+    addresses,
+    addresses | st.just(""),
+    st.lists(addresses, min_size=1, max_size=4, unique_by=canonical),
+)
+def test_the_function_bounce_decides_as_flow_rules_with_the_same_patterns(
+    rows: list[tuple[ActionType, tuple[str, ...], tuple[str, ...]]],
+    direction: FlowDirection,
+    author: str,
+    sender: str,
+    recipients: list[str],
+) -> None:
+    flow_rules = [
+        rule(f"r{number}", direction, RuleAction(action), *both)
+        for number, (action, *both) in enumerate(rows)
+        if RuleAction(action) in STRICTNESS[direction]
+    ]
+    found = match_rules(flow_rules, direction, author=author, sender=sender, recipients=recipients)
+    setting = json.dumps([{"action": action, "senders": senders, "recipients": to} for action, senders, to in rows])
+    mail = parsed(direction=direction, sender=sender or None, envelope=envelope(author, recipients))
+    verdict = make_policy(Settings(bounce_rules=setting)).evaluate(mail, b"").verdict()
+    actions = [each.rule.action if each.rule else RuleAction.DEFAULT for each in found]
+    assert [RuleAction(verdict.action_for(recipient).type) for recipient in recipients] == actions
+
+
+def envelope(author: str, recipients: list[str]) -> dict[str, Any]:
+    return {"mailFrom": {"address": author}, "recipients": [{"address": recipient} for recipient in recipients]}
 
 
 @pytest.mark.fuzz

@@ -1,13 +1,13 @@
 """The hook of the function `bounce`: a policy made from one setting, whose verdicts depend on sender and recipient alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Self
 
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern, Specificity
-from mailhooks.contract import Action, ActionType, ContractError
+from mailhooks.contract import Action, ActionType, ContractError, FlowDirection
 from mailhooks.contract.errors import describe_kind
 from mailhooks.contract.schema import check
-from mailhooks.contract.verdict import DEFAULT
+from mailhooks.contract.verdict import DEFAULT, PRECEDENCE
 from mailhooks.errors import SettingsError
 from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.policy.facts.message_facts import Facts
@@ -17,22 +17,22 @@ from mailhooks.policy.rules.conditions import All, Condition, Cost, MessageTest,
 from mailhooks.policy.rules.rule import Rule, SetVerdict
 from mailhooks.settings import OnError, Settings, parse_json
 
-_MOST_RESTRICTIVE_FIRST: Final = (
-    ActionType.DROP,
-    ActionType.BOUNCE,
-    ActionType.MOVE_TO_JUNK,
-    ActionType.DEFAULT,
-    ActionType.BYPASS_SPAM_CHECK,
-)
-"""Guide, "Inbound email rule actions"."""
-
 _Addresses = Callable[[Facts], tuple[str, ...]]
 
-_ADDRESSES: Final[tuple[_Addresses, ...]] = (
-    lambda facts: (facts.event.sender,) if facts.event.sender else (),
-    lambda facts: (facts.author,),
-)
-"""Sender, and From."""
+
+def _sender(facts: Facts) -> tuple[str, ...]:
+    return (facts.event.sender,) if facts.event.sender else ()
+
+
+def _author(facts: Facts) -> tuple[str, ...]:
+    return (facts.author,)
+
+
+_ROUNDS: Final[dict[FlowDirection, tuple[_Addresses, ...]]] = {
+    FlowDirection.INBOUND: (_sender, _author),
+    FlowDirection.OUTBOUND: (lambda facts: (*_sender(facts), *_author(facts)),),
+}
+"""The addresses that are matched together. An address of a later round counts if no rule matches in an earlier one."""
 
 
 class BounceRule(NamedTuple):
@@ -43,27 +43,42 @@ class BounceRule(NamedTuple):
     recipients: tuple[Pattern, ...]
 
 
+class _Narrowed(NamedTuple):
+    """A rule for one direction, with its patterns of one width."""
+
+    rule: BounceRule
+    direction: FlowDirection
+    addresses: _Addresses
+    by_sender: Specificity
+    by_recipient: Specificity
+
+
 def make_policy(settings: Settings) -> Policy:
     """Return BOUNCE_RULES as a policy. One rule applies to each recipient, in WorkMail's order of its own rules.
 
-    The narrowest sender pattern wins, then the narrowest recipient pattern, then the most restrictive action (guide, "Managing email
-    flows"). Sender is matched first, and From only if there is no Sender or no rule matches it. In a policy the first rule with a verdict
-    for a recipient wins, so a rule with patterns of several widths becomes several policy rules.
+    The narrowest sender pattern wins, then the narrowest recipient pattern, then the first action in `PRECEDENCE` (guide, "Sender and
+    recipient patterns"). Inbound, Sender is matched first, and From only if there is no Sender or no rule matches it; outbound, the
+    narrowest match of the two counts. In a policy the first rule with a verdict for a recipient wins, so a rule with patterns of several
+    widths becomes several policy rules.
 
     Raises:
         SettingsError: BOUNCE_RULES breaks `schemas/bounce-rules.json`, or has more different actions than a response can have.
     """
     rules = _parse_rules(settings)
-    ordered: list[tuple[BounceRule, Specificity, Specificity, _Addresses]] = []
-    for address_of in _ADDRESSES:
-        found = [
-            (rule, by_sender, by_recipient, address_of)
-            for rule in rules
-            for by_sender in {pattern.specificity for pattern in rule.senders}
-            for by_recipient in {pattern.specificity for pattern in rule.recipients}
-        ]
-        ordered += sorted(found, key=lambda each: (-each[1], -each[2], _MOST_RESTRICTIVE_FIRST.index(each[0].action.type)))
-    return Policy(tuple(_make_rule(index, *each) for index, each in enumerate(ordered)), file="BOUNCE_RULES")
+    ordered = [one for direction, rounds in _ROUNDS.items() for addresses in rounds for one in _order_rules(rules, direction, addresses)]
+    return Policy(tuple(_make_rule(index, *one) for index, one in enumerate(ordered)), file="BOUNCE_RULES")
+
+
+def _order_rules(rules: Sequence[BounceRule], direction: FlowDirection, addresses: _Addresses) -> list[_Narrowed]:
+    order = PRECEDENCE[direction]
+    found = [
+        _Narrowed(rule, direction, addresses, by_sender, by_recipient)
+        for rule in rules
+        if rule.action.type in order
+        for by_sender in {pattern.specificity for pattern in rule.senders}
+        for by_recipient in {pattern.specificity for pattern in rule.recipients}
+    ]
+    return sorted(found, key=lambda one: (-one.by_sender, -one.by_recipient, order.index(one.rule.action.type)))
 
 
 class BounceHook(PolicyHook):
@@ -79,15 +94,18 @@ class BounceHook(PolicyHook):
         return cls(FixedPolicy(make_policy(settings)))
 
 
-def _make_rule(index: int, rule: BounceRule, by_sender: Specificity, by_recipient: Specificity, address_of: _Addresses) -> Rule:
+def _make_rule(
+    index: int, rule: BounceRule, direction: FlowDirection, addresses: _Addresses, by_sender: Specificity, by_recipient: Specificity
+) -> Rule:
     senders = AddressSet.of(pattern for pattern in rule.senders if pattern.specificity is by_sender)
     recipients = AddressSet.of(pattern for pattern in rule.recipients if pattern.specificity is by_recipient)
     conditions: list[Condition] = [
-        address_test("sender", senders, Cost.EVENT, address_of),
+        MessageTest(
+            "direction", Cost.EVENT, lambda facts: facts.event.flow_direction is direction, lambda facts: facts.event.flow_direction
+        ),
+        address_test("sender", senders, Cost.EVENT, addresses),
         RecipientTest("recipient", Cost.EVENT, lambda facts, candidates: recipients.matching(facts.recipients, candidates)),
     ]
-    if rule.action.type.inbound_only:
-        conditions.append(MessageTest("direction", Cost.EVENT, lambda facts: facts.inbound, lambda facts: facts.event.flow_direction))
     return Rule(f"rule {index}", index, All.of(conditions, "all"), (SetVerdict(rule.action.type, rule.action.bounce_message),))
 
 
