@@ -92,17 +92,13 @@ def unique_addresses(addresses: Iterable[str]) -> dict[str, str]:
 
 
 def _actions_by_recipient(actions: list[Mapping[str, Any]]) -> tuple[dict[str, tuple[str, Action]], Action | None]:
-    """Return the actions by canonical address, and the action for all others.
-
-    The guide does not define which of two actions for one recipient counts; here it is the first.
-    """
+    """Return the actions by canonical address, and the action for all others. A valid response has one for each (`check_response`)."""
     named: dict[str, tuple[str, Action]] = {}
     for_all: Action | None = None
     for entry in actions:
         action = Action.from_dict(entry["action"])
-        for address in entry.get("recipients", ()):
-            named.setdefault(canonical(address), (address, action))
-        if entry.get("allRecipients") and for_all is None:
+        named |= {key: (address, action) for key, address in unique_addresses(entry.get("recipients", ())).items()}
+        if entry.get("allRecipients"):
             for_all = action
     return named, for_all
 

@@ -87,7 +87,7 @@ class JobProcessor:
         original = self._check_out(job)
         job, attempt, invocation = self._attempt(job, SYNC_LIMIT_S)
         event = MailFlowEvent.parse(job.event)
-        response, problem = accepted_response(invocation, event.flow_direction)
+        response, problem = accepted_response(invocation, event)
         message = self._check_in(job)
         changed = message.content != original
         job = job._replace(content=message.content).with_run(changed=changed, puts=job.run.puts + message.puts)

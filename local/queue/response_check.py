@@ -5,10 +5,10 @@ from typing import Any
 
 from local.mail.verdict import MAX_ACTIONS
 from local.runtime.invocation import Invocation
-from mailhooks.contract import ContractError, FlowDirection, check_response
+from mailhooks.contract import ContractError, MailFlowEvent, check_response
 
 
-def accepted_response(invocation: Invocation, direction: FlowDirection) -> tuple[dict[str, Any] | None, str]:
+def accepted_response(invocation: Invocation, event: MailFlowEvent) -> tuple[dict[str, Any] | None, str]:
     """Return the response that WorkMail accepts, and what is wrong.
 
     Returns:
@@ -19,22 +19,22 @@ def accepted_response(invocation: Invocation, direction: FlowDirection) -> tuple
         return None, f"the function failed: {invocation.error}"
     response = invocation.response
     if not (isinstance(response, dict) and isinstance(response.get("actions"), list)):
-        return None, _contract_problem(response, direction)
+        return None, _contract_problem(response, event)
     normalized = {**response, "actions": [_normalized_entry(entry) for entry in response["actions"]]}
     applied = normalized["actions"][:MAX_ACTIONS]
     checked = [entry for entry in applied if not _is_for_no_recipient(entry)]
     # An action for an empty list must be valid too; it is checked as if it were for all.
     others = [[{"action": entry.get("action"), "allRecipients": True}] for entry in applied if _is_for_no_recipient(entry)]
     for actions in (checked, *others) if checked or not others else others:
-        if problem := _contract_problem({**normalized, "actions": actions}, direction):
+        if problem := _contract_problem({**normalized, "actions": actions}, event):
             return None, problem
     surplus = len(normalized["actions"]) > MAX_ACTIONS
     return normalized, f"contract broken, in the response: more than {MAX_ACTIONS} actions" if surplus else ""
 
 
-def _contract_problem(response: Any, direction: FlowDirection) -> str:
+def _contract_problem(response: Any, event: MailFlowEvent) -> str:
     try:
-        check_response(response, direction)
+        check_response(response, event.flow_direction, event.recipients)
     except ContractError as error:
         return f"contract broken, in the response: {error}"
     return ""

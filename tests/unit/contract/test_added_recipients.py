@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailhooks.contract import Action, ActionType, Verdict
+from mailhooks.contract import Action, ActionType, Verdict, check_response
 from mailhooks.contract.limits import MAX_RECIPIENTS
 from mailhooks.contract.verdict import DEFAULT
 from tests.unit.contract.verdicts import ADA, CYD, DROP, JUNK, actions, error_of, inbound, outbound
@@ -89,6 +89,23 @@ def test_outbound_mail_has_at_most_500_recipients() -> None:
     full = Verdict(outbound(*recipients, ADA))
     assert error_of(lambda: full.add("the501st@example.net")) == ("/actions/-/recipients", "501")
     assert error_of(lambda: Verdict(outbound(*recipients)).add(["a@example.net", "b@example.net"])) == ("/actions/-/recipients", "501")
+
+
+def test_the_check_of_a_response_counts_the_recipients_of_the_event_and_the_added_ones() -> None:
+    recipients = [f"r{number}@example.net" for number in range(MAX_RECIPIENTS - 1)]
+    response = Verdict(outbound(*recipients)).drop(to=recipients[0]).add("new@example.net").to_response()
+    check_response(response, "OUTBOUND", recipients)
+    # The dropped recipient counts: it is in the response.
+    assert error_of(lambda: check_response(response, "OUTBOUND", [*recipients, ADA])) == ("/actions/-/recipients", "501")
+    check_response(response, "INBOUND", [*recipients, ADA])
+
+
+def test_a_response_names_at_most_500_recipients_of_outbound_mail() -> None:
+    recipients = [f"r{number}@example.net" for number in range(MAX_RECIPIENTS + 1)]
+    response = {"actions": [{"action": {"type": "DROP"}, "recipients": recipients}, {"action": {"type": "DEFAULT"}, "allRecipients": True}]}
+    for listed in ((), recipients):
+        assert error_of(lambda listed=listed: check_response(response, "OUTBOUND", listed)) == ("/actions/-/recipients", "501")
+    check_response(response, "INBOUND", recipients)
 
 
 def test_a_rejected_addition_changes_nothing() -> None:

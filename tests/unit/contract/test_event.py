@@ -1,5 +1,7 @@
 """The Run Lambda event: valid events are read, and the error of any other document names the right place."""
 
+from typing import Any
+
 import pytest
 
 from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent, check_event
@@ -48,6 +50,19 @@ def test_absent_and_null_values_are_empty() -> None:
         assert MailFlowEvent.parse(load(name)).subject == ""
     for name in ("event-mail-from-absent", "event-mail-from-null"):
         assert MailFlowEvent.parse(load(name)).truncated is False
+
+
+@pytest.mark.parametrize("changes", [{"invocationId": None}, {"invocationId": ""}, None])
+def test_an_old_event_without_an_invocation_id_has_the_message_id_as_its_key(changes: dict[str, Any] | None) -> None:
+    document = load("event-guide") | (changes or {})
+    if changes is None:
+        del document["invocationId"]
+    read = MailFlowEvent.parse(document)
+    assert read.invocation_id == read.message_id == document["messageId"]
+
+
+def test_a_message_id_in_capitals_is_read_in_the_form_of_the_message_flow_api() -> None:
+    assert parsed(messageId="0A1B2C3D-ABCD").message_id == "0a1b2c3d-abcd"
 
 
 def test_a_truncated_event_may_have_no_recipient() -> None:
@@ -109,13 +124,10 @@ BROKEN: list[Row] = [
     ("no messageId", without("/messageId"), "/messageId", "nothing"),
     ("a null messageId", put("/messageId", None), "/messageId", "null"),
     ("an empty messageId", put("/messageId", ""), "/messageId", "an empty string"),
-    ("a messageId in capitals", put("/messageId", "ABC"), "/messageId", "a string of 3 characters"),
     ("a messageId that climbs a path", put("/messageId", "../bucket"), "/messageId", "a string of 9 characters"),
     ("a messageId with a line end", put("/messageId", "abc\n"), "/messageId", "a string of 4 characters"),
     ("a messageId in Arabic digits", put("/messageId", "١٢٣"), "/messageId", "a string of 3 characters"),
     ("a messageId of 121 characters", put("/messageId", "a" * 121), "/messageId", "a string of 121 characters"),
-    ("no invocationId", without("/invocationId"), "/invocationId", "nothing"),
-    ("an empty invocationId", put("/invocationId", ""), "/invocationId", "an empty string"),
     ("an invocationId that is a number", put("/invocationId", 0), "/invocationId", "a number"),
     ("no flowDirection", without("/flowDirection"), "/flowDirection", "nothing"),
     ("a flowDirection in small letters", put("/flowDirection", "inbound"), "/flowDirection", "a string of 7 characters"),
@@ -139,8 +151,11 @@ def test_a_broken_event_is_rejected_at_the_right_place() -> None:
 
 def test_the_error_names_the_place_the_expected_and_the_actual_type() -> None:
     error = check_error(check_event, event(messageId="No such ID"))
-    assert str(error) == "at /messageId: expected the message's ID (a string of 1 to 120 of a-z, 0-9 and -), got a string of 10 characters"
-    assert error.expected == "the message's ID (a string of 1 to 120 of a-z, 0-9 and -)"
+    assert (
+        str(error)
+        == "at /messageId: expected the message's ID (a string of 1 to 120 of a-z, A-Z, 0-9 and -), got a string of 10 characters"
+    )
+    assert error.expected == "the message's ID (a string of 1 to 120 of a-z, A-Z, 0-9 and -)"
     assert str(check_error(check_event, [1, 2])) == "at the top: expected a Run Lambda event (an object), got an array of 2 items"
 
 

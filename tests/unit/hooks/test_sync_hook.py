@@ -1,6 +1,7 @@
 """The runtime of a synchronous hook, with content in memory; tests/integration uses the local WorkMail."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -243,3 +244,18 @@ def test_a_message_that_cannot_be_read_is_fetched_once(log):
 
     assert handler_of(read_twice, memory)(event(), None) == DELIVER
     assert memory.gets == 1
+
+
+def test_a_hook_that_names_too_many_recipients_holds_up_no_mail(log: Any) -> None:
+    """The response is wrong as a whole. By default the message is delivered to its recipients; with ON_ERROR=retry WorkMail tries again."""
+    recipients = [f"r{number}@example.net" for number in range(502)]
+
+    def drop_nearly_all(mail: Mail) -> Verdict:
+        mail.replace(mail.raw + b"more")
+        return mail.verdict().drop(to=recipients[1:])
+
+    memory = Memory()
+    assert handler_of(drop_nearly_all, memory)(event(*recipients, direction="OUTBOUND"), None) == DELIVER
+    assert (log().lines[0]["reason"], memory.puts) == ("ContractError", 0)
+    with pytest.raises(HookFailed, match="ContractError"):
+        handler_of(drop_nearly_all, memory, on_error=OnError.RETRY)(event(*recipients, direction="OUTBOUND"), None)

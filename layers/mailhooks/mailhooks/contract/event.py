@@ -38,8 +38,8 @@ class MailFlowEvent:
         recipients: the addresses of To, Cc and Bcc. Inbound: only addresses in the organization's domains.
         sender: the user who sent the message on behalf of `mail_from`.
         subject: the subject, cut by WorkMail at 256 characters. Rules may match it; never write it back to the message.
-        message_id: the key of the message's content, valid for 24 hours.
-        invocation_id: the same for all retries of an invocation.
+        message_id: the key of the message's content, valid for 24 hours; in lower case, because the Message Flow API accepts no other.
+        invocation_id: the same for all retries of an invocation. An event without one, as AWS's first samples are, has its message's ID.
         truncated: whether recipients are missing because the event would be larger than 128 KB.
     """
 
@@ -61,7 +61,7 @@ class MailFlowEvent:
             ContractError: the event breaks the contract.
         """
         check_event(event)
-        envelope = event["envelope"]
+        envelope, message_id = event["envelope"], event["messageId"].lower()
         return cls(
             summary_version=event["summaryVersion"],
             mail_from=_address(envelope.get("mailFrom")) or "",
@@ -69,8 +69,8 @@ class MailFlowEvent:
             sender=_address(event.get("sender")),
             # WorkMail may cut a surrogate pair in two; the remaining half can be neither logged nor sent.
             subject=(event.get("subject") or "").encode("utf-8", "replace").decode("utf-8"),
-            message_id=event["messageId"],
-            invocation_id=event["invocationId"],
+            message_id=message_id,
+            invocation_id=event.get("invocationId") or message_id,
             flow_direction=FlowDirection(event["flowDirection"]),
             truncated=bool(event.get("truncated")),
         )

@@ -5,6 +5,7 @@ Guide sections: "Synchronous Run Lambda response schema", "... action limits", a
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -86,15 +87,21 @@ class Action:
 DEFAULT: Final = Action(ActionType.DEFAULT)
 
 
-def check_response(document: object, flow_direction: str) -> None:
+def check_response(document: object, flow_direction: str, recipients: Collection[str] = ()) -> None:
     """Check the response of a synchronous Run Lambda function for an `INBOUND` or `OUTBOUND` message.
 
+    Args:
+        recipients: the recipients of the event, to count them with those that the response adds.
+
     Raises:
-        ContractError: the response breaks the schema, has more than 10 actions or two actions for one recipient or for all recipients, or
-            its JSON is larger than 256 KB.
+        ContractError: the response breaks the schema, has more than 10 actions or two actions for one recipient or for all recipients, its
+            JSON is larger than 256 KB, or an outbound message would have more than 500 recipients with those that the response adds.
     """
-    check(f"run-lambda-response-{FlowDirection(flow_direction).lower()}", document)
-    _check_once(document)
+    direction = FlowDirection(flow_direction)
+    check(f"run-lambda-response-{direction.lower()}", document)
+    named = _list_recipients(document)
+    if direction is FlowDirection.OUTBOUND:
+        _check_count(named, recipients)
     # Lambda's python3.13 runtime client writes JSON in this form.
     try:
         size = len(json.dumps(document, ensure_ascii=False).encode("utf-8"))
@@ -104,14 +111,36 @@ def check_response(document: object, flow_direction: str) -> None:
         raise ContractError("", f"a response of at most {MAX_RESPONSE_BYTES} bytes", f"one of {size} bytes")
 
 
-def _check_once(response: Any) -> None:
-    """Reject two actions for one recipient, for which the guide does not define the result."""
+def _list_recipients(response: Any) -> set[str]:
+    """Return the canonical addresses that a response names.
+
+    DECISION: two actions for one recipient are an error, because the guide does not define which one counts. WorkMail may apply either, or
+    reject the response and retry until the fallback action applies.
+
+    Raises:
+        ContractError: two actions are for one recipient, or for all recipients.
+    """
     named: set[str] = set()
     for index, entry in enumerate(response["actions"]):
         keys = {canonical(address) for address in entry.get("recipients", ())} | ({""} if entry.get("allRecipients") else set())
         if named & keys:
             raise ContractError(f"/actions/{index}", "each recipient in one action, and one action for all others", "one named twice")
         named |= keys
+    return named - {""}
+
+
+def _check_count(named: AbstractSet[str], listed: Collection[str]) -> None:
+    """Check the number of an outbound message's recipients: those that the event lists, and the others that a response names.
+
+    An event that itself lists more is no error of a response that adds none and names few: WorkMail accepted that message.
+
+    Args:
+        named: canonical addresses.
+    """
+    added = len(named - frozenset(map(canonical, listed)))
+    total = len(listed) + added if added else len(named)
+    if total > MAX_RECIPIENTS:
+        raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients of outbound mail with those added", f"{total}")
 
 
 class Verdict:
@@ -198,9 +227,8 @@ class Verdict:
             if canonical(address) not in self._spellings and canonical(address) not in self._added:
                 self._check_addition(address)
                 new.setdefault(canonical(address), address)
-        total = len(self._event.recipients) + len(self._added) + len(new)
-        if new and self._event.flow_direction is FlowDirection.OUTBOUND and total > MAX_RECIPIENTS:
-            raise ContractError("/actions/-/recipients", f"at most {MAX_RECIPIENTS} recipients with those added", f"{total}")
+        if new and self._event.flow_direction is FlowDirection.OUTBOUND:
+            _check_count(self._added.keys() | new.keys(), self._event.recipients)
         self._set_action(addresses, action)
         self._added |= new
         return self
@@ -223,10 +251,11 @@ class Verdict:
         """Return the response as JSON data, with equal actions merged, checked.
 
         Raises:
-            ContractError: there are more than 10 actions after merging, or the JSON is larger than 256 KB.
+            ContractError: there are more than 10 actions after merging, the JSON is larger than 256 KB, or more than 500 recipients of an
+                outbound message have an action other than the rest.
         """
         response = {"actions": self._build_entries()}
-        check_response(response, self._event.flow_direction)
+        check_response(response, self._event.flow_direction, self._event.recipients)
         return response
 
     def _build_entries(self) -> list[dict[str, Any]]:

@@ -70,10 +70,6 @@ def test_inbound_only_recipients_of_the_organization_may_be_added() -> None:
     assert "example.net" not in delivery.notes[0]
 
 
-def test_a_recipient_in_two_actions_gets_the_first() -> None:
-    assert outcomes(entry("DROP", ANA), entry("DEFAULT", ANA), to=(ANA,)) == {ANA: "DROP named"}
-
-
 @pytest.mark.parametrize("actions, action", [([entry("DROP", every=True)], "DROP"), ([entry("DROP", ANA)], "DEFAULT")])
 def test_recipients_that_a_truncated_event_omits_get_the_action_for_all(actions: list[Any], action: str) -> None:
     delivery = apply_verdict(parsed(ANA, truncated=True), {"actions": actions}, DEFAULT, ())

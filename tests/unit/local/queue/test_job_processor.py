@@ -81,6 +81,22 @@ def test_more_than_ten_actions_are_a_problem_but_ten_of_them_apply(start: Start)
     assert [each for each, where in destinations(trace).items() if where is Destination.INBOX] == ["p10@example.com"]
 
 
+@pytest.mark.parametrize("second", [{"recipients": ["ANA@example.com"]}, {"allRecipients": True}])
+def test_two_actions_for_one_recipient_or_for_all_are_an_invalid_response(second: dict[str, Any], start: Start) -> None:
+    actions = [{"action": {"type": "DROP"}, "recipients": [ANA]}, action("DROP"), {"action": {"type": "DEFAULT"}} | second]
+    trace = start({"actions": actions}, rule='fallback = "bounce"\ntimeout-minutes = 0\n').send()
+    assert destinations(trace) == {ANA: Destination.BOUNCED, BEN: Destination.BOUNCED}
+    assert trace.rule_runs[0].problems[0].endswith("one named twice")
+
+
+def test_a_response_that_adds_recipients_beyond_500_is_invalid_for_outbound_mail(start: Start) -> None:
+    added = [f"p{number}@example.net" for number in range(500)]
+    response = {"actions": [{"action": {"type": "DEFAULT"}, "recipients": added}, action("DEFAULT")]}
+    trace = start(response, ALL, direction="outbound", rule="timeout-minutes = 0\n").send(NORA, mail_from=ANA)
+    assert trace.rule_runs[0].problems[0].startswith("contract broken, in the response: at /actions/-/recipients: expected at most 500")
+    assert destinations(trace) == {NORA: Destination.OUTGOING}
+
+
 def test_the_content_of_a_put_is_delivered(start: Start) -> None:
     queue = start()
     queue.function = Scripted(queue.replace(RAW + b"!"))
