@@ -1,1 +1,1 @@
-"""The stack as the template defines it: every permission, policy, bucket setting, time-out, condition and output."""
+"""The stack as CloudFormation would create it, for many values of its parameters."""

@@ -1,0 +1,345 @@
+"""The functions of a stack: which of them exist, their versions and their settings."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from mailhooks.availability.provider import BUDGET_S
+from mailhooks.hooks.policy_source import BUILT_IN
+from mailhooks.settings import OnError, Settings
+from tests.infrastructure.stack import ORGANIZATION, ROOT, Document, Stack, accepts, read_template, strings
+
+MAIL = ["mailflow", "rewrite", "disclaimer", "bounce", "observe"]
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail/free-busy-AbC123"
+EVERYTHING = {
+    "Functions": ",".join(MAIL),
+    "AvailabilitySecretArn": SECRET,
+    "AvailabilityImpersonationRoleId": "a1b2",
+    "AvailabilityNetwork": "subnet-01234567,subnet-89abcdef/sg-01234567,sg-89abcdef",
+    "PolicySource": "s3://policies/policy.yaml",
+    "PolicyNeeds": "counting,directory",
+    "PolicyResourceArns": "arn:aws:sns:eu-west-1:123456789012:mail",
+    "Deployment": "Linear10PercentEvery1Minute",
+    "KmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "Tracing": "Active",
+    "ReservedConcurrency": 5,
+}
+"""Parameters with which each resource of the template exists."""
+
+TEXT = (ROOT / "template.yaml").read_text("utf-8")
+
+WORKMAIL_WAITS_S = 15
+"""Guide, "Synchronous Run Lambda action limits"."""
+
+WORKMAIL_WAITS_FOR_AVAILABILITY_S = 25
+"""Guide, "Building a Custom Availability Provider Lambda function": "Response elements"."""
+
+
+def logical_id(function: str) -> str:
+    return f"{function.title()}Function"
+
+
+class TestWhichFunctionsExist:
+    @pytest.mark.parametrize("wanted", [each for count in (1, 2, 5) for each in itertools.combinations(MAIL, count)])
+    def test_those_of_the_list_and_no_others(self, wanted: tuple[str, ...]) -> None:
+        stack = Stack(Functions=",".join(wanted))
+
+        assert stack.functions().keys() == {logical_id(each) for each in wanted}
+        assert stack.refused == []
+
+    def test_without_a_choice_mailflow_alone(self) -> None:
+        assert Stack().functions().keys() == {"MailflowFunction"}
+
+    @pytest.mark.parametrize("function", MAIL)
+    def test_a_function_that_is_not_wanted_leaves_nothing_behind(self, function: str) -> None:
+        others = ",".join(each for each in MAIL if each != function)
+        stack = Stack(**{**EVERYTHING, "Functions": others})
+
+        left = {each for each in (*stack.resources, *stack.outputs) if each.startswith(function.title())}
+        assert left <= {"RewriteBucket", "RewriteBucketPolicy", "RewriteBucketName"}  # of all functions that replace mail
+
+    @pytest.mark.parametrize("function", ["bounce", "observe"])
+    def test_functions_that_replace_no_mail_need_no_bucket(self, function: str) -> None:
+        kinds = {each["Type"] for each in Stack(Functions=function).resources.values()}
+
+        assert kinds.isdisjoint({"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::ManagedPolicy", "AWS::DynamoDB::Table"})
+
+    def test_every_function_of_the_folder_can_be_deployed(self) -> None:
+        built = {each["Code"]["S3Key"] for each in Stack(**EVERYTHING).functions().values()}
+
+        assert built == {f"functions/{path.parent.name}" for path in (ROOT / "functions").glob("*/app.py")}
+
+    def test_everything_means_every_resource_and_output(self) -> None:
+        stack = Stack(**EVERYTHING)
+
+        assert stack.resources.keys() == stack.translated["Resources"].keys()
+        assert stack.outputs.keys() == stack.translated["Outputs"].keys()
+
+
+class TestWithoutABlock:
+    """A function's resources follow the comment with its name. Its outputs refer to them."""
+
+    @pytest.mark.parametrize("function", [*MAIL, "availability"])
+    def test_the_rest_of_the_template_is_complete(self, function: str) -> None:
+        block = re.search(rf"^  # {function}: .*?(?=^  # \w+: |^  # Monitoring$)", TEXT, re.MULTILINE | re.DOTALL)
+        assert block
+        removed = set(re.findall(r"^  (\w+):", block[0], re.MULTILINE))
+        template = read_template()
+        for name in removed:
+            del template["Resources"][name]
+        for name, output in list(template["Outputs"].items()):
+            if removed & {each.split(".")[0] for each in strings(output)}:
+                del template["Outputs"][name]
+
+        rest = Stack(template, **EVERYTHING)  # fails on a reference to a resource that is not there
+
+        assert logical_id(function) in removed
+        assert rest.functions().keys() == Stack(**EVERYTHING).functions().keys() - {logical_id(function)}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack(**EVERYTHING)
+
+
+@pytest.mark.parametrize("name", [logical_id(each) for each in (*MAIL, "availability")])
+class TestEachFunction:
+    def test_runs_on_lambdas_python_3_13_with_a_handler_that_exists(self, stack: Stack, name: str) -> None:
+        function = stack.functions()[name]
+        module, _, handler = function["Handler"].partition(".")
+
+        assert function["Runtime"] == "python3.13"
+        source = (ROOT / function["Code"]["S3Key"] / f"{module}.py").read_text("utf-8")
+        assert re.search(rf"^(def )?{handler}\b", source, re.MULTILINE)
+
+    def test_is_named_to_workmail_by_its_alias(self, stack: Stack, name: str) -> None:
+        alias = stack.resources[f"{name}Aliaslive"]
+
+        assert stack.outputs[f"{name}Arn"] == f"mail-{name}Aliaslive"
+        assert alias["Properties"]["FunctionName"] == f"mail-{name}"
+        assert f"mail-{name}Aliaslive" in {each["FunctionName"] for each in stack.of_type("AWS::Lambda::Permission").values()}
+
+    def test_writes_to_the_log_group_of_the_stack(self, stack: Stack, name: str) -> None:
+        assert stack.functions()[name]["LoggingConfig"] == {"LogGroup": "mail-LogGroup"}
+
+    def test_has_the_chosen_processor_memory_tracing_snapshots_and_concurrency(self, name: str) -> None:
+        chosen = Stack(**{**EVERYTHING, "Architecture": "arm64", "MemorySize": 512, "SnapStart": "PublishedVersions"}).functions()[name]
+
+        assert (chosen["Architectures"], chosen["MemorySize"]) == (["arm64"], "512")
+        assert chosen["TracingConfig"] == {"Mode": "Active"}
+        assert chosen["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+        assert chosen["ReservedConcurrentExecutions"] == "5"
+
+    def test_has_none_of_them_unless_they_are_chosen(self, name: str) -> None:
+        plain = Stack(Functions=EVERYTHING["Functions"], AvailabilitySecretArn=SECRET).functions()[name]
+
+        assert plain["Architectures"] == ["x86_64"]
+        assert plain["SnapStart"] == {"ApplyOn": "None"}
+        assert plain.keys().isdisjoint({"TracingConfig", "ReservedConcurrentExecutions", "VpcConfig"})
+        assert plain["Environment"]["Variables"]["XRAY_TRACING"] == "false"
+
+    def test_has_a_generated_name(self, stack: Stack, name: str) -> None:
+        assert "FunctionName" not in stack.functions()[name]
+
+
+def test_a_synchronous_function_times_out_before_workmail() -> None:
+    functions = Stack(**EVERYTHING).functions()
+
+    assert {functions[logical_id(each)]["Timeout"] for each in MAIL if each != "observe"} == {WORKMAIL_WAITS_S - 1}
+
+
+def test_the_availability_provider_times_out_between_its_budget_and_the_limit_of_workmail() -> None:
+    assert BUDGET_S < Stack(**EVERYTHING).functions()["AvailabilityFunction"]["Timeout"] < WORKMAIL_WAITS_FOR_AVAILABILITY_S
+
+
+def test_observe_is_retried_and_sends_failed_events_to_its_queue() -> None:
+    stack = Stack(Functions="observe")
+    function = stack.functions()["ObserveFunction"]
+
+    assert function["Timeout"] > WORKMAIL_WAITS_S
+    assert function["DeadLetterConfig"] == {"TargetArn": "mail-ObserveDeadLetterQueue.Arn"}
+    assert ("sqs:SendMessage", "mail-ObserveDeadLetterQueue.Arn") in stack.rights("ObserveFunction")
+    [retries] = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert (retries["Qualifier"], retries["MaximumRetryAttempts"], retries["MaximumEventAgeInSeconds"]) == ("live", 2, 6 * 60 * 60)
+
+
+class TestVersions:
+    """SAM names a version by the template's text, which does not change with the value of a parameter; see `VersionDescription`."""
+
+    VALUES = (
+        {"Architecture": "arm64"},
+        {"MemorySize": 512},
+        {"Tracing": "Disabled"},
+        {"SnapStart": "PublishedVersions"},
+        {"LogPersonalData": "message-id"},
+        {"LogPersonalData": "all"},
+        {"OnError": "deliver"},
+        {"OnError": "retry"},
+        {"OrganizationId": "m-" + "f" * 32},
+        {"OrganizationId": f"arn:aws:workmail:eu-west-1:123456789012:organization/{ORGANIZATION}"},
+        {"PolicySource": "policy.yaml"},
+        {"PolicySource": "ssm:/mail/policy"},
+        {"PolicyNeeds": ""},
+        {"PolicyNeeds": "counting"},
+        {"PolicyNeeds": "directory"},
+        {"SubjectTag": "[E]"},
+        {"DisclaimerText": "Example GmbH"},
+        {"BounceRules": '[{"action": "DROP", "senders": ["example.net"]}]'},
+        {"AvailabilitySecretArn": SECRET.replace("AbC123", "DeF456")},
+        {"AvailabilityNetwork": ""},
+        {"AvailabilityNetwork": "subnet-01234567/sg-01234567"},
+        {"AvailabilityImpersonationRoleId": "c3d4"},
+        {"PolicyResourceArns": ""},
+        {"MailDirection": "inbound"},
+        {"LogRetentionDays": 1},
+        {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms"},
+        {"Deployment": "AllAtOnce"},
+        {"ReservedConcurrency": 0},
+        {"KmsKeyArn": ""},
+        {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary"},
+        {"RolePath": "/mail/"},
+        {"Functions": ",".join(reversed(MAIL))},
+    )
+
+    def test_each_parameter_is_tried(self) -> None:
+        assert {name for values in self.VALUES for name in values} == read_template()["Parameters"].keys()
+
+    @pytest.mark.parametrize("values", VALUES, ids=lambda values: "-".join(f"{name}={value}" for name, value in values.items()))
+    def test_a_value_makes_a_new_version_exactly_when_it_changes_the_function(self, values: dict[str, str | int]) -> None:
+        """CloudFormation fails when it replaces a version of an unchanged function: "A version for this Lambda function exists"."""
+        before, after = Stack(**EVERYTHING), Stack(**{**EVERYTHING, **values})
+
+        for name in before.functions():
+            changed = _versioned(before.functions()[name]) != _versioned(after.functions()[name])
+            assert (before.version(name) != after.version(name)) == changed, name
+
+    def test_a_new_layer_makes_a_new_version(self) -> None:
+        template = read_template()
+        template["Resources"]["MailhooksLayer"]["Properties"]["ContentUri"] = "another"
+        before, after = Stack(), Stack(template)
+
+        assert before.resources.keys() & after.resources.keys() >= {"MailflowFunction", "MailflowFunctionAliaslive"}
+        assert before.resources["MailflowFunctionAliaslive"] != after.resources["MailflowFunctionAliaslive"]
+
+    def test_a_description_is_never_longer_than_lambda_allows(self) -> None:
+        stack = Stack(**LONGEST)
+
+        assert all(accepts(name, value) for name, value in LONGEST.items())
+        for name in stack.functions():
+            assert len(stack.version(name)["Description"]) <= 256, name
+
+    def test_old_versions_are_deleted(self) -> None:
+        versions = [each for each in Stack(**EVERYTHING).resources.values() if each["Type"] == "AWS::Lambda::Version"]
+
+        assert {each["DeletionPolicy"] for each in versions} == {"Delete"}
+
+
+LONGEST: dict[str, str | int] = {
+    **EVERYTHING,
+    "OrganizationId": f"arn:aws:workmail:eu-west-1:123456789012:organization/{ORGANIZATION}",
+    "MemorySize": 10240,
+    "Tracing": "Disabled",
+    "SnapStart": "PublishedVersions",
+    "LogPersonalData": "message-id",
+    "OnError": "default",
+    "PolicySource": "s3://policies/" + "a" * (140 - len("s3://policies/")),
+    "SubjectTag": "😀" * 60,
+    "DisclaimerText": "😀" * 190,
+    "BounceRules": "[" + "😀" * 188 + "]",
+    "AvailabilitySecretArn": f"arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:{'a' * 50}-AbC123",
+    "AvailabilityNetwork": ",".join(["subnet-" + "0" * 17] * 4) + "/" + ",".join(["sg-" + "0" * 17] * 2),
+}
+"""The longest values that the parameters accept."""
+
+
+class TestEnvironment:
+    def test_is_never_larger_than_lambda_allows(self) -> None:
+        stack = Stack(name="a" * 128, **LONGEST)
+
+        for name in stack.functions():
+            assert len(json.dumps(stack.variables(name), ensure_ascii=False).encode()) <= 4096, name
+
+    def test_the_longest_values_are_the_longest_that_the_parameters_accept(self) -> None:
+        for name in ("PolicySource", "SubjectTag", "DisclaimerText", "BounceRules"):
+            assert not accepts(name, f"{LONGEST[name]}a".replace("]a", "a]")), name
+
+    @pytest.mark.parametrize("parameters", [{}, EVERYTHING, {**EVERYTHING, "OnError": "retry", "LogPersonalData": "all"}])
+    def test_is_accepted_by_the_library(self, parameters: dict[str, str | int]) -> None:
+        stack = Stack(**parameters)
+
+        for name in stack.functions():
+            Settings.from_env(stack.variables(name))
+
+    @pytest.mark.parametrize("given,expected", [("default", None), ("deliver", OnError.DELIVER), ("retry", OnError.RETRY)])
+    def test_on_error_is_each_functions_own_unless_it_is_chosen(self, given: str, expected: OnError | None) -> None:
+        stack = Stack(Functions="mailflow,rewrite,disclaimer,bounce", OnError=given)
+
+        assert {Settings.from_env(stack.variables(name)).on_error for name in stack.functions()} == {expected}
+
+    @pytest.mark.parametrize(
+        "given,addresses,message_id", [("none", False, "digest"), ("message-id", False, "whole"), ("all", True, "whole")]
+    )
+    def test_the_log_has_only_the_chosen_personal_data(self, given: str, addresses: bool, message_id: str) -> None:
+        settings = Settings.from_env(Stack(LogPersonalData=given).variables("MailflowFunction"))
+
+        assert (settings.log_addresses, settings.log_smtp_message_id) == (addresses, message_id)
+
+    def test_functions_that_replace_mail_write_to_the_rewrite_bucket(self) -> None:
+        stack = Stack(**EVERYTHING)
+
+        for name in ("MailflowFunction", "RewriteFunction", "DisclaimerFunction"):
+            assert stack.variables(name)["REWRITE_BUCKET"] == "mail-RewriteBucket"
+
+    def test_mailflow_finds_its_policy_its_table_and_its_organization(self) -> None:
+        settings = Settings.from_env(Stack(**EVERYTHING).variables("MailflowFunction"))
+
+        assert settings.policy == "s3://policies/policy.yaml"
+        assert (settings.rates_table, settings.policy_directory) == ("mail-MailflowRates", True)
+        assert settings.organization_id == ORGANIZATION
+
+    def test_mailflow_has_no_table_and_no_directory_unless_the_policy_needs_them(self) -> None:
+        settings = Settings.from_env(Stack().variables("MailflowFunction"))
+
+        assert (settings.rates_table, settings.policy_directory) == ("", False)
+
+    def test_the_default_policy_is_built_with_mailflow(self) -> None:
+        name = Stack().variables("MailflowFunction")["POLICY"]
+
+        assert (ROOT / "functions/mailflow" / name).is_file()
+        assert name == str(BUILT_IN)
+
+
+class TestDeployment:
+    def test_all_at_once_needs_nothing_of_codedeploy(self) -> None:
+        assert not [each for each in strings(Stack().resources) if "CodeDeploy" in each]
+
+    def test_a_gradual_deployment_moves_each_alias_and_goes_back_on_an_alarm(self) -> None:
+        stack = Stack(**EVERYTHING)
+        groups = stack.of_type("AWS::CodeDeploy::DeploymentGroup")
+
+        assert groups.keys() == {f"{name}DeploymentGroup" for name in stack.functions()}
+        for name in stack.functions():
+            update = stack.resources[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+            assert update["DeploymentGroupName"] == f"mail-{name}DeploymentGroup"
+        for group in groups.values():
+            assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaLinear10PercentEvery1Minute"
+            assert group["AlarmConfiguration"]["Alarms"] == [{"Name": "mail-FailedAlarm"}, {"Name": "mail-CrashedAlarm"}]
+            assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+            assert group["ServiceRoleArn"] == "mail-DeploymentRole.Arn"
+
+    def test_each_choice_is_one_that_codedeploy_has(self) -> None:
+        template = read_template()
+
+        assert template["Mappings"]["Deployment"].keys() == set(template["Parameters"]["Deployment"]["AllowedValues"])
+        for choice in template["Parameters"]["Deployment"]["AllowedValues"]:
+            groups = Stack(Deployment=choice).of_type("AWS::CodeDeploy::DeploymentGroup").values()
+            assert [each["DeploymentConfigName"] for each in groups] == (
+                [] if choice == "AllAtOnce" else [f"CodeDeployDefault.Lambda{choice}"]
+            )
+
+
+def _versioned(function: Document) -> Document:
+    """Return the properties of a function that its versions keep (Lambda guide, "Lambda function versions")."""
+    return {name: each for name, each in function.items() if name not in ("ReservedConcurrentExecutions", "Role", "Tags")}
