@@ -10,7 +10,7 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # These files of the repository are pages of the site, too.
-PAGES: dict[str, Path] = {}
+PAGES = {"changelog.md": ROOT / "CHANGELOG.md"}
 
 
 def on_files(files: Any, config: Any) -> Any:
