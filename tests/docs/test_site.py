@@ -13,6 +13,12 @@ from tests.support.chromium import start_chromium
 ROOT = Path(__file__).parents[2]
 MKDOCS = ROOT / ".venv-docs/bin/mkdocs"
 
+PROSE = """() => {
+  const copy = document.querySelector("article").cloneNode(true);
+  copy.querySelectorAll("code").forEach(code => code.remove());
+  return copy.textContent;
+}"""
+
 pytestmark = pytest.mark.slow
 
 
@@ -58,10 +64,7 @@ def test_no_page_is_wider_than_a_narrow_window_or_shows_markup(site: Path, page:
     for path in pages:
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path.name
-        prose = page.evaluate(
-            "() => { const copy = document.querySelector('article').cloneNode(true); copy.querySelectorAll('code').forEach(each => each.remove()); "
-            "return copy.textContent }"
-        )
+        prose = page.evaluate(PROSE)
         assert "```" not in prose, path.name
         assert "<!--" not in prose, path.name
 
