@@ -23,7 +23,7 @@ PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve test test-fast test-slow test-all test-lambda check scan e2e servers bench fuzz fidelity render pictures docs format requirements clean
+.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e servers bench fuzz fidelity render pictures docs format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -77,6 +77,9 @@ run: $(VENV)/.ready  ## send the sample messages through the functions, on a loc
 
 serve: $(VENV)/.ready  ## WorkMail on your laptop: SMTP in, rules, functions, mailboxes, a web page
 	@$(PY) -m local serve
+
+serve-containers: $(VENV)/.ready  ## the same for functions in Lambda containers, which `sam local invoke` runs (Docker)
+	@$(PY) -m local serve --containers
 
 test: $(VENV)/.ready $(PARSERS_READY)  ## all tests but the slow ones, on two processors
 	@$(PY) -m pytest $(PARALLEL) -m "not slow"

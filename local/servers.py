@@ -113,6 +113,16 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     return listener
 
 
+def has_address(address: str) -> bool:
+    """Return whether this machine has an IPv4 address, so that a server can listen on it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
 class HttpServer:
     """An ASGI application on uvicorn: WorkMail's APIs, moto's services, or the web pages."""
 
@@ -121,7 +131,8 @@ class HttpServer:
 
         self._host = host
         self._socket = listen(port, host)
-        self.url = f"http://{join_address(host, self._socket.getsockname()[1])}"
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{join_address(host, self.port)}"
         config = uvicorn.Config(
             app,
             loop="asyncio",
@@ -139,8 +150,7 @@ class HttpServer:
 
     def find_urls_elsewhere(self) -> list[str]:
         """Return the URLs by which other machines reach this server; see `find_own_addresses`."""
-        port = self._socket.getsockname()[1]
-        return [f"http://{join_address(address, port)}" for address in find_own_addresses(self._host)]
+        return [f"http://{join_address(address, self.port)}" for address in find_own_addresses(self._host)]
 
     def start(self) -> None:
         """Start the thread. The socket listens already, so that calls wait until the thread runs."""

@@ -42,6 +42,9 @@ _OBJECT: Final = re.compile(r"/(?!v20180820/)[a-z0-9-]{3,63}(?:/[\w.=-]+)+", re.
 _MAX_INLINE: Final = 256 * 1024
 """Bytes of an object that are stored without a change of the thread."""
 
+_DYNAMODB: Final = threading.Lock()
+"""All servers of this process share moto's tables."""
+
 
 @contextmanager
 def run_moto(port: int) -> Iterator[str]:
@@ -220,11 +223,10 @@ def _make_session() -> None:
 
 def _serialize_dynamodb(app: "WSGIApplication") -> "WSGIApplication":
     """Run DynamoDB calls one at a time: moto checks a condition and writes the item in two steps, DynamoDB in one."""
-    lock = threading.Lock()
 
     def one_at_a_time(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
-            with lock:
+            with _DYNAMODB:
                 return app(environ, start_response)
         return app(environ, start_response)
 

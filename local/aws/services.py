@@ -4,13 +4,16 @@ import os
 import uuid
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from local.aws.faults import Faults
 from local.aws.organization import Organization
 from local.aws_client import KEYS, REGION, create_client
 from local.lifecycle import Lifecycle
 from local.storage.message_store import MessageStore
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 MOTO_SERVICES: Final = ("s3", "dynamodb", "sns", "sqs", "events", "secretsmanager", "ssm", "appconfig", "appconfigdata")
 """boto3's names of the services on moto's server. moto has no AppConfig data, but a call to it must fail here and not reach AWS."""
@@ -61,6 +64,7 @@ class LocalAws(Lifecycle):
         self._listener = listener
         self._urls: dict[str, str] = {}
         self._other_services = ""
+        self._workmail_app: ASGIApp | None = None
         self._buckets: list[str] = []
         self._tables: list[str] = []
 
@@ -84,6 +88,22 @@ class LocalAws(Lifecycle):
             "REWRITE_BUCKET": self.bucket,
         }
 
+    def make_one_endpoint(self) -> "ASGIApp":
+        """Return an application with all services, for a server at `AWS_ENDPOINT_URL` alone. The services are up."""
+        from local.aws.all_services import AllServices
+        from local.aws.moto_server import MotoApp
+        from local.aws.other_services import OtherServices
+
+        assert self._workmail_app is not None, "the services are not up"
+        return AllServices(
+            {
+                **dict.fromkeys(WORKMAIL_SERVICES, self._workmail_app),
+                # Calls without a signature are for public objects in S3.
+                **dict.fromkeys((*MOTO_SERVICES, ""), MotoApp()),
+            },
+            others=OtherServices(self._listener),
+        )
+
     def client(self, service: str) -> Any:
         """Create a boto3 client of a local service, independent of this process's AWS settings. Close it after use."""
         return create_client(service, self._urls[service])
@@ -106,6 +126,7 @@ class LocalAws(Lifecycle):
         app = MessageFlowApi(self.store, self.faults, self._s3, self._listener).app()
         app.routes.extend(WorkMailApi(self.organization, self.faults, self._listener).routes())
         app.routes.append(Route(f"{other_services.PATH}{{rest:path}}", other_services.OtherServices(self._listener)))
+        self._workmail_app = app
         http = HttpServer(app, self._ports[0])
         self._stack.callback(http.stop)
         http.start()

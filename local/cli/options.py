@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from local.config.functions import ROOT
+from local.config.functions import CONTAINERS_PORT, ROOT
 
 EVENTS: Final = ROOT / "events"
 _FALLBACKS: Final = ("DEFAULT", "DROP", "BOUNCE")
@@ -59,6 +59,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--s3-port", type=int, default=0, help="S3 and other services (default: a free port)")
     serve.add_argument("--lambda-endpoint", default="", metavar="URL", help="call functions there, as at `sam local start-lambda`")
     serve.add_argument("--containers", action="store_true", help="let functions in Lambda containers reach these servers (needs Docker)")
+    serve.add_argument("--containers-port", type=int, default=CONTAINERS_PORT, help="port for these containers (default: %(default)s)")
     serve.add_argument("--speed", type=float, default=1.0, metavar="FACTOR", help="divide the pauses between attempts by this")
     serve.add_argument("--export", action="store_true", help="print only `export` lines")
     serve.add_argument("--env-file", type=Path, help="write events/env.json with the servers' variables to this file, for --env-vars")

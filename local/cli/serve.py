@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from local.cli.serve_banner import banner_lines, container_lines, export_lines
 from local.config.config_reload import ConfigReload
@@ -17,12 +16,12 @@ from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, merge_variables, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.config.web import read_names, read_path
-from local.containers.relay import IMAGE, Relay
+from local.containers.gateway import Gateway
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
 from local.lifecycle import Lifecycle
-from local.servers import HOST, HttpServer, free_port, raise_descriptor_limit
+from local.servers import HttpServer, free_port, raise_descriptor_limit
 from local.web.actions import Actions
 from local.web.app import create_app
 from local.workmail import LocalWorkMail
@@ -100,11 +99,9 @@ class _Servers(Lifecycle):
         wm = self._start_workmail()
         for sample in samples:
             _add_to_store(wm, sample)
-        relay = self._start_relay(wm) if options.containers else None
-        # The function that reads the calendars runs in a container or in a local process.
-        sample_calendars.publish(wm, relay.address if relay and options.lambda_endpoint else HOST)
-        containers = self._write_container_files(wm, settings, relay) if relay else []
-        if options.env_file is not None and relay is None:
+        sample_calendars.publish(wm)
+        containers = self._serve_containers(wm, settings) if options.containers else []
+        if options.env_file is not None and not options.containers:
             _write_json(options.env_file, {name: merge_variables(own, wm.environment) for name, own in settings.items()})
         wm.smtp_port(FlowDirection.INBOUND, self._port(options.smtp_port, _INBOUND_PORT), options.host)
         wm.smtp_port(FlowDirection.OUTBOUND, self._port(options.submission_port, _OUTBOUND_PORT), options.host)
@@ -142,16 +139,16 @@ class _Servers(Lifecycle):
         server.start()
         return f"{server.url}{prefix}", [f"{url}{prefix}" for url in server.find_urls_elsewhere()]
 
-    def _start_relay(self, wm: LocalWorkMail) -> Relay:
-        """Start the relay by which containers reach the servers."""
-        urls = {url for name, url in wm.environment.items() if name.startswith("AWS_ENDPOINT_URL_")}
-        return self._stack.enter_context(Relay(IMAGE, [port for url in urls if (port := urlsplit(url).port)]))
-
-    def _write_container_files(self, wm: LocalWorkMail, settings: Settings, relay: Relay) -> list[str]:
-        """Write the files for `sam local start-lambda`; return the commands to print."""
+    def _serve_containers(self, wm: LocalWorkMail, settings: Settings) -> list[str]:
+        """Start the server for functions in containers, and write the files for `sam local start-lambda`; return the commands to print."""
         options = self._options
-        servers = {name: value.replace(HOST, relay.address) for name, value in wm.environment.items()}
-        environment = {name: merge_variables(own, servers) for name, own in {FOR_ALL: {}, **settings}.items()}
+        url = self._stack.enter_context(Gateway(wm.make_one_endpoint(), options.containers_port)).url
+        sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET_IN_CONTAINERS)
+        if options.lambda_endpoint:
+            # Rules call the function there, with the name of the secret in workmail.toml.
+            sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET)
+        servers = {name: url if name.startswith("AWS_ENDPOINT_URL") else value for name, value in wm.environment.items()}
+        environment = {name: merge_variables(own, servers) for name, own in {**settings, FOR_ALL: {}}.items()}
         for function in wm.configuration.functions.values():
             if name := function.at_endpoint:
                 environment[name] = function.all_variables(servers)
@@ -161,7 +158,7 @@ class _Servers(Lifecycle):
         built = BUILT.is_file()
         if built:
             write_local_template(BUILT, environment)
-        return list(container_lines(relay.network, file, options.lambda_endpoint, built=built))
+        return list(container_lines(file, options.lambda_endpoint, built=built))
 
     def _port(self, given: int | None, usual: int) -> int:
         return free_port(usual, self._options.host) if given is None else given

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from local.config.functions import ROOT
 from local.config.samples import Sample
 from local.console.style import display_path
+from local.containers.gateway import ADD_HOST
 from local.containers.sam_template import BUILT, LOCAL_TEMPLATE
 from local.workmail import LocalWorkMail
 
@@ -60,11 +61,10 @@ def banner_lines(
     yield f"  {python} -m local serve --export     # shell lines that make boto3 and the AWS CLI call such servers"
 
 
-def container_lines(network: str, env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:
+def container_lines(env_file: Path, endpoint: str, *, built: bool) -> Iterator[str]:
     """Yield the commands for a second shell that run the functions in Lambda containers.
 
     Args:
-        network: the Docker network.
         env_file: the file of the functions' variables.
         endpoint: the Lambda endpoint that rules call; "" when they call local processes.
         built: whether `sam build` has run.
@@ -75,11 +75,14 @@ def container_lines(network: str, env_file: Path, endpoint: str, *, built: bool)
     yield "\nFunctions in Lambda containers, in a second shell:"
     yield f"  # {'Again' if built else 'First, as there is no .aws-sam/build, and again'} after each change to a function:"
     yield f"  {sam} build && {_quote(Path(sys.executable))} -m local.containers.sam_template {file}"
-    yield "  # Then, until Ctrl-C:"
+    if not endpoint:
+        yield "  # Then one call, or any of the events:"
+        yield f"  {sam} local invoke RewriteFunction -e events/rewrite-external.json --env-vars events/env.json"
+    yield "  # Then, until Ctrl-C:" if endpoint else "  # Or a Lambda endpoint, until Ctrl-C:"
     files = f"--template {_quote(BUILT.with_name(LOCAL_TEMPLATE))} --env-vars {file}"
     # Warm containers, as in Lambda: otherwise SAM builds an image and a container for each call, which needs seconds.
     port = urlsplit(endpoint or _USUAL_ENDPOINT).port or 3001
-    yield f"  {sam} local start-lambda {files} --docker-network {network} --skip-pull-image --warm-containers LAZY --port {port}"
+    yield f"  {sam} local start-lambda {files} --add-host {ADD_HOST} --skip-pull-image --warm-containers LAZY --port {port}"
     if endpoint:
         yield "  Until that is up, calls to functions fail and are retried. Its shell shows the functions' logs."
     else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from local.config.toml_reader import ConfigurationError, Table
 from local.errors import InvalidSettings, UnknownFunction
@@ -41,6 +42,12 @@ _PROJECT_TIMEOUTS: Final = {"observe": 60.0, "availability": 24.0}
 _PROJECT_TIMEOUT_S: Final = 14.0
 _PROJECT_MEMORY_MB: Final = 1024
 """The memory size that template.yaml sets."""
+
+CONTAINER_HOST: Final = "host.docker.internal"
+"""The name by which a container reaches this machine, in Docker and in the SAM CLI."""
+
+CONTAINERS_PORT: Final = 8026
+"""The port of all local services for containers, after that of the web page."""
 
 _ENDPOINT: Final = "AWS_ENDPOINT_URL"
 """The variable with the URL of AWS services that have none of their own, and the beginning of the other such variables."""
@@ -113,11 +120,12 @@ class Function:
 def merge_variables(own: Mapping[str, str], servers: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of a function's process: those of the local servers and its own.
 
-    The function's own bucket, table and endpoint URLs stay. Keys, region and the other `AWS_` variables are those of the servers, so that
-    no value leads to AWS.
+    The function's own bucket, table and endpoint URLs stay; but not the URL for containers (`events/env.json`), which leads a process
+    nowhere. Keys, region and the other `AWS_` variables are those of the servers, so that no value leads to AWS.
     """
     fixed = {name: value for name, value in servers.items() if name.startswith("AWS_") and not name.startswith(_ENDPOINT)}
-    return {**servers, **own, **fixed}
+    for_containers = {name for name, value in own.items() if name.startswith(_ENDPOINT) and urlsplit(value).hostname == CONTAINER_HOST}
+    return {**servers, **{name: value for name, value in own.items() if name not in for_containers}, **fixed}
 
 
 def logical_id(name: str) -> str:
@@ -159,7 +167,8 @@ def project_function(name: str) -> Function | None:
 
 
 def _project_function(name: str, settings: Settings) -> Function:
-    variables, timeout_s = _variables(settings, logical_id(name)), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
+    # Those for all functions are for containers: a process has the variables of its local servers.
+    variables, timeout_s = dict(settings.get(logical_id(name), {})), _PROJECT_TIMEOUTS.get(name, _PROJECT_TIMEOUT_S)
     return Function(name, _FOLDER / name, environment=variables, timeout_s=timeout_s, memory_mb=_PROJECT_MEMORY_MB)
 
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from local.containers import socket_relay
+from local.containers.docker import TIMEOUT_S, run_docker
 from local.errors import ServerError
 from local.lifecycle import Lifecycle
 
@@ -23,7 +24,6 @@ IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 """SAM's base image for python3.13 on x86_64."""
 
 PYTHON_IN_IMAGE = "/var/lang/bin/python3.13"
-_DOCKER_TIMEOUT_S = 60.0
 
 
 class Relay(Lifecycle):
@@ -56,7 +56,7 @@ class Relay(Lifecycle):
             self._listen(folder / str(port), port)
         shutil.copy(socket_relay.__file__, folder / "socket_relay.py")
         # Internal: the relay cannot connect to other machines.
-        _docker("network", "create", "--internal", self.network)
+        run_docker("network", "create", "--internal", self.network)
         self._stack.callback(_remove_network, self.network)
         container = f"{self.network}-relay"
         options = ["--rm", "--pull", "never", "--name", container, "--network", self.network, "--entrypoint", PYTHON_IN_IMAGE]
@@ -71,9 +71,9 @@ class Relay(Lifecycle):
 
     def _require_image(self) -> None:
         try:
-            _docker("image", "inspect", self._image)
+            run_docker("image", "inspect", self._image)
         except ServerError as error:
-            _docker("version")  # raises its own error when the daemon does not run
+            run_docker("version")  # raises its own error when the daemon does not run
             raise ServerError(f"the Lambda base image is missing: run docker pull {self._image}") from error
 
     def _listen(self, path: Path, port: int) -> None:
@@ -84,28 +84,9 @@ class Relay(Lifecycle):
         socket_relay.serve(listener, lambda: socket.create_connection(("127.0.0.1", port)))
 
 
-def _docker(*arguments: str) -> str:
-    """Run a Docker command and return its output.
-
-    Raises:
-        ServerError: Docker is not installed, its daemon does not answer, or the command failed.
-    """
-    try:
-        command = ["docker", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_DOCKER_TIMEOUT_S).stdout  # noqa: S603
-    except FileNotFoundError as error:
-        raise ServerError("docker is not on PATH: install Docker and start it") from error
-    except OSError as error:
-        raise ServerError(f"docker cannot be run: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise ServerError(f"the Docker daemon does not answer `docker {arguments[0]}` within {_DOCKER_TIMEOUT_S:g} s") from error
-    except subprocess.CalledProcessError as error:
-        raise ServerError(f"`docker {arguments[0]}` failed: {error.stderr.strip() or error.returncode}") from error
-
-
 def _first_line(running: "subprocess.Popen[str]") -> str:
     """Return the relay's address, which it prints once it listens; "" when it ended or was too slow."""
-    timer = threading.Timer(_DOCKER_TIMEOUT_S, running.kill)
+    timer = threading.Timer(TIMEOUT_S, running.kill)
     timer.start()
     try:
         return running.stdout.readline().strip() if running.stdout else ""
@@ -117,13 +98,13 @@ def _first_line(running: "subprocess.Popen[str]") -> str:
 def _remove_network(network: str) -> None:
     """Remove the network. Docker refuses that while a container is in it, so SAM's containers that still run are disconnected."""
     with suppress(ServerError):
-        for container in _docker("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network).split():
+        for container in run_docker("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network).split():
             with suppress(ServerError):  # it ended in the meantime
-                _docker("network", "disconnect", "--force", network, container)
-        _docker("network", "rm", network)
+                run_docker("network", "disconnect", "--force", network, container)
+        run_docker("network", "rm", network)
 
 
 def _stop(running: "subprocess.Popen[str]", container: str) -> None:
     with suppress(ServerError):  # it may have ended already
-        _docker("rm", "--force", container)
+        run_docker("rm", "--force", container)
     running.communicate()

@@ -5,9 +5,11 @@ from contextlib import closing
 from typing import Any, Final
 
 from local.aws.services import LocalAws
-from local.servers import HOST
 
 SECRET: Final = "local-availability"  # noqa: S105 - a name
+SECRET_IN_CONTAINERS: Final = "local-availability-in-containers"  # noqa: S105 - a name
+"""The same for the function in a container, which reads the calendars at another URL."""
+
 BUCKET: Final = "local-calendars"
 
 _WEEK: Final = ["MON", "TUE", "WED", "THU", "FRI"]
@@ -25,33 +27,45 @@ _EVENTS: Final = {
 }
 """Weekly events of each mailbox: subject, first start, first end, days."""
 
+_GUIDE: Final = {"user2@external.example.com": (("Budget", "20210504T110000", "20210504T123000", "TU"),)}
+"""The mailbox of `events/availability/guide.json`, with an event in the requested time."""
+
 ADDRESSES: Final = tuple(_EVENTS)
 
 
-def publish(wm: LocalAws, host: str = HOST) -> None:
-    """Store the calendars of a room and a person of example.net, and the configuration.
+def publish(wm: LocalAws) -> None:
+    """Store the calendars of a room and two people, and the configuration for a function in a process on this machine."""
+    wm.make_bucket(BUCKET)
+    with closing(wm.client("s3")) as s3:
+        for address, events in (_EVENTS | _GUIDE).items():
+            body = _write_calendar(events).encode()
+            s3.put_object(Bucket=BUCKET, Key=_key(address), Body=body, ContentType="text/calendar", ACL="public-read")
+    publish_configuration(wm, wm.environment["AWS_ENDPOINT_URL_S3"], SECRET)
+
+
+def publish_configuration(wm: LocalAws, url: str, secret: str) -> None:
+    """Store the configuration in a secret.
 
     Args:
-        host: the name by which the function reaches the local servers.
+        url: of the local S3 for the function.
     """
-    wm.make_bucket(BUCKET)
-    with closing(wm.client("s3")) as s3, closing(wm.client("secretsmanager")) as secrets:
-        feeds = []
-        for address, events in _EVENTS.items():
-            key = f"{address.partition('@')[0]}.ics"
-            s3.put_object(Bucket=BUCKET, Key=key, Body=_write_calendar(events).encode(), ContentType="text/calendar", ACL="public-read")
-            feeds.append({"mailbox": address, "url": f"{wm.environment['AWS_ENDPOINT_URL_S3'].replace(HOST, host)}/{BUCKET}/{key}"})
-        configuration: dict[str, Any] = {
-            "backends": {"feeds": {"type": "ics", "feeds": feeds, "timeZone": "Europe/Berlin"}},
-            "routes": [{"mailboxes": ["example.net"], "backend": "feeds"}],
-            "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": _WEEK, "start": "09:00", "end": "17:00"}]},
-            "details": [{"requesters": ["example.com"], "show": "details"}],
-        }
+    feeds = [{"mailbox": address, "url": f"{url}/{BUCKET}/{_key(address)}"} for address in _EVENTS | _GUIDE]
+    configuration: dict[str, Any] = {
+        "backends": {"feeds": {"type": "ics", "feeds": feeds, "timeZone": "Europe/Berlin"}},
+        "routes": [{"mailboxes": ["*"], "backend": "feeds"}],
+        "workingHours": {"timeZone": "Europe/Berlin", "periods": [{"days": _WEEK, "start": "09:00", "end": "17:00"}]},
+        "details": [{"requesters": ["example.com"], "show": "details"}],
+    }
+    with closing(wm.client("secretsmanager")) as secrets:
         try:
-            secrets.create_secret(Name=SECRET, SecretString=json.dumps(configuration))
+            secrets.create_secret(Name=secret, SecretString=json.dumps(configuration))
         except secrets.exceptions.ResourceExistsException:
             # moto has one Secrets Manager for all instances of a process.
-            secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(configuration))
+            secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(configuration))
+
+
+def _key(address: str) -> str:
+    return f"{address.partition('@')[0]}.ics"
 
 
 def _write_calendar(events: tuple[tuple[str, str, str, str], ...]) -> str:

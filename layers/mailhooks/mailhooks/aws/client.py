@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from traceback import walk_tb
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.config import Config
@@ -135,11 +136,20 @@ def _is_about_response(error: Exception) -> bool:
 def _map_error(operation: str, error: Exception, map_own: ServiceErrorMapper | None) -> MailhooksError:
     if not isinstance(error, ClientError):
         if isinstance(error, CONNECTION_ERRORS):
-            return ServiceFailed(f"{operation}: {type(error).__name__}")
+            return ServiceFailed(f"{operation}: {describe_connection_error(error)}")
         return Misconfigured(f"{operation}: {type(error).__name__}: check the function's credentials, region and endpoint")
     code = error_code(error)
     own = map_own and map_own(code, error.response.get("Error", {}).get("Message", ""))
     return own or error_for_code(operation, code, http_status(error))
+
+
+def describe_connection_error(error: Exception) -> str:
+    """Return the kind of an error, and for an endpoint that is not AWS's also the server that does not answer."""
+    name = type(error).__name__
+    endpoint = urlsplit(getattr(error, "kwargs", {}).get("endpoint_url", ""))
+    if not endpoint.hostname or endpoint.hostname.endswith(".amazonaws.com"):
+        return name
+    return f"{name}: no server answers at {endpoint.scheme}://{endpoint.netloc}: start it first (on a laptop: make serve-containers)"
 
 
 def error_for_code(operation: str, code: str, status: int = 0) -> MailhooksError:

@@ -32,12 +32,12 @@ class SecretSource:
         self._secrets = SecretReader(QUICK_CONFIG)
 
     def read(self, *, fresh: bool) -> str:
-        from mailhooks.aws.client import CALL_ERRORS
+        from mailhooks.aws.client import CALL_ERRORS, describe_connection_error
 
         try:
             text = self._secrets.read(self._name, fresh=fresh)
         except (*CALL_ERRORS, Misconfigured) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or type(error).__name__
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", "") or describe_connection_error(error)
             raise SettingsError(f"the secret cannot be read ({code}): check its name and the function's role") from None
         if text is None:
             raise SettingsError("the secret has no text: store the configuration as its string value")
