@@ -19,11 +19,12 @@ LAMBDA_PYTHON = $(shell for each in "$$PYTHON313" "$${PYENV_ROOT:-$$HOME/.pyenv}
 # Mail parsers of npm for tests, which are skipped without Node.js.
 PARSERS := tests/support/parsers
 PARSERS_READY := $(if $(shell command -v npm),$(PARSERS)/node_modules/.ready)
+TEMPLATES := template.yaml $(wildcard organization/template.yaml samples/*/template.yaml)
 # One test process for each processor, at most four: each process starts servers of its own.
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e servers bench fuzz fidelity render pictures docs format requirements clean
+.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e walkthrough servers bench fuzz fidelity render pictures docs format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -97,18 +98,22 @@ test-lambda:  ## the unit tests without the properties on CPython 3.13, as in La
 	  $(LAMBDA_VENV)/bin/python -m pytest -q $(PARALLEL) -m "not slow and not fuzz" tests/unit,\
 	  echo "skipped: no CPython 3.13, on which Lambda runs the functions: put python3.13 on PATH, or set PYTHON313=/path/to/it")
 
-check: $(VENV)/.ready $(SAM_VENV)/.ready  ## ruff, mypy --strict, import contracts, sam validate --lint
+check: $(VENV)/.ready $(SAM_VENV)/.ready scan  ## ruff, mypy --strict, import contracts, sam validate --lint, cfn-lint, scan
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@PYTHONPATH=layers/mailhooks:. $(VENV)/bin/lint-imports --no-cache
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/bin/sam validate --lint
+	@$(SAM_VENV)/bin/cfn-lint --regions us-east-1 us-west-2 eu-west-1 -- $(TEMPLATES)
 
 scan: $(SCAN_VENV)/.ready  ## scan the templates for weak settings, without network
-	@$(SCAN_VENV)/bin/python -m tools.scan
+	@$(SCAN_VENV)/bin/python -m tools.scan $(TEMPLATES)
 
 e2e: $(VENV)/.ready $(SAM_VENV)/.ready  ## sam build and sam local invoke in real Lambda containers (reports what it skips without Docker)
 	@$(PY) -m pytest tests/e2e -rs
+
+walkthrough:  ## follow README.md and docs/deploy.md word for word in a clean container (reports that it skips them without Docker)
+	@$(PYTHON) -m tools.walkthrough
 
 servers: $(VENV)/.ready $(SERVERS_VENV)/.ready  ## the backend caldav with six CalDAV servers, four of them from Debian's packages (as root)
 	@$(PY) -m pytest tests/servers -rs

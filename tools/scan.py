@@ -1,9 +1,9 @@
 """Scan the templates for weak settings, with the policies of checkov and without network:
 
-    .venv-scan/bin/python -m tools.scan [TEMPLATE ...]
+    .venv-scan/bin/python -m tools.scan TEMPLATE ...
 
-`make check` runs it. SAM's transform is applied first, so that the roles, versions and permissions that SAM adds are scanned too. A finding
-fails unless the template gives a reason for it, in checkov's own form, in the metadata of the resource:
+`make check` runs it over all templates. SAM's transform is applied first, so that the roles, versions and permissions that SAM adds are
+scanned too. A finding fails unless the template gives a reason for it, in checkov's own form, in the metadata of the resource:
 
     Metadata:
       checkov:
@@ -20,17 +20,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
-
-from boto3 import Session
-from checkov.cloudformation.runner import Runner
-from checkov.runner_filter import RunnerFilter
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
-
-ROOT: Final = Path(__file__).parents[1]
-
-TEMPLATES: Final = ("template.yaml", "organization/template.yaml", "samples/*/template.yaml")
 
 _CODE: Final = ("CodeUri", "ContentUri")
 """Properties with a local folder until `sam package` uploads it; SAM's transform accepts only addresses of S3."""
@@ -52,11 +41,13 @@ class Finding(NamedTuple):
 
 def main(arguments: Sequence[str]) -> int:
     """Scan the templates, print the problems, and return 1 if there are any."""
-    sys.addaudithook(_refuse_network)
-    templates = [Path(name) for name in arguments] or sorted(found for pattern in TEMPLATES for found in ROOT.glob(pattern))
+    # Here and in scan, because the tests of this module run in an environment without checkov and SAM.
+    from samtranslator.yaml_helper import yaml_parse
+
+    sys.addaudithook(refuse_network)
     problems = 0
-    for path in templates:
-        template = yaml_parse(path.read_text("utf-8"))
+    for path in arguments:
+        template = yaml_parse(Path(path).read_text("utf-8"))
         exceptions = read_exceptions(template)
         passed, findings = scan(template)
         found = list(compare(findings, exceptions))
@@ -80,6 +71,12 @@ def scan(template: Mapping[str, Any]) -> tuple[int, list[Finding]]:
     Args:
         template: a SAM or CloudFormation template. It is changed.
     """
+    from boto3 import Session
+    from checkov.cloudformation.runner import Runner
+    from checkov.runner_filter import RunnerFilter
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
     for resource in template["Resources"].values():
         resource.pop("Metadata", None)
         for name in resource.get("Properties", {}).keys() & set(_CODE):
@@ -115,8 +112,8 @@ def _source(name: str, sources: Iterable[str]) -> str:
     return max((source for source in sources if name.startswith(source)), key=len, default=name)
 
 
-def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
-    # Checkov asks its vendor's servers in some configurations. The result shall not depend on them.
+def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """End the program when it tries to use the network (an audit hook): in some configurations checkov asks its vendor's servers."""
     if event in ("socket.connect", "socket.getaddrinfo"):
         raise SystemExit(f"the scanner tries to use the network: {event} {arguments[1:2]}")
 

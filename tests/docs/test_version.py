@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import mailhooks
+from tests.infrastructure.stack import read_template
 
 ROOT = Path(__file__).parents[2]
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
@@ -14,6 +15,13 @@ def test_the_package_has_the_version_of_the_layer() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
     assert project["version"] == mailhooks.__version__
+
+
+def test_the_template_publishes_and_reports_this_version() -> None:
+    template = read_template()
+
+    assert template["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"] == mailhooks.__version__
+    assert template["Outputs"]["Version"]["Value"] == mailhooks.__version__
 
 
 def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
