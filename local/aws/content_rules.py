@@ -5,6 +5,7 @@ library: one that did could not find the library's mistakes.
 """
 
 import re
+from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -15,6 +16,7 @@ from pathlib import PurePosixPath
 
 from mailhooks.contract.limits import (
     IMMUTABLE_HEADERS,
+    MAX_CONTENT_BYTES,
     MAX_LINE_OCTETS,
     MAX_MESSAGE_BYTES,
     REQUIRED_HEADERS,
@@ -40,7 +42,38 @@ def find_defects(original: bytes, content: bytes) -> list[str]:
     """
     if len(content) > MAX_MESSAGE_BYTES:
         return [f"the message has {len(content):,} bytes; at most {MAX_MESSAGE_BYTES:,} are accepted"]
-    return [*_line_defects(content), *_header_defects(original, content), *_part_defects(content)]
+    return [*_line_defects(content), *_header_defects(original, content), *_part_defects(content), *_size_defects(original, content)]
+
+
+def _size_defects(original: bytes, content: bytes) -> Iterator[str]:
+    """Report content that is too large before it is encoded, unless the original is too: WorkMail accepted that."""
+    if len(content) > MAX_CONTENT_BYTES and (size := _decoded_size(content)) > MAX_CONTENT_BYTES >= _decoded_size(original):
+        yield f"the message has {size:,} bytes before it is encoded; at most {MAX_CONTENT_BYTES:,} are accepted"
+
+
+def _decoded_size(raw: bytes) -> int:
+    """Return the bytes of all parts before they are encoded, also in attached messages."""
+    headers, body = _split_header(raw)
+    encoding = str(headers.get("Content-Transfer-Encoding", "")).strip().lower()
+    if headers.get_content_maintype() == "multipart":
+        try:
+            return sum(map(_decoded_size, _split_multipart(headers, body, "")))
+        except MalformedMultipart:
+            return len(body)
+    if headers.get_content_type() == "message/rfc822" and encoding not in {"base64", "quoted-printable"}:
+        return _decoded_size(body)
+    if encoding == "quoted-printable":
+        return len(a2b_qp(body))
+    try:
+        return len(a2b_base64(body)) if encoding == "base64" else len(body)
+    except ValueError:
+        return len(body)
+
+
+def _split_header(raw: bytes) -> tuple[Message, bytes]:
+    end = _HEADERS_END.search(raw)
+    head, body = (raw[: end.start()] + b"\r\n\r\n", raw[end.end() :]) if end else (raw, b"")
+    return BytesHeaderParser().parsebytes(head), body
 
 
 def _line_defects(content: bytes) -> Iterator[str]:
@@ -103,9 +136,7 @@ def _leaf_parts(raw: bytes, place: str, depth: int) -> Iterator[tuple[str, str]]
     Raises:
         MalformedMultipart: a multipart without boundary, without parts, without its closing delimiter, or nested too deeply.
     """
-    end = _HEADERS_END.search(raw)
-    head, body = (raw[: end.start()] + b"\r\n\r\n", raw[end.end() :]) if end else (raw, b"")
-    headers = BytesHeaderParser().parsebytes(head)
+    headers, body = _split_header(raw)
     if headers.get_content_maintype() != "multipart":
         yield place, _attachment_name(headers)
         return

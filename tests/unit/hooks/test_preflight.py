@@ -1,9 +1,10 @@
+import base64
 import time
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from local.aws.content_rules import find_defects
@@ -13,6 +14,7 @@ from mailhooks.hooks import preflight
 from mailhooks.hooks.preflight import Code, Rejection, blocking, rejections, rejections_of_edits
 from mailhooks.mime.edits import Edit, splice
 from mailhooks.mime.message import Message, scan
+from mailhooks.mime.part_content import total_size
 from tests.support.mail import CORPUS
 from tests.support.messages import forwarded, mixed, multipart, part, text
 from tests.unit.content.test_attachments import MESSAGES
@@ -212,10 +214,61 @@ def test_a_message_over_40_mb_is_rejected():
     body = (b"x" * 998 + b"\r\n") * 41_942
     raw = GOOD + body
     room = 40 * 1024 * 1024 - len(raw)
-    assert rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")]) == []
-    assert [refusal.code for refusal in rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")])] == [
-        Code.TOO_LARGE
-    ]
+    assert blocking(rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 5) + b"\r\n")])) == ()
+    [refusal] = blocking(rejections_of_edits(Message(raw), [Edit(0, 0, b"X: " + b"y" * (room - 4) + b"\r\n")]))
+    assert refusal.code is Code.TOO_LARGE
+
+
+MB = 1024 * 1024
+
+
+def of_size(octets: int, encoding: str = "7bit") -> bytes:
+    """Return a multipart message with a text of 5 octets and a part with so many octets before they are encoded."""
+    line = b"x" * 998 + b"\r\n"
+    body = (line * (octets // len(line) + 1))[:octets]
+    if encoding == "base64":
+        body = base64.encodebytes(body).replace(b"\n", b"\r\n").removesuffix(b"\r\n")
+    header = f"Content-Type: a/b\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return mixed(header.encode() + body)
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "base64"])
+def test_a_change_after_which_the_parts_are_over_29_mb_before_they_are_encoded_is_rejected(encoding: str):
+    raw = of_size(29 * MB - 100, encoding)
+    message, at = Message(raw), raw.index(b"Hello") + len(b"Hello")
+    room = 29 * MB - total_size(message)
+    assert 0 < room < 100
+    header = Edit(0, 0, b"X-Tag: 1\r\n" * 100)
+    assert rejections_of_edits(message, [header, Edit(at, at, b"x" * room)]) == []
+    for found in (
+        rejections_of_edits(message, [header, Edit(at, at, b"x" * (room + 1))]),
+        rejections(raw, raw[:at] + b"x" * (room + 1) + raw[at:]),
+    ):
+        assert [(one.code, one.before, one.warning) for one in found] == [(Code.TOO_MUCH_CONTENT, False, False)]
+
+
+def test_a_message_that_came_with_more_than_29_mb_is_changed_with_a_warning():
+    """WorkMail has accepted it, so that our measure is not WorkMail's; a rejected Put would do no harm."""
+    raw = of_size(29 * MB + 1)
+    at = raw.index(b"Hello")
+    for edit in (Edit(0, 0, b"X-Tag: 1\r\n"), Edit(at, at, b"New ")):
+        [found] = rejections_of_edits(Message(raw), [edit])
+        assert (found.code, found.before, found.warning) == (Code.TOO_MUCH_CONTENT, True, True)
+
+
+def test_a_message_that_is_wrapped_counts_as_its_parts():
+    raw = of_size(28 * MB, "base64")
+    head, tail = b"From: from@example.net\r\n", b"\r\n--w--\r\n"
+    outer = head + b'Content-Type: multipart/mixed; boundary="w"\r\n\r\n--w\r\n\r\nNote\r\n--w\r\nContent-Type: message/rfc822\r\n\r\n'
+    edits = [Edit(0, 0, outer), Edit(len(raw), len(raw), tail)]
+    assert len(raw) > 38 * MB
+    assert Code.TOO_MUCH_CONTENT not in {one.code for one in rejections_of_edits(Message(raw), edits, added_parts=3)}
+
+
+def test_a_message_below_29_mb_is_not_decoded_or_counted(monkeypatch):
+    monkeypatch.setattr("mailhooks.mime.part_content.size", None)
+    raw = of_size(20 * MB)
+    assert rejections_of_edits(Message(raw), [Edit(raw.index(b"Hello"), raw.index(b"Hello"), b"New ")]) == []
 
 
 def test_a_boundary_that_a_change_adds_is_checked():
@@ -283,6 +336,24 @@ def test_a_change_has_the_same_rejections_before_and_after_it_is_applied(raw: by
     late = rejections(raw, splice(raw, edits))
     # The two count bare LFs differently if one edit removes some and another adds some, and where two edits touch.
     assert {one for one in late if one.code is not Code.BARE_LF} == {one for one in early if one.code is not Code.BARE_LF}
+
+
+@pytest.mark.fuzz
+@given(MESSAGES, st.lists(st.integers(0, 1000), min_size=1, max_size=3), st.integers(0, 600))
+def test_the_content_of_parts_is_counted_alike_before_and_after_a_change_is_applied(raw: bytes, numbers: list[int], limit: int):
+    message = Message(raw)
+    bodies = [part for part in message.structure.root.walk() if not part.children and part.end > part.body]
+    assume(bodies)
+    places = {bodies[number % len(bodies)].body + 1 for number in numbers}
+    edits = [Edit(place, place, b"word") for place in sorted(places)]
+
+    def is_too_much(found: list[Rejection]) -> bool:
+        return Code.TOO_MUCH_CONTENT in {one.code for one in found}
+
+    with patch.object(preflight, "MAX_CONTENT_BYTES", limit):
+        with patch.object(preflight, "_SHORT", 1):
+            early = rejections_of_edits(message, edits)
+        assert is_too_much(early) == is_too_much(rejections(raw, splice(raw, edits)))
 
 
 @pytest.mark.fuzz

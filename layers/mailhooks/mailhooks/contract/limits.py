@@ -15,6 +15,12 @@ MAX_LINE_OCTETS: Final = 1000
 MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
 """Bytes of one message as MIME, in and out (guide, "Quotas")."""
 
+MAX_CONTENT_BYTES: Final = 29 * 1024 * 1024
+"""Bytes of one message before it is encoded, in and out (guide, "Quotas"): the decoded content of all parts, without header fields.
+
+The guide does not define what is counted. In base64, 29 MB are nearly 40 MB with their line ends: probably one limit in two units.
+"""
+
 MAX_ATTACHMENTS: Final = 500
 """Attachments of one message (guide, "Quotas")."""
 

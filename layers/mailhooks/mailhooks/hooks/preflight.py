@@ -14,6 +14,7 @@ from mailhooks.content.change import Change
 from mailhooks.contract.limits import (
     IMMUTABLE_HEADERS,
     MAX_ATTACHMENTS,
+    MAX_CONTENT_BYTES,
     MAX_LINE_OCTETS,
     MAX_MESSAGE_BYTES,
     REQUIRED_HEADERS,
@@ -25,7 +26,7 @@ from mailhooks.mime import filenames
 from mailhooks.mime.edits import Edit, splice, splice_pieces
 from mailhooks.mime.headers import HeaderBlock
 from mailhooks.mime.headers import scan as scan_header
-from mailhooks.mime.message import AMBIGUOUS, Defect, Message
+from mailhooks.mime.message import AMBIGUOUS, Defect, Message, Part
 from mailhooks.mime.text.wrapping import close_multiparts
 
 _CRLF: Final = b"\r\n"
@@ -41,6 +42,7 @@ class Code(StrEnum):
     """A reason for a rejection."""
 
     TOO_LARGE = "the message is larger than 40 MB"
+    TOO_MUCH_CONTENT = "the parts of the message are larger than 29 MB before they are encoded"
     LONG_LINE = "a line has more than 998 octets before its CRLF"
     BARE_LF = "a line ends in LF without CR"
     EIGHT_BIT_HEADER = "a header field has octets that are not ASCII"
@@ -55,8 +57,10 @@ class Code(StrEnum):
     UNSUPPORTED_FORWARDED = "Amazon SES does not support the file name extension of an attachment in a forwarded message"
 
 
-ASSUMED: Final = frozenset({Code.BARE_LF, Code.EIGHT_BIT_HEADER, Code.REPEATED_SES_HEADER, Code.UNSUPPORTED_FORWARDED})
-"""Rules that no source states for WorkMail."""
+ASSUMED: Final = frozenset(
+    {Code.TOO_MUCH_CONTENT, Code.BARE_LF, Code.EIGHT_BIT_HEADER, Code.REPEATED_SES_HEADER, Code.UNSUPPORTED_FORWARDED}
+)
+"""Rules that no source states for WorkMail, or whose measure no source defines: a message that WorkMail accepted may break them."""
 
 _PUBLISHED: Final = frozenset({Defect.NOT_CLOSED, Defect.TOO_DEEP, Defect.TOO_MANY})
 """Defects that make a multipart "not well-formed" (API reference, PutRawMessageContent) in any sense. Others are assumed."""
@@ -114,7 +118,10 @@ def rejections_of_edits(message: Message, edits: Iterable[Edit], *, added_parts:
         new = original[start : edit.start] + edit.new + original[edit.end : end]
         found += _check_line_ends((original, start, end), (new, 0, len(new)))
     values = _header_values(message.raw, message.structure.root.header)
-    new_values, after = _read_changed(message, edits)
+    new_values, after, omitted = _read_changed(message, edits)
+    # Decoded content is never larger than the message.
+    if size > MAX_CONTENT_BYTES:
+        found += _check_content(message, after, omitted)
     found += [Rejection(Code.CHANGED_HEADER, name) for name in sorted(IMMUTABLE_HEADERS) if values.get(name) != new_values.get(name)]
     counts, new_counts = _count_parts(message), _count_parts(after)
     if counts[0] + added_parts != new_counts[0] or not {count - added_parts for count in new_counts} <= set(counts):
@@ -180,12 +187,18 @@ def _is_cut_alike(message: Message) -> bool:
     return message.readings is not None and all(close_multiparts(reading, []) == missing for reading in message.readings)
 
 
-def _read_changed(message: Message, edits: Sequence[Edit]) -> tuple[dict[str, list[bytes]], Message]:
-    """Return the header fields of the changed message, and a message with its parts: the received one if the parts stay as they are."""
+def _read_changed(message: Message, edits: Sequence[Edit]) -> tuple[dict[str, list[bytes]], Message, list[Part]]:
+    """Read the changed message without a copy of all of it.
+
+    Returns:
+        Its header fields; a message with its parts, which is the received one if the parts stay as they are; and the parts of the received
+        message whose bodies are left out of it.
+    """
     if (header := _change_only_header(message, edits)) is not None:
-        return header, message
-    after = Message(_sketch(message, edits))
-    return _header_values(after.raw, after.structure.root.header), after
+        return header, message, []
+    sketch, omitted = _sketch(message, edits)
+    after = Message(sketch)
+    return _header_values(after.raw, after.structure.root.header), after, omitted
 
 
 def _change_only_header(message: Message, edits: Sequence[Edit]) -> dict[str, list[bytes]] | None:
@@ -216,15 +229,15 @@ def _content_fields(raw: bytes, header: HeaderBlock) -> list[bytes]:
     return [raw[field.start : field.end] for field in header.fields if field.lname.startswith("content-")]
 
 
-def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
-    """Return the changed message without the bodies of parts that are not edited: the same header fields, parts and delimiters.
+def _sketch(message: Message, edits: Sequence[Edit]) -> tuple[bytes, list[Part]]:
+    """Return the changed message without the bodies of parts that are not edited, and these parts: it has the same fields and delimiters.
 
     In an ambiguous structure a body may hide parts, so all bodies stay. A boundary that an edit adds is assumed to be new.
     """
     original, structure = message.raw, message.structure
     if structure.options or structure.ambiguous:
-        return splice(original, edits)
-    omitted: list[Edit] = []
+        return splice(original, edits), []
+    omitted: list[Part] = []
     upcoming = iter([*edits, Edit(len(original) + 1, len(original) + 1, b"")])
     edit = next(upcoming)
     for part in structure.root.walk():
@@ -233,8 +246,8 @@ def _sketch(message: Message, edits: Sequence[Edit]) -> bytes:
         while edit.end < part.start:
             edit = next(upcoming)
         if edit.start > part.end:
-            omitted.append(Edit(part.body, part.end, b""))
-    return splice(original, [*edits, *omitted])
+            omitted.append(part)
+    return splice(original, [*edits, *(Edit(part.body, part.end, b"") for part in omitted)]), omitted
 
 
 def _slices(original: bytes, edits: Iterable[Edit]) -> Iterator[_Slice]:
@@ -245,6 +258,14 @@ def _slices(original: bytes, edits: Iterable[Edit]) -> Iterator[_Slice]:
         yield edit.new, 0, len(edit.new)
         done = edit.end
     yield original, done, len(original)
+
+
+def _check_content(message: Message, after: Message, omitted: Sequence[Part]) -> Iterator[Rejection]:
+    # Late for the cold start: few messages are so large.
+    from mailhooks.mime.part_content import size, total_size
+
+    if total_size(after) + sum(size(message.raw, part) for part in omitted) > MAX_CONTENT_BYTES:
+        yield Rejection(Code.TOO_MUCH_CONTENT, before=total_size(message) > MAX_CONTENT_BYTES)
 
 
 def _first_long_line(slices: Sequence[_Slice]) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 
 from mailhooks.mime import charset, transfer_encoding
 from mailhooks.mime.edits import CannotEdit
-from mailhooks.mime.message import Part
+from mailhooks.mime.message import Message, Part
 from mailhooks.patterns import compile_late
 
 _WHITE_SPACE: Final = b"\r\n \t"
@@ -135,6 +135,11 @@ def size(raw: bytes, part: Part) -> int:
     if part.encoding in _UUENCODE:
         return (end - start) * 45 // 62
     return end - start
+
+
+def total_size(message: Message) -> int:
+    """Return the octets of the decoded content of all parts, those of forwarded messages too. As fast and as exact as `size`."""
+    return sum(size(message.raw, part) for part in message.structure.root.walk() if not part.children)
 
 
 def prefix(raw: bytes, part: Part, limit: int) -> bytes:

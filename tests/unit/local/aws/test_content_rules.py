@@ -1,7 +1,10 @@
+import base64
+import binascii
 from pathlib import Path
 
 import pytest
 
+from local.aws import content_rules
 from local.aws.content_rules import find_defects
 from tests.support.mail import CORPUS
 
@@ -168,3 +171,25 @@ def test_real_mail_is_checked_without_errors(path: Path) -> None:
     reasons = find_defects(raw, raw)
     assert not any("immutable" in reason for reason in reasons)
     assert all(reason.isprintable() for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    "encoding, wrapped", [("base64", False), ("base64", True), ("quoted-printable", False), ("8bit", False), ("8bit", True)]
+)
+def test_parts_over_29_mb_before_encoding_are_rejected_unless_the_original_has_them(
+    encoding: str, wrapped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert content_rules.MAX_CONTENT_BYTES == 29 * 1024 * 1024
+    monkeypatch.setattr(content_rules, "MAX_CONTENT_BYTES", 100_000)
+
+    def message(octets: int) -> bytes:
+        content = (b"x" * 75 + b"\n") * (octets // 76) + b"x" * (octets % 76)
+        encoded = {"base64": base64.encodebytes, "quoted-printable": binascii.b2a_qp}.get(encoding, bytes)(content)
+        part = f"Content-Type: a/b\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + encoded
+        return multipart(b"Content-Type: message/rfc822\r\n\r\n" + part if wrapped else part)
+
+    fits, large = message(100_000), message(100_001)
+    assert find_defects(PLAIN, fits) == []
+    assert find_defects(large, large) == []
+    [defect] = find_defects(PLAIN, large)
+    assert "before it is encoded" in defect
