@@ -19,6 +19,7 @@ ORGANIZATION: Final = "m-0123456789abcdef0123456789abcdef"
 Document = dict[str, Any]
 
 _NO_VALUE: Final = object()
+_NO_VALUE_REF: Final = {"Ref": "AWS::NoValue"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -108,6 +109,12 @@ class Stack:
         """Return whether a condition is true. A resource without a condition is always created."""
         return condition is None or bool(self._resolve(self.translated["Conditions"][condition]))
 
+    def decided(self) -> Document:
+        """Return the translated template without Fn::If, and with only the resources and outputs that the stack has."""
+        template = {**self.translated, "Resources": self._created("Resources"), "Outputs": self._created("Outputs")}
+        decided: Document = self._decide(template)
+        return decided
+
     def of_type(self, kind: str) -> dict[str, Document]:
         """Return the properties of the resources of a type, by logical ID."""
         return {each: resource["Properties"] for each, resource in self.resources.items() if resource["Type"] == kind}
@@ -143,6 +150,20 @@ class Stack:
             for action in _list(statement["Action"])
             for resource in _list(statement["Resource"])
         }
+
+    def _created(self, section: str) -> Document:
+        return {name: each for name, each in self.translated[section].items() if self.holds(each.get("Condition"))}
+
+    def _decide(self, value: Any) -> Any:
+        match value:
+            case {"Fn::If": [condition, yes, no]}:
+                return self._decide(yes if self.holds(condition) else no)
+            case dict():
+                return {name: each for name, each in ((name, self._decide(each)) for name, each in value.items()) if each != _NO_VALUE_REF}
+            case list():
+                return [each for each in map(self._decide, value) if each != _NO_VALUE_REF]
+            case _:
+                return value
 
     def _name(self, logical: str) -> str:
         return f"{self.name}-{logical}"

@@ -335,7 +335,7 @@ class TestDeployment:
     def test_each_choice_is_one_that_codedeploy_has(self) -> None:
         template = read_template()
 
-        assert template["Mappings"]["Deployment"].keys() == set(template["Parameters"]["Deployment"]["AllowedValues"])
+        assert template["Mappings"]["DeploymentTypes"].keys() == set(template["Parameters"]["Deployment"]["AllowedValues"])
         for choice in template["Parameters"]["Deployment"]["AllowedValues"]:
             groups = Stack(Deployment=choice).of_type("AWS::CodeDeploy::DeploymentGroup").values()
             assert [each["DeploymentConfigName"] for each in groups] == (

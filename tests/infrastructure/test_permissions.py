@@ -170,10 +170,14 @@ class TestFunctions:
     def test_every_action_is_an_operation_of_its_service(self) -> None:
         stack = Stack(**{**EVERYTHING, "PolicySource": "appconfig:a1b2/c3d4/e5f6"})
         models = {"appconfig": "appconfigdata"}
+        granted: dict[str, set[str]] = {}
         for name in stack.functions():
             for action, _ in stack.rights(name):
                 service, operation = action.split(":")
-                assert operation in Session().get_service_model(models.get(service, service)).operation_names
+                granted.setdefault(models.get(service, service), set()).add(operation)
+
+        for service, operations in granted.items():
+            assert operations <= set(Session().get_service_model(service).operation_names)
 
     def test_no_statement_allows_every_action_or_without_a_reason_every_resource(self) -> None:
         stack = Stack(**EVERYTHING)

@@ -1,0 +1,137 @@
+"""Two stacks, and a stack with an own hook, in one account and region: they share no name, log, metric or alarm.
+
+The stacks are also deployed to moto's CloudFormation, which rejects a name that is there already. Resources that it does not have are left
+out: aliases and their permissions, event invoke configurations, alarms, dashboards, and those of CodeDeploy.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.cloudformation.parsing import get_model_map
+
+from tests.infrastructure.stack import REGION, ROOT, Stack, read_template, strings
+from tests.infrastructure.test_functions import EVERYTHING
+
+LAYER = f"arn:aws:lambda:{REGION}:123456789012:layer:mail-mailhooks:1"
+
+
+def own_hook(layer: str = LAYER) -> Stack:
+    return Stack(read_template(ROOT / "samples/own-hook/template.yaml"), name="own-hook", MailhooksLayerArn=layer)
+
+
+STACKS = [Stack(**EVERYTHING), Stack(name="imprint", **EVERYTHING), own_hook()]
+
+
+class TestNames:
+    def test_are_different(self) -> None:
+        """A resource's own name is a property such as LogGroupName or LayerName, or generated from the name of the stack."""
+        names = [{(kind, name) for kind, name in _own_names(stack)} for stack in STACKS]
+
+        assert names[0]
+        assert not names[0] & names[1]
+        assert not (names[0] | names[1]) & names[2]
+
+    def test_are_not_exported(self) -> None:
+        assert not [output for stack in STACKS for output in stack.translated["Outputs"].values() if "Export" in output]
+
+    def test_separate_the_logs(self) -> None:
+        groups = {f["LoggingConfig"]["LogGroup"] for stack in STACKS for f in stack.functions().values()}
+
+        assert groups == {"mail-LogGroup", "imprint-LogGroup", "own-hook-LogGroup"}
+
+    def test_separate_the_metrics(self) -> None:
+        services = {stack.variables(name)["POWERTOOLS_SERVICE_NAME"] for stack in STACKS for name in stack.functions()}
+
+        assert services == {"mail", "imprint", "own-hook"}
+
+    @pytest.mark.parametrize("kind", ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"])
+    def test_separate_what_watches_them(self, kind: str) -> None:
+        first, second = (stack.of_type(kind) for stack in STACKS[:2])
+
+        assert first.keys() == second.keys()
+        for name in first:
+            assert [text for text in strings(first[name]) if "mail" in text], name
+            assert first[name] != second[name], name
+            # The only difference is the name of the stack.
+            assert json.loads(json.dumps(second[name]).replace("imprint", "mail")) == first[name], name
+
+    def test_each_alarm_of_metrics_of_the_functions_is_about_its_own_stack(self) -> None:
+        for stack in STACKS[:2]:
+            for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items():
+                assert any(stack.name in text for text in strings(alarm)), name
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of moto's CloudFormation, with the packages of the functions and layers in its S3."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "")
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="packages", CreateBucketConfiguration={"LocationConstraint": REGION})
+        for folder in ("hook", *(f"{each.parent.name}/{each.name}" for top in ("functions", "layers") for each in (ROOT / top).iterdir())):
+            s3.put_object(Bucket="packages", Key=folder, Body=package.getvalue())
+        yield boto3.client("cloudformation")
+
+
+def deploy(cloudformation: Any, stack: Stack) -> dict[str, str]:
+    """Deploy a stack and return its outputs."""
+    template = stack.decided()
+    missing = {name for name, each in stack.resources.items() if each["Type"] not in get_model_map()}
+    for section in ("Resources", "Outputs"):
+        template[section] = {name: each for name, each in template[section].items() if missing.isdisjoint({name, *strings(each)})}
+    cloudformation.create_stack(
+        StackName=stack.name,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in stack.parameters.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    [found] = cloudformation.describe_stacks(StackName=stack.name)["Stacks"]
+    assert found["StackStatus"] == "CREATE_COMPLETE"
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+
+
+class TestDeployedToMoto:
+    def test_two_stacks_and_an_own_hook_fit_in_one_account(self, cloudformation: Any) -> None:
+        first, second = (deploy(cloudformation, stack) for stack in STACKS[:2])
+        deploy(cloudformation, own_hook(first["MailhooksLayerArn"]))
+
+        assert not set(first.values()) & set(second.values())
+        functions = {each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]}
+        assert len(functions) == 2 * len(STACKS[0].functions()) + 1
+        groups = {each["logGroupName"] for each in boto3.client("logs").describe_log_groups()["logGroups"]}
+        assert groups >= {"/aws/lambda/mail", "/aws/lambda/imprint", "/aws/lambda/own-hook"}
+        assert len(boto3.client("s3").list_buckets()["Buckets"]) == 2 + 1
+
+    def test_a_stack_is_deleted_without_the_other(self, cloudformation: Any) -> None:
+        for stack in STACKS[:2]:
+            deploy(cloudformation, stack)
+        cloudformation.delete_stack(StackName="imprint")
+
+        functions = [each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]]
+        assert len(functions) == len(STACKS[0].functions())
+        assert all(each.startswith("mail-") for each in functions)
+
+    def test_an_availability_provider_alone_is_deployed(self, cloudformation: Any) -> None:
+        outputs = deploy(cloudformation, Stack(Functions="none", AvailabilitySecretArn=EVERYTHING["AvailabilitySecretArn"]))
+
+        assert outputs["LogGroupName"] == "/aws/lambda/mail"
+        assert len(boto3.client("s3").list_buckets()["Buckets"]) == 1  # that of the packages
+
+
+def _own_names(stack: Stack) -> Iterator[tuple[str, str]]:
+    for resource in stack.resources.values():
+        kind = resource["Type"].rpartition("::")[2]
+        for name, value in resource["Properties"].items():
+            if name in (f"{kind}Name", "LayerName", "Name", "FilterName") and resource["Type"] != "AWS::Lambda::Alias":
+                yield kind, str(value)
