@@ -86,6 +86,9 @@ class Stack:
         }
         assert parameters.keys() <= template["Parameters"].keys()
         self.parameters = {each: self._values[each] for each in template["Parameters"]}
+        for each, parameter in template["Parameters"].items():
+            if parameter["Type"] == "CommaDelimitedList":
+                self._values[each] = self._values[each].split(",")
         self.translated = _translate(template, self.parameters, region)
         self.refused = [
             assertion["AssertDescription"]
@@ -201,6 +204,8 @@ class Stack:
         text, variables = (argument, {}) if isinstance(argument, str) else argument
 
         def value(found: re.Match[str]) -> str:
+            if found[1].startswith("!"):  # CloudFormation leaves ${!name} as ${name}
+                return f"${{{found[1][1:]}}}"
             name, *attribute = found[1].split(".")
             return str(variables[name] if name in variables else self._getatt([name, *attribute]) if attribute else self._ref(name))
 

@@ -216,7 +216,14 @@ class TestAvailabilityInAnotherRegion:
         assert {each["Type"] for each in stack.resources.values()}.isdisjoint(
             {"AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::DynamoDB::Table"}
         )
-        assert stack.outputs.keys() == {"AvailabilityFunctionArn", "AvailabilityConnect", "LogGroupName", "MailhooksLayerArn", "Version"}
+        assert stack.outputs.keys() == {
+            "Version",
+            "AvailabilityFunctionArn",
+            "AvailabilityConnect",
+            "AvailabilityDashboardUrl",
+            "LogGroupName",
+            "MailhooksLayerArn",
+        }
 
     def test_is_in_the_network(self, stack: Stack) -> None:
         assert stack.functions()["AvailabilityFunction"]["VpcConfig"] == {

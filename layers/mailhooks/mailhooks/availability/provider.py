@@ -11,7 +11,7 @@ from typing import Any, Final
 from mailhooks.address_patterns import canonical
 from mailhooks.availability.cache import Cache
 from mailhooks.availability.circuit_breaker import CircuitBreaker
-from mailhooks.availability.errors import GenerationFailed, LookupFailed
+from mailhooks.availability.errors import GenerationFailed, LookupFailed, MailboxNotFound
 from mailhooks.availability.lookups import BackendQuery, look_up
 from mailhooks.availability.model import Backend, Result, Schedule
 from mailhooks.availability.privacy import Privacy, select_visible
@@ -37,12 +37,14 @@ class LookupStats:
 
     Attributes:
         mailboxes: the number of mailboxes looked up, by backend.
+        backends: the backend of each mailbox looked up, by the mailbox's canonical address. Not for logs.
         events: the number of events in the response.
         cached: the number of mailboxes found in the cache.
         failed: the failures by mailbox. Not for logs.
     """
 
     mailboxes: Counter[str] = field(default_factory=Counter)
+    backends: dict[str, str] = field(default_factory=dict)
     events: int = 0
     cached: int = 0
     failed: dict[str, LookupFailed] = field(default_factory=dict)
@@ -51,6 +53,12 @@ class LookupStats:
     def failures(self) -> Counter[str]:
         """The number of failed mailboxes, by the failure's class."""
         return Counter(type(failure).__name__ for failure in self.failed.values())
+
+    @property
+    def failed_lookups(self) -> Counter[str]:
+        """The number of mailboxes whose look-up failed, by backend. An unknown mailbox is an answer of the backend and no failure."""
+        failed = {canonical(mailbox) for mailbox, failure in self.failed.items() if not isinstance(failure, MailboxNotFound)}
+        return Counter(name for mailbox, name in self.backends.items() if mailbox in failed)
 
     def merge_retry(self, retry: "LookupStats", retried: type[LookupFailed]) -> None:
         """Add the statistics of a retry of all mailboxes that had failed with `retried`."""
@@ -123,6 +131,7 @@ class Provider:
             else:
                 mailboxes_by_scope.setdefault((name, self._scope(name, mailbox)), []).append(mailbox)
                 stats.mailboxes[name] += 1
+                stats.backends[canonical(mailbox)] = name
         queries = [BackendQuery(key[0], self.backends[key[0]], self._breaker(key), group) for key, group in mailboxes_by_scope.items()]
         for (name, mailbox), result in look_up(queries, window, deadline).items():
             results[mailbox] = result

@@ -1,4 +1,4 @@
-"""Writes one log line and one set of metrics per request, without addresses and subjects."""
+"""Writes one log line and the metrics of each request, without addresses and subjects."""
 
 import sys
 from enum import StrEnum
@@ -16,22 +16,29 @@ from mailhooks.settings import Settings
 
 
 class Metric(StrEnum):
-    """The metrics of the availability function, apart from those of `reason_metric`. Their dimensions are `service` and `hook`."""
+    """The metrics of the availability function, apart from those of `reason_metric`.
+
+    Their dimensions are `service` and `hook`. The metrics of look-ups have the dimension `backend` in addition.
+    """
 
     REQUESTS = "Requests"
     MAILBOXES = "Mailboxes"
     MAILBOXES_FAILED = "MailboxesFailed"
     FAILED = "Failed"
     DURATION = "Duration"
+    LOOKUPS = "Lookups"
+    LOOKUPS_FAILED = "LookupsFailed"
 
 
 class LogKey(StrEnum):
     """The fields of the availability function's log line. Powertools adds `level`, `message`, `service` and `timestamp`."""
 
+    HOOK = "hook"
     MAILBOXES = "mailboxes"
     ASKED = "asked"
     CACHED = "cached"
     FAILED = "failed"
+    FAILED_LOOKUPS = "failedLookups"
     EVENTS = "events"
     MILLISECONDS = "milliseconds"
     COLD_START = "coldStart"
@@ -41,7 +48,10 @@ class LogKey(StrEnum):
 
 
 HOOK: Final = "availability"
-"""The value of the dimension `hook`."""
+"""The value of the dimension and of the log field `hook`."""
+
+BACKEND: Final = "backend"
+"""The dimension with a backend's name in the configuration."""
 
 
 class Reporter:
@@ -65,10 +75,12 @@ class Reporter:
 
     def _log(self, response: dict[str, Any], stats: LookupStats, error: Exception | None, seconds: float) -> None:
         line: dict[str, Any] = {
+            LogKey.HOOK: HOOK,
             LogKey.MAILBOXES: len(response.get("mailboxes", ())),
             LogKey.ASKED: dict(stats.mailboxes),
             LogKey.CACHED: stats.cached,
             LogKey.FAILED: dict(stats.failures),
+            LogKey.FAILED_LOOKUPS: dict(stats.failed_lookups),
             LogKey.EVENTS: stats.events,
             LogKey.MILLISECONDS: round(seconds * 1000, 1),
             LogKey.COLD_START: self._cold,
@@ -100,3 +112,10 @@ class Reporter:
             metrics.add_metric(reason_metric(kind), MetricUnit.Count, number)
         metrics.add_metric(Metric.DURATION, MetricUnit.Milliseconds, seconds * 1000)
         metrics.flush_metrics()
+        # A document of the embedded metric format has one value of a metric, so each backend needs its own.
+        for backend, number in stats.mailboxes.items():
+            metrics.add_dimension("hook", HOOK)
+            metrics.add_dimension(BACKEND, backend)
+            metrics.add_metric(Metric.LOOKUPS, MetricUnit.Count, number)
+            metrics.add_metric(Metric.LOOKUPS_FAILED, MetricUnit.Count, stats.failed_lookups[backend])
+            metrics.flush_metrics()
