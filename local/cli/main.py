@@ -118,6 +118,12 @@ def _connect_availability(options: argparse.Namespace) -> int:
     return connect(options)
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from local.cli.doctor import doctor
+
+    return doctor(options)
+
+
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "send": _send,
@@ -129,6 +135,7 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "test-rule": _test_rule,
     "availability": _availability,
     "connect-availability": _connect_availability,
+    "doctor": _doctor,
 }
 
 

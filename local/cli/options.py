@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_test_rule(commands.add_parser("test-rule", help="show which flow rule each recipient of a message meets, and why"))
     _add_availability(commands.add_parser("availability", help="ask the availability provider for free/busy times"))
     _add_connect_availability(commands.add_parser("connect-availability", help="make the deployed function the provider of a domain"))
+    _add_doctor(commands.add_parser("doctor", help="check the deployed stack and its organization in AWS; changes nothing"))
     return parser
 
 
@@ -131,6 +132,15 @@ def _add_connect_availability(connect: argparse.ArgumentParser) -> None:
     connect.add_argument("--function-arn", required=True, metavar="ARN", help="the stack's output AvailabilityFunctionArn")
     connect.add_argument("--region", help="WorkMail's region (default: that of the environment)")
     connect.add_argument("--replace", action="store_true", help="replace another provider of a domain")
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("--stack", default="workmail-hooks", metavar="NAME", help="the stack (default: workmail-hooks)")
+    doctor.add_argument("--function", action="append", default=[], metavar="ARN", help="check this function instead of a stack's functions")
+    doctor.add_argument("--organization-id", default="", metavar="m-...", help="the organization (default: the stack's), or its ARN")
+    doctor.add_argument("--region", help="the stack's region (default: that of the environment)")
+    doctor.add_argument("--test-availability", action="store_true", help="run WorkMail's test of the availability provider, which calls it")
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _add_events(parser: argparse.ArgumentParser) -> None:

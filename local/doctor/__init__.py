@@ -1,0 +1,1 @@
+"""Checks of a deployed stack and its WorkMail organization, which only read (docs/doctor.md)."""
