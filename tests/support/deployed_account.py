@@ -258,6 +258,11 @@ class Deployment:
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
         }
 
+    def set_parameter(self, name: str, value: str) -> None:
+        """Set a parameter of the stack."""
+        others = [each for each in self.aws.stack["Parameters"] if each["ParameterKey"] != name]
+        self.aws.stack["Parameters"] = [*others, {"ParameterKey": name, "ParameterValue": value}]
+
     def put_metric(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
         """Store one value of a metric."""
         datum = {
