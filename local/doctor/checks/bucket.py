@@ -130,7 +130,7 @@ def check_encryption(account: Account, target: Target) -> Iterator[Finding]:
         return
     key = default.get("KMSMasterKeyID", "alias/aws/s3")
     described = account.call("kms.describe_key", KeyId=key)["KeyMetadata"]
-    if described.get("KeyManager") == "AWS":
+    if key.endswith("alias/aws/s3") or described.get("KeyManager") == "AWS":
         mend = "Set KmsKeyArn to a key of your own, or use the encryption of S3: WorkMail cannot use the key of AWS."
         yield fail("encryption", "by the key aws/s3, which WorkMail cannot use", mend)
     elif described.get("KeyState") != "Enabled":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from local.doctor.account import Account, Missing
+from local.doctor.account import Account, CannotCheck, Missing
 from local.doctor.checks.functions import read_configuration, read_variables
 from local.doctor.checks.roles import find_missing_rights
 from local.doctor.findings import Finding, fail, pass_check
@@ -87,7 +87,11 @@ def _check_rights(account: Account, function: Function, policy: Policy) -> Itera
 
 def _fetch_from_s3(account: Account, place: str) -> str:
     bucket, _, key = place.removeprefix("//").partition("/")
-    return _decode(account.call("s3.get_object", Bucket=bucket, Key=key)["Body"])
+    try:
+        return _decode(account.call("s3.get_object", Bucket=bucket, Key=key)["Body"])
+    except CannotCheck as error:
+        # Without s3:ListBucket, S3 answers AccessDenied for a missing object.
+        raise CannotCheck(f"{error.found}, or the object does not exist" if "lack" in error.found else error.found, error.mend) from None
 
 
 def _fetch_from_ssm(account: Account, place: str) -> str:

@@ -199,14 +199,6 @@ def _make_error(service: str, operation: str, status: int, code: str) -> Respons
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{text}</Message></Error>"
         return Response(f"<ErrorResponse>{error}</ErrorResponse>", status, media_type="text/xml")
     headers = {"x-amzn-ErrorType": code, "x-amzn-query-error": f"{code};Sender"}
-    if service == "monitoring":
-        # CBOR: a map with one text, {"__type": code}.
-        return Response(
-            b"\xa1\x66__type" + bytes([0x78, len(code)]) + code.encode(),
-            status,
-            {**headers, "smithy-protocol": "rpc-v2-cbor"},
-            "application/cbor",
-        )
     return Response(json.dumps({"__type": code, "Message": text, "message": text}), status, headers, JSON)
 
 

@@ -62,7 +62,9 @@ def pool() -> Iterator[ServerPool]:
 @pytest.fixture(scope="session")
 def _shared(pool: ServerPool, _models: None) -> Iterator[Deployment]:
     with pool.host(AwsAccount()) as aws:
-        yield Deployment(aws).deploy()
+        deployed = Deployment(aws).deploy()
+        aws.calls.clear()
+        yield deployed
         aws.close()
 
 
@@ -76,9 +78,9 @@ def deployment(_shared: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator
     yield _shared
     for name, value in before.items():
         setattr(aws, name, value)
-    aws.calls.clear()
     _shared.restore_bucket()
     _shared.restore_alarms()
+    aws.calls.clear()
 
 
 def use_account(aws: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
