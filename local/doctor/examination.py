@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from local.doctor.account import Account, CannotCheck, Missing
@@ -44,7 +44,7 @@ def examine(account: Account, target: Target) -> list[Topic]:
     """
     plan = list(_plan(account, target))
     with ThreadPoolExecutor(_THREADS) as pool:
-        results = list(pool.map(lambda planned: _run(planned[1], planned[2]), plan))
+        results = list(pool.map(lambda planned: [_add_region(each, target) for each in _run(planned[1], planned[2])], plan))
     topics: dict[str, list[Finding]] = {}
     # The endpoints are known after the calls; their row is the first.
     for (topic, _, _), found in zip([("Account", "", None), *plan], [list(organization.check_endpoints(account)), *results], strict=True):
@@ -82,6 +82,14 @@ def _plan(account: Account, target: Target) -> Iterator[tuple[str, str, Check]]:
 def _list_function_checks(function: Function) -> tuple[tuple[str, Callable[[Account, Target, Function], Iterator[Finding]]], ...]:
     called = () if function.is_availability else (("flow rule", calls.check_calls),)
     return (*functions.CHECKS, ("permission", permissions.check_permission), ("role", roles.check_role), *called)
+
+
+def _add_region(finding: Finding, target: Target) -> Finding:
+    """Add the region to a command of AWS CLI, whose own may be another."""
+    if finding.command[:1] != ("aws",) or "--region" in finding.command:
+        return finding
+    region = target.organization.region if finding.command[1] == "workmail" else target.region
+    return replace(finding, command=(*finding.command, "--region", region))
 
 
 def _run(name: str, check: Check) -> list[Finding]:
