@@ -6,6 +6,7 @@ out: aliases and their permissions, event invoke configurations, alarms, dashboa
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from moto import mock_aws
 from moto.cloudformation.parsing import get_model_map
 
-from tests.infrastructure.stack import REGION, ROOT, Stack, read_template, strings
+from tests.infrastructure.stack import REGION, ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 
 LAYER = f"arn:aws:lambda:{REGION}:123456789012:layer:mail-mailhooks:1"
@@ -56,15 +57,11 @@ class TestNames:
 
         assert first.keys() == second.keys()
         for name in first:
-            assert [text for text in strings(first[name]) if "mail" in text], name
-            assert first[name] != second[name], name
+            # WorkMail's own metrics have no dimension: each stack watches them.
+            if "AWS/WorkMail" not in json.dumps(first[name]) or kind != "AWS::CloudWatch::Alarm":
+                assert first[name] != second[name], name
             # The only difference is the name of the stack.
             assert json.loads(json.dumps(second[name]).replace("imprint", "mail")) == first[name], name
-
-    def test_each_alarm_of_metrics_of_the_functions_is_about_its_own_stack(self) -> None:
-        for stack in STACKS[:2]:
-            for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items():
-                assert any(stack.name in text for text in strings(alarm)), name
 
 
 @pytest.fixture
@@ -88,8 +85,13 @@ def deploy(cloudformation: Any, stack: Stack) -> dict[str, str]:
     """Deploy a stack and return its outputs."""
     template = stack.decided()
     missing = {name for name, each in stack.resources.items() if each["Type"] not in get_model_map()}
-    for section in ("Resources", "Outputs"):
-        template[section] = {name: each for name, each in template[section].items() if missing.isdisjoint({name, *strings(each)})}
+    while missing:  # and what refers to a missing resource
+        parts = [(section, name) for section in ("Resources", "Outputs") for name in template[section]]
+        words = {(section, name): set(re.findall(r"\w+", json.dumps({name: template[section][name]}))) for section, name in parts}
+        gone = [part for part in parts if words[part] & missing]
+        for section, name in gone:
+            del template[section][name]
+        missing = {name for section, name in gone if section == "Resources" and name not in missing}
     cloudformation.create_stack(
         StackName=stack.name,
         TemplateBody=json.dumps(template),
@@ -106,7 +108,7 @@ class TestDeployedToMoto:
         first, second = (deploy(cloudformation, stack) for stack in STACKS[:2])
         deploy(cloudformation, own_hook(first["MailhooksLayerArn"]))
 
-        assert not set(first.values()) & set(second.values())
+        assert {name for name in first if first[name] == second[name]} <= {"Version"}
         functions = {each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]}
         assert len(functions) == 2 * len(STACKS[0].functions()) + 1
         groups = {each["logGroupName"] for each in boto3.client("logs").describe_log_groups()["logGroups"]}
