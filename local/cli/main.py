@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from local.cli.options import build_parser
+from local.cli.options import build_parser, read_domains
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _preview(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from local.cli.policy.check import check
 
-    return check(options.policy, domains=_domains(options), as_json=options.json)
+    return check(options.policy, domains=read_domains(options), as_json=options.json)
 
 
 def _try(options: argparse.Namespace) -> int:
@@ -149,7 +149,7 @@ def _trial_options(options: argparse.Namespace) -> "TrialOptions":
     direction = FlowDirection(options.direction.upper()) if options.direction else None
     return TrialOptions(
         EnvelopeOverrides(direction, given.get("mail_from"), given.get("to") or ()),
-        _domains(options),
+        read_domains(options),
         given.get("at"),
         given.get("rates", 0),
         dict(given.get("group", ())),
@@ -157,7 +157,3 @@ def _trial_options(options: argparse.Namespace) -> "TrialOptions":
         given.get("truncated", False),
         [address for addresses in given.get("known", ()) for address in addresses],
     )
-
-
-def _domains(options: argparse.Namespace) -> frozenset[str]:
-    return frozenset(name.strip().lower() for names in options.domains for name in names.split(",") if name.strip())

@@ -44,6 +44,7 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--from", dest="mail_from", metavar="ADDRESS", help="the sender (default: the From header)")
     send.add_argument("--to", nargs="+", default=[], metavar="ADDRESS", help="the recipients (default: To, Cc, Bcc)")
     send.add_argument("--async", dest="asynchronous", action="store_true", help="call the function by an asynchronous rule")
+    _add_domains(send, "the organization's domains (default: example.com)")
     _add_function_options(send)
 
 
@@ -176,8 +177,13 @@ def _add_envelope(parser: argparse.ArgumentParser) -> None:
     _add_domains(parser)
 
 
-def _add_domains(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--domains", nargs="+", default=[], metavar="DOMAIN", help="the organization's domains, if the policy has none")
+def _add_domains(parser: argparse.ArgumentParser, text: str = "the organization's domains, if the policy has none") -> None:
+    parser.add_argument("--domains", nargs="+", default=[], metavar="DOMAIN", help=text)
+
+
+def read_domains(options: argparse.Namespace) -> frozenset[str]:
+    """Return the domains of the option `--domains`, which may be separated by commas too."""
+    return frozenset(name.strip().lower() for names in options.domains for name in names.split(",") if name.strip())
 
 
 def _add_conditions(parser: argparse.ArgumentParser) -> None:

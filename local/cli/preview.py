@@ -14,8 +14,8 @@ from local.viewer.part_changes import Mark, PartRow
 from local.viewer.preview import Preview
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
-from mailhooks.errors import SettingsError
-from mailhooks.hooks.functions.disclaimer import add_images
+from mailhooks.policy.loading.policy_folder import PolicyFolder
+from mailhooks.policy.loading.problems import InvalidValue
 
 _MAX_PARTS = 60
 _HTML, _TEXT = frozenset({".html", ".htm"}), frozenset({".txt"})
@@ -83,8 +83,8 @@ def read_disclaimer(
     if images is not None and not images.is_dir():
         raise PreviewError(f"{display_path(images)} is not a folder")
     try:
-        markup, attached = add_images(markup, images) if images else (markup, ())
-    except SettingsError as error:
+        markup, attached = PolicyFolder(images).add_images(markup) if images else (markup, ())
+    except InvalidValue as error:
         raise PreviewError(str(error)) from None
     return Disclaimer(
         plain,

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 from local.cli.mail_report import format_result, format_summary
-from local.cli.options import EVENTS
-from local.cli.sample_runner import SampleResult, SampleRunner, organization_domains
+from local.cli.options import EVENTS, read_domains
+from local.cli.sample_runner import SampleResult, SampleRunner
 from local.config.functions import mail_function, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.console.style import Style, display_path
@@ -39,8 +39,9 @@ def send(options: argparse.Namespace) -> int:
     raw = with_crlf(saved)
     mail_function(options.function, settings)
     direction = FlowDirection(options.direction.upper()) if options.direction else None
-    event = event_for(raw, EnvelopeOverrides(direction, options.mail_from, options.to), organization_domains(settings))
-    with SampleRunner(settings, options.mail, Action(ActionType(options.fallback))) as runner:
+    domains = read_domains(options) or {"example.com"}
+    event = event_for(raw, EnvelopeOverrides(direction, options.mail_from, options.to), domains)
+    with SampleRunner(settings, options.mail, Action(ActionType(options.fallback)), domains) as runner:
         result = runner.run(Sample(options.file.name, options.function, event, raw), asynchronous=options.asynchronous or None)
     if raw != saved:
         result = replace(result, notes=(*result.notes, "the file's line ends are LF; made CRLF, as SMTP transfers them"))

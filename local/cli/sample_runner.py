@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from local.config.configuration import Configuration
+from local.config.configuration import ORGANIZATION_ID, Configuration
 from local.config.directory import Directory
 from local.config.functions import ASYNCHRONOUS, Function, Settings, mail_function
 from local.config.samples import Sample
@@ -65,18 +65,20 @@ class SampleRunner(Lifecycle):
         settings: the functions' variables.
         folder: where mail is delivered; mail of earlier runs is removed first.
         fallback: the rules' fallback action.
+        domains: the organization's domains. It also has those of its own addresses in each sample.
 
     Raises:
         ForeignFolder: the folder contains other files.
         ServerError: a server does not start.
     """
 
-    def __init__(self, settings: Settings, folder: Path, fallback: Action) -> None:
+    def __init__(self, settings: Settings, folder: Path, fallback: Action, domains: Collection[str] = ()) -> None:
         super().__init__()
         self._settings = settings
         self._fallback = fallback
         self._message_ids: set[str] = set()
-        self._configuration = Configuration("generated", f"m-{uuid.uuid4().hex}", (), Directory(()))
+        self._domains = domains
+        self._configuration = Configuration("generated", ORGANIZATION_ID, (), Directory(()))
         empty_mail_folder(folder)
         self._workmail = LocalWorkMail(lambda: self._configuration, folder=folder, speed=SPEED)
 
@@ -117,7 +119,7 @@ class SampleRunner(Lifecycle):
     def _generate(self, event: MailFlowEvent, function: Function, *, asynchronous: bool) -> Configuration:
         """Return a configuration whose only rule runs the function. Every address of its domains has a mailbox."""
         own = event.recipients if event.flow_direction is FlowDirection.INBOUND else (event.mail_from,)
-        domains = tuple(dict.fromkeys((*organization_domains(self._settings), *filter(None, map(domain_of, own))))) or ("example.com",)
+        domains = tuple(dict.fromkeys((*map(ascii_domain, self._domains), *filter(None, map(domain_of, own))))) or ("example.com",)
         rule = Rule(
             f"Run {function.name}",
             event.flow_direction,
@@ -130,12 +132,6 @@ class SampleRunner(Lifecycle):
         )
         functions = MappingProxyType({function.name: function})
         return replace(self._configuration, domains=domains, directory=Directory(domains), rules=(rule,), functions=functions)
-
-
-def organization_domains(settings: Settings) -> Collection[str]:
-    """Return every domain in a function's ORGANIZATION_DOMAINS, in the order of the settings."""
-    lists = [variables.get("ORGANIZATION_DOMAINS", "") for variables in settings.values()]
-    return tuple(dict.fromkeys(ascii_domain(name.strip()) for names in lists for name in names.split(",") if name.strip()))
 
 
 def empty_mail_folder(folder: Path) -> None:

@@ -23,7 +23,7 @@ from mailhooks.contract import Action, FlowDirection
 
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
 
-_ORGANIZATION_ID: Final = "m-0123456789abcdef0123456789abcdef"
+ORGANIZATION_ID: Final = "m-0123456789abcdef0123456789abcdef"
 _ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 """The names that PutRawMessageContent accepts (service model of `workmailmessageflow`, S3Reference)."""
@@ -94,7 +94,7 @@ def _read(source: Source) -> Configuration:
     document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history", "web")
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
-    organization_id = organization.read_text("id", _ORGANIZATION_ID)
+    organization_id = organization.read_text("id", ORGANIZATION_ID)
     organization.require(_ID.fullmatch(organization_id), "id", found=repr(organization_id), expected="m- and 32 hexadecimal digits")
     availability = document.read_table("availability", "function")
     functions = read_functions(document.read_table("functions"))

@@ -84,7 +84,7 @@ def _notes(raw: bytes, disclaimer: Disclaimer) -> list[str]:
     notes = []
     unknown = sorted(frozenset().union(*(template.variables for template in disclaimer.templates)) - MESSAGE_VARIABLES)
     if unknown:
-        notes.append(f"empty in this preview, because their values come from the function's directory.json: {', '.join(unknown)}")
+        notes.append(f"empty in this preview, because their values come from the policy's address book: {', '.join(unknown)}")
     if with_crlf(raw) is not raw:
         notes.append("the file has LF line ends, which were kept; WorkMail would receive CRLF")
     return notes

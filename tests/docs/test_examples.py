@@ -1,5 +1,6 @@
 """The examples in the documentation run and have the documented result."""
 
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -7,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from mailhooks.hooks.runtime import sync_hook
+from mailhooks.policy import load
 from mailhooks.settings import env
 from tests.support.hooks import HEADER, Memory
 from tests.support.mail import event
@@ -58,6 +60,30 @@ def test_the_content_example_changes_the_message_once(example):
         handler(event(), None)
     assert memory.puts == 1
     assert list(memory.messages.values()) == [HEADER + b"X-Stamped: yes\r\n\r\nBody\r\n"]
+
+
+def test_the_example_that_reads_no_mail_counts_it(example, capsys: pytest.CaptureFixture[str]):
+    assert example("docs/hooks.md", "count").handler(event(), None) is None
+    [metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (metrics["hook"], metrics["Messages"], "MessageSize" in metrics) == ("count", [1.0], False)
+
+
+def test_every_policy_in_the_documentation_is_valid(tmp_path: Path):
+    """Files that the policies name are there, with small contents."""
+    for name in ("disclaimer/disclaimer.txt", "disclaimer/disclaimer.html", "signature.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("Example GmbH")
+    for name in ("disclaimer/directory.json", "people.json"):
+        (tmp_path / name).write_text("{}")
+    policies = [
+        text
+        for page in (ROOT / "docs").glob("*.md")
+        for text in re.findall(r"```yaml\n((?:#[^\n]*\n)?version: 1\n.*?)```", page.read_text("utf-8"), re.DOTALL)
+    ]
+    assert len(policies) > 8
+    for text in policies:
+        (tmp_path / "policy.yaml").write_text(text, "utf-8")
+        assert load(tmp_path / "policy.yaml").rules
 
 
 def test_every_link_in_the_documentation_has_a_target():

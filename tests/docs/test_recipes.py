@@ -11,7 +11,7 @@ import yaml
 from local.policy_tools.memory_services import MemoryContacts, MemoryDirectory, MemoryRates
 from mailhooks.content.template import read_values
 from mailhooks.contract import FlowDirection, MailFlowEvent
-from mailhooks.hooks.content_changes import apply_changes
+from mailhooks.hooks.content_changes import AppliedChanges, apply_changes
 from mailhooks.hooks.preflight import blocking, rejections
 from mailhooks.mime.message import Message
 from mailhooks.policy import Outcome, Policy, Services, load
@@ -33,7 +33,7 @@ def message(folder: Path, case: dict[str, Any]) -> bytes:
     return raw
 
 
-def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, bytes]:
+def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | None = None) -> tuple[Outcome, bytes, AppliedChanges]:
     sent = message(folder, case)
     raw = sent if raw is None else raw
     subject = next(line for line in sent.split(b"\r\n") if line.startswith(b"Subject: "))[9:].decode()
@@ -45,12 +45,13 @@ def evaluate(policy: Policy, folder: Path, case: dict[str, Any], raw: bytes | No
         )
         now = datetime.fromisoformat(case["at"]) if "at" in case else NOON
         outcome = policy.evaluate(event, raw, services=services, now=now)
-    return outcome, raw, apply_changes(Message(raw), outcome.changes, read_values(Message(raw), case["from"])).content
+    return outcome, raw, apply_changes(Message(raw), outcome.changes, read_values(Message(raw), case["from"]))
 
 
 def test_a_recipe_has_the_expected_outcome() -> None:
     def check(folder: Path, case: dict[str, Any]) -> None:
-        outcome, raw, content = evaluate(load(folder / "policy.yaml"), folder, case)
+        outcome, raw, applied = evaluate(load(folder / "policy.yaml"), folder, case)
+        content = applied.content
 
         assert list(outcome.matched) == case["matched"]
         assert not outcome.failures
@@ -73,9 +74,9 @@ def test_a_recipe_in_report_mode_has_no_results() -> None:
     def check(folder: Path, case: dict[str, Any]) -> None:
         policy = load(folder / "policy.yaml")
         report = replace(policy, rules=tuple(replace(rule, report=True) for rule in policy.rules))
-        outcome, raw, content = evaluate(report, folder, case)
+        outcome, raw, applied = evaluate(report, folder, case)
 
-        assert content == raw
+        assert applied.content == raw
         assert (outcome.matched, outcome.added, outcome.effects, outcome.verdicts) == ((), (), (), {})
         # Rules in report mode do not stop the evaluation, so further rules may be reported.
         assert set(case["matched"]) <= set(outcome.reported)
@@ -86,12 +87,12 @@ def test_a_recipe_in_report_mode_has_no_results() -> None:
 def test_a_recipe_has_the_same_outcome_for_the_changed_message_and_does_not_change_it_again() -> None:
     def check(folder: Path, case: dict[str, Any]) -> None:
         policy = load(folder / "policy.yaml")
-        outcome, raw, content = evaluate(policy, folder, case)
-        again, _, same = evaluate(policy, folder, case, content)
+        outcome, raw, applied = evaluate(policy, folder, case)
+        again, content, same = evaluate(policy, folder, case, applied.content)
 
         assert again.verdict().to_response() == outcome.verdict().to_response()
-        assert (again.matched, same) == (outcome.matched, content)
-        assert not blocking(rejections(raw, content))
+        assert (again.matched, same.content) == (outcome.matched, content)
+        assert not blocking(rejections(raw, content, added_parts=applied.change.added_parts))
 
     check_rows(CASES, check)
 

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from mailhooks.availability.provider import BUDGET_S
-from mailhooks.hooks.policy_source import BUILT_IN
-from mailhooks.settings import OnError, Settings
+from mailhooks.settings import BUILT_IN_POLICY, OnError, Settings
 from tests.infrastructure.stack import ORGANIZATION, ROOT, Document, Stack, accepts, read_template, strings
 
 MAIL = re.findall(r"[a-z]{5,}", read_template()["Parameters"]["Functions"]["AllowedPattern"])
@@ -312,7 +311,7 @@ class TestEnvironment:
         name = Stack().variables("MailflowFunction")["POLICY"]
 
         assert (ROOT / "functions/mailflow" / name).is_file()
-        assert name == str(BUILT_IN)
+        assert name == BUILT_IN_POLICY
 
 
 class TestDeployment:

@@ -32,8 +32,8 @@ class TestFunctions:
         [
             ("bounce", set()),
             ("observe", {*READ, ("sqs:SendMessage", "mail-ObserveDeadLetterQueue.Arn")}),
-            ("rewrite", REPLACE),
-            ("disclaimer", REPLACE),
+            ("rewrite", REPLACE | DECISIONS),
+            ("disclaimer", REPLACE | DECISIONS),
             ("mailflow", REPLACE | DECISIONS),
         ],
     )
@@ -187,9 +187,12 @@ class TestFunctions:
                 assert "*" not in action
                 assert resource != "*" or action.startswith(("ec2:", "xray:"))
 
-    def test_only_mailflow_may_read_its_decisions(self) -> None:
+    def test_only_functions_that_run_policies_and_change_mail_may_read_decisions(self) -> None:
         assert re.fullmatch("decided/[0-9a-f]{32}", earlier_decision._key(parsed()))
-        assert DECISIONS.isdisjoint(Stack(**EVERYTHING).rights("RewriteFunction"))
+        stack = Stack(**EVERYTHING)
+        readers = {name for name in stack.functions() if stack.rights(name) >= DECISIONS}
+        assert readers == {"MailflowFunction", "RewriteFunction", "DisclaimerFunction"}
+        assert all(DECISIONS.isdisjoint(stack.rights(name)) for name in stack.functions() if name not in readers)
 
 
 class TestRoles:

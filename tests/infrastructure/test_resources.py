@@ -56,8 +56,8 @@ class TestEncryption:
 
         assert uses == {
             "MailflowFunction": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "RewriteFunction": ["kms:GenerateDataKey"],
-            "DisclaimerFunction": ["kms:GenerateDataKey"],
+            "RewriteFunction": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "DisclaimerFunction": ["kms:Decrypt", "kms:GenerateDataKey"],
             "BounceFunction": [],
             "ObserveFunction": ["kms:Decrypt", "kms:GenerateDataKey"],
             "AvailabilityFunction": ["kms:Decrypt"],

@@ -8,12 +8,14 @@ from typing import Any
 from mailhooks.deadline import Deadline
 from mailhooks.hooks.content_changes import apply_changes
 from mailhooks.hooks.invocation import Mail, Reply, to_reply
+from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
 from mailhooks.hooks.preflight import prepare_change
 from mailhooks.hooks.runtime import Handler, sync_hook
 from mailhooks.mime.message import Message
 from mailhooks.policy import Policy
 from mailhooks.settings import Settings
 from tests.support.mail import event, parsed
+from tests.support.policies import make_policy
 
 DELIVER = {"actions": [{"action": {"type": "DEFAULT"}, "allRecipients": True}]}
 HEADER = b"From: from@example.net\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: a secret subject\r\n"
@@ -80,6 +82,11 @@ def changed_by(hook: Any, raw: bytes) -> bytes:
     """Return the message with the change that a hook wants."""
     change = reply_of(hook, raw).change
     return b"".join(prepare_change(Message(raw), change).pieces()) if change else raw
+
+
+def hook_of(*actions: dict[str, Any]) -> PolicyHook:
+    """Return the hook of a policy of one rule with these actions for every message. It adds no stamp."""
+    return PolicyHook(FixedPolicy(make_policy({"do": list(actions)})), stamps=False)
 
 
 def apply_policy(policy: Policy, raw: bytes) -> bytes:

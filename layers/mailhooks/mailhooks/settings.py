@@ -52,6 +52,28 @@ SECRET_FORM: Final = _Form(
 """A secret in Secrets Manager (API reference, CreateSecret)."""
 
 
+BUILT_IN_POLICY: Final = "policy.yaml"
+"""Name of the policy in the folder of the function's app.py, which is Lambda's working directory."""
+
+
+_REMOVED: Final = {
+    **dict.fromkeys(("REMOVE_HEADERS", "STRIP_EXTENSIONS", "STRIP_TYPES", "STRIP_TRUE_TYPES"), ""),
+    **dict.fromkeys(("STRIP_ENCRYPTED_ARCHIVES", "STRIP_UNLISTABLE_ARCHIVES", "STRIP_FORWARDED", "SES_UNSUPPORTED"), "leave"),
+    "ADD_HEADERS": "{}",
+    "STRIP_OVER_BYTES": "0",
+    **dict.fromkeys(("DISCLAIMER_HTML", "DISCLAIMER_SKIP_SENDERS", "DISCLAIMER_SKIP_RECIPIENTS"), ""),
+    "DISCLAIMER_FOLDER": "disclaimer",
+    "DISCLAIMER_POSITION": "append",
+    "DISCLAIMER_AUDIENCE": "all",
+    "DISCLAIMER_ONCE_PER_THREAD": "false",
+    "ON_UNMODIFIABLE": "pass",
+    "ON_NO_TEXT": "pass",
+    "ON_UNKNOWN_CHARSET": "transliterate",
+    "OBSERVE_CONTENT": "true",
+}
+"""Settings that a policy replaces since release 0.17, with their defaults, in lower case: a variable with its default asks for nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. The template sets those that a function reads.
@@ -69,21 +91,13 @@ class Settings:
         tls_roots: the authorities whose certificates connections to AWS accept at first: all that botocore has, or amazon for Amazon's.
         aws_client: what reads and replaces messages: light for `mailhooks.aws.light_client` where it can, or boto3.
         rewrite_bucket: the bucket from which WorkMail reads changed content.
-        add_headers, bounce_rules: JSON.
-        strip_extensions, strip_types, strip_true_types: which attachments are removed.
-        strip_over_bytes: the size above which attachments are removed; 0 for no limit.
-        strip_encrypted_archives, strip_unlistable_archives, strip_forwarded, ses_unsupported: strip or leave.
-        observe_content: whether `observe` reads the message.
-        disclaimer_text, disclaimer_html: templates; empty for the files in the folder.
-        disclaimer_folder: the folder of disclaimer.txt, disclaimer.html, images and directory.json.
-        disclaimer_position, disclaimer_audience, on_unmodifiable, on_no_text, on_unknown_charset: words that
-            `mailhooks.content.disclaimer` and `mailhooks.hooks.functions.disclaimer` define.
-        disclaimer_once_per_thread: whether a reply that quotes the disclaimer gets none.
-        disclaimer_skip_senders, disclaimer_skip_recipients: address patterns.
+        bounce_rules: JSON.
+        disclaimer_text: a template.
         policy: the source of the policy: a file name, s3://bucket/key, ssm:/name, or appconfig:application/environment/profile.
         policy_max_age: seconds after which a policy that is not in a file is fetched again.
         rates_table: the DynamoDB table of the conditions `rate` and `first_contact`; empty for none.
         policy_directory: whether rules may use the groups and domains of the WorkMail organization `organization_id`.
+        removed: the variables of removed settings that have a value other than their default.
         availability_secret, availability_config: the configuration of the availability provider: the name or ARN of a secret, or a file.
     """
 
@@ -99,36 +113,16 @@ class Settings:
     aws_client: str = field(default="light", metadata={"form": _AWS_CLIENT})
     rewrite_bucket: str = ""
     subject_tag: str = ""
-    add_headers: str = ""
-    remove_headers: tuple[str, ...] = ()
-    strip_extensions: tuple[str, ...] = ()
-    strip_types: tuple[str, ...] = ()
-    strip_true_types: tuple[str, ...] = ()
-    strip_over_bytes: int = 0
-    strip_encrypted_archives: str = "leave"
-    strip_unlistable_archives: str = "leave"
-    strip_forwarded: str = "leave"
-    ses_unsupported: str = "leave"
-    bounce_rules: str = ""
-    observe_content: bool = True
     disclaimer_text: str = ""
-    disclaimer_html: str = ""
-    disclaimer_folder: str = "disclaimer"
-    disclaimer_position: str = ""
-    disclaimer_audience: str = ""
-    disclaimer_once_per_thread: bool = False
-    disclaimer_skip_senders: tuple[str, ...] = ()
-    disclaimer_skip_recipients: tuple[str, ...] = ()
-    on_unmodifiable: str = ""
-    on_no_text: str = ""
-    on_unknown_charset: str = ""
-    policy: str = field(default="policy.yaml", metadata={"form": _POLICY})
+    bounce_rules: str = ""
+    policy: str = field(default=BUILT_IN_POLICY, metadata={"form": _POLICY})
     policy_max_age: int = 300
     rates_table: str = field(default="", metadata={"form": _TABLE})
     policy_directory: bool = False
     organization_id: str = field(default="", metadata={"form": _ORGANIZATION})
     availability_secret: str = field(default="", metadata={"form": SECRET_FORM})
     availability_config: str = ""
+    removed: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -137,8 +131,8 @@ class Settings:
         Raises:
             SettingsError: the value of a variable is invalid.
         """
-        values: dict[str, Any] = {}
-        for each in fields(cls):
+        values: dict[str, Any] = {"removed": _find_removed(environ)}
+        for each in (each for each in fields(cls) if each.name not in values):
             variable = each.metadata.get("variable", each.name.upper())
             if text := environ.get(variable, "").strip():
                 parse, expected = _PARSERS[each.type]
@@ -150,6 +144,24 @@ class Settings:
                 except (KeyError, ValueError):
                     raise SettingsError(f"{variable}: set it to {expected}") from None
         return cls(**values)
+
+
+def _find_removed(environ: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name, default in _REMOVED.items() if environ.get(name, "").strip().lower() not in ("", default))
+
+
+def reject_removed(settings: Settings) -> None:
+    """Raise an error if a removed setting has a value.
+
+    A function that ignored it would deliver mail without the change that an administrator relies on.
+
+    Raises:
+        SettingsError: names the variables.
+    """
+    if settings.removed:
+        raise SettingsError(
+            f"{', '.join(settings.removed)}: removed in release 0.17: see docs/functions.md, Old settings, and remove the variable"
+        )
 
 
 @cache

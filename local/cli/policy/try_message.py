@@ -181,7 +181,7 @@ def _notes(outcome: Outcome, trial: Trial, saved: bytes, message: TrialMessage) 
     if trial.directory.misses_people:
         yield 'no person is known here: give each with --person "Ana Silva=ana@example.com"'
     if not trial.domains:
-        yield "the organization's domains are not known, so every address is external: give them with --domains"
+        yield "the organization's domains are not known, so conditions on them fail: give them with --domains"
     if saved != message.raw:
         yield "the file has LF line ends; the message was evaluated with CRLF, as SMTP sends it"
 

@@ -90,7 +90,7 @@ def test_a_connection_that_breaks_in_the_content_is_a_transient_error(
     document = arrive(workmail)
     with breaking_server((issued.chain, issued.key), *ENDINGS[name]) as url:
         variables = {"AWS_ENDPOINT_URL_WORKMAILMESSAGEFLOW": url, "AWS_CA_BUNDLE": str(tmp_path / "authority.pem"), "AWS_MAX_ATTEMPTS": "1"}
-        handler = load("rewrite", SUBJECT_TAG="[X]", STRIP_EXTENSIONS="exe", **variables).handler
+        handler = load("rewrite", SUBJECT_TAG="[X]", **variables).handler
         with pytest.raises(ServiceFailed, match="GetRawMessageContent"):
             handler(document, Remaining(14))
     assert logged(capsys)["reason"] == "ServiceFailed"

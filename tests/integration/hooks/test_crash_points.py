@@ -171,9 +171,11 @@ def make_policy_scene(wm: LocalWorkMail, load: Load, tmp_path: Path) -> Scene:
     return Scene(wm, load("mailflow", **variables).handler, {})
 
 
-def make_rewrite_scene(wm: LocalWorkMail, load: Load, _tmp_path: Path) -> Scene:
-    """Make the function rewrite with a tag and attachment rules."""
-    return Scene(wm, load("rewrite", SUBJECT_TAG="[SEEN]", STRIP_EXTENSIONS="exe", ON_ERROR="retry").handler, {})
+def make_rewrite_scene(wm: LocalWorkMail, load: Load, tmp_path: Path) -> Scene:
+    """Make the function rewrite with a policy of a tag and attachment rules."""
+    actions = [{"strip_attachments": {"extensions": ["exe"]}}, {"subject_tag": "[SEEN]"}]
+    (tmp_path / "policy.yaml").write_text(json.dumps({"version": 1, "rules": [{"name": "Rewrite", "do": actions}]}))
+    return Scene(wm, load("rewrite", POLICY=str(tmp_path / "policy.yaml"), ON_ERROR="retry").handler, {})
 
 
 def arrive(scene: Scene, number: int) -> None:

@@ -1,7 +1,10 @@
 """The function `disclaimer`, as it is deployed, on the local WorkMail over HTTP."""
 
 import email
+import json
 from email import policy
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,16 @@ from tests.integration.conftest import Load
 from tests.integration.hooks.test_functions import DELIVER, RAW, Remaining, arrive, logged
 from tools.bench.large import messages
 
-SETTINGS = {"DISCLAIMER_TEXT": "Grüße vom Amt", "DISCLAIMER_HTML": "<p>Grüße vom Amt</p>"}
+SETTINGS = {"DISCLAIMER_TEXT": "Grüße vom Amt"}
 TEXT = RAW.replace(b"\r\n\r\n\x00 any octets \xff\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n")
+
+
+def policy_of(folder: Path, when: dict[str, Any] | None = None, **options: str) -> str:
+    """Write a policy of one disclaimer and return its path."""
+    rule = {"name": "Disclaimer", "do": {"disclaimer": {"text": "Grüße vom Amt", **options}}} | ({"when": when} if when else {})
+    path = folder / "policy.yaml"
+    path.write_text(json.dumps({"version": 1, "organization": {"domains": ["example.com"]}, "rules": [rule]}), "utf-8")
+    return str(path)
 
 
 def test_a_message_gets_the_disclaimer_once_in_all_attempts(workmail: LocalWorkMail, load: Load):
@@ -25,22 +36,22 @@ def test_a_message_gets_the_disclaimer_once_in_all_attempts(workmail: LocalWorkM
 
 
 @pytest.mark.parametrize("kind", ["multipart/signed; boundary=b", "application/pkcs7-mime"])
-def test_on_unmodifiable_delivers_wraps_or_bounces_signed_mail(workmail: LocalWorkMail, load: Load, capsys, kind: str):
+def test_on_unmodifiable_delivers_wraps_or_bounces_signed_mail(workmail: LocalWorkMail, load: Load, tmp_path: Path, capsys, kind: str):
     raw = TEXT.replace(b"text/plain; charset=utf-8", kind.encode()).replace(b"Hello", b"--b\r\n\r\nHello\r\n--b--")
     document = arrive(workmail, raw, direction="OUTBOUND")
     assert load("disclaimer", **SETTINGS).handler(document, Remaining(14)) == DELIVER
     assert logged(capsys)["reason"] == "CannotChangeSafely"
     assert workmail.store.content(document["messageId"]) == raw
-    bounced = load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="bounce").handler(document, Remaining(14))
+    bounced = load("disclaimer", POLICY=policy_of(tmp_path, on_unmodifiable="bounce")).handler(document, Remaining(14))
     assert bounced["actions"][0]["action"]["type"] == "BOUNCE"
-    assert load("disclaimer", **SETTINGS, ON_UNMODIFIABLE="wrap").handler(document, Remaining(14)) == DELIVER
+    assert load("disclaimer", POLICY=policy_of(tmp_path, on_unmodifiable="wrap")).handler(document, Remaining(14)) == DELIVER
     assert raw in workmail.store.content(document["messageId"])
     assert workmail.store.puts(document["messageId"]) == 1
 
 
-def test_mail_out_of_scope_is_not_fetched(workmail: LocalWorkMail, load: Load):
+def test_mail_out_of_scope_is_not_fetched(workmail: LocalWorkMail, load: Load, tmp_path: Path):
     workmail.faults.add("get", error="InternalFailure", status=500, times=None)
-    handler = load("disclaimer", **SETTINGS, DISCLAIMER_AUDIENCE="external", ORGANIZATION_DOMAINS="example.com").handler
+    handler = load("disclaimer", POLICY=policy_of(tmp_path, {"audience": ["external", "mixed"]})).handler
     assert handler(arrive(workmail, TEXT, direction="OUTBOUND"), Remaining(14)) == DELIVER
 
 

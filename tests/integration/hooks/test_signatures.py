@@ -15,17 +15,17 @@ from mailhooks.content.attachment_rules import AttachmentRules
 from mailhooks.content.attachments import strip
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.content.disclaimer import Disclaimer, Position, add_disclaimer
-from mailhooks.content.header_changes import HeaderChanges
 from mailhooks.errors import CannotChangeSafely
-from mailhooks.hooks.functions.rewrite import Rewrite
 from mailhooks.mime.edits import splice
 from mailhooks.mime.message import Message
 from tests.support import sealed as makers
 from tests.support.hooks import apply_policy
+from tests.support.policies import make_policy
 from tests.support.sealed import HEAD, Sealed, parts
 
 TEXT, HTML = "Strictly private.", "<p>Strictly private.</p>"
-REWRITE = Rewrite("[EXTERNAL]", HeaderChanges.checked([("X-Checked", "ja, gewiß")], ["X-Mailer"]))
+HEADERS = {"headers": {"add": {"X-Checked": "ja, gewiß"}, "remove": "X-Mailer"}}
+REWRITE = make_policy({"do": [HEADERS, {"subject_tag": "[EXTERNAL]"}]})
 MODES = [position.value for position in Position]
 
 
@@ -76,11 +76,11 @@ def test_signed_and_encrypted_mail_gets_no_disclaimer(sealed: Sealed, position: 
 
 
 def test_a_signature_is_valid_after_a_rewrite_of_the_header(sealed: Sealed):
-    changed = apply_policy(REWRITE.policy(), sealed.raw)
+    changed = apply_policy(REWRITE, sealed.raw)
     assert b"Subject: [EXTERNAL] Signed mail" in changed
     assert b"X-Mailer" not in changed
     assert sealed.is_valid(changed)
-    assert apply_policy(REWRITE.policy(), changed) == changed
+    assert apply_policy(REWRITE, changed) == changed
 
 
 def test_a_signature_is_valid_with_all_attachments_to_remove(sealed: Sealed):
@@ -108,7 +108,7 @@ def test_wrapped_mail_keeps_its_octets_and_its_signature(sealed: Sealed, positio
         message_from_bytes(sealed.raw)[name] for name in ("From", "To", "Subject", "Date", "Message-ID")
     ]
     assert disclaimer.change(Message(wrapped)).edits == []
-    assert sealed.is_valid(parts(apply_policy(REWRITE.policy(), wrapped))[1].partition(header)[2].lstrip(b"\r\n"))
+    assert sealed.is_valid(parts(apply_policy(REWRITE, wrapped))[1].partition(header)[2].lstrip(b"\r\n"))
 
 
 PLAIN = HEAD + b"Content-Type: text/plain; charset=utf-8\r\n\r\nHello Bob,  \r\n\r\nkind regards\r\n\r\n\r\n"
@@ -149,7 +149,7 @@ def dkim_key() -> Dkim:
 def test_dkim_verifies_if_no_hook_changes_the_message(dkim_key: Dkim, smime: dict[str, Sealed], canonical: tuple[bytes, bytes]):
     for sealed in smime.values():
         signed = dkim_key.sign(sealed.raw, canonical)
-        passed = apply_policy(Rewrite().policy(), add_disclaimer(signed, text=TEXT, html=HTML))
+        passed = add_disclaimer(signed, text=TEXT, html=HTML)
         assert passed == signed
         assert dkim_key.verifies(passed)
 
@@ -157,7 +157,7 @@ def test_dkim_verifies_if_no_hook_changes_the_message(dkim_key: Dkim, smime: dic
 @pytest.mark.parametrize("canonical", CANONICAL, ids=["relaxed", "simple"])
 def test_dkim_verifies_if_only_unsigned_fields_change(dkim_key: Dkim, canonical: tuple[bytes, bytes]):
     signed = dkim_key.sign(PLAIN, canonical)
-    changed = apply_policy(Rewrite("", REWRITE.fields).policy(), signed)
+    changed = apply_policy(make_policy({"do": HEADERS}), signed)
     assert changed != signed
     assert dkim_key.verifies(changed)
 
@@ -165,5 +165,5 @@ def test_dkim_verifies_if_only_unsigned_fields_change(dkim_key: Dkim, canonical:
 def test_dkim_detects_a_tag_and_a_disclaimer(dkim_key: Dkim):
     signed = dkim_key.sign(PLAIN, (b"relaxed", b"relaxed"))
     assert dkim_key.verifies(signed)
-    assert not dkim_key.verifies(apply_policy(REWRITE.policy(), signed))
+    assert not dkim_key.verifies(apply_policy(REWRITE, signed))
     assert not dkim_key.verifies(add_disclaimer(signed, text=TEXT, html=HTML))

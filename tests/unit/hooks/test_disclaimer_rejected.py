@@ -1,13 +1,12 @@
-"""Messages that WorkMail would reject after a change: ON_UNMODIFIABLE applies to them too."""
+"""Messages that WorkMail would reject after a change: `on_unmodifiable` applies to them too."""
 
 from email import message_from_bytes
 from typing import Any
 
 import pytest
 
-from mailhooks.hooks.functions.disclaimer import DisclaimerHook
 from mailhooks.hooks.preflight import blocking, rejections
-from tests.support.hooks import DELIVER, Memory, handler_of
+from tests.support.hooks import DELIVER, Memory, handler_of, hook_of
 from tests.support.mail import event
 from tests.unit.hooks.functions.test_disclaimer import HEADER, PLAIN, outbound
 
@@ -19,10 +18,10 @@ LONG_LINE = PLAIN + b"x" * 2000 + b"\r\n"
 CUT_SHORT = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n"
 
 
-def run(raw: bytes, **settings: Any) -> tuple[dict[str, Any], bytes, int]:
+def run(raw: bytes, **options: Any) -> tuple[dict[str, Any], bytes, int]:
     """Return the response, the message afterwards, and the number of Puts."""
     memory = Memory({event()["messageId"]: raw})
-    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH", **settings)
+    handler = handler_of(hook_of({"disclaimer": {"text": "Example GmbH", **options}}), memory)
     return handler(outbound(), None), memory.messages[event()["messageId"]], memory.puts
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mailhooks.deadline import Deadline
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
-from tests.support.hooks import Memory, handler_of
+from tests.support.hooks import Memory, handler_of, hook_of
 from tests.support.mail import event
 
 HEADER = b"From: Nora <nora@example.net>\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\nMIME-Version: 1.0\r\n"
@@ -67,7 +67,9 @@ class TracedMemory(Memory):
 def test_a_disclaimer_needs_few_modules_and_one_scan_of_the_message(body, position, headers, copies, max_modules, max_module_changes):
     raw = HEADER + body
     memory = TracedMemory({event()["messageId"]: raw})
-    handler = handler_of(DisclaimerHook, memory, disclaimer_text="Example GmbH", disclaimer_position=position)
+    # The setting only appends; a policy has the other positions.
+    hook = DisclaimerHook if position == "append" else hook_of({"disclaimer": {"text": "Example GmbH", "position": position}})
+    handler = handler_of(hook, memory, disclaimer_text="Example GmbH")
     handler(event(direction="OUTBOUND"), None)  # late imports
     memory.messages[event()["messageId"]] = raw
     tracer = Tracer()

@@ -7,10 +7,10 @@ import pytest
 
 from mailhooks.content.disclaimer import STAMP
 from mailhooks.hooks.functions.disclaimer import DisclaimerHook
-from mailhooks.hooks.functions.rewrite import RewriteHook
+from mailhooks.hooks.policy_hook import PolicyHook
 from mailhooks.mime import message
 from mailhooks.settings import Settings
-from tests.support.hooks import DELIVER, Memory, handler_of
+from tests.support.hooks import DELIVER, Memory, handler_of, hook_of
 from tests.support.mail import event
 
 LINE = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODkr\r\n"
@@ -26,13 +26,12 @@ def with_attachment(octets: int) -> bytes:
     )
 
 
-def rewrite() -> RewriteHook:
-    return RewriteHook.from_settings(Settings.from_env({"SUBJECT_TAG": "[X]", "ADD_HEADERS": '{"X-Checked": "yes"}'}))
+def rewrite() -> PolicyHook:
+    return hook_of({"headers": {"add": {"X-Checked": "yes"}}}, {"subject_tag": "[X]"})
 
 
 def disclaimer() -> DisclaimerHook:
-    variables = {"DISCLAIMER_TEXT": "Confidential.", "ORGANIZATION_DOMAINS": "example.com", "DISCLAIMER_POSITION": "append"}
-    return DisclaimerHook.from_settings(Settings.from_env(variables))
+    return DisclaimerHook.from_settings(Settings(disclaimer_text="Confidential."))
 
 
 def change(hook: Any, raw: bytes) -> bytes:

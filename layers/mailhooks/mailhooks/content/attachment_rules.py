@@ -9,7 +9,6 @@ from typing import Final, NamedTuple, Self
 from mailhooks.content import filetypes, zip_archives
 from mailhooks.content.template import Template
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES, SES_UNSUPPORTED_EXTENSIONS
-from mailhooks.errors import SettingsError
 from mailhooks.mime import filenames, part_content
 from mailhooks.mime.message import Part
 from mailhooks.patterns import compile_late
@@ -27,13 +26,8 @@ EXECUTABLE: Final = "executable"
 _MAX_FILES_IN_TEXT: Final = 1000
 """Files in uuencode that are searched in a text, in all its readings."""
 
-_STRIP_SETTINGS: Final = {
-    "encrypted_archives": "STRIP_ENCRYPTED_ARCHIVES",
-    "unlistable_archives": "STRIP_UNLISTABLE_ARCHIVES",
-    "forwarded": "STRIP_FORWARDED",
-    "ses_unsupported": "SES_UNSUPPORTED",
-}
-"""Settings with the values `strip` and `leave`, by the rule of each."""
+_STRIP_OR_LEAVE: Final = ("encrypted_archives", "unlistable_archives", "forwarded", "ses_unsupported")
+"""Rules with the values `strip` and `leave`."""
 
 _FILE: Final = "application/octet-stream"
 
@@ -68,7 +62,7 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRules:
-    """Rules for attachments that are not allowed. `checked` makes them from settings.
+    """Rules for attachments that are not allowed. `checked` makes them from words.
 
     Attributes:
         extensions: in lower case, with their dot. An extension before the last one counts too, as in `invoice.exe.pdf`.
@@ -95,11 +89,11 @@ class AttachmentRules:
     notice: str = NOTICE
 
     def __post_init__(self) -> None:
-        """Convert the words `strip` and `leave`, which earlier releases used instead of booleans. Raises SettingsError for other texts."""
-        for name, setting in _STRIP_SETTINGS.items():
+        """Convert the words `strip` and `leave`, which earlier releases used instead of booleans. Raises ValueError for other texts."""
+        for name in _STRIP_OR_LEAVE:
             value: object = getattr(self, name)
             if isinstance(value, str):
-                object.__setattr__(self, name, _strips(setting, value))
+                object.__setattr__(self, name, _strips(name, value))
 
     @classmethod
     def checked(
@@ -116,27 +110,27 @@ class AttachmentRules:
         ses_unsupported: str = "leave",
         notice: str = NOTICE,
     ) -> Self:
-        """Check the values of settings. `true_types` may have the word `executable`; an extension may be without its dot.
+        """Check the values of rules. `true_types` may have the word `executable`; an extension may be without its dot.
 
         Raises:
-            SettingsError: a value is invalid, or a rule cannot match any attachment.
+            ValueError: a value is invalid, or a rule cannot match any attachment.
         """
         if not 0 <= max_octets < MAX_MESSAGE_BYTES:
-            raise SettingsError(f"STRIP_OVER_BYTES: set it to a number of bytes below {MAX_MESSAGE_BYTES}, or to 0 for any size")
+            raise ValueError(f"use a size below {MAX_MESSAGE_BYTES} bytes, or 0 for any size")
         rules = cls(
             extensions=frozenset(_extension(value) for value in extensions),
-            types=frozenset(_type("STRIP_TYPES", value) for value in types),
+            types=frozenset(_type(value) for value in types),
             true_types=frozenset(known for value in true_types for known in _true_types(value)),
             max_octets=max_octets,
             in_archives=in_archives,
-            encrypted_archives=_strips(_STRIP_SETTINGS["encrypted_archives"], encrypted_archives),
-            unlistable_archives=_strips(_STRIP_SETTINGS["unlistable_archives"], unlistable_archives),
-            forwarded=_strips(_STRIP_SETTINGS["forwarded"], forwarded),
-            ses_unsupported=_strips(_STRIP_SETTINGS["ses_unsupported"], ses_unsupported),
+            encrypted_archives=_strips("encrypted_archives", encrypted_archives),
+            unlistable_archives=_strips("unlistable_archives", unlistable_archives),
+            forwarded=_strips("forwarded", forwarded),
+            ses_unsupported=_strips("ses_unsupported", ses_unsupported),
             notice=_notice(notice),
         )
         if rules.forwarded and not rules.any:
-            raise SettingsError("STRIP_FORWARDED: set it to leave, or set another rule, such as STRIP_EXTENSIONS")
+            raise ValueError("forwarded: use leave, or another rule too, such as extensions")
         return rules
 
     @property
@@ -239,46 +233,43 @@ def _extension(value: str) -> str:
     # In the form in which names are compared.
     found = _EXTENSION.fullmatch(unicodedata.normalize("NFKC", value).strip().lower())
     if not found or f".{found[1]}" not in filenames.find_extensions(f"a.{found[1]}").last:
-        raise SettingsError(
-            "STRIP_EXTENSIONS: write extensions as in exe,js,vbs: with a comma between two, and without another dot, `*`, `;`, quotes and "
-            "brackets"
+        raise ValueError(
+            "write extensions as in exe,js,vbs: with a comma between two, and without another dot, `*`, `;`, quotes and brackets"
         )
     return f".{found[1]}"
 
 
-def _type(setting: str, value: str) -> str:
+def _type(value: str) -> str:
     found = value.strip().lower()
     if not _TYPE.fullmatch(found):
-        raise SettingsError(f"{setting}: write types of the form type/subtype or type/*, with a comma between two, as in audio/*,image/png")
+        raise ValueError("write types of the form type/subtype or type/*, with a comma between two, as in audio/*,image/png")
     if found.startswith("multipart/"):
-        raise SettingsError(f"{setting}: a multipart is not an attachment; write the types of attachments")
+        raise ValueError("a multipart is not an attachment; write the types of attachments")
     return found
 
 
 def _true_types(value: str) -> frozenset[str]:
     if value.strip().lower() == EXECUTABLE:
         return filetypes.EXECUTABLES
-    found = _type("STRIP_TRUE_TYPES", value)
+    found = _type(value)
     if not any(_match_type(known, frozenset({found})) for known in filetypes.KNOWN):
-        raise SettingsError(
-            f"STRIP_TRUE_TYPES: content of type {found} is not recognized; use {EXECUTABLE} or a type of docs/attachments.md"
-        )
+        raise ValueError(f"content of type {found} is not recognized; use {EXECUTABLE} or a type of docs/attachments.md")
     return frozenset({found})
 
 
-def _strips(setting: str, value: str) -> bool:
+def _strips(rule: str, value: str) -> bool:
     choice = value.strip().lower()
     if choice not in {"strip", "leave"}:
-        raise SettingsError(f"{setting}: set it to strip or leave")
+        raise ValueError(f"{rule}: use strip or leave")
     return choice == "strip"
 
 
 def _notice(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not text.strip() or len(text) > 5000 or not text.replace("\n", "").replace("\t", "").isprintable():
-        raise SettingsError("STRIP_NOTICE: use a text of at most 5,000 characters without control characters")
+        raise ValueError("notice: use a text of at most 5,000 characters without control characters")
     try:
         Template(text).check({"name", "reason"})
     except ValueError as error:
-        raise SettingsError(f"STRIP_NOTICE: {error}") from None
+        raise ValueError(f"notice: {error}") from None
     return text

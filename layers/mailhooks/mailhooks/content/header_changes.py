@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhooks.contract.limits import IMMUTABLE_HEADERS, UNIQUE_HEADERS
-from mailhooks.errors import SettingsError
 from mailhooks.mime import encoded_words
 from mailhooks.mime.case_folding import fold_subject
 from mailhooks.mime.displayed_text import read_field
@@ -61,29 +60,29 @@ class HeaderChanges:
 
     @classmethod
     def checked(cls, add: Iterable[tuple[str, str]], remove: Iterable[str]) -> "HeaderChanges":
-        """Check names and values of settings.
+        """Check names and values.
 
         Raises:
-            SettingsError: a name is not a field name (RFC 5322 section 2.2) or must not be changed; a value has control characters, which
+            ValueError: a name is not a field name (RFC 5322 section 2.2) or must not be changed; a value has control characters, which
                 would add fields, or cannot be folded to the line length of mail.
         """
         changes = cls(tuple(add), frozenset(name.lower() for name in remove))
         for name in [*(name for name, _ in changes.add), *changes.remove]:
             if not _NAME.fullmatch(name):
-                raise SettingsError("ADD_HEADERS, REMOVE_HEADERS: use whole header names, of letters, digits and hyphens")
+                raise ValueError("use whole header names, of letters, digits and hyphens")
             if name.lower() in _PROTECTED or name.lower().startswith(_PROTECTED_PREFIXES):
-                raise SettingsError(f"ADD_HEADERS, REMOVE_HEADERS: {name} must not be added or removed; use another name")
+                raise ValueError(f"{name} must not be added or removed; use another name")
         for name, value in changes.add:
             if not value.strip() or not value.isprintable():
-                raise SettingsError(f"ADD_HEADERS: the value for {name} is empty, or has control characters or line ends")
+                raise ValueError(f"the value for {name} is empty, or has control characters or line ends")
             if VARIABLE.search(value):
-                raise SettingsError(f"ADD_HEADERS: the value for {name} has a variable: only bounces and disclaimers have them")
+                raise ValueError(f"the value for {name} has a variable: only bounces and disclaimers have them")
             if not value.isascii() and not name.lower().startswith("x-") and name.lower() not in _UNSTRUCTURED:
-                raise SettingsError(f"ADD_HEADERS: the value for {name} must be ASCII")
+                raise ValueError(f"the value for {name} must be ASCII")
             if len(encoded_words.encode(value, name, b"\n")) > _LONGEST_VALUE:
-                raise SettingsError(f"ADD_HEADERS: the value for {name} is too long; use at most {_LONGEST_VALUE} bytes when encoded")
+                raise ValueError(f"the value for {name} is too long; use at most {_LONGEST_VALUE} bytes when encoded")
             if max(map(len, encoded_words.encode(value, name, b"\n").split(b"\n"))) + len(name) > 990:
-                raise SettingsError(f"ADD_HEADERS: the value for {name} has a word that is too long; add spaces")
+                raise ValueError(f"the value for {name} has a word that is too long; add spaces")
         return changes
 
     def edits(self, message: Message) -> list[Edit]:
@@ -112,16 +111,16 @@ class HeaderChanges:
 
 
 def check_tag(tag: str) -> str:
-    """Return the tag of a setting, without surrounding white space.
+    """Return a tag without surrounding white space.
 
     Raises:
-        SettingsError: it is too long, or has control characters or line ends, which would add header fields.
+        ValueError: it is too long, or has control characters or line ends, which would add header fields.
     """
     tag = tag.strip()
     if not tag.isprintable() or len(tag) > 60:
-        raise SettingsError("SUBJECT_TAG: use at most 60 printable characters on one line")
+        raise ValueError("use at most 60 printable characters on one line")
     if VARIABLE.search(tag):
-        raise SettingsError("SUBJECT_TAG: use a text without variables: only bounces and disclaimers have them")
+        raise ValueError("use a text without variables: only bounces and disclaimers have them")
     return tag
 
 

@@ -19,6 +19,8 @@ MESSAGE_VARIABLES: Final = frozenset({"fromname", "fromaddress", "fromdomain", "
 
 _VARIABLE: Final = compile_late(r"%%([A-Za-z][A-Za-z0-9]{0,39})%%")
 
+_CONTROL: Final = compile_late("[\x00-\x08\x0b\x0e-\x1f\x7f]")
+
 _VARYING: Final = compile_late(r"(?P<variable>%%[A-Za-z][A-Za-z0-9]{0,39}%%)|\ufffc|(?<!\S)[^\s@]*?(?:://|@|\bwww\.)(?P<host>[\w.-]*)\S*")
 """Parts of a template that differ in a quote: values of variables, images, and addresses. QUIRK: mail programs omit the scheme of an
 address, write it twice, or replace it by the address of a server that checks links. The host name stays.
@@ -68,18 +70,21 @@ class Template:
         return frozenset(name.lower() for name in _VARIABLE.findall(self.source))
 
     def check(self, known: Collection[str]) -> None:
-        """Check that each variable is known, and that no `%%` is left that would be displayed.
+        """Check that each variable is known, and that no `%%` and no control character is left that would be displayed.
 
         Args:
             known: names in lower case.
 
         Raises:
-            ValueError: a variable is unknown, or misses its end, or has a name that is not of letters and digits.
+            ValueError: a variable is unknown, or misses its end, or has a name that is not of letters and digits; or there is a control
+                character.
         """
         if unknown := sorted(self.variables - set(known)):
             raise ValueError(f"unknown variables: {', '.join(unknown)}; use {', '.join(sorted(known))}")
         if "%%" in _VARIABLE.sub("", self.source):
             raise ValueError("a variable is not complete; write it as %%Name%%, of letters and digits, and a percent sign once")
+        if _CONTROL.search(self.source):
+            raise ValueError("remove the control characters")
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text with values, whose names are in lower case.

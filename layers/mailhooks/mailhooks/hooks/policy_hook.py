@@ -10,16 +10,14 @@
        v               +---------+       +-------+     +---------+  +------------+
      notify
 
-The functions disclaimer, rewrite and bounce are policies of one rule made from settings (bounce: a rule for each entry of its list). They
-run this hook too.
+The functions disclaimer, rewrite and bounce run this hook too: with the policy in their folder, or else with one made from their setting.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from mailhooks.address_patterns import canonical
 from mailhooks.contract import Verdict
 from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
@@ -60,27 +58,24 @@ class PolicyHook:
         policies: the source of the policy.
         side_effects: carries out `archive` and `notify`.
         services: for the conditions that need counts or a directory.
-        address_book: attributes by canonical address of the sender, such as `Title`: more variables for the texts of disclaimers.
-
-    Attributes:
         stamps: whether changed messages are stamped, so that a retry returns the verdict of the first attempt. A policy needs no stamp if
             it has no verdicts and each of its changes recognises its own result.
     """
 
     name = "mailflow"
-    stamps = True
 
     def __init__(
         self,
         policies: "FixedPolicy | PolicySource",
         side_effects: SideEffects | None = None,
         services: Services | None = None,
-        address_book: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        stamps: bool = True,
     ) -> None:
         self._policies = policies
         self._services = services or Services()
         self._side_effects = side_effects or SideEffects()
-        self._address_book = address_book or {}
+        self._stamps = stamps
         self._circumstances: tuple[Policy, bool] | None = None
 
     @classmethod
@@ -104,12 +99,12 @@ class PolicyHook:
             domains=mail.organization_domains,
             deadline=_half_of_remaining_time(mail),
         )
-        if self.stamps and self._may_be_changed(policy, evaluation.outcome_by_event()):
+        if self._stamps and self._may_be_changed(policy, evaluation.outcome_by_event()):
             earlier = load_earlier_decision(mail)
             if earlier is not None:
                 return self._to_earlier_reply(mail, policy, earlier, rejected=rejected)
         content = self._archive(mail, self._change_content(mail, evaluation.outcome()))
-        if self.stamps and content.change and content.change.edits:
+        if self._stamps and content.change and content.change.edits:
             content = _stamp(mail, content)
         return self._to_reply(mail, policy, content, rejected=rejected)
 
@@ -142,9 +137,7 @@ class PolicyHook:
             # Late for the cold start: only texts with variables need it.
             from mailhooks.content.template import read_values
 
-            sender = mail.event.mail_from
-            attributes = self._address_book.get(canonical(sender), {})
-            values = {name.lower(): value for name, value in attributes.items()} | read_values(message, sender)
+            values = read_values(message, mail.event.mail_from)
         return change_content(message, outcome, values)
 
     def _archive(self, mail: Mail, content: ChangedContent) -> ChangedContent:

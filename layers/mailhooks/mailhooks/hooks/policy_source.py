@@ -17,10 +17,7 @@ from mailhooks.policy.errors import PolicyError, Problem
 from mailhooks.policy.loading.loader import build_policy, load_policy
 from mailhooks.policy.loading.yaml_document import MAX_OCTETS, parse_document
 from mailhooks.policy.policy import Policy
-from mailhooks.settings import Settings, is_load_for_snapshot
-
-BUILT_IN: Final = Path("policy.yaml")
-"""Name of a file in the folder of the function's app.py, which is Lambda's working directory."""
+from mailhooks.settings import BUILT_IN_POLICY, Settings, is_load_for_snapshot
 
 KINDS: Final = frozenset({"s3", "ssm", "appconfig"})
 """Sources other than a file."""
@@ -40,6 +37,7 @@ class PolicySource:
         name: of the source, for errors.
         max_age_s: seconds after which the policy is fetched again; 0 for never. While the newest version is not in force, it is fetched
             again at the first message after 30 seconds, or after this age if it is shorter.
+        folder: the folder of the files that the policy names; by default that of the function's app.py.
         fallback: the file to use until a valid version was fetched.
         fetch_now: whether to fetch in the constructor; else at the first message.
         clock: seconds.
@@ -54,6 +52,7 @@ class PolicySource:
         name: str,
         max_age_s: float,
         *,
+        folder: Path = Path(),
         fallback: Path | None = None,
         fetch_now: bool = True,
         clock: Callable[[], float] = time.monotonic,
@@ -61,6 +60,7 @@ class PolicySource:
         self._fetch = fetch
         self._name = name
         self._max_age_s = max_age_s
+        self._folder = folder
         self._clock = clock
         self._text = ""
         self._next_fetch = -math.inf
@@ -94,9 +94,9 @@ class PolicySource:
 
             # A snapshot may be restored weeks later: it must have no connection, and neither an old policy nor its age.
             fetch_now = not is_load_for_snapshot()
-            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=BUILT_IN, fetch_now=fetch_now)
+            return cls(fetch_in_time, settings.policy, settings.policy_max_age, fallback=Path(BUILT_IN_POLICY), fetch_now=fetch_now)
         path = Path(settings.policy)
-        return cls(lambda: _read(path), path.name, 0)
+        return cls(lambda: _read(path), path.name, 0, folder=path.parent)
 
     @property
     def rejected(self) -> bool:
@@ -120,7 +120,7 @@ class PolicySource:
         try:
             text = self._fetch()
             if text != self._text or self._policy is None:
-                self._policy = build_policy(parse_document(text, self._name))
+                self._policy = build_policy(parse_document(text, self._name), self._folder)
                 self._text = text
         except PolicyError as error:
             self.problem = str(error)

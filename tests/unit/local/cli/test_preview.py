@@ -48,7 +48,7 @@ def test_an_unreadable_file_is_rejected(tmp_path: Path) -> None:
         read_disclaimer(str(tmp_path / "latin.txt"))
     with pytest.raises(PreviewError, match="--text is an HTML file"):
         read_disclaimer(str(tmp_path / "d.html"), str(tmp_path / "d.html"))
-    with pytest.raises(PreviewError, match=r"cid:logo\.png"):
+    with pytest.raises(PreviewError, match=r"there is no logo\.png"):
         read_disclaimer(str(tmp_path / "d.html"), images=tmp_path)
     with pytest.raises(PreviewError, match="is not a folder"):
         read_disclaimer("D", images=tmp_path / "none")

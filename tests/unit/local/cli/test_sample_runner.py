@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cli.sample_runner import empty_mail_folder, organization_domains
+from local.cli.sample_runner import empty_mail_folder
 from local.errors import ForeignFolder
 
 
@@ -30,12 +30,3 @@ def test_neither_a_link_nor_a_file_is_followed_or_replaced(tmp_path: Path) -> No
     for name in ("link", "dangling", "file"):
         with pytest.raises(ForeignFolder):
             empty_mail_folder(tmp_path / name)
-
-
-def test_the_organizations_domains_are_those_of_all_functions_in_ascii() -> None:
-    settings = {
-        "A": {"ORGANIZATION_DOMAINS": "Example.com, bücher.example"},
-        "B": {"ORGANIZATION_DOMAINS": "example.com,,example.net"},
-        "C": {},
-    }
-    assert organization_domains(settings) == ("example.com", "xn--bcher-kva.example", "example.net")

@@ -51,8 +51,7 @@ def test_the_functions_can_read_the_sample_settings() -> None:
     settings = read_settings(ROOT / "events" / "env.json")
     for name in ("rewrite", "bounce", "observe"):
         variables = mail_function(name, settings).environment
-        assert variables["ORGANIZATION_DOMAINS"] == "example.com"
-        Settings.from_env(variables)
+        assert Settings.from_env(variables).removed == ()
 
 
 @pytest.mark.parametrize(

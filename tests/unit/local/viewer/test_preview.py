@@ -114,7 +114,7 @@ def test_an_unchanged_message_has_its_reason_and_is_the_same_object() -> None:
 def test_variables_have_the_message_s_values_and_those_of_the_directory_are_named() -> None:
     preview = preview_disclaimer("m.eml", PLAIN, Disclaimer(text="%%FromName%% at %%FromAddress%%\n%%Title%%"))
     assert preview.after.raw.endswith(b"Hello\r\n\r\nAna at ana@example.com\r\n")
-    assert preview.notes == ["empty in this preview, because their values come from the function's directory.json: title"]
+    assert preview.notes == ["empty in this preview, because their values come from the policy's address book: title"]
 
 
 def test_a_file_keeps_its_line_ends_and_they_are_no_reason_for_a_rejection() -> None:

@@ -267,7 +267,15 @@ def test_recipients_that_cannot_be_added_to_inbound_mail_are_found() -> None:
     assert findings({**add, "when": {"direction": "outbound"}}) == []
     assert findings(add, organization={"domains": ["example.org"]})
     [note] = lint(load(json.dumps({"version": 1, "rules": [{"name": "r1", **add}]})))
-    assert "ORGANIZATION_DOMAINS" in note.text
+    assert "organization.domains" in note.text
+
+
+@pytest.mark.parametrize("condition", [{"sender_scope": "internal"}, {"not": {"recipient_scope": "internal"}}, {"audience": "mixed"}])
+def test_a_condition_that_fails_without_the_organizations_domains_is_noted(condition: dict[str, Any]) -> None:
+    policy = load(json.dumps({"version": 1, "organization": {"domains": []}, "rules": [{"name": "r1", "when": condition, "do": "drop"}]}))
+    notes = [finding for finding in lint(policy) if "fails without the organization's domains: set organization.domains" in finding.text]
+    assert [(note.rule, note.severity) for note in notes] == [("r1", Severity.NOTE)]
+    assert not [finding for finding in lint(policy, domains=["example.com"]) if "organization.domains" in finding.text]
 
 
 @pytest.mark.parametrize("mixed, word", [("all", "every recipient"), ("none", "no recipient")])

@@ -1,7 +1,7 @@
 """The hook of the function `bounce`: a policy made from one setting, whose verdicts depend on sender and recipient alone."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern, Specificity
 from mailhooks.contract import Action, ActionType, ContractError, FlowDirection
@@ -9,7 +9,7 @@ from mailhooks.contract.errors import describe_kind
 from mailhooks.contract.schema import check
 from mailhooks.contract.verdict import DEFAULT, PRECEDENCE
 from mailhooks.errors import SettingsError
-from mailhooks.hooks.policy_hook import FixedPolicy, PolicyHook
+from mailhooks.hooks.functions.setting_hook import SettingHook
 from mailhooks.policy.facts.message_facts import Facts
 from mailhooks.policy.facts.recipients import AddressSet
 from mailhooks.policy.policy import Policy
@@ -81,17 +81,13 @@ def _order_rules(rules: Sequence[BounceRule], direction: FlowDirection, addresse
     return sorted(found, key=lambda one: (-one.by_sender, -one.by_recipient, order.index(one.rule.action.type)))
 
 
-class BounceHook(PolicyHook):
+class BounceHook(SettingHook):
     """Returns verdicts alone. By default it raises an unexpected error: a mistake of ours must not deliver mail that is to be bounced."""
 
     name = "bounce"
-    stamps = False
+    setting = "BOUNCE_RULES"
     on_error = OnError.RETRY
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Raises as `make_policy`."""
-        return cls(FixedPolicy(make_policy(settings)))
+    make_policy = staticmethod(make_policy)
 
 
 def _make_rule(

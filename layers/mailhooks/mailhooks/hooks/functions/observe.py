@@ -3,26 +3,22 @@
 from typing import Self
 
 from mailhooks.hooks.invocation import Mail, Reply
-from mailhooks.settings import Settings
+from mailhooks.settings import Settings, reject_removed
 
 
 class ObserveHook:
-    """Does not look at the message, or reads it so that its size is counted.
-
-    Args:
-        content: whether to read the message.
-    """
+    """Reads each message, so that its size is counted and its Message-ID logged."""
 
     name = "observe"
 
-    def __init__(self, *, content: bool) -> None:
-        self._content = content
-
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        return cls(content=settings.observe_content)
+        """Raises:
+        SettingsError: a removed setting has a value, such as OBSERVE_CONTENT=false.
+        """
+        reject_removed(settings)
+        return cls()
 
     def __call__(self, mail: Mail) -> Reply:
-        if self._content:
-            _ = mail.message
+        _ = mail.message
         return Reply()

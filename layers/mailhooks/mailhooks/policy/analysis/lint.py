@@ -10,7 +10,7 @@ from mailhooks.address_patterns import ascii_domain
 from mailhooks.contract import ActionType
 from mailhooks.policy.analysis.contradictions import find_contradictions
 from mailhooks.policy.analysis.expressions import find_ascii_classes, iterate_expressions
-from mailhooks.policy.analysis.rule_conditions import RuleConditions, find_wider
+from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, RuleConditions, find_wider, list_condition_names
 from mailhooks.policy.evaluation.outcome import MAX_ACTIONS
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.policy import Policy
@@ -170,6 +170,8 @@ def _check_rule(each: _EnabledRule, domains: frozenset[str], now: datetime) -> I
                 yield _finding(rule, text, Severity.NOTE)
         elif isinstance(action, AddRecipients) and each.may_apply_to("inbound"):
             yield from _check_addition(rule, action, domains)
+    if not domains and (needing := [name for name in list_condition_names(rule) if name in ON_DOMAINS]):
+        yield _finding(rule, f"{needing[0]} fails without the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
     yield from _check_outbound(each)
     yield from _check_expressions(rule)
     yield from _check_bounce(each)
@@ -253,10 +255,12 @@ _MIXED = {
 }
 
 
+_NAME_DOMAINS = "set organization.domains, or let the function ask WorkMail (POLICY_DIRECTORY=true)"
+
+
 def _check_addition(rule: Rule, action: AddRecipients, domains: frozenset[str]) -> Iterator[Finding]:
     if not domains:
-        text = "add_recipients on inbound mail needs the organization's domains (organization.domains or ORGANIZATION_DOMAINS)"
-        yield _finding(rule, text, Severity.NOTE)
+        yield _finding(rule, f"add_recipients on inbound mail needs the organization's domains: {_NAME_DOMAINS}", Severity.NOTE)
         return
     outside = [address for address in action.addresses if ascii_domain(address.rpartition("@")[2]) not in domains]
     if outside:

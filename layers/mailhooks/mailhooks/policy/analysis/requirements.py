@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mailhooks.policy.analysis.rule_conditions import asks_for_people, list_condition_names
+from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, asks_for_people, list_condition_names
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
 from mailhooks.policy.rules.rule import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
@@ -16,7 +16,7 @@ _PEOPLE_PERMISSIONS: Final = tuple(f"workmail:{operation}" for operation in ("Li
 _PUT_PERMISSIONS: Final = ("workmailmessageflow:PutRawMessageContent", "s3:PutObject on the bucket REWRITE_BUCKET")
 _RATES_PERMISSIONS: Final = ("dynamodb:Query on the table", "dynamodb:UpdateItem on the table")
 _CONTACTS_PERMISSIONS: Final = ("dynamodb:UpdateItem on the table", "workmailmessageflow:GetRawMessageContent")
-_DOMAINS_SETTING: Final = "ORGANIZATION_DOMAINS (or organization.domains in the policy)"
+_DOMAINS_SETTING: Final = "organization.domains in the policy (or POLICY_DIRECTORY=true, or ORGANIZATION_DOMAINS)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
     enforced = [rule for rule in rules if not rule.report]
     reading = _find_users(rules, _describe_reading)
     changing = _find_users(enforced, lambda rule: (change.name for change in rule.changes))
-    on_domains = () if policy.domains else _find_users(rules, _named("sender_scope", "recipient_scope", "audience"))
+    on_domains = () if policy.domains else _find_users(rules, _named(*sorted(ON_DOMAINS)))
     in_groups = _find_users(rules, _named("sender_in_group", "recipient_in_group"))
     people = _find_users(rules, lambda rule: ["display_name"] if asks_for_people(rule) else [])
     found = [

@@ -111,8 +111,8 @@ class RuleConditions:
 _VARYING: Final = frozenset({"time", "rate", "first_contact", "sender_in_group", "recipient_in_group"})
 """Conditions with a result that a retry may not repeat."""
 
-_ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
-"""Conditions of the same kind, if the organization's domains come from the directory."""
+ON_DOMAINS: Final = frozenset({"sender_scope", "recipient_scope", "audience"})
+"""Conditions that need the organization's domains. If these come from the directory, a retry may not repeat the result."""
 
 
 def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
@@ -124,7 +124,7 @@ def changes_depend_on_time(policy: Policy, *, asks_domains: bool) -> bool:
         asks_domains: whether the organization's domains come from the directory if the policy has none.
     """
     rules = [rule for rule in policy.rules if rule.enabled and not rule.report]
-    names = _VARYING | _ON_DOMAINS if asks_domains and not policy.domains else _VARYING
+    names = _VARYING | ON_DOMAINS if asks_domains and not policy.domains else _VARYING
     depends = (rule.begins or rule.ends or asks_for_people(rule) or not names.isdisjoint(list_condition_names(rule)) for rule in rules)
     return any(rule.changes for rule in rules) and any(depends)
 

@@ -43,7 +43,7 @@ def find_empty_additions(
     """
     error, detail = "NotAddable", "they cannot be added: at most 500 recipients; inbound, only in the organization's domains"
     try:
-        domains = facts.domains
+        domains = facts.domains if facts.inbound else frozenset()
     except MailhooksError as failure:
         domains, error, detail = frozenset(), type(failure).__name__, str(failure)
     # All additions share the 500 recipients of one message.

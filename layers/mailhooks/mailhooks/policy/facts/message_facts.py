@@ -95,10 +95,20 @@ class Facts:
 
     @cached_property
     def domains(self) -> frozenset[str]:
-        """The organization's mail domains: the configured ones, or those of the directory. Raises as `Directory.domains`."""
-        if self.configured_domains or self.services.directory is None:
-            return self.configured_domains
-        return frozenset(map(ascii_domain, self.services.directory.domains(self.deadline)))
+        """The organization's mail domains: the configured ones, or those of the directory.
+
+        Raises:
+            Misconfigured: there are neither. Without domains every address would count as external, such as those of colleagues.
+            Exception: as `Directory.domains`.
+        """
+        found = self.configured_domains
+        if not found and self.services.directory is not None:
+            found = frozenset(map(ascii_domain, self.services.directory.domains(self.deadline)))
+        if not found:
+            raise Misconfigured(
+                "the organization's domains are not known: set organization.domains in the policy, or POLICY_DIRECTORY=true"
+            )
+        return found
 
     def is_internal(self, address: str) -> bool:
         """Return whether an address is in one of the organization's domains."""
@@ -233,11 +243,12 @@ class Facts:
             raise Misconfigured("the policy asks for contacts, and there is no table to record them: set RATES_TABLE (docs/policy.md)")
         bare = remove_tag if self.plus_addresses else str
         author = bare(self.author)
+        has_domains = self.configured_domains or self.services.directory is not None
         pairs: dict[str, tuple[str, str]] = {}
         for address in self.recipients.addresses:
             other = bare(canonical(address))
             # A recipient that a truncated event omits has no address.
-            if author and other and other != author and (self.inbound or not self.is_internal(other)):
+            if author and other and other != author and (self.inbound or not has_domains or not self.is_internal(other)):
                 pairs[address] = min(author, other), max(author, other)
         found = self.services.contacts.record(
             frozenset(pairs.values()), self.event.invocation_id, keep_s=self.contact_days * 86_400, deadline=self.deadline

@@ -5,19 +5,18 @@ Late imports in the builders: loading a policy imports only the modules of the a
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mailhooks.address_patterns import ADDRESS, ascii_domain
 from mailhooks.content.change import OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.policy.loading.build_context import BuildContext
-from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
+from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, convert_value_errors
 from mailhooks.policy.rules.bounds import parse_size
 from mailhooks.policy.rules.rule import (
     VARIABLES,
     Action,
-    AddDisclaimer,
     AddRecipients,
     Archive,
     ChangeHeaders,
@@ -30,9 +29,6 @@ from mailhooks.policy.rules.rule import (
 )
 from mailhooks.report_names import is_reserved_metric
 from mailhooks.settings import SECRET_FORM
-
-if TYPE_CHECKING:
-    from mailhooks.content.template import Template
 
 MAX_ADDED: Final = 500
 """Recipients that one action adds. A message to WorkMail has no more."""
@@ -63,22 +59,15 @@ def _action(value: Any, context: BuildContext) -> Action:
     if isinstance(value, str):
         return SetVerdict(VERDICT_WORDS[value])
     [(name, content)] = value.items()
-    with ErrorPath(name), convert_setting_errors():
+    with ErrorPath(name), convert_value_errors():
         return ACTION_BUILDERS[name](content, context)
 
 
 def _bounce(value: str, _: BuildContext) -> Action:
     from mailhooks.content.template import Template
 
-    _check_variables(Template(value), VARIABLES)
+    Template(value).check(VARIABLES)
     return SetVerdict(ActionType.BOUNCE, value)
-
-
-def _check_variables(template: "Template", allowed: frozenset[str]) -> None:
-    try:
-        template.check(allowed)
-    except ValueError as error:
-        raise InvalidValue(str(error)) from None
 
 
 def _add_recipients(value: Any, context: BuildContext) -> Action:
@@ -96,26 +85,10 @@ def _recipient(address: str) -> str:
     return address if domain.isascii() else f"{local}@{ascii_domain(domain)}"
 
 
-def _disclaimer(value: Mapping[str, Any], _: BuildContext) -> Action:
-    from mailhooks.content.disclaimer import Disclaimer, OnNoText, OnUnknownCharset, Position
-    from mailhooks.content.template import MESSAGE_VARIABLES
+def _disclaimer(value: Mapping[str, Any], context: BuildContext) -> Action:
+    from mailhooks.policy.loading.disclaimer_builder import build_disclaimer
 
-    if not (value.get("text", "") or value.get("html", "")).strip():
-        raise InvalidValue("expected text, html, or both")
-    disclaimer = Disclaimer(
-        text=value.get("text", ""),
-        html=value.get("html", ""),
-        position=Position(value.get("position", "append")),
-        once_per_thread=value.get("once_per_thread", False),
-        on_unmodifiable=OnUnmodifiable(value.get("on_unmodifiable", "pass")),
-        on_no_text=OnNoText(value.get("on_no_text", "pass")),
-        on_unknown_charset=OnUnknownCharset(value.get("on_unknown_charset", "transliterate")),
-    )
-    if "cid:" in disclaimer.html:
-        raise InvalidValue("expected images by their https: addresses: a policy has no files", "html")
-    for template in disclaimer.templates:
-        _check_variables(template, MESSAGE_VARIABLES)
-    return AddDisclaimer(disclaimer)
+    return build_disclaimer(value, context)
 
 
 def _subject_tag(value: str, _: BuildContext) -> Action:

@@ -1,9 +1,9 @@
-"""The context in which conditions and actions are built: the policy's lists, the rule's name, the time zone."""
+"""The context in which conditions and actions are built: the policy's lists and files, the rule's name, the time zone."""
 
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mailhooks.address_patterns import Pattern
 from mailhooks.policy.facts.recipients import AddressSet
@@ -11,6 +11,9 @@ from mailhooks.policy.facts.regex import LineRegex, Regex, compile_regex
 from mailhooks.policy.loading.lists import Lists
 from mailhooks.policy.loading.problems import ErrorPath, InvalidValue, as_list, build_all, parse
 from mailhooks.policy.rules.conditions import Condition
+
+if TYPE_CHECKING:
+    from mailhooks.policy.loading.policy_folder import AddressBook, PolicyFolder
 
 _R = TypeVar("_R")
 _S = TypeVar("_S")
@@ -22,12 +25,16 @@ class BuildContext(NamedTuple):
     Attributes:
         rule: its name.
         zone: the name of the time zone of times without one.
+        folder: the files that actions may name.
+        address_book: the attributes of senders: more variables of disclaimers.
         plus_addresses: whether addresses with a tag match the address without it, if a condition does not decide.
     """
 
     lists: Lists
     rule: str
     zone: str
+    folder: "PolicyFolder"
+    address_book: "AddressBook"
     plus_addresses: bool = False
 
     def texts(self, value: Any, *place: str | int) -> tuple[str, ...]:

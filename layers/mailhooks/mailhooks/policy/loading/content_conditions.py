@@ -16,7 +16,7 @@ from mailhooks.policy.facts.searched_text import SearchedText
 from mailhooks.policy.facts.text_normalization import compose, normalize, remove_ignorable
 from mailhooks.policy.facts.words import Words
 from mailhooks.policy.loading.build_context import BuildContext, ConditionBuilder
-from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_setting_errors
+from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, as_list, build_all, convert_value_errors
 from mailhooks.policy.rules.bounds import bounds_test
 from mailhooks.policy.rules.conditions import Condition, Cost, MessageTest, one_line
 
@@ -286,7 +286,7 @@ def _check(value: dict[str, Any], key: str, context: BuildContext) -> "Attachmen
     from mailhooks.content.attachment_rules import AttachmentRules
 
     given: dict[str, Any] = {f"{key}s": context.texts(value[key], key)}
-    with ErrorPath(key), convert_setting_errors():
+    with ErrorPath(key), convert_value_errors():
         return AttachmentRules.checked(**given)
 
 

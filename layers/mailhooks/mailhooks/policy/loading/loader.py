@@ -15,6 +15,7 @@ from mailhooks.policy.loading.action_builders import build_actions
 from mailhooks.policy.loading.build_context import BuildContext
 from mailhooks.policy.loading.condition_builders import build_conditions
 from mailhooks.policy.loading.lists import Lists
+from mailhooks.policy.loading.policy_folder import AddressBook, PolicyFolder
 from mailhooks.policy.loading.problems import ErrorCollector, ErrorPath, InvalidValue, Place, build_all, parse
 from mailhooks.policy.loading.yaml_document import PolicyDocument, parse_document
 from mailhooks.policy.policy import Policy
@@ -45,18 +46,21 @@ def load_policy(path_or_text: Path | str) -> Policy:
             text = path_or_text.read_text("utf-8-sig")
         except ValueError:
             raise PolicyError(path_or_text.name, (Problem(0, "", "", "save it as UTF-8"),)) from None
-        return build_policy(parse_document(text, path_or_text.name))
+        return build_policy(parse_document(text, path_or_text.name), path_or_text.parent)
     return build_policy(parse_document(path_or_text))
 
 
-def build_policy(document: PolicyDocument) -> Policy:
+def build_policy(document: PolicyDocument, folder: Path | None = None) -> Policy:
     """Build a policy from a parsed document.
+
+    Args:
+        folder: the folder of the files that the policy may name; None if it may name none.
 
     Raises:
         PolicyError: the policy is rejected.
     """
     breaches = list_violations("policy", document.data, _MAX_BREACHES)
-    builder = _PolicyBuilder(document, breaches)
+    builder = _PolicyBuilder(document, breaches, PolicyFolder(folder))
     if len(breaches) >= _MAX_BREACHES:
         # There may be more breaches, so it is unknown which rules are valid enough to build.
         raise builder.error()
@@ -66,8 +70,9 @@ def build_policy(document: PolicyDocument) -> Policy:
 class _PolicyBuilder:
     """Builds a policy, and finds problems that the schema cannot express, also in a document that breaks the schema elsewhere."""
 
-    def __init__(self, document: PolicyDocument, breaches: Sequence[tuple[Place, str]]) -> None:
+    def __init__(self, document: PolicyDocument, breaches: Sequence[tuple[Place, str]], folder: PolicyFolder) -> None:
         self._document = document
+        self._folder = folder
         self._data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         self._problems: list[tuple[Place, str]] = list(breaches)
         self._broken = {place[: 2 if place[:1] == ("rules",) else 1] for place, _ in breaches}
@@ -81,7 +86,7 @@ class _PolicyBuilder:
         """Return the policy. Raises PolicyError."""
         lists = Lists(self._lists(), self._document.line)
         self._problems += lists.problems
-        zone = self._time_zone()
+        zone, address_book = self._time_zone(), self._address_book()
         rules = []
         names: set[str] = set()
         for index, value in self._valid_rules():
@@ -90,13 +95,13 @@ class _PolicyBuilder:
                 self._problems.append((("rules", index, "name"), "expected a unique name: an earlier rule has the same name"))
             names.add(name)
             with self._collect("rules", index):
-                rules.append(self._rule(index, value, BuildContext(lists, name, zone, self._plus_addresses)))
+                rules.append(self._rule(index, value, BuildContext(lists, name, zone, self._folder, address_book, self._plus_addresses)))
         domains = self._domains()
         gateway = self._gateway()
         if self._problems:
             raise self.error()
-        text = json.dumps(self._data, sort_keys=True).encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(text).hexdigest()[:16]
+        text = json.dumps(self._data, sort_keys=True) + self._folder.digest
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         asks = any(rule.enabled and "first_contact" in iterate_names(rule.source.get(part, {})) for rule in rules for part in _CONDITIONS)
         return Policy(
             tuple(rules),
@@ -179,6 +184,13 @@ class _PolicyBuilder:
             with self._collect("time_zone"):
                 return parse(parse_zone, name).key
         return "UTC"
+
+    def _address_book(self) -> AddressBook:
+        name: str | None = self._valid_value("organization", {}).get("address_book")
+        if name is not None:
+            with self._collect("organization", "address_book"):
+                return self._folder.read_address_book(name)
+        return {}
 
     def _domains(self) -> frozenset[str]:
         found: set[str] = set()

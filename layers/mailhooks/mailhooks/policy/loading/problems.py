@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from mailhooks.errors import SettingsError
-
 Place = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
 
@@ -80,12 +78,12 @@ def parse(function: Callable[[_V], _T], value: _V) -> _T:
 
 
 @contextmanager
-def convert_setting_errors() -> Iterator[None]:
-    """Raise InvalidValue for an error of an environment variable, without the name of the variable."""
+def convert_value_errors() -> Iterator[None]:
+    """Raise InvalidValue with the text of a ValueError."""
     try:
         yield
-    except SettingsError as error:
-        raise InvalidValue(str(error).partition(": ")[2] or str(error)) from None
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def as_list(value: Any) -> Iterator[tuple[ErrorPath, Any]]:

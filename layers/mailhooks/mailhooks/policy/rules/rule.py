@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from mailhooks.address_patterns import canonical
 from mailhooks.content.change import Change, OnUnmodifiable
 from mailhooks.contract import ActionType
 from mailhooks.errors import CannotChangeSafely
@@ -128,6 +129,8 @@ class AddDisclaimer(ContentChange):
     """Add a disclaimer (see `mailhooks.content.disclaimer`)."""
 
     disclaimer: "Disclaimer"
+    address_book: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
+    """Attributes by canonical address of the sender, names in lower case: more variables."""
     name: ClassVar = "disclaimer"
 
     @property
@@ -139,11 +142,16 @@ class AddDisclaimer(ContentChange):
         return frozenset().union(*(template.variables for template in self.disclaimer.templates))
 
     def change(self, message: Message, values: Mapping[str, str]) -> Change:
-        return self._unless_blocked(self.disclaimer.change, message, values)
+        return self._unless_blocked(self.disclaimer.change, message, self._with_attributes(values))
 
     def wrap(self, message: Message, values: Mapping[str, str]) -> Change:
         """Return the change that puts the message, as it is, into a new one with the disclaimer. Arguments and errors as for `change`."""
-        return self._unless_blocked(self.disclaimer.wrap, message, values)
+        return self._unless_blocked(self.disclaimer.wrap, message, self._with_attributes(values))
+
+    def _with_attributes(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the values of the message and the attributes of its sender, which cannot replace them."""
+        attributes = self.address_book.get(canonical(values.get("fromaddress", "")))
+        return {**attributes, **values} if attributes else values
 
     @staticmethod
     def _unless_blocked(make: Callable[[Message, Mapping[str, str]], Change], message: Message, values: Mapping[str, str]) -> Change:
