@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,19 @@ def toolchain() -> Toolchain:
         pytest.skip(str(missing))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of this project, as it is checked out: the developer's own build stays as it is."""
-    copy = tmp_path / "project"
+def copy_project(folder: Path) -> Path:
+    """Copy this project as it is checked out: the developer's own build stays as it is."""
+    copy = folder / "project"
     for name in ("local", "layers", "functions", "events"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".wheels"))
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, copy)
+    return copy
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    copy = copy_project(tmp_path)
     (copy / "tag").mkdir()
     (copy / "tag" / "app.py").write_text(TAG)
     (copy / "workmail.toml").write_text(CONFIG)
@@ -127,13 +132,13 @@ def project(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serve(project: Path, lambda_port: int) -> Iterator[Served]:
-    command = [sys.executable, "-m", "local", "serve", "--containers", "--lambda-endpoint", f"http://127.0.0.1:{lambda_port}"]
-    ports = [f"--{name}-port=0" for name in ("smtp", "submission", "web", "containers")]
-    options = ["--config", "workmail.toml", "--speed", str(SPEED), *ports]
+def serve(project: Path, *more: str) -> Iterator[Served]:
+    """Run `python -m local serve --containers` in a copy of this project, with free ports for mail and the web page."""
+    ports = [f"--{name}-port=0" for name in ("smtp", "submission", "web")]
+    command = [sys.executable, "-m", "local", "serve", "--containers", *ports, *more]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with subprocess.Popen(
-        [*command, *options], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         reading = threading.Thread(target=process.stdout.read, daemon=True)
@@ -154,12 +159,18 @@ def serve(project: Path, lambda_port: int) -> Iterator[Served]:
                 reading.join()
 
 
+def serve_rules(project: Path, lambda_port: int) -> AbstractContextManager[Served]:
+    """Serve the rules of CONFIG, which call the functions at a Lambda endpoint, for containers at a free port."""
+    endpoint = ["--lambda-endpoint", f"http://127.0.0.1:{lambda_port}", "--containers-port", "0"]
+    return serve(project, *endpoint, "--config", "workmail.toml", "--speed", str(SPEED))
+
+
 def test_mail_by_smtp_goes_through_functions_in_containers_and_in_processes(toolchain: Toolchain, project: Path, tmp_path: Path) -> None:
     port = free_port()
     environment = toolchain.environment()
     environment["PATH"] += f"{os.pathsep}{toolchain.sam.parent}"
     log = tmp_path / "start-lambda.log"
-    with serve(project, port) as server:
+    with serve_rules(project, port) as server:
         assert "First, as there is no .aws-sam/build" in server.screen
         # Before there is anything to call: one is delivered by its function in a process, the other is not lost.
         server.send(NORA, message(NORA))
@@ -188,7 +199,7 @@ def test_where_something_is_built_already_one_command_is_enough(toolchain: Toolc
     built.parent.mkdir(parents=True)
     built.write_text("Resources: {Mine: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: Mine}}}")
 
-    with serve(project, free_port()) as server:
+    with serve_rules(project, free_port()) as server:
         assert "First, as there is no" not in server.screen
         given = json.loads((project / server.found(r"--env-vars (\S+)")).read_text())
         declared = yaml.safe_load((project / server.found(r"--template (\S+)")).read_text())
