@@ -24,7 +24,7 @@ TEMPLATES := template.yaml $(wildcard organization/template.yaml samples/*/templ
 PARALLEL := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n))) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e walkthrough servers bench fuzz fidelity render pictures docs format requirements clean
+.PHONY: help parsers run serve serve-containers test test-fast test-slow test-all test-lambda check scan e2e walkthrough servers bench sizing fuzz fidelity render pictures docs format requirements clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 24
@@ -120,6 +120,9 @@ servers: $(VENV)/.ready $(SERVERS_VENV)/.ready  ## the backend caldav with six C
 
 bench: $(VENV)/.ready  ## measure speed and memory with their bars (ONLY=cold,warm for some of it, BASE=folder for another checkout, MESSAGES=2000 for fewer to the local WorkMail)
 	@PYTHON313="$(LAMBDA_PYTHON)" $(PY) -m tools.bench $(if $(ONLY),--only "$(ONLY)") $(if $(BASE),--base "$(BASE)")
+
+sizing: $(VENV)/.ready  ## message size x memory size: time and cost, for docs/sizing.md, in Lambda's base image (Docker; minutes)
+	@PYTHON313="$(LAMBDA_PYTHON)" $(PY) -m tools.sizing $(if $(ONLY),--only "$(ONLY)")
 
 fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser (MAIL=dir for others)
 	@$(PY) -m tools.fidelity $(MAIL)

@@ -137,9 +137,7 @@ def serve(project: Path, *more: str) -> Iterator[Served]:
     ports = [f"--{name}-port=0" for name in ("smtp", "submission", "web")]
     command = [sys.executable, "-m", "local", "serve", "--containers", *ports, *more]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with subprocess.Popen(
-        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
         reading = threading.Thread(target=process.stdout.read, daemon=True)
         try:

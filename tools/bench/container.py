@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,12 +29,12 @@ from tests.support.servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, 
 from tests.support.servers.hosting import ServerPool
 from tools.bench import mail
 from tools.bench.copies import ROOT, Copy
-from tools.bench.functions import ENVIRONMENT, Server, serve_message
-
-CPUS = 0.58
-"""Lambda gives a function of 1024 MB this share of a processor: one whole processor for 1769 MB (developer guide, "Memory")."""
+from tools.bench.functions import ENVIRONMENT, Server, serve_messages
 
 MEMORY_MB = 1024
+MEMORY_OF_ONE_CPU_MB = 1769
+"""Lambda gives a function processors in proportion to its memory: one for this size (developer guide, "Memory")."""
+
 RUNS = 7
 FUNCTIONS = ("rewrite", "mailflow", "availability")
 _TIMEOUT_S = 60.0
@@ -58,15 +58,18 @@ def main(copies: Sequence[Copy], folder: Path) -> None:
         return
     try:
         with ExitStack() as stack:
-            lab = stack.enter_context(_open_laboratory(folder))
-            layers = {copy.name: _build_layers(copy, folder / f"layers-{number}", python) for number, copy in enumerate(copies)}
+            lab = stack.enter_context(open_laboratory(folder))
+            layers = {copy.name: build_layers(copy, folder / f"layers-{number}", python) for number, copy in enumerate(copies)}
             _measure(lab, copies, layers)
     except ServerError as error:
         print(f"\nLambda container: skipped: {error}")
 
 
 def _measure(lab: "Laboratory", copies: Sequence[Copy], layers: Mapping[str, "Layers"]) -> None:
-    print(f"\nLambda's base image, {CPUS} of a processor, {MEMORY_MB} MB; medians of {RUNS} new containers, in turn; no bars")
+    print(
+        f"\nLambda's base image, {find_cpus(MEMORY_MB):.2f} of a processor, {MEMORY_MB} MB; "
+        f"medians of {RUNS} new containers, in turn; no bars"
+    )
     print(f"{'':34} {'init':>12} {'its CPU':>12} {'first call':>12} {'its CPU':>12} {'both':>12}")
     for function in FUNCTIONS:
         runs: dict[str, list[Start]] = {copy.label(function): [] for copy in copies}
@@ -82,6 +85,56 @@ def _measure(lab: "Laboratory", copies: Sequence[Copy], layers: Mapping[str, "La
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """Milliseconds of wall time and of CPU time of one event, and the problem that the function reported; "" for none."""
+
+    milliseconds: float
+    cpu: float
+    problem: str = ""
+
+
+class Running:
+    """A function that has ended its init phase, in its container.
+
+    Attributes:
+        init: milliseconds of wall time of the init phase, with the start of the interpreter.
+        init_cpu: its CPU time.
+    """
+
+    def __init__(self, name: str, api: "RuntimeApi") -> None:
+        self._name = name
+        self._api = api
+        state = json.loads(run_docker("inspect", "--format", "{{json .State}}", name))
+        self._pid: int = state["Pid"]
+        ready = api.wait("next")
+        self.init = (ready - datetime.fromisoformat(state["StartedAt"]).timestamp()) * 1000
+        self.init_cpu = _read_cpu_ms(self._pid)
+
+    def send(self, event: Any) -> Call:
+        """Send an event, and wait until the function has answered and asks for the next.
+
+        Raises:
+            RuntimeError: the function's process ended, or did not answer.
+        """
+        before, sent = _read_cpu_ms(self._pid), time.time()
+        self._api.send(event)
+        step, answered, body = self._api.receive()
+        problem = "" if step == "response" and b'"error"' not in body else body.decode(errors="replace")
+        call = Call((answered - sent) * 1000, _read_cpu_ms(self._pid) - before, problem)
+        self._api.wait("next")
+        return call
+
+    def find_peak_mb(self) -> float:
+        """Return the largest memory of the process since its start, in MB."""
+        status = Path(f"/proc/{self._pid}/status").read_text("ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def read_log(self) -> str:
+        """Return all that the function has logged."""
+        return run_docker("logs", self._name)
+
+
+@dataclass(frozen=True, slots=True)
 class Layers:
     """The folders for /opt: of the mail functions, and of `availability`, which has two layers."""
 
@@ -89,7 +142,7 @@ class Layers:
     availability: Path
 
 
-def _build_layers(copy: Copy, folder: Path, python: str) -> Layers:
+def build_layers(copy: Copy, folder: Path, python: str) -> Layers:
     """Build the layers as `sam build` does, from a copy of their sources, because the Makefiles write into their folders."""
     sources = folder / "sources"
     shutil.copytree(copy.checkout / "layers", sources, ignore=shutil.ignore_patterns("__pycache__", ".wheels"))
@@ -126,7 +179,7 @@ class Laboratory:
         """
         puts = self._server.count_puts()
         is_mail = function != "availability"
-        event = mail.event() if is_mail else _read_request()
+        event = mail.event() if is_mail else read_availability_request()
         start, _log = self._run(copy, function, layers.mail if is_mail else layers.availability, event, {})
         if is_mail and self._server.count_puts() != puts + 1:
             raise RuntimeError(f"{function} stored no message with the tag")
@@ -147,34 +200,43 @@ class Laboratory:
 
     def _run(self, copy: Copy, function: str, opt: Path, event: Any, more: Mapping[str, str]) -> tuple[Start, str]:
         """Return the figures and the log of a new container with `more` variables."""
+        with self.open(copy.checkout / "functions" / function, opt, more) as running:
+            call = running.send(event)
+            if call.problem:
+                raise RuntimeError(f"the function failed: {call.problem[:2000]}")
+            return Start(running.init, running.init_cpu, call.milliseconds, call.cpu), running.read_log()
+
+    @contextmanager
+    def open(self, code: Path, opt: Path, more: Mapping[str, str], memory_mb: int = MEMORY_MB) -> Iterator[Running]:
+        """Run a function in a new container with a memory size and its share of processors.
+
+        Args:
+            code: the folder of the function; its name is that of the function.
+            opt: the folder of its layers.
+            more: variables beyond the usual ones.
+
+        Raises:
+            RuntimeError: the function failed; the text ends with its log.
+        """
         name = f"workmail-hooks-bench-{uuid.uuid4().hex[:12]}"
-        options = ["--detach", "--pull", "never", "--name", name, "--network", self._network, "--cpus", str(CPUS)]
-        options += ["--memory", f"{MEMORY_MB}m", "--entrypoint", "/var/runtime/bootstrap"]
-        options += ["--volume", f"{opt}:/opt:ro", "--volume", f"{copy.checkout}/functions/{function}:/var/task:ro"]
+        options = ["--detach", "--pull", "never", "--name", name, "--network", self._network, "--cpus", f"{find_cpus(memory_mb):.3f}"]
+        # Without swap, as in Lambda.
+        options += ["--memory", f"{memory_mb}m", "--memory-swap", f"{memory_mb}m", "--entrypoint", "/var/runtime/bootstrap"]
+        options += ["--volume", f"{opt}:/opt:ro", "--volume", f"{code}:/var/task:ro"]
         options += ["--volume", f"{self._configuration}:/availability.json:ro"]
         if (certifi := opt / "python/certifi/cacert.pem").exists():
             options += ["--volume", f"{self._add_root(certifi)}:/opt/python/certifi/cacert.pem:ro"]
-        for variable, value in {**self._variables(function), **more}.items():
+        variables = {**self._variables(code.name), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb), **more}
+        for variable, value in variables.items():
             options += ["--env", f"{variable}={value}"]
         self._api.begin()
         try:
-            _docker("run", *options, IMAGE)
-            state = json.loads(_docker("inspect", "--format", "{{json .State}}", name))
-            start = self._measure(state["Pid"], datetime.fromisoformat(state["StartedAt"]).timestamp(), event)
-            return start, _docker("logs", name)
+            run_docker("run", *options, IMAGE)
+            yield Running(name, self._api)
         except RuntimeError as error:
-            raise RuntimeError(f"{error}\n{_docker('logs', name)[-2000:]}") from None
+            raise RuntimeError(f"{error}\nThe end of its log:\n{run_docker('logs', name)[-2000:]}") from None
         finally:
-            _docker("rm", "--force", name)
-
-    def _measure(self, pid: int, started: float, event: Any) -> Start:
-        ready = self._api.wait("next")
-        init_cpu = _read_cpu_ms(pid)
-        sent = time.time()
-        self._api.send(event)
-        answered = self._api.wait("response")
-        call_cpu = _read_cpu_ms(pid) - init_cpu
-        return Start((ready - started) * 1000, init_cpu, (answered - sent) * 1000, call_cpu)
+            run_docker("rm", "--force", name)
 
     def _add_root(self, bundle: Path) -> Path:
         """Return a bundle of certificates with that of Microsoft's cloud on this machine: the function reads all roots, as in Lambda."""
@@ -193,7 +255,6 @@ class Laboratory:
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY_MB),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "POWERTOOLS_SERVICE_NAME": "workmail-hooks",
             "POWERTOOLS_METRICS_NAMESPACE": "workmail-hooks",
@@ -204,10 +265,11 @@ class Laboratory:
 
 
 @contextmanager
-def _open_laboratory(folder: Path) -> Iterator[Laboratory]:
+def open_laboratory(folder: Path, messages: Sequence[bytes] = ()) -> Iterator[Laboratory]:
+    """Start all that functions reach. Messages: see `serve_messages`."""
     authority = Authority.new()
-    with ServerPool() as pool, RuntimeApi() as api, serve_message(folder) as server:
-        cloud = MicrosoftCloud({mailbox: User() for mailbox in _read_request()["mailboxes"]})
+    with ServerPool() as pool, RuntimeApi() as api, serve_messages(folder, messages) as server:
+        cloud = MicrosoftCloud({mailbox: User() for mailbox in read_availability_request()["mailboxes"]})
         with pool.host(cloud, authority.issue(folder / "certificate")):
             ports = [urlsplit(url).port or 80 for url in (f"http://{api.address}", server.url, cloud.url)]
             with Relay(IMAGE, ports) as relay:
@@ -246,16 +308,30 @@ class RuntimeApi:
         Raises:
             RuntimeError: the request is not `step`: the function reports an error.
         """
-        name, at, body = self._steps.get(timeout=_TIMEOUT_S)
-        if name != step or b'"error"' in body:
+        name, at, body = self.receive()
+        if name != step:
             raise RuntimeError(f"the function sent {name}: {body[:2000].decode(errors='replace')}")
         return at
+
+    def receive(self) -> tuple[str, float, bytes]:
+        """Wait until the function makes its next request; return its name, its time and its body.
+
+        Raises:
+            RuntimeError: it makes none.
+        """
+        try:
+            return self._steps.get(timeout=_TIMEOUT_S)
+        except Empty:
+            raise RuntimeError(f"the function made no request in {_TIMEOUT_S:g} s: did it end?") from None
 
     def _make_handler(self) -> Callable[..., BaseHTTPRequestHandler]:
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # One packet for each answer: a second one would wait for the delayed acknowledgement of the first.
+            wbufsize = -1
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 api._steps.put(("next", time.time(), b""))
@@ -276,6 +352,7 @@ class RuntimeApi:
                 self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:bench")
                 self.end_headers()
                 self.wfile.write(body)
+                self.wfile.flush()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -283,7 +360,7 @@ class RuntimeApi:
         return Handler
 
 
-def _read_request() -> Any:
+def read_availability_request() -> Any:
     """Return the request of WorkMail's guide, for one mailbox."""
     request = json.loads((ROOT / "events/availability/guide.json").read_text("utf-8"))
     return {**request, "mailboxes": request["mailboxes"][:1]}
@@ -295,7 +372,12 @@ def _read_cpu_ms(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * 1000 / _TICKS
 
 
-def _docker(*arguments: str) -> str:
+def find_cpus(memory_mb: int) -> float:
+    """Return how many processors Lambda gives a function with this memory size."""
+    return memory_mb / MEMORY_OF_ONE_CPU_MB
+
+
+def run_docker(*arguments: str) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S)
     if done.returncode:
         raise ServerError(f"docker {arguments[0]} failed: {done.stderr.strip()}")

@@ -83,11 +83,18 @@ class Server:
 
 
 @contextmanager
-def serve_message(folder: Path, size: int = 10_000) -> Iterator[Server]:
-    """Run the message server, in a process of its own, with a message of about `size` bytes."""
-    path = folder / "message.eml"
-    path.write_bytes(mail.message(size))
-    with subprocess.Popen([sys.executable, str(PROGRAMS / "message_server.py"), str(path)], stdout=subprocess.PIPE, text=True) as running:
+def serve_messages(folder: Path, messages: Sequence[bytes] = ()) -> Iterator[Server]:
+    """Run the message server, in a process of its own.
+
+    Args:
+        messages: the message with the ID of `mail.event(number)` is that at `number`; without any, all IDs have one message of 10 KB.
+    """
+    contents = messages or [mail.message(10_000)]
+    paths = [folder / f"message-{number}.eml" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    command = [sys.executable, str(PROGRAMS / "message_server.py"), *map(str, paths)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             port = int(running.stdout.readline() if running.stdout else 0)
             yield Server(port, f"http://127.0.0.1:{port}")
@@ -181,7 +188,7 @@ def _run_in_turn(
     copies: Sequence[Copy], folder: Path, run: Callable[[Function], Steps], rounds: int, messages: int
 ) -> dict[str, list[Steps]]:
     """Return the steps of the peer's and our processes, by the functions' names. A process has `messages` messages."""
-    with serve_message(folder) as server:
+    with serve_messages(folder) as server:
         functions = list_functions(copies, server)
         steps = measure_in_turn([partial(run, each) for each in functions], rounds)
         if (puts := server.count_puts()) != len(functions) * (rounds + 1) * messages:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.bench.copies import Copy
-from tools.bench.functions import COLD_BARS, FUNCTIONS, PEER, WARM_BARS, Function, list_functions, print_ratio_to_peer, serve_message
+from tools.bench.functions import COLD_BARS, FUNCTIONS, PEER, WARM_BARS, Function, list_functions, print_ratio_to_peer, serve_messages
 
 FEW, MANY = 10, 50
 
@@ -23,7 +23,7 @@ def main(copies: Sequence[Copy], folder: Path) -> None:
         print("\nInstructions: skipped: valgrind is not installed")
         return
     print(f"\nMillions of instructions, without the kernel's, by valgrind\n{'':66} {'cold':>11} {'a message':>11}")
-    with serve_message(folder) as server:
+    with serve_messages(folder) as server:
         functions = list_functions(copies, server)
         runs = [(each, messages) for each in functions for messages in (0, FEW, MANY)]
         with ThreadPoolExecutor(os.cpu_count()) as executor:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.bench import mail
 from tools.bench.copies import Copy
-from tools.bench.functions import MESSAGES, PROGRAMS, WARM_PROCESSES, Function, serve_message
+from tools.bench.functions import MESSAGES, PROGRAMS, WARM_PROCESSES, Function, serve_messages
 from tools.bench.measure import run_process
 
 RUNS = 9
@@ -21,7 +21,7 @@ _STANDARD = {*sys.stdlib_module_names, "_frozen_importlib", "_frozen_importlib_e
 
 def main(copies: Sequence[Copy], folder: Path) -> None:
     ours = copies[0]
-    with serve_message(folder) as server:
+    with serve_messages(folder) as server:
         for name in ("rewrite", "mailflow"):
             _profile_cold_start(Function.of_copy(ours, name, server))
         _profile_warm_call(Function.of_copy(ours, "rewrite", server))

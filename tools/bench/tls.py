@@ -11,7 +11,7 @@ import certifi
 
 from tests.support.servers.certificates import Authority
 from tools.bench.copies import Copy
-from tools.bench.functions import PROCESSES, Function, Server, serve_message
+from tools.bench.functions import PROCESSES, Function, Server, serve_messages
 from tools.bench.measure import find_ratio, measure_in_turn, print_heading, print_times
 from tools.bench.tls_server import tls_server
 
@@ -23,7 +23,7 @@ def main(copies: Sequence[Copy], folder: Path) -> None:
     print_heading(f"Cold start over TLS: load the function, one message of 10 KB, end; CPU time of {PROCESSES} processes in turn")
     authority = Authority.new()
     trust = _write_certifi(folder / "certifi-of-the-benchmark", authority)
-    with serve_message(folder) as server, tls_server(server.port, authority.issue(folder / "tls")) as url:
+    with serve_messages(folder) as server, tls_server(server.port, authority.issue(folder / "tls")) as url:
         secure = dataclasses.replace(server, url=url)
         peer, *others = (
             _trust(each, trust) for each in (Function.peer(secure), *(Function.of_copy(copy, "rewrite", secure) for copy in copies))

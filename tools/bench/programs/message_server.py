@@ -1,10 +1,11 @@
-"""Serve one message for the calls of a hook, over HTTP on 127.0.0.1, in a process of its own.
+"""Serve messages for the calls of a hook, over HTTP on 127.0.0.1, in a process of its own.
 
-python message_server.py FILE
+python message_server.py FILE...
 
-It prints its port. It answers GetRawMessageContent (GET), PutObject (PUT) and PutRawMessageContent (POST), keeps connections open, and
-answers `Expect: 100-continue`, which botocore sends with each PutObject. A GET of /puts returns the number of messages that were stored
-and whose subject has the tag: a benchmark checks by it that it has not measured an error.
+The digits at the end of a message ID are the number of its file; with one file, all IDs have it. The server prints its port. It answers
+GetRawMessageContent (GET), PutObject (PUT) and PutRawMessageContent (POST), keeps connections open, and answers `Expect: 100-continue`,
+which botocore sends with each PutObject. A GET of /puts returns the number of messages that were stored and whose subject has the tag: a
+benchmark checks by it that it has not measured an error.
 """
 
 import socket
@@ -19,8 +20,8 @@ TAG = b"Subject: [EXTERNAL] "
 class MessageServer:
     """Answers the calls of any number of connections, each in a thread."""
 
-    def __init__(self, message: bytes) -> None:
-        self._message = message
+    def __init__(self, messages: list[bytes]) -> None:
+        self._messages = messages
         self._puts = 0
         self._lock = threading.Lock()
 
@@ -40,7 +41,8 @@ class MessageServer:
         if path == b"/puts":
             return _response(b"%d" % self._puts, b"Content-Type: text/plain\r\n")
         if method == b"GET":
-            return _response(self._message, b"Content-Type: message/rfc822\r\nx-amzn-requestid: 1\r\n")
+            number = int(path[-12:]) if len(self._messages) > 1 else 0
+            return _response(self._messages[number], b"Content-Type: message/rfc822\r\nx-amzn-requestid: 1\r\n")
         if method == b"PUT":
             with self._lock:
                 self._puts += TAG in body
@@ -71,8 +73,8 @@ def _read_body(stream: BinaryIO, fields: dict[bytes, bytes]) -> bytes:
     return b"".join(chunks)
 
 
-def main(path: str) -> None:
-    server = MessageServer(Path(path).read_bytes())
+def main(paths: list[str]) -> None:
+    server = MessageServer([Path(path).read_bytes() for path in paths])
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:
@@ -81,4 +83,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Measures message size x memory size -> time and cost, for docs/sizing.md."""
