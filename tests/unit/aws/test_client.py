@@ -1,5 +1,6 @@
 """Responses that botocore's parsers do not expect are transient errors: a gateway answers, and not the service."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -8,8 +9,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError
 
-from mailhooks.aws.client import call
+from mailhooks.aws.client import call, describe_connection_error
 from mailhooks.deadline import Deadline
 from mailhooks.errors import MailhooksError, ServiceFailed
 from tests.support.serving import Quiet, serving
@@ -87,3 +89,26 @@ def test_an_empty_response_is_complete(body: bytes):
     with gateway(200, body) as client:
         workmail = boto3.client("workmail", **client)
         call("ListGroups", lambda: workmail.list_groups(OrganizationId="m-" + "0" * 32), Deadline.after(10))
+
+
+class TestServerThatIsNotUp:
+    def test_the_error_names_the_server_and_the_command_that_starts_it(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        config = Config(retries={"total_max_attempts": 1})
+        keys = {"region_name": "eu-west-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+        flow = boto3.client("workmailmessageflow", endpoint_url=url, config=config, **keys)
+
+        with pytest.raises(ServiceFailed) as caught:
+            call("GetRawMessageContent", lambda: flow.get_raw_message_content(messageId="an-id"), Deadline.after(10))
+
+        expected = f"no server answers at {url}: start it first (on a laptop: make serve-containers)"
+        assert str(caught.value) == f"GetRawMessageContent: EndpointConnectionError: {expected}"
+
+    @pytest.mark.parametrize("error", [EndpointConnectionError, ConnectTimeoutError])
+    def test_an_error_of_aws_itself_names_no_server(self, error: type[BotoCoreError]) -> None:
+        url = "https://workmailmessageflow.eu-west-1.amazonaws.com/messages/an-id"
+        assert describe_connection_error(error(endpoint_url=url, error="")) == error.__name__
+
+    def test_an_error_without_an_address_has_its_kind(self) -> None:
+        assert describe_connection_error(ConnectionResetError()) == "ConnectionResetError"

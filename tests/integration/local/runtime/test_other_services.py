@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from local.config.functions import merge_variables
+from local.config.functions import ROOT, merge_variables, read_settings
 from local.runtime.runtime_client import AWS_HOSTS
 from local.runtime.sandbox import Invocation, Pool
 from local.workmail import LocalWorkMail
@@ -173,3 +173,8 @@ def test_the_environment_of_a_function_keeps_its_own_bucket() -> None:
     own: dict[str, Any] = dict.fromkeys(servers, "own")
     assert merge_variables(own, servers) == {**own, "AWS_REGION": "d"}
     assert merge_variables({}, servers) == servers
+
+
+def test_the_url_for_containers_does_not_reach_a_process() -> None:
+    servers = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:2"}
+    assert merge_variables(read_settings(ROOT / "events" / "env.json")["Parameters"], servers).items() >= servers.items()
