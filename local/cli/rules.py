@@ -54,5 +54,5 @@ def _matched(found: Match, direction: FlowDirection, configuration: Configuratio
 
 def _action(rule: Rule) -> str:
     if not rule.function:
-        return rule.action.value
+        return f"{rule.action} {rule.gateway}".rstrip()
     return f"{rule.action} {rule.function}" if rule.synchronous else f"{rule.action} {rule.function} (async)"

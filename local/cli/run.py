@@ -12,7 +12,8 @@ from local.config.functions import mail_function, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.console.style import Style, display_path
 from local.mail.event_builder import EnvelopeOverrides, event_for, with_crlf
-from mailhooks.contract import Action, ActionType, FlowDirection
+from local.rules.rule import RuleAction
+from mailhooks.contract import FlowDirection
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     samples = load_samples(options.events, options.sample)
     settings_file = options.settings or options.events / SETTINGS_FILE
     results: list[SampleResult] = []
-    with SampleRunner(read_settings(settings_file), options.mail, Action(ActionType(options.fallback))) as runner:
+    with SampleRunner(read_settings(settings_file), options.mail, RuleAction(options.fallback)) as runner:
         for sample in samples:
             results.append(runner.run(sample))
             print(*format_result(results[-1], style, verbose=options.verbose), "", sep="\n", flush=True)
@@ -41,7 +42,7 @@ def send(options: argparse.Namespace) -> int:
     direction = FlowDirection(options.direction.upper()) if options.direction else None
     domains = read_domains(options) or {"example.com"}
     event = event_for(raw, EnvelopeOverrides(direction, options.mail_from, options.to), domains)
-    with SampleRunner(settings, options.mail, Action(ActionType(options.fallback)), domains) as runner:
+    with SampleRunner(settings, options.mail, RuleAction(options.fallback), domains) as runner:
         result = runner.run(Sample(options.file.name, options.function, event, raw), asynchronous=options.asynchronous or None)
     if raw != saved:
         result = replace(result, notes=(*result.notes, "the file's line ends are LF; made CRLF, as SMTP transfers them"))

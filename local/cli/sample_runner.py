@@ -20,7 +20,7 @@ from local.mail.submission import Submission
 from local.rules.rule import Rule, RuleAction
 from local.workmail import LocalWorkMail
 from mailhooks.address_patterns import ascii_domain
-from mailhooks.contract import Action, ContractError, FlowDirection, MailFlowEvent
+from mailhooks.contract import ContractError, FlowDirection, MailFlowEvent
 
 TIMEOUT_MINUTES: Final = 1
 """The rules' timeout. A failing function is called up to seven times."""
@@ -72,7 +72,7 @@ class SampleRunner(Lifecycle):
         ServerError: a server does not start.
     """
 
-    def __init__(self, settings: Settings, folder: Path, fallback: Action, domains: Collection[str] = ()) -> None:
+    def __init__(self, settings: Settings, folder: Path, fallback: RuleAction, domains: Collection[str] = ()) -> None:
         super().__init__()
         self._settings = settings
         self._fallback = fallback

@@ -14,12 +14,13 @@ from typing import Final
 
 from local.config.directory import Directory, read_directory
 from local.config.functions import ROOT, Function, project_function, read_functions
+from local.config.gateways import Gateway, read_gateways
 from local.config.toml_reader import ConfigurationError, Source, Table
 from local.config.web import Web, read_web
 from local.mail.addresses import domain_of
 from local.rules.rule import MAX_TIMEOUT_MINUTES, InvalidRule, Rule, RuleAction, check_rules, list_fallbacks
 from mailhooks.address_patterns import ascii_domain, parse_domain
-from mailhooks.contract import Action, FlowDirection
+from mailhooks.contract import FlowDirection
 
 DEFAULT_FILE: Final = ROOT / "local" / "workmail.toml"
 
@@ -51,6 +52,7 @@ class Configuration:
         buckets: S3 buckets to create, in addition to the rewrite bucket.
         history: number of messages to keep.
         web: how the web page is opened.
+        gateways: the SMTP gateways, by name.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Configuration:
     buckets: tuple[str, ...] = ()
     history: int = _KEEP
     web: Web = field(default_factory=Web)
+    gateways: Mapping[str, Gateway] = field(default_factory=lambda: MappingProxyType({}))
 
     def owns(self, address: str) -> bool:
         """Return whether the address is in a domain of the organization; it need not have a mailbox."""
@@ -91,14 +94,17 @@ def load_configuration(path_or_text: Path | str) -> Configuration:
 
 def _read(source: Source) -> Configuration:
     document = source.parse()
-    document.reject_other_keys("organization", "users", "groups", "rules", "functions", "availability", "storage", "history", "web")
+    document.reject_other_keys(
+        "organization", "users", "groups", "gateways", "rules", "functions", "availability", "storage", "history", "web"
+    )
     organization = document.read_table("organization", "id", "domains")
     domains = _read_domains(organization)
     organization_id = organization.read_text("id", ORGANIZATION_ID)
     organization.require(_ID.fullmatch(organization_id), "id", found=repr(organization_id), expected="m- and 32 hexadecimal digits")
     availability = document.read_table("availability", "function")
     functions = read_functions(document.read_table("functions"))
-    rules = _read_rules(document.read_tables("rules"), functions)
+    gateways = read_gateways(document.read_tables("gateways"))
+    rules = _read_rules(document.read_tables("rules"), functions, gateways)
     provider = availability.read_text("function", "")
     if provider:
         _add_function(functions, provider, availability)
@@ -113,6 +119,7 @@ def _read(source: Source) -> Configuration:
         _read_buckets(document.read_table("storage", "buckets")),
         document.read_table("history", "keep").read_integer("keep", _KEEP, 1, _MOST_KEPT),
         read_web(document.read_table("web", "allow-hosts", "path")),
+        MappingProxyType(gateways),
     )
 
 
@@ -142,11 +149,13 @@ def _add_function(functions: dict[str, Function], name: str, table: Table) -> No
         functions[name] = function
 
 
-def _read_rules(tables: Sequence[Table], functions: dict[str, Function]) -> tuple[Rule, ...]:
+def _read_rules(tables: Sequence[Table], functions: dict[str, Function], gateways: Mapping[str, Gateway]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     for table in tables:
         rule = _read_rule(table)
         table.require(rule.name not in rules, "name", found="a second rule of this name", expected="a name that no other rule has")
+        found = f"{rule.gateway!r}"
+        table.require(not rule.gateway or rule.gateway in gateways, "gateway", found=found, expected="the name of a table [[gateways]]")
         if rule.function:
             _add_function(functions, rule.function, table)
         rules[rule.name] = rule
@@ -160,7 +169,7 @@ def _read_rules(tables: Sequence[Table], functions: dict[str, Function]) -> tupl
 def _read_rule(table: Table) -> Rule:
     name = table.read_text("name")
     table.place = f'rule "{name}"'
-    table.reject_other_keys("name", "direction", "action", "senders", "recipients", *_LAMBDA_KEYS)
+    table.reject_other_keys("name", "direction", "action", "senders", "recipients", "gateway", *_LAMBDA_KEYS)
     direction = table.read_word("direction", _DIRECTIONS)
     action = table.read_word("action", _ACTIONS)
     synchronous = table.read_flag("synchronous", default=True)
@@ -175,8 +184,9 @@ def _read_rule(table: Table) -> Rule:
             table.read_texts("recipients", ("*",)),
             table.read_text("function", ""),
             synchronous,
-            Action(table.read_word("fallback", kinds, "default")),
+            table.read_word("fallback", kinds, "default"),
             table.read_integer("timeout-minutes", 30, 0, MAX_TIMEOUT_MINUTES),
+            table.read_text("gateway", ""),
         )
     except InvalidRule as error:
         raise table.error(error.key.replace("_", "-"), found=error.found, expected=error.expected) from None

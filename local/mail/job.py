@@ -38,7 +38,8 @@ class DeliveryJob(NamedTuple):
         elapsed_s: the used part of that timeout: attempts, and the pauses of WorkMail between them.
         delivered: whether the decision has been carried out.
         action: the rule's own action; with a synchronous function the response decides.
-        gateway: whether the rule routes to an SMTP gateway.
+        gateway: the name of the SMTP gateway to which the rule's action or fallback action routes; "" for one that only stores mail, None
+            if neither does.
         content: the bytes to deliver; None when they are still to be read from the spool.
     """
 
@@ -52,7 +53,7 @@ class DeliveryJob(NamedTuple):
     elapsed_s: float = 0.0
     delivered: bool = False
     action: Action = DEFAULT
-    gateway: bool = False
+    gateway: str | None = None
     content: bytes | None = None
 
     @property

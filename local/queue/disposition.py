@@ -10,11 +10,13 @@ from local.mail.history import Destination, RecipientResult, RuleRun
 from local.mail.job import DeliveryJob
 from local.mail.submission import Submission
 from local.queue.dsn import may_bounce, write_bounce
+from local.queue.smtp_gateway import send_to_gateway
 from local.storage.maildir import MaildirStore
 from mailhooks.contract import FlowDirection
 
 _NOT_BOUNCED: Final = "no bounce was sent: the message has no sender to notify, or is itself an automatic reply"
 _NO_SENDER_MAILBOX: Final = "no bounce was sent: the sender's address is in the organization, but has no mailbox"
+_NO_GATEWAY: Final = "5.3.5 The organization has no such SMTP gateway."
 _IN_MAILBOXES: Final = (Destination.INBOX, Destination.JUNK)
 _ELSEWHERE: Final = (Destination.OUTGOING, Destination.GATEWAY)
 
@@ -28,6 +30,8 @@ def apply_results(
         The job, perhaps with further notes; and the message for colleagues that enters the inbound rules, None for none.
     """
     name = _delivery_name(job, "")
+    if job.gateway:
+        job = _send_to_gateway(job, job.gateway, name, content, maildirs, configuration)
     for destination in _IN_MAILBOXES:
         results = _results(job.run, destination)
         for mailbox in dict.fromkeys(mailbox for result in results for mailbox in configuration.mailboxes(result.recipient)):
@@ -41,6 +45,35 @@ def apply_results(
         job = _bounce(job, bounced, content, maildirs, configuration)
     onward = tuple(result.recipient for result in _results(job.run, Destination.INBOUND))
     return job, Submission(FlowDirection.INBOUND, job.mail_from, onward, content) if onward else None
+
+
+def _send_to_gateway(
+    job: DeliveryJob, gateway_name: str, name: str, content: bytes, maildirs: MaildirStore, configuration: Configuration
+) -> DeliveryJob:
+    """Send a message to an SMTP gateway. Recipients whom it does not accept get the result of a bounce.
+
+    A copy on disk marks what was sent. After a crash between the two the message is sent twice, but it is never lost (RFC 1047).
+    """
+    recipients = [result.recipient for result in _results(job.run, Destination.GATEWAY)]
+    waiting = [recipient for recipient in recipients if not maildirs.has(Destination.GATEWAY, recipient, name)]
+    if not waiting:
+        return job
+    gateway = configuration.gateways.get(gateway_name)
+    refused = (
+        send_to_gateway(gateway, job.mail_from, waiting, content, hostname=configuration.domains[0])
+        if gateway
+        else dict.fromkeys(waiting, _NO_GATEWAY)
+    )
+    for recipient in waiting:
+        if recipient not in refused:
+            maildirs.deliver(Destination.GATEWAY, recipient, name, content)
+    if not refused:
+        return job
+    results = tuple(
+        result._replace(destination=Destination.BOUNCED, note=refused[result.recipient]) if result.recipient in refused else result
+        for result in job.run.results
+    )
+    return job.with_run(results=results).with_problems(*(f'SMTP gateway "{gateway_name}": {why}' for why in refused.values()))
 
 
 def _bounce(

@@ -30,6 +30,10 @@ _ACTIONS: Final = {
 """For delivery, all other rule actions equal DEFAULT: they choose the way, or let a function decide."""
 
 
+_ORIGINS_OF_RULES: Final = (Origin.RULE, Origin.FALLBACK)
+"""The origins of actions that may route to an SMTP gateway. A function's response cannot."""
+
+
 def create_jobs(message: QueuedMessage, configuration: Configuration, event: Mapping[str, Any] | None = None) -> list[DeliveryJob]:
     """Create one job for each rule that wins for a recipient, in the order of the recipients.
 
@@ -75,8 +79,8 @@ def _create_job(message: QueuedMessage, header: HeaderSummary, matches: list[Mat
         return job
     if runs_function:
         event = build_event(message_id, invocation_id, message.direction, header, recipients)
-        job = job._replace(event=event, fallback=rule.fallback, timeout_s=rule.timeout_minutes * 60.0)
-    return job._replace(action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.action is RuleAction.GATEWAY)
+        job = job._replace(event=event, fallback=_ACTIONS.get(rule.fallback, DEFAULT), timeout_s=rule.timeout_minutes * 60.0)
+    return job._replace(action=_ACTIONS.get(rule.action, DEFAULT), gateway=rule.gateway if rule.uses_gateway else None)
 
 
 def _with_event(jobs: list[DeliveryJob], event: Mapping[str, Any]) -> DeliveryJob:
@@ -128,8 +132,8 @@ def _destination(job: DeliveryJob, outcome: RecipientOutcome, configuration: Con
         case ActionType.DROP:
             return Destination.DROPPED, ""
     if job.run.direction is FlowDirection.OUTBOUND:
-        if job.gateway:
-            return Destination.GATEWAY, ""
+        if job.gateway is not None and outcome.origin in _ORIGINS_OF_RULES:
+            return Destination.GATEWAY, job.gateway
         return (Destination.INBOUND if configuration.owns(outcome.recipient) else Destination.OUTGOING), ""
     if not configuration.mailboxes(outcome.recipient):
         return Destination.BOUNCED, _NO_MAILBOX

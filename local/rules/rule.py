@@ -10,8 +10,8 @@ from typing import Final
 
 from local.errors import LocalError
 from mailhooks.address_patterns import PATTERN_FORMS, Pattern
-from mailhooks.contract import Action, ActionType, FlowDirection
-from mailhooks.contract.verdict import DEFAULT, PRECEDENCE
+from mailhooks.contract import FlowDirection
+from mailhooks.contract.verdict import PRECEDENCE
 
 MAX_SENDER_PATTERNS: Final = 250
 """Sender patterns of one rule."""
@@ -66,8 +66,9 @@ class Rule:
         senders, recipients: patterns `mailbox@example.com`, `example.com`, `*.example.com` or `*`; one of each has to match.
         function: for Run Lambda, the function's name; else "".
         synchronous: for Run Lambda, whether WorkMail waits for the response.
-        fallback: for a synchronous rule, the action when there is no valid response.
+        fallback: for a synchronous rule, the action when there is no valid response: any of its direction but Run Lambda.
         timeout_minutes: for a synchronous rule, how long WorkMail retries; 0 for no retry.
+        gateway: the name of the SMTP gateway to which the action or the fallback action routes; "" for a gateway that only stores mail.
 
     Raises:
         InvalidRule: WorkMail would reject the rule.
@@ -80,8 +81,15 @@ class Rule:
     recipients: tuple[str, ...] = ("*",)
     function: str = ""
     synchronous: bool = True
-    fallback: Action = DEFAULT
+    fallback: RuleAction = RuleAction.DEFAULT
     timeout_minutes: int = 30
+    gateway: str = ""
+
+    @property
+    def uses_gateway(self) -> bool:
+        """Whether the action or the fallback action routes to an SMTP gateway."""
+        waits = self.action is RuleAction.LAMBDA and self.synchronous
+        return self.action is RuleAction.GATEWAY or (waits and self.fallback is RuleAction.GATEWAY)
 
     def __post_init__(self) -> None:
         for key, found, expected in (*_action_problems(self), *_pattern_problems(self), *_lambda_problems(self)):
@@ -105,6 +113,8 @@ def _action_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
     actions = STRICTNESS[rule.direction]
     if rule.action not in actions:
         yield "action", rule.action.value, f"one of {', '.join(actions)} in an {rule.direction.lower()} rule"
+    if rule.gateway and not rule.uses_gateway:
+        yield "gateway", repr(rule.gateway), f"none, because neither the action nor the fallback action is {RuleAction.GATEWAY}"
 
 
 def _pattern_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
@@ -133,10 +143,10 @@ def _lambda_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
         yield "recipients", ", ".join(map(repr, rule.recipients)), "only '*', because the rule runs a function synchronously"
     if not 0 <= rule.timeout_minutes <= MAX_TIMEOUT_MINUTES:
         yield "timeout_minutes", str(rule.timeout_minutes), f"0 to {MAX_TIMEOUT_MINUTES}"
-    if rule.fallback.type.inbound_only and rule.direction is FlowDirection.OUTBOUND:
-        yield "fallback", rule.fallback.type.value, f"one of {', '.join(list_fallbacks(rule.direction))} in an outbound rule"
+    if rule.fallback not in list_fallbacks(rule.direction):
+        yield "fallback", rule.fallback.value, f"one of {', '.join(list_fallbacks(rule.direction))} in an {rule.direction.lower()} rule"
 
 
-def list_fallbacks(direction: FlowDirection) -> tuple[ActionType, ...]:
+def list_fallbacks(direction: FlowDirection) -> tuple[RuleAction, ...]:
     """Return the fallback actions of a direction. Run Lambda is not a fallback action."""
-    return tuple(kind for kind in ActionType if direction is FlowDirection.INBOUND or not kind.inbound_only)
+    return tuple(action for action in STRICTNESS[direction] if action is not RuleAction.LAMBDA)

@@ -64,6 +64,11 @@ class MaildirStore:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             _write_once(folder, name, raw)
 
+    def has(self, destination: Destination, address: str, name: str) -> bool:
+        """Return whether a delivery with this name is there; see `deliver`."""
+        folder = self._folder(destination, address)
+        return any(file.name.partition(":")[0] == name for part in ("new", "cur") for file in (folder / part).glob("*"))
+
     def drop(self, name: str, raw: bytes, reason: Mapping[str, Any]) -> None:
         """Store a dropped message and the reason."""
         folder = self._root / "dropped"

@@ -12,7 +12,7 @@ from local.mail.job import DeliveryJob
 
 Value = TypeVar("Value")
 
-VERSION: Final = 7
+VERSION: Final = 8
 """Changes with each change of the tables or of the JSON in them."""
 
 SCHEMA: Final = """

@@ -17,16 +17,25 @@ from local.rules.matching import Match, match_rules
 from local.rules.rule import Rule, RuleAction
 from local.runtime.invocation import Invocation
 from local.web.actions import Actions, Addresses
-from mailhooks.contract import Action, ActionType, FlowDirection
+from mailhooks.contract import ActionType, FlowDirection
 
 NOW = 1_777_881_600.0
 """4 May 2026, 08:00 UTC."""
 
 RULES = (
-    Rule("Scan all mail", FlowDirection.INBOUND, RuleAction.LAMBDA, ("*",), function="mailflow", fallback=Action(ActionType.DEFAULT)),
+    Rule("Scan all mail", FlowDirection.INBOUND, RuleAction.LAMBDA, ("*",), function="mailflow", fallback=RuleAction.DEFAULT),
     Rule("No lottery", FlowDirection.INBOUND, RuleAction.DROP, ("lottery.example.net",)),
     Rule("Newsletters", FlowDirection.INBOUND, RuleAction.JUNK, ("*.example.net", "news.example.org"), ("ana@example.com",)),
-    Rule("Disclaimer", FlowDirection.OUTBOUND, RuleAction.LAMBDA, ("example.com",), function="disclaimer", timeout_minutes=5),
+    Rule(
+        "Disclaimer",
+        FlowDirection.OUTBOUND,
+        RuleAction.LAMBDA,
+        ("example.com",),
+        function="disclaimer",
+        fallback=RuleAction.GATEWAY,
+        timeout_minutes=5,
+        gateway="relay",
+    ),
     Rule("Archive", FlowDirection.OUTBOUND, RuleAction.LAMBDA, ("*",), function="observe", synchronous=False),
 )
 RESPONSE = '{"actions":[{"action":{"type":"DEFAULT"},"allRecipients":true}]}'

@@ -53,6 +53,17 @@ def test_empty_list_shows_examples_with_the_real_ports(site: Site) -> None:
         assert shown in page.replace("&#34;", '"')
 
 
+def test_rules_and_traces_show_the_smtp_gateway(site: Site) -> None:
+    rules = " ".join(site.get("/rules").text.split())
+    assert "gateway relay<" in rules
+    assert "fallback SMTP_GATEWAY, retried for 5 minutes" in rules
+    routed = RecipientResult("nora@example.net", ActionType.DEFAULT, Origin.FALLBACK, Destination.GATEWAY, "relay")
+    number = site.history.add(PLAIN, results=(routed,))
+    page = site.get(f"/messages/{number}").text
+    for shown in ("fallback action", ">SMTP gateway<", ">relay<"):
+        assert shown in page
+
+
 def test_trace_shows_rule_attempts_log_and_results(site: Site) -> None:
     bounced = RecipientResult("ben@example.com", ActionType.BOUNCE, Origin.FALLBACK, Destination.BOUNCED, "Please call us")
     run = site.history.rule_run(PLAIN)

@@ -8,13 +8,19 @@ import pytest
 from local.config import configuration
 from local.config.configuration import DEFAULT_FILE, Configuration, load_configuration
 from local.config.functions import ROOT, read_settings
+from local.config.gateways import Gateway
 from local.config.toml_reader import ConfigurationError
 from local.rules.matching import match_rules
-from mailhooks.contract import ActionType, FlowDirection
+from local.rules.rule import RuleAction
+from mailhooks.contract import FlowDirection
 
 ORGANIZATION = '[organization]\ndomains = ["example.com", "bücher.example"]\n'
 RULE = '[[rules]]\nname = "A"\ndirection = "inbound"\naction = "drop"\nsenders = ["*"]\n'
 LAMBDA = '[[rules]]\nname = "L"\ndirection = "inbound"\naction = "lambda"\nsenders = ["*"]\nfunction = "mailflow"\n'
+
+
+GATEWAY = '[[gateways]]\nname = "relay"\nport = 2525\n'
+GATEWAY_RULE = RULE.replace("inbound", "outbound").replace("drop", "smtp-gateway") + 'gateway = "relay"\n'
 
 
 def test_the_example_in_the_docstring_is_correct() -> None:
@@ -68,7 +74,18 @@ def test_only_domains_are_required() -> None:
 def test_a_rule_has_the_values_of_its_table() -> None:
     [rule] = load_configuration(ORGANIZATION + LAMBDA + 'fallback = "MOVE_TO_JUNK"\ntimeout-minutes = 240\n').rules
     assert (rule.name, rule.direction, rule.function, rule.synchronous) == ("L", "INBOUND", "mailflow", True)
-    assert (rule.fallback.type, rule.timeout_minutes, rule.recipients) == (ActionType.MOVE_TO_JUNK, 240, ("*",))
+    assert (rule.fallback, rule.timeout_minutes, rule.recipients) == (RuleAction.JUNK, 240, ("*",))
+
+
+def test_a_rule_routes_to_a_gateway_by_its_action_or_its_fallback() -> None:
+    fallback = LAMBDA.replace("inbound", "outbound") + 'fallback = "smtp-gateway"\ngateway = "relay"\n'
+    found = load_configuration(ORGANIZATION + GATEWAY + 'host = "::1"\n' + GATEWAY_RULE + fallback)
+    assert [(rule.action, rule.fallback, rule.gateway) for rule in found.rules] == [
+        (RuleAction.GATEWAY, RuleAction.DEFAULT, "relay"),
+        (RuleAction.LAMBDA, RuleAction.GATEWAY, "relay"),
+    ]
+    assert found.gateways == {"relay": Gateway("relay", "::1", 2525)}
+    assert "secret" not in repr(Gateway("relay", "::1", 2525, "user", "secret"))
 
 
 def test_without_users_every_address_of_the_domains_has_a_mailbox() -> None:
@@ -187,6 +204,15 @@ INVALID = {
         'rule "L"',
         "fallback",
     ),
+    "a gateway that is not there": (ORGANIZATION + GATEWAY_RULE, 8, 'rule "A"', "gateway"),
+    "a gateway that no action uses": (ORGANIZATION + GATEWAY + RULE + 'gateway = "relay"\n', 11, 'rule "A"', "gateway"),
+    "a gateway twice": (ORGANIZATION + GATEWAY + GATEWAY, 7, 'gateway "relay"', "name"),
+    "a gateway without a port": (ORGANIZATION + GATEWAY.replace("port = 2525\n", ""), 3, 'gateway "relay"', "port"),
+    "a gateway with port 0": (ORGANIZATION + GATEWAY.replace("2525", "0"), 5, 'gateway "relay"', "port"),
+    "a gateway on another machine": (ORGANIZATION + GATEWAY + 'host = "mail.example.com"\n', 6, 'gateway "relay"', "host"),
+    "a gateway at another address": (ORGANIZATION + GATEWAY + 'host = "192.0.2.1"\n', 6, 'gateway "relay"', "host"),
+    "a gateway with a user alone": (ORGANIZATION + GATEWAY + 'user = "u"\n', 3, 'gateway "relay"', "password"),
+    "a gateway with a password alone": (ORGANIZATION + GATEWAY + 'password = "p"\n', 3, 'gateway "relay"', "user"),
     "a timeout of over four hours": (ORGANIZATION + LAMBDA + "timeout-minutes = 241\n", 9, 'rule "L"', "timeout-minutes"),
     "recipients of a rule that waits": (ORGANIZATION + LAMBDA + 'recipients = ["example.com"]\n', 9, 'rule "L"', "recipients"),
     "an address of another domain": (ORGANIZATION + '[[users]]\naddress = "a@example.net"\n', 4, 'user "a@example.net"', "address"),

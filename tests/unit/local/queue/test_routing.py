@@ -14,7 +14,7 @@ CONFIGURATION = load_configuration('organization = { domains = ["example.com"] }
 
 def destination(address: str, action: str, direction: FlowDirection, *, gateway: bool = False) -> tuple[Destination, str]:
     run = RuleRun("m", "i", direction, "R", "", "", False, (address,), State.ACCEPTED)
-    job = DeliveryJob(1, 0.0, "x@example.net", run, gateway=gateway)
+    job = DeliveryJob(1, 0.0, "x@example.net", run, gateway="" if gateway else None)
     delivery = Delivery((RecipientOutcome(address, Action(ActionType(action)), Origin.RULE),))
     [result], _ = recipient_results(job, delivery, CONFIGURATION)
     return result.destination, result.note

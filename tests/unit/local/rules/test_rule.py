@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from local.rules.rule import MAX_ORGANIZATION_PATTERNS, MAX_SENDER_PATTERNS, InvalidRule, Rule, RuleAction, check_rules
-from mailhooks.contract import Action, ActionType
 from tests.support.flow_rules import parse_rules
 from tests.support.tables import check_rows
 from tests.unit.local.rules.rule_cases import IN, OUT
@@ -30,8 +29,15 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "junk, outbound": ({"direction": OUT, "action": RuleAction.JUNK, "function": ""}, "action"),
     "bypass, outbound": ({"direction": OUT, "action": RuleAction.BYPASS, "function": ""}, "action"),
     "gateway, inbound": ({"action": RuleAction.GATEWAY, "function": ""}, "action"),
-    "junk as fallback, outbound": ({"direction": OUT, "fallback": Action(ActionType.MOVE_TO_JUNK)}, "fallback"),
-    "bypass as fallback, outbound": ({"direction": OUT, "fallback": Action(ActionType.BYPASS_SPAM_CHECK)}, "fallback"),
+    "junk as fallback, outbound": ({"direction": OUT, "fallback": RuleAction.JUNK}, "fallback"),
+    "bypass as fallback, outbound": ({"direction": OUT, "fallback": RuleAction.BYPASS}, "fallback"),
+    "gateway as fallback, inbound": ({"fallback": RuleAction.GATEWAY}, "fallback"),
+    "a function as fallback": ({"fallback": RuleAction.LAMBDA}, "fallback"),
+    "a gateway for another action": ({"direction": OUT, "gateway": "relay"}, "gateway"),
+    "a gateway for a rule that does not wait": (
+        {"direction": OUT, "synchronous": False, "fallback": RuleAction.GATEWAY, "gateway": "relay"},
+        "gateway",
+    ),
 }
 
 
@@ -56,8 +62,11 @@ def test_valid_rules_are_accepted() -> None:
         {"timeout_minutes": 0},
         {"timeout_minutes": 240},
         {"synchronous": False, "recipients": ("example.com",)},
-        {"fallback": Action(ActionType.MOVE_TO_JUNK)},
-        {"direction": OUT, "fallback": Action(ActionType.BOUNCE)},
+        {"fallback": RuleAction.JUNK},
+        {"direction": OUT, "fallback": RuleAction.BOUNCE},
+        {"direction": OUT, "fallback": RuleAction.GATEWAY, "gateway": "relay"},
+        {"direction": OUT, "action": RuleAction.GATEWAY, "function": "", "gateway": "relay"},
+        {"direction": OUT, "action": RuleAction.GATEWAY, "function": ""},
         {"senders": tuple(f"a{number}@example.net" for number in range(MAX_SENDER_PATTERNS))},
     ):
         assert make_rule(**changes)
