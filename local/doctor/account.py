@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    ParamValidationError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from local.doctor.reads import READS
 from local.errors import NotConnected
@@ -95,6 +103,7 @@ class Account:
         self._end = clock() + BUDGET_S
         self._creating = threading.Lock()
         self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._locks: dict[str, threading.Lock] = {}
         self._answers: dict[str, dict[str, Any] | Missing | CannotCheck] = {}
         self._unreachable: dict[tuple[str, str], CannotCheck] = {}
 
@@ -116,13 +125,15 @@ class Account:
             NotConnected: AWS accepts the credentials for no call.
         """
         key = json.dumps([operation, region, parameters], sort_keys=True, default=str)
-        answer = self._answers.get(key)
-        if answer is None:
-            try:
-                answer = self._call(operation, region or self.region, parameters)
-            except (Missing, CannotCheck) as error:
-                answer = error
-            self._answers[key] = answer
+        # Checks run in parallel; the second that makes a call waits for the answer of the first.
+        with self._locks.setdefault(key, threading.Lock()):
+            answer = self._answers.get(key)
+            if answer is None:
+                try:
+                    answer = self._call(operation, region or self.region, parameters)
+                except (Missing, CannotCheck) as error:
+                    answer = error
+                self._answers[key] = answer
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -158,7 +169,9 @@ class Account:
                 answer["Body"] = answer["Body"].read()
         except ClientError as error:
             raise _explain(error, action) from None
-        except (NoCredentialsError, CredentialRetrievalError, NoRegionError) as error:
+        except ParamValidationError:
+            raise CannotCheck(f"a name is malformed for {action}", "Correct the parameter or setting that has the name.") from None
+        except (NoCredentialsError, CredentialRetrievalError, SSOError, TokenRetrievalError) as error:
             raise NotConnected(f"{error}: sign in (aws sso login, AWS_PROFILE), then run the command again") from None
         except BotoCoreError as error:
             problem = CannotCheck(f"no answer from {service} in {region} ({type(error).__name__})", "Check the network, proxy and region.")

@@ -16,6 +16,7 @@ REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1")
 """The regions of WorkMail."""
 
 _ORGANIZATION_ARN: Final = re.compile(r"arn:[a-z-]+:workmail:([a-z0-9-]+):([0-9]{12}):organization/(m-[0-9a-f]{32})")
+_ORGANIZATION_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 _FUNCTION_ARN: Final = re.compile(r"arn:([a-z-]+):lambda:([a-z0-9-]+):([0-9]{12}):function:([A-Za-z0-9_-]+)(?::([A-Za-z0-9_$-]+))?")
 
 
@@ -217,6 +218,8 @@ def _find_organization(account: Account, given: str, parameters: Mapping[str, st
     text, found_by = (given, "--organization-id") if given else (parameters.get("OrganizationId", ""), "the stack's OrganizationId")
     if match := _ORGANIZATION_ARN.fullmatch(text):
         return Organization(match[3], match[1], match[2], partition, found_by)
+    if given and not _ORGANIZATION_ID.fullmatch(given):
+        raise NotConnected("--organization-id: write m- and 32 hexadecimal digits, or the organization's ARN")
     if text:
         return Organization(text, account.region, number, partition, found_by)
     return Organization(_find_only_organization(account), account.region, number, partition, "the region's only organization")

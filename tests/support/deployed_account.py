@@ -60,7 +60,7 @@ class Deployment:
         self._put_metrics()
         # moto does not keep a function's log group.
         self.change("lambda", "/configuration", LoggingConfig={"LogFormat": "Text", "LogGroup": GROUP})
-        self._set_answers()
+        self.set_answers()
         return self
 
     def _variables(self, label: str) -> dict[str, str]:
@@ -283,7 +283,8 @@ class Deployment:
             self.put_metric("WorkMailHooks", "Messages", 600, service=STACK, hook="mailflow", direction=direction)
         self.put_metric("AWS/WorkMail", "OutgoingEmailSent", 4000, OrganizationId=ORGANIZATION)
 
-    def _set_answers(self) -> None:
+    def set_answers(self) -> None:
+        """Set the answers of WorkMail, and of Lambda for the account."""
         aws = self.aws
         gigabytes = 2**30
         aws.lambda_settings = {

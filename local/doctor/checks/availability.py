@@ -6,7 +6,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from local.doctor.account import Account, Missing
-from local.doctor.checks.functions import read_variables
+from local.doctor.checks.functions import read_configuration, read_variables
+from local.doctor.checks.roles import find_missing_rights
 from local.doctor.findings import Finding, fail, pass_check, warn
 from local.doctor.target import Function, Target
 
@@ -68,6 +69,11 @@ def check_secret(account: Account, target: Target) -> Iterator[Finding]:
         if found.get("DeletedDate"):
             command = ("aws", "secretsmanager", "restore-secret", "--secret-id", secret)
             yield fail("secret", f"{name} is scheduled for deletion", "Restore it.", command)
+            continue
+        key, role = str(found.get("KmsKeyId", "")), read_configuration(account, function)["Role"]
+        if key.startswith("arn:") and find_missing_rights(account, role, ("kms:Decrypt",), (key,)):
+            mend = f"Set KmsKeyArn, and deploy; or let the role use this key: {key}"
+            yield fail("secret", f"the function may not decrypt {name}", mend)
         else:
             yield pass_check(
                 "secret", f"{name} exists; check it by: {_PYTHON} -m local availability --config secret:{found['Name']} --check"

@@ -57,18 +57,33 @@ def check_state(account: Account, _target: Target, function: Function) -> Iterat
 def check_settings(account: Account, _target: Target, function: Function) -> Iterator[Finding]:
     """Check that the alias has the newest settings, and that no setting leads to a local server."""
     found = read_configuration(account, function)
-    variables = read_variables(account, function)
-    local = sorted(name for name in variables if name.startswith("AWS_ENDPOINT_URL"))
+    local = sorted(name for name in read_variables(account, function) if name.startswith("AWS_ENDPOINT_URL"))
     if local:
         yield fail("settings", f"set for local servers: {', '.join(local)}", f"Remove these variables from the function. {_DEPLOY}")
-    if function.qualifier:
-        latest = account.call("lambda.get_function_configuration", FunctionName=function.name)
-        if changed := list(_list_differences(found, latest)):
-            mend = f"{_DEPLOY} It publishes a version, and moves the alias {ALIAS} to it."
-            yield fail("settings", f"changed, but not in force: {', '.join(changed)}", mend)
-            return
-    if not local:
-        yield pass_check("settings", "in force" if function.qualifier else "the function has no alias; its settings are in force")
+    if not function.qualifier:
+        return
+    if function.qualifier == ALIAS and (weights := _read_weights(account, function)):
+        shares = ", ".join(f"version {version} gets {share:.0%}" for version, share in weights.items())
+        mend = "Wait for its end, or roll it back in the console of CodeDeploy."
+        yield warn("settings", f"a gradual deployment is not finished: {shares}", mend)
+        return
+    latest = account.call("lambda.get_function_configuration", FunctionName=function.name)
+    if changed := list(_list_differences(found, latest)):
+        mend = f"{_DEPLOY} It publishes a version, and moves the alias {ALIAS} to it."
+        yield fail("settings", f"changed, but not in force: {', '.join(changed)}", mend)
+    elif not local:
+        yield pass_check("settings", "in force")
+
+
+def _read_weights(account: Account, function: Function) -> dict[str, float]:
+    """Return the shares of calls that other versions than the alias's get."""
+    try:
+        alias = account.call("lambda.get_alias", FunctionName=function.name, Name=ALIAS)
+    except Missing:
+        # A missing alias has a row of its own.
+        return {}
+    weights: dict[str, float] = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return weights
 
 
 def _list_differences(version: Mapping[str, Any], latest: Mapping[str, Any]) -> Iterator[str]:

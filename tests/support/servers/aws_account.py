@@ -22,7 +22,7 @@ from local.aws.service_errors import JSON, find_signed_service
 _NUMBERS = itertools.count(100_000_000_001)
 _SESSION = botocore.session.get_session()
 _BOTO3 = boto3.Session(botocore_session=_SESSION)
-_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -43,6 +43,7 @@ class AwsAccount:
         changes: service, a part of the operation or path, and a change of moto's JSON answer.
         slow: services that answer never, in the time of a test.
         calls: service and operation or path of each call.
+        region: of `do`.
     """
 
     workmail: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class AwsAccount:
     changes: list[tuple[str, str, Change]] = field(default_factory=list)
     slow: set[str] = field(default_factory=set)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    region: str = "us-east-1"
     number: str = field(default_factory=lambda: str(next(_NUMBERS)))
     topics: dict[str, dict[str, str]] = field(default_factory=dict)
     url: str = ""
@@ -67,7 +69,7 @@ class AwsAccount:
         """Call one operation, such as `lambda.create_alias`."""
         service, _, name = operation.partition(".")
         if service not in self._clients:
-            self._clients[service] = _BOTO3.client(service, endpoint_url=self.url, **_KEYS)
+            self._clients[service] = _BOTO3.client(service, region_name=self.region, endpoint_url=self.url, **_KEYS)
         return getattr(self._clients[service], name)(**parameters)
 
     def close(self) -> None:
