@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from local.console.style import format_count
 from local.doctor.account import Account, Missing
 from local.doctor.findings import Finding, fail, pass_check, warn
 from local.doctor.target import Target
@@ -64,7 +65,7 @@ def check_topics(account: Account, target: Target) -> Iterator[Finding]:
         elif int(topic.get("SubscriptionsConfirmed", "0")) > 0:
             yield pass_check("topic", f"{name} has a confirmed subscription")
         elif pending:
-            yield fail("topic", f"{name}: {pending} subscriptions wait for confirmation", "Confirm one by the link in its mail.")
+            yield fail("topic", f"{name}: {format_count(pending, 'subscription')} not confirmed", "Confirm one by the link in its mail.")
         else:
             yield fail("topic", f"{name} has no subscription", "Subscribe, then confirm by the link in the mail.", subscribe)
 
@@ -80,7 +81,7 @@ def check_dead_letters(account: Account, target: Target) -> Iterator[Finding]:
         number = int(answer["Attributes"]["ApproximateNumberOfMessages"])
         if number:
             mend = "Read the function's log for the reason; the events stay for 14 days (docs/failure.md)."
-            yield fail("dead letters", f"{number:,} events failed three times", mend)
+            yield fail("dead letters", f"{format_count(number, 'event')} failed three times", mend)
         else:
             yield pass_check("dead letters", "none")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from local.console.style import format_count
 from local.doctor.account import Account
 from local.doctor.findings import Finding, fail, pass_check, warn
 from local.doctor.metrics import Metric, sum_metrics
@@ -28,13 +29,15 @@ def check_calls(account: Account, target: Target, function: Function) -> Iterato
         return
     if through == [0]:
         mend = f"Use the ARN of the alias in the flow rule, so that gradual deployments and rollbacks apply: {function.arn}"
-        yield warn("flow rule", f"{calls:,} calls in {DAYS} days, but none of the alias {function.qualifier}", mend)
+        yield warn("flow rule", f"{format_count(calls, 'call')} in {DAYS} days, but none of the alias {function.qualifier}", mend)
     elif asynchronous and not function.is_asynchronous:
         mend = "Check Run synchronously in the flow rule: WorkMail ignores the answer and the changes of other calls."
         yield fail("flow rule", f"{asynchronous:,} of {calls:,} calls in {DAYS} days were asynchronous", mend)
     elif function.is_asynchronous and not asynchronous:
         yield warn(
-            "flow rule", f"{calls:,} calls in {DAYS} days were synchronous: mail waits", "Uncheck Run synchronously in the flow rule."
+            "flow rule",
+            f"{format_count(calls, 'call')} in {DAYS} days, synchronous: mail waits",
+            "Uncheck Run synchronously in the flow rule.",
         )
     else:
         yield from _check_directions(account, target, function, calls)
@@ -55,7 +58,7 @@ def describe_rule(function: Function) -> str:
 
 
 def _check_directions(account: Account, target: Target, function: Function, calls: int) -> Iterator[Finding]:
-    found = f"{calls:,} calls in {DAYS} days"
+    found = f"{format_count(calls, 'call')} in {DAYS} days"
     if function.label != "mailflow" or target.stack is None:
         yield pass_check("flow rule", found)
         return

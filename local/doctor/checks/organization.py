@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Final
 
+from local.console.style import format_count
 from local.doctor.account import Account, Missing
 from local.doctor.findings import Finding, fail, pass_check, skip, warn
 from local.doctor.target import REGIONS, Target
@@ -36,7 +37,7 @@ def check_account(account: Account, target: Target) -> Iterator[Finding]:
     else:
         yield pass_check("region", account.region if where == account.region else f"{account.region}; the organization is in {where}")
     days = (END_OF_WORKMAIL - target.now.date()).days
-    found = f"{days} days until WorkMail ends on {END_OF_WORKMAIL:%d %B %Y}" if days > 0 else "WorkMail has ended"
+    found = f"{format_count(days, 'day')} until WorkMail ends on {END_OF_WORKMAIL:%d %B %Y}" if days > 0 else "WorkMail has ended"
     if days > _NEAR_DAYS:
         yield pass_check("end of service", found)
     else:

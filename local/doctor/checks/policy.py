@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from local.console.style import format_count
 from local.doctor.account import Account, CannotCheck, Missing
 from local.doctor.checks.functions import read_configuration, read_variables
 from local.doctor.checks.roles import find_missing_rights
@@ -42,9 +43,9 @@ def _check_source(account: Account, function: Function, source: str, variables: 
         lines = ", ".join(dict.fromkeys(str(problem.line) for problem in error.problems if problem.line)) or "unknown"
         mend = "Correct it, try it by `python -m local check`, and store it again: until then an older policy is in force."
         # Not the problems themselves: they may quote an address.
-        yield fail("source", f"{source} is invalid, {len(error.problems) + error.more} problems; lines: {lines}", mend)
+        yield fail("source", f"{source} is invalid, {format_count(len(error.problems) + error.more, 'problem')}; lines: {lines}", mend)
         return
-    yield pass_check("source", f"{source} is valid, {len(policy.rules)} rules")
+    yield pass_check("source", f"{source} is valid, {format_count(len(policy.rules), 'rule')}")
     yield from _check_needs(account, policy, variables)
     yield from _check_rights(account, function, policy)
 

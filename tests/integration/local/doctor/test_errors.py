@@ -151,3 +151,29 @@ def test_a_network_without_aws_ends_the_command(
 def test_a_malformed_arn_ends_the_command(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--function", "rewrite"]) == 2
     assert "arn:aws:lambda" in capsys.readouterr().err
+
+
+def test_a_malformed_id_of_an_organization_ends_the_command(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--organization-id", "m-123"]) == 2
+    assert "32 hexadecimal digits" in capsys.readouterr().err
+    assert [service for service, _ in deployment.aws.calls if service == "workmail"] == []
+
+
+def test_a_name_that_aws_cannot_have_is_reported(deployment: Deployment, run: Run) -> None:
+    deployment.set_variables("mailflow", POLICY="s3://not a bucket/policy.yaml")
+    report = run()
+    assert report.list_problems() == {("Policy", "policy", "unchecked")}
+    assert report.find("Policy", "policy", "unchecked")["found"] == "a name is malformed for s3:GetObject"
+
+
+def test_a_sign_in_that_expired_ends_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    settings = ("sso_start_url = https://example.com", "sso_region = us-east-1", "sso_account_id = 111122223333", "sso_role_name = mail")
+    (tmp_path / "config").write_text("\n".join(["[profile mail]", "region = us-east-1", *settings]))
+    for name, value in {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "mail", "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor"]) == 2
+    assert "aws sso login" in capsys.readouterr().err

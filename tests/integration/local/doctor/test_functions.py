@@ -193,12 +193,14 @@ PERMISSIONS = [
 ]
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(STATES)
 def test_a_defect_of_a_function_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(PERMISSIONS)
 def test_a_defect_of_a_permission_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
@@ -277,6 +279,14 @@ def test_a_policy_without_a_rule_in_one_direction_is_named(deployment: Deploymen
     assert "none by Outbound rules" in report.find("Function mailflow", "flow rule", "warning")["found"]
     deployment.set_parameter("MailDirection", "inbound")
     assert run("--stack", "second").list_problems() == set()
+
+
+def test_a_gradual_deployment_that_is_not_finished_is_no_defect(deployment: Deployment, run: Run) -> None:
+    deployment.set_variables("rewrite", LIVE, SUBJECT_TAG="[OLD]")
+    deployment.change("lambda", f"{deployment.name('rewrite')}/aliases/live", RoutingConfig={"AdditionalVersionWeights": {"2": 0.1}})
+    report = run()
+    assert report.list_problems() == {(REWRITE, "settings", "warning")}
+    assert "version 2 gets 10%" in report.find(REWRITE, "settings", "warning")["found"]
 
 
 def test_values_of_settings_are_never_printed(deployment: Deployment, run: Run) -> None:

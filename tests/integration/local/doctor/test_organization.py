@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.integration.local.doctor.conftest import Run
 from tests.integration.local.doctor.defects import Defect, parametrize
 from tests.support.deployed_account import IMPERSONATION, ORGANIZATION, Deployment
@@ -198,22 +200,35 @@ PROVIDERS = [
 ]
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(ORGANIZATIONS)
 def test_a_defect_of_the_organization_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(STACKS)
 def test_a_defect_of_the_stack_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(PROVIDERS)
 def test_a_defect_of_the_availability_provider_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
+
+
+def test_a_secret_whose_key_the_function_may_not_use_is_named(deployment: Deployment, run: Run) -> None:
+    key = f"arn:aws:kms:us-east-1:{deployment.aws.number}:key/1"
+    deployment.change("secretsmanager", "DescribeSecret", KmsKeyId=key)
+    assert run().list_problems() == set()
+    deployment.aws.refused.add("kms:Decrypt")
+    report = run()
+    assert report.list_problems() == {(PROVIDER, "secret", "wrong")}
+    assert key in report.find(PROVIDER, "secret", "wrong")["mend"]
 
 
 def test_a_stack_that_does_not_exist_is_named_and_the_organization_is_checked(deployment: Deployment, run: Run) -> None:

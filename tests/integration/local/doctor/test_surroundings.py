@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.local.doctor.conftest import Run
+from tests.integration.local.doctor.conftest import Run, use_account
 from tests.integration.local.doctor.defects import Defect, parametrize
 from tests.support.deployed_account import EVENT_LOG, GROUP, MAIL_FUNCTIONS, ORGANIZATION, REGION, STACK, Deployment
+from tests.support.servers.aws_account import AwsAccount
+from tests.support.servers.hosting import ServerPool
 
 BUCKET = "Rewrite bucket"
 OTHER = f"arn:aws:workmailmessageflow:{REGION}:111122223333:message/m-{'f' * 32}/*"
@@ -259,7 +261,7 @@ ALARMS = [
         "a subscription that was never confirmed",
         lambda d: d.aws.topics.update({d.topic: {"SubscriptionsConfirmed": "0", "SubscriptionsPending": "2"}}),
         ("Alarms", "topic", "wrong"),
-        "2 subscriptions wait",
+        "2 subscriptions not confirmed",
         "link in its mail",
     ),
     Defect(
@@ -269,7 +271,7 @@ ALARMS = [
         "cannot use",
         "cloudwatch.amazonaws.com",
     ),
-    Defect("events that failed", _send_dead_letter, ("Alarms", "dead letters", "wrong"), "1 events failed", "docs/failure.md"),
+    Defect("events that failed", _send_dead_letter, ("Alarms", "dead letters", "wrong"), "1 event failed", "docs/failure.md"),
     Defect(
         "a queue that was deleted",
         lambda d: _replace_queue(d, d.queue.replace("dead-letters", "gone")),
@@ -304,28 +306,45 @@ QUOTAS = [
 ]
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(BUCKETS)
 def test_a_defect_of_the_bucket_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(LOGS)
 def test_a_defect_of_the_logs_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(ALARMS)
 def test_a_defect_of_the_alarms_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
 
 
+@pytest.mark.slow  # half a second for each of its defects
 @parametrize(QUOTAS)
 def test_a_quota_that_is_nearly_reached_is_named(deployment: Deployment, run: Run, defect: Defect) -> None:
     defect.damage(deployment)
     defect.check(run())
+
+
+def test_a_day_with_many_recipients_is_named(pool: ServerPool, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pool.host(AwsAccount()) as aws:
+        use_account(aws, monkeypatch)
+        other = Deployment(aws)
+        other.set_answers()
+        other.put_metric("AWS/WorkMail", "OutgoingEmailSent", 50_000, OrganizationId=ORGANIZATION)
+        other.put_metric("AWS/WorkMail", "OutgoingEmailSent", 40_000, OrganizationId="another")
+        row = run("--function", other.arn("rewrite")).find("Quotas", "recipients", "warning")
+        aws.close()
+    assert row["found"].startswith("90,000 outgoing in a day")
+    assert "add recipients" in row["mend"]
 
 
 def test_a_key_that_workmail_may_use_is_healthy(deployment: Deployment, run: Run) -> None:
@@ -390,7 +409,7 @@ def test_a_policy_elsewhere_is_fetched_and_loaded(deployment: Deployment, run: R
     deployment.set_variables("mailflow", POLICY=STORES[kind](deployment, POLICY))
     report = run()
     assert report.list_problems() == set()
-    assert report.find("Policy", "source", "ok")["found"].endswith("is valid, 1 rules")
+    assert report.find("Policy", "source", "ok")["found"].endswith("is valid, 1 rule")
 
 
 @pytest.mark.parametrize("kind", STORES)
