@@ -1,0 +1,170 @@
+"""Each command in the documentation runs here, or CI runs it, or a comment above its block names what it needs.
+
+The comments: `<!-- needs an account -->` (of AWS, or a tenant), `<!-- needs Docker -->`, and `<!-- runs for minutes -->` for targets of
+make, which a test finds in the Makefile.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from local.config.functions import ROOT
+from mailhooks.policy import load
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(
+    r"(?:^ *<!-- (?P<marker>[^>]+) -->\n)?^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
+)
+COMMENT = re.compile(r"(?:^|\s)#.*")
+MARKERS = ("", "needs an account", "needs Docker", "runs for minutes")
+CI = (ROOT / ".ci/run").read_text("utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+CONFIGURATION = """{
+  "backends": {"feeds": {"type": "ics", "feeds": [{"mailbox": "*", "url": "http://127.0.0.1:9/{mailbox}.ics"}]}},
+  "routes": [{"mailboxes": ["*"], "backend": "feeds"}]
+}"""
+
+
+class Block(NamedTuple):
+    """A fenced block of a page.
+
+    Attributes:
+        place: the page and the line of the fence.
+        marker: the comment on the line above, such as "needs an account".
+    """
+
+    place: str
+    marker: str
+    language: str
+    text: str
+
+    def commands(self) -> Iterator[list[str]]:
+        """Yield the words of each command, without comments."""
+        for line in self.text.replace("\\\n", " ").splitlines():
+            if words := shlex.split(COMMENT.sub("", line)):
+                yield words
+
+
+def find_blocks(page: Path) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    text = page.read_text("utf-8")
+    for found in FENCE.finditer(text):
+        line = text.count("\n", 0, found.start("indent")) + 1
+        yield Block(f"{page.relative_to(ROOT)}:{line}", found["marker"] or "", found["language"], found["text"])
+
+
+BLOCKS = [block for page in PAGES for block in find_blocks(page)]
+
+
+def commands(marker: str) -> list[tuple[str, list[str]]]:
+    """Return the commands of blocks with a marker, each with its place."""
+    found = [block for block in BLOCKS if block.language == "sh" and block.marker == marker]
+    return [(f"{block.place} {' '.join(words)}", words) for block in found for words in block.commands()]
+
+
+def ci_targets() -> set[str]:
+    """Return the targets of make that `.ci/run` makes, with their prerequisites."""
+    targets = set(re.findall(r"^make ([\w-]+)$", CI, re.MULTILINE))
+    prerequisites = {name: rest.split() for name, rest in re.findall(r"^([\w-]+):([^#=\n]*)", MAKEFILE, re.MULTILINE)}
+    wanted = list(targets)
+    while wanted:
+        added = set(prerequisites.get(wanted.pop(), ())) - targets
+        targets |= added
+        wanted += added
+    # A target whose prerequisites CI makes, such as `test-all`, has nothing else to do.
+    return targets | {name for name, needs in prerequisites.items() if needs and set(needs) <= targets}
+
+
+def is_run_by_ci(words: list[str]) -> bool:
+    """Return whether `.ci/run` runs a command: a target of make, or `sam build`, with which `make e2e` begins."""
+    if words[0] == "make":
+        return words[1] in ci_targets()
+    return words == ["sam", "build"] and "e2e" in ci_targets() and '["build"' in (ROOT / "tests/e2e/sam.py").read_text("utf-8")
+
+
+def local_command(words: list[str]) -> list[str]:
+    """Return the arguments of a command of this project's Python, also for `make run` and `make serve`; [] for another command."""
+    if words[0] == "make":
+        found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m local .*)$", MAKEFILE, re.MULTILINE)
+        return found[1].split() if found and len(words) == 2 else []
+    return words[1:] if words[0] in ("python", ".venv/bin/python") and words[1:3] == ["-m", "local"] else []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a folder that looks like a checkout, with files of a reader."""
+    for each in ROOT.iterdir():
+        if not each.name.startswith("."):
+            (tmp_path / each.name).symlink_to(each)
+    message = (ROOT / "events/mail/rewrite-external.eml").read_bytes()
+    for name in ("mail.eml", "message.eml", "saved.eml", "FILE.eml", "DIR/mail.eml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(message)
+    for name in ("policy.yaml", "new.yaml", "old.yaml"):
+        shutil.copy(ROOT / "functions/mailflow/policy.yaml", tmp_path / name)
+    (tmp_path / "disclaimer.html").write_text("<p>Example GmbH</p>")
+    (tmp_path / "config.json").write_text(CONFIGURATION)
+    return tmp_path
+
+
+def test_command_blocks_name_their_language() -> None:
+    for block in BLOCKS:
+        if block.language == "":
+            assert not re.match(r"\s*(make|python|sam|aws|git|docker|\$|\.venv/bin/python) ", block.text), block.place
+
+
+def test_markers_of_command_blocks_are_known() -> None:
+    for block in BLOCKS:
+        if block.language in ("sh", "powershell"):
+            assert block.marker in MARKERS, block.place
+        if block.language == "powershell":
+            assert block.marker, f"{block.place}: Exchange cannot run here"
+
+
+def test_unmarked_commands_run_here_or_in_ci() -> None:
+    unknown = [name for name, words in commands("") if not (is_run_by_ci(words) or local_command(words))]
+    assert not unknown, "run them in a test, or write <!-- needs an account --> above the block:\n" + "\n".join(unknown)
+
+
+def test_commands_that_run_for_minutes_are_targets_of_make() -> None:
+    for name, words in commands("runs for minutes"):
+        assert words[0] == "make", name
+        assert re.search(rf"^{words[1]}:", MAKEFILE, re.MULTILINE), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", {" ".join(words): words for _, words in commands("") if local_command(words)}.values(), ids=" ".join)
+def test_the_command_runs(words: list[str], checkout: Path) -> None:
+    command = [sys.executable, *(word.replace("0.0.0.0", "127.0.0.1") for word in local_command(words))]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT / "layers/mailhooks", ROOT)))
+    if "serve" in command:
+        ports = ["--smtp-port", "0", "--submission-port", "0", "--web-port", "0", "--folder", str(checkout / "spool")]
+        with subprocess.Popen([*command, *ports], cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout
+            assert "is up" in server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=60)
+        assert server.returncode == 0
+    else:
+        done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def policies() -> list[Block]:
+    return [block for block in BLOCKS if block.language == "yaml" and re.search(r"^version: 1$", block.text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("block", policies(), ids=lambda block: block.place)
+def test_policies_on_the_pages_are_valid(block: Block) -> None:
+    assert load(block.text).rules
