@@ -104,8 +104,10 @@ def local_command(words: list[str]) -> list[str]:
 def checkout(tmp_path: Path) -> Path:
     """Return a folder that looks like a checkout, with files of a reader."""
     for each in ROOT.iterdir():
-        if not each.name.startswith("."):
+        if not each.name.startswith(".") and each.name != "functions":
             (tmp_path / each.name).symlink_to(each)
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs/recipes/signature", tmp_path / "functions/disclaimer", dirs_exist_ok=True)
     message = (ROOT / "events/mail/rewrite-external.eml").read_bytes()
     for name in ("mail.eml", "message.eml", "saved.eml", "FILE.eml", "DIR/mail.eml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -167,5 +169,9 @@ def policies() -> list[Block]:
 
 
 @pytest.mark.parametrize("block", policies(), ids=lambda block: block.place)
-def test_policies_on_the_pages_are_valid(block: Block) -> None:
-    assert load(block.text).rules
+def test_policies_on_the_pages_are_valid(block: Block, tmp_path: Path) -> None:
+    for name in re.findall(r"(?:text_file|html_file|address_book): (\S+)", block.text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}" if name.endswith(".json") else "Example GmbH")
+    (tmp_path / "policy.yaml").write_text(block.text)
+    assert load(tmp_path / "policy.yaml").rules
