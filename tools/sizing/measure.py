@@ -152,7 +152,10 @@ _calls = iter(range(10**9))
 def _make_event(function: str, number: int) -> Any:
     """Return a new event for the message at `number`."""
     if function == "availability":
-        return read_availability_request()
+        # Another time for each request: the function keeps answers for a while.
+        day = next(_calls) % 28 + 1
+        window = {"startDate": f"2021-06-{day:02}T00:00:00.000Z", "endDate": f"2021-07-{day:02}T00:00:00.000Z"}
+        return read_availability_request() | {"window": window}
     return mail.event(number) | {"invocationId": f"{next(_calls):032x}"}
 
 

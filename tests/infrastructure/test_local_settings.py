@@ -1,0 +1,52 @@
+"""The settings of `sam local invoke`: SAM drops a variable that the template does not declare, and no deployed function has a local URL."""
+
+import json
+import tomllib
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.config.functions import CONTAINERS_PORT
+from tests.infrastructure.stack import ROOT, Stack, read_template
+
+SETTINGS: dict[str, dict[str, str]] = json.loads((ROOT / "events" / "env.json").read_text("utf-8"))
+FOR_ALL = SETTINGS["Parameters"]
+EACH = {name: variables for name, variables in SETTINGS.items() if name != "Parameters"}
+
+
+def declared(function: str) -> set[str]:
+    """Return the variables that the template declares for a function, as SAM reads it."""
+    template = read_template()
+    own: dict[str, Any] = template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
+    return {*template["Globals"]["Function"]["Environment"]["Variables"], *own}
+
+
+@pytest.mark.parametrize("function", EACH)
+def test_each_variable_of_a_function_is_declared_by_the_template(function: str) -> None:
+    assert EACH[function].keys() <= declared(function)
+
+
+def test_each_variable_for_all_is_declared_by_some_function() -> None:
+    functions = [name for name, resource in read_template()["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"]
+    assert FOR_ALL.keys() <= set().union(*map(declared, functions))
+    assert all("AWS_ENDPOINT_URL" in declared(name) for name in functions)
+
+
+def test_containers_know_the_host_and_the_port_of_the_url() -> None:
+    url = urlsplit(FOR_ALL["AWS_ENDPOINT_URL"])
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))["default"]
+
+    assert url.port == CONTAINERS_PORT
+    for command in ("local_invoke", "local_start_lambda"):
+        assert config[command]["parameters"]["add_host"] == [f"{url.hostname}:host-gateway"]
+
+
+def test_a_deployed_function_has_no_local_url() -> None:
+    stack = Stack(Functions="mailflow,rewrite,disclaimer,bounce,observe")
+    environments = [
+        each["Properties"]["Environment"]["Variables"] for each in stack.resources.values() if "Environment" in each["Properties"]
+    ]
+
+    assert len(environments) == 5
+    assert not any(name.startswith("AWS_ENDPOINT_URL") for variables in environments for name in variables)
