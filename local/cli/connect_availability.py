@@ -33,7 +33,7 @@ _HINTS: Final = {
 _AFTER_A_FAILED_TEST: Final = """\
   Check these first:
   - the function's permission: principal availability.workmail.REGION.amazonaws.com (WorkMail's region), with SourceAccount and SourceArn of
-    this organization; the stack creates it from OrganizationId and AvailabilityWorkMailRegion;
+    this organization; the stack creates it from OrganizationId;
   - the function's ARN: its account, and the permission of its alias;
   - the function's log: it may fail, or need more time than WorkMail waits."""
 
