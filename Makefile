@@ -130,8 +130,9 @@ fidelity: $(VENV)/.ready  ## check 115 real messages with an independent parser 
 render: $(VENV)/.ready  ## pictures of messages and layouts before and after, and of templates in the HTML view and alone, by headless Chromium
 	@$(PY) -m tools.render
 
-pictures: $(VENV)/.ready  ## the pictures of the web page in docs/, by headless Chromium
+pictures: $(VENV)/.ready  ## the pictures of the web page and the dashboards in docs/, by headless Chromium
 	@$(PY) -m tools.pictures
+	@$(PY) -m tools.dashboards
 
 # The variable silences an advertisement of mkdocs-material for its successor, which is not finished.
 docs: $(DOCS_VENV)/.ready  ## the static site of docs/ in site/, with search; it works without a server and without a network

@@ -1,37 +1,19 @@
 """Alarms fire for the values that the functions emit, and for those only."""
 
-from typing import Any
-
 import pytest
 
 from tests.monitoring.stacks import SECRET, WORKMAIL_METRICS, alarms, main_stack, metrics_of
 from tests.support import emitted
+from tests.support.cloudwatch.alarms import is_raised
 from tests.support.cloudwatch.expressions import evaluate
-from tests.support.cloudwatch.metrics import Metric, Metrics, calculate
+from tests.support.cloudwatch.metrics import Metrics
 
 QUEUE = "mail-ObserveDeadLetterQueue.QueueName"
 
 
 def fires(name: str, metrics: Metrics, periods: int = 1) -> bool:
     """Return whether an alarm of the stack `mail` is raised after the periods. A period is one of the alarm's."""
-    alarm = alarms(main_stack())[name]
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    assert alarm["TreatMissingData"] == "notBreaching"
-    values = _values(alarm, metrics)
-    last = range(max(0, periods - alarm["EvaluationPeriods"]), periods)
-    breaching = sum(values.get(period, 0) > alarm["Threshold"] for period in last)
-    return bool(breaching >= alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]))
-
-
-def _values(alarm: dict[str, Any], metrics: Metrics) -> dict[int, float]:
-    if "Metrics" in alarm:
-        [query] = alarm["Metrics"]
-        series = evaluate(query["Expression"], metrics)
-        assert len(series) <= 1
-        return series[0].values if series else {}
-    dimensions = tuple((each["Name"], each["Value"]) for each in alarm.get("Dimensions", ()))
-    periods = metrics.values.get(Metric(alarm["Namespace"], alarm["MetricName"], dimensions), {})
-    return {period: calculate(alarm["Statistic"], values) for period, values in periods.items()}
+    return is_raised(alarms(main_stack())[name], metrics, periods)
 
 
 @pytest.mark.parametrize(
