@@ -1,9 +1,9 @@
 """The saved queries: each answers its question over events as WorkMail logs them and over lines that the functions print."""
 
-import hashlib
 import itertools
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from mailhooks.availability.function import report as availability_report
 from mailhooks.report_names import LogKey
+from tests.infrastructure.stack import ROOT
 from tests.monitoring.stacks import main_stack, organization_stack
 from tests.support import emitted
 from tests.support.cloudwatch.logs_insights import LogEvent, list_fields, run
@@ -155,10 +156,11 @@ class TestWhyDidTheRecipientNotGetTheMail:
         assert rows[1] | {"event.ruleName": "Disclaimer", "event.ruleActions.0.action": "LAMBDA"} == rows[1]
         assert rows[3]["event.bouncedRecipient.reason"] == "550 no such user"
 
-    @pytest.mark.parametrize("spelled", ["<1@example.net>"])
-    def test_both_logs_are_joined_by_message_id(self, spelled: str) -> None:
-        digest = "sha256:" + hashlib.sha256(spelled.encode()).hexdigest()
-        rows = ask("why/3 both logs by Message-ID", messageId=spelled, digest=digest)
+    def test_both_logs_are_joined_by_message_id_with_the_digest_of_the_command_in_the_documentation(self) -> None:
+        [command] = re.findall(r"^printf .*$", (ROOT / "docs/monitoring.md").read_text("utf-8"), re.MULTILINE)
+        digest = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout.strip()
+        assert f'"smtpMessageId":"{digest}"' in emitted.ordinary()
+        rows = ask("why/3 both logs by Message-ID", messageId="<1@example.net>", digest=digest)
         assert {row.get("event.eventName") for row in rows} == {"OUTGOING_EMAIL_SENT", "ORGANIZATION_EMAIL_RECEIVED", None}
         ours = [row for row in rows if "hook" in row]
         assert {row["traceId"] for row in rows if "traceId" in row} == {"t-in", "t-out"}
