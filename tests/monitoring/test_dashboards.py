@@ -41,10 +41,10 @@ def test_each_line_of_a_graph_shows_metrics_that_exist(widget: Widget, metrics: 
         assert all(line.label and "$" not in line.label for line in lines), lines
 
 
-def test_all_metrics_of_the_functions_are_shown_but_sizes(metrics: Metrics) -> None:
+def test_all_metrics_of_the_functions_are_shown_but_the_size(metrics: Metrics) -> None:
     shown = {series for widget in GRAPHS for series in _names(widget, metrics)}
     emitted_names = {each.name for each in metrics.values if each.namespace == "WorkMailHooks"}
-    assert emitted_names - shown == {Metric.MESSAGE_SIZE, Metric.RECIPIENTS}
+    assert emitted_names - shown == {Metric.MESSAGE_SIZE}
     assert {*availability_report.Metric} <= shown
 
 
