@@ -49,9 +49,11 @@ class Block(NamedTuple):
     text: str
 
     def commands(self) -> Iterator[list[str]]:
-        """Yield the words of each command, without comments."""
+        """Yield the words of each command, without comments. A command with a pipe is one for the shell."""
         for line in self.text.replace("\\\n", " ").splitlines():
-            if words := shlex.split(COMMENT.sub("", line)):
+            if " | " in line:
+                yield ["sh", "-c", line.strip()]
+            elif words := shlex.split(COMMENT.sub("", line)):
                 yield words
 
 
@@ -92,12 +94,14 @@ def is_run_by_ci(words: list[str]) -> bool:
     return words == ["sam", "build"] and "e2e" in ci_targets() and '["build"' in (ROOT / "tests/e2e/sam.py").read_text("utf-8")
 
 
-def local_command(words: list[str]) -> list[str]:
-    """Return the arguments of a command of this project's Python, also for `make run` and `make serve`; [] for another command."""
+def command_to_run(words: list[str]) -> list[str]:
+    """Return a command that a test can run: `python -m local`, also for `make run` and `make serve`, or `printf`; [] for another command."""
     if words[0] == "make":
         found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m local .*)$", MAKEFILE, re.MULTILINE)
-        return found[1].split() if found and len(words) == 2 else []
-    return words[1:] if words[0] in ("python", ".venv/bin/python") and words[1:3] == ["-m", "local"] else []
+        return [sys.executable, *found[1].split()] if found and len(words) == 2 else []
+    if words[0] == "sh":
+        return words if words[2].startswith("printf ") else []
+    return [sys.executable, *words[1:]] if words[0] in ("python", ".venv/bin/python") and words[1:3] == ["-m", "local"] else []
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ def test_markers_of_command_blocks_are_known() -> None:
 
 
 def test_unmarked_commands_run_here_or_in_ci() -> None:
-    unknown = [name for name, words in commands("") if not (is_run_by_ci(words) or local_command(words))]
+    unknown = [name for name, words in commands("") if not (is_run_by_ci(words) or command_to_run(words))]
     assert not unknown, "run them in a test, or write <!-- needs an account --> above the block:\n" + "\n".join(unknown)
 
 
@@ -146,9 +150,9 @@ def test_commands_that_run_for_minutes_are_targets_of_make() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", {" ".join(words): words for _, words in commands("") if local_command(words)}.values(), ids=" ".join)
+@pytest.mark.parametrize("words", {" ".join(words): words for _, words in commands("") if command_to_run(words)}.values(), ids=" ".join)
 def test_the_command_runs(words: list[str], checkout: Path) -> None:
-    command = [sys.executable, *(word.replace("0.0.0.0", "127.0.0.1") for word in local_command(words))]
+    command = [word.replace("0.0.0.0", "127.0.0.1") for word in command_to_run(words)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT / "layers/mailhooks", ROOT)))
     if "serve" in command:
