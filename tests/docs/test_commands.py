@@ -95,7 +95,7 @@ def is_run_by_ci(words: list[str]) -> bool:
 
 
 def command_to_run(words: list[str]) -> list[str]:
-    """Return a command that a test can run: `python -m local`, also for `make run` and `make serve`, or `printf`; [] for another command."""
+    """Return a command that a test can run (`python -m local`, also in `make run` and `make serve`, or `printf`), or []."""
     if words[0] == "make":
         found = re.search(rf"^{words[1]}:.*\n\t@\$\(PY\) (-m local .*)$", MAKEFILE, re.MULTILINE)
         return [sys.executable, *found[1].split()] if found and len(words) == 2 else []
