@@ -10,6 +10,7 @@ import pytest
 from mailhooks.availability.errors import AuthenticationFailed, MailboxNotFound, Unreachable
 from mailhooks.availability.function import config
 from mailhooks.availability.function.handler import availability_handler
+from mailhooks.availability.function.report import LogKey
 from mailhooks.availability.model import Schedule
 from mailhooks.contract import ContractError
 from mailhooks.contract.availability import check_availability_response
@@ -82,6 +83,7 @@ def test_the_log_and_metrics_have_counts_and_no_addresses(backends: Callable[...
     [line, metrics, _] = [json.loads(line) for line in text.splitlines()]
     assert (line["mailboxes"], line["asked"], line["failed"], line["events"]) == (2, {"dav": 2}, {"MailboxNotFound": 1}, 1)
     assert line["reasons"] == ["unknown there"]
+    assert line.keys() <= {*LogKey, "level", "message", "service", "timestamp"}
     assert (metrics["Requests"], metrics["Mailboxes"], metrics["MailboxesFailed"], metrics["ReasonMailboxNotFound"]) == ([1], [2], [1], [1])
     assert not {word for word in ("example.net", "Secret", "ana", "first-password") if word in text}
 
