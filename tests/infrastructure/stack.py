@@ -42,14 +42,19 @@ def _write_out(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Documen
 _Loader.add_multi_constructor("!", _write_out)
 
 
-@cache
-def _read(path: Path) -> Document:
-    document: Document = yaml.load(path.read_text("utf-8"), _Loader)
+def parse_template(text: str) -> Document:
+    """Return a template as it is written, with the long forms of tags."""
+    document: Document = yaml.load(text, _Loader)
     return document
 
 
+@cache
+def _read(path: Path) -> Document:
+    return parse_template(path.read_text("utf-8"))
+
+
 def read_template(path: Path = ROOT / "template.yaml") -> Document:
-    """Return a template as it is written, for the caller to change."""
+    """Return a template file as it is written, for the caller to change."""
     return copy.deepcopy(_read(path))
 
 

@@ -3,12 +3,14 @@
 import itertools
 import json
 import re
+from typing import Any
 
 import pytest
+from cfnlint import ManualArgs, lint
 
 from mailhooks.availability.provider import BUDGET_S
 from mailhooks.settings import BUILT_IN_POLICY, OnError, Settings
-from tests.infrastructure.stack import ORGANIZATION, ROOT, Document, Stack, accepts, read_template, strings
+from tests.infrastructure.stack import ORGANIZATION, REGION, ROOT, Document, Stack, accepts, parse_template, read_template, strings
 
 MAIL = re.findall(r"[a-z]{5,}", read_template()["Parameters"]["Functions"]["AllowedPattern"])
 """The mail functions that the template can deploy."""
@@ -84,20 +86,29 @@ class TestWithoutABlock:
 
     @pytest.mark.parametrize("function", [*MAIL, "availability"])
     def test_the_rest_of_the_template_is_complete(self, function: str) -> None:
-        block = re.search(rf"^  # {function}: .*?(?=^  # \w+: |^  # Monitoring$)", TEXT, re.MULTILINE | re.DOTALL)
-        assert block
-        removed = set(re.findall(r"^  (\w+):", block[0], re.MULTILINE))
-        template = read_template()
-        for name in removed:
-            del template["Resources"][name]
-        for name, output in list(template["Outputs"].items()):
-            if removed & {each.split(".")[0] for each in strings(output)}:
-                del template["Outputs"][name]
+        rest = Stack(parse_template(remove_blocks(function)), **EVERYTHING)  # fails on a reference to a resource that is not there
 
-        rest = Stack(template, **EVERYTHING)  # fails on a reference to a resource that is not there
-
-        assert logical_id(function) in removed
         assert rest.functions().keys() == Stack(**EVERYTHING).functions().keys() - {logical_id(function)}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("functions", [["mailflow"], ["availability", *MAIL[1:]]])
+    def test_the_rest_of_the_template_is_accepted_by_cfn_lint(self, functions: list[str]) -> None:
+        found = lint(remove_blocks(*functions), config=ManualArgs(regions=[REGION]))
+
+        # Only conditions that nothing uses now, which CloudFormation accepts.
+        assert [each for each in found if each.rule.id != "W8001"] == []
+
+
+def remove_blocks(*functions: str) -> str:
+    """Return the template without some functions: their resources, and the outputs that refer to them."""
+    template, outputs = TEXT.split("\nOutputs:\n")
+    removed: set[str] = set()
+    for function in functions:
+        [block] = re.findall(rf"^  # {function}: .*?(?=^  # \w+: )", template, re.MULTILINE | re.DOTALL)
+        removed.update(re.findall(r"^  (\w+):", block, re.MULTILINE))
+        template = template.replace(block, "")
+    left = [each for each in re.split(r"^(?=  \w)", outputs, flags=re.MULTILINE) if removed.isdisjoint(re.findall(r"\w+", each))]
+    return f"{template}\nOutputs:\n{''.join(left)}"
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +286,15 @@ class TestEnvironment:
         for name in stack.functions():
             Settings.from_env(stack.variables(name))
 
+    def test_has_no_variable_that_nothing_reads(self) -> None:
+        stack = Stack(**EVERYTHING)
+        declared = {variable for name in stack.functions() for variable in stack.variables(name)}
+        read = _Recorder()
+        Settings.from_env(read)
+
+        read_by_powertools_and_python = {"POWERTOOLS_LOG_LEVEL", "PYTHONTZPATH"}
+        assert declared - read.names <= read_by_powertools_and_python
+
     @pytest.mark.parametrize("given,expected", [("default", None), ("deliver", OnError.DELIVER), ("retry", OnError.RETRY)])
     def test_on_error_is_each_functions_own_unless_it_is_chosen(self, given: str, expected: OnError | None) -> None:
         stack = Stack(Functions="mailflow,rewrite,disclaimer,bounce", OnError=given)
@@ -346,3 +366,15 @@ class TestDeployment:
 def _versioned(function: Document) -> Document:
     """Return the properties of a function that its versions keep (Lambda guide, "Lambda function versions")."""
     return {name: each for name, each in function.items() if name not in ("ReservedConcurrentExecutions", "Role", "Tags")}
+
+
+class _Recorder(dict[str, str]):
+    """An empty environment that records which variables are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
