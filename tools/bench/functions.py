@@ -32,8 +32,6 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "REWRITE_BUCKET": "bench-rewrite",
     "SUBJECT_TAG": "[EXTERNAL]",
-    "ADD_HEADERS": '{"X-Checked": "yes"}',
-    "REMOVE_HEADERS": "X-Mailer",
     "ORGANIZATION_DOMAINS": "example.com",
 }
 

@@ -13,7 +13,7 @@ from tools.bench.measure import print_bar, run_process
 MIB = 1024 * 1024
 BAR = 1.5
 
-SETTINGS = {"DISCLAIMER_TEXT": "This message is from the office.", "DISCLAIMER_POSITION": "append", "POWERTOOLS_LOG_LEVEL": "ERROR"}
+SETTINGS = {"DISCLAIMER_TEXT": "This message is from the office.", "POWERTOOLS_LOG_LEVEL": "ERROR"}
 
 
 def main(copies: Sequence[Copy]) -> None:
