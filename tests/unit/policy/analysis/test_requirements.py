@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 from mailhooks.policy import Policy, load
@@ -116,3 +117,12 @@ def test_archives_and_notifications_need_permissions_on_their_targets() -> None:
 
 def test_rules_that_are_not_enabled_need_nothing() -> None:
     assert needed({"enabled": False, "when": {"body": "offer"}, "do": {"subject_tag": "[A]"}}) == []
+
+
+def test_files_that_the_policy_names_are_required(tmp_path: Path) -> None:
+    (tmp_path / "d.html").write_text('<img src="cid:logo.small.png">')
+    (tmp_path / "logo.small.png").write_bytes(b"logo")
+    rule = {"name": "Signature", "do": [{"disclaimer": {"text": "D", "html_file": "d.html"}}]}
+    (tmp_path / "policy.json").write_text(json.dumps({"version": 1, "rules": [rule, {"name": "Other", "do": "drop"}]}))
+    [need] = [each for each in list_requirements(load(tmp_path / "policy.json")) if "files" in each.what]
+    assert need.rules == (("Signature", "d.html, logo.small.png"),)

@@ -27,7 +27,8 @@ class SettingHook(PolicyHook):
         if settings.policy == BUILT_IN_POLICY and not Path(BUILT_IN_POLICY).is_file():
             reject_removed(settings)
             return cls(FixedPolicy(cls.make_policy(settings)), stamps=False)
-        unused = [cls.setting] if getattr(settings, cls.setting.lower()) else []
+        # The parameter BounceRules of the stack is [] by default.
+        unused = [] if getattr(settings, cls.setting.lower()) in ("", "[]") else [cls.setting]
         if unused := [*unused, *settings.removed]:
             # Not in the log line of a message: it belongs to no message.
             sys.stderr.write(f"mailhooks: the policy {settings.policy} applies; not used: {', '.join(unused)}\n")

@@ -7,7 +7,7 @@ from typing import Final
 from mailhooks.policy.analysis.rule_conditions import ON_DOMAINS, asks_for_people, list_condition_names
 from mailhooks.policy.policy import Policy
 from mailhooks.policy.rules.conditions import All, AnyOf, Condition, Cost, Not
-from mailhooks.policy.rules.rule import Action, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
+from mailhooks.policy.rules.rule import Action, AddDisclaimer, AddRecipients, Archive, Count, Notify, RemoveRecipients, Rule, SetVerdict
 
 _DIRECTORY_PERMISSIONS: Final = tuple(
     f"workmail:{operation}" for operation in ("ListMailDomains", "ListGroups", "ListUsers", "ListGroupMembers", "ListAliases")
@@ -48,6 +48,7 @@ def list_requirements(policy: Policy) -> tuple[Requirement, ...]:
     found = [
         Requirement("the content of messages is fetched", reading, permissions=("workmailmessageflow:GetRawMessageContent",)),
         Requirement("changed messages are written", changing, ("REWRITE_BUCKET",), _PUT_PERMISSIONS),
+        Requirement("files are in the folder of the policy, or else of the function", _find_users(rules, _list_files)),
         Requirement("the organization's domains must be known", on_domains, (_DOMAINS_SETTING,)),
         Requirement(
             "groups are looked up in the directory", in_groups, ("POLICY_DIRECTORY=true", "ORGANIZATION_ID"), _DIRECTORY_PERMISSIONS
@@ -69,6 +70,18 @@ def _find_users(rules: Iterable[Rule], names: Callable[[Rule], Iterable[str]]) -
 
 def _named(*names: str) -> Callable[[Rule], Iterable[str]]:
     return lambda rule: (name for name in list_condition_names(rule) if name in names)
+
+
+def _list_files(rule: Rule) -> Iterator[str]:
+    """Yield the names of the templates and images that the disclaimers of a rule show."""
+    actions = rule.source.get("do", ())
+    for action in actions if isinstance(actions, list) else [actions]:
+        if isinstance(action, dict) and "disclaimer" in action:
+            yield from (action["disclaimer"][key] for key in ("text_file", "html_file") if key in action["disclaimer"])
+    for change in rule.changes:
+        if isinstance(change, AddDisclaimer):
+            # A Content-ID is the name of the file with a digest (see `PolicyFolder.add_images`).
+            yield from (image.content_id.rsplit(".", 1)[0] for image in change.disclaimer.images)
 
 
 def _leaves(condition: Condition) -> Iterator[Condition]:
