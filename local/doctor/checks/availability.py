@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from local.doctor.account import Account, Missing
 from local.doctor.checks.functions import read_configuration, read_variables
+from local.doctor.checks.organization import is_readable
 from local.doctor.checks.roles import find_missing_rights
 from local.doctor.findings import Finding, fail, pass_check, warn
 from local.doctor.target import Function, Target
@@ -17,7 +18,7 @@ _PYTHON: Final = PurePath(sys.executable).name
 def check_domains(account: Account, target: Target) -> Iterator[Finding]:
     """Check which domains ask for their free/busy times, and whether they ask this stack's function."""
     organization = target.organization
-    if not organization.id:
+    if not is_readable(account, target):
         return
     configured = account.list(
         "workmail.list_availability_configurations",
@@ -84,7 +85,7 @@ def check_impersonation(account: Account, target: Target) -> Iterator[Finding]:
     """Check the impersonation role of a WorkMail backend."""
     role = target.parameters.get("AvailabilityImpersonationRoleId", "")
     organization = target.organization
-    if not role or not organization.id:
+    if not role or not is_readable(account, target):
         return
     try:
         found = account.call(
@@ -108,7 +109,7 @@ def check_access_rules(account: Account, target: Target) -> Iterator[Finding]:
     """Check that no access control rule shuts out EWS, by which a WorkMail backend reads calendars."""
     role = target.parameters.get("AvailabilityImpersonationRoleId", "")
     organization = target.organization
-    if not role or not organization.id:
+    if not role or not is_readable(account, target):
         return
     rules = account.call("workmail.list_access_control_rules", region=organization.region, OrganizationId=organization.id)["Rules"]
     meeting = [each for each in rules if _covers(each, "Actions", "EWS") and _covers(each, "ImpersonationRoleIds", role)]
@@ -132,7 +133,7 @@ def _covers(rule: Mapping[str, Any], name: str, value: str) -> bool:
 def check_by_test(account: Account, target: Target) -> Iterator[Finding]:
     """Run WorkMail's own test of the function, which calls it."""
     organization = target.organization
-    for function in target.availability_functions if target.test_availability and organization.id else ():
+    for function in target.availability_functions if target.test_availability and is_readable(account, target) else ():
         result = account.call(
             "workmail.test_availability_configuration",
             region=organization.region,

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from local.doctor.account import Account, Missing
 from local.doctor.checks.functions import read_configuration
+from local.doctor.checks.organization import is_readable
 from local.doctor.findings import Finding, fail, pass_check, warn
 from local.doctor.target import Target
 
@@ -62,7 +63,7 @@ def _format_age(age: timedelta) -> str:
 def check_event_log(account: Account, target: Target) -> Iterator[Finding]:
     """Check that WorkMail logs mail events: only they name the flow rule that a message met."""
     organization = target.organization
-    if not organization.id:
+    if not is_readable(account, target):
         return
     mend = "Turn it on in the WorkMail console: Organization settings, Logging settings, Email flow log settings."
     try:
@@ -82,7 +83,7 @@ def check_event_log(account: Account, target: Target) -> Iterator[Finding]:
 def check_audit_logs(account: Account, target: Target) -> Iterator[Finding]:
     """Check the delivery of audit logs. They are optional; those of availability providers have the errors by domain."""
     organization = target.organization
-    if not organization.id:
+    if not is_readable(account, target):
         return
     region = organization.region
     sources = account.list("logs.describe_delivery_sources", "deliverySources", region=region)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from local.console.style import format_count
-from local.doctor.account import Account, Missing
+from local.doctor.account import Account, CannotCheck, Missing
 from local.doctor.findings import Finding, fail, pass_check, skip, warn
 from local.doctor.target import REGIONS, Target
 
@@ -44,6 +44,21 @@ def check_account(account: Account, target: Target) -> Iterator[Finding]:
         yield warn("end of service", found, "Plan the move of mailboxes, rules and hooks to another service.")
 
 
+def is_readable(account: Account, target: Target) -> bool:
+    """Return whether the organization exists, is active and in this account; `check_organization` reports the reason if it is not."""
+    organization = target.organization
+    if not organization.id or organization.account != target.account:
+        return False
+    try:
+        found = account.call("workmail.describe_organization", region=organization.region, OrganizationId=organization.id)
+    except Missing:
+        return False
+    except CannotCheck:
+        # A missing right for this call leaves the others possible.
+        return True
+    return str(found.get("State", "")).lower() == "active"
+
+
 def check_organization(account: Account, target: Target) -> Iterator[Finding]:
     """Check that the organization exists and is active."""
     organization = target.organization
@@ -51,6 +66,10 @@ def check_organization(account: Account, target: Target) -> Iterator[Finding]:
     if not organization.id:
         mend = "Add --organization-id: the ID is in the WorkMail console, and in this list."
         yield skip("organization", "the organization is unknown", mend, listing)
+        return
+    if organization.account != target.account:
+        mend = "Run the command again with credentials of that account and --organization-id."
+        yield skip("organization", f"{organization.id} is in account {organization.account}", mend)
         return
     try:
         found = account.call("workmail.describe_organization", region=organization.region, OrganizationId=organization.id)
@@ -69,7 +88,7 @@ def check_organization(account: Account, target: Target) -> Iterator[Finding]:
 def check_domains(account: Account, target: Target) -> Iterator[Finding]:
     """Check the ownership and DKIM of each domain."""
     organization = target.organization
-    if not organization.id:
+    if not is_readable(account, target):
         return
     selected = {"region": organization.region, "OrganizationId": organization.id}
     names = [each["DomainName"] for each in account.list("workmail.list_mail_domains", "MailDomains", **selected)]
@@ -98,7 +117,7 @@ def check_domains(account: Account, target: Target) -> Iterator[Finding]:
 def check_dmarc(account: Account, target: Target) -> Iterator[Finding]:
     """Check that WorkMail enforces the DMARC policies of senders."""
     organization = target.organization
-    if not organization.id:
+    if not is_readable(account, target):
         return
     settings = account.call("workmail.describe_inbound_dmarc_settings", region=organization.region, OrganizationId=organization.id)
     if settings.get("Enforced"):

@@ -36,7 +36,7 @@ def _set_rules(deployment: Deployment, *rules: dict[str, Any]) -> None:
 ORGANIZATIONS = [
     Defect(
         "an organization that is in another account or region",
-        lambda d: _refuse(d, "workmail", "DescribeOrganization", 400, "OrganizationNotFoundException"),
+        lambda d: _refuse(d, "workmail", "", 400, "OrganizationNotFoundException"),
         ("Organization", "organization", "wrong"),
         ORGANIZATION,
         "list-organizations",
@@ -237,6 +237,18 @@ def test_a_stack_that_does_not_exist_is_named_and_the_organization_is_checked(de
     assert "misspelt" in report.find("Stack", "stack", "wrong")["found"]
     assert report.find("Organization", "DMARC", "ok")
     assert report.code == 1
+
+
+def test_a_provider_for_an_organization_in_another_account_is_checked_as_far_as_its_account_goes(deployment: Deployment, run: Run) -> None:
+    elsewhere = deployment.organization.replace(deployment.aws.number, "999999999999")
+    deployment.set_parameter("OrganizationId", elsewhere)
+    deployment.aws.resources[:] = [each for each in deployment.aws.resources if each[1] in {"AvailabilityFunction", "FailedAlarm"}]
+    conditions = {"ArnLike": {"AWS:SourceArn": elsewhere}, "StringEquals": {"AWS:SourceAccount": "999999999999"}}
+    deployment.set_permission("availability", Condition=conditions)
+    report = run()
+    assert report.list_problems() == {("Organization", "organization", "unchecked")}
+    assert report.find("Organization", "organization", "unchecked")["found"].endswith("is in account 999999999999")
+    assert "workmail" not in {service for service, _ in deployment.aws.calls}
 
 
 def test_access_rules_for_other_roles_do_not_count(deployment: Deployment, run: Run) -> None:
