@@ -106,22 +106,31 @@ def check_impersonation(account: Account, target: Target) -> Iterator[Finding]:
 
 
 def check_access_rules(account: Account, target: Target) -> Iterator[Finding]:
-    """Check that no access control rule shuts out EWS, by which a WorkMail backend reads calendars."""
+    """Check that no access control rule shuts out EWS, by which a WorkMail backend and Exchange read calendars."""
     role = target.parameters.get("AvailabilityImpersonationRoleId", "")
     organization = target.organization
-    if not role or not is_readable(account, target):
+    if not is_readable(account, target) or not (role or _asks_exchange(account, target)):
         return
     rules = account.call("workmail.list_access_control_rules", region=organization.region, OrganizationId=organization.id)["Rules"]
     meeting = [each for each in rules if _covers(each, "Actions", "EWS") and _covers(each, "ImpersonationRoleIds", role)]
     command = ("aws", "workmail", "list-access-control-rules", "--organization-id", organization.id)
     denying = [each["Name"] for each in meeting if each["Effect"] == "DENY"]
     if denying:
-        mend = "Exclude the impersonation role from these rules; a change takes effect within five minutes."
-        yield warn("access rules", f"may deny EWS to the provider: {', '.join(denying)}", mend, command)
+        mend = "Exclude the impersonation role, or the user of Exchange, from these rules; a change takes effect in five minutes."
+        yield warn("access rules", f"may deny EWS: {', '.join(denying)}", mend, command)
     elif not any(each["Effect"] == "ALLOW" for each in meeting):
-        yield fail("access rules", "no rule allows EWS to the provider", "Add a rule that allows EWS for the impersonation role.", command)
+        yield fail(
+            "access rules", "no rule allows EWS", "Add a rule that allows EWS for the impersonation role, or the user of Exchange.", command
+        )
     else:
         yield pass_check("access rules", "EWS is allowed")
+
+
+def _asks_exchange(account: Account, target: Target) -> bool:
+    """Return whether Exchange reads the calendars of WorkMail's users, too."""
+    organization = target.organization
+    found = account.call("workmail.describe_organization", region=organization.region, OrganizationId=organization.id)
+    return bool(found.get("InteroperabilityEnabled"))
 
 
 def _covers(rule: Mapping[str, Any], name: str, value: str) -> bool:

@@ -251,6 +251,14 @@ def test_a_provider_for_an_organization_in_another_account_is_checked_as_far_as_
     assert "workmail" not in {service for service, _ in deployment.aws.calls}
 
 
+def test_access_rules_count_without_an_impersonation_role_if_exchange_reads_calendars(deployment: Deployment, run: Run) -> None:
+    deployment.set_parameter("AvailabilityImpersonationRoleId", "")
+    _set_rules(deployment, {"Name": "Phones", "Effect": "ALLOW", "Actions": ["ActiveSync"]})
+    assert run().list_problems() == set()
+    _answer(deployment, "DescribeOrganization", InteroperabilityEnabled=True)
+    assert run().list_problems() == {(PROVIDER, "access rules", "wrong")}
+
+
 def test_access_rules_for_other_roles_do_not_count(deployment: Deployment, run: Run) -> None:
     other = {"Name": "Other roles", "Effect": "DENY", "NotImpersonationRoleIds": [IMPERSONATION]}
     phones = {"Name": "Phones", "Effect": "DENY", "NotActions": ["EWS", "WebMail"]}
