@@ -168,6 +168,17 @@ def test_the_command_runs(words: list[str], checkout: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_pages_name_no_parameter_that_is_gone() -> None:
+    """The tables of the changelog list what is gone, and they may name prefixes, such as `Strip...`."""
+    cells = re.findall(r"^\| ([A-Z][\w., ]+) \|", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    gone = [name for cell in cells if " of " not in cell for name in cell.replace("...", r"[A-Z]\w+").split(", ")]
+    assert len(gone) > 20
+    pattern = re.compile(rf"\b(?:{'|'.join(gone)})\b")
+    for page in PAGES:
+        text = re.sub(r"^## Update from .*?(?=^## |\Z)", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        assert pattern.findall(text) == [], page.name
+
+
 def policies() -> list[Block]:
     return [block for block in BLOCKS if block.language == "yaml" and re.search(r"^version: 1$", block.text, re.MULTILINE)]
 
