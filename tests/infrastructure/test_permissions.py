@@ -294,3 +294,12 @@ class TestRewriteBucket:
         kinds = {each["Type"] for each in read_template()["Resources"].values()}
 
         assert {each for each in kinds if each.endswith("Policy")} == {"AWS::S3::BucketPolicy", "AWS::IAM::ManagedPolicy"}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"Functions": ",".join(MAIL)}, EVERYTHING])
+def test_no_policy_is_empty_which_iam_rejects(parameters: dict[str, str]) -> None:
+    stack = Stack(**parameters)
+    documents = [each["PolicyDocument"] for each in stack.of_type("AWS::IAM::ManagedPolicy").values()]
+    documents += [policy["PolicyDocument"] for role in stack.of_type("AWS::IAM::Role").values() for policy in role.get("Policies", ())]
+
+    assert all(document["Statement"] for document in documents)
