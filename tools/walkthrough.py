@@ -93,7 +93,9 @@ def _container() -> Iterator[str]:
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, f"{folder}/clone"], check=True)
         options = [option for name, value in variables.items() for option in ("--env", f"{name}={value}")]
         options += [option for path in folders for option in ("--volume", f"{path}:{path}:ro")]
-        container = _output("docker", "run", "--detach", "--init", "--workdir", _FOLDER, *options, _IMAGE, "sleep", "infinity")
+        # Docker turns IPv6 off, which each usual machine has on its loopback interface.
+        options += ["--detach", "--init", "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--workdir", _FOLDER]
+        container = _output("docker", "run", *options, _IMAGE, "sleep", "infinity")
         try:
             subprocess.run(["docker", "cp", "--quiet", f"{folder}/clone/.", f"{container}:{_FOLDER}"], check=True)
             yield container

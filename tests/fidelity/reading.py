@@ -125,10 +125,18 @@ def decoded(octets: bytes, charset: str) -> str | None:
 def _from_base64(encoded: bytes) -> bytes:
     """Decode base64 like mail programs: up to the first padding, without other characters."""
     wanted = re.sub(rb"[^A-Za-z0-9+/=]", b"", encoded)
+    # CPython stops there too, but not since 3.13.5.
+    letters = 0
+    for found in re.finditer(rb"([^=]*)(=+)", wanted):
+        letters += len(found[1])
+        if letters % 4 >= 2 and letters % 4 + len(found[2]) >= 4:
+            wanted = wanted[: found.end()]
+            break
+    wanted = wanted.replace(b"=", b"")
     try:
         return binascii.a2b_base64(wanted + b"===")
     except binascii.Error:  # one character more than whole groups
-        return binascii.a2b_base64(wanted.rstrip(b"=")[:-1] + b"===")
+        return binascii.a2b_base64(wanted[:-1] + b"===")
 
 
 def parse(raw: bytes) -> Message:

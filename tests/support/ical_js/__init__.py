@@ -29,6 +29,11 @@ class IcalJs:
         return {(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(last, UTC)) for start, last in answer}
 
 
+def starts() -> bool:
+    """Return whether this machine has the libraries of Playwright's node."""
+    return subprocess.run([compute_driver_executable()[0], "--version"], capture_output=True).returncode == 0
+
+
 @contextmanager
 def running() -> Iterator[IcalJs]:
     """Start ical.js, and end it with the context."""
