@@ -26,7 +26,7 @@ PAGES: Final = ("README.md", "docs/deploy.md")
 _IMAGE: Final = "workmail-hooks-walkthrough:trixie"
 _SUITE: Final = "trixie"
 """The Debian release whose Python is Lambda's, which `sam build` needs."""
-_PACKAGES: Final = ("ca-certificates", "git", "make", "python3", "python3-venv")
+_PACKAGES: Final = ("ca-certificates", "git", "make", "python3", "python3-pip", "python3-venv")
 _DOCKERFILE: Final = (
     f"FROM debian:{_SUITE}-slim\nRUN apt-get update && apt-get install --yes --no-install-recommends {' '.join(_PACKAGES)}\n"
 )
