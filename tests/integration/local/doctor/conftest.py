@@ -1,4 +1,4 @@
-"""One healthy deployment for all tests of `doctor`, and the command's report as rows."""
+"""One healthy deployment for the tests of a module, and the command's report as rows."""
 
 import copy
 import json
@@ -59,8 +59,9 @@ def pool() -> Iterator[ServerPool]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _shared(pool: ServerPool, _models: None) -> Iterator[Deployment]:
+    # Not for the session: tests with moto's decorators, which may run between two modules, empty all accounts.
     with pool.host(AwsAccount()) as aws:
         deployed = Deployment(aws).deploy()
         aws.calls.clear()
