@@ -214,7 +214,6 @@ _PARSERS: Final[dict[Any, tuple[Callable[[str], Any], str]]] = {
     str: (str, "a text"),
     int: (_parse_count, "a whole number, 0 or more"),
     bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
-    tuple[str, ...]: (_split, "words"),
     frozenset[str]: (lambda text: frozenset(map(parse_domain, _split(text))), "domains such as example.com, separated by commas"),
     OnError | None: (lambda text: OnError(text.lower()), "deliver or retry"),
 }

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mailhooks.address_patterns import ADDRESS, canonical
+from mailhooks.errors import SettingsError
 from mailhooks.policy.loading.problems import InvalidValue
+from mailhooks.settings import parse_json
 
 if TYPE_CHECKING:
     from mailhooks.mime.text.wrapping import Image
@@ -84,9 +86,9 @@ class PolicyFolder:
         """Return the attributes of senders in a file of JSON. Raises InvalidValue."""
         text = self.read_text(name)
         try:
-            entries: Any = json.loads(text, object_pairs_hook=_without_duplicates)
+            entries: Any = parse_json(name, text, "{}")
             book = {canonical(address): _read_attributes(attributes) for address, attributes in entries.items()}
-        except (AttributeError, TypeError, ValueError, RecursionError):
+        except (AttributeError, TypeError, ValueError, SettingsError):
             example = '{"ana@example.com": {"Title": "Engineer"}}'
             raise InvalidValue(f"expected {name} to be JSON such as {example}: texts or numbers by name and address, each once") from None
         if len(book) < len(entries):
@@ -110,13 +112,6 @@ class PolicyFolder:
             raise InvalidValue(f"expected a file that can be read, got {name} ({type(error).__name__})") from None
         self._digests[name] = hashlib.sha256(content).hexdigest()
         return content
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key occurs twice in an object")
-    return found
 
 
 def _read_attributes(attributes: Any) -> dict[str, str]:
