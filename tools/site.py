@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # These files of the repository are pages of the site, too.
 PAGES = {"changelog.md": ROOT / "CHANGELOG.md"}
+CODE = re.compile(r"`[^`]+`")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -21,7 +22,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Replace links to files outside of the site by their text, and names of pages by their titles."""
+    """Replace links to files outside of the site by their text, names of pages by their titles, and escaped pipes in code."""
     folder = Path(PAGES.get(page.file.src_uri, DOCS / page.file.src_uri)).parent
 
     def fit(link: re.Match[str]) -> str:
@@ -35,4 +36,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             text = path.read_text("utf-8").splitlines()[0].lstrip("# ")
         return f"[{text}]({os.path.relpath(path, DOCS / Path(page.file.src_uri).parent)}{anchor or ''})"
 
+    # A code host reads `\|` as a pipe in the code of a table's cell; mkdocs splits no cell there, and shows the backslash.
+    markdown = re.sub(r"^\|.*", lambda row: CODE.sub(lambda code: code[0].replace(r"\|", "|"), row[0]), markdown, flags=re.MULTILINE)
     return re.sub(r"(?<!!)\[([^]]+)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", fit, markdown)

@@ -70,6 +70,13 @@ def test_no_page_is_wider_than_a_narrow_window_or_shows_markup(site: Path, page:
         assert "<!--" not in prose, path.name
 
 
+def test_code_in_tables_is_shown_without_the_escapes_of_pipes(site: Path, page: Page) -> None:
+    page.goto((site / "policy.html").as_uri())
+    codes = page.locator("td code").all_inner_texts()
+    assert r"(?:^|[^\pL\pM\pN_])word(?:[^\pL\pM\pN_]|$)" in codes
+    assert not any(r"\|" in code for code in codes)
+
+
 def test_the_front_page_leads_each_reader_in_one_step(site: Path, page: Page) -> None:
     page.goto((site / "index.html").as_uri())
     for link, title in (
