@@ -1,4 +1,7 @@
-"""A relay that lets Lambda containers reach servers which listen on this machine's 127.0.0.1 alone.
+"""A relay that lets containers without any other network reach servers which listen on this machine's 127.0.0.1 alone.
+
+The e2e tests and the benchmarks use it: each has a network and ports of its own. `local.containers.gateway` is for the commands that people
+type.
 
 QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM omits the name, and
 the container stays on Docker's bridge, where 127.0.0.1 is the container itself. So a connection goes from the function to a relay container
