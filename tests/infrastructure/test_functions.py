@@ -195,7 +195,7 @@ class TestVersions:
         {"OrganizationId": f"arn:aws:workmail:eu-west-1:123456789012:organization/{ORGANIZATION}"},
         {"PolicySource": "policy.yaml"},
         {"PolicySource": "ssm:/mail/policy"},
-        {"PolicyNeeds": ""},
+        {"PolicyNeeds": "none"},
         {"PolicyNeeds": "counting"},
         {"PolicyNeeds": "directory"},
         {"SubjectTag": "[E]"},
@@ -323,7 +323,7 @@ class TestEnvironment:
         assert settings.organization_id == ORGANIZATION
 
     def test_mailflow_has_no_table_and_no_directory_unless_the_policy_needs_them(self) -> None:
-        settings = Settings.from_env(Stack().variables("MailflowFunction"))
+        settings = Settings.from_env(Stack(PolicyNeeds="none").variables("MailflowFunction"))
 
         assert (settings.rates_table, settings.policy_directory) == ("", False)
 

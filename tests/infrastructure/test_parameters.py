@@ -29,7 +29,7 @@ BOUNDARY = "arn:aws:iam::123456789012:policy/mail/boundary"
         ("PolicySource", "ssm:/mail/policy"),
         ("PolicySource", "ssm:/policy"),
         ("PolicySource", "appconfig:a1b2c3d/4e5f/e5f6g7h"),
-        ("PolicyNeeds", ""),
+        ("PolicyNeeds", "none"),
         ("PolicyNeeds", "counting,directory"),
         ("PolicyResourceArns", ""),
         ("PolicyResourceArns", TOPIC),
@@ -182,7 +182,6 @@ class TestRules:
         [
             ({"Functions": "none"}, "set AvailabilitySecretArn"),
             ({"Functions": "none", "AvailabilitySecretArn": SECRET, "PolicySource": "ssm:/policy"}, "need the function mailflow"),
-            ({"Functions": "none", "AvailabilitySecretArn": SECRET, "PolicyNeeds": "counting"}, "need the function mailflow"),
             ({"Functions": "none", "AvailabilitySecretArn": SECRET, "PolicyResourceArns": TOPIC}, "need the function mailflow"),
             ({"AvailabilityImpersonationRoleId": "a1b2"}, "need AvailabilitySecretArn"),
             ({"AvailabilityNetwork": "subnet-01234567/sg-01234567"}, "need AvailabilitySecretArn"),

@@ -24,6 +24,9 @@ READ = {("workmailmessageflow:GetRawMessageContent", f"{MESSAGES}/*")}
 REPLACE = {*READ, ("workmailmessageflow:PutRawMessageContent", f"{MESSAGES}/*"), ("s3:PutObject", f"{BUCKET}/rewritten/*")}
 DECISIONS = {("s3:PutObject", f"{BUCKET}/decided/*"), ("s3:GetObject", f"{BUCKET}/decided/*")}
 """No s3:ListBucket: the keys of the bucket have message IDs."""
+DIRECTORY = {
+    (f"workmail:{action}", ORGANIZATION_ARN) for action in ("ListMailDomains", "ListGroups", "ListGroupMembers", "ListUsers", "ListAliases")
+}
 
 
 class TestFunctions:
@@ -34,7 +37,7 @@ class TestFunctions:
             ("observe", {*READ, ("sqs:SendMessage", "mail-ObserveDeadLetterQueue.Arn")}),
             ("rewrite", REPLACE | DECISIONS),
             ("disclaimer", REPLACE | DECISIONS),
-            ("mailflow", REPLACE | DECISIONS),
+            ("mailflow", REPLACE | DECISIONS | DIRECTORY),
         ],
     )
     def test_a_mail_function_has_only_the_permissions_of_its_work(self, function: str, rights: set[tuple[str, str]]) -> None:
@@ -64,12 +67,10 @@ class TestFunctions:
                 {("dynamodb:Query", "mail-MailflowRates.Arn"), ("dynamodb:UpdateItem", "mail-MailflowRates.Arn")},
             ),
             (
-                {"PolicyNeeds": "directory"},
-                {
-                    (f"workmail:{action}", ORGANIZATION_ARN)
-                    for action in ("ListMailDomains", "ListGroups", "ListGroupMembers", "ListUsers", "ListAliases")
-                },
+                {"PolicyNeeds": "counting,directory"},
+                {("dynamodb:Query", "mail-MailflowRates.Arn"), ("dynamodb:UpdateItem", "mail-MailflowRates.Arn"), *DIRECTORY},
             ),
+            ({"PolicyNeeds": "directory"}, DIRECTORY),
             (
                 {"PolicyResourceArns": f"arn:aws:s3:::archive/*,{SECRET}"},
                 {
@@ -90,7 +91,7 @@ class TestFunctions:
     def test_a_parameter_of_the_policy_adds_only_its_own_permissions(
         self, parameters: dict[str, str], rights: set[tuple[str, str]]
     ) -> None:
-        assert Stack(**parameters).rights("MailflowFunction") == REPLACE | DECISIONS | rights
+        assert Stack(**{"PolicyNeeds": "none"} | parameters).rights("MailflowFunction") == REPLACE | DECISIONS | rights
 
     @pytest.mark.parametrize("direction,messages", [("inbound", "incoming/*"), ("outbound", "outgoing/*"), ("both", "*")])
     @pytest.mark.parametrize("function", ["mailflow", "rewrite", "disclaimer", "observe"])

@@ -112,7 +112,7 @@ class TestRates:
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
-    @pytest.mark.parametrize("parameters,exists", [({}, False), ({"PolicyNeeds": "directory"}, False), ({"PolicyNeeds": "counting"}, True)])
+    @pytest.mark.parametrize("parameters,exists", [({}, False), ({"PolicyNeeds": "none"}, False), ({"PolicyNeeds": "counting"}, True)])
     def test_exists_only_if_the_policy_counts(self, parameters: dict[str, str], exists: bool) -> None:
         stack = Stack(**parameters)
 

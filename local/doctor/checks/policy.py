@@ -53,13 +53,14 @@ def _check_source(account: Account, function: Function, source: str, variables: 
 def _check_needs(account: Account, policy: Policy, variables: dict[str, str]) -> Iterator[Finding]:
     """Compare the needs of a policy with the function's settings."""
     settings = {name for need in list_requirements(policy) for name in need.settings}
-    missing = []
-    if "RATES_TABLE" in settings and not variables.get("RATES_TABLE"):
-        missing.append("counting")
-    if "POLICY_DIRECTORY=true" in settings and variables.get("POLICY_DIRECTORY") != "true":
-        missing.append("directory")
+    needs = {
+        "counting": ("RATES_TABLE" in settings, bool(variables.get("RATES_TABLE"))),
+        "directory": ("POLICY_DIRECTORY=true" in settings, variables.get("POLICY_DIRECTORY") == "true"),
+    }
+    missing = [need for need, (wanted, given) in needs.items() if wanted and not given]
     if missing:
-        mend = f"Set PolicyNeeds={','.join(missing)}, and deploy: conditions that need it never match."
+        value = ",".join(need for need, (wanted, given) in needs.items() if wanted or given)
+        mend = f"Set PolicyNeeds={value}, and deploy: conditions that need it never match."
         yield fail("needs", f"the policy needs {' and '.join(missing)}", mend)
     elif settings:
         yield pass_check("needs", "the function has the settings that the policy needs")

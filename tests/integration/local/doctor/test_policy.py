@@ -83,6 +83,12 @@ def test_a_policy_whose_needs_are_not_deployed_is_named(deployment: Deployment, 
     assert "PolicyNeeds=counting,directory" in report.find("Policy", "needs", "wrong")["mend"]
 
 
+def test_a_need_that_is_deployed_stays_in_the_advice_about_another(deployment: Deployment, run: Run) -> None:
+    text = POLICY.replace("{direction: inbound}", "{rate: {more_than: 5, minutes: 60, per: sender}}")
+    deployment.set_variables("mailflow", POLICY=_store_in_s3(deployment, text), POLICY_DIRECTORY="true")
+    assert "PolicyNeeds=counting,directory" in run().find("Policy", "needs", "wrong")["mend"]
+
+
 def test_a_table_that_was_deleted_is_named(deployment: Deployment, run: Run) -> None:
     deployment.set_variables("mailflow", POLICY=_store_in_s3(deployment, POLICY), RATES_TABLE="counts")
     report = run()
