@@ -26,7 +26,7 @@ from tests.e2e.toolchain import ROOT, Missing, Toolchain, find
 from tests.support.tagging import tagging_source
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
-DELIVERY_TIMEOUT_S = 120.0
+DELIVERY_TIMEOUT_S = 240.0
 """The first call also makes the image that carries the layer, and may need an attempt or two for it."""
 SPEED = 4
 """The pause that doubles from attempt to attempt is not to outlast the test, nor the rule's half hour to be over before the build is."""
