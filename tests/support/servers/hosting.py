@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.servers import HttpServer
@@ -17,7 +16,7 @@ class Site(Protocol):
 
     url: str
 
-    def app(self) -> Starlette: ...
+    def app(self) -> ASGIApp: ...
 
 
 SiteType = TypeVar("SiteType", bound=Site)
