@@ -91,6 +91,10 @@ def _make(function: str, **parameters: str) -> dict[str, str]:
     return {"Functions": function, "KmsKeyArn": KEY, "Tracing": "Active", **parameters}
 
 
+def _make_sourced(source: str) -> dict[str, str]:
+    return _make("mailflow", PolicySource=source, PolicyNeeds="none")
+
+
 CASES: Final = {
     "bounce": Case(
         "bounce",
@@ -109,9 +113,9 @@ CASES: Final = {
         ),
         _run_whole_policy,
     ),
-    "mailflow with S3": Case("mailflow", lambda own: _make("mailflow", PolicySource=f"s3://{own.archive}/policy.yaml"), _retry),
-    "mailflow with SSM": Case("mailflow", lambda own: _make("mailflow", PolicySource=f"ssm:/{own.archive}"), _retry),
-    "mailflow with AppConfig": Case("mailflow", lambda _: _make("mailflow", PolicySource="appconfig:a1b2/c3d4/e5f6"), _retry),
+    "mailflow with S3": Case("mailflow", lambda own: _make_sourced(f"s3://{own.archive}/policy.yaml"), _retry),
+    "mailflow with SSM": Case("mailflow", lambda own: _make_sourced(f"ssm:/{own.archive}"), _retry),
+    "mailflow with AppConfig": Case("mailflow", lambda _: _make_sourced("appconfig:a1b2/c3d4/e5f6"), _retry),
     "availability": Case(
         "availability",
         lambda own: _make(
