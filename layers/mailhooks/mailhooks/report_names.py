@@ -1,7 +1,10 @@
 """The names of metrics and log fields of the functions for mail. Dashboards, alarms and queries use them; a policy must not count them."""
 
+import os
 from enum import StrEnum
 from typing import Final
+
+from mailhooks import __version__
 
 
 class Dimension(StrEnum):
@@ -41,6 +44,10 @@ class LogKey(StrEnum):
     BYTES_WRITTEN = "bytesWritten"
     MILLISECONDS = "milliseconds"
     COLD_START = "coldStart"
+    RELEASE = "release"
+    """The version of this project, in the line of a cold start."""
+    FUNCTION_VERSION = "functionVersion"
+    """The version of the Lambda function, which differs during a gradual deployment."""
     MESSAGE_ID = "messageId"
     INVOCATION_ID = "invocationId"
     SMTP_MESSAGE_ID = "smtpMessageId"
@@ -71,6 +78,12 @@ _REASON: Final = "Reason"
 
 _RESERVED: Final = frozenset({*Metric, *Dimension, LogKey.MESSAGE_ID, LogKey.INVOCATION_ID})
 """Keys of the JSON object of a set of metrics (embedded metric format): metrics, dimensions and metadata."""
+
+
+def version_fields(*, cold: bool) -> dict[str, str]:
+    """Return the log fields about versions. A process knows its function's version from Lambda's own variable only."""
+    function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+    return ({LogKey.FUNCTION_VERSION: function_version} if function_version else {}) | ({LogKey.RELEASE: __version__} if cold else {})
 
 
 def verdict_metric(action: str) -> str:

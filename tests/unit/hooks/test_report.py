@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from mailhooks import __version__
 from mailhooks.contract import MailFlowEvent
 from mailhooks.errors import CannotChangeSafely
 from mailhooks.hooks.invocation import Record
@@ -85,9 +86,16 @@ def test_each_message_has_one_log_line_and_one_set_of_metrics(log):
     printed = log()
     assert len(printed.lines) == len(printed.metrics) == 3
     assert [line["coldStart"] for line in printed.lines] == [True, False, False]
+    assert [line.get("release") for line in printed.lines] == [__version__, None, None]
     metrics = printed.metrics[0]
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "WorkMailHooks"
     assert (metrics["hook"], metrics["direction"], metrics["VerdictDefault"], metrics["Recipients"]) == ("shout", "INBOUND", [1.0], [1.0])
+
+
+def test_a_log_line_has_the_version_of_the_lambda_function(log, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    handler_of(shout)(event(), None)
+    assert log().lines[0]["functionVersion"] == "7"
 
 
 def test_metrics_are_those_that_powertools_writes(capsys):

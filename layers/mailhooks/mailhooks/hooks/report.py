@@ -20,7 +20,7 @@ from mailhooks.errors import MailhooksError
 from mailhooks.hooks.invocation import Record
 from mailhooks.library_logs import silence_libraries
 from mailhooks.mime.message import Message
-from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, verdict_metric
+from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, verdict_metric, version_fields
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
@@ -76,6 +76,7 @@ class Reporter:
             LogKey.BYTES_WRITTEN: record.bytes_written,
             LogKey.MILLISECONDS: round(milliseconds, 1),
             LogKey.COLD_START: self._cold,
+            **version_fields(cold=self._cold),
             **record.log,
         }
         if event := record.event:

@@ -11,7 +11,7 @@ from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
 from mailhooks.library_logs import silence_libraries
-from mailhooks.report_names import reason_metric
+from mailhooks.report_names import reason_metric, version_fields
 from mailhooks.settings import Settings
 
 
@@ -42,6 +42,8 @@ class LogKey(StrEnum):
     EVENTS = "events"
     MILLISECONDS = "milliseconds"
     COLD_START = "coldStart"
+    RELEASE = "release"
+    FUNCTION_VERSION = "functionVersion"
     REASON = "reason"
     REASONS = "reasons"
     DETAIL = "detail"
@@ -84,6 +86,7 @@ class Reporter:
             LogKey.EVENTS: stats.events,
             LogKey.MILLISECONDS: round(seconds * 1000, 1),
             LogKey.COLD_START: self._cold,
+            **version_fields(cold=self._cold),
         }
         if error is not None:
             own = isinstance(error, MailhooksError | ContractError)
