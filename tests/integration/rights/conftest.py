@@ -1,6 +1,7 @@
 """An account with access control in front of its services."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -24,7 +25,8 @@ def _own_session() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
-    with LocalWorkMail() as workmail, ServerPool() as pool, receiver() as (webhook, _posts):
+    # CloudFormation makes such a name for the bucket of a stack, which the policy of the sample key expects.
+    with LocalWorkMail(bucket=f"mail-rewritebucket-{uuid4().hex[:12]}") as workmail, ServerPool() as pool, receiver() as (webhook, _posts):
         impersonation = WorkMailApi()
         exchange = EwsServer({"ben@example.org": calendar()})
         exchange.sign_in = Bearer(impersonation.tokens)

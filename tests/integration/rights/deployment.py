@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from local.aws.service_errors import find_signed_service
 from local.workmail import LocalWorkMail
 from mailhooks.settings import env
-from tests.infrastructure.stack import ROOT, Stack
+from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.support.servers.access_control import ACCOUNT, AccessControl, Right, Role, list_rights
 from tests.support.servers.ews import EwsServer
 from tests.support.servers.workmail import TARGET, WorkMailApi
@@ -212,6 +212,15 @@ def _make_stack(**parameters: Any) -> Stack:
     return Stack(region=REGION, **parameters)
 
 
+@cache
+def _make_key_stack() -> Stack:
+    return Stack(read_template(ROOT / "samples/encryption-key/template.yaml"), region=REGION, StackName="mail")
+
+
+def _remove_statement(document: dict[str, Any], sid: str) -> dict[str, Any]:
+    return document | {"Statement": [each for each in document["Statement"] if each["Sid"] != sid]}
+
+
 Drive = Callable[[Run], None]
 
 
@@ -235,9 +244,18 @@ class Case:
         """Return the rights of the function's role, in the stack of this case or another."""
         return list_rights(account.resolve((stack or self.make_stack(account)).statements(f"{self.function.title()}Function")))
 
-    def run(self, account: Account, folder: Path, rights: Sequence[Right] | None = None) -> Run:
-        """Run the function with the rights of its role, or with others."""
+    def run(self, account: Account, folder: Path, rights: Sequence[Right] | None = None, *, without: str = "", **settings: str) -> Run:
+        """Run the function with the rights of its role, or with others.
+
+        Args:
+            without: the Sid of a statement that is removed from the policies of the bucket and the key.
+            settings: further variables of the function.
+        """
         stack = self.make_stack(account)
+        for policy in stack.of_type("AWS::S3::BucketPolicy").values():
+            account.control.bucket_policy = _remove_statement(account.resolve(policy["PolicyDocument"]), without)
+        [key] = _make_key_stack().of_type("AWS::KMS::Key").values()
+        account.control.key_policy = _remove_statement(key["KeyPolicy"], without)
         logical = f"{self.function.title()}Function"
         role = Role(logical, list(self.list_rights(account) if rights is None else rights), stack.parameters["KmsKeyArn"])
         account.control.roles = {role.name: role}
@@ -254,7 +272,7 @@ class Case:
                 "AWS_DEFAULT_REGION": REGION,
                 "HOME": str(folder),  # without the developer's ~/.aws
             }
-            for name, value in {**variables, **lambda_sets}.items():
+            for name, value in {**variables, **settings, **lambda_sets}.items():
                 patch.setenv(name, value)
             run = Run(account, role, self.function, variables, folder / f"run-{next(_NUMBERS)}")
             run.folder.mkdir()

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from local.doctor.statements import PolicyRequest, decide
 from mailhooks.contract.schema import check
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.integration.rights.cases import CASES, RAW, arrive
@@ -95,6 +96,45 @@ def test_without_any_one_right_a_function_does_less_and_no_mail_is_lost(name: st
         assert less.outcome != complete.outcome, f"no call needs {right}"
         assert _SILENT.fullmatch(f"{right.action} {right.resource}") or _DENIED.search(less.log + json.dumps(less.outcome)), right
         assert find_risk(account, less) == "", right
+
+
+@pytest.mark.parametrize("function", ["mailflow", "rewrite", "disclaimer"])
+def test_boto3s_clients_need_the_same_rights_as_the_light_ones(function: str, account: Account, tmp_path: Path) -> None:
+    light, boto3 = CASES[function].run(account, tmp_path), CASES[function].run(account, tmp_path, AWS_CLIENT="boto3")
+
+    assert (boto3.role.denied, boto3.outcome) == ([], light.outcome)
+    assert boto3.role.used == light.role.used
+
+
+class TestWorkMail:
+    """WorkMail reads the object of a Put by the policy of the bucket, and by that of the key in samples/encryption-key."""
+
+    @pytest.mark.parametrize("statement", ["WorkMailReads", "WorkMailReadsRewrittenMessages"])
+    @pytest.mark.parametrize("function", ["mailflow", "rewrite", "disclaimer"])
+    def test_without_one_of_its_rights_mail_is_delivered_unchanged(
+        self, function: str, statement: str, account: Account, tmp_path: Path
+    ) -> None:
+        run = CASES[function].run(account, tmp_path, without=statement)
+
+        assert {account.workmail.store.content(message) for message in run.messages} == {RAW}
+        assert "InvalidContentLocation" in run.log
+        assert find_risk(account, run) == ""
+
+    def test_it_may_not_read_stored_verdicts(self, account: Account) -> None:
+        [policy] = CASES["rewrite"].make_stack(account).of_type("AWS::S3::BucketPolicy").values()
+        context = {
+            "aws:sourceaccount": "123456789012",
+            "aws:securetransport": "true",
+            "aws:sourcearn": f"arn:aws:workmailmessageflow:us-east-1:123456789012:message/{account.workmail.organization.id}/incoming/1",
+        }
+
+        def may_read(key: str) -> bool:
+            resource = f"arn:aws:s3:::{account.workmail.bucket}/{key}"
+            request = PolicyRequest("s3:GetObject", resource, "workmail.us-east-1.amazonaws.com", context)
+            return decide([account.resolve(policy["PolicyDocument"])], request).allowed
+
+        assert may_read("rewritten/1/2")
+        assert not may_read("decided/1")
 
 
 class TestCases:

@@ -118,6 +118,7 @@ class AccessControl:
 
     Attributes:
         roles: by name.
+        bucket_policy, key_policy: documents by which WorkMail may read the object that a Put names; None for no check.
         unknown: requests that are no call of a role.
     """
 
@@ -126,6 +127,8 @@ class AccessControl:
         self._workmail = workmail
         self._sessions: dict[str, str] = {}
         self.roles: dict[str, Role] = {}
+        self.bucket_policy: Any = None
+        self.key_policy: Any = None
         self.unknown: list[str] = []
         self.url = ""
 
@@ -138,14 +141,19 @@ class AccessControl:
         try:
             call = read_call(request, body)
             role = self.roles[call.access_key]
+            requests = list(self._list_requests(call, request, role))
         except (ValueError, KeyError) as error:
             self.unknown.append(f"{request.method} {request.url.path}: {error}")
             await Response(status_code=403)(scope, receive, send)
             return
-        for needed in self._list_requests(call, request, role):
+        for needed in requests:
             if not role.allows(needed):
                 await _deny(call, request, needed)(scope, receive, send)
                 return
+        if call.operation == "PutRawMessageContent" and not self._may_workmail_read(call, role):
+            error = ServiceError("InvalidContentLocation", "WorkMail could not access the content")
+            await error.response()(scope, receive, send)
+            return
         response = await _pass_on(self._services, scope, body)
         if (call.service, call.operation) == ("appconfig", "StartConfigurationSession"):
             self._sessions[json.loads(bytes(response.body))["InitialConfigurationToken"]] = self._find_resources(call)[0]
@@ -167,6 +175,23 @@ class AccessControl:
                 secret = {"kms:encryptioncontext:secretarn": resource} if call.service == "secretsmanager" else {}
                 yield PolicyRequest(action, role.key, context=context | via | secret)
 
+    def _may_workmail_read(self, call: ApiCall, role: Role) -> bool:
+        """Return whether WorkMail, for this message, may read the object of a Put, and decrypt it."""
+        reference = call.parameters["content"]["s3Reference"]
+        bucket = f"arn:aws:s3:::{reference['bucket']}"
+        [message] = self._find_resources(call)
+        context = {"aws:sourceaccount": ACCOUNT, "aws:sourcearn": message, "aws:securetransport": "true"}
+        # With a bucket key, the encryption context is the bucket's ARN.
+        decryption = context | {"kms:viaservice": f"s3.{call.region}.amazonaws.com", "kms:encryptioncontext:aws:s3:arn": bucket}
+        action = "s3:GetObjectVersion" if "objectVersion" in reference else "s3:GetObject"
+        needed = [(self.bucket_policy, action, f"{bucket}/{reference['key']}", context)]
+        needed += [(self.key_policy, "kms:Decrypt", role.key, decryption)] if role.key else []
+        principal = f"workmail.{call.region}.amazonaws.com"
+        return all(
+            document is None or decide([document], PolicyRequest(action, resource, principal, given)).allowed
+            for document, action, resource, given in needed
+        )
+
     def _find_resources(self, call: ApiCall) -> list[str]:
         """Return the ARNs of the resources of a call."""
         given, here = call.parameters, f"{call.region}:{ACCOUNT}"
@@ -179,11 +204,8 @@ class AccessControl:
         if call.operation == "GetLatestConfiguration":
             return [self._sessions[given["ConfigurationToken"]]]
         queue = given.get("QueueUrl", "").rpartition("/")[2]
-        return [
-            _RESOURCES.get(call.service, "{service}").format_map(
-                {"Key": "", **given, "here": here, "queue": queue, "service": call.service}
-            )
-        ]
+        parts = {"Bucket": "", "Key": "", **given, "here": here, "queue": queue, "service": call.service}
+        return [_RESOURCES.get(call.service, "arn:aws:{service}:{here}:unknown").format_map(parts)]
 
 
 def _list_actions(call: ApiCall, request: Request) -> list[str]:
