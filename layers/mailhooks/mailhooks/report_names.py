@@ -82,8 +82,10 @@ _RESERVED: Final = frozenset({*Metric, *Dimension, LogKey.MESSAGE_ID, LogKey.INV
 
 def version_fields(*, cold: bool) -> dict[str, str]:
     """Return the log fields about versions. A process knows its function's version from Lambda's own variable only."""
-    function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
-    return ({LogKey.FUNCTION_VERSION: function_version} if function_version else {}) | ({LogKey.RELEASE: __version__} if cold else {})
+    fields: dict[str, str] = {LogKey.RELEASE: __version__} if cold else {}
+    if function_version := os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"):
+        fields[LogKey.FUNCTION_VERSION] = function_version
+    return fields
 
 
 def verdict_metric(action: str) -> str:
