@@ -44,7 +44,7 @@ rules:
 """A retry, which reads the tagged subject, needs the stored verdict."""
 
 _NUMBERS = itertools.count()
-_VOLATILE: Final = {"timestamp", "milliseconds", "invocationId", "messageId", "location", "service", "call", "xray_trace_id", "memory"}
+_VOLATILE: Final = {"timestamp", "milliseconds", "invocationId", "messageId", "service"}
 """Properties of log lines that differ between two runs."""
 
 
@@ -149,7 +149,6 @@ class Run:
     account: Account
     role: Role
     function: str
-    variables: dict[str, str]
     folder: Path
     outcome: list[Any] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
@@ -274,7 +273,7 @@ class Case:
             }
             for name, value in {**variables, **settings, **lambda_sets}.items():
                 patch.setenv(name, value)
-            run = Run(account, role, self.function, variables, folder / f"run-{next(_NUMBERS)}")
+            run = Run(account, role, self.function, folder / f"run-{next(_NUMBERS)}")
             run.folder.mkdir()
             patch.chdir(run.folder)
             try:

@@ -86,7 +86,7 @@ class Role:
 
     Attributes:
         key: ARN of the key that encrypts all resources that the function uses; empty for keys of AWS.
-        used: the rights that allowed a call.
+        used: the rights that alone allowed a call. Of two rights that both allow all calls of the other, neither is used.
         denied: the actions and resources that no right allows.
         doubtful: actions with a condition that `decide` cannot evaluate.
     """
@@ -103,7 +103,8 @@ class Role:
         decisions = {right: right.decide(request) for right in self.rights}
         self.doubtful += [request.action for each in decisions.values() if each.possible != each.allowed]
         allowing = {right for right, each in decisions.items() if each.allowed}
-        self.used |= allowing
+        if len(allowing) == 1:
+            self.used |= allowing
         if not allowing:
             self.denied.append((request.action, request.resource))
         return bool(allowing)
