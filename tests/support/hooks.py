@@ -1,6 +1,7 @@
 """Helpers for tests of hooks: content in memory, printed log lines, small hooks."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,14 +80,21 @@ def reply_of(hook: Any, raw: bytes) -> Reply:
 
 
 def changed_by(hook: Any, raw: bytes) -> bytes:
-    """Return the message with the change that a hook wants."""
+    """Return the message with the change that a hook wants, without the stamp of the invocation."""
     change = reply_of(hook, raw).change
-    return b"".join(prepare_change(Message(raw), change).pieces()) if change else raw
+    return without_stamp(b"".join(prepare_change(Message(raw), change).pieces())) if change else raw
+
+
+def without_stamp(raw: bytes) -> bytes:
+    """Return a message without its stamp, which differs from one invocation to the other."""
+    changed, count = re.subn(rb"X-Mailhooks-Invocation: \w+ \w+\r?\n", b"", raw)
+    assert count <= 1, "the message has been changed by two attempts"
+    return changed
 
 
 def hook_of(*actions: dict[str, Any]) -> PolicyHook:
-    """Return the hook of a policy of one rule with these actions for every message. It adds no stamp."""
-    return PolicyHook(FixedPolicy(make_policy({"do": list(actions)})), stamps=False)
+    """Return the hook of a policy of one rule with these actions for every message."""
+    return PolicyHook(FixedPolicy(make_policy({"do": list(actions)})))
 
 
 def apply_policy(policy: Policy, raw: bytes) -> bytes:

@@ -29,7 +29,7 @@ def rewrite(tag: str = "", add: dict[str, str] | None = None, remove: tuple[str,
 def rewritten(lines: bytes, tag: str = "", add: dict[str, str] | None = None, remove: tuple[str, ...] = ()) -> bytes:
     """Return the lines after the required header fields, as the hook rewrites them."""
     required = REQUIRED if b"\r\n" in lines else REQUIRED.replace(b"\r\n", b"\n")
-    changed = changed_by(PolicyHook(FixedPolicy(rewrite(tag, add, remove)), stamps=False), required + lines)
+    changed = changed_by(PolicyHook(FixedPolicy(rewrite(tag, add, remove))), required + lines)
     assert changed.startswith(required)
     return changed.removeprefix(required)
 
@@ -143,7 +143,7 @@ def test_a_value_outside_ascii_is_written_in_encoded_words():
 
 @pytest.mark.parametrize("raw", [b"", b"Hello\r\n", b"\r\nBody", b"A: 1\r\nbroken\r\nSubject: x\r\n\r\n", b"A: 1", b"A: 1\rB: 2\r\r"])
 def test_a_missing_or_broken_header_is_not_changed(raw: bytes):
-    reply = reply_of(PolicyHook(FixedPolicy(rewrite("[EXTERNAL]")), stamps=False), raw)
+    reply = reply_of(PolicyHook(FixedPolicy(rewrite("[EXTERNAL]"))), raw)
     assert isinstance(reply.skip_reason, CannotChangeSafely)
     assert "header" in str(reply.skip_reason)
     assert not reply.change or not reply.change.edits

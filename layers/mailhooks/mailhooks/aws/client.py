@@ -3,6 +3,7 @@
 An error has the code of the service and never its text, which may quote the request: an address, a header.
 """
 
+import re
 from collections.abc import Callable
 from http.client import HTTPException
 from traceback import walk_tb
@@ -44,19 +45,26 @@ CONNECTION_ERRORS: Final = (
 ServiceErrorMapper = Callable[[str, str], MailhooksError | None]
 """Returns the error that one service has for a code and a text; None for the errors that all services share."""
 
-_THROTTLING: Final = frozenset(
+_THROTTLING: Final = re.compile(
     """
-    LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled SlowDown Throttled
-    ThrottledException Throttling ThrottlingException TooManyRequestsException
-    """.split()
+    .* Throttl .* | BandwidthLimitExceeded | LimitExceededException | PriorRequestNotComplete | ProvisionedThroughputExceededException
+    | RequestLimitExceeded | SlowDown | TooManyRequestsException | TransactionInProgressException
+    """,
+    re.VERBOSE,
 )
-_TRANSIENT: Final = frozenset(
+"""The codes for throttling of botocore's standard mode, and those of a service that was throttled by another, such as KMSThrottling."""
+
+_CLOCK: Final = frozenset("InvalidSignatureException RequestExpired RequestInTheFuture RequestTimeTooSkewed SignatureDoesNotMatch".split())
+"""Codes for a signature whose time is wrong. Lambda has the credentials, so that no set-up of an administrator makes a signature wrong."""
+
+_TRANSIENT: Final = _CLOCK | frozenset(
     """
     ConditionalRequestConflict ExpiredToken ExpiredTokenException InternalException InternalFailure OperationAborted
     RequestTimeout RequestTimeoutException TransactionConflictException
     """.split()
 )
-"""Codes that a retry may not get again, with any status: a stalled upload, expired credentials, a conflict of two writers."""
+"""Codes that a retry, maybe in another process, may not get again, with any status: a stalled upload, expired credentials, a wrong clock, a
+conflict of two writers."""
 
 
 def make_config(*, connect_timeout_s: float = 3, read_timeout_s: float = 10, attempts: int = 3) -> Config:
@@ -164,7 +172,7 @@ def error_for_code(operation: str, code: str, status: int = 0) -> MailhooksError
 
 def is_throttling(code: str, status: int) -> bool:
     """Return whether a service rejects a request because there are too many."""
-    return code in _THROTTLING or status == 429
+    return status == 429 or _THROTTLING.fullmatch(code) is not None
 
 
 def error_code(error: ClientError) -> str:

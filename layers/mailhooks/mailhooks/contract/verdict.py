@@ -247,6 +247,11 @@ class Verdict:
         """Whether WorkMail delivers the message to at least one recipient."""
         return any(ActionType(name).delivers for name in self.types)
 
+    @property
+    def is_default(self) -> bool:
+        """Whether WorkMail delivers the message to all recipients of the event, and to no others."""
+        return self._build_entries() == [{"action": DEFAULT.to_dict(), "allRecipients": True}]
+
     def to_response(self) -> dict[str, Any]:
         """Return the response as JSON data, with equal actions merged, checked.
 

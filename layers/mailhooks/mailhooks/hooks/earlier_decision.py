@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from mailhooks.address_patterns import canonical
 from mailhooks.contract import Action, MailFlowEvent, Verdict
@@ -32,9 +32,14 @@ _NOTIFYING: Final = "notifyingRules"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict of an attempt, and the names of the rules that notify when the change is written."""
+    """The decision of an attempt that changed the message.
 
-    verdict: Verdict
+    Attributes:
+        verdict: None if the decision cannot be found or used: the bucket was replaced, or another version of the function stored it.
+        notifying_rules: the names of the rules that notify when the change is written.
+    """
+
+    verdict: Verdict | None
     notifying_rules: tuple[str, ...] = ()
 
 
@@ -45,7 +50,6 @@ def load_earlier_decision(mail: Mail) -> Decision | None:
 
     Raises:
         TransientError: the message or the decision cannot be read now.
-        ContractError: the stored decision is not a verdict.
     """
     try:
         message = mail.message
@@ -54,11 +58,16 @@ def load_earlier_decision(mail: Mail) -> Decision | None:
     # There may be other stamps: those of the outbound rule, in mail between colleagues, and any that the sender wrote.
     stamps = [field.value(message.raw).partition(b" ") for field in message.header.named(STAMP.lower())]
     kind = next((kind for name, _, kind in stamps if name == token(mail.event).encode()), None)
+    if kind is None:
+        return None
     if kind == _DELIVERED:
         return Decision(mail.verdict())
-    store = mail.decision_store if kind is not None else None
+    store = mail.decision_store
     text = store.load_decision(_key(mail.event), mail.deadline) if store else None
-    return None if text is None else _parse_decision(mail.event, text)
+    try:
+        return _parse_decision(mail.event, text or "")
+    except (ValueError, AttributeError):  # no JSON, no object, or a ContractError
+        return Decision(None)
 
 
 def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] = ()) -> Edit:
@@ -69,10 +78,11 @@ def store_decision(mail: Mail, verdict: Verdict, notifying_rules: Sequence[str] 
     Raises:
         TransientError, PermanentError, Misconfigured: the decision cannot be stored.
     """
-    response, store = verdict.to_response(), mail.decision_store
-    kind = _DELIVERED if response == mail.verdict().to_response() and not (notifying_rules and store) else _STORED
-    if kind == _STORED and store:
-        document = response | ({_NOTIFYING: list(notifying_rules)} if notifying_rules else {})
+    kind = _STORED
+    if verdict.is_default and not notifying_rules:
+        kind = _DELIVERED
+    elif (store := mail.decision_store) is not None:
+        document = verdict.to_response() | ({_NOTIFYING: list(notifying_rules)} if notifying_rules else {})
         store.save_decision(_key(mail.event), json.dumps(document), mail.deadline)
     header = mail.message.header
     return header.appended(f"{STAMP}: {token(mail.event)} ".encode() + kind + header.newline)
@@ -88,8 +98,13 @@ def _key(event: MailFlowEvent) -> str:
 
 
 def _parse_decision(event: MailFlowEvent, text: str) -> Decision:
-    response = json.loads(text)
-    notifying_rules = tuple(response.pop(_NOTIFYING, ()))
+    """Return a stored decision. Properties that only another version of the function knows are ignored.
+
+    Raises:
+        ValueError, AttributeError: the text is no JSON object, or its verdict breaks WorkMail's contract.
+    """
+    document: dict[str, Any] = json.loads(text)
+    response: dict[str, Any] = {"actions": document.get("actions")}
     check(f"run-lambda-response-{event.flow_direction.lower()}", response)
     known = set(map(canonical, event.recipients))
     # The first attempt checked the domains of the recipients that it added; ORGANIZATION_DOMAINS may have changed since.
@@ -103,4 +118,4 @@ def _parse_decision(event: MailFlowEvent, text: str) -> Decision:
             verdict.add(added, action)
         if entry.get("allRecipients"):
             verdict.apply(action)
-    return Decision(verdict, notifying_rules)
+    return Decision(verdict, tuple(document.get(_NOTIFYING, ())))

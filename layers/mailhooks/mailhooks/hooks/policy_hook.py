@@ -23,7 +23,7 @@ from mailhooks.contract.limits import MAX_MESSAGE_BYTES
 from mailhooks.deadline import Deadline
 from mailhooks.errors import Misconfigured, PermanentError, TransientError
 from mailhooks.hooks.content_changes import ChangedContent, change_content, skip_changes, undo_changes
-from mailhooks.hooks.earlier_decision import Decision, load_earlier_decision, store_decision
+from mailhooks.hooks.earlier_decision import load_earlier_decision, store_decision
 from mailhooks.hooks.invocation import Mail, Reply
 from mailhooks.hooks.side_effects_base import SideEffects
 from mailhooks.policy.errors import RuleFailed
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mailhooks.hooks.policy_source import PolicySource
 
 _STAMP_OCTETS: Final = 100
+
+_LOST_DECISION: Final = "an earlier attempt changed the message, and its decision is missing: the rules decided again and changed nothing"
 
 
 @dataclass
@@ -58,8 +60,6 @@ class PolicyHook:
         policies: the source of the policy.
         side_effects: carries out `archive` and `notify`.
         services: for the conditions that need counts or a directory.
-        stamps: whether changed messages are stamped, so that a retry returns the verdict of the first attempt. A policy needs no stamp if
-            it has no verdicts and each of its changes recognises its own result.
     """
 
     name = "mailflow"
@@ -69,13 +69,10 @@ class PolicyHook:
         policies: "FixedPolicy | PolicySource",
         side_effects: SideEffects | None = None,
         services: Services | None = None,
-        *,
-        stamps: bool = True,
     ) -> None:
         self._policies = policies
         self._services = services or Services()
         self._side_effects = side_effects or SideEffects()
-        self._stamps = stamps
         self._circumstances: tuple[Policy, bool] | None = None
 
     @classmethod
@@ -99,12 +96,14 @@ class PolicyHook:
             domains=mail.organization_domains,
             deadline=_half_of_remaining_time(mail),
         )
-        if self._stamps and self._may_be_changed(policy, evaluation.outcome_by_event()):
-            earlier = load_earlier_decision(mail)
-            if earlier is not None:
-                return self._to_earlier_reply(mail, policy, earlier, rejected=rejected)
-        content = self._archive(mail, self._change_content(mail, evaluation.outcome()))
-        if self._stamps and content.change and content.change.edits:
+        earlier = load_earlier_decision(mail) if self._may_be_changed(policy, evaluation.outcome_by_event()) else None
+        if earlier and earlier.verdict:
+            return self._to_earlier_reply(mail, policy, earlier.verdict, earlier.notifying_rules, rejected=rejected)
+        outcome = evaluation.outcome()
+        if earlier:
+            outcome = replace(outcome, changes=(), notes=(*outcome.notes, _LOST_DECISION))
+        content = self._archive(mail, self._change_content(mail, outcome))
+        if content.change and content.change.edits:
             content = _stamp(mail, content)
         return self._to_reply(mail, policy, content, rejected=rejected)
 
@@ -187,22 +186,24 @@ class PolicyHook:
 
         return reply_for(outcome)
 
-    def _to_earlier_reply(self, mail: Mail, policy: Policy, earlier: Decision, *, rejected: bool) -> Reply:
+    def _to_earlier_reply(self, mail: Mail, policy: Policy, verdict: Verdict, notifying_rules: Sequence[str], *, rejected: bool) -> Reply:
         """Return the reply of an earlier attempt. It notifies again, with the same keys, as that attempt may have ended before."""
         log: dict[str, object] = {LogKey.DECIDED_BEFORE: True}
         if rejected:
             log[LogKey.POLICY_REFUSED] = True
         counts: dict[str, int] = {Metric.POLICY_REFUSED: 1} if rejected else {}
-        rules = [rule for rule in policy.rules if rule.name in earlier.notifying_rules]
+        rules = [rule for rule in policy.rules if rule.name in notifying_rules]
+        if missing := set(notifying_rules) - {rule.name for rule in rules}:
+            log[LogKey.NOTES] = [f'rule "{name}": not notified again, as the policy has no such rule now' for name in sorted(missing)]
 
         def notify() -> Reply:
             wanted = [(rule, action) for rule in rules for action in rule.actions if isinstance(action, Notify)]
-            failures = _list_failures(list(self._notify(mail, wanted, earlier.verdict)))
+            failures = _list_failures(list(self._notify(mail, wanted, verdict)))
             if not failures:
                 return Reply(log=log, counts=counts)
             return Reply(log=log | {LogKey.FAILURES: failures}, counts=counts | {Metric.RULE_FAILURES: len(failures)})
 
-        return Reply(earlier.verdict, log=log, counts=counts, after_write=notify)
+        return Reply(verdict, log=log, counts=counts, after_write=notify)
 
 
 def _side_effect_failed(rule: Rule, effect: Archive | Notify, error: Exception) -> Failure:

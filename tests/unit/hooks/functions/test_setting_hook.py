@@ -58,11 +58,14 @@ def test_a_policy_alone_is_not_worth_a_line(hook, variable, value, folder: Path,
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("hook, variable, value", HOOKS)
-def test_a_changed_message_of_the_setting_has_no_stamp(hook, variable, value, folder: Path):
+@pytest.mark.parametrize("hook, variable, value", HOOKS[:2])
+def test_a_retry_in_a_version_with_another_setting_adds_nothing(hook, variable, value, folder: Path):
     memory = Memory()
     handler_of(hook, memory, **{variable.lower(): value})(event(), None)
-    assert STAMP.encode() not in next(iter(memory.messages.values()))
+    [changed] = memory.messages.values()
+    assert changed != MESSAGE
+    assert handler_of(hook, memory, **{variable.lower(): "[Other]"})(event(), None) == DELIVER
+    assert list(memory.messages.values()) == [changed]
 
 
 def test_the_setting_policy_names_another_file(folder: Path):

@@ -26,7 +26,7 @@ class SettingHook(PolicyHook):
         """
         if settings.policy == BUILT_IN_POLICY and not Path(BUILT_IN_POLICY).is_file():
             reject_removed(settings)
-            return cls(FixedPolicy(cls.make_policy(settings)), stamps=False)
+            return cls(FixedPolicy(cls.make_policy(settings)))
         # The parameter BounceRules of the stack is [] by default.
         unused = [] if getattr(settings, cls.setting.lower()) in ("", "[]") else [cls.setting]
         if unused := [*unused, *settings.removed]:
