@@ -7,6 +7,7 @@ import pytest
 from tests.infrastructure.stack import ACCOUNT, ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 from tests.infrastructure.test_side_by_side import own_hook
+from tests.monitoring.stacks import organization_stack
 
 
 class TestOwnHook:
@@ -37,7 +38,11 @@ class TestOwnHook:
 class TestEncryptionKey:
     @pytest.fixture
     def statements(self) -> dict[str, Any]:
-        stack = Stack(read_template(ROOT / "samples/encryption-key/template.yaml"), name="key", StackName="mail")
+        return self.read_statements()
+
+    @staticmethod
+    def read_statements(**parameters: str) -> dict[str, Any]:
+        stack = Stack(read_template(ROOT / "samples/encryption-key/template.yaml"), name="key", StackName="mail", **parameters)
         [key] = stack.of_type("AWS::KMS::Key").values()
         assert key["EnableKeyRotation"] is True
         return {each["Sid"]: each for each in key["KeyPolicy"]["Statement"]}
@@ -61,9 +66,15 @@ class TestEncryptionKey:
     def test_lets_the_log_service_use_it_for_the_log_group_of_the_stack(self, statements: dict[str, Any]) -> None:
         group = Stack(name="mail").of_type("AWS::Logs::LogGroup")["LogGroup"]["LogGroupName"]
 
-        assert statements["LogGroup"]["Condition"] == {
-            "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}"}
+        assert statements["LogGroups"]["Condition"] == {
+            "ArnEquals": {"kms:EncryptionContext:aws:logs:arn": [f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}"]}
         }
+
+    def test_lets_the_log_service_use_it_for_the_audit_logs_of_the_organizations_stack_if_it_is_named(self) -> None:
+        group = organization_stack("company").of_type("AWS::Logs::LogGroup")["AuditLogGroup"]["LogGroupName"]
+        condition = self.read_statements(OrganizationStackName="company")["LogGroups"]["Condition"]["ArnEquals"]
+
+        assert condition["kms:EncryptionContext:aws:logs:arn"][1:] == [f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}"]
 
     def test_stays_when_its_stack_is_deleted(self) -> None:
         key = read_template(ROOT / "samples/encryption-key/template.yaml")["Resources"]["Key"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import combinations
 
 import pytest
 
@@ -39,6 +40,23 @@ def test_one_audit_log_alone_is_delivered(name: str, log_type: str) -> None:
     assert len(stack.of_type("AWS::Logs::Delivery")) == len(stack.of_type("AWS::Logs::LogGroup")) == 1
 
 
+@pytest.mark.parametrize("wanted", [each for count in (2, 3, 5) for each in combinations(LOG_TYPES, count)])
+def test_deliveries_are_created_one_after_the_other(wanted: tuple[str, ...]) -> None:
+    """CloudWatch Logs rejects a delivery while it creates another (ConflictException)."""
+    resources = organization_stack(AuditLogs=",".join(wanted)).decided()["Resources"]
+    deliveries = [name for name, each in resources.items() if each["Type"] == "AWS::Logs::Delivery"]
+    before = {name: set(strings(resources[name].get("Metadata", {}))) & {*deliveries} for name in deliveries}
+    assert [len(each) for each in before.values()] == list(range(len(wanted)))
+    assert all(not {name, *later} & before[name] for name, *later in (deliveries[at:] for at in range(len(deliveries))))
+
+
+def test_a_stack_with_a_name_of_38_characters_names_its_sources_as_cloudwatch_allows() -> None:
+    text = (ROOT / "organization/template.yaml").read_text("utf-8")
+    assert "a name of at most\n  38 characters" in text
+    sources = organization_stack("a" * 38).of_type("AWS::Logs::DeliverySource").values()
+    assert max(len(each["Name"]) for each in sources) == 60
+
+
 def test_without_audit_logs_the_stack_has_only_queries() -> None:
     stack = organization_stack(AuditLogs="none")
     assert {each["Type"] for each in stack.resources.values()} == {"AWS::Logs::QueryDefinition"}
@@ -60,7 +78,9 @@ def test_audit_logs_are_encrypted_with_a_key_if_it_is_given_and_outlive_the_stac
     stack = organization_stack(KmsKeyArn=key, LogRetentionDays="365")
     [group] = stack.of_type("AWS::Logs::LogGroup").values()
     assert (group.get("KmsKeyId", ""), group["RetentionInDays"]) == (key, "365")
-    assert stack.resources["AuditLogGroup"]["DeletionPolicy"] == "Retain"
+    # A group that stays after a failed first deployment would make the next one fail.
+    assert stack.resources["AuditLogGroup"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert stack.resources["AuditLogGroup"]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize(
