@@ -1,6 +1,7 @@
 """A stack as CloudFormation would create it: the template after SAM's transform, with all functions resolved for some parameters."""
 
 import copy
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -64,7 +65,8 @@ class Stack:
     Attributes:
         translated: the template after SAM's transform.
         resources: the resources that CloudFormation creates, by logical ID. In their properties, a reference to a resource is its name, and
-            a reference to its attribute is `NAME.ATTRIBUTE`.
+            a reference to its attribute is `NAME.ATTRIBUTE`. The RoleId of a role follows from its path: CloudFormation replaces a role if
+            the path changes.
         outputs: the values of the outputs that the stack has.
         refused: the descriptions of the rules' assertions that fail. CloudFormation would then create no resource.
     """
@@ -203,6 +205,9 @@ class Stack:
 
     def _getatt(self, argument: list[str]) -> str:
         name, attribute = argument
+        if attribute == "RoleId":
+            path = self._resolve(self.translated["Resources"][name]["Properties"].get("Path", "/"))
+            return f"AROA{hashlib.sha256(f'{self._ref(name)} {path}'.encode()).hexdigest()[:17].upper()}"  # 21 characters, as in IAM
         return f"{self._ref(name)}.{attribute}"
 
     def _sub(self, argument: str | list[Any]) -> str:

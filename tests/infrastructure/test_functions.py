@@ -226,8 +226,15 @@ class TestVersions:
         before, after = Stack(**EVERYTHING), Stack(**{**EVERYTHING, **values})
 
         for name in before.functions():
-            changed = _versioned(before.functions()[name]) != _versioned(after.functions()[name])
+            changed = _versioned(before, name) != _versioned(after, name)
             assert (before.version(name) != after.version(name)) == changed, name
+
+    def test_a_new_role_makes_a_new_version(self) -> None:
+        """Otherwise the alias would stay on a version whose role is deleted, and all mail would wait."""
+        before, after = Stack(**EVERYTHING), Stack(**{**EVERYTHING, "RolePath": "/mail/"})
+
+        for name in before.functions():
+            assert before.version(name) != after.version(name), name
 
     def test_a_new_layer_makes_a_new_version(self) -> None:
         template = read_template()
@@ -258,10 +265,10 @@ LONGEST: dict[str, str | int] = {
     "SnapStart": "PublishedVersions",
     "LogPersonalData": "message-id",
     "OnError": "default",
-    "PolicySource": "s3://policies/" + "a" * (140 - len("s3://policies/")),
+    "PolicySource": "s3://policies/" + "a" * (120 - len("s3://policies/")),
     "SubjectTag": "😀" * 60,
-    "DisclaimerText": "😀" * 190,
-    "BounceRules": "[" + "😀" * 188 + "]",
+    "DisclaimerText": "😀" * 175,
+    "BounceRules": "[" + "😀" * 173 + "]",
     "AvailabilitySecretArn": f"arn:aws:secretsmanager:ap-southeast-1:123456789012:secret:{'a' * 50}-AbC123",
     "AvailabilityNetwork": ",".join(["subnet-" + "0" * 17] * 4) + "/" + ",".join(["sg-" + "0" * 17] * 2),
 }
@@ -363,9 +370,14 @@ class TestDeployment:
             )
 
 
-def _versioned(function: Document) -> Document:
-    """Return the properties of a function that its versions keep (Lambda guide, "Lambda function versions")."""
-    return {name: each for name, each in function.items() if name not in ("ReservedConcurrentExecutions", "Role", "Tags")}
+def _versioned(stack: Stack, name: str) -> Document:
+    """Return the properties of a function that its versions keep (Lambda guide, "Lambda function versions").
+
+    Its role is here the path of its role: CloudFormation deletes a role and creates another if the path changes.
+    """
+    function = stack.functions()[name]
+    [path] = [each["Path"] for role, each in stack.of_type("AWS::IAM::Role").items() if f"{stack.name}-{role}.Arn" == function["Role"]]
+    return {key: each for key, each in function.items() if key not in ("ReservedConcurrentExecutions", "Tags")} | {"Role": path}
 
 
 class _Recorder(dict[str, str]):

@@ -99,7 +99,7 @@ def test_a_parameter_accepts(name: str, value: str | int) -> None:
         ("PolicyResourceArns", "*"),
         ("SubjectTag", "[A]\r\nBcc: person@example.net"),
         ("SubjectTag", "x" * 61),
-        ("DisclaimerText", "x" * 191),
+        ("DisclaimerText", "x" * 176),
         ("BounceRules", "{}"),
         ("BounceRules", f'["{"x" * 200}"]'),
         ("AvailabilitySecretArn", "mail/free-busy"),

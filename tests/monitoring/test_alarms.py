@@ -118,6 +118,15 @@ def test_every_alarm_goes_to_the_topic_and_has_its_remedy_in_plain_words() -> No
             {"OrganizationId": "arn:aws:workmail:us-east-1:123456789012:organization/m-0123456789abcdef0123456789abcdef"},
             {"AvailabilityProviderFailureAlarm"},
         ),
+        (
+            {"OrganizationId": "arn:aws:workmail:eu-west-1:999999999999:organization/m-0123456789abcdef0123456789abcdef"},
+            {"AvailabilityProviderFailureAlarm"},
+        ),
+        ({"Functions": "bounce,observe"}, {"PutRejectedAlarm", "PolicyRefusedAlarm"}),
+        (
+            {"Functions": "none"},
+            {"PassingAlarm", "NearTimeoutAlarm", "PutRejectedAlarm", "PolicyRefusedAlarm", "DeadLetterAlarm"},
+        ),
         ({"AvailabilitySecretArn": SECRET}, set()),
     ],
 )

@@ -15,12 +15,16 @@ CRASHES = [
     "RequestId: 8f156ebb-5564-41b5-b4a0-51f5427f1901 Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
     "RequestId: d93c3e09-2455-4ef1-8171-6f2dda10d68d Error: Runtime exited with error: exit status 3\nRuntime.ExitError",
     "INIT_REPORT Init Duration: 812.40 ms\tPhase: init\tStatus: error\tError Type: SettingsError",
+    "RESTORE_REPORT Restore Duration: 1236.04 ms Status: timeout",
+    "RESTORE_REPORT Restore Duration: 1236.04 ms\tStatus: error\tError Type: Runtime.ExitError",
 ]
 
 ORDINARY = [
     "INIT_START Runtime Version: python:3.13.v30\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:0123",
     "START RequestId: d74a279f-5cbd-4482-b167-71127009a3fb Version: 7",
     "END RequestId: d74a279f-5cbd-4482-b167-71127009a3fb",
+    "RESTORE_START Runtime Version: python:3.13.v30\tRuntime Version ARN: arn:aws:lambda:eu-west-1::runtime:0123",
+    "RESTORE_REPORT Restore Duration: 398.97 ms",
     "REPORT RequestId: d74a279f-5cbd-4482-b167-71127009a3fb\tDuration: 35.11 ms\tBilled Duration: 36 ms\tMemory Size: 512 MB\t"
     "Max Memory Used: 120 MB\tInit Duration: 801.10 ms\t",
     # A transient error that the function raises, so that WorkMail retries: PassingAlarm counts it.

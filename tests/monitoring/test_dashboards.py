@@ -1,5 +1,6 @@
 """The dashboards: valid, readable, and about metrics and log fields that exist."""
 
+import re
 from itertools import combinations
 
 import pytest
@@ -125,20 +126,38 @@ def test_the_alarms_of_a_dashboard_are_those_of_the_stack() -> None:
         return {arn.split(".")[0].split(":")[-1].removeprefix("mail-") for each in found for arn in each.properties.get("alarms", ())}
 
     assert shown() == main_stack().of_type("AWS::CloudWatch::Alarm").keys()
-    assert "DeadLetterAlarm" not in shown(Functions="mailflow")
+    for functions in ("mailflow", "bounce", "observe", "none"):
+        assert shown(Functions=functions) == main_stack(Functions=functions).of_type("AWS::CloudWatch::Alarm").keys()
 
 
 @pytest.mark.parametrize(
     "parameters, dashboards",
     [
-        ({}, {"Dashboard": "mail", "AvailabilityDashboard": "mail-availability"}),
+        ({}, {"Dashboard": "mail", "AvailabilityDashboard": "mail_availability"}),
         ({"AvailabilitySecretArn": ""}, {"Dashboard": "mail"}),
-        ({"Functions": "none"}, {"AvailabilityDashboard": "mail-availability"}),
+        ({"Functions": "none"}, {"AvailabilityDashboard": "mail_availability"}),
     ],
 )
 def test_a_stack_has_the_dashboards_of_what_it_has(parameters: dict[str, str], dashboards: dict[str, str]) -> None:
     found = main_stack(**parameters).of_type("AWS::CloudWatch::Dashboard")
     assert {name: each["DashboardName"] for name, each in found.items()} == dashboards
+
+
+def test_the_dashboard_of_a_provider_is_the_dashboard_of_no_stack() -> None:
+    """A stack's name has letters, digits and hyphens, and its dashboard for mail has the same name."""
+    stack = main_stack()
+    provider = stack.of_type("AWS::CloudWatch::Dashboard")["AvailabilityDashboard"]["DashboardName"]
+    assert not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", provider)
+    assert stack.outputs["AvailabilityDashboardUrl"].endswith(f"#dashboards/dashboard/{provider}")
+
+
+def test_cold_starts_are_counted_with_and_without_snapshots() -> None:
+    [widget] = [each for each in WIDGETS if each.title == "Lambda: cold starts"]
+    lines = ("Init Duration: 801.10 ms\t", "Restore Duration: 398.97 ms\tBilled Restore Duration: 40 ms\t", "")
+    events = [LogEvent(f"REPORT RequestId: 0\tDuration: 35.11 ms\t{line}", 0) for line in lines]
+    events.append(LogEvent("RESTORE_REPORT Restore Duration: 398.97 ms", 0))
+    [row] = run(widget.properties["query"].partition(" | ")[2], events)
+    assert row["coldStarts"] == 2
 
 
 def test_the_metrics_of_workmail_are_read_in_the_region_of_the_organization() -> None:

@@ -99,9 +99,18 @@ EVENTS = [
 
 REPORTS = [
     LogEvent(f"REPORT RequestId: {number}\tDuration: {duration} ms\tMemory Size: 512 MB\tMax Memory Used: 121 MB\t{init}", 0)
-    for number, (duration, init) in enumerate([("801.5", "Init Duration: 730.25 ms\t"), ("31.0", "")])
+    for number, (duration, init) in enumerate(
+        [
+            ("801.5", "Init Duration: 730.25 ms\t"),
+            ("31.0", ""),
+            ("95.0", "Restore Duration: 398.97 ms\tBilled Restore Duration: 40 ms\t"),  # with SnapStart
+        ]
+    )
 ]
-CRASH = LogEvent("2026-05-04T08:00:14.012Z d74a279f-5cbd-4482-b167-71127009a3fb Task timed out after 14.00 seconds", 1)
+CRASHES = [
+    LogEvent("2026-05-04T08:00:14.012Z d74a279f-5cbd-4482-b167-71127009a3fb Task timed out after 14.00 seconds", 2),
+    LogEvent("RESTORE_REPORT Restore Duration: 1236.04 ms Status: timeout", 1),
+]
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:mail-AvailabilityFunction:live"
 AUDIT = [
     audit(type="LAMBDA", domain="example.org", function_arn=FUNCTION, error_message="timeout"),
@@ -134,7 +143,7 @@ def ask(name: str, **values: str) -> list[dict[str, Any]]:
     definition = definitions()[name]
     assert values.keys() == {each["Name"] for each in definition.get("Parameters", ())}
     query = re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], definition["QueryString"])
-    return run(query, [*EVENTS, *HOOKS, *REPORTS, CRASH, *AUDIT])
+    return run(query, [*EVENTS, *HOOKS, *REPORTS, *CRASHES, *AUDIT])
 
 
 class TestWhyDidTheRecipientNotGetTheMail:
@@ -246,11 +255,11 @@ class TestHooks:
 
     def test_cold_starts_are_counted_by_function(self) -> None:
         [row] = ask("hooks/cold starts and memory by function")
-        assert (row["function"], row["invocations"], row["coldStarts"]) == ("stack-RewriteFunction-1A2B", 2, 1)
+        assert (row["function"], row["invocations"], row["coldStarts"]) == ("stack-RewriteFunction-1A2B", 3, 2)
         assert (row["slowestColdStart"], row["slowest"], row["memory"]) == (730.25, 801.5, 121)
 
     def test_crashes_are_listed_as_the_alarm_counts_them(self) -> None:
-        assert [row["@message"] for row in ask("hooks/crashes")] == [CRASH.message]
+        assert [row["@message"] for row in ask("hooks/crashes")] == [each.message for each in CRASHES]
         [filtered] = main_stack().of_type("AWS::Logs::MetricFilter").values()
         query = definitions()["hooks/crashes"]["QueryString"]
         assert filtered["FilterPattern"].strip("%").replace(r"\s", " ") in query

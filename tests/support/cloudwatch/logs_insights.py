@@ -16,11 +16,14 @@ Value = Callable[[Row], Any]
 
 
 class LogEvent(NamedTuple):
-    """A line of a log group, with its time in milliseconds since the epoch."""
+    """A line of a log group, with its time in milliseconds since the epoch.
+
+    The stream is named as in a custom log group (Lambda guide, "Configuring CloudWatch log groups").
+    """
 
     message: str
     at: int = 0
-    stream: str = "2026/05/04/stack-RewriteFunction-1A2B[7]0123456789abcdef0123456789abcdef"
+    stream: str = "2026/05/04/stack-RewriteFunction-1A2B[7][0123456789abcdef0123456789abcdef]"
     group: str = "/aws/lambda/stack"
 
 
@@ -66,7 +69,7 @@ def discover_fields(event: LogEvent) -> Row:
 
 _REPORT: Final = {
     "@duration": r"\tDuration: ([\d.]+) ms",
-    "@initDuration": r"Init Duration: ([\d.]+) ms",
+    "@initDuration": r"\tInit Duration: ([\d.]+) ms",
     "@maxMemoryUsed": r"Max Memory Used: ([\d.]+) MB",
 }
 
@@ -176,9 +179,14 @@ def _parse(text: str) -> Command:
 
     def parse_field(rows: list[Row], shown: list[str]) -> tuple[list[Row], list[str]]:
         matches = [pattern.search(str(row.get(name, ""))) for row in rows]
-        return [row | (match.groupdict() if match else {}) for row, match in zip(rows, matches, strict=True)], shown
+        return [row | (_numbers(match.groupdict()) if match else {}) for row, match in zip(rows, matches, strict=True)], shown
 
     return parse_field
+
+
+def _numbers(texts: Row) -> Row:
+    """Convert the texts that are numbers. Logs Insights calculates with them."""
+    return {name: float(text) if re.fullmatch(r"\d+(\.\d+)?", text or "") else text for name, text in texts.items()}
 
 
 def _named(text: str) -> tuple[str, Value]:
