@@ -75,7 +75,7 @@ def test_verdicts_and_classes_of_errors_have_a_line_each(metrics: Metrics) -> No
     def labels(title: str) -> set[str]:
         return {line.label for each in GRAPHS if each.title == title for line in each.lines(metrics)}
 
-    assert labels("Verdicts") == {"Deliver", "Skip the spam check", "Junk", "Bounce", "Drop"}
+    assert labels("Verdicts") == {"Deliver", "Skip the spam check", "Junk", "Bounced", "Dropped"}
     assert labels("Errors by class") > {"ReasonThrottled shout INBOUND", "ReasonMessageRejected shout INBOUND", "ReasonUnreachable"}
     assert labels("Failed look-ups by backend") == {"exchange", "google"}
 
