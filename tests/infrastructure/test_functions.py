@@ -12,8 +12,15 @@ from mailhooks.availability.provider import BUDGET_S
 from mailhooks.settings import BUILT_IN_POLICY, OnError, Settings
 from tests.infrastructure.stack import ORGANIZATION, REGION, ROOT, Document, Stack, accepts, parse_template, read_template, strings
 
-MAIL = re.findall(r"[a-z]{5,}", read_template()["Parameters"]["Functions"]["AllowedPattern"])
-"""The mail functions that the template can deploy."""
+
+def list_mail_functions() -> list[str]:
+    """Return the mail functions that the template can deploy: the choices in the pattern of `Functions`."""
+    [choices] = re.findall(r"\(\((\w+(?:\|\w+)*)\)\(", read_template()["Parameters"]["Functions"]["AllowedPattern"])
+    return str(choices).split("|")
+
+
+MAIL = list_mail_functions()
+
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mail/free-busy-AbC123"
 EVERYTHING = {
