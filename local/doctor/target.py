@@ -17,6 +17,7 @@ REGIONS: Final = ("us-east-1", "us-west-2", "eu-west-1")
 
 _ORGANIZATION_ARN: Final = re.compile(r"arn:[a-z-]+:workmail:([a-z0-9-]+):([0-9]{12}):organization/(m-[0-9a-f]{32})")
 _ORGANIZATION_ID: Final = re.compile(r"m-[0-9a-f]{32}")
+_TRY: Final = "Then try: aws sts get-caller-identity"
 _FUNCTION_ARN: Final = re.compile(r"arn:([a-z-]+):lambda:([a-z0-9-]+):([0-9]{12}):function:([A-Za-z0-9_-]+)(?::([A-Za-z0-9_$-]+))?")
 
 
@@ -60,9 +61,9 @@ class Function:
         return self.label.startswith("availability")
 
     @property
-    def is_asynchronous(self) -> bool:
-        """Whether its rule runs it asynchronously."""
-        return self.label.startswith("observe")
+    def is_observe(self) -> bool:
+        """Whether it is the template's `observe`, which reads each message."""
+        return self.label == "observe"
 
     @property
     def selector(self) -> dict[str, str]:
@@ -144,8 +145,10 @@ def find_target(
     """
     try:
         identity = account.call("sts.get_caller_identity")
-    except (Missing, CannotCheck) as error:
-        raise NotConnected(f"AWS does not answer who you are: {error}") from None
+    except Missing as error:
+        raise NotConnected(f"AWS does not answer who you are: {error}. {_TRY}") from None
+    except CannotCheck as error:
+        raise NotConnected(f"AWS does not answer who you are: {error.found}. {error.mend} {_TRY}") from None
     number = identity["Account"]
     partition = identity["Arn"].split(":")[1]
     found: Stack | None = None

@@ -20,7 +20,7 @@ import pytest
 from local.config.functions import ROOT
 from mailhooks.policy import load
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
 FENCE = re.compile(
     r"(?:^ *<!-- (?P<marker>[^>]+) -->\n)?^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
 )
@@ -88,7 +88,7 @@ def ci_targets() -> set[str]:
 
 
 def is_run_by_ci(words: list[str]) -> bool:
-    """Return whether `.ci/run` runs a command: a target of make, or `sam build`, with which `make e2e` begins."""
+    """Return whether `.ci/run` runs a command: a target of make, or `sam build`, with which `make e2e` begins, also in samples/own-hook."""
     if words[0] == "make":
         return set(words[1:]) <= ci_targets()
     return words == ["sam", "build"] and "e2e" in ci_targets() and '["build"' in (ROOT / "tests/e2e/sam.py").read_text("utf-8")
@@ -135,6 +135,13 @@ def test_markers_of_command_blocks_are_known() -> None:
             assert block.marker in MARKERS, block.place
         if block.language == "powershell":
             assert block.marker, f"{block.place}: Exchange cannot run here"
+
+
+def test_each_marker_is_the_line_above_a_block() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for found in re.finditer(rf"^ *<!-- (?:{'|'.join(filter(None, MARKERS))}) -->\n", text, re.MULTILINE):
+            assert re.match(r" *```", text[found.end() :]), f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}"
 
 
 def test_unmarked_commands_run_here_or_in_ci() -> None:

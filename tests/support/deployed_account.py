@@ -17,6 +17,7 @@ GROUP = f"/aws/lambda/{STACK}"
 EVENT_LOG = "/aws/workmail/emailevents/example"
 IMPERSONATION = "role-1"
 ALARMS = ("FailedAlarm", "CrashedAlarm", "PolicyRefusedAlarm")
+DEAD_LETTERS = "workmail-hooks-dead-letters"
 MAIL_FUNCTIONS = ("mailflow", "rewrite", "observe")
 
 
@@ -60,11 +61,12 @@ class Deployment:
         self._put_metrics()
         # moto does not keep a function's log group.
         self.change("lambda", "/configuration", LoggingConfig={"LogFormat": "Text", "LogGroup": GROUP})
+        self.set_dead_letters("observe")
         self.set_answers()
         return self
 
     def _variables(self, label: str) -> dict[str, str]:
-        variables = {"POWERTOOLS_SERVICE_NAME": STACK}
+        variables = {"POWERTOOLS_SERVICE_NAME": STACK} | ({} if label == "observe" else {"ON_ERROR": ""})
         if label in {"mailflow", "rewrite"}:
             variables["REWRITE_BUCKET"] = self.bucket
         if label == "mailflow":
@@ -124,6 +126,7 @@ class Deployment:
         logs = f"arn:aws:logs:{REGION}:{self.aws.number}:log-group:{GROUP}:*"
         self.put_role_policy("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], logs)
         self.put_role_policy("secret", ["secretsmanager:GetSecretValue"], "*")
+        self.put_role_policy("queue", ["sqs:SendMessage"], f"arn:aws:sqs:{REGION}:{self.aws.number}:{DEAD_LETTERS}")
         both = ["workmailmessageflow:GetRawMessageContent", "workmailmessageflow:PutRawMessageContent"]
         statements = [
             {"Effect": "Allow", "Action": both, "Resource": self.messages},
@@ -150,7 +153,7 @@ class Deployment:
         do("logs.put_log_events", logGroupName=GROUP, logStreamName="stream", logEvents=[event])
         self.topic = f"arn:aws:sns:{REGION}:{self.aws.number}:mail-alarms"
         self.aws.topics[self.topic] = {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}
-        self.queue = do("sqs.create_queue", QueueName="workmail-hooks-dead-letters")["QueueUrl"]
+        self.queue = do("sqs.create_queue", QueueName=DEAD_LETTERS)["QueueUrl"]
         self.secret = do("secretsmanager.create_secret", Name="workmail-free-busy", SecretString="{}")["ARN"]
         self.restore_alarms()
         self.deliver_audit_logs()
@@ -208,6 +211,10 @@ class Deployment:
     def change_function(self, label: str, version: str = "", **values: Any) -> None:
         """Change a function's configuration; `version` is `?Qualifier=live` for only the version that WorkMail calls."""
         self.change("lambda", f"{self.name(label)}/configuration{version}", **values)
+
+    def set_dead_letters(self, label: str) -> None:
+        """Give a function a dead-letter queue, as asynchronous ones have."""
+        self.change_function(label, DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{REGION}:{self.aws.number}:{DEAD_LETTERS}"})
 
     def set_variables(self, label: str, version: str = "", **variables: str) -> None:
         """Add environment variables to a function."""

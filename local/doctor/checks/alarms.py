@@ -80,7 +80,7 @@ def check_dead_letters(account: Account, target: Target) -> Iterator[Finding]:
             continue
         number = int(answer["Attributes"]["ApproximateNumberOfMessages"])
         if number:
-            mend = "Read the function's log for the reason; the events stay for 14 days (docs/failure.md)."
+            mend = "Read the function's log for the reason; the events stay for 14 days (docs/bad-day.md#the-queue-is-not-empty)."
             yield fail("dead letters", f"{format_count(number, 'event')} failed three times", mend)
         else:
             yield pass_check("dead letters", "none")

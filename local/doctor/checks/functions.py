@@ -1,6 +1,7 @@
 """Checks of a function's configuration: its state, alias, settings, limits and concurrency."""
 
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum, auto
 from typing import Any, Final
 
 from local.doctor.account import Account, Missing
@@ -13,6 +14,7 @@ RUNTIME: Final = "python3.13"
 _WAITS_S: Final = {False: 15, True: 25}
 """Seconds that WorkMail waits for a mail function, and for an availability provider."""
 
+_OF_ANSWERS: Final = frozenset({"ON_ERROR", "REWRITE_BUCKET"})
 _LEAST_S: Final = 10
 _DEPLOY: Final = "Deploy again: sam build, then sam deploy."
 
@@ -26,6 +28,27 @@ def read_variables(account: Account, function: Function) -> dict[str, str]:
     """Return the environment variables of the version that WorkMail calls. Raises Missing, CannotCheck."""
     variables: dict[str, str] = (read_configuration(account, function).get("Environment") or {}).get("Variables") or {}
     return variables
+
+
+class Mode(Enum):
+    """Whether WorkMail has to wait for a function."""
+
+    SYNCHRONOUS = auto()
+    ASYNCHRONOUS = auto()
+    UNKNOWN = auto()
+
+
+def find_mode(account: Account, function: Function) -> Mode:
+    """Return how a flow rule has to run a function. Raises Missing, CannotCheck.
+
+    A dead-letter queue gets failed events of asynchronous calls only; ON_ERROR and REWRITE_BUCKET are settings of functions that answer
+    WorkMail. A function with none of them is one of the user's own, and only the user knows.
+    """
+    if (read_configuration(account, function).get("DeadLetterConfig") or {}).get("TargetArn"):
+        return Mode.ASYNCHRONOUS
+    if function.is_availability or not read_variables(account, function).keys().isdisjoint(_OF_ANSWERS):
+        return Mode.SYNCHRONOUS
+    return Mode.UNKNOWN
 
 
 def check_state(account: Account, _target: Target, function: Function) -> Iterator[Finding]:
@@ -105,9 +128,13 @@ def check_limits(account: Account, target: Target, function: Function) -> Iterat
     """Check timeout, runtime, layers and snapshots."""
     found = read_configuration(account, function)
     timeout, waits = found.get("Timeout", 0), _WAITS_S[function.is_availability]
-    if timeout >= waits and not function.is_asynchronous:
+    mode = find_mode(account, function)
+    if timeout >= waits and mode is Mode.SYNCHRONOUS:
         mend = f"Set Timeout to {waits - 1}: WorkMail no longer waits then, and a retry runs beside the first call."
         yield fail("timeout", f"{timeout} s, but WorkMail waits {waits} s", mend)
+    elif timeout >= waits and mode is Mode.UNKNOWN:
+        mend = f"If it is to answer WorkMail, set Timeout to {waits - 1}; if not, give it a dead-letter queue, by which doctor knows."
+        yield warn("timeout", f"{timeout} s, but WorkMail waits {waits} s for a synchronous function", mend)
     elif timeout < _LEAST_S:
         yield warn("timeout", f"{timeout} s are short for large messages", f"Set Timeout to {waits - 1}.")
     else:

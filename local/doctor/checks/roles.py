@@ -46,11 +46,11 @@ def _list_needs(account: Account, target: Target, function: Function) -> Iterato
         objects = f"arn:{target.partition}:s3:::{bucket}"
         yield (_READ, _REPLACE), messages
         yield ("s3:PutObject",), (f"{objects}/rewritten/message",)
-        if "POLICY" in variables:
-            yield ("s3:GetObject", "s3:PutObject"), (f"{objects}/decided/message",)
+        # For a policy, which rewrite and disclaimer may have in their folder, where no setting shows it.
+        yield ("s3:GetObject", "s3:PutObject"), (f"{objects}/decided/message",)
         if key := target.parameters.get("KmsKeyArn"):
             yield ("kms:GenerateDataKey",), (key,)
-    elif function.is_asynchronous:
+    elif function.is_observe:
         yield (_READ,), messages
     if queue := (configuration.get("DeadLetterConfig") or {}).get("TargetArn"):
         yield ("sqs:SendMessage",), (queue,)

@@ -166,6 +166,16 @@ def test_a_name_that_aws_cannot_have_is_reported(deployment: Deployment, run: Ru
     assert report.find("Policy", "policy", "unchecked")["found"] == "a name is malformed for s3:GetObject"
 
 
+def test_without_an_answer_who_calls_the_command_ends_with_the_next_step(
+    deployment: Deployment, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.aws.errors["sts", ""] = (500, "InternalFailure")
+    assert main(["doctor"]) == 2
+    printed = capsys.readouterr().err
+    assert "AWS does not answer who you are: " in printed
+    assert printed.strip().endswith("Then try: aws sts get-caller-identity")
+
+
 def test_a_sign_in_that_expired_ends_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

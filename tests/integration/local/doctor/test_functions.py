@@ -1,10 +1,12 @@
 """Each defect of a function is found and named: its state, settings, permission, role and flow rule."""
 
+import json
+
 import pytest
 
 from tests.integration.local.doctor.conftest import Run
 from tests.integration.local.doctor.defects import Defect, parametrize
-from tests.support.deployed_account import ORGANIZATION, REGION, STACK, Deployment
+from tests.support.deployed_account import ORGANIZATION, REGION, ROLE, STACK, Deployment
 
 REWRITE = "Function rewrite"
 LIVE = "?Qualifier=live"
@@ -240,14 +242,22 @@ def test_without_the_simulation_the_policies_of_the_role_are_evaluated(deploymen
     [
         ("silent", {}, "warning", "no call in 7 days", "Run synchronously checked"),
         ("quick", {"Invocations": 9, "AsyncEventsReceived": 9}, "wrong", "asynchronous", "Check Run synchronously"),
-        ("observelate", {"Invocations": 9}, "warning", "synchronous: mail waits", "Uncheck Run synchronously"),
+        ("late", {"Invocations": 9}, "warning", "synchronous: mail waits", "Uncheck Run synchronously"),
+        ("own", {"Invocations": 9, "AsyncEventsReceived": 9}, "warning", "asynchronous", "If it does not answer WorkMail"),
     ],
-    ids=["no rule runs the function", "the rule of a synchronous function is asynchronous", "the rule of observe is synchronous"],
+    ids=[
+        "no rule runs the function",
+        "the rule of a synchronous function is asynchronous",
+        "the rule of an asynchronous function is synchronous",
+        "only the user knows how a rule has to run it",
+    ],
 )
 def test_the_calls_of_a_week_show_a_wrong_flow_rule(
     deployment: Deployment, run: Run, label: str, metrics: dict[str, int], status: str, found: str, mend: str
 ) -> None:
-    deployment.deploy_function(label, {})
+    deployment.deploy_function(label, {"ON_ERROR": ""} if label == "quick" else {})
+    if label == "late":
+        deployment.set_dead_letters(label)
     deployment.permit(label, f"workmail.{REGION}.amazonaws.com", SourceArn=deployment.organization)
     name = deployment.name(label)
     for metric, value in metrics.items():
@@ -258,6 +268,34 @@ def test_the_calls_of_a_week_show_a_wrong_flow_rule(
     row = report.find(f"Function {label}", "flow rule", status)
     assert found in row["found"]
     assert mend in row["mend"]
+
+
+def test_an_own_asynchronous_function_is_healthy_by_its_dead_letter_queue(deployment: Deployment, run: Run) -> None:
+    deployment.deploy_function("greeter", {}, timeout=60)
+    deployment.permit("greeter", f"workmail.{REGION}.amazonaws.com", SourceArn=deployment.organization)
+    name = deployment.name("greeter")
+    deployment.put_metric("AWS/Lambda", "AsyncEventsReceived", 9, FunctionName=name)
+    deployment.put_metric("AWS/Lambda", "Invocations", 9, FunctionName=name)
+    deployment.put_metric("AWS/Lambda", "Invocations", 9, FunctionName=name, Resource=f"{name}:live")
+    unknown = {("Function greeter", "flow rule", "warning"), ("Function greeter", "timeout", "warning")}
+    assert run().list_problems() == unknown
+    deployment.set_dead_letters("greeter")
+    assert run().list_problems() == set()
+
+
+@pytest.mark.parametrize("function", ["mailflow", "rewrite"])
+def test_each_function_that_changes_mail_needs_its_stored_verdicts(deployment: Deployment, run: Run, function: str) -> None:
+    deployment.aws.errors["iam", "SimulatePrincipalPolicy"] = (403, "AccessDenied")
+    deny = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{deployment.bucket}/decided/*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    deployment.aws.do("iam.put_role_policy", RoleName=ROLE, PolicyName="deny", PolicyDocument=document)
+    try:
+        report = run()
+    finally:
+        deployment.aws.do("iam.delete_role_policy", RoleName=ROLE, PolicyName="deny")
+    row = report.find(f"Function {function}", "role", "wrong")
+    assert row["found"].endswith("may not s3:GetObject")
+    assert row["mend"].endswith("/decided/message")
 
 
 def test_calls_of_another_version_and_failed_calls_are_named(deployment: Deployment, run: Run) -> None:

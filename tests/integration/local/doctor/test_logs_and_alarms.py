@@ -136,7 +136,13 @@ ALARMS = [
         "cannot use",
         "cloudwatch.amazonaws.com",
     ),
-    Defect("events that failed", _send_dead_letter, ("Alarms", "dead letters", "wrong"), "1 event failed", "docs/failure.md"),
+    Defect(
+        "events that failed",
+        _send_dead_letter,
+        ("Alarms", "dead letters", "wrong"),
+        "1 event failed",
+        "docs/bad-day.md#the-queue-is-not-empty",
+    ),
     Defect(
         "a queue that was deleted",
         lambda d: _replace_queue(d, d.queue.replace("dead-letters", "gone")),

@@ -19,7 +19,6 @@ ORGANIZATION = Organization("m-" + "0" * 32, "us-east-1", "111122223333")
 def test_a_function_is_known_by_its_arn(suffix: str, qualifier: str) -> None:
     function = parse_function(ARN + suffix)
     assert (function.name, function.qualifier, function.arn) == ("observe-mail", qualifier, ARN + suffix)
-    assert function.is_asynchronous
     assert not function.is_availability
 
 
