@@ -101,6 +101,10 @@ class TestLogsInsights:
             ),
             ("parse @message /(?<word>p\\w+)/ | filter ispresent(word) | fields word", [{"word": "plain"}]),
             ("fields @timestamp | sort @timestamp desc | limit 1", [{"@timestamp": 3}]),
+            (
+                "fields jsonParse(@message) as js | filter ok = 1 | unnest js.a.b into item | stats count(*) as n by item | sort item asc",
+                [{"item": 1, "n": 1}, {"item": 2, "n": 1}],
+            ),
         ],
     )
     def test_commands(self, query: str, rows: list[dict[str, object]]) -> None:
@@ -118,6 +122,10 @@ class TestLogsInsights:
             "filter a.b.0 > 1 and c like /x/ | parse d /(?<word>x)/ | stats count(*) as n, max(e) by bin(5m) as slot, word | sort n desc"
         )
         assert list_fields(query) == {"a.b.0", "c", "d", "e"}
+
+    def test_lists_the_fields_of_a_parsed_document_by_their_paths(self) -> None:
+        query = "fields jsonParse(@message) as js | unnest js.a.b into item | stats count(*) as n by item"
+        assert list_fields(query) == {"@message", "a.b"}
 
 
 @pytest.mark.parametrize("pattern", ["ERROR", "%(a|b)%", "%a!%", "%ü%", "%a b%"])

@@ -45,13 +45,15 @@ def list_fields(query: str) -> set[str]:
     found: set[str] = set()
     given: set[str] = set()
     for command in _split(query, "|"):
-        tokens = _tokenize(re.sub(r"^\s*(?:fields|filter|stats|sort|limit|parse|display)\b", "", command))
-        given |= {after[1] for before, after in pairwise(tokens) if before == ("word", "as")}
+        tokens = _tokenize(re.sub(r"^\s*(?:fields|filter|stats|sort|limit|parse|display|unnest)\b", "", command))
+        given |= {after[1] for before, after in pairwise(tokens) if before in (("word", "as"), ("word", "into"))}
         given |= set(re.findall(r"\(\?<(\w+)>", command))
         for (kind, text), following in zip(tokens, [*tokens[1:], ("end", "")], strict=True):
             if kind == "word" and following[1] != "(" and text.lower() not in _RESERVED and not re.fullmatch(r"\d+[smhd]", text):
                 found.add(text)
-    return found - given
+    # A part of a parsed document is the field that Logs Insights discovers by the same path.
+    parsed = set(re.findall(r"jsonParse\(@message\) as (\w+)", query))
+    return {name.partition(".")[2] if name.partition(".")[0] in parsed else name for name in found - given}
 
 
 def discover_fields(event: LogEvent) -> Row:
@@ -117,6 +119,8 @@ def _parse_command(text: str) -> Command:
             return _limit(rest)
         case "parse":
             return _parse(rest)
+        case "unnest":
+            return _unnest(rest)
     raise ValueError(f"not a known command: {text}")
 
 
@@ -189,6 +193,24 @@ def _numbers(texts: Row) -> Row:
     return {name: float(text) if re.fullmatch(r"\d+(\.\d+)?", text or "") else text for name, text in texts.items()}
 
 
+def _unnest(text: str) -> Command:
+    name, _, item = text.strip().partition(" into ")
+    document, *path = name.split(".")
+    if not item:
+        raise ValueError(f"unnest a list into a name: {text}")
+
+    def unnest(rows: list[Row], shown: list[str]) -> tuple[list[Row], list[str]]:
+        found: list[Row] = []
+        for row in rows:
+            value = row.get(document)
+            for key in path:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            found += [row | {item: each} for each in (value if isinstance(value, list) else [value])]
+        return found, [*shown, item]
+
+    return unnest
+
+
 def _named(text: str) -> tuple[str, Value]:
     """Return the name and the value of `expression` or `expression as name`."""
     expression, _, name = text.strip().partition(" as ")
@@ -240,7 +262,7 @@ def _aggregate(text: str) -> tuple[str, Callable[[list[Row]], Any]]:
     return name.strip() or expression, compute
 
 
-_RESERVED: Final = {"and", "or", "not", "like", "in", "as", "by", "asc", "desc"}
+_RESERVED: Final = {"and", "or", "not", "like", "in", "as", "by", "asc", "desc", "into"}
 _TOKEN: Final = re.compile(
     r"""\s*(?:
     (?P<text>"(?:[^"\\]|\\.)*")
@@ -409,6 +431,8 @@ def _call(name: str, arguments: list[Value]) -> Value:
             return lambda row: next((found for each in arguments if (found := each(row)) is not None), None)
         case "concat":
             return lambda row: "".join(str(found) for each in arguments if (found := each(row)) is not None)
+        case "jsonParse":
+            return lambda row: json.loads(text) if str(text := arguments[0](row)).startswith("{") else None
         case "bin":
             return lambda row: row["@timestamp"] // (1000 * arguments[0](row)) * (1000 * arguments[0](row))
     raise ValueError(f"not a known function: {name}")
