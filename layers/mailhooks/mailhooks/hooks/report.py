@@ -118,7 +118,11 @@ class Reporter:
     def _detail(self, error: BaseException) -> str:
         """Return the text of an error of ours; another error's text may quote the message."""
         own = isinstance(error, MailhooksError | ContractError)
-        return str(error) if own or self._settings.log_addresses else "not logged: it may quote the message (LOG_ADDRESSES=true shows it)"
+        return (
+            str(error)
+            if own or self._settings.log_addresses
+            else "not logged: it may quote the message (LogPersonalData=all shows it; locally LOG_ADDRESSES=true)"
+        )
 
     def _count(self, record: Record, milliseconds: float) -> None:
         metrics, event = self._metrics, record.event

@@ -90,7 +90,11 @@ class Reporter:
         }
         if error is not None:
             own = isinstance(error, MailhooksError | ContractError)
-            detail = str(error) if own or self._log_addresses else "not logged: it may quote addresses (LOG_ADDRESSES=true shows it)"
+            detail = (
+                str(error)
+                if own or self._log_addresses
+                else "not logged: it may quote addresses (LogPersonalData=all shows it; locally LOG_ADDRESSES=true)"
+            )
             line |= {LogKey.REASON: type(error).__name__, LogKey.DETAIL: detail}
             self._logger.error("the request failed or the configuration cannot be used", extra=line)
         elif stats.failures:
