@@ -16,7 +16,7 @@ from local.config.configuration import DEFAULT_FILE
 from local.config.functions import Settings, merge_variables, read_settings
 from local.config.samples import SETTINGS_FILE, Sample, load_samples
 from local.config.web import read_names, read_path
-from local.containers.gateway import Gateway
+from local.containers.endpoint import ContainerEndpoint
 from local.containers.sam_template import BUILT, FOR_ALL, write_local_template
 from local.errors import InvalidSample
 from local.free_busy import sample_calendars
@@ -142,7 +142,7 @@ class _Servers(Lifecycle):
     def _serve_containers(self, wm: LocalWorkMail, settings: Settings) -> list[str]:
         """Start the server for functions in containers, and write the files for `sam local start-lambda`; return the commands to print."""
         options = self._options
-        url = self._stack.enter_context(Gateway(wm.make_one_endpoint(), options.containers_port)).url
+        url = self._stack.enter_context(ContainerEndpoint(wm.make_one_endpoint(), options.containers_port)).url
         sample_calendars.publish_configuration(wm, url, sample_calendars.SECRET_IN_CONTAINERS)
         if options.lambda_endpoint:
             # Rules call the function there, with the name of the secret in workmail.toml.

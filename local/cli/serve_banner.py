@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from local.config.functions import ROOT
 from local.config.samples import Sample
 from local.console.style import display_path
-from local.containers.gateway import ADD_HOST
+from local.containers.endpoint import ADD_HOST
 from local.containers.sam_template import BUILT, LOCAL_TEMPLATE
 from local.workmail import LocalWorkMail
 

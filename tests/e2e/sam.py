@@ -77,7 +77,7 @@ class Sam:
             function: its logical ID.
             event: what it gets.
             variables: its environment variables, beyond the template's own and instead of them (see `local.containers.sam_template`).
-            network: the Docker network to be on (see `local.containers.relay`).
+            network: the Docker network to be on (see `tests.support.containers.relay`).
 
         Raises:
             SamError: SAM failed, or the function did.

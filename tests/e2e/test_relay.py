@@ -1,11 +1,11 @@
-"""The relay, with Docker. Without it: tests/integration/local/test_relay.py."""
+"""The relay, with Docker. Without it: tests/integration/test_relay.py."""
 
 import subprocess
 
 import pytest
 
-from local.containers.relay import IMAGE, Relay
 from tests.e2e.toolchain import Missing, find
+from tests.support.containers.relay import IMAGE, Relay
 
 
 def docker(*arguments: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.containers.relay import IMAGE
+from tests.support.containers.relay import IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -22,8 +22,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.containers.relay import IMAGE, Relay
 from local.errors import ServerError
+from tests.support.containers.relay import IMAGE, Relay
 from tests.support.servers.certificates import Authority
 from tests.support.servers.graph import CLIENT, SECRET, TENANT, MicrosoftCloud, User
 from tests.support.servers.hosting import ServerPool

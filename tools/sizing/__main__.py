@@ -13,8 +13,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.containers.relay import IMAGE, PYTHON_IN_IMAGE
 from local.errors import ServerError
+from tests.support.containers.relay import IMAGE, PYTHON_IN_IMAGE
 from tools.bench.container import MEMORY_OF_ONE_CPU_MB, build_layers, find_cpus, open_laboratory, run_docker
 from tools.bench.copies import ROOT, Copy
 from tools.sizing.measure import MEMORY_SIZES_MB, OTHERS, SETTINGS, SIZES, USUAL_MB, Bench, Figures, build_message

@@ -22,7 +22,7 @@ ADD_HOST: Final = f"{CONTAINER_HOST}:host-gateway"
 """For `sam local --add-host`: Docker Desktop has this name in any case, Docker Engine has it only by this option."""
 
 
-class Gateway(Lifecycle):
+class ContainerEndpoint(Lifecycle):
     """Serves an application to this machine's containers, from entering to leaving.
 
     With Docker Engine it listens on the address of Docker's bridge, because containers do not reach 127.0.0.1. Other machines could send

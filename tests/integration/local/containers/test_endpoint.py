@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message
 
-from local.containers.gateway import Gateway, restrict
+from local.containers.endpoint import ContainerEndpoint, restrict
 from local.errors import ServerError
 from local.servers import HOST
-from tests.integration.local.containers.test_relay import install_docker
+from tests.support.containers.docker import install_docker
 
 APP = Starlette(routes=[Route("/", lambda _: PlainTextResponse("all services"))])
 THIS_MACHINE, ANOTHER = "127.0.0.5 127.0.0.0/8", "203.0.113.1 203.0.113.0/24"
@@ -27,23 +27,23 @@ def bridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 
 @pytest.fixture
-def gateway(bridge: None) -> Iterator[Gateway]:
-    with Gateway(APP, 0) as running:
+def endpoint(bridge: None) -> Iterator[ContainerEndpoint]:
+    with ContainerEndpoint(APP, 0) as running:
         yield running
 
 
 @pytest.mark.parametrize("bridge, address", [(THIS_MACHINE, "127.0.0.5"), (ANOTHER, HOST)], indirect=["bridge"])
-def test_it_listens_where_docker_leads_the_name(gateway: Gateway, address: str) -> None:
+def test_it_listens_where_docker_leads_the_name(endpoint: ContainerEndpoint, address: str) -> None:
     # Docker Desktop has the bridge in another machine, and leads the name to 127.0.0.1.
-    assert gateway.url.startswith("http://host.docker.internal:")
-    with urllib.request.urlopen(gateway.url.replace("host.docker.internal", address), timeout=10) as answer:
+    assert endpoint.url.startswith("http://host.docker.internal:")
+    with urllib.request.urlopen(endpoint.url.replace("host.docker.internal", address), timeout=10) as answer:
         assert answer.read() == b"all services"
 
 
 @pytest.mark.parametrize("bridge", [THIS_MACHINE], indirect=True)
-def test_a_port_in_use_is_an_error_that_names_it(gateway: Gateway) -> None:
-    port = int(gateway.url.rpartition(":")[2])
-    with pytest.raises(ServerError, match=rf"port {port} .* end the other program"), Gateway(APP, port):
+def test_a_port_in_use_is_an_error_that_names_it(endpoint: ContainerEndpoint) -> None:
+    port = int(endpoint.url.rpartition(":")[2])
+    with pytest.raises(ServerError, match=rf"port {port} .* end the other program"), ContainerEndpoint(APP, port):
         pass
 
 
@@ -69,11 +69,11 @@ def test_only_containers_and_this_machine_get_an_answer(client: str, status: int
 
 def test_without_docker_the_error_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ServerError, match="docker is not on PATH"), Gateway(APP, 0):
+    with pytest.raises(ServerError, match="docker is not on PATH"), ContainerEndpoint(APP, 0):
         pass
 
 
 @pytest.mark.parametrize("bridge", ["''"], indirect=True)
 def test_a_bridge_without_an_address_is_an_error(bridge: None) -> None:
-    with pytest.raises(ServerError, match="has no address for this machine: nothing"), Gateway(APP, 0):
+    with pytest.raises(ServerError, match="has no address for this machine: nothing"), ContainerEndpoint(APP, 0):
         pass

@@ -1,23 +1,14 @@
 """The relay without a working Docker. tests/e2e has the tests with Docker."""
 
-import os
-import stat
 from pathlib import Path
 
 import pytest
 
-from local.containers.relay import Relay
 from local.errors import ServerError
+from tests.support.containers.docker import install_docker
+from tests.support.containers.relay import Relay
 
 IMAGE = "example.com/no-such-image:1"
-
-
-def install_docker(body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a shell script on PATH as docker."""
-    script = folder / "docker"
-    script.write_text(f"#!/bin/sh\n{body}\n")
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
 
 
 def error_of_start() -> str:

@@ -1,7 +1,7 @@
 """A relay that lets containers without any other network reach servers which listen on this machine's 127.0.0.1 alone.
 
-The e2e tests and the benchmarks use it: each has a network and ports of its own. `local.containers.gateway` is for the commands that people
-type.
+The e2e tests and the benchmarks use it: each has a network and ports of its own. `local.containers.endpoint` is for the commands that a
+person types.
 
 QUIRK: `sam local invoke --docker-network host` does not use the host's network (aws-sam-cli issues 4236 and 3609): SAM omits the name, and
 the container stays on Docker's bridge, where 127.0.0.1 is the container itself. So a connection goes from the function to a relay container
@@ -18,10 +18,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from local.containers import socket_relay
 from local.containers.docker import TIMEOUT_S, run_docker
 from local.errors import ServerError
 from local.lifecycle import Lifecycle
+from tests.support.containers import socket_relay
 
 IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 """SAM's base image for python3.13 on x86_64."""
@@ -66,7 +66,7 @@ class Relay(Lifecycle):
         mount = ["--volume", f"{folder}:{socket_relay.FOLDER_IN_CONTAINER}:ro"]
         command = ["docker", "run", *options, *mount, self._image, "-u", f"{socket_relay.FOLDER_IN_CONTAINER}/socket_relay.py"]
         # In a session of its own, so that Ctrl-C does not reach it: this process stops the relay after its users.
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own command
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self._stack.callback(_stop, running, container)
         self.address = _first_line(running)
         if not self.address:
