@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -78,11 +78,14 @@ class Company:
 
     def archived(self) -> dict[str, bytes]:
         """Return the archived messages by their keys."""
-        s3 = self.workmail.client("s3")
-        keys = [item["Key"] for item in s3.list_objects_v2(Bucket=self.archive).get("Contents", [])]
-        found = {key: s3.get_object(Bucket=self.archive, Key=key)["Body"].read() for key in keys if key.endswith(".eml")}
-        s3.close()
-        return found
+        with closing(self.workmail.client("s3")) as s3:
+            keys = [key for key in self.list_keys(self.archive) if key.endswith(".eml")]
+            return {key: s3.get_object(Bucket=self.archive, Key=key)["Body"].read() for key in keys}
+
+    def list_keys(self, bucket: str) -> list[str]:
+        """Return the keys of a bucket."""
+        with closing(self.workmail.client("s3")) as s3:
+            return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
     def arrive(self, number: int = 1, raw: bytes = RAW) -> dict[str, Any]:
         """Add a message in transit and return its event."""
