@@ -7,7 +7,7 @@ one span of time as long as the window, so that a window overlaps two buckets at
 - `b`: the number of the bucket again, as a filter may not name a key,
 - an *entry* for each message, named by a digest of its invocation's ID: its time and its sequence number in the bucket.
 
-A message costs one strongly consistent Query, which returns the buckets of the window and an earlier one with this invocation, and one
+A message costs one strongly consistent Query, which returns the buckets of the window and another one with this invocation, and one
 UpdateItem. That increments the counter and stores the sequence number in one step, so that no two messages get the same number, however
 many functions run. A retry writes nothing.
 
@@ -28,6 +28,9 @@ from mailhooks.deadline import Deadline
 
 RETRIED_FOR_S: Final = 4 * 60 * 60
 """The time in which a retry is recognised: the longest rule timeout of a synchronous rule (240 minutes)."""
+
+_CLOCKS_DIFFER_S: Final = 15 * 60
+"""The difference of two clocks up to which a retry finds an entry in the future. Beyond it, AWS refuses the signature of one of them."""
 
 _MIN_ENTRIES: Final = 200
 """Entries that a bucket keeps in any case: about 6 KB. More are removed only if the limit allows it."""
@@ -83,7 +86,8 @@ class DynamoRates:
     """Implements `mailhooks.policy.facts.services.Rates`. Safe for use from several threads.
 
     A retry is counted twice if the entry of its first attempt was removed: a bucket with 200 or more entries keeps only the first and the
-    last limit + 1 of them. If the clocks of two functions differ, the window shifts by the difference.
+    last limit + 1 of them. If the clocks of two functions differ, the window shifts by the difference; a retry is recognised up to
+    `_CLOCKS_DIFFER_S`.
 
     Args:
         table: the table's name or ARN.
@@ -116,30 +120,32 @@ class DynamoRates:
             entry = self._add_entry(pk, at, own, now_ms, window_s, removed, deadline)
         else:
             entry = known[at].entries[own]
-            if at < current:
-                # A retry in a later bucket: the first read did not return the bucket before its own.
+            if at != current:
+                # A retry in another bucket: the first read did not return the bucket before its own.
                 known = self._read(pk, own, at, window_s, deadline)
         before = known.get(at - 1)
         return entry.number + (before.since(entry.at_ms - window_s * 1000) if before else 0)
 
     def _read(self, pk: str, own: str, current: int, window_s: int, deadline: Deadline) -> dict[int, _Bucket]:
-        """Return the buckets of a window that ends in `current`, and an earlier one that has the invocation.
+        """Return the buckets of a window that ends in `current`, and another one that has the invocation.
 
         The read is strongly consistent: at the start of a bucket, the last messages are in the one before. It returns at most one page
         (1 MB), newest first, so that hours of flood do not slow down one message.
         """
         earliest = min(current - 1, current - -(-RETRIED_FOR_S // window_s))
+        latest = current + -(-_CLOCKS_DIFFER_S // window_s)
         answer = call(
             "Query",
             lambda: self._client.query(
                 TableName=self._table,
-                KeyConditionExpression="pk = :pk AND sk BETWEEN :earliest AND :current",
-                FilterExpression="b >= :before OR attribute_exists(#own)",
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :earliest AND :latest",
+                FilterExpression="b BETWEEN :before AND :current OR attribute_exists(#own)",
                 ExpressionAttributeNames={"#own": own},
                 ExpressionAttributeValues={
                     ":pk": {"S": pk},
                     ":earliest": {"N": str(earliest)},
                     ":current": {"N": str(current)},
+                    ":latest": {"N": str(latest)},
                     ":before": {"N": str(current - 1)},
                 },
                 ConsistentRead=True,
