@@ -11,6 +11,7 @@ from tests.e2e.arm64 import Arm64, find_arm64
 from tests.e2e.containers import LAYERS, Containers
 from tests.e2e.test_containers import DELIVER_TO_ALL, MESSAGE, event_for
 from tests.e2e.toolchain import ROOT, Missing
+from tests.support.hooks import without_stamp
 
 _SUFFIX = ".cpython-313-aarch64-linux-gnu.so"
 _IMPORT = """
@@ -56,7 +57,7 @@ def test_python_for_arm64_changes_a_message(containers: Containers, arm64: Arm64
         *_, response = arm64.run_python(_HANDLE, [], variables, json.dumps(event_for(message_id))).splitlines()
 
         assert json.loads(response) == DELIVER_TO_ALL
-        assert wm.store.content(message_id) == MESSAGE.replace(b"Subject: ", b"Subject: [EXTERNAL] ")
+        assert without_stamp(wm.store.content(message_id)) == MESSAGE.replace(b"Subject: ", b"Subject: [EXTERNAL] ")
 
 
 @pytest.mark.parametrize("processor", ["x86_64", "aarch64"])

@@ -1,6 +1,7 @@
 """Services that fail for a while, on the local WorkMail whose clock is faster: each message arrives once, with one change."""
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from local.mail.history import Destination, MessageTrace, Origin, RuleRun
 from local.mail.submission import Submission
 from local.workmail import LocalWorkMail
 from mailhooks.contract import FlowDirection
+from mailhooks.contract.limits import MAX_CONTENT_BYTES, MAX_MESSAGE_BYTES
 from tests.integration.conftest import FUNCTIONS
 from tests.integration.drills.company import ANA, BEN, NORA, PLAIN, RAW, SERVICES, Company, found_company, lines_of
 from tests.integration.drills.gate import DOWN, Call, Fault, Gate, open_gate, refuse_time, throttle
@@ -66,14 +68,20 @@ class Scene:
     def __init__(self, wm: LocalWorkMail, gate: Gate, company: Company, folder: Path) -> None:
         self.wm, self.gate, self.company, self._folder = wm, gate, company, folder
 
-    def send(self, function: str, *, raw: bytes = PLAIN, minutes: int = 240, **variables: str) -> list[MessageTrace]:
-        """Send messages by a flow rule that runs a function of the project. Return their traces at the end."""
-        (self._folder / "app.py").write_text(_APP.format(path=str(FUNCTIONS / function / "app.py")))
+    def send(
+        self, function: str, *, raw: bytes = PLAIN, minutes: int = 240, count: int = MESSAGES, start: str = "", **variables: str
+    ) -> list[MessageTrace]:
+        """Send messages by a flow rule that runs a function of the project. Return their traces at the end.
+
+        Args:
+            start: code that the function's process runs first.
+        """
+        (self._folder / "app.py").write_text(start + _APP.format(path=str(FUNCTIONS / function / "app.py")))
         variables = self.gate.environment | variables | {"POWERTOOLS_SERVICE_NAME": "drill"}
         text = ", ".join(f"{name} = {json.dumps(value)}" for name, value in variables.items())
         configuration = load_configuration(_CONFIGURATION.format(minutes=minutes, path=self._folder, variables=text))
         self.wm._configuration = configuration
-        numbers = [self.wm.accept(Submission(FlowDirection.INBOUND, NORA, (ANA, BEN), raw)) for _ in range(MESSAGES)]
+        numbers = [self.wm.accept(Submission(FlowDirection.INBOUND, NORA, (ANA, BEN), raw)) for _ in range(count)]
         return [self.wm.wait_for(number, 30) for number in numbers]
 
     def send_by_policy(self, **variables: str) -> list[MessageTrace]:
@@ -105,6 +113,21 @@ def check_log(run: RuleRun, drill: Drill) -> None:
         assert attempt.problem
         drill.check(lines_of(attempt.log), 0)
     drill.check(lines_of(run.attempts[-1].log), -1)
+
+
+_TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+
+_LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_DATA, ({0}, {0}))\n"
+"""Limits the memory that a process may write to. Lambda limits what it has written to, which is less."""
+
+
+def make_large_message() -> bytes:
+    """Return a message of 40 MB, the most that WorkMail accepts: text, HTML, an executable, and an attachment that fills it."""
+    head, end = RAW[: -len(b"--b--\r\n")], b"--b--\r\n"
+    part = b"--b\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    line = b"JVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBERi0xLjcKJVBE\r\n"
+    size = min(MAX_MESSAGE_BYTES - 100_000, MAX_CONTENT_BYTES * 78 // 57 - 100_000)
+    return head + part + line * ((size - len(head + part + end)) // len(line)) + end
 
 
 @pytest.fixture
@@ -182,3 +205,32 @@ def test_signatures_that_each_service_refuses_for_their_time_delay_mail_and_chan
     drill = read_drill("Services refuse the time of signatures")
     scene.gate.find_fault = fail_first(MESSAGES, Fault(refuse_time))
     scene.check_company_mail(scene.send_by_policy(), drill)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["mailflow", "rewrite", "disclaimer"])
+def test_the_largest_message_is_changed_in_the_smallest_memory(function: str, scene: Scene, tmp_path: Path) -> None:
+    drill = read_drill("A message of 40 MB in the smallest memory")
+    smallest = re.search(r"  MemorySize:\n    Type: Number\n    Default: \d+\n    MinValue: (\d+)\n", _TEMPLATE.read_text())
+    assert smallest
+    actions = {
+        "mailflow": [
+            {"strip_attachments": {"extensions": ["exe"]}},
+            {"subject_tag": "[SEEN]"},
+            {"archive": {"bucket": scene.company.archive}},
+        ],
+        "rewrite": [{"strip_attachments": {"extensions": ["exe"]}}, {"subject_tag": "[SEEN]"}],
+        "disclaimer": [{"strip_attachments": {"extensions": ["exe"]}}, {"disclaimer": {"text": "[SEEN]"}}],
+    }
+    (tmp_path / "policy.yaml").write_text(json.dumps({"version": 1, "rules": [{"name": "all", "do": actions[function]}]}))
+    raw = make_large_message()
+    variables = {"POLICY": str(tmp_path / "policy.yaml"), "ON_ERROR": "retry"}
+    start = _LIMIT.format(int(smallest[1]) * 1024 * 1024)
+    [trace] = scene.send(function, raw=raw, count=1, start=start, **variables)
+    [run] = trace.rule_runs
+    assert len(run.attempts) == 1
+    drill.check(lines_of(run.attempts[0].log), 0)
+    [copy] = scene.wm.delivered(ANA)
+    assert without_stamp(copy.raw).count(b"[SEEN]") == 1
+    assert b"octet-stream" not in copy.raw
+    assert len(copy.raw) > 0.99 * len(raw)
