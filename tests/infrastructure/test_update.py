@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.infrastructure.stack import Stack
+from tests.infrastructure.stack import ROOT, Stack, accepts, read_template
 from tests.infrastructure.test_functions import EVERYTHING
 
 KEPT = {
@@ -17,6 +17,29 @@ KEPT = {
     "ObserveDeadLetterQueue",
 }
 """The logical IDs of 0.1 with which CloudFormation keeps ARNs, decisions for retries, contacts, and failed events."""
+
+
+DEFAULTS = {
+    "SubjectTag": "[EXTERNAL]",
+    "PolicySource": "policy.yaml",
+    "LogRetentionDays": 30,
+    "AvailabilitySecretArn": "",
+    "Architecture": "x86_64",
+    "Tracing": "PassThrough",
+    "AlarmTopicArn": "",
+    "MemorySize": 1024,
+    "AvailabilityImpersonationRoleId": "",
+    "BounceRules": "[]",
+    "DisclaimerText": "",
+}
+"""The defaults of 0.1 for parameters that are still there. SAM sends them again if the new samconfig.toml has no value."""
+
+
+def test_the_page_names_each_default_of_0_1_that_would_stop_the_update() -> None:
+    assert DEFAULTS.keys() < read_template()["Parameters"].keys()
+
+    assert [name for name, value in DEFAULTS.items() if not accepts(name, value)] == ["Tracing"]
+    assert "the old default `PassThrough` is gone" in " ".join((ROOT / "docs/deploy.md").read_text("utf-8").split())
 
 
 def test_functions_and_what_they_stored_stay() -> None:
