@@ -51,7 +51,7 @@ timeout-seconds = 14
 environment = {{ {variables} }}
 """
 
-MESSAGES = 3
+MESSAGES = 2
 SPEED = 60
 
 

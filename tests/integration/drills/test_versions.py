@@ -138,8 +138,16 @@ def test_the_decision_of_an_older_or_a_newer_format_is_the_verdict(
     assert company.content(document) == changed
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{", '{"actions": [{"action": {"type": "TELEPORT"}, "allRecipients": true}]}'])
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        (None, 0),
+        (None, 1),
+        ("[]", 1),
+        ("{", 0),
+        ('{"actions": [{"action": {"type": "TELEPORT"}, "allRecipients": true}]}', 1),
+    ],
+)
 def test_without_a_usable_decision_the_rules_decide_again_and_change_nothing(
     text: str | None, number: int, load_versions: Callable[[], list[Handler]], company: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:
