@@ -6,13 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from mailhooks.aws.rate_counter import DynamoRates
 from mailhooks.contract.limits import BUCKET_PATTERN
 from mailhooks.deadline import Deadline
 from tests.infrastructure.stack import ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
+from tests.support.moto_account import use_moto_account
 
 KEY = str(EVERYTHING["KmsKeyArn"])
 LAYERS = ["MailhooksLayer", "AvailabilityLayer"]
@@ -93,12 +93,9 @@ class TestRewriteBucket:
 
 
 class TestRates:
-    def test_works_with_the_library(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "testing")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    def test_works_with_the_library(self) -> None:
         table = only("AWS::DynamoDB::Table")
-        with mock_aws():
+        with use_moto_account("eu-west-1"):
             boto3.client("dynamodb").create_table(
                 TableName="rates", **{name: table[name] for name in ("AttributeDefinitions", "KeySchema", "BillingMode")}
             )

@@ -13,11 +13,11 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from moto.cloudformation.parsing import get_model_map
 
 from tests.infrastructure.stack import REGION, ROOT, Stack, read_template
 from tests.infrastructure.test_functions import EVERYTHING
+from tests.support.moto_account import use_moto_account
 
 LAYER = f"arn:aws:lambda:{REGION}:123456789012:layer:mail-mailhooks:1"
 
@@ -65,20 +65,21 @@ class TestNames:
 
 
 @pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def cloudformation() -> Iterator[Any]:
     """A client of moto's CloudFormation, with the packages of the functions and layers in its S3."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("app.py", "")
-    with mock_aws(config={"lambda": {"use_docker": False}}):
+    with use_moto_account(REGION):
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="packages", CreateBucketConfiguration={"LocationConstraint": REGION})
         for folder in ("hook", *(f"{each.parent.name}/{each.name}" for top in ("functions", "layers") for each in (ROOT / top).iterdir())):
             s3.put_object(Bucket="packages", Key=folder, Body=package.getvalue())
         yield boto3.client("cloudformation")
+        # The names of buckets are common to all accounts.
+        bucket = boto3.resource("s3").Bucket("packages")
+        bucket.objects.delete()
+        bucket.delete()
 
 
 def deploy(cloudformation: Any, stack: Stack) -> dict[str, str]:

@@ -61,7 +61,6 @@ def pool() -> Iterator[ServerPool]:
 
 @pytest.fixture(scope="module")
 def _shared(pool: ServerPool, _models: None) -> Iterator[Deployment]:
-    # Not for the session: tests with moto's decorators, which may run between two modules, empty all accounts.
     with pool.host(AwsAccount()) as aws:
         deployed = Deployment(aws).deploy()
         aws.calls.clear()
