@@ -255,8 +255,10 @@ def end_with_parent(requests: int) -> None:
     def wait() -> None:
         poll = select.poll()
         poll.register(requests, 0)  # no event but the hang-up, which is always reported
-        poll.poll()
-        os.killpg(0, signal.SIGKILL)
+        [(_, reported)] = poll.poll()
+        # POLLNVAL: this process has closed its own end, because it is ending. Its status is not to be that of a kill.
+        if not reported & select.POLLNVAL:
+            os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 

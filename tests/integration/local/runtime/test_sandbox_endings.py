@@ -6,10 +6,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from textwrap import dedent
 
 from local.config.functions import ROOT
 from local.runtime.sandbox import Sandbox
 from tests.support.functions import app
+
+
+def test_a_process_that_closes_its_requests_itself_is_not_killed(tmp_path: Path) -> None:
+    program = """
+        import os, threading
+        from local.runtime.runtime_client import end_with_parent
+        reader, writer = os.pipe()
+        os.close(reader)
+        end_with_parent(reader)
+        [watcher] = [thread for thread in threading.enumerate() if thread.name == "end-with-parent"] or [None]
+        watcher and watcher.join()
+        os._exit(5)
+        """
+    (tmp_path / "program.py").write_text(dedent(program))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    finished = subprocess.run([sys.executable, tmp_path / "program.py"], env=environment, start_new_session=True, timeout=30)
+    assert finished.returncode == 5
 
 
 class TestTime:
