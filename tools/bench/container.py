@@ -250,7 +250,7 @@ class Laboratory:
         return {
             **settings,
             **endpoints,
-            "POLICY": "/var/task/policy.yaml",
+            **({"POLICY": "/var/task/policy.yaml"} if function == "mailflow" else {}),
             "AVAILABILITY_CONFIG": "/availability.json",
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_FUNCTION_NAME": function,

@@ -113,7 +113,8 @@ class Function:
         """Return a function of a copy with its default settings. Checkouts of before 29 November 2026 have boto3's clients only."""
         folder = copy.functions / name
         client = "light" if (copy.site / "mailhooks/aws/light_client.py").exists() else "boto3"
-        return cls(copy.label(name), _environment(server, [folder, copy.site], {"POLICY": str(folder / "policy.yaml")}), client)
+        policy = folder / "policy.yaml"
+        return cls(copy.label(name), _environment(server, [folder, copy.site], {"POLICY": str(policy)} if policy.is_file() else {}), client)
 
     def with_boto3(self) -> "Function":
         """Return the function with boto3's clients."""

@@ -77,7 +77,7 @@ def format_advice(figures: Mapping[str, Mapping[int, Figures]]) -> str:
             return (
                 f"**Recommended: {memory} MB or more**, the smallest of these sizes in which each function, with the largest message and a "
                 f"cold start, ends within {_ENOUGH_S:g} s ({_seconds(max(times))} here) and needs at most half of the memory "
-                f"({used:.0f} MB). The rest of WorkMail's 15 s is for the network."
+                f"({used:.0f} MB with this size). The rest of WorkMail's 15 s is for the network."
             )
     return f"**No size here ends within {_ENOUGH_S:g} s with the largest message after a cold start.**"
 
