@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from local.servers import HttpServer
 from tests.e2e.containers import Containers
-from tests.e2e.toolchain import Missing, find
+from tests.e2e.toolchain import Missing, Toolchain, find
 from tests.support.servers.ews import OFFICE_HOURS, EwsServer, Ntlm, calendar, event
 from tests.support.servers.hosting import ServerPool
 
@@ -57,12 +57,17 @@ def feed() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def containers(tmp_path_factory: pytest.TempPathFactory, exchange: EwsServer, feed: str) -> Iterator[Containers]:
-    """The built functions, next to a local WorkMail."""
+def toolchain() -> Toolchain:
+    """The programs for containers; without them, the test is skipped with the reason."""
     try:
-        toolchain = find()
+        return find()
     except Missing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def containers(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory, exchange: EwsServer, feed: str) -> Iterator[Containers]:
+    """The built functions, next to a local WorkMail."""
     ports = [urlsplit(url).port or 80 for url in (exchange.url, feed)]
     with Containers(toolchain, tmp_path_factory.mktemp("sam"), ports) as running:
         yield running

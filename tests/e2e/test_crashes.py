@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.toolchain import Missing, Toolchain, find
+from tests.e2e.toolchain import Toolchain
 from tests.monitoring.stacks import main_stack
 from tests.support.cloudwatch.filter_patterns import compile_pattern
 
@@ -19,14 +19,6 @@ CODE = {
     "exits": "import os\ndef handler(event, context): os._exit(3)",
     "raises": "class Throttled(Exception): pass\ndef handler(event, context): raise Throttled('too many calls')",
 }
-
-
-@pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    try:
-        return find()
-    except Missing as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize("name, crashes", [("imports", True), ("misses", True), ("exits", True), ("raises", False)])

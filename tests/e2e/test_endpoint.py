@@ -10,7 +10,7 @@ from local.runtime.endpoint import EndpointInvoker
 from tests.e2e.containers import Containers
 from tests.e2e.sam import lambda_endpoint
 from tests.e2e.test_containers import DELIVER_TO_ALL, MESSAGE, REWRITE, event_for
-from tests.e2e.toolchain import Missing, find
+from tests.e2e.toolchain import Toolchain
 
 TIMEOUT_S = 120.0
 """The first call also makes the image that carries the layer."""
@@ -55,12 +55,8 @@ def rewrite(url: str) -> Iterator[EndpointInvoker]:
 
 
 @pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointInvoker]:
+def foreign(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointInvoker]:
     """A function that is nothing of this project's, as it lies in its folder; SAM needs no build for it."""
-    try:
-        toolchain = find()
-    except Missing as missing:
-        pytest.skip(str(missing))
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "src").mkdir()
     (folder / "src" / "entry.py").write_text(textwrap.dedent(FOREIGN))

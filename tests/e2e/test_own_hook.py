@@ -4,17 +4,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.sam import BUILD_TIMEOUT_S
-from tests.e2e.toolchain import ROOT, Missing, find
+from tests.e2e.toolchain import ROOT, Toolchain
 
 
-def test_it_is_built_in_its_folder_without_the_layer(tmp_path: Path) -> None:
-    try:
-        toolchain = find()
-    except Missing as missing:
-        pytest.skip(str(missing))
+def test_it_is_built_in_its_folder_without_the_layer(toolchain: Toolchain, tmp_path: Path) -> None:
     sample = tmp_path / "own-hook"
     shutil.copytree(ROOT / "samples/own-hook", sample, ignore=shutil.ignore_patterns(".aws-sam", "__pycache__"))
     command = [toolchain.sam, "build"]

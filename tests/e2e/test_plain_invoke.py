@@ -15,7 +15,7 @@ from mailhooks.contract.availability import check_availability_response
 from tests.e2e.sam import BUILD_TIMEOUT_S, INVOKE_TIMEOUT_S
 from tests.e2e.test_containers import DELIVER_TO_ALL
 from tests.e2e.test_serve_containers import Served, copy_project, serve
-from tests.e2e.toolchain import ROOT, Missing, find
+from tests.e2e.toolchain import ROOT, Toolchain
 
 FIRST = "make serve-containers"
 DOCUMENTED = re.search(r"^sam local invoke RewriteFunction -e \S+ .*$", (ROOT / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE)
@@ -59,11 +59,7 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    try:
-        toolchain = find()
-    except Missing as missing:
-        pytest.skip(str(missing))
+def project(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Project:
     environment = toolchain.environment()
     environment["PATH"] += f"{os.pathsep}{toolchain.sam.parent}"
     built = Project(copy_project(tmp_path_factory.mktemp("plain")), environment)

@@ -4,7 +4,6 @@ import subprocess
 
 import pytest
 
-from tests.e2e.toolchain import Missing, find
 from tests.support.containers.relay import IMAGE, Relay
 
 
@@ -17,11 +16,8 @@ def networks() -> set[str]:
     return set(docker("network", "ls", "--format", "{{.Name}}").split())
 
 
+@pytest.mark.usefixtures("toolchain")
 def test_its_network_goes_with_it_though_a_container_is_still_on_it() -> None:
-    try:
-        find()
-    except Missing as missing:
-        pytest.skip(str(missing))
     container = ""
     try:
         with Relay(IMAGE, []) as relay:

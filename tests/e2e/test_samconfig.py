@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.toolchain import ROOT, Missing, find
+from tests.e2e.toolchain import ROOT, Toolchain
 from tests.infrastructure.stack import accepts
 
 READ = """
@@ -21,12 +21,9 @@ print(json.dumps(CfnParameterOverridesType().convert(written, None, None)))
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
+def python(toolchain: Toolchain) -> Path:
     """The Python of the SAM CLI."""
-    try:
-        return find().sam.parent / "python"
-    except Missing as missing:
-        pytest.skip(str(missing))
+    return toolchain.sam.parent / "python"
 
 
 def read_parameters(python: Path, folder: Path, text: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tests.e2e.sam import BUILD_TIMEOUT_S, STOP_TIMEOUT_S, free_port, started
-from tests.e2e.toolchain import ROOT, Missing, Toolchain, find
+from tests.e2e.toolchain import ROOT, Toolchain
 from tests.support.tagging import tagging_source
 
 NORA, PARTNER, ANA = "nora@example.net", "partner@example.org", "ana@example.com"
@@ -102,14 +102,6 @@ def until(is_so: Callable[[], object], why: Callable[[], object], timeout_s: flo
     while not is_so():
         assert time.monotonic() < deadline, why()
         time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def toolchain() -> Toolchain:
-    try:
-        return find()
-    except Missing as missing:
-        pytest.skip(str(missing))
 
 
 def copy_project(folder: Path) -> Path:

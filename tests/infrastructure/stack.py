@@ -13,6 +13,8 @@ import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from local.doctor.statements import as_list
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"
 ACCOUNT: Final = "123456789012"
@@ -157,8 +159,8 @@ class Stack:
         return {
             (action, resource)
             for statement in self.statements(function)
-            for action in _list(statement["Action"])
-            for resource in _list(statement["Resource"])
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
         }
 
     def _created(self, section: str) -> Document:
@@ -272,7 +274,3 @@ def _translate(template: Document, parameters: Mapping[str, str], region: str) -
     session = boto3.Session(region_name=region)
     translated: Document = Translator({}, Parser(), boto_session=session).translate(template, dict(parameters))
     return translated
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
