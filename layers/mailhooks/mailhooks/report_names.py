@@ -1,10 +1,7 @@
 """The names of metrics and log fields of the functions for mail. Dashboards, alarms and queries use them; a policy must not count them."""
 
-import os
 from enum import StrEnum
 from typing import Final
-
-from mailhooks import __version__
 
 
 class Dimension(StrEnum):
@@ -78,14 +75,6 @@ _REASON: Final = "Reason"
 
 _RESERVED: Final = frozenset({*Metric, *Dimension, LogKey.MESSAGE_ID, LogKey.INVOCATION_ID})
 """Keys of the JSON object of a set of metrics (embedded metric format): metrics, dimensions and metadata."""
-
-
-def version_fields(*, cold: bool) -> dict[str, str]:
-    """Return the log fields about versions. A process knows its function's version from Lambda's own variable only."""
-    fields: dict[str, str] = {LogKey.RELEASE: __version__} if cold else {}
-    if function_version := os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"):
-        fields[LogKey.FUNCTION_VERSION] = function_version
-    return fields
 
 
 def verdict_metric(action: str) -> str:

@@ -4,6 +4,7 @@ A line has identifiers, counts and kinds. It has addresses, subjects and the tex
 only if LOG_ADDRESSES is true.
 """
 
+import os
 import sys
 import time
 import traceback
@@ -14,13 +15,14 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from mailhooks import __version__
 from mailhooks.contract import ContractError
 from mailhooks.contract.event import KNOWN_SUMMARY_VERSIONS
 from mailhooks.errors import MailhooksError
 from mailhooks.hooks.invocation import Record
 from mailhooks.library_logs import silence_libraries
 from mailhooks.mime.message import Message
-from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, verdict_metric, version_fields
+from mailhooks.report_names import Dimension, LogKey, Metric, reason_metric, verdict_metric
 from mailhooks.settings import Settings
 
 Handler = Callable[[Any, Any], Any]
@@ -41,6 +43,7 @@ class Reporter:
         self._logger = Logger(service=settings.service, location=None)
         self._metric_set: dict[str, Any] = {}
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service, metric_set=self._metric_set)
+        self._function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self._cold = True
 
     def traced(self, handler: Handler) -> Handler:
@@ -76,7 +79,8 @@ class Reporter:
             LogKey.BYTES_WRITTEN: record.bytes_written,
             LogKey.MILLISECONDS: round(milliseconds, 1),
             LogKey.COLD_START: self._cold,
-            **version_fields(cold=self._cold),
+            LogKey.RELEASE: __version__ if self._cold else None,  # Powertools leaves out None
+            LogKey.FUNCTION_VERSION: self._function_version,
             **record.log,
         }
         if event := record.event:

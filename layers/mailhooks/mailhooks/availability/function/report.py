@@ -1,5 +1,6 @@
 """Writes one log line and the metrics of each request, without addresses and subjects."""
 
+import os
 import sys
 from enum import StrEnum
 from typing import Any, Final
@@ -7,11 +8,12 @@ from typing import Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from mailhooks import __version__
 from mailhooks.availability.provider import LookupStats
 from mailhooks.contract import ContractError
 from mailhooks.errors import MailhooksError
 from mailhooks.library_logs import silence_libraries
-from mailhooks.report_names import reason_metric, version_fields
+from mailhooks.report_names import reason_metric
 from mailhooks.settings import Settings
 
 
@@ -64,6 +66,7 @@ class Reporter:
         self._logger = Logger(service=settings.service, location=None)
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service)
         self._log_addresses = settings.log_addresses
+        self._function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self._cold = True
 
     def report(self, response: dict[str, Any], stats: LookupStats, error: Exception | None, seconds: float) -> None:
@@ -86,7 +89,8 @@ class Reporter:
             LogKey.EVENTS: stats.events,
             LogKey.MILLISECONDS: round(seconds * 1000, 1),
             LogKey.COLD_START: self._cold,
-            **version_fields(cold=self._cold),
+            LogKey.RELEASE: __version__ if self._cold else None,  # Powertools leaves out None
+            LogKey.FUNCTION_VERSION: self._function_version,
         }
         if error is not None:
             own = isinstance(error, MailhooksError | ContractError)
