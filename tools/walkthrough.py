@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
+from tools.pages import read_fences
+
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = ("README.md", "docs/deploy.md")
 
@@ -33,8 +35,6 @@ _DOCKERFILE: Final = (
 _FOLDER: Final = "/workmail-hooks"
 _BLOCK_LIMIT_S: Final = 900
 _PASSED_ON: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PYTEST_ADDOPTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-
-_BLOCK: Final = re.compile(r"^(?:[ ]*<!-- (needs [^>]+?) -->\n)?^(?P<indent>[ ]*)```sh\n(.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -77,10 +77,9 @@ def main() -> int:
 
 def blocks(page: str, text: str) -> Iterator[Block]:
     """Yield the `sh` blocks of a page."""
-    for found in _BLOCK.finditer(text):
-        indent = len(found["indent"])
-        commands = "".join(line[indent:] for line in found[3].splitlines(keepends=True))
-        yield Block(page, text.count("\n", 0, found.start(3)) + 1, found[1] or "", commands)
+    for fence in read_fences(text):
+        if fence.language == "sh":
+            yield Block(page, fence.line + 1, fence.marker if fence.marker.startswith("needs ") else "", fence.text)
 
 
 @contextmanager

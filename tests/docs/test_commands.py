@@ -19,11 +19,9 @@ import pytest
 
 from local.config.functions import ROOT
 from mailhooks.policy import load
+from tools.pages import read_fences
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").rglob("*.md"))]
-FENCE = re.compile(
-    r"(?:^ *<!-- (?P<marker>[^>]+) -->\n)?^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
-)
 COMMENT = re.compile(r"(?:^|\s)#.*")
 MARKERS = ("", "needs an account", "needs Docker", "needs the package index", "runs for minutes")
 CI = (ROOT / ".ci/run").read_text("utf-8")
@@ -59,10 +57,8 @@ class Block(NamedTuple):
 
 def find_blocks(page: Path) -> Iterator[Block]:
     """Yield the fenced blocks of a page."""
-    text = page.read_text("utf-8")
-    for found in FENCE.finditer(text):
-        line = text.count("\n", 0, found.start("indent")) + 1
-        yield Block(f"{page.relative_to(ROOT)}:{line}", found["marker"] or "", found["language"], found["text"])
+    for fence in read_fences(page.read_text("utf-8")):
+        yield Block(f"{page.relative_to(ROOT)}:{fence.line}", fence.marker, fence.language, fence.text)
 
 
 BLOCKS = [block for page in PAGES for block in find_blocks(page)]

@@ -2,6 +2,13 @@
 
 import base64
 
+OFFER = (
+    b"From: Nora <nora@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
+    b'Message-ID: <1@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
+    b'Content-Type: text/plain\r\n\r\nHello.\r\n--b\r\nContent-Type: application/octet-stream; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+"""A message to two recipients, with a text and an executable."""
+
 
 def part(content_type: str, name: str = "", octets: bytes = b"content", disposition: str = "attachment") -> bytes:
     of_name = f'; filename="{name}"' if name else ""

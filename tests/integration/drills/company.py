@@ -10,6 +10,7 @@ from typing import Any
 from local.workmail import LocalWorkMail
 from tests.support.hooks import without_stamp
 from tests.support.mail import event
+from tests.support.messages import OFFER
 from tests.support.serving import Quiet, serving
 
 ANA, BEN, NORA = "ana@example.com", "ben@example.com", "nora@example.net"
@@ -18,11 +19,7 @@ PLAIN = (
     b"From: Nora <nora@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
     b"Message-ID: <2@example.net>\r\n\r\nHello.\r\n"
 )
-RAW = (
-    b"From: Nora <nora@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
-    b'Message-ID: <1@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
-    b'Content-Type: text/plain\r\n\r\nHello.\r\n--b\r\nContent-Type: application/octet-stream; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
-)
+RAW = OFFER
 
 _POLICY = """
 version: 1

@@ -19,12 +19,9 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from local.workmail import LocalWorkMail
 from mailhooks.errors import MailhooksError
 from tests.integration.conftest import Load
+from tests.support.messages import OFFER
 
-RAW = (
-    b"From: Nora <nora@example.net>\r\nTo: ana@example.com, ben@example.com\r\nDate: Mon, 4 May 2026 08:00:00 +0000\r\nSubject: Offer\r\n"
-    b'Message-ID: <1@example.net>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
-    b'Content-Type: text/plain\r\n\r\nHello.\r\n--b\r\nContent-Type: application/octet-stream; name="a.exe"\r\n\r\nMZ\r\n--b--\r\n'
-)
+RAW = OFFER
 POLICY = """
 version: 1
 organization: { domains: [example.com] }
